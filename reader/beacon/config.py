@@ -1,0 +1,137 @@
+"""The plug-in's settings: window, ratios, layout, attention, sink, projections.
+
+Says what a setting may be and refuses what it may not. It does not read files and knows no decoder.
+Terms are those of "Soaring from 4K to 400K" (arXiv 2401.03462, sections 3.1 to 3.3); the published checkpoints' names for
+them (`beacon_*` in `config.json`) are translated in `from_published`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from reader.errors import ConfigError
+
+LAYOUTS = ("interleave", "append")
+ATTENTIONS = ("full-coverage", "step-expansion", "segmentation")
+RATIO_CHOICES = ("adapt-R", "sequence", "step-random", "instance-random")
+PROJECTIONS = ("q", "k", "v", "o")
+
+
+@dataclass(frozen=True)
+class BeaconConfig:
+    """How windows are condensed."""
+
+    window: int = 512
+    """Raw tokens read at once."""
+    stride: int | None = None
+    """Raw tokens condensed per window; the rest stay raw for the next one. None: the whole window."""
+    ratios: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128)
+    """Raw tokens per beacon that may be chosen from; 0 keeps the raw activations."""
+    ratio_choice: str = "adapt-1024"
+    """How a ratio is chosen: `adapt-R` (R tokens of room kept), `sequence`, `step-random`, `instance-random`."""
+    layout: str = "interleave"
+    """Beacons between the raw tokens (`interleave`) or behind each window (`append`)."""
+    attention: str = "full-coverage"
+    """What a beacon sees of its window: all before it, its first i+1 intervals, or its own interval."""
+    attend_previous: bool = True
+    """Whether later tokens of a window see its earlier beacons."""
+    sink_tokens: int = 0
+    """First positions of the first window that stay raw in front of the memory."""
+    projections: tuple[str, ...] = ("q", "k", "v")
+    """The attention projections that beacons have of their own, out of q, k, v, o."""
+    embedding_from: str = "eos"
+    """The token whose embedding the beacon's starts as: `eos` or `bos`."""
+
+    def __post_init__(self) -> None:
+        if self.stride is None:
+            object.__setattr__(self, "stride", self.window)
+        for name in ("ratios", "projections"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        _check(self.window >= 1, "window", self.window, "at least 1 token")
+        _check(1 <= self.condensed_tokens <= self.window, "stride", self.stride, f"from 1 to the window ({self.window})")
+        _check(self.layout in LAYOUTS, "layout", self.layout, f"one of {', '.join(LAYOUTS)}")
+        _check(self.attention in ATTENTIONS, "attention", self.attention, f"one of {', '.join(ATTENTIONS)}")
+        _check(
+            self.layout == "append" or self.stride == self.window,
+            "stride",
+            self.stride,
+            f"the window ({self.window}) in the interleave layout",
+        )
+        _check(self.sink_tokens >= 0, "sink_tokens", self.sink_tokens, "0 or more")
+        _check(self.embedding_from in ("eos", "bos"), "embedding_from", self.embedding_from, "eos or bos")
+        for projection in self.projections:
+            _check(projection in PROJECTIONS, "projections", projection, f"any of {', '.join(PROJECTIONS)}")
+        _check(len(self.ratios) > 0, "ratios", self.ratios, "at least one ratio")
+        for ratio in self.ratios:
+            self.check_ratio(ratio)
+        adaptive = re.fullmatch(r"adapt-(\d+)", self.ratio_choice)
+        _check(
+            adaptive is not None or self.ratio_choice in RATIO_CHOICES[1:],
+            "ratio_choice",
+            self.ratio_choice,
+            f"one of {', '.join(RATIO_CHOICES)}",
+        )
+
+    @property
+    def condensed_tokens(self) -> int:
+        """Raw tokens condensed per window (the stride)."""
+        return self.window if self.stride is None else self.stride
+
+    @property
+    def room_tokens(self) -> int:
+        """The R of `adapt-R`: positions kept free for the question and the answer; 0 for the other choices."""
+        return int(self.ratio_choice.removeprefix("adapt-")) if self.ratio_choice.startswith("adapt-") else 0
+
+    def check_ratio(self, ratio: int) -> None:
+        """Accept a ratio that divides the stride, or 0.
+
+        Raises:
+            ConfigError: it is negative, or does not divide the stride.
+        """
+        fits = ratio == 0 or (ratio > 0 and self.condensed_tokens % ratio == 0)
+        _check(fits, "ratio", ratio, f"0 or a divisor of the {self.condensed_tokens} tokens condensed per window")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> BeaconConfig:
+        """A config from its own field names.
+
+        Raises:
+            ConfigError: an unknown field or a bad value.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"The plug-in setting {unknown[0]!r} is unknown; known are {', '.join(sorted(known))}.")
+        return cls(**values)
+
+    @classmethod
+    def from_published(cls, values: Mapping[str, Any]) -> BeaconConfig:
+        """A config from a published checkpoint's `config.json`, whose settings start with `beacon_`.
+
+        Raises:
+            ConfigError: no such settings, or a bad value.
+        """
+        if "beacon_window" not in values:
+            raise ConfigError("The checkpoint's config.json has no beacon_window: it is not an Activation Beacon checkpoint.")
+        ratios = values.get("beacon_ratio", [2, 4, 8, 16, 32])
+        projections = values.get("beacon_param", ["q", "k", "v"])
+        return cls(
+            window=values["beacon_window"],
+            stride=values.get("beacon_stride", values["beacon_window"]),
+            ratios=tuple(ratios) if isinstance(ratios, list) else (ratios,),
+            ratio_choice=values.get("beacon_ratio_mix") or "sequence",
+            layout=values.get("beacon_pos", "interleave"),
+            attention=values.get("beacon_attn", "full-coverage"),
+            attend_previous=values.get("beacon_attend_prev", True),
+            sink_tokens=values.get("beacon_sink_size", 0),
+            projections=tuple(projections),
+            embedding_from=values.get("beacon_embed_init", "eos"),
+        )
+
+
+def _check(holds: bool, field: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"The plug-in setting {field} is {value!r}; it must be {allowed}.")

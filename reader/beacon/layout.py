@@ -1,0 +1,119 @@
+"""Where raw tokens and beacons of one window stand, at which positions, and what they see.
+
+Everything about the order, the positions and the visibility of a window's tokens is derived here, from three numbers a
+token: is it a beacon, which raw token of the window it is (a beacon: the last one that it condenses), which beacon it is.
+It touches no activations. Source: arXiv 2401.03462 v3 section 3.2 (interleave), v1 section 3.2 (append; segmentation,
+step-expansion, full coverage); positions as in the authors' code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reader.beacon.config import BeaconConfig
+
+
+@dataclass(frozen=True)
+class WindowTokens:
+    """Consecutive tokens of one window, raw and beacon; all tensors are (tokens,)."""
+
+    is_beacon: Tensor
+    """bool."""
+    raw_number: Tensor
+    """int64; a raw token's number in its window, a beacon's last raw token."""
+    beacon_number: Tensor
+    """int64; a beacon's number in its window, -1 for raw tokens."""
+
+    def __len__(self) -> int:
+        return len(self.is_beacon)
+
+    def __getitem__(self, index: Tensor | slice) -> WindowTokens:
+        return WindowTokens(self.is_beacon[index], self.raw_number[index], self.beacon_number[index])
+
+    def __add__(self, other: WindowTokens) -> WindowTokens:
+        return WindowTokens(
+            torch.cat([self.is_beacon, other.is_beacon]),
+            torch.cat([self.raw_number, other.raw_number]),
+            torch.cat([self.beacon_number, other.beacon_number]),
+        )
+
+    @classmethod
+    def raw(cls, first: int, count: int) -> WindowTokens:
+        """`count` raw tokens, the first being number `first` of its window."""
+        numbers = torch.arange(first, first + count)
+        return cls(torch.zeros(count, dtype=torch.bool), numbers, torch.full((count,), -1))
+
+
+def lay_out(config: BeaconConfig, ratio: int, raw_before: int, raw_tokens: int) -> WindowTokens:
+    """The tokens that the next `raw_tokens` raw tokens of a window become, `raw_before` of it having been read already.
+
+    Interleave puts a beacon behind each `ratio` raw tokens, append puts them all behind the last raw token of a full window.
+    """
+    tokens = WindowTokens.raw(raw_before, raw_tokens)
+    end = raw_before + raw_tokens
+    if ratio == 0:
+        return tokens
+    first = raw_before // ratio if config.layout == "interleave" else 0
+    last = end // ratio if config.layout == "interleave" else config.condensed_tokens // ratio
+    if config.layout == "append" and end < config.window:
+        return tokens
+    numbers = torch.arange(first, last)
+    beacons = WindowTokens(torch.ones(len(numbers), dtype=torch.bool), (numbers + 1) * ratio - 1, numbers)
+    merged = tokens + beacons
+    if config.layout == "append":
+        return merged
+    # A beacon comes right behind its last raw token: a stable sort by raw number, raw before beacon.
+    order = torch.argsort(merged.raw_number * 2 + merged.is_beacon.long(), stable=True)
+    return merged[order]
+
+
+def place(config: BeaconConfig, ratio: int, tokens: WindowTokens) -> Tensor:
+    """Each token's position, counted from the window's first (tokens,): how many raw and beacon tokens it counts before it."""
+    raw_before = tokens.raw_number + tokens.is_beacon.long()
+    if config.layout == "append":
+        if config.attention == "full-coverage":
+            # Beacons count on from the window's end, also where they condense less than the window.
+            return torch.where(tokens.is_beacon, config.window + tokens.beacon_number, raw_before)
+        beacons_before = torch.where(tokens.is_beacon, tokens.beacon_number, 0)
+    else:
+        beacons_before = torch.where(tokens.is_beacon, tokens.beacon_number, tokens.raw_number // max(ratio, 1))
+    return raw_before + beacons_before if config.attend_previous and ratio else raw_before
+
+
+def is_plain_causal(config: BeaconConfig) -> bool:
+    """Whether causal attention over memory and window says all there is to say, so that no mask is needed."""
+    if config.layout == "interleave":
+        return config.attend_previous and config.attention != "segmentation"
+    return config.attention == "full-coverage"
+
+
+def visibility(config: BeaconConfig, ratio: int, queries: WindowTokens, before: WindowTokens) -> Tensor:
+    """What each query sees of its own window: bool (queries, before + queries). Memory slots are seen by all, always.
+
+    `before` are the window's tokens that were read earlier, in their order.
+    """
+    keys = before + queries
+    key_order = torch.arange(len(keys))
+    query_order = key_order[len(before) :, None]
+    sees = key_order <= query_order
+    if is_plain_causal(config):
+        return sees
+    itself = key_order == query_order
+    beacon_key, beacon_query = keys.is_beacon[None], queries.is_beacon[:, None]
+    if not config.attend_previous and config.layout == "append":
+        sees &= ~beacon_key | itself
+    elif not config.attend_previous:
+        # The authors mean to hide the beacons, but index their mask by the flags (0 and 1) instead of the beacons' places:
+        # what is hidden, in training and inference alike, are the first two tokens of the window. Their weights expect it.
+        hidden = keys.is_beacon.long().unique()
+        sees[:, hidden] &= itself[:, hidden]
+    raw_key_of_beacon = beacon_query & ~beacon_key
+    if config.attention != "full-coverage":
+        sees &= ~raw_key_of_beacon | (keys.raw_number <= queries.raw_number[:, None])
+    if config.attention == "segmentation" and ratio:
+        sees &= ~raw_key_of_beacon | (keys.raw_number > queries.raw_number[:, None] - ratio)
+    return sees
+

@@ -1,0 +1,228 @@
+"""The memory: sink, beacon slots and raw tail of what was read, layer by layer.
+
+Keys are kept rotated, each at its slot's position, so that decoding behind a memory costs what decoding behind as many
+cached tokens costs. The buffers have spare room behind the slots: the tokens of a window, or of a question and its answer,
+are written there and forgotten by setting the length back, so asking never changes the memory. It knows nothing of
+files or text: spans are whatever unit its caller counts in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+from reader.beacon.layout import WindowTokens
+from reader.errors import MemoryMismatch
+
+
+class SlotLayer(CacheLayerMixin):
+    """One layer's keys and values (batch, kv_heads, capacity, head_dim), of which the first `length` hold."""
+
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.keys, self.values = keys, values
+        self.is_initialized = True
+        self.length = 0
+        self.horizon: tuple[int, int] | None = None
+        """(sink slots, newest slots) that a window may attend to; None: all."""
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Nothing to do: the buffers exist from the start."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Write (batch, kv_heads, tokens, head_dim) behind the slots; give back what the tokens may attend to."""
+        start, end = self.length, self.length + key_states.shape[2]
+        self.keys[:, :, start:end] = key_states
+        self.values[:, :, start:end] = value_states
+        self.length = end
+        keys, values = self.keys[:, :, :end], self.values[:, :, :end]
+        if self.horizon is not None and sum(self.horizon) < start:
+            sink, newest = self.horizon
+            keys = torch.cat([keys[:, :, :sink], keys[:, :, start - newest :]], dim=2)
+            values = torch.cat([values[:, :, :sink], values[:, :, start - newest :]], dim=2)
+        return keys, values
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for `capacity` slots, keeping those that hold."""
+        if capacity <= self.keys.shape[2]:
+            return
+        shape = (*self.keys.shape[:2], capacity, self.keys.shape[3])
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            new = old.new_empty(shape)
+            new[:, :, : self.length] = old[:, :, : self.length]
+            setattr(self, name, new)
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.length + query_length, 0
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+    def get_max_length(self) -> int:
+        return self.keys.shape[2]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in a memory to go back to."""
+
+    slots: int
+    tail: WindowTokens
+
+
+class Memory:
+    """What was read of one sequence: sink | beacons | raw tail.
+
+    A slot's position is its number, except in an unfinished window whose tokens do not count its beacons (`positions`).
+    """
+
+    def __init__(self, layers: Sequence[SlotLayer]) -> None:
+        self.layers = list(layers)
+        self.cache = Cache(layers=self.layers)
+        self.sink = 0
+        """Sink slots."""
+        self.beacons = 0
+        """Beacon slots (with ratio 0: raw tokens kept as they are)."""
+        self.spans = torch.empty(0, 2, dtype=torch.int64)
+        """(slots, 2): start and end of each slot's source, -1 where it has none."""
+        self.positions = torch.empty(0, dtype=torch.int64)
+        """(slots,): the position that each slot's keys are rotated to."""
+        self.tail = WindowTokens.raw(0, 0)
+        """The tokens of the raw tail, the unfinished window."""
+        self.ratio: int | None = None
+        """The unfinished window's ratio; None between windows."""
+        self.windows = 0
+        """Finished windows."""
+        self.source_tokens_run = 0
+        """Tokens with a source span that the decoder has run since this memory was made or restored."""
+
+    @classmethod
+    def empty(cls, shapes: Sequence[tuple[int, int]], capacity: int, *, dtype: torch.dtype, device: torch.device) -> Memory:
+        """An empty memory; `shapes` are each layer's (kv_heads, head_dim)."""
+
+        def buffer(kv_heads: int, head_dim: int) -> Tensor:
+            return torch.empty(1, kv_heads, capacity, head_dim, dtype=dtype, device=device)
+
+        return cls([SlotLayer(buffer(*shape), buffer(*shape)) for shape in shapes])
+
+    @property
+    def slots(self) -> int:
+        """All slots: sink + beacons + raw tail."""
+        return len(self.positions)
+
+    @property
+    def raw(self) -> int:
+        """Slots of the raw tail, its unfinished window's beacons included."""
+        return len(self.tail)
+
+    @property
+    def raw_tokens(self) -> int:
+        """Raw tokens of the unfinished window."""
+        return int((~self.tail.is_beacon).sum())
+
+    @property
+    def next_position(self) -> int:
+        """The position of a token put raw behind the memory."""
+        return int(self.positions.max()) + 1 if self.slots else 0
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes of one slot over all layers."""
+        return sum(
+            2 * layer.keys.shape[0] * layer.keys.shape[1] * layer.keys.shape[3] * layer.keys.element_size()
+            for layer in self.layers
+        )
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for `capacity` slots in every layer."""
+        for layer in self.layers:
+            layer.reserve(capacity)
+
+    def append(self, tokens: WindowTokens, positions: Tensor, spans: Tensor) -> None:
+        """Take note of tokens whose activations the decoder has just written behind the slots."""
+        self.tail = self.tail + tokens
+        self.positions = torch.cat([self.positions, positions])
+        self.spans = torch.cat([self.spans, spans])
+
+    def mark(self) -> Mark:
+        """The present end of the memory."""
+        return Mark(self.slots, self.tail)
+
+    def back_to(self, mark: Mark) -> None:
+        """Forget every slot behind the mark; the slots before it were never touched."""
+        self.tail = mark.tail
+        self.positions = self.positions[: mark.slots]
+        self.spans = self.spans[: mark.slots]
+        for layer in self.layers:
+            layer.length = mark.slots
+
+    def keys(self, layer: int) -> Tensor:
+        """Rotated keys of a layer (kv_heads, slots, head_dim), a view."""
+        return self.layers[layer].keys[0, :, : self.slots]
+
+    def values(self, layer: int) -> Tensor:
+        """Values of a layer (kv_heads, slots, head_dim), a view."""
+        return self.layers[layer].values[0, :, : self.slots]
+
+    def counts(self) -> dict[str, int]:
+        """The numbers that `restore` needs beside the tensors."""
+        return {
+            "sink": self.sink,
+            "beacons": self.beacons,
+            "raw": self.raw,
+            "windows": self.windows,
+            "ratio": -1 if self.ratio is None else self.ratio,
+        }
+
+    def tensors(self, first: int = 0) -> dict[str, Tensor]:
+        """Views of all slots from `first` on: `layers.N.keys`, `layers.N.values`, `spans`, `positions`, `tail`."""
+        tail = torch.stack([self.tail.is_beacon.long(), self.tail.raw_number, self.tail.beacon_number])
+        parts: dict[str, Tensor] = {"spans": self.spans[first:], "positions": self.positions[first:], "tail": tail}
+        for number in range(len(self.layers)):
+            parts[f"layers.{number}.keys"] = self.keys(number)[:, first:]
+            parts[f"layers.{number}.values"] = self.values(number)[:, first:]
+        return parts
+
+    def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
+        """Put saved slots behind the sink and beacons already here, in place of the raw tail.
+
+        One copy a layer; everything is checked before anything is touched.
+
+        Raises:
+            MemoryMismatch: a tensor is missing, or has another shape or type than this decoder's.
+        """
+        slots, tail = len(tensors["positions"]), tensors["tail"]
+        before = self.sink + self.beacons
+        if counts["sink"] + counts["beacons"] + counts["raw"] != before + slots or tail.shape != (3, counts["raw"]):
+            raise MemoryMismatch("The saved memory's counts do not add up to its slots. Read the document again.")
+        for number, layer in enumerate(self.layers):
+            for name, buffer in (("keys", layer.keys), ("values", layer.values)):
+                saved = tensors.get(f"layers.{number}.{name}")
+                shape = (buffer.shape[1], slots, buffer.shape[3])
+                if saved is None or tuple(saved.shape) != shape or saved.dtype != buffer.dtype:
+                    found = "missing" if saved is None else f"{tuple(saved.shape)} of {saved.dtype}"
+                    raise MemoryMismatch(
+                        f"The saved memory's layer {number} {name} are {found}, the decoder needs {shape} of {buffer.dtype}. "
+                        "Ask it with the model that read it, or read the document again."
+                    )
+        if f"layers.{len(self.layers)}.keys" in tensors:
+            raise MemoryMismatch(
+                f"The saved memory has more layers than the decoder's {len(self.layers)}. "
+                "Ask it with the model that read it, or read the document again."
+            )
+        self.reserve(before + slots)
+        for number, layer in enumerate(self.layers):
+            layer.keys[0, :, before : before + slots] = tensors[f"layers.{number}.keys"]
+            layer.values[0, :, before : before + slots] = tensors[f"layers.{number}.values"]
+            layer.length = before + slots
+        self.spans = torch.cat([self.spans[:before], tensors["spans"]])
+        self.positions = torch.cat([self.positions[:before], tensors["positions"]])
+        self.tail = WindowTokens(tail[0].bool(), tail[1], tail[2])
+        self.sink, self.beacons, self.windows = counts["sink"], counts["beacons"], counts["windows"]
+        self.ratio = None if counts["ratio"] < 0 else counts["ratio"]

@@ -1,0 +1,48 @@
+"""Files to documents: one module a format, each parsed in a process of its own.
+
+A new format is a new module with a `parse(path, password)` and a line in `FORMATS`. Nothing here knows tokens, models
+or storage, and importing it costs no more than the standard library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import DocumentError
+from .document import PARSER_VERSION, Document, Page
+from .isolation import parse_isolated
+
+__all__ = ["FORMATS", "PARSER_VERSION", "Document", "Page", "load"]
+
+# Suffix -> the module that parses it.
+FORMATS = {
+    ".markdown": "markdown",
+    ".md": "markdown",
+    ".pdf": "pdf",
+    ".txt": "text",
+}
+
+
+def load(path: Path, *, password: str | None = None) -> Document:
+    """Read the file at `path` into a Document, in a separate process with limits on memory, time and size.
+
+    `password` opens an encrypted PDF.
+
+    Raises DocumentError, with one sentence naming the file, where the file cannot become a document.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise DocumentError(f"{str(path)!r} is a folder: give a file in it.")
+    if not path.exists():
+        raise DocumentError(f"{str(path)!r} does not exist: check the path.")
+    if not path.is_file():
+        raise DocumentError(f"{str(path)!r} is not a regular file: copy its contents to a file first.")
+    format_name = FORMATS.get(path.suffix.lower())
+    if format_name is None:
+        raise DocumentError(
+            f"{path.name!r} is of a kind that cannot be read ({path.suffix or 'no suffix'}): "
+            f"convert it to one of {', '.join(FORMATS)}."
+        )
+    if path.stat().st_size == 0:
+        raise DocumentError(f"{path.name!r} is empty: choose a file with text in it.")
+    return parse_isolated(path, format_name, password=password)

@@ -1,0 +1,76 @@
+"""A document: its text, and where its pages lie in it.
+
+Immutable, and free of where it came from: the same text has the same id whatever its file was called. Evidence is cut
+out of `text`, so nothing may change it after loading.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import hashlib
+from dataclasses import dataclass
+
+from ..errors import DocumentError
+
+# Raise it whenever any parser gives another text for the same file: memories made from the old text are then not found.
+PARSER_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a document, as a half-open span of its text."""
+
+    number: int
+    """Counted from 1."""
+    label: str
+    """What is printed on the page, such as "xii"; the number where nothing is known."""
+    start: int
+    """Characters from the start of the text."""
+    end: int
+    """Characters; the next page's start."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """The text of one file with its pages, which tile the text exactly."""
+
+    text: str
+    pages: tuple[Page, ...]
+    title: str
+    file_name: str
+    format: str
+    """A value of `FORMATS`."""
+    textless_pages: int
+    """How many pages hold no text, such as scans without a text layer."""
+
+    def __post_init__(self) -> None:
+        end = 0
+        for number, page in enumerate(self.pages, start=1):
+            if page.number != number or page.start != end or page.end < page.start:
+                raise DocumentError(f"The pages of {self.file_name!r} do not fit its text at {page}: load it again.")
+            end = page.end
+        if end != len(self.text) or not self.pages:
+            raise DocumentError(
+                f"The pages of {self.file_name!r} end at character {end} of {len(self.text)}: load it again."
+            )
+
+    @functools.cached_property
+    def id(self) -> str:
+        """SHA-256 of the text alone, as 64 hexadecimal digits."""
+        digest = hashlib.sha256(b"reader-document-1\0")
+        digest.update(self.text.encode())
+        return digest.hexdigest()
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        return [page.start for page in self.pages]
+
+    def page_at(self, char: int) -> Page:
+        """Return the page that holds the character at offset `char`.
+
+        Raises IndexError outside the text.
+        """
+        if not 0 <= char < len(self.text):
+            raise IndexError(f"character {char} is outside a text of {len(self.text)} characters")
+        return self.pages[bisect.bisect_right(self._starts, char) - 1]

@@ -1,0 +1,163 @@
+"""Parsing in a child process that can be killed, with limits on memory, time, pages and characters.
+
+Files come from strangers and parsers are large: a hang, a crash or a bomb must cost one sentence, not the server. The
+child is not a sandbox: it may read what its user may read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DocumentError
+from .document import Document, Page
+
+_PROJECT_FOLDER = Path(__file__).parents[2]
+
+_LINE_ENDS = re.compile(r"[\x0b\x0c\x85]")
+# Unpaired surrogates are not text; the other controls are invisible and confuse models and terminals.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+
+
+_TITLE_CHARS = 200
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one file may cost."""
+
+    memory_bytes: int = 1 << 30
+    """Address space on top of what the parser needs before it opens the file."""
+    cpu_seconds: int = 300
+    wall_seconds: float = 600.0
+    pages: int = 20_000
+    chars: int = 50_000_000
+    file_bytes: int = 1 << 30
+
+
+LIMITS = Limits()
+
+
+def parse_isolated(path: Path, format_name: str, *, password: str | None = None, limits: Limits = LIMITS) -> Document:
+    """Parse the file with the module named `format_name` in a child process and return its Document.
+
+    Raises DocumentError, naming the file and, where one was met, the limit.
+    """
+    if path.stat().st_size > limits.file_bytes:
+        raise _over(path, f"{limits.file_bytes >> 20:,} MiB a file")
+    request = {"path": str(path), "format": format_name, "password": password, "limits": asdict(limits)}
+    try:
+        # The request goes through the pipe because a command line shows the password to every process of the machine.
+        child = subprocess.run(
+            [sys.executable, "-X", "utf8", "-m", "reader.documents"],
+            input=json.dumps(request).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=limits.wall_seconds,
+            env=os.environ | {"PYTHONPATH": _python_path()},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise _over(path, f"{limits.wall_seconds:g} seconds") from exc
+    if child.returncode == -signal.SIGXCPU:
+        raise _over(path, f"{limits.cpu_seconds:g} seconds of processor time")
+    try:
+        reply = json.loads(child.stdout)
+    except ValueError as exc:
+        raise DocumentError(
+            f"Reading {path.name!r} crashed the {format_name} parser (status {child.returncode}): "
+            "the file is damaged; save a new copy."
+        ) from exc
+    if "error" in reply:
+        raise DocumentError(reply["error"])
+    return Document(
+        text=reply["text"],
+        pages=tuple(Page(number, *page) for number, page in enumerate(reply["pages"], start=1)),
+        title=reply["title"],
+        file_name=os.fsencode(path.name).decode(errors="replace"),
+        format=format_name,
+        textless_pages=reply["textless_pages"],
+    )
+
+
+def _python_path() -> str:
+    """The child finds this package even where it is not installed and the shell stands elsewhere."""
+    return os.pathsep.join(filter(None, [str(_PROJECT_FOLDER), os.environ.get("PYTHONPATH")]))
+
+
+def _over(path: Path, limit: str) -> DocumentError:
+    return DocumentError(f"{path.name!r} needs more than {limit}: split it into smaller files.")
+
+
+def main() -> None:
+    """Answer one request from standard input on standard output; this is all that the child does."""
+    request = json.load(sys.stdin)
+    with os.fdopen(os.dup(1), "wb") as answer:
+        # A chatty library must not write into the answer.
+        os.dup2(2, 1)
+        answer.write(_answer(request))
+
+
+def _answer(request: dict[str, Any]) -> bytes:
+    path, limits = Path(request["path"]), Limits(**request["limits"])
+    try:
+        # The limit counts from here, so that no format pays for the size of its library.
+        module = importlib.import_module(f".{request['format']}", __package__)
+        _set_limits(limits)
+        title, pages = module.parse(path, request["password"])
+        reply = _gather(path, pages, limits)
+        reply["title"] = _clean(title).strip()[:_TITLE_CHARS] or path.name
+        return json.dumps(reply, ensure_ascii=False).encode(errors="replace")
+    except MemoryError:
+        error = _over(path, f"{limits.memory_bytes >> 20:,} MiB of memory")
+    except OSError as exc:
+        error = DocumentError(f"{str(path)!r} cannot be read ({exc.strerror or exc}): check the file and its folder.")
+    except DocumentError as exc:
+        error = exc
+    return json.dumps({"error": str(error)}).encode()
+
+
+def _gather(path: Path, pages: Iterator[tuple[str, str]], limits: Limits) -> dict[str, Any]:
+    texts: list[str] = []
+    spans: list[tuple[str, int, int]] = []
+    end = textless = 0
+    for label, raw in pages:
+        text = _clean(raw)
+        textless += not text.strip()
+        texts.append(text)
+        spans.append((_clean(label), end, end + len(text)))
+        end += len(text)
+        if len(spans) > limits.pages:
+            raise _over(path, f"{limits.pages:,} pages")
+        if end > limits.chars:
+            raise _over(path, f"{limits.chars:,} characters")
+    if textless == len(spans):
+        raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
+    return {"text": "".join(texts), "pages": spans, "textless_pages": textless}
+
+
+def _clean(text: str) -> str:
+    return _UNPRINTABLE.sub("", _LINE_ENDS.sub("\n", text))
+
+
+def _set_limits(limits: Limits) -> None:
+    import resource
+
+    # The soft limit's signal tells the parent why the child ended; at the hard limit it would be a bare SIGKILL.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        base_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (base_bytes + limits.memory_bytes,) * 2)
+    except OSError:
+        # Only Linux says how much is mapped, and only there the limit is kept; elsewhere time limits must do.
+        pass

@@ -1,0 +1,54 @@
+"""What can go wrong, as a person is told it: one sentence with what failed, the value, and what to do.
+
+    ReaderError               the root; the front doors catch it (and StoreError) once
+    ├── ConfigError           a setting that cannot be: names the field, the value and what would do
+    ├── DocumentError         a file that cannot become a Document
+    ├── ModelError            a decoder or plug-in that cannot be found, loaded or used together
+    ├── MemoryMismatch        a memory that does not fit the decoder or the plug-in at hand
+    ├── ContextOverflow       more slots or tokens than the decoder has positions
+    └── Cancelled             the person stopped it; what was finished is kept
+
+`exit_status` is the shell's: 2 for the user's mistake, 1 for ours, 130 for a stop on request.
+"""
+
+from __future__ import annotations
+
+
+class ReaderError(Exception):
+    """Reading or answering failed."""
+
+    exit_status = 1
+
+
+class ConfigError(ReaderError):
+    """A setting has a value that it cannot have."""
+
+    exit_status = 2
+
+
+class DocumentError(ReaderError):
+    """A file cannot be read as a document."""
+
+    exit_status = 2
+
+
+class ModelError(ReaderError):
+    """A decoder or a plug-in cannot be loaded or cannot be used."""
+
+    exit_status = 2
+
+
+class MemoryMismatch(ReaderError):
+    """A memory does not belong to this decoder, plug-in or setting."""
+
+
+class ContextOverflow(ReaderError):
+    """More positions are needed than the decoder has."""
+
+    exit_status = 2
+
+
+class Cancelled(ReaderError):
+    """The reading or the answer was stopped on request."""
+
+    exit_status = 130
