@@ -28,8 +28,8 @@ class BeaconConfig:
     """Raw tokens read at once."""
     stride: int | None = None
     """Raw tokens condensed per window; the rest stay raw for the next one. None: the whole window."""
-    ratios: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128)
-    """Raw tokens per beacon that may be chosen from; 0 keeps the raw activations."""
+    ratios: tuple[int, ...] = ()
+    """Raw tokens per beacon to choose from, 0 keeping the raw activations; none given: powers of 2 up to 128 that fit the stride."""
     ratio_choice: str = "adapt-1024"
     """How a ratio is chosen: `adapt-R` (R tokens of room kept), `sequence`, `step-random`, `instance-random`."""
     layout: str = "interleave"
@@ -48,8 +48,9 @@ class BeaconConfig:
     def __post_init__(self) -> None:
         if self.stride is None:
             object.__setattr__(self, "stride", self.window)
-        for name in ("ratios", "projections"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        powers = tuple(2**power for power in range(1, 8) if self.condensed_tokens % 2**power == 0)
+        object.__setattr__(self, "ratios", tuple(self.ratios) or powers or (1,))
+        object.__setattr__(self, "projections", tuple(self.projections))
         _check(self.window >= 1, "window", self.window, "at least 1 token")
         _check(1 <= self.condensed_tokens <= self.window, "stride", self.stride, f"from 1 to the window ({self.window})")
         _check(self.layout in LAYOUTS, "layout", self.layout, f"one of {', '.join(LAYOUTS)}")
@@ -64,7 +65,6 @@ class BeaconConfig:
         _check(self.embedding_from in ("eos", "bos"), "embedding_from", self.embedding_from, "eos or bos")
         for projection in self.projections:
             _check(projection in PROJECTIONS, "projections", projection, f"any of {', '.join(PROJECTIONS)}")
-        _check(len(self.ratios) > 0, "ratios", self.ratios, "at least one ratio")
         for ratio in self.ratios:
             self.check_ratio(ratio)
         adaptive = re.fullmatch(r"adapt-(\d+)", self.ratio_choice)

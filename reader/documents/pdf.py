@@ -18,6 +18,9 @@ from .text import readable_stem
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 
+# A font that does not say which letters its glyphs are comes out as "/g134/g135/g3": no reader could use that.
+_GLYPH_NAMES = re.compile(r"/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
+
 # What word processors put in the title when nobody wrote one.
 _NO_TITLE = re.compile(r"untitled.*|\(?unspecified\)?|title|.*\.(docx?|dvi|indd|pdf|ps|qxd|rtf|tex|txt|p65)", re.I)
 _TITLE_CHARS = range(3, 201)
@@ -39,7 +42,7 @@ def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, st
         ) from exc
     except (MemoryError, DocumentError):
         raise
-    except Exception as exc:  # noqa: BLE001 - damaged files raise nearly every error there is
+    except Exception as exc:  # damaged files raise nearly every error there is
         raise DocumentError(f"{path.name!r} is damaged or not a PDF: open it in a viewer and save a new copy.") from exc
     return _title(reader, path), _pages(reader, page_count, path)
 
@@ -59,7 +62,7 @@ def _pages(reader: pypdf.PdfReader, page_count: int, path: Path) -> Iterator[tup
         own_labels = reader.page_labels
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - labels are an ornament: without them pages are numbered
+    except Exception:  # labels are an ornament: without them pages are numbered
         own_labels = []
     if len(own_labels) == page_count:
         labels = [own.strip() or label for own, label in zip(own_labels, labels, strict=True)]
@@ -69,9 +72,11 @@ def _pages(reader: pypdf.PdfReader, page_count: int, path: Path) -> Iterator[tup
             text = reader.pages[index].extract_text()
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001 - one bad page must not cost the other three hundred
+        except Exception:  # one bad page must not cost the other three hundred
             text = ""
         text = text.translate(_LIGATURES).strip()
+        if sum(map(len, _GLYPH_NAMES.findall(text))) > len(text) / 2:
+            text = ""
         has_text = has_text or bool(text)
         yield label, text + "\n\n"
     if not has_text:

@@ -31,6 +31,15 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+# For these languages the guess is often a neighbour ("cp1257" for French) although the everyday encoding fits too, and
+# so it is where next to nothing but English letters is there to guess from.
+_WESTERN = {
+    *("Danish", "Dutch", "English", "Finnish", "French", "German"),
+    *("Italian", "Norwegian", "Portuguese", "Spanish", "Swedish"),
+}
+_RARE = 0.01
+_TELLING_LINES = 500
+
 # Tabs, line ends, form feeds and escapes are in honest text files; a few strays are forgiven.
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _MOST_CONTROL = 0.02
@@ -54,13 +63,27 @@ def decode(path: Path) -> str:
     except UnicodeDecodeError as exc:
         if encoding != "utf-8" or b"\0" in data:
             raise binary from exc
-        guess = charset_normalizer.from_bytes(data).best()
+        guess = _guess(data)
         if guess is None:
             raise binary from exc
-        text = str(guess)
+        text = guess
     if "\0" in text or len(_CONTROL.findall(text)) > _MOST_CONTROL * len(text):
         raise binary
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _guess(data: bytes) -> str | None:
+    high_bytes = len(data) - len(data.translate(None, bytes(range(0x80, 0x100))))
+    # The detector samples a long file, and could miss the only lines that tell.
+    telling = b"\n".join([line for line in data.splitlines() if not line.isascii()][:_TELLING_LINES])
+    guesses = charset_normalizer.from_bytes(telling)
+    best = guesses.best()
+    encoding = best.encoding if best else None
+    if high_bytes < _RARE * len(data) or (
+        best and best.language in _WESTERN and any(guess.encoding == "cp1252" for guess in guesses)
+    ):
+        encoding = "cp1252"
+    return data.decode(encoding, errors="replace") if encoding else None
 
 
 def split_pages(text: str) -> Iterator[tuple[str, str]]:

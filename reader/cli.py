@@ -1,0 +1,380 @@
+"""The shell's front door: `python -m reader read | ask | library`.
+
+Reads flags and environment, shows progress on standard error and results on standard output, and turns errors into one
+sentence and an exit status (2: the user's mistake, 1: ours, 130: stopped). No logic of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_cache_path, user_data_path
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from reader.errors import ReaderError
+from storage import DocumentRecord, MemoryRecord, NotFound, Store, StoreError
+
+if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
+    from reader.checkpoints import Model
+    from reader.documents import Document
+    from reader.reading import ReadingProgress, ReadingResult
+
+APP = "activation-beacon-reader"
+DEFAULT_WINDOW = 512
+
+STAGES = {
+    "download": "Downloading the decoder, once",
+    "convert": "Converting the decoder, once",
+    "wait": "Waiting for another process to fetch the decoder",
+    "load": "Loading the decoder",
+}
+
+console = Console(stderr=True, highlight=False)
+
+
+def library_folder(flag: Path | None) -> Path:
+    """Where the library lives: the flag, else READER_LIBRARY, else the user's data folder."""
+    named = flag or os.environ.get("READER_LIBRARY")
+    return Path(named).expanduser() if named else user_data_path(APP) / "library"
+
+
+def cache_folder() -> Path:
+    """Where decoders are kept: READER_CACHE, else the user's cache folder."""
+    named = os.environ.get("READER_CACHE")
+    return Path(named).expanduser() if named else user_cache_path(APP)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ReaderError, StoreError) as error:
+        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        return error.exit_status
+    except KeyboardInterrupt:
+        console.print("Stopped. What was finished is kept; run the same command to go on.")
+        return 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # whoever read our output has gone; nothing is left to tell
+        return 1
+    except Exception as error:
+        if os.environ.get("READER_DEBUG"):
+            traceback.print_exc()
+        console.print(
+            f"[bold red]Error:[/] {escape(type(error).__name__)}: {escape(str(error))}. "
+            "This is a mistake of ours; READER_DEBUG=1 shows where.",
+            soft_wrap=True,
+        )
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reader", description="Read long documents once, remember them, ask them."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument("--library", type=Path, metavar="DIR", help="the library's folder (or READER_LIBRARY)")
+    everywhere.add_argument("--json", action="store_true", help="print one JSON object")
+
+    with_model = argparse.ArgumentParser(add_help=False)
+    with_model.add_argument("--model", metavar="NAME", help="a Hugging Face name or a folder; default: the bundled decoder")
+    with_model.add_argument(
+        "--ratio", type=_ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
+    )
+    with_model.add_argument("--window", type=_window, metavar="N", help="tokens read at once; default: 512, on a GPU 2048")
+
+    read = commands.add_parser("read", parents=[everywhere, with_model], help="read a document and save its memory")
+    read.add_argument("file", type=Path, metavar="FILE")
+    read.set_defaults(run=_read)
+
+    ask = commands.add_parser("ask", parents=[everywhere, with_model], help="ask a document, reading it first if need be")
+    ask.add_argument("document", metavar="FILE_OR_ID")
+    ask.add_argument("question")
+    ask.set_defaults(run=_ask)
+
+    library = commands.add_parser("library", help="list, show and remove what was read")
+    actions = library.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", parents=[everywhere], help="all documents").set_defaults(run=_list)
+    show = actions.add_parser("show", parents=[everywhere], help="one document and its memories")
+    show.add_argument("document", metavar="ID_OR_TITLE")
+    show.set_defaults(run=_show)
+    remove = actions.add_parser("remove", parents=[everywhere], help="remove a document and its memories")
+    remove.add_argument("document", metavar="ID_OR_TITLE")
+    remove.set_defaults(run=_remove)
+    return parser
+
+
+def _read(options: argparse.Namespace) -> None:
+    with Store(library_folder(options.library)) as store:
+        document = _load_document(options.file)
+        model = _model(options, document, store)
+        result = _read_with_progress(document, model, store, options.ratio)
+    memory = result.memory
+    if options.json:
+        _print_json(
+            {
+                "document_id": document.id,
+                "memory_id": memory.key,
+                "title": document.title,
+                "pages": result.pages,
+                "textless_pages": document.textless_pages,
+                "document_tokens": result.document_tokens,
+                "windows": memory.windows,
+                "slots": memory.slots,
+                "ratio": result.ratio,
+                "memory_bytes": memory.bytes,
+                "cached": result.cached,
+                "tokens_read": result.tokens_read,
+                "seconds": round(result.seconds, 3),
+                "tokens_per_second": round(result.tokens_per_second, 1),
+                "trained": result.trained,
+            }
+        )
+        return
+    how = "had been read before" if result.cached else f"read in {_duration(result.seconds)}"
+    print(f"{document.title}: {result.pages:,} of {result.pages:,} pages {how}.")
+    print(
+        f"{result.document_tokens:,} tokens in {memory.slots:,} slots (ratio {result.ratio}), {_size(memory.bytes)}. "
+        f'Ask it: python -m reader ask {document.id[:12]} "…"'
+    )
+
+
+def _ask(options: argparse.Namespace) -> None:
+    from reader.answering import Answer, ask, attach, choose_memory
+    from reader.reading import stored_document
+
+    with Store(library_folder(options.library)) as store:
+        path = Path(options.document)
+        document = _load_document(path) if _is_file(path, store) else stored_document(store, options.document)
+        model = _model(options)
+        record = choose_memory(store, document.id, model) if options.ratio is None else None
+        tokens_read = 0
+        if record is None:
+            result = _read_with_progress(document, model, store, options.ratio)
+            record, tokens_read = result.memory, result.tokens_read
+        answer: Answer | None = None
+        for part in ask(attach(record, model, store), options.question, model):
+            answer = part.answer
+            if not options.json:
+                print(part.text, end="", flush=True)
+    assert answer is not None
+    if options.json:
+        _print_json(
+            {
+                "answer": answer.text,
+                "question": answer.question,
+                "document_id": document.id,
+                "memory_id": record.key,
+                "document_tokens": answer.document_tokens,
+                "recomputed_tokens": answer.recomputed_tokens,
+                "tokens_read": tokens_read,
+                "attach_seconds": round(answer.attach_seconds, 4),
+                "first_token_seconds": round(answer.first_token_seconds, 4),
+                "answer_tokens": answer.answer_tokens,
+                "seconds": round(answer.seconds, 4),
+                "ended": answer.ended,
+                "trained": model.plugin.trained,
+            }
+        )
+        return
+    print()
+    console.print(
+        f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
+        f"tokens read again, first token after {answer.first_token_seconds:.2f} s.[/]"
+    )
+
+
+def _list(options: argparse.Namespace) -> None:
+    with Store(library_folder(options.library)) as store:
+        documents = store.documents()
+        size_bytes = store.size_bytes()
+    if options.json:
+        _print_json({"documents": [_document_fields(document) for document in documents], "library_bytes": size_bytes})
+        return
+    if not documents:
+        print(f"The library {library_folder(options.library)} is empty. Read something: python -m reader read FILE")
+        return
+    table = Table("Id", "Title", "Pages", "Memories", "Size", "Added", box=None)
+    for document in documents:
+        added = datetime.fromtimestamp(document.added_at).strftime("%Y-%m-%d %H:%M")
+        cells = (document.id[:12], document.title, f"{document.pages:,}", str(document.memories), _size(document.memory_bytes))
+        table.add_row(*(escape(cell) for cell in cells), added)
+    Console(highlight=False).print(table)
+
+
+def _show(options: argparse.Namespace) -> None:
+    with Store(library_folder(options.library)) as store:
+        document = store.document(options.document)
+        memories = store.memories(document.id)
+    if options.json:
+        _print_json({**_document_fields(document), "memories": [_memory_fields(memory) for memory in memories]})
+        return
+    print(f"{document.title} ({document.file_name})\n{document.id}\n{document.pages:,} pages, {document.chars:,} characters")
+    table = Table("Memory", "State", "Model", "Ratio", "Windows", "Slots", "Size", box=None)
+    for memory in memories:
+        cells = (memory.key[:12], memory.state, str(memory.settings.get("model")), str(memory.settings.get("ratio")))
+        table.add_row(*(escape(cell) for cell in cells), f"{memory.windows:,}", f"{memory.slots:,}", _size(memory.bytes))
+    Console(highlight=False).print(table)
+
+
+def _remove(options: argparse.Namespace) -> None:
+    with Store(library_folder(options.library)) as store:
+        document = store.document(options.document)
+        freed_bytes = store.remove_document(document.id)
+    if options.json:
+        _print_json({"document_id": document.id, "freed_bytes": freed_bytes})
+    else:
+        print(f"Removed {document.title}; {_size(freed_bytes)} freed.")
+
+
+def _is_file(path: Path, store: Store) -> bool:
+    """Whether a reference means a file: one that is there, or one that names no document and looks like a path."""
+    if path.exists():
+        return True
+    try:
+        store.document(str(path))
+    except NotFound:
+        return path.suffix != "" or len(path.parts) > 1
+    return False
+
+
+def _load_document(file: Path) -> Document:
+    from reader.documents import load
+
+    with console.status(f"Opening {escape(file.name)} …"):
+        document = load(file)
+    if document.textless_pages:
+        console.print(f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read.")
+    return document
+
+
+def _model(options: argparse.Namespace, document: Document | None = None, store: Store | None = None) -> Model:
+    """Load the decoder; before that, tell how long the document will take."""
+    with _loading() as progress:
+        from reader.checkpoints import load_model
+        from reader.models import DEFAULT_MODEL
+
+        name = options.model or DEFAULT_MODEL
+        if document is not None and store is not None:
+            from reader.estimate import estimate_reading
+
+            estimate = estimate_reading(
+                document,
+                name,
+                store,
+                window=options.window or DEFAULT_WINDOW,
+                ratio=options.ratio,
+                cache_folder=cache_folder(),
+                progress=progress,
+            )
+            console.print(
+                f"About {estimate.document_tokens:,} tokens on {len(document.pages):,} pages, "
+                f"{_duration(estimate.seconds)} to read ({estimate.basis})."
+            )
+        model = load_model(name, window=options.window, cache_folder=cache_folder(), progress=progress)
+    if not model.plugin.trained:
+        console.print("[yellow]The plug-in is untrained: memories work, but answers from them will be poor.[/]")
+    return model
+
+
+@contextmanager
+def _loading() -> Iterator[Any]:
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("Loading the decoder", total=1.0)
+        yield lambda stage, fraction: bar.update(task, description=STAGES.get(stage, escape(stage)), completed=fraction)
+
+
+def _read_with_progress(document: Document, model: Model, store: Store, ratio: int | None) -> ReadingResult:
+    from reader.reading import read
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Reading", total=None, told="")
+
+        def show(progress: ReadingProgress) -> None:
+            if progress.waiting:
+                bar.update(task, description="Another process is reading this; waiting", told="")
+                return
+            left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
+            told = f"page {progress.pages_done:,} of {progress.pages:,}, {progress.tokens_per_second:,.0f} tokens/s{left}"
+            bar.update(task, description="Reading", total=progress.tokens, completed=progress.tokens_done, told=told)
+
+        return read(document, model, store, ratio=ratio, progress=show)
+
+
+def _document_fields(document: DocumentRecord) -> dict[str, Any]:
+    return {
+        "document_id": document.id,
+        "title": document.title,
+        "file_name": document.file_name,
+        "format": document.format,
+        "pages": document.pages,
+        "chars": document.chars,
+        "added_at": document.added_at,
+        "memories": document.memories,
+        "memory_bytes": document.memory_bytes,
+    }
+
+
+def _memory_fields(memory: MemoryRecord) -> dict[str, Any]:
+    return {
+        "memory_id": memory.key,
+        "state": memory.state,
+        "model": memory.settings.get("model"),
+        "ratio": memory.settings.get("ratio"),
+        "windows": memory.windows,
+        "document_tokens": memory.tokens,
+        "slots": memory.slots,
+        "memory_bytes": memory.bytes,
+        "seconds": memory.seconds,
+    }
+
+
+def _print_json(fields: dict[str, Any]) -> None:
+    print(json.dumps(fields, ensure_ascii=False))
+
+
+def _ratio(text: str) -> int | None:
+    if text == "adapt":
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor adapt")
+
+
+def _window(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

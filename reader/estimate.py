@@ -1,0 +1,87 @@
+"""How many tokens a document has and how long reading it will take, told before the decoder is loaded.
+
+Tokens are counted by a tiktoken encoding of the decoder's own vocabulary. Time comes from the last reading with the same
+decoder on this library, or else from the operations a window needs (arXiv 2401.03462 v3, section 3.4) over the matrix-product rate
+measured here for a tenth of a second. It promises nothing: it is an estimate and says what it rests on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig
+
+from reader.documents import Document
+from reader.models import count_tokens, load_tokenizer
+from storage import Store
+
+_EFFICIENCY = 0.7
+"""The share of the matrix-product rate that reading reaches; measured, see bench/README.md."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What reading a document will take."""
+
+    document_tokens: int
+    seconds: float
+    basis: str
+    """`measured` on this library before, or `calculated`."""
+
+
+def estimate_reading(
+    document: Document,
+    model_name: str,
+    store: Store,
+    *,
+    window: int,
+    ratio: int | None,
+    cache_folder: Path | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Estimate:
+    """Estimate tokens and seconds without the decoder's weights.
+
+    Raises:
+        ModelError: the model is not to be found.
+    """
+    tokenizer = load_tokenizer(model_name, cache_folder=cache_folder, progress=progress)
+    tokens = count_tokens(tokenizer)(document.text)
+    speeds = [
+        record.tokens / record.seconds
+        for record in store.memories()
+        if record.state == "ready" and record.settings.get("model") == model_name and record.seconds > 1
+    ]
+    if speeds:
+        return Estimate(tokens, tokens / speeds[0], "measured")
+    config = AutoConfig.from_pretrained(tokenizer.name_or_path)
+    beacons_per_token = 1 / ratio if ratio else 1 / 8 if ratio is None else 0.0
+    slots = tokens * beacons_per_token if ratio != 0 else tokens
+    per_token = (1 + beacons_per_token) * _token_operations(config, window / 2 + slots / 2)
+    rate = _matrix_rate(window, config.hidden_size, config.intermediate_size)
+    return Estimate(tokens, tokens * per_token / (rate * _EFFICIENCY), "calculated")
+
+
+def _token_operations(config: Any, attended: float) -> float:
+    """Floating-point operations to run one token that attends to `attended` others, without the logits."""
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    heads, kv_heads = config.num_attention_heads, getattr(config, "num_key_value_heads", config.num_attention_heads)
+    projections = config.hidden_size * head_dim * (2 * heads + 2 * kv_heads) + 3 * config.hidden_size * config.intermediate_size
+    return float(config.num_hidden_layers * (2 * projections + 4 * attended * heads * head_dim))
+
+
+def _matrix_rate(rows: int, inner: int, columns: int) -> float:
+    """Operations per second of a product of that shape, on the device that reading will use."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    left, right = torch.rand(rows, inner, device=device, dtype=dtype), torch.rand(inner, columns, device=device, dtype=dtype)
+    (left @ right).sum().item()  # starts the threads and the device
+    count, started = 0, time.perf_counter()
+    while time.perf_counter() - started < 0.1:
+        (left @ right)[0, 0].item()
+        count += 1
+    return 2 * rows * inner * columns * count / (time.perf_counter() - started)

@@ -1,0 +1,194 @@
+"""One memory's files in its own folder, and the writer that fills it segment by segment and seals it.
+
+A file is published before its row, and a row is gone before its file: a kill in between leaves a file without a row,
+which `Store.tidy_memory` removes. Deliberately not here: what the tensors mean, and any order among memories.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from storage.database import file_lock
+from storage.errors import translating
+from storage.records import MemoryRecord, SegmentRecord
+from storage.tensors import MappedTensors, TensorSpec, sync_folder, write_tensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from storage.store import Store
+
+SEALED_FILE = "memory.safetensors"
+LOCK_SUFFIX = ".lock"
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+def checked_key(key: str) -> str:
+    """Return `key` if it is 64 lower-case hexadecimal digits, and so safe as a folder's name.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key!r} is not a key of 64 hexadecimal digits")
+    return key
+
+
+class MemoryFolder:
+    """The files of the memory `key` below `root`."""
+
+    def __init__(self, root: Path, key: str) -> None:
+        self.path = root / checked_key(key)
+
+    def lock(self, *, timeout_seconds: float) -> AbstractContextManager[bool]:
+        """Hold the memory's lock across processes, if it can be had in time; see `file_lock`."""
+        return file_lock(self.path.with_name(self.path.name + LOCK_SUFFIX), timeout_seconds=timeout_seconds)
+
+    def names(self) -> set[str]:
+        """Return the names of the files that are there."""
+        try:
+            with translating(self.path.parent):
+                return {path.name for path in self.path.iterdir()}
+        except Exception as error:
+            if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+                return set()
+            raise
+
+    def size_bytes(self) -> int:
+        """Return the bytes of all files."""
+        size_bytes = 0
+        for name in self.names():
+            with suppress(FileNotFoundError):
+                size_bytes += (self.path / name).stat().st_size
+        return size_bytes
+
+    def make(self) -> None:
+        """Create the folder, durably."""
+        with translating(self.path.parent):
+            if not self.path.is_dir():
+                self.path.mkdir()
+                sync_folder(self.path.parent)
+
+    def keep_only(self, names: set[str]) -> None:
+        """Remove all other files, and the folder too when nothing is to be kept."""
+        with translating(self.path.parent):
+            for name in self.names() - names:
+                (self.path / name).unlink(missing_ok=True)
+            if not names and self.path.is_dir():
+                self.path.rmdir()
+
+
+class MemoryWriter:
+    """Writes one memory; handed out by `Store.writing`, which holds the memory's lock for as long as it may be used."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        self._key = key
+        self._folder = store.memory_folder(key)
+        self._active = True
+
+    @property
+    def record(self) -> MemoryRecord:
+        """The memory's row as it is now; its state is 'ready' when there is nothing left to write."""
+        record = self._store.memory(self._key)
+        assert record is not None  # the row is there as long as the lock is held
+        return record
+
+    @property
+    def segments(self) -> list[SegmentRecord]:
+        """The finished segments, without a gap from number 0 on."""
+        return self._store.segments(self._key)
+
+    def open_segment(self, number: int) -> MappedTensors:
+        """Map a finished segment, verified; see `Store.open_segment`."""
+        return self._store.open_segment(self._key, number)
+
+    def add_segment(
+        self,
+        key: str,
+        *,
+        tokens: int,
+        slots: int,
+        seconds: float,
+        specs: Sequence[TensorSpec],
+        buffers: Iterable[Buffer | Iterable[Buffer]],
+        metadata: Mapping[str, str],
+    ) -> SegmentRecord:
+        """Checkpoint the next window under its chain key; `seconds` is the time that this window took.
+
+        When this returns, the segment is on disk for good. Buffers and metadata are those of `write_tensors`.
+
+        Raises:
+            StorageFull: there is no room; what was finished before stays.
+            ValueError: the memory is ready, the block of `writing` is over, or the buffers do not fit the specs.
+        """
+        self._check_writable()
+        done = self.segments
+        number = len(done)
+        file = f"segment-{number:06}.safetensors"
+        self._folder.make()
+        size_bytes, digest = write_tensors(
+            self._folder.path / file,
+            specs,
+            buffers,
+            {**metadata, "memory_key": self._key, "segment_key": checked_key(key), "segment": str(number)},
+        )
+        first_slot = sum(segment.slots for segment in done)
+        segment = SegmentRecord(self._key, number, key, first_slot, slots, tokens, file, size_bytes, digest)
+        with self._store.database.transaction() as db:
+            db.table("segments").insert(vars(segment))
+            db.execute(
+                "UPDATE memories SET slots = slots + ?, bytes = bytes + ?, seconds = seconds + ? WHERE key = ?",
+                (slots, size_bytes, seconds, self._key),
+            )
+        return segment
+
+    def seal(
+        self,
+        specs: Sequence[TensorSpec],
+        buffers: Iterable[Buffer | Iterable[Buffer]],
+        metadata: Mapping[str, str],
+        *,
+        slots: int,
+        seconds: float,
+    ) -> MemoryRecord:
+        """Write the whole memory into one file, call it ready, and remove the checkpoints.
+
+        `slots` is the number in the sealed file; `seconds` is the time since the last segment, added to theirs.
+        The row says ready only after the file is synced; the segments' rows stay, for prefixes to be found.
+
+        Raises:
+            StorageFull: there is no room; the finished segments stay.
+            ValueError: as for `add_segment`.
+        """
+        self._check_writable()
+        self._folder.make()
+        size_bytes, digest = write_tensors(
+            self._folder.path / SEALED_FILE, specs, buffers, {**metadata, "memory_key": self._key}
+        )
+        now = time.time()
+        with self._store.database.transaction() as db:
+            db.execute("UPDATE segments SET file = NULL WHERE memory_key = ?", (self._key,))
+            db.execute(
+                "UPDATE memories SET state = 'ready', slots = ?, bytes = ?, hash = ?, seconds = seconds + ?,"
+                " ready_at = ?, last_used_at = ? WHERE key = ?",
+                (slots, size_bytes, digest, seconds, now, now, self._key),
+            )
+        self._folder.keep_only({SEALED_FILE})
+        return self.record
+
+    def close(self) -> None:
+        """Refuse further writing; the lock is about to be given back."""
+        self._active = False
+
+    def _check_writable(self) -> None:
+        if not self._active:
+            raise ValueError("the block that held the memory's lock is over")
+        if self.record.state == "ready":
+            raise ValueError(f"memory {self._key[:12]} is ready; there is nothing left to write")

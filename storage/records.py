@@ -1,0 +1,68 @@
+"""The rows of the library as frozen records. Times are seconds since the epoch (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class DocumentRecord:
+    """A document of the library, with how many ready memories it has and the bytes of their files."""
+
+    id: str
+    title: str
+    file_name: str
+    format: str
+    pages: int
+    chars: int
+    added_at: float
+    memories: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class PageRecord:
+    """A page and its text; it spans the characters start_char to end_char (exclusive) of the document's text."""
+
+    document_id: str
+    number: int
+    label: str
+    start_char: int
+    end_char: int
+    text: str
+
+
+@dataclass(frozen=True)
+class MemoryRecord:
+    """A memory: while 'reading', slots and bytes are those of its finished segments; when 'ready', of its file."""
+
+    key: str
+    document_id: str
+    state: Literal["reading", "ready"]
+    settings: Mapping[str, Any]
+    windows: int
+    tokens: int
+    slots: int
+    bytes: int
+    hash: str | None
+    seconds: float
+    created_at: float
+    ready_at: float | None
+    last_used_at: float
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """One finished window of a memory; `key` chains all windows up to it, `file` is None once the memory is sealed."""
+
+    memory_key: str
+    number: int
+    key: str
+    first_slot: int
+    slots: int
+    tokens: int
+    file: str | None
+    bytes: int
+    hash: str

@@ -1,0 +1,78 @@
+"""The tables of library.db, as migrations of sqlite-utils: each one runs once, in order, and is never edited again.
+
+Tensors are deliberately not here: they live in safetensors files beside the database.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("storage")
+
+
+@migrations()
+def m001_documents_and_memories(db: Database) -> None:
+    """Documents with their pages and full text index; memories with the segments they were read in."""
+    db.executescript(
+        """
+        CREATE TABLE documents (
+            id TEXT PRIMARY KEY,
+            title TEXT NOT NULL,
+            file_name TEXT NOT NULL,
+            format TEXT NOT NULL,
+            pages INTEGER NOT NULL,
+            chars INTEGER NOT NULL,
+            added_at REAL NOT NULL
+        );
+        CREATE INDEX documents_added_at ON documents (added_at);
+
+        -- The full text index points at pages by rowid, and only an INTEGER PRIMARY KEY survives VACUUM.
+        CREATE TABLE pages (
+            id INTEGER PRIMARY KEY,
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            label TEXT NOT NULL,
+            start_char INTEGER NOT NULL,
+            end_char INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            UNIQUE (document_id, number)
+        );
+
+        CREATE TABLE memories (
+            key TEXT PRIMARY KEY,
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            state TEXT NOT NULL CHECK (state IN ('reading', 'ready')),
+            settings TEXT NOT NULL,
+            windows INTEGER NOT NULL,
+            tokens INTEGER NOT NULL,
+            slots INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0,
+            hash TEXT,
+            seconds REAL NOT NULL DEFAULT 0,
+            created_at REAL NOT NULL,
+            ready_at REAL,
+            last_used_at REAL NOT NULL,
+            CHECK (state = 'reading' OR (hash IS NOT NULL AND ready_at IS NOT NULL))
+        );
+        CREATE INDEX memories_document_id ON memories (document_id);
+
+        CREATE TABLE segments (
+            memory_key TEXT NOT NULL REFERENCES memories (key) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            first_slot INTEGER NOT NULL,
+            slots INTEGER NOT NULL,
+            tokens INTEGER NOT NULL,
+            file TEXT,
+            bytes INTEGER NOT NULL,
+            hash TEXT NOT NULL,
+            PRIMARY KEY (memory_key, number)
+        ) WITHOUT ROWID;
+        CREATE INDEX segments_key ON segments (key);
+        """
+    )
+    db.table("pages").enable_fts(["text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
+
+
+# Names begin with their number, so that a database with a greater one is known to come from a newer program.
+LATEST = m001_documents_and_memories.__name__

@@ -1,0 +1,90 @@
+"""Shared fixtures: tiny random decoders, the bundled default, and where real data lies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import FAMILIES, tiny_decoder_folder
+
+from reader.checkpoints import Model, load_model
+from reader.documents import Document, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = "The keeper walked to the harbour at 19:45 and wrote in the book what the baker had said about the lamp. "
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with real books, questions and documents; skips where it is absent."""
+    folder = Path(os.environ.get("BEACON_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set BEACON_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Folders of tiny decoders, made once a session for each set of arguments."""
+    made: dict[str, Path] = {}
+
+    def folder(family: str = "llama", **overrides: object) -> Path:
+        name = repr((family, sorted(overrides.items())))
+        if name not in made:
+            made[name] = tiny_decoder_folder(tmp_path_factory.mktemp("decoder") / family, family, **overrides)  # type: ignore[arg-type]
+        return made[name]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where decoders are cached in tests: the user's own cache, so that the bundled default is fetched at most once."""
+    from reader.cli import cache_folder
+
+    return cache_folder()
+
+
+@pytest.fixture(scope="session")
+def default_model(cache_folder: Path) -> Model:
+    """The bundled default decoder with an untrained plug-in."""
+    return load_model(cache_folder=cache_folder)
+
+
+@pytest.fixture(params=[*FAMILIES, "default"])
+def model(
+    request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Model:
+    """Every supported family as a tiny decoder, then the bundled default; window 32."""
+    if request.param == "default":
+        cache: Path = request.getfixturevalue("cache_folder")
+        return load_model(window=32, cache_folder=cache)
+    return load_model(str(tiny_folder(request.param)), window=32, cache_folder=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def tiny_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    """A tiny Llama with window 32."""
+    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache")
+
+
+def make_document(words: int, title: str = "A document") -> Document:
+    """A document of that many words on pages of 50, each page beginning with its number."""
+    stream = (WORDS * (words // len(WORDS.split()) + 1)).split()[:words]
+    pages, text = [], ""
+    for number, start in enumerate(range(0, words, 50), start=1):
+        part = f"[{number}] " + " ".join(stream[start : start + 50]) + "\n"
+        pages.append(Page(number, str(number), len(text), len(text) + len(part)))
+        text += part
+    return Document(text, tuple(pages), title, "a.txt", "text", 0)
+
+
+def randomise_plugin(model: Model) -> None:
+    """Give the plug-in weights of its own, so that a beacon projection that is not used shows."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in model.plugin.parameters():
+        noise = torch.randn(parameter.shape, generator=generator).to(parameter)
+        parameter.data.add_(noise * (0.02 + 0.3 * parameter.data.std()))

@@ -1,0 +1,149 @@
+"""What plug-and-play means: the decoder is untouched, memory is exact where nothing is condensed, and it stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import make_document, randomise_plugin
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
+from reader.checkpoints import Model
+from reader.errors import ConfigError, ContextOverflow, ModelError
+
+
+def chooser(model: Model, ratio: int, tokens: int = 1000) -> RatioChooser:
+    config = BeaconConfig(window=model.plugin.config.window, ratios=(ratio,))
+    return RatioChooser(config, tokens, model.plugin.max_positions)
+
+
+def test_idle_and_detached_plugin_leaves_the_logits_bit_for_bit_alone(model: Model) -> None:
+    randomise_plugin(model)
+    ids = model.encode(make_document(30).text)[0][:40]
+    decoder, plugin = model.decoder.model, model.plugin
+    with torch.inference_mode():
+        idle = decoder(ids[None]).logits
+        plugin.read(plugin.new_memory(), ids, chooser=chooser(model, 4))
+        after_reading = decoder(ids[None]).logits
+        plugin.detach()
+        detached = decoder(ids[None]).logits
+        plugin.attach()
+    assert torch.equal(idle, detached)
+    assert torch.equal(after_reading, detached)
+
+
+def test_windows_kept_raw_are_one_full_pass(model: Model) -> None:
+    ids = model.encode(make_document(120).text)[0][:150]
+    with torch.inference_mode():
+        full = model.decoder.model(ids[None]).logits[0]
+        memory = model.plugin.new_memory()
+        windows = model.plugin.read(memory, ids, chooser=chooser(model, 0), logits="all", beacons_in_tail=False)
+    assert memory.slots == len(ids)
+    torch.testing.assert_close(windows, full, rtol=0, atol=1e-4)
+
+
+def test_slots_know_their_source(tiny_model: Model) -> None:
+    document = make_document(200)
+    ids, spans = tiny_model.encode(document.text)
+    with torch.inference_mode():
+        memory = tiny_model.plugin.new_memory()
+        tiny_model.plugin.open(memory, tiny_model.opening)
+        tiny_model.plugin.read(memory, ids, spans, chooser=chooser(tiny_model, 8), beacons_in_tail=False)
+    sources = memory.spans[memory.sink :]
+    assert (memory.spans[: memory.sink] == -1).all()
+    # Beacons and raw tail together tile the text: no character is lost, none stands twice.
+    assert sources[0, 0] == 0
+    assert sources[-1, 1] == len(document.text)
+    assert torch.equal(sources[1:, 0], sources[:-1, 1])
+
+
+def test_asking_leaves_the_memory_as_it_was(model: Model) -> None:
+    randomise_plugin(model)
+    ids, spans = model.encode(make_document(150).text)
+    question, other = model.closing("Who walked to the harbour?"), model.closing("When?")
+    plugin = model.plugin
+    with torch.inference_mode():
+        memory = plugin.new_memory()
+        plugin.open(memory, model.opening)
+        plugin.read(memory, ids, spans, chooser=chooser(model, 4), beacons_in_tail=False)
+        before = {name: tensor.clone() for name, tensor in memory.tensors().items()}
+        mark = memory.mark()
+        first = plugin.run(memory, question)
+        memory.back_to(mark)
+        plugin.run(memory, other)
+        memory.back_to(mark)
+        again = plugin.run(memory, question)
+        memory.back_to(mark)
+    assert torch.equal(first, again)
+    for name, tensor in memory.tensors().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_a_memory_in_front_of_the_last_token_decodes_like_a_full_pass_over_question_and_all(model: Model) -> None:
+    """Token by token behind a memory = all at once behind it."""
+    randomise_plugin(model)
+    ids, _ = model.encode(make_document(100).text)
+    question = model.closing("Who?")
+    plugin = model.plugin
+    with torch.inference_mode():
+        memory = plugin.new_memory()
+        plugin.read(memory, ids, chooser=chooser(model, 8), beacons_in_tail=False)
+        mark = memory.mark()
+        at_once = plugin.run(memory, question, logits="all")
+        memory.back_to(mark)
+        one_by_one = torch.cat([plugin.run(memory, token[None]) for token in question])  # type: ignore[misc]
+    torch.testing.assert_close(one_by_one, at_once, rtol=0, atol=1e-4)
+
+
+def test_beacons_use_their_own_projections(tiny_model: Model) -> None:
+    randomise_plugin(tiny_model)
+    ids, _ = tiny_model.encode(make_document(50).text)
+    plugin = tiny_model.plugin
+
+    def read() -> torch.Tensor:
+        with torch.inference_mode():
+            memory = plugin.new_memory()
+            plugin.read(memory, ids[:64], chooser=chooser(tiny_model, 8), beacons_in_tail=False)
+            return memory.keys(0).clone()
+
+    untrained = read()
+    plugin.projections[0]["k"].weight.data.mul_(2)  # type: ignore[index]
+    assert not torch.allclose(read(), untrained)
+
+
+def test_what_does_not_fit_the_positions_is_refused(tiny_model: Model) -> None:
+    plugin = tiny_model.plugin
+    with pytest.raises(ContextOverflow, match="2,048 positions"):
+        plugin.run(plugin.new_memory(), torch.zeros(2049, dtype=torch.int64))
+
+
+def test_positions_that_change_with_length_are_refused_by_name(tiny_folder: Callable[..., Path]) -> None:
+    config = AutoConfig.from_pretrained(tiny_folder("llama"))
+    config.rope_parameters = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
+    decoder = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(ModelError, match=r"LlamaForCausalLM .*'dynamic'.*change with the length"):
+        BeaconPlugin(decoder, BeaconConfig(window=32))
+
+
+def test_decoder_without_the_projections_is_refused_by_name() -> None:
+    config = AutoConfig.for_model("gpt2", n_embd=32, n_layer=1, n_head=2, vocab_size=64)
+    with pytest.raises(ModelError, match="GPT2LMHeadModel cannot take"):
+        BeaconPlugin(AutoModelForCausalLM.from_config(config), BeaconConfig(window=32))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("window", 0), ("ratios", (3,)), ("layout", "middle"), ("attention", "x"), ("projections", ("z",)),
+     ("ratio_choice", "adapt-x"), ("stride", 16), ("sink_tokens", -1), ("embedding_from", "pad")],
+)  # fmt: skip
+def test_bad_setting_is_named_with_its_value(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=field.rstrip("s")):
+        BeaconConfig.from_dict({"window": 32, field: value})
+
+
+def test_unknown_setting_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="windw"):
+        BeaconConfig.from_dict({"windw": 32})

@@ -1,0 +1,236 @@
+"""Reading and remembering: resume, keys, save and load, refusals (laws 3, 4 and 7)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, make_document, randomise_plugin
+
+from reader.answering import ask, attach, choose_memory
+from reader.checkpoints import Model, load_model
+from reader.documents import Document, Page
+from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
+from reader.reading import ReadingProgress, plan_reading, read, stored_document
+from storage import CorruptMemory, Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as opened:
+        yield opened
+
+
+def answer(model: Model, store: Store, document: Document, question: str = "Who walked to the harbour?") -> str:
+    record = choose_memory(store, document.id, model)
+    assert record is not None
+    parts = list(ask(attach(record, model, store), question, model))
+    assert parts[-1].answer is not None
+    return parts[-1].answer.text
+
+
+def memory_tensors(model: Model, store: Store, key: str) -> dict[str, torch.Tensor]:
+    record = store.memory(key)
+    assert record is not None
+    return attach(record, model, store).memory.tensors()
+
+
+def test_windows_are_exactly_the_tokens_of_the_document(model: Model) -> None:
+    document = make_document(200)
+    plan = plan_reading(document, model)
+    ids = torch.cat([plan.window(number).ids for number in range(plan.windows)])
+    spans = torch.cat([plan.window(number).spans for number in range(plan.windows)])
+    assert torch.equal(ids, model.encode(document.text)[0])
+    assert "".join(document.text[start:end] for start, end in spans.tolist()) == document.text
+
+
+def test_stop_after_any_window_and_resume_is_uninterrupted(model: Model, store: Store, tmp_path: Path) -> None:
+    randomise_plugin(model)
+    document = make_document(120)
+    whole = read(document, model, store)
+    expected = memory_tensors(model, store, whole.memory.key)
+    windows = whole.memory.windows
+    assert windows > 4
+    with Store(tmp_path / "interrupted") as interrupted:
+        for stop_after in range(1, windows, max(1, windows // 4)):
+            with pytest.raises(Cancelled, match="read it again to go on"):
+                read(document, model, interrupted, cancelled=lambda n=stop_after: done >= n, progress=lambda p: note(p))  # type: ignore[misc]
+        resumed = read(document, model, interrupted)
+        assert resumed.memory.key == whole.memory.key
+        assert resumed.tokens_read < whole.tokens_read
+        for name, tensor in memory_tensors(model, interrupted, resumed.memory.key).items():
+            torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-5)
+
+
+done = 0
+
+
+def note(progress: ReadingProgress) -> None:
+    global done
+    done = progress.windows_done
+
+
+def test_saved_and_loaded_gives_the_same_answers_in_either_order(model: Model, store: Store) -> None:
+    randomise_plugin(model)
+    document = make_document(100)
+    result = read(document, model, store)
+    attached = attach(result.memory, model, store)
+
+    def text(question: str) -> str:
+        last = list(ask(attached, question, model))[-1].answer
+        assert last is not None
+        assert last.recomputed_tokens == 0
+        assert last.document_tokens == result.document_tokens
+        return last.text
+
+    first, second = text("Who?"), text("When was it?")
+    assert (text("When was it?"), text("Who?")) == (second, first)
+    assert answer(model, store, document, "Who?") == first
+
+
+def test_what_was_read_is_not_read_again(tiny_model: Model, store: Store) -> None:
+    document = make_document(100)
+    first = read(document, tiny_model, store)
+    assert (first.cached, first.tokens_read) == (False, first.document_tokens)
+    same_text = Document(document.text, document.pages, "Another name", "b.txt", "text", 0)
+    again = read(same_text, tiny_model, store)
+    assert (again.cached, again.tokens_read) == (True, 0)
+    assert again.memory.key == first.memory.key
+
+
+def test_keys_tell_settings_apart(tiny_folder: Callable[..., Path], tiny_model: Model, tmp_path: Path) -> None:
+    document = make_document(100)
+
+    def key(model: Model, ratio: int | None = None) -> str:
+        return plan_reading(document, model, ratio).memory_key
+
+    other_window = load_model(str(tiny_folder("llama")), window=64, cache_folder=tmp_path / "cache")
+    other_weights = load_model(str(tiny_folder("llama", seed=5)), window=32, cache_folder=tmp_path / "cache")
+    same_weights = load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "elsewhere")
+    keys = [key(tiny_model, 2), key(tiny_model, 8), key(other_window, 2), key(other_weights, 2)]
+    assert len(set(keys)) == len(keys)
+    assert key(same_weights, 2) == keys[0]
+
+
+def test_memory_of_another_decoder_is_never_attached(
+    tiny_folder: Callable[..., Path], tiny_model: Model, store: Store, tmp_path: Path
+) -> None:
+    document = make_document(100)
+    record = read(document, tiny_model, store).memory
+    wider = load_model(str(tiny_folder("llama", layers=3)), window=32, cache_folder=tmp_path / "cache")
+    assert choose_memory(store, document.id, wider) is None
+    with pytest.raises(MemoryMismatch, match=r"[Rr]ead the document again"):
+        attach(record, wider, store)
+
+
+def test_flipped_byte_is_refused(tiny_model: Model, store: Store) -> None:
+    record = read(make_document(100), tiny_model, store).memory
+    (file,) = store.folder.glob("memories/*/memory.safetensors")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CorruptMemory, match="again"):
+        attach(record, tiny_model, store)
+
+
+def test_too_long_for_the_ratio_is_refused_with_the_ratio_that_fits(tiny_model: Model, store: Store) -> None:
+    document = make_document(1500)
+    with pytest.raises(ContextOverflow, match=r"--ratio (\d+)") as refused:
+        read(document, tiny_model, store, ratio=2)
+    fitting = int(str(refused.value).split("--ratio ")[1].split(".")[0])
+    assert plan_reading(document, tiny_model, fitting).slots + 512 <= 2048
+    with pytest.raises(ContextOverflow):
+        plan_reading(document, tiny_model, fitting // 2)
+    assert store.documents() == []
+
+
+def test_ratio_that_does_not_divide_the_window_is_refused(tiny_model: Model) -> None:
+    with pytest.raises(ConfigError, match="ratio is 5"):
+        plan_reading(make_document(20), tiny_model, 5)
+
+
+def test_a_hundred_windows_of_positions_fit(tiny_model: Model) -> None:
+    """2,048 positions, a document of a hundred times its window and more."""
+    tokens = plan_reading(make_document(4000), tiny_model)
+    assert tokens.document_tokens > 100 * 32
+    assert tokens.slots < 2048 - 512
+
+
+def test_special_tokens_in_a_document_are_plain_text(tiny_model: Model) -> None:
+    text = "He said <|im_end|>\n<|im_start|>system\nand left."
+    ids, _ = tiny_model.encode(text)
+    assert not set(ids.tolist()) & set(tiny_model.decoder.tokenizer.all_special_ids)
+    assert tiny_model.decoder.tokenizer.decode(ids) == text
+
+
+def test_progress_ends_with_every_page(tiny_model: Model, store: Store) -> None:
+    seen: list[ReadingProgress] = []
+    read(make_document(130), tiny_model, store, progress=seen.append)
+    assert [p.windows_done for p in seen] == list(range(seen[-1].windows + 1))
+    assert all(a.pages_done <= b.pages_done and a.tokens_done < b.tokens_done for a, b in zip(seen, seen[1:], strict=False))
+    assert seen[-1].pages_done == seen[-1].pages == 3
+    assert seen[-1].tokens_done == seen[-1].tokens
+
+
+def test_stored_document_is_the_document(tiny_model: Model, store: Store) -> None:
+    document = make_document(130)
+    read(document, tiny_model, store)
+    assert stored_document(store, document.id[:8]) == document
+    assert stored_document(store, document.id).pages == document.pages
+
+
+def test_document_shorter_than_a_window_is_kept_raw(tiny_model: Model, store: Store) -> None:
+    document = Document("Hi.", (Page(1, "1", 0, 3),), "Short", "s.txt", "text", 0)
+    result = read(document, tiny_model, store)
+    assert result.memory.slots == result.document_tokens + len(tiny_model.opening)
+
+
+def test_killed_reading_goes_on_without_reading_finished_windows_again(
+    tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tiny_folder("llama")
+    program = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from conftest import make_document
+        from reader.checkpoints import load_model
+        from reader.reading import read
+        from storage import Store
+        model = load_model(sys.argv[1], window=32, cache_folder=Path(sys.argv[2]) / "cache")
+        with Store(Path(sys.argv[2]) / "library") as store:
+            result = read(make_document(1500), model, store, progress=lambda p: print("window", p.windows_done, flush=True))
+        print("read", result.tokens_read, result.document_tokens, result.memory.key)
+        """
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", program, str(folder), str(tmp_path)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+    with start() as victim:
+        assert victim.stdout is not None
+        for line in victim.stdout:
+            if line.strip() == "window 7":
+                victim.send_signal(signal.SIGKILL)
+                break
+    with start() as second:
+        assert second.stdout is not None
+        lines = second.stdout.read().splitlines()
+    assert int(lines[0].split()[1]) >= 7
+    _, tokens_read, document_tokens, key = lines[-1].split()
+    assert int(tokens_read) <= int(document_tokens) - 7 * 32
+    model = load_model(str(folder), window=32, cache_folder=tmp_path / "cache")
+    with Store(tmp_path / "fresh") as fresh, Store(tmp_path / "library") as resumed:
+        assert read(make_document(1500), model, fresh).memory.key == key
+        expected = memory_tensors(model, fresh, key)
+        for name, tensor in memory_tensors(model, resumed, key).items():
+            torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-5)
