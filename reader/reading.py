@@ -21,7 +21,7 @@ from reader.beacon import NO_SPAN, BeaconConfig, Memory, RatioChooser, adapt_rat
 from reader.checkpoints import Model
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ContextOverflow, MemoryMismatch
-from storage import MappedTensors, MemoryRecord, MemoryWriter, Store, TensorSpec
+from storage import CorruptMemory, MappedTensors, MemoryRecord, MemoryWriter, Store, TensorSpec
 
 FORMAT = "reader-memory-1"
 """Raise it whenever the same settings and tokens would give another memory."""
@@ -213,8 +213,13 @@ def read(
         )
 
     record = store.memory(plan.memory_key)
-    if record is not None and record.state == "ready" and record.document_id == document.id:
-        return result(record, 0)
+    if record is not None and record.state == "ready":
+        try:
+            store.open_memory(record.key).close()
+        except CorruptMemory:
+            pass  # told to read it again, people do: what is broken is dropped below
+        else:
+            return result(record, 0)
 
     def on_wait() -> None:
         if cancelled():

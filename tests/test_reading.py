@@ -138,6 +138,9 @@ def test_flipped_byte_is_refused(tiny_model: Model, store: Store) -> None:
     file.write_bytes(content)
     with pytest.raises(CorruptMemory, match="again"):
         attach(record, tiny_model, store)
+    again = read(make_document(100), tiny_model, store)
+    assert (again.cached, again.memory.key) == (False, record.key)
+    attach(again.memory, tiny_model, store)
 
 
 def test_too_long_for_the_ratio_is_refused_with_the_ratio_that_fits(tiny_model: Model, store: Store) -> None:

@@ -1,0 +1,160 @@
+"""The shell: one JSON object, one sentence for an error, 2 for the user's mistake and 1 for ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, make_document
+from pypdf import PdfWriter
+
+
+@pytest.fixture
+def run(tiny_folder: Callable[..., Path], tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `python -m reader` on a library of its own, with a tiny decoder."""
+
+    def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = [str(argument) for argument in arguments]
+        if words[0] in ("read", "ask") and "--model" not in words:
+            words += ["--model", str(tiny_folder("llama")), "--window", "32"]
+        return subprocess.run(
+            [sys.executable, "-m", "reader", *words],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "READER_LIBRARY": str(tmp_path / "library"),
+                "READER_CACHE": str(tmp_path / "cache"),
+                "HF_HUB_OFFLINE": "1",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return command
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    file = tmp_path / "book.txt"
+    file.write_text(make_document(120).text)
+    return file
+
+
+def test_read_once_ask_often(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:
+    read = json.loads(run("read", book, "--json").stdout)
+    assert (read["cached"], read["tokens_read"]) == (False, read["document_tokens"])
+    assert read["windows"] == -(-read["document_tokens"] // 32)
+    assert read["memory_bytes"] > 0
+    assert read["trained"] is False
+    again = json.loads(run("read", book, "--json").stdout)
+    assert (again["cached"], again["memory_id"]) == (True, read["memory_id"])
+    for reference in (book, read["document_id"][:12]):
+        asked = json.loads(run("ask", reference, "Who walked?", "--json").stdout)
+        assert (asked["recomputed_tokens"], asked["tokens_read"]) == (0, 0)
+        assert asked["document_tokens"] == read["document_tokens"]
+        assert asked["memory_id"] == read["memory_id"]
+        assert 0 < asked["attach_seconds"] <= asked["first_token_seconds"] <= asked["seconds"]
+
+
+def test_ratio_is_kept_and_asked_for(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:
+    read = json.loads(run("read", book, "--ratio", 8, "--json").stdout)
+    assert read["ratio"] == 8
+    asked = json.loads(run("ask", book, "Who?", "--ratio", 8, "--json").stdout)
+    assert (asked["memory_id"], asked["tokens_read"]) == (read["memory_id"], 0)
+
+
+def test_people_are_told_that_the_plugin_is_untrained(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:
+    told = run("read", book)
+    assert "untrained" in told.stderr
+    assert "tokens on 1 pages" in told.stderr  # the estimate comes before the reading
+
+
+def test_library_lists_shows_and_removes(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:
+    document_id = json.loads(run("read", book, "--json").stdout)["document_id"]
+    (listed,) = json.loads(run("library", "list", "--json").stdout)["documents"]
+    assert listed["document_id"] == document_id
+    shown = json.loads(run("library", "show", document_id[:8], "--json").stdout)
+    assert [memory["state"] for memory in shown["memories"]] == ["ready"]
+    assert "book" in run("library", "list").stdout
+    assert json.loads(run("library", "remove", document_id, "--json").stdout)["freed_bytes"] > 0
+    assert json.loads(run("library", "list", "--json").stdout)["documents"] == []
+
+
+def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    assert result.stdout == ""
+    return lines[0]
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
+    empty, binary, textless, locked = (folder / name for name in ("empty.txt", "binary.txt", "scan.pdf", "locked.pdf"))
+    empty.write_bytes(b"")
+    binary.write_bytes(bytes(range(256)) * 40)
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.write(textless)
+    writer.encrypt("secret", algorithm="AES-256")
+    writer.write(locked)
+    good = folder / "good.txt"
+    good.write_text("Good.")
+    return {
+        "missing file": (["read", folder / "missing.txt"], "does not exist"),
+        "empty file": (["read", empty], "empty"),
+        "binary": (["read", binary], "binary"),
+        "no text layer": (["read", textless], "no text layer"),
+        "password": (["read", locked], "password"),
+        "folder": (["read", folder], "folder"),
+        "unknown kind": (["read", folder / "x.xyz"], "does not exist"),
+        "unknown model": (["read", good, "--model", "no/such-model"], "no/such-model"),
+        "bad ratio": (["read", good, "--ratio", "7"], "ratio is 7"),
+        "unknown document": (["ask", "feedbeef", "Who?"], "feedbeef"),
+        "empty question": (["ask", good, " "], "question is empty"),
+    }
+
+
+def test_mistakes_of_the_user_are_one_sentence_and_status_2(
+    run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    for name, (arguments, told) in bad_inputs(tmp_path).items():
+        result = run(*arguments)
+        assert result.returncode == 2, (name, result.stderr)
+        assert told in one_sentence(result), name
+    # "empty question" had read its document before; nothing else left anything behind
+    assert len(json.loads(run("library", "list", "--json").stdout)["documents"]) <= 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_full_disk_is_one_sentence_status_1_and_the_library_as_it_was(
+    run: Callable[..., subprocess.CompletedProcess[str]], book: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        small = tmp_path / "small.txt"
+        small.write_text("A short document that fits. " * 3)
+        kept = json.loads(run("read", small, "--json", READER_LIBRARY=str(disk / "library")).stdout)
+        book.write_text(make_document(900).text)
+        result = run("read", book, READER_LIBRARY=str(disk / "library"))
+        assert result.returncode == 1, result.stderr
+        assert "full" in one_sentence(result)
+        again = json.loads(run("ask", small, "Who?", "--json", READER_LIBRARY=str(disk / "library")).stdout)
+        assert (again["memory_id"], again["tokens_read"]) == (kept["memory_id"], 0)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_help_needs_no_decoder(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    program = "import sys; from reader.cli import _parser; _parser(); print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"

