@@ -1,8 +1,8 @@
 """The browser's front door: `python app.py`. Drop a document in, watch it being read, ask it, see the answer stream.
 
 One `Service` holds what all open pages share: the library, the decoder, the readings that wait their turn, and the
-memories that were asked last. Pages only look at it, so closing one stops nothing. No logic of its own: parsing, reading
-and answering are those of the shell. It binds to this computer alone, and nothing is fetched from outside.
+memories that were asked last. Pages only look at it, so closing one stops no reading. No logic of its own: parsing,
+reading and answering are those of the shell. It binds to this computer alone, and nothing is fetched from outside.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
@@ -33,7 +34,7 @@ from reader.cli import cache_folder, library_folder
 from reader.documents import FORMATS, Document, load
 from reader.errors import Cancelled, ConfigError, ReaderError
 from reader.models import DEFAULT_MODEL
-from storage import DocumentRecord, MemoryRecord, NotFound, Store, StoreError
+from storage import DocumentRecord, MemoryRecord, Store, StoreError
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: the page opens without them
     from reader.answering import Answer, AttachedMemory
@@ -41,12 +42,16 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import: the page ope
     from reader.estimate import Estimate
     from reader.reading import ReadingProgress
 
+NAME = "Activation Beacon Reader"
 STATIC = Path(__file__).parent / "static"
 SAMPLE = STATIC / "sample.md"
 HOSTS = ("127.0.0.1", "localhost")
 ATTACHED_MEMORIES = 2
 """Memories kept attached; each one costs as many bytes as its file."""
-POLL_SECONDS = 0.5
+BUSY_POLL_SECONDS = 0.5
+IDLE_POLL_SECONDS = 3.0
+STREAM_SECONDS = 0.05
+"""Least time between two updates of an answer: a fast decoder must not flood the page."""
 STAGES = {
     "download": "downloading it, the first time only",
     "convert": "converting it, the first time only",
@@ -72,6 +77,16 @@ class Reading:
         return self.state in ("waiting", "reading")
 
 
+@dataclass
+class Exchange:
+    """A question and what has come of its answer."""
+
+    question: str
+    answer: str = ""
+    note: str = ""
+    """What the answer cost, or why there is none; empty until it has ended."""
+
+
 class Service:
     """The one library, decoder and queue of readings behind all open pages."""
 
@@ -89,18 +104,13 @@ class Service:
         self._attached: dict[str, AttachedMemory] = {}
         self._attaching = threading.Lock()
         self._answering = threading.Lock()
+        self.stops: dict[str, threading.Event] = {}
+        """Set to stop the answer that streams to a browser session."""
         self._thread = threading.Thread(target=self._work, name="reading", daemon=True)
 
     def start(self) -> None:
         """Load the decoder, then read what is asked for, one document at a time, in a thread of its own."""
         self._thread.start()
-
-    def close(self) -> None:
-        """Stop reading after the window at hand."""
-        for reading in list(self._readings.values()):
-            reading.cancelled.set()
-        with self._answering:
-            pass
 
     def load_again(self) -> None:
         """Try once more to load the decoder after an error."""
@@ -143,11 +153,24 @@ class Service:
                 key: attached for key, attached in self._attached.items() if attached.record.document_id != document_id
             }
 
+    def active_ids(self) -> list[str]:
+        """The documents that are being read or wait for it, in order."""
+        return [reading.document_id for reading in list(self._readings.values()) if reading.is_active]
+
+    def states(self) -> dict[str, str]:
+        """What to call the state of each document that has one: ready, part read, reading, waiting."""
+        words = {"ready": "ready", "reading": "part read"}
+        states: dict[str, str] = {}
+        for memory in self.store.memories():
+            if memory.settings.get("model") == self.model_name and states.get(memory.document_id) != "ready":
+                states[memory.document_id] = words[memory.state]
+        return states | {reading.document_id: reading.state for reading in self._readings.values() if reading.is_active}
+
     def reading(self, document_id: str) -> Reading | None:
         """What is known of a document that is waiting, being read, or half read; None when it is read or never was."""
         reading = self._readings.get(document_id)
         if reading is None and self.model is not None:
-            partial = any(memory.state == "reading" and memory.windows for memory in self.store.memories(document_id))
+            partial = any(memory.state == "reading" for memory in self.store.memories(document_id))
             if partial and self.memory(document_id) is None:
                 reading = self._readings.setdefault(document_id, self._half_read(document_id, self.model))
         return reading
@@ -180,7 +203,7 @@ class Service:
                 del self._attached[key]
         return attached, known is None
 
-    def answer(self, document_id: str, question: str, stopped: Callable[[], bool]) -> Iterator[tuple[str, str]]:
+    def answer(self, document_id: str, question: str, stopped: Callable[[], bool]) -> Generator[tuple[str, str]]:
         """Yield the answer so far, and in the end with its badge; readings wait at their next window until it is done.
 
         Raises:
@@ -274,15 +297,21 @@ def badge(answer: Answer, attach_seconds: float) -> str:
     """What an answer cost, in one line of text."""
     stopped = " · stopped" if answer.ended == "stopped" else ""
     return (
-        f"Attached in {attach_seconds:.1f} s · {answer.recomputed_tokens:,} of {answer.document_tokens:,} document tokens "
-        f"read again · first token {answer.first_token_seconds:.1f} s{stopped}"
+        f"Attached in {attach_seconds:.2f} s · {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
+        f"tokens read again · first token {answer.first_token_seconds:.2f} s{stopped}"
     )
 
 
-def loading_html(service: Service) -> str:
+def error_html(error: Exception | str) -> str:
+    """An error as one sentence."""
+    told = error if isinstance(error, str) else sentence(error)
+    return f'<p class="notice error" role="alert">{escape(told)}</p>'
+
+
+def decoder_html(service: Service) -> str:
     """The line about the decoder: how far it is loaded, why it could not be, or that its plug-in is untrained."""
     if service.load_error:
-        return f'<p class="notice error" role="alert">{escape(service.load_error)}</p>'
+        return error_html(service.load_error)
     if service.model is None:
         stage, fraction = service.loading
         doing = STAGES.get(stage, stage)
@@ -311,17 +340,21 @@ def document_html(document: DocumentRecord, memory: MemoryRecord | None, state: 
     )
 
 
-def reading_html(document: DocumentRecord, reading: Reading) -> str:
+def reading_html(document: DocumentRecord, reading: Reading | None) -> str:
     """How far a reading has got and what it will still take."""
+    if reading is None:
+        return '<p class="progress">It is not read yet.</p>'
     progress, estimate = reading.progress, reading.estimate
     if reading.state == "failed":
-        return f'<p class="notice error" role="alert">{escape(reading.error)}</p>'
+        return error_html(reading.error)
     if reading.state == "stopped":
         told = f"Read to page {reading.pages_done:,} of {document.pages:,}. What was read is kept."
-        return f'<p class="reading">{told}{_bar(reading.pages_done / document.pages, "pages")}</p>'
+        return f'<p class="progress">{told}{_bar(reading.pages_done / document.pages, "pages")}</p>'
     lines = []
     if reading.state == "waiting":
         lines.append("Waiting for its turn.")
+    elif reading.cancelled.is_set():
+        lines.append("Stopping …")
     elif progress is not None and progress.waiting:
         lines.append("Another program is reading this document; waiting for it.")
     elif progress is None:
@@ -337,7 +370,19 @@ def reading_html(document: DocumentRecord, reading: Reading) -> str:
         told = f"About {estimate.document_tokens:,} tokens, {duration(estimate.seconds)} to read ({estimate.basis})."
         lines.append(f"<small>{told}</small>")
     done = progress.tokens_done / progress.tokens if progress is not None and progress.tokens else 0.0
-    return f'<p class="reading" role="status">{"<br>".join(lines)}{_bar(done, "pages")}</p>'
+    return f'<p class="progress" role="status">{"<br>".join(lines)}{_bar(done, "pages")}</p>'
+
+
+def messages(conversation: Sequence[Exchange]) -> list[dict[str, Any]]:
+    """A conversation for the chatbot, which takes text for HTML even where it renders no Markdown."""
+    shown: list[dict[str, Any]] = []
+    for exchange in conversation:
+        shown.append({"role": "user", "content": escape(exchange.question)})
+        reply: list[Any] = [escape(exchange.answer.strip()) or ("No answer." if exchange.note else "…")]
+        if exchange.note:
+            reply.append(gr.HTML(f'<p class="badge">{escape(exchange.note)}</p>', render=False))
+        shown.append({"role": "assistant", "content": reply})
+    return shown
 
 
 def _bar(done: float, what: str) -> str:
@@ -348,19 +393,19 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _choice(document: DocumentRecord, state: str) -> tuple[str, str]:
+def library_choice(document: DocumentRecord, state: str) -> tuple[str, str]:
     """A row of the library: two lines of text, and the id that it stands for."""
     title = " ".join(document.title.split())
     added = datetime.fromtimestamp(document.added_at)
-    facts = [_count(document.pages, "page"), f"{added:%d %b %Y}", state]
+    facts = [state, _count(document.pages, "page"), f"{added:%d %b %Y}"]
     if document.memory_bytes:
-        facts.insert(1, size(document.memory_bytes))
+        facts.insert(2, size(document.memory_bytes))
     return f"{title}\n{' · '.join(facts)}", document.id
 
 
-EMPTY = """<section class="empty"><h2>Read it once, ask it for ever</h2>
-<p>Drop in a book or a report: it is read once, page by page, into a memory that stays on this computer, and every question
-after that is answered from the memory without reading again.</p></section>"""
+EMPTY_HTML = """<section class="empty"><h2>Read once, ask for ever</h2>
+<p>Drop in a book or a report: it is read once, page by page, into a memory that stays on this computer, and every
+question after that is answered from the memory without reading again.</p></section>"""
 
 
 class Theme(gr.themes.Base):
@@ -393,147 +438,154 @@ class Theme(gr.themes.Base):
         )
 
 
-# Called in the browser when another document is shown: the address names it, so that a reload finds it again.
+# Called in the browser with the document that is shown: the address names it, so that a reload finds it again, and on a
+# narrow screen, where it lies below the library, a new one is brought into view.
 ADDRESS_JS = """(id) => {
     const address = new URL(window.location);
+    if (id === address.searchParams.get("document")) return;
     id ? address.searchParams.set("document", id) : address.searchParams.delete("document");
     window.history.replaceState(null, "", address);
+    if (id && window.innerWidth < 768) document.getElementById("document")?.scrollIntoView({behavior: "smooth"});
 }"""
-# On a narrow screen the document lies below the library.
-SHOW_DOCUMENT_JS = """() => {
-    if (window.innerWidth < 768) document.querySelector("#document").scrollIntoView({behavior: "smooth"});
-}"""
+
+
+Conversations = dict[str, list[Exchange]]
+"""What was asked on one page, by document id."""
 
 
 def build(service: Service) -> gr.Blocks:
     """Lay out the page and tie it to the service."""
-    stops: dict[str, threading.Event] = {}
-
-    with gr.Blocks(title="Activation Beacon Reader", analytics_enabled=False, fill_width=True) as page:
-        selected = gr.State(None)
-        shown = gr.State(None)
-        chats = gr.State({})
-        timer = gr.Timer(POLL_SECONDS)
+    with gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True) as page:
+        selected = gr.State(None)  # the document's id
+        shown = gr.State(None)  # the updates that this page was sent last
+        conversations = gr.State({})  # by document id
+        timer = gr.Timer(BUSY_POLL_SECONDS)
         with gr.Row(elem_id="app"):
             with gr.Column(elem_id="side", min_width=280, scale=0):
-                gr.HTML('<h1>Activation Beacon Reader</h1>', elem_id="brand")
+                gr.HTML(f"<h1>{NAME}</h1>", elem_id="brand")
                 upload = gr.File(
-                    label="Add documents", file_count="multiple", file_types=list(FORMATS), height=116, elem_id="upload"
+                    label="Add documents",
+                    show_label=False,
+                    file_count="multiple",
+                    file_types=list(FORMATS),
+                    height=100,
+                    elem_id="upload",
                 )
+                gr.HTML(f"<p>{', '.join(FORMATS)}</p>", elem_id="formats")
                 sample = gr.Button("Try the sample", size="sm", elem_id="sample")
                 library = gr.Radio([], label="Library", elem_id="library", visible=False)
             with gr.Column(elem_id="main"):
-                loading = gr.HTML(elem_id="loading")
+                decoder = gr.HTML(elem_id="decoder")
                 load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
                 with gr.Column(elem_id="empty", visible=False) as empty:
-                    gr.HTML(EMPTY)
+                    gr.HTML(EMPTY_HTML)
                     first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
                 with gr.Column(elem_id="document", visible=False) as document:
                     with gr.Row(elem_id="head"):
                         head = gr.HTML()
                         remove = gr.Button("Remove", size="sm", min_width=80, scale=0, elem_id="remove")
                     with gr.Row(visible=False, elem_id="confirm") as confirm:
-                        gr.HTML("<p>Remove this document and its memory? The file you added it from stays.</p>")
+                        gr.HTML("<p>Remove this document and its memory? The file that you added stays.</p>")
                         confirm_remove = gr.Button("Remove", variant="stop", size="sm", min_width=80, scale=0)
                         keep = gr.Button("Keep", size="sm", min_width=80, scale=0)
                     with gr.Row(visible=False, elem_id="reading") as panel:
                         status = gr.HTML()
                         cancel = gr.Button("Cancel", size="sm", min_width=100, scale=0, elem_id="cancel")
-                        resume = gr.Button("Continue", variant="primary", size="sm", min_width=100, scale=0, elem_id="resume")
+                        resume = gr.Button(
+                            "Continue", variant="primary", size="sm", min_width=100, scale=0, elem_id="resume"
+                        )
                     chat = gr.Chatbot(
-                        show_label=False,
                         label="Conversation",
-                        placeholder="Ask it anything that it says.",
+                        show_label=False,
+                        placeholder="Answers appear here.",
+                        height=None,
                         render_markdown=False,
                         sanitize_html=True,
                         latex_delimiters=[],
                         allow_tags=False,
                         feedback_options=None,
-                        buttons=["copy"],
-                        height=None,
+                        buttons=[],
                         elem_id="chat",
                     )
                     question = gr.Textbox(
-                        show_label=False,
                         label="Question",
-                        placeholder="Ask the document …",
+                        show_label=False,
+                        container=False,
                         submit_btn=True,
                         max_length=4000,
                         elem_id="question",
-                        container=False,
                     )
 
-        view = [library, loading, load_again, empty, document, head, panel, status, cancel, resume, remove, question]
+        view = [
+            *(timer, library, decoder, load_again, empty, document),
+            *(head, remove, panel, status, cancel, resume, question),
+        ]
 
         def look(document_id: str | None) -> list[dict[str, Any]]:
-            """Updates for all of `view`."""
-            documents = service.store.documents()
-            record = next((document for document in documents if document.id == document_id), None)
-            half_read = {memory.document_id for memory in service.store.memories() if memory.state == "reading"}
-
-            def state(document: DocumentRecord) -> str:
-                reading = service.reading(document.id) if document.id == document_id else service._readings.get(document.id)
-                if reading is not None and reading.is_active:
-                    return reading.state
-                if document.memories:
-                    return "ready"
-                return "part read" if document.id in half_read else "not read"
-
-            choices = [_choice(document, state(document)) for document in documents]
+            """An update for each part of `view`, as things stand."""
+            states = service.states()
+            records = service.store.documents()
+            record = next((record for record in records if record.id == document_id), None)
+            is_busy = (service.model is None and not service.load_error) or "reading" in states.values()
             updates = {
-                library: gr.update(choices=choices, value=record and record.id, visible=bool(documents)),
-                loading: gr.update(value=loading_html(service)),
+                timer: gr.update(value=BUSY_POLL_SECONDS if is_busy else IDLE_POLL_SECONDS),
+                library: gr.update(
+                    choices=[library_choice(record, states.get(record.id, "not read")) for record in records],
+                    value=record and record.id,
+                    visible=bool(records),
+                ),
+                decoder: gr.update(value=decoder_html(service)),
                 load_again: gr.update(visible=bool(service.load_error)),
                 empty: gr.update(visible=record is None),
                 document: gr.update(visible=record is not None),
             }
             if record is not None:
                 reading, memory = service.reading(record.id), service.memory(record.id)
-                is_read = memory is not None and not (reading and reading.is_active)
-                now = "ready" if is_read else reading.state if reading else "not read"
+                is_active = reading is not None and reading.is_active
+                is_read = memory is not None and not is_active
                 can_ask = is_read and service.model is not None
-                label = "Continue" if reading and reading.pages_done else "Try again" if now == "failed" else "Read"
-                active = reading is not None and reading.is_active
+                state = "ready" if is_read else reading.state if reading else "not read"
+                again = "Continue" if reading and reading.pages_done else "Try again" if state == "failed" else "Read"
+                prompt = "Ask the document …" if can_ask else "Questions wait until it is read."
+                if is_read and not can_ask:
+                    prompt = "Questions wait until the decoder is loaded."
                 updates |= {
-                    head: gr.update(value=document_html(record, memory, now)),
+                    head: gr.update(value=document_html(record, memory, state)),
+                    remove: gr.update(visible=not is_active),
                     panel: gr.update(visible=not is_read),
-                    status: gr.update(value=reading_html(record, reading) if reading else _NOT_READ),
-                    cancel: gr.update(visible=active),
-                    resume: gr.update(visible=not active, value=label),
-                    remove: gr.update(visible=not active),
-                    question: gr.update(
-                        interactive=can_ask,
-                        placeholder="Ask the document …" if can_ask else "You can ask when it is read and the decoder is there.",
-                    ),
+                    status: gr.update(value=reading_html(record, reading)),
+                    cancel: gr.update(visible=is_active),
+                    resume: gr.update(visible=not is_active, value=again),
+                    question: gr.update(interactive=can_ask, placeholder=prompt),
                 }
             return [updates.get(part, gr.skip()) for part in view]
 
-        @told
         def refresh(document_id: str | None, before: list[dict[str, Any]] | None) -> tuple[Any, ...]:
             """Send what has changed since this page was told last."""
-            now = look(document_id)
-            old = before or [None] * len(now)
-            return now, *(gr.skip() if new == known else new for new, known in zip(now, old, strict=True))
+            try:
+                now = look(document_id)
+            except Exception as error:  # told in place, as this runs again and again
+                now = [gr.update(value=error_html(error)) if part is decoder else gr.skip() for part in view]
+            return now, *(now if before is None else map(_changed, before, now))
 
         @told
         def open_page(request: gr.Request) -> str | None:
-            """The document that the address names, or else the one that is being read."""
-            known = {document.id for document in service.store.documents()}
+            """Select the document that the address names, or else the one that is being read."""
             named = request.query_params.get("document")
-            active = (reading.document_id for reading in list(service._readings.values()) if reading.is_active)
-            return named if named in known else next((id for id in active if id in known), None)
+            ids = {record.id for record in service.store.documents()}
+            return named if named in ids else next(iter(service.active_ids()), None)
 
         @told
-        def add_files(paths: Sequence[str] | None) -> tuple[Any, Any]:
-            added: Any = gr.skip()
+        def add_files(paths: Sequence[str] | None) -> tuple[Any, None]:
+            newest: Any = gr.skip()
             for path in map(Path, paths or []):
                 try:
-                    added = add_file(path)
+                    newest = add_file(path)
                 except Exception as error:  # one bad file must not cost the others
                     warn(error)
                 finally:
-                    path.unlink(missing_ok=True)
-            return added, None
+                    path.unlink(missing_ok=True)  # the library has its text; the upload is not to stay behind
+            return newest, None
 
         @told
         def add_sample() -> str:
@@ -542,80 +594,183 @@ def build(service: Service) -> gr.Blocks:
         def add_file(path: Path) -> str:
             parsed = load(path)
             if parsed.textless_pages:
-                gr.Info(f"{parsed.textless_pages:,} of {len(parsed.pages):,} pages have no text layer and cannot be read.")
+                pages = f"{parsed.textless_pages:,} of {len(parsed.pages):,} pages"
+                gr.Info(f"{pages} have no text layer and cannot be read.")
             service.add(parsed)
             return parsed.id
 
         @told
-        def show_chat(document_id: str | None, history: dict[str, list[dict[str, Any]]]) -> tuple[Any, ...]:
-            """Attach the memory of a document that is read, so that the first question need not wait for it."""
+        def open_conversation(document_id: str | None, history: Conversations) -> tuple[Any, ...]:
+            """Show what was asked before, and attach the memory so that the first question need not wait for it."""
             if document_id and service.model is not None and service.memory(document_id) is not None:
                 service.attach(document_id)
-            return history.get(document_id or "", []), gr.update(submit_btn=True, stop_btn=False)
+            return messages(history.get(document_id or "", [])), gr.update(submit_btn=True, stop_btn=False)
 
         @told
-        def submit(
-            text: str, document_id: str | None, history: dict[str, list[dict[str, Any]]], request: gr.Request
-        ) -> tuple[Any, ...]:
-            if not document_id or not text.strip() or request.session_hash in stops:
-                return (gr.skip(),) * 3
-            stops[request.session_hash or ""] = threading.Event()
-            messages = history.setdefault(document_id, [])
-            messages.append({"role": "user", "content": text.strip()})
-            return messages, history, gr.update(value="", submit_btn=False, stop_btn=True)
+        def submit(text: str, document_id: str | None, history: Conversations, request: gr.Request) -> tuple[Any, ...]:
+            session = request.session_hash or ""
+            if not document_id or not text.strip() or session in service.stops:
+                return gr.skip(), gr.skip(), gr.skip()
+            service.stops[session] = threading.Event()
+            conversation = history.setdefault(document_id, [])
+            conversation.append(Exchange(text.strip()))
+            return messages(conversation), history, gr.update(value="", submit_btn=False, stop_btn=True)
 
-        def answer(
-            document_id: str | None, history: dict[str, list[dict[str, Any]]], request: gr.Request
-        ) -> Iterator[tuple[Any, ...]]:
-            messages = history.get(document_id or "", [])
-            stop = stops.get(request.session_hash or "")
-            if stop is None or not document_id or not messages or messages[-1]["role"] != "user":
+        def answer(document_id: str | None, history: Conversations, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+            """Stream the answer to the last question; Gradio closes this when the page goes away."""
+            session = request.session_hash or ""
+            conversation = history.get(document_id or "", [])
+            if session not in service.stops or not document_id or not conversation or conversation[-1].note:
+                yield gr.skip(), gr.skip(), gr.skip()
                 return
-            text = messages[-1]["content"]
-            reply: dict[str, Any] = {"role": "assistant", "content": ""}
-            messages.append(reply)
-            sent = 0.0
+            exchange, sent = conversation[-1], 0.0
             try:
-                for so_far, cost in service.answer(document_id, text, stop.is_set):
-                    reply["content"] = so_far
-                    if cost:
-                        reply["content"] = [so_far.strip() or "(no answer)", gr.HTML(f'<p class="badge">{escape(cost)}</p>', render=False)]
-                    if cost or time.monotonic() - sent > 0.05:  # a fast decoder must not flood the page
-                        sent = time.monotonic()
-                        yield messages, history, gr.skip()
+                with closing(service.answer(document_id, exchange.question, service.stops[session].is_set)) as parts:
+                    for exchange.answer, exchange.note in parts:
+                        if time.monotonic() - sent > STREAM_SECONDS:
+                            sent = time.monotonic()
+                            yield messages(conversation), history, gr.skip()
             except Exception as error:
-                warn(error)
-                if not reply["content"]:
-                    del messages[-1]
+                exchange.note = sentence(error)
             finally:
-                stops.pop(request.session_hash or "", None)
-            yield messages, history, gr.update(submit_btn=True, stop_btn=False)
+                service.stops.pop(session, None)
+                exchange.note = exchange.note or "Stopped."
+            yield messages(conversation), history, gr.update(submit_btn=True, stop_btn=False)
 
         def stop(request: gr.Request) -> None:
-            if request.session_hash in stops:
-                stops[request.session_hash].set()
+            if request.session_hash in service.stops:
+                service.stops[request.session_hash].set()
 
         @told
-        def remove_document(document_id: str | None) -> Any:
+        def remove_selected(document_id: str | None) -> None:
             if document_id:
                 service.remove(document_id)
-            return None
 
-        def on(trigger: Any, fn: Callable[..., Any] | None, inputs: Any = None, outputs: Any = None, **options: Any) -> Any:
+        def on(trigger: Any, function: Callable[..., Any] | None, *ends: Any, **options: Any) -> Any:
             """Tie an event that only this page may fire."""
-            return trigger(fn, inputs, outputs, api_visibility="private", show_progress="hidden", **options)
+            return trigger(function, *ends, **({"api_visibility": "private", "show_progress": "hidden"} | options))
 
-        def then_refresh(event: Any) -> Any:
+        def tell(event: Any) -> Any:
             return on(event.then, refresh, [selected, shown], [shown, *view])
 
-        then_refresh(on(timer.tick, None))
-        asked = on(question.submit, submit, [question, selected, chats], [chat, chats, question])
+        asking = on(question.submit, submit, [question, selected, conversations], [chat, conversations, question])
         answering = on(
-            asked.then, answer, [selected, chats], [chat, chats, question], concurrency_id="decoder", concurrency_limit=1
+            asking.then,
+            answer,
+            [selected, conversations],
+            [chat, conversations, question],
+            concurrency_id="decoder",
+            concurrency_limit=1,
         )
-        on(question.stop, stop, queue=False)
+        on(question.stop, stop)
 
+        selecting = [
+            on(page.load, open_page, None, selected),
+            on(upload.upload, add_files, upload, [selected, upload], show_progress="full"),
+            on(sample.click, add_sample, None, selected),
+            on(first_sample.click, add_sample, None, selected),
+            on(library.input, lambda document_id: document_id, library, selected, cancels=[answering]),
+            on(confirm_remove.click, remove_selected, selected, selected, cancels=[answering]),
+        ]
+        for event in selecting:
+            opened = on(tell(event).then, open_conversation, [selected, conversations], [chat, question])
+            on(opened.then, None, library, None, js=ADDRESS_JS)
+
+        tell(on(cancel.click, told(service.cancel), selected))
+        tell(on(resume.click, told(service.read), selected))
+        tell(on(load_again.click, service.load_again))
+        on(timer.tick, refresh, [selected, shown], [shown, *view])
+
+        on(remove.click, lambda: gr.update(visible=True), None, confirm)
+        for button in (keep, confirm_remove):
+            on(button.click, lambda: gr.update(visible=False), None, confirm)
     return page
 
 
-_NOT_READ = '<p class="reading">This document is not read yet.</p>'
+def told(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a callback so that an error becomes one sentence on the page and nothing else changes."""
+
+    @wraps(function)
+    def tolerant(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            warn(error)
+            return gr.skip()
+
+    return tolerant
+
+
+def warn(error: Exception) -> None:
+    """Show an error as one sentence on the page of whoever caused it."""
+    gr.Warning(escape(sentence(error)), title="That did not work")
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    return gr.skip() if before == now else now
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the page until it is interrupted; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        _serve(options)
+    except (ReaderError, StoreError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python app.py", description="Read long documents once, and ask them, in a browser."
+    )
+    parser.add_argument("--library", type=Path, metavar="DIR", help="the library's folder (or READER_LIBRARY)")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        default=os.environ.get("READER_MODEL") or DEFAULT_MODEL,
+        help="a Hugging Face name or a folder (or READER_MODEL); default: the bundled decoder",
+    )
+    parser.add_argument("--host", default=HOSTS[0], help=f"the address to listen on: {' or '.join(HOSTS)}")
+    parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860 on")
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> None:
+    if options.host not in HOSTS:
+        raise ConfigError(
+            f"--host {options.host!r} would open the library to the network without a password; use {HOSTS[0]}."
+        )
+    with Store(library_folder(options.library)) as store:
+        service = Service(store, options.model, cache_folder())
+        page = build(service)
+        page.queue(default_concurrency_limit=8)
+        try:
+            _, address, _ = page.launch(
+                server_name=options.host,
+                server_port=options.port,
+                share=False,
+                quiet=True,
+                prevent_thread_lock=True,
+                ssr_mode=False,
+                enable_monitoring=False,
+                run_history=False,
+                footer_links=[],
+                max_file_size="1gb",
+                theme=Theme(),
+                css_paths=[STATIC / "app.css"],
+                favicon_path=STATIC / "icon.svg",
+            )
+        except OSError as error:
+            raise ConfigError(f"--port {options.port} cannot be used ({error}); choose another.") from error
+        service.start()
+        print(f"Open {address} in a browser; Ctrl+C stops.", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            page.close(verbose=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

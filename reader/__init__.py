@@ -1,14 +1,14 @@
 """A long-document reader that reads a document once and remembers it (Activation Beacon, arXiv 2401.03462).
 
-    from pathlib import Path
-    import reader, storage
+from pathlib import Path
+import reader, storage
 
-    model = reader.load_model()
-    with storage.Store(Path("library")) as store:
-        result = reader.read(reader.load(Path("book.pdf")), model, store)
-        attached = reader.attach(result.memory, model, store)
-        for part in reader.ask(attached, "Who wrote the letter?", model):
-            print(part.text, end="")
+model = reader.load_model()
+with storage.Store(Path("library")) as store:
+    result = reader.read(reader.load(Path("book.pdf")), model, store)
+    attached = reader.attach(result.memory, model, store)
+    for part in reader.ask(attached, "Who wrote the letter?", model):
+        print(part.text, end="")
 """
 
 from __future__ import annotations

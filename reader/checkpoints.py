@@ -69,7 +69,11 @@ class Model:
                 encoding = backend.encode(text, add_special_tokens=False)
             finally:
                 backend.encode_special_tokens = usual
-        ends = torch.tensor([end for _, end in encoding.offsets], dtype=torch.int64).cummax(0).values if encoding.ids else None
+        ends = (
+            torch.tensor([end for _, end in encoding.offsets], dtype=torch.int64).cummax(0).values
+            if encoding.ids
+            else None
+        )
         if ends is None:
             return torch.empty(0, dtype=torch.int64), torch.empty(0, 2, dtype=torch.int64)
         starts = torch.cat([torch.zeros(1, dtype=torch.int64), ends[:-1]])
@@ -98,7 +102,9 @@ class Model:
         return before, after
 
     def _ids(self, template: str) -> Tensor:
-        return torch.tensor(self.decoder.tokenizer.backend_tokenizer.encode(template, add_special_tokens=False).ids, dtype=torch.int64)
+        return torch.tensor(
+            self.decoder.tokenizer.backend_tokenizer.encode(template, add_special_tokens=False).ids, dtype=torch.int64
+        )
 
 
 def load_model(

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("Stopped. What was finished is kept; run the same command to go on.")
         return 130
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # whoever read our output has gone; nothing is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return 1
     except Exception as error:
         if os.environ.get("READER_DEBUG"):
@@ -93,17 +93,23 @@ def _parser() -> argparse.ArgumentParser:
     everywhere.add_argument("--json", action="store_true", help="print one JSON object")
 
     with_model = argparse.ArgumentParser(add_help=False)
-    with_model.add_argument("--model", metavar="NAME", help="a Hugging Face name or a folder; default: the bundled decoder")
+    with_model.add_argument(
+        "--model", metavar="NAME", help="a Hugging Face name or a folder; default: the bundled decoder"
+    )
     with_model.add_argument(
         "--ratio", type=_ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
     )
-    with_model.add_argument("--window", type=_window, metavar="N", help="tokens read at once; default: 512, on a GPU 2048")
+    with_model.add_argument(
+        "--window", type=_window, metavar="N", help="tokens read at once; default: 512, on a GPU 2048"
+    )
 
     read = commands.add_parser("read", parents=[everywhere, with_model], help="read a document and save its memory")
     read.add_argument("file", type=Path, metavar="FILE")
     read.set_defaults(run=_read)
 
-    ask = commands.add_parser("ask", parents=[everywhere, with_model], help="ask a document, reading it first if need be")
+    ask = commands.add_parser(
+        "ask", parents=[everywhere, with_model], help="ask a document, reading it first if need be"
+    )
     ask.add_argument("document", metavar="FILE_OR_ID")
     ask.add_argument("question")
     ask.set_defaults(run=_ask)
@@ -213,7 +219,13 @@ def _list(options: argparse.Namespace) -> None:
     table = Table("Id", "Title", "Pages", "Memories", "Size", "Added", box=None)
     for document in documents:
         added = datetime.fromtimestamp(document.added_at).strftime("%Y-%m-%d %H:%M")
-        cells = (document.id[:12], document.title, f"{document.pages:,}", str(document.memories), _size(document.memory_bytes))
+        cells = (
+            document.id[:12],
+            document.title,
+            f"{document.pages:,}",
+            str(document.memories),
+            _size(document.memory_bytes),
+        )
         table.add_row(*(escape(cell) for cell in cells), added)
     Console(highlight=False).print(table)
 
@@ -225,11 +237,15 @@ def _show(options: argparse.Namespace) -> None:
     if options.json:
         _print_json({**_document_fields(document), "memories": [_memory_fields(memory) for memory in memories]})
         return
-    print(f"{document.title} ({document.file_name})\n{document.id}\n{document.pages:,} pages, {document.chars:,} characters")
+    print(
+        f"{document.title} ({document.file_name})\n{document.id}\n{document.pages:,} pages, {document.chars:,} characters"
+    )
     table = Table("Memory", "State", "Model", "Ratio", "Windows", "Slots", "Size", box=None)
     for memory in memories:
         cells = (memory.key[:12], memory.state, str(memory.settings.get("model")), str(memory.settings.get("ratio")))
-        table.add_row(*(escape(cell) for cell in cells), f"{memory.windows:,}", f"{memory.slots:,}", _size(memory.bytes))
+        table.add_row(
+            *(escape(cell) for cell in cells), f"{memory.windows:,}", f"{memory.slots:,}", _size(memory.bytes)
+        )
     Console(highlight=False).print(table)
 
 
@@ -260,7 +276,9 @@ def _load_document(file: Path) -> Document:
     with console.status(f"Opening {escape(file.name)} …"):
         document = load(file)
     if document.textless_pages:
-        console.print(f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read.")
+        console.print(
+            f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read."
+        )
     return document
 
 
@@ -312,7 +330,9 @@ def _read_with_progress(document: Document, model: Model, store: Store, ratio: i
                 bar.update(task, description="Another process is reading this; waiting", told="")
                 return
             left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
-            told = f"page {progress.pages_done:,} of {progress.pages:,}, {progress.tokens_per_second:,.0f} tokens/s{left}"
+            told = (
+                f"page {progress.pages_done:,} of {progress.pages:,}, {progress.tokens_per_second:,.0f} tokens/s{left}"
+            )
             bar.update(task, description="Reading", total=progress.tokens, completed=progress.tokens_done, told=told)
 
         return read(document, model, store, ratio=ratio, progress=show)

@@ -70,7 +70,9 @@ def _token_operations(config: Any, attended: float) -> float:
     """Floating-point operations to run one token that attends to `attended` others, without the logits."""
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     heads, kv_heads = config.num_attention_heads, getattr(config, "num_key_value_heads", config.num_attention_heads)
-    projections = config.hidden_size * head_dim * (2 * heads + 2 * kv_heads) + 3 * config.hidden_size * config.intermediate_size
+    projections = (
+        config.hidden_size * head_dim * (2 * heads + 2 * kv_heads) + 3 * config.hidden_size * config.intermediate_size
+    )
     return float(config.num_hidden_layers * (2 * projections + 4 * attended * heads * head_dim))
 
 
@@ -78,7 +80,10 @@ def _matrix_rate(rows: int, inner: int, columns: int) -> float:
     """Operations per second of a product of that shape, on the device that reading will use."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    left, right = torch.rand(rows, inner, device=device, dtype=dtype), torch.rand(inner, columns, device=device, dtype=dtype)
+    left, right = (
+        torch.rand(rows, inner, device=device, dtype=dtype),
+        torch.rand(inner, columns, device=device, dtype=dtype),
+    )
     (left @ right).sum().item()  # starts the threads and the device
     count, started = 0, time.perf_counter()
     while time.perf_counter() - started < 0.1:

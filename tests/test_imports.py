@@ -64,7 +64,12 @@ def test_imports_go_one_way(file: Path) -> None:
 
 def test_storage_knows_no_torch() -> None:
     for file in (ROOT / "storage").glob("*.py"):
-        names = {alias.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Import) for alias in node.names}
+        names = {
+            alias.name
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
         assert "torch" not in names, file
 
 

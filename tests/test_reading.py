@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -177,7 +178,7 @@ def test_progress_ends_with_every_page(tiny_model: Model, store: Store) -> None:
     seen: list[ReadingProgress] = []
     read(make_document(130), tiny_model, store, progress=seen.append)
     assert [p.windows_done for p in seen] == list(range(seen[-1].windows + 1))
-    assert all(a.pages_done <= b.pages_done and a.tokens_done < b.tokens_done for a, b in zip(seen, seen[1:], strict=False))
+    assert all(a.pages_done <= b.pages_done and a.tokens_done < b.tokens_done for a, b in itertools.pairwise(seen))
     assert seen[-1].pages_done == seen[-1].pages == 3
     assert seen[-1].tokens_done == seen[-1].tokens
 

@@ -52,7 +52,11 @@ def attend(
         output = _attend_in_two_parts(query, key, value, keys - queries, scaling)
     else:
         output = scaled_dot_product_attention(
-            query, _repeat(key, groups), _repeat(value, groups), attn_mask=causal_lower_right(queries, keys), scale=scaling
+            query,
+            _repeat(key, groups),
+            _repeat(value, groups),
+            attn_mask=causal_lower_right(queries, keys),
+            scale=scaling,
         )
     return output.transpose(1, 2).contiguous(), None
 

@@ -52,7 +52,9 @@ class BeaconConfig:
         object.__setattr__(self, "ratios", tuple(self.ratios) or powers or (1,))
         object.__setattr__(self, "projections", tuple(self.projections))
         _check(self.window >= 1, "window", self.window, "at least 1 token")
-        _check(1 <= self.condensed_tokens <= self.window, "stride", self.stride, f"from 1 to the window ({self.window})")
+        _check(
+            1 <= self.condensed_tokens <= self.window, "stride", self.stride, f"from 1 to the window ({self.window})"
+        )
         _check(self.layout in LAYOUTS, "layout", self.layout, f"one of {', '.join(LAYOUTS)}")
         _check(self.attention in ATTENTIONS, "attention", self.attention, f"one of {', '.join(ATTENTIONS)}")
         _check(
@@ -115,7 +117,9 @@ class BeaconConfig:
             ConfigError: no such settings, or a bad value.
         """
         if "beacon_window" not in values:
-            raise ConfigError("The checkpoint's config.json has no beacon_window: it is not an Activation Beacon checkpoint.")
+            raise ConfigError(
+                "The checkpoint's config.json has no beacon_window: it is not an Activation Beacon checkpoint."
+            )
         ratios = values.get("beacon_ratio", [2, 4, 8, 16, 32])
         projections = values.get("beacon_param", ["q", "k", "v"])
         return cls(

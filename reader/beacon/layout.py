@@ -116,4 +116,3 @@ def visibility(config: BeaconConfig, ratio: int, queries: WindowTokens, before: 
     if config.attention == "segmentation" and ratio:
         sees &= ~raw_key_of_beacon | (keys.raw_number > queries.raw_number[:, None] - ratio)
     return sees
-

@@ -23,6 +23,9 @@ from reader.errors import MemoryMismatch
 class SlotLayer(CacheLayerMixin):
     """One layer's keys and values (batch, kv_heads, capacity, head_dim), of which the first `length` hold."""
 
+    keys: Tensor
+    values: Tensor
+
     def __init__(self, keys: Tensor, values: Tensor) -> None:
         super().__init__()
         self.keys, self.values = keys, values
@@ -84,7 +87,7 @@ class Memory:
 
     def __init__(self, layers: Sequence[SlotLayer]) -> None:
         self.layers = list(layers)
-        self.cache = Cache(layers=self.layers)
+        self.cache = Cache(layers=[*self.layers])
         self.sink = 0
         """Sink slots."""
         self.beacons = 0
@@ -103,7 +106,9 @@ class Memory:
         """Tokens with a source span that the decoder has run since this memory was made or restored."""
 
     @classmethod
-    def empty(cls, shapes: Sequence[tuple[int, int]], capacity: int, *, dtype: torch.dtype, device: torch.device) -> Memory:
+    def empty(
+        cls, shapes: Sequence[tuple[int, int]], capacity: int, *, dtype: torch.dtype, device: torch.device
+    ) -> Memory:
         """An empty memory; `shapes` are each layer's (kv_heads, head_dim)."""
 
         def buffer(kv_heads: int, head_dim: int) -> Tensor:

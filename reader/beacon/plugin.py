@@ -63,14 +63,15 @@ class BeaconPlugin(nn.Module):
         check_decoder(decoder)
         self.config = config
         self.trained = False
-        self._decoder = (decoder,)  # in a tuple, so that the decoder's parameters do not become the plug-in's
-        self._layers = [layer.self_attn for layer in decoder.base_model.layers]
+        # In a tuple, so that the decoder's parameters do not become the plug-in's.
+        self._decoder: tuple[Any] = (decoder,)
+        self._layers: list[Any] = [layer.self_attn for layer in self.decoder.base_model.layers]
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._beacon_index: Tensor | None = None
 
         source = decoder.config.eos_token_id if config.embedding_from == "eos" else decoder.config.bos_token_id
         token = source[0] if isinstance(source, list) else source
-        weight = decoder.get_input_embeddings().weight
+        weight = self.decoder.get_input_embeddings().weight
         self.embedding = nn.Parameter(weight[token if token is not None else 0].detach().clone())
         self.projections = nn.ModuleList(
             nn.ModuleDict({name: _copy(getattr(attention, f"{name}_proj")) for name in config.projections})
@@ -79,8 +80,8 @@ class BeaconPlugin(nn.Module):
         self.attach()
 
     @property
-    def decoder(self) -> PreTrainedModel:
-        """The decoder that the plug-in is for."""
+    def decoder(self) -> Any:
+        """The `PreTrainedModel` that the plug-in is for."""
         return self._decoder[0]
 
     @property
@@ -93,7 +94,7 @@ class BeaconPlugin(nn.Module):
         if self._handles:
             return
         for attention, own in zip(self._layers, self.projections, strict=True):
-            for name, projection in own.items():
+            for name, projection in own.items():  # type: ignore[operator]
                 hook = _projection_hook(self, projection)
                 self._handles.append(getattr(attention, f"{name}_proj").register_forward_hook(hook))
 
@@ -127,7 +128,9 @@ class BeaconPlugin(nn.Module):
         memory.sink = memory.slots
         memory.tail = WindowTokens.raw(0, 0)
 
-    def run(self, memory: Memory, input_ids: Tensor, spans: Tensor | None = None, *, logits: str = "last") -> Tensor | None:
+    def run(
+        self, memory: Memory, input_ids: Tensor, spans: Tensor | None = None, *, logits: str = "last"
+    ) -> Tensor | None:
         """Put (tokens,) raw behind the memory, as a question or an answer or the document's unfinished last window.
 
         Args:
@@ -346,19 +349,18 @@ def _no_spans(count: int) -> Tensor:
     return torch.full((count, 2), NO_SPAN)
 
 
-def max_positions(decoder: PreTrainedModel) -> int:
+def max_positions(decoder: Any) -> int:
     """Positions that the decoder was made for, its sliding window where that is smaller."""
     config = decoder.config
     positions = int(config.max_position_embeddings)
-    window = getattr(config, "sliding_window", None)
-    slides = window is not None and getattr(config, "use_sliding_window", True)
-    return min(positions, int(window)) if slides else positions
+    window = int(getattr(config, "sliding_window", None) or 0)
+    return min(positions, window) if window and getattr(config, "use_sliding_window", True) else positions
 
 
-def rotation(decoder: PreTrainedModel, difference: Tensor) -> Any:
+def rotation(decoder: Any, difference: Tensor) -> Any:
     """A function that rotates keys (batch, kv_heads, slots, head_dim) by `difference` positions (slots,), in float32."""
     rotary = decoder.base_model.rotary_emb
-    apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb  # type: ignore[attr-defined]
+    apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
     device = decoder.device
     cos, sin = rotary(torch.empty(0, device=device), difference[None].to(device))
     scaling = getattr(rotary, "attention_scaling", 1.0)  # once applied to the keys, it must not be applied again
@@ -370,7 +372,7 @@ def rotation(decoder: PreTrainedModel, difference: Tensor) -> Any:
     return rotate
 
 
-def check_decoder(decoder: PreTrainedModel) -> None:
+def check_decoder(decoder: Any) -> None:
     """Accept a decoder that can take the plug-in.
 
     Raises:
@@ -379,9 +381,11 @@ def check_decoder(decoder: PreTrainedModel) -> None:
     name = type(decoder).__name__
 
     def refuse(reason: str) -> None:
-        raise ModelError(f"{name} cannot take the Activation Beacon plug-in: {reason}. Use a Llama, Mistral or Qwen decoder.")
+        raise ModelError(
+            f"{name} cannot take the Activation Beacon plug-in: {reason}. Use a Llama, Mistral or Qwen decoder."
+        )
 
-    layers = getattr(decoder.base_model, "layers", None)
+    layers = getattr(decoder.base_model, "layers", [])
     if not layers:
         refuse("it has no list of decoder layers")
     for layer in layers:
