@@ -81,9 +81,8 @@ def memory_growth(model: Model, document: Document) -> None:
     print(
         f"window 20: {peaks[20] / 1e6:.0f} MB peak, window 200: {peaks[200] / 1e6:.0f} MB peak (ratio {result.ratio})"
     )
-    print(
-        f"grown by {grown / 1e6:.0f} MB; the memory's own slots: {own / 1e6:.0f} MB; beyond them {(grown - own) / 1e6:.0f} MB (goal 64)"
-    )
+    print(f"grown by {grown / 1e6:.0f} MB, of which the memory's own slots are {own / 1e6:.0f} MB")
+    print(f"beyond them: {(grown - own) / 1e6:.0f} MB (goal 64)")
     print(f"{result.memory.windows} windows, {result.tokens_per_second:.0f} tokens/s, {result.seconds:.0f} s")
 
 

@@ -1,28 +1,39 @@
 """A model ready to read and answer: decoder, tokenizer and plug-in, put together from what is on disk.
 
 Published Activation Beacon checkpoints carry the plug-in's weights beside the decoder's (`beacon_*` in `config.json` and in
-the safetensors files) and are read by them, without `trust_remote_code`. Any other decoder gets an untrained plug-in whose
-projections are copies of its own. It does not read documents or talk to the store.
+the safetensors files) and are read by them, without `trust_remote_code`. Our own plug-ins are folders of two files,
+`beacon_config.json` and `beacon.safetensors`, tied to their decoder by a fingerprint of its weights. A decoder without either
+gets an untrained plug-in whose projections are copies of its own. It does not read documents or talk to the store.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx
 import torch
-from safetensors import safe_open
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.errors import ModelError
 from reader.models import DEFAULT_MODEL, Decoder, load_decoder
+
+PLUGIN_FORMAT = "beacon-plugin-1"
+PLUGIN_CONFIG = "beacon_config.json"
+PLUGIN_WEIGHTS = "beacon.safetensors"
 
 _CONTENT = "\ue000"  # a private character that no chat template contains
 
@@ -107,10 +118,124 @@ class Model:
         )
 
 
+@dataclass(frozen=True)
+class PluginWeights:
+    """A plug-in as it is kept, apart from its decoder."""
+
+    config: BeaconConfig
+    tensors: Mapping[str, Tensor]
+    """The plug-in's state: `embedding`, `projections.N.q.weight` and so on."""
+    decoder_name: str
+    decoder_fingerprint: str
+
+    @classmethod
+    def of(cls, model: Model) -> PluginWeights:
+        """The weights of a model's plug-in, in memory."""
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.plugin.state_dict().items()}
+        return cls(model.plugin.config, tensors, model.decoder.name, model.decoder.fingerprint)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of settings and weights, 64 hexadecimal digits."""
+        digest = hashlib.sha256(json.dumps(dataclasses.asdict(self.config), sort_keys=True).encode())
+        for name in sorted(self.tensors):
+            digest.update(name.encode() + b"\0" + _bytes(self.tensors[name]))
+        return digest.hexdigest()
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write `beacon_config.json` and `beacon.safetensors` into a folder, made where it is missing.
+
+        Raises:
+            ModelError: the folder cannot be written.
+        """
+        path = Path(folder)
+        settings = {
+            "format": PLUGIN_FORMAT,
+            "decoder": self.decoder_name,
+            "decoder_fingerprint": self.decoder_fingerprint,
+            "beacon": dataclasses.asdict(self.config),
+        }
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            save_file(dict(self.tensors), path / PLUGIN_WEIGHTS)
+            (path / PLUGIN_CONFIG).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"The plug-in cannot be written to {str(path)!r}: {error}.") from error
+
+    @classmethod
+    def from_pretrained(cls, name: Path | str) -> PluginWeights:
+        """Read a plug-in from a folder, or from the Hugging Face hub by name.
+
+        Raises:
+            ModelError: there is none, or its files are not what they should be.
+        """
+        folder = Path(name)
+        try:
+            if not folder.is_dir():
+                folder = Path(snapshot_download(str(name), allow_patterns=[PLUGIN_CONFIG, PLUGIN_WEIGHTS]))
+            settings = json.loads((folder / PLUGIN_CONFIG).read_text(encoding="utf-8"))
+            if settings["format"] != PLUGIN_FORMAT:
+                raise ModelError(
+                    f"The plug-in {str(name)!r} has the format {settings['format']!r}, not {PLUGIN_FORMAT!r}."
+                )
+            config = BeaconConfig.from_dict(settings["beacon"])
+            tensors = load_file(folder / PLUGIN_WEIGHTS)
+            return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError, HFValidationError, httpx.HTTPError) as error:
+            raise ModelError(
+                f"{str(name)!r} is no plug-in ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
+                f"give a folder with {PLUGIN_CONFIG} and {PLUGIN_WEIGHTS}, or a hub name."
+            ) from error
+
+    def push_to_hub(self, name: str, *, private: bool = False) -> str:
+        """Upload to the Hugging Face hub under `owner/name`; return the address of the commit.
+
+        Raises:
+            ModelError: the hub does not take it.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            try:
+                hub = HfApi()
+                hub.create_repo(name, private=private, exist_ok=True)
+                return str(hub.upload_folder(repo_id=name, folder_path=folder))
+            except (OSError, ValueError, httpx.HTTPError) as error:
+                raise ModelError(f"The hub does not take the plug-in {name!r}: {error}.") from error
+
+    def onto(self, decoder: Decoder, **changes: Any) -> BeaconPlugin:
+        """Put the weights on their decoder; `changes` are to the config.
+
+        Raises:
+            ModelError: they were trained for another decoder, or do not fit it.
+        """
+        if self.decoder_fingerprint != decoder.fingerprint:
+            raise ModelError(
+                f"The plug-in was trained for {self.decoder_name!r} with other weights than those of {decoder.name!r}; "
+                "use it with its own decoder, or train one for this."
+            )
+        plugin = BeaconPlugin(decoder.model, dataclasses.replace(self.config, **changes))
+        expected = plugin.state_dict()
+        for name in sorted(set(expected) ^ set(self.tensors)):
+            raise ModelError(
+                f"The plug-in's weights {'have' if name in self.tensors else 'lack'} {name!r}, against its config."
+            )
+        for name, tensor in expected.items():
+            if tensor.shape != self.tensors[name].shape:
+                raise ModelError(
+                    f"The plug-in's {name} has the shape {tuple(self.tensors[name].shape)}, "
+                    f"the decoder needs {tuple(tensor.shape)}; fetch it again."
+                )
+            tensor.copy_(self.tensors[name])
+        plugin.trained = True
+        return plugin
+
+
 def load_model(
     name: str = DEFAULT_MODEL,
     *,
+    plugin: str | None = None,
     window: int | None = None,
+    horizon: int | None = None,
     cache_folder: Path | None = None,
     device: str | None = None,
     progress: Callable[[str, float], None] | None = None,
@@ -118,7 +243,9 @@ def load_model(
     """Load a decoder by name or folder and put the plug-in on it.
 
     Args:
+        plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder, else an untrained one.
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
+        horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
         progress: called with a stage and the fraction of it that is done.
 
     Raises:
@@ -126,14 +253,19 @@ def load_model(
         ConfigError: a setting that cannot be.
     """
     decoder = load_decoder(name, cache_folder=cache_folder, device=device, progress=progress)
-    folder = decoder.folder
-    published = _published_settings(folder)
-    if published is not None and folder is not None:
-        plugin = BeaconPlugin(decoder.model, BeaconConfig.from_published(published))
-        fingerprint = load_published_weights(plugin, folder)
-        return Model(decoder, plugin, fingerprint, True)
+    changes: dict[str, Any] = {} if horizon is None else {"horizon": horizon}
+    if window is not None:
+        changes |= {"window": window, "stride": None, "ratios": ()}
+    if plugin is not None:
+        weights = PluginWeights.from_pretrained(plugin)
+        return Model(decoder, weights.onto(decoder, **changes), weights.fingerprint, False)
+    published = _published_settings(decoder.folder)
+    if published is not None and decoder.folder is not None:
+        config = dataclasses.replace(BeaconConfig.from_published(published), **changes)
+        own = BeaconPlugin(decoder.model, config)
+        return Model(decoder, own, load_published_weights(own, decoder.folder), True)
     size = window or (512 if decoder.device.type == "cpu" else 2048)
-    return Model(decoder, BeaconPlugin(decoder.model, BeaconConfig(window=size)), "untrained", False)
+    return Model(decoder, BeaconPlugin(decoder.model, BeaconConfig(window=size, horizon=horizon)), "untrained", False)
 
 
 def load_published_weights(plugin: BeaconPlugin, folder: Path) -> str:
@@ -160,7 +292,7 @@ def load_published_weights(plugin: BeaconPlugin, folder: Path) -> str:
                         f"the decoder needs {tuple(parameter.shape)}; its files do not belong together."
                     )
                 parameter.data.copy_(saved.view(parameter.shape))
-                digest.update(name.encode() + b"\0" + saved.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+                digest.update(name.encode() + b"\0" + _bytes(saved))
                 missing.discard(name)
     if missing:
         raise ModelError(
@@ -177,3 +309,7 @@ def _published_settings(folder: Path | None) -> dict[str, Any] | None:
         return None
     settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return settings if "beacon_window" in settings else None
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

@@ -7,13 +7,11 @@ sentence and an exit status (2: the user's mistake, 1: ours, 130: stopped). No l
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +19,11 @@ from platformdirs import user_cache_path, user_data_path
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 
+from reader.cli_library import add_library_commands, print_json
+from reader.cli_library import size as _size
 from reader.errors import ReaderError
-from storage import DocumentRecord, MemoryRecord, NotFound, Store, StoreError
+from storage import NotFound, Store, StoreError
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
     from reader.checkpoints import Model
@@ -59,6 +58,8 @@ def cache_folder() -> Path:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = _parser().parse_args(arguments)
+    if "library" in options:
+        options.library = library_folder(options.library)
     try:
         options.run(options)
     except (ReaderError, StoreError) as error:
@@ -100,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ratio", type=_ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
     )
     with_model.add_argument(
-        "--window", type=_window, metavar="N", help="tokens read at once; default: 512, on a GPU 2048"
+        "--window", type=_count, metavar="N", help="tokens read at once; default: 512, on a GPU 2048"
     )
 
     read = commands.add_parser("read", parents=[everywhere, with_model], help="read a document and save its memory")
@@ -114,26 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("question")
     ask.set_defaults(run=_ask)
 
-    library = commands.add_parser("library", help="list, show and remove what was read")
-    actions = library.add_subparsers(required=True, metavar="ACTION")
-    actions.add_parser("list", parents=[everywhere], help="all documents").set_defaults(run=_list)
-    show = actions.add_parser("show", parents=[everywhere], help="one document and its memories")
-    show.add_argument("document", metavar="ID_OR_TITLE")
-    show.set_defaults(run=_show)
-    remove = actions.add_parser("remove", parents=[everywhere], help="remove a document and its memories")
-    remove.add_argument("document", metavar="ID_OR_TITLE")
-    remove.set_defaults(run=_remove)
+    add_library_commands(commands, everywhere)
     return parser
 
 
 def _read(options: argparse.Namespace) -> None:
-    with Store(library_folder(options.library)) as store:
+    with Store(options.library) as store:
         document = _load_document(options.file)
         model = _model(options, document, store)
         result = _read_with_progress(document, model, store, options.ratio)
     memory = result.memory
     if options.json:
-        _print_json(
+        print_json(
             {
                 "document_id": document.id,
                 "memory_id": memory.key,
@@ -165,7 +158,7 @@ def _ask(options: argparse.Namespace) -> None:
     from reader.answering import Answer, ask, attach, choose_memory
     from reader.reading import stored_document
 
-    with Store(library_folder(options.library)) as store:
+    with Store(options.library) as store:
         path = Path(options.document)
         document = _load_document(path) if _is_file(path, store) else stored_document(store, options.document)
         model = _model(options)
@@ -181,7 +174,7 @@ def _ask(options: argparse.Namespace) -> None:
                 print(part.text, end="", flush=True)
     assert answer is not None
     if options.json:
-        _print_json(
+        print_json(
             {
                 "answer": answer.text,
                 "question": answer.question,
@@ -204,59 +197,6 @@ def _ask(options: argparse.Namespace) -> None:
         f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
         f"tokens read again, first token after {answer.first_token_seconds:.2f} s.[/]"
     )
-
-
-def _list(options: argparse.Namespace) -> None:
-    with Store(library_folder(options.library)) as store:
-        documents = store.documents()
-        size_bytes = store.size_bytes()
-    if options.json:
-        _print_json({"documents": [_document_fields(document) for document in documents], "library_bytes": size_bytes})
-        return
-    if not documents:
-        print(f"The library {library_folder(options.library)} is empty. Read something: python -m reader read FILE")
-        return
-    table = Table("Id", "Title", "Pages", "Memories", "Size", "Added", box=None)
-    for document in documents:
-        added = datetime.fromtimestamp(document.added_at).strftime("%Y-%m-%d %H:%M")
-        cells = (
-            document.id[:12],
-            document.title,
-            f"{document.pages:,}",
-            str(document.memories),
-            _size(document.memory_bytes),
-        )
-        table.add_row(*(escape(cell) for cell in cells), added)
-    Console(highlight=False).print(table)
-
-
-def _show(options: argparse.Namespace) -> None:
-    with Store(library_folder(options.library)) as store:
-        document = store.document(options.document)
-        memories = store.memories(document.id)
-    if options.json:
-        _print_json({**_document_fields(document), "memories": [_memory_fields(memory) for memory in memories]})
-        return
-    print(
-        f"{document.title} ({document.file_name})\n{document.id}\n{document.pages:,} pages, {document.chars:,} characters"
-    )
-    table = Table("Memory", "State", "Model", "Ratio", "Windows", "Slots", "Size", box=None)
-    for memory in memories:
-        cells = (memory.key[:12], memory.state, str(memory.settings.get("model")), str(memory.settings.get("ratio")))
-        table.add_row(
-            *(escape(cell) for cell in cells), f"{memory.windows:,}", f"{memory.slots:,}", _size(memory.bytes)
-        )
-    Console(highlight=False).print(table)
-
-
-def _remove(options: argparse.Namespace) -> None:
-    with Store(library_folder(options.library)) as store:
-        document = store.document(options.document)
-        freed_bytes = store.remove_document(document.id)
-    if options.json:
-        _print_json({"document_id": document.id, "freed_bytes": freed_bytes})
-    else:
-        print(f"Removed {document.title}; {_size(freed_bytes)} freed.")
 
 
 def _is_file(path: Path, store: Store) -> bool:
@@ -305,7 +245,14 @@ def _model(options: argparse.Namespace, document: Document | None = None, store:
                 f"About {estimate.document_tokens:,} tokens on {len(document.pages):,} pages, "
                 f"{_duration(estimate.seconds)} to read ({estimate.basis})."
             )
-        model = load_model(name, window=options.window, cache_folder=cache_folder(), progress=progress)
+        model = load_model(
+            name,
+            plugin=options.plugin,
+            window=options.window,
+            horizon=options.horizon,
+            cache_folder=cache_folder(),
+            progress=progress,
+        )
     if not model.plugin.trained:
         console.print("[yellow]The plug-in is untrained: memories work, but answers from them will be poor.[/]")
     return model
@@ -338,38 +285,6 @@ def _read_with_progress(document: Document, model: Model, store: Store, ratio: i
         return read(document, model, store, ratio=ratio, progress=show)
 
 
-def _document_fields(document: DocumentRecord) -> dict[str, Any]:
-    return {
-        "document_id": document.id,
-        "title": document.title,
-        "file_name": document.file_name,
-        "format": document.format,
-        "pages": document.pages,
-        "chars": document.chars,
-        "added_at": document.added_at,
-        "memories": document.memories,
-        "memory_bytes": document.memory_bytes,
-    }
-
-
-def _memory_fields(memory: MemoryRecord) -> dict[str, Any]:
-    return {
-        "memory_id": memory.key,
-        "state": memory.state,
-        "model": memory.settings.get("model"),
-        "ratio": memory.settings.get("ratio"),
-        "windows": memory.windows,
-        "document_tokens": memory.tokens,
-        "slots": memory.slots,
-        "memory_bytes": memory.bytes,
-        "seconds": memory.seconds,
-    }
-
-
-def _print_json(fields: dict[str, Any]) -> None:
-    print(json.dumps(fields, ensure_ascii=False))
-
-
 def _ratio(text: str) -> int | None:
     if text == "adapt":
         return None
@@ -378,7 +293,7 @@ def _ratio(text: str) -> int | None:
     raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor adapt")
 
 
-def _window(text: str) -> int:
+def _count(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
@@ -389,12 +304,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

@@ -278,7 +278,7 @@ def _resolve(config: BeaconConfig, ratio: int | None, tokens: int, sink: int, mo
     """The ratios that the windows take in turn."""
     if ratio is not None:
         return (ratio,)
-    if not config.ratio_choice.startswith("adapt-"):
+    if config.ratio_choice == "sequence":
         return config.ratios
     smallest = adapt_ratio(config, tokens, model.plugin.max_positions)
     # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.

@@ -6,7 +6,8 @@ or condense.
 
 One query attends with the query heads of a group folded into the query length, so that keys are never repeated in memory.
 Many queries on a CPU attend in two parts, the memory (seen whole, no mask, groups folded) and the window (causal), merged by
-their log-sum-exp: the split of FlashAttention (arXiv 2205.14135, section 3.1). On CUDA the bottom-right causal kernel does it in one.
+their log-sum-exp: the split of FlashAttention (arXiv 2205.14135, section 3.1). On CUDA the bottom-right causal kernel does
+it in one.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class BeaconConfig:
     stride: int | None = None
     """Raw tokens condensed per window; the rest stay raw for the next one. None: the whole window."""
     ratios: tuple[int, ...] = ()
-    """Raw tokens per beacon to choose from, 0 keeping the raw activations; none given: powers of 2 up to 128 that fit the stride."""
+    """Raw tokens per beacon to choose from, 0 keeping the raw activations; none given: powers of 2 to 128 that fit the stride."""
     ratio_choice: str = "adapt-1024"
     """How a ratio is chosen: `adapt-R` (R tokens of room kept), `sequence`, `step-random`, `instance-random`."""
     layout: str = "interleave"
@@ -42,6 +42,10 @@ class BeaconConfig:
     """First positions of the first window that stay raw in front of the memory."""
     projections: tuple[str, ...] = ("q", "k", "v")
     """The attention projections that beacons have of their own, out of q, k, v, o."""
+    rank: int | None = None
+    """The projections' rank as differences to the decoder's; None: projections of full rank."""
+    horizon: int | None = None
+    """While reading, how many of the newest beacon slots a window attends to, beside the sink; None: all. Answers see all."""
     embedding_from: str = "eos"
     """The token whose embedding the beacon's starts as: `eos` or `bos`."""
 
@@ -64,6 +68,8 @@ class BeaconConfig:
             f"the window ({self.window}) in the interleave layout",
         )
         _check(self.sink_tokens >= 0, "sink_tokens", self.sink_tokens, "0 or more")
+        _check(self.rank is None or self.rank >= 1, "rank", self.rank, "1 or more, or none")
+        _check(self.horizon is None or self.horizon >= 1, "horizon", self.horizon, "1 or more, or none")
         _check(self.embedding_from in ("eos", "bos"), "embedding_from", self.embedding_from, "eos or bos")
         for projection in self.projections:
             _check(projection in PROJECTIONS, "projections", projection, f"any of {', '.join(PROJECTIONS)}")

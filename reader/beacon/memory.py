@@ -14,10 +14,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import CacheLayerMixin
 
 from reader.beacon.layout import WindowTokens
 from reader.errors import MemoryMismatch
+
+
+class KeysWritten(Exception):
+    """The last layer's keys and values are written, and nothing after them is needed."""
 
 
 class SlotLayer(CacheLayerMixin):
@@ -32,7 +36,9 @@ class SlotLayer(CacheLayerMixin):
         self.is_initialized = True
         self.length = 0
         self.horizon: tuple[int, int] | None = None
-        """(sink slots, newest slots) that a window may attend to; None: all."""
+        """(sink slots, newest slots) that tokens may attend to; None: all."""
+        self.keys_suffice = False
+        """Whether to end the forward pass here, as the last layer of a pass without logits may."""
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing to do: the buffers exist from the start."""
@@ -43,6 +49,8 @@ class SlotLayer(CacheLayerMixin):
         self.keys[:, :, start:end] = key_states
         self.values[:, :, start:end] = value_states
         self.length = end
+        if self.keys_suffice:
+            raise KeysWritten
         keys, values = self.keys[:, :, :end], self.values[:, :, :end]
         if self.horizon is not None and sum(self.horizon) < start:
             sink, newest = self.horizon
@@ -87,7 +95,6 @@ class Memory:
 
     def __init__(self, layers: Sequence[SlotLayer]) -> None:
         self.layers = list(layers)
-        self.cache = Cache(layers=[*self.layers])
         self.sink = 0
         """Sink slots."""
         self.beacons = 0
@@ -104,17 +111,6 @@ class Memory:
         """Finished windows."""
         self.source_tokens_run = 0
         """Tokens with a source span that the decoder has run since this memory was made or restored."""
-
-    @classmethod
-    def empty(
-        cls, shapes: Sequence[tuple[int, int]], capacity: int, *, dtype: torch.dtype, device: torch.device
-    ) -> Memory:
-        """An empty memory; `shapes` are each layer's (kv_heads, head_dim)."""
-
-        def buffer(kv_heads: int, head_dim: int) -> Tensor:
-            return torch.empty(1, kv_heads, capacity, head_dim, dtype=dtype, device=device)
-
-        return cls([SlotLayer(buffer(*shape), buffer(*shape)) for shape in shapes])
 
     @property
     def slots(self) -> int:

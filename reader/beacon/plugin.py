@@ -9,18 +9,21 @@ itself. It sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
 
 from reader.beacon.attention import ATTENTION
 from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import WindowTokens, is_plain_causal, lay_out, place, visibility
-from reader.beacon.memory import Memory, SlotLayer
+from reader.beacon.memory import KeysWritten, Memory, SlotLayer
+from reader.beacon.passes import Pass, stack, unstack
 from reader.beacon.ratio import RatioChooser
 from reader.errors import ContextOverflow, ModelError
 
@@ -28,20 +31,30 @@ NO_SPAN = -1
 """Start and end of a token that stands for no source text."""
 
 
-class _KeysWritten(Exception):
-    """The last layer's keys and values are written: nothing after them is needed."""
+class Projection(nn.Module):
+    """A projection that beacons have of their own: all of it, or a low-rank difference to the decoder's (arXiv 2106.09685).
 
+    Attributes:
+        weight, bias: (out, in) and (out,), copies of the decoder's to start with; where `rank` is None.
+        down, up: (rank, in) and (out, rank), whose product starts at zero; otherwise.
+    """
 
-class _LastLayer(SlotLayer):
-    """The last layer's slots, which can end the forward pass as soon as they are written."""
+    def __init__(self, own: nn.Linear, rank: int | None) -> None:
+        super().__init__()
+        self.rank = rank
+        weight = own.weight.detach()
+        if rank is None:
+            self.weight = nn.Parameter(weight.clone())
+            self.bias = None if own.bias is None else nn.Parameter(own.bias.detach().clone())
+        else:
+            self.down = nn.Parameter(torch.randn(rank, weight.shape[1]).to(weight) * weight.shape[1] ** -0.5)
+            self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
 
-    keys_suffice = False
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        states = super().update(key_states, value_states)
-        if self.keys_suffice:
-            raise _KeysWritten
-        return states
+    def forward(self, states: Tensor, projected: Tensor) -> Tensor:
+        """Project states (beacons, in), which the decoder's own projection has made `projected` (beacons, out)."""
+        if self.rank is None:
+            return linear(states, self.weight, self.bias)
+        return projected + linear(linear(states, self.down), self.up)
 
 
 class BeaconPlugin(nn.Module):
@@ -49,7 +62,7 @@ class BeaconPlugin(nn.Module):
 
     Attributes:
         embedding: (hidden,), what every beacon starts as.
-        projections: per layer, `q`, `k`, `v`, `o` (those in the config) as Linear layers, starting as copies of the decoder's.
+        projections: per layer, `q`, `k`, `v`, `o` (those in the config), starting as the decoder's own.
         trained: False while the weights are still those copies.
     """
 
@@ -74,7 +87,9 @@ class BeaconPlugin(nn.Module):
         weight = self.decoder.get_input_embeddings().weight
         self.embedding = nn.Parameter(weight[token if token is not None else 0].detach().clone())
         self.projections = nn.ModuleList(
-            nn.ModuleDict({name: _copy(getattr(attention, f"{name}_proj")) for name in config.projections})
+            nn.ModuleDict(
+                {name: Projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
+            )
             for attention in self._layers
         )
         self.attach()
@@ -107,13 +122,10 @@ class BeaconPlugin(nn.Module):
     def new_memory(self, capacity: int = 0) -> Memory:
         """An empty memory with room for `capacity` slots."""
         parameter = self.decoder.get_input_embeddings().weight
-        layers: list[SlotLayer] = []
-        for number, attention in enumerate(self._layers):
-            head_dim = attention.head_dim
-            kv_heads = attention.k_proj.out_features // head_dim
-            kind = _LastLayer if number == len(self._layers) - 1 else SlotLayer
-            shape = (1, kv_heads, capacity, head_dim)
-            layers.append(kind(parameter.new_empty(shape), parameter.new_empty(shape)))
+        layers = []
+        for attention in self._layers:
+            shape = (1, attention.k_proj.out_features // attention.head_dim, capacity, attention.head_dim)
+            layers.append(SlotLayer(parameter.new_empty(shape), parameter.new_empty(shape)))
         return Memory(layers)
 
     def open(self, memory: Memory, input_ids: Tensor) -> None:
@@ -131,28 +143,41 @@ class BeaconPlugin(nn.Module):
     def run(
         self, memory: Memory, input_ids: Tensor, spans: Tensor | None = None, *, logits: str = "last"
     ) -> Tensor | None:
-        """Put (tokens,) raw behind the memory, as a question or an answer or the document's unfinished last window.
+        """`run_batch` of one sequence."""
+        return self.run_batch([memory], [input_ids], [spans], logits=logits)[0]
+
+    def run_batch(
+        self,
+        memories: Sequence[Memory],
+        input_ids: Sequence[Tensor],
+        spans: Sequence[Tensor | None] | None = None,
+        *,
+        logits: str = "last",
+    ) -> list[Tensor | None]:
+        """Put (tokens,) raw behind each memory, as a question, an answer or the document's unfinished last window.
 
         Args:
-            spans: (tokens, 2) source spans; None: tokens that stand for no source.
+            spans: for each sequence (tokens, 2) source spans; None: tokens that stand for no source.
             logits: "none", "last" or "all".
 
         Returns:
-            None, (1, vocab) or (tokens, vocab).
+            For each sequence None, (1, vocab) or (tokens, vocab).
 
         Raises:
             ContextOverflow: they would stand behind the decoder's last position.
         """
-        count = len(input_ids)
-        positions = torch.arange(memory.next_position, memory.next_position + count)
-        if count and int(positions[-1]) >= self.max_positions:
-            raise ContextOverflow(
-                f"The memory's {memory.slots:,} slots and {count:,} more tokens do not fit the decoder's {self.max_positions:,} "
-                "positions; ask something shorter or read with a larger ratio."
-            )
-        tokens = WindowTokens.raw(memory.raw_tokens, count)
-        # Question and answer see all of the tail, its beacons too: what stands behind the memory is plain causal.
-        return self._forward(memory, input_ids, tokens, positions, spans, None, logits)
+        passes = []
+        for memory, ids, own in zip(memories, input_ids, spans or [None] * len(memories), strict=True):
+            positions = torch.arange(memory.next_position, memory.next_position + len(ids))
+            if len(ids) and int(positions[-1]) >= self.max_positions:
+                raise ContextOverflow(
+                    f"The memory's {memory.slots:,} slots and {len(ids):,} more tokens do not fit the decoder's "
+                    f"{self.max_positions:,} positions; ask something shorter or read with a larger ratio."
+                )
+            tokens = WindowTokens.raw(memory.raw_tokens, len(ids))
+            # Question and answer see all of the tail, its beacons too: what stands behind a memory is plain causal.
+            passes.append(Pass(memory, ids, tokens, positions, _no_spans(len(ids)) if own is None else own))
+        return self._forward(passes, logits)
 
     def read(
         self,
@@ -164,111 +189,145 @@ class BeaconPlugin(nn.Module):
         logits: str = "none",
         beacons_in_tail: bool = True,
     ) -> Tensor | None:
-        """Read (tokens,) window by window into the memory, condensing each window as it gets full.
+        """`read_batch` of one sequence."""
+        return self.read_batch(
+            [memory], [input_ids], [spans], choosers=[chooser], logits=logits, beacons_in_tail=beacons_in_tail
+        )[0]
+
+    def read_batch(
+        self,
+        memories: Sequence[Memory],
+        input_ids: Sequence[Tensor],
+        spans: Sequence[Tensor | None] | None = None,
+        *,
+        choosers: Sequence[RatioChooser],
+        logits: str = "none",
+        beacons_in_tail: bool = True,
+    ) -> list[Tensor | None]:
+        """Read (tokens,) of each sequence window by window into its memory, condensing each window as it gets full.
 
         Args:
-            spans: (tokens, 2) source spans of the tokens; a beacon gets the span of the tokens that it condenses.
-            chooser: chooses the ratio when a window starts.
+            spans: for each sequence (tokens, 2) source spans; a beacon gets the span of the tokens that it condenses.
+            choosers: choose the ratio when a window starts.
             logits: "none", "last" or "all".
-            beacons_in_tail: whether an unfinished last window has beacons (as in the authors' inference) or stays raw (as in their
-                training; then nothing more can be read behind it).
+            beacons_in_tail: whether an unfinished last window has beacons (as in the authors' inference) or stays raw
+                (as in their training; then nothing more can be read behind it).
 
         Returns:
-            None, (1, vocab) or (tokens, vocab) at the raw tokens.
+            For each sequence None, (1, vocab) or (tokens, vocab) at the raw tokens.
 
         Raises:
-            ValueError: the unfinished window was kept raw, so it cannot be condensed any more.
+            ValueError: an unfinished window was kept raw, so it cannot be condensed any more.
         """
-        if memory.ratio and len(lay_out(self.config, memory.ratio, 0, memory.raw_tokens)) != memory.raw:
-            raise ValueError("The memory ends in raw tokens without beacons: nothing more can be read behind them.")
-        spans = _no_spans(len(input_ids)) if spans is None else spans
-        parts: list[Tensor] = []
-        start = 0
-        while start < len(input_ids):
-            if memory.ratio is None:
-                memory.ratio = chooser.choose(memory.windows)
-                self.config.check_ratio(memory.ratio)
-            end = min(start + self.config.window - memory.raw_tokens, len(input_ids))
-            wanted = logits if logits == "all" or end == len(input_ids) else "none"
-            part = self._read_part(memory, input_ids[start:end], spans[start:end], wanted, beacons_in_tail)
-            if part is not None:
-                parts.append(part)
-            start = end
-        return torch.cat(parts) if parts else None
+        for memory in memories:
+            if memory.ratio and len(lay_out(self.config, memory.ratio, 0, memory.raw_tokens)) != memory.raw:
+                raise ValueError("The memory ends in raw tokens without beacons: nothing more can be read behind them.")
+        sources = [
+            _no_spans(len(ids)) if own is None else own
+            for ids, own in zip(input_ids, spans or [None] * len(memories), strict=True)
+        ]
+        parts: list[list[Tensor]] = [[] for _ in memories]
+        starts = [0] * len(memories)
+        while unfinished := [number for number, ids in enumerate(input_ids) if starts[number] < len(ids)]:
+            passes = []
+            for number in unfinished:
+                memory, start = memories[number], starts[number]
+                if memory.ratio is None:
+                    memory.ratio = choosers[number].choose(memory.windows)
+                    self.config.check_ratio(memory.ratio)
+                end = starts[number] = min(start + self.config.window - memory.raw_tokens, len(input_ids[number]))
+                part = slice(start, end)
+                passes.append(
+                    self._window_pass(memory, input_ids[number][part], sources[number][part], beacons_in_tail)
+                )
+            is_end = any(starts[number] == len(input_ids[number]) for number in unfinished)
+            outputs = self._forward(passes, logits if logits == "all" or is_end else "none", self.config.horizon)
+            for number, output in zip(unfinished, outputs, strict=True):
+                if output is not None and (logits == "all" or starts[number] == len(input_ids[number])):
+                    parts[number].append(output)
+                if memories[number].raw_tokens == self.config.window:
+                    self._condense(memories[number])
+        return [torch.cat(part) if part else None for part in parts]
 
-    def _read_part(
-        self, memory: Memory, input_ids: Tensor, spans: Tensor, logits: str, beacons_in_tail: bool
-    ) -> Tensor | None:
-        """Read raw tokens that fit into the unfinished window; condense it when they fill it."""
+    def _window_pass(self, memory: Memory, input_ids: Tensor, spans: Tensor, beacons_in_tail: bool) -> Pass:
+        """Raw tokens that fit into the unfinished window, with the beacons that come among or behind them."""
         ratio = memory.ratio or 0
         raw_before = memory.raw_tokens
-        full = raw_before + len(input_ids) == self.config.window
-        laid_out_ratio = ratio if full or beacons_in_tail else 0
+        is_full = raw_before + len(input_ids) == self.config.window
+        laid_out_ratio = ratio if is_full or beacons_in_tail else 0
         tokens = lay_out(self.config, laid_out_ratio, raw_before, len(input_ids))
         positions = memory.sink + memory.beacons + place(self.config, laid_out_ratio, tokens)
         ids = torch.full((len(tokens),), -1)
         ids[~tokens.is_beacon] = input_ids.cpu()
-        window_spans = self._spans(memory, tokens, spans, ratio)
-        mask = None
+        sees = None
         if not is_plain_causal(self.config) and (tokens.is_beacon.any() or memory.tail.is_beacon.any()):
-            own = visibility(self.config, ratio, tokens, memory.tail)
-            seen = torch.ones(len(tokens), memory.sink + memory.beacons, dtype=torch.bool)
-            mask = torch.cat([seen, own], dim=1)[None, None]
-        output = self._forward(memory, ids, tokens, positions, window_spans, mask, logits)
-        if full:
-            self._condense(memory)
-        return output
+            sees = visibility(self.config, ratio, tokens, memory.tail)
+        return Pass(memory, ids, tokens, positions, self._window_spans(memory, tokens, spans, ratio), sees)
 
-    def _spans(self, memory: Memory, tokens: WindowTokens, raw_spans: Tensor, ratio: int) -> Tensor:
-        """Source spans (tokens, 2): a raw token's own, a beacon's from the first to the last of the raw tokens it condenses."""
+    def _window_spans(self, memory: Memory, tokens: WindowTokens, raw_spans: Tensor, ratio: int) -> Tensor:
+        """Source spans (tokens, 2): a raw token's own, a beacon's from the first to the last raw token it condenses."""
         earlier = memory.spans[memory.slots - memory.raw :][~memory.tail.is_beacon]
         of_raw = torch.cat([earlier, raw_spans])
-        starts = torch.where(tokens.is_beacon, tokens.raw_number - ratio + 1, tokens.raw_number)
-        return torch.stack([of_raw[starts, 0], of_raw[tokens.raw_number, 1]], dim=1)
+        first = torch.where(tokens.is_beacon, tokens.raw_number - ratio + 1, tokens.raw_number)
+        starts, ends = of_raw[first, 0], of_raw[tokens.raw_number, 1]
+        # A beacon may begin in an opening that stands for no source: its source then begins where the document does.
+        return torch.stack([torch.where(ends == NO_SPAN, starts, starts.clamp(min=0)), ends], dim=1)
 
-    def _forward(
-        self,
-        memory: Memory,
-        input_ids: Tensor,
-        tokens: WindowTokens,
-        positions: Tensor,
-        spans: Tensor | None,
-        mask: Tensor | None,
-        logits: str,
-    ) -> Tensor | None:
-        """Run the decoder once over tokens behind the memory, which takes note of them. The one place where it is run."""
+    def _forward(self, passes: Sequence[Pass], logits: str, horizon: int | None = None) -> list[Tensor | None]:
+        """Run the decoder once over tokens behind their memories, which take note. The one place where it is run."""
         decoder, device = self.decoder, self.decoder.device
-        is_beacon = tokens.is_beacon.to(device)
-        embeddings = decoder.get_input_embeddings()(input_ids.to(device).clamp(min=0))
-        embeddings = torch.where(is_beacon[:, None], self.embedding.to(embeddings.dtype), embeddings)
-        memory.reserve(memory.slots + len(tokens))
+        longest = max(len(one.tokens) for one in passes)
+        ids, positions = torch.zeros(2, len(passes), longest, dtype=torch.int64)
+        is_beacon, is_raw = torch.zeros(2, len(passes), longest, dtype=torch.bool)
+        for row, one in enumerate(passes):
+            count = len(one.tokens)
+            ids[row, :count], positions[row, :count] = one.ids.clamp(min=0), one.positions
+            is_beacon[row, :count], is_raw[row, :count] = one.tokens.is_beacon, ~one.tokens.is_beacon
+            one.memory.reserve(one.memory.slots + count)
+            for layer in one.memory.layers:
+                layer.length = one.memory.slots  # a pass that was interrupted left it further on
+        layers, mask = passes[0].memory.layers, None
+        if len(passes) > 1:
+            layers, mask = stack(passes, horizon)
+        elif passes[0].sees is not None:
+            mask = passes[0].mask(horizon)[None, None]
+        elif horizon is not None:
+            for layer in layers:
+                layer.horizon = (passes[0].memory.sink, horizon + passes[0].memory.raw)
+
+        embeddings = decoder.get_input_embeddings()(ids.to(device))
+        embeddings = torch.where(is_beacon.to(device)[..., None], self.embedding.to(embeddings.dtype), embeddings)
         arguments: dict[str, Any] = {
-            "inputs_embeds": embeddings[None],
-            "position_ids": positions[None].to(device),
-            "past_key_values": memory.cache,
+            "inputs_embeds": embeddings,
+            "position_ids": positions.to(device),
+            "past_key_values": Cache(layers=[*layers]),
             "use_cache": True,
             "attention_mask": None if mask is None else mask.to(device),
         }
-        last_layer = memory.layers[-1]
-        output = None
-        with self._running(tokens.is_beacon):
-            if logits == "none":
-                assert isinstance(last_layer, _LastLayer)
-                last_layer.keys_suffice = True
-                try:
+        outputs: list[Tensor | None] = [None] * len(passes)
+        with self._running(is_beacon):
+            try:
+                if logits == "none":
+                    layers[-1].keys_suffice = True
                     decoder.base_model(**arguments)
-                except _KeysWritten:
-                    pass
-                finally:
-                    last_layer.keys_suffice = False
-            else:
-                raw = torch.nonzero(~is_beacon)[:, 0]
-                keep = raw if logits == "all" else raw[-1:]
-                output = decoder(**arguments, logits_to_keep=keep).logits[0]
-        spans = _no_spans(len(tokens)) if spans is None else spans
-        memory.append(tokens, positions, spans)
-        memory.source_tokens_run += int(((spans[:, 0] != NO_SPAN) & ~tokens.is_beacon).sum())
-        return output
+                else:
+                    kept = [torch.nonzero(row)[:, 0] for row in is_raw]
+                    kept = kept if logits == "all" else [row[-1:] for row in kept]
+                    columns = torch.cat(kept).unique()
+                    rows = decoder(**arguments, logits_to_keep=columns.to(device)).logits
+                    outputs = [row[torch.isin(columns, own).to(device)] for row, own in zip(rows, kept, strict=True)]
+            except KeysWritten:
+                pass
+            finally:
+                layers[-1].keys_suffice = False
+                for layer in layers:
+                    layer.horizon = None
+        if len(passes) > 1:
+            unstack(passes, layers)
+        for one in passes:
+            one.memory.append(one.tokens, one.positions, one.spans)
+            one.memory.source_tokens_run += int(((one.spans[:, 0] != NO_SPAN) & ~one.tokens.is_beacon).sum())
+        return outputs
 
     def _condense(self, memory: Memory) -> None:
         """Keep the beacons of the full window (and the sink of the first), move them to their slots, drop the rest.
@@ -315,11 +374,14 @@ class BeaconPlugin(nn.Module):
 
     @contextmanager
     def _running(self, is_beacon: Tensor) -> Iterator[None]:
-        """The decoder attends as the memory needs it, and beacons take their own projections, until the block ends."""
+        """Until the block ends, the decoder attends as memories need it, and beacons take their own projections.
+
+        is_beacon is (batch, tokens).
+        """
         config = self.decoder.config
         usual = config._attn_implementation
         if is_beacon.any():
-            self._beacon_index = torch.nonzero(is_beacon)[:, 0].to(self.decoder.device)
+            self._beacon_index = torch.nonzero(is_beacon.flatten())[:, 0].to(self.decoder.device)
         config._attn_implementation = ATTENTION
         try:
             yield
@@ -333,16 +395,10 @@ def _projection_hook(plugin: BeaconPlugin, projection: nn.Module) -> Any:
         index = plugin._beacon_index
         if index is None:
             return output
-        return output.index_copy(1, index, projection(inputs[0][:, index]))
+        at_beacons = projection(inputs[0].flatten(0, 1)[index], output.flatten(0, 1)[index])
+        return output.flatten(0, 1).index_copy(0, index, at_beacons).view_as(output)
 
     return replace_at_beacons
-
-
-def _copy(linear: nn.Linear) -> nn.Linear:
-    """A trainable layer with the same weights."""
-    copy = nn.Linear(linear.in_features, linear.out_features, bias=linear.bias is not None).to(linear.weight)
-    copy.load_state_dict(linear.state_dict())
-    return copy
 
 
 def _no_spans(count: int) -> Tensor:

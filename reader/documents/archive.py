@@ -1,0 +1,109 @@
+"""Zip containers (EPUB, DOCX) and the XML in them, read without trusting either.
+
+Members are read into memory by name and never unpacked to disk, so a name such as `../../x` can only miss. XML is parsed
+without entities, DTDs or network. Nothing here knows what the members mean.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+from lxml import etree
+
+from ..errors import DocumentError
+
+MOST_MEMBERS = 20_000
+MOST_EXPANDED_BYTES = 256 << 20
+"""Of all the members that are read; pictures are not."""
+MOST_EXPANSION = 200
+"""Times that a member may grow: text grows 3 to 20 times, a bomb 1,000 times."""
+_ALWAYS_EXPANDED_BYTES = 4 << 20
+
+_OLE_MARK = bytes.fromhex("d0cf11e0a1b11ae1")
+
+
+class Archive:
+    """A zip file whose members are read one at a time, within limits on their number, size and expansion.
+
+    Raises DocumentError where the file is no zip, damaged, protected or a bomb.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._expanded_bytes = 0
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
+            with path.open("rb") as file:
+                if file.read(len(_OLE_MARK)) == _OLE_MARK:
+                    raise DocumentError(
+                        f"{path.name!r} is protected by a password or of an old kind: "
+                        "save it without a password in the current format."
+                    ) from exc
+            raise self.damaged() from exc
+        members = self._zip.infolist()
+        if len(members) > MOST_MEMBERS:
+            raise DocumentError(f"{path.name!r} holds more than {MOST_MEMBERS:,} files: split it into smaller files.")
+        self._members = {member.filename: member for member in members}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one member.
+
+        Raises KeyError where there is none of that name.
+        """
+        member = self._members[name]
+        most_bytes = min(
+            max(member.compress_size * MOST_EXPANSION, _ALWAYS_EXPANDED_BYTES),
+            MOST_EXPANDED_BYTES - self._expanded_bytes,
+        )
+        if member.flag_bits & 1:
+            raise DocumentError(f"{self._path.name!r} is protected by a password: save it without one.")
+        try:
+            with self._zip.open(member) as file:
+                # The size that the archive states is a claim: what counts is what comes out.
+                data = file.read(most_bytes + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as exc:
+            raise self.damaged() from exc
+        if len(data) > most_bytes:
+            raise DocumentError(
+                f"{self._path.name!r} expands to more than {MOST_EXPANSION} times its size or "
+                f"{MOST_EXPANDED_BYTES >> 20} MiB: it is no honest document; save a new copy."
+            )
+        self._expanded_bytes += len(data)
+        return data
+
+    def xml(self, name: str, *, mend: bool = False) -> etree._Element:
+        """Return the root of one XML member; `mend` accepts what is not well formed.
+
+        Raises KeyError where there is none of that name.
+        """
+        # Entities stay unexpanded; without `huge_tree` libxml2 bounds depth and growth in attributes as well.
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=mend)
+        try:
+            root = etree.fromstring(self.read(name), parser)
+        except etree.XMLSyntaxError as exc:
+            raise self.damaged() from exc
+        if root is None or gave_up(parser):
+            raise self.damaged()
+        return root
+
+    def damaged(self) -> DocumentError:
+        """Return the error that says that this file is not what its suffix promises."""
+        return DocumentError(
+            f"{self._path.name!r} is damaged or not a {self._path.suffix[1:].upper()} file: save a new copy."
+        )
+
+
+def gave_up(parser: etree.XMLParser | etree.HTMLParser) -> bool:
+    """Return whether a mending parser stopped at one of its limits: it would pass the part before as the whole."""
+    return any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
+
+
+def local_name(element: etree._Element) -> str:
+    """Return an element's name in lower case, without its namespace; comments and the like have none."""
+    return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""

@@ -1,0 +1,365 @@
+"""The app as a person meets it: the real server in a process of its own, in a real Chromium.
+
+Fast tests run a tiny random decoder; the one marked slow runs the bundled default on the sample. Screenshots of the main
+views are left in test-artifacts/ to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pypdf
+import pytest
+from conftest import ROOT, WORDS
+
+from storage import MemoryRecord, Store
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on the PATH"),
+]
+
+ARTIFACTS = ROOT / "test-artifacts"
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS = 60.0
+TITLE = '<img src=x onerror="window.hacked=1"> & the keeper'
+QUESTION = "Who wrote <b>in the book</b> & what?"
+# Written by Gradio itself, on a browser with a dark colour scheme.
+BENIGN = re.compile(r"Method not implemented")
+
+
+@dataclass
+class Server:
+    """`python app.py` on a free port."""
+
+    library: Path
+    model: str | None
+    cache: Path
+    process: subprocess.Popen[str] | None = None
+    address: str = ""
+
+    def start(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, str(ROOT / "app.py"), "--library", str(self.library), "--port", str(port)]
+        environment = os.environ | {
+            "READER_CACHE": str(self.cache),
+            "GRADIO_TEMP_DIR": str(self.library.parent / "temp"),
+        }
+        if self.model is not None:
+            command += ["--model", self.model]
+            environment["OMP_NUM_THREADS"] = "1"
+        self.process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()  # ends with the process, too, so that this cannot hang
+        found = re.match(r"Open (\S+) in a browser", line)
+        assert found, f"the server did not start: {line!r}"
+        self.address = found[1]
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@dataclass
+class Visit:
+    """A browser window on the app, with what it complained about and whom it asked."""
+
+    page: sync_api.Page
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def box(self) -> sync_api.Locator:
+        return self.page.locator("#question textarea")
+
+    def ask(self, question: str) -> str:
+        """Ask, wait for the end of the answer, and return the line under it."""
+        notes = self.page.locator("#chat .badge")
+        before = notes.count()
+        sync_api.expect(self.box()).to_be_enabled()
+        self.box().fill(question)
+        self.box().press("Enter")
+        sync_api.expect(notes).to_have_count(before + 1, timeout=60_000)
+        return str(notes.last.inner_text())
+
+    def wait_until_ready(self, seconds: float = 60) -> None:
+        self.page.locator(".state.ready").wait_for(timeout=seconds * 1000)
+
+    def shoot(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.wait_for_timeout(300)  # transitions
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+    def check_width(self) -> None:
+        widths = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1], f"the page is {widths[0]} pixels wide in a window of {widths[1]}"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: sync_api.Browser) -> Callable[..., object]:
+    @contextmanager
+    def visit(server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, **options: object) -> Iterator[Visit]:
+        context = chromium.new_context(viewport=viewport, **options)
+        visit = Visit(context.new_page())
+        visit.page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
+        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        visit.page.on("request", lambda request: visit.hosts.add(urlsplit(request.url).hostname or "none"))
+        visit.page.goto(server.address + path)
+        visit.page.locator("#upload").wait_for(timeout=START_SECONDS * 1000)
+        yield visit
+        context.close()
+        assert visit.hosts <= {"127.0.0.1", "none"}  # none: data within the page
+        assert [text for text in visit.complaints if not BENIGN.search(text)] == []
+
+    return visit
+
+
+@pytest.fixture
+def server(tmp_path: Path, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
+    """A running server with a tiny decoder and an empty library."""
+    server = Server(tmp_path / "library", str(tiny_folder("llama", max_positions=8192)), tmp_path / "cache")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A document of some 300,000 characters, with a hostile title."""
+    file = tmp_path / "book.md"
+    file.write_text(f"# {TITLE}\n\n" + "".join(f"[{number}] {WORDS}\n\n" for number in range(3000)))
+    return file
+
+
+def the_memory(library: Path) -> MemoryRecord:
+    with Store(library) as store:
+        (memory,) = store.memories()
+    return replace(memory, last_used_at=0)
+
+
+WATCH_ANSWER = """() => {
+    window.lengths = [];
+    new MutationObserver(() => {
+        const answers = document.querySelectorAll("#chat .bot.message .md");
+        if (answers.length) window.lengths.push(answers[answers.length - 1].textContent.length);
+    }).observe(document.getElementById("chat"), {subtree: true, childList: true, characterData: true});
+}"""
+
+
+def test_upload_read_ask_restart_and_ask_again_without_reading(
+    server: Server, visit: Callable[..., object], book: Path
+) -> None:
+    with visit(server) as window:
+        page = window.page
+        sync_api.expect(page.locator("#empty")).to_contain_text("it is read once")
+        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        window.shoot("empty")
+        page.set_input_files("#upload input[type=file]", book)
+        reading = page.locator("#reading")
+        sync_api.expect(reading).to_contain_text(
+            re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s · .+ left"), timeout=60_000
+        )
+        sync_api.expect(reading).to_contain_text(re.compile(r"About [\d,]+ tokens, .+ to read"))
+        sync_api.expect(window.box()).to_be_disabled()
+        window.shoot("reading")
+        first = reading.locator("progress").get_attribute("value")
+        page.wait_for_function(f"Number(document.querySelector('#reading progress')?.value) > {first}")
+        window.wait_until_ready()
+        sync_api.expect(page.locator(".document h2")).to_have_text(TITLE)
+        assert page.evaluate("window.hacked") is None
+
+        page.evaluate(WATCH_ANSWER)
+        note = window.ask(QUESTION)
+        assert re.fullmatch(r"Attached in .+ s · 0 of [\d,]+ document tokens read again · first token .+ s", note)
+        lengths = page.evaluate("window.lengths")
+        growing = sorted(set(lengths))
+        assert len(growing) >= 3, f"the answer did not stream: {lengths}"
+        assert page.locator("#chat .user.message").inner_text().strip() == QUESTION
+        answer = page.locator("#chat .bot.message .md").inner_text()
+        window.shoot("answer")
+        window.check_width()
+        page.set_viewport_size(PHONE)
+        window.check_width()
+        window.shoot("answer-390")
+        shown = urlsplit(page.url).query
+    memory = the_memory(server.library)
+    assert not [file for file in (server.library.parent / "temp").rglob("*") if file.is_file() and file.stat().st_size]
+
+    server.kill()
+    server.start()
+    with visit(server, viewport=PHONE) as window:
+        page = window.page
+        window.check_width()
+        page.locator("#library label").click()
+        window.wait_until_ready()
+        assert urlsplit(page.url).query == shown
+        again = window.ask(QUESTION)
+        assert f"0 of {memory.tokens:,} document tokens read again" in again
+        assert page.locator("#chat .bot.message .md").inner_text() == answer
+        page.reload()
+        sync_api.expect(page.locator(".document h2")).to_have_text(TITLE)
+    assert the_memory(server.library) == memory
+
+
+def test_a_reading_goes_on_without_its_page_and_can_be_cancelled_continued_and_removed(
+    server: Server, visit: Callable[..., object], book: Path
+) -> None:
+    with visit(server) as window:
+        window.page.set_input_files("#upload input[type=file]", book)
+        window.page.get_by_text("tokens/s").wait_for(timeout=60_000)
+    with visit(server) as window:
+        page = window.page
+        page.get_by_text("tokens/s").wait_for()  # found again though the address does not name it
+        page.locator("#cancel").click()
+        told = page.get_by_text(re.compile(r"Read to page \d+ of \d+"))
+        told.wait_for()
+        assert int(re.findall(r"\d+", told.inner_text())[0]) > 0
+        page.reload()
+        told.wait_for()
+        window.shoot("stopped")
+        page.locator("#resume").click()
+        window.wait_until_ready()
+        page.locator("#remove").click()
+        page.get_by_role("button", name="Keep").click()
+        sync_api.expect(page.locator("#confirm")).to_be_hidden()
+        page.locator("#remove").click()
+        window.shoot("remove")
+        page.locator("#confirm").get_by_role("button", name="Remove").click()
+        sync_api.expect(page.locator("#empty")).to_be_visible()
+        sync_api.expect(page.locator("#library")).to_be_hidden()
+    with Store(server.library) as store:
+        assert (store.documents(), store.memories()) == ([], [])
+
+
+def test_a_bad_file_is_refused_in_one_sentence_and_the_library_stays_empty(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    binary, empty, scan = tmp_path / "binary.txt", tmp_path / "empty.md", tmp_path / "scan.pdf"
+    binary.write_bytes(bytes(range(256)) * 8)
+    empty.touch()
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.write(scan)
+    with visit(server) as window:
+        page = window.page
+        for file, reason in ((binary, "is not text"), (empty, "empty"), (scan, "has no text layer")):
+            page.set_input_files("#upload input[type=file]", file)
+            toast = page.locator(".toast-body", has_text=reason)
+            toast.wait_for()
+            assert file.name in toast.inner_text()
+            assert "Traceback" not in toast.inner_text()
+            toast.get_by_test_id("toast-close").click()
+        sync_api.expect(page.locator("#empty")).to_be_visible()
+    with Store(server.library) as store:
+        assert store.documents() == []
+
+
+def test_an_answer_can_be_stopped_left_by_choosing_another_document_and_left_by_closing_the_page(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text(WORDS * 100)
+    two.write_text(WORDS * 120)
+    with visit(server, viewport=DESKTOP, color_scheme="dark") as window:
+        page = window.page
+        page.set_input_files("#upload input[type=file]", [one, two])
+        window.wait_until_ready()
+        rows = page.locator("#library label")
+        sync_api.expect(rows).to_have_count(2)
+        sync_api.expect(rows.nth(1)).to_contain_text("ready", timeout=30_000)
+        expected = window.ask("What was calm?") and page.locator("#chat .bot.message .md").last.inner_text()
+        window.shoot("answer-dark")
+
+        stop = page.locator("#question .stop-button")
+        window.box().fill("And the baker?")
+        window.box().press("Enter")
+        stop.click()
+        sync_api.expect(page.locator("#chat .badge")).to_have_count(2)
+        sync_api.expect(stop).to_be_hidden()
+
+        window.box().fill("And the harbour?")
+        window.box().press("Enter")
+        rows.nth(1).click()
+        sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
+        window.ask("What was lit?")
+        rows.nth(0).click()
+        sync_api.expect(page.locator("#chat .user-row")).to_have_count(3)
+        window.box().fill("And the lamp?")
+        window.box().press("Enter")
+    with visit(server) as window:
+        window.page.locator("#library label").first.click()
+        window.wait_until_ready()
+        window.ask("What was calm?")
+        assert window.page.locator("#chat .bot.message .md").last.inner_text() == expected
+
+
+def test_a_decoder_that_is_not_there_is_told_on_the_page(tmp_path: Path, visit: Callable[..., object]) -> None:
+    server = Server(tmp_path / "library", str(tmp_path / "nothing"), tmp_path / "cache")
+    server.start()
+    try:
+        with visit(server) as window:
+            window.page.get_by_text("There is no decoder at").wait_for(timeout=START_SECONDS * 1000)
+            window.page.locator("#load-again").click()
+            window.page.get_by_text("There is no decoder at").wait_for()
+            window.shoot("no-decoder")
+    finally:
+        server.kill()
+
+
+@pytest.mark.slow
+def test_the_sample_is_read_and_asked_with_the_bundled_decoder(
+    tmp_path: Path, cache_folder: Path, visit: Callable[..., object]
+) -> None:
+    server = Server(tmp_path / "library", None, cache_folder)
+    server.start()
+    try:
+        with visit(server) as window:
+            window.page.locator("#first-sample").click()
+            window.page.get_by_text("tokens/s").wait_for(timeout=300_000)
+            window.shoot("sample-reading")
+            window.wait_until_ready(300)
+            started = time.monotonic()
+            note = window.ask("On what date did Hester Quill begin writing the handbook?")
+            assert "0 of 9,547 document tokens read again" in note
+            assert time.monotonic() - started < 60
+            window.shoot("sample-answer")
+            window.page.set_viewport_size(PHONE)
+            window.check_width()
+            window.shoot("sample-answer-390")
+    finally:
+        server.kill()

@@ -1,0 +1,207 @@
+"""Plug-in weights on disk: published checkpoints as they are published, and our own folders, tied to their decoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import make_document, randomise_plugin
+from safetensors.torch import load_file, save_file
+from test_beacon_reference import CASES
+from tiny import FAMILIES, tiny_tokenizer
+
+from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
+from reader.checkpoints import Model, PluginWeights, load_model
+from reader.errors import ConfigError, ModelError
+from reader.reading import plan_reading
+
+
+def published_folder(
+    case: Path,
+    folder: Path,
+    *,
+    shards: int = 1,
+    dtype: torch.dtype = torch.float32,
+    leave_out: str | None = None,
+    **config: Any,
+) -> Path:
+    """A reference case written as its authors publish checkpoints: sharded with an index, code beside it, half precision."""
+    folder.mkdir()
+    tensors = {
+        name: tensor.to(dtype) for name, tensor in load_file(case / "model.safetensors").items() if name != leave_out
+    }
+    names = sorted(tensors)
+    index = {}
+    for shard in range(shards):
+        file = "model.safetensors" if shards == 1 else f"model-{shard + 1:05}-of-{shards:05}.safetensors"
+        save_file({name: tensors[name] for name in names[shard::shards]}, folder / file, metadata={"format": "pt"})
+        index |= dict.fromkeys(names[shard::shards], file)
+    if shards > 1:
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    settings = json.loads((case / "config.json").read_text())
+    architecture = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM"}
+    settings |= {
+        "architectures": [architecture[settings["model_type"]]],
+        "auto_map": {"AutoModelForCausalLM": "modeling_beacon.BeaconForCausalLM"},
+        "torch_dtype": str(dtype).removeprefix("torch."),
+    } | config
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "modeling_beacon.py").write_text("raise SystemExit('code of a checkpoint was run')\n")
+    # The reference's vocabulary is too small for a byte-level tokenizer; its ids are what is compared.
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def widen(folder: Path) -> Path:
+    """Give the reference's decoder room for the tiny tokenizer's 300 tokens."""
+    for file in folder.glob("*.safetensors"):
+        tensors = load_file(file)
+        for name in ("model.embed_tokens.weight", "lm_head.weight"):
+            if name in tensors:
+                extra = torch.zeros(300 - tensors[name].shape[0], tensors[name].shape[1], dtype=tensors[name].dtype)
+                tensors[name] = torch.cat([tensors[name], extra])
+        save_file(tensors, file, metadata={"format": "pt"})
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"vocab_size": 300}))
+    return folder
+
+
+needs_cases = pytest.mark.skipif(not CASES, reason="no reference cases; set BEACON_REFERENCE")
+
+
+@needs_cases
+@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize(
+    "case", [CASES[number] for number in (1, 3, 6, 11)] if len(CASES) > 11 else CASES, ids=lambda c: c.name
+)
+def test_published_checkpoint_loads_without_its_code(
+    case: Path, dtype: torch.dtype, shards: int, tmp_path: Path
+) -> None:
+    folder = widen(published_folder(case, tmp_path / "checkpoint", shards=shards, dtype=dtype))
+    model = load_model(str(folder), cache_folder=tmp_path / "cache")
+    assert model.plugin.trained
+    assert model.is_published
+    expected = load_file(case / "expected.safetensors")
+    with torch.inference_mode():
+        memory = model.plugin.new_memory()
+        chooser = RatioChooser(model.plugin.config, len(expected["input_ids"]), model.plugin.max_positions)
+        logits = model.plugin.read(memory, expected["input_ids"], chooser=chooser, logits="all")
+    assert logits is not None
+    # Half-precision weights are rounded on disk; what is computed from them is still float32.
+    tolerance = 1e-4 if dtype == torch.float32 else 0.5
+    torch.testing.assert_close(logits[:, :97], expected["logits"], rtol=0, atol=tolerance)
+
+
+@needs_cases
+def test_published_checkpoint_reads_a_document_with_its_own_sink(tmp_path: Path) -> None:
+    case = next(folder for folder in CASES if "sink1" in folder.name)
+    folder = widen(published_folder(case, tmp_path / "checkpoint", max_position_embeddings=1024))
+    model = load_model(str(folder), cache_folder=tmp_path / "cache")
+    plan = plan_reading(make_document(200), model)
+    assert plan.sink == 1
+    assert torch.equal(plan.ids[: len(model.opening)], model.opening)
+
+
+@needs_cases
+def test_published_checkpoint_that_lacks_a_tensor_is_refused(tmp_path: Path) -> None:
+    name = "model.layers.1.self_attn.beacon_k_proj.weight"
+    folder = widen(published_folder(CASES[0], tmp_path / "checkpoint", leave_out=name))
+    with pytest.raises(ModelError, match=r"lacks model\.layers\.1\.self_attn\.beacon_k_proj\.weight"):
+        load_model(str(folder), cache_folder=tmp_path / "cache")
+
+
+def trained(model: Model, rank: int | None) -> Model:
+    """The model with a plug-in that differs from its decoder everywhere."""
+    plugin = BeaconPlugin(model.decoder.model, BeaconConfig(window=32, rank=rank, projections=("q", "k", "v", "o")))
+    model.plugin.detach()
+    result = Model(model.decoder, plugin, "random", False)
+    randomise_plugin(result)
+    return result
+
+
+def logits_behind_memory(model: Model) -> torch.Tensor:
+    ids, _ = model.encode(make_document(60).text)
+    with torch.inference_mode():
+        memory = model.plugin.new_memory()
+        config = BeaconConfig(window=32, ratios=(4,), ratio_choice="sequence")
+        model.plugin.read(memory, ids[:128], chooser=RatioChooser(config, 128, 2048))
+        logits = model.plugin.run(memory, ids[128:140])
+    assert logits is not None
+    return logits
+
+
+@pytest.mark.parametrize("rank", [None, 4], ids=["dense", "low-rank"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_saved_plugin_comes_back_as_it_was(
+    family: str, rank: int | None, tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    decoder = str(tiny_folder(family))
+    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), rank)
+    before = logits_behind_memory(model)
+    weights = PluginWeights.of(model)
+    weights.save_pretrained(tmp_path / "plugin")
+    assert sorted(file.name for file in (tmp_path / "plugin").iterdir()) == ["beacon.safetensors", "beacon_config.json"]
+    again = load_model(decoder, plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
+    assert again.plugin.trained
+    assert again.plugin_fingerprint == weights.fingerprint
+    assert torch.equal(logits_behind_memory(again), before)
+    untrained = load_model(decoder, window=32, cache_folder=tmp_path / "cache")
+    assert not torch.allclose(logits_behind_memory(untrained), before)
+
+
+def test_plugin_of_another_decoder_is_refused(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
+    model = trained(load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache"), 4)
+    PluginWeights.of(model).save_pretrained(tmp_path / "plugin")
+    with pytest.raises(ModelError, match=r"trained for .* other weights"):
+        load_model(str(tiny_folder("llama", seed=7)), plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
+
+
+def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
+    decoder = str(tiny_folder("llama"))
+    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), 4)
+
+    def refused(name: str, error: type[Exception], told: str) -> None:
+        with pytest.raises(error, match=told) as refusal:
+            load_model(decoder, plugin=str(tmp_path / name), cache_folder=tmp_path / "cache")
+        assert "\n" not in str(refusal.value)
+
+    for name in ("torn", "garbled", "unknown", "short", "format"):
+        PluginWeights.of(model).save_pretrained(tmp_path / name)
+    weights = tmp_path / "torn" / "beacon.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    refused("torn", ModelError, "is no plug-in")
+    (tmp_path / "garbled" / "beacon_config.json").write_text("{")
+    refused("garbled", ModelError, "is no plug-in")
+    config = tmp_path / "unknown" / "beacon_config.json"
+    config.write_text(config.read_text().replace('"window"', '"widow"'))
+    refused("unknown", ConfigError, "'widow' is unknown")
+    config = tmp_path / "format" / "beacon_config.json"
+    config.write_text(config.read_text().replace("beacon-plugin-1", "beacon-plugin-9"))
+    refused("format", ModelError, "beacon-plugin-9")
+    tensors = load_file(tmp_path / "short" / "beacon.safetensors")
+    tensors.pop("projections.0.q.down")
+    save_file(tensors, tmp_path / "short" / "beacon.safetensors")
+    refused("short", ModelError, r"lack 'projections\.0\.q\.down'")
+    (tmp_path / "empty").mkdir()
+    refused("empty", ModelError, "is no plug-in")
+
+
+def test_plugins_tell_their_memories_apart(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
+    decoder = str(tiny_folder("llama"))
+    document = make_document(60)
+    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), 4)
+    PluginWeights.of(model).save_pretrained(tmp_path / "one")
+    model.plugin.embedding.data.add_(0.01)
+    PluginWeights.of(model).save_pretrained(tmp_path / "two")
+    keys = {
+        plan_reading(
+            document, load_model(decoder, plugin=plugin, window=32, cache_folder=tmp_path / "cache")
+        ).memory_key
+        for plugin in (None, str(tmp_path / "one"), str(tmp_path / "two"))
+    }
+    assert len(keys) == 3
