@@ -18,8 +18,9 @@ from transformers import NoRepeatNGramLogitsProcessor
 from reader.beacon import Memory
 from reader.checkpoints import Model
 from reader.errors import ConfigError
-from reader.reading import restore
-from storage import MemoryRecord, Store
+from reader.memory_files import counts, restore, to_torch
+from reader.planning import ROOM_TOKENS
+from storage import CorruptMemory, MemoryRecord, NotFound, Store
 
 QUESTION = "\n\nFrom the text above, answer this question in a sentence or two: {question}"
 """How a question follows the document."""
@@ -36,6 +37,9 @@ class AttachedMemory:
 
     memory: Memory
     record: MemoryRecord
+    pages_read: int
+    """Pages that are in the memory whole; fewer than `pages` while it is being read."""
+    pages: int
     attach_seconds: float
 
 
@@ -53,6 +57,8 @@ class Answer:
     """From the question to the first token, attaching included when it was done for this question."""
     answer_tokens: int
     seconds: float
+    pages_read: int
+    pages: int
     ended: str
     """Why the answer ended: `finished`, `length` or `stopped`."""
 
@@ -68,14 +74,42 @@ class AnswerPart:
 def attach(record: MemoryRecord, model: Model, store: Store) -> AttachedMemory:
     """Map a saved memory and copy it to the decoder's side, running nothing.
 
+    A memory that is still being read is attached as far as its windows are finished.
+
     Raises:
         StoreError: it is missing, or its bytes are not those that were written.
         MemoryMismatch: another decoder or plug-in made it.
     """
     started = time.perf_counter()
-    with store.open_memory(record.key) as tensors:
-        memory = restore(model, tensors)
-    return AttachedMemory(memory, record, time.perf_counter() - started)
+    memory = None
+    if record.state == "reading":
+        memory = _attach_segments(record, model, store)
+        record = store.memory(record.key) or record
+    if memory is None:
+        with store.open_memory(record.key) as tensors:
+            memory = restore(model, tensors)
+    chars = int(memory.spans[:, 1].max()) if memory.slots else 0
+    pages = store.pages(record.document_id)
+    pages_read = sum(page.end_char <= chars for page in pages)
+    return AttachedMemory(memory, record, pages_read, len(pages), time.perf_counter() - started)
+
+
+def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:
+    """The finished windows of a memory that is being read; None when it was sealed meanwhile."""
+    segments = store.segments(record.key)
+    memory = model.plugin.new_memory(sum(segment.slots for segment in segments) + ROOM_TOKENS)
+    try:
+        for segment in segments:
+            with store.open_segment(record.key, segment.number) as tensors:
+                memory.restore(to_torch(tensors, model.decoder.dtype), counts(tensors.metadata))
+    except (NotFound, CorruptMemory):
+        if (now := store.memory(record.key)) is None or now.state == "reading":
+            raise
+        return None
+    if not memory.slots and not model.is_published:
+        with torch.inference_mode(), model.lock:
+            model.plugin.open(memory, model.opening)
+    return memory
 
 
 def ask(
@@ -143,19 +177,25 @@ def ask(
         first_token_seconds=first_token_seconds,
         answer_tokens=len(tokens),
         seconds=attach_seconds + time.perf_counter() - started,
+        pages_read=attached.pages_read,
+        pages=attached.pages,
         ended=ended,
     )
     yield AnswerPart("", answer)
 
 
-def choose_memory(store: Store, document_id: str, model: Model) -> MemoryRecord | None:
-    """The ready memory of a document that this model can attach; of several, the one with the smallest ratio."""
+def choose_memory(store: Store, document_id: str, model: Model, *, while_reading: bool = False) -> MemoryRecord | None:
+    """The memory of a document that this model can attach; of several, a ready one with the smallest ratio.
+
+    Args:
+        while_reading: whether a memory that is still being read will do where none is ready.
+    """
     fitting = [
         record
         for record in store.memories(document_id)
-        if record.state == "ready"
+        if (record.state == "ready" or while_reading)
         and record.settings.get("decoder") == model.decoder.fingerprint
         and record.settings.get("plugin") == model.plugin_fingerprint
         and record.settings.get("dtype") == str(model.decoder.dtype).removeprefix("torch.")
     ]
-    return min(fitting, key=lambda record: record.settings["ratio"] or 1, default=None)
+    return min(fitting, key=lambda record: (record.state != "ready", record.settings["ratio"] or 1), default=None)

@@ -17,7 +17,7 @@ from tiny import FAMILIES, tiny_tokenizer
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.checkpoints import Model, PluginWeights, load_model
 from reader.errors import ConfigError, ModelError
-from reader.reading import plan_reading
+from reader.planning import plan_reading
 
 
 def published_folder(

@@ -14,7 +14,7 @@ from tiny import FAMILIES
 from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.beacon.plugin import rotation
 from reader.checkpoints import Model, load_model
-from reader.reading import plan_reading
+from reader.planning import plan_reading
 
 ROPES: dict[str, dict[str, Any]] = {
     "default": {"rope_type": "default", "rope_theta": 10000.0},

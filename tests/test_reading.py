@@ -19,7 +19,8 @@ from reader.answering import ask, attach, choose_memory
 from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
-from reader.reading import ReadingProgress, plan_reading, read, stored_document
+from reader.planning import plan_reading
+from reader.reading import ReadingProgress, read, stored_document
 from storage import CorruptMemory, Store
 
 
@@ -194,6 +195,74 @@ def test_document_shorter_than_a_window_is_kept_raw(tiny_model: Model, store: St
     document = Document("Hi.", (Page(1, "1", 0, 3),), "Short", "s.txt", "text", 0)
     result = read(document, tiny_model, store)
     assert result.memory.slots == result.document_tokens + len(tiny_model.opening)
+
+
+def longer(document: Document, extra: str) -> Document:
+    """The document with another chapter as its last page."""
+    number = len(document.pages) + 1
+    page = Page(number, str(number), len(document.text), len(document.text) + len(extra))
+    return Document(document.text + extra, (*document.pages, page), document.title, "b.txt", "text", 0)
+
+
+def test_document_that_grew_is_read_from_its_first_changed_window(model: Model, store: Store, tmp_path: Path) -> None:
+    randomise_plugin(model)
+    document = make_document(120)
+    first = read(document, model, store, ratio=4)
+    grown = longer(document, "And then one more chapter came, in which the lamp went out. " * 5)
+    second = read(grown, model, store, ratio=4)
+    unchanged = first.document_tokens // 32 * 32
+    assert second.tokens_read == second.document_tokens - unchanged
+    with Store(tmp_path / "fresh") as fresh:
+        whole = read(grown, model, fresh, ratio=4)
+        assert whole.memory.key == second.memory.key
+        expected = memory_tensors(model, fresh, whole.memory.key)
+    for name, tensor in memory_tensors(model, store, second.memory.key).items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-4)
+    # the shorter one is still itself
+    assert read(document, model, store, ratio=4).cached
+
+
+def test_memory_kept_as_int8_is_smaller_and_nearly_the_same(model: Model, store: Store) -> None:
+    document = make_document(150)
+    exact = read(document, model, store, ratio=2)
+    small = read(document, model, store, ratio=2, memory_dtype="int8")
+    assert small.memory.key != exact.memory.key
+    assert small.memory.slots == exact.memory.slots
+    assert small.memory.bytes < exact.memory.bytes * 0.6  # heads of 8 here; of 64, as real ones, 0.27
+    kept = [attach(result.memory, model, store).memory for result in (exact, small)]
+    for name, tensor in kept[0].tensors().items():
+        other = kept[1].tensors()[name]
+        if not tensor.is_floating_point():
+            assert torch.equal(tensor, other)
+        else:
+            assert ((tensor - other).abs() <= tensor.abs().amax(dim=-1, keepdim=True) / 254 + 1e-6).all()
+    question = model.closing("Who?")
+    with torch.inference_mode():
+        first, second = (model.plugin.run(memory, question) for memory in kept)
+    assert torch.nn.functional.cosine_similarity(first, second).item() > 0.99  # type: ignore[arg-type]
+
+
+def test_asked_while_it_is_read_it_answers_from_what_has_been_read(model: Model, store: Store) -> None:
+    document = make_document(300)
+    asked: list[tuple[int, int]] = []
+
+    def ask_now(progress: ReadingProgress) -> None:
+        if progress.windows_done in (0, 5, 9):
+            record = choose_memory(store, document.id, model, while_reading=True)
+            assert record is not None
+            assert record.state == "reading"
+            last = list(ask(attach(record, model, store), "Who?", model))[-1].answer
+            assert last is not None
+            assert (last.recomputed_tokens, last.pages) == (0, 6)
+            asked.append((progress.pages_done, last.pages_read))
+
+    result = read(document, model, store, progress=ask_now)
+    assert len(asked) == 3
+    assert all(told == done for done, told in asked)
+    with Store(store.folder) as again:  # being asked has changed nothing
+        assert read(document, model, again).memory.hash == result.memory.hash
+    attached = attach(result.memory, model, store)
+    assert attached.pages_read == attached.pages == 6
 
 
 def test_killed_reading_goes_on_without_reading_finished_windows_again(

@@ -1,0 +1,266 @@
+"""The plug-in against its floor and against plain transformers: `python -m bench.plugin`.
+
+Everything in one run, as ratios, peers side by side, round by round in turn so that a noisy machine does less harm:
+1. reading a window with the plug-in over the same window without (memory 0), at ratios 4, 8 and 32; goal (1 + 1/ratio) * 1.10;
+   and the time per window behind 4,096 slots, beside what the extra attention operations must cost;
+2. decoding 64 tokens behind 4,000 slots over plain decoding behind a 4,000-token cache; goal 1.05;
+3. reading 8,192 / 16,384 / 32,768 tokens at ratio 8 over one full-attention pass (sdpa, `logits_to_keep=1`): tokens per second
+   and peak memory, each in a process of its own; and time per token with a horizon of 1,024 slots at 2,048 to 131,072 tokens;
+4. with a CUDA device: a Qwen2-7B-shaped random decoder in bfloat16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
+
+from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
+from reader.checkpoints import Model, load_model
+from reader.cli import cache_folder
+
+WINDOW = 512
+LENGTHS = (8192, 16384, 32768)
+HORIZON = 1024
+HORIZON_LENGTHS = (2048, 8192, 32768, 131072)
+
+
+def synchronised() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def side_by_side(runs: list[Callable[[], object]], rounds: int) -> list[float]:
+    """Median seconds of each run, taken in turn; one round warms up."""
+    seconds: list[list[float]] = [[] for _ in runs]
+    for round_number in range(rounds + 1):
+        for number, run in enumerate(runs):
+            started = synchronised()
+            run()
+            if round_number:
+                seconds[number].append(synchronised() - started)
+    return [statistics.median(times) for times in seconds]
+
+
+def random_memory(plugin: BeaconPlugin, slots: int) -> Memory:
+    """A memory of that many slots of plausible size; what is in them costs the same."""
+    memory = plugin.new_memory(slots + 2 * WINDOW)
+    for layer in memory.layers:
+        layer.keys[:, :, :slots].normal_()
+        layer.values[:, :, :slots].normal_()
+        layer.length = slots
+    memory.beacons = slots
+    memory.positions = torch.arange(slots)
+    memory.spans = torch.full((slots, 2), -1)
+    return memory
+
+
+def read_window(plugin: BeaconPlugin, memory: Memory, ids: torch.Tensor, ratio: int) -> None:
+    """Read one window behind a memory, and forget it again."""
+    slots = memory.slots
+    mark = memory.mark()
+    config = BeaconConfig(window=WINDOW, ratios=(ratio,), ratio_choice="sequence")
+    plugin.read(memory, ids, chooser=RatioChooser(config, len(ids), plugin.max_positions))
+    memory.back_to(mark)
+    memory.beacons = slots
+
+
+def windows(model: Model, rounds: int) -> None:
+    plugin, decoder = model.plugin, model.decoder.model
+    ids = torch.randint(1000, 40000, (WINDOW,))
+    print("\n1. One window with the plug-in / the same window without")
+    print("| ratio | slots | with / without | goal (1 + 1/ratio) * 1.10 |\n| --- | --- | --- | --- |")
+    for ratio in (4, 8, 32):
+        memory = plugin.new_memory(3 * WINDOW)
+        plain, reading = side_by_side(
+            [
+                lambda: decoder.base_model(ids[None], use_cache=False),
+                lambda memory=memory, ratio=ratio: read_window(plugin, memory, ids, ratio),  # type: ignore[misc]
+            ],
+            rounds,
+        )
+        print(f"| {ratio} | 0 | {reading / plain:.3f} | {(1 + 1 / ratio) * 1.1:.3f} |")
+    empty, full = plugin.new_memory(3 * WINDOW), random_memory(plugin, 4096)
+    short, long = side_by_side(
+        [lambda: read_window(plugin, empty, ids, 8), lambda: read_window(plugin, full, ids, 8)], rounds
+    )
+    config = decoder.config
+    head_dim = config.hidden_size // config.num_attention_heads
+    per_token = 2 * sum(parameter.numel() for parameter in decoder.base_model.layers.parameters())
+    attention = 4 * head_dim * config.num_attention_heads * config.num_hidden_layers
+    own = per_token + attention * WINDOW * 1.125 / 2
+    must = (own + attention * 4096) / own
+    print(f"| 8 | 4,096 against 0 slots | {long / short:.3f} | operations say {must:.3f} |")
+
+
+def decoding(model: Model, rounds: int) -> None:
+    plugin, decoder = model.plugin, model.decoder.model
+    slots, tokens = 4000, 64
+    memory = random_memory(plugin, slots)
+
+    def behind_memory() -> None:
+        mark = memory.mark()
+        token = torch.tensor([1000])
+        for _ in range(tokens):
+            logits = plugin.run(memory, token)
+            token = logits[-1].argmax()[None]  # type: ignore[index]
+        memory.back_to(mark)
+
+    def behind_cache() -> None:
+        cache = DynamicCache(config=decoder.config)
+        for number in range(len(memory.layers)):
+            cache.update(memory.keys(number)[None].clone(), memory.values(number)[None].clone(), number)
+        token = torch.tensor([[1000]])
+        started = synchronised()
+        for position in range(slots, slots + tokens):
+            output = decoder(token, past_key_values=cache, position_ids=torch.tensor([[position]]))
+            token = output.logits[:, -1].argmax(-1, keepdim=True)
+        plain.append(synchronised() - started)
+
+    plain: list[float] = []
+    ours = side_by_side([behind_memory, behind_cache], rounds)[0]
+    print("\n2. Decoding 64 tokens behind 4,000 slots / behind a plain cache of 4,000 tokens")
+    theirs = statistics.median(plain[1:])
+    print(f"{ours / theirs:.3f} (goal 1.05): {tokens / ours:.1f} against {tokens / theirs:.1f} tokens/s")
+
+
+def one_length(kind: str, length: int, horizon: int | None) -> dict[str, float]:
+    """Read or pass over `length` tokens in this process; seconds and peak bytes beyond the loaded decoder."""
+    model = load_model(window=WINDOW, horizon=horizon, cache_folder=cache_folder())
+    plugin, decoder = model.plugin, model.decoder.model
+    ids = torch.randint(1000, 40000, (length,))
+    with torch.inference_mode():
+        decoder.base_model(ids[None, :WINDOW], use_cache=False)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        started = synchronised()
+        if kind == "read":
+            config = BeaconConfig(window=WINDOW, ratios=(8,), ratio_choice="sequence")
+            memory = plugin.new_memory(length // 8 + 2 * WINDOW)
+            plugin.read(memory, ids, chooser=RatioChooser(config, length, plugin.max_positions))
+        else:
+            decoder(ids[None], logits_to_keep=1)
+        seconds = synchronised() - started
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return {"seconds": seconds, "bytes": grown * 1024}
+
+
+def in_own_process(kind: str, length: int, horizon: int | None = None) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.plugin", "--one", kind, str(length)]
+    command += [] if horizon is None else [str(horizon)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    result: dict[str, float] = json.loads(output.splitlines()[-1])
+    return result
+
+
+def lengths() -> None:
+    print("\n3. Reading at ratio 8 / one full-attention pass")
+    print("| tokens | reading tokens/s | full pass tokens/s | ratio | reading MB | full pass MB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for length in LENGTHS:
+        ours, theirs = in_own_process("read", length), in_own_process("full", length)
+        print(
+            f"| {length:,} | {length / ours['seconds']:.0f} | {length / theirs['seconds']:.0f} | "
+            f"{theirs['seconds'] / ours['seconds']:.2f} | {ours['bytes'] / 1e6:.0f} | {theirs['bytes'] / 1e6:.0f} |"
+        )
+
+
+def horizon() -> None:
+    print(
+        f"\n   Time per token with a horizon of {HORIZON:,} slots, against that at {HORIZON_LENGTHS[0]:,} tokens (goal within 10 %)"
+    )
+    print("| tokens | ms per token | against the shortest |\n| --- | --- | --- |")
+    first = 0.0
+    for length in HORIZON_LENGTHS:
+        per_token = in_own_process("read", length, HORIZON)["seconds"] / length
+        first = first or per_token
+        print(f"| {length:,} | {1000 * per_token:.3f} | {per_token / first:.2f} |")
+
+
+def gpu() -> None:
+    """A Qwen2-7B-shaped decoder with random weights: the fraction of the measured matrix-product rate that reading reaches."""
+    print("\n4. GPU")
+    if not torch.cuda.is_available():
+        print("no CUDA device here: not measured")
+        return
+    config = AutoConfig.for_model(
+        "qwen2",
+        hidden_size=3584,
+        intermediate_size=18944,
+        num_hidden_layers=28,
+        num_attention_heads=28,
+        num_key_value_heads=4,
+        vocab_size=152064,
+        max_position_embeddings=32768,
+        tie_word_embeddings=False,
+    )
+    with torch.device("cuda"):
+        decoder = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).eval().requires_grad_(False)
+        left, right = torch.randn(2, 8192, 8192, dtype=torch.bfloat16)
+    (seconds,) = side_by_side([lambda: left @ right], 10)
+    rate = 2 * 8192**3 / seconds
+    window, length, ratio = 2048, 131072, 8
+    plugin = BeaconPlugin(decoder, BeaconConfig(window=window, ratios=(ratio,), ratio_choice="sequence"))
+    ids = torch.randint(1000, 100000, (length,))
+    memory = plugin.new_memory(length // ratio + 2 * window)
+    with torch.inference_mode():
+        chooser = RatioChooser(plugin.config, length, plugin.max_positions)
+        plugin.read(plugin.new_memory(4 * window), ids[: 2 * window], chooser=chooser)  # warms up
+        torch.cuda.reset_peak_memory_stats()
+        started = synchronised()
+        plugin.read(memory, ids, chooser=chooser)
+        read_seconds = synchronised() - started
+        saved = {name: tensor.cpu() for name, tensor in memory.tensors().items()}
+        counts = memory.counts()
+        started = synchronised()
+        fresh = plugin.new_memory(memory.slots + 1024)
+        fresh.restore(saved, counts)
+        plugin.run(fresh, ids[:32])
+        attach_seconds = synchronised() - started
+    tokens = length * (1 + 1 / ratio)
+    linear = 2 * sum(parameter.numel() for parameter in decoder.base_model.layers.parameters()) * tokens
+    attention = 4 * 3584 * 28 * tokens * (length / ratio / 2 + window * 1.125 / 2)
+    print(f"matrix products: {rate / 1e12:.0f} TFLOP/s; reading {length:,} tokens: {read_seconds:.1f} s, "
+          f"{length / read_seconds:.0f} tokens/s, {(linear + attention) / read_seconds / rate:.2f} of that rate (aim 0.5)")  # fmt: skip
+    print(
+        f"attach and first token: {attach_seconds:.2f} s, {read_seconds / attach_seconds:.0f} times faster than reading again"
+    )
+    print(f"peak memory while reading: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--part", type=int, choices=(1, 2, 3, 4), action="append", help="only this part, repeatable")
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        kind, length, *rest = options.one
+        print(json.dumps(one_length(kind, int(length), int(rest[0]) if rest else None)))
+        return
+    parts = options.part or [1, 2, 3, 4]
+    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, window {WINDOW}")
+    model = load_model(window=WINDOW, cache_folder=cache_folder())
+    with torch.inference_mode():
+        if 1 in parts:
+            windows(model, options.rounds)
+        if 2 in parts:
+            decoding(model, options.rounds)
+    if 3 in parts:
+        lengths()
+        horizon()
+    if 4 in parts:
+        gpu()
+
+
+if __name__ == "__main__":
+    main()

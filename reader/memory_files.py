@@ -1,0 +1,94 @@
+"""A memory as named tensors and back: what `storage` writes to disk and maps again.
+
+Kept in the decoder's type, attaching is one copy a layer. Kept as int8, keys and values have one scale for each slot and head
+(the largest of its numbers over 127), which takes about a quarter of the bytes of float32. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from reader.beacon import Memory
+from reader.checkpoints import Model
+from reader.errors import MemoryMismatch
+from reader.planning import FORMAT, ROOM_TOKENS
+from storage import MappedTensors, TensorSpec
+
+_DTYPES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int8: "I8",
+}
+
+
+def restore(model: Model, tensors: MappedTensors, capacity: int | None = None) -> Memory:
+    """A memory from its sealed file: one copy a layer, nothing is run.
+
+    Raises:
+        MemoryMismatch: it was made by another decoder.
+    """
+    kept = counts(tensors.metadata)
+    slots = kept["sink"] + kept["beacons"] + kept["raw"]
+    memory = model.plugin.new_memory(capacity or slots + ROOM_TOKENS)
+    memory.restore(to_torch(tensors, model.decoder.dtype), kept)
+    return memory
+
+
+def metadata(memory: Memory) -> dict[str, str]:
+    return {"format": FORMAT, **{name: str(count) for name, count in memory.counts().items()}}
+
+
+def counts(metadata: Mapping[str, str]) -> dict[str, int]:
+    if metadata.get("format") != FORMAT:
+        raise MemoryMismatch(
+            f"The memory's format is {metadata.get('format')!r}, this version reads {FORMAT!r}. Read the document again."
+        )
+    return {name: int(metadata[name]) for name in ("sink", "beacons", "raw", "windows", "ratio")}
+
+
+def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Keys and values (kv_heads, slots, head_dim) as int8 beside `.scale` (kv_heads, slots, 1) in float32; the rest as it is."""
+    result: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            result[name] = tensor
+            continue
+        scale = tensor.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-12) / 127
+        result[f"{name}.scale"] = scale
+        result[name] = (tensor / scale).round().to(torch.int8)
+    return result
+
+
+def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[Iterable[memoryview]]]:
+    """Specs, and for each tensor its bytes head by head, so that nothing is copied that is contiguous."""
+    specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
+
+    def parts(tensor: Tensor) -> Iterator[memoryview]:
+        for part in tensor:
+            yield memoryview(part.cpu().contiguous().flatten().view(torch.uint8).numpy())
+
+    return specs, (parts(tensor) for tensor in tensors.values())
+
+
+def to_torch(tensors: MappedTensors, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Views of the mapped bytes, only to be read; what was kept as int8 comes back in `dtype`."""
+    types = {name: dtype for dtype, name in _DTYPES.items()}
+    views: dict[str, Tensor] = {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given buffer is not writable")
+        for name, (kind, shape, view) in tensors.items():
+            if kind not in types:
+                raise MemoryMismatch(f"The memory's {name} has the unknown type {kind}. Read the document again.")
+            flat = torch.frombuffer(view, dtype=types[kind]) if len(view) else torch.empty(0, dtype=types[kind])
+            views[name] = flat.view(shape)
+    for name in [name for name in views if name.endswith(".scale")]:
+        scale = views.pop(name)
+        kept = name.removesuffix(".scale")
+        views[kept] = (views[kept] * scale).to(dtype)
+    return views
