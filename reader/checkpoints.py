@@ -238,6 +238,7 @@ def load_model(
     horizon: int | None = None,
     cache_folder: Path | None = None,
     device: str | None = None,
+    dtype: str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Model:
     """Load a decoder by name or folder and put the plug-in on it.
@@ -246,13 +247,14 @@ def load_model(
         plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder, else an untrained one.
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
         horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
+        device, dtype: None: a GPU where there is one, in bfloat16 where it can; else the CPU in float32.
         progress: called with a stage and the fraction of it that is done.
 
     Raises:
         ModelError: it cannot be found, loaded, or cannot take the plug-in.
         ConfigError: a setting that cannot be.
     """
-    decoder = load_decoder(name, cache_folder=cache_folder, device=device, progress=progress)
+    decoder = load_decoder(name, cache_folder=cache_folder, device=device, dtype=dtype, progress=progress)
     changes: dict[str, Any] = {} if horizon is None else {"horizon": horizon}
     if window is not None:
         changes |= {"window": window, "stride": None, "ratios": ()}

@@ -14,6 +14,12 @@ from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
 
 ROOT = Path(__file__).resolve().parent.parent
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+    ),
+]
 WORDS = "The keeper walked to the harbour at 19:45 and wrote in the book what the baker had said about the lamp. "
 
 
@@ -54,21 +60,31 @@ def default_model(cache_folder: Path) -> Model:
     return load_model(cache_folder=cache_folder)
 
 
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    """Where the decoder runs."""
+    return str(request.param)
+
+
 @pytest.fixture(params=[*FAMILIES, "default"])
 def model(
-    request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    device: str,
+    tiny_folder: Callable[..., Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Model:
-    """Every supported family as a tiny decoder, then the bundled default; window 32."""
+    """Every supported family as a tiny decoder, then the bundled default; window 32, float32."""
+    cache = tmp_path_factory.mktemp("cache")
     if request.param == "default":
-        cache: Path = request.getfixturevalue("cache_folder")
-        return load_model(window=32, cache_folder=cache)
-    return load_model(str(tiny_folder(request.param)), window=32, cache_folder=tmp_path_factory.mktemp("cache"))
+        cache = request.getfixturevalue("cache_folder")
+        return load_model(window=32, cache_folder=cache, device=device, dtype="float32")
+    return load_model(str(tiny_folder(request.param)), window=32, cache_folder=cache, device=device, dtype="float32")
 
 
 @pytest.fixture
 def tiny_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     """A tiny Llama with window 32."""
-    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache")
+    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache", device="cpu")
 
 
 def make_document(words: int, title: str = "A document") -> Document:

@@ -24,8 +24,8 @@ CASES = [file.parent for file in sorted(FOLDER.glob("*/config.json"))]
 TOLERANCE = 1e-4
 
 
-def load_case(folder: Path) -> BeaconPlugin:
-    decoder = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+def load_case(folder: Path, device: str = "cpu") -> BeaconPlugin:
+    decoder = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval().to(device)
     plugin = BeaconPlugin(decoder, BeaconConfig.from_published(json.loads((folder / "config.json").read_text())))
     load_published_weights(plugin, folder)
     return plugin
@@ -38,35 +38,35 @@ def assert_memory_is(plugin: BeaconPlugin, memory: Memory, expected: dict[str, t
         for part, end in ends.items():
             for kind, states in (("key", plugin.unrotated_keys(memory, layer)), ("value", memory.values(layer))):
                 wanted = expected.get(f"memory.{layer}.{part}.{kind}", states[:, :0])
-                torch.testing.assert_close(states[:, start:end], wanted, rtol=0, atol=TOLERANCE)
+                torch.testing.assert_close(states[:, start:end], wanted, rtol=0, atol=TOLERANCE, check_device=False)
             start = end
 
 
 @pytest.mark.skipif(not CASES, reason=f"no reference cases at {FOLDER}; set BEACON_REFERENCE")
 @pytest.mark.parametrize("ending", ["expected", "expected_raw_tail"])
 @pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
-def test_reference_is_reproduced(folder: Path, ending: str) -> None:
+def test_reference_is_reproduced(folder: Path, ending: str, device: str) -> None:
     file = folder / f"{ending}.safetensors"
     if not file.exists():
         pytest.skip("the reference has no such ending for this layout")
     expected = load_file(file)
-    plugin = load_case(folder)
+    plugin = load_case(folder, device)
     ids = expected["input_ids"]
     chooser = RatioChooser(plugin.config, len(ids), plugin.max_positions)
     beacons_in_tail = ending == "expected"
     with torch.inference_mode():
         memory = plugin.new_memory()
         logits = plugin.read(memory, ids, chooser=chooser, logits="all", beacons_in_tail=beacons_in_tail)
-        torch.testing.assert_close(logits, expected["logits"], rtol=0, atol=TOLERANCE)
+        torch.testing.assert_close(logits, expected["logits"], rtol=0, atol=TOLERANCE, check_device=False)
         assert_memory_is(plugin, memory, expected)
         for token, wanted in zip(expected.get("generated_ids", []), expected.get("generated_logits", []), strict=True):
             assert logits is not None
-            assert logits[-1].argmax() == token
+            assert logits[-1].argmax().cpu() == token
             if beacons_in_tail:
                 logits = plugin.read(memory, token[None], chooser=chooser, logits="last")
             else:
                 logits = plugin.run(memory, token[None])
-            torch.testing.assert_close(logits[-1], wanted, rtol=0, atol=TOLERANCE)
+            torch.testing.assert_close(logits[-1], wanted, rtol=0, atol=TOLERANCE, check_device=False)
 
 
 @pytest.mark.skipif(not CASES, reason=f"no reference cases at {FOLDER}; set BEACON_REFERENCE")

@@ -227,7 +227,7 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
         window.check_width()
         page.locator("#library label").click()
         window.wait_until_ready()
-        assert urlsplit(page.url).query == shown
+        page.wait_for_function(f"location.search === '?{shown}'")
         again = window.ask(QUESTION)
         assert f"0 of {memory.tokens:,} document tokens read again" in again
         assert page.locator("#chat .bot.message .md").inner_text() == answer

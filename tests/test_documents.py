@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pypdf
@@ -19,8 +18,6 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, Str
 from reader.documents import FORMATS, Document, Page, load
 from reader.documents.isolation import Limits, parse_isolated
 from reader.errors import DocumentError
-
-DATA = Path(os.environ.get("BEACON_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 PROSE = "The keeper lit the lamp at 19:45, and the sea was calm. Nobody in the harbour saw the letter that night. "
 
@@ -66,7 +63,9 @@ def assert_tiles(document: Document) -> None:
 # --- text
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+)
 def test_the_same_text_in_any_encoding_is_the_same_document(tmp_path: Path, encoding: str) -> None:
     text = "Le café fermé où l’été dernier, déjà, nous étions allés — « à bientôt » — n’a pas rouvert.\n" * 40
     (tmp_path / "été.txt").write_bytes(text.encode(encoding))
@@ -81,6 +80,8 @@ def test_the_same_text_in_any_encoding_is_the_same_document(tmp_path: Path, enco
         ("cp1251", "Смотритель маяка медленно поднялся по лестнице и зажёг лампу. Никто в гавани не видел письма."),
         ("shift_jis", "灯台守は階段をゆっくりと登り、ランプに火を灯した。その夜、港では誰も手紙を見なかった。"),
         ("latin-1", "Der Leuchtturmwärter zündete die Lampe an und schrieb ins Buch, daß die See überall ruhig sei."),
+        ("utf-16-le", "灯台守は階段をゆっくりと登り、ランプに火を灯した。\nその夜、港では誰も手紙を見なかった。\n"),
+        ("utf-16-be", "Смотритель маяка медленно поднялся по лестнице и зажёг лампу. Никто в гавани не видел."),
         ("cp1250", "Latarnik powoli wszedł po schodach, zapalił lampę i zapisał w księdze, że morze jest spokojne."),
         ("cp1252", "“The keeper’s naïve café,” he wrote—‘calm’—and went down to the harbour, where nobody had slept."),
     ],
@@ -180,6 +181,47 @@ def test_a_password_opens_an_encrypted_pdf(tmp_path: Path) -> None:
         load(path, password="shut")
 
 
+def test_a_page_is_labelled_with_its_chapter(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "a.pdf", ["front", "one", "more", "two"], labels="/r")
+    writer = pypdf.PdfWriter(clone_from=path)
+    book = writer.add_outline_item("The whole book", 0)
+    writer.add_outline_item("Chapter  One", 1, parent=book)
+    writer.add_outline_item("Chapter Two", 3, parent=book)
+    writer.write(path)
+    assert [page.label for page in load(path).pages] == [
+        "i",
+        "ii — Chapter One",
+        "iii — Chapter One",
+        "iv — Chapter Two",
+    ]
+
+
+def test_a_word_split_at_a_lines_end_is_one_word(tmp_path: Path) -> None:
+    text = load(write_pdf(tmp_path / "a.pdf", ["He was pre-\ncisely right\nabout the IEEE-\nNorm."])).text
+    assert "precisely right" in text
+    assert "IEEE-\nNorm." in text
+
+
+def test_characters_beyond_16_bits_survive(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "a.pdf", ["CABC"])
+    writer = pypdf.PdfWriter(clone_from=path)
+    names = DecodedStreamObject()
+    names.set_data(
+        b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange "
+        b"3 beginbfchar <41> <D83DDE00> <42> <D840DC0B> <43> <0041> endbfchar endcmap"
+    )
+    font = writer.pages[0]["/Resources"]["/Font"]["/F1"]  # type: ignore[index]
+    font[NameObject("/ToUnicode")] = writer._add_object(names)
+    writer.write(path)
+    assert load(path).text == "A😀𠀋A\n\n"
+
+
+def test_letters_that_the_font_does_not_name_are_no_text(tmp_path: Path) -> None:
+    codes = b"BT /F1 12 Tf 50 700 Td <0405060407080c0b0a> Tj ET"
+    document = load(write_pdf(tmp_path / "a.pdf", ["text", codes]))
+    assert (document.text.strip(), document.textless_pages) == ("text", 1)
+
+
 def test_one_bad_page_does_not_cost_the_others(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", ["good", "bad", "also good"])
     writer = pypdf.PdfWriter(clone_from=path)
@@ -202,6 +244,11 @@ def test_one_bad_page_does_not_cost_the_others(tmp_path: Path) -> None:
         ("half.txt", "text".encode("utf-16") + b"\xd8", "is not text"),
         ("book.mobi", b"BOOKMOBI", r"of a kind that cannot be read \(.mobi\)"),
         ("README", b"text", "no suffix"),
+        ("junk.epub", b"not a zip", "is damaged or not a EPUB file"),
+        ("old.docx", bytes.fromhex("d0cf11e0a1b11ae1") + b"old" * 99, "protected by a password or of an old kind"),
+        ("photo.html", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 50, "is not HTML"),
+        ("blank.html", b"<html><body><script>1</script></body></html>", "has no text"),
+        ("text.rtf", b"only text", "is damaged or not an RTF file"),
         ("junk.pdf", b"%PDF-1.7\nnothing else", "is damaged or not a PDF"),
         ("text.pdf", b"only text", "is damaged or not a PDF"),
     ],
@@ -273,7 +320,7 @@ def test_a_limit_is_named_when_it_is_met(tmp_path: Path, limits: Limits, reason:
 
 
 def slow_pdf(path: Path) -> Path:
-    return write_pdf(path, [b"BT /F1 12 Tf " + b"(a) Tj 1 2 Td " * 1_000_000 + b"ET"])
+    return write_pdf(path, [b"BT /F1 12 Tf " + b"(a) Tj 1 2 Td " * 2_000_000 + b"ET"])
 
 
 def test_a_file_that_takes_forever_is_given_up(tmp_path: Path) -> None:
@@ -304,8 +351,10 @@ def test_an_interrupt_takes_the_child_with_it(tmp_path: Path) -> None:
             load(path)
     finally:
         signal.signal(signal.SIGALRM, previous)
-    running = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True).stdout
-    assert "reader.documents" not in running
+    command = ["ps", "-o", "args=", "--ppid", str(os.getpid())]
+    deadline = time.monotonic() + 1  # a killed process is seen until the kernel has freed its memory
+    while "reader.documents" in (running := subprocess.check_output(command, text=True)):
+        assert time.monotonic() < deadline, running
 
 
 def test_nothing_is_written_on_the_screen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -316,7 +365,7 @@ def test_nothing_is_written_on_the_screen(tmp_path: Path, capfd: pytest.CaptureF
 
 
 def test_documents_cost_no_model_library() -> None:
-    code = "import sys, reader.documents; print(sorted({'torch', 'transformers', 'pypdf'} & set(sys.modules)))"
+    code = "import sys, reader.documents; print(sorted({'torch', 'transformers', 'pypdf', 'pypdfium2', 'lxml'} & set(sys.modules)))"
     root = Path(__file__).parents[1]
     assert subprocess.check_output([sys.executable, "-c", code], cwd=root, text=True).strip() == "[]"
 
@@ -325,31 +374,3 @@ def test_every_format_has_a_parser() -> None:
     for suffix, name in FORMATS.items():
         assert suffix == suffix.lower()
         assert callable(importlib.import_module(f"reader.documents.{name}").parse)
-
-
-# --- real files
-
-
-@pytest.mark.skipif(not (DATA / "docs").is_dir(), reason="the real documents are not here (BEACON_DATA)")
-def test_every_real_and_hostile_file_ends_in_a_document_or_one_sentence() -> None:
-    def outcome(path: Path) -> Document | str:
-        try:
-            return parse_isolated(path, FORMATS[path.suffix], limits=Limits(cpu_seconds=60, wall_seconds=120))
-        except DocumentError as exc:
-            return str(exc)
-
-    files = sorted(path for path in (DATA / "docs").glob("pdf*/*") if path.suffix in FORMATS)
-    with ThreadPoolExecutor(2) as threads:
-        outcomes = {path.name: result for path, result in zip(files, threads.map(outcome, files), strict=True)}
-    for name, result in outcomes.items():
-        if isinstance(result, Document):
-            assert_tiles(result)
-        else:
-            assert repr(name) in result
-            assert "\n" not in result
-    books = {name: result for name, result in outcomes.items() if isinstance(result, Document)}
-    assert len(books["freeculture.pdf"].pages) == 352
-    assert "Lessig" in books["freeculture.pdf"].text
-    assert books["mupdf_explored.pdf"].pages[2].label == "ii"
-    assert "password" in str(outcomes["enc_r3-user-password.pdf"])
-    assert "text layer" in str(outcomes["MEDRPT-2024-PAT-3847_medical_report_scan.pdf"])

@@ -10,10 +10,12 @@ from conftest import ROOT
 
 # A module may import those in its own row's and all later rows, never an earlier one's.
 ORDER = [
-    {"app", "reader.cli", "reader.__main__"},
+    {"app", "reader.cli", "reader.cli_library", "reader.__main__"},
     {"reader.evaluation", "reader.training", "reader.batch"},
     {"reader.estimate", "reader.answering", "reader.evidence"},
     {"reader.reading"},
+    {"reader.memory_files"},
+    {"reader.planning"},
     {"reader.strategies"},
     {"reader.checkpoints"},
     {"reader.beacon", "reader.documents", "reader.models", "storage"},

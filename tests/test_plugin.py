@@ -25,11 +25,11 @@ def test_idle_and_detached_plugin_leaves_the_logits_bit_for_bit_alone(model: Mod
     ids = model.encode(make_document(30).text)[0][:40]
     decoder, plugin = model.decoder.model, model.plugin
     with torch.inference_mode():
-        idle = decoder(ids[None]).logits
+        idle = decoder(ids[None].to(decoder.device)).logits
         plugin.read(plugin.new_memory(), ids, chooser=chooser(model, 4))
-        after_reading = decoder(ids[None]).logits
+        after_reading = decoder(ids[None].to(decoder.device)).logits
         plugin.detach()
-        detached = decoder(ids[None]).logits
+        detached = decoder(ids[None].to(decoder.device)).logits
         plugin.attach()
     assert torch.equal(idle, detached)
     assert torch.equal(after_reading, detached)
@@ -38,7 +38,7 @@ def test_idle_and_detached_plugin_leaves_the_logits_bit_for_bit_alone(model: Mod
 def test_windows_kept_raw_are_one_full_pass(model: Model) -> None:
     ids = model.encode(make_document(120).text)[0][:150]
     with torch.inference_mode():
-        full = model.decoder.model(ids[None]).logits[0]
+        full = model.decoder.model(ids[None].to(model.decoder.device)).logits[0]
         memory = model.plugin.new_memory()
         windows = model.plugin.read(memory, ids, chooser=chooser(model, 0), logits="all", beacons_in_tail=False)
     assert memory.slots == len(ids)

@@ -224,10 +224,12 @@ def test_removing_a_document_removes_its_memories_and_their_files(store: Store) 
     with reading(store, key(3), OTHER_DOCUMENT) as writer:
         add_segments(writer, [key(13)])
     memories = store.folder / "memories"
-    held_bytes = sum(path.stat().st_size for name in (1, 2) for path in (memories / key(name)).iterdir())
+    held = [path for name in (1, 2) for path in (memories / key(name)).iterdir()]
+    held_bytes = sum(path.stat().st_size for path in (*held, store.folder / "documents" / f"{DOCUMENT}.txt"))
     before_bytes = store.size_bytes()
     assert store.remove_document(DOCUMENT) == held_bytes > 0
     assert [path.name for path in memories.iterdir()] == [key(3)]
+    assert [path.stem for path in (store.folder / "documents").iterdir()] == [OTHER_DOCUMENT]
     assert [memory.key for memory in store.memories()] == [key(3)]
     assert store.find_prefix([key(11)]) is None
     assert store.size_bytes() < before_bytes + 100_000
@@ -252,7 +254,7 @@ def test_only_keys_become_paths(store: Store, bad: str) -> None:
 # Memories
 
 
-def test_a_sealed_memory_is_one_file_that_opens_verified(store: Store) -> None:
+def test_a_sealed_memory_is_one_file_and_its_manifest_and_opens_verified(store: Store) -> None:
     add_document(store)
     read_memory(store, key(1), [key(11), key(12)])
     record = store.memory(key(1))
@@ -263,7 +265,8 @@ def test_a_sealed_memory_is_one_file_that_opens_verified(store: Store) -> None:
     assert record.ready_at is not None
     assert record.ready_at >= record.created_at
     folder = store.folder / "memories" / key(1)
-    assert [(path.name, path.stat().st_size) for path in folder.iterdir()] == [("memory.safetensors", record.bytes)]
+    assert {path.name for path in folder.iterdir()} == {"memory.json", "memory.safetensors"}
+    assert (folder / "memory.safetensors").stat().st_size == record.bytes
     with store.open_memory(key(1)) as tensors:
         assert tensors["offsets"][2].tobytes() == (7).to_bytes(8, "little")
         assert tensors.metadata["note"] == "whole"
@@ -402,7 +405,8 @@ def test_who_reads_and_then_writes_in_one_transaction_is_not_overtaken(store: St
         assert db.execute("SELECT COUNT(*) FROM documents").fetchone() == (0,)
         other.start()
         other.join(0.3)
-        db.execute("INSERT INTO documents VALUES (?, 't', 'f', 'text', 0, 0, 0)", (OTHER_DOCUMENT,))
+        columns = "id, title, file_name, format, pages, chars, added_at"
+        db.execute(f"INSERT INTO documents ({columns}) VALUES (?, 't', 'f', 'text', 0, 0, 0)", (OTHER_DOCUMENT,))
     other.join(10)
     assert [document.id for document in store.documents()] == [DOCUMENT, OTHER_DOCUMENT]
 

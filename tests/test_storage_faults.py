@@ -92,7 +92,7 @@ def state(store: Store) -> str:
         segments = store.segments(memory.key)
         assert [segment.number for segment in segments] == list(range(len(segments)))
         if memory.state == "ready":
-            files.add(folder / "memory.safetensors")
+            files |= {folder / "memory.safetensors", folder / "memory.json"}
             with store.open_memory(memory.key) as tensors:
                 assert tensors["keys"][2].tobytes() == buffers(SEALED_SEED)[0]
         else:
@@ -106,6 +106,7 @@ def state(store: Store) -> str:
     there = {path for path in (store.folder / "memories").rglob("*") if path.is_file()}
     assert there == files
     assert {path.parent for path in files} == set((store.folder / "memories").iterdir())
+    assert {path.name for path in (store.folder / "documents").iterdir()} == {f"{d.id}.txt" for d in store.documents()}
     return " ".join(held)
 
 
@@ -537,7 +538,7 @@ def test_a_library_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     with Store(tmp_path) as store, store.database.transaction() as db:
         db.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('storage', 'm999_x', '')")
     before = (tmp_path / "library.db").read_bytes()
-    with pytest.raises(StoreError, match=r"m999_x.*m001_"):
+    with pytest.raises(StoreError, match=r"m999_x.*m002_"):
         Store(tmp_path)
     assert (tmp_path / "library.db").read_bytes() == before
 

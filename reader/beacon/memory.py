@@ -219,11 +219,19 @@ class Memory:
             )
         self.reserve(before + slots)
         for number, layer in enumerate(self.layers):
-            layer.keys[0, :, before : before + slots] = tensors[f"layers.{number}.keys"]
-            layer.values[0, :, before : before + slots] = tensors[f"layers.{number}.values"]
+            _put(tensors[f"layers.{number}.keys"], layer.keys[0, :, before : before + slots])
+            _put(tensors[f"layers.{number}.values"], layer.values[0, :, before : before + slots])
             layer.length = before + slots
         self.spans = torch.cat([self.spans[:before], tensors["spans"]])
         self.positions = torch.cat([self.positions[:before], tensors["positions"]])
         self.tail = WindowTokens(tail[0].bool(), tail[1], tail[2])
         self.sink, self.beacons, self.windows = counts["sink"], counts["beacons"], counts["windows"]
         self.ratio = None if counts["ratio"] < 0 else counts["ratio"]
+
+
+def _put(saved: Tensor, place: Tensor) -> None:
+    """Copy to where the decoder runs; through pinned memory to a GPU, so that one layer is staged while another is sent."""
+    if place.is_cuda and not saved.is_cuda:
+        place.copy_(saved.pin_memory(), non_blocking=True)
+    else:
+        place.copy_(saved)

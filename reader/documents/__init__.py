@@ -16,10 +16,16 @@ __all__ = ["FORMATS", "PARSER_VERSION", "Document", "Page", "load"]
 
 # Suffix -> the module that parses it.
 FORMATS = {
+    ".docx": "docx",
+    ".epub": "epub",
+    ".htm": "html",
+    ".html": "html",
     ".markdown": "markdown",
     ".md": "markdown",
     ".pdf": "pdf",
+    ".rtf": "rtf",
     ".txt": "text",
+    ".xhtml": "html",
 }
 
 

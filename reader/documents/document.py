@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..errors import DocumentError
 
 # Raise it whenever any parser gives another text for the same file: memories made from the old text are then not found.
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 
 
 @dataclass(frozen=True)

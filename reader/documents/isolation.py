@@ -6,6 +6,7 @@ child is not a sandbox: it may read what its user may read.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -23,12 +24,14 @@ from .document import Document, Page
 
 _PROJECT_FOLDER = Path(__file__).parents[2]
 
-_LINE_ENDS = re.compile(r"[\x0b\x0c\x85]")
-# Unpaired surrogates are not text; the other controls are invisible and confuse models and terminals.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85]")
+# Unpaired surrogates and noncharacters are not text; controls, soft hyphens, zero-width spaces and word joiners are
+# invisible and confuse models, searches and terminals.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\u2060\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 _TITLE_CHARS = 200
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,13 @@ def parse_isolated(path: Path, format_name: str, *, password: str | None = None,
     """
     if path.stat().st_size > limits.file_bytes:
         raise _over(path, f"{limits.file_bytes >> 20:,} MiB a file")
-    request = {"path": str(path), "format": format_name, "password": password, "limits": asdict(limits)}
+    request = {
+        "path": str(path),
+        "format": format_name,
+        "password": password,
+        "limits": asdict(limits),
+        "parent": os.getpid(),
+    }
     try:
         # The request goes through the pipe because a command line shows the password to every process of the machine.
         child = subprocess.run(
@@ -75,7 +84,7 @@ def parse_isolated(path: Path, format_name: str, *, password: str | None = None,
     except ValueError as exc:
         raise DocumentError(
             f"Reading {path.name!r} crashed the {format_name} parser (status {child.returncode}): "
-            "the file is damaged; save a new copy."
+            "the file is damaged or too large; save a new copy or split it."
         ) from exc
     if "error" in reply:
         raise DocumentError(reply["error"])
@@ -101,10 +110,19 @@ def _over(path: Path, limit: str) -> DocumentError:
 def main() -> None:
     """Answer one request from standard input on standard output; this is all that the child does."""
     request = json.load(sys.stdin)
+    _die_with(request["parent"])
     with os.fdopen(os.dup(1), "wb") as answer:
         # A chatty library must not write into the answer.
         os.dup2(2, 1)
         answer.write(_answer(request))
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent is killed; only Linux can, elsewhere the limits must do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it went before the kernel was asked
+            sys.exit(1)
 
 
 def _answer(request: dict[str, Any]) -> bytes:

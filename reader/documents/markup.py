@@ -22,8 +22,8 @@ _STRENGTH = {"": 0, _SPACE: 1, _CELL: 2, _LINE: 3, _PARAGRAPH: 4}
 
 _LINES = {"dd", "dt", "li", "option", "tr"}
 _PARAGRAPHS = {
-    *("address", "article", "aside", "blockquote", "body", "caption", "center", "details", "dialog", "dir", "div", "dl"),
-    *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr"),
+    *("address", "article", "aside", "blockquote", "body", "caption", "center", "details", "dialog", "div", "dl"),
+    *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr"),
     *("legend", "main", "menu", "nav", "ol", "p", "pre", "search", "section", "summary", "table", "ul"),
 }
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
@@ -35,7 +35,7 @@ _UNSEEN = {
 
 # HTML's named characters, which XML does not know without fetching a DTD.
 _NAMED = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,31};)")
-_XML_NAMED = {b"amp;", b"apos;", b"gt;", b"lt;", b"quot;"}
+_XML_NAMED = {b"amp", b"apos", b"gt", b"lt", b"quot"}
 
 
 @dataclass
@@ -51,7 +51,9 @@ class Prose:
     _separator: str = ""
     _waiting_anchors: list[str] = field(default_factory=list)
     _heading_start: int | None = None
-    _cell_is_empty: bool = False
+    _row_start: int = 0
+    _prefix: str = ""
+    _is_at_edge: bool = False
 
     @property
     def text(self) -> str:
@@ -73,7 +75,8 @@ class Prose:
             return
         if self._parts:
             self._add(self._separator)
-        self._separator, self._cell_is_empty = "", False
+        self._add(self._prefix)
+        self._separator, self._prefix, self._is_at_edge = "", "", False
         for name in self._waiting_anchors:
             self.anchors.setdefault(name, self.length)
         self._waiting_anchors.clear()
@@ -86,8 +89,13 @@ class Prose:
         self.length += len(text)
 
     def separate(self, separator: str) -> None:
-        if not (self._cell_is_empty and separator != _CELL) and _STRENGTH[separator] > _STRENGTH[self._separator]:
+        # Paragraphs at the edges of a table cell or a list item must not part it from its mark.
+        if not self._is_at_edge and _STRENGTH[separator] > _STRENGTH[self._separator]:
             self._separator = separator
+
+    def break_line(self) -> None:
+        """End the line; a second time, the paragraph."""
+        self.separate(_PARAGRAPH if self._separator == _LINE else _LINE)
 
     def end_line(self) -> None:
         self.separate(_LINE)
@@ -95,18 +103,28 @@ class Prose:
     def end_paragraph(self) -> None:
         self.separate(_PARAGRAPH)
 
+    def start_item(self, mark: str) -> None:
+        """Put a mark before the next text, such as a list item's, whatever paragraph begins in between."""
+        self._prefix, self._is_at_edge = mark, True
+
+    def end_item(self) -> None:
+        self._prefix, self._is_at_edge = "", False
+        # The paragraph that ended inside ends no more than its item's line.
+        self._separator = _LINE
+
+    def start_row(self) -> None:
+        self.end_line()
+        self._row_start = self.length
+
     def start_cell(self, *, first: bool) -> None:
-        """Begin a table cell: paragraphs at its edges do not break its row."""
-        if not first:
-            self._separator = ""
-            self.separate(_CELL)
-        self._cell_is_empty = True
+        if self.length > self._row_start and self._separator != _CELL:
+            self._separator = _CELL
+        elif not first:
+            self._prefix += "| "
+        self._is_at_edge = True
 
     def end_row(self) -> None:
-        self._cell_is_empty = False
-        if self._separator == _CELL:
-            self._separator = ""
-        self.end_line()
+        self.end_item()
 
     def start_heading(self) -> None:
         self._heading_start = -1
@@ -135,11 +153,12 @@ class Prose:
         """Yield (heading, text) of each part between headings; headings that only follow one another share one."""
         text = self.text + "\n\n"
         start, title = 0, ""
+        heading_start = 0
         for position, heading in self.headings:
-            if text[start:position].strip() not in ("", title):
+            if " ".join(text[heading_start:position].split()) != title:
                 yield title, text[start:position]
                 start = position
-            title = heading
+            heading_start, title = position, heading
         yield title, text[start:]
 
 
@@ -172,7 +191,7 @@ def write_html(root: etree._Element, prose: Prose, *, skip: set[etree._Element] 
 
 def _write(text: str | None, prose: Prose, code_depth: int) -> None:
     if text and code_depth:
-        prose.write_exactly(text.replace("\r\n", "\n"))
+        prose.write_exactly(text)
     elif text:
         prose.write(text)
 
@@ -180,19 +199,25 @@ def _write(text: str | None, prose: Prose, code_depth: int) -> None:
 def _start(name: str, element: etree._Element, prose: Prose, lists: list[int | None]) -> None:
     if name in _PARAGRAPHS:
         prose.end_paragraph()
-    elif name in _LINES or name == "br":
+    elif name == "br":
+        prose.break_line()
+    elif name == "tr":
+        prose.start_row()
+    elif name in _LINES:
         prose.end_line()
     elif name in ("td", "th"):
-        prose.start_cell(first=not any(local_name(other) in ("td", "th") for other in element.itersiblings(preceding=True)))
+        prose.start_cell(
+            first=not any(local_name(other) in ("td", "th") for other in element.itersiblings(preceding=True))
+        )
     if name in ("ol", "ul"):
         lists.append(0 if name == "ol" else None)
     elif name == "li" and lists:
         count = lists[-1]
         if count is None:
-            prose.write("- ")
+            prose.start_item("- ")
         else:
             lists[-1] = count + 1
-            prose.write(f"{count + 1}. ")
+            prose.start_item(f"{count + 1}. ")
     elif name in _HEADINGS:
         prose.start_heading()
 
@@ -204,6 +229,8 @@ def _end(name: str, prose: Prose, lists: list[int | None]) -> None:
         lists.pop()
     if name == "tr":
         prose.end_row()
+    elif name == "li":
+        prose.end_item()
     elif name in _PARAGRAPHS:
         prose.end_paragraph()
     elif name in _LINES:

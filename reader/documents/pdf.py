@@ -1,29 +1,39 @@
-"""PDF through pypdf: one page a page, with the document's own page labels.
+"""PDF through PDFium: one page a page, labelled as printed and by the chapter of the document's outline.
 
-It reads the text layer only. Scans without one are counted, never recognised; layout is not rebuilt.
+It reads the text layer only. Scans without one are counted, never recognised; layout is not rebuilt. Where PDFium
+cannot open a file, pypdf tries.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pypdf
-from pypdf.errors import DependencyError, PyPdfError
+import pypdfium2
+import pypdfium2.raw as pdfium
+from pypdf.errors import DependencyError
 
 from ..errors import DocumentError
-from .text import readable_stem
+from .text import chosen_title, short_label
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 
-# A font that does not say which letters its glyphs are comes out as "/g134/g135/g3": no reader could use that.
-_GLYPH_NAMES = re.compile(r"/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
+# PDFium puts this in place of a hyphen at a line's end together with the line's end.
+_HYPHEN = "\ufffe"
+_SPLIT_WORD = re.compile(rf"([^\W\d_])?{_HYPHEN}(?=([^\W\d_])?)")
 
-# What word processors put in the title when nobody wrote one.
-_NO_TITLE = re.compile(r"untitled.*|\(?unspecified\)?|title|.*\.(docx?|dvi|indd|pdf|ps|qxd|rtf|tex|txt|p65)", re.I)
-_TITLE_CHARS = range(3, 201)
+# A font that does not say which letters its glyphs are comes out as control characters from PDFium, and as
+# "/g134/g135/g3" from pypdf: no reader could use that.
+_GLYPH_CODES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]|/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
+_MOST_GLYPH_CODES = 0.3
+
+_MOST_CHAPTERS = 10_000
 
 
 def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
@@ -31,10 +41,82 @@ def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, st
 
     Raises DocumentError where the file is damaged beyond reading or the password does not open it.
     """
+    document = _open(path, password)
+    if document is None:
+        return _parse_with_pypdf(path, password)
+    title = document.get_metadata_value("Title").translate(_LIGATURES)
+    return chosen_title(title, path), _refuse_textless(path, _pages(document))
+
+
+def _open(path: Path, password: str | None) -> pypdfium2.PdfDocument | None:
+    """Open a file, first without its password as many need none; None where PDFium cannot."""
+    for attempt in dict.fromkeys((None, password)):
+        try:
+            return pypdfium2.PdfDocument(path, password=attempt)
+        except pypdfium2.PdfiumError as exc:
+            if exc.err_code != pdfium.FPDF_ERR_PASSWORD:
+                return None
+    raise _locked(path, password)
+
+
+def _locked(path: Path, password: str | None) -> DocumentError:
+    if password is None:
+        return DocumentError(f"{path.name!r} is protected by a password: give its password too.")
+    return DocumentError(f"The password does not open {path.name!r}: check it and try again.")
+
+
+def _pages(document: pypdfium2.PdfDocument) -> Iterator[tuple[str, str]]:
+    chapters = _chapters(document)
+    starts = [start for start, _ in chapters]
+    for index in range(len(document)):
+        label = document.get_page_label(index).strip() or str(index + 1)
+        chapter = bisect_right(starts, index)
+        yield f"{label} — {chapters[chapter - 1][1]}" if chapter else label, _page_text(document, index)
+
+
+def _page_text(document: pypdfium2.PdfDocument, index: int) -> str:
+    try:
+        page = document[index]
+        text = page.get_textpage().get_text_range()
+        page.close()
+    except MemoryError:
+        raise
+    except Exception:  # one bad page must not cost the other three hundred
+        return ""
+    return _readable(_SPLIT_WORD.sub(_rejoin, text))
+
+
+def _rejoin(match: re.Match[str]) -> str:
+    """A word split between small letters is one word; elsewhere the hyphen may be its own."""
+    before, after = match[1] or "", match[2] or ""
+    return before if before and after.islower() else f"{before}-\n"
+
+
+def _chapters(document: pypdfium2.PdfDocument) -> list[tuple[int, str]]:
+    """(page index, title) by page, from the outline's highest level that has more than one entry."""
+    entries = []
+    try:
+        for bookmark in islice(document.get_toc(), _MOST_CHAPTERS):
+            target = bookmark.get_dest()
+            index = target.get_index() if target else None
+            title = short_label(bookmark.get_title())
+            if title and index is not None and index >= 0:
+                entries.append((bookmark.level, index, title))
+    except MemoryError:
+        raise
+    except Exception:  # the outline is an ornament: without it pages have their numbers
+        return []
+    levels = Counter(level for level, _, _ in entries)
+    level = min((level for level, count in levels.items() if count > 1), default=None)
+    return sorted(((index, title) for at, index, title in entries if at == level), key=lambda entry: entry[0])
+
+
+def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = pypdf.PdfReader(path)
-        _decrypt(reader, path, password)
+        if reader.is_encrypted and not (reader.decrypt("") or (password and reader.decrypt(password))):
+            raise _locked(path, password)
         page_count = len(reader.pages)
     except DependencyError as exc:
         raise DocumentError(
@@ -44,51 +126,35 @@ def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, st
         raise
     except Exception as exc:  # damaged files raise nearly every error there is
         raise DocumentError(f"{path.name!r} is damaged or not a PDF: open it in a viewer and save a new copy.") from exc
-    return _title(reader, path), _pages(reader, page_count, path)
+    return chosen_title("", path), _refuse_textless(path, _pypdf_pages(reader, page_count))
 
 
-def _decrypt(reader: pypdf.PdfReader, path: Path, password: str | None) -> None:
-    if not reader.is_encrypted or reader.decrypt(""):
-        return
-    if password is None:
-        raise DocumentError(f"{path.name!r} is protected by a password: give its password too.")
-    if not reader.decrypt(password):
-        raise DocumentError(f"The password does not open {path.name!r}: check it and try again.")
-
-
-def _pages(reader: pypdf.PdfReader, page_count: int, path: Path) -> Iterator[tuple[str, str]]:
-    labels = [str(number) for number in range(1, page_count + 1)]
-    try:
-        own_labels = reader.page_labels
-    except MemoryError:
-        raise
-    except Exception:  # labels are an ornament: without them pages are numbered
-        own_labels = []
-    if len(own_labels) == page_count:
-        labels = [own.strip() or label for own, label in zip(own_labels, labels, strict=True)]
-    has_text = False
-    for index, label in enumerate(labels):
+def _pypdf_pages(reader: pypdf.PdfReader, page_count: int) -> Iterator[tuple[str, str]]:
+    for index in range(page_count):
         try:
             text = reader.pages[index].extract_text()
         except MemoryError:
             raise
-        except Exception:  # one bad page must not cost the other three hundred
+        except Exception:  # as above
             text = ""
-        text = text.translate(_LIGATURES).strip()
-        if sum(map(len, _GLYPH_NAMES.findall(text))) > len(text) / 2:
-            text = ""
-        has_text = has_text or bool(text)
+        yield str(index + 1), _readable(text)
+
+
+def _readable(text: str) -> str:
+    if sum(map(len, _GLYPH_CODES.findall(text))) > _MOST_GLYPH_CODES * len(text):
+        return ""
+    return text.translate(_LIGATURES).strip()
+
+
+def _refuse_textless(path: Path, pages: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Pass the pages on, parted by empty lines.
+
+    Raises DocumentError at the end where none had text.
+    """
+    count, has_text = 0, False
+    for label, text in pages:
+        count, has_text = count + 1, has_text or bool(text)
         yield label, text + "\n\n"
     if not has_text:
-        pages = "1 page" if page_count == 1 else f"{page_count:,} pages"
-        raise DocumentError(f"{path.name!r} has no text layer ({pages} of images?): run text recognition (OCR) first.")
-
-
-def _title(reader: pypdf.PdfReader, path: Path) -> str:
-    try:
-        title = str(reader.metadata.title or "") if reader.metadata else ""
-    except (PyPdfError, ValueError, TypeError, AttributeError, KeyError):
-        title = ""
-    title = " ".join(title.removeprefix("Microsoft Word - ").translate(_LIGATURES).split())
-    sane = len(title) in _TITLE_CHARS and title.isprintable() and not _NO_TITLE.fullmatch(title)
-    return title if sane else readable_stem(path)
+        images = "1 page" if count == 1 else f"{count:,} pages"
+        raise DocumentError(f"{path.name!r} has no text layer ({images} of images?): run text recognition (OCR) first.")
