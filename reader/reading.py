@@ -82,10 +82,7 @@ def read(
     """
     started = time.perf_counter()
     plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
-    pages = ((page.label, document.text[page.start : page.end]) for page in document.pages)
-    store.add_document(
-        document.id, title=document.title, file_name=document.file_name, format=document.format, pages=pages
-    )
+    add_document(document, store)
 
     def result(record: MemoryRecord, tokens_read: int) -> ReadingResult:
         seconds = time.perf_counter() - started
@@ -128,6 +125,18 @@ def read(
         with torch.inference_mode():
             memory = _read_windows(plan, model, store, writer, progress, cancelled)
         return result(writer.record, memory.source_tokens_run)
+
+
+def add_document(document: Document, store: Store) -> None:
+    """Take a document into the library without reading it; does nothing when it is there.
+
+    Raises:
+        StoreError: the library cannot be written.
+    """
+    pages = ((page.label, document.text[page.start : page.end]) for page in document.pages)
+    store.add_document(
+        document.id, title=document.title, file_name=document.file_name, format=document.format, pages=pages
+    )
 
 
 def stored_document(store: Store, reference: str) -> Document:

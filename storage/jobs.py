@@ -1,0 +1,220 @@
+"""Reading jobs: which documents are to be read, by whom, and how far they are. They belong to the library, not to a program.
+
+A job is run by one owner at a time, who shows with every beat that it is alive. An owner that is silent or whose
+process is gone has lost the job, and the next one to ask takes it over. It reads nothing and knows no models.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from storage.database import Database, Row
+from storage.errors import NotFound, StoreBusy
+
+JobState = Literal["queued", "running", "paused", "cancelled", "failed", "ready"]
+
+SILENT_SECONDS = 20.0
+"""An owner that has not been heard of for so long has lost its job."""
+
+_UNFINISHED = ("queued", "running", "paused")
+_OUTCOMES = {"pause": "paused", "cancel": "cancelled"}
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One document to be read under some settings, and how far it is."""
+
+    id: str
+    document_id: str
+    settings: Mapping[str, Any]
+    """What the reader needs to know: model, ratio and so on."""
+    state: JobState
+    wanted: Literal["pause", "cancel"] | None
+    """What the owner of a running job was asked to do."""
+    owner: str | None
+    beat_at: float
+    pages_done: int
+    pages: int
+    tokens_done: int
+    tokens: int
+    tokens_per_second: float
+    seconds_left: float | None
+    reason: str | None
+    """Why it failed, for a person."""
+    memory_key: str | None
+    created_at: float
+
+
+def new_owner() -> str:
+    """A name for whoever runs jobs here: host, process, and a number of its own."""
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+class Jobs:
+    """The jobs of one library."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, document_id: str, settings: Mapping[str, Any]) -> JobRecord:
+        """Queue a document; the same unfinished job is not queued twice, and goes on where it was paused.
+
+        Raises:
+            NotFound: there is no such document.
+        """
+        text = json.dumps(dict(settings), sort_keys=True)
+        with self._database.transaction() as db:
+            if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
+                raise NotFound(f"There is no document {document_id[:12]!r} in this library. Add it first.")
+            known = db.execute(
+                "SELECT id FROM jobs WHERE document_id = ? AND settings = ? AND state IN ('queued', 'running', 'paused')",
+                (document_id, text),
+            ).fetchone()
+            if known:
+                db.execute("UPDATE jobs SET state = 'queued' WHERE id = ? AND state = 'paused'", (known[0],))
+                job_id = known[0]
+            else:
+                job_id = uuid.uuid4().hex
+                now = time.time()
+                db.execute(
+                    "INSERT INTO jobs (id, document_id, settings, state, beat_at, created_at) VALUES (?, ?, ?, 'queued', ?, ?)",
+                    (job_id, document_id, text, now, now),
+                )
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> JobRecord:
+        """Return a job by its id or the unique beginning of it.
+
+        Raises:
+            NotFound: there is none, or there are several.
+        """
+        rows = self._database.read("SELECT * FROM jobs WHERE substr(id, 1, length(?1)) = ?1", (job_id,))
+        if len(rows) != 1 or not job_id:
+            found = "no job" if not rows else f"{len(rows)} jobs"
+            raise NotFound(f"There is {found} {job_id!r} in this library; list them to see their ids.")
+        return _job(rows[0])
+
+    def all(self, document_id: str | None = None) -> list[JobRecord]:
+        """Return all jobs, or those of one document, newest first."""
+        rows = self._database.read(
+            "SELECT * FROM jobs WHERE ?1 IS NULL OR document_id = ?1 ORDER BY created_at DESC, rowid DESC",
+            (document_id,),
+        )
+        return [_job(row) for row in rows]
+
+    def claim(self, owner: str, *, job_id: str | None = None, model: str | None = None) -> JobRecord | None:
+        """Take the oldest job that waits, or that a lost owner left behind; None when there is nothing to do.
+
+        Args:
+            job_id: this job only.
+            model: only jobs whose settings name this model.
+        """
+        with self._database.transaction() as db:
+            rows = db.execute(
+                """SELECT id, state, owner, beat_at FROM jobs
+                WHERE state IN ('queued', 'running') AND (?1 IS NULL OR id = ?1)
+                    AND (?2 IS NULL OR json_extract(settings, '$.model') = ?2)
+                ORDER BY created_at, rowid""",
+                (job_id, model),
+            ).fetchall()
+            for row in rows:
+                claimed, state, previous, beat_at = row[0], row[1], row[2], row[3]
+                if state == "queued" or _is_lost(previous, beat_at):
+                    db.execute(
+                        "UPDATE jobs SET state = 'running', wanted = NULL, reason = NULL, owner = ?, beat_at = ? WHERE id = ?",
+                        (owner, time.time(), claimed),
+                    )
+                    break
+            else:
+                return None
+        return self.get(claimed)
+
+    def beat(self, job_id: str, owner: str, **progress: float | None) -> Literal["pause", "cancel"] | None:
+        """Show that the owner is alive, note its progress (fields of `JobRecord`), and return what it is asked to do.
+
+        Raises:
+            StoreBusy: another owner has taken the job over.
+        """
+        fields = {"beat_at": time.time(), **progress}
+        changes = ", ".join(f"{name} = :{name}" for name in fields)
+        with self._database.transaction() as db:
+            found = db.execute(
+                f"UPDATE jobs SET {changes} WHERE id = :id AND owner = :owner AND state = 'running' RETURNING wanted",
+                {**fields, "id": job_id, "owner": owner},
+            ).fetchone()
+        if found is None:
+            raise StoreBusy(f"The job {job_id[:8]} was taken over or ended elsewhere; look at the list of jobs.")
+        wanted: Literal["pause", "cancel"] | None = found[0]
+        return wanted
+
+    def end(
+        self, job_id: str, owner: str, state: JobState, *, reason: str | None = None, memory_key: str | None = None
+    ) -> None:
+        """Give a job back in its last state. Does nothing when another owner has it."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE jobs SET state = ?, wanted = NULL, reason = ?, memory_key = ?, owner = NULL, seconds_left = NULL"
+                " WHERE id = ? AND owner = ?",
+                (state, reason, memory_key, job_id, owner),
+            )
+
+    def stop(self, job_id: str, wanted: Literal["pause", "cancel"]) -> JobRecord:
+        """Pause or cancel a job: at once where it waits or its owner is lost, else as soon as its owner hears of it."""
+        job = self.get(job_id)
+        outcome = _OUTCOMES[wanted]
+        with self._database.transaction() as db:
+            if job.state == "running" and not _is_lost(job.owner, job.beat_at):
+                db.execute("UPDATE jobs SET wanted = ? WHERE id = ? AND state = 'running'", (wanted, job.id))
+            else:
+                db.execute(
+                    "UPDATE jobs SET state = ?, owner = NULL WHERE id = ? AND state IN ('queued', 'running', 'paused')",
+                    (outcome, job.id),
+                )
+        return self.get(job.id)
+
+    def go_on(self, job_id: str) -> JobRecord:
+        """Queue a job again that was paused, was cancelled or has failed."""
+        job = self.get(job_id)
+        with self._database.transaction() as db:
+            db.execute("UPDATE jobs SET wanted = NULL WHERE id = ? AND state = 'running'", (job.id,))
+            db.execute(
+                "UPDATE jobs SET state = 'queued', reason = NULL WHERE id = ? AND state IN ('paused', 'cancelled', 'failed')",
+                (job.id,),
+            )
+        return self.get(job.id)
+
+
+def is_running(job: JobRecord) -> bool:
+    """Whether someone who is alive runs the job."""
+    return job.state == "running" and not _is_lost(job.owner, job.beat_at)
+
+
+def is_unfinished(job: JobRecord) -> bool:
+    """Whether the job waits, runs or is paused."""
+    return job.state in _UNFINISHED
+
+
+def _is_lost(owner: str | None, beat_at: float) -> bool:
+    if owner is None or time.time() - beat_at > SILENT_SECONDS:
+        return True
+    host, process, _ = owner.rsplit("/", 2)
+    if host != socket.gethostname() or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+def _job(row: Row) -> JobRecord:
+    return JobRecord(**{**row, "settings": json.loads(row["settings"])})
