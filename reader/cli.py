@@ -1,4 +1,4 @@
-"""The shell's front door: `python -m reader read | ask | library`.
+"""The shell's front door: `python -m reader read | ask | jobs | library`.
 
 Reads flags and environment, shows progress on standard error and results on standard output, and turns errors into one
 sentence and an exit status (2: the user's mistake, 1: ours, 130: stopped). No logic of its own.
@@ -10,8 +10,9 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,16 @@ from platformdirs import user_cache_path, user_data_path
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 
-from reader.cli_library import add_library_commands, print_json
-from reader.cli_library import size as _size
-from reader.errors import ReaderError
-from storage import NotFound, Store, StoreError
+from reader.cli_library import add_library_commands, byte_count, print_json, size
+from reader.errors import PasswordNeeded, ReaderError
+from storage import JobRecord, NotFound, Store, StoreError, is_running, new_owner
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
     from reader.checkpoints import Model
     from reader.documents import Document
+    from reader.jobs import JobSettings
     from reader.reading import ReadingProgress, ReadingResult
 
 APP = "activation-beacon-reader"
@@ -100,12 +102,25 @@ def _parser() -> argparse.ArgumentParser:
     with_model.add_argument(
         "--ratio", type=_ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
     )
+    with_model.add_argument("--plugin", metavar="NAME", help="a plug-in's folder or Hugging Face name")
     with_model.add_argument(
         "--window", type=_count, metavar="N", help="tokens read at once; default: 512, on a GPU 2048"
+    )
+    with_model.add_argument(
+        "--horizon", type=_count, metavar="N", help="newest slots a window attends to while reading; default: all"
     )
 
     read = commands.add_parser("read", parents=[everywhere, with_model], help="read a document and save its memory")
     read.add_argument("file", type=Path, metavar="FILE")
+    read.add_argument(
+        "--memory-dtype",
+        choices=("model", "int8"),
+        default="model",
+        help="how the memory is kept; int8 takes a quarter",
+    )
+    read.add_argument(
+        "--max-bytes", type=byte_count, metavar="N", help="evict old memories rather than let them exceed N"
+    )
     read.set_defaults(run=_read)
 
     ask = commands.add_parser(
@@ -113,9 +128,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("document", metavar="FILE_OR_ID")
     ask.add_argument("question")
-    ask.set_defaults(run=_ask)
+    ask.set_defaults(run=_ask, memory_dtype="model", max_bytes=None)
 
-    add_library_commands(commands, everywhere)
+    jobs = commands.add_parser("jobs", help="list, pause, cancel, resume and run readings")
+    actions = jobs.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", parents=[everywhere], help="all readings and how far they are").set_defaults(run=_jobs)
+    for wanted, told in (
+        ("pause", "stop a reading after its present window"),
+        ("cancel", "give a reading up; finished windows are kept"),
+        ("resume", "queue a stopped reading again"),
+    ):
+        action = actions.add_parser(wanted, parents=[everywhere], help=told)
+        action.add_argument("job", metavar="ID")
+        action.set_defaults(run=_change_job, wanted=wanted)
+    work = actions.add_parser("run", parents=[everywhere, with_model], help="read whatever is queued, in this shell")
+    work.set_defaults(run=_work)
+
+    library_actions = add_library_commands(commands, everywhere)
+    add = library_actions.add_parser("add", parents=[everywhere, with_model], help="take a document in, and read it")
+    add.add_argument("file", type=Path, metavar="FILE")
+    add.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
+    add.set_defaults(run=_add, memory_dtype="model", max_bytes=None)
     return parser
 
 
@@ -123,7 +156,7 @@ def _read(options: argparse.Namespace) -> None:
     with Store(options.library) as store:
         document = _load_document(options.file)
         model = _model(options, document, store)
-        result = _read_with_progress(document, model, store, options.ratio)
+        result = _read_with_progress(document, model, store, options)
     memory = result.memory
     if options.json:
         print_json(
@@ -146,12 +179,31 @@ def _read(options: argparse.Namespace) -> None:
             }
         )
         return
-    how = "had been read before" if result.cached else f"read in {_duration(result.seconds)}"
+    how = "had been read before" if result.cached else f"read in {duration(result.seconds)}"
     print(f"{document.title}: {result.pages:,} of {result.pages:,} pages {how}.")
     print(
-        f"{result.document_tokens:,} tokens in {memory.slots:,} slots (ratio {result.ratio}), {_size(memory.bytes)}. "
+        f"{result.document_tokens:,} tokens in {memory.slots:,} slots (ratio {result.ratio}), {size(memory.bytes)}. "
         f'Ask it: python -m reader ask {document.id[:12]} "…"'
     )
+
+
+def _add(options: argparse.Namespace) -> None:
+    if not options.no_read:
+        _read(options)
+        return
+    from reader.jobs import enqueue
+
+    with Store(options.library) as store:
+        document = _load_document(options.file)
+        job = enqueue(document, _job_settings(options), store)
+    if options.json:
+        print_json(
+            {"document_id": document.id, "title": document.title, "pages": len(document.pages), "job_id": job.id}
+        )
+    else:
+        print(
+            f"{document.title}: {len(document.pages):,} pages taken in, to be read by the app or `python -m reader jobs run`."
+        )
 
 
 def _ask(options: argparse.Namespace) -> None:
@@ -162,10 +214,12 @@ def _ask(options: argparse.Namespace) -> None:
         path = Path(options.document)
         document = _load_document(path) if _is_file(path, store) else stored_document(store, options.document)
         model = _model(options)
-        record = choose_memory(store, document.id, model) if options.ratio is None else None
+        # While someone else reads it, it is answered from what has been read; what nobody reads is read first.
+        being_read = any(is_running(job) for job in store.jobs.all(document.id))
+        record = choose_memory(store, document.id, model, while_reading=being_read) if options.ratio is None else None
         tokens_read = 0
         if record is None:
-            result = _read_with_progress(document, model, store, options.ratio)
+            result = _read_with_progress(document, model, store, options)
             record, tokens_read = result.memory, result.tokens_read
         answer: Answer | None = None
         for part in ask(attach(record, model, store), options.question, model):
@@ -186,6 +240,8 @@ def _ask(options: argparse.Namespace) -> None:
                 "attach_seconds": round(answer.attach_seconds, 4),
                 "first_token_seconds": round(answer.first_token_seconds, 4),
                 "answer_tokens": answer.answer_tokens,
+                "pages_read": answer.pages_read,
+                "pages": answer.pages,
                 "seconds": round(answer.seconds, 4),
                 "ended": answer.ended,
                 "trained": model.plugin.trained,
@@ -193,6 +249,10 @@ def _ask(options: argparse.Namespace) -> None:
         )
         return
     print()
+    if answer.pages_read < answer.pages:
+        console.print(
+            f"[yellow]It is still being read: this is from pages 1 to {answer.pages_read:,} of {answer.pages:,}.[/]"
+        )
     console.print(
         f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
         f"tokens read again, first token after {answer.first_token_seconds:.2f} s.[/]"
@@ -213,8 +273,17 @@ def _is_file(path: Path, store: Store) -> bool:
 def _load_document(file: Path) -> Document:
     from reader.documents import load
 
-    with console.status(f"Opening {escape(file.name)} …"):
-        document = load(file)
+    password = None
+    while True:
+        try:
+            with console.status(f"Opening {escape(file.name)} …"):
+                document = load(file, password=password)
+            break
+        except PasswordNeeded as error:
+            if not sys.stdin.isatty():
+                raise
+            console.print(escape(str(error)))
+            password = getpass("Password: ")  # asked for each time, and kept nowhere
     if document.textless_pages:
         console.print(
             f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read."
@@ -243,7 +312,7 @@ def _model(options: argparse.Namespace, document: Document | None = None, store:
             )
             console.print(
                 f"About {estimate.document_tokens:,} tokens on {len(document.pages):,} pages, "
-                f"{_duration(estimate.seconds)} to read ({estimate.basis})."
+                f"{duration(estimate.seconds)} to read ({estimate.basis})."
             )
         model = load_model(
             name,
@@ -265,24 +334,117 @@ def _loading() -> Iterator[Any]:
         yield lambda stage, fraction: bar.update(task, description=STAGES.get(stage, escape(stage)), completed=fraction)
 
 
-def _read_with_progress(document: Document, model: Model, store: Store, ratio: int | None) -> ReadingResult:
+def _read_with_progress(document: Document, model: Model, store: Store, options: argparse.Namespace) -> ReadingResult:
+    from reader.jobs import enqueue, run, watch
     from reader.reading import read
 
+    owner = new_owner()
+    job = enqueue(document, _job_settings(options), store)
+    with _reading_bar() as show:
+        while (claimed := store.jobs.claim(owner, job_id=job.id)) is None:
+            job = watch(job, store, show)
+            if job.state == "ready":
+                return read(document, model, store, ratio=options.ratio, memory_dtype=options.memory_dtype)
+            store.jobs.go_on(job.id)
+        return run(claimed, model, store, owner, progress=show, max_bytes=options.max_bytes)
+
+
+def _job_settings(options: argparse.Namespace) -> JobSettings:
+    from reader.jobs import JobSettings
+    from reader.models import DEFAULT_MODEL
+
+    return JobSettings(
+        model=options.model or DEFAULT_MODEL,
+        plugin=options.plugin,
+        window=options.window,
+        horizon=options.horizon,
+        ratio=options.ratio,
+        memory_dtype=options.memory_dtype,
+    )
+
+
+@contextmanager
+def _reading_bar() -> Iterator[Callable[[ReadingProgress | JobRecord], None]]:
+    """A bar that shows a reading, whether it happens here or elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("Reading", total=None, told="")
 
-        def show(progress: ReadingProgress) -> None:
-            if progress.waiting:
-                bar.update(task, description="Another process is reading this; waiting", told="")
-                return
-            left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
-            told = (
-                f"page {progress.pages_done:,} of {progress.pages:,}, {progress.tokens_per_second:,.0f} tokens/s{left}"
-            )
-            bar.update(task, description="Reading", total=progress.tokens, completed=progress.tokens_done, told=told)
+        def show(now: ReadingProgress | JobRecord) -> None:
+            here = "Reading" if not isinstance(now, JobRecord) else "Read by another process"
+            left = "" if now.seconds_left is None else f", {duration(now.seconds_left)} left"
+            told = f"page {now.pages_done:,} of {now.pages:,}, {now.tokens_per_second:,.0f} tokens/s{left}"
+            bar.update(task, description=here, total=now.tokens or None, completed=now.tokens_done, told=told)
 
-        return read(document, model, store, ratio=ratio, progress=show)
+        yield show
+
+
+def _jobs(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        jobs = store.jobs.all()
+        titles = {document.id: document.title for document in store.documents()}
+    if options.json:
+        print_json({"jobs": [_job_fields(job) for job in jobs]})
+        return
+    if not jobs:
+        print("Nothing is being read, and nothing waits to be.")
+        return
+    table = Table("Id", "State", "Document", "Pages", "Tokens/s", "Left", box=None)
+    for job in jobs:
+        left = "" if job.seconds_left is None else duration(job.seconds_left)
+        state = f"{job.state}: {job.reason}" if job.reason else job.state
+        cells = (job.id[:8], state, titles.get(job.document_id, ""), f"{job.pages_done:,} of {job.pages:,}")
+        table.add_row(*(escape(cell) for cell in cells), f"{job.tokens_per_second:,.0f}", left)
+    Console(highlight=False).print(table)
+
+
+def _change_job(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        job = (
+            store.jobs.go_on(options.job)
+            if options.wanted == "resume"
+            else store.jobs.stop(options.job, options.wanted)
+        )
+    if options.json:
+        print_json(_job_fields(job))
+    else:
+        print(f"{job.id[:8]} is {job.state}{' and will stop soon' if job.wanted else ''}.")
+
+
+def _work(options: argparse.Namespace) -> None:
+    from reader.jobs import run
+
+    done = 0
+    with Store(options.library) as store:
+        model = _model(options)
+        owner = new_owner()
+        with _reading_bar() as show:
+            while (job := store.jobs.claim(owner, model=model.name)) is not None:
+                try:
+                    run(job, model, store, owner, progress=show)
+                    done += 1
+                except (ReaderError, StoreError) as error:
+                    console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+    if options.json:
+        print_json({"read": done})
+    else:
+        print(f"{done:,} {'document' if done == 1 else 'documents'} read; nothing waits.")
+
+
+def _job_fields(job: JobRecord) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "document_id": job.document_id,
+        "state": job.state,
+        "pages_done": job.pages_done,
+        "pages": job.pages,
+        "tokens_done": job.tokens_done,
+        "tokens": job.tokens,
+        "tokens_per_second": job.tokens_per_second,
+        "seconds_left": job.seconds_left,
+        "reason": job.reason,
+        "memory_id": job.memory_key,
+    }
 
 
 def _ratio(text: str) -> int | None:
@@ -299,7 +461,7 @@ def _count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

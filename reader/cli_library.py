@@ -35,8 +35,11 @@ _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 def add_library_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
-) -> None:
-    """Add `library` and its actions to the shell's commands; `everywhere` carries the flags that each command takes."""
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    """Add `library` and its actions to the shell's commands, and return the actions for more to be added.
+
+    `everywhere` carries the flags that each command takes.
+    """
     library = commands.add_parser("library", help="list, search, check, move and bound what was read")
     actions = library.add_subparsers(required=True, metavar="ACTION")
     with_document = argparse.ArgumentParser(add_help=False)
@@ -83,6 +86,7 @@ def add_library_commands(
     take_in = actions.add_parser("import", parents=[everywhere], help="take in what was exported elsewhere")
     take_in.add_argument("file", type=Path, metavar="FILE.beacon")
     take_in.set_defaults(run=_import)
+    return actions
 
 
 def byte_count(text: str) -> int:

@@ -3,6 +3,7 @@
     ReaderError               the root; the front doors catch it (and StoreError) once
     ├── ConfigError           a setting that cannot be: names the field, the value and what would do
     ├── DocumentError         a file that cannot become a Document
+    │   └── PasswordNeeded    … without its password, or with this one
     ├── ModelError            a decoder or plug-in that cannot be found, loaded or used together
     ├── MemoryMismatch        a memory that does not fit the decoder or the plug-in at hand
     ├── ContextOverflow       more slots or tokens than the decoder has positions
@@ -30,6 +31,10 @@ class DocumentError(ReaderError):
     """A file cannot be read as a document."""
 
     exit_status = 2
+
+
+class PasswordNeeded(DocumentError):
+    """A document is protected by a password that was not given, or by another one."""
 
 
 class ModelError(ReaderError):

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig
 
+from reader.beacon import BeaconConfig, adapt_ratio
 from reader.documents import Document
 from reader.models import count_tokens, load_tokenizer
 from storage import Store
@@ -59,8 +60,11 @@ def estimate_reading(
     if speeds:
         return Estimate(tokens, tokens / speeds[0], "measured")
     config = AutoConfig.from_pretrained(tokenizer.name_or_path)
-    beacons_per_token = 1 / ratio if ratio else 1 / 8 if ratio is None else 0.0
-    slots = tokens * beacons_per_token if ratio != 0 else tokens
+    if ratio is None:
+        settings = BeaconConfig(window=window)
+        ratio = adapt_ratio(settings, tokens, config.max_position_embeddings)
+    beacons_per_token = 1 / ratio if ratio else 0.0
+    slots = tokens * (beacons_per_token or 1.0)
     per_token = (1 + beacons_per_token) * _token_operations(config, window / 2 + slots / 2)
     rate = _matrix_rate(window, config.hidden_size, config.intermediate_size)
     return Estimate(tokens, tokens * per_token / (rate * _EFFICIENCY), "calculated")

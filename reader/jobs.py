@@ -52,6 +52,7 @@ def run(
     store: Store,
     owner: str,
     *,
+    max_bytes: int | None = None,
     progress: Callable[[ReadingProgress], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> ReadingResult:
@@ -80,6 +81,7 @@ def run(
                 store,
                 ratio=settings.ratio,
                 memory_dtype=settings.memory_dtype,
+                max_bytes=max_bytes,
                 progress=note,
                 cancelled=lambda: beat.wanted is not None or beat.is_lost or stopped(),
             )

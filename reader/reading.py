@@ -68,12 +68,17 @@ def read(
     *,
     ratio: int | None = None,
     memory_dtype: str = "model",
+    max_bytes: int | None = None,
     progress: Callable[[ReadingProgress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> ReadingResult:
     """Read a document into a memory in the store, or find the memory that is there already.
 
     Every finished window is saved as it comes: after a stop of any kind, the next call goes on behind it.
+
+    Args:
+        ratio, memory_dtype: see `plan_reading`.
+        max_bytes: evict old memories rather than let the library's memories exceed it; None: the library's own budget.
 
     Raises:
         Cancelled: `cancelled()` said so; finished windows are kept.
@@ -119,6 +124,7 @@ def read(
         windows=plan.windows,
         tokens=plan.document_tokens,
         on_wait=on_wait,
+        max_bytes=max_bytes,
     ) as writer:
         if writer.record.state == "ready":
             return result(writer.record, 0)

@@ -81,6 +81,8 @@ class Jobs:
                 db.execute("UPDATE jobs SET state = 'queued' WHERE id = ? AND state = 'paused'", (known[0],))
                 job_id = known[0]
             else:
+                # Of a document under one setting the library remembers one job, the latest.
+                db.execute("DELETE FROM jobs WHERE document_id = ? AND settings = ?", (document_id, text))
                 job_id = uuid.uuid4().hex
                 now = time.time()
                 db.execute(

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,28 @@ def test_help_needs_no_decoder(run: Callable[..., subprocess.CompletedProcess[st
     program = "import sys; from reader.cli import _parser; _parser(); print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_jobs_are_listed_and_changed(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:
+    assert "Nothing is being read" in run("jobs", "list").stdout
+    read = json.loads(run("read", book, "--json").stdout)
+    (job,) = json.loads(run("jobs", "list", "--json").stdout)["jobs"]
+    assert (job["state"], job["memory_id"], job["pages_done"]) == ("ready", read["memory_id"], read["pages"])
+    assert run("jobs", "cancel", "ffff").returncode == 2
+    run("read", book)
+    assert len(json.loads(run("jobs", "list", "--json").stdout)["jobs"]) == 1
+
+
+def test_two_shells_read_one_book_once(run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    book = tmp_path / "long.txt"
+    book.write_text(make_document(3000).text)
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: json.loads(run("read", book, "--json").stdout), range(3)))
+    assert sum(result["tokens_read"] for result in results) == results[0]["document_tokens"]
+    assert len({result["memory_id"] for result in results}) == 1
+
+
+def test_int8_memory_is_smaller(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:
+    exact = json.loads(run("read", book, "--json").stdout)
+    small = json.loads(run("read", book, "--memory-dtype", "int8", "--json").stdout)
+    assert small["memory_bytes"] < exact["memory_bytes"]

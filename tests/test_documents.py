@@ -222,6 +222,13 @@ def test_letters_that_the_font_does_not_name_are_no_text(tmp_path: Path) -> None
     assert (document.text.strip(), document.textless_pages) == ("text", 1)
 
 
+def test_pypdf_reads_what_pdfium_will_not_open(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "my_file.pdf", ["one", "two"])
+    path.write_bytes(path.read_bytes().replace(b"%PDF-1", b"%XYZ-1"))
+    document = load(path)
+    assert (document.text.split(), document.title) == (["one", "two"], "my file")
+
+
 def test_one_bad_page_does_not_cost_the_others(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", ["good", "bad", "also good"])
     writer = pypdf.PdfWriter(clone_from=path)
@@ -244,11 +251,11 @@ def test_one_bad_page_does_not_cost_the_others(tmp_path: Path) -> None:
         ("half.txt", "text".encode("utf-16") + b"\xd8", "is not text"),
         ("book.mobi", b"BOOKMOBI", r"of a kind that cannot be read \(.mobi\)"),
         ("README", b"text", "no suffix"),
-        ("junk.epub", b"not a zip", "is damaged or not a EPUB file"),
+        ("junk.epub", b"not a zip", "is damaged or no EPUB file"),
         ("old.docx", bytes.fromhex("d0cf11e0a1b11ae1") + b"old" * 99, "protected by a password or of an old kind"),
         ("photo.html", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 50, "is not HTML"),
         ("blank.html", b"<html><body><script>1</script></body></html>", "has no text"),
-        ("text.rtf", b"only text", "is damaged or not an RTF file"),
+        ("text.rtf", b"only text", "is damaged or no RTF file"),
         ("junk.pdf", b"%PDF-1.7\nnothing else", "is damaged or not a PDF"),
         ("text.pdf", b"only text", "is damaged or not a PDF"),
     ],

@@ -95,7 +95,7 @@ class Archive:
     def damaged(self) -> DocumentError:
         """Return the error that says that this file is not what its suffix promises."""
         return DocumentError(
-            f"{self._path.name!r} is damaged or not a {self._path.suffix[1:].upper()} file: save a new copy."
+            f"{self._path.name!r} is damaged or no {self._path.suffix[1:].upper()} file: save a new copy."
         )
 
 

@@ -18,7 +18,7 @@ from lxml import etree
 from ..errors import DocumentError
 from .archive import Archive, local_name
 from .markup import Prose, parse_xhtml, write_html
-from .text import chosen_title, split_sections
+from .text import chosen_title, decode_bytes, split_sections
 
 _CHAPTER_TYPES = {"application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document"}
 # Fonts are scrambled by these so that they are not copied out of the book; that locks nothing of its text.
@@ -30,7 +30,7 @@ _Contents = list[tuple[str, str, str]]
 
 
 def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
-    """Return the title and the (label, text) of each page; a chapter that is not in the file is one without text.
+    """Return the title and the (label, text) of each page; a chapter that is missing or garbled is one without text.
 
     Raises DocumentError where the file is damaged, encrypted or a bomb.
     """
@@ -62,11 +62,12 @@ def _pages(
     for name, anchor, entry in contents:
         entries[name].append((anchor, entry))
     for name in names:
-        if name not in archive:
+        data = archive.read(name) if name in archive else None
+        if data is None or decode_bytes(data) is None:
             missing += 1
             continue
         prose = Prose()
-        write_html(parse_xhtml(archive.read(name), path.name), prose)
+        write_html(parse_xhtml(data, path.name), prose)
         text = prose.text + "\n\n"
         # Of several entries for one place the last is the most exact: a part's first chapter after the part.
         places = prose.anchors | {"": 0}

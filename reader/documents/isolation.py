@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DocumentError
+from ..errors import DocumentError, PasswordNeeded
 from .document import Document, Page
 
 _PROJECT_FOLDER = Path(__file__).parents[2]
@@ -38,8 +38,8 @@ _PR_SET_PDEATHSIG = 1
 class Limits:
     """What one file may cost."""
 
-    memory_bytes: int = 1 << 30
-    """Address space on top of what the parser needs before it opens the file."""
+    memory_bytes: int = 896 << 20
+    """Address space on top of what the parser needs before it opens the file; together they stay below 1 GiB."""
     cpu_seconds: int = 300
     wall_seconds: float = 600.0
     pages: int = 20_000
@@ -87,7 +87,7 @@ def parse_isolated(path: Path, format_name: str, *, password: str | None = None,
             "the file is damaged or too large; save a new copy or split it."
         ) from exc
     if "error" in reply:
-        raise DocumentError(reply["error"])
+        raise (PasswordNeeded if reply["password_needed"] else DocumentError)(reply["error"])
     return Document(
         text=reply["text"],
         pages=tuple(Page(number, *page) for number, page in enumerate(reply["pages"], start=1)),
@@ -141,7 +141,7 @@ def _answer(request: dict[str, Any]) -> bytes:
         error = DocumentError(f"{str(path)!r} cannot be read ({exc.strerror or exc}): check the file and its folder.")
     except DocumentError as exc:
         error = exc
-    return json.dumps({"error": str(error)}).encode()
+    return json.dumps({"error": str(error), "password_needed": isinstance(error, PasswordNeeded)}).encode()
 
 
 def _gather(path: Path, pages: Iterator[tuple[str, str]], limits: Limits) -> dict[str, Any]:

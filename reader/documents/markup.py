@@ -15,6 +15,7 @@ from lxml import etree
 
 from ..errors import DocumentError
 from .archive import gave_up, local_name
+from .text import decode_bytes
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
 _SPACE, _CELL, _LINE, _PARAGRAPH = " ", " | ", "\n", "\n\n"
@@ -34,8 +35,7 @@ _UNSEEN = {
 }
 
 # HTML's named characters, which XML does not know without fetching a DTD.
-_NAMED = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,31};)")
-_XML_NAMED = {b"amp", b"apos", b"gt", b"lt", b"quot"}
+_NAMED = re.compile(rb"&[A-Za-z][A-Za-z0-9]{1,31};")
 
 
 @dataclass
@@ -240,7 +240,7 @@ def _end(name: str, prose: Prose, lists: list[int | None]) -> None:
 def parse_html(text: str, file_name: str) -> etree._Element:
     """Return the tree of an HTML page, mended as browsers do.
 
-    Raises DocumentError where it is nested too deep to be read to its end, or is empty.
+    Raises DocumentError where it is nested too deep to be read to its end.
     """
     # Without `huge_tree` 256 levels are the end of the text, and without the limit there is no bound but memory.
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
@@ -250,9 +250,7 @@ def parse_html(text: str, file_name: str) -> etree._Element:
         root = None
     if gave_up(parser):
         raise DocumentError(f"{file_name!r} is nested too deep to be read: save it as plain text.")
-    if root is None:
-        raise DocumentError(f"{file_name!r} has no text in it: choose another file.")
-    return root
+    return etree.Element("html") if root is None else root
 
 
 def parse_xhtml(data: bytes, file_name: str) -> etree._Element:
@@ -268,11 +266,11 @@ def parse_xhtml(data: bytes, file_name: str) -> etree._Element:
             return root
     except etree.XMLSyntaxError:
         pass
-    return parse_html(data.decode("utf-8-sig", errors="replace"), file_name)
+    return parse_html(decode_bytes(data) or "", file_name)
 
 
 def _numbered(match: re.Match[bytes]) -> bytes:
     character = html.unescape(match[0].decode())
-    if match[1] in _XML_NAMED or character == match[0].decode():
+    if character == match[0].decode():
         return match[0]
     return "".join(f"&#{ord(letter)};" for letter in character).encode()

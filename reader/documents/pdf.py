@@ -10,7 +10,8 @@ import logging
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from pypdf.errors import DependencyError
 
-from ..errors import DocumentError
+from ..errors import DocumentError, PasswordNeeded
 from .text import chosen_title, short_label
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
@@ -44,7 +45,7 @@ def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, st
     document = _open(path, password)
     if document is None:
         return _parse_with_pypdf(path, password)
-    title = document.get_metadata_value("Title").translate(_LIGATURES)
+    title = _ornament(lambda: document.get_metadata_value("Title")).translate(_LIGATURES)
     return chosen_title(title, path), _refuse_textless(path, _pages(document))
 
 
@@ -59,19 +60,29 @@ def _open(path: Path, password: str | None) -> pypdfium2.PdfDocument | None:
     raise _locked(path, password)
 
 
-def _locked(path: Path, password: str | None) -> DocumentError:
+def _locked(path: Path, password: str | None) -> PasswordNeeded:
     if password is None:
-        return DocumentError(f"{path.name!r} is protected by a password: give its password too.")
-    return DocumentError(f"The password does not open {path.name!r}: check it and try again.")
+        return PasswordNeeded(f"{path.name!r} is protected by a password: give its password too.")
+    return PasswordNeeded(f"The password does not open {path.name!r}: check it and try again.")
 
 
 def _pages(document: pypdfium2.PdfDocument) -> Iterator[tuple[str, str]]:
     chapters = _chapters(document)
     starts = [start for start, _ in chapters]
     for index in range(len(document)):
-        label = document.get_page_label(index).strip() or str(index + 1)
+        label = _ornament(partial(document.get_page_label, index)).strip() or str(index + 1)
         chapter = bisect_right(starts, index)
         yield f"{label} — {chapters[chapter - 1][1]}" if chapter else label, _page_text(document, index)
+
+
+def _ornament(read: Callable[[], str]) -> str:
+    """A title or a label; "" where the file garbles it, which must not cost its text."""
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception:  # damaged files raise nearly every error there is
+        return ""
 
 
 def _page_text(document: pypdfium2.PdfDocument, index: int) -> str:

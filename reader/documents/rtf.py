@@ -23,7 +23,7 @@ def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, st
     """
     data = path.read_bytes()
     if not data.lstrip().startswith(_MARK):
-        raise DocumentError(f"{path.name!r} is damaged or not an RTF file: save a new copy.")
+        raise DocumentError(f"{path.name!r} is damaged or no RTF file: save a new copy.")
     # RTF is 7-bit and escapes the rest; a stray byte stands for the everyday encoding's character.
     text = rtf_to_text(data.decode("cp1252", errors="replace"), errors="replace")
     return readable_stem(path), split_pages(text)
