@@ -28,9 +28,8 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
-from reader.cli import _duration as duration
-from reader.cli import _size as size
-from reader.cli import cache_folder, library_folder
+from reader.cli import STAGES, cache_folder, duration, library_folder
+from reader.cli_library import size
 from reader.documents import FORMATS, Document, load
 from reader.errors import Cancelled, ConfigError, ReaderError
 from reader.models import DEFAULT_MODEL
@@ -52,12 +51,6 @@ BUSY_POLL_SECONDS = 0.5
 IDLE_POLL_SECONDS = 3.0
 STREAM_SECONDS = 0.05
 """Least time between two updates of an answer: a fast decoder must not flood the page."""
-STAGES = {
-    "download": "downloading it, the first time only",
-    "convert": "converting it, the first time only",
-    "wait": "another program is fetching it",
-    "load": "loading it",
-}
 
 
 @dataclass
@@ -114,15 +107,14 @@ class Service:
 
     def load_again(self) -> None:
         """Try once more to load the decoder after an error."""
-        self.load_error = ""
+        self.load_error, self.loading = "", ("load", 0.0)
         self._load_again.set()
 
     def add(self, document: Document) -> None:
         """Put a document into the library and read it when its turn comes."""
-        pages = ((page.label, document.text[page.start : page.end]) for page in document.pages)
-        self.store.add_document(
-            document.id, title=document.title, file_name=document.file_name, format=document.format, pages=pages
-        )
+        from reader.reading import add_document
+
+        add_document(document, self.store)
         self.read(document.id)
 
     def read(self, document_id: str) -> None:
@@ -164,7 +156,8 @@ class Service:
         for memory in self.store.memories():
             if memory.settings.get("model") == self.model_name and states.get(memory.document_id) != "ready":
                 states[memory.document_id] = words[memory.state]
-        return states | {reading.document_id: reading.state for reading in self._readings.values() if reading.is_active}
+        readings = list(self._readings.values())
+        return states | {reading.document_id: reading.state for reading in readings if reading.is_active}
 
     def reading(self, document_id: str) -> Reading | None:
         """What is known of a document that is waiting, being read, or half read; None when it is read or never was."""
@@ -270,7 +263,8 @@ class Service:
             reading.state = "failed"
 
     def _half_read(self, document_id: str, model: Model) -> Reading:
-        from reader.reading import plan_reading, stored_document
+        from reader.planning import plan_reading
+        from reader.reading import stored_document
 
         reading = Reading(document_id, "stopped")
         try:
@@ -314,10 +308,9 @@ def decoder_html(service: Service) -> str:
         return error_html(service.load_error)
     if service.model is None:
         stage, fraction = service.loading
-        doing = STAGES.get(stage, stage)
+        done = f" ({fraction:.0%})" if fraction else ""
         return (
-            f'<p class="notice" role="status">Getting the decoder ready: {escape(doing)}'
-            f"{f' ({fraction:.0%})' if fraction else ''} …{_bar(fraction, 'decoder')}</p>"
+            f'<p class="notice" role="status">{escape(STAGES.get(stage, stage))}{done} …{_bar(fraction, "decoder")}</p>'
         )
     if not service.model.plugin.trained:
         return '<p class="notice">The plug-in is untrained: memories work, but answers from them will be poor.</p>'
@@ -455,7 +448,8 @@ Conversations = dict[str, list[Exchange]]
 
 def build(service: Service) -> gr.Blocks:
     """Lay out the page and tie it to the service."""
-    with gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True) as page:
+    page = gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True)
+    with page:
         selected = gr.State(None)  # the document's id
         shown = gr.State(None)  # the updates that this page was sent last
         conversations = gr.State({})  # by document id
@@ -600,11 +594,14 @@ def build(service: Service) -> gr.Blocks:
             return parsed.id
 
         @told
-        def open_conversation(document_id: str | None, history: Conversations) -> tuple[Any, ...]:
+        def open_conversation(document_id: str | None, history: Conversations, request: gr.Request) -> tuple[Any, ...]:
             """Show what was asked before, and attach the memory so that the first question need not wait for it."""
+            stop(request)
+            service.stops.pop(request.session_hash or "", None)
             if document_id and service.model is not None and service.memory(document_id) is not None:
                 service.attach(document_id)
-            return messages(history.get(document_id or "", [])), gr.update(submit_btn=True, stop_btn=False)
+            conversation = history.get(document_id or "", [])
+            return messages(conversation), gr.update(submit_btn=True, stop_btn=False), gr.update(visible=False)
 
         @told
         def submit(text: str, document_id: str | None, history: Conversations, request: gr.Request) -> tuple[Any, ...]:
@@ -619,13 +616,14 @@ def build(service: Service) -> gr.Blocks:
         def answer(document_id: str | None, history: Conversations, request: gr.Request) -> Iterator[tuple[Any, ...]]:
             """Stream the answer to the last question; Gradio closes this when the page goes away."""
             session = request.session_hash or ""
+            stopped = service.stops.get(session)
             conversation = history.get(document_id or "", [])
-            if session not in service.stops or not document_id or not conversation or conversation[-1].note:
+            if stopped is None or not document_id or not conversation or conversation[-1].note:
                 yield gr.skip(), gr.skip(), gr.skip()
                 return
             exchange, sent = conversation[-1], 0.0
             try:
-                with closing(service.answer(document_id, exchange.question, service.stops[session].is_set)) as parts:
+                with closing(service.answer(document_id, exchange.question, stopped.is_set)) as parts:
                     for exchange.answer, exchange.note in parts:
                         if time.monotonic() - sent > STREAM_SECONDS:
                             sent = time.monotonic()
@@ -633,8 +631,9 @@ def build(service: Service) -> gr.Blocks:
             except Exception as error:
                 exchange.note = sentence(error)
             finally:
-                service.stops.pop(session, None)
                 exchange.note = exchange.note or "Stopped."
+                if service.stops.get(session) is stopped:
+                    del service.stops[session]
             yield messages(conversation), history, gr.update(submit_btn=True, stop_btn=False)
 
         def stop(request: gr.Request) -> None:
@@ -647,7 +646,7 @@ def build(service: Service) -> gr.Blocks:
                 service.remove(document_id)
 
         def on(trigger: Any, function: Callable[..., Any] | None, *ends: Any, **options: Any) -> Any:
-            """Tie an event that only this page may fire."""
+            """Tie an event that is no endpoint for other programs."""
             return trigger(function, *ends, **({"api_visibility": "private", "show_progress": "hidden"} | options))
 
         def tell(event: Any) -> Any:
@@ -664,16 +663,17 @@ def build(service: Service) -> gr.Blocks:
         )
         on(question.stop, stop)
 
+        leaving: dict[str, Any] = {"cancels": [answering]}
         selecting = [
             on(page.load, open_page, None, selected),
-            on(upload.upload, add_files, upload, [selected, upload], show_progress="full"),
-            on(sample.click, add_sample, None, selected),
-            on(first_sample.click, add_sample, None, selected),
-            on(library.input, lambda document_id: document_id, library, selected, cancels=[answering]),
-            on(confirm_remove.click, remove_selected, selected, selected, cancels=[answering]),
+            on(upload.upload, add_files, upload, [selected, upload], show_progress="full", **leaving),
+            on(sample.click, add_sample, None, selected, **leaving),
+            on(first_sample.click, add_sample, None, selected, **leaving),
+            on(library.input, lambda document_id: document_id, library, selected, **leaving),
+            on(confirm_remove.click, remove_selected, selected, selected, **leaving),
         ]
         for event in selecting:
-            opened = on(tell(event).then, open_conversation, [selected, conversations], [chat, question])
+            opened = on(tell(event).then, open_conversation, [selected, conversations], [chat, question, confirm])
             on(opened.then, None, library, None, js=ADDRESS_JS)
 
         tell(on(cancel.click, told(service.cancel), selected))
@@ -682,8 +682,7 @@ def build(service: Service) -> gr.Blocks:
         on(timer.tick, refresh, [selected, shown], [shown, *view])
 
         on(remove.click, lambda: gr.update(visible=True), None, confirm)
-        for button in (keep, confirm_remove):
-            on(button.click, lambda: gr.update(visible=False), None, confirm)
+        on(keep.click, lambda: gr.update(visible=False), None, confirm)
     return page
 
 
@@ -703,7 +702,7 @@ def told(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def warn(error: Exception) -> None:
     """Show an error as one sentence on the page of whoever caused it."""
-    gr.Warning(escape(sentence(error)), title="That did not work")
+    gr.Warning(escape(sentence(error)))
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
