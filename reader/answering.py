@@ -101,7 +101,7 @@ def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory
     try:
         for segment in segments:
             with store.open_segment(record.key, segment.number) as tensors:
-                memory.restore(to_torch(tensors, model.decoder.dtype), counts(tensors.metadata))
+                memory.restore(to_torch(tensors), counts(tensors.metadata))
     except (NotFound, CorruptMemory):
         if (now := store.memory(record.key)) is None or now.state == "reading":
             raise

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from reader.checkpoints import Model
 from reader.documents import Document
@@ -58,8 +59,8 @@ def run(
 ) -> ReadingResult:
     """Read a claimed job's document to its end, telling the library how far it is.
 
-    However it ends, the job says so: `ready`; `cancelled` where that was asked for, `paused` on any other stop; `failed` with
-    the reason.
+    However it ends, the job says so: `ready`; `paused` or `cancelled` where that was asked for, `paused` on an interrupt;
+    `queued` again where `stopped()` said so; `failed` with the reason.
 
     Raises:
         Cancelled: it was paused, cancelled, or `stopped()` said so.
@@ -87,7 +88,7 @@ def run(
             )
         state, key = "ready", result.memory.key
     except Cancelled:
-        state = "cancelled" if beat.wanted == "cancel" else "paused"
+        state = {"cancel": "cancelled", "pause": "paused"}.get(beat.wanted or "", "queued")
         raise
     except (ReaderError, StoreError) as error:
         state, reason = "failed", str(error)
@@ -111,10 +112,13 @@ def watch(job: JobRecord, store: Store, progress: Callable[[JobRecord], None]) -
 class Worker(threading.Thread):
     """Runs a library's jobs one by one with one decoder, in the background, until it is stopped."""
 
-    def __init__(self, store: Store, model: Model) -> None:
+    def __init__(
+        self, store: Store, model: Model, progress: Callable[[JobRecord, ReadingProgress], None] = lambda *_: None
+    ) -> None:
+        """Take `progress`, called before the first window and after each one; reading goes on when it returns."""
         super().__init__(name="reading", daemon=True)
         self.owner = new_owner()
-        self._store, self._model = store, model
+        self._store, self._model, self._progress = store, model, progress
         self._ended = threading.Event()
         self._something_new = threading.Event()
 
@@ -123,7 +127,7 @@ class Worker(threading.Thread):
         self._something_new.set()
 
     def stop(self) -> None:
-        """End after the present window; its job is paused and goes on when someone asks for it."""
+        """End after the present window; its job is queued again for whoever comes next."""
         self._ended.set()
         self.wake()
 
@@ -134,7 +138,14 @@ class Worker(threading.Thread):
             try:
                 job = self._store.jobs.claim(self.owner, model=self._model.name)
                 if job is not None:
-                    run(job, self._model, self._store, self.owner, stopped=self._ended.is_set)
+                    run(
+                        job,
+                        self._model,
+                        self._store,
+                        self.owner,
+                        progress=partial(self._progress, job),
+                        stopped=self._ended.is_set,
+                    )
                     continue
             except Exception:  # the job holds its reason, and the worker outlives any one of them
                 pass

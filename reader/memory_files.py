@@ -1,7 +1,6 @@
 """A memory as named tensors and back: what `storage` writes to disk and maps again.
 
-Kept in the decoder's type, attaching is one copy a layer. Kept as int8, keys and values have one scale for each slot and head
-(the largest of its numbers over 127), which takes about a quarter of the bytes of float32. It runs no decoder.
+Attaching is one map and one copy a layer. It runs no decoder.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def restore(model: Model, tensors: MappedTensors, capacity: int | None = None) -
     kept = counts(tensors.metadata)
     slots = kept["sink"] + kept["beacons"] + kept["raw"]
     memory = model.plugin.new_memory(capacity or slots + ROOM_TOKENS)
-    memory.restore(to_torch(tensors, model.decoder.dtype), kept)
+    memory.restore(to_torch(tensors), kept)
     return memory
 
 
@@ -52,19 +51,6 @@ def counts(metadata: Mapping[str, str]) -> dict[str, int]:
     return {name: int(metadata[name]) for name in ("sink", "beacons", "raw", "windows", "ratio")}
 
 
-def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Keys and values (kv_heads, slots, head_dim) as int8 beside `.scale` (kv_heads, slots, 1) in float32; the rest as it is."""
-    result: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if not tensor.is_floating_point():
-            result[name] = tensor
-            continue
-        scale = tensor.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-12) / 127
-        result[f"{name}.scale"] = scale
-        result[name] = (tensor / scale).round().to(torch.int8)
-    return result
-
-
 def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[Iterable[memoryview]]]:
     """Specs, and for each tensor its bytes head by head, so that nothing is copied that is contiguous."""
     specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
@@ -76,8 +62,8 @@ def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[
     return specs, (parts(tensor) for tensor in tensors.values())
 
 
-def to_torch(tensors: MappedTensors, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Views of the mapped bytes, only to be read; what was kept as int8 comes back in `dtype`."""
+def to_torch(tensors: MappedTensors) -> dict[str, Tensor]:
+    """Views of the mapped bytes, only to be read."""
     types = {name: dtype for dtype, name in _DTYPES.items()}
     views: dict[str, Tensor] = {}
     with warnings.catch_warnings():
@@ -87,8 +73,4 @@ def to_torch(tensors: MappedTensors, dtype: torch.dtype) -> dict[str, Tensor]:
                 raise MemoryMismatch(f"The memory's {name} has the unknown type {kind}. Read the document again.")
             flat = torch.frombuffer(view, dtype=types[kind]) if len(view) else torch.empty(0, dtype=types[kind])
             views[name] = flat.view(shape)
-    for name in [name for name in views if name.endswith(".scale")]:
-        scale = views.pop(name)
-        kept = name.removesuffix(".scale")
-        views[kept] = (views[kept] * scale).to(dtype)
     return views

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reader.beacon import Memory, RatioChooser
+from reader.beacon import Memory, RatioChooser, quantise
 from reader.checkpoints import Model
 from reader.documents import Document, Page
 from reader.errors import Cancelled
-from reader.memory_files import counts, metadata, quantise, to_bytes, to_torch
+from reader.memory_files import counts, metadata, to_bytes, to_torch
 from reader.planning import ReadingPlan, plan_reading
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, SegmentRecord, Store
 
@@ -176,7 +176,7 @@ def _read_windows(
         (r for r in plan.config.ratios if r), default=plan.config.window
     )
     memory = plugin.new_memory(plan.slots + plan.config.window + window_beacons)
-    done = _resume(plan, model, store, writer, memory)
+    done = _resume(plan, store, writer, memory)
     if not done:
         with model.lock:
             if not model.is_published:
@@ -220,15 +220,14 @@ def _read_windows(
     return memory
 
 
-def _resume(plan: ReadingPlan, model: Model, store: Store, writer: MemoryWriter, memory: Memory) -> int:
+def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memory) -> int:
     """Restore the windows that were finished before, here or in another memory that begins alike; return their number."""
-    dtype = model.decoder.dtype
     done = 0
     for segment in writer.segments:
         if segment.number >= len(plan.segment_keys) or segment.key != plan.segment_keys[segment.number]:
             break
         with writer.open_segment(segment.number) as tensors:
-            memory.restore(to_torch(tensors, dtype), counts(tensors.metadata))
+            memory.restore(to_torch(tensors), counts(tensors.metadata))
         done += 1
     found = store.find_prefix(plan.segment_keys)
     if found is None or found[1] <= done or plan.config.condensed_tokens < plan.config.window:
@@ -239,7 +238,7 @@ def _resume(plan: ReadingPlan, model: Model, store: Store, writer: MemoryWriter,
         return done  # int8 would lose a little with each memory made from another
     try:
         with store.open_memory(key) as tensors:
-            whole = to_torch(tensors, dtype)
+            whole = to_torch(tensors)
             for segment in store.segments(key)[done:count]:
                 part = _cut(whole, segment)
                 memory.restore(part, _counts_after(plan, segment))

@@ -205,8 +205,11 @@ class Memory:
         for number, layer in enumerate(self.layers):
             for name, buffer in (("keys", layer.keys), ("values", layer.values)):
                 saved = tensors.get(f"layers.{number}.{name}")
+                scale = tensors.get(f"layers.{number}.{name}.scale")
                 shape = (buffer.shape[1], slots, buffer.shape[3])
-                if saved is None or tuple(saved.shape) != shape or saved.dtype != buffer.dtype:
+                dtype = buffer.dtype if scale is None else torch.int8
+                fits = saved is not None and tuple(saved.shape) == shape and saved.dtype == dtype
+                if not fits or (scale is not None and tuple(scale.shape) != (*shape[:2], 1)):
                     found = "missing" if saved is None else f"{tuple(saved.shape)} of {saved.dtype}"
                     raise MemoryMismatch(
                         f"The saved memory's layer {number} {name} are {found}, the decoder needs {shape} of {buffer.dtype}. "
@@ -219,8 +222,8 @@ class Memory:
             )
         self.reserve(before + slots)
         for number, layer in enumerate(self.layers):
-            _put(tensors[f"layers.{number}.keys"], layer.keys[0, :, before : before + slots])
-            _put(tensors[f"layers.{number}.values"], layer.values[0, :, before : before + slots])
+            _put(tensors, f"layers.{number}.keys", layer.keys[0, :, before : before + slots])
+            _put(tensors, f"layers.{number}.values", layer.values[0, :, before : before + slots])
             layer.length = before + slots
         self.spans = torch.cat([self.spans[:before], tensors["spans"]])
         self.positions = torch.cat([self.positions[:before], tensors["positions"]])
@@ -229,9 +232,31 @@ class Memory:
         self.ratio = None if counts["ratio"] < 0 else counts["ratio"]
 
 
-def _put(saved: Tensor, place: Tensor) -> None:
+def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A memory's tensors with keys and values (kv_heads, slots, head_dim) as int8, beside `.scale` (kv_heads, slots, 1).
+
+    A slot's scale is the largest of its numbers over 127: about a quarter of float32's bytes. `Memory.restore` takes them back.
+    """
+    result: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            result[name] = tensor
+            continue
+        scale = tensor.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-12) / 127
+        result[f"{name}.scale"] = scale
+        result[name] = (tensor / scale).round().to(torch.int8)
+    return result
+
+
+def _put(tensors: Mapping[str, Tensor], name: str, place: Tensor) -> None:
     """Copy to where the decoder runs; through pinned memory to a GPU, so that one layer is staged while another is sent."""
-    if place.is_cuda and not saved.is_cuda:
-        place.copy_(saved.pin_memory(), non_blocking=True)
+
+    def sent(tensor: Tensor) -> Tensor:
+        return (
+            tensor.pin_memory().to(place.device, non_blocking=True) if place.is_cuda and not tensor.is_cuda else tensor
+        )
+
+    if f"{name}.scale" in tensors:
+        torch.mul(sent(tensors[name]), sent(tensors[f"{name}.scale"]), out=place)
     else:
-        place.copy_(saved)
+        place.copy_(sent(tensors[name]), non_blocking=True)

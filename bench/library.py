@@ -1,0 +1,154 @@
+"""Attaching, listing and searching: `python -m bench.library`.
+
+Two things:
+- attach: a memory of at least 200 MB, in the layout that reading writes, from the page cache into a decoder's buffers
+  (rows, hash check and copy included), beside what the machine's memcpy and `torch.load` of a pickle of the same tensors take;
+- library: how long 10,000 documents take to be opened, listed and searched.
+"""
+
+from __future__ import annotations
+
+import pickle
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import accumulate
+from pathlib import Path
+
+import torch
+from blake3 import blake3
+
+from reader.answering import attach
+from reader.beacon import Memory
+from reader.checkpoints import Model, load_model
+from reader.memory_files import metadata, to_bytes
+from storage import Store, rebuild, text_id
+from storage.manifests import StoredDocument
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 9
+LAYERS, HEADS, HEAD_DIM, SLOTS = 8, 8, 64, 8192
+DOCUMENTS, PAGES, PAGE_WORDS = 10_000, 10, 200
+
+
+def seconds_of(act: Callable[[], object]) -> float:
+    """Median seconds of an act after one that warms up."""
+    act()
+    found = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        kept = act()
+        found.append(time.perf_counter() - started)
+        del kept
+    return statistics.median(found)
+
+
+def filled_memory(model: Model) -> Memory:
+    """A memory of SLOTS beacons with random activations."""
+    memory = model.plugin.new_memory(SLOTS)
+    for layer in memory.layers:
+        layer.keys.normal_()
+        layer.values.normal_()
+        layer.length = SLOTS
+    memory.positions = torch.arange(SLOTS)
+    memory.spans = torch.stack([memory.positions, memory.positions + 1], dim=1)
+    memory.beacons, memory.windows = SLOTS, SLOTS // 64
+    return memory
+
+
+def attaching(folder: Path) -> None:
+    """Print attaching beside memcpy and torch.load."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from tiny import tiny_decoder_folder
+
+    sizes = {"layers": LAYERS, "hidden": HEADS * HEAD_DIM, "heads": HEADS, "kv_heads": HEADS}
+    tiny_decoder_folder(folder / "decoder", max_positions=2 * SLOTS, **sizes)
+    model = load_model(str(folder / "decoder"), window=64, cache_folder=folder / "cache", device="cpu")
+    memory = filled_memory(model)
+    key = "a" * 64
+    with Store(folder / "library") as store:
+        store.add_document(text_id(b"x"), title="t", file_name="t.txt", format="text", pages=[("1", "x")])
+        with store.writing(key, text_id(b"x"), settings={}, windows=memory.windows, tokens=1) as writer:
+            specs, buffers = to_bytes(memory.tensors())
+            record = writer.seal(specs, buffers, metadata(memory), slots=SLOTS, seconds=0.0)
+        path = folder / "memory.pickle"
+        with open(path, "wb") as file:
+            torch.save({name: tensor.contiguous() for name, tensor in memory.tensors().items()}, file)
+        plain = folder / "plain.pickle"
+        plain.write_bytes(pickle.dumps({name: tensor.numpy() for name, tensor in memory.tensors().items()}, protocol=5))
+        del memory
+
+        with store.map_memory(key) as tensors:
+            source = torch.frombuffer(tensors.content, dtype=torch.uint8)
+            target = torch.zeros(len(source), dtype=torch.uint8)
+            one = memoryview(target.numpy())
+            into_used = seconds_of(lambda: one.__setitem__(slice(None), tensors.content))
+            into_fresh = seconds_of(source.clone)
+            hashing = seconds_of(lambda: blake3(tensors.content, max_threads=blake3.AUTO).digest())
+            del source
+        whole = seconds_of(lambda: attach(record, model, store))
+        loading = seconds_of(lambda: torch.load(path))
+        unpickling = seconds_of(lambda: pickle.loads(plain.read_bytes()))
+
+    print(f"attaching {record.bytes / 1e6:,.0f} MB, from the page cache ({torch.get_num_threads()} threads)")
+    rows = {
+        "memcpy, one thread, into memory in use": into_used,
+        "memcpy, all threads, into fresh memory": into_fresh,
+        "the hash alone": hashing,
+        "attach: rows, map, hash, copy": whole,
+        "torch.load of a pickle": loading,
+        "pickle.loads of a file of arrays": unpickling,
+    }
+    for name, seconds in rows.items():
+        print(f"  {name:40} {1000 * seconds:8.1f} ms {record.bytes / seconds / 1e9:8.2f} GB/s")
+    print(f"  attach over memcpy, one thread           {into_used / whole:8.2f}     (goal 0.5)")
+    print(f"  attach over memcpy into fresh memory     {into_fresh / whole:8.2f}")
+    print(f"  the hash's share of attach               {hashing / whole:8.2f}")
+    print(f"  torch.load over attach                   {loading / whole:8.2f}")
+
+
+def listing(folder: Path) -> None:
+    """Print how long a large library takes to be opened, listed and searched."""
+    chance = random.Random(0)
+    words = [f"{chance.choice('bdfgklmnprst')}{chance.choice('aeiou')}{number:x}" for number in range(20_000)]
+    weights = list(accumulate(1 / (rank + 1) for rank in range(len(words))))  # as in language: a few are everywhere
+    library = folder / "large"
+    (library / "documents").mkdir(parents=True)
+    for number in range(DOCUMENTS):
+        texts = [" ".join(chance.choices(words, cum_weights=weights, k=PAGE_WORDS)) + "\n" for _ in range(PAGES)]
+        pages = [(str(page), text) for page, text in enumerate(texts, start=1)]
+        name = text_id("".join(texts).encode())
+        document = StoredDocument.new(name, f"Document {number}", f"{number}.txt", "text", pages)
+        (library / "documents" / f"{name}.txt").write_bytes(document.encode())
+    started = time.perf_counter()
+    rebuild(library)
+    rebuilt = time.perf_counter() - started
+    with Store(library) as store:
+        acts: dict[str, Callable[[], object]] = {
+            "open": lambda: Store(library).close(),
+            "list": store.documents,
+            "find by title": lambda: store.document("Document 77"),
+            "search: a rare word": lambda: store.search(words[15_000]),
+            "search: two words": lambda: store.search(f"{words[300]} {words[2000]}"),
+            "search: a word on a tenth of the pages": lambda: store.search(words[200]),
+            "search: the commonest word": lambda: store.search(words[0]),
+            "search: the three commonest words": lambda: store.search(" ".join(words[:3])),
+            "search: nothing found": lambda: store.search("nowhere"),
+        }
+        print(f"a library of {DOCUMENTS:,} documents, {DOCUMENTS * PAGES:,} pages, {store.size_bytes() / 1e6:,.0f} MB")
+        for name, act in acts.items():
+            print(f"  {name:40} {1000 * seconds_of(act):8.1f} ms")
+        print(f"  made again from its files                {rebuilt:8.1f} s")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        attaching(Path(folder))
+        listing(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
