@@ -1,27 +1,25 @@
 """The browser's front door: `python app.py`. Drop a document in, watch it being read, ask it, see the answer stream.
 
-One `Service` holds what all open pages share: the library, the decoder, the readings that wait their turn, and the
-memories that were asked last. Pages only look at it, so closing one stops no reading. No logic of its own: parsing,
-reading and answering are those of the shell. It binds to this computer alone, and nothing is fetched from outside.
+Blocks, callbacks and HTML; what they show and set going belongs to `reader.service`, which all open pages share, so
+closing one stops no reading. It binds to this computer alone, and nothing is fetched from outside.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import queue
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read by Gradio while it is imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -30,44 +28,25 @@ import gradio as gr
 
 from reader.cli import STAGES, cache_folder, duration, library_folder
 from reader.cli_library import size
-from reader.documents import FORMATS, Document, load
-from reader.errors import Cancelled, ConfigError, ReaderError
+from reader.documents import FORMATS, load
+from reader.errors import ConfigError, PasswordNeeded, ReaderError
 from reader.models import DEFAULT_MODEL
-from storage import DocumentRecord, MemoryRecord, Store, StoreError
+from reader.service import Reply, Service, is_active, reason, state_of
+from storage import DocumentRecord, JobRecord, MemoryRecord, Store, StoreError
 
-if TYPE_CHECKING:  # torch and transformers take seconds to import: the page opens without them
-    from reader.answering import Answer, AttachedMemory
-    from reader.checkpoints import Model
+if TYPE_CHECKING:  # torch takes seconds to import: the page opens without it
     from reader.estimate import Estimate
-    from reader.reading import ReadingProgress
 
 NAME = "Activation Beacon Reader"
 STATIC = Path(__file__).parent / "static"
 SAMPLE = STATIC / "sample.md"
 HOSTS = ("127.0.0.1", "localhost")
-ATTACHED_MEMORIES = 2
-"""Memories kept attached; each one costs as many bytes as its file."""
+LISTED_DOCUMENTS = 50
+"""Rows of the library that are shown at first, and how many more at each asking."""
 BUSY_POLL_SECONDS = 0.5
 IDLE_POLL_SECONDS = 3.0
 STREAM_SECONDS = 0.05
 """Least time between two updates of an answer: a fast decoder must not flood the page."""
-
-
-@dataclass
-class Reading:
-    """One document on its way to a memory, written by the reading thread and watched by any number of pages."""
-
-    document_id: str
-    state: Literal["waiting", "reading", "stopped", "failed"] = "waiting"
-    estimate: Estimate | None = None
-    progress: ReadingProgress | None = None
-    pages_done: int = 0
-    error: str = ""
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def is_active(self) -> bool:
-        return self.state in ("waiting", "reading")
 
 
 @dataclass
@@ -78,201 +57,6 @@ class Exchange:
     answer: str = ""
     note: str = ""
     """What the answer cost, or why there is none; empty until it has ended."""
-
-
-class Service:
-    """The one library, decoder and queue of readings behind all open pages."""
-
-    def __init__(self, store: Store, model_name: str = DEFAULT_MODEL, cache_folder: Path | None = None) -> None:
-        self.store = store
-        self.model_name = model_name
-        self.model: Model | None = None
-        self.loading: tuple[str, float] = ("load", 0.0)
-        """The stage of loading the decoder, and how much of it is done."""
-        self.load_error = ""
-        self._cache_folder = cache_folder
-        self._load_again = threading.Event()
-        self._readings: dict[str, Reading] = {}
-        self._waiting: queue.SimpleQueue[Reading] = queue.SimpleQueue()
-        self._attached: dict[str, AttachedMemory] = {}
-        self._attaching = threading.Lock()
-        self._answering = threading.Lock()
-        self.stops: dict[str, threading.Event] = {}
-        """Set to stop the answer that streams to a browser session."""
-        self._thread = threading.Thread(target=self._work, name="reading", daemon=True)
-
-    def start(self) -> None:
-        """Load the decoder, then read what is asked for, one document at a time, in a thread of its own."""
-        self._thread.start()
-
-    def load_again(self) -> None:
-        """Try once more to load the decoder after an error."""
-        self.load_error, self.loading = "", ("load", 0.0)
-        self._load_again.set()
-
-    def add(self, document: Document) -> None:
-        """Put a document into the library and read it when its turn comes."""
-        from reader.reading import add_document
-
-        add_document(document, self.store)
-        self.read(document.id)
-
-    def read(self, document_id: str) -> None:
-        """Read a document of the library, from behind its last finished window, when its turn comes."""
-        known = self._readings.get(document_id)
-        if known is None or not known.is_active:
-            reading = self._readings[document_id] = Reading(document_id, pages_done=known.pages_done if known else 0)
-            self._waiting.put(reading)
-
-    def cancel(self, document_id: str) -> None:
-        """Stop a reading after the window at hand; finished windows are kept."""
-        reading = self._readings.get(document_id)
-        if reading is not None:
-            reading.cancelled.set()
-            if reading.state == "waiting":
-                reading.state = "stopped"
-
-    def remove(self, document_id: str) -> None:
-        """Remove a document and its memories.
-
-        Raises:
-            StoreError: it is being read, or is not there.
-        """
-        self.store.remove_document(document_id)
-        self._readings.pop(document_id, None)
-        with self._attaching:
-            self._attached = {
-                key: attached for key, attached in self._attached.items() if attached.record.document_id != document_id
-            }
-
-    def active_ids(self) -> list[str]:
-        """The documents that are being read or wait for it, in order."""
-        return [reading.document_id for reading in list(self._readings.values()) if reading.is_active]
-
-    def states(self) -> dict[str, str]:
-        """What to call the state of each document that has one: ready, part read, reading, waiting."""
-        words = {"ready": "ready", "reading": "part read"}
-        states: dict[str, str] = {}
-        for memory in self.store.memories():
-            if memory.settings.get("model") == self.model_name and states.get(memory.document_id) != "ready":
-                states[memory.document_id] = words[memory.state]
-        readings = list(self._readings.values())
-        return states | {reading.document_id: reading.state for reading in readings if reading.is_active}
-
-    def reading(self, document_id: str) -> Reading | None:
-        """What is known of a document that is waiting, being read, or half read; None when it is read or never was."""
-        reading = self._readings.get(document_id)
-        if reading is None and self.model is not None:
-            partial = any(memory.state == "reading" for memory in self.store.memories(document_id))
-            if partial and self.memory(document_id) is None:
-                reading = self._readings.setdefault(document_id, self._half_read(document_id, self.model))
-        return reading
-
-    def memory(self, document_id: str) -> MemoryRecord | None:
-        """The memory that this decoder can attach; while the decoder loads, the one it made last."""
-        if self.model is not None:
-            from reader.answering import choose_memory
-
-            return choose_memory(self.store, document_id, self.model)
-        ready = (memory for memory in self.store.memories(document_id) if memory.state == "ready")
-        return next((memory for memory in ready if memory.settings.get("model") == self.model_name), None)
-
-    def attach(self, document_id: str) -> tuple[AttachedMemory, bool]:
-        """Attach the memory of a document and tell whether that had to be done now.
-
-        Raises:
-            ReaderError, StoreError: there is none, or it cannot be used.
-        """
-        from reader.answering import attach
-
-        record = self.memory(document_id)
-        if self.model is None or record is None:
-            raise ConfigError("The document is not read yet; wait until it is.")
-        with self._attaching:
-            known = self._attached.pop(record.key, None)
-            attached = known or attach(record, self.model, self.store)
-            self._attached[record.key] = attached  # the last used comes last
-            for key in list(self._attached)[:-ATTACHED_MEMORIES]:
-                del self._attached[key]
-        return attached, known is None
-
-    def answer(self, document_id: str, question: str, stopped: Callable[[], bool]) -> Generator[tuple[str, str]]:
-        """Yield the answer so far, and in the end with its badge; readings wait at their next window until it is done.
-
-        Raises:
-            ReaderError, StoreError: see `attach` and `reader.answering.ask`.
-        """
-        from reader.answering import ask
-
-        with self._answering:
-            attached, is_new = self.attach(document_id)
-            assert self.model is not None
-            text = ""
-            for part in ask(attached, question, self.model, stopped=stopped, first_question=is_new):
-                text += part.text
-                yield text, "" if part.answer is None else badge(part.answer, attached.attach_seconds)
-
-    def _work(self) -> None:
-        while self.model is None:
-            self._load()
-            if self.load_error:
-                self._load_again.wait()
-                self._load_again.clear()
-        while True:
-            self._read(self._waiting.get(), self.model)
-
-    def _load(self) -> None:
-        try:
-            from reader.checkpoints import load_model
-
-            def show(stage: str, fraction: float) -> None:
-                self.loading = (stage, fraction)
-
-            self.model = load_model(self.model_name, cache_folder=self._cache_folder, progress=show)
-        except Exception as error:
-            self.load_error = sentence(error)
-
-    def _read(self, reading: Reading, model: Model) -> None:
-        from reader.estimate import estimate_reading
-        from reader.reading import read, stored_document
-
-        def show(progress: ReadingProgress) -> None:
-            reading.progress, reading.pages_done = progress, progress.pages_done
-            with self._answering:  # answers go first: nobody likes to wait for one
-                pass
-
-        if reading.cancelled.is_set():
-            return
-        reading.state = "reading"
-        try:
-            document = stored_document(self.store, reading.document_id)
-            reading.estimate = estimate_reading(
-                document,
-                self.model_name,
-                self.store,
-                window=model.plugin.config.window,
-                ratio=None,
-                cache_folder=self._cache_folder,
-            )
-            read(document, model, self.store, progress=show, cancelled=reading.cancelled.is_set)
-            self._readings.pop(reading.document_id, None)
-        except Cancelled:
-            reading.state = "stopped"
-        except Exception as error:
-            reading.error = sentence(error)
-            reading.state = "failed"
-
-    def _half_read(self, document_id: str, model: Model) -> Reading:
-        from reader.planning import plan_reading
-        from reader.reading import stored_document
-
-        reading = Reading(document_id, "stopped")
-        try:
-            plan = plan_reading(stored_document(self.store, document_id), model)
-            reading.pages_done = plan.pages_read(len(self.store.segments(plan.memory_key)))
-        except ReaderError as error:
-            reading.state, reading.error = "failed", sentence(error)
-        return reading
 
 
 def sentence(error: Exception) -> str:
@@ -287,13 +71,23 @@ def sentence(error: Exception) -> str:
 # What the page shows. Titles, file names and errors are strangers' words: every one of them is escaped.
 
 
-def badge(answer: Answer, attach_seconds: float) -> str:
-    """What an answer cost, in one line of text."""
-    stopped = " · stopped" if answer.ended == "stopped" else ""
-    return (
-        f"Attached in {attach_seconds:.2f} s · {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
-        f"tokens read again · first token {answer.first_token_seconds:.2f} s{stopped}"
-    )
+def badge(reply: Reply) -> str:
+    """What an answer cost and what it rests on, in one line of text; nothing while it streams."""
+    answer = reply.answer
+    if answer is None:
+        return ""
+    facts = [
+        f"Attached in {reply.attach_seconds:.2f} s",
+        f"{answer.recomputed_tokens:,} of {answer.document_tokens:,} document tokens read again",
+        f"first token {answer.first_token_seconds:.2f} s",
+    ]
+    if answer.pages_read < answer.pages:
+        pages = f"pages 1 to {answer.pages_read:,}" if answer.pages_read else "the beginning of page 1"
+        rest = "still being read" if reply.is_being_read else "the rest is not read"
+        facts.insert(0, f"From {pages} of {answer.pages:,}, {rest}")
+    if answer.ended == "stopped":
+        facts.append("stopped")
+    return " · ".join(facts)
 
 
 def error_html(error: Exception | str) -> str:
@@ -304,7 +98,7 @@ def error_html(error: Exception | str) -> str:
 
 def decoder_html(service: Service) -> str:
     """The line about the decoder: how far it is loaded, why it could not be, or that its plug-in is untrained."""
-    if service.load_error:
+    if service.load_error is not None:
         return error_html(service.load_error)
     if service.model is None:
         stage, fraction = service.loading
@@ -320,7 +114,7 @@ def decoder_html(service: Service) -> str:
 def document_html(document: DocumentRecord, memory: MemoryRecord | None, state: str) -> str:
     """The head of a document: its title and what is known of it and its memory."""
     facts = [_count(document.pages, "page")]
-    if memory is not None:
+    if memory is not None and memory.state == "ready":
         ratio = memory.settings["ratio"]
         facts += [
             _count(memory.tokens, "token"),
@@ -333,37 +127,63 @@ def document_html(document: DocumentRecord, memory: MemoryRecord | None, state: 
     )
 
 
-def reading_html(document: DocumentRecord, reading: Reading | None) -> str:
-    """How far a reading has got and what it will still take."""
-    if reading is None:
-        return '<p class="progress">It is not read yet.</p>'
-    progress, estimate = reading.progress, reading.estimate
-    if reading.state == "failed":
-        return error_html(reading.error)
-    if reading.state == "stopped":
-        told = f"Read to page {reading.pages_done:,} of {document.pages:,}. What was read is kept."
-        return f'<p class="progress">{told}{_bar(reading.pages_done / document.pages, "pages")}</p>'
+def reading_html(
+    document: DocumentRecord,
+    job: JobRecord | None,
+    state: str,
+    *,
+    estimate: Estimate | None = None,
+    is_here: bool = True,
+) -> str:
+    """How far the reading of a document has got and what it will still take.
+
+    Args:
+        is_here: whether a reading that runs is run by this program.
+    """
+    if job is None or job.state == "ready":
+        untold = "It is not read yet."
+        if state == "part read":
+            untold = "A part of it is read."
+        elif document.read_at is not None and not document.memories:
+            untold = "It has been read, but its memory is no longer there: it must be read again."
+        return f'<p class="progress">{untold}</p>'
+    if state == "failed":
+        return error_html(reason(job))
     lines = []
-    if reading.state == "waiting":
-        lines.append("Waiting for its turn.")
-    elif reading.cancelled.is_set():
-        lines.append("Stopping …")
-    elif progress is not None and progress.waiting:
-        lines.append("Another program is reading this document; waiting for it.")
-    elif progress is None:
+    page = f"page {job.pages_done:,} of {document.pages:,}"
+    if state == "paused":
+        lines.append(f"Paused at {page}. What was read is kept.")
+    elif state == "stopped":
+        lines.append(f"Read to {page}. What was read is kept.")
+    elif state == "waiting":
+        lines.append("Waiting for its turn." if not job.pages_done else f"Read to {page}, waiting to go on.")
+    elif job.wanted is not None:
+        lines.append("Pausing …" if job.wanted == "pause" else "Stopping …")
+    elif not job.tokens:
         lines.append("Opening the document …")
     else:
-        parts = [f"Page {progress.pages_done:,} of {progress.pages:,}"]
-        if progress.tokens_per_second:
-            parts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
-        if progress.seconds_left is not None:
-            parts.append(f"{duration(progress.seconds_left)} left")
+        parts = [page.capitalize()]
+        if job.tokens_per_second:
+            parts.append(f"{job.tokens_per_second:,.0f} tokens/s")
+        if job.seconds_left is not None:
+            parts.append(f"{duration(job.seconds_left)} left")
         lines.append(" · ".join(parts))
-    if estimate is not None:
+    if state == "reading" and not is_here:
+        lines.append("<small>Another program is reading it.</small>")
+    elif state == "reading" and estimate is not None:
         told = f"About {estimate.document_tokens:,} tokens, {duration(estimate.seconds)} to read ({estimate.basis})."
         lines.append(f"<small>{told}</small>")
-    done = progress.tokens_done / progress.tokens if progress is not None and progress.tokens else 0.0
+    done = job.tokens_done / job.tokens if job.tokens else 0.0
     return f'<p class="progress" role="status">{"<br>".join(lines)}{_bar(done, "pages")}</p>'
+
+
+def invitation(memory: MemoryRecord | None, *, is_loaded: bool) -> str:
+    """What the empty question box says."""
+    if memory is None:
+        return "Questions wait until the first pages are read."
+    if not is_loaded:
+        return "Questions wait until the decoder is loaded."
+    return "Ask the document …" if memory.state == "ready" else "Ask what is read so far …"
 
 
 def messages(conversation: Sequence[Exchange]) -> list[dict[str, Any]]:
@@ -452,6 +272,8 @@ def build(service: Service) -> gr.Blocks:
     with page:
         selected = gr.State(None)  # the document's id
         shown = gr.State(None)  # the updates that this page was sent last
+        listed = gr.State(LISTED_DOCUMENTS)  # rows of the library
+        locked = gr.State([], delete_callback=discard)  # uploaded files that wait for their passwords
         conversations = gr.State({})  # by document id
         timer = gr.Timer(BUSY_POLL_SECONDS)
         with gr.Row(elem_id="app"):
@@ -468,9 +290,25 @@ def build(service: Service) -> gr.Blocks:
                 gr.HTML(f"<p>{', '.join(FORMATS)}</p>", elem_id="formats")
                 sample = gr.Button("Try the sample", size="sm", elem_id="sample")
                 library = gr.Radio([], label="Library", elem_id="library", visible=False)
+                more = gr.Button("Show more", size="sm", visible=False, elem_id="more")
             with gr.Column(elem_id="main"):
                 decoder = gr.HTML(elem_id="decoder")
                 load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
+                with gr.Row(visible=False, elem_id="locked") as lock:
+                    lock_name = gr.HTML()
+                    password = gr.Textbox(
+                        label="Password",
+                        show_label=False,
+                        container=False,
+                        type="password",
+                        placeholder="Password",
+                        max_length=1000,
+                        html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+                        min_width=140,
+                        elem_id="password",
+                    )
+                    unlock = gr.Button("Open", variant="primary", size="sm", min_width=80, scale=0)
+                    skip = gr.Button("Leave out", size="sm", min_width=80, scale=0)
                 with gr.Column(elem_id="empty", visible=False) as empty:
                     gr.HTML(EMPTY_HTML)
                     first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
@@ -484,7 +322,8 @@ def build(service: Service) -> gr.Blocks:
                         keep = gr.Button("Keep", size="sm", min_width=80, scale=0)
                     with gr.Row(visible=False, elem_id="reading") as panel:
                         status = gr.HTML()
-                        cancel = gr.Button("Cancel", size="sm", min_width=100, scale=0, elem_id="cancel")
+                        pause = gr.Button("Pause", size="sm", min_width=80, scale=0, elem_id="pause")
+                        cancel = gr.Button("Cancel", size="sm", min_width=80, scale=0, elem_id="cancel")
                         resume = gr.Button(
                             "Continue", variant="primary", size="sm", min_width=100, scale=0, elem_id="resume"
                         )
@@ -511,53 +350,61 @@ def build(service: Service) -> gr.Blocks:
                     )
 
         view = [
-            *(timer, library, decoder, load_again, empty, document),
-            *(head, remove, panel, status, cancel, resume, question),
+            *(timer, library, more, decoder, load_again, empty, document),
+            *(head, remove, panel, status, pause, cancel, resume, question),
         ]
+        stops: dict[str, threading.Event] = {}  # set to stop the answer that streams to a browser session
 
-        def look(document_id: str | None) -> list[dict[str, Any]]:
+        def look(document_id: str | None, rows: int) -> list[dict[str, Any]]:
             """An update for each part of `view`, as things stand."""
-            states = service.states()
+            jobs = service.jobs()
+            active = {job.document_id for job in jobs.values() if is_active(job)}
             records = service.store.documents()
             record = next((record for record in records if record.id == document_id), None)
-            is_busy = (service.model is None and not service.load_error) or "reading" in states.values()
+            is_busy = service.load_error is None and (service.model is None or bool(active))
+            # What is being read and what is selected is listed however old it is.
+            kept = {document_id} | {job.document_id for job in jobs.values() if job.state == "running"}
+            chosen = [row for number, row in enumerate(records) if number < rows or row.id in kept]
+            states = {row.id: state_of(jobs.get(row.id), service.memory(row.id)) for row in chosen}
             updates = {
                 timer: gr.update(value=BUSY_POLL_SECONDS if is_busy else IDLE_POLL_SECONDS),
                 library: gr.update(
-                    choices=[library_choice(record, states.get(record.id, "not read")) for record in records],
+                    choices=[library_choice(row, states[row.id]) for row in chosen],
                     value=record and record.id,
                     visible=bool(records),
                 ),
+                more: gr.update(visible=len(chosen) < len(records), value=f"Show more of {len(records):,}"),
                 decoder: gr.update(value=decoder_html(service)),
-                load_again: gr.update(visible=bool(service.load_error)),
+                load_again: gr.update(visible=service.load_error is not None),
                 empty: gr.update(visible=record is None),
                 document: gr.update(visible=record is not None),
             }
             if record is not None:
-                reading, memory = service.reading(record.id), service.memory(record.id)
-                is_active = reading is not None and reading.is_active
-                is_read = memory is not None and not is_active
-                can_ask = is_read and service.model is not None
-                state = "ready" if is_read else reading.state if reading else "not read"
-                again = "Continue" if reading and reading.pages_done else "Try again" if state == "failed" else "Read"
-                prompt = "Ask the document …" if can_ask else "Questions wait until it is read."
-                if is_read and not can_ask:
-                    prompt = "Questions wait until the decoder is loaded."
+                job, memory, state = jobs.get(record.id), service.memory(record.id), states[record.id]
+                is_going = job is not None and is_active(job)
+                is_stopping = is_going and job is not None and job.wanted is not None
+                estimate = service.estimates.get(job.id) if job else None
+                is_here = job is not None and service.reads(job)
+                again = "Try again" if state == "failed" else "Read" if state == "not read" else "Continue"
                 updates |= {
                     head: gr.update(value=document_html(record, memory, state)),
-                    remove: gr.update(visible=not is_active),
-                    panel: gr.update(visible=not is_read),
-                    status: gr.update(value=reading_html(record, reading)),
-                    cancel: gr.update(visible=is_active),
-                    resume: gr.update(visible=not is_active, value=again),
-                    question: gr.update(interactive=can_ask, placeholder=prompt),
+                    remove: gr.update(visible=not is_going),
+                    panel: gr.update(visible=state != "ready"),
+                    status: gr.update(value=reading_html(record, job, state, estimate=estimate, is_here=is_here)),
+                    pause: gr.update(visible=is_going, interactive=not is_stopping),
+                    cancel: gr.update(visible=is_going, interactive=not is_stopping),
+                    resume: gr.update(visible=not is_going, value=again),
+                    question: gr.update(
+                        interactive=memory is not None and service.model is not None,
+                        placeholder=invitation(memory, is_loaded=service.model is not None),
+                    ),
                 }
             return [updates.get(part, gr.skip()) for part in view]
 
-        def refresh(document_id: str | None, before: list[dict[str, Any]] | None) -> tuple[Any, ...]:
+        def refresh(document_id: str | None, rows: int, before: list[dict[str, Any]] | None) -> tuple[Any, ...]:
             """Send what has changed since this page was told last."""
             try:
-                now = look(document_id)
+                now = look(document_id, rows)
             except Exception as error:  # told in place, as this runs again and again
                 now = [gr.update(value=error_html(error)) if part is decoder else gr.skip() for part in view]
             return now, *(now if before is None else map(_changed, before, now))
@@ -567,26 +414,55 @@ def build(service: Service) -> gr.Blocks:
             """Select the document that the address names, or else the one that is being read."""
             named = request.query_params.get("document")
             ids = {record.id for record in service.store.documents()}
-            return named if named in ids else next(iter(service.active_ids()), None)
+            jobs = sorted(filter(is_active, service.jobs().values()), key=lambda job: (job.state, -job.created_at))
+            return named if named in ids else jobs[-1].document_id if jobs else None  # "running" sorts last
 
         @told
-        def add_files(paths: Sequence[str] | None) -> tuple[Any, None]:
+        def add_files(paths: Sequence[str] | None, waiting: list[str]) -> tuple[Any, ...]:
             newest: Any = gr.skip()
             for path in map(Path, paths or []):
                 try:
                     newest = add_file(path)
+                except PasswordNeeded:
+                    waiting = [*waiting, str(path)]
+                    continue
                 except Exception as error:  # one bad file must not cost the others
                     warn(error)
-                finally:
-                    path.unlink(missing_ok=True)  # the library has its text; the upload is not to stay behind
-            return newest, None
+                discard([str(path)])  # the library has its text; the upload is not to stay behind
+            return newest, None, *ask_password(waiting)
+
+        @told
+        def open_locked(secret: str, waiting: list[str]) -> tuple[Any, ...]:
+            """Open the file at the head of those that wait; the password goes to the parser and nowhere else."""
+            opened: Any = gr.skip()
+            if not waiting or not secret:
+                return opened, *ask_password(waiting)
+            try:
+                opened = add_file(Path(waiting[0]), secret)
+            except PasswordNeeded as error:
+                warn(error)
+                return opened, *ask_password(waiting)
+            except Exception as error:
+                warn(error)
+            discard(waiting[:1])
+            return opened, *ask_password(waiting[1:])
+
+        def leave_out(waiting: list[str]) -> tuple[Any, ...]:
+            discard(waiting[:1])
+            return ask_password(waiting[1:])
+
+        def ask_password(waiting: list[str]) -> tuple[Any, ...]:
+            """The files that wait, and what `locking` shows of the first of them."""
+            name = Path(waiting[0]).name if waiting else ""
+            line = f"<p>{escape(name)} is protected. Its password is used once and kept nowhere.</p>"
+            return waiting, gr.update(visible=bool(waiting)), gr.update(value=line), gr.update(value="")
 
         @told
         def add_sample() -> str:
             return add_file(SAMPLE)
 
-        def add_file(path: Path) -> str:
-            parsed = load(path)
+        def add_file(path: Path, secret: str | None = None) -> str:
+            parsed = load(path, password=secret)
             if parsed.textless_pages:
                 pages = f"{parsed.textless_pages:,} of {len(parsed.pages):,} pages"
                 gr.Info(f"{pages} have no text layer and cannot be read.")
@@ -597,8 +473,9 @@ def build(service: Service) -> gr.Blocks:
         def open_conversation(document_id: str | None, history: Conversations, request: gr.Request) -> tuple[Any, ...]:
             """Show what was asked before, and attach the memory so that the first question need not wait for it."""
             stop(request)
-            service.stops.pop(request.session_hash or "", None)
-            if document_id and service.model is not None and service.memory(document_id) is not None:
+            stops.pop(request.session_hash or "", None)
+            memory = service.memory(document_id) if document_id and service.model is not None else None
+            if document_id and memory is not None and memory.state == "ready":
                 service.attach(document_id)
             conversation = history.get(document_id or "", [])
             return messages(conversation), gr.update(submit_btn=True, stop_btn=False), gr.update(visible=False)
@@ -606,9 +483,9 @@ def build(service: Service) -> gr.Blocks:
         @told
         def submit(text: str, document_id: str | None, history: Conversations, request: gr.Request) -> tuple[Any, ...]:
             session = request.session_hash or ""
-            if not document_id or not text.strip() or session in service.stops:
+            if not document_id or not text.strip() or session in stops:
                 return gr.skip(), gr.skip(), gr.skip()
-            service.stops[session] = threading.Event()
+            stops[session] = threading.Event()
             conversation = history.setdefault(document_id, [])
             conversation.append(Exchange(text.strip()))
             return messages(conversation), history, gr.update(value="", submit_btn=False, stop_btn=True)
@@ -616,7 +493,7 @@ def build(service: Service) -> gr.Blocks:
         def answer(document_id: str | None, history: Conversations, request: gr.Request) -> Iterator[tuple[Any, ...]]:
             """Stream the answer to the last question; Gradio closes this when the page goes away."""
             session = request.session_hash or ""
-            stopped = service.stops.get(session)
+            stopped = stops.get(session)
             conversation = history.get(document_id or "", [])
             if stopped is None or not document_id or not conversation or conversation[-1].note:
                 yield gr.skip(), gr.skip(), gr.skip()
@@ -624,7 +501,8 @@ def build(service: Service) -> gr.Blocks:
             exchange, sent = conversation[-1], 0.0
             try:
                 with closing(service.answer(document_id, exchange.question, stopped.is_set)) as parts:
-                    for exchange.answer, exchange.note in parts:
+                    for reply in parts:
+                        exchange.answer, exchange.note = reply.text, badge(reply)
                         if time.monotonic() - sent > STREAM_SECONDS:
                             sent = time.monotonic()
                             yield messages(conversation), history, gr.skip()
@@ -632,13 +510,13 @@ def build(service: Service) -> gr.Blocks:
                 exchange.note = sentence(error)
             finally:
                 exchange.note = exchange.note or "Stopped."
-                if service.stops.get(session) is stopped:
-                    del service.stops[session]
+                if stops.get(session) is stopped:
+                    del stops[session]
             yield messages(conversation), history, gr.update(submit_btn=True, stop_btn=False)
 
         def stop(request: gr.Request) -> None:
-            if request.session_hash in service.stops:
-                service.stops[request.session_hash].set()
+            if request.session_hash in stops:
+                stops[request.session_hash].set()
 
         @told
         def remove_selected(document_id: str | None) -> None:
@@ -650,7 +528,7 @@ def build(service: Service) -> gr.Blocks:
             return trigger(function, *ends, **({"api_visibility": "private", "show_progress": "hidden"} | options))
 
         def tell(event: Any) -> Any:
-            return on(event.then, refresh, [selected, shown], [shown, *view])
+            return on(event.then, refresh, [selected, listed, shown], [shown, *view])
 
         asking = on(question.submit, submit, [question, selected, conversations], [chat, conversations, question])
         answering = on(
@@ -664,9 +542,20 @@ def build(service: Service) -> gr.Blocks:
         on(question.stop, stop)
 
         leaving: dict[str, Any] = {"cancels": [answering]}
+        locking = [locked, lock, lock_name, password]
+        opening = {"inputs": [password, locked], "outputs": [selected, *locking]}
         selecting = [
             on(page.load, open_page, None, selected),
-            on(upload.upload, add_files, upload, [selected, upload], show_progress="full", **leaving),
+            on(
+                upload.upload,
+                add_files,
+                [upload, locked],
+                [selected, upload, *locking],
+                show_progress="full",
+                **leaving,
+            ),
+            on(unlock.click, open_locked, **opening, **leaving),
+            on(password.submit, open_locked, **opening, **leaving),
             on(sample.click, add_sample, None, selected, **leaving),
             on(first_sample.click, add_sample, None, selected, **leaving),
             on(library.input, lambda document_id: document_id, library, selected, **leaving),
@@ -676,14 +565,23 @@ def build(service: Service) -> gr.Blocks:
             opened = on(tell(event).then, open_conversation, [selected, conversations], [chat, question, confirm])
             on(opened.then, None, library, None, js=ADDRESS_JS)
 
+        on(skip.click, leave_out, locked, locking)
+        tell(on(more.click, lambda rows: rows + LISTED_DOCUMENTS, listed, listed))
+        tell(on(pause.click, told(service.pause), selected))
         tell(on(cancel.click, told(service.cancel), selected))
         tell(on(resume.click, told(service.read), selected))
         tell(on(load_again.click, service.load_again))
-        on(timer.tick, refresh, [selected, shown], [shown, *view])
+        on(timer.tick, refresh, [selected, listed, shown], [shown, *view])
 
         on(remove.click, lambda: gr.update(visible=True), None, confirm)
         on(keep.click, lambda: gr.update(visible=False), None, confirm)
     return page
+
+
+def discard(paths: Sequence[str]) -> None:
+    """Remove uploaded files that are not needed any more."""
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
 
 
 def told(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -769,6 +667,7 @@ def _serve(options: argparse.Namespace) -> None:
             threading.Event().wait()
         except KeyboardInterrupt:
             page.close(verbose=False)
+            service.close()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Two things:
 
 from __future__ import annotations
 
+import ctypes
 import pickle
 import random
 import statistics
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -34,16 +36,22 @@ LAYERS, HEADS, HEAD_DIM, SLOTS = 8, 8, 64, 8192
 DOCUMENTS, PAGES, PAGE_WORDS = 10_000, 10, 200
 
 
-def seconds_of(act: Callable[[], object]) -> float:
-    """Median seconds of an act after one that warms up."""
-    act()
-    found = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        kept = act()
-        found.append(time.perf_counter() - started)
-        del kept
-    return statistics.median(found)
+def seconds_of(**acts: Callable[[], object]) -> dict[str, list[float]]:
+    """Seconds of each act in each round, the acts taking turns so that a busy machine slows them alike.
+
+    What one act has freed is given back to the system before the next, which would else find its memory ready.
+    """
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
+    found: dict[str, list[float]] = {name: [] for name in acts}
+    for number in range(ROUNDS + 1):
+        for name, act in acts.items():
+            give_back(0)
+            started = time.perf_counter()
+            kept = act()
+            if number:  # the first round warms up
+                found[name].append(time.perf_counter() - started)
+            del kept
+    return found
 
 
 def filled_memory(model: Model) -> Memory:
@@ -82,32 +90,36 @@ def attaching(folder: Path) -> None:
         del memory
 
         with store.map_memory(key) as tensors:
-            source = torch.frombuffer(tensors.content, dtype=torch.uint8)
-            target = torch.zeros(len(source), dtype=torch.uint8)
-            one = memoryview(target.numpy())
-            into_used = seconds_of(lambda: one.__setitem__(slice(None), tensors.content))
-            into_fresh = seconds_of(source.clone)
-            hashing = seconds_of(lambda: blake3(tensors.content, max_threads=blake3.AUTO).digest())
-            del source
-        whole = seconds_of(lambda: attach(record, model, store))
-        loading = seconds_of(lambda: torch.load(path))
-        unpickling = seconds_of(lambda: pickle.loads(plain.read_bytes()))
+            found = seconds_of(
+                used=partial(memoryview(bytearray(record.bytes)).__setitem__, slice(None), tensors.content),
+                fresh=lambda: bytes(tensors.content),
+                hash=lambda: blake3(tensors.content, max_threads=blake3.AUTO).digest(),
+                attach=lambda: attach(record, model, store),
+                torch=lambda: torch.load(path),
+                pickle=lambda: pickle.loads(plain.read_bytes()),
+            )
 
     print(f"attaching {record.bytes / 1e6:,.0f} MB, from the page cache ({torch.get_num_threads()} threads)")
-    rows = {
-        "memcpy, one thread, into memory in use": into_used,
-        "memcpy, all threads, into fresh memory": into_fresh,
-        "the hash alone": hashing,
-        "attach: rows, map, hash, copy": whole,
-        "torch.load of a pickle": loading,
-        "pickle.loads of a file of arrays": unpickling,
+    names = {
+        "used": "memcpy into memory in use",
+        "fresh": "memcpy into fresh memory",
+        "hash": "the hash alone",
+        "attach": "attach: rows, map, hash, copy",
+        "torch": "torch.load of a pickle",
+        "pickle": "pickle.loads of a file of arrays",
     }
-    for name, seconds in rows.items():
-        print(f"  {name:40} {1000 * seconds:8.1f} ms {record.bytes / seconds / 1e9:8.2f} GB/s")
-    print(f"  attach over memcpy, one thread           {into_used / whole:8.2f}     (goal 0.5)")
-    print(f"  attach over memcpy into fresh memory     {into_fresh / whole:8.2f}")
-    print(f"  the hash's share of attach               {hashing / whole:8.2f}")
-    print(f"  torch.load over attach                   {loading / whole:8.2f}")
+    for name, told in names.items():
+        seconds = statistics.median(found[name])
+        print(f"  {told:40} {1000 * seconds:8.1f} ms {record.bytes / seconds / 1e9:8.2f} GB/s")
+
+    def ratio(over: str, under: str) -> float:
+        return statistics.median(a / b for a, b in zip(found[over], found[under], strict=True))
+
+    print(f"  attach's rate over memcpy, fresh memory  {ratio('fresh', 'attach'):8.2f}     (goal 0.5)")
+    print(f"  attach's rate over memcpy, memory in use {ratio('used', 'attach'):8.2f}")
+    print(f"  the hash's share of attach               {ratio('hash', 'attach'):8.2f}")
+    print(f"  torch.load's time over attach's          {ratio('torch', 'attach'):8.2f}")
+    print(f"  pickle.loads' time over attach's         {ratio('pickle', 'attach'):8.2f}")
 
 
 def listing(folder: Path) -> None:
@@ -139,8 +151,8 @@ def listing(folder: Path) -> None:
             "search: nothing found": lambda: store.search("nowhere"),
         }
         print(f"a library of {DOCUMENTS:,} documents, {DOCUMENTS * PAGES:,} pages, {store.size_bytes() / 1e6:,.0f} MB")
-        for name, act in acts.items():
-            print(f"  {name:40} {1000 * seconds_of(act):8.1f} ms")
+        for name, seconds in seconds_of(**acts).items():
+            print(f"  {name:40} {1000 * statistics.median(seconds):8.1f} ms")
         print(f"  made again from its files                {rebuilt:8.1f} s")
 
 

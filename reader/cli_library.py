@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from storage import (
     DocumentRecord,
@@ -30,6 +30,7 @@ from storage import (
     verify,
 )
 
+_COLUMNS = ("Id", "Title", "Pages", "Memories", "Size", "State", "Added")
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 
@@ -127,7 +128,7 @@ def _list(options: argparse.Namespace) -> None:
     if not documents:
         print(f"The library {options.library} is empty. Read something: python -m reader read FILE")
         return
-    table = Table("Id", "Title", "Pages", "Memories", "Size", "State", "Added", box=None)
+    table = Table(*(Column(name, no_wrap=name != "Title") for name in _COLUMNS), box=None)
     for document in documents:
         added = datetime.fromtimestamp(document.added_at).strftime("%Y-%m-%d %H:%M")
         cells = (

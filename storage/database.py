@@ -12,17 +12,21 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import sqlite_utils
-from filelock import FileLock, Timeout
 
 from storage.errors import NotWritable, StoreBusy, StoreError, translating
+from storage.files import file_lock
 from storage.schema import LATEST, migrations
 
 BUSY_TIMEOUT_SECONDS = 30.0
+DATABASE_FILE = "library.db"
+DOCUMENTS_FOLDER = "documents"
+MEMORIES_FOLDER = "memories"
+LIBRARY_LOCK = "library.lock"
 
 Row = dict[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -33,12 +37,12 @@ class Database:
 
     Raises:
         NotWritable: the folder cannot be made, or it has no library yet and cannot be written.
-        StoreError: the database is damaged, or was written by a newer program.
+        StoreError: the database is damaged, is gone from beside its files, or was written by a newer program.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = folder / "library.db"
+        self.path = folder / DATABASE_FILE
         self._local = threading.local()
         self._connections: weakref.WeakSet[sqlite_utils.Database] = weakref.WeakSet()
         self._closed = False
@@ -62,8 +66,10 @@ class Database:
             return list(self._connection().query(sql, parameters))
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite_utils.Database]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite_utils.Database]:
         """Run the block as one transaction: all of it is in the database afterwards, or, after an error, none.
+
+        Without `durable` nobody waits for the disk, and a power failure may take it back, nothing else.
 
         Raises:
             StoreBusy: another process kept on writing for BUSY_TIMEOUT_SECONDS.
@@ -71,13 +77,55 @@ class Database:
         """
         with translating(self.folder):
             db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
+            if not durable:
+                db.execute("PRAGMA synchronous = NORMAL")
             try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                db.rollback()
-                raise
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield db
+                    db.execute("COMMIT")
+                except BaseException:
+                    db.rollback()
+                    raise
+            finally:
+                if not durable:
+                    db.execute("PRAGMA synchronous = FULL")
+
+    def complaints(self) -> list[str]:
+        """Return what SQLite finds wrong with the database, its references and its full text index."""
+        found = [row["integrity_check"] for row in self.read("PRAGMA integrity_check")]
+        broken = [
+            f"{row['table']} refers to a missing {row['parent']}" for row in self.read("PRAGMA foreign_key_check")
+        ]
+        complaints = [line for line in found if line != "ok"] + broken
+        if not self.read_only:  # the index checks itself through a statement that counts as writing
+            try:
+                with self.transaction() as db:
+                    db.execute("INSERT INTO pages_fts (pages_fts, rank) VALUES ('integrity-check', 1)")
+            except StoreError as error:
+                if isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error, StoreBusy):
+                    complaints.append("the full text index does not fit the pages")
+                else:
+                    raise
+        return complaints
+
+    def snapshot(self, path: Path) -> None:
+        """Copy the database, as its last finished transaction left it, into the new file `path`."""
+        # A connection of its own: the copying waits, forever, for a transaction that is open in the one it reads from.
+        with (
+            translating(path.parent),
+            closing(self._connect(str(self.path))) as source,
+            closing(sqlite3.connect(path)) as copy,
+        ):
+            source.conn.backup(copy)
+
+    def compact(self) -> None:
+        """Give the room that removed rows left in the database back to the disk, unless another process is writing."""
+        with translating(self.folder), suppress(sqlite3.OperationalError):
+            db = self._connection()
+            if db.execute("PRAGMA freelist_count").fetchone()[0]:
+                db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -91,7 +139,7 @@ class Database:
             self._check_version()
             return
         # Two processes must not turn on WAL or migrate at once: SQLite's busy timeout does not cover the former.
-        with file_lock(self.folder / "library.lock", timeout_seconds=BUSY_TIMEOUT_SECONDS) as locked:
+        with file_lock(self.folder / LIBRARY_LOCK, timeout_seconds=BUSY_TIMEOUT_SECONDS) as locked:
             if not locked:
                 raise StoreBusy(f"Another process has been opening the library in {self.folder} for too long.")
             self._check_version()
@@ -106,6 +154,11 @@ class Database:
             db = self._connection()
             version = max((migration.name for migration in migrations.applied(db)), default="")
             outdated = bool(migrations.pending(db))
+        if not version and _holds_files(self.folder):
+            raise StoreError(
+                f"{self.path} is missing or empty, but the documents and memories that it listed are there."
+                " Make it again from them with `library rebuild`."
+            )
         if version > LATEST:
             raise StoreError(
                 f"{self.path} has the schema {version!r} of a newer program; this one knows {LATEST!r}."
@@ -160,31 +213,8 @@ class Database:
             return self._connect(f"{uri}?immutable=1")
 
 
-@contextmanager
-def file_lock(path: Path, *, timeout_seconds: float) -> Iterator[bool]:
-    """Hold the exclusive lock file `path` in the block, if it can be had in time, and remove it afterwards.
-
-    The operating system frees the lock of a killed process. Yields whether the lock is held.
-
-    Raises:
-        NotWritable: the lock file cannot be made; StorageFull: there is no room for it.
-    """
-    # thread_local off: a web server may run one generator's steps in different threads. No soft lock: it would
-    # outlive a killed process.
-    lock = FileLock(path, thread_local=False, fallback_to_soft=False)
-    with translating(path.parent):
-        try:
-            lock.acquire(timeout=timeout_seconds)
-        except Timeout:
-            pass
-    if not lock.is_locked:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        # Removed while still held, as the last act: who waits on the removed file notices (filelock compares) and
-        # starts over with the new one.
-        with suppress(OSError):
-            path.unlink()
-        lock.release()
+def _holds_files(folder: Path) -> bool:
+    """Whether documents or finished memories are there, which an empty database would have swept away."""
+    any_key = "[0-9a-f]" * 64
+    patterns = (f"{DOCUMENTS_FOLDER}/{any_key}.txt", f"{MEMORIES_FOLDER}/{any_key}/memory.safetensors")
+    return any(True for pattern in patterns for _ in folder.glob(pattern))

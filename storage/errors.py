@@ -4,7 +4,9 @@
     ├── NotFound           no document or memory of that name, or more than one
     ├── StorageFull        the disk, the quota or the file size limit is reached
     ├── NotWritable        the library's folder cannot be written, or is no folder
+    ├── OverBudget         the memories would take more than the library's own limit
     ├── CorruptMemory      a file of a memory is not what was once written
+    ├── BadImport          a file from elsewhere is no export, is damaged, or does not go with what is here
     └── StoreBusy          another process works on the same thing
 
 `exit_status` is the shell's: 2 for the user's mistake, 1 for ours. This module also translates the errors of the
@@ -43,8 +45,20 @@ class NotWritable(StoreError):
     exit_status = 2
 
 
+class OverBudget(StoreError):
+    """The memories would take more bytes than the library may have."""
+
+    exit_status = 2
+
+
 class CorruptMemory(StoreError):
     """A memory's file is not the one that was written."""
+
+
+class BadImport(StoreError):
+    """A file from elsewhere cannot be taken into the library."""
+
+    exit_status = 2
 
 
 class StoreBusy(StoreError):
@@ -71,7 +85,7 @@ def translating(folder: Path, *, needed_bytes: int | None = None) -> Iterator[No
             raise _full(folder, needed_bytes) from error
         if error.errno in _NOT_WRITABLE_ERRNOS:
             raise _not_writable(folder, error.strerror) from error
-        raise StoreError(f"The library in {folder} failed: {error}. Check the disk and try again.") from error
+        raise StoreError(f"{folder} cannot be used: {error}. Check the disk and try again.") from error
     except sqlite3.Error as error:
         raise _from_sqlite(folder, needed_bytes, error) from error
 
@@ -88,8 +102,8 @@ def _from_sqlite(folder: Path, needed_bytes: int | None, error: sqlite3.Error) -
         return StoreBusy(f"The library in {folder} is in use by another process. Try again when it is done.")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StoreError(
-            f"{folder / 'library.db'} is damaged or is no library ({error}). Restore it from a backup, or move it away"
-            " to start a new library."
+            f"{folder / 'library.db'} is damaged or is no library ({error}). Make it again from its files with `library"
+            " rebuild`, or restore a backup."
         )
     return StoreError(f"The library in {folder} failed: {error}. Check the disk and try again.")
 
@@ -98,12 +112,12 @@ def _full(folder: Path, needed_bytes: int | None) -> StorageFull:
     needed = "" if needed_bytes is None else f" for {needed_bytes:,} bytes"
     return StorageFull(
         f"There is no room{needed} in {folder} ({_free_bytes(folder):,} bytes free)."
-        " Free some space or move the library to a larger disk, then try again."
+        " Free some space or use a larger disk, then try again."
     )
 
 
 def _not_writable(folder: Path, reason: str | None) -> NotWritable:
-    return NotWritable(f"The library in {folder} cannot be written ({reason}). Choose a folder that you may write to.")
+    return NotWritable(f"{folder} cannot be written ({reason}). Choose a folder that you may write to.")
 
 
 def _free_bytes(folder: Path) -> int:

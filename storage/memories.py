@@ -1,22 +1,23 @@
 """One memory's files in its own folder, and the writer that fills it segment by segment and seals it.
 
 A file is published before its row, and a row is gone before its file: a kill in between leaves a file without a row,
-which `Store.tidy_memory` removes. Deliberately not here: what the tensors mean, and any order among memories.
+which `repair` removes. Deliberately not here: what the tensors mean, and any order among memories.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.database import file_lock
 from storage.errors import translating
+from storage.files import file_lock, publish, sync_folder
+from storage.manifests import MANIFEST_FILE, StoredMemory, checked_key
 from storage.records import MemoryRecord, SegmentRecord
-from storage.tensors import MappedTensors, TensorSpec, sync_folder, write_tensors
+from storage.tensors import MappedTensors, TensorSpec, file_bytes, write_tensors
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -25,19 +26,6 @@ if TYPE_CHECKING:
 
 SEALED_FILE = "memory.safetensors"
 LOCK_SUFFIX = ".lock"
-
-_KEY = re.compile(r"[0-9a-f]{64}")
-
-
-def checked_key(key: str) -> str:
-    """Return `key` if it is 64 lower-case hexadecimal digits, and so safe as a folder's name.
-
-    Raises:
-        ValueError: it is anything else.
-    """
-    if not _KEY.fullmatch(key):
-        raise ValueError(f"{key!r} is not a key of 64 hexadecimal digits")
-    return key
 
 
 class MemoryFolder:
@@ -83,13 +71,20 @@ class MemoryFolder:
             if not names and self.path.is_dir():
                 self.path.rmdir()
 
+    def remove(self) -> int:
+        """Remove all files and the folder; return the bytes that the files had."""
+        size_bytes = self.size_bytes()
+        self.keep_only(set())
+        return size_bytes
+
 
 class MemoryWriter:
     """Writes one memory; handed out by `Store.writing`, which holds the memory's lock for as long as it may be used."""
 
-    def __init__(self, store: Store, key: str) -> None:
+    def __init__(self, store: Store, key: str, max_bytes: int | None = None) -> None:
         self._store = store
         self._key = key
+        self._max_bytes = max_bytes
         self._folder = store.memory_folder(key)
         self._active = True
 
@@ -126,19 +121,17 @@ class MemoryWriter:
 
         Raises:
             StorageFull: there is no room; what was finished before stays.
+            OverBudget: the library's memories would take more than they may; what was finished before stays.
             ValueError: the memory is ready, the block of `writing` is over, or the buffers do not fit the specs.
         """
         self._check_writable()
         done = self.segments
         number = len(done)
         file = f"segment-{number:06}.safetensors"
+        names = {**metadata, "memory_key": self._key, "segment_key": checked_key(key), "segment": str(number)}
+        self._store.make_room(file_bytes(specs, names), self._max_bytes)
         self._folder.make()
-        size_bytes, digest = write_tensors(
-            self._folder.path / file,
-            specs,
-            buffers,
-            {**metadata, "memory_key": self._key, "segment_key": checked_key(key), "segment": str(number)},
-        )
+        size_bytes, digest = write_tensors(self._folder.path / file, specs, buffers, names)
         first_slot = sum(segment.slots for segment in done)
         segment = SegmentRecord(self._key, number, key, first_slot, slots, tokens, file, size_bytes, digest)
         with self._store.database.transaction() as db:
@@ -158,29 +151,42 @@ class MemoryWriter:
         slots: int,
         seconds: float,
     ) -> MemoryRecord:
-        """Write the whole memory into one file, call it ready, and remove the checkpoints.
+        """Write the whole memory into one file, its manifest beside it, call it ready, and remove the checkpoints.
 
         `slots` is the number in the sealed file; `seconds` is the time since the last segment, added to theirs.
-        The row says ready only after the file is synced; the segments' rows stay, for prefixes to be found.
+        The row says ready only after both files are synced; the segments' rows stay, for prefixes to be found.
 
         Raises:
             StorageFull: there is no room; the finished segments stay.
-            ValueError: as for `add_segment`.
+            OverBudget, ValueError: as for `add_segment`.
         """
         self._check_writable()
+        names = {**metadata, "memory_key": self._key}
+        before = self.record
+        self._store.make_room(file_bytes(specs, names) - before.bytes, self._max_bytes)
         self._folder.make()
-        size_bytes, digest = write_tensors(
-            self._folder.path / SEALED_FILE, specs, buffers, {**metadata, "memory_key": self._key}
-        )
+        size_bytes, digest = write_tensors(self._folder.path / SEALED_FILE, specs, buffers, names)
         now = time.time()
+        record = replace(
+            before,
+            state="ready",
+            slots=slots,
+            bytes=size_bytes,
+            hash=digest,
+            seconds=before.seconds + seconds,
+            ready_at=now,
+            last_used_at=now,
+        )
+        publish(self._folder.path / MANIFEST_FILE, StoredMemory(record, self.segments).encode())
         with self._store.database.transaction() as db:
             db.execute("UPDATE segments SET file = NULL WHERE memory_key = ?", (self._key,))
             db.execute(
-                "UPDATE memories SET state = 'ready', slots = ?, bytes = ?, hash = ?, seconds = seconds + ?,"
-                " ready_at = ?, last_used_at = ? WHERE key = ?",
-                (slots, size_bytes, digest, seconds, now, now, self._key),
+                "UPDATE memories SET state = 'ready', slots = ?, bytes = ?, hash = ?, seconds = ?, ready_at = ?,"
+                " last_used_at = ? WHERE key = ?",
+                (slots, size_bytes, digest, record.seconds, now, now, self._key),
             )
-        self._folder.keep_only({SEALED_FILE})
+            db.execute("UPDATE documents SET read_at = ? WHERE id = ?", (now, before.document_id))
+        self._folder.keep_only({SEALED_FILE, MANIFEST_FILE})
         return self.record
 
     def close(self) -> None:

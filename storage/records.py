@@ -18,8 +18,14 @@ class DocumentRecord:
     pages: int
     chars: int
     added_at: float
+    pinned: bool
+    """Its memories are never evicted."""
+    read_at: float | None
+    """When a memory of it was last finished, whether that memory is still there or not."""
     memories: int
     memory_bytes: int
+    state: Literal["ready", "reading", "unread"]
+    """Whether it has a finished memory, else a half-read one; an unread document with a `read_at` must be read again."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class MemoryRecord:
     created_at: float
     ready_at: float | None
     last_used_at: float
+    imported: bool
+    """Whether it was read elsewhere, so that nothing here vouches for it."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +74,22 @@ class SegmentRecord:
     file: str | None
     bytes: int
     hash: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A page that a search found, with the words around the first match."""
+
+    document_id: str
+    title: str
+    page: int
+    label: str
+    snippet: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one file of the library (a path below its folder), and what to do."""
+
+    file: str
+    reason: str

@@ -74,5 +74,46 @@ def m001_documents_and_memories(db: Database) -> None:
     db.table("pages").enable_fts(["text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
 
 
+@migrations()
+def m002_room_and_origin(db: Database) -> None:
+    """What eviction must know, which memories came from elsewhere, and the library's own settings."""
+    for statement in (
+        "ALTER TABLE documents ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE documents ADD COLUMN read_at REAL",
+        "ALTER TABLE memories ADD COLUMN imported INTEGER NOT NULL DEFAULT 0",
+        "UPDATE documents SET read_at = (SELECT MAX(ready_at) FROM memories WHERE document_id = documents.id)",
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+    ):
+        db.execute(statement)
+
+
+@migrations()
+def m003_jobs(db: Database) -> None:
+    """Reading jobs, which outlive the program that runs them."""
+    db.execute(
+        """
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY,
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            settings TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'paused', 'cancelled', 'failed', 'ready')),
+            wanted TEXT CHECK (wanted IN ('pause', 'cancel')),
+            owner TEXT,
+            beat_at REAL NOT NULL,
+            pages_done INTEGER NOT NULL DEFAULT 0,
+            pages INTEGER NOT NULL DEFAULT 0,
+            tokens_done INTEGER NOT NULL DEFAULT 0,
+            tokens INTEGER NOT NULL DEFAULT 0,
+            tokens_per_second REAL NOT NULL DEFAULT 0,
+            seconds_left REAL,
+            reason TEXT,
+            memory_key TEXT,
+            created_at REAL NOT NULL
+        )
+        """
+    )
+    db.execute("CREATE INDEX jobs_document_id ON jobs (document_id)")
+
+
 # Names begin with their number, so that a database with a greater one is known to come from a newer program.
-LATEST = m001_documents_and_memories.__name__
+LATEST = m003_jobs.__name__

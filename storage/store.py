@@ -1,7 +1,8 @@
 """The library: documents with their pages, and the memories that were read from them, in one folder.
 
-`library.db` holds the rows, `memories/<key>/` the tensors. Several processes may share the folder, and several threads
-one Store. Opening it repairs what a killed process left. Deliberately not here: parsing, tensors' meaning, models.
+`library.db` holds the rows, `memories/<key>/` the tensors, `documents/` the texts once more, so that the rows can be
+made again. Several processes may share the folder, and several threads one Store. Opening it repairs what a killed
+process left. Deliberately not here: parsing, tensors' meaning, models.
 """
 
 from __future__ import annotations
@@ -13,21 +14,32 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from storage.database import Database, Row
-from storage.errors import CorruptMemory, NotFound, StoreBusy, StoreError, translating
-from storage.memories import LOCK_SUFFIX, SEALED_FILE, MemoryFolder, MemoryWriter, checked_key
-from storage.records import DocumentRecord, MemoryRecord, PageRecord, SegmentRecord
-from storage.tensors import MappedTensors, sync_folder
+import sqlite_utils
+
+from storage import eviction, repair
+from storage.database import DOCUMENTS_FOLDER, MEMORIES_FOLDER, Database, Row
+from storage.errors import CorruptMemory, NotFound, StorageFull, StoreBusy, StoreError, translating
+from storage.files import publish, sync_folder
+from storage.jobs import Jobs
+from storage.manifests import DOCUMENT_SUFFIX, StoredDocument, checked_key, clean
+from storage.memories import SEALED_FILE, MemoryFolder, MemoryWriter
+from storage.records import DocumentRecord, Hit, MemoryRecord, PageRecord, SegmentRecord
+from storage.tensors import MappedTensors
 
 _WAIT_SECONDS = 1.0
 _DOCUMENTS = """
-    SELECT documents.*, COUNT(memories.key) AS memories, COALESCE(SUM(memories.bytes), 0) AS memory_bytes
-    FROM documents LEFT JOIN memories ON memories.document_id = documents.id AND memories.state = 'ready'
+    SELECT documents.*, COUNT(memories.hash) AS memories,
+        COALESCE(SUM(memories.bytes) FILTER (WHERE memories.state = 'ready'), 0) AS memory_bytes,
+        CASE WHEN COUNT(memories.hash) THEN 'ready' WHEN COUNT(memories.key) THEN 'reading' ELSE 'unread' END AS state
+    FROM documents LEFT JOIN memories ON memories.document_id = documents.id
 """
+_MAX_QUERY_WORDS = 32
+_MAX_RANKED_PAGES = 10_000
 _NEWEST_FIRST = "GROUP BY documents.id ORDER BY documents.added_at DESC, documents.rowid DESC"
 _PREFIX_ID = re.compile(r"[0-9a-f]{4,64}")
 
@@ -45,14 +57,15 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.database = Database(self.folder)
-        self._memories = self.folder / "memories"
+        self.jobs = Jobs(self.database)
         if not self.database.read_only:
             try:
                 with translating(self.folder):
-                    if not self._memories.is_dir():
-                        self._memories.mkdir(exist_ok=True)
-                        sync_folder(self.folder)
-                self._sweep()
+                    for name in (DOCUMENTS_FOLDER, MEMORIES_FOLDER):
+                        if not (self.folder / name).is_dir():
+                            (self.folder / name).mkdir(exist_ok=True)
+                            sync_folder(self.folder)
+                repair.sweep(self)
             except BaseException:
                 self.close()
                 raise
@@ -87,33 +100,13 @@ class Store:
             ValueError: the id is no key, or a page's text cannot be encoded as UTF-8.
         """
         checked_key(document_id)
-        rows: list[Row] = []
-        position = 0
-        for number, (label, text) in enumerate(pages, start=1):
-            end = position + len(text)
-            page = PageRecord(document_id, number, _encodable(label), position, end, text)
-            rows.append(vars(page))
-            position = end
-        with self.database.transaction() as db:
-            known = db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone()
-            if not known:
-                db.table("documents").insert(
-                    {
-                        "id": document_id,
-                        "title": _encodable(title),
-                        "file_name": _encodable(file_name),
-                        "format": format,
-                        "pages": len(rows),
-                        "chars": position,
-                        "added_at": time.time(),
-                    }
-                )
-                db.table("pages").insert_all(rows)
+        with self.adding_document(StoredDocument.new(document_id, title, file_name, format, pages)):
+            pass
         return self._document(document_id)
 
     def documents(self) -> list[DocumentRecord]:
         """Return all documents, newest first."""
-        return [DocumentRecord(**row) for row in self.database.read(f"{_DOCUMENTS} {_NEWEST_FIRST}")]
+        return [_document(row) for row in self.database.read(f"{_DOCUMENTS} {_NEWEST_FIRST}")]
 
     def document(self, reference: str) -> DocumentRecord:
         """Return the one document with this id, beginning of an id (4 digits or more), title or file name.
@@ -121,7 +114,7 @@ class Store:
         Raises:
             NotFound: there is none, or more than one.
         """
-        reference = _encodable(reference)
+        reference = clean(reference)
         prefix = reference.lower()
         # A range, not LIKE, so that the primary key's index is used; "g" follows the last hexadecimal digit.
         low, high = (prefix, prefix + "g") if _PREFIX_ID.fullmatch(prefix) else ("", "")
@@ -130,7 +123,7 @@ class Store:
             f" {_NEWEST_FIRST}",
             {"low": low, "high": high, "name": reference},
         )
-        found = [DocumentRecord(**row) for row in rows]
+        found = [_document(row) for row in rows]
         exact = [document for document in found if document.id == prefix] or found
         if len(exact) == 1:
             return exact[0]
@@ -169,13 +162,87 @@ class Store:
         """
         document = self._document(document_id)
         keys = [memory.key for memory in self.memories(document_id)]
-        with self._locked(keys, f"The document {document.title!r}"):
+        file = self.document_file(document_id)
+        file_bytes = file.stat().st_size if file.exists() else 0
+
+        def remove_rows() -> None:
             with self.database.transaction() as db:
                 rows = db.execute("SELECT key FROM memories WHERE document_id = ?", (document_id,)).fetchall()
                 if not {key for (key,) in rows} <= set(keys):
                     raise _busy(f"The document {document.title!r}")
                 db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
-            return sum(self._remove_files(key) for key in keys)
+                file.unlink(missing_ok=True)
+
+        with self.locked(keys, f"The document {document.title!r}"):
+            return file_bytes + self._remove_memories(keys, remove_rows)
+
+    def search(self, query: str, *, limit: int = 20) -> list[Hit]:
+        """Return the pages that hold all words of a query, whatever else is typed in it, the best first.
+
+        Of more than 10,000 such pages only those added last are compared.
+        """
+        # Quoted, a word of the query is text to the index, whatever signs it holds; without a letter or digit it is empty.
+        quoted = ('"' + word.replace('"', '""') + '"' for word in clean(query).split() if any(map(str.isalnum, word)))
+        words = " ".join(islice(quoted, _MAX_QUERY_WORDS))
+        if not words:
+            return []
+        rows = self.database.read(
+            """
+            SELECT document_id, documents.title, number AS page, label, found.snippet FROM (
+                SELECT rowid, rank, snippet(pages_fts, 0, '', '', '…', 24) AS snippet
+                FROM pages_fts WHERE pages_fts MATCH :words AND rowid >= COALESCE(
+                    (SELECT rowid FROM pages_fts WHERE pages_fts MATCH :words ORDER BY rowid DESC LIMIT 1 OFFSET :most), 0
+                ) ORDER BY rank LIMIT :limit
+            ) AS found JOIN pages ON pages.id = found.rowid JOIN documents ON documents.id = pages.document_id
+            ORDER BY found.rank
+            """,
+            {"words": words, "most": _MAX_RANKED_PAGES, "limit": limit},
+        )
+        return [Hit(**row) for row in rows]
+
+    # Room
+
+    def budget(self) -> int | None:
+        """Return the most bytes that the files of all memories may take together, or None where there is no limit."""
+        rows = self.database.read("SELECT value FROM settings WHERE name = 'max_bytes'")
+        return rows[0]["value"] if rows else None
+
+    def set_budget(self, max_bytes: int | None) -> list[MemoryRecord]:
+        """Set or, with None, lift the limit on the bytes of all memories; return those evicted to keep to it.
+
+        Raises:
+            OverBudget: what is pinned or in use takes more; the limit stays as it was.
+        """
+        evicted = [] if max_bytes is None else self.make_room(0, max_bytes)
+        with self.database.transaction() as db:
+            if max_bytes is None:
+                db.execute("DELETE FROM settings WHERE name = 'max_bytes'")
+            else:
+                db.table("settings").insert({"name": "max_bytes", "value": max_bytes}, pk="name", replace=True)
+        return evicted
+
+    def make_room(self, needed_bytes: int, max_bytes: int | None = None) -> list[MemoryRecord]:
+        """Evict the memories used longest ago until `needed_bytes` more fit the limit; return the evicted.
+
+        Finished memories go, except those of pinned documents and those in use by any process. Their documents stay,
+        unread. The limit is `max_bytes`, or the library's own budget; with neither nothing is evicted. Other processes
+        may take the room again before the caller does: each write of a `MemoryWriter` asks for its own.
+
+        Raises:
+            OverBudget: even without all of these there would not be room; nothing is evicted then.
+        """
+        limit_bytes = self.budget() if max_bytes is None else max_bytes
+        return [] if limit_bytes is None else eviction.make_room(self, needed_bytes, limit_bytes)
+
+    def pin(self, document_id: str, pinned: bool = True) -> None:
+        """Keep the memories of a document, those to come too, from being evicted, or let them be.
+
+        Raises:
+            NotFound: there is no document with this id.
+        """
+        self._document(document_id)
+        with self.database.transaction() as db:
+            db.execute("UPDATE documents SET pinned = ? WHERE id = ?", (pinned, document_id))
 
     # Memories
 
@@ -225,12 +292,8 @@ class Store:
             NotFound: there is no such memory, or it is not ready.
             CorruptMemory: the file is not the one that was sealed.
         """
-        memory = self.memory(key)
-        if memory is None or memory.state != "ready":
-            raise NotFound(f"There is no finished memory {key[:12]!r} in {self.folder}. Read the document first.")
-        assert memory.hash is not None  # held by a constraint of the table
-        tensors = self._open(key, SEALED_FILE, memory.hash, memory.bytes, {"memory_key": key})
-        with suppress(StoreError), self.database.transaction() as db:  # a read-only library can still be asked
+        tensors = self.map_memory(key)
+        with suppress(StoreError), self.database.transaction(durable=False) as db:  # read-only can still be asked
             db.execute("UPDATE memories SET last_used_at = ? WHERE key = ?", (time.time(), key))
         return tensors
 
@@ -260,13 +323,15 @@ class Store:
         settings: Mapping[str, Any],
         windows: int,
         tokens: int,
+        max_bytes: int | None = None,
         on_wait: Callable[[], None] | None = None,
     ) -> Iterator[MemoryWriter]:
         """Hold the memory's lock across processes and hand out its writer; make the row if there is none.
 
         While another process or thread holds the lock, `on_wait` is called about once a second; it may raise to give
         up. Files that fail their hash are dropped first, so a corrupt memory starts again from what is whole. Leaving
-        the block without `seal` keeps the finished segments for the next time.
+        the block without `seal` keeps the finished segments for the next time. For each write room is made within
+        `max_bytes`, or the library's own budget; see `make_room`.
 
         Raises:
             NotFound: there is no document with this id.
@@ -275,15 +340,15 @@ class Store:
         """
         with self._waiting_lock(key, on_wait):
             self._drop_corrupt_files(key)
-            self.tidy_memory(key)
+            repair.tidy_memory(self, key)
             self._begin(key, document_id, settings, windows, tokens)
-            writer = MemoryWriter(self, key)
+            writer = MemoryWriter(self, key, max_bytes)
             try:
                 yield writer
             finally:
                 writer.close()
                 with suppress(StoreError):  # the next opening tidies, too; the block's own error matters more
-                    self.tidy_memory(key)
+                    repair.tidy_memory(self, key)
 
     def remove_memory(self, key: str) -> int:
         """Remove a memory, ready or half-read; return the bytes of the files removed.
@@ -294,56 +359,66 @@ class Store:
         """
         if self.memory(key) is None:
             raise NotFound(f"There is no memory {key[:12]!r} in {self.folder}.")
-        with self._locked([key], f"The memory {key[:12]!r}"):
+
+        def remove_row() -> None:
             with self.database.transaction() as db:
                 db.execute("DELETE FROM memories WHERE key = ?", (key,))
-            return self._remove_files(key)
 
-    # What the writer and the sweep share
+        with self.locked([key], f"The memory {key[:12]!r}"):
+            return self._remove_memories([key], remove_row)
+
+    # What the other modules of storage/ share
 
     def memory_folder(self, key: str) -> MemoryFolder:
         """Return the folder of a memory, which may not be there yet."""
-        return MemoryFolder(self._memories, key)
+        return MemoryFolder(self.folder / MEMORIES_FOLDER, key)
 
-    def tidy_memory(self, key: str) -> None:
-        """Make rows and files of one memory agree, without hashing; the caller holds the memory's lock."""
-        folder = self.memory_folder(key)
-        names = folder.names()
-        memory = self.memory(key)
-        keep: set[str] = set()
-        if memory is not None and memory.state == "ready":
-            keep = names & {SEALED_FILE}
-        elif memory is not None:
-            segments = self.segments(key)
-            for number, segment in enumerate(segments):
-                if segment.number != number or segment.file is None or segment.file not in names:
-                    break
-                keep.add(segment.file)
-            if keep and len(keep) < len(segments):
-                self._drop_segments(key, len(keep))
-        if memory is not None and not keep:
+    def document_file(self, document_id: str) -> Path:
+        """Return the path of a document's file, which may not be there yet."""
+        return self.folder / DOCUMENTS_FOLDER / (checked_key(document_id) + DOCUMENT_SUFFIX)
+
+    def map_memory(self, key: str) -> MappedTensors:
+        """Map a ready memory as `open_memory` does, for another purpose than to use it."""
+        memory = self._ready_memory(key)
+        while True:
+            assert memory.hash is not None  # held by a constraint of the table
+            try:
+                return self._open(key, SEALED_FILE, memory.hash, memory.bytes, {"memory_key": key})
+            except CorruptMemory:
+                # Another process may have evicted it, or written it anew, since its row was read.
+                before, memory = memory, self._ready_memory(key)
+                if memory.ready_at == before.ready_at:
+                    raise
+
+    @contextmanager
+    def adding_document(self, document: StoredDocument) -> Iterator[sqlite_utils.Database]:
+        """Add a document, unless it is there, in one transaction with whatever the block does."""
+        content = document.encode()
+        try:
+            # Whoever removes a document's file does so in a transaction, too, so that none removes another's.
             with self.database.transaction() as db:
-                db.execute("DELETE FROM memories WHERE key = ?", (key,))
-        folder.keep_only(keep)
+                if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document.id,)).fetchone():
+                    document.insert(db)
+                    publish(self.document_file(document.id), content)
+                yield db
+        except BaseException:
+            with suppress(StoreError):  # the next opening tidies, too
+                repair.tidy_documents(self)
+            raise
 
-    def _sweep(self) -> None:
-        """Repair every memory whose files are not those of its rows, unless a live process holds its lock."""
-        expected: dict[str, set[str]] = {}
-        for row in self.database.read(
-            "SELECT memories.key, state, file FROM memories LEFT JOIN segments ON segments.memory_key = memories.key"
-        ):
-            file = SEALED_FILE if row["state"] == "ready" else row["file"]
-            expected.setdefault(row["key"], set()).update({file} if file else ())
-        with translating(self.folder):
-            found = {path.name.removesuffix(LOCK_SUFFIX) for path in self._memories.iterdir()}
-            locked = {path.name.removesuffix(LOCK_SUFFIX) for path in self._memories.glob("*" + LOCK_SUFFIX)}
-        for key in sorted(found | expected.keys()):
-            with suppress(ValueError):  # what has no key for a name was put there by somebody else
-                folder = self.memory_folder(key)
-                if key in locked or not expected.get(key) or folder.names() != expected[key]:
-                    with folder.lock(timeout_seconds=0) as held:
-                        if held:
-                            self.tidy_memory(key)
+    @contextmanager
+    def locked(self, keys: Iterable[str], what: str) -> Iterator[None]:
+        """Hold the locks of memories, all of them or none.
+
+        Raises:
+            StoreBusy: another process or thread holds one; the message begins with `what`.
+        """
+        with ExitStack() as stack:
+            for key in sorted(keys):
+                # Not at once: another process that is just opening the library may hold the lock for a moment.
+                if not stack.enter_context(self.memory_folder(key).lock(timeout_seconds=_WAIT_SECONDS)):
+                    raise _busy(what)
+            yield
 
     @contextmanager
     def _waiting_lock(self, key: str, on_wait: Callable[[], None] | None) -> Iterator[None]:
@@ -355,15 +430,6 @@ class Store:
                     return
             if on_wait is not None:
                 on_wait()
-
-    @contextmanager
-    def _locked(self, keys: Iterable[str], what: str) -> Iterator[None]:
-        with ExitStack() as stack:
-            for key in keys:
-                # Not at once: another process that is just opening the library may hold the lock for a moment.
-                if not stack.enter_context(self.memory_folder(key).lock(timeout_seconds=_WAIT_SECONDS)):
-                    raise _busy(what)
-            yield
 
     def _begin(self, key: str, document_id: str, settings: Mapping[str, Any], windows: int, tokens: int) -> None:
         now = time.time()
@@ -401,15 +467,6 @@ class Store:
                     (self.memory_folder(key).path / file).unlink(missing_ok=True)
                 return  # what comes after it cannot be used either
 
-    def _drop_segments(self, key: str, first_number: int) -> None:
-        with self.database.transaction() as db:
-            db.execute("DELETE FROM segments WHERE memory_key = ? AND number >= ?", (key, first_number))
-            db.execute(
-                "UPDATE memories SET (slots, bytes) = (SELECT SUM(slots), SUM(bytes) FROM segments"
-                " WHERE memory_key = :key) WHERE key = :key",
-                {"key": key},
-            )
-
     def _open(
         self, key: str, file: str, expected_hash: str, expected_bytes: int, names: Mapping[str, str]
     ) -> MappedTensors:
@@ -420,17 +477,27 @@ class Store:
         tensors.close()
         raise CorruptMemory(f"The memory file {path} belongs to another memory. Read the document again.")
 
-    def _remove_files(self, key: str) -> int:
-        folder = self.memory_folder(key)
-        size_bytes = folder.size_bytes()
-        folder.keep_only(set())
-        return size_bytes
+    def _remove_memories(self, keys: Sequence[str], remove_rows: Callable[[], None]) -> int:
+        """Remove rows, then files; return the files' bytes. On a full disk, where rows cannot go first, they go last."""
+        try:
+            remove_rows()
+        except StorageFull:
+            freed_bytes = sum(self.memory_folder(key).remove() for key in keys)
+            remove_rows()
+            return freed_bytes
+        return sum(self.memory_folder(key).remove() for key in keys)
+
+    def _ready_memory(self, key: str) -> MemoryRecord:
+        memory = self.memory(key)
+        if memory is None or memory.state != "ready":
+            raise NotFound(f"There is no finished memory {key[:12]!r} in {self.folder}. Read the document first.")
+        return memory
 
     def _document(self, document_id: str) -> DocumentRecord:
         rows = self.database.read(f"{_DOCUMENTS} WHERE documents.id = ? GROUP BY documents.id", (document_id,))
         if not rows:
             raise NotFound(f"There is no document {document_id[:12]!r} in {self.folder}.")
-        return DocumentRecord(**rows[0])
+        return _document(rows[0])
 
     def _suggestion(self, reference: str) -> str:
         rows = self.database.read(
@@ -440,7 +507,7 @@ class Store:
         )
         if not rows:
             return "The library is empty: read a document first."
-        return f"It holds, among others, {_listed([DocumentRecord(**row) for row in rows])}."
+        return f"It holds, among others, {_listed([_document(row) for row in rows])}."
 
 
 def _listed(documents: Sequence[DocumentRecord]) -> str:
@@ -448,13 +515,12 @@ def _listed(documents: Sequence[DocumentRecord]) -> str:
     return ", ".join(names) + (", …" if len(documents) > len(names) else "")
 
 
+def _document(row: Row) -> DocumentRecord:
+    return DocumentRecord(**{**row, "pinned": bool(row["pinned"])})
+
+
 def _memory(row: Row) -> MemoryRecord:
-    return MemoryRecord(**{**row, "settings": json.loads(row["settings"])})
-
-
-def _encodable(name: str) -> str:
-    """Return a name with whatever UTF-8 cannot carry (bytes of a file name that are no text) replaced by "?"."""
-    return name.encode("utf-8", "replace").decode("utf-8")
+    return MemoryRecord(**{**row, "settings": json.loads(row["settings"]), "imported": bool(row["imported"])})
 
 
 def _busy(what: str) -> StoreBusy:

@@ -13,7 +13,6 @@ import json
 import math
 import mmap
 import os
-import secrets
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from blake3 import blake3
 
 from storage.errors import CorruptMemory, translating
+from storage.files import mark_used, publishing, write_whole
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -33,7 +33,6 @@ DTYPE_BYTES: Mapping[str, int] = {
     "BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
 }  # fmt: skip
-TEMPORARY_SUFFIX = ".tmp"
 
 _ALIGNMENT_BYTES = 64
 _MAX_HEADER_BYTES = 100_000_000  # the safetensors library's own limit
@@ -73,40 +72,24 @@ def write_tensors(
     """
     header = _header(specs, metadata)
     size_bytes = len(header) + sum(spec.size_bytes for spec in specs)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
     hasher = blake3(max_threads=blake3.AUTO)
-    try:
-        with translating(path.parent, needed_bytes=size_bytes):
-            with open(temporary, "xb", buffering=0) as file:
-                for chunk in _chunks(header, specs, buffers):
-                    hasher.update(chunk)
-                    while chunk:  # an unbuffered write may take less than it was given
-                        chunk = chunk[file.write(chunk) :]
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            sync_folder(path.parent)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    with publishing(path, needed_bytes=size_bytes) as file:
+        for chunk in _chunks(header, specs, buffers):
+            hasher.update(chunk)
+            write_whole(file, chunk)
     return size_bytes, hasher.hexdigest()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, where the system lets a folder be opened."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def file_bytes(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> int:
+    """Return the size of the file that `write_tensors` would write."""
+    return len(_header(specs, metadata)) + sum(spec.size_bytes for spec in specs)
 
 
 class MappedTensors(Mapping[str, tuple[str, tuple[int, ...], memoryview]]):
     """A verified safetensors file as a read-only mapping: name -> (dtype, shape, bytes as a flat memoryview).
 
-    The views stay valid as long as someone holds them, also after `close()` and after the file's removal.
+    The views stay valid as long as someone holds them, also after `close()` and after the file's removal; as long as one
+    is held, the memory counts as in use and is not evicted.
 
     Raises:
         CorruptMemory: size, hash or header are not those of the file that was written.
@@ -140,6 +123,11 @@ class MappedTensors(Mapping[str, tuple[str, tuple[int, ...], memoryview]]):
     def __enter__(self) -> Self:
         return self
 
+    @property
+    def content(self) -> memoryview:
+        """All bytes of the file, header included."""
+        return memoryview(self._map)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
@@ -155,6 +143,7 @@ class MappedTensors(Mapping[str, tuple[str, tuple[int, ...], memoryview]]):
                 found_bytes = os.fstat(file.fileno()).st_size
                 if found_bytes != expected_bytes or found_bytes < 8:
                     self._refuse(f"it has {found_bytes:,} bytes instead of {expected_bytes:,}")
+                mark_used(file.fileno())
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except Exception as error:
             if isinstance(error.__cause__, FileNotFoundError):

@@ -1,10 +1,10 @@
-"""The browser app without a browser: its service, what it shows, and its front door."""
+"""The page without a browser: what it shows, what it hides, and its front door."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,25 +12,27 @@ import pytest
 from conftest import make_document
 
 import app
-from app import Exchange, Service, build, decoder_html, document_html, library_choice, main, messages, reading_html
+from app import (
+    LISTED_DOCUMENTS,
+    Exchange,
+    badge,
+    build,
+    decoder_html,
+    document_html,
+    library_choice,
+    main,
+    messages,
+    reading_html,
+)
+from reader.answering import Answer
 from reader.documents import Document, Page
-from reader.errors import ConfigError
-from storage import Store, StoreError
+from reader.errors import ModelError
+from reader.jobs import JobSettings, enqueue
+from reader.service import Reply, Service, state_of
+from storage import JobRecord, Store, new_owner, text_id
+from storage.manifests import StoredDocument
 
 SCRIPT = "<script>alert(1)</script>"
-WAIT_SECONDS = 60.0
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    until = time.monotonic() + WAIT_SECONDS
-    while not happened():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.005)
-
-
-def whole_answer(service: Service, document_id: str, question: str) -> tuple[str, str]:
-    *_, last = service.answer(document_id, question, lambda: False)
-    return last
 
 
 @pytest.fixture
@@ -40,194 +42,111 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def decoder_folder(tiny_folder: Callable[..., Path]) -> Path:
-    return tiny_folder("llama", max_positions=8192)
+def service(store: Store) -> Service:
+    """A service that was not started: nothing is loaded, and nothing is read."""
+    return Service(store, "m")
 
 
 @pytest.fixture
-def service(store: Store, decoder_folder: Path, tmp_path: Path) -> Iterator[Service]:
-    """A service with a tiny decoder; whatever it reads is stopped afterwards."""
-    service = Service(store, str(decoder_folder), tmp_path / "cache")
-    service.start()
-    wait_for(lambda: service.model or service.load_error)
-    yield service
-    for document_id in service.active_ids():
-        service.cancel(document_id)
-    wait_for(lambda: not service.active_ids())
+def job(store: Store) -> JobRecord:
+    """A queued job of a document on ten pages."""
+    return enqueue(make_document(500), JobSettings("m"), store)
 
 
-def read(service: Service, document: Document) -> str:
-    service.add(document)
-    wait_for(lambda: service.reading(document.id) is None)
-    return document.id
+def told_of(store: Store, job: JobRecord, **options: object) -> str:
+    return reading_html(store.document(job.document_id), job, state_of(job, None), **options)  # type: ignore[arg-type]
 
 
-def test_a_document_is_read_once_and_then_asked_without_reading(service: Service) -> None:
-    document_id = read(service, make_document(800))
-    memory = service.memory(document_id)
-    assert memory is not None
-    text, note = whole_answer(service, document_id, "When did the keeper walk?")
-    assert f"0 of {memory.tokens:,} document tokens read again" in note
-    assert whole_answer(service, document_id, "When did the keeper walk?")[0] == text
-    after = service.memory(document_id)
-    assert after is not None
-    assert replace(after, last_used_at=0) == replace(memory, last_used_at=0)
+def test_a_reading_is_told_in_every_state(store: Store, job: JobRecord) -> None:
+    owner = "elsewhere/1/x"
+    running = replace(
+        job,
+        state="running",
+        owner=owner,
+        pages_done=3,
+        tokens=100,
+        tokens_done=30,
+        tokens_per_second=1234.0,
+        seconds_left=90.0,
+    )
+    assert "Waiting for its turn" in told_of(store, job)
+    assert "Read to page 3 of 10, waiting to go on" in told_of(store, replace(running, state="queued"))
+    assert "Page 3 of 10 · 1,234 tokens/s · 1 min 30 s left" in told_of(store, running)
+    assert 'value="0.300"' in told_of(store, running)
+    assert "Another program is reading it" in told_of(store, running, is_here=False)
+    assert "Opening the document" in told_of(store, replace(running, tokens=0))
+    assert "Pausing …" in told_of(store, replace(running, wanted="pause"))
+    assert "Stopping …" in told_of(store, replace(running, wanted="cancel"))
+    assert "Paused at page 3 of 10" in told_of(store, replace(running, state="paused"))
+    assert "Read to page 3 of 10. What was read is kept" in told_of(store, replace(running, state="cancelled"))
+    assert "the disk is full" in told_of(store, replace(running, state="failed", reason="the disk is full"))
+    unread = store.document(job.document_id)
+    assert "not read yet" in reading_html(unread, None, "not read")
+    assert "must be read again" in reading_html(replace(unread, read_at=1.0), replace(job, state="ready"), "not read")
 
 
-def test_a_cancelled_reading_keeps_its_windows_and_goes_on_behind_them_after_a_restart(
-    service: Service, store: Store, decoder_folder: Path, tmp_path: Path
-) -> None:
-    document = make_document(40_000)
-    service.add(document)
-    wait_for(lambda: (reading := service.reading(document.id)) and reading.pages_done > 5)
-    service.cancel(document.id)
-    wait_for(lambda: not service.active_ids())
-    stopped = service.reading(document.id)
-    assert stopped is not None
-    assert stopped.state == "stopped"
-    assert 0 < stopped.pages_done < len(document.pages)
-    record = store.document(document.id)
-    assert f"Read to page {stopped.pages_done} of {record.pages}" in reading_html(record, stopped)
-    assert service.states() == {document.id: "part read"}
-    key = store.memories(document.id)[0].key
-    finished = store.segments(key)
-    assert finished
-
-    restarted = Service(store, str(decoder_folder), tmp_path / "cache")
-    restarted.start()
-    wait_for(lambda: restarted.model)
-    found = restarted.reading(document.id)
-    assert found is not None
-    assert (found.state, found.pages_done) == ("stopped", stopped.pages_done)
-    restarted.read(document.id)
-    wait_for(lambda: restarted.reading(document.id) is None)
-    memory = restarted.memory(document.id)
-    assert memory is not None
-    assert memory.key == key
-    assert [segment.hash for segment in store.segments(key)[: len(finished)]] == [segment.hash for segment in finished]
+@pytest.mark.parametrize(
+    ("pages_read", "is_being_read", "told"),
+    [
+        (10, False, "Attached in 0.25 s"),
+        (4, True, "From pages 1 to 4 of 10, still being read · Attached in 0.25 s"),
+        (4, False, "From pages 1 to 4 of 10, the rest is not read · Attached in 0.25 s"),
+        (0, True, "From the beginning of page 1 of 10, still being read · Attached in 0.25 s"),
+    ],
+)
+def test_a_badge_tells_what_an_answer_cost_and_rests_on(pages_read: int, is_being_read: bool, told: str) -> None:
+    answer = Answer("Yes.", "Is it?", 9547, 0, 0.0, 0.5, 2, 1.0, pages_read, 10, "finished")
+    assert badge(Reply("Yes")) == ""
+    assert (
+        badge(Reply("Yes.", answer, 0.25, is_being_read))
+        == f"{told} · 0 of 9,547 document tokens read again · first token 0.50 s"
+    )
+    assert badge(Reply("Yes.", replace(answer, ended="stopped"), 0.25)).endswith(" · stopped")
 
 
-def test_one_document_is_read_at_a_time_and_one_that_waits_can_be_cancelled(service: Service) -> None:
-    first, second = make_document(40_000), make_document(300)
-    service.add(first)
-    wait_for(lambda: service.states()[first.id] == "reading")
-    service.add(second)
-    assert service.active_ids() == [first.id, second.id]
-    assert service.states()[second.id] == "waiting"
-    service.cancel(second.id)
-    assert service.active_ids() == [first.id]
-    service.read(second.id)
-    service.cancel(first.id)
-    wait_for(lambda: service.memory(second.id))
-    assert service.memory(first.id) is None
+def test_the_decoder_is_told_while_it_loads_and_when_it_cannot(service: Service) -> None:
+    service.loading = ("download", 0.42)
+    assert "Downloading the decoder, once (42%)" in decoder_html(service)
+    service.load_error = ModelError(f"There is no decoder at {SCRIPT!r}.")
+    assert "There is no decoder at" in decoder_html(service)
+    assert "<script>" not in decoder_html(service)
 
 
-def test_a_reading_waits_while_an_answer_streams(service: Service) -> None:
-    asked = read(service, make_document(300))
-    long = make_document(40_000)
-    service.add(long)
-    wait_for(lambda: (reading := service.reading(long.id)) and reading.progress)
-    parts = service.answer(asked, "What was calm?", lambda: False)
-    next(parts)
-    time.sleep(0.2)  # the window at hand is finished
-    reading = service.reading(long.id)
-    assert reading is not None
-    assert reading.progress is not None
-    before = reading.progress.windows_done
-    time.sleep(0.3)
-    assert reading.progress.windows_done == before
-    parts.close()
-    wait_for(lambda: reading.progress is not None and reading.progress.windows_done > before)
+def test_a_library_of_a_thousand_documents_is_shown_quickly_and_in_part(service: Service, store: Store) -> None:
+    with store.database.transaction() as db:  # as `add_document` does, without a thousand synced files
+        for number in range(1000):
+            pages = [("1", f"Hello {number}.")]
+            StoredDocument.new(text_id(pages[0][1].encode()), f"Book {number}", "a.txt", "text", pages).insert(db)
+    oldest = store.documents()[-1]
+    store.jobs.add(oldest.id, vars(JobSettings("m")))
+    assert store.jobs.claim(new_owner()) is not None
+    refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
+    assert refresh is not None
 
+    def rows(updates: tuple[object, ...]) -> list[tuple[str, str]]:
+        return next(u["choices"] for u in updates[1:] if isinstance(u, dict) and "choices" in u)
 
-def test_an_answer_that_is_left_halfway_changes_nothing(service: Service) -> None:
-    document_id = read(service, make_document(500))
-    expected, _ = whole_answer(service, document_id, "Who wrote it?")
-    parts = service.answer(document_id, "Where is the baker?", lambda: False)
-    next(parts)
-    parts.close()
-    assert whole_answer(service, document_id, "Who wrote it?")[0] == expected
-
-
-def test_a_stopped_answer_says_so(service: Service) -> None:
-    document_id = read(service, make_document(300))
-    *_, (text, note) = service.answer(document_id, "Who wrote it?", lambda: True)
-    assert note.endswith("stopped")
-    assert len(text) < len(whole_answer(service, document_id, "Who wrote it?")[0])
-
-
-def test_the_two_memories_asked_last_stay_attached(service: Service) -> None:
-    first, second, third = (read(service, make_document(words)) for words in (300, 310, 320))
-    was_new = [service.attach(document_id)[1] for document_id in (first, second, first, third, first, second)]
-    assert was_new == [True, True, False, True, False, True]
-
-
-def test_a_document_that_is_not_read_cannot_be_asked(service: Service, store: Store) -> None:
-    document = make_document(300)
-    store.add_document(document.id, title="A", file_name="a.txt", format="text", pages=[("1", document.text)])
-    with pytest.raises(ConfigError, match="not read yet"):
-        whole_answer(service, document.id, "Who?")
-
-
-def test_a_removed_document_is_gone_and_can_be_read_again(service: Service, store: Store) -> None:
-    document = make_document(300)
-    read(service, document)
-    service.attach(document.id)
-    service.remove(document.id)
-    assert (store.documents(), store.memories(), service.states()) == ([], [], {})
-    read(service, document)
-    assert service.attach(document.id)[1]
-
-
-def test_a_document_that_is_being_read_is_not_removed(service: Service, store: Store) -> None:
-    document = make_document(40_000)
-    service.add(document)
-    wait_for(lambda: (reading := service.reading(document.id)) and reading.progress)
-    with pytest.raises(StoreError, match="being read"):
-        service.remove(document.id)
-    assert [record.id for record in store.documents()] == [document.id]
-
-
-def test_a_decoder_that_cannot_be_loaded_is_told_and_loaded_at_the_next_try(
-    store: Store, decoder_folder: Path, tmp_path: Path
-) -> None:
-    late = tmp_path / SCRIPT.replace("/", "")
-    service = Service(store, str(late), tmp_path / "cache")
-    document = make_document(300)
-    service.add(document)
-    service.start()
-    wait_for(lambda: service.load_error)
-    told = decoder_html(service)
-    assert "There is no decoder at" in told
-    assert "<script>" not in told
-    late.symlink_to(decoder_folder)
-    service.load_again()
-    wait_for(lambda: service.memory(document.id))
-    assert service.load_error == ""
-    assert "untrained" in decoder_html(service)
-
-
-def test_a_document_too_long_for_the_decoder_fails_with_one_sentence(
-    store: Store, tiny_folder: Callable[..., Path], tmp_path: Path
-) -> None:
-    service = Service(store, str(tiny_folder("llama", max_positions=700)), tmp_path / "cache")
-    service.start()
-    document = make_document(40_000)
-    service.add(document)
-    wait_for(lambda: not service.active_ids())
-    failed = service.reading(document.id)
-    assert failed is not None
-    assert failed.state == "failed"
-    assert "700 positions" in reading_html(store.document(document.id), failed)
+    started = time.perf_counter()
+    updates = refresh(None, LISTED_DOCUMENTS, None)
+    seconds = time.perf_counter() - started
+    listed = rows(updates)
+    assert len(listed) == LISTED_DOCUMENTS + 1
+    assert listed[-1][1] == oldest.id  # it is being read
+    assert len(rows(refresh(None, 1000, None))) == 1000
+    unchanged = refresh(None, LISTED_DOCUMENTS, updates[0])[1:]
+    assert all(update == app.gr.skip() for update in unchanged)
+    assert seconds < 0.5
 
 
 def test_strangers_words_are_shown_as_text(service: Service, store: Store) -> None:
     text = f"{SCRIPT} said the keeper. " * 40
     document = Document(text, (Page(1, SCRIPT, 0, len(text)),), SCRIPT, f"{SCRIPT}.txt", "text", 0)
-    read(service, document)
-    record, memory = store.document(document.id), service.memory(document.id)
+    service.add(document)
+    record = store.document(document.id)
+    failed = replace(service.jobs()[document.id], state="failed", reason=f"{SCRIPT} cannot be read.")
     shown = [
-        document_html(record, memory, "ready"),
+        document_html(record, None, "failed"),
+        reading_html(record, failed, "failed"),
         *(str(message) for message in messages([Exchange(SCRIPT, SCRIPT)])),
     ]
     for html in shown:

@@ -6,6 +6,7 @@ views are left in test-artifacts/ to be looked at.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 import pypdf
 import pytest
 from conftest import ROOT, WORDS
+from test_documents import write_pdf
 
 from storage import MemoryRecord, Store
 
@@ -79,6 +81,14 @@ class Server:
         found = re.match(r"Open (\S+) in a browser", line)
         assert found, f"the server did not start: {line!r}"
         self.address = found[1]
+
+    def shell(self, *arguments: object) -> subprocess.Popen[str]:
+        """`python -m reader …` on the same library, meanwhile."""
+        command = [sys.executable, "-m", "reader", *map(str, arguments), "--library", str(self.library), "--json"]
+        environment = os.environ | {"READER_CACHE": str(self.cache), "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def kill(self) -> None:
         assert self.process is not None
@@ -152,18 +162,29 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
 @pytest.fixture
 def server(tmp_path: Path, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
     """A running server with a tiny decoder and an empty library."""
-    server = Server(tmp_path / "library", str(tiny_folder("llama", max_positions=8192)), tmp_path / "cache")
+    folder = tiny_folder("llama", hidden=64, layers=4, max_positions=32_768)
+    server = Server(tmp_path / "library", str(folder), tmp_path / "cache")
     server.start()
     yield server
     server.kill()
 
 
+def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
+    """A document of some hundred characters a paragraph, no two of them alike."""
+    file.write_text(f"# {title}\n\n" + "".join(f"[{number}] {WORDS}\n\n" for number in range(paragraphs)))
+    return file
+
+
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    """A document of some 300,000 characters, with a hostile title."""
-    file = tmp_path / "book.md"
-    file.write_text(f"# {TITLE}\n\n" + "".join(f"[{number}] {WORDS}\n\n" for number in range(3000)))
-    return file
+    """A document that takes some seconds to read, with a hostile title."""
+    return write_book(tmp_path / "book.md", 3000)
+
+
+@pytest.fixture
+def long_book(tmp_path: Path) -> Path:
+    """A document that is still being read when a test has done with it."""
+    return write_book(tmp_path / "long.md", 8000)
 
 
 def the_memory(library: Path) -> MemoryRecord:
@@ -195,8 +216,8 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
             re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s · .+ left"), timeout=60_000
         )
         sync_api.expect(reading).to_contain_text(re.compile(r"About [\d,]+ tokens, .+ to read"))
-        sync_api.expect(window.box()).to_be_disabled()
         window.shoot("reading")
+        window.check_width()
         first = reading.locator("progress").get_attribute("value")
         page.wait_for_function(f"Number(document.querySelector('#reading progress')?.value) > {first}")
         window.wait_until_ready()
@@ -236,7 +257,12 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
     assert the_memory(server.library) == memory
 
 
-def test_a_reading_goes_on_without_its_page_and_can_be_cancelled_continued_and_removed(
+def pages_told(told: sync_api.Locator) -> int:
+    told.wait_for(timeout=20_000)
+    return int(re.findall(r"[\d,]+", told.inner_text())[0].replace(",", ""))
+
+
+def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continued_and_removed(
     server: Server, visit: Callable[..., object], book: Path
 ) -> None:
     with visit(server) as window:
@@ -245,13 +271,27 @@ def test_a_reading_goes_on_without_its_page_and_can_be_cancelled_continued_and_r
     with visit(server) as window:
         page = window.page
         page.get_by_text("tokens/s").wait_for()  # found again though the address does not name it
+        page.locator("#pause").click()
+        paused = page.get_by_text(re.compile(r"Paused at page \d+ of \d+"))
+        pages_done = pages_told(paused)
+        assert pages_done > 0
+        window.shoot("paused")
+        page.set_viewport_size(PHONE)
+        window.check_width()
+        window.shoot("paused-390")
+        page.set_viewport_size(DESKTOP)
+
+        listing = server.shell("jobs", "list")
+        (job,) = json.loads(listing.communicate(timeout=60)[0])["jobs"]
+        assert (job["state"], job["pages_done"]) == ("paused", pages_done)
+        assert server.shell("jobs", "resume", job["job_id"][:8]).wait(60) == 0
+
+        page.get_by_text("tokens/s").wait_for(timeout=20_000)
         page.locator("#cancel").click()
         told = page.get_by_text(re.compile(r"Read to page \d+ of \d+"))
-        told.wait_for()
-        assert int(re.findall(r"\d+", told.inner_text())[0]) > 0
+        assert pages_told(told) >= pages_done
         page.reload()
         told.wait_for()
-        window.shoot("stopped")
         page.locator("#resume").click()
         window.wait_until_ready()
         page.locator("#remove").click()
@@ -263,7 +303,118 @@ def test_a_reading_goes_on_without_its_page_and_can_be_cancelled_continued_and_r
         sync_api.expect(page.locator("#empty")).to_be_visible()
         sync_api.expect(page.locator("#library")).to_be_hidden()
     with Store(server.library) as store:
-        assert (store.documents(), store.memories()) == ([], [])
+        assert (store.documents(), store.memories(), store.jobs.all()) == ([], [], [])
+
+
+def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..., object], long_book: Path) -> None:
+    with visit(server) as window:
+        page = window.page
+        page.set_input_files("#upload input[type=file]", long_book)
+        page.get_by_text("tokens/s").wait_for(timeout=60_000)
+        found = []
+        for _ in range(2):
+            note = window.ask(QUESTION)
+            pattern = (
+                r"From pages 1 to (\d+) of (\d+), still being read · Attached in .+ s · 0 of .+ tokens read again .+"
+            )
+            found.append(re.fullmatch(pattern, note))
+            assert found[-1], note
+            page.wait_for_timeout(500)
+        assert 0 < int(found[0][1]) < int(found[1][1]) < int(found[1][2])
+        window.shoot("asked-while-reading")
+        sync_api.expect(page.locator(".state.reading")).to_be_visible()
+        window.wait_until_ready(120)
+        assert window.ask(QUESTION).startswith("Attached in")
+        page.set_viewport_size(PHONE)
+        window.check_width()
+        window.shoot("asked-while-reading-390")
+
+
+def test_a_killed_server_goes_on_with_all_it_had_to_read_once_it_is_back(
+    server: Server, visit: Callable[..., object], book: Path, tmp_path: Path
+) -> None:
+    files = [book, write_book(tmp_path / "two.md", 300, "Two"), write_book(tmp_path / "three.md", 310, "Three")]
+    with visit(server) as window:
+        window.page.set_input_files("#upload input[type=file]", files)
+        rows = window.page.locator("#library label")
+        sync_api.expect(rows).to_have_count(3, timeout=60_000)
+        sync_api.expect(rows.last).to_contain_text("reading", timeout=60_000)
+        sync_api.expect(rows.first).to_contain_text("waiting")
+        rows.last.click()
+        window.page.get_by_text("tokens/s").wait_for()
+    server.kill()
+    with Store(server.library) as store:
+        before = {job.state for job in store.jobs.all()}
+        assert before == {"running", "queued"}
+        (half_read,) = store.memories()
+    server.start()
+    with visit(server) as window:
+        for row in range(3):
+            sync_api.expect(window.page.locator("#library label").nth(row)).to_contain_text("ready", timeout=60_000)
+    with Store(server.library) as store:
+        assert len(store.memories()) == 3
+        finished = store.memory(half_read.key)
+        assert finished is not None
+        assert (finished.state, finished.created_at) == ("ready", half_read.created_at)
+
+
+def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
+    server: Server, visit: Callable[..., object], long_book: Path
+) -> None:
+    with visit(server) as window:
+        page = window.page
+        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        reading = server.shell("read", long_book, "--model", server.model)
+        page.locator("#library label").click(timeout=60_000)
+        page.get_by_text("Another program is reading it.").wait_for(timeout=60_000)
+        page.get_by_text(re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s")).wait_for(timeout=20_000)
+        window.shoot("read-by-the-shell")
+        note = window.ask(QUESTION)
+        assert "still being read" in note
+        page.locator("#pause").click()
+        page.get_by_text(re.compile(r"Paused at page \d+ of \d+")).wait_for(timeout=20_000)
+        assert reading.wait(30) == 130
+        reading.communicate()
+        page.locator("#resume").click()
+        page.get_by_text("tokens/s").wait_for(timeout=20_000)
+        sync_api.expect(page.get_by_text("Another program is reading it.")).to_have_count(0)
+        window.wait_until_ready(120)
+
+
+def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    secret = "Hester-7781"
+    files = [
+        write_pdf(tmp_path / f"{name}.pdf", [f"{name} {WORDS}"] * 3, title=f"The {name}", password=secret)
+        for name in ("<b>letter", "log")
+    ]
+    with visit(server) as window:
+        page = window.page
+        page.set_input_files("#upload input[type=file]", files)
+        ask, field = page.locator("#locked"), page.locator("#password input")
+        sync_api.expect(ask).to_contain_text("letter.pdf is protected", timeout=30_000)
+        assert field.get_attribute("type") == "password"
+        window.shoot("password")
+        page.set_viewport_size(PHONE)
+        window.check_width()
+        window.shoot("password-390")
+        page.set_viewport_size(DESKTOP)
+        field.fill("wrong")
+        field.press("Enter")
+        page.locator(".toast-body", has_text="does not open").wait_for()
+        sync_api.expect(field).to_have_value("")
+        field.fill(secret)
+        ask.get_by_role("button", name="Open").click()
+        sync_api.expect(page.locator(".document h2")).to_have_text("The <b>letter")
+        sync_api.expect(ask).to_contain_text("log.pdf is protected")
+        sync_api.expect(field).to_have_value("")
+        ask.get_by_role("button", name="Leave out").click()
+        sync_api.expect(ask).to_be_hidden()
+        window.wait_until_ready()
+        sync_api.expect(page.locator("#library label")).to_have_count(1)
+    left = [file for file in (*server.library.rglob("*"), *(tmp_path / "temp").rglob("*")) if file.is_file()]
+    assert not [file for file in left if secret.encode() in file.read_bytes() or file.suffix == ".pdf"]
 
 
 def test_a_bad_file_is_refused_in_one_sentence_and_the_library_stays_empty(

@@ -11,7 +11,7 @@ from conftest import ROOT
 # A module may import those in its own row's and all later rows, never an earlier one's.
 ORDER = [
     {"app", "reader.cli", "reader.cli_library", "reader.__main__"},
-    {"reader.evaluation", "reader.training", "reader.batch", "reader.jobs"},
+    {"reader.evaluation", "reader.training", "reader.batch", "reader.jobs", "reader.service"},
     {"reader.estimate", "reader.answering", "reader.evidence"},
     {"reader.reading"},
     {"reader.memory_files"},

@@ -1,0 +1,261 @@
+"""One document with its finished memories as one file, to be read on one machine and asked on another.
+
+The file is an uncompressed zip of `manifest.json`, `document.txt` (as in `documents/`) and `memories/<key>.safetensors`.
+
+What is imported is taken for hostile. Names, sizes and counts are compared with what an export can have before a member is
+read, hashes, headers and the document's id before anything gets its place, and all of it appears at once or not at
+all. What nobody can check is whether a memory was made by honestly reading its document, as its key cannot be
+computed without the decoder: at worst a stranger's file brings a memory that answers wrongly for the document in that
+same file. So that this is the worst, an imported memory never takes the place of anything and never comes beside
+another memory of its document, and lends no segments to the reading of other documents.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import BufferedWriter, FileIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from storage.errors import BadImport, CorruptMemory, NotFound, NotWritable, StoreBusy
+from storage.files import publish, publishing, write_whole
+from storage.manifests import MANIFEST_FILE, MAX_JSON_BYTES, StoredDocument, StoredMemory
+from storage.memories import SEALED_FILE
+from storage.records import DocumentRecord
+from storage.recovery import check_memory
+
+if TYPE_CHECKING:
+    from storage.store import Store
+
+MAX_MEMORIES = 1000
+MAX_DOCUMENT_BYTES = 256 << 20
+MAX_TENSOR_HEADER_BYTES = 4 << 20
+
+_MANIFEST, _DOCUMENT = "manifest.json", "document.txt"
+_MEMORY = re.compile(r"memories/([0-9a-f]{64})\.safetensors")
+_CHUNK_BYTES = 8 << 20
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_MAX_DIRECTORY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Import:
+    """The document, and how many of the file's memories were placed or had been here before."""
+
+    document: DocumentRecord
+    placed: int
+    already_here: int
+
+
+def export_document(store: Store, document_id: str, path: Path) -> int:
+    """Write a document with its ready memories into the new file `path`; return the file's bytes.
+
+    Raises:
+        NotFound: there is no such document, or it has no finished memory.
+        CorruptMemory: a memory is broken; nothing is written.
+        NotWritable: there is something at `path`, or it cannot be written; StorageFull: there is no room.
+    """
+    if path.exists():
+        raise NotWritable(f"{path} is there already. Name a file that is not.")
+    record = store.document(document_id)
+    document = StoredDocument.of(record, store.pages(record.id))
+    memories = [memory for memory in store.memories(record.id) if memory.state == "ready"]
+    if not memories:
+        raise NotFound(f"{record.title!r} has no finished memory to export. Read it first.")
+    manifests = [json.loads(StoredMemory(memory, []).encode()) for memory in memories]
+    with publishing(path, needed_bytes=sum(memory.bytes for memory in memories)) as file:
+        whole = BufferedWriter(file)  # zipfile takes for granted that a write takes all it is given
+        with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(_MANIFEST, json.dumps({"document_id": record.id, "memories": manifests}))
+            archive.writestr(_DOCUMENT, document.encode())
+            for memory in memories:
+                name = f"memories/{memory.key}.safetensors"
+                with store.map_memory(memory.key) as tensors, archive.open(name, "w", force_zip64=True) as member:
+                    for start in range(0, memory.bytes, _CHUNK_BYTES):
+                        member.write(tensors.content[start : start + _CHUNK_BYTES])
+        whole.flush()
+        whole.detach()
+    return path.stat().st_size
+
+
+def import_document(store: Store, path: Path, *, max_bytes: int | None = None) -> Import:
+    """Take the document and the memories of an export into the library; do nothing where they are here already.
+
+    Room is made as for reading; see `Store.make_room`.
+
+    Raises:
+        BadImport: the file is no export, is damaged, or its memories would stand beside or in place of others.
+        OverBudget, StorageFull: there is no room; the library is as it was.
+        StoreBusy: the same memory is just being read here.
+    """
+    with _opened(path) as archive:
+        document, memories = _checked(archive, path)
+        placing = [memory for memory in memories if not _is_here(store, memory, path)]
+        if placing:
+            keys = [memory.record.key for memory in placing]
+            with store.locked(keys, f"A memory of {document.title!r}"):
+                _place(store, archive, document, placing, max_bytes, path)
+    return Import(store.document(document.id), len(placing), len(memories) - len(placing))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open the archive and translate whatever is wrong with it; nothing but its table of contents is read here."""
+    try:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError("it is no file")
+            _check_directory_size(file)
+            with zipfile.ZipFile(file) as archive:
+                yield archive
+    except OSError as error:  # those of the library are translated where they happen
+        raise BadImport(
+            f"{path} cannot be read ({error.strerror}). Name a file that `library export` wrote."
+        ) from error
+    except (ValueError, zipfile.BadZipFile, EOFError, RecursionError, NotImplementedError, struct.error) as error:
+        raise BadImport(f"{path} cannot be imported: {error}. Export the document again where it was read.") from error
+    except CorruptMemory as error:
+        raise BadImport(f"{path} cannot be imported: a memory in it is damaged. Export the document again.") from error
+
+
+def _check_directory_size(file: IO[bytes]) -> None:
+    """Refuse a table of contents that is larger than an export's, which opening would read whole."""
+    size_bytes = file.seek(0, os.SEEK_END)
+    tail_bytes = min(size_bytes, _END.size + _END64_LOCATOR.size + _END64.size)
+    file.seek(size_bytes - tail_bytes)
+    tail = file.read(tail_bytes)
+    if len(tail) < _END.size or not tail[-_END.size :].startswith(b"PK\5\6"):
+        raise ValueError("it is no export of a library")
+    *_, directory_bytes, start, comment_bytes = _END.unpack(tail[-_END.size :])
+    end = size_bytes - _END.size
+    locator = tail[-_END.size - _END64_LOCATOR.size : -_END.size]
+    if locator.startswith(b"PK\6\7"):
+        end -= _END64_LOCATOR.size + _END64.size
+        if len(tail) < tail_bytes or end < 0 or _END64_LOCATOR.unpack(locator)[2] != end:
+            raise ValueError("its table of contents is not where it belongs")
+        signature, *_, directory_bytes, start = _END64.unpack(tail[: _END64.size])
+        if signature != b"PK\6\6":
+            raise ValueError("its table of contents is not where it belongs")
+    if comment_bytes or directory_bytes > _MAX_DIRECTORY_BYTES or start + directory_bytes != end:
+        raise ValueError("its table of contents is not that of an export")
+
+
+def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[StoredDocument, list[StoredMemory]]:
+    """Return what the archive holds after its names, sizes and texts were checked; the tensors are still unread."""
+    sizes: dict[str, int] = {}
+    for member in archive.infolist():
+        name = member.filename
+        if name in sizes:
+            raise ValueError(f"{name!r} is in it twice")
+        if member.orig_filename != name or not (name in (_MANIFEST, _DOCUMENT) or _MEMORY.fullmatch(name)):
+            raise ValueError(f"{name[:100]!r} does not belong in an export")
+        if (
+            member.compress_type != zipfile.ZIP_STORED
+            or member.compress_size != member.file_size
+            or member.flag_bits & 1
+        ):
+            raise ValueError(f"{name!r} is compressed or encrypted")
+        if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise ValueError(f"{name!r} is no plain file")
+        sizes[name] = member.file_size
+    if sum(sizes.values()) > path.stat().st_size:
+        raise ValueError("its members overlap")
+    for name, limit_bytes in ((_MANIFEST, MAX_JSON_BYTES), (_DOCUMENT, MAX_DOCUMENT_BYTES)):
+        if not 0 < sizes.get(name, 0) <= limit_bytes:
+            raise ValueError(f"{name!r} is missing or has more than {limit_bytes:,} bytes")
+    table = json.loads(archive.read(_MANIFEST))
+    match table:
+        case {"document_id": str(document_id), "memories": [*entries]} if len(table) == 2:
+            pass
+        case _:
+            raise ValueError("its manifest does not name a document and memories")
+    if not 0 < len(entries) <= MAX_MEMORIES:
+        raise ValueError(f"it has {len(entries):,} memories, not 1 to {MAX_MEMORIES:,}")
+    document = StoredDocument.decode(archive.read(_DOCUMENT)).as_imported()
+    if document.id != document_id:
+        raise ValueError("its text is not the one that its id was made from")
+    memories = [StoredMemory.decode(json.dumps(entry).encode()).as_imported() for entry in entries]
+    expected = {_name(memory): memory.record.bytes for memory in memories}
+    if len(expected) != len(memories) or expected.keys() | {_MANIFEST, _DOCUMENT} != sizes.keys():
+        raise ValueError("its memories are not those of its manifest")
+    for memory in memories:
+        if memory.record.document_id != document.id or sizes[_name(memory)] != memory.record.bytes:
+            raise ValueError(f"memory {memory.record.key[:12]} does not fit its manifest")
+    return document, memories
+
+
+def _is_here(store: Store, memory: StoredMemory, path: Path) -> bool:
+    """Whether the very same memory is in the library.
+
+    Raises:
+        BadImport: another one is, under its key or for its document.
+    """
+    here = store.memory(memory.record.key)
+    if here is not None and (here.state, here.hash) == ("ready", memory.record.hash):
+        return True
+    if here is not None or store.memories(memory.record.document_id):
+        raise BadImport(
+            f"{path} cannot be imported: the library holds another memory"
+            f" {'of this key' if here else 'of this document'}, which an imported one must not replace or stand beside."
+            f" Remove {memory.record.document_id[:12]} first to have the imported one instead."
+        )
+    return False
+
+
+def _place(
+    store: Store,
+    archive: zipfile.ZipFile,
+    document: StoredDocument,
+    memories: list[StoredMemory],
+    max_bytes: int | None,
+    path: Path,
+) -> None:
+    """Copy and check all tensors under temporary names, publish them, then insert all rows at once."""
+    if any(_is_here(store, memory, path) for memory in memories):  # again, now that nobody else can bring them
+        raise StoreBusy(f"{document.title!r} has just been imported by another process. Import it again to see it.")
+    folders = [store.memory_folder(memory.record.key) for memory in memories]
+    try:
+        with ExitStack() as published:
+            for memory, folder in zip(memories, folders, strict=True):
+                folder.keep_only(set())
+                folder.make()
+                publication = publishing(folder.path / SEALED_FILE, needed_bytes=memory.record.bytes)
+                file = published.enter_context(publication)
+                _copy_member(archive, memory, file)
+                check_memory(Path(os.fsdecode(file.name)), memory.record.key, memory)
+            store.make_room(sum(memory.record.bytes for memory in memories), max_bytes)
+        for memory, folder in zip(memories, folders, strict=True):
+            publish(folder.path / MANIFEST_FILE, memory.encode())
+        with store.adding_document(document) as db:
+            if db.execute("SELECT 1 FROM memories WHERE document_id = ?", (document.id,)).fetchone():
+                raise StoreBusy(f"{document.title!r} is just being read or imported. Try again when it is done.")
+            for memory in memories:
+                memory.insert(db)
+    except BaseException:
+        for folder in folders:
+            folder.remove()
+        raise
+
+
+def _copy_member(archive: zipfile.ZipFile, memory: StoredMemory, file: FileIO) -> None:
+    with archive.open(_name(memory)) as member:
+        first = member.read(8)
+        if len(first) < 8 or struct.unpack("<Q", first)[0] > MAX_TENSOR_HEADER_BYTES:
+            raise ValueError(f"the header of memory {memory.record.key[:12]} is not that of a memory")
+        write_whole(file, memoryview(first))
+        while chunk := member.read(_CHUNK_BYTES):
+            write_whole(file, memoryview(chunk))
+
+
+def _name(memory: StoredMemory) -> str:
+    return f"memories/{memory.record.key}.safetensors"

@@ -1,0 +1,318 @@
+"""Kills at random moments, and eight processes at once, on one library with real readings of a tiny decoder.
+
+Run as a script, this file is the process that forks those that get killed. It only imports before it forks: hashing and
+the decoder have threads, which do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, WORDS
+from tiny import tiny_decoder_folder
+
+from reader.answering import attach
+from reader.checkpoints import Model, load_model
+from reader.documents import Document, Page
+from reader.reading import read
+from storage import (
+    BadImport,
+    NotFound,
+    OverBudget,
+    Store,
+    StoreBusy,
+    collect_garbage,
+    export_document,
+    import_document,
+    verify,
+)
+
+KEPT, FOREIGN, DOOMED = "kept", "foreign", "doomed"
+FREE_NAMES = {"library.db", "library.db-wal", "library.db-shm"}
+QUESTION = "Who walked to the harbour?"
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and kills are POSIX's")
+
+
+def make(name: str, words: int) -> Document:
+    """A document that begins unlike all others, so that no other's reading shortens its own."""
+    stream = (f"This is the {name}. " + WORDS * (words // 20 + 1)).split(" ")[:words]
+    parts = [" ".join(stream[start : start + 50]) + "\n" for start in range(0, words, 50)]
+    ends = [sum(map(len, parts[:number])) for number in range(len(parts) + 1)]
+    pages = tuple(Page(n + 1, str(n + 1), ends[n], ends[n + 1]) for n in range(len(parts)))
+    return Document("".join(parts), pages, name, f"{name}.txt", "text", 0)
+
+
+def documents() -> dict[str, Document]:
+    found = {f"{KEPT} {number}": make(f"{KEPT} {number}", 100 + 60 * number) for number in range(4)}
+    grown = make(f"{KEPT} 0", 220)  # begins as "kept 0" does, so that the one's windows serve the other
+    found[f"{KEPT} grown"] = Document(grown.text, grown.pages, f"{KEPT} grown", "grown.txt", "text", 0)
+    found |= {f"{FOREIGN} {number}": make(f"{FOREIGN} {number}", 90) for number in range(2)}
+    return found | {f"{DOOMED} {number}": make(f"{DOOMED} {number}", 130) for number in range(2)}
+
+
+def load(folder: Path) -> Model:
+    torch.set_num_threads(1)
+    return load_model(str(folder / "decoder"), window=32, cache_folder=folder / "cache", device="cpu")
+
+
+def logits(store: Store, key: str, model: Model) -> torch.Tensor:
+    """What the decoder says right behind a memory and a question."""
+    record = store.memory(key)
+    assert record is not None
+    memory = attach(record, model, store).memory
+    with torch.inference_mode():
+        found = model.plugin.run(memory, model.closing(QUESTION))
+    assert found is not None
+    return found[-1].clone()
+
+
+# What the processes do
+
+
+def prepare(folder: Path) -> None:
+    """Read every document once, undisturbed; keep what the decoder then says, and exports of the foreign ones."""
+    model = load(folder)
+    expected = {}
+    with Store(folder / "first") as store:
+        for name, document in documents().items():
+            result = read(document, model, store)
+            expected[result.memory.key] = logits(store, result.memory.key, model)
+            if name.startswith(FOREIGN):
+                export_document(store, document.id, folder / f"{name}.beacon")
+    torch.save(expected, folder / "expected.pt")
+    with Store(folder / "library") as store:
+        for name, document in documents().items():
+            if name.startswith(KEPT):
+                add(store, document)
+
+
+def add(store: Store, document: Document) -> None:
+    pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
+    store.add_document(document.id, title=document.title, file_name="f", format="text", pages=pages)
+
+
+def disturb(folder: Path, seed: int, ready: Callable[[], None]) -> None:
+    """Read, evict, import, delete and collect on one library until killed."""
+    chance = random.Random(seed)
+    if chance.random() < 0.1:
+        ready()  # to be killed while it starts, too
+    model = load(folder)
+    every = documents()
+    with Store(folder / "library") as store:
+        ready()
+        while True:
+            name = chance.choice(list(every))
+            document = every[name]
+            action = chance.choices(
+                ["read", "evict", "import", "remove", "collect", "pin"], weights=[8, 3, 4, 3, 1, 1]
+            )[0]
+            try:
+                if action == "read" and not name.startswith(FOREIGN):
+                    read(document, model, store, max_bytes=chance.choice([None, 2_000_000]))
+                elif action == "evict":
+                    store.make_room(0, chance.choice([0, 200_000, 400_000]))
+                elif action == "import" and name.startswith(FOREIGN):
+                    import_document(store, folder / f"{name}.beacon")
+                elif action == "remove" and not name.startswith(KEPT):
+                    store.remove_document(document.id)
+                elif action == "collect":
+                    collect_garbage(store)
+                elif action == "pin":
+                    store.pin(document.id, chance.random() < 0.3)
+            except (StoreBusy, NotFound, OverBudget, BadImport) as error:
+                if isinstance(error, StoreBusy) and "in use by another process" in str(error):
+                    raise  # SQLite's "database is locked"
+                if isinstance(error, BadImport) and "another memory" not in str(error):
+                    raise
+
+
+def check(folder: Path) -> dict[str, int]:
+    """Reopen the library and compare everything in it with what was there at first; count what was compared."""
+    expected = torch.load(folder / "expected.pt")
+    ledger = folder / "ledger.json"
+    seen: dict[str, str] = json.loads(ledger.read_text()) if ledger.exists() else {}
+    model = load(folder)
+    every = {document.id: document for document in documents().values()}
+    with Store(folder / "library") as store:
+        assert_no_orphans(store)  # the opening has repaired
+        faults = verify(store).faults
+        assert faults == (), faults
+        held = {document.id for document in store.documents()}
+        lost = [name for name, document in documents().items() if name.startswith(KEPT) and document.id not in held]
+        assert not lost, f"lost: {lost}"
+        for document_id in held:
+            assert store.text(document_id) == every[document_id].text
+        ready = [memory for memory in store.memories() if memory.state == "ready"]
+        for memory in ready:
+            found = logits(store, memory.key, model)
+            torch.testing.assert_close(found, expected[memory.key], rtol=0, atol=1e-4)
+            digest = hashlib.sha256(found.numpy().tobytes()).hexdigest()
+            assert seen.setdefault(str(memory.hash), digest) == digest  # the same file: the same to the bit
+        collect_garbage(store)
+        assert_no_orphans(store)
+        half_read = sum(memory.state == "reading" for memory in store.memories())
+        imported = sum(memory.imported for memory in store.memories())
+    ledger.write_text(json.dumps(seen))
+    return {"ready": len(ready), "half_read": half_read, "imported": imported, "documents": len(held)}
+
+
+def assert_no_orphans(store: Store) -> None:
+    needed = {f"documents/{document.id}.txt" for document in store.documents()}
+    for memory in store.memories():
+        names = {"memory.safetensors", "memory.json"} if memory.state == "ready" else set()
+        names |= {segment.file for segment in store.segments(memory.key) if segment.file}
+        needed |= {f"memories/{memory.key}/{name}" for name in names}
+    found = {str(path.relative_to(store.folder)) for path in store.folder.rglob("*") if path.is_file()}
+    assert found - FREE_NAMES == needed, found ^ needed
+
+
+def share(folder: Path, seed: int, seconds: float) -> dict[str, int]:
+    """Read and ask the documents of one library in turn with others; return the tokens read of each."""
+    chance = random.Random(seed)
+    model = load(folder)
+    expected = torch.load(folder / "expected.pt")
+    chosen = {name: document for name, document in documents().items() if "grown" not in name}
+    tokens = dict.fromkeys(chosen, 0)
+    until = time.monotonic() + seconds
+    asked = 0
+    while time.monotonic() < until:
+        with Store(folder / "shared") as store:
+            for name in chance.sample(list(chosen), 3):
+                result = read(chosen[name], model, store)
+                tokens[name] += result.tokens_read
+                found = logits(store, result.memory.key, model)
+                torch.testing.assert_close(found, expected[result.memory.key], rtol=0, atol=1e-4)
+                asked += 1
+                store.search(WORDS)
+    return {**tokens, "asked": asked}
+
+
+# Who starts and kills them
+
+
+def forked(work: Callable[[], object], report: Path) -> int:
+    """Run `work` in a child; what it returns, or how it failed, is in `report` afterwards."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        report.write_text(json.dumps({"done": work()}))
+        os._exit(0)
+    except BaseException:
+        report.write_text(json.dumps({"failed": traceback.format_exc()}))
+        os._exit(1)
+
+
+def outcome(child: int, report: Path) -> object:
+    os.waitpid(child, 0)
+    told = json.loads(report.read_text())
+    if "failed" in told:
+        sys.exit(told["failed"])
+    return told["done"]
+
+
+def rounds(folder: Path, count: int) -> None:
+    """Kill two or three processes at work on one library, reopen it and check, again and again."""
+    chance = random.Random(count)
+    outcome(forked(lambda: prepare(folder), folder / "report"), folder / "report")
+    totals: dict[str, int] = {}
+    for number in range(count):
+        children = []
+        for worker in range(chance.choice([2, 3])):
+            read_end, write_end = os.pipe()
+            seed = chance.getrandbits(32)
+            report = folder / f"worker {worker}"
+            report.unlink(missing_ok=True)
+            child = forked(
+                lambda seed=seed, write_end=write_end: disturb(
+                    folder, seed, lambda: os.write(write_end, b"r") and None
+                ),
+                report,
+            )
+            os.close(write_end)
+            children.append((child, read_end, report))
+        for _, read_end, _ in children:
+            os.read(read_end, 1)
+            os.close(read_end)
+        time.sleep(chance.uniform(0, 0.8))
+        for child, _, report in children:
+            os.kill(child, signal.SIGKILL)
+            time.sleep(chance.choice([0, 0, 0.02]))
+            os.waitpid(child, 0)
+            if report.exists():
+                sys.exit(f"round {number}: {report.read_text()}")
+        found = outcome(forked(lambda: check(folder), folder / "report"), folder / "report")
+        assert isinstance(found, dict)
+        totals = {name: totals.get(name, 0) + value for name, value in found.items()}
+    print(json.dumps({"rounds": count, **totals}))
+
+
+def eight(folder: Path, seconds: int) -> None:
+    """Let eight processes read and ask one library, and tell what each of them read."""
+    outcome(forked(lambda: prepare(folder), folder / "report"), folder / "report")
+    reports = [folder / f"sharer {number}" for number in range(8)]
+    children = [
+        forked(lambda seed=seed: share(folder, seed, float(seconds)), report) for seed, report in enumerate(reports)
+    ]
+    print(json.dumps([outcome(child, report) for child, report in zip(children, reports, strict=True)]))
+
+
+# Tests
+
+
+def run(task: str, folder: Path, amount: int, timeout_seconds: float) -> str:
+    tiny_decoder_folder(folder / "decoder")
+    done = subprocess.run(
+        [sys.executable, __file__, task, str(folder), str(amount)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_kills_lose_no_document_leave_no_file_and_change_no_answer(tmp_path: Path, count: int) -> None:
+    told = json.loads(run("rounds", tmp_path, count, 900))
+    print(told)
+    assert told["rounds"] == count
+    assert told["ready"] > 0
+    if count > 100:  # by then every kind has been there
+        assert told["half_read"] > count / 10
+        assert told["imported"] > count / 10
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(120, marks=pytest.mark.slow)])
+def test_eight_processes_share_a_library_and_read_each_document_once(tmp_path: Path, seconds: int) -> None:
+    told = json.loads(run("eight", tmp_path, seconds, 600))
+    print(f"asked {sum(process['asked'] for process in told)} times")
+    with Store(tmp_path / "shared") as store:
+        by_title = {document.title: store.memories(document.id) for document in store.documents()}
+        assert verify(store).faults == ()
+    assert len(by_title) > 3
+    for title, memories in by_title.items():
+        (memory,) = memories
+        assert memory.state == "ready"
+        assert sum(process[title] for process in told) == memory.tokens, title
+
+
+if __name__ == "__main__":
+    name, place, amount = sys.argv[1:]
+    {"rounds": rounds, "eight": eight}[name](Path(place), int(amount))

@@ -1,0 +1,294 @@
+"""The service behind the app's pages: it reads what the library has queued, answers while it reads, and survives itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import make_document
+
+from reader.documents import Document
+from reader.errors import ConfigError
+from reader.jobs import JobSettings, enqueue
+from reader.service import Reply, Service, reason, state_of
+from storage import JobRecord, Store, StoreError, new_owner
+
+WAIT_SECONDS = 60.0
+LONG_WORDS = 40_000
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    until = time.monotonic() + WAIT_SECONDS
+    while not happened():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def whole_answer(service: Service, document_id: str, question: str) -> Reply:
+    *_, last = service.answer(document_id, question, lambda: False)
+    assert last.answer is not None
+    return last
+
+
+def job_of(service: Service, document_id: str) -> JobRecord:
+    return service.jobs()[document_id]
+
+
+def state(service: Service, document_id: str) -> str:
+    return state_of(service.jobs().get(document_id), service.memory(document_id))
+
+
+def read(service: Service, document: Document) -> str:
+    service.add(document)
+    wait_for(lambda: state(service, document.id) == "ready")
+    return document.id
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as store:
+        yield store
+
+
+@pytest.fixture
+def decoder_folder(tiny_folder: Callable[..., Path]) -> Path:
+    return tiny_folder("llama", max_positions=8192)
+
+
+@pytest.fixture
+def new_service(store: Store, decoder_folder: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts services with a tiny decoder on one library; they are closed afterwards."""
+    started: list[Service] = []
+
+    def start(decoder: Path = decoder_folder) -> Service:
+        service = Service(store, str(decoder), tmp_path / "cache")
+        started.append(service)
+        service.start()
+        wait_for(lambda: service.model or service.load_error)
+        return service
+
+    yield start
+    for service in started:
+        service.close()
+
+
+@pytest.fixture
+def service(new_service: Callable[..., Service]) -> Service:
+    return new_service()
+
+
+def test_a_document_is_read_once_and_then_asked_without_reading(service: Service) -> None:
+    document_id = read(service, make_document(800))
+    memory = service.memory(document_id)
+    assert memory is not None
+    reply = whole_answer(service, document_id, "When did the keeper walk?")
+    assert reply.answer is not None
+    assert (reply.answer.recomputed_tokens, reply.answer.document_tokens) == (0, memory.tokens)
+    assert (reply.answer.pages_read, reply.is_being_read) == (reply.answer.pages, False)
+    assert whole_answer(service, document_id, "When did the keeper walk?").text == reply.text
+    after = service.memory(document_id)
+    assert after is not None
+    assert replace(after, last_used_at=0) == replace(memory, last_used_at=0)
+
+
+@pytest.mark.parametrize(("stop", "stopped"), [("pause", "paused"), ("cancel", "stopped")])
+def test_a_stopped_reading_keeps_its_windows_and_goes_on_behind_them_in_the_next_service(
+    service: Service, new_service: Callable[..., Service], store: Store, stop: str, stopped: str
+) -> None:
+    document = make_document(LONG_WORDS)
+    service.add(document)
+    wait_for(lambda: job_of(service, document.id).pages_done > 5)
+    getattr(service, stop)(document.id)
+    wait_for(lambda: state(service, document.id) == stopped)
+    pages_done = job_of(service, document.id).pages_done
+    assert 5 < pages_done < len(document.pages)
+    key = store.memories(document.id)[0].key
+    finished = store.segments(key)
+    service.close()
+
+    restarted = new_service()
+    assert state(restarted, document.id) == stopped
+    restarted.read(document.id)
+    wait_for(lambda: state(restarted, document.id) == "ready")
+    memory = restarted.memory(document.id)
+    assert memory is not None
+    assert memory.key == key
+    assert [segment.hash for segment in store.segments(key)[: len(finished)]] == [segment.hash for segment in finished]
+
+
+def test_what_a_closed_service_was_reading_and_what_waited_goes_on_in_the_next_without_being_asked(
+    service: Service, new_service: Callable[..., Service]
+) -> None:
+    documents = [make_document(words) for words in (LONG_WORDS, 300, 310)]
+    for document in documents:
+        service.add(document)
+    wait_for(lambda: job_of(service, documents[0].id).pages_done)
+    service.close()
+    assert {job.state for job in service.jobs().values()} == {"queued"}
+    restarted = new_service()
+    wait_for(lambda: all(state(restarted, document.id) == "ready" for document in documents))
+
+
+def test_one_document_is_read_at_a_time_and_one_that_waits_can_be_cancelled(service: Service) -> None:
+    first, second = make_document(LONG_WORDS), make_document(300)
+    service.add(first)
+    wait_for(lambda: state(service, first.id) == "reading")
+    service.add(second)
+    assert state(service, second.id) == "waiting"
+    service.cancel(second.id)
+    assert state(service, second.id) == "stopped"
+    service.read(second.id)
+    service.cancel(first.id)
+    wait_for(lambda: state(service, second.id) == "ready")
+    assert state(service, first.id) == "stopped"
+
+
+def test_a_reading_by_another_program_is_seen_and_can_be_paused_from_here(
+    new_service: Callable[..., Service], store: Store, decoder_folder: Path
+) -> None:
+    elsewhere = new_owner()
+    document = make_document(300)
+    job = enqueue(document, JobSettings(str(decoder_folder)), store)
+    assert store.jobs.claim(elsewhere) is not None
+    service = new_service()
+    assert state(service, document.id) == "reading"
+    assert not service.reads(job_of(service, document.id))
+    service.pause(document.id)
+    assert store.jobs.beat(job.id, elsewhere, pages_done=1) == "pause"
+
+
+def test_a_reading_for_another_decoder_is_not_this_ones(service: Service, store: Store) -> None:
+    document = make_document(300)
+    enqueue(document, JobSettings("another"), store)
+    assert service.jobs() == {}
+    assert state(service, document.id) == "not read"
+
+
+def test_a_document_is_asked_while_it_is_read_and_the_answer_says_how_far(service: Service, store: Store) -> None:
+    document = make_document(LONG_WORDS)
+    service.add(document)
+    wait_for(lambda: service.memory(document.id))
+    replies = []
+    for pages_done in (5, 10):
+        wait_for(lambda enough=pages_done: job_of(service, document.id).pages_done > enough)  # type: ignore[misc]
+        replies.append(whole_answer(service, document.id, "What was calm?"))
+    (first, second) = (reply.answer for reply in replies)
+    assert first is not None
+    assert second is not None
+    assert 5 < first.pages_read < second.pages_read < second.pages == len(document.pages)
+    assert all(reply.is_being_read for reply in replies)
+    assert first.recomputed_tokens == second.recomputed_tokens == 0
+    assert len(service._attached) == 1  # what has been outgrown is not kept
+    service.pause(document.id)
+    wait_for(lambda: state(service, document.id) == "paused")
+    assert service.attach(document.id)[1]
+    assert not service.attach(document.id)[1]
+    assert not whole_answer(service, document.id, "What was calm?").is_being_read
+
+
+def test_a_reading_waits_while_an_answer_streams(service: Service) -> None:
+    asked = read(service, make_document(300))
+    long = make_document(LONG_WORDS)
+    service.add(long)
+    wait_for(lambda: job_of(service, long.id).tokens_done)
+    parts = service.answer(asked, "What was calm?", lambda: False)
+    next(parts)
+    time.sleep(0.2)  # the window at hand is finished
+    before = job_of(service, long.id).tokens_done
+    time.sleep(0.3)
+    assert job_of(service, long.id).tokens_done == before
+    parts.close()
+    wait_for(lambda: job_of(service, long.id).tokens_done > before)
+
+
+def test_an_answer_that_is_left_halfway_changes_nothing(service: Service) -> None:
+    document_id = read(service, make_document(500))
+    expected = whole_answer(service, document_id, "Who wrote it?").text
+    parts = service.answer(document_id, "Where is the baker?", lambda: False)
+    next(parts)
+    parts.close()
+    assert whole_answer(service, document_id, "Who wrote it?").text == expected
+
+
+def test_a_stopped_answer_says_so(service: Service) -> None:
+    document_id = read(service, make_document(300))
+    *_, last = service.answer(document_id, "Who wrote it?", lambda: True)
+    assert last.answer is not None
+    assert last.answer.ended == "stopped"
+    assert len(last.text) < len(whole_answer(service, document_id, "Who wrote it?").text)
+
+
+def test_the_two_memories_asked_last_stay_attached(service: Service) -> None:
+    first, second, third = (read(service, make_document(words)) for words in (300, 310, 320))
+    was_new = [service.attach(document_id)[1] for document_id in (first, second, first, third, first, second)]
+    assert was_new == [True, True, False, True, False, True]
+
+
+def test_a_document_that_is_not_read_cannot_be_asked(service: Service, store: Store) -> None:
+    document = make_document(300)
+    store.add_document(document.id, title="A", file_name="a.txt", format="text", pages=[("1", document.text)])
+    with pytest.raises(ConfigError, match="not read yet"):
+        whole_answer(service, document.id, "Who?")
+
+
+def test_a_removed_document_is_gone_and_can_be_read_again(service: Service, store: Store) -> None:
+    document = make_document(300)
+    read(service, document)
+    service.attach(document.id)
+    service.remove(document.id)
+    assert (store.documents(), store.memories(), service.jobs()) == ([], [], {})
+    read(service, document)
+    assert service.attach(document.id)[1]
+
+
+def test_a_document_that_is_being_read_is_not_removed(service: Service, store: Store) -> None:
+    document = make_document(LONG_WORDS)
+    service.add(document)
+    wait_for(lambda: job_of(service, document.id).tokens_done)
+    with pytest.raises(StoreError, match="being read"):
+        service.remove(document.id)
+    assert [record.id for record in store.documents()] == [document.id]
+
+
+def test_a_decoder_that_cannot_be_loaded_is_told_and_loaded_at_the_next_try(
+    new_service: Callable[..., Service], decoder_folder: Path, tmp_path: Path
+) -> None:
+    late = tmp_path / "late"
+    service = new_service(late)
+    document = make_document(300)
+    service.add(document)
+    assert "There is no decoder at" in str(service.load_error)
+    assert state(service, document.id) == "waiting"
+    late.symlink_to(decoder_folder)
+    service.load_again()
+    wait_for(lambda: state(service, document.id) == "ready")
+    assert service.load_error is None
+
+
+def test_a_document_too_long_for_the_decoder_fails_with_advice_that_needs_no_flag(
+    new_service: Callable[..., Service], tiny_folder: Callable[..., Path]
+) -> None:
+    service = new_service(tiny_folder("llama", max_positions=700))
+    document = make_document(LONG_WORDS)
+    service.add(document)
+    wait_for(lambda: state(service, document.id) == "failed")
+    told = reason(job_of(service, document.id))
+    assert "700 positions" in told
+    assert "split it, or use a decoder with more positions" in told
+    assert "--" not in told
+
+
+def test_a_reading_that_failed_at_a_ratio_of_somebodys_choice_is_read_here_at_one_that_fits(
+    service: Service, store: Store
+) -> None:
+    document = make_document(LONG_WORDS)
+    enqueue(document, JobSettings(service.model_name, ratio=2), store)
+    wait_for(lambda: state(service, document.id) == "failed")
+    failed = job_of(service, document.id)
+    assert "--ratio" in (failed.reason or "")
+    assert reason(failed).endswith("try again to read it at a ratio that fits.")
+    service.read(document.id)
+    wait_for(lambda: state(service, document.id) == "ready")
