@@ -115,8 +115,9 @@ def attaching(folder: Path) -> None:
     def ratio(over: str, under: str) -> float:
         return statistics.median(a / b for a, b in zip(found[over], found[under], strict=True))
 
+    # The goal's "memcpy" is the first; a new memory's pages must be had from the system, which the second pays for, too.
+    print(f"  attach's rate over memcpy, memory in use {ratio('used', 'attach'):8.2f}     (goal 0.5)")
     print(f"  attach's rate over memcpy, fresh memory  {ratio('fresh', 'attach'):8.2f}     (goal 0.5)")
-    print(f"  attach's rate over memcpy, memory in use {ratio('used', 'attach'):8.2f}")
     print(f"  the hash's share of attach               {ratio('hash', 'attach'):8.2f}")
     print(f"  torch.load's time over attach's          {ratio('torch', 'attach'):8.2f}")
     print(f"  pickle.loads' time over attach's         {ratio('pickle', 'attach'):8.2f}")

@@ -42,7 +42,7 @@ def verify(store: Store) -> Verification:
     for memory in store.memories():
         folder = store.memory_folder(memory.key)
         found = list(_memory_faults(store, memory))
-        while found and (now := store.memory(memory.key)) and (now.state, now.bytes) != (memory.state, memory.bytes):
+        while found and (now := store.memory(memory.key)) and _version(now) != _version(memory):
             memory, found = now, list(_memory_faults(store, now))  # it was written on while it was compared
         if store.memory(memory.key) is not None:
             faults += (Fault(_name(store, folder.path / name), reason) for name, reason in found)
@@ -80,6 +80,10 @@ def _memory_faults(store: Store, memory: MemoryRecord) -> Iterator[tuple[str, st
     content = _content(store.memory_folder(memory.key).path / MANIFEST_FILE)
     if content != StoredMemory(memory, segments).encode():
         yield MANIFEST_FILE, f"It is {'missing' if content is None else 'not what the database says'}. {_REWRITE}"
+
+
+def _version(memory: MemoryRecord) -> tuple[object, ...]:
+    return memory.state, memory.bytes, memory.ready_at
 
 
 def _content(path: Path) -> bytes | None:

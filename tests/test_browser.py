@@ -162,7 +162,7 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
 @pytest.fixture
 def server(tmp_path: Path, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
     """A running server with a tiny decoder and an empty library."""
-    folder = tiny_folder("llama", hidden=64, layers=4, max_positions=32_768)
+    folder = tiny_folder("llama", max_positions=32_768)
     server = Server(tmp_path / "library", str(folder), tmp_path / "cache")
     server.start()
     yield server
@@ -184,7 +184,7 @@ def book(tmp_path: Path) -> Path:
 @pytest.fixture
 def long_book(tmp_path: Path) -> Path:
     """A document that is still being read when a test has done with it."""
-    return write_book(tmp_path / "long.md", 8000)
+    return write_book(tmp_path / "long.md", 6000)
 
 
 def the_memory(library: Path) -> MemoryRecord:

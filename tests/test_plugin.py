@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.checkpoints import Model
-from reader.errors import ConfigError, ContextOverflow, ModelError
+from reader.errors import ConfigError, ContextOverflow, MemoryMismatch, ModelError
 
 
 def chooser(model: Model, ratio: int, tokens: int = 1000) -> RatioChooser:
@@ -147,3 +147,30 @@ def test_bad_setting_is_named_with_its_value(field: str, value: object) -> None:
 def test_unknown_setting_is_an_error() -> None:
     with pytest.raises(ConfigError, match="windw"):
         BeaconConfig.from_dict({"windw": 32})
+
+
+def test_saved_slots_that_do_not_fit_are_refused_before_anything_is_touched(tiny_model: Model) -> None:
+    ids, _ = tiny_model.encode(make_document(60).text)
+    plugin = tiny_model.plugin
+    with torch.inference_mode():
+        memory = plugin.new_memory()
+        plugin.read(memory, ids, chooser=chooser(tiny_model, 4), beacons_in_tail=False)
+    tensors, counts = memory.tensors(), memory.counts()
+    wrong: list[tuple[dict[str, torch.Tensor], dict[str, int]]] = [
+        ({**tensors, "spans": tensors["spans"][:, :1]}, counts),
+        ({**tensors, "positions": tensors["positions"].float()}, counts),
+        ({**tensors, "layers.1.keys": tensors["layers.1.keys"][:, 1:]}, counts),
+        ({**tensors, "layers.0.values": tensors["layers.0.values"].half()}, counts),
+        ({**tensors, "layers.0.values": tensors["layers.0.values"].to(torch.int8)}, counts),
+        ({**tensors, "layers.2.keys": tensors["layers.1.keys"]}, counts),
+        ({name: tensor for name, tensor in tensors.items() if name != "tail"}, counts),
+        (tensors, {**counts, "beacons": counts["beacons"] + 1}),
+        (tensors, {**counts, "sink": -5, "beacons": counts["beacons"] + 5 + counts["sink"]}),
+    ]
+    fresh = plugin.new_memory()
+    for saved, told in wrong:
+        with pytest.raises(MemoryMismatch, match=r"[Rr]ead the document again"):
+            fresh.restore(saved, told)
+        assert fresh.slots == 0
+    fresh.restore(tensors, counts)
+    assert fresh.slots == memory.slots

@@ -198,10 +198,16 @@ class Memory:
         Raises:
             MemoryMismatch: a tensor is missing, or has another shape or type than this decoder's.
         """
-        slots, tail = len(tensors["positions"]), tensors["tail"]
         before = self.sink + self.beacons
-        if counts["sink"] + counts["beacons"] + counts["raw"] != before + slots or tail.shape != (3, counts["raw"]):
-            raise MemoryMismatch("The saved memory's counts do not add up to its slots. Read the document again.")
+        slots = counts["sink"] + counts["beacons"] + counts["raw"] - before
+        shapes = {"positions": (slots,), "spans": (slots, 2), "tail": (3, counts["raw"])}
+        for name, shape in shapes.items():
+            saved = tensors.get(name)
+            if saved is None or tuple(saved.shape) != shape or saved.dtype != torch.int64 or min(counts.values()) < -1:
+                raise MemoryMismatch(
+                    f"The saved memory's {name} do not fit its {slots:,} slots. Read the document again."
+                )
+        tail = tensors["tail"]
         for number, layer in enumerate(self.layers):
             for name, buffer in (("keys", layer.keys), ("values", layer.values)):
                 saved = tensors.get(f"layers.{number}.{name}")
