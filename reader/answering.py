@@ -198,4 +198,9 @@ def choose_memory(store: Store, document_id: str, model: Model, *, while_reading
         and record.settings.get("plugin") == model.plugin_fingerprint
         and record.settings.get("dtype") == str(model.decoder.dtype).removeprefix("torch.")
     ]
-    return min(fitting, key=lambda record: (record.state != "ready", record.settings["ratio"] or 1), default=None)
+
+    def preference(record: MemoryRecord) -> tuple[bool, int]:
+        ratio = record.settings.get("ratio")  # an imported memory may say anything
+        return record.state != "ready", ratio if isinstance(ratio, int) else 0
+
+    return min(fitting, key=preference, default=None)

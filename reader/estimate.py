@@ -55,7 +55,10 @@ def estimate_reading(
     speeds = [
         record.tokens / record.seconds
         for record in store.memories()
-        if record.state == "ready" and record.settings.get("model") == model_name and record.seconds > 1
+        if record.state == "ready"
+        and not record.imported
+        and record.settings.get("model") == model_name
+        and record.seconds > 1
     ]
     if speeds:
         return Estimate(tokens, tokens / speeds[0], "measured")

@@ -48,7 +48,10 @@ def counts(metadata: Mapping[str, str]) -> dict[str, int]:
         raise MemoryMismatch(
             f"The memory's format is {metadata.get('format')!r}, this version reads {FORMAT!r}. Read the document again."
         )
-    return {name: int(metadata[name]) for name in ("sink", "beacons", "raw", "windows", "ratio")}
+    try:
+        return {name: int(metadata[name]) for name in ("sink", "beacons", "raw", "windows", "ratio")}
+    except (KeyError, ValueError) as error:
+        raise MemoryMismatch(f"The memory's own counts cannot be read ({error}). Read the document again.") from error
 
 
 def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[Iterable[memoryview]]]:

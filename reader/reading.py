@@ -20,7 +20,7 @@ from reader.documents import Document, Page
 from reader.errors import Cancelled
 from reader.memory_files import counts, metadata, to_bytes, to_torch
 from reader.planning import ReadingPlan, plan_reading
-from storage import CorruptMemory, MemoryRecord, MemoryWriter, SegmentRecord, Store
+from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def read(
     if record is not None and record.state == "ready":
         try:
             store.open_memory(record.key).close()
-        except CorruptMemory:
-            pass  # told to read it again, people do: what is broken is dropped below
+        except (CorruptMemory, NotFound):
+            pass  # told to read it again, people do: what is broken is dropped below; or it has just been evicted
         else:
             return result(record, 0)
 
@@ -253,8 +253,8 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
                     metadata=metadata(memory),
                 )
                 done += 1
-    except CorruptMemory:
-        pass  # then it is read, like any document that nobody has read
+    except (CorruptMemory, NotFound):
+        pass  # broken, or just evicted: then it is read, like any document that nobody has read
     return done
 
 
