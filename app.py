@@ -454,7 +454,7 @@ def build(service: Service) -> gr.Blocks:
         def ask_password(waiting: list[str]) -> tuple[Any, ...]:
             """The files that wait, and what `locking` shows of the first of them."""
             name = Path(waiting[0]).name if waiting else ""
-            line = f"<p>{escape(name)} is protected. Its password is used once and kept nowhere.</p>"
+            line = f"<p>{escape(name)} needs its password, which is used once and kept nowhere.</p>"
             return waiting, gr.update(visible=bool(waiting)), gr.update(value=line), gr.update(value="")
 
         @told

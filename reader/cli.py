@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("job", metavar="ID")
         action.set_defaults(run=_change_job, wanted=wanted)
     work = actions.add_parser("run", parents=[everywhere, with_model], help="read whatever is queued, in this shell")
-    work.set_defaults(run=_work)
+    work.set_defaults(run=_work, memory_dtype="model")
 
     library_actions = add_library_commands(commands, everywhere)
     add = library_actions.add_parser("add", parents=[everywhere, with_model], help="take a document in, and read it")
@@ -415,11 +415,12 @@ def _work(options: argparse.Namespace) -> None:
     from reader.jobs import run
 
     done = 0
+    settings = _job_settings(options)
     with Store(options.library) as store:
         model = _model(options)
         owner = new_owner()
         with _reading_bar() as show:
-            while (job := store.jobs.claim(owner, model=model.name)) is not None:
+            while (job := store.jobs.claim(owner, settings=settings.of_model)) is not None:
                 try:
                     run(job, model, store, owner, progress=show)
                     done += 1

@@ -36,6 +36,11 @@ class JobSettings:
     """None adapts it to the document's length."""
     memory_dtype: str = "model"
 
+    @property
+    def of_model(self) -> dict[str, str | int | None]:
+        """Those that a model is loaded with, and that a job must have for that model to read it."""
+        return {"model": self.model, "plugin": self.plugin, "window": self.window, "horizon": self.horizon}
+
 
 def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecord:
     """Take a document into the library and queue it to be read.
@@ -113,12 +118,19 @@ class Worker(threading.Thread):
     """Runs a library's jobs one by one with one decoder, in the background, until it is stopped."""
 
     def __init__(
-        self, store: Store, model: Model, progress: Callable[[JobRecord, ReadingProgress], None] = lambda *_: None
+        self,
+        store: Store,
+        model: Model,
+        settings: JobSettings,
+        progress: Callable[[JobRecord, ReadingProgress], None] = lambda *_: None,
     ) -> None:
-        """Take `progress`, called before the first window and after each one; reading goes on when it returns."""
+        """Take the model and the settings that it was loaded with: jobs with others are left to others.
+
+        `progress` is called before the first window and after each one; reading goes on when it returns.
+        """
         super().__init__(name="reading", daemon=True)
         self.owner = new_owner()
-        self._store, self._model, self._progress = store, model, progress
+        self._store, self._model, self._settings, self._progress = store, model, settings, progress
         self._ended = threading.Event()
         self._something_new = threading.Event()
 
@@ -136,7 +148,7 @@ class Worker(threading.Thread):
         while not self._ended.is_set():
             self._something_new.clear()
             try:
-                job = self._store.jobs.claim(self.owner, model=self._model.name)
+                job = self._store.jobs.claim(self.owner, settings=self._settings.of_model)
                 if job is not None:
                     run(
                         job,

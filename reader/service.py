@@ -218,9 +218,10 @@ class Service:
                 self._load_again.wait()
                 self._load_again.clear()
         if self.model is not None and not self._closed:
-            from reader.jobs import Worker
+            from reader.jobs import JobSettings, Worker
 
-            self._worker = Worker(self.store, self.model, progress=self._before_window)
+            settings = JobSettings(self.model_name)
+            self._worker = Worker(self.store, self.model, settings, progress=self._before_window)
             self._worker.start()
 
     def _load(self) -> None:

@@ -111,24 +111,24 @@ class Jobs:
         )
         return [_job(row) for row in rows]
 
-    def claim(self, owner: str, *, job_id: str | None = None, model: str | None = None) -> JobRecord | None:
+    def claim(
+        self, owner: str, *, job_id: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> JobRecord | None:
         """Take the oldest job that waits, or that a lost owner left behind; None when there is nothing to do.
 
         Args:
             job_id: this job only.
-            model: only jobs whose settings name this model.
+            settings: only jobs that have these among their settings.
         """
         with self._database.transaction() as db:
             rows = db.execute(
-                """SELECT id, state, owner, beat_at FROM jobs
-                WHERE state IN ('queued', 'running') AND (?1 IS NULL OR id = ?1)
-                    AND (?2 IS NULL OR json_extract(settings, '$.model') = ?2)
-                ORDER BY created_at, rowid""",
-                (job_id, model),
+                "SELECT id, state, owner, beat_at, settings FROM jobs"
+                " WHERE state IN ('queued', 'running') AND (?1 IS NULL OR id = ?1) ORDER BY created_at, rowid",
+                (job_id,),
             ).fetchall()
-            for row in rows:
-                claimed, state, previous, beat_at = row[0], row[1], row[2], row[3]
-                if state == "queued" or _is_lost(previous, beat_at):
+            for claimed, state, previous, beat_at, text in rows:
+                has_settings = (settings or {}).items() <= json.loads(text).items()
+                if has_settings and (state == "queued" or _is_lost(previous, beat_at)):
                     db.execute(
                         "UPDATE jobs SET state = 'running', wanted = NULL, reason = NULL, owner = ?, beat_at = ? WHERE id = ?",
                         (owner, time.time(), claimed),

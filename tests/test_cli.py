@@ -186,3 +186,15 @@ def test_int8_memory_is_smaller(run: Callable[..., subprocess.CompletedProcess[s
     exact = json.loads(run("read", book, "--json").stdout)
     small = json.loads(run("read", book, "--memory-dtype", "int8", "--json").stdout)
     assert small["memory_bytes"] < exact["memory_bytes"]
+
+
+def test_what_was_queued_is_read_by_whoever_comes(
+    run: Callable[..., subprocess.CompletedProcess[str]], book: Path, tiny_folder: Callable[..., Path]
+) -> None:
+    model = ["--model", str(tiny_folder("llama")), "--window", "32"]
+    added = json.loads(run("library", "add", book, "--no-read", "--json", *model).stdout)
+    assert added["pages"] == 1
+    assert json.loads(run("jobs", "run", "--json", "--model", model[1], "--window", "64").stdout) == {"read": 0}
+    assert json.loads(run("jobs", "run", "--json", *model).stdout) == {"read": 1}
+    asked = json.loads(run("ask", added["document_id"], "Who?", "--json").stdout)
+    assert (asked["tokens_read"], asked["pages_read"], asked["pages"]) == (0, 1, 1)

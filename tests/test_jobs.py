@@ -71,8 +71,10 @@ def test_of_many_that_claim_one_gets_the_job(tiny_model: Model, store: Store) ->
 
 def test_only_jobs_of_ones_own_model_are_taken(tiny_model: Model, store: Store) -> None:
     enqueue(make_document(50), settings(tiny_model), store)
-    assert store.jobs.claim(new_owner(), model="another") is None
-    assert store.jobs.claim(new_owner(), model=tiny_model.name) is not None
+    for other in ({"model": "another"}, {"window": 64}, {"plugin": "folder"}, {"horizon": 8}):
+        changed = JobSettings(**{**vars(settings(tiny_model)), **other})  # type: ignore[arg-type]
+        assert store.jobs.claim(new_owner(), settings=changed.of_model) is None
+    assert store.jobs.claim(new_owner(), settings=settings(tiny_model, ratio=8).of_model) is not None
 
 
 @pytest.mark.parametrize(("wanted", "state"), [("pause", "paused"), ("cancel", "cancelled")])
@@ -138,7 +140,7 @@ def test_silent_owner_loses_its_job(tiny_model: Model, store: Store, monkeypatch
 def test_worker_reads_what_is_queued_and_outlives_failures(tiny_model: Model, store: Store) -> None:
     bad = enqueue(make_document(1500), settings(tiny_model, ratio=2), store)
     good = [enqueue(make_document(50 + n, f"Document {n}"), settings(tiny_model), store) for n in range(3)]
-    worker = Worker(store, tiny_model)
+    worker = Worker(store, tiny_model, settings(tiny_model))
     worker.start()
     try:
         wait_for(lambda: all(store.jobs.get(job.id).state == "ready" for job in good))
@@ -188,7 +190,7 @@ def test_killed_owner_is_succeeded_at_its_last_checkpoint(tiny_folder: Callable[
                     break
         left = store.jobs.get(job.id)
         assert left.state == "running"
-        worker = Worker(store, model)
+        worker = Worker(store, model, settings(model))
         worker.start()
         try:
             wait_for(lambda: store.jobs.get(job.id).state == "ready")
