@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,15 @@ def test_a_batch_is_its_sequences_one_at_a_time(model: Model, layout: str, atten
         logits = plugin.read_batch(together, texts, choosers=choosers, logits="all")
         answers = plugin.run_batch(together, questions)
     for number in range(len(texts)):
-        torch.testing.assert_close(logits[number], alone_logits[number], rtol=1e-5, atol=1e-4, check_device=False)
-        torch.testing.assert_close(answers[number], alone_answers[number], rtol=1e-5, atol=1e-4, check_device=False)
+        expected = alone_logits[number]
+        assert expected is not None
+        # Alone and in a batch, sums are taken in another order: float32's rounding, at the size of the logits (36 by default).
+        tolerance = max(1e-4, 1e-5 * expected.abs().max().item())
+        close = partial(torch.testing.assert_close, rtol=0, atol=tolerance, check_device=False)
+        close(logits[number], expected)
+        close(answers[number], alone_answers[number])
         for name, tensor in together[number].tensors().items():
-            torch.testing.assert_close(tensor, alone[number].tensors()[name], rtol=1e-5, atol=1e-4, check_device=False)
+            close(tensor, alone[number].tensors()[name])
 
 
 def test_a_horizon_as_long_as_the_memory_changes_nothing(model: Model) -> None:
