@@ -26,7 +26,7 @@ _DTYPES = {
 }
 
 
-def restore(model: Model, tensors: MappedTensors, capacity: int | None = None) -> Memory:
+def restore(model: Model, tensors: MappedTensors) -> Memory:
     """A memory from its sealed file: one copy a layer, nothing is run.
 
     Raises:
@@ -34,7 +34,7 @@ def restore(model: Model, tensors: MappedTensors, capacity: int | None = None) -
     """
     kept = counts(tensors.metadata)
     slots = kept["sink"] + kept["beacons"] + kept["raw"]
-    memory = model.plugin.new_memory(capacity or slots + ROOM_TOKENS)
+    memory = model.plugin.new_memory(slots + ROOM_TOKENS)
     memory.restore(to_torch(tensors), kept)
     return memory
 
