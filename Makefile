@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library
+.PHONY: setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
 
 setup:  ## install what the reader and its tests need into the current environment
 	$(PYTHON) -m pip install -r requirements-test.txt
@@ -31,3 +31,50 @@ bench-plugin:  ## the plug-in against its floor and its peers
 
 bench-library:  ## attaching, listing, searching
 	$(PYTHON) -m bench.library
+
+bench-app:  ## the app with a thousand documents beside ten
+	$(PYTHON) -m bench.app
+
+bench-batch:  ## many questions together against one by one
+	$(PYTHON) -m bench.batch $(BOOK)
+
+# What is remembered, measured. By the reading speed about five hours on two CPU cores: lm 1, long 1, hidden 1, qa 2.
+# Enlarge it with BOOKS=30 QUESTIONS=200 REPEATS=4, measure another plug-in with EVALUATE_FLAGS="--plugin FOLDER".
+DATA ?= ../shared/data
+RESULTS ?= results
+BOOKS ?= 8
+QUESTIONS ?= 40
+REPEATS ?= 1
+EVALUATE_FLAGS ?=
+EVALUATE = $(PYTHON) -m reader evaluate
+EVAL_BOOKS = --books $(DATA)/books-eval.tar.xz
+
+evaluate: evaluate-lm evaluate-long evaluate-hidden evaluate-qa  ## what is remembered, beside other methods; needs DATA
+
+evaluate-lm:  ## loss in the last window of books, by ratio
+	$(EVALUATE) lm $(EVAL_BOOKS) --context 2048 4096 8192 --ratio 2 4 8 32 --limit $(BOOKS) --full-tokens 8192 \
+		--strategies sliding-window sliding-window-2 full self-extend beacon beacon-swapped \
+		--output $(RESULTS)/lm $(EVALUATE_FLAGS)
+
+evaluate-long:  ## the hundredfold context, where the plain decoder breaks down, and what the reading horizon costs
+	$(EVALUATE) lm $(EVAL_BOOKS) --context 8192 32768 131072 409600 --same-target --ratio 64 --limit $(REPEATS) \
+		--full-tokens 32768 --output $(RESULTS)/long $(EVALUATE_FLAGS)
+	$(EVALUATE) lm $(EVAL_BOOKS) --context 32768 --ratio 8 --horizon 256 1024 4096 --limit $(REPEATS) \
+		--strategies sliding-window beacon --output $(RESULTS)/horizon $(EVALUATE_FLAGS)
+
+evaluate-hidden:  ## pass key, needle and topic, by length and depth
+	$(EVALUATE) passkey $(EVAL_BOOKS) --context 2048 4096 8192 16384 32768 --limit $(REPEATS) \
+		--output $(RESULTS)/passkey $(EVALUATE_FLAGS)
+	$(EVALUATE) needle $(EVAL_BOOKS) --context 2048 8192 32768 --depth 0 0.5 1 --limit $(REPEATS) \
+		--output $(RESULTS)/needle $(EVALUATE_FLAGS)
+	$(EVALUATE) topic $(EVAL_BOOKS) --context 2048 8192 32768 --limit $(REPEATS) --output $(RESULTS)/topic $(EVALUATE_FLAGS)
+
+evaluate-qa:  ## questions on passages hidden in books, on whole books, and on the long documents of L-Eval
+	$(EVALUATE) qa --questions $(DATA)/qa/dev/squad_v2.jsonl.gz $(EVAL_BOOKS) --limit $(QUESTIONS) \
+		--output $(RESULTS)/squad $(EVALUATE_FLAGS)
+	$(EVALUATE) qa --questions $(DATA)/qa/dev/fairytaleqa.jsonl.gz $(EVAL_BOOKS) --limit $(QUESTIONS) \
+		--output $(RESULTS)/fairytaleqa $(EVALUATE_FLAGS)
+	$(EVALUATE) qa --questions $(DATA)/qa/dev/narrativeqa.jsonl.gz --books $(DATA)/books-qa.tar.xz --limit $(QUESTIONS) \
+		--output $(RESULTS)/narrativeqa $(EVALUATE_FLAGS)
+	$(EVALUATE) longbench --questions $(wildcard $(DATA)/qa/dev/leval_*.jsonl.gz) --limit 5 \
+		--output $(RESULTS)/leval $(EVALUATE_FLAGS)

@@ -1,31 +1,60 @@
-"""Asking a memory: attach it, put the question behind it, stream the answer.
+"""Asking memories: attach them, look again where it matters, put the question behind, stream the answer, name its evidence.
 
-Nothing of the document is run again; how many of its tokens the decoder did run is counted where it is run, and told with
-every answer. Decoding is greedy, so the same memory and question give the same answer. It neither reads documents nor
-chooses memories.
+From the memory alone, nothing of the document is run again. Looking again puts the passages that matter to a question raw
+behind the memory, within a budget, as a reader goes back to the page. How many document tokens the decoder did run is counted
+where it is run, and told with every answer. Decoding is greedy, so the same memory and question give the same answer. It does
+not read documents.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import torch
 from tokenizers.decoders import DecodeStream
+from torch import Tensor
 from transformers import NoRepeatNGramLogitsProcessor
 
-from reader.beacon import Memory
+from reader.beacon import NO_SPAN, Memory, recording
 from reader.checkpoints import Model
 from reader.errors import ConfigError
+from reader.evidence import Attention, Evidence, Heat, name_evidence, rank_passages, reading_map
 from reader.memory_files import counts, restore, to_torch
-from reader.planning import ROOM_TOKENS
+from reader.passages import Passage, Passages, Source, content_words
+from reader.planning import ROOM_TOKENS, room_tokens
 from storage import CorruptMemory, MemoryRecord, NotFound, Store
 
-QUESTION = "\n\nFrom the text above, answer this question in a sentence or two: {question}"
+NOT_SAID = "The document does not say."
+"""What the decoder is told to answer where the document does not."""
+
+QUESTION = (
+    "\n\nFrom the text above, answer this question in a sentence or two. "
+    f"If the text does not answer it, say: {NOT_SAID}\nQuestion: {{question}}"
+)
 """How a question follows the document."""
 
+LOOK_AGAIN_TOKENS = 700
+"""How many tokens are looked at again where nobody gives a number."""
+
 MAX_ANSWER_TOKENS = 256
+
+PASSAGES = "\n\nFrom the same text, once more:"
+"""What comes before passages that are looked at again; the answer weights are trained with it."""
+
+_NEUTRAL = "What does the text say?"
+_OF_THE_WHOLE = re.compile(
+    r"\b(summar\w+|overview|outline|gist|overall|main (idea|point|topic|theme|argument)s?|themes?|moral"
+    r"|(book|text|document|story|paper|article|report|novel|chapter)s? (is |are )?about|what is (it|this|that) about)\b",
+    re.I,
+)
+
+Queries = dict[int, list[Tensor]]
+"""Recorded queries by layer."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders fall into saying the same again and again; no eight tokens come twice in one answer."""
@@ -33,14 +62,52 @@ _without_loops = NoRepeatNGramLogitsProcessor(8)
 
 @dataclass(frozen=True)
 class AttachedMemory:
-    """A memory in the decoder's hands, ready for any number of questions."""
+    """One memory or several, one behind another, in the decoder's hands, ready for any number of questions."""
 
     memory: Memory
-    record: MemoryRecord
-    pages_read: int
-    """Pages that are in the memory whole; fewer than `pages` while it is being read."""
-    pages: int
+    records: tuple[MemoryRecord, ...]
+    sources: tuple[Source, ...]
+    """The documents, in the same order."""
     attach_seconds: float
+    left_out: tuple[str, ...] = ()
+    """Titles of documents that were asked for, but did not fit the decoder's positions."""
+    _neutral: list[Attention] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def record(self) -> MemoryRecord:
+        """The first memory's."""
+        return self.records[0]
+
+    @property
+    def document_tokens(self) -> int:
+        return sum(record.tokens for record in self.records)
+
+    @property
+    def pages(self) -> int:
+        return sum(len(source.pages) for source in self.sources)
+
+    @property
+    def pages_read(self) -> int:
+        """Pages that are in the memory whole; fewer than `pages` while it is being read."""
+        return sum(page.end_char <= source.chars_read for source in self.sources for page in source.pages)
+
+    @property
+    def chars(self) -> int:
+        """Characters of all documents, one after another."""
+        last = self.sources[-1]
+        return last.first_char + last.chars
+
+    @functools.cached_property
+    def passages(self) -> Passages:
+        """What can be looked at again, with an index over its words."""
+        return Passages(self.sources)
+
+    def neutral(self, model: Model) -> Attention | None:
+        """What a question about nothing in particular attends to, worked out once; None where there is no room to ask it."""
+        room = model.plugin.max_positions - self.memory.next_position
+        if not self._neutral and len(make_prompt(self, _NEUTRAL, (), model).ids) <= room:
+            self._neutral.append(_attend(self, _NEUTRAL, model))
+        return self._neutral[0] if self._neutral else None
 
 
 @dataclass(frozen=True)
@@ -61,6 +128,32 @@ class Answer:
     pages: int
     ended: str
     """Why the answer ended: `finished`, `length` or `stopped`."""
+    evidence: tuple[Evidence, ...] = ()
+    """Where the answer comes from, the best first; empty where evidence was not asked for."""
+    reading_map: tuple[float, ...] = ()
+    """For each page (of all attached documents, one after another) its share of the attention to the documents; they sum to 1."""
+    looked_again: tuple[Passage, ...] = ()
+    """Passages that were read again in full for this question, in document order."""
+    looked_again_tokens: int = 0
+    """Their tokens, which `recomputed_tokens` counts too."""
+    evidence_seconds: float = 0.0
+    """What finding the evidence took, in `seconds` too."""
+    left_out: tuple[str, ...] = ()
+    """Titles of documents that were asked for, but did not fit the decoder's positions."""
+
+    @property
+    def told_looked_again(self) -> str:
+        """What was looked at again, for people: "Looked again at pages 12 and 40, 812 tokens"; empty when nothing was."""
+        if not self.looked_again:
+            return ""
+        labels = list(dict.fromkeys(passage.label for passage in self.looked_again))
+        pages = f"page {labels[0]}" if len(labels) == 1 else f"pages {', '.join(labels[:-1])} and {labels[-1]}"
+        return f"Looked again at {pages}, {self.looked_again_tokens:,} tokens"
+
+    @property
+    def not_said(self) -> bool:
+        """Whether the answer is that the document does not say."""
+        return says_nothing(self.text)
 
 
 @dataclass(frozen=True)
@@ -69,6 +162,27 @@ class AnswerPart:
 
     text: str
     answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is put behind a memory for a question."""
+
+    passages: tuple[Passage, ...]
+    """What is looked at again, in document order."""
+    ids: Tensor
+    """(tokens,): the passages, then the question."""
+    spans: Tensor
+    """(tokens, 2): source spans of the passages' tokens among all attached characters, `NO_SPAN` elsewhere."""
+    question_tokens: int
+    """How many of the last tokens are the question, with what is said around it."""
+    asked_tokens: int
+    """How many of the last tokens begin with the user's own words."""
+
+    @property
+    def looked_again_tokens(self) -> int:
+        """Tokens that stand for source text."""
+        return int((self.spans[:, 1] != NO_SPAN).sum())
 
 
 def attach(record: MemoryRecord, model: Model, store: Store) -> AttachedMemory:
@@ -81,6 +195,74 @@ def attach(record: MemoryRecord, model: Model, store: Store) -> AttachedMemory:
         MemoryMismatch: another decoder or plug-in made it.
     """
     started = time.perf_counter()
+    memory, record = _attach_one(record, model, store)
+    source = _source(record, memory, store)
+    return AttachedMemory(memory, (record,), (source,), time.perf_counter() - started)
+
+
+def attach_shelf(records: Sequence[MemoryRecord], model: Model, store: Store, question: str = "") -> AttachedMemory:
+    """Attach memories one behind another, as many as fit the decoder's positions beside a question and its answer.
+
+    Where not all fit, the documents whose passages share most with the question are taken; the others are `left_out`.
+    The first memory's sink serves all.
+
+    Raises:
+        StoreError, MemoryMismatch: see `attach`.
+        ConfigError: there is none to attach.
+    """
+    started = time.perf_counter()
+    records = list({record.document_id: record for record in records}.values())
+    if not records:
+        raise ConfigError("There is no document to ask; name one.")
+    if len(records) == 1:
+        return attach(records[0], model, store)
+    chosen = _fitting(records, model, store, question)
+    shelf, kept, sources = model.plugin.new_memory(), [], []
+    first_char = 0
+    for number in sorted(chosen):
+        memory, record = _attach_one(records[number], model, store)
+        source = _source(record, memory, store, first_char)
+        with torch.inference_mode(), model.lock:
+            if not shelf.slots:
+                shelf.reserve(sum(_slots(records[other], store) for other in chosen) + ROOM_TOKENS)
+            model.plugin.put_behind(shelf, memory, first_char)
+        first_char += source.chars
+        kept.append(record)
+        sources.append(source)
+    left_out = [
+        store.document(record.document_id).title for number, record in enumerate(records) if number not in chosen
+    ]
+    return AttachedMemory(shelf, tuple(kept), tuple(sources), time.perf_counter() - started, tuple(left_out))
+
+
+def _fitting(records: Sequence[MemoryRecord], model: Model, store: Store, question: str) -> set[int]:
+    """Numbers of the memories that are attached together, those first that matter most to the question."""
+    slots = [_slots(record, store) for record in records]
+    room = model.plugin.max_positions - room_tokens(model)
+    order = list(range(len(records)))
+    if sum(slots) > room:
+        whole = [
+            Source(r.document_id, "", tuple(pages), pages[-1].end_char)
+            for r in records
+            if (pages := store.pages(r.document_id))
+        ]
+        passages = Passages(whole)
+        places = {record.document_id: number for number, record in enumerate(records)}
+        found = passages.search(content_words(question), len(passages.all))
+        order = list(dict.fromkeys([*(places[passages.all[number].document_id] for number in found), *order]))
+    chosen: set[int] = set()
+    for number in order:
+        if slots[number] <= room or not chosen:
+            chosen.add(number)
+            room -= slots[number]
+    return chosen
+
+
+def _slots(record: MemoryRecord, store: Store) -> int:
+    return record.slots if record.state == "ready" else sum(segment.slots for segment in store.segments(record.key))
+
+
+def _attach_one(record: MemoryRecord, model: Model, store: Store) -> tuple[Memory, MemoryRecord]:
     memory = None
     if record.state == "reading":
         memory = _attach_segments(record, model, store)
@@ -88,10 +270,13 @@ def attach(record: MemoryRecord, model: Model, store: Store) -> AttachedMemory:
     if memory is None:
         with store.open_memory(record.key) as tensors:
             memory = restore(model, tensors)
-    chars = int(memory.spans[:, 1].max()) if memory.slots else 0
-    pages = store.pages(record.document_id)
-    pages_read = sum(page.end_char <= chars for page in pages)
-    return AttachedMemory(memory, record, pages_read, len(pages), time.perf_counter() - started)
+    return memory, record
+
+
+def _source(record: MemoryRecord, memory: Memory, store: Store, first_char: int = 0) -> Source:
+    chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
+    pages = tuple(store.pages(record.document_id))
+    return Source(record.document_id, store.document(record.document_id).title, pages, max(0, chars_read), first_char)
 
 
 def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:
@@ -112,76 +297,308 @@ def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory
     return memory
 
 
+def asks_for_detail(question: str) -> bool:
+    """Whether to look again where nobody says: always, but for questions about the whole (its summary, theme, what it is about)."""
+    return not _OF_THE_WHOLE.search(question)
+
+
+def look_again_tokens(look_again: str | int, question: str) -> int:
+    """How many tokens a setting lets a question look at again.
+
+    Raises:
+        ConfigError: the setting is not `off`, `auto` or a number from 0 on.
+    """
+    if look_again == "auto":
+        return LOOK_AGAIN_TOKENS if asks_for_detail(question) else 0
+    if look_again == "off":
+        return 0
+    if isinstance(look_again, int) and look_again >= 0:
+        return look_again
+    raise ConfigError(f"Looking again is set to {look_again!r}; it must be off, auto or a number of tokens.")
+
+
+def choose_passages(
+    attached: AttachedMemory, question: str, model: Model, tokens: int = LOOK_AGAIN_TOKENS
+) -> tuple[Passage, ...]:
+    """Choose what to read again for a question, at most `tokens` tokens of it; passages in document order, none overlapping.
+
+    The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words, fused by
+    reciprocal rank. A budget that the decoder's positions have no room for is cut down. The memory stays as it was.
+
+    Raises:
+        ContextOverflow: memory and question do not fit the decoder's positions.
+    """
+    without = make_prompt(attached, question, (), model)
+    room = model.plugin.max_positions - attached.memory.next_position - len(without.ids) - _answer_room(model)
+    budget_tokens = min(tokens, room - len(model.encode(PASSAGES)[0]))
+    if budget_tokens <= 0 or not attached.passages.all:
+        return ()
+    heat = _heat(attached, _attend(attached, question, model), model)
+
+    def count_tokens(passage: Passage) -> int:
+        return sum(len(model.encode(text)[0]) for text in (_heading(passage, attached), passage.text))
+
+    ranked = rank_passages(attached.passages, question, heat)
+    return attached.passages.choose(ranked, question, budget_tokens, count_tokens)
+
+
+def make_prompt(attached: AttachedMemory, question: str, passages: Sequence[Passage], model: Model) -> Prompt:
+    """Tokens and spans of passages and of the question behind them.
+
+    Raises:
+        ConfigError: there is no question.
+    """
+    question = question.strip()
+    if not question:
+        raise ConfigError("The question is empty; ask something.")
+    ids, spans = passage_tokens(attached, passages, model)
+    question_ids = model.closing(QUESTION.format(question=question))
+    none = torch.full((len(question_ids), 2), NO_SPAN)
+    asked_tokens = min(len(question_ids), len(model.closing(question)))
+    return Prompt(
+        tuple(passages), torch.cat([ids, question_ids]), torch.cat([spans, none]), len(question_ids), asked_tokens
+    )
+
+
+def passage_tokens(attached: AttachedMemory, passages: Sequence[Passage], model: Model) -> tuple[Tensor, Tensor]:
+    """Token ids (tokens,) of passages, each under its page, and their spans (tokens, 2) among all attached characters."""
+    ids, spans = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, 2, dtype=torch.int64)]
+
+    def put(text: str, first_char: int | None = None) -> None:
+        own, places = model.encode(text)
+        ids.append(own)
+        spans.append(torch.full_like(places, NO_SPAN) if first_char is None else places + first_char)
+
+    if passages:
+        put(PASSAGES)
+    for passage in passages:
+        put(_heading(passage, attached))
+        put(passage.text, attached.passages.first_char[passage.document_id] + passage.start_char)
+    return torch.cat(ids), torch.cat(spans)
+
+
+def find_evidence(
+    attached: AttachedMemory, question: str, answer: str, model: Model, passages: Sequence[Passage] = ()
+) -> tuple[tuple[Evidence, ...], tuple[float, ...]]:
+    """Evidence and reading map of an answer that was given elsewhere, by one pass over it; the memory stays as it was.
+
+    Args:
+        passages: what had been looked at again for the answer.
+
+    Raises:
+        ContextOverflow: memory, question and answer do not fit the decoder's positions.
+    """
+    attention = _attend(attached, question, model, passages, answer)
+    return _evidence(attached, question, answer, _heat(attached, attention, model))
+
+
 def ask(
     attached: AttachedMemory,
     question: str,
     model: Model,
     *,
+    look_again: str | int = "off",
+    evidence: bool = True,
     stopped: Callable[[], bool] = lambda: False,
     first_question: bool = True,
 ) -> Iterator[AnswerPart]:
     """Answer a question from an attached memory, piece by piece; the memory is afterwards as it was before.
 
     Args:
+        look_again: `off`, to answer from memory alone; `auto`, to look again when the question asks for detail; or the
+            most document tokens to look at again.
+        evidence: whether to find where the answer comes from, after its last token.
         stopped: asked before every token; True ends the answer there.
         first_question: whether attaching was done for this question, so that its time counts.
 
     Raises:
-        ConfigError: there is no question.
+        ConfigError: there is no question, or `look_again` is something else.
         ContextOverflow: memory and question do not fit the decoder's positions.
     """
-    if not question.strip():
-        raise ConfigError("The question is empty; ask something.")
-    started = time.perf_counter()
-    attach_seconds = attached.attach_seconds if first_question else 0.0
     memory, plugin = attached.memory, model.plugin
-    prompt = model.closing(QUESTION.format(question=question.strip()))
-    decode = DecodeStream(skip_special_tokens=True)
-    backend = model.decoder.tokenizer.backend_tokenizer
-    tokens: list[int] = []
-    pieces: list[str] = []
-    first_token_seconds = 0.0
-    ended = "length"
+    attach_seconds = attached.attach_seconds if first_question else 0.0
+    decoding = Decoding(
+        attached, question, model, look_again=look_again, evidence=evidence, attach_seconds=attach_seconds
+    )
     ran_before = memory.source_tokens_run
     mark = memory.mark()
     try:
-        with torch.inference_mode(), model.lock:
-            logits = plugin.run(memory, prompt)
+        logits = _run(memory, decoding.prompt, model, decoding.queries)
         room = plugin.max_positions - memory.next_position
         for _ in range(min(MAX_ANSWER_TOKENS, room)):
             assert logits is not None  # a question always has tokens
-            token = int(_without_loops(torch.tensor([tokens], dtype=torch.int64), logits[-1:].clone()).argmax())
-            if not tokens:
-                first_token_seconds = attach_seconds + time.perf_counter() - started
-            if token in model.end_ids:
-                ended = "finished"
+            piece = decoding.take(logits)
+            if piece is None:
                 break
-            tokens.append(token)
-            piece = decode.step(backend, token)
             if piece:
-                pieces.append(piece)
                 yield AnswerPart(piece)
             if stopped():
-                ended = "stopped"
+                decoding.ended = "stopped"
                 break
-            with torch.inference_mode(), model.lock:
-                logits = plugin.run(memory, torch.tensor([token]))
+            with torch.inference_mode(), model.lock, _recording(decoding.queries):
+                logits = plugin.run(memory, torch.tensor(decoding.tokens[-1:]), answering=True)
+        decoding.attend()
+        recomputed_tokens = memory.source_tokens_run - ran_before
     finally:
         memory.back_to(mark)
-    answer = Answer(
-        text="".join(pieces).strip(),
-        question=question.strip(),
-        document_tokens=attached.record.tokens,
-        recomputed_tokens=memory.source_tokens_run - ran_before,
-        attach_seconds=attach_seconds,
-        first_token_seconds=first_token_seconds,
-        answer_tokens=len(tokens),
-        seconds=attach_seconds + time.perf_counter() - started,
-        pages_read=attached.pages_read,
-        pages=attached.pages,
-        ended=ended,
-    )
-    yield AnswerPart("", answer)
+    yield AnswerPart("", decoding.answer(recomputed_tokens))
+
+
+class Decoding:
+    """An answer as it grows token by token, whoever runs the decoder.
+
+    Attributes:
+        prompt: what is to be put behind the memory first.
+        queries: where the queries of the question and of the answer's tokens are to be recorded; None: nowhere.
+        tokens: the answer's tokens so far.
+        ended: why the answer has ended, as in `Answer`.
+    """
+
+    def __init__(
+        self,
+        attached: AttachedMemory,
+        question: str,
+        model: Model,
+        *,
+        look_again: str | int = "off",
+        evidence: bool = True,
+        attach_seconds: float = 0.0,
+    ) -> None:
+        """Choose what to look at again; the arguments and what is raised are those of `ask`."""
+        self._attached, self._question, self._model = attached, question, model
+        self.prompt = make_prompt(attached, question, (), model)
+        self._started = time.perf_counter()
+        if budget_tokens := look_again_tokens(look_again, question):
+            passages = choose_passages(attached, question, model, budget_tokens)
+            self.prompt = make_prompt(attached, question, passages, model)
+        self.queries: Queries | None = {} if evidence else None
+        self.tokens: list[int] = []
+        self.ended = "length"
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self._pieces: list[str] = []
+        self._attach_seconds = attach_seconds
+        self._first_token_seconds = 0.0
+        self._attention: Attention | None = None
+        self._evidence_started = 0.0
+
+    def take(self, logits: Tensor) -> str | None:
+        """Choose the next token by logits (1, vocab) or more, the last row; return the text that it adds, None at the end."""
+        chosen = torch.tensor([self.tokens], dtype=torch.int64)
+        token = int(_without_loops(chosen, logits[-1:].clone()).argmax())
+        if not self.tokens:
+            self._first_token_seconds = self._attach_seconds + time.perf_counter() - self._started
+        if token in self._model.end_ids:
+            self.ended = "finished"
+            return None
+        self.tokens.append(token)
+        piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
+        self._pieces.append(piece)
+        return piece
+
+    def attend(self) -> None:
+        """Note what question and answer attended to, while their keys stand behind the memory."""
+        self._evidence_started = time.perf_counter()
+        if self.queries is not None:
+            last = self.prompt.asked_tokens + len(self.tokens)
+            self._attention = _attention(self._attached, self.queries, last, self._model)
+
+    def answer(self, recomputed_tokens: int) -> Answer:
+        """The whole answer, with what `attend` has noted."""
+        attached, text = self._attached, "".join(self._pieces).strip()
+        found: tuple[Evidence, ...] = ()
+        weights: tuple[float, ...] = ()
+        if self._attention is not None:
+            heat = _heat(attached, self._attention, self._model)
+            found, weights = _evidence(attached, self._question, text, heat)
+        now = time.perf_counter()
+        return Answer(
+            text=text,
+            question=self._question.strip(),
+            document_tokens=attached.document_tokens,
+            recomputed_tokens=recomputed_tokens,
+            attach_seconds=self._attach_seconds,
+            first_token_seconds=self._first_token_seconds,
+            answer_tokens=len(self.tokens),
+            seconds=self._attach_seconds + now - self._started,
+            pages_read=attached.pages_read,
+            pages=attached.pages,
+            ended=self.ended,
+            evidence=found,
+            reading_map=weights,
+            looked_again=self.prompt.passages,
+            looked_again_tokens=self.prompt.looked_again_tokens,
+            evidence_seconds=now - self._evidence_started if self.queries is not None else 0.0,
+            left_out=attached.left_out,
+        )
+
+
+def _run(
+    memory: Memory, prompt: Prompt, model: Model, queries: Queries | None, more: Tensor | None = None
+) -> Tensor | None:
+    """Put a prompt, and `more` tokens, behind a memory; the queries of all but its passages are recorded."""
+    first = len(prompt.ids) - prompt.question_tokens
+    ids = prompt.ids[first:] if more is None else torch.cat([prompt.ids[first:], more])
+    with torch.inference_mode(), model.lock:
+        if first:
+            model.plugin.run(memory, prompt.ids[:first], prompt.spans[:first], logits="none")
+        with _recording(queries):
+            return model.plugin.run(memory, ids, answering=True)
+
+
+def _recording(queries: Queries | None) -> AbstractContextManager[None]:
+    return nullcontext() if queries is None else recording(queries)
+
+
+def _attend(
+    attached: AttachedMemory, question: str, model: Model, passages: Sequence[Passage] = (), answer: str = ""
+) -> Attention:
+    """What a question and its answer attend to; the memory stays as it was."""
+    prompt = make_prompt(attached, question, passages, model)
+    answer_ids = model.encode(answer)[0]
+    queries: Queries = {}
+    mark = attached.memory.mark()
+    try:
+        _run(attached.memory, prompt, model, queries, answer_ids)
+        return _attention(attached, queries, prompt.asked_tokens + len(answer_ids), model)
+    finally:
+        attached.memory.back_to(mark)
+
+
+def _attention(attached: AttachedMemory, queries: Queries, last: int, model: Model) -> Attention:
+    with torch.inference_mode(), model.lock:
+        return Attention.of(attached.memory, queries, last)
+
+
+def _heat(attached: AttachedMemory, attention: Attention, model: Model) -> Heat:
+    return Heat(attention.spans, attention.beyond(attached.neutral(model)), attached.chars)
+
+
+def _evidence(
+    attached: AttachedMemory, question: str, answer: str, heat: Heat
+) -> tuple[tuple[Evidence, ...], tuple[float, ...]]:
+    not_said = says_nothing(answer)
+    found = () if not_said else name_evidence(attached.sources, attached.passages, question, answer, heat)
+    return found, reading_map(attached.sources, heat)
+
+
+def says_nothing(answer: str) -> bool:
+    """Whether an answer is that the document does not say."""
+    return answer.casefold().startswith(NOT_SAID.rstrip(".").casefold())
+
+
+def _heading(passage: Passage, attached: AttachedMemory) -> str:
+    title = "" if len(attached.sources) == 1 else f"{attached.passages.titles[passage.document_id]}, "
+    return passage_heading(passage.label, title)
+
+
+def passage_heading(label: str, title: str = "") -> str:
+    """What stands before a passage that is looked at again; title: of its document, where there are several."""
+    return f"\n\n[{title}page {label}] "
+
+
+def _answer_room(model: Model) -> int:
+    """Positions kept free for the answer when passages are chosen."""
+    return min(MAX_ANSWER_TOKENS, model.plugin.max_positions // 16)
 
 
 def choose_memory(store: Store, document_id: str, model: Model, *, while_reading: bool = False) -> MemoryRecord | None:

@@ -98,6 +98,22 @@ class Model:
         return frozenset(int(token) for token in (*ids, self.decoder.tokenizer.eos_token_id) if token is not None)
 
     @cached_property
+    def between(self) -> Tensor:
+        """Token ids (tokens,) of the chat template from the end of an answer up to where the user's next words start."""
+        tokenizer = self.decoder.tokenizer
+        if not tokenizer.chat_template:
+            return self._ids("\n")
+        roles = ("user", "assistant", "user")
+        try:
+            rendered = tokenizer.apply_chat_template(
+                [{"role": role, "content": _CONTENT} for role in roles], tokenize=False
+            )
+        except Exception as error:
+            raise ModelError(f"The chat template of {self.name!r} takes one message only: {error}.") from error
+        parts = str(rendered).split(_CONTENT)
+        return self._ids(parts[2] if len(parts) == 4 else "\n")
+
+    @cached_property
     def _template(self) -> tuple[str, str]:
         tokenizer = self.decoder.tokenizer
         if not tokenizer.chat_template:
@@ -131,14 +147,17 @@ class PluginWeights:
     @classmethod
     def of(cls, model: Model) -> PluginWeights:
         """The weights of a model's plug-in, in memory."""
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.plugin.state_dict().items()}
+        dtype = model.decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
+        tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.plugin.state_dict().items()}
         return cls(model.plugin.config, tensors, model.decoder.name, model.decoder.fingerprint)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of settings and weights, 64 hexadecimal digits."""
-        digest = hashlib.sha256(json.dumps(dataclasses.asdict(self.config), sort_keys=True).encode())
-        for name in sorted(self.tensors):
+        """A hash of the settings and weights that make a memory, 64 hexadecimal digits; not of those that answer behind it."""
+        settings = dataclasses.asdict(self.config)
+        del settings["answer_rank"]
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for name in sorted(name for name in self.tensors if not name.startswith("answers.")):
             digest.update(name.encode() + b"\0" + _bytes(self.tensors[name]))
         return digest.hexdigest()
 
@@ -215,6 +234,8 @@ class PluginWeights:
             )
         plugin = BeaconPlugin(decoder.model, dataclasses.replace(self.config, **changes))
         expected = plugin.state_dict()
+        if self.config.answer_rank is None:  # answer weights that a change asks for begin as they are made
+            expected = {name: tensor for name, tensor in expected.items() if not name.startswith("answers.")}
         for name in sorted(set(expected) ^ set(self.tensors)):
             raise ModelError(
                 f"The plug-in's weights {'have' if name in self.tensors else 'lack'} {name!r}, against its config."

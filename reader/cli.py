@@ -22,14 +22,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from reader.cli_batch import add_batch_command
+from reader.cli_evaluate import add_evaluate_command
 from reader.cli_library import add_library_commands, byte_count, print_json, size
+from reader.cli_train import add_train_command
 from reader.errors import PasswordNeeded, ReaderError
-from storage import JobRecord, NotFound, Store, StoreError, is_running, new_owner
+from storage import JobRecord, MemoryRecord, NotFound, Store, StoreError, is_running, new_owner
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
     from reader.checkpoints import Model
     from reader.documents import Document
+    from reader.evidence import Evidence
     from reader.jobs import JobSettings
+    from reader.passages import Passage
     from reader.reading import ReadingProgress, ReadingResult
 
 APP = "activation-beacon-reader"
@@ -124,10 +129,18 @@ def _parser() -> argparse.ArgumentParser:
     read.set_defaults(run=_read)
 
     ask = commands.add_parser(
-        "ask", parents=[everywhere, with_model], help="ask a document, reading it first if need be"
+        "ask", parents=[everywhere, with_model], help="ask one or more documents, reading them first if need be"
     )
-    ask.add_argument("document", metavar="FILE_OR_ID")
-    ask.add_argument("question")
+    ask.add_argument("documents", nargs="+", metavar="FILE_OR_ID")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument(
+        "--look-again",
+        type=_look_again,
+        default="auto",
+        metavar="off|auto|N",
+        help="read passages that matter again, N tokens of them at most; default: when the question asks for detail",
+    )
+    ask.add_argument("--no-evidence", action="store_true", help="do not work out where the answer comes from")
     ask.set_defaults(run=_ask, memory_dtype="model", max_bytes=None)
 
     jobs = commands.add_parser("jobs", help="list, pause, cancel, resume and run readings")
@@ -144,6 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     work = actions.add_parser("run", parents=[everywhere, with_model], help="read whatever is queued, in this shell")
     work.set_defaults(run=_work, memory_dtype="model")
 
+    add_batch_command(commands, [everywhere, with_model], _look_again, _model, cache_folder)
+    add_evaluate_command(commands, _model)
+    add_train_command(commands, cache_folder)
     library_actions = add_library_commands(commands, everywhere)
     add = library_actions.add_parser("add", parents=[everywhere, with_model], help="take a document in, and read it")
     add.add_argument("file", type=Path, metavar="FILE")
@@ -207,22 +223,22 @@ def _add(options: argparse.Namespace) -> None:
 
 
 def _ask(options: argparse.Namespace) -> None:
-    from reader.answering import Answer, ask, attach, choose_memory
+    from reader.answering import Answer, ask, attach_shelf
     from reader.reading import stored_document
 
     with Store(options.library) as store:
-        path = Path(options.document)
-        document = _load_document(path) if _is_file(path, store) else stored_document(store, options.document)
+        paths = [Path(reference) for reference in options.documents]
+        documents = [
+            _load_document(path) if _is_file(path, store) else stored_document(store, str(path)) for path in paths
+        ]
         model = _model(options)
-        # While someone else reads it, it is answered from what has been read; what nobody reads is read first.
-        being_read = any(is_running(job) for job in store.jobs.all(document.id))
-        record = choose_memory(store, document.id, model, while_reading=being_read) if options.ratio is None else None
-        tokens_read = 0
-        if record is None:
-            result = _read_with_progress(document, model, store, options)
-            record, tokens_read = result.memory, result.tokens_read
+        found = [_memory_to_ask(document, model, store, options) for document in documents]
+        attached = attach_shelf([record for record, _ in found], model, store, options.question)
+        tokens_read = sum(tokens for _, tokens in found)
         answer: Answer | None = None
-        for part in ask(attach(record, model, store), options.question, model):
+        for part in ask(
+            attached, options.question, model, look_again=options.look_again, evidence=not options.no_evidence
+        ):
             answer = part.answer
             if not options.json:
                 print(part.text, end="", flush=True)
@@ -232,13 +248,26 @@ def _ask(options: argparse.Namespace) -> None:
             {
                 "answer": answer.text,
                 "question": answer.question,
-                "document_id": document.id,
-                "memory_id": record.key,
+                "not_said": answer.not_said,
+                "document_id": attached.record.document_id,
+                "memory_id": attached.record.key,
+                "documents": [
+                    {"document_id": source.document_id, "title": source.title, "memory_id": record.key}
+                    for source, record in zip(attached.sources, attached.records, strict=True)
+                ],
+                "left_out": answer.left_out,
                 "document_tokens": answer.document_tokens,
                 "recomputed_tokens": answer.recomputed_tokens,
+                "looked_again_tokens": answer.looked_again_tokens,
+                "looked_again": [_place(passage) for passage in answer.looked_again],
+                "evidence": [
+                    _place(place) | {"score": round(place.score, 4), "quote": place.quote} for place in answer.evidence
+                ],
+                "reading_map": [round(share, 6) for share in answer.reading_map],
                 "tokens_read": tokens_read,
                 "attach_seconds": round(answer.attach_seconds, 4),
                 "first_token_seconds": round(answer.first_token_seconds, 4),
+                "evidence_seconds": round(answer.evidence_seconds, 4),
                 "answer_tokens": answer.answer_tokens,
                 "pages_read": answer.pages_read,
                 "pages": answer.pages,
@@ -249,14 +278,50 @@ def _ask(options: argparse.Namespace) -> None:
         )
         return
     print()
+    titles = {source.document_id: source.title for source in attached.sources}
+    for place in answer.evidence:
+        title = f"{titles[place.document_id]}, " if len(titles) > 1 else ""
+        print(f"  {title}page {place.label}: “{' '.join(place.quote.split())}”")
+    if answer.left_out:
+        console.print(
+            f"[yellow]Left out, as not all documents fit the decoder: {escape(', '.join(answer.left_out))}.[/]"
+        )
     if answer.pages_read < answer.pages:
         console.print(
-            f"[yellow]It is still being read: this is from pages 1 to {answer.pages_read:,} of {answer.pages:,}.[/]"
+            f"[yellow]It is still being read: this is from {answer.pages_read:,} of {answer.pages:,} pages.[/]"
         )
+    if told := answer.told_looked_again:
+        console.print(f"[dim]{escape(told)}.[/]")
+    evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
     console.print(
         f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
-        f"tokens read again, first token after {answer.first_token_seconds:.2f} s.[/]"
+        f"tokens read again, first token after {answer.first_token_seconds:.2f} s{evidence}.[/]"
     )
+
+
+def _memory_to_ask(
+    document: Document, model: Model, store: Store, options: argparse.Namespace
+) -> tuple[MemoryRecord, int]:
+    """The memory of a document, and how many of its tokens had to be read for it now."""
+    from reader.answering import choose_memory
+
+    # While someone else reads it, it is answered from what has been read; what nobody reads is read first.
+    being_read = any(is_running(job) for job in store.jobs.all(document.id))
+    record = choose_memory(store, document.id, model, while_reading=being_read) if options.ratio is None else None
+    if record is not None:
+        return record, 0
+    result = _read_with_progress(document, model, store, options)
+    return result.memory, result.tokens_read
+
+
+def _place(place: Evidence | Passage) -> dict[str, Any]:
+    return {
+        "document_id": place.document_id,
+        "page": place.page,
+        "label": place.label,
+        "start_char": place.start_char,
+        "end_char": place.end_char,
+    }
 
 
 def _is_file(path: Path, store: Store) -> bool:
@@ -320,6 +385,8 @@ def _model(options: argparse.Namespace, document: Document | None = None, store:
             window=options.window,
             horizon=options.horizon,
             cache_folder=cache_folder(),
+            device=getattr(options, "device", None),
+            dtype=getattr(options, "dtype", None),
             progress=progress,
         )
     if not model.plugin.trained:
@@ -454,6 +521,14 @@ def _ratio(text: str) -> int | None:
     if text.isascii() and text.isdigit():
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor adapt")
+
+
+def _look_again(text: str) -> str | int:
+    if text in ("off", "auto"):
+        return text
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither off, auto nor a number of tokens")
 
 
 def _count(text: str) -> int:

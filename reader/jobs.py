@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from reader.checkpoints import Model
 from reader.documents import Document
 from reader.errors import Cancelled, ReaderError
-from reader.reading import ReadingProgress, ReadingResult, add_document, read, stored_document
 from storage import JobRecord, Store, StoreBusy, StoreError, is_running, new_owner
+
+if TYPE_CHECKING:  # torch takes seconds to import: a job is queued without it
+    from reader.checkpoints import Model
+    from reader.reading import ReadingProgress, ReadingResult
 
 BEAT_SECONDS = 2.0
 """How often an owner shows that it is alive, whatever a window takes."""
@@ -48,6 +51,8 @@ def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecor
     Raises:
         StoreError: the library cannot be written.
     """
+    from reader.reading import add_document
+
     add_document(document, store)
     return store.jobs.add(document.id, vars(settings))
 
@@ -71,6 +76,8 @@ def run(
         Cancelled: it was paused, cancelled, or `stopped()` said so.
         ReaderError, StoreError: it failed.
     """
+    from reader.reading import read, stored_document
+
     beat = _Beat(job, store, owner)
 
     def note(now: ReadingProgress) -> None:

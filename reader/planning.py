@@ -107,7 +107,7 @@ def plan_reading(
 
     ratios = _resolve(config, ratio, len(ids), sink, model)
     slots = _count_slots(config, ratios, len(ids), sink)
-    if slots + _room(model) > model.plugin.max_positions:
+    if slots + room_tokens(model) > model.plugin.max_positions:
         raise ContextOverflow(_too_long(model, slots, len(ids), sink, ratio))
     config = dataclasses.replace(config, ratios=ratios, ratio_choice="sequence")
     full_windows = len(ids) // config.window
@@ -149,7 +149,7 @@ def _resolve(config: BeaconConfig, ratio: int | None, tokens: int, sink: int, mo
         return config.ratios
     smallest = adapt_ratio(config, tokens, model.plugin.max_positions)
     # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
-    positions = model.plugin.max_positions - _room(model)
+    positions = model.plugin.max_positions - room_tokens(model)
     fitting = [
         r for r in sorted(config.ratios) if r >= smallest and _count_slots(config, (r,), tokens, sink) <= positions
     ]
@@ -164,7 +164,7 @@ def _count_slots(config: BeaconConfig, ratios: Sequence[int], tokens: int, sink:
     return sink + sum(kept[number % len(kept)] for number in range(full_windows)) + carried + tail
 
 
-def _room(model: Model) -> int:
+def room_tokens(model: Model) -> int:
     """Positions kept free for the question and the answer."""
     return min(ROOM_TOKENS, model.plugin.max_positions // 4)
 
@@ -172,10 +172,10 @@ def _room(model: Model) -> int:
 def _too_long(model: Model, slots: int, tokens: int, sink: int, ratio: int | None) -> str:
     config, positions = model.plugin.config, model.plugin.max_positions
     divisors = [r for r in range(1, config.condensed_tokens + 1) if config.condensed_tokens % r == 0]
-    fitting = [r for r in divisors if _count_slots(config, (r,), tokens, sink) + _room(model) <= positions]
+    fitting = [r for r in divisors if _count_slots(config, (r,), tokens, sink) + room_tokens(model) <= positions]
     advice = f"read it with --ratio {fitting[0]}" if fitting else "split it, or use a decoder with more positions"
     at_ratio = "" if ratio is None else f" at ratio {ratio}"
     return (
         f"The document's {tokens:,} tokens make {slots:,} slots{at_ratio}, more than the {positions:,} positions of "
-        f"{model.name} less {_room(model):,} for question and answer; {advice}."
+        f"{model.name} less {room_tokens(model):,} for question and answer; {advice}."
     )

@@ -1,26 +1,29 @@
-"""What all open pages of the app share: a library, a decoder, the readings of the library, and the memories asked last.
+"""What all open pages of the app share: a library, a decoder, its readings and answers, and the memories asked last.
 
-Readings are the library's jobs: what is read here, in a shell or by another server is seen alike, and what a killed server
-was reading goes on when the next one starts. It parses no files, reads no flags, and knows nothing of pages or HTML.
+Readings and questions live in the library: what is read here, in a shell or by another server is seen alike, and what a
+killed server was reading or answering goes on when the next one starts. Whose a document is, it does not ask: that is
+`reader.workspace`'s. It parses no files, reads no flags, and knows nothing of pages or HTML.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from reader.documents import Document
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
-from storage import JobRecord, MemoryRecord, Store, is_running
+from reader.questions import Answerer
+from storage import ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
     from reader.answering import Answer, AttachedMemory
     from reader.checkpoints import Model
+    from reader.conversations import Conversation
     from reader.estimate import Estimate
     from reader.jobs import Worker
     from reader.reading import ReadingProgress
@@ -28,8 +31,14 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens
 ATTACHED_MEMORIES = 2
 """Memories kept attached; each one costs as many bytes as its file."""
 
+KEPT_CONVERSATIONS = 8
+"""Conversations whose turns are kept as they stand behind their memories; others are put there again when they go on."""
+
 _CLOSE_SECONDS = 5.0
 """How long closing waits for the window at hand; a job that is left behind is taken over at the next start."""
+
+_ROOM_TOKENS = 1024
+"""About what a question and its answer take."""
 
 _RATIO_ADVICE = re.compile(r"read it with --ratio \d+")
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
@@ -41,10 +50,18 @@ class Reply:
 
     text: str
     answer: Answer | None = None
-    attach_seconds: float = 0.0
-    """What attaching its memory took, for this question or for one before."""
-    is_being_read: bool = False
-    """Whether its document was still being read, or waited to be."""
+
+
+@dataclass(frozen=True)
+class RatioCost:
+    """What reading a document at one ratio takes."""
+
+    ratio: int
+    """Tokens condensed into one beacon; 0 keeps all."""
+    slots: int
+    bytes: int
+    fits: bool
+    """Whether memory, question and answer fit the decoder's positions."""
 
 
 class Service:
@@ -59,93 +76,142 @@ class Service:
         self.load_error: Exception | None = None
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
+        self.answerer: Answerer[Reply] = Answerer(store, self._respond, lambda: self.model is not None)
         self._cache_folder = cache_folder
         self._load_again = threading.Event()
         self._closed = False
         self._worker: Worker | None = None
         self._attached: dict[tuple[str, str, int], AttachedMemory] = {}
+        self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
+        self._in_use: dict[str, threading.Lock] = {}
         self._attaching = threading.Lock()
-        self._answering = threading.Lock()
+        self._answering = threading.Condition()
+        self._answers = 0
 
     def start(self) -> None:
-        """Load the decoder in the background, then read whatever the library has queued or a lost program left behind."""
-        threading.Thread(target=self._load_and_work, name="loading", daemon=True).start()
+        """Load the decoder in the background; then read and answer what the library has waiting or a lost program left."""
+        self.answerer.start()
+        self._start_loading()
 
     def close(self) -> None:
-        """Stop reading after the window at hand; the job is queued again, for the next start or another program."""
+        """Stop reading and answering where they are; both go on at the next start or in another program."""
         self._closed = True
         self._load_again.set()
+        self.answerer.close(_CLOSE_SECONDS)
         if self._worker is not None:
             self._worker.stop()
             self._worker.join(_CLOSE_SECONDS)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still reads and answers."""
+        return not self._closed
 
     def load_again(self) -> None:
         """Try once more to load the decoder after an error."""
         self.load_error, self.loading = None, ("load", 0.0)
         self._load_again.set()
 
-    # Readings
-
-    def add(self, document: Document) -> None:
-        """Put a document into the library and read it when its turn comes.
+    def choose_model(self, model_name: str) -> None:
+        """Put another decoder in the place of the present one, for all; readings and questions wait for it.
 
         Raises:
-            StoreError: the library cannot be written.
+            ConfigError: the present one is still being loaded.
         """
-        from reader.jobs import JobSettings, enqueue
+        if self.model is None and self.load_error is None:
+            raise ConfigError("A decoder is being loaded; choose another one when it is there.")
+        if model_name == self.model_name and self.model is not None:
+            return
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker.join(_CLOSE_SECONDS)
+            self._worker = None
+        with self._answering:
+            while self._answers:
+                self._answering.wait()
+            is_loading = self.model is None  # the loading thread waits for another try
+            self.model_name, self.model = model_name, None
+            self._attached.clear()
+            self._conversations.clear()
+        self.load_again()
+        if not is_loading:
+            self._start_loading()
 
-        enqueue(document, JobSettings(self.model_name), self.store)
-        self._wake()
+    # Readings
 
-    def read(self, document_id: str) -> None:
+    def read(self, document_id: str, ratio: int | None = None, memory_dtype: str | None = None) -> None:
         """Read a document of the library when its turn comes, from behind its last finished window.
 
-        A reading that failed at a ratio of somebody's choice is followed by one that adapts it.
+        Without settings of somebody's choice, what was begun goes on; a reading that failed at a chosen ratio is followed
+        by one that adapts it.
 
         Raises:
             StoreError: it is not there, or the library cannot be written.
         """
         from reader.jobs import JobSettings
 
-        job = self.jobs(document_id).get(document_id)
+        job = self.jobs([document_id]).get(document_id)
         can_go_on = job is not None and (
             job.state in ("queued", "running", "paused", "cancelled")
             or (job.state == "failed" and job.settings.get("ratio") is None)
         )
-        if job is not None and can_go_on:
+        if memory_dtype is None and job is not None and can_go_on:
             self.store.jobs.go_on(job.id)
         else:
-            self.store.jobs.add(document_id, vars(JobSettings(self.model_name)))
-        self._wake()
+            settings = JobSettings(self.model_name, ratio=ratio, memory_dtype=memory_dtype or "model")
+            self.store.jobs.add(document_id, vars(settings))
+        if self._worker is not None:
+            self._worker.wake()
 
-    def pause(self, document_id: str) -> None:
-        """Stop a reading after the window at hand until it is asked for again, wherever it runs."""
-        self._stop(document_id, "pause")
+    def stop(self, document_id: str, wanted: Literal["pause", "cancel"]) -> None:
+        """Pause a reading or give it up after the window at hand, wherever it runs; finished windows are kept."""
+        job = self.jobs([document_id]).get(document_id)
+        if job is not None:
+            self.store.jobs.stop(job.id, wanted)
 
-    def cancel(self, document_id: str) -> None:
-        """Give a reading up after the window at hand, wherever it runs; finished windows are kept."""
-        self._stop(document_id, "cancel")
-
-    def jobs(self, document_id: str | None = None) -> dict[str, JobRecord]:
-        """The reading that counts for each document, or for one: what runs before what waits, else the newest."""
+    def jobs(self, document_ids: Sequence[str]) -> dict[str, JobRecord]:
+        """The reading that counts for each of these documents: what runs before what waits, else the newest."""
         jobs: dict[str, JobRecord] = {}
-        for job in self.store.jobs.all(document_id):
-            known = jobs.get(job.document_id)
-            if job.settings.get("model") == self.model_name and (known is None or _urgency(job) > _urgency(known)):
-                jobs[job.document_id] = job
+        for document_id in document_ids:
+            for job in self.store.jobs.all(document_id):
+                known = jobs.get(document_id)
+                if job.settings.get("model") == self.model_name and (known is None or _urgency(job) > _urgency(known)):
+                    jobs[document_id] = job
         return jobs
 
     def reads(self, job: JobRecord) -> bool:
         """Whether it is here that a running job is read, not in another program."""
         return self._worker is not None and job.owner == self._worker.owner
 
-    def remove(self, document_id: str) -> None:
-        """Remove a document, its jobs and its memories.
+    def ratio_costs(self, document_id: str, memory_dtype: str = "model") -> list[RatioCost]:
+        """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
+        tokens = self.tokens(document_id)
+        if self.model is None or not tokens:
+            return []
+        config, positions = self.model.plugin.config, self.model.plugin.max_positions
+        memories = [
+            memory
+            for memory in self.store.memories(document_id)
+            if memory.state == "ready" and memory.slots and memory.settings.get("memory_dtype") == memory_dtype
+        ]
+        slot_bytes = memories[0].bytes / memories[0].slots if memories else self._slot_bytes(memory_dtype)
+        costs = []
+        for ratio in sorted({0, *config.ratios}):
+            full_windows, tail = divmod(tokens, config.window)
+            kept = config.window // ratio if ratio else config.window
+            slots = full_windows * kept + tail + len(self.model.opening)
+            fits = slots + min(_ROOM_TOKENS, positions // 4) <= positions
+            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits))
+        return costs
 
-        Raises:
-            StoreError: it is being read, or is not there.
-        """
-        self.store.remove_document(document_id)
+    def tokens(self, document_id: str) -> int:
+        """How many tokens a document has for the present decoder; 0 until they were counted."""
+        named = [m.tokens for m in self.store.memories(document_id) if m.settings.get("model") == self.model_name]
+        job = self.jobs([document_id]).get(document_id)
+        return max([*named, job.tokens if job is not None else 0])
+
+    def forget(self, document_id: str) -> None:
+        """Let go of what is attached of a document that was removed."""
         with self._attaching:
             self._attached = {
                 place: attached
@@ -156,18 +222,16 @@ class Service:
     # Answers
 
     def memory(self, document_id: str) -> MemoryRecord | None:
-        """The memory that can be asked: a ready one, or a half-read one that has a finished window.
+        """The memory that can be asked: that of the newest finished reading, or another ready or half-read one.
 
         While the decoder loads, it is the one that a decoder of this name made.
         """
-        if self.model is not None:
-            from reader.answering import choose_memory
-
-            record = choose_memory(self.store, document_id, self.model, while_reading=True)
-        else:
-            named = [m for m in self.store.memories(document_id) if m.settings.get("model") == self.model_name]
-            record = min(named, key=lambda memory: memory.state != "ready", default=None)
-        return record if record is not None and (record.state == "ready" or record.slots) else None
+        memories = self.store.memories(document_id)
+        usable = [memory for memory in memories if self._fits(memory) and (memory.state == "ready" or memory.slots)]
+        newest = max((memory.ready_at or 0.0 for memory in usable), default=0.0)
+        return min(
+            usable, key=lambda memory: (memory.state != "ready", newest - (memory.ready_at or 0.0)), default=None
+        )
 
     def attach(self, document_id: str) -> tuple[AttachedMemory, bool]:
         """Attach the memory of a document, unless it is, and tell whether that had to be done now.
@@ -192,24 +256,69 @@ class Service:
                 del self._attached[oldest]
         return attached, known is None
 
-    def answer(self, document_id: str, question: str, stopped: Callable[[], bool]) -> Generator[Reply]:
-        """Yield the answer so far, piece by piece; what is read here waits before its next window until it is done.
+    def answer(
+        self,
+        record: ConversationRecord,
+        question: str,
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        number: int | None = None,
+        look_again: str | int = "off",
+    ) -> Generator[Reply]:
+        """Yield an answer so far, piece by piece, and save it as a turn; readings here wait before their next window.
+
+        Args:
+            number: the turn that the new one takes the place of, with those behind it; None puts it behind all.
+            look_again: see `reader.answering.ask`.
 
         Raises:
-            ReaderError, StoreError: see `attach` and `reader.answering.ask`.
+            ReaderError, StoreError: see `attach` and `reader.conversations.Conversation.ask`.
         """
-        from reader.answering import ask
+        from reader.conversations import Conversation
 
-        with self._answering:
-            job = self.jobs(document_id).get(document_id)
+        document_id = record.document_ids[0]
+        with self._using_decoder(document_id):
             attached, is_new = self.attach(document_id)
             assert self.model is not None
+            known, conversation = self._conversations.pop(record.id, (None, None))
+            if conversation is None or known is not attached:
+                conversation = Conversation(record, attached, self.model, self.store)
+            conversation.record = record
+            self._conversations[record.id] = (attached, conversation)  # the last used comes last
+            for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
+                del self._conversations[oldest]
             text = ""
-            for part in ask(attached, question, self.model, stopped=stopped, first_question=is_new):
+            for part in conversation.ask(
+                question, number=number, stopped=stopped, look_again=look_again, first_question=is_new
+            ):
                 text += part.text
-                yield Reply(text, part.answer, attached.attach_seconds, job is not None and is_active(job))
+                yield Reply(text, part.answer)
+
+    @contextmanager
+    def _using_decoder(self, document_id: str) -> Iterator[None]:
+        """Keep readings waiting, and other answers from the same attached memory."""
+        with self._answering:
+            in_use = self._in_use.setdefault(document_id, threading.Lock())
+            self._answers += 1
+        try:
+            with in_use:
+                yield
+        finally:
+            with self._answering:
+                self._answers -= 1
+                self._answering.notify_all()
+
+    def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[Reply]:
+        """Answer a question that somebody has noted."""
+        record = self.store.conversations.get(question.conversation_id, question.user)
+        if any(turn.question == question.text and turn.asked_at > question.asked_at for turn in record.turns):
+            return  # the turn was saved, and then the program was killed
+        yield from self.answer(record, question.text, stopped, **question.settings)
 
     # In the background
+
+    def _start_loading(self) -> None:
+        threading.Thread(target=self._load_and_work, name="loading", daemon=True).start()
 
     def _load_and_work(self) -> None:
         while self.model is None and not self._closed:
@@ -239,7 +348,8 @@ class Service:
         if job.id not in self.estimates and not progress.waiting:
             self._estimate(job)
         with self._answering:  # answers go first: nobody likes to wait for one
-            pass
+            while self._answers and not self._closed:
+                self._answering.wait()
 
     def _estimate(self, job: JobRecord) -> None:
         from reader.estimate import estimate_reading
@@ -255,14 +365,22 @@ class Service:
             cache_folder=self._cache_folder,
         )
 
-    def _stop(self, document_id: str, wanted: Literal["pause", "cancel"]) -> None:
-        job = self.jobs(document_id).get(document_id)
-        if job is not None:
-            self.store.jobs.stop(job.id, wanted)
+    def _fits(self, memory: MemoryRecord) -> bool:
+        if self.model is None:
+            return memory.settings.get("model") == self.model_name
+        return (
+            memory.settings.get("decoder") == self.model.decoder.fingerprint
+            and memory.settings.get("plugin") == self.model.plugin_fingerprint
+            and memory.settings.get("dtype") == str(self.model.decoder.dtype).removeprefix("torch.")
+        )
 
-    def _wake(self) -> None:
-        if self._worker is not None:
-            self._worker.wake()
+    def _slot_bytes(self, memory_dtype: str) -> float:
+        assert self.model is not None
+        config = self.model.decoder.model.config
+        heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        value_bytes = 1 if memory_dtype == "int8" else self.model.decoder.dtype.itemsize
+        return float(2 * config.num_hidden_layers * heads * head_dim * value_bytes)
 
 
 def is_active(job: JobRecord) -> bool:

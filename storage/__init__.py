@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from storage.archive import Import, export_document, import_document
 from storage.backups import Backup, backup
+from storage.conversations import ConversationRecord, Conversations, TurnRecord
 from storage.errors import (
     BadImport,
     CorruptMemory,
@@ -14,9 +15,13 @@ from storage.errors import (
     StoreBusy,
     StoreError,
 )
+from storage.holdings import LOCAL_USER, Holding, Holdings
 from storage.jobs import JobRecord, Jobs, is_running, is_unfinished, new_owner
 from storage.manifests import text_id
 from storage.memories import MemoryWriter
+from storage.originals import cover_file, keep_original, original_file
+from storage.questions import QuestionRecord, Questions
+from storage.ranking import TextIndex
 from storage.records import DocumentRecord, Fault, Hit, MemoryRecord, PageRecord, SegmentRecord
 from storage.recovery import Rebuild, rebuild
 from storage.repair import collect_garbage
@@ -27,13 +32,18 @@ from storage.verification import Verification, verify
 __all__ = [
     "Backup",
     "BadImport",
+    "ConversationRecord",
+    "Conversations",
     "CorruptMemory",
     "DocumentRecord",
     "Fault",
     "Hit",
+    "Holding",
+    "Holdings",
     "Import",
     "JobRecord",
     "Jobs",
+    "LOCAL_USER",
     "MappedTensors",
     "MemoryRecord",
     "MemoryWriter",
@@ -41,6 +51,8 @@ __all__ = [
     "NotWritable",
     "OverBudget",
     "PageRecord",
+    "QuestionRecord",
+    "Questions",
     "Rebuild",
     "SegmentRecord",
     "StorageFull",
@@ -48,14 +60,19 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "TensorSpec",
+    "TextIndex",
+    "TurnRecord",
     "Verification",
     "backup",
     "collect_garbage",
+    "cover_file",
     "export_document",
     "import_document",
     "is_running",
     "is_unfinished",
+    "keep_original",
     "new_owner",
+    "original_file",
     "rebuild",
     "text_id",
     "verify",

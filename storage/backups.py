@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from storage import originals
 from storage.database import DATABASE_FILE, MEMORIES_FOLDER
 from storage.errors import NotWritable, translating
 from storage.files import TEMPORARY_SUFFIX, sync_folder, write_whole
@@ -56,6 +57,7 @@ def backup(store: Store, target: Path) -> Backup:
         with translating(target.parent):
             (place / MEMORIES_FOLDER).mkdir(parents=True)
             left_out = _copy(store, place)
+            originals.copy(store.folder, place)
             # Opening the copy writes the texts and manifests from its rows, and drops rows whose files are not there.
             with type(store)(place) as copy:
                 documents = copy.documents()

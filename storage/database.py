@@ -26,6 +26,7 @@ BUSY_TIMEOUT_SECONDS = 30.0
 DATABASE_FILE = "library.db"
 DOCUMENTS_FOLDER = "documents"
 MEMORIES_FOLDER = "memories"
+ORIGINALS_FOLDER = "originals"
 LIBRARY_LOCK = "library.lock"
 
 Row = dict[str, Any]

@@ -105,9 +105,9 @@ class Jobs:
 
     def all(self, document_id: str | None = None) -> list[JobRecord]:
         """Return all jobs, or those of one document, newest first."""
+        which = "" if document_id is None else "WHERE document_id = :id"  # told apart here, for the index to be used
         rows = self._database.read(
-            "SELECT * FROM jobs WHERE ?1 IS NULL OR document_id = ?1 ORDER BY created_at DESC, rowid DESC",
-            (document_id,),
+            f"SELECT * FROM jobs {which} ORDER BY created_at DESC, rowid DESC", {"id": document_id}
         )
         return [_job(row) for row in rows]
 
@@ -204,8 +204,11 @@ def is_unfinished(job: JobRecord) -> bool:
 
 
 def _is_lost(owner: str | None, beat_at: float) -> bool:
-    if owner is None or time.time() - beat_at > SILENT_SECONDS:
-        return True
+    return owner is None or time.time() - beat_at > SILENT_SECONDS or is_gone(owner)
+
+
+def is_gone(owner: str) -> bool:
+    """Whether the process of an owner, as `new_owner` named it, is known to be gone."""
     host, process, _ = owner.rsplit("/", 2)
     if host != socket.gethostname() or int(process) == os.getpid():
         return False

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.database import DOCUMENTS_FOLDER, LIBRARY_LOCK, MEMORIES_FOLDER
+from storage import originals
+from storage.database import DOCUMENTS_FOLDER, LIBRARY_LOCK, MEMORIES_FOLDER, ORIGINALS_FOLDER
 from storage.errors import StorageFull, translating
 from storage.files import file_lock, is_temporary, publish
 from storage.manifests import DOCUMENT_SUFFIX, MANIFEST_FILE, StoredDocument, StoredMemory, checked_key
@@ -27,6 +28,7 @@ DAMAGED_FOLDER = "damaged"
 def sweep(store: Store) -> None:
     """Repair every document and memory whose files are not those of its rows, unless a live process is at work on it."""
     tidy_documents(store)
+    tidy_originals(store)
     expected: dict[str, set[str]] = {}
     for row in store.database.read(
         "SELECT memories.key, state, file FROM memories LEFT JOIN segments ON segments.memory_key = memories.key"
@@ -74,6 +76,25 @@ def tidy_documents(store: Store) -> None:
             for document_id in missing:
                 document = StoredDocument.of(store.document(document_id), store.pages(document_id))
                 publish(store.document_file(document_id), document.encode())
+
+
+def tidy_originals(store: Store) -> None:
+    """Remove the originals and covers of documents that are not there."""
+    folder = store.folder / ORIGINALS_FOLDER
+
+    def extra() -> list[Path]:
+        ids = {row["id"] for row in store.database.read("SELECT id FROM documents")}
+        return [
+            path
+            for path in folder.iterdir()
+            if is_temporary(path.name) or (originals.is_original(path.name) and path.stem not in ids)
+        ]
+
+    with translating(folder):
+        if extra():
+            with store.database.transaction():  # nobody adds a document meanwhile
+                for path in extra():
+                    path.unlink(missing_ok=True)
 
 
 def tidy_memory(store: Store, key: str) -> None:

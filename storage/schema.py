@@ -115,5 +115,74 @@ def m003_jobs(db: Database) -> None:
     db.execute("CREATE INDEX jobs_document_id ON jobs (document_id)")
 
 
+@migrations()
+def m004_conversations(db: Database) -> None:
+    """What was asked and answered about which documents, by whom; it goes with any of its documents."""
+    db.executescript(
+        """
+        CREATE TABLE conversations (
+            id TEXT PRIMARY KEY,
+            user TEXT NOT NULL,
+            created_at REAL NOT NULL
+        );
+        CREATE INDEX conversations_user ON conversations (user, created_at);
+
+        CREATE TABLE conversation_documents (
+            conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            place INTEGER NOT NULL,
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            PRIMARY KEY (conversation_id, place),
+            UNIQUE (conversation_id, document_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX conversation_documents_document_id ON conversation_documents (document_id);
+        CREATE TRIGGER conversations_go_with_documents AFTER DELETE ON conversation_documents BEGIN
+            DELETE FROM conversations WHERE id = OLD.conversation_id;
+        END;
+
+        CREATE TABLE turns (
+            conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            question TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            evidence TEXT NOT NULL,
+            counts TEXT NOT NULL,
+            asked_at REAL NOT NULL,
+            PRIMARY KEY (conversation_id, number)
+        ) WITHOUT ROWID;
+        """
+    )
+
+
+@migrations()
+def m005_holdings(db: Database) -> None:
+    """Which user has which document, and the questions that wait for their answers, which outlive the program too."""
+    db.executescript(
+        """
+        CREATE TABLE holdings (
+            user TEXT NOT NULL,
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            title TEXT NOT NULL,
+            tags TEXT NOT NULL DEFAULT '[]',
+            pinned INTEGER NOT NULL DEFAULT 0,
+            added_at REAL NOT NULL,
+            PRIMARY KEY (user, document_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX holdings_document_id ON holdings (document_id);
+
+        CREATE TABLE questions (
+            id TEXT PRIMARY KEY,
+            user TEXT NOT NULL,
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            conversation_id TEXT NOT NULL,
+            text TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            owner TEXT,
+            asked_at REAL NOT NULL
+        );
+        CREATE INDEX questions_document_id ON questions (document_id);
+        """
+    )
+
+
 # Names begin with their number, so that a database with a greater one is known to come from a newer program.
-LATEST = m003_jobs.__name__
+LATEST = m005_holdings.__name__

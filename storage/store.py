@@ -1,8 +1,8 @@
 """The library: documents with their pages, and the memories that were read from them, in one folder.
 
 `library.db` holds the rows, `memories/<key>/` the tensors, `documents/` the texts once more, so that the rows can be
-made again. Several processes may share the folder, and several threads one Store. Opening it repairs what a killed
-process left. Deliberately not here: parsing, tensors' meaning, models.
+made again, `originals/` the files whose pages can be shown as they were. Several processes may share the folder, and
+several threads one Store. Opening it repairs what a killed process left. Deliberately not here: parsing, tensors' meaning, models.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from typing import Any, Self
 
 import sqlite_utils
 
-from storage import eviction, repair
-from storage.database import DOCUMENTS_FOLDER, MEMORIES_FOLDER, Database, Row
+from storage import eviction, originals, repair
+from storage.conversations import Conversations
+from storage.database import DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER, Database, Row
 from storage.errors import CorruptMemory, NotFound, StorageFull, StoreBusy, StoreError, translating
 from storage.files import publish, sync_folder
+from storage.holdings import Holdings
 from storage.jobs import Jobs
 from storage.manifests import DOCUMENT_SUFFIX, StoredDocument, checked_key, clean
 from storage.memories import SEALED_FILE, MemoryFolder, MemoryWriter
+from storage.questions import Questions
 from storage.records import DocumentRecord, Hit, MemoryRecord, PageRecord, SegmentRecord
 from storage.tensors import MappedTensors
 
@@ -58,10 +61,13 @@ class Store:
         self.folder = Path(folder)
         self.database = Database(self.folder)
         self.jobs = Jobs(self.database)
+        self.conversations = Conversations(self.database)
+        self.holdings = Holdings(self)
+        self.questions = Questions(self.database)
         if not self.database.read_only:
             try:
                 with translating(self.folder):
-                    for name in (DOCUMENTS_FOLDER, MEMORIES_FOLDER):
+                    for name in (DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER):
                         if not (self.folder / name).is_dir():
                             (self.folder / name).mkdir(exist_ok=True)
                             sync_folder(self.folder)
@@ -108,6 +114,14 @@ class Store:
         """Return all documents, newest first."""
         return [_document(row) for row in self.database.read(f"{_DOCUMENTS} {_NEWEST_FIRST}")]
 
+    def documents_of(self, ids: Sequence[str]) -> list[DocumentRecord]:
+        """Return the documents with these ids, as far as they are there."""
+        rows = self.database.read(
+            f"{_DOCUMENTS} WHERE documents.id IN (SELECT value FROM json_each(?)) {_NEWEST_FIRST}",
+            (json.dumps(list(ids)),),
+        )
+        return [_document(row) for row in rows]
+
     def document(self, reference: str) -> DocumentRecord:
         """Return the one document with this id, beginning of an id (4 digits or more), title or file name.
 
@@ -145,6 +159,15 @@ class Store:
         )
         return [PageRecord(**row) for row in rows]
 
+    def page(self, document_id: str, number: int) -> PageRecord | None:
+        """Return one page of a document, counted from 1, if it is there."""
+        rows = self.database.read(
+            "SELECT document_id, number, label, start_char, end_char, text FROM pages"
+            " WHERE document_id = ? AND number = ?",
+            (document_id, number),
+        )
+        return PageRecord(**rows[0]) if rows else None
+
     def text(self, document_id: str) -> str:
         """Return the whole text of a document.
 
@@ -162,8 +185,8 @@ class Store:
         """
         document = self._document(document_id)
         keys = [memory.key for memory in self.memories(document_id)]
-        file = self.document_file(document_id)
-        file_bytes = file.stat().st_size if file.exists() else 0
+        files = [self.document_file(document_id), *originals.files(self.folder, document_id)]
+        file_bytes = sum(file.stat().st_size for file in files if file.exists())
 
         def remove_rows() -> None:
             with self.database.transaction() as db:
@@ -171,7 +194,8 @@ class Store:
                 if not {key for (key,) in rows} <= set(keys):
                     raise _busy(f"The document {document.title!r}")
                 db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
-                file.unlink(missing_ok=True)
+                for file in files:
+                    file.unlink(missing_ok=True)
 
         with self.locked(keys, f"The document {document.title!r}"):
             return file_bytes + self._remove_memories(keys, remove_rows)
@@ -253,9 +277,9 @@ class Store:
 
     def memories(self, document_id: str | None = None) -> list[MemoryRecord]:
         """Return the memories of a document, or of all, the last used first."""
+        which = "" if document_id is None else "WHERE document_id = :id"  # told apart here, for the index to be used
         rows = self.database.read(
-            "SELECT * FROM memories WHERE :id IS NULL OR document_id = :id ORDER BY last_used_at DESC, rowid DESC",
-            {"id": document_id},
+            f"SELECT * FROM memories {which} ORDER BY last_used_at DESC, rowid DESC", {"id": document_id}
         )
         return [_memory(row) for row in rows]
 

@@ -1,38 +1,43 @@
-"""The page without a browser: what it shows, what it hides, and its front door."""
+"""The page without a browser: what it shows, what it hides, who is let in, and its front door."""
 
 from __future__ import annotations
 
+import io
+import re
 import socket
-import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import make_document
+from conftest import ROOT, make_document
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
-import app
-from app import (
-    LISTED_DOCUMENTS,
-    Exchange,
-    badge,
-    build,
-    decoder_html,
-    document_html,
-    library_choice,
-    main,
-    messages,
-    reading_html,
-)
+from app import main
+from page import blocks, views
+from page.access import MAX_FAILURES, Accounts, Gate, add_account, user_of
+from page.blocks import build
 from reader.answering import Answer
 from reader.documents import Document, Page
-from reader.errors import ModelError
+from reader.errors import ConfigError, ModelError
+from reader.estimate import Estimate
+from reader.evidence import Evidence
 from reader.jobs import JobSettings, enqueue
-from reader.service import Reply, Service, state_of
-from storage import JobRecord, Store, new_owner, text_id
-from storage.manifests import StoredDocument
+from reader.passages import Passage
+from reader.questions import Stream
+from reader.service import RatioCost, Reply, Service
+from reader.workspace import PageView, Shown, Workspace
+from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, Store, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
+ATTRIBUTE = '"><img src=x onerror=alert(1)>'
+PASSWORD = "correct horse"
 
 
 @pytest.fixture
@@ -48,142 +53,326 @@ def service(store: Store) -> Service:
 
 
 @pytest.fixture
-def job(store: Store) -> JobRecord:
-    """A queued job of a document on ten pages."""
-    return enqueue(make_document(500), JobSettings("m"), store)
+def shown(service: Service) -> Shown:
+    """A document on ten pages that waits to be read."""
+    job = enqueue(make_document(500), JobSettings("m"), service.store)
+    return Workspace(service).get(job.document_id)
 
 
-def told_of(store: Store, job: JobRecord, **options: object) -> str:
-    return reading_html(store.document(job.document_id), job, state_of(job, None), **options)  # type: ignore[arg-type]
+def told_of(shown: Shown, **changes: object) -> str:
+    job = replace(shown.job, **{k: v for k, v in changes.items() if k in JobRecord.__dataclass_fields__})  # type: ignore[type-var, arg-type]
+    others = {k: v for k, v in changes.items() if k in Shown.__dataclass_fields__}
+    return views.reading(replace(shown, job=job, **others))  # type: ignore[arg-type]
 
 
-def test_a_reading_is_told_in_every_state(store: Store, job: JobRecord) -> None:
-    owner = "elsewhere/1/x"
-    running = replace(
-        job,
-        state="running",
-        owner=owner,
-        pages_done=3,
-        tokens=100,
-        tokens_done=30,
-        tokens_per_second=1234.0,
-        seconds_left=90.0,
+def test_a_reading_is_told_in_every_state(shown: Shown) -> None:
+    running = {
+        "pages_done": 3,
+        "tokens": 100,
+        "tokens_done": 30,
+        "tokens_per_second": 1234.0,
+        "seconds_left": 90.0,
+        "is_read_here": True,
+    }
+    assert "Waiting for its turn" in told_of(shown)
+    assert "Read to page 3 of 10, waiting to go on" in told_of(shown, pages_done=3)
+    going = told_of(shown, state="reading", **running)
+    assert "Page 3 of 10 · 1,234 tokens/s · 1 min 30 s left" in going
+    assert 'value="0.300"' in going
+    estimate = Estimate(5000, 60.0, "measured")
+    assert "About 5,000 tokens, 1 min 0 s to read (measured)" in told_of(
+        shown, state="reading", estimate=estimate, **running
     )
-    assert "Waiting for its turn" in told_of(store, job)
-    assert "Read to page 3 of 10, waiting to go on" in told_of(store, replace(running, state="queued"))
-    assert "Page 3 of 10 · 1,234 tokens/s · 1 min 30 s left" in told_of(store, running)
-    assert 'value="0.300"' in told_of(store, running)
-    assert "Another program is reading it" in told_of(store, running, is_here=False)
-    assert "Opening the document" in told_of(store, replace(running, tokens=0))
-    assert "Pausing …" in told_of(store, replace(running, wanted="pause"))
-    assert "Stopping …" in told_of(store, replace(running, wanted="cancel"))
-    assert "Paused at page 3 of 10" in told_of(store, replace(running, state="paused"))
-    assert "Read to page 3 of 10. What was read is kept" in told_of(store, replace(running, state="cancelled"))
-    assert "the disk is full" in told_of(store, replace(running, state="failed", reason="the disk is full"))
-    unread = store.document(job.document_id)
-    assert "not read yet" in reading_html(unread, None, "not read")
-    assert "must be read again" in reading_html(replace(unread, read_at=1.0), replace(job, state="ready"), "not read")
+    assert "Another program is reading it" in told_of(shown, state="reading", **{**running, "is_read_here": False})
+    assert "Opening the document" in told_of(shown, state="reading", **{**running, "tokens": 0})
+    assert "Pausing …" in told_of(shown, state="reading", wanted="pause", **running)
+    assert "Stopping …" in told_of(shown, state="reading", wanted="cancel", **running)
+    assert "Paused at page 3 of 10" in told_of(shown, state="paused", **running)
+    assert "Read to page 3 of 10. What was read is kept" in told_of(shown, state="stopped", **running)
+    assert "the disk is full" in told_of(shown, state="failed", reason="the disk is full")
+    assert "not read yet" in views.reading(replace(shown, job=None, state="not read"))
+
+
+ANSWER = Answer("Yes.", "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished")
 
 
 @pytest.mark.parametrize(
-    ("pages_read", "is_being_read", "told"),
+    ("changes", "told"),
     [
-        (10, False, "Attached in 0.25 s"),
-        (4, True, "From pages 1 to 4 of 10, still being read · Attached in 0.25 s"),
-        (4, False, "From pages 1 to 4 of 10, the rest is not read · Attached in 0.25 s"),
-        (0, True, "From the beginning of page 1 of 10, still being read · Attached in 0.25 s"),
+        ({}, "Attached in 0.25 s · 0 of 9,547 document tokens read again · first token 0.50 s"),
+        ({"attach_seconds": 0.0}, "Attached · 0 of 9,547 document tokens read again · first token 0.50 s"),
+        (
+            {"looked_again": (Passage("d", 12, "xii", 0, 5, "Hello"),), "recomputed_tokens": 812},
+            "Attached in 0.25 s · 812 of 9,547 document tokens read again · looked again at page xii · first token 0.50 s",
+        ),
+        ({"pages_read": 4}, "From pages 1 to 4 of 10, as far as it was read then · Attached in 0.25 s"),
+        ({"pages_read": 0}, "From the beginning of page 1 of 10, as far as it was read then · Attached in 0.25 s"),
+        ({"ended": "stopped"}, "first token 0.50 s · stopped"),
     ],
 )
-def test_a_badge_tells_what_an_answer_cost_and_rests_on(pages_read: int, is_being_read: bool, told: str) -> None:
-    answer = Answer("Yes.", "Is it?", 9547, 0, 0.0, 0.5, 2, 1.0, pages_read, 10, "finished")
-    assert badge(Reply("Yes")) == ""
-    assert (
-        badge(Reply("Yes.", answer, 0.25, is_being_read))
-        == f"{told} · 0 of 9,547 document tokens read again · first token 0.50 s"
-    )
-    assert badge(Reply("Yes.", replace(answer, ended="stopped"), 0.25)).endswith(" · stopped")
+def test_a_badge_tells_what_an_answer_cost_and_rests_on(changes: dict[str, object], told: str) -> None:
+    assert told in views.badge(asdict(replace(ANSWER, **changes)))  # type: ignore[arg-type]
+
+
+def test_evidence_and_map_lead_to_their_pages() -> None:
+    evidence = Evidence("d" * 64, 12, "xii", 100, 140, 0.9, "The keeper lit the lamp. " * 10)
+    chip = views.chips([vars(evidence)])
+    assert 'data-page="12" data-start="100" data-end="140"' in chip
+    assert "<b>p. xii</b> “The keeper" in chip
+    assert len(chip) < 400
+    weights = [0.0] * 1000
+    weights[499] = 0.75
+    weights[3] = 0.25
+    strip = views.reading_map(weights, "d" * 64)
+    cells = re.findall(r'data-page="(\d+)" tabindex="(-?\d)" style="--weight:([\d.]+)"', strip)
+    assert len(cells) <= views.MAP_CELLS
+    assert [page for page, _, weight in cells if weight == "1.00"] == ["500"]
+    assert [tab for _, tab, _ in cells].count("0") == 1  # one stop for the keyboard
+    assert views.reading_map([], "d") == views.reading_map([0.0, 0.0], "d") == ""
 
 
 def test_the_decoder_is_told_while_it_loads_and_when_it_cannot(service: Service) -> None:
     service.loading = ("download", 0.42)
-    assert "Downloading the decoder, once (42%)" in decoder_html(service)
+    assert "Downloading the decoder, once (42%)" in views.decoder_line(service)
     service.load_error = ModelError(f"There is no decoder at {SCRIPT!r}.")
-    assert "There is no decoder at" in decoder_html(service)
-    assert "<script>" not in decoder_html(service)
+    assert "There is no decoder at" in views.decoder_line(service)
+    assert "<script>" not in views.decoder_line(service)
 
 
-def test_a_library_of_a_thousand_documents_is_shown_quickly_and_in_part(service: Service, store: Store) -> None:
-    with store.database.transaction() as db:  # as `add_document` does, without a thousand synced files
-        for number in range(1000):
-            pages = [("1", f"Hello {number}.")]
-            StoredDocument.new(text_id(pages[0][1].encode()), f"Book {number}", "a.txt", "text", pages).insert(db)
-    oldest = store.documents()[-1]
-    store.jobs.add(oldest.id, vars(JobSettings("m")))
-    assert store.jobs.claim(new_owner()) is not None
-    refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
-    assert refresh is not None
-
-    def rows(updates: tuple[object, ...]) -> list[tuple[str, str]]:
-        return next(u["choices"] for u in updates[1:] if isinstance(u, dict) and "choices" in u)
-
-    started = time.perf_counter()
-    updates = refresh(None, LISTED_DOCUMENTS, None)
-    seconds = time.perf_counter() - started
-    listed = rows(updates)
-    assert len(listed) == LISTED_DOCUMENTS + 1
-    assert listed[-1][1] == oldest.id  # it is being read
-    assert len(rows(refresh(None, 1000, None))) == 1000
-    unchanged = refresh(None, LISTED_DOCUMENTS, updates[0])[1:]
-    assert all(update == app.gr.skip() for update in unchanged)
-    assert seconds < 0.5
+def test_ratios_that_fit_are_offered_with_what_they_cost() -> None:
+    costs = [RatioCost(0, 9000, 400_000_000, False), RatioCost(8, 1200, 54_000_000, True)]
+    assert views.ratio_choices(costs)[1:] == [("8: 8 tokens into one · about 1,200 slots, 54 MB", "8")]
 
 
-def test_strangers_words_are_shown_as_text(service: Service, store: Store) -> None:
-    text = f"{SCRIPT} said the keeper. " * 40
-    document = Document(text, (Page(1, SCRIPT, 0, len(text)),), SCRIPT, f"{SCRIPT}.txt", "text", 0)
-    service.add(document)
-    record = store.document(document.id)
-    failed = replace(service.jobs()[document.id], state="failed", reason=f"{SCRIPT} cannot be read.")
-    shown = [
-        document_html(record, None, "failed"),
-        reading_html(record, failed, "failed"),
-        *(str(message) for message in messages([Exchange(SCRIPT, SCRIPT)])),
+def text_of(message: dict[str, Any]) -> str:
+    """All that a message shows."""
+    parts = message["content"] if isinstance(message["content"], list) else [message["content"]]
+    return "".join(part if isinstance(part, str) else part.value for part in parts)
+
+
+def hostile_views(service: Service, words: str) -> list[str]:
+    """Everything that is shown of a document, a page, a conversation and an error, with a stranger's words all over."""
+    text = f"{words} said the keeper. " * 40
+    document = Document(text, (Page(1, words, 0, len(text)),), words, f"{words}.txt", "text", 0)
+    enqueue(document, JobSettings("m"), service.store)
+    workspace = Workspace(service)
+    workspace.tag(document.id, [words])
+    shown = workspace.get(document.id)
+    evidence = {"document_id": words, "page": 1, "label": words, "start_char": 0, "end_char": 9, "quote": words}
+    counts = {**asdict(ANSWER), "looked_again": [{"label": words}], "reading_map": [1.0]}
+    turn = TurnRecord(0, words, words, [evidence], counts, 0.0)
+    conversation = ConversationRecord("c", "", (document.id,), 0.0, (turn,))
+    question = QuestionRecord("q", "", document.id, "c", words, {}, None, 0.0)
+    failed: Stream[Reply] = Stream(question, error=ConfigError(words), is_done=True)
+    page = PageView(document.id, words, 1, words, 1, text, ((0, 20),), False, ())
+    return [
+        views.library([shown], None),
+        views.document_head(shown),
+        views.reading(replace(shown, state="failed", job=replace(shown.job, state="failed", reason=words))),  # type: ignore[type-var]
+        views.hits([Hit(document.id, words, 1, words, words)]),
+        *map(text_of, views.messages(conversation, [(question, failed)], document.id)),
+        views.footer(counts, [evidence], document.id, 0),
+        views.viewer(page),
+        views.viewer(replace(page, is_drawn=True)),
+        views.error_line(words),
+        views.password_line(words),
     ]
-    for html in shown:
-        assert "<script>" not in html
-        assert "&lt;script&gt;" in html
-    # The library's rows are shown as text by the browser; a title must not break out of its line.
-    lines = Document(text + "x", (Page(1, "1", 0, len(text) + 1),), "One\nTwo", "a.txt", "text", 0)
-    service.add(lines)
-    assert len(library_choice(store.document(lines.id), "ready")[0].splitlines()) == 2
+
+
+@pytest.mark.parametrize("words", [SCRIPT, ATTRIBUTE])
+def test_strangers_words_are_shown_as_text(service: Service, words: str) -> None:
+    for html in hostile_views(service, words):
+        assert words not in html
+        assert "<script" not in html
+        assert not re.search(r"<img(?! src=\"/(cover|picture)/)", html)
+        assert "&lt;" in html
+
+
+def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
+    words = f"# {SCRIPT}\n[link](javascript:alert(1))"
+    turn = TurnRecord(0, words, words, [{"page": 1, "label": words, "quote": words}], asdict(ANSWER), 0.0)
+    exported = views.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), words)
+    assert SCRIPT not in exported
+    assert not re.search(r"(?<!\\)\]\(", exported)
+    assert [line for line in exported.splitlines() if line.startswith("#")] == [
+        "# " + views._plain(words),
+        "## " + views._plain(words),
+    ]
 
 
 def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("READER_DEBUG", raising=False)
     told: list[str] = []
-    monkeypatch.setattr(app.gr, "Warning", told.append)
+    monkeypatch.setattr(blocks.gr, "Warning", told.append)
 
     def fail() -> None:
         raise RuntimeError(SCRIPT)
 
-    assert app.told(fail)() == app.gr.skip()
+    assert blocks.told(fail)() == blocks.gr.skip()
     assert told == [
         "This is a mistake of ours: RuntimeError: &lt;script&gt;alert(1)&lt;/script&gt;. READER_DEBUG=1 shows where."
     ]
 
 
-def test_the_page_opens_no_endpoint_to_others_and_runs_one_answer_at_a_time(service: Service) -> None:
+def test_the_endpoints_are_three_and_whoever_streams_shares_one_line_for_the_decoder(service: Service) -> None:
     page = build(service)
-    assert page.get_api_info()["named_endpoints"] == {}
+    assert set(page.get_api_info()["named_endpoints"]) == {"/library", "/read_status", "/ask"}
     assert page.get_api_info()["unnamed_endpoints"] == {}
-    answering = [fn for fn in page.fns.values() if fn.name == "answer"]
-    assert [(fn.concurrency_id, fn.concurrency_limit) for fn in answering] == [("decoder", 1)]
+    streaming = [fn for fn in page.fns.values() if fn.name == "show_talk"]
+    assert {fn.concurrency_id for fn in streaming} == {"decoder"}
+    public = [fn for fn in page.fns.values() if fn.api_visibility != "private"]
+    assert {fn.api_name for fn in public} == {"library", "read_status", "ask"}
 
 
-def test_another_host_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--host", "0.0.0.0", "--library", str(tmp_path / "library")]) == 2
-    assert "without a password" in capsys.readouterr().err
+# Who is let in
+
+
+@pytest.fixture
+def accounts_file(tmp_path: Path) -> Path:
+    file = tmp_path / "users"
+    add_account(file, "ann", PASSWORD)
+    add_account(file, "bob", PASSWORD + "!")
+    return file
+
+
+def gated(accounts: Accounts | None) -> TestClient:
+    """A page of one line behind the gate, which says whom it sees."""
+
+    def whoami(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(user_of(request) or "nobody")
+
+    def page(request: Request) -> HTMLResponse:
+        return HTMLResponse("<script>good()</script><script src='x.js'></script><p>Hello</p>")
+
+    form = (ROOT / "static" / "sign-in.html").read_text()
+    routes = [Route("/whoami", whoami, methods=["GET", "POST"]), Route("/", page)]
+    application = Starlette(routes=routes, middleware=[Middleware(Gate, accounts=accounts, sign_in_page=form)])
+    return TestClient(application, base_url="http://127.0.0.1:7860", follow_redirects=False)
+
+
+@pytest.fixture
+def guarded(accounts_file: Path) -> TestClient:
+    return gated(Accounts(accounts_file))
+
+
+def sign_in(client: TestClient, name: str, password: str) -> int:
+    return client.post("/login", data={"username": name, "password": password}).status_code
+
+
+def test_without_a_session_nothing_is_answered(guarded: TestClient) -> None:
+    assert guarded.get("/whoami").status_code == 401
+    assert guarded.get("/whoami", headers={"x-reader-user": "ann"}).status_code == 401
+    assert guarded.get("/whoami", headers={"accept": "text/html"}).headers["location"] == "/login"
+    assert guarded.get("/gradio_api/mcp/").status_code == 401
+    guarded.cookies.set("reader_session", "guessed")
+    assert guarded.get("/whoami").status_code == 401
+
+
+def test_a_session_is_of_one_user_whatever_its_requests_claim_and_ends_when_it_is_left(guarded: TestClient) -> None:
+    assert sign_in(guarded, "ann", PASSWORD) == 200
+    assert guarded.get("/whoami", headers={"X-Reader-User": "bob"}).text == "ann"
+    cookie = guarded.cookies["reader_session"]
+    assert guarded.get("/logout").status_code == 303
+    guarded.cookies.set("reader_session", cookie)
+    assert guarded.get("/whoami").status_code == 401
+
+
+def test_a_program_may_send_name_and_password_with_its_requests(guarded: TestClient) -> None:
+    for _ in range(2):
+        assert guarded.get("/whoami", auth=("ann", PASSWORD)).text == "ann"
+    assert guarded.get("/whoami", auth=("ann", "wrong")).status_code == 401
+
+
+@pytest.mark.parametrize(("name", "password"), [("ann", "wrong"), ("nobody", PASSWORD), ("", ""), ("ann:", PASSWORD)])
+def test_a_wrong_name_or_password_is_refused_alike(guarded: TestClient, name: str, password: str) -> None:
+    answer = guarded.post("/login", data={"username": name, "password": password})
+    assert answer.status_code == 401
+    assert "do not go together" in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+def test_who_guesses_has_to_wait_and_others_need_not(guarded: TestClient) -> None:
+    for _ in range(MAX_FAILURES):
+        assert sign_in(guarded, "ann", "guess") == 401
+    assert sign_in(guarded, "ann", PASSWORD) == 429
+    assert guarded.get("/whoami", auth=("ann", PASSWORD)).status_code == 401
+    assert sign_in(guarded, "bob", PASSWORD + "!") == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_pages_of_other_sites_change_nothing(headers: dict[str, str]) -> None:
+    open_to_all = gated(None)
+    assert open_to_all.post("/whoami", headers=headers).status_code == 403
+    assert open_to_all.post("/whoami", headers={"origin": "http://127.0.0.1:7860"}).text == "nobody"
+
+
+def test_only_the_scripts_of_the_page_run(guarded: TestClient) -> None:
+    page = gated(None).get("/")
+    policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
+    assert "'unsafe-inline'" not in policy["script-src"]
+    assert policy["script-src"].count("'sha256-") == 1
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+    assert gated(None).get("/whoami").headers["content-security-policy"].startswith("default-src 'none'")
+    assert "'unsafe-inline'" not in guarded.get("/login").headers["content-security-policy"].partition("style-src")[0]
+
+
+def test_passwords_are_kept_as_hashes_only(accounts_file: Path) -> None:
+    kept = accounts_file.read_text()
+    assert PASSWORD not in kept
+    assert kept.count("$argon2id$") == 2
+    assert accounts_file.stat().st_mode & 0o077 == 0
+    add_account(accounts_file, "ann", "another one")
+    assert Accounts(accounts_file).check("ann", "another one")
+    assert not Accounts(accounts_file).check("ann", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "line", ["ann:plain password", "ann", "a b:$argon2id$v=19$m=8,t=1,p=1$YWFhYWFhYWE$YWFhYWFhYWE", ""]
+)
+def test_a_file_of_users_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "users").write_text(line + "\n")
+    with pytest.raises(ConfigError, match="--auth"):
+        Accounts(tmp_path / "users")
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("../ann", PASSWORD), ("ann", "short"), ("", PASSWORD), ("a\nb", PASSWORD)]
+)
+def test_a_user_without_a_proper_name_or_password_is_not_added(tmp_path: Path, name: str, password: str) -> None:
+    with pytest.raises(ConfigError):
+        add_account(tmp_path / "users", name, password)
+    assert not (tmp_path / "users").exists()
+
+
+# The front door
+
+
+@pytest.mark.parametrize("flags", [["--host", "0.0.0.0"], ["--share"], ["--host", "192.168.1.2", "--share"]], ids=str)
+def test_the_library_is_not_opened_to_others_without_a_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    monkeypatch.delenv("READER_AUTH", raising=False)
+    assert main([*flags, "--library", str(tmp_path / "library")]) == 2
+    assert "without a password; give --auth FILE" in capsys.readouterr().err
     assert not (tmp_path / "library").exists()
+
+
+def test_a_missing_file_of_users_opens_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--auth", str(tmp_path / "users"), "--library", str(tmp_path / "library")]) == 2
+    assert "--add-user" in capsys.readouterr().err
+    assert not (tmp_path / "library").exists()
+
+
+def test_a_user_is_added_from_the_shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    assert main(["--auth", str(tmp_path / "users"), "--add-user", "ann"]) == 0
+    assert "ann can sign in" in capsys.readouterr().out
+    assert Accounts(tmp_path / "users").check("ann", PASSWORD)
 
 
 def test_a_port_in_use_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,3 +388,10 @@ def test_a_library_that_cannot_be_opened_is_told(tmp_path: Path, capsys: pytest.
     (tmp_path / "file").write_text("no folder")
     assert main(["--library", str(tmp_path / "file")]) == 2
     assert "Choose a folder" in capsys.readouterr().err
+
+
+def test_everything_of_a_page_is_found_by_id_and_never_by_path(service: Service) -> None:
+    for odd in ("../../library.db", "..%2Flibrary.db", "/etc/passwd", "0" * 63, "%", ""):
+        find: Callable[[str], object] = Workspace(service).cover
+        with pytest.raises(Exception, match="no such document"):
+            find(odd)

@@ -57,11 +57,36 @@ def test_read_once_ask_often(run: Callable[..., subprocess.CompletedProcess[str]
     again = json.loads(run("read", book, "--json").stdout)
     assert (again["cached"], again["memory_id"]) == (True, read["memory_id"])
     for reference in (book, read["document_id"][:12]):
-        asked = json.loads(run("ask", reference, "Who walked?", "--json").stdout)
+        asked = json.loads(run("ask", reference, "Who walked?", "--look-again", "off", "--json").stdout)
         assert (asked["recomputed_tokens"], asked["tokens_read"]) == (0, 0)
         assert asked["document_tokens"] == read["document_tokens"]
         assert asked["memory_id"] == read["memory_id"]
         assert 0 < asked["attach_seconds"] <= asked["first_token_seconds"] <= asked["seconds"]
+
+
+def test_answers_say_where_they_are_from(
+    run: Callable[..., subprocess.CompletedProcess[str]], book: Path, tmp_path: Path
+) -> None:
+    text = book.read_text()
+    asked = json.loads(run("ask", book, "Who walked to the harbour?", "--look-again", "60", "--json").stdout)
+    assert 0 < asked["looked_again_tokens"] == asked["recomputed_tokens"] <= 60
+    assert [place["page"] for place in asked["looked_again"]] == [1]
+    for place in asked["evidence"]:
+        assert place["quote"] == text[place["start_char"] : place["end_char"]]
+    assert sum(asked["reading_map"]) == pytest.approx(1, abs=1e-4)
+    other = tmp_path / "other.txt"
+    other.write_text("The sailor lost a silver whistle in the well.")
+    both = json.loads(run("ask", book, other, "Who lost a whistle?", "--look-again", "60", "--json").stdout)
+    assert [document["title"] for document in both["documents"]] == ["book", "other"]
+    assert both["evidence"][0]["document_id"] == both["documents"][1]["document_id"]
+    told = run("ask", book, other, "Who lost a whistle?")
+    assert "page 1: “" in told.stdout
+    assert "Looked again at" in told.stderr
+    silent = json.loads(run("ask", book, "Who?", "--no-evidence", "--look-again", "0", "--json").stdout)
+    assert (silent["evidence"], silent["reading_map"], silent["recomputed_tokens"]) == ([], [], 0)
+    refused = run("ask", book, "Who?", "--look-again", "always")
+    assert refused.returncode == 2
+    assert "neither off, auto nor a number" in refused.stderr
 
 
 def test_ratio_is_kept_and_asked_for(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:

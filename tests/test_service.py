@@ -1,11 +1,15 @@
-"""The service behind the app's pages: it reads what the library has queued, answers while it reads, and survives itself."""
+"""The service behind the app's pages: it reads and answers what the library has waiting, and survives itself."""
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from conftest import make_document
@@ -13,8 +17,9 @@ from conftest import make_document
 from reader.documents import Document
 from reader.errors import ConfigError
 from reader.jobs import JobSettings, enqueue
+from reader.questions import MAX_WAITING
 from reader.service import Reply, Service, reason, state_of
-from storage import JobRecord, Store, StoreError, new_owner
+from storage import JobRecord, Store, new_owner
 
 WAIT_SECONDS = 60.0
 LONG_WORDS = 40_000
@@ -27,22 +32,31 @@ def wait_for(happened: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def add(service: Service, document: Document) -> None:
+    enqueue(document, JobSettings(service.model_name), service.store)
+
+
+def answers(service: Service, document_id: str, question: str, **options: object) -> Generator[Reply]:
+    record = service.store.conversations.add([document_id])
+    return service.answer(record, question, **options)  # type: ignore[arg-type]
+
+
 def whole_answer(service: Service, document_id: str, question: str) -> Reply:
-    *_, last = service.answer(document_id, question, lambda: False)
+    *_, last = answers(service, document_id, question)
     assert last.answer is not None
     return last
 
 
 def job_of(service: Service, document_id: str) -> JobRecord:
-    return service.jobs()[document_id]
+    return service.jobs([document_id])[document_id]
 
 
 def state(service: Service, document_id: str) -> str:
-    return state_of(service.jobs().get(document_id), service.memory(document_id))
+    return state_of(service.jobs([document_id]).get(document_id), service.memory(document_id))
 
 
 def read(service: Service, document: Document) -> str:
-    service.add(document)
+    add(service, document)
     wait_for(lambda: state(service, document.id) == "ready")
     return document.id
 
@@ -87,7 +101,7 @@ def test_a_document_is_read_once_and_then_asked_without_reading(service: Service
     reply = whole_answer(service, document_id, "When did the keeper walk?")
     assert reply.answer is not None
     assert (reply.answer.recomputed_tokens, reply.answer.document_tokens) == (0, memory.tokens)
-    assert (reply.answer.pages_read, reply.is_being_read) == (reply.answer.pages, False)
+    assert reply.answer.pages_read == reply.answer.pages
     assert whole_answer(service, document_id, "When did the keeper walk?").text == reply.text
     after = service.memory(document_id)
     assert after is not None
@@ -96,12 +110,12 @@ def test_a_document_is_read_once_and_then_asked_without_reading(service: Service
 
 @pytest.mark.parametrize(("stop", "stopped"), [("pause", "paused"), ("cancel", "stopped")])
 def test_a_stopped_reading_keeps_its_windows_and_goes_on_behind_them_in_the_next_service(
-    service: Service, new_service: Callable[..., Service], store: Store, stop: str, stopped: str
+    service: Service, new_service: Callable[..., Service], store: Store, stop: Literal["pause", "cancel"], stopped: str
 ) -> None:
     document = make_document(LONG_WORDS)
-    service.add(document)
+    add(service, document)
     wait_for(lambda: job_of(service, document.id).pages_done > 5)
-    getattr(service, stop)(document.id)
+    service.stop(document.id, stop)
     wait_for(lambda: state(service, document.id) == stopped)
     pages_done = job_of(service, document.id).pages_done
     assert 5 < pages_done < len(document.pages)
@@ -124,24 +138,24 @@ def test_what_a_closed_service_was_reading_and_what_waited_goes_on_in_the_next_w
 ) -> None:
     documents = [make_document(words) for words in (LONG_WORDS, 300, 310)]
     for document in documents:
-        service.add(document)
+        add(service, document)
     wait_for(lambda: job_of(service, documents[0].id).pages_done)
     service.close()
-    assert {job.state for job in service.jobs().values()} == {"queued"}
+    assert {job_of(service, document.id).state for document in documents} == {"queued"}
     restarted = new_service()
     wait_for(lambda: all(state(restarted, document.id) == "ready" for document in documents))
 
 
 def test_one_document_is_read_at_a_time_and_one_that_waits_can_be_cancelled(service: Service) -> None:
     first, second = make_document(LONG_WORDS), make_document(300)
-    service.add(first)
+    add(service, first)
     wait_for(lambda: state(service, first.id) == "reading")
-    service.add(second)
+    add(service, second)
     assert state(service, second.id) == "waiting"
-    service.cancel(second.id)
+    service.stop(second.id, "cancel")
     assert state(service, second.id) == "stopped"
     service.read(second.id)
-    service.cancel(first.id)
+    service.stop(first.id, "cancel")
     wait_for(lambda: state(service, second.id) == "ready")
     assert state(service, first.id) == "stopped"
 
@@ -156,20 +170,20 @@ def test_a_reading_by_another_program_is_seen_and_can_be_paused_from_here(
     service = new_service()
     assert state(service, document.id) == "reading"
     assert not service.reads(job_of(service, document.id))
-    service.pause(document.id)
+    service.stop(document.id, "pause")
     assert store.jobs.beat(job.id, elsewhere, pages_done=1) == "pause"
 
 
 def test_a_reading_for_another_decoder_is_not_this_ones(service: Service, store: Store) -> None:
     document = make_document(300)
     enqueue(document, JobSettings("another"), store)
-    assert service.jobs() == {}
+    assert service.jobs([document.id]) == {}
     assert state(service, document.id) == "not read"
 
 
 def test_a_document_is_asked_while_it_is_read_and_the_answer_says_how_far(service: Service, store: Store) -> None:
     document = make_document(LONG_WORDS)
-    service.add(document)
+    add(service, document)
     wait_for(lambda: service.memory(document.id))
     replies = []
     for pages_done in (5, 10):
@@ -179,22 +193,20 @@ def test_a_document_is_asked_while_it_is_read_and_the_answer_says_how_far(servic
     assert first is not None
     assert second is not None
     assert 5 < first.pages_read < second.pages_read < second.pages == len(document.pages)
-    assert all(reply.is_being_read for reply in replies)
     assert first.recomputed_tokens == second.recomputed_tokens == 0
     assert len(service._attached) == 1  # what has been outgrown is not kept
-    service.pause(document.id)
+    service.stop(document.id, "pause")
     wait_for(lambda: state(service, document.id) == "paused")
     assert service.attach(document.id)[1]
     assert not service.attach(document.id)[1]
-    assert not whole_answer(service, document.id, "What was calm?").is_being_read
 
 
 def test_a_reading_waits_while_an_answer_streams(service: Service) -> None:
     asked = read(service, make_document(300))
     long = make_document(LONG_WORDS)
-    service.add(long)
+    add(service, long)
     wait_for(lambda: job_of(service, long.id).tokens_done)
-    parts = service.answer(asked, "What was calm?", lambda: False)
+    parts = answers(service, asked, "What was calm?")
     next(parts)
     time.sleep(0.2)  # the window at hand is finished
     before = job_of(service, long.id).tokens_done
@@ -207,7 +219,7 @@ def test_a_reading_waits_while_an_answer_streams(service: Service) -> None:
 def test_an_answer_that_is_left_halfway_changes_nothing(service: Service) -> None:
     document_id = read(service, make_document(500))
     expected = whole_answer(service, document_id, "Who wrote it?").text
-    parts = service.answer(document_id, "Where is the baker?", lambda: False)
+    parts = answers(service, document_id, "Where is the baker?")
     next(parts)
     parts.close()
     assert whole_answer(service, document_id, "Who wrote it?").text == expected
@@ -215,7 +227,7 @@ def test_an_answer_that_is_left_halfway_changes_nothing(service: Service) -> Non
 
 def test_a_stopped_answer_says_so(service: Service) -> None:
     document_id = read(service, make_document(300))
-    *_, last = service.answer(document_id, "Who wrote it?", lambda: True)
+    *_, last = answers(service, document_id, "Who wrote it?", stopped=lambda: True)
     assert last.answer is not None
     assert last.answer.ended == "stopped"
     assert len(last.text) < len(whole_answer(service, document_id, "Who wrote it?").text)
@@ -234,32 +246,13 @@ def test_a_document_that_is_not_read_cannot_be_asked(service: Service, store: St
         whole_answer(service, document.id, "Who?")
 
 
-def test_a_removed_document_is_gone_and_can_be_read_again(service: Service, store: Store) -> None:
-    document = make_document(300)
-    read(service, document)
-    service.attach(document.id)
-    service.remove(document.id)
-    assert (store.documents(), store.memories(), service.jobs()) == ([], [], {})
-    read(service, document)
-    assert service.attach(document.id)[1]
-
-
-def test_a_document_that_is_being_read_is_not_removed(service: Service, store: Store) -> None:
-    document = make_document(LONG_WORDS)
-    service.add(document)
-    wait_for(lambda: job_of(service, document.id).tokens_done)
-    with pytest.raises(StoreError, match="being read"):
-        service.remove(document.id)
-    assert [record.id for record in store.documents()] == [document.id]
-
-
 def test_a_decoder_that_cannot_be_loaded_is_told_and_loaded_at_the_next_try(
     new_service: Callable[..., Service], decoder_folder: Path, tmp_path: Path
 ) -> None:
     late = tmp_path / "late"
     service = new_service(late)
     document = make_document(300)
-    service.add(document)
+    add(service, document)
     assert "There is no decoder at" in str(service.load_error)
     assert state(service, document.id) == "waiting"
     late.symlink_to(decoder_folder)
@@ -273,7 +266,7 @@ def test_a_document_too_long_for_the_decoder_fails_with_advice_that_needs_no_fla
 ) -> None:
     service = new_service(tiny_folder("llama", max_positions=700))
     document = make_document(LONG_WORDS)
-    service.add(document)
+    add(service, document)
     wait_for(lambda: state(service, document.id) == "failed")
     told = reason(job_of(service, document.id))
     assert "700 positions" in told
@@ -292,3 +285,121 @@ def test_a_reading_that_failed_at_a_ratio_of_somebodys_choice_is_read_here_at_on
     assert reason(failed).endswith("try again to read it at a ratio that fits.")
     service.read(document.id)
     wait_for(lambda: state(service, document.id) == "ready")
+
+
+QUESTIONS = ("What was calm?", "Who wrote it?", "Where is the baker?")
+
+
+def test_questions_are_answered_in_the_background_in_the_order_of_their_conversation(
+    service: Service, store: Store
+) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id], "ann")
+    asked = [service.answerer.ask("ann", document_id, record.id, question, {}) for question in QUESTIONS]
+    wait_for(lambda: not store.questions.waiting("ann"))
+    turns = store.conversations.get(record.id, "ann").turns
+    assert [turn.question for turn in turns] == list(QUESTIONS)
+    assert all(turn.counts["recomputed_tokens"] == 0 for turn in turns)
+    stream = service.answerer.stream(asked[-1].id)
+    assert stream is not None
+    assert stream.reply is not None
+    assert (stream.is_done, stream.error, stream.reply.answer.text) == (True, None, turns[-1].answer)  # type: ignore[union-attr]
+
+
+def test_a_stopped_question_keeps_what_there_was_of_its_answer(service: Service, store: Store) -> None:
+    document_id = read(service, make_document(300))
+    whole = whole_answer(service, document_id, QUESTIONS[0]).text
+    record = store.conversations.add([document_id])
+    asked = service.answerer.ask("", document_id, record.id, QUESTIONS[0], {})
+    service.answerer.stop(asked.id)
+    wait_for(lambda: store.conversations.get(record.id).turns)
+    (turn,) = store.conversations.get(record.id).turns
+    assert turn.counts["ended"] == "stopped"
+    assert whole.startswith(turn.answer)
+    assert len(turn.answer) < len(whole)
+
+
+def test_what_a_lost_program_did_not_answer_is_answered_by_the_next_and_once(
+    service: Service, store: Store, decoder_folder: Path
+) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id])
+    lost = store.questions.add("", document_id, record.id, QUESTIONS[0], {}, f"{socket.gethostname()}/{gone()}/x")
+    wait_for(lambda: not store.questions.waiting(""))
+    assert [turn.question for turn in store.conversations.get(record.id).turns] == [QUESTIONS[0]]
+    # The turn was saved, and the program was killed before the question was forgotten.
+    with store.database.transaction() as db:
+        db.table("questions").insert({**vars(lost), "settings": "{}"})
+    wait_for(lambda: not store.questions.waiting(""))
+    assert len(store.conversations.get(record.id).turns) == 1
+
+
+def test_a_question_of_a_program_that_is_alive_is_left_to_it(service: Service, store: Store) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id])
+    store.questions.add("", document_id, record.id, QUESTIONS[0], {}, f"{socket.gethostname()}/{os.getppid()}/x")
+    time.sleep(1.5)
+    assert len(store.questions.waiting("")) == 1
+
+
+def test_an_answer_that_fails_says_why_and_the_next_one_is_answered(service: Service, store: Store) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id])
+    bad = service.answerer.ask("", document_id, record.id, QUESTIONS[0], {"number": 7})
+    service.answerer.ask("", document_id, record.id, QUESTIONS[1], {})
+    wait_for(lambda: store.conversations.get(record.id).turns)
+    stream = service.answerer.stream(bad.id)
+    assert stream is not None
+    assert stream.is_done
+    assert isinstance(stream.error, ConfigError)
+
+
+def test_a_user_waits_for_some_answers_before_asking_more(service: Service, store: Store) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id], "ann")
+    elsewhere = f"{socket.gethostname()}/{os.getppid()}/x"
+    for _ in range(MAX_WAITING):
+        store.questions.add("ann", document_id, record.id, QUESTIONS[0], {}, elsewhere)
+    with pytest.raises(ConfigError, match="wait for their answers"):
+        service.answerer.ask("ann", document_id, record.id, QUESTIONS[0], {})
+    service.answerer.ask("bob", document_id, store.conversations.add([document_id], "bob").id, QUESTIONS[0], {})
+
+
+def test_another_decoder_is_loaded_in_the_place_of_the_first(
+    service: Service, tiny_folder: Callable[..., Path], decoder_folder: Path
+) -> None:
+    document_id = read(service, make_document(300))
+    other = str(tiny_folder("qwen2", max_positions=8192))
+    service.choose_model(other)
+    wait_for(lambda: service.model or service.load_error)
+    assert service.model is not None
+    assert service.model.name == other
+    assert state(service, document_id) == "not read"
+    service.read(document_id)
+    wait_for(lambda: state(service, document_id) == "ready")
+    assert whole_answer(service, document_id, QUESTIONS[0]).answer is not None
+    service.choose_model(str(decoder_folder))
+    wait_for(lambda: service.model or service.load_error)
+    assert state(service, document_id) == "ready"
+
+
+def test_a_ratio_costs_what_reading_at_it_makes(service: Service, store: Store) -> None:
+    document_id = read(service, make_document(3000))
+    for cost in service.ratio_costs(document_id)[:3]:
+        service.read(document_id, cost.ratio, "model")
+        wait_for(
+            lambda cost=cost: (
+                state(service, document_id) == "ready" and service.memory(document_id).settings["ratio"] == cost.ratio
+            )  # type: ignore[misc, union-attr]
+        )
+        memory = service.memory(document_id)
+        assert memory is not None
+        assert cost.slots == pytest.approx(memory.slots, rel=0.02, abs=8)
+        assert cost.bytes == pytest.approx(memory.bytes, rel=0.1)
+
+
+def gone() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid

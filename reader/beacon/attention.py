@@ -5,6 +5,8 @@ given, it is causal attention aligned at the bottom right: L queries are the las
 or condense.
 
 One query attends with the query heads of a group folded into the query length, so that keys are never repeated in memory.
+While `recording`, the queries are kept for whoever wants to know afterwards what they attended to; else that costs nothing.
+
 Many queries on a CPU attend in two parts, the memory (seen whole, no mask, groups folded) and the window (causal), merged by
 their log-sum-exp: the split of FlashAttention (arXiv 2205.14135, section 3.1). On CUDA the bottom-right causal kernel does
 it in one.
@@ -12,6 +14,9 @@ it in one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -21,6 +26,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 ATTENTION = "activation_beacon"
+
+_recorded: ContextVar[dict[int, list[Tensor]] | None] = ContextVar("recorded", default=None)
 
 
 def attend(
@@ -37,6 +44,9 @@ def attend(
     key and value are (batch, kv_heads, keys, head_dim); attention_mask is None (bottom-right causal) or, broadcastable,
     (batch, heads, queries, keys), True or 0 where a query sees a key.
     """
+    if (recorded := _recorded.get()) is not None:
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        recorded.setdefault(int(module.layer_idx), []).append(query * scale)  # type: ignore[arg-type]
     groups = query.shape[1] // key.shape[1]
     queries, keys = query.shape[2], key.shape[2]
     if attention_mask is not None:
@@ -60,6 +70,33 @@ def attend(
             scale=scaling,
         )
     return output.transpose(1, 2).contiguous(), None
+
+
+@contextmanager
+def recording(queries: dict[int, list[Tensor]]) -> Iterator[None]:
+    """Until the block ends, add each layer's scaled queries (batch, heads, queries, head_dim) to its list in `queries`.
+
+    Only what this thread runs is recorded, and only in the attention of this module.
+    """
+    token = _recorded.set(queries)
+    try:
+        yield
+    finally:
+        _recorded.reset(token)
+
+
+def shares(queries: Tensor, keys: Tensor) -> Tensor:
+    """How each head's attention to some keys is shared out among them, averaged over the queries: (heads, keys) in float32.
+
+    queries (heads, queries, head_dim) are scaled and rotated, keys (kv_heads, keys, head_dim) rotated. Other keys that the queries
+    may have seen do not count.
+    """
+    groups = queries.shape[0] // keys.shape[0]
+    parts = [
+        torch.softmax(own.float() @ key.float().T, dim=-1).mean(dim=1)
+        for own, key in zip(queries.split(groups), keys, strict=True)
+    ]
+    return torch.cat(parts)
 
 
 def _attend_in_two_parts(query: Tensor, key: Tensor, value: Tensor, slots: int, scaling: float | None) -> Tensor:

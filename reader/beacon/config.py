@@ -46,6 +46,8 @@ class BeaconConfig:
     """The projections' rank as differences to the decoder's; None: projections of full rank."""
     horizon: int | None = None
     """While reading, how many of the newest beacon slots a window attends to, beside the sink; None: all. Answers see all."""
+    answer_rank: int | None = None
+    """The rank of the weights that the decoder has only while it answers; None: it has none."""
     embedding_from: str = "eos"
     """The token whose embedding the beacon's starts as: `eos` or `bos`."""
 
@@ -69,6 +71,7 @@ class BeaconConfig:
         )
         _check(self.sink_tokens >= 0, "sink_tokens", self.sink_tokens, "0 or more")
         _check(self.rank is None or self.rank >= 1, "rank", self.rank, "1 or more, or none")
+        _check(self.answer_rank is None or self.answer_rank >= 1, "answer_rank", self.answer_rank, "1 or more, or none")
         _check(self.horizon is None or self.horizon >= 1, "horizon", self.horizon, "1 or more, or none")
         _check(self.embedding_from in ("eos", "bos"), "embedding_from", self.embedding_from, "eos or bos")
         for projection in self.projections:

@@ -8,7 +8,8 @@ files or text: spans are whatever unit its caller counts in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +47,7 @@ class SlotLayer(CacheLayerMixin):
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Write (batch, kv_heads, tokens, head_dim) behind the slots; give back what the tokens may attend to."""
         start, end = self.length, self.length + key_states.shape[2]
-        self.keys[:, :, start:end] = key_states
-        self.values[:, :, start:end] = value_states
+        self._write(key_states, value_states, start)
         self.length = end
         if self.keys_suffice:
             raise KeysWritten
@@ -57,6 +57,17 @@ class SlotLayer(CacheLayerMixin):
             keys = torch.cat([keys[:, :, :sink], keys[:, :, start - newest :]], dim=2)
             values = torch.cat([values[:, :, :sink], values[:, :, start - newest :]], dim=2)
         return keys, values
+
+    def _write(self, keys: Tensor, values: Tensor, start: int) -> None:
+        """Put keys and values (batch, kv_heads, tokens, head_dim) at the slots from `start` on."""
+        end = start + keys.shape[2]
+        self.keys[:, :, start:end] = keys
+        self.values[:, :, start:end] = values
+
+    def move(self, index: Tensor, first: int, rotate: Callable[[Tensor], Tensor]) -> None:
+        """Put the slots at index (slots,) at those from `first` on, their keys rotated, and end the layer behind them."""
+        self._write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
+        self.length = first + len(index)
 
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` slots, keeping those that hold."""
@@ -77,6 +88,17 @@ class SlotLayer(CacheLayerMixin):
 
     def get_max_length(self) -> int:
         return self.keys.shape[2]
+
+
+class TracedLayer(SlotLayer):
+    """A layer that gradients flow through: what it holds is replaced, never written over."""
+
+    def _write(self, keys: Tensor, values: Tensor, start: int) -> None:
+        self.keys = torch.cat([self.keys[:, :, :start], keys], dim=2)
+        self.values = torch.cat([self.values[:, :, :start], values], dim=2)
+
+    def reserve(self, capacity: int) -> None:
+        """Nothing to do: each write makes its own room."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +184,15 @@ class Memory:
         self.spans = self.spans[: mark.slots]
         for layer in self.layers:
             layer.length = mark.slots
+
+    def traced(self) -> Memory:
+        """A memory that begins as this one and that gradients flow through; neither changes the other."""
+        twin = copy.copy(self)
+        twin.layers = []
+        for layer in self.layers:
+            twin.layers.append(TracedLayer(layer.keys, layer.values))
+            twin.layers[-1].length = layer.length
+        return twin
 
     def keys(self, layer: int) -> Tensor:
         """Rotated keys of a layer (kv_heads, slots, head_dim), a view."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from reader.beacon.answers import AnswerWeights
 from reader.beacon.attention import ATTENTION
 from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import WindowTokens, is_plain_causal, lay_out, place, visibility
@@ -52,9 +53,10 @@ class Projection(nn.Module):
 
     def forward(self, states: Tensor, projected: Tensor) -> Tensor:
         """Project states (beacons, in), which the decoder's own projection has made `projected` (beacons, out)."""
+        # While it trains, the plug-in is in float32 and the decoder may be in bfloat16.
         if self.rank is None:
-            return linear(states, self.weight, self.bias)
-        return projected + linear(linear(states, self.down), self.up)
+            return linear(states, self.weight.to(states), None if self.bias is None else self.bias.to(states))
+        return projected + linear(linear(states, self.down.to(states)), self.up.to(states))
 
 
 class BeaconPlugin(nn.Module):
@@ -81,6 +83,7 @@ class BeaconPlugin(nn.Module):
         self._layers: list[Any] = [layer.self_attn for layer in self.decoder.base_model.layers]
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._beacon_index: Tensor | None = None
+        self._is_answering = False
 
         source = decoder.config.eos_token_id if config.embedding_from == "eos" else decoder.config.bos_token_id
         token = source[0] if isinstance(source, list) else source
@@ -92,6 +95,7 @@ class BeaconPlugin(nn.Module):
             )
             for attention in self._layers
         )
+        self.answers = AnswerWeights(decoder, config.answer_rank) if config.answer_rank else None
         self.attach()
 
     @property
@@ -112,6 +116,8 @@ class BeaconPlugin(nn.Module):
             for name, projection in own.items():  # type: ignore[operator]
                 hook = _projection_hook(self, projection)
                 self._handles.append(getattr(attention, f"{name}_proj").register_forward_hook(hook))
+        if self.answers is not None:
+            self._handles += self.answers.hook(self.decoder, lambda: self._is_answering)
 
     def detach(self) -> None:
         """Take every hook out of the decoder again."""
@@ -141,10 +147,16 @@ class BeaconPlugin(nn.Module):
         memory.tail = WindowTokens.raw(0, 0)
 
     def run(
-        self, memory: Memory, input_ids: Tensor, spans: Tensor | None = None, *, logits: str = "last"
+        self,
+        memory: Memory,
+        input_ids: Tensor,
+        spans: Tensor | None = None,
+        *,
+        logits: str = "last",
+        answering: bool = False,
     ) -> Tensor | None:
         """`run_batch` of one sequence."""
-        return self.run_batch([memory], [input_ids], [spans], logits=logits)[0]
+        return self.run_batch([memory], [input_ids], [spans], logits=logits, answering=answering)[0]
 
     def run_batch(
         self,
@@ -153,12 +165,14 @@ class BeaconPlugin(nn.Module):
         spans: Sequence[Tensor | None] | None = None,
         *,
         logits: str = "last",
+        answering: bool = False,
     ) -> list[Tensor | None]:
         """Put (tokens,) raw behind each memory, as a question, an answer or the document's unfinished last window.
 
         Args:
             spans: for each sequence (tokens, 2) source spans; None: tokens that stand for no source.
-            logits: "none", "last" or "all".
+            logits: "none", "last" or "all"; "states" for what the logits are made of, (tokens, hidden) instead.
+            answering: whether the tokens are a question and its answer, which the answer weights are for, where there are any.
 
         Returns:
             For each sequence None, (1, vocab) or (tokens, vocab).
@@ -177,7 +191,17 @@ class BeaconPlugin(nn.Module):
             tokens = WindowTokens.raw(memory.raw_tokens, len(ids))
             # Question and answer see all of the tail, its beacons too: what stands behind a memory is plain causal.
             passes.append(Pass(memory, ids, tokens, positions, _no_spans(len(ids)) if own is None else own))
-        return self._forward(passes, logits)
+        with self.answering() if answering else nullcontext():
+            return self._forward(passes, logits)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Until the block ends, the decoder has its answer weights, where there are any."""
+        self._is_answering = True
+        try:
+            yield
+        finally:
+            self._is_answering = False
 
     def read(
         self,
@@ -209,7 +233,7 @@ class BeaconPlugin(nn.Module):
         Args:
             spans: for each sequence (tokens, 2) source spans; a beacon gets the span of the tokens that it condenses.
             choosers: choose the ratio when a window starts.
-            logits: "none", "last" or "all".
+            logits: "none", "last" or "all"; "states" for what the logits are made of, (tokens, hidden) instead.
             beacons_in_tail: whether an unfinished last window has beacons (as in the authors' inference) or stays raw
                 (as in their training; then nothing more can be read behind it).
 
@@ -241,9 +265,10 @@ class BeaconPlugin(nn.Module):
                     self._window_pass(memory, input_ids[number][part], sources[number][part], beacons_in_tail)
                 )
             is_end = any(starts[number] == len(input_ids[number]) for number in unfinished)
-            outputs = self._forward(passes, logits if logits == "all" or is_end else "none", self.config.horizon)
+            every = logits in ("all", "states")
+            outputs = self._forward(passes, logits if every or is_end else "none", self.config.horizon)
             for number, output in zip(unfinished, outputs, strict=True):
-                if output is not None and (logits == "all" or starts[number] == len(input_ids[number])):
+                if output is not None and (every or starts[number] == len(input_ids[number])):
                     parts[number].append(output)
                 if memories[number].raw_tokens == self.config.window:
                     self._condense(memories[number])
@@ -310,6 +335,9 @@ class BeaconPlugin(nn.Module):
                 if logits == "none":
                     layers[-1].keys_suffice = True
                     decoder.base_model(**arguments)
+                elif logits == "states":
+                    rows = decoder.base_model(**arguments).last_hidden_state
+                    outputs = [row[own.to(device)] for row, own in zip(rows, is_raw, strict=True)]
                 else:
                     kept = [torch.nonzero(row)[:, 0] for row in is_raw]
                     kept = kept if logits == "all" else [row[-1:] for row in kept]
@@ -360,13 +388,41 @@ class BeaconPlugin(nn.Module):
 
     def _move(self, memory: Memory, slots: Tensor, first: int, positions: Tensor) -> None:
         """Move slots to consecutive ones from `first` on, rotating their keys to the new positions by the difference."""
-        end = first + len(slots)
         index = slots.to(self.decoder.device)
         rotate = rotation(self.decoder, positions - memory.positions[slots])
         for layer in memory.layers:
-            layer.keys[:, :, first:end] = rotate(layer.keys[:, :, index])
-            layer.values[:, :, first:end] = layer.values[:, :, index]
+            layer.move(index, first, rotate)
+
+    def put_behind(self, memory: Memory, other: Memory, source_offset: int = 0) -> None:
+        """Copy another memory behind this one, its keys rotated to where they come to stand; the other stays as it is.
+
+        The other's sink is left out where this memory has slots: the first one's does for both. Spans move by `source_offset`.
+        What was raw in either stays so, and nothing more can be read into their unfinished windows.
+
+        Raises:
+            ContextOverflow: the two do not fit the decoder's positions.
+        """
+        first, start = memory.slots, other.sink if memory.slots else 0
+        positions = other.positions[start:] + (memory.next_position - start)
+        if len(positions) and int(positions.max()) >= self.max_positions:
+            raise ContextOverflow(
+                f"Memories of {memory.slots:,} and {other.slots:,} slots do not fit the decoder's {self.max_positions:,} "
+                "positions together; attach fewer, or read them with a larger ratio."
+            )
+        end = first + len(positions)
+        memory.reserve(end)
+        rotate = rotation(self.decoder, positions - other.positions[start:])
+        for number, layer in enumerate(memory.layers):
+            layer.keys[:, :, first:end] = rotate(other.keys(number)[None, :, start:])
+            layer.values[:, :, first:end] = other.values(number)[None, :, start:]
             layer.length = end
+        spans = other.spans[start:]
+        memory.spans = torch.cat([memory.spans, torch.where(spans == NO_SPAN, spans, spans + source_offset)])
+        memory.positions = torch.cat([memory.positions, positions])
+        memory.sink = memory.sink or other.sink
+        memory.beacons = end - memory.sink
+        memory.windows += other.windows
+        memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
 
     def unrotated_keys(self, memory: Memory, layer: int) -> Tensor:
         """A layer's keys (kv_heads, slots, head_dim) as they were before any rotation."""

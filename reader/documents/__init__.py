@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..errors import DocumentError
 from .document import PARSER_VERSION, Document, Page
-from .isolation import parse_isolated
+from .isolation import Box, PagePicture, draw_isolated, parse_isolated
 
-__all__ = ["FORMATS", "PARSER_VERSION", "Document", "Page", "load"]
+__all__ = ["DRAWN_FORMATS", "FORMATS", "PARSER_VERSION", "Box", "Document", "Page", "PagePicture", "draw", "load"]
 
 # Suffix -> the module that parses it.
 FORMATS = {
@@ -27,6 +27,19 @@ FORMATS = {
     ".txt": "text",
     ".xhtml": "html",
 }
+
+DRAWN_FORMATS = ("pdf",)
+"""Formats whose pages can be drawn as they look; those modules have a `draw`, too."""
+
+
+def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: str = "") -> PagePicture:
+    """Draw page `page` of a file, counted from 1, in a separate process, and find the lines of `quote` on it.
+
+    Raises DocumentError where it cannot be drawn.
+    """
+    if format_name not in DRAWN_FORMATS or not path.is_file():
+        raise DocumentError(f"Pages of {path.name!r} cannot be drawn: look at their text instead.")
+    return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote)
 
 
 def load(path: Path, *, password: str | None = None) -> Document:

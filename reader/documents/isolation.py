@@ -1,4 +1,4 @@
-"""Parsing in a child process that can be killed, with limits on memory, time, pages and characters.
+"""Parsing and drawing in a child process that can be killed, with limits on memory, time, pages and characters.
 
 Files come from strangers and parsers are large: a hang, a crash or a bomb must cost one sentence, not the server. The
 child is not a sandbox: it may read what its user may read.
@@ -6,6 +6,7 @@ child is not a sandbox: it may read what its user may read.
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import importlib
 import json
@@ -49,21 +50,65 @@ class Limits:
 
 LIMITS = Limits()
 
+DRAWING_LIMITS = Limits(memory_bytes=512 << 20, cpu_seconds=20, wall_seconds=60.0)
+"""One page is drawn while a person looks on."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where something is on a page, in shares of its width and height from the top left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class PagePicture:
+    """A page as it looks, and where the quote is on it; no boxes where it was not found."""
+
+    jpeg: bytes
+    width_pixels: int
+    height_pixels: int
+    boxes: tuple[Box, ...]
+
 
 def parse_isolated(path: Path, format_name: str, *, password: str | None = None, limits: Limits = LIMITS) -> Document:
     """Parse the file with the module named `format_name` in a child process and return its Document.
 
     Raises DocumentError, naming the file and, where one was met, the limit.
     """
+    reply = _ask_child({"format": format_name, "password": password}, path, limits)
+    return Document(
+        text=reply["text"],
+        pages=tuple(Page(number, *page) for number, page in enumerate(reply["pages"], start=1)),
+        title=reply["title"],
+        file_name=os.fsencode(path.name).decode(errors="replace"),
+        format=format_name,
+        textless_pages=reply["textless_pages"],
+    )
+
+
+def draw_isolated(
+    path: Path, format_name: str, page: int, *, width_pixels: int, quote: str = "", limits: Limits = DRAWING_LIMITS
+) -> PagePicture:
+    """Draw page `page`, counted from 1, with the module named `format_name` in a child process; find `quote` on it.
+
+    Raises DocumentError, naming the file and, where one was met, the limit.
+    """
+    drawing = {"page": page, "width_pixels": width_pixels, "quote": quote}
+    reply = _ask_child({"format": format_name, "drawing": drawing}, path, limits)
+    boxes = tuple(Box(*box) for box in reply["boxes"])
+    return PagePicture(base64.b64decode(reply["jpeg"]), reply["width_pixels"], reply["height_pixels"], boxes)
+
+
+def _ask_child(request: dict[str, Any], path: Path, limits: Limits) -> dict[str, Any]:
+    """Send a child process what is to be done with the file, and return what it answers."""
     if path.stat().st_size > limits.file_bytes:
         raise _over(path, f"{limits.file_bytes >> 20:,} MiB a file")
-    request = {
-        "path": str(path),
-        "format": format_name,
-        "password": password,
-        "limits": asdict(limits),
-        "parent": os.getpid(),
-    }
+    format_name = request["format"]
+    request = {**request, "path": str(path), "limits": asdict(limits), "parent": os.getpid()}
     try:
         # The request goes through the pipe because a command line shows the password to every process of the machine.
         child = subprocess.run(
@@ -88,14 +133,8 @@ def parse_isolated(path: Path, format_name: str, *, password: str | None = None,
         ) from exc
     if "error" in reply:
         raise (PasswordNeeded if reply["password_needed"] else DocumentError)(reply["error"])
-    return Document(
-        text=reply["text"],
-        pages=tuple(Page(number, *page) for number, page in enumerate(reply["pages"], start=1)),
-        title=reply["title"],
-        file_name=os.fsencode(path.name).decode(errors="replace"),
-        format=format_name,
-        textless_pages=reply["textless_pages"],
-    )
+    found: dict[str, Any] = reply
+    return found
 
 
 def _python_path() -> str:
@@ -131,6 +170,10 @@ def _answer(request: dict[str, Any]) -> bytes:
         # The limit counts from here, so that no format pays for the size of its library.
         module = importlib.import_module(f".{request['format']}", __package__)
         _set_limits(limits)
+        if drawing := request.get("drawing"):
+            jpeg, width_pixels, height_pixels, boxes = module.draw(path, **drawing)
+            picture = {"width_pixels": width_pixels, "height_pixels": height_pixels, "boxes": boxes}
+            return json.dumps({**picture, "jpeg": base64.b64encode(jpeg).decode()}).encode()
         title, pages = module.parse(path, request["password"])
         reply = _gather(path, pages, limits)
         reply["title"] = _clean(title).strip()[:_TITLE_CHARS] or path.name

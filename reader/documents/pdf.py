@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
@@ -36,6 +38,12 @@ _MOST_GLYPH_CODES = 0.3
 
 _MOST_CHAPTERS = 10_000
 
+_MOST_HEIGHTS = 3
+"""A page that is taller than so many times its width is drawn smaller."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in shares of the page."""
+
 
 def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
     """Return the title and the (label, text) of each page; a page that cannot be read is one without text.
@@ -47,6 +55,62 @@ def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, st
         return _parse_with_pypdf(path, password)
     title = _ornament(lambda: document.get_metadata_value("Title")).translate(_LIGATURES)
     return chosen_title(title, path), _refuse_textless(path, _pages(document))
+
+
+def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, int, int, list[Box]]:
+    """Return page `page`, counted from 1, as (JPEG, its width and height in pixels, the boxes of the quote's lines).
+
+    Raises DocumentError where the file or the page cannot be drawn.
+    """
+    from PIL import Image  # parsing does not pay for it
+
+    document = _open(path, None)
+    if document is None or not 0 < page <= len(document):
+        raise DocumentError(f"Page {page} of {path.name!r} cannot be drawn: look at its text instead.")
+    try:
+        shown = document[page - 1]
+        width, height = shown.get_size()
+        scale = min(width_pixels / width, _MOST_HEIGHTS * width_pixels / height)
+        bitmap = shown.render(scale=scale, may_draw_forms=False, rev_byteorder=True, prefer_bgrx=False)
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        out = BytesIO()
+        picture.save(out, "JPEG", quality=82, optimize=True)
+        boxes = _find(shown, quote, bitmap.get_posconv(shown), picture.size)
+    except MemoryError:
+        raise
+    except Exception as exc:  # damaged files raise nearly every error there is
+        raise DocumentError(f"Page {page} of {path.name!r} cannot be drawn: look at its text instead.") from exc
+    return out.getvalue(), *picture.size, boxes
+
+
+def _find(page: pypdfium2.PdfPage, quote: str, place: pypdfium2.PdfPosConv, size: tuple[int, int]) -> list[Box]:
+    """The boxes of a quote's lines: letters and digits are compared, as parsing has mended all else."""
+    text = page.get_textpage()
+    letters, places = [], []
+    for index in range(text.count_chars()):
+        for letter in _letters(chr(pdfium.FPDFText_GetUnicode(text, index))):
+            letters.append(letter)
+            places.append(index)
+    wanted = _letters(quote)
+    start = "".join(letters).find(wanted)
+    if not wanted or start < 0:
+        return []
+    first, last = places[start], places[start + len(wanted) - 1]
+    boxes = []
+    for number in range(text.count_rects(first, last - first + 1)):
+        left, bottom, right, top = text.get_rect(number)
+        corners = [place.to_bitmap(left, top), place.to_bitmap(right, bottom)]
+        (x0, x1), (y0, y1) = (
+            sorted(min(max(at / pixels, 0.0), 1.0) for at in axis)
+            for axis, pixels in zip(zip(*corners, strict=True), size, strict=True)
+        )
+        if x1 > x0 and y1 > y0:  # else it is beyond the edge of what is shown
+            boxes.append((x0, y0, x1 - x0, y1 - y0))
+    return boxes
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 
 def _open(path: Path, password: str | None) -> pypdfium2.PdfDocument | None:

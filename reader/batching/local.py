@@ -1,0 +1,229 @@
+"""Answering the questions of a batch in this process: many at a time behind one memory, decoded together.
+
+Each step of the decoder serves all questions that are under way, and reads its weights and the memory once for all of them; a
+question that ends makes room for the next. Every answer is chosen as `reader.answering.ask` chooses it. It writes nothing but
+the memories of documents that nobody has read yet.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from reader.answering import (
+    MAX_ANSWER_TOKENS,
+    Answer,
+    AttachedMemory,
+    Decoding,
+    attach,
+    choose_memory,
+    look_again_tokens,
+    make_prompt,
+)
+from reader.batching.questions import BatchQuestion
+from reader.batching.results import Result
+from reader.beacon import Branch, Branches
+from reader.checkpoints import Model
+from reader.errors import ReaderError
+from reader.reading import read, stored_document
+from storage import Store, StoreError
+
+BATCH_SIZE = 16
+"""Questions under way at a time."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The questions of a batch about one document."""
+
+    document_id: str
+    title: str
+    questions: tuple[BatchQuestion, ...]
+
+
+class LocalEngine:
+    """Answers with one decoder, document by document."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        ratio: int | None = None,
+        look_again: str | int = "off",
+        evidence: bool = True,
+        batch_size: int = BATCH_SIZE,
+    ) -> None:
+        """Take a decoder; ratio is for documents that must be read first, look_again and evidence are as for `ask`."""
+        self._model, self._ratio = model, ratio
+        self._look_again, self._evidence, self._batch_size = look_again, evidence, batch_size
+
+    def answer(
+        self, groups: Sequence[Group], store: Store, doing: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Result]:
+        """Yield a result for every question, as they come; a document that fails is an error for each of its questions.
+
+        Args:
+            doing: told in a few words what is being done.
+        """
+        model = self._model
+        for group in groups:
+            try:
+                record = choose_memory(store, group.document_id, model) if self._ratio is None else None
+                if record is None:
+                    document = stored_document(store, group.document_id)
+                    record = read(
+                        document,
+                        model,
+                        store,
+                        ratio=self._ratio,
+                        progress=lambda now, group=group: doing(  # type: ignore[misc]
+                            f"Reading {group.title}, page {now.pages_done:,} of {now.pages:,}"
+                        ),
+                    ).memory
+                doing(group.title)
+                attached = attach(record, model, store)
+            except (ReaderError, StoreError) as error:
+                for question in group.questions:
+                    yield Result(question, group.document_id, None, str(error))
+                continue
+            answers = answer_together(
+                attached,
+                [question.question for question in group.questions],
+                model,
+                look_again=self._look_again,
+                evidence=self._evidence,
+                batch_size=self._batch_size,
+            )
+            for number, answer in answers:
+                question = group.questions[number]
+                if isinstance(answer, Answer):
+                    yield Result(question, group.document_id, answer)
+                else:
+                    yield Result(question, group.document_id, None, str(answer))
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A question that is under way."""
+
+    number: int
+    decoding: Decoding
+    branch: Branch
+    question_ids: torch.Tensor
+    room_tokens: int = 0
+
+
+def answer_together(
+    attached: AttachedMemory,
+    questions: Sequence[str],
+    model: Model,
+    *,
+    look_again: str | int = "off",
+    evidence: bool = True,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[tuple[int, Answer | ReaderError]]:
+    """Answer many questions from one attached memory; yield each one's number with its answer, or what went wrong, as they end.
+
+    The answers are those that `ask` gives one by one. What all questions begin with is run once. Until the last answer nothing else
+    may be asked of the memory; afterwards it is as it was before.
+    """
+    memory = attached.memory
+    if evidence:
+        attached.neutral(model)  # of the memory alone
+    shared = _shared_opening(attached, questions, model, look_again)
+    mark = memory.mark()
+    try:
+        if len(shared):
+            with torch.inference_mode(), model.lock:
+                model.plugin.run(memory, shared, logits="none", answering=True)
+        yield from _answer_behind(attached, questions, model, look_again, evidence, batch_size, len(shared))
+    finally:
+        memory.back_to(mark)
+
+
+def _shared_opening(
+    attached: AttachedMemory, questions: Sequence[str], model: Model, look_again: str | int
+) -> torch.Tensor:
+    """The tokens (tokens,) that all questions begin with before the users' own words; none where something is looked at again."""
+    prompts = []
+    for question in questions:
+        try:
+            if look_again_tokens(look_again, question):
+                return torch.empty(0, dtype=torch.int64)
+            prompts.append(make_prompt(attached, question, (), model))
+        except ReaderError:
+            continue  # told when its turn comes
+    if not prompts:
+        return torch.empty(0, dtype=torch.int64)
+    length = min(len(prompt.ids) - prompt.asked_tokens for prompt in prompts)
+    first = prompts[0].ids[: max(0, min(length, model.plugin.max_positions - attached.memory.next_position))]
+    same = torch.stack([prompt.ids[: len(first)] == first for prompt in prompts]).all(dim=0)
+    return first[: int(same.long().cumprod(0).sum())]
+
+
+def _answer_behind(
+    attached: AttachedMemory,
+    questions: Sequence[str],
+    model: Model,
+    look_again: str | int,
+    evidence: bool,
+    batch_size: int,
+    shared_tokens: int,
+) -> Iterator[tuple[int, Answer | ReaderError]]:
+    branches = Branches(model.plugin, attached.memory)
+    waiting = deque(enumerate(questions))
+    under_way: list[_Asked] = []
+    while waiting or under_way:
+        new: list[_Asked] = []
+        while waiting and len(under_way) + len(new) < batch_size:
+            number, question = waiting.popleft()
+            try:
+                decoding = Decoding(attached, question, model, look_again=look_again, evidence=evidence)
+                new.append(_begin(number, decoding, shared_tokens, branches, model))
+            except ReaderError as error:
+                yield number, error
+        ended = []
+        # The questions that have just come, at once; then the next token of all that were under way.
+        for asked in (new, under_way):
+            if asked:
+                ended += _step(asked, branches, model)
+        under_way = [asked for asked in (*under_way, *new) if asked not in ended]
+        for one in ended:
+            with torch.inference_mode(), model.lock:
+                with branches.placed(one.branch):
+                    one.decoding.attend()
+                branches.drop(one.branch)
+            yield one.number, one.decoding.answer(one.branch.source_tokens_run)
+
+
+def _begin(number: int, decoding: Decoding, shared_tokens: int, branches: Branches, model: Model) -> _Asked:
+    """Start a question on a branch of its own, with what is looked at again for it run already."""
+    prompt = decoding.prompt
+    first = len(prompt.ids) - prompt.question_tokens
+    branches.check_room(len(prompt.ids) - shared_tokens)
+    branch = branches.add()
+    if first:
+        with torch.inference_mode(), model.lock:
+            branches.run([branch], [prompt.ids[:first]], [prompt.spans[:first]])
+    return _Asked(number, decoding, branch, prompt.ids[first + shared_tokens :])
+
+
+def _step(asked: Sequence[_Asked], branches: Branches, model: Model) -> list[_Asked]:
+    """Run what has not been run yet, the question or the last token, and choose the next; return those that have ended."""
+    asked = sorted(asked, key=lambda one: one.branch.row)  # neighbours share their buffers without a copy
+    ids = [torch.tensor(one.decoding.tokens[-1:]) if one.decoding.tokens else one.question_ids for one in asked]
+    with torch.inference_mode(), model.lock:
+        logits = branches.run(
+            [one.branch for one in asked], ids, queries=[one.decoding.queries for one in asked], answering=True
+        )
+    ended = []
+    for one, row in zip(asked, logits, strict=True):
+        if not one.decoding.tokens:
+            one.room_tokens = min(MAX_ANSWER_TOKENS, branches.room_tokens(one.branch))
+        is_full = len(one.decoding.tokens) >= one.room_tokens
+        if is_full or one.decoding.take(row[None]) is None:
+            ended.append(one)
+    return ended

@@ -1,0 +1,144 @@
+"""The questions of a batch, from JSON lines (our own shape or the OpenAI batch one) or a spreadsheet's CSV.
+
+A file is checked whole: everything that is wrong with it comes out at once, a sentence for each line. It opens no documents.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reader.errors import ConfigError
+
+_NEEDED = ("custom_id", "document", "question")
+_INSTRUCTIONS = ("system", "developer")
+
+
+@dataclass(frozen=True)
+class BatchQuestion:
+    """One question of a batch."""
+
+    custom_id: str
+    document: str
+    """A document's id, title or file name in the library, or a file's path."""
+    question: str
+    line: int
+    """Where it stands in its file, counted from 1."""
+
+
+class BadLine(ValueError):
+    """What is wrong with a line, as a sentence without its number."""
+
+
+def load_questions(file: Path, document: str | None = None) -> tuple[list[BatchQuestion], list[tuple[int, str]]]:
+    """Read a file of questions; return those that can be asked, in order, and each line's number that cannot with a sentence.
+
+    Args:
+        document: what questions that name no document are about.
+
+    Raises:
+        ConfigError: the file cannot be read, or is a CSV without the columns that are needed.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"The questions {str(file)!r} cannot be read ({error.strerror}); give another file."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The questions {str(file)!r} are not in UTF-8; save them as UTF-8.") from error
+    rows = _csv_rows(text, file, document) if file.suffix.lower() == ".csv" else _json_rows(text)
+    questions: list[BatchQuestion] = []
+    problems: list[tuple[int, str]] = []
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        try:
+            if isinstance(row, BadLine):
+                raise row
+            question = _question(row, line, document)
+            if question.custom_id in lines:
+                raise BadLine(f"The custom_id {question.custom_id!r} is also that of line {lines[question.custom_id]}.")
+        except BadLine as problem:
+            problems.append((line, str(problem)))
+        else:
+            lines[question.custom_id] = line
+            questions.append(question)
+    return questions, problems
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            yield number, BadLine(f"It is no JSON ({error}).")
+            continue
+        yield number, row if isinstance(row, dict) else BadLine("It is no JSON object.")
+
+
+def _csv_rows(text: str, file: Path, document: str | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)  # spreadsheets write what their language has
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    missing = [
+        name for name in _NEEDED if name not in (table.fieldnames or ()) and (name != "document" or not document)
+    ]
+    if missing:
+        raise ConfigError(f"{str(file)!r} has no column {missing[0]!r}; its first line names the columns.")
+    line = table.line_num
+    for row in table:
+        first, line = line + 1, table.line_num
+        if any(row.values()):
+            yield first, row
+
+
+def _question(row: Mapping[str, Any], line: int, document: str | None) -> BatchQuestion:
+    body = row.get("body")
+    if isinstance(body, Mapping):
+        metadata = body.get("metadata")
+        named = row.get("document") or (metadata.get("document") if isinstance(metadata, Mapping) else None)
+        asked: object = _from_messages(row, body)
+    else:
+        named, asked = row.get("document"), row.get("question")
+    custom_id = row.get("custom_id")
+    values = {
+        "custom_id": str(custom_id) if isinstance(custom_id, int) and not isinstance(custom_id, bool) else custom_id,
+        "document": named or document,
+        "question": asked,
+    }
+    for name, value in values.items():
+        if value is None or value == "":
+            raise BadLine(f"It has no {name}.")
+        if not isinstance(value, str):
+            raise BadLine(f"Its {name} is {value!r}, not text.")
+        if not value.strip():
+            raise BadLine(f"Its {name} is empty.")
+    return BatchQuestion(**{name: str(value).strip() for name, value in values.items()}, line=line)
+
+
+def _from_messages(row: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """The question in an OpenAI chat request; what its system message says is left aside."""
+    address = row.get("url")
+    if address is not None and not str(address).rstrip("/").endswith("/chat/completions"):
+        raise BadLine(f"Its url is {address!r}; only /v1/chat/completions can be answered.")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
+        raise BadLine("Its body has no messages.")
+    said = [message for message in messages if message.get("role") not in _INSTRUCTIONS]
+    if len(said) != 1 or said[0].get("role") != "user":
+        raise BadLine(f"It has {len(said)} messages beside the system's; ask one question a line, of the user.")
+    content = said[0].get("content")
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [None]
+    texts = [part.get("text") for part in parts if isinstance(part, Mapping) and part.get("type") == "text"]
+    if len(texts) != len(parts) or not all(isinstance(text, str) for text in texts):
+        raise BadLine("Its message is not only text.")
+    return "\n".join(map(str, texts))

@@ -1,0 +1,70 @@
+"""Low-rank weights that the decoder has only while it answers behind a memory (the idea of LLoCO, arXiv 2404.07979).
+
+The questions' and answers' tokens go through them, what is read does not: memories are the same with and without. Switched
+off, and where a plug-in has none, the decoder is bit for bit itself. They know nothing of questions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+PLACES = (
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+)
+"""The decoder's projections that get a difference, in each layer that has them."""
+
+
+class AnswerWeights(nn.Module):
+    """Per layer and projection a low-rank difference (arXiv 2106.09685), zero to start with."""
+
+    def __init__(self, decoder: Any, rank: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for layer in decoder.base_model.layers:
+            own = {}
+            for place in PLACES:
+                try:
+                    projection = layer.get_submodule(place)
+                except AttributeError:
+                    continue
+                own[place.replace(".", "-")] = Difference(projection, rank)
+            self.layers.append(nn.ModuleDict(own))
+
+    def hook(self, decoder: Any, is_active: Any) -> list[torch.utils.hooks.RemovableHandle]:
+        """Add the differences to the decoder's projections while `is_active()`."""
+        handles = []
+        for layer, own in zip(decoder.base_model.layers, self.layers, strict=True):
+            for name, difference in own.items():
+                projection = layer.get_submodule(name.replace("-", "."))
+
+                def add(
+                    module: nn.Module, inputs: tuple[Tensor], output: Tensor, difference: nn.Module = difference
+                ) -> Tensor:
+                    return output + difference(inputs[0]) if is_active() else output
+
+                handles.append(projection.register_forward_hook(add))
+        return handles
+
+
+class Difference(nn.Module):
+    """What a projection gains: `up @ down`, (out, rank) by (rank, in)."""
+
+    def __init__(self, own: nn.Linear, rank: int) -> None:
+        super().__init__()
+        weight = own.weight.detach()
+        self.down = nn.Parameter(torch.randn(rank, weight.shape[1]).to(weight) * weight.shape[1] ** -0.5)
+        self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """The difference for states (…, in)."""
+        return linear(linear(states, self.down.to(states)), self.up.to(states))

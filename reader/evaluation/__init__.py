@@ -1,0 +1,1 @@
+"""Tasks, metrics and plots that show what a long-context method remembers."""

@@ -1,0 +1,215 @@
+"""Language modelling: the next-token loss in a context's last window, behind what each strategy kept of the rest.
+
+Every strategy scores exactly the same tokens of the same books: those of the last window but its first, which only full
+attention could predict. In front of all of them stands the model's opening. Two controls tell remembering from the rest:
+`sliding-window` sees the window alone, `beacon-swapped` sees another book's memory.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from reader.checkpoints import Model
+from reader.errors import ConfigError
+from reader.evaluation.books import Book, BookTokens
+from reader.evaluation.lineup import Progress, line_up, make_report, misfit
+from reader.strategies import Strategy
+
+LM_STRATEGIES = ("sliding-window", "sliding-window-2", "full", "self-extend", "beacon", "beacon-swapped", "lengthened")
+"""`sliding-window-2` keeps the window before the scored one, too."""
+DEFAULT_STRATEGIES = ("sliding-window", "full", "beacon", "beacon-swapped")
+
+PARTS = 8
+"""Equal parts of the scored window that losses by position are given for."""
+
+
+@dataclass
+class _Losses:
+    """Token losses (tokens,) by book."""
+
+    of_book: dict[int, Tensor] = field(default_factory=dict)
+
+    @property
+    def means(self) -> dict[int, float]:
+        return {book: float(losses.mean()) for book, losses in self.of_book.items()}
+
+
+def evaluate_lm(
+    model: Model,
+    books: Sequence[Book],
+    contexts: Sequence[int],
+    ratios: Sequence[int],
+    *,
+    horizons: Sequence[int | None] = (None,),
+    strategies: Sequence[str] = DEFAULT_STRATEGIES,
+    lengthened: Model | None = None,
+    full_tokens: int | None = None,
+    limit: int | None = None,
+    same_target: bool = False,
+    progress: Progress = lambda told, fraction: None,
+) -> dict[str, Any]:
+    """Losses of the last window of each context.
+
+    Args:
+        contexts: tokens, at least the plug-in's window, which is the part that is scored.
+        horizons: newest beacon slots that a window attends to while reading; None: as the plug-in says.
+        strategies: out of `LM_STRATEGIES`.
+        lengthened: the decoder of the strategy of that name, with the same tokenizer.
+        full_tokens: the longest context that full attention is run for; None: the decoder's positions.
+        limit: contexts of each length, each from books of its own; None: as many as there are.
+        same_target: whether all contexts end with the longest one's window, so that their losses are of the same tokens, instead
+            of beginning where the longest one begins, which takes one reading for all of them.
+
+    Returns:
+        `rows`, one for each strategy, ratio, horizon and context; `skipped`, those that do not fit, and why.
+
+    Raises:
+        ConfigError: a context, ratio or strategy that cannot be, or books that are too short.
+    """
+    window = model.plugin.config.window
+    contexts = sorted(set(contexts))
+    for context in contexts:
+        if context < window:
+            raise ConfigError(f"The context is {context:,} tokens; it must be at least one window ({window:,}).")
+    is_swapping = "beacon-swapped" in strategies
+    entries = line_up(
+        model,
+        [*strategies, "beacon"] if is_swapping else strategies,
+        LM_STRATEGIES,
+        ratios,
+        horizons=horizons,
+        lengthened=lengthened,
+        full_tokens=full_tokens,
+    )
+    tokens = BookTokens(books, model)
+    longest = contexts[-1]
+    groups = {context: tokens.groups(longest if same_target else context)[:limit] for context in contexts}
+    for context, starts in groups.items():
+        if not starts:
+            raise ConfigError(
+                f"The books have fewer than {context:,} tokens together; give more, or a smaller context."
+            )
+
+    def text(start: int, context: int) -> Tensor:
+        return tokens.joined(start, longest if same_target else context)[0][-context:]
+
+    results: dict[tuple[tuple[str, int | None, int | None], int], _Losses] = defaultdict(_Losses)
+    skipped: dict[tuple[str, int | None, int], str] = {}
+    # A reading from one book on serves every context that begins there.
+    readings = [
+        (entry, start, served)
+        for entry in entries
+        for start in sorted({start for starts in groups.values() for start in starts})
+        for served in (
+            [[context] for context in contexts]
+            if same_target
+            else [[context for context in contexts if start in groups[context]]]
+        )
+    ]
+    total = sum(served[-1] for _, _, served in readings)
+    done = 0
+    for entry, start, served in readings:
+        strategy = entry.make(served[-1] - window)
+        read = 0
+        for context in served:
+            reason = misfit(entry, model, context - window, window)
+            if reason is not None:
+                skipped[entry.name, entry.ratio, context] = reason
+                continue
+            ids = text(start, context)
+            while read < context - window:
+                end = min(read + 16 * window, context - window)
+                strategy.read(ids[read:end])
+                done += end - read
+                read = end
+                progress(str(entry), done / total)
+            results[entry.key, context].of_book[start] = score(strategy, ids[-window:])
+            starts = groups[context]
+            if entry.name == "beacon" and is_swapping and len(starts) > 1:
+                other = starts[(starts.index(start) + 1) % len(starts)]
+                swapped = score(strategy, text(other, context)[-window:])
+                results[("beacon-swapped", entry.ratio, entry.horizon), context].of_book[other] = swapped
+        done += served[-1] - read
+        progress(str(entry), done / total)
+
+    rows = [
+        _row(key, context, window, losses, results, [tokens.books[start].name for start in groups[context]], groups)
+        for (key, context), losses in sorted(results.items(), key=lambda item: (item[0][1], _order(item[0][0])))
+    ]
+    return make_report("lm", model, rows, skipped)
+
+
+def score(strategy: Strategy, ids: Tensor) -> Tensor:
+    """Losses (tokens - 1,) of the tokens behind the first, in front of what the strategy keeps; it is afterwards as before."""
+    with strategy.attach() as context:
+        logits = context.run(ids, logits="all")
+    with torch.inference_mode():
+        return cross_entropy(logits[:-1].float(), ids[1:].to(logits.device), reduction="none").cpu()
+
+
+def _order(key: tuple[str, int | None, int | None]) -> tuple[int, int, int]:
+    name, ratio, horizon = key
+    return LM_STRATEGIES.index(name), ratio or 0, horizon or 10**9
+
+
+def _row(
+    key: tuple[str, int | None, int | None],
+    context: int,
+    window: int,
+    losses: _Losses,
+    results: dict[tuple[tuple[str, int | None, int | None], int], _Losses],
+    names: Sequence[str],
+    groups: dict[int, list[int]],
+) -> dict[str, Any]:
+    name, ratio, horizon = key
+    all_losses = torch.stack([losses.of_book[start] for start in groups[context]])
+    means = losses.means
+    loss = statistics.mean(means.values())
+    worst = max(means, key=lambda start: means[start])
+    row: dict[str, Any] = {
+        "strategy": name,
+        "ratio": ratio,
+        "horizon": horizon,
+        "context": context,
+        "window": window,
+        "loss": loss,
+        "perplexity": math.exp(loss),
+        "median": statistics.median(means.values()),
+        "worst": means[worst],
+        "worst_book": names[groups[context].index(worst)],
+        "tokens": all_losses.numel(),
+        "books": len(means),
+        "by_position": [float(part.mean()) for part in all_losses.tensor_split(PARTS, dim=1) if part.numel()],
+        "by_book": [means[start] for start in groups[context]],
+        "gap": None,
+        "gap_closed": None,
+        "remembered": None,
+        "worse_than_none": None,
+    }
+    window_alone = results.get((("sliding-window", None, None), context))
+    full = results.get((("full", None, None), context))
+    swapped = results.get((("beacon-swapped", ratio, horizon), context))
+    if name == "sliding-window" or window_alone is None:
+        return row
+    alone = window_alone.means
+    row["worse_than_none"] = sum(means[start] > alone[start] for start in groups[context])
+    row["books_worse_than_none"] = [
+        book for book, start in zip(names, groups[context], strict=True) if means[start] > alone[start]
+    ]
+    if full is not None:
+        gap = statistics.mean(alone.values()) - statistics.mean(full.means.values())
+        row["gap"] = gap
+        if gap > 0:
+            row["gap_closed"] = (statistics.mean(alone.values()) - loss) / gap
+            if name == "beacon" and swapped is not None:
+                row["remembered"] = (statistics.mean(swapped.means.values()) - loss) / gap
+    return row

@@ -1,0 +1,179 @@
+"""Passages: stretches of whole sentences within a page, and which of them share words with a question.
+
+Pages are too long to be read again whole and too coarse to quote from. A passage is a few sentences, overlapping the next
+one by half, so that what belongs together is together in one of them. They are ranked by BM25 over word stems. It runs no
+decoder and sees no attention.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from storage import PageRecord, TextIndex
+
+PASSAGE_CHARS = 800
+"""About 200 tokens: with a budget of 700, three or four passages are read again."""
+
+_CANDIDATES = 20
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*(?=\s)\s*|[。！？]|\n\s*\n\s*")
+_WORD = re.compile(r"\w+")
+
+# What a question or a sentence is made of, whatever it is about.
+STOP_WORDS = frozenset(
+    """
+    a about all also am an and any are as at be because been before being both but by can could did do does doing for from
+    had has have having he her hers him his how i if in into is it its itself just me more most my no nor not of on only or
+    other our out over own per s said say says shall she should so some such t than that the their them then there these they
+    this those to too under up upon us very was we were what when where which while who whom whose why will with would you
+    your according answer document passage text tell mention mentioned
+    """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document as it stands in a memory: its pages, and where its characters begin among those of all attached documents."""
+
+    document_id: str
+    title: str
+    pages: tuple[PageRecord, ...]
+    chars_read: int
+    """How far it has been read; what comes after is not looked at."""
+    first_char: int = 0
+
+    @property
+    def chars(self) -> int:
+        """Characters of the whole document."""
+        return self.pages[-1].end_char if self.pages else 0
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Some sentences of one page; start_char and end_char count in the document's text."""
+
+    document_id: str
+    page: int
+    label: str
+    start_char: int
+    end_char: int
+    text: str
+
+
+class Passages:
+    """All passages of the attached documents, in order, with an index over their words."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.all = [
+            passage_of(page, start, end)
+            for source in sources
+            for page in source.pages
+            if page.end_char <= source.chars_read
+            for start, end in cut(page.text)
+        ]
+        self.first_char = {source.document_id: source.first_char for source in sources}
+        self.titles = {source.document_id: source.title for source in sources}
+        self._pages = {(page.document_id, page.number): page for source in sources for page in source.pages}
+        self._index = TextIndex(passage.text for passage in self.all)
+
+    def search(self, words: Sequence[str], limit: int = 50) -> list[int]:
+        """Numbers of the passages that hold any of the words, the best first."""
+        return self._index.search(words, limit)
+
+    def choose(
+        self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
+    ) -> tuple[Passage, ...]:
+        """Of ranked passages the first that fit a budget together, in document order; those that overlap become one."""
+        chosen: dict[Passage, int] = {}
+        left_tokens = budget_tokens
+        for passage in ranked[:_CANDIDATES]:
+            if not chosen and count_tokens(passage) > budget_tokens:
+                passage = self._trim(passage, question, budget_tokens, count_tokens)
+            near = [other for other in chosen if self._touch(passage, other)]
+            start = min(one.start_char for one in [passage, *near])
+            end = max(one.end_char for one in [passage, *near])
+            merged = self._between(passage, start, end)
+            tokens = count_tokens(merged)
+            added_tokens = tokens - sum(chosen[other] for other in near)
+            if added_tokens <= left_tokens and merged.text:
+                left_tokens -= added_tokens
+                for other in near:
+                    del chosen[other]
+                chosen[merged] = tokens
+        order = {document_id: number for number, document_id in enumerate(self.first_char)}
+        return tuple(sorted(chosen, key=lambda passage: (order[passage.document_id], passage.start_char)))
+
+    def _trim(
+        self, passage: Passage, question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
+    ) -> Passage:
+        """As many sentences of a passage as fit, from the one that shares most with the question on."""
+        spans = list(sentences(passage.text))
+        found = TextIndex(passage.text[start:end] for start, end in spans).search(content_words(question), 1)
+        first = spans[found[0] if found else 0]
+        kept = self._between(passage, passage.start_char, passage.start_char)
+        for _, end in [first, *(span for span in spans if span[0] > first[0])]:
+            longer = self._between(passage, passage.start_char + first[0], passage.start_char + end)
+            if count_tokens(longer) > budget_tokens:
+                break
+            kept = longer
+        return kept
+
+    def _between(self, passage: Passage, start_char: int, end_char: int) -> Passage:
+        """Another stretch of the same page."""
+        page = self._pages[passage.document_id, passage.page]
+        return passage_of(page, start_char - page.start_char, end_char - page.start_char)
+
+    @staticmethod
+    def _touch(one: Passage, other: Passage) -> bool:
+        same_page = (one.document_id, one.page) == (other.document_id, other.page)
+        return same_page and one.start_char <= other.end_char and other.start_char <= one.end_char
+
+
+def passage_of(page: PageRecord, start: int, end: int) -> Passage:
+    """The passage from character start to end of a page's own text."""
+    first = page.start_char
+    return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text that say what it is about, once each; all its words where every one is a stop word."""
+    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
+    return [word for word in words if word not in STOP_WORDS] or words
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of the sentences of a text, without the white space around them."""
+    start = 0
+    for end in [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]:
+        part = text[start:end]
+        if part.strip():
+            yield start + len(part) - len(part.lstrip()), start + len(part.rstrip())
+        start = end
+
+
+def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]:
+    """Spans of overlapping passages of whole sentences, each of about `size_chars` at most; together they hold every sentence."""
+    spans = [part for sentence in sentences(text) for part in shortened(text, sentence, size_chars)]
+    first, ended = 0, 0
+    while first < len(spans):
+        last = first
+        while last + 1 < len(spans) and spans[last + 1][1] - spans[first][0] <= size_chars:
+            last += 1
+        if spans[last][1] > ended:
+            yield spans[first][0], spans[last][1]
+            ended = spans[last][1]
+        middle = spans[first][0] + size_chars // 2
+        first = next((number for number in range(first + 1, last + 1) if spans[number][0] >= middle), last + 1)
+
+
+def shortened(text: str, sentence: tuple[int, int], most_chars: int) -> Iterator[tuple[int, int]]:
+    """The span of a sentence, or of pieces that end between words where it is too long to be one (tables, verses, lists)."""
+    start, end = sentence
+    while end - start > most_chars:
+        space = max(text.rfind(sign, start + most_chars // 2, start + most_chars) for sign in " \n")
+        stop = space if space > 0 else start + most_chars
+        yield start, stop
+        start = stop
+    yield start, end

@@ -1,0 +1,63 @@
+"""Retrieval: the passages that share most words with the question stand in the prompt, the rest is not seen.
+
+BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009) over the same overlapping passages and within the
+same budget of tokens as looking again behind a memory, so that the two differ in the memory and in what finds the passages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from reader.checkpoints import Model
+from reader.passages import content_words, cut
+from reader.strategies.strategy import Context, MemoryContext, Strategy
+from storage import TextIndex
+
+
+class Retrieval(Strategy):
+    """The best passages within `budget_tokens`, in the document's order, behind the model's opening."""
+
+    name = "retrieval"
+
+    def __init__(self, model: Model, budget_tokens: int) -> None:
+        super().__init__(model)
+        self.budget_tokens = budget_tokens
+        self._ids: list[Tensor] = []
+        self._text = ""
+        self._spans: list[tuple[int, int]] = []
+        self._index: TextIndex | None = None
+
+    def read(self, ids: Tensor) -> None:
+        self._ids.append(ids)
+        self._index = None
+
+    def search(self, question: str, limit: int = 50) -> list[tuple[int, int]]:
+        """Character spans, in the text that was read, of the passages that share words with the question, the best first."""
+        if self._index is None:
+            tokenizer = self.model.decoder.tokenizer
+            self._text = str(tokenizer.decode(torch.cat(self._ids)) if self._ids else "")
+            self._spans = list(cut(self._text))
+            self._index = TextIndex(self._text[start:end] for start, end in self._spans)
+        return [self._spans[number] for number in self._index.search(content_words(question), limit)]
+
+    @contextmanager
+    def attach(self, question: str = "") -> Iterator[Context]:
+        taken: dict[tuple[int, int], Tensor] = {}
+        left = self.budget_tokens
+        for start, end in self.search(question):
+            if any(start < other_end and other_start < end for other_start, other_end in taken):
+                continue  # passages overlap by half: the same words twice help nobody
+            ids = self.model.encode(self._text[start:end] + "\n\n")[0]
+            if len(ids) <= left:
+                taken[start, end] = ids
+                left -= len(ids)
+        memory = self.model.plugin.new_memory(len(self.model.opening) + 2 * self.budget_tokens)
+        context = MemoryContext(self.model, memory)
+        before = torch.cat([self.model.opening, *(taken[span] for span in sorted(taken))])
+        if len(before):
+            context.run(before)
+        yield context

@@ -1,0 +1,81 @@
+"""What a run of the plug-in sees: book excerpts, and questions on passages that it finds in different places.
+
+A question's passage is alone (what the reader does with a short text), hidden in an excerpt (what it does from memory), or
+hidden and looked at again behind the memory. Prompts are those that the reader asks with. It draws samples and computes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading
+from reader.checkpoints import Model
+from reader.training.data import Books, Question, Sample, hide, recall_question
+
+_WITHOUT_ANSWER = 0.08
+"""The share of questions that are asked of another passage, so that it does not say."""
+
+_MOST_PASSAGES = 3
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Samples of several kinds, drawn by share."""
+
+    model: Model
+    books: Books
+    questions: Sequence[Question] = ()
+    excerpt_tokens: tuple[int, ...] = (2048,)
+    """Lengths of excerpts, drawn with equal chance."""
+    question_share: float = 0.0
+    """The share of samples that ask; the rest are text."""
+    recall_share: float = 0.3
+    """The share of them that ask for a made-up number hidden in an excerpt; all of them where there are no questions."""
+    alone_share: float = 0.5
+    """Of the other questions, the share whose passage is the whole document; the rest are hidden in an excerpt."""
+    again_share: float = 0.5
+    """Of the hidden, the share that is looked at again."""
+
+    def draw(self, draw: random.Random) -> Sample:
+        """The next sample, from nothing but the random numbers."""
+        tokens = draw.choice(self.excerpt_tokens)
+        if draw.random() >= self.question_share:
+            return Sample(self.books.excerpt(tokens, self._encode, draw))
+        if not self.questions or draw.random() < self.recall_share:
+            facts = [recall_question(draw) for _ in range(draw.randint(1, _MOST_PASSAGES))]
+            return self._asked(facts, tokens, draw)
+        asked = draw.choice(self.questions)
+        if draw.random() < _WITHOUT_ANSWER:
+            asked = Question(draw.choice(self.questions).passage, asked.question, "")
+        if draw.random() < self.alone_share:
+            document = self._encode(asked.passage.strip())
+            return Sample(document, prompt=self._prompt(asked), answer=self._answer(asked))
+        others = [draw.choice(self.questions) for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
+        return self._asked([asked, *others], tokens, draw)
+
+    def _asked(self, questions: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
+        """An excerpt with all passages hidden in it, and the first question."""
+        asked = questions[0]
+        filler = self.books.excerpt(tokens, self._encode, draw)
+        document, _ = hide(questions, filler, tokens, self._encode, draw)
+        again = document[:0]
+        if draw.random() < self.again_share:
+            shown = draw.sample(list(questions), len(questions))
+            pages = sorted(draw.sample(range(1, 400), len(shown)))
+            texts = [passage_heading(str(page)) + one.passage.strip() for page, one in zip(pages, shown, strict=True)]
+            again = self._encode(PASSAGES + "".join(texts))
+        return Sample(document, again, self._prompt(asked), self._answer(asked))
+
+    def _prompt(self, asked: Question) -> torch.Tensor:
+        return self.model.closing(QUESTION.format(question=asked.question.strip()))
+
+    def _answer(self, asked: Question) -> torch.Tensor:
+        end = self.model.decoder.tokenizer.eos_token_id
+        return torch.cat([self._encode(asked.answer.strip() or NOT_SAID), torch.tensor([end])])
+
+    def _encode(self, text: str) -> torch.Tensor:
+        return self.model.encode(text)[0]

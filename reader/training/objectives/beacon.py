@@ -1,0 +1,155 @@
+"""Training the plug-in: the decoder stays frozen, gradients flow through the memory (arXiv 2401.03462 v3, section 3.3).
+
+A document is read window by window as it is in use, each window at a ratio drawn for it; the last window is raw. Where there is no
+question, the loss is over all raw tokens: cross entropy of the next token (the paper's), or the divergence from what the same
+decoder says when it attends to the whole excerpt (distillation), or the mean of both. Where there is one, the loss is the
+cross entropy of its answer, put behind the memory. It draws no data and updates no weights.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from reader.beacon import Memory, RatioChooser
+from reader.checkpoints import Model
+from reader.errors import ConfigError
+from reader.training.data import Sample
+from reader.training.losses import distillation, next_token
+
+LOSSES = ("next-token", "distillation", "both")
+
+QUESTION_WEIGHT = 0.2
+"""The weight of an answer's loss a token beside that of a text's, which is an order of magnitude smaller."""
+
+
+class BeaconObjective:
+    """What a sample costs a plug-in.
+
+    Args:
+        model: its decoder is frozen here, in whatever precision it is; its plug-in is brought to float32.
+        ratios: to draw from, uniformly, for each window; where there is a question, those up to 16, as no 64th part of a text
+            keeps five digits.
+        loss: `next-token`, `distillation` or `both`.
+        recompute: keep one window's activations at a time and run each window again on the way back: a third more operations,
+            memory that does not grow with the excerpt's windows.
+        train_reading, train_answering: which weights learn: those that condense, those that answer behind a memory.
+
+    Raises:
+        ConfigError: an unknown loss, or nothing to train.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        ratios: Sequence[int],
+        loss: str = "distillation",
+        recompute: bool = False,
+        train_reading: bool = True,
+        train_answering: bool = False,
+    ) -> None:
+        if loss not in LOSSES:
+            raise ConfigError(f"The training setting --loss is {loss!r}; it must be one of {', '.join(LOSSES)}.")
+        self.model, self.ratios, self.loss, self.recompute = model, tuple(ratios), loss, recompute
+        self.exact_ratios = [ratio for ratio in self.ratios if ratio <= 16] or [min(self.ratios)]
+        for ratio in self.ratios:
+            model.plugin.config.check_ratio(ratio)
+        self.train_reading = train_reading
+        model.decoder.model.requires_grad_(False)
+        plugin = model.plugin.float().requires_grad_(False)
+        self.parameters: dict[str, nn.Parameter] = {
+            name: parameter
+            for name, parameter in plugin.named_parameters()
+            if (train_answering if name.startswith("answers.") else train_reading)
+        }
+        if not self.parameters:
+            raise ConfigError("Nothing would learn: the plug-in has no answer weights; give --answer-rank.")
+        for parameter in self.parameters.values():
+            parameter.requires_grad_()
+        with torch.no_grad():
+            self._opened = plugin.new_memory(len(model.opening))
+            if not model.is_published and len(model.opening):
+                plugin.open(self._opened, model.opening)
+
+    def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
+        """Mean losses a token: of each window in turn, or of the answer alone where the sample has one."""
+        plugin, window = self.model.plugin, self.model.plugin.config.window
+        memory = self._opened.traced()
+        ids = sample.document
+        teacher = None
+        if not len(sample.answer) and self.loss != "next-token":
+            teacher = self._teacher_states(ids)
+        # The last window stays raw, as the end of a document does; a question may stand right behind a full window.
+        last = (len(ids) - 1) // window * window if not len(sample.answer) else len(ids) // window * window
+        losses: list[Tensor] = []
+        for start in range(0, last, window):
+            part = slice(start, start + window)
+            drawn = draw.choice(self.exact_ratios if len(sample.answer) else self.ratios)
+            chooser = RatioChooser(replace(plugin.config, ratios=(drawn,), ratio_choice="sequence"), 0, 0)
+            logits = "none" if len(sample.answer) else "states"
+            read = partial(plugin.read, input_ids=ids[part], chooser=chooser, logits=logits)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
+                memory, states = self._window(memory, read)
+            if states is not None:
+                losses.append(self._token_loss(states, ids, start, teacher))
+        if len(sample.answer):
+            return [*losses, self._answer_loss(memory, sample, last)]
+        states = plugin.run(memory, ids[last:], logits="states")
+        assert states is not None
+        return [*losses, self._token_loss(states, ids, last, teacher)]
+
+    def _window(self, memory: Memory, read: Callable[[Memory], Tensor | None]) -> tuple[Memory, Tensor | None]:
+        """Read one window into a twin of the memory; give back the twin and the window's states."""
+
+        def step() -> tuple[Memory, Tensor | None]:
+            twin = memory.traced()
+            return twin, read(twin)
+
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(step, use_reentrant=False, preserve_rng_state=False)
+        return step()
+
+    def _teacher_states(self, ids: Tensor) -> Tensor:
+        """The frozen decoder's last hidden states (tokens, hidden) with the whole excerpt in sight."""
+        model = self.model
+        opening = ids[:0] if model.is_published else model.opening
+        if len(opening) + len(ids) > model.plugin.max_positions:
+            raise ConfigError(
+                f"An excerpt of {len(ids):,} tokens is longer than the decoder can attend to in full "
+                f"({model.plugin.max_positions:,} positions); take --loss next-token or a smaller --excerpt-tokens."
+            )
+        with torch.no_grad():
+            whole = torch.cat([opening, ids])[None].to(model.decoder.device)
+            states: Tensor = model.decoder.model.base_model(whole, use_cache=False).last_hidden_state
+        return states[0, len(opening) :]
+
+    def _token_loss(self, states: Tensor, ids: Tensor, start: int, teacher: Tensor | None) -> Tensor:
+        head = self.model.decoder.model.get_output_embeddings().weight
+        parts = []
+        if teacher is not None:
+            parts.append(distillation(states, teacher[start : start + len(states)], head) / len(states))
+        if self.loss != "distillation":
+            targets = ids[start + 1 : start + 1 + len(states)].to(states.device)
+            parts.append(next_token(states[: len(targets)], targets, head) / len(targets))
+        return torch.stack(parts).mean()
+
+    def _answer_loss(self, memory: Memory, sample: Sample, last: int) -> Tensor:
+        plugin, model = self.model.plugin, self.model
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
+            if len(sample.document) > last:
+                plugin.run(memory, sample.document[last:], logits="none")
+            if len(sample.again):
+                plugin.run(memory, sample.again, logits="none")
+        behind = torch.cat([sample.prompt, sample.answer])
+        states = plugin.run(memory, behind, logits="states", answering=True)
+        assert states is not None
+        count = len(sample.answer)
+        head = model.decoder.model.get_output_embeddings().weight
+        return QUESTION_WEIGHT * next_token(states[-count - 1 : -1], sample.answer.to(states.device), head) / count

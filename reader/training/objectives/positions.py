@@ -1,0 +1,145 @@
+"""Lengthening a decoder's context by the positions it is trained at, inside a window that it can afford.
+
+The tokens of a short excerpt stand at positions of a long text: CREAM (arXiv 2406.07138, section 3) keeps a head and a tail of the
+long text's positions, at equal chance short (continuity) or a third of the excerpt each (relativity), and draws where the
+middle ends from a truncated Gaussian around the long text's middle. PoSE (arXiv 2309.10400) has two chunks and one skip. The rotary
+positions are interpolated linearly to the new length. The decoder that comes out is an ordinary one. It draws no data.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from reader.beacon.answers import AnswerWeights
+from reader.checkpoints import Model
+from reader.errors import ConfigError, ModelError
+from reader.training.data import Sample
+from reader.training.losses import next_token
+
+METHODS = ("cream", "pose")
+
+_DEVIATION = 3.0
+
+
+def draw_positions(method: str, tokens: int, target_tokens: int, draw: random.Random) -> Tensor:
+    """Positions (tokens,) below target_tokens, strictly rising, in three pieces (`cream`) or two (`pose`).
+
+    Raises:
+        ConfigError: an unknown method, or a target that is not at least twice the excerpt, or an excerpt too short to cut.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"The training setting --method is {method!r}; it must be one of {', '.join(METHODS)}.")
+    scale = target_tokens // max(1, tokens)
+    if scale < 2:
+        raise ConfigError(
+            f"--target-tokens {target_tokens:,} is less than twice the excerpts' {tokens:,}; make it longer or them shorter."
+        )
+    if method == "pose":
+        first = draw.randint(1, tokens - 1)
+        skip = draw.randint(0, target_tokens - tokens)
+        return torch.cat([torch.arange(first), torch.arange(first + skip, tokens + skip)])
+    if 8 * scale >= tokens:
+        raise ConfigError(
+            f"Excerpts of {tokens:,} tokens are too short for heads and tails of {4 * scale} tokens; give longer ones, "
+            "or a shorter --target-tokens."
+        )
+    end_tokens = draw.choice((4 * scale, tokens // 3))
+    middle_tokens = tokens - 2 * end_tokens
+    # Halves of the excerpt's length that the middle's end lies at: from one excerpt (2) to the whole target (2 * scale).
+    halves = draw.gauss(1 + scale, _DEVIATION)
+    while not 2 <= halves <= 2 * scale:
+        halves = draw.gauss(1 + scale, _DEVIATION)
+    middle_end = round(draw.uniform(halves - 1, halves) * tokens / 2)
+    middle_end = min(max(middle_end, end_tokens + middle_tokens), target_tokens - end_tokens)
+    return torch.cat(
+        [
+            torch.arange(end_tokens),
+            torch.arange(middle_end - middle_tokens, middle_end),
+            torch.arange(target_tokens - end_tokens, target_tokens),
+        ]
+    )
+
+
+class PositionsObjective:
+    """What a sample costs a decoder that is being lengthened: cross entropy of the next token, at drawn positions.
+
+    Args:
+        model: its decoder is changed: rotary positions interpolated, weights trained.
+        method: `cream` or `pose`.
+        target_tokens: the new length.
+        rank: of the differences that learn; None: the layers' weights themselves learn (not embeddings and head).
+
+    Raises:
+        ConfigError: see `draw_positions`; or the decoder's positions are scaled already.
+    """
+
+    def __init__(self, model: Model, *, method: str, target_tokens: int, rank: int | None) -> None:
+        self.model, self.method, self.target_tokens = model, method, target_tokens
+        decoder = model.decoder.model
+        decoder.requires_grad_(False)
+        _interpolate(decoder, target_tokens)
+        self._differences: AnswerWeights | None = None
+        if rank is None:
+            decoder.base_model.layers.float()
+            self.parameters = {
+                name: part for name, part in decoder.base_model.named_parameters() if name.startswith("layers.")
+            }
+        else:
+            self._differences = AnswerWeights(decoder, rank).float()
+            self._handles = self._differences.hook(decoder, lambda: True)
+            self.parameters = dict(self._differences.named_parameters())
+        for parameter in self.parameters.values():
+            parameter.requires_grad_()
+
+    def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
+        """The mean loss a token, one part."""
+        decoder, ids = self.model.decoder.model, sample.document.to(self.model.decoder.device)
+        positions = draw_positions(self.method, len(ids), self.target_tokens, draw).to(ids.device)
+        # The cut positions are no separate texts: the mask is plain causal, and said to be, lest the library infer otherwise.
+        states = decoder.base_model(
+            ids[None], position_ids=positions[None], attention_mask=torch.ones_like(ids)[None], use_cache=False
+        ).last_hidden_state[0]
+        head = decoder.get_output_embeddings().weight
+        return [next_token(states[:-1].to(head.dtype), ids[1:], head) / (len(ids) - 1)]
+
+    def save(self, folder: Path) -> None:
+        """Write the lengthened decoder, its differences merged in, with its tokenizer, as a model folder.
+
+        Raises:
+            ModelError: the folder cannot be written.
+        """
+        decoder = self.model.decoder.model
+        state = {name: tensor.detach() for name, tensor in decoder.state_dict().items()}
+        if self._differences is not None:
+            for number, own in enumerate(self._differences.layers):
+                for name, difference in own.items():  # type: ignore[operator]
+                    key = f"model.layers.{number}.{name.replace('-', '.')}.weight"
+                    weight = state[key].float() + difference.up.detach() @ difference.down.detach()
+                    state[key] = weight.to(state[key].dtype)
+        try:
+            decoder.save_pretrained(folder, state_dict=state)
+            self.model.decoder.tokenizer.save_pretrained(folder)
+        except OSError as error:
+            raise ModelError(f"The lengthened decoder cannot be written to {str(folder)!r}: {error}.") from error
+
+
+def _interpolate(decoder: PreTrainedModel, target_tokens: int) -> None:
+    """Squeeze the rotary positions of a text of target_tokens into those that the decoder was made for."""
+    config = decoder.config
+    rope = dict(config.rope_parameters or {})
+    if rope.get("rope_type", "default") != "default":
+        raise ConfigError(
+            f"The decoder's rotary positions are scaled already ({rope['rope_type']}); lengthen an unscaled one."
+        )
+    factor = target_tokens / config.max_position_embeddings
+    if factor > 1:
+        config.rope_parameters = {**rope, "rope_type": "linear", "factor": factor}
+    config.max_position_embeddings = max(target_tokens, config.max_position_embeddings)
+    base: Any = decoder.base_model
+    base.rotary_emb = type(base.rotary_emb)(config).to(decoder.device)

@@ -1,0 +1,175 @@
+"""Conversations about documents: who asked what, in turns, and what the answers rest on.
+
+Everything is asked for by user: what another user said is answered like what is not there. A conversation goes with any
+of its documents, so that nothing quotes a document that was removed. It knows no models and answers nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import sqlite_utils
+
+from storage.database import Database, Row
+from storage.errors import NotFound, StoreBusy
+
+
+@dataclass(frozen=True)
+class TurnRecord:
+    """One question with its answer."""
+
+    number: int
+    """Counted from 0."""
+    question: str
+    answer: str
+    evidence: Sequence[Mapping[str, Any]]
+    """Whatever the reader keeps of each place that the answer comes from."""
+    counts: Mapping[str, Any]
+    """What the answer cost: tokens, seconds."""
+    asked_at: float
+
+
+@dataclass(frozen=True)
+class ConversationRecord:
+    """A user's conversation about documents."""
+
+    id: str
+    user: str
+    """Empty for whoever uses the library on their own computer."""
+    document_ids: tuple[str, ...]
+    created_at: float
+    turns: tuple[TurnRecord, ...]
+
+
+class Conversations:
+    """The conversations of all users of one library."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, document_ids: Sequence[str], user: str = "") -> ConversationRecord:
+        """Begin a conversation about one document or several, in this order.
+
+        Raises:
+            NotFound: a document is not there.
+            ValueError: no document, or one of them twice.
+        """
+        if not document_ids or len(set(document_ids)) < len(document_ids):
+            raise ValueError(f"A conversation is about one document or several different ones, not {document_ids!r}.")
+        conversation_id = uuid.uuid4().hex
+        with self._database.transaction() as db:
+            for document_id in document_ids:
+                if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
+                    raise NotFound(f"There is no document {document_id!r} in this library; add it first.")
+            db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (conversation_id, user, time.time()))
+            for place, document_id in enumerate(document_ids):
+                db.execute("INSERT INTO conversation_documents VALUES (?, ?, ?)", (conversation_id, place, document_id))
+        return self.get(conversation_id, user)
+
+    def get(self, conversation_id: str, user: str = "") -> ConversationRecord:
+        """Return a user's conversation.
+
+        Raises:
+            NotFound: this user has none of this id.
+        """
+        found = self._read("id = :id", {"id": conversation_id, "user": user})
+        if not found:
+            raise NotFound(f"There is no conversation {conversation_id!r}; it may have gone with its document.")
+        return found[0]
+
+    def all(self, user: str = "", document_id: str | None = None) -> list[ConversationRecord]:
+        """Return a user's conversations, or those about one document, newest first."""
+        return self._read(
+            ":document IS NULL OR id IN"
+            " (SELECT conversation_id FROM conversation_documents WHERE document_id = :document)",
+            {"document": document_id, "user": user},
+        )
+
+    def add_turn(
+        self,
+        conversation: ConversationRecord,
+        question: str,
+        answer: str,
+        *,
+        number: int | None = None,
+        evidence: Sequence[Mapping[str, Any]] = (),
+        counts: Mapping[str, Any] | None = None,
+    ) -> ConversationRecord:
+        """Put a turn behind those of the record, or in place of those from `number` on; return the conversation as it is then.
+
+        Raises:
+            NotFound: the conversation is gone.
+            StoreBusy: it went on elsewhere, so that its turns are no longer those of the record.
+        """
+        place = len(conversation.turns) if number is None else number
+        turn = (conversation.id, place, question, answer, json.dumps(list(evidence)), json.dumps(dict(counts or {})))
+        with self._database.transaction() as db:
+            self._check_unchanged(db, conversation)
+            db.execute("DELETE FROM turns WHERE conversation_id = ? AND number >= ?", (conversation.id, place))
+            db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?)", (*turn, time.time()))
+        return self.get(conversation.id, conversation.user)
+
+    def drop_turns(self, conversation: ConversationRecord, first: int) -> ConversationRecord:
+        """Forget the turns from number `first` on, and return the conversation as it is then.
+
+        Raises:
+            NotFound: the conversation is gone.
+            StoreBusy: it went on elsewhere, so that its turns are no longer those of the record.
+        """
+        with self._database.transaction() as db:
+            self._check_unchanged(db, conversation)
+            db.execute("DELETE FROM turns WHERE conversation_id = ? AND number >= ?", (conversation.id, first))
+        return self.get(conversation.id, conversation.user)
+
+    def remove(self, conversation_id: str, user: str = "") -> None:
+        """Remove a user's conversation.
+
+        Raises:
+            NotFound: this user has none of this id.
+        """
+        self.get(conversation_id, user)
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM conversations WHERE id = ? AND user = ?", (conversation_id, user))
+
+    def _read(self, condition: str, parameters: Row) -> list[ConversationRecord]:
+        # One statement, so that a conversation and its turns are those of one moment.
+        rows = self._database.read(
+            f"""
+            SELECT conversations.*,
+                (SELECT json_group_array(json_array(place, document_id)) FROM conversation_documents
+                    WHERE conversation_id = conversations.id) AS document_ids,
+                (SELECT json_group_array(json_object('number', number, 'question', question, 'answer', answer,
+                    'evidence', json(evidence), 'counts', json(counts), 'asked_at', asked_at))
+                    FROM turns WHERE conversation_id = conversations.id) AS turns
+            FROM conversations WHERE user = :user AND ({condition}) ORDER BY created_at DESC, rowid DESC
+            """,
+            parameters,
+        )
+        return [
+            ConversationRecord(
+                row["id"],
+                row["user"],
+                tuple(document_id for _, document_id in sorted(json.loads(row["document_ids"]))),
+                row["created_at"],
+                tuple(TurnRecord(**turn) for turn in sorted(json.loads(row["turns"]), key=itemgetter("number"))),
+            )
+            for row in rows
+        ]
+
+    def _check_unchanged(self, db: sqlite_utils.Database, conversation: ConversationRecord) -> None:
+        known = db.execute(
+            "SELECT 1 FROM conversations WHERE id = ? AND user = ?", (conversation.id, conversation.user)
+        ).fetchone()
+        if known is None:
+            raise NotFound(f"There is no conversation {conversation.id!r}; it may have gone with its document.")
+        turns = db.execute(
+            "SELECT question, answer FROM turns WHERE conversation_id = ? ORDER BY number", (conversation.id,)
+        ).fetchall()
+        if turns != [(turn.question, turn.answer) for turn in conversation.turns]:
+            raise StoreBusy("The conversation went on elsewhere, in another window perhaps; open it again.")

@@ -1,0 +1,98 @@
+"""Questions that wait for their answers: asked by a page, answered by a program, and kept until the answer is saved.
+
+A question belongs to one owner at a time; that of an owner whose process is gone is taken over by the next one to ask, so
+that neither a closed page nor a killed server loses it. It answers nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.database import Database, Row
+from storage.errors import NotFound
+from storage.jobs import is_gone
+
+_STARTED_AT = time.time()
+
+
+@dataclass(frozen=True)
+class QuestionRecord:
+    """A question that has no answer yet."""
+
+    id: str
+    user: str
+    document_id: str
+    conversation_id: str
+    text: str
+    settings: Mapping[str, Any]
+    """How it is to be answered, for whoever answers."""
+    owner: str | None
+    asked_at: float
+
+
+class Questions:
+    """The unanswered questions of one library."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, user: str, document_id: str, conversation_id: str, text: str, settings: Mapping[str, Any], owner: str
+    ) -> QuestionRecord:
+        """Note a question for `owner` to answer.
+
+        Raises:
+            NotFound: the document is gone.
+        """
+        record = QuestionRecord(
+            uuid.uuid4().hex, user, document_id, conversation_id, text, settings, owner, time.time()
+        )
+        with self._database.transaction() as db:
+            if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
+                raise NotFound("The document is not there any more. Choose another one.")
+            db.table("questions").insert({**vars(record), "settings": json.dumps(dict(settings))})
+        return record
+
+    def waiting(self, user: str, conversation_id: str | None = None) -> list[QuestionRecord]:
+        """Return a user's unanswered questions, or those of one conversation, the oldest first."""
+        rows = self._database.read(
+            "SELECT * FROM questions WHERE user = :user AND (:id IS NULL OR conversation_id = :id)"
+            " ORDER BY asked_at, rowid",
+            {"user": user, "id": conversation_id},
+        )
+        return [_question(row) for row in rows]
+
+    def claim(self, owner: str) -> list[QuestionRecord]:
+        """Take over the questions whose owners are gone; return all that `owner` has to answer, the oldest first."""
+        rows = self._database.read("SELECT * FROM questions WHERE owner IS NOT :owner", {"owner": owner})
+        lost = [(row["id"], row["owner"]) for row in rows if _is_lost(row["owner"], row["asked_at"])]
+        if lost:
+            with self._database.transaction() as db:
+                for question_id, previous in lost:  # unless somebody else was quicker
+                    db.execute(
+                        "UPDATE questions SET owner = ? WHERE id = ? AND owner IS ?", (owner, question_id, previous)
+                    )
+        rows = self._database.read("SELECT * FROM questions WHERE owner = ? ORDER BY asked_at, rowid", (owner,))
+        return [_question(row) for row in rows]
+
+    def remove(self, question_id: str) -> None:
+        """Forget a question that is answered or was given up."""
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM questions WHERE id = ?", (question_id,))
+
+
+def _is_lost(owner: str | None, asked_at: float) -> bool:
+    if owner is None or is_gone(owner):
+        return True
+    # In a container a program that was started again may well have its old number.
+    return int(owner.rsplit("/", 2)[1]) == os.getpid() and asked_at < _STARTED_AT
+
+
+def _question(row: Row) -> QuestionRecord:
+    return QuestionRecord(**{**row, "settings": json.loads(row["settings"])})

@@ -1,0 +1,243 @@
+"""Answering: from memory alone nothing is run again; looking again stays within its budget and leaves the memory as it was."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import WORDS, make_document
+
+from reader.answering import (
+    LOOK_AGAIN_TOKENS,
+    NOT_SAID,
+    QUESTION,
+    Answer,
+    AttachedMemory,
+    ask,
+    asks_for_detail,
+    attach,
+    choose_memory,
+    choose_passages,
+    make_prompt,
+)
+from reader.beacon import NO_SPAN
+from reader.checkpoints import Model, load_model
+from reader.documents import Document, Page
+from reader.errors import ConfigError, ContextOverflow
+from reader.passages import Passages, Source, cut, sentences
+from reader.reading import ReadingProgress, read
+from storage import PageRecord, Store
+
+FACT = "The grey cat of the miller is called Zebedee and sleeps in the oven."
+QUESTION_ABOUT_FACT = "What is the miller's cat called?"
+FACT_PAGE = 5
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as opened:
+        yield opened
+
+
+@pytest.fixture
+def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    """A tiny Llama with room for passages: its tokens are hardly longer than characters."""
+    folder = tiny_folder("llama", max_positions=8192)
+    return load_model(str(folder), window=32, cache_folder=tmp_path / "cache", device="cpu")
+
+
+def hide(fact: str = FACT, page: int = FACT_PAGE, pages: int = 8, title: str = "A document") -> Document:
+    """A document of pages that say the same, one of which says something more."""
+    texts = [f"[{number}] " + WORDS * 6 for number in range(1, pages + 1)]
+    texts[page - 1] = f"[{page}] " + WORDS * 3 + fact + " " + WORDS * 3
+    ends = list(itertools.accumulate(map(len, texts)))
+    starts = [0, *ends[:-1]]
+    marked = tuple(
+        Page(n, f"p{n}", start, end) for n, (start, end) in enumerate(zip(starts, ends, strict=True), start=1)
+    )
+    return Document("".join(texts), marked, title, "a.txt", "text", 0)
+
+
+def attached_to(document: Document, model: Model, store: Store, **settings: object) -> AttachedMemory:
+    return attach(read(document, model, store, **settings).memory, model, store)  # type: ignore[arg-type]
+
+
+def answered(attached: AttachedMemory, model: Model, question: str = QUESTION_ABOUT_FACT, **options: object) -> Answer:
+    answer = list(ask(attached, question, model, **options))[-1].answer  # type: ignore[arg-type]
+    assert answer is not None
+    return answer
+
+
+def snapshot(attached: AttachedMemory) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}
+
+
+def test_from_memory_alone_no_token_is_run_again(roomy_model: Model, store: Store) -> None:
+    answer = answered(attached_to(hide(), roomy_model, store), roomy_model, look_again="off")
+    assert (answer.recomputed_tokens, answer.looked_again_tokens, answer.looked_again) == (0, 0, ())
+    assert answer.told_looked_again == ""
+
+
+def test_looking_again_finds_the_place_and_counts_every_token(roomy_model: Model, store: Store) -> None:
+    document = hide()
+    answer = answered(attached_to(document, roomy_model, store), roomy_model, look_again="auto")
+    assert 0 < answer.recomputed_tokens == answer.looked_again_tokens <= LOOK_AGAIN_TOKENS
+    assert FACT_PAGE in {passage.page for passage in answer.looked_again}
+    assert any("Zebedee" in passage.text for passage in answer.looked_again)
+    assert f"p{FACT_PAGE}" in answer.told_looked_again
+    assert f"{answer.looked_again_tokens:,} tokens" in answer.told_looked_again
+    for passage in answer.looked_again:
+        page = document.pages[passage.page - 1]
+        assert passage.text == document.text[passage.start_char : passage.end_char]
+        assert page.start <= passage.start_char < passage.end_char <= page.end
+        assert passage.label == page.label
+
+
+def test_only_questions_about_the_whole_are_not_looked_up(roomy_model: Model, store: Store) -> None:
+    for question in ("Who wrote the letter?", "When?", "Welche Farbe?", "List the three names.", "Is he dead?"):
+        assert asks_for_detail(question), question
+    for question in ("Summarise the book.", "Give me an overview", "What is this about?", "What are the main themes?"):
+        assert not asks_for_detail(question), question
+    answer = answered(attached_to(hide(), roomy_model, store), roomy_model, "Summarize it.", look_again="auto")
+    assert answer.recomputed_tokens == 0
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 30, 150, 600, 2500])
+def test_the_budget_holds_and_passages_stand_in_order_and_apart(tokens: int, roomy_model: Model, store: Store) -> None:
+    answer = answered(attached_to(hide(), roomy_model, store), roomy_model, look_again=tokens)
+    assert answer.looked_again_tokens == answer.recomputed_tokens <= tokens
+    assert bool(answer.looked_again) == (tokens >= 150)
+    assert all(one.end_char < other.start_char for one, other in itertools.pairwise(answer.looked_again))
+
+
+def test_a_small_budget_goes_to_the_sentence_that_matters(roomy_model: Model, store: Store) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    sentence_tokens = len(roomy_model.encode(FACT)[0])
+    (passage,) = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, sentence_tokens + 20)
+    assert FACT in passage.text
+
+
+def test_the_memory_is_afterwards_as_it_was(model: Model, store: Store) -> None:
+    attached = attached_to(hide(), model, store)
+    before = snapshot(attached)
+    counts = attached.memory.counts()
+    answers = [answered(attached, model, look_again=120).text for _ in range(2)]
+    assert answers[0] == answers[1]
+    abandoned = ask(attached, "Who?", model, look_again=120)
+    next(abandoned)
+    abandoned.close()  # type: ignore[attr-defined]
+    assert attached.memory.counts() == counts
+    assert attached.memory.layers[0].length == attached.memory.slots
+    for name, tensor in snapshot(attached).items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_passages_stand_before_the_question_with_their_source_spans(roomy_model: Model, store: Store) -> None:
+    document = hide()
+    attached = attached_to(document, roomy_model, store)
+    passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model)
+    prompt = make_prompt(attached, QUESTION_ABOUT_FACT, passages, roomy_model)
+    assert len(prompt.ids) == len(prompt.spans)
+    is_source = prompt.spans[:, 1] != NO_SPAN
+    assert "".join(document.text[start:end] for start, end in prompt.spans[is_source].tolist()) == "".join(
+        passage.text for passage in passages
+    )
+    assert not is_source[-prompt.question_tokens :].any()
+    question = roomy_model.closing(QUESTION.format(question=QUESTION_ABOUT_FACT))
+    assert torch.equal(prompt.ids[-prompt.question_tokens :], question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        '"',
+        "NEAR(cat OR",
+        "text:cat AND NOT *",
+        "'; DROP TABLE texts; --",
+        "?!",
+        "the of and",
+        "\u200b?",
+        "猫の名前は",
+        "cat\0cat",
+    ],
+)
+def test_no_question_breaks_the_search(question: str, roomy_model: Model, store: Store) -> None:
+    answer = answered(attached_to(hide(), roomy_model, store), roomy_model, question, look_again=300)
+    assert answer.looked_again_tokens <= 300
+
+
+def test_looking_again_never_runs_out_of_positions(tiny_model: Model, store: Store) -> None:
+    document = hide(page=2, pages=4)
+    attached = attached_to(document, tiny_model, store, ratio=1)
+    room = tiny_model.plugin.max_positions - attached.memory.next_position
+    assert room < 1500
+    answer = answered(attached, tiny_model, look_again=100_000)
+    assert 0 < answer.looked_again_tokens < room
+    assert answer.answer_tokens > 0
+    with pytest.raises(ContextOverflow):
+        answered(attached, tiny_model, "Who " * 2000, look_again="auto")
+
+
+def test_only_what_has_been_read_is_looked_at_again(roomy_model: Model, store: Store) -> None:
+    document = hide(page=8)
+    seen: list[Answer] = []
+
+    def ask_now(progress: ReadingProgress) -> None:
+        if progress.pages_done in (0, 4):
+            record = choose_memory(store, document.id, roomy_model, while_reading=True)
+            assert record is not None
+            seen.append(answered(attach(record, roomy_model, store), roomy_model, look_again="auto"))
+
+    read(document, roomy_model, store, progress=ask_now)
+    assert {answer.pages_read for answer in seen} == {0, 4}
+    for answer in seen:
+        assert all(passage.page <= answer.pages_read for passage in answer.looked_again)
+        # The page that is being read is attended to as far as it has been read.
+        assert all(place.page <= answer.pages_read + 1 for place in answer.evidence)
+        assert len(answer.reading_map) == 8
+        assert sum(answer.reading_map[answer.pages_read + 1 :]) == pytest.approx(0)
+    assert any(answer.looked_again for answer in seen)
+
+
+def test_a_memory_kept_as_int8_is_asked_like_any_other(roomy_model: Model, store: Store) -> None:
+    answer = answered(attached_to(hide(), roomy_model, store, memory_dtype="int8"), roomy_model, look_again="auto")
+    assert FACT_PAGE in {passage.page for passage in answer.looked_again}
+    assert answer.evidence
+
+
+@pytest.mark.parametrize("setting", ["on", "", -1, 2.5])
+def test_unknown_setting_is_refused(setting: object, tiny_model: Model, store: Store) -> None:
+    with pytest.raises(ConfigError, match="off, auto or a number"):
+        answered(attached_to(make_document(60), tiny_model, store), tiny_model, look_again=setting)
+
+
+def test_the_decoder_is_told_what_to_say_where_the_document_does_not(roomy_model: Model, store: Store) -> None:
+    assert NOT_SAID in QUESTION
+    answer = answered(attached_to(hide(), roomy_model, store), roomy_model)
+    fields = {**answer.__dict__}
+    for text, not_said in ((NOT_SAID, True), ("the document does not say", True), ("Zebedee. " + NOT_SAID, False)):
+        assert Answer(**{**fields, "text": text}).not_said is not_said
+
+
+def test_every_sentence_is_in_a_passage_and_none_is_longer_than_asked() -> None:
+    text = "One. Two is here! " + "Three goes on and on, " * 80 + "to its end.\n\nA heading\n\nFour?" + " Five." * 300
+    spans = list(cut(text, 200))
+    assert all(0 < end - start <= 200 for start, end in spans)
+    assert spans == sorted(set(spans))
+    covered = torch.zeros(len(text), dtype=torch.bool)
+    for start, end in spans:
+        covered[start:end] = True
+    for start, end in sentences(text):
+        assert all(bool(covered[at]) or text[at].isspace() for at in range(start, end))
+    assert list(cut("")) == list(cut(" \n ")) == []
+
+
+def test_passages_are_ranked_by_word_stems() -> None:
+    texts = ["He was baking bread. ", "The river froze. ", "Bakers bake. "]
+    pages = tuple(PageRecord("d", n, str(n), 0, len(text), text) for n, text in enumerate(texts, start=1))
+    passages = Passages([Source("d", "t", pages, 100)])
+    assert {passages.all[number].page for number in passages.search(["bake"])} == {1, 3}
+    assert passages.search([]) == passages.search(["…"]) == []

@@ -1,0 +1,293 @@
+"""Batches: the answers of `ask`, many at a time; each question once, whatever happens to the file or the process."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import make_document, randomise_plugin
+from filelock import FileLock
+
+from reader.answering import Answer, ask, attach
+from reader.batching import BatchProgress, LocalEngine, answer_together, batch
+from reader.batching.results import _cells
+from reader.checkpoints import Model
+from reader.errors import ConfigError, ContextOverflow
+from reader.reading import read
+from storage import Store, StoreBusy
+
+QUESTIONS = [
+    "Who?",
+    "When was the lamp lit, and what did the baker say about it in the morning?",
+    "What happened on page 3?",
+    "Why?",
+    "Where did the keeper walk to at 19:45, and what did he write in the book before that?",
+    "What is the letter about?",
+    "Which harbour?",
+]
+
+
+@pytest.fixture(autouse=True)
+def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("reader.answering", "reader.batching.local"):
+        monkeypatch.setattr(f"{module}.MAX_ANSWER_TOKENS", 24)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as opened:
+        yield opened
+
+
+@pytest.fixture
+def engine(tiny_model: Model) -> LocalEngine:
+    return LocalEngine(tiny_model, batch_size=4)
+
+
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def results(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def library(tiny_model: Model, store: Store) -> list[str]:
+    """The titles of three documents that are read."""
+    titles = ["First", "Second", "Third"]
+    for number, title in enumerate(titles):
+        read(make_document(100 + 90 * number, title), tiny_model, store)
+    return titles
+
+
+@pytest.fixture
+def questions(tmp_path: Path, library: list[str]) -> Path:
+    """Twelve questions, those about one document not one after another."""
+    rows = [
+        {"custom_id": f"q{number}", "document": library[number % 3], "question": QUESTIONS[number % 7] + f" ({number})"}
+        for number in range(12)
+    ]
+    return write_lines(tmp_path / "questions.jsonl", rows)
+
+
+def one_by_one(attached: Any, question: str, model: Model, **options: Any) -> Answer:
+    answer = list(ask(attached, question, model, **options))[-1].answer
+    assert answer is not None
+    return answer
+
+
+@pytest.mark.parametrize("look_again", ["off", 120])
+def test_answers_together_are_those_one_by_one(model: Model, store: Store, look_again: str | int) -> None:
+    randomise_plugin(model)
+    attached = attach(read(make_document(150), model, store).memory, model, store)
+    before = {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}
+    questions = QUESTIONS if model.decoder.model.config.num_hidden_layers < 5 else QUESTIONS[:3]
+    together = dict(answer_together(attached, questions, model, look_again=look_again, batch_size=3))
+    assert sorted(together) == list(range(len(questions)))
+    for name, tensor in attached.memory.tensors().items():
+        assert torch.equal(tensor, before[name])
+    for number, question in enumerate(questions):
+        alone, answer = one_by_one(attached, question, model, look_again=look_again), together[number]
+        assert isinstance(answer, Answer)
+        assert (answer.text, answer.answer_tokens, answer.ended) == (alone.text, alone.answer_tokens, alone.ended)
+        assert (answer.looked_again, answer.recomputed_tokens) == (alone.looked_again, alone.recomputed_tokens)
+        assert [found.page for found in answer.evidence] == [found.page for found in alone.evidence]
+        torch.testing.assert_close(torch.tensor(answer.reading_map), torch.tensor(alone.reading_map), rtol=0, atol=1e-4)
+    assert bool(together[0].recomputed_tokens) == (look_again != "off")  # type: ignore[union-attr]
+
+
+def test_one_question_too_long_is_its_own_error_only(tiny_model: Model, store: Store) -> None:
+    attached = attach(read(make_document(100), tiny_model, store).memory, tiny_model, store)
+    together = dict(answer_together(attached, ["Who?", "Who? " * 2000, "When?"], tiny_model, batch_size=2))
+    assert isinstance(together[1], ContextOverflow)
+    for number, question in ((0, "Who?"), (2, "When?")):
+        answer = together[number]
+        assert isinstance(answer, Answer)
+        assert answer.text == one_by_one(attached, question, tiny_model).text
+
+
+def test_each_question_has_one_result_with_its_evidence(
+    questions: Path, store: Store, engine: LocalEngine, tiny_model: Model, tmp_path: Path
+) -> None:
+    seen: list[BatchProgress] = []
+    summary = batch(questions, tmp_path / "out.jsonl", store, engine, progress=seen.append)
+    assert (summary.questions, summary.answered, summary.errors) == (12, 12, 0)
+    assert [now.done for now in seen][-1] == 12
+    rows = {row["custom_id"]: row for row in results(tmp_path / "out.jsonl")}
+    assert len(rows) == len(results(tmp_path / "out.jsonl")) == 12
+    for line in results(questions):
+        row = rows[line["custom_id"]]
+        document = store.document(line["document"])
+        (memory,) = store.memories(document.id)
+        alone = one_by_one(attach(memory, tiny_model, store), line["question"], tiny_model)
+        assert (row["answer"], row["document_id"]) == (alone.text, document.id)
+        assert row["recomputed_tokens"] == 0
+        text = store.text(document.id)
+        assert row["evidence"]
+        assert all(text[found["start_char"] : found["end_char"]] == found["quote"] for found in row["evidence"])
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_whatever_is_left_of_the_output_is_gone_on_with(
+    questions: Path, store: Store, engine: LocalEngine, tmp_path: Path, suffix: str
+) -> None:
+    output = tmp_path / f"out.{suffix}"
+    batch(questions, output, store, engine)
+    whole = output.read_bytes()
+
+    def rows() -> list[str]:
+        with output.open(newline="") as file:
+            return sorted(map(repr, csv.reader(file))) if suffix == "csv" else sorted(file)
+
+    expected = rows()
+    random_cut = random.Random(3)
+    for cut in [0, 1, 9, len(whole) - 1, *(random_cut.randrange(len(whole)) for _ in range(3))]:
+        output.write_bytes(whole[:cut])
+        batch(questions, output, store, engine)
+        assert rows() == expected
+    assert batch(questions, output, store, engine).answered == 0
+    assert rows() == expected
+
+
+def test_everything_wrong_is_told_before_anything_runs(
+    tmp_path: Path, library: list[str], store: Store, engine: LocalEngine
+) -> None:
+    lines = [
+        json.dumps({"custom_id": "a", "document": "First", "question": "Who?"}),
+        "",
+        "{no json",
+        json.dumps({"custom_id": "a", "document": "First", "question": "Who else?"}),
+        json.dumps({"custom_id": "b", "document": "Fourth", "question": "Who?"}),
+        json.dumps({"custom_id": "c", "document": "First"}),
+        json.dumps({"custom_id": "d", "document": str(tmp_path / "broken.pdf"), "question": "Who?"}),
+        json.dumps(["e"]),
+        json.dumps({"document": "First", "question": "Who?"}),
+        json.dumps({"custom_id": "f", "document": 3, "question": "Who?"}),
+        json.dumps({"custom_id": "g", "url": "/v1/embeddings", "document": "First", "body": {"input": "x"}}),
+        json.dumps({"custom_id": "h", "document": "First", "question": "   "}),
+    ]
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text("\n".join(lines))
+    with pytest.raises(ConfigError) as refused:
+        batch(questions, tmp_path / "out.jsonl", store, engine)
+    told = str(refused.value).splitlines()[1:]
+    assert [line.split(":")[0] for line in told] == [f"Line {number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12)]
+    for line, words in zip(
+        told,
+        ("JSON", "line 1", "Fourth", "question", "broken", "object", "custom_id", "3", "embed", "empty"),
+        strict=True,
+    ):
+        assert words in line
+    assert not (tmp_path / "out.jsonl").read_bytes()
+    assert len(store.documents()) == 3
+
+
+def test_openai_batches_and_spreadsheets_are_understood(
+    tmp_path: Path, library: list[str], store: Store, engine: LocalEngine
+) -> None:
+    def request(custom_id: str, content: object, **more: object) -> dict[str, Any]:
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
+        body = {"model": "any", "messages": messages, **more}
+        return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
+
+    openai = write_lines(
+        tmp_path / "openai.jsonl",
+        [
+            request("a", "Who?", metadata={"document": "Second"}),
+            {**request("b", [{"type": "text", "text": "Who?"}]), "document": "Second"},
+            request("c", "Who?"),
+        ],
+    )
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text('\ufeffquestion;custom_id;document\r\n"Who?";a;Second\r\nWho?;b;Second\r\n\r\nWho?;c;First\r\n')
+    batch(openai, tmp_path / "openai.out.jsonl", store, engine, document="First")
+    batch(sheet, tmp_path / "sheet.out.csv", store, engine)
+    rows = {row["custom_id"]: row for row in results(tmp_path / "openai.out.jsonl")}
+    with (tmp_path / "sheet.out.csv").open(newline="") as file:
+        cells = {row["custom_id"]: row for row in csv.DictReader(file)}
+    assert [rows[name]["document_id"] for name in "abc"] == [
+        store.document(t).id for t in ("Second", "Second", "First")
+    ]
+    assert rows["a"]["answer"] == rows["b"]["answer"] != rows["c"]["answer"]
+    for name in "abc":
+        assert cells[name]["answer"].lstrip("'") == rows[name]["answer"].lstrip("'")
+        assert cells[name]["document_id"] == rows[name]["document_id"]
+        assert cells[name]["pages"] == "; ".join(found["label"] for found in rows[name]["evidence"])
+
+
+def test_a_file_is_read_into_the_library_once(tmp_path: Path, store: Store, engine: LocalEngine) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(make_document(120).text)
+    questions = write_lines(
+        tmp_path / "q.jsonl", [{"custom_id": n, "document": str(book), "question": f"Who is {n}?"} for n in range(3)]
+    )
+    batch(questions, tmp_path / "out.jsonl", store, engine)
+    (document,) = store.documents()
+    (memory,) = store.memories(document.id)
+    batch(questions, tmp_path / "other.jsonl", store, engine)
+    assert [record.key for record in store.memories()] == [memory.key]
+    assert results(tmp_path / "out.jsonl") == results(tmp_path / "other.jsonl")
+
+
+def test_errors_are_kept_and_asked_again_on_demand(
+    tmp_path: Path, library: list[str], store: Store, tiny_model: Model, engine: LocalEngine
+) -> None:
+    rows = [{"custom_id": str(n), "document": title, "question": "Who?"} for n, title in enumerate(library)]
+    questions, output = write_lines(tmp_path / "q.jsonl", rows), tmp_path / "out.jsonl"
+    (memory,) = store.memories(store.document("Second").id)
+    file = store.folder / "memories" / memory.key / "memory.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    summary = batch(questions, output, store, engine)
+    assert (summary.answered, summary.errors) == (3, 1)
+    failed = {row["custom_id"]: row.get("error") for row in results(output)}
+    assert "again" in failed["1"]
+    assert failed["0"] is failed["2"] is None
+    assert batch(questions, output, store, engine).answered == 0
+    file.write_bytes(content)
+    summary = batch(questions, output, store, engine, retry_errors=True)
+    assert (summary.answered, summary.errors) == (1, 0)
+    assert sorted(row["custom_id"] for row in results(output)) == ["0", "1", "2"]
+
+
+def test_output_of_others_is_left_alone(questions: Path, store: Store, engine: LocalEngine, tmp_path: Path) -> None:
+    for name, content in (
+        ("notes.txt", "My notes"),
+        ("a.jsonl", '{"a": 1}\n'),
+        ("b.csv", "a,b\r\n1,2\r\n"),
+        ("c.jsonl", "x\n{"),
+    ):
+        output = tmp_path / name
+        output.write_text(content, newline="")
+        with pytest.raises(ConfigError, match="choose another output"):
+            batch(questions, output, store, engine)
+        assert output.read_bytes() == content.encode()
+    with pytest.raises(ConfigError, match="choose another output"):
+        batch(questions, questions, store, engine)
+    output = tmp_path / "out.jsonl"
+    batch(questions, output, store, engine)
+    changed = [row | {"question": "Another one?"} if row["custom_id"] == "q5" else row for row in results(questions)]
+    with pytest.raises(ConfigError, match=r"Line 6.*another question"):
+        batch(write_lines(tmp_path / "changed.jsonl", changed), output, store, engine)
+
+
+def test_one_output_has_one_writer(questions: Path, store: Store, engine: LocalEngine, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    with FileLock(f"{output}.lock"), pytest.raises(StoreBusy, match="Another process"):
+        batch(questions, output, store, engine)
+    batch(questions, output, store, engine)
+    assert sorted(path.name for path in tmp_path.glob("out.jsonl*")) == ["out.jsonl"]
+
+
+def test_answers_are_no_formulas_in_a_spreadsheet() -> None:
+    cells = _cells({"answer": "=HYPERLINK(1)", "evidence": [{"label": "1", "quote": "-1"}]})
+    assert (cells["answer"], cells["quotes"]) == ("'=HYPERLINK(1)", "'-1")

@@ -1,0 +1,186 @@
+"""Conversations: nothing is run again, a restart changes nothing, old turns are condensed, and users are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import make_document, randomise_plugin
+
+from reader.answering import Answer, AnswerPart, ask, attach
+from reader.checkpoints import Model, load_model
+from reader.conversations import Conversation
+from reader.errors import ConfigError
+from reader.reading import read
+from storage import ConversationRecord, MemoryRecord, NotFound, Store, StoreBusy
+
+QUESTIONS = [f"What happened on page {number}, and who saw it?" for number in range(1, 21)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as opened:
+        yield opened
+
+
+@pytest.fixture
+def small_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    """A tiny Llama with window 128: a turn or two are raw, the others condensed."""
+    model = load_model(str(tiny_folder("llama")), window=128, cache_folder=tmp_path / "cache", device="cpu")
+    randomise_plugin(model)
+    return model
+
+
+def start(model: Model, store: Store, user: str = "", words: int = 400) -> tuple[Conversation, MemoryRecord]:
+    document = make_document(words)
+    memory = read(document, model, store).memory
+    record = store.conversations.add([document.id], user)
+    return Conversation(record, attach(memory, model, store), model, store), memory
+
+
+def go_on(record: ConversationRecord, memory: MemoryRecord, model: Model, store: Store) -> Conversation:
+    """The conversation as another process would find it."""
+    found = store.conversations.get(record.id, record.user)
+    return Conversation(found, attach(memory, model, store), model, store)
+
+
+def last(parts: Iterator[AnswerPart]) -> Answer:
+    answer = list(parts)[-1].answer
+    assert answer is not None
+    return answer
+
+
+def state(conversation: Conversation) -> dict[str, torch.Tensor]:
+    """What the decoder would hold before the next question."""
+    conversation._said.put([(turn.question, turn.answer) for turn in conversation.record.turns])
+    return {name: tensor.clone() for name, tensor in conversation._said.memory.tensors().items()}
+
+
+def assert_same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_twenty_turns_read_nothing_again_and_stay_within_bounds(small_model: Model, store: Store) -> None:
+    conversation, memory = start(small_model, store)
+    first = attach(memory, small_model, store).memory.slots
+    for question in QUESTIONS:
+        assert last(conversation.ask(question)).recomputed_tokens == 0
+    assert [turn.question for turn in conversation.record.turns] == QUESTIONS
+    held = conversation._said.memory
+    assert held.raw <= small_model.plugin.config.window
+    said = sum(len(small_model.encode(turn.question + turn.answer)[0]) for turn in conversation.record.turns)
+    assert held.slots - first < said / 2
+    assert held.source_tokens_run == 0
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_after_a_restart_the_next_answer_is_the_same(small_model: Model, store: Store, turns: int) -> None:
+    conversation, memory = start(small_model, store)
+    for question in QUESTIONS[:turns]:
+        last(conversation.ask(question))
+    before = state(conversation)
+    expected = last(conversation.ask("And then?")).text
+    conversation.drop(turns)
+    restarted = go_on(conversation.record, memory, small_model, store)
+    assert_same_bits(state(restarted), before)
+    assert last(restarted.ask("And then?")).text == expected
+
+
+def test_what_was_said_changes_the_answer_and_asking_leaves_it_alone(small_model: Model, store: Store) -> None:
+    conversation, memory = start(small_model, store)
+    alone = attach(memory, small_model, store)
+    unasked = last(ask(alone, "And then?", small_model)).text
+    last(conversation.ask(QUESTIONS[0]))
+    before = state(conversation)
+    assert last(ask(conversation._attached, "And then?", small_model)).text == unasked
+    assert_same_bits(state(conversation), before)
+    assert last(conversation.ask("And then?")).text != unasked
+
+
+def test_users_are_apart(small_model: Model, store: Store) -> None:
+    conversation, _ = start(small_model, store, user="ann")
+    last(conversation.ask("Who walked?"))
+    other = store.conversations.add(conversation.record.document_ids, "bob")
+    record = conversation.record
+    assert [found.id for found in store.conversations.all("ann")] == [record.id]
+    assert [found.id for found in store.conversations.all("bob", record.document_ids[0])] == [other.id]
+    assert store.conversations.all() == []
+    for call in (store.conversations.get, store.conversations.remove):
+        with pytest.raises(NotFound):
+            call(record.id, "bob")
+    assert store.conversations.get(record.id, "ann").turns == record.turns
+    store.conversations.remove(record.id, "ann")
+    assert store.conversations.all("ann") == []
+
+
+def test_retry_edit_and_drop_are_as_if_the_turns_had_never_been(small_model: Model, store: Store) -> None:
+    conversation, _ = start(small_model, store)
+    answers = [last(conversation.ask(question)).text for question in QUESTIONS[:4]]
+    assert last(conversation.retry()).text == answers[3]
+    assert [turn.answer for turn in conversation.record.turns] == answers
+    last(conversation.ask("Where was the lamp?", number=1))
+    assert [turn.question for turn in conversation.record.turns] == [QUESTIONS[0], "Where was the lamp?"]
+    fresh, _ = start(small_model, store)
+    for question in (QUESTIONS[0], "Where was the lamp?"):
+        last(fresh.ask(question))
+    assert_same_bits(state(conversation), state(fresh))
+    conversation.drop(1)
+    assert [turn.answer for turn in conversation.record.turns] == answers[:1]
+    assert [last(conversation.ask(question)).text for question in QUESTIONS[1:4]] == answers[1:]
+    for number in (-1, 4):
+        with pytest.raises(ConfigError, match="number"):
+            last(conversation.ask("Who?", number=number))
+
+
+def test_a_turn_that_is_not_finished_leaves_no_trace_and_a_stopped_one_is_kept(
+    small_model: Model, store: Store
+) -> None:
+    conversation, _ = start(small_model, store)
+    last(conversation.ask("Who walked?"))
+    before, turns = state(conversation), conversation.record.turns
+    parts = conversation.ask("And who else?", number=0)
+    next(parts)
+    parts.close()  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="empty"):
+        list(conversation.ask(" "))
+    assert store.conversations.get(conversation.record.id).turns == turns
+    assert_same_bits(state(conversation), before)
+    assert last(conversation.ask("And who else?", stopped=lambda: True)).ended == "stopped"
+    assert conversation.record.turns[-1].counts["ended"] == "stopped"
+
+
+def test_two_windows_of_one_conversation_do_not_mix(small_model: Model, store: Store) -> None:
+    conversation, memory = start(small_model, store)
+    twin = go_on(conversation.record, memory, small_model, store)
+    last(conversation.ask("Who walked?"))
+    with pytest.raises(StoreBusy, match="went on elsewhere"):
+        last(twin.ask("Who wrote?"))
+    with pytest.raises(StoreBusy):
+        twin.drop(0)
+    assert len(store.conversations.get(conversation.record.id).turns) == 1
+
+
+def test_conversation_goes_with_its_document(small_model: Model, store: Store) -> None:
+    conversation, _ = start(small_model, store)
+    other = make_document(30, "Another")
+    read(other, small_model, store)
+    both = store.conversations.add([other.id, *conversation.record.document_ids])
+    assert both.document_ids == (other.id, *conversation.record.document_ids)
+    last(conversation.ask("Who walked?"))
+    store.remove_document(conversation.record.document_ids[0])
+    assert store.conversations.all() == []
+    with pytest.raises(NotFound):
+        last(conversation.ask("Who else?"))
+    with pytest.raises(NotFound):
+        store.conversations.add(["f" * 64])
+
+
+def test_every_family_goes_on_where_it_was(model: Model, store: Store) -> None:
+    randomise_plugin(model)
+    conversation, memory = start(model, store, words=60)
+    for question in QUESTIONS[:2]:
+        list(conversation.ask(question, stopped=lambda: True))
+    assert_same_bits(state(go_on(conversation.record, memory, model, store)), state(conversation))

@@ -1,0 +1,184 @@
+"""Evidence: quotes are the document's own words, the map is the attention that was paid, and neither costs when it is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import make_document
+from test_answering import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, answered, attached_to, hide
+
+from reader.answering import NOT_SAID, AttachedMemory, ask, find_evidence, make_prompt
+from reader.beacon import NO_SPAN, recording
+from reader.checkpoints import Model, load_model
+from reader.documents import Document, Page
+from reader.evidence import QUOTE_CHARS, Attention, Evidence, Heat, fuse
+from storage import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as opened:
+        yield opened
+
+
+def check(evidence: tuple[Evidence, ...], document: Document) -> None:
+    for place in evidence:
+        page = document.pages[place.page - 1]
+        assert place.document_id == document.id
+        assert place.quote == document.text[place.start_char : place.end_char]
+        assert page.start <= place.start_char < place.end_char <= page.end
+        assert place.label == page.label
+        assert len(place.quote) <= QUOTE_CHARS
+        assert 0 < place.score <= 1
+    assert len({place.page for place in evidence}) == len(evidence)
+    assert [place.score for place in evidence] == sorted((place.score for place in evidence), reverse=True)
+
+
+@pytest.mark.parametrize("look_again", ["off", 200])
+def test_quotes_are_cut_from_their_page_and_the_map_sums_to_one(look_again: object, model: Model, store: Store) -> None:
+    document = hide()
+    answer = answered(attached_to(document, model, store), model, look_again=look_again)
+    assert answer.evidence
+    check(answer.evidence, document)
+    assert len(answer.reading_map) == len(document.pages)
+    assert sum(answer.reading_map) == pytest.approx(1)
+    assert min(answer.reading_map) >= 0
+    assert 0 < answer.evidence_seconds < answer.seconds
+
+
+def test_the_page_that_says_it_comes_first_with_the_sentence_that_says_it(tiny_model: Model, store: Store) -> None:
+    document = hide()
+    attached = attached_to(document, tiny_model, store)
+    evidence, shares = find_evidence(attached, QUESTION_ABOUT_FACT, "Zebedee.", tiny_model)
+    assert (evidence[0].page, evidence[0].quote) == (FACT_PAGE, FACT)
+    check(evidence, document)
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_evidence_changes_neither_answer_nor_memory(model: Model, store: Store) -> None:
+    attached = attached_to(hide(), model, store)
+    before = {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}
+    without = answered(attached, model, evidence=False)
+    assert (without.evidence, without.reading_map, without.evidence_seconds) == ((), (), 0.0)
+    assert attached._neutral == []  # nothing was worked out
+    assert answered(attached, model).text == without.text
+    find_evidence(attached, QUESTION_ABOUT_FACT, without.text[:50], model)
+    for name, tensor in attached.memory.tensors().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+def test_the_attention_is_the_decoders_own(
+    family: str, tiny_folder: Callable[..., Path], store: Store, tmp_path: Path
+) -> None:
+    """With everything kept raw, it is that of one plain pass, shared out among the document's tokens."""
+    model = load_model(str(tiny_folder(family)), window=32, cache_folder=tmp_path / "cache", device="cpu")
+    document = make_document(60)
+    attached = attached_to(document, model, store, ratio=0)
+    prompt = make_prompt(attached, "Who?", (), model)
+    queries: dict[int, list[torch.Tensor]] = {}
+    mark = attached.memory.mark()
+    with torch.inference_mode(), recording(queries):
+        model.plugin.run(attached.memory, prompt.ids)
+        found = Attention.of(attached.memory, queries, 7)
+    attached.memory.back_to(mark)
+
+    ids = torch.cat([model.opening, model.encode(document.text)[0], prompt.ids])
+    decoder = model.decoder.model
+    usual, decoder.config._attn_implementation = decoder.config._attn_implementation, "eager"
+    with torch.inference_mode():
+        attentions = decoder(ids[None], output_attentions=True).attentions
+    decoder.config._attn_implementation = usual
+    first, last = len(model.opening), len(ids) - len(prompt.ids)
+    expected = torch.cat([layer[0, :, -7:, first:last] for layer in attentions])
+    expected = (expected / expected.sum(dim=-1, keepdim=True)).mean(dim=1)
+    torch.testing.assert_close(found.shares, expected, rtol=0, atol=1e-4)
+
+
+def test_only_what_is_recorded_is_kept(tiny_model: Model, store: Store) -> None:
+    attached = attached_to(make_document(60), tiny_model, store)
+    queries: dict[int, list[torch.Tensor]] = {}
+    mark = attached.memory.mark()
+    with torch.inference_mode():
+        with recording(queries):
+            tiny_model.plugin.run(attached.memory, torch.tensor([5, 6]))
+        tiny_model.plugin.run(attached.memory, torch.tensor([7]))
+    attached.memory.back_to(mark)
+    assert [[part.shape[2] for part in own] for _, own in sorted(queries.items())] == [[2], [2]]
+
+
+def test_only_heads_that_the_question_moves_count() -> None:
+    """Nine heads look at the same slots whatever is asked, one looks somewhere for this question."""
+    spans = torch.arange(20).unfold(0, 2, 1)
+    always = torch.rand(10, 19, generator=torch.Generator().manual_seed(2)).softmax(dim=1)
+    asked = always + torch.rand(10, 19, generator=torch.Generator().manual_seed(3)) * 1e-3
+    asked[4] = 0.01
+    asked[4, 7] = 0.82
+    weights = Attention(spans, asked / asked.sum(dim=1, keepdim=True)).beyond(Attention(spans, always))
+    assert weights.sum() == pytest.approx(1)
+    assert weights[7] > 0.95
+    # Of passages put behind the memory since, what that head sees of them counts, and not what is newest to all the others.
+    behind = torch.cat([spans, torch.tensor([[3, 4], [5, 6]])])
+    newest = torch.cat([always * 0.1, torch.tensor([[0.0, 0.9]]).expand(10, 2)], dim=1)
+    newest[4] = torch.cat([asked[4] * 0.1, torch.tensor([0.9, 0.0])])
+    weights = Attention(behind, newest).beyond(Attention(spans, always))
+    assert weights.argmax() == 19
+    assert weights[20] < 0.01
+    assert Attention(spans, always).beyond(None).sum() == pytest.approx(1)
+
+
+def test_heat_keeps_what_is_put_in_and_shares_it_by_overlap() -> None:
+    spans = torch.tensor([[0, 10], [10, 30], [28, 28], [5, 9]])
+    heat = Heat(spans, torch.tensor([0.1, 0.4, 0.2, 0.3]), 30)
+    assert heat.of([0], [30]) == pytest.approx([1.0])
+    assert heat.of([0, 10, 20], [10, 20, 30]) == pytest.approx([0.4, 0.2, 0.4])
+
+
+def test_fused_ranks_are_between_one_and_nothing() -> None:
+    assert fuse([3, 1], [3, 2], weights=(1, 1))[0] == (3, 1.0)
+    fused = dict(fuse([1, 2], [2], weights=(1, 0.5)))
+    assert fused[2] > fused[1] > 0
+    assert fuse([], [], weights=(1, 1)) == []
+
+
+def test_nothing_is_quoted_for_an_answer_that_the_document_does_not_say(tiny_model: Model, store: Store) -> None:
+    evidence, shares = find_evidence(attached_to(hide(), tiny_model, store), "Who is king?", NOT_SAID, tiny_model)
+    assert evidence == ()
+    assert sum(shares) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("text", ["Hi.", " \n \n ", "№ ½ ﬁ 猫 🐈 e\u0301.", "x" * 3000])
+def test_any_text_has_a_map(text: str, tiny_model: Model, store: Store) -> None:
+    document = Document(text, (Page(1, "1", 0, len(text)),), "Odd", "o.txt", "text", 0)
+    answer = answered(attached_to(document, tiny_model, store), tiny_model, look_again=100)
+    check(answer.evidence, document)
+    assert answer.reading_map == pytest.approx((1.0,))
+
+
+def test_pages_without_text_are_never_evidence(tiny_model: Model, store: Store) -> None:
+    text = "The lamp is lit at seven. "
+    pages = (Page(1, "i", 0, 0), Page(2, "ii", 0, len(text)), Page(3, "iii", len(text), len(text)))
+    document = Document(text, pages, "Scans", "s.pdf", "pdf", 2)
+    answer = answered(attached_to(document, tiny_model, store), tiny_model, "When is the lamp lit?", look_again=100)
+    assert [place.page for place in answer.evidence] == [2]
+    assert answer.reading_map == pytest.approx((0.0, 1.0, 0.0))
+
+
+def test_a_question_after_another_is_evidenced_alike(tiny_model: Model, store: Store) -> None:
+    attached = attached_to(hide(), tiny_model, store)
+    first = answered(attached, tiny_model)
+    answered(attached, tiny_model, "Who walked to the harbour?", look_again=100)
+    again = answered(attached, tiny_model)
+    assert again.evidence == first.evidence
+    assert again.reading_map == pytest.approx(first.reading_map)
+
+
+def test_beacons_carry_the_attention_of_what_they_stand_for(tiny_model: Model, store: Store) -> None:
+    attached: AttachedMemory = attached_to(hide(), tiny_model, store, ratio=8)
+    slots = attached.memory.spans[attached.memory.spans[:, 1] != NO_SPAN]
+    assert len(slots) < len(tiny_model.encode(hide().text)[0]) / 4
+    list(ask(attached, "Who?", tiny_model))
+    assert len(attached.neutral(tiny_model).spans) == len(slots)

@@ -1,0 +1,137 @@
+"""Several documents: memories stand one behind another as if read there, what does not fit is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import make_document
+from test_answering import FACT, QUESTION_ABOUT_FACT, answered, attached_to, hide
+
+from reader.answering import attach, attach_shelf, find_evidence
+from reader.beacon import Memory
+from reader.checkpoints import Model
+from reader.errors import ConfigError, ContextOverflow
+from reader.reading import read
+from storage import Store
+
+OTHER = "The sailor Ambrose lost a silver whistle in the well."
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as opened:
+        yield opened
+
+
+def raw_memory(model: Model, *parts: torch.Tensor) -> Memory:
+    memory = model.plugin.new_memory(512)
+    with torch.inference_mode():
+        model.plugin.open(memory, torch.arange(3, 7))
+        for part in parts:
+            model.plugin.run(memory, part)
+    return memory
+
+
+def test_a_memory_put_behind_another_stands_where_it_would_have_been_read(model: Model) -> None:
+    """Keys of the first layer do not depend on what comes before, but for their position."""
+    first, second = torch.arange(10, 40), torch.arange(50, 75)
+    expected = raw_memory(model, first, second)
+    joined = model.plugin.new_memory()
+    one, other = raw_memory(model, first), raw_memory(model, second)
+    before = {name: tensor.clone() for name, tensor in other.tensors().items()}
+    with torch.inference_mode():
+        model.plugin.put_behind(joined, one)
+        model.plugin.put_behind(joined, other)
+    assert (joined.sink, joined.slots) == (expected.sink, expected.slots)
+    assert torch.equal(joined.positions, expected.positions)
+    torch.testing.assert_close(joined.keys(0), expected.keys(0), rtol=0, atol=1e-4)
+    torch.testing.assert_close(joined.values(0), expected.values(0), rtol=0, atol=1e-4)
+    for name, tensor in other.tensors().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_the_first_memory_of_a_shelf_is_unchanged(model: Model, store: Store) -> None:
+    alone = attached_to(hide(), model, store)
+    records = [alone.record, read(make_document(90, "Another"), model, store).memory]
+    shelf = attach_shelf(records, model, store)
+    slots = alone.memory.slots
+    for name, tensor in alone.memory.tensors().items():
+        if name.endswith((".keys", ".values")):
+            torch.testing.assert_close(shelf.memory.tensors()[name][:, :slots], tensor, rtol=0, atol=1e-6)
+    assert torch.equal(shelf.memory.spans[:slots], alone.memory.spans)
+
+
+def test_a_shelf_of_one_answers_as_the_document_alone(tiny_model: Model, store: Store) -> None:
+    record = read(hide(), tiny_model, store).memory
+    shelf = attach_shelf([record, record], tiny_model, store)
+    assert answered(shelf, tiny_model).text == answered(attach(record, tiny_model, store), tiny_model).text
+
+
+def test_evidence_says_which_document(tiny_model: Model, store: Store) -> None:
+    documents = [hide(title="Cats"), hide(OTHER, page=2, pages=3, title="Sailors")]
+    records = [read(document, tiny_model, store, ratio=16).memory for document in documents]
+    shelf = attach_shelf(records, tiny_model, store)
+    assert shelf.left_out == ()
+    assert shelf.document_tokens == sum(record.tokens for record in records)
+    for question, said, document, page, quote in (
+        (QUESTION_ABOUT_FACT, "Zebedee", documents[0], 5, FACT),
+        ("Who lost a whistle?", "Ambrose", documents[1], 2, OTHER),
+    ):
+        evidence, shares = find_evidence(shelf, question, said, tiny_model)
+        assert (evidence[0].document_id, evidence[0].page, evidence[0].quote) == (document.id, page, quote)
+        for place in evidence:
+            source = next(document for document in documents if document.id == place.document_id)
+            assert source.text[place.start_char : place.end_char] == place.quote
+        assert len(shares) == shelf.pages == 11
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_a_shelf_is_asked_without_reading_and_looked_at_again_with_its_titles(tiny_model: Model, store: Store) -> None:
+    documents = [hide(title="Cats"), hide(OTHER, page=2, pages=3, title="Sailors")]
+    records = [read(document, tiny_model, store, ratio=16).memory for document in documents]
+    shelf = attach_shelf(records, tiny_model, store)
+    assert answered(shelf, tiny_model).recomputed_tokens == 0
+    answer = answered(shelf, tiny_model, "Who lost a silver whistle?", look_again=250)
+    assert 0 < answer.recomputed_tokens <= 250
+    assert any(OTHER in passage.text for passage in answer.looked_again)
+    assert {passage.document_id for passage in answer.looked_again} <= {document.id for document in documents}
+
+
+def test_what_does_not_fit_is_chosen_by_the_question_and_told(tiny_model: Model, store: Store) -> None:
+    facts = {"Cats": FACT, "Sailors": OTHER, "Kings": "King Osric buried the crown under an elm."}
+    documents = [hide(fact, title=title) for title, fact in facts.items()]
+    records = [read(document, tiny_model, store, ratio=4).memory for document in documents]
+    assert sum(record.slots for record in records) > tiny_model.plugin.max_positions - 512
+    for question, wanted in ((QUESTION_ABOUT_FACT, "Cats"), ("Where is King Osric's crown?", "Kings")):
+        shelf = attach_shelf(records, tiny_model, store, question)
+        titles = [source.title for source in shelf.sources]
+        assert wanted in titles
+        assert sorted([*titles, *shelf.left_out]) == sorted(facts)
+        assert shelf.left_out
+        assert titles == [title for title in facts if title in titles]
+        answer = answered(shelf, tiny_model, question, look_again="auto")
+        assert answer.left_out == shelf.left_out
+
+
+def test_memories_kept_otherwise_stand_together(tiny_model: Model, store: Store) -> None:
+    small = read(hide(title="Cats"), tiny_model, store, ratio=16, memory_dtype="int8").memory
+    raw = read(make_document(20, "Raw"), tiny_model, store, ratio=0).memory
+    shelf = attach_shelf([raw, small], tiny_model, store)
+    assert shelf.memory.slots == raw.slots + small.slots - len(tiny_model.opening)
+    assert answered(shelf, tiny_model, look_again=100).evidence
+
+
+def test_memories_that_do_not_fit_are_refused(tiny_model: Model) -> None:
+    memory = raw_memory(tiny_model, torch.full((1500,), 9))
+    before = memory.slots
+    with torch.inference_mode(), pytest.raises(ContextOverflow, match="fewer"):
+        tiny_model.plugin.put_behind(memory, raw_memory(tiny_model, torch.full((1500,), 9)))
+    assert memory.slots == before
+
+
+def test_a_shelf_of_nothing_is_refused(tiny_model: Model, store: Store) -> None:
+    with pytest.raises(ConfigError, match="no document"):
+        attach_shelf([], tiny_model, store)

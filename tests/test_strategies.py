@@ -1,0 +1,269 @@
+"""Rival strategies: what each lets a decoder see, and that attaching leaves it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import WORDS, randomise_plugin
+from tiny import FAMILIES
+from torch import Tensor
+
+from reader.beacon import RatioChooser
+from reader.checkpoints import Model, load_model
+from reader.errors import ConfigError, ContextOverflow
+from reader.strategies import Beacon, FullAttention, Retrieval, SelfExtend, SlidingWindow, Strategy
+
+WINDOW = 32
+
+
+@pytest.fixture(params=FAMILIES)
+def family_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    model = load_model(str(tiny_folder(request.param)), window=WINDOW, cache_folder=tmp_path, device="cpu")
+    randomise_plugin(model)
+    return model
+
+
+def tokens(model: Model, count: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(3, model.decoder.model.config.vocab_size, (count,), generator=generator)
+
+
+def plain_logits(model: Model, ids: Tensor) -> Tensor:
+    """All logits (tokens, vocab) of the untouched decoder."""
+    with torch.inference_mode():
+        return model.decoder.model(ids[None]).logits[0]
+
+
+def logits(strategy: Strategy, ids: Tensor, question: str = "") -> Tensor:
+    with strategy.attach(question) as context:
+        return context.run(ids, logits="all")
+
+
+def all_strategies(model: Model) -> list[Strategy]:
+    return [
+        Beacon(model, 4),
+        Beacon(model, 0),
+        Beacon(model, 8, horizon=4),
+        SlidingWindow(model, 0),
+        SlidingWindow(model, WINDOW),
+        FullAttention(model),
+        SelfExtend(model, group=4, neighbour_tokens=16),
+        Retrieval(model, 40),
+    ]
+
+
+def test_full_attention_is_the_plain_decoder_however_the_text_is_cut(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 150)
+    expected = plain_logits(model, torch.cat([model.opening, ids]))[-50:]
+    for parts in ([100], [1, 99], [33, 34, 33]):
+        strategy = FullAttention(model)
+        for part in ids[:100].split(parts):
+            strategy.read(part)
+        torch.testing.assert_close(logits(strategy, ids[100:]), expected, atol=2e-5, rtol=1e-4)
+
+
+def test_beacon_at_ratio_none_is_full_attention(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 150)
+    full, memory = FullAttention(model), Beacon(model, 0)
+    for strategy in (full, memory):
+        strategy.read(ids[:100])
+    torch.testing.assert_close(logits(memory, ids[100:]), logits(full, ids[100:]), atol=2e-5, rtol=1e-4)
+
+
+def test_beacon_is_the_plugin_reading_whole_windows_with_the_tail_raw(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 150)
+    plugin = model.plugin
+    with torch.inference_mode():
+        memory = plugin.new_memory()
+        plugin.open(memory, model.opening)
+        chooser = RatioChooser(_of_ratio(model, 4), 0, plugin.max_positions)
+        plugin.read(memory, ids[:96], chooser=chooser)
+        expected = plugin.run(memory, ids[96:], logits="all")
+    assert expected is not None
+    strategy = Beacon(model, 4)
+    for part in ids[:100].split([10, 60, 30]):
+        strategy.read(part)
+    torch.testing.assert_close(logits(strategy, ids[100:]), expected[4:], atol=2e-5, rtol=1e-4)
+    assert strategy.slots == len(model.opening) + 96 // 4
+
+
+def test_a_horizon_belongs_to_the_strategy_and_not_to_the_model(tiny_model: Model) -> None:
+    randomise_plugin(tiny_model)
+    ids = tokens(tiny_model, 200)
+    usual = tiny_model.plugin.config
+    found = {}
+    for horizon in (None, 4, 1000):
+        strategy = Beacon(tiny_model, 4, horizon)
+        strategy.read(ids[:160])
+        found[horizon] = logits(strategy, ids[160:])
+        assert tiny_model.plugin.config is usual
+    torch.testing.assert_close(found[None], found[1000])
+    assert not torch.allclose(found[None], found[4], atol=1e-3)
+
+
+def test_the_sliding_window_sees_the_opening_and_the_newest_tokens_alone(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 150)
+    for kept in (0, 7, 32, 500):
+        strategy = SlidingWindow(model, kept)
+        for part in ids[:100].split(13):
+            strategy.read(part)
+        newest = ids[:100][100 - min(kept, 100) :]
+        expected = plain_logits(model, torch.cat([model.opening, newest, ids[100:]]))[-50:]
+        torch.testing.assert_close(logits(strategy, ids[100:]), expected, atol=2e-5, rtol=1e-4)
+
+
+def test_self_extend_is_the_plain_decoder_within_its_neighbours_and_with_groups_of_one(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 150)
+    expected = plain_logits(model, torch.cat([model.opening, ids]))[-50:]
+    for group, neighbours in ((8, 1000), (1, 16)):
+        strategy = SelfExtend(model, group, neighbours)
+        strategy.read(ids[:100])
+        torch.testing.assert_close(logits(strategy, ids[100:]), expected, atol=5e-5, rtol=1e-3)
+    strategy = SelfExtend(model, 8, 16)
+    strategy.read(ids[:100])
+    assert not torch.allclose(logits(strategy, ids[100:]), expected, atol=1e-3)
+
+
+def test_self_extend_sees_each_key_at_its_near_or_grouped_distance(tiny_model: Model) -> None:
+    """Against attention written out token by token, in the first layer, whose inputs do not depend on attention."""
+    group, near, ids = 4, 8, tokens(tiny_model, 40)
+    captured: list[Tensor] = []
+    decoder = tiny_model.decoder.model
+    first = decoder.base_model.layers[0]
+    handles = [
+        first.self_attn.register_forward_pre_hook(
+            lambda _, args, kwargs: captured.append(kwargs["hidden_states"]), with_kwargs=True
+        ),
+        first.self_attn.o_proj.register_forward_pre_hook(lambda _, args: captured.append(args[0])),
+    ]
+    strategy = SelfExtend(tiny_model, group, near)
+    before = strategy.tokens
+    strategy.read(ids[:24])
+    captured.clear()
+    with strategy.attach() as context:
+        context.run(ids[24:], logits="all")
+    for handle in handles:
+        handle.remove()
+    states, found = captured[0][0], captured[1][0]
+
+    all_ids = torch.cat([tiny_model.opening, ids])
+    assert before == len(tiny_model.opening)
+    attention, heads = first.self_attn, decoder.config.num_attention_heads
+    with torch.inference_mode():
+        inputs = first.input_layernorm(decoder.get_input_embeddings()(all_ids))
+        assert torch.allclose(states, inputs[-16:], atol=1e-5)
+        query, key, value = (
+            getattr(attention, f"{name}_proj")(inputs).view(len(all_ids), -1, attention.head_dim) for name in "qkv"
+        )
+        key, value = (part.repeat_interleave(heads // key.shape[1], dim=1) for part in (key, value))
+        for at in range(len(all_ids) - 16, len(all_ids)):
+            distances = []
+            for other in range(at + 1):
+                distance = at - other
+                distances.append(distance if distance < near else at // group + near - near // group - other // group)
+            cos, sin = decoder.base_model.rotary_emb(inputs, torch.tensor([distances]))
+            from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+            # Rotating the query forward by the distance is rotating the key back by it.
+            rotated = torch.stack(
+                [apply_rotary_pos_emb(query[at][None, :, None], query[at][None, :, None], cos[:, [o]], sin[:, [o]])[0][0, :, 0]
+                 for o in range(at + 1)]
+            )  # fmt: skip
+            weights = ((rotated * key[: at + 1]).sum(-1) * attention.head_dim**-0.5).softmax(dim=0)
+            expected = (weights[..., None] * value[: at + 1]).sum(dim=0).flatten()
+            torch.testing.assert_close(found[at - len(all_ids)], expected, atol=2e-5, rtol=1e-4)
+
+
+def test_attaching_changes_nothing(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 150)
+    for strategy in all_strategies(model):
+        strategy.read(ids[:100])
+        first = logits(strategy, ids[100:120])
+        logits(strategy, tokens(model, 30, seed=1))
+        with strategy.attach() as context:
+            for token in ids[130:134]:
+                context.run(token[None])
+        assert torch.equal(logits(strategy, ids[100:120]), first), strategy.name
+
+
+def test_asking_in_between_does_not_change_what_is_read(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 150)
+    for asked, unasked in zip(all_strategies(model), all_strategies(model), strict=True):
+        for part in ids[:100].split([50, 50]):
+            asked.read(part)
+            unasked.read(part)
+            logits(asked, ids[100:])
+        torch.testing.assert_close(logits(asked, ids[100:]), logits(unasked, ids[100:]), atol=2e-5, rtol=1e-4)
+
+
+def test_every_strategy_leaves_the_decoder_as_it_was(family_model: Model) -> None:
+    model, ids = family_model, tokens(family_model, 100)
+    expected = plain_logits(model, ids)
+    usual = model.decoder.model.config._attn_implementation
+    for strategy in all_strategies(model):
+        strategy.read(ids)
+        logits(strategy, ids[:20])
+        assert model.decoder.model.config._attn_implementation == usual
+        assert torch.equal(plain_logits(model, ids), expected), strategy.name
+
+
+def test_full_attention_ends_with_the_positions_and_goes_on_only_when_told(
+    tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = load_model(str(tiny_folder(max_positions=128)), window=WINDOW, cache_folder=tmp_path, device="cpu")
+    ids = tokens(model, 200)
+    strategy = FullAttention(model)
+    with pytest.raises(ContextOverflow, match="128 positions"):
+        strategy.read(ids)
+    beyond = FullAttention(model, beyond_positions=True)
+    beyond.read(ids)
+    expected = plain_logits(model, torch.cat([model.opening, ids, ids[:5]]))[-5:]
+    torch.testing.assert_close(logits(beyond, ids[:5]), expected, atol=2e-5, rtol=1e-4)
+    with FullAttention(model).attach() as context:
+        assert context.room_tokens == 128 - len(model.opening)
+
+
+def test_self_extend_goes_beyond_the_positions_and_says_where_it_ends(
+    tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = load_model(str(tiny_folder(max_positions=128)), window=WINDOW, cache_folder=tmp_path, device="cpu")
+    strategy = SelfExtend(model, group=4, neighbour_tokens=32)
+    assert strategy.max_tokens == (128 - 32) * 4 + 32
+    strategy.read(tokens(model, 300))
+    assert torch.isfinite(logits(strategy, tokens(model, 10))).all()
+    with pytest.raises(ContextOverflow):
+        strategy.read(tokens(model, 200))
+    with pytest.raises(ConfigError, match="groups of 0"):
+        SelfExtend(model, group=0)
+
+
+def test_retrieval_puts_the_passage_that_shares_words_in_front_within_its_budget(tiny_model: Model) -> None:
+    hidden = "The treasure of Captain Brandt lies under the crooked elm behind the chapel."
+    text = WORDS * 40 + "\n\n" + hidden + "\n\n" + WORDS * 40
+    ids = tiny_model.encode(text)[0]
+    strategy = Retrieval(tiny_model, 1200)
+    for part in ids.split(100):
+        strategy.read(part)
+    start, end = strategy.search("Where is the treasure of Captain Brandt?")[0]
+    assert hidden in text[start:end]
+    with strategy.attach("Where is the treasure of Captain Brandt?") as context:
+        seen = 2048 - context.room_tokens - len(tiny_model.opening)
+        assert 0 < seen <= 1200
+    with strategy.attach("xylophone zebra") as context:
+        assert 2048 - context.room_tokens == len(tiny_model.opening)
+    with Retrieval(tiny_model, 100).attach("anything") as context:
+        assert 2048 - context.room_tokens == len(tiny_model.opening)
+
+
+def test_a_ratio_that_does_not_divide_the_window_is_refused(tiny_model: Model) -> None:
+    with pytest.raises(ConfigError, match="ratio is 5"):
+        Beacon(tiny_model, 5)
+
+
+def _of_ratio(model: Model, ratio: int):
+    import dataclasses
+
+    return dataclasses.replace(model.plugin.config, ratios=(ratio,), ratio_choice="sequence")

@@ -1,0 +1,424 @@
+"""Training: what a sample costs, that a run can be broken off and resumed, and that nothing but the plug-in learns."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import WORDS, randomise_plugin
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
+
+from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
+from reader.checkpoints import Model, PluginWeights, load_model
+from reader.cli import main
+from reader.errors import ConfigError, ModelError
+from reader.training import TrainingConfig, train
+from reader.training.data import Books, Question, Sample, hide, read_questions, recall_question
+from reader.training.loop import LOG, STATE
+from reader.training.losses import distillation, next_token
+from reader.training.mixture import Mixture
+from reader.training.objectives.beacon import BeaconObjective
+from reader.training.objectives.positions import draw_positions
+
+RATIOS = (2, 4, 8)
+
+
+@pytest.fixture
+def answering_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    """A tiny decoder in a window of 16 with low-rank projections and answer weights."""
+    torch.manual_seed(0)
+    model = load_model(str(tiny_folder("llama")), cache_folder=tmp_path / "cache", device="cpu")
+    model.plugin.detach()
+    plugin = BeaconPlugin(model.decoder.model, BeaconConfig(window=16, rank=4, answer_rank=2))
+    plugin.embedding.data.normal_(std=0.02)  # the tiny decoder's end of text is all zeros, behind which nothing learns
+    return replace(model, plugin=plugin)
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Books:
+    folder = tmp_path / "books"
+    folder.mkdir()
+    words = WORDS.split()
+    for number in range(3):
+        draw = random.Random(number)
+        (folder / f"{number}.txt").write_text(" ".join(draw.choice(words) for _ in range(2000)))
+    return Books([folder])
+
+
+def text(model: Model, tokens: int) -> Sample:
+    return Sample(torch.randint(5, model.decoder.model.config.vocab_size, (tokens,)))
+
+
+def test_losses_by_the_block_are_the_plain_ones_and_so_are_their_gradients() -> None:
+    torch.manual_seed(0)
+    head = torch.randn(50, 8, dtype=torch.float64).float()
+    states, teacher = torch.randn(150, 8, requires_grad=True), torch.randn(150, 8)
+    targets = torch.randint(0, 50, (150,))
+    plain = kl_div(
+        log_softmax(states @ head.T, -1), log_softmax(teacher @ head.T, -1), log_target=True, reduction="sum"
+    )
+    for ours, theirs in (
+        (distillation(states, teacher, head), plain),
+        (next_token(states, targets, head), cross_entropy(states @ head.T, targets, reduction="sum")),
+    ):
+        assert torch.allclose(ours, theirs, rtol=1e-5)
+        wanted = torch.autograd.grad(theirs, states)[0]
+        assert torch.allclose(torch.autograd.grad(ours, states)[0], wanted, atol=1e-5)
+
+
+def test_reading_with_gradients_is_reading(answering_model: Model) -> None:
+    model = answering_model
+    randomise_plugin(model)
+    ids = text(model, 40).document
+    plain, chooser = model.plugin.new_memory(), RatioChooser(model.plugin.config, 40, 10_000)
+    with torch.inference_mode():
+        model.plugin.open(plain, model.opening)
+        expected = model.plugin.read(plain, ids, chooser=chooser, logits="all")
+    opened = model.plugin.new_memory()
+    with torch.no_grad():
+        model.plugin.open(opened, model.opening)
+    traced = opened.traced()
+    actual = model.plugin.read(traced, ids, chooser=chooser, logits="all")
+    assert expected is not None
+    assert actual is not None
+    assert actual.requires_grad
+    assert torch.allclose(actual, expected, atol=1e-4)
+    assert torch.allclose(traced.keys(0), plain.keys(0), atol=1e-4)
+    assert opened.slots == len(model.opening), "reading in a twin leaves the memory it began from alone"
+
+
+def test_gradients_flow_through_the_memory_and_into_nothing_but_the_plugin(answering_model: Model) -> None:
+    objective = BeaconObjective(answering_model, ratios=RATIOS, loss="next-token")
+    sample = text(answering_model, 48)
+    losses = objective.losses(sample, random.Random(0))
+    assert len(losses) == 3
+    losses[-1].backward()  # the last window is raw: only through the memory can its loss reach the beacons
+    last = len(answering_model.plugin.projections) - 1
+    for name, parameter in objective.parameters.items():
+        if "up" in name and name != f"projections.{last}.q.up":  # nothing is kept behind the last layer's queries
+            assert parameter.grad is not None, name
+            assert parameter.grad.any(), name
+    assert all(parameter.grad is None for parameter in answering_model.decoder.model.parameters())
+    assert not any(name.startswith("answers.") for name in objective.parameters)
+
+
+def test_a_gradient_is_the_slope_of_the_loss(answering_model: Model) -> None:
+    randomise_plugin(answering_model)
+    objective = BeaconObjective(answering_model, ratios=(4,), loss="distillation")
+    sample = text(answering_model, 48)
+    parameter = objective.parameters["projections.1.v.up"]
+
+    def loss() -> torch.Tensor:
+        return torch.stack(objective.losses(sample, random.Random(0))).sum()
+
+    slope = torch.autograd.grad(loss(), parameter)[0]
+    direction = slope / slope.norm()
+    step = 1e-2
+    with torch.no_grad():
+        parameter += step * direction
+        above = loss()
+        parameter -= 2 * step * direction
+        below = loss()
+    assert float((above - below) / (2 * step)) == pytest.approx(float(slope.norm()), rel=0.02)
+
+
+def test_recomputing_windows_changes_no_gradient(answering_model: Model) -> None:
+    randomise_plugin(answering_model)
+    sample = text(answering_model, 64)
+    gradients = []
+    for recompute in (False, True):
+        objective = BeaconObjective(answering_model, ratios=RATIOS, loss="both", recompute=recompute)
+        losses = objective.losses(sample, random.Random(3))
+        gradients.append(torch.autograd.grad(torch.stack(losses).sum(), list(objective.parameters.values())))
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_a_decoder_that_attends_in_full_has_nothing_to_distil_in_its_first_raw_window(answering_model: Model) -> None:
+    objective = BeaconObjective(answering_model, ratios=RATIOS, loss="distillation")
+    (loss,) = objective.losses(text(answering_model, 16), random.Random(0))
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_excerpt_beyond_full_attention_is_refused(answering_model: Model) -> None:
+    objective = BeaconObjective(answering_model, ratios=RATIOS)
+    positions = answering_model.plugin.max_positions
+    with pytest.raises(ConfigError, match="next-token"):
+        objective.losses(text(answering_model, positions), random.Random(0))
+
+
+def run(model: Model, output: Path, stop_after: int, mixture: Mixture, **changes: object) -> list[dict[str, str]]:
+    objective = BeaconObjective(model, ratios=RATIOS, loss="both", train_answering=True)
+    config = TrainingConfig(**{"steps": 12, "warmup_steps": 2, "checkpoint_every": 3, "learning_rate": 3e-3, **changes})  # type: ignore[arg-type]
+    count = 0
+
+    def cancelled() -> bool:
+        nonlocal count
+        count += 1
+        return count == stop_after and stop_after < config.steps
+
+    from reader.errors import Cancelled
+
+    try:
+        train(
+            objective,
+            mixture.draw,
+            config,
+            output,
+            save=lambda folder: PluginWeights.of(model).save_pretrained(folder),
+            cancelled=cancelled,
+        )
+    except Cancelled:
+        assert stop_after < config.steps
+    with (output / LOG).open(newline="") as log:
+        return list(csv.DictReader(log))
+
+
+def fresh(model: Model) -> Model:
+    model.plugin.detach()
+    torch.manual_seed(7)
+    return replace(model, plugin=BeaconPlugin(model.decoder.model, model.plugin.config))
+
+
+def test_a_run_that_was_broken_off_ends_as_the_unbroken_one(
+    answering_model: Model, books: Books, tmp_path: Path
+) -> None:
+    def mixture(model: Model) -> Mixture:
+        return Mixture(model, books, excerpt_tokens=(24, 40), question_share=0.4)
+
+    model = fresh(answering_model)
+    unbroken = run(model, tmp_path / "one", 12, mixture(model))
+    expected = {name: tensor.clone() for name, tensor in model.plugin.state_dict().items()}
+    model = fresh(answering_model)
+    run(model, tmp_path / "two", 5, mixture(model))
+    # A killed run logs steps that its checkpoint does not have: they are done again.
+    with (tmp_path / "two" / LOG).open("a") as log:
+        log.write("5,text,9.9,9.9,1,1,1,1,1\n")
+    model = fresh(answering_model)
+    resumed = run(model, tmp_path / "two", 99, mixture(model))
+    assert [row["loss"] for row in resumed] == [row["loss"] for row in unbroken]
+    for name, tensor in model.plugin.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+def test_a_run_learns(answering_model: Model, tmp_path: Path) -> None:
+    model = fresh(answering_model)
+    sample = text(model, 48)
+    rows = []
+
+    class OneSample:
+        def draw(self, draw: random.Random) -> Sample:
+            return sample
+
+    rows = run(model, tmp_path / "run", 99, OneSample(), steps=30, learning_rate=1e-2)  # type: ignore[arg-type]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_a_run_is_not_resumed_with_other_settings(answering_model: Model, books: Books, tmp_path: Path) -> None:
+    mixture = Mixture(answering_model, books, excerpt_tokens=(24,))
+    run(answering_model, tmp_path / "run", 3, mixture)
+    with pytest.raises(ConfigError, match="learning_rate"):
+        run(answering_model, tmp_path / "run", 3, mixture, learning_rate=1e-4)
+
+
+def test_what_is_not_a_number_stops_a_run_and_leaves_the_last_checkpoint(
+    answering_model: Model, books: Books, tmp_path: Path
+) -> None:
+    class Breaking(Mixture):
+        def draw(self, draw: random.Random) -> Sample:
+            if (tmp_path / "run" / STATE).exists():
+                answering_model.plugin.embedding.data[:] = float("nan")
+            return super().draw(draw)
+
+    with pytest.raises(ModelError, match="checkpoint of step 3"):
+        run(answering_model, tmp_path / "run", 99, Breaking(answering_model, books, excerpt_tokens=(24,)))
+    saved = PluginWeights.from_pretrained(tmp_path / "run")
+    assert all(torch.isfinite(tensor).all() for tensor in saved.tensors.values())
+
+
+def test_a_cut_checkpoint_is_refused(answering_model: Model, books: Books, tmp_path: Path) -> None:
+    mixture = Mixture(answering_model, books, excerpt_tokens=(24,))
+    run(answering_model, tmp_path / "run", 3, mixture)
+    state = tmp_path / "run" / STATE
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="remove it to begin anew"):
+        run(answering_model, tmp_path / "run", 3, mixture)
+
+
+def test_answer_weights_change_answers_and_neither_memories_nor_their_keys(answering_model: Model) -> None:
+    model = answering_model
+    ids, question = text(model, 40).document, text(model, 6).document
+    chooser = RatioChooser(model.plugin.config, 40, 10_000)
+
+    def outcome(answering: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        memory = model.plugin.new_memory()
+        with torch.inference_mode():
+            model.plugin.open(memory, model.opening)
+            model.plugin.read(memory, ids, chooser=chooser)
+            keys = memory.keys(0).clone()
+            logits = model.plugin.run(memory, question, answering=answering)
+        assert logits is not None
+        return keys, logits
+
+    before_keys, before = outcome(False)
+    assert torch.equal(outcome(True)[1], before), "untrained, they are zero"
+    fingerprint = PluginWeights.of(model).fingerprint
+    for parameter in model.plugin.answers.parameters():
+        parameter.data.normal_()
+    assert torch.equal(outcome(False)[1], before), "switched off, the decoder is bit for bit itself"
+    keys, answered = outcome(True)
+    assert torch.equal(keys, before_keys)
+    assert not torch.allclose(answered, before)
+    assert PluginWeights.of(model).fingerprint == fingerprint
+
+
+def test_answer_weights_alone_learn_where_only_they_shall(answering_model: Model, books: Books) -> None:
+    objective = BeaconObjective(answering_model, ratios=RATIOS, train_reading=False, train_answering=True)
+    assert all(name.startswith("answers.") for name in objective.parameters)
+    mixture = Mixture(answering_model, books, excerpt_tokens=(60,), question_share=1.0)
+    (loss,) = objective.losses(mixture.draw(random.Random(0)), random.Random(0))
+    loss.backward()
+    assert any(parameter.grad is not None and parameter.grad.any() for parameter in objective.parameters.values())
+
+
+def test_hidden_passages_stand_where_it_is_said(answering_model: Model, books: Books) -> None:
+    def encode(words: str) -> torch.Tensor:
+        return answering_model.encode(words)[0]
+
+    draw = random.Random(5)
+    questions = [recall_question(draw) for _ in range(3)]
+    filler = books.excerpt(300, encode, draw)
+    document, starts = hide(questions, filler, 300, encode, draw)
+    assert len(document) == 300
+    for question, start in zip(questions, starts, strict=True):
+        passage = encode(f"\n\n{question.passage}\n\n")
+        assert torch.equal(document[start : start + len(passage)], passage)
+
+
+def test_a_sample_depends_on_its_number_alone(answering_model: Model, books: Books) -> None:
+    questions = [Question("The mill has six wheels.", "How many wheels has the mill?", "six")]
+    mixture = Mixture(answering_model, books, questions, (30, 60), question_share=0.5)
+    for number in range(12):
+        one, other = mixture.draw(random.Random(number)), mixture.draw(random.Random(number))
+        assert torch.equal(one.document, other.document)
+        assert torch.equal(one.prompt, other.prompt)
+        assert torch.equal(one.answer, other.answer)
+
+
+def test_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl.gz"
+    good = {"context": "It rains.", "question": "What does it?", "answers": ["rain", "rains"]}
+    with gzip.open(file, "wt") as lines:
+        lines.write(json.dumps(good) + "\n\n" + json.dumps(good | {"answers": []}) + "\n")
+    assert [question.answer for question in read_questions(file)] == ["rain", ""]
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(json.dumps(good) + "\n{'context'\n")
+    with pytest.raises(ConfigError, match="Line 2"):
+        read_questions(bad)
+
+
+def test_no_books_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no \.txt file"):
+        Books([tmp_path])
+    (tmp_path / "no.tar").write_bytes(b"nothing of the kind")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Books([tmp_path / "no.tar"])
+
+
+@pytest.mark.parametrize("method", ["cream", "pose"])
+def test_positions_reach_the_target_and_never_repeat(method: str) -> None:
+    draw = random.Random(0)
+    furthest = 0
+    for _ in range(300):
+        positions = draw_positions(method, 512, 4096, draw)
+        assert len(positions) == 512
+        assert bool((positions.diff() > 0).all())
+        assert int(positions[0]) == 0
+        assert int(positions[-1]) < 4096
+        furthest = max(furthest, int(positions[-1]))
+        pieces = 1 + int((positions.diff() > 1).sum())
+        assert pieces <= (3 if method == "cream" else 2)
+        if method == "cream":
+            heads = (4 * 8, 512 // 3)
+            assert any(torch.equal(positions[:head], torch.arange(head)) for head in heads)
+            assert int(positions[-1]) == 4095
+    assert furthest > 3500
+
+
+def test_positions_that_cannot_be_drawn_are_refused() -> None:
+    with pytest.raises(ConfigError, match="less than twice"):
+        draw_positions("pose", 512, 1000, random.Random(0))
+    with pytest.raises(ConfigError, match="too short"):
+        draw_positions("cream", 16, 1024, random.Random(0))
+
+
+@pytest.mark.parametrize("rank", [[], ["--rank", "2"]], ids=["full", "low-rank"])
+def test_a_lengthened_decoder_is_an_ordinary_one(
+    rank: list[str], tiny_folder: Callable[..., Path], books: Books, tmp_path: Path
+) -> None:
+    folder = tiny_folder("llama")
+    command = ["train", "--method", "cream", "--model", str(folder), "--books", str(tmp_path / "books"), *rank]
+    positions = load_model(str(folder), cache_folder=tmp_path / "c").plugin.max_positions
+    command += [
+        "--target-tokens",
+        str(4 * positions),
+        "--excerpt-tokens",
+        "1024",
+        "--steps",
+        "3",
+        "--warmup-steps",
+        "1",
+    ]
+    assert main([*command, "--output", str(tmp_path / "longer"), "--device", "cpu"]) == 0
+    longer = load_model(str(tmp_path / "longer"), cache_folder=tmp_path / "c", device="cpu")
+    assert longer.plugin.max_positions == 4 * positions
+    plain = load_model(str(folder), cache_folder=tmp_path / "c", device="cpu")
+    changed = [
+        name
+        for name, weight in longer.decoder.model.state_dict().items()
+        if not torch.equal(weight, plain.decoder.model.state_dict()[name])
+    ]
+    assert any("layers.0.self_attn" in name for name in changed)
+    assert not any("embed" in name for name in changed)
+    ids = torch.randint(5, 60, (positions + 40,))
+    logits = longer.decoder.model(ids[None]).logits
+    assert bool(torch.isfinite(logits).all())
+
+
+def test_the_command_makes_a_plugin_that_the_reader_takes(
+    tiny_folder: Callable[..., Path], books: Books, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, output = tiny_folder("llama"), tmp_path / "plugin"
+    command = ["train", "--model", str(folder), "--books", str(tmp_path / "books"), "--device", "cpu"]
+    sizes = ["--window", "16", "--rank", "2", "--excerpt-tokens", "48", "--steps", "3", "--warmup-steps", "1"]
+    assert main([*command, *sizes, "--output", str(output)]) == 0
+    assert (output / "loss.png").stat().st_size > 1000
+    model = load_model(str(folder), plugin=str(output), cache_folder=tmp_path / "c", device="cpu")
+    assert model.plugin.trained
+    assert model.plugin.config.answer_rank is None
+    tuned = [
+        "--plugin",
+        str(output),
+        "--method",
+        "answers",
+        "--answer-rank",
+        "3",
+        "--excerpt-tokens",
+        "48",
+        "--steps",
+        "2",
+    ]
+    assert main([*command, *tuned, "--output", str(tmp_path / "tuned")]) == 0
+    answering = load_model(str(folder), plugin=str(tmp_path / "tuned"), cache_folder=tmp_path / "c", device="cpu")
+    assert answering.plugin.config.answer_rank == 3
+    assert answering.plugin_fingerprint == model.plugin_fingerprint, "answer tuning leaves read memories good"
+    capsys.readouterr()
+    assert main([*command, *sizes, "--rank", "3", "--output", str(output)]) != 0
+    assert "rank" in capsys.readouterr().err

@@ -1,0 +1,288 @@
+"""What one person may see and do: each one's documents are theirs, and another's are like none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import WORDS, make_document
+from test_documents import write_pdf
+
+from reader.documents import draw, load
+from reader.errors import ConfigError, DocumentError, ReaderError
+from reader.jobs import JobSettings, enqueue
+from reader.service import Service
+from reader.workspace import Workspace
+from storage import NotFound, Store, backup, cover_file, original_file, rebuild
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as store:
+        yield store
+
+
+@pytest.fixture
+def service(store: Store) -> Service:
+    """A service that was not started: nothing is loaded, and nothing is read."""
+    return Service(store, "m")
+
+
+@pytest.fixture
+def ann(service: Service) -> Workspace:
+    return Workspace(service, "ann")
+
+
+@pytest.fixture
+def bob(service: Service) -> Workspace:
+    return Workspace(service, "bob")
+
+
+@pytest.fixture
+def nobody(service: Service) -> Workspace:
+    """Whoever uses the app without a password."""
+    return Workspace(service)
+
+
+def text_file(folder: Path, text: str = "One. " + WORDS) -> Path:
+    file = folder / "a.txt"
+    file.write_text(text)
+    return file
+
+
+def ids(workspace: Workspace, query: str = "") -> list[str]:
+    return [shown.id for shown in workspace.documents(query, limit=100)]
+
+
+def actions(workspace: Workspace, document_id: str, conversation_id: str) -> list[Callable[[], object]]:
+    return [
+        lambda: workspace.get(document_id),
+        lambda: workspace.remove(document_id),
+        lambda: workspace.rename(document_id, "Mine"),
+        lambda: workspace.tag(document_id, ["mine"]),
+        lambda: workspace.pin(document_id, True),
+        lambda: workspace.export(document_id),
+        lambda: workspace.read(document_id),
+        lambda: workspace.pause(document_id),
+        lambda: workspace.cancel(document_id),
+        lambda: workspace.ratio_costs(document_id, "model"),
+        lambda: workspace.page(document_id, 1),
+        lambda: workspace.picture(document_id, 1),
+        lambda: workspace.cover(document_id),
+        lambda: workspace.conversations(document_id),
+        lambda: workspace.conversation(conversation_id),
+        lambda: workspace.remove_conversation(conversation_id),
+        lambda: workspace.waiting(conversation_id),
+        lambda: workspace.ask(document_id, "Who?"),
+        lambda: workspace.ask(document_id, "Who?", conversation_id),
+        lambda: workspace.prepare(document_id),
+    ]
+
+
+def test_nothing_of_anothers_can_be_seen_or_done_and_it_is_told_as_what_is_not_there(
+    ann: Workspace, bob: Workspace, nobody: Workspace, store: Store, tmp_path: Path
+) -> None:
+    document_id = ann.add(write_pdf(tmp_path / "a.pdf", ["secret " + WORDS] * 2)).id
+    conversation = store.conversations.add([document_id], "ann").id
+    before = store.documents(), store.jobs.all()
+    for stranger in (bob, nobody):
+        assert (ids(stranger), stranger.count(), stranger.search("secret"), stranger.active()) == ([], 0, [], [])
+        theirs, none = actions(stranger, document_id, conversation), actions(stranger, "0" * 64, "0" * 32)
+        for act, act_on_nothing in zip(theirs, none, strict=True):
+            with pytest.raises(NotFound) as of_theirs:
+                act()
+            with pytest.raises(NotFound) as of_nothing:
+                act_on_nothing()
+            told = str(of_theirs.value).replace(conversation, "0" * 32)
+            assert told == str(of_nothing.value)
+    assert (store.documents(), store.jobs.all()) == before
+    assert ids(ann) == [document_id]
+    assert len(ann.search("secret")) == 2
+
+
+def test_an_answer_of_anothers_is_not_followed_or_stopped(
+    ann: Workspace, bob: Workspace, service: Service, store: Store, tmp_path: Path
+) -> None:
+    document_id = ann.add(text_file(tmp_path)).id
+    conversation = store.conversations.add([document_id], "ann").id
+    asked = service.answerer.ask("ann", document_id, conversation, "Who?", {})
+    assert bob.stream(asked.id) is None
+    assert list(bob.follow(asked.id)) == []
+    bob.stop(asked.id)
+    mine = ann.stream(asked.id)
+    assert mine is not None
+    assert not mine.stopped.is_set()
+
+
+def test_a_conversation_about_one_document_does_not_open_another(ann: Workspace, store: Store, tmp_path: Path) -> None:
+    one = ann.add(text_file(tmp_path)).id
+    two = ann.add(text_file(tmp_path, "Two. " + WORDS)).id
+    settings = {"model": "m", "ratio": 8}
+    with store.writing("1" * 64, two, settings=settings, windows=1, tokens=1):
+        store.database.read("SELECT 1")
+    conversation = store.conversations.add([one], "ann").id
+    with pytest.raises(ReaderError):
+        ann.ask(two, "Who?", conversation)
+
+
+def test_the_same_text_of_two_people_is_one_document_with_a_title_tags_and_pin_for_each(
+    ann: Workspace, bob: Workspace, store: Store, tmp_path: Path
+) -> None:
+    document_id = ann.add(text_file(tmp_path)).id
+    assert bob.add(text_file(tmp_path)).id == document_id
+    assert len(store.documents()) == len(store.jobs.all()) == 1
+    ann.rename(document_id, f"  Ann's \n {SCRIPT}")
+    ann.tag(document_id, ["Law", " law ", "to  read", "", "ünïcode"])
+    ann.pin(document_id, True)
+    mine, his = ann.get(document_id).holding, bob.get(document_id).holding
+    assert (mine.document.title, mine.tags, mine.document.pinned) == (
+        f"Ann's {SCRIPT}",
+        ("law", "to read", "ünïcode"),
+        True,
+    )
+    assert (his.document.title, his.tags, his.document.pinned) == ("a", (), False)
+    assert store.documents()[0].pinned  # what anybody has pinned is kept
+    assert [ids(ann, query) for query in ("LAW", "read ann", "ünï", "bob", "%", '"')] == [[document_id]] * 3 + [[]] * 3
+    assert ids(bob, "law") == []
+    bob.remove(document_id)
+    assert (ids(bob), ids(ann)) == ([], [document_id])
+    ann.rename(document_id, "")
+    assert ann.get(document_id).holding.document.title == "a"
+    ann.remove(document_id)
+    assert store.documents() == []
+
+
+def test_who_lets_a_document_go_takes_only_their_own_conversations(
+    ann: Workspace, bob: Workspace, store: Store, tmp_path: Path
+) -> None:
+    document_id = ann.add(text_file(tmp_path)).id
+    bob.add(text_file(tmp_path))
+    for user in ("ann", "bob"):
+        store.conversations.add([document_id], user)
+    bob.remove(document_id)
+    assert len(store.conversations.all("ann")) == 1
+    assert store.conversations.all("bob") == []
+
+
+def test_what_a_shell_has_read_is_the_local_users_and_stays_when_others_come_and_go(
+    ann: Workspace, nobody: Workspace, store: Store, tmp_path: Path
+) -> None:
+    file = text_file(tmp_path)
+    document_id = enqueue(load(file), JobSettings("m"), store).document_id
+    assert (ids(nobody), ids(ann)) == ([document_id], [])
+    ann.add(file)
+    assert (ids(nobody), ids(ann)) == ([document_id], [document_id])
+    ann.remove(document_id)
+    assert (ids(nobody), ids(ann)) == ([document_id], [])
+    nobody.pin(document_id, True)
+    nobody.remove(document_id)
+    assert store.documents() == []
+
+
+def test_pinned_documents_come_first_and_those_being_read_are_listed_however_old(
+    ann: Workspace, tmp_path: Path
+) -> None:
+    made = [ann.add(text_file(tmp_path, f"{number}. {WORDS}")).id for number in range(5)]
+    ann.pin(made[2], True)
+    assert ids(ann) == [made[2], made[4], made[3], made[1], made[0]]
+    ann.cancel(made[0])
+    listed = [shown.id for shown in ann.documents(limit=1, selected=made[0])]
+    assert listed[0] == made[2]
+    assert set(listed) == set(made)  # the others wait to be read
+
+
+def test_a_library_of_one_has_no_room_for_the_memory_of_a_stranger_among_several(
+    ann: Workspace, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="several people share"):
+        ann.take_in(tmp_path / "made-elsewhere.beacon")
+
+
+# Originals and pages
+
+
+def test_an_original_is_kept_shown_backed_up_rebuilt_and_removed_with_its_document(
+    ann: Workspace, store: Store, tmp_path: Path
+) -> None:
+    file = write_pdf(tmp_path / "a.pdf", ["The keeper lit the lamp.", "The baker slept."])
+    document_id = ann.add(file).id
+    kept = original_file(store.folder, document_id)
+    assert kept.read_bytes() == file.read_bytes()
+    cover = ann.cover(document_id)
+    assert cover is not None
+    assert cover == cover_file(store.folder, document_id).read_bytes()
+    assert cover[:3] == ann.picture(document_id, 2)[:3] == b"\xff\xd8\xff"
+    backup(store, tmp_path / "copy")
+    assert original_file(tmp_path / "copy", document_id).read_bytes() == file.read_bytes()
+    rebuild(tmp_path / "copy")
+    with Store(tmp_path / "copy") as copy:
+        assert original_file(copy.folder, document_id).exists()
+    ann.remove(document_id)
+    assert list((store.folder / "originals").iterdir()) == []
+
+
+def test_what_a_kill_left_of_an_original_is_swept_and_strangers_files_stay(store: Store, tmp_path: Path) -> None:
+    folder = store.folder / "originals"
+    left = [folder / ("a" * 64 + ".pdf"), folder / ("a" * 64 + ".jpg"), folder / f".{'a' * 64}.pdf.00.tmp"]
+    for path in (*left, folder / "notes.txt"):
+        path.write_bytes(b"x")
+    store.close()
+    with Store(store.folder):
+        assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_opened_with_a_password_is_not_kept(ann: Workspace, store: Store, tmp_path: Path) -> None:
+    file = write_pdf(tmp_path / "a.pdf", ["The keeper lit the lamp."], password="lamp-oil-77")
+    document_id = ann.add(file, password="lamp-oil-77").id
+    assert list((store.folder / "originals").iterdir()) == []
+    view = ann.page(document_id, 1)
+    assert not view.is_drawn
+    assert "lamp" in view.text
+
+
+def test_a_quote_is_marked_where_it_stands_on_its_page(ann: Workspace, tmp_path: Path) -> None:
+    document = ann.add(write_pdf(tmp_path / "a.pdf", ["The keeper lit the lamp.", "The baker slept until noon."]))
+    start = document.text.index("slept until")
+    view = ann.page(document.id, 2, start, start + len("slept until noon"))
+    assert view.is_drawn
+    (box,) = view.boxes
+    (whole,) = ann.page(document.id, 2, document.pages[1].start, document.pages[1].end).boxes
+    assert box.left > whole.left
+    assert 0 < box.width < whole.width <= 1
+    assert box.top == pytest.approx(whole.top, abs=0.02)
+    (first, last) = view.marks[0]
+    assert view.text[first:last] == "slept until noon"
+    assert ann.page(document.id, 1, start, start + 5).marks == ()  # that is on another page
+
+
+def test_a_page_that_cannot_be_drawn_is_shown_as_text(ann: Workspace, store: Store, tmp_path: Path) -> None:
+    document = ann.add(write_pdf(tmp_path / "a.pdf", ["The keeper lit the lamp."]))
+    original_file(store.folder, document.id).write_bytes(b"%PDF-1.7 torn")
+    view = ann.page(document.id, 1, 0, 10)
+    assert not view.is_drawn
+    assert "keeper" in view.text
+    with pytest.raises(NotFound):
+        ann.page(document.id, 2)
+    with pytest.raises(NotFound):
+        ann.page(document.id, 0)
+
+
+def test_hostile_files_are_drawn_in_a_process_of_their_own(data_folder: Path) -> None:
+    files = sorted((data_folder / "docs" / "pdf_hostile").glob("*.pdf"))[:12]
+    assert files
+    for file in files:
+        with suppress(DocumentError):
+            picture = draw(file, "pdf", 1, width_pixels=144)
+            assert picture.jpeg[:3] == b"\xff\xd8\xff"
+            assert picture.height_pixels <= 3 * 144
+
+
+def test_a_document_made_in_python_has_no_original(store: Store, nobody: Workspace) -> None:
+    document_id = enqueue(make_document(300), JobSettings("m"), store).document_id
+    assert nobody.cover(document_id) is None
+    with pytest.raises(NotFound):
+        nobody.picture(document_id, 1)
