@@ -100,12 +100,13 @@ def _serve(options: argparse.Namespace) -> None:
     models = options.model or [os.environ.get("READER_MODEL") or DEFAULT_MODEL]
     with Store(library_folder(options.library)) as store:
         service = Service(store, models[0], cache_folder())
-        page = build(service, has_accounts=accounts is not None, model_names=models)
+        pictures = Pictures()
+        page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
         page.queue(default_concurrency_limit=8, max_size=256)
         middleware = [Middleware(Gate, accounts=accounts, sign_in_page=(STATIC / "sign-in.html").read_text())]
         if accounts is None:  # a site that takes this computer's address for its own name is not let in
             middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
-        inner: dict[str, Any] = {"middleware": middleware, "routes": routes(service, Pictures())}
+        inner: dict[str, Any] = {"middleware": middleware, "routes": routes(service, pictures)}
         try:
             _, address, shared = page.launch(
                 server_name=options.host,

@@ -28,7 +28,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reader.errors import ConfigError
-from storage import LOCAL_USER
+from storage.holdings import LOCAL_USER
 
 USER_HEADER = b"x-reader-user"
 SESSION_COOKIE = "reader_session"
@@ -41,8 +41,8 @@ _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _MIN_PASSWORD_CHARS = 8
 _MAX_FORM_BYTES = 4096
 _SCRIPT = re.compile(rb"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL | re.IGNORECASE)
-_OPEN_PATHS = ("/gradio_api/startup-events",)
-"""What the server calls on itself before anybody can have a session; it tells nothing."""
+_OPEN_PATHS = ("/gradio_api/startup-events", "/favicon.ico")
+"""What the server calls on itself before anybody can have a session, and the page's icon; they tell nothing."""
 
 
 class Accounts:

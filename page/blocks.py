@@ -49,16 +49,6 @@ MEMORY_TYPES = [
     ("Small (int8): a quarter of the disk, a little exactness", "int8"),
 ]
 
-# Called in the browser with the document that is shown: the address names it, so that a reload finds it again, and on a
-# narrow screen, where it lies below the library, a new one is brought into view.
-ADDRESS_JS = """(id) => {
-    const address = new URL(window.location);
-    if (id === address.searchParams.get("document")) return;
-    id ? address.searchParams.set("document", id) : address.searchParams.delete("document");
-    window.history.replaceState(null, "", address);
-    if (id && window.innerWidth < 768) document.getElementById("document")?.scrollIntoView({behavior: "smooth"});
-}"""
-
 
 class Theme(gr.themes.Base):
     """Paper and ink, with fonts that the computer has."""
@@ -94,14 +84,21 @@ class Theme(gr.themes.Base):
         )
 
 
-def build(service: Service, *, has_accounts: bool = False, model_names: Sequence[str] = ()) -> gr.Blocks:
+def build(
+    service: Service,
+    pictures: Pictures | None = None,
+    *,
+    has_accounts: bool = False,
+    model_names: Sequence[str] = (),
+) -> gr.Blocks:
     """Lay out the page and tie it to the service.
 
     Args:
+        pictures: those that the routes send, so that none is drawn twice.
         has_accounts: whether people sign in, and share what there is only one of.
         model_names: decoders to choose from, where it is one person's to choose.
     """
-    pictures = Pictures()
+    pictures = pictures or Pictures()
 
     def workspace_of(request: gr.Request) -> Workspace:
         return Workspace(service, user_of(request), pictures)
@@ -601,10 +598,8 @@ def build(service: Service, *, has_accounts: bool = False, model_names: Sequence
             opened = on(tell(event).then, open_document, selected, own)
             show(opened)
             on(opened.then, offer_ratios, [selected, memory_type], ratio)
-            on(opened.then, None, selected, None, js=ADDRESS_JS)
 
-        turned = on(viewer.input, turn_to, selected, [viewer, selected])
-        del turned
+        on(viewer.input, turn_to, selected, [viewer, selected])
         on(viewer.clear, lambda: "", None, viewer)
         on(search.change, look_for, search, found)
         tell(on(search.change, lambda: LISTED_DOCUMENTS, None, listed))

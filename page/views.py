@@ -148,7 +148,7 @@ def document_head(shown: Shown) -> str:
             facts.append("imported")
     tags = "".join(f' <span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
     return (
-        f'<header class="document"><h2>{escape(document.title)}</h2><p>{" · ".join(map(escape, facts))}'
+        f'<header class="document" data-id="{document.id}"><h2>{escape(document.title)}</h2><p>{" · ".join(map(escape, facts))}'
         f' <span class="state {shown.state.replace(" ", "-")}">{shown.state}</span>{tags}</p></header>'
     )
 
@@ -385,7 +385,8 @@ def viewer(page: PageView | None) -> str:
         untold = f'<p class="quote">“{escape(" ".join(quote.split()))}”</p>'
     return (
         f'{head}{untold}<div class="sheet" tabindex="0" role="region" aria-label="Page {page.number}">'
-        f'<img src="/picture/{page.document_id}/{page.number}" alt="{escape(page.text[:2000])}">{boxes}</div>'
+        f'<div class="paper"><img src="/picture/{page.document_id}/{page.number}" alt="{escape(page.text[:2000])}">'
+        f"{boxes}</div></div>"
     )
 
 

@@ -35,6 +35,9 @@ PLUGIN_FORMAT = "beacon-plugin-1"
 PLUGIN_CONFIG = "beacon_config.json"
 PLUGIN_WEIGHTS = "beacon.safetensors"
 
+BUNDLED_PLUGIN = Path(__file__).parent / "plugins" / "smollm2-135m-instruct"
+"""Our plug-in for the bundled default decoder; its card says how it was trained and what it was measured to do."""
+
 _CONTENT = "\ue000"  # a private character that no chat template contains
 
 
@@ -265,7 +268,8 @@ def load_model(
     """Load a decoder by name or folder and put the plug-in on it.
 
     Args:
-        plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder, else an untrained one.
+        plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder (the bundled default has ours),
+            else an untrained one.
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
         horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
         device, dtype: None: a GPU where there is one, in bfloat16 where it can; else the CPU in float32.
@@ -279,6 +283,8 @@ def load_model(
     changes: dict[str, Any] = {} if horizon is None else {"horizon": horizon}
     if window is not None:
         changes |= {"window": window, "stride": None, "ratios": ()}
+    if plugin is None and name == DEFAULT_MODEL and BUNDLED_PLUGIN.is_dir():
+        plugin = str(BUNDLED_PLUGIN)
     if plugin is not None:
         weights = PluginWeights.from_pretrained(plugin)
         return Model(decoder, weights.onto(decoder, **changes), weights.fingerprint, False)

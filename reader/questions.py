@@ -135,6 +135,9 @@ class Answerer(Generic[Reply]):
             busy = {stream.question.conversation_id for stream in going}
             for question in self._store.questions.claim(self.owner):
                 stream = self._streams.setdefault(question.id, Stream(question))
+                if stream.is_done:  # it could not be forgotten then
+                    self._store.questions.remove(question.id)
+                    continue
                 if not stream.is_begun and question.conversation_id not in busy:
                     stream.is_begun = True
                     return stream

@@ -21,7 +21,6 @@ from reader.errors import ConfigError, DocumentError
 from reader.questions import Stream
 from reader.service import RatioCost, Reply, Service, reason, state_of
 from storage import (
-    LOCAL_USER,
     ConversationRecord,
     Hit,
     Holding,
@@ -37,6 +36,7 @@ from storage import (
     keep_original,
     original_file,
 )
+from storage.holdings import LOCAL_USER
 from storage.manifests import StoredDocument
 
 if TYPE_CHECKING:

@@ -84,6 +84,19 @@ new MutationObserver(() => {
   find();
 }).observe(viewer, { childList: true, subtree: true });
 
+// The address names the document that is shown, so that a reload finds it again; on a narrow screen, where it lies below the
+// library, a new one is brought into view.
+new MutationObserver(() => {
+  const address = new URL(window.location);
+  const id = document.querySelector("#head header")?.dataset.id ?? null;
+  if (id === address.searchParams.get("document")) return;
+  const is_first = !address.searchParams.has("document");
+  if (id) address.searchParams.set("document", id);
+  else if (document.querySelector("#empty")) address.searchParams.delete("document");
+  window.history.replaceState(null, "", address);
+  if (id && !is_first && window.innerWidth < 768) document.getElementById("document")?.scrollIntoView({ behavior: "smooth" });
+}).observe(document.getElementById("main"), { childList: true, subtree: true });
+
 const kept = localStorage.getItem("theme");
 if (kept) show(kept);
 document.getElementById("head")?.setAttribute("aria-live", "polite");

@@ -15,7 +15,7 @@ from storage.errors import (
     StoreBusy,
     StoreError,
 )
-from storage.holdings import LOCAL_USER, Holding, Holdings
+from storage.holdings import Holding, Holdings
 from storage.jobs import JobRecord, Jobs, is_running, is_unfinished, new_owner
 from storage.manifests import text_id
 from storage.memories import MemoryWriter
@@ -43,7 +43,6 @@ __all__ = [
     "Import",
     "JobRecord",
     "Jobs",
-    "LOCAL_USER",
     "MappedTensors",
     "MemoryRecord",
     "MemoryWriter",

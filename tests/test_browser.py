@@ -110,6 +110,8 @@ class Visit:
 
     page: sync_api.Page
     complaints: list[str] = field(default_factory=list)
+    is_orphaned: bool = False
+    """Whether its server was killed, of which it may complain."""
     hosts: set[str] = field(default_factory=set)
 
     def box(self) -> sync_api.Locator:
@@ -184,7 +186,7 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
         yield visit
         context.close()
         assert visit.hosts <= {"127.0.0.1", "none"}  # none: data within the page
-        assert [text for text in visit.complaints if not BENIGN.search(text)] == []
+        assert visit.is_orphaned or [text for text in visit.complaints if not BENIGN.search(text)] == []
 
     return visit
 
@@ -585,16 +587,19 @@ def test_evidence_opens_its_page_with_the_quote_marked_on_a_picture_or_in_the_te
             chip.click()
             page.locator(shown).first.wait_for()
             sync_api.expect(page.locator("#viewer header")).to_contain_text(f"Page {place[1]} of")
-        assert page.evaluate("document.querySelector('#viewer img').naturalWidth") == 1000
+        page.wait_for_function("document.querySelector('#viewer img').naturalWidth === 1000")
         window.shoot("evidence")
         window.check_width()
         window.check_access()
-        # Within the page and the browser's window, and where the words are.
+        # Where the words are on the picture, and in sight.
         inside = page.evaluate(
-            """() => { const box = document.querySelector("#viewer .box").getBoundingClientRect();
+            """() => { const mark = document.querySelector("#viewer .box"), box = mark.getBoundingClientRect();
+                const paper = document.querySelector("#viewer img").getBoundingClientRect();
                 const sheet = document.querySelector("#viewer .sheet").getBoundingClientRect();
-                return box.left >= sheet.left && box.right <= sheet.right && box.top >= sheet.top - 1
-                    && box.bottom <= sheet.bottom + 1 && box.width > 20 && box.height > 4; }"""
+                const shares = [(box.top - paper.top) / paper.height, (box.left - paper.left) / paper.width];
+                const said = [parseFloat(mark.style.top) / 100, parseFloat(mark.style.left) / 100];
+                return shares.every((share, axis) => Math.abs(share - said[axis]) < 0.005)
+                    && box.top >= sheet.top - 1 && box.bottom <= sheet.bottom + 1 && box.width > 20 && box.height > 4; }"""
         )
         assert inside
         page.locator("#chat .cell").nth(2).click()
@@ -745,7 +750,7 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
 ) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.txt").write_text(f"{name} " + WORDS * 100)
-    books = [write_book(tmp_path / f"book-{number}.md", 900 + number, f"Book {number}") for number in range(3)]
+    books = [write_book(tmp_path / f"book-{number}.md", 500 + number, f"Book {number}") for number in range(3)]
     with visit(server) as first, visit(server) as second:
         first.page.set_input_files("#upload input[type=file]", [tmp_path / "one.txt", tmp_path / "two.txt"])
         rows = first.page.locator("#library button")
@@ -761,6 +766,7 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
             window.box().press("Enter")
         for window in (first, second):
             sync_api.expect(window.page.locator("#chat .user-row")).to_have_count(1)
+        first.is_orphaned = second.is_orphaned = True
         server.kill()
     with Store(server.library) as store:
         states = [job.state for job in store.jobs.all() if job.state != "ready"]
@@ -772,7 +778,7 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
     server.start()
     with visit(server) as window:
         rows = window.page.locator("#library button")
-        sync_api.expect(rows.filter(has_text="ready")).to_have_count(5, timeout=120_000)
+        sync_api.expect(rows.filter(has_text="ready")).to_have_count(5, timeout=300_000)
         for name in ("one", "two"):
             rows.filter(has_text=name).click()
             sync_api.expect(window.page.locator(".document h2")).to_have_text(name)
