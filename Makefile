@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
+.PHONY: setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch bench-train evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
 
 setup:  ## install what the reader and its tests need into the current environment
 	$(PYTHON) -m pip install -r requirements-test.txt
@@ -34,6 +34,9 @@ bench-library:  ## attaching, listing, searching
 
 bench-app:  ## the app with a thousand documents beside ten
 	$(PYTHON) -m bench.app
+
+bench-train:  ## training against its floor, forward and backward without weight gradients
+	$(PYTHON) -m bench.train
 
 bench-batch:  ## many questions together against one by one
 	$(PYTHON) -m bench.batch $(BOOK)

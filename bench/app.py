@@ -1,8 +1,8 @@
 """The app with many documents beside few, and its first paint: `python -m bench.app`.
 
 The same views are made for a library of 10 and of 1,000 documents, turn by turn, so that a busy machine slows them alike; what
-counts is the ratio. The first paint is the browser's own `first-contentful-paint` of a server with 1,000 documents; it is
-left out where there is no Chromium.
+counts is the ratio. First what the server makes of each, then whole views in a browser, from the click to what is shown; the
+first paint is the browser's own `first-contentful-paint`. The browser's part is left out where there is no Chromium.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from page import views
 from page.blocks import LISTED_DOCUMENTS
@@ -24,10 +26,15 @@ from reader.workspace import Workspace
 from storage import Store, text_id
 from storage.manifests import StoredDocument
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 ROOT = Path(__file__).resolve().parent.parent
 FEW, MANY = 10, 1000
 PAGES = 20
 ROUNDS = 15
+BROWSER_ROUNDS = 5
+HEAD = f"| {{}} | {FEW} documents | {MANY:,} documents | ratio |\n| --- | --- | --- | --- |"
 
 
 def filled(folder: Path, documents: int) -> Workspace:
@@ -77,7 +84,7 @@ def main() -> None:
             "a document and a page": opening,
             "how full the disk is": room,
         }
-        print(f"| view | {FEW} documents, ms | {MANY:,} documents, ms | ratio |\n| --- | --- | --- | --- |")
+        print(HEAD.format("made by the server, ms"))
         for name, act in acts.items():
             seconds: dict[int, list[float]] = {FEW: [], MANY: []}
             for _ in range(ROUNDS):
@@ -85,37 +92,77 @@ def main() -> None:
                     started = time.perf_counter()
                     act(workspace)
                     seconds[count].append(time.perf_counter() - started)
-            low, high = (statistics.median(seconds[count]) for count in (FEW, MANY))
-            print(f"| {name} | {low * 1000:.1f} | {high * 1000:.1f} | {high / low:.1f} |")
-        print(f"\nFirst paint with {MANY:,} documents: {first_paint(Path(folder) / 'many')}")
+            print(row(name, seconds))
+        print_browser_views({FEW: Path(folder) / "few", MANY: Path(folder) / "many"})
 
 
-def first_paint(library: Path) -> str:
-    """How long the browser takes to show something, as it says itself."""
+def row(name: str, seconds: dict[int, list[float]]) -> str:
+    """A line of the table: the medians and their ratio."""
+    low, high = (statistics.median(seconds[count]) for count in (FEW, MANY))
+    return f"| {name} | {low * 1000:.1f} | {high * 1000:.1f} | {high / low:.1f} |"
+
+
+def print_browser_views(libraries: dict[int, Path]) -> None:
+    """Print how long whole views take in a browser, each library behind a server of its own."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
-        return "not measured, there is no Chromium"
+        print("\nIn the browser: not measured, there is no Chromium.")
+        return
     from playwright import sync_api
 
-    command = [sys.executable, str(ROOT / "app.py"), "--library", str(library), "--model", str(library)]
-    server = subprocess.Popen(command, text=True, stdout=subprocess.PIPE)
-    try:
-        assert server.stdout is not None
-        address = server.stdout.readline().split()[1]
-        with sync_api.sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page()
-            paints = []
-            for _ in range(3):
-                page.goto(address)
-                page.locator("#library button").first.wait_for()
-                paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-                paints.append((page.evaluate(paint) / 1000, page.evaluate("performance.now()") / 1000))
-            browser.close()
-        first, listed = (statistics.median(column) for column in zip(*paints, strict=True))
-        return f"{first:.2f} s; the library is listed after {listed:.2f} s"
-    finally:
-        server.kill()
+    with ExitStack() as ending:
+        browser = ending.enter_context(sync_api.sync_playwright()).chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        pages, addresses = {}, {}
+        for count, library in libraries.items():
+            command = [sys.executable, str(ROOT / "app.py"), "--library", str(library), "--model", str(library)]
+            server = subprocess.Popen(command, text=True, stdout=subprocess.PIPE)
+            ending.callback(server.kill)
+            assert server.stdout is not None
+            addresses[count] = server.stdout.readline().split()[1]
+            pages[count] = browser.new_page()
+            pages[count].goto(addresses[count])  # once, for the browser's cache
+            pages[count].locator("#library button").first.wait_for()
+        views_seconds: dict[str, dict[int, list[float]]] = {}
+        for _ in range(BROWSER_ROUNDS):
+            for count, page in pages.items():
+                for name, taken in visit(page, addresses[count]).items():
+                    views_seconds.setdefault(name, {FEW: [], MANY: []})[count].append(taken)
+        browser.close()
+    print("\n" + HEAD.format("whole views in the browser, ms"))
+    for name, seconds in views_seconds.items():
+        print(row(name, seconds))
+
+
+def visit(page: Page, address: str) -> dict[str, float]:
+    """Open the app, filter, search, look at a page and open a document; return the seconds that each took to be shown."""
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, act: Callable[[], object], shown: str) -> None:
+        started = time.perf_counter()
+        act()
+        page.wait_for_function(shown)
+        seconds[name] = time.perf_counter() - started
+
+    page.goto(address)
+    page.locator("#library button").first.wait_for()
+    paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    seconds["first paint"] = page.evaluate(paint) / 1000
+    seconds["the library listed"] = page.evaluate("performance.now()") / 1000
+    search = page.locator("#search :is(input, textarea)")
+    titles = "[...document.querySelectorAll('#library .title')].map(title => title.textContent)"
+    timed("filtered by title", lambda: search.fill("book 7"), f"{titles}.every(title => title.startsWith('Book 7'))")
+    timed("pages searched", lambda: search.fill("keeper 7"), "document.querySelector('#hits button')")
+    timed("a page", page.locator("#hits button").first.click, "document.querySelector('#viewer .text')")
+    timed("all listed again", lambda: search.fill(""), f"{titles}.length >= {FEW}")
+    title = page.locator("#library .title").nth(1).inner_text()
+    timed(
+        "a document",
+        page.locator("#library button").nth(1).click,
+        f"document.querySelector('.document h2')?.textContent === {title!r}",
+    )
+    return seconds
 
 
 if __name__ == "__main__":

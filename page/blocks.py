@@ -139,6 +139,7 @@ def build(
                     placeholder="Search titles, tags and pages",
                     show_label=False,
                     container=False,
+                    max_lines=1,
                     max_length=200,
                     visible=False,
                     elem_id="search",
@@ -182,9 +183,13 @@ def build(
                     head = gr.HTML(elem_id="head", js_on_load=None)
                     with gr.Accordion("Details", open=False, elem_id="details"):
                         with gr.Row(elem_id="own"):
-                            title = gr.Textbox(label="Title", max_length=200, elem_id="title")
+                            title = gr.Textbox(label="Title", max_lines=1, max_length=200, elem_id="title")
                             tags = gr.Textbox(
-                                label="Tags", placeholder="such as law, to read", max_length=500, elem_id="tags"
+                                label="Tags",
+                                placeholder="such as law, to read",
+                                max_lines=1,
+                                max_length=500,
+                                elem_id="tags",
                             )
                             pinned = gr.Checkbox(label="Pin: first in the list, memory kept", elem_id="pinned")
                             save = gr.Button("Save", size="sm", min_width=80, scale=0, elem_id="save")
@@ -507,8 +512,11 @@ def build(
         ) -> tuple[Any, ...]:
             if not document_id or not text.strip():
                 return gr.skip(), gr.skip(), gr.skip()
+            workspace = workspace_of(request)
+            if talk_id and document_id not in workspace.conversation(talk_id).document_ids:
+                talk_id = None  # the document was changed a moment ago, and its own conversation is still to come
             number = turn if talk_id else None
-            asked = workspace_of(request).ask(document_id, text, talk_id, look_again=looked, number=number)
+            asked = workspace.ask(document_id, text, talk_id, look_again=looked, number=number)
             return asked.conversation_id, gr.update(value=""), None
 
         @told

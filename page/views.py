@@ -79,7 +79,8 @@ def _row(shown: Shown, is_selected: bool) -> str:
     facts = [shown.state, _count(document.pages, "page")]
     if document.memory_bytes:
         facts.append(size(document.memory_bytes))
-    facts.append(f"{datetime.fromtimestamp(document.read_at or shown.holding.held_at):%d %b %Y}")
+    day = datetime.fromtimestamp(document.read_at or shown.holding.held_at)
+    facts.append(f"{day:%d %b}" if day.year == datetime.now().year else f"{day:%d %b %Y}")
     pin = '<span class="pin" title="Pinned">●<span class="unseen"> pinned</span></span>' if document.pinned else ""
     tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
     current = ' aria-current="true"' if is_selected else ""
@@ -187,8 +188,8 @@ def reading(shown: Shown) -> str:
     if state == "reading" and not shown.is_read_here:
         lines.append("<small>Another program is reading it.</small>")
     elif state == "reading" and (estimate := shown.estimate) is not None:
-        told = f"About {estimate.document_tokens:,} tokens, {duration(estimate.seconds)} to read ({estimate.basis})."
-        lines.append(f"<small>{told}</small>")
+        told = f"about {estimate.document_tokens:,} tokens, {duration(estimate.seconds)} ({estimate.basis})"
+        lines.append(f"<small>Expected before it began: {told}.</small>")
     done = job.tokens_done / job.tokens if job.tokens else 0.0
     return f'<p class="progress">{"<br>".join(lines)}{_bar(done, "Pages read")}</p>'
 

@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from reader.beacon import BeaconConfig, BeaconPlugin
+from reader.beacon import BeaconConfig, BeaconPlugin, quantise
 from reader.errors import ModelError
 from reader.models import DEFAULT_MODEL, Decoder, load_decoder
 
@@ -164,8 +164,11 @@ class PluginWeights:
             digest.update(name.encode() + b"\0" + _bytes(self.tensors[name]))
         return digest.hexdigest()
 
-    def save_pretrained(self, folder: Path | str) -> None:
+    def save_pretrained(self, folder: Path | str, dtype: str = "model") -> None:
         """Write `beacon_config.json` and `beacon.safetensors` into a folder, made where it is missing.
+
+        Args:
+            dtype: `model`: as they are; `int8`: the matrices as int8 beside a scale for each row, rounded for good.
 
         Raises:
             ModelError: the folder cannot be written.
@@ -179,7 +182,8 @@ class PluginWeights:
         }
         try:
             path.mkdir(parents=True, exist_ok=True)
-            save_file(dict(self.tensors), path / PLUGIN_WEIGHTS)
+            matrices = {name: tensor for name, tensor in self.tensors.items() if tensor.dim() > 1 and dtype == "int8"}
+            save_file({**self.tensors, **quantise(matrices)}, path / PLUGIN_WEIGHTS)
             (path / PLUGIN_CONFIG).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         except (OSError, SafetensorError) as error:
             raise ModelError(f"The plug-in cannot be written to {str(path)!r}: {error}.") from error
@@ -201,7 +205,12 @@ class PluginWeights:
                     f"The plug-in {str(name)!r} has the format {settings['format']!r}, not {PLUGIN_FORMAT!r}."
                 )
             config = BeaconConfig.from_dict(settings["beacon"])
-            tensors = load_file(folder / PLUGIN_WEIGHTS)
+            saved = load_file(folder / PLUGIN_WEIGHTS)
+            tensors = {
+                name: tensor * saved[f"{name}.scale"] if f"{name}.scale" in saved else tensor
+                for name, tensor in saved.items()
+                if not name.endswith(".scale")
+            }
             return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"])
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, HFValidationError, httpx.HTTPError) as error:
             raise ModelError(

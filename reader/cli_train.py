@@ -61,6 +61,14 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
     add(
         "--rank", type=int, metavar="N", help="low-rank projections (or differences, for cream and pose); default: full"
     )
+    add(
+        "--windows",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="draw from these while training; default: --window",
+    )
     add("--answer-rank", type=int, default=12, metavar="N", help="of the answer weights; default: 12")
     add("--ratios", type=int, nargs="+", metavar="N", help="drawn for each window; default: 2 4 8 16 32 64")
     add("--loss", default="distillation", help="next-token, distillation or both; default: distillation")
@@ -82,6 +90,12 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         default=0.5,
         metavar="X",
         help="questions with nothing but their passage; default: 0.5",
+    )
+    add(
+        "--save-dtype",
+        choices=("model", "int8"),
+        default="model",
+        help="of the plug-in's file; int8 takes half of bfloat16",
     )
     add("--recompute", action="store_true", help="keep one window's activations at a time: slower, in less memory")
     from reader.training.config import TrainingConfig
@@ -160,6 +174,7 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     objective = BeaconObjective(
         model,
         ratios=[ratio for ratio in ratios if ratio in plugin.config.ratios],
+        windows=options.windows,
         loss=options.loss,
         recompute=options.recompute,
         train_reading=options.method != "answers",
@@ -176,7 +191,7 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
         options.alone_share,
         again_share=0.5 if answering else 0.0,
     )
-    return objective, mixture.draw, lambda folder: PluginWeights.of(model).save_pretrained(folder)
+    return objective, mixture.draw, lambda folder: PluginWeights.of(model).save_pretrained(folder, options.save_dtype)
 
 
 def _lengthening(options: argparse.Namespace) -> tuple[Any, Any, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ _CLOSE_SECONDS = 5.0
 
 _ROOM_TOKENS = 1024
 """About what a question and its answer take."""
+
+_SIZE_SECONDS = 10.0
+"""How long the counted size of the library is good for; counting takes longer the more files there are."""
 
 _RATIO_ADVICE = re.compile(r"read it with --ratio \d+")
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
@@ -87,6 +91,7 @@ class Service:
         self._attaching = threading.Lock()
         self._answering = threading.Condition()
         self._answers = 0
+        self._size_bytes, self._size_until = 0, 0.0
 
     def start(self) -> None:
         """Load the decoder in the background; then read and answer what the library has waiting or a lost program left."""
@@ -136,6 +141,13 @@ class Service:
         self.load_again()
         if not is_loading:
             self._start_loading()
+
+    def size_bytes(self) -> int:
+        """The bytes of all files of the library, as they were up to ten seconds ago."""
+        if time.monotonic() > self._size_until:
+            self._size_bytes = self.store.size_bytes()
+            self._size_until = time.monotonic() + _SIZE_SECONDS
+        return self._size_bytes
 
     # Readings
 
@@ -228,10 +240,12 @@ class Service:
         """
         memories = self.store.memories(document_id)
         usable = [memory for memory in memories if self._fits(memory) and (memory.state == "ready" or memory.slots)]
-        newest = max((memory.ready_at or 0.0 for memory in usable), default=0.0)
-        return min(
-            usable, key=lambda memory: (memory.state != "ready", newest - (memory.ready_at or 0.0)), default=None
-        )
+        finished_at = {memory.key: memory.ready_at or 0.0 for memory in usable}
+        if len(usable) > 1:  # one that was there already was not made anew by the reading that ended with it
+            for job in self.store.jobs.all(document_id):
+                if job.state == "ready" and job.memory_key in finished_at:
+                    finished_at[job.memory_key] = max(finished_at[job.memory_key], job.beat_at)
+        return min(usable, key=lambda memory: (memory.state != "ready", -finished_at[memory.key]), default=None)
 
     def attach(self, document_id: str) -> tuple[AttachedMemory, bool]:
         """Attach the memory of a document, unless it is, and tell whether that had to be done now.

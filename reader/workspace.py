@@ -255,7 +255,7 @@ class Workspace:
 
     def room(self) -> tuple[int, int | None, int]:
         """The bytes that all of the library takes, its budget for memories, and the bytes free on the disk."""
-        return self._store.size_bytes(), self._store.budget(), shutil.disk_usage(self._store.folder).free
+        return self._service.size_bytes(), self._store.budget(), shutil.disk_usage(self._store.folder).free
 
     # Readings
 

@@ -31,6 +31,7 @@ MAX_TAG_CHARS = 40
 MAX_TITLE_CHARS = 200
 
 _MAX_QUERY_WORDS = 16
+_MAX_RANKED_PAGES = 10_000
 # Held by the user; or, for the local user, by nobody, as what a shell has read.
 _HELD = """
     SELECT documents.id AS document_id, COALESCE(holdings.title, documents.title) AS own_title,
@@ -39,6 +40,7 @@ _HELD = """
     FROM documents LEFT JOIN holdings ON holdings.document_id = documents.id AND holdings.user = :user
     WHERE (holdings.user IS NOT NULL OR (:user = '' AND documents.id NOT IN (SELECT document_id FROM holdings)))
 """
+_ORDER = "own_pin DESC, held_at DESC, document_id"
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,9 @@ class Holdings:
             f"word{number}": json.dumps(word, ensure_ascii=False)[1:-1] for number, word in enumerate(words)
         }
         rows = self._database.read(
-            f"WITH held AS (SELECT * FROM ({_HELD}) WHERE 1 {conditions}),"
-            " ranked AS (SELECT *, ROW_NUMBER() OVER (ORDER BY own_pin DESC, held_at DESC, document_id) AS place FROM held)"
-            " SELECT * FROM ranked WHERE place <= :limit OR document_id IN (SELECT value FROM json_each(:kept))"
-            " ORDER BY place",
+            f"SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {_ORDER} LIMIT :limit)"
+            f" UNION SELECT * FROM ({_HELD} AND documents.id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions}"
+            f" ORDER BY {_ORDER}",
             {**parameters, "user": user, "limit": limit, "kept": json.dumps(list(kept))},
         )
         records = {record.id: record for record in self._store.documents_of([row["document_id"] for row in rows])}
@@ -133,7 +134,10 @@ class Holdings:
         return [row["tag"] for row in rows]
 
     def search(self, user: str, query: str, *, limit: int) -> list[Hit]:
-        """Return the pages of a user's documents that hold all words of a query, the best first."""
+        """Return the pages of a user's documents that hold all words of a query, the best first.
+
+        Of more than 10,000 such pages only those added last are compared.
+        """
         words = [word for word in clean(query).split() if any(map(str.isalnum, word))]
         quoted = " ".join('"' + word.replace('"', '""') + '"' for word in islice(words, _MAX_QUERY_WORDS))
         if not quoted:
@@ -144,9 +148,13 @@ class Holdings:
             SELECT pages.document_id, own_title AS title, number AS page, label,
                 snippet(pages_fts, 0, '', '', '…', 24) AS snippet
             FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid JOIN held ON held.document_id = pages.document_id
-            WHERE pages_fts MATCH :words ORDER BY pages_fts.rank LIMIT :limit
+            WHERE pages_fts MATCH :words AND pages_fts.rowid >= COALESCE((
+                SELECT pages_fts.rowid
+                FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid JOIN held ON held.document_id = pages.document_id
+                WHERE pages_fts MATCH :words ORDER BY pages_fts.rowid DESC LIMIT 1 OFFSET :most
+            ), 0) ORDER BY pages_fts.rank LIMIT :limit
             """,
-            {"user": user, "words": quoted, "limit": limit},
+            {"user": user, "words": quoted, "most": _MAX_RANKED_PAGES, "limit": limit},
         )
         return [Hit(**row) for row in rows]
 

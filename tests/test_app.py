@@ -80,7 +80,7 @@ def test_a_reading_is_told_in_every_state(shown: Shown) -> None:
     assert "Page 3 of 10 · 1,234 tokens/s · 1 min 30 s left" in going
     assert 'value="0.300"' in going
     estimate = Estimate(5000, 60.0, "measured")
-    assert "About 5,000 tokens, 1 min 0 s to read (measured)" in told_of(
+    assert "Expected before it began: about 5,000 tokens, 1 min 0 s (measured)" in told_of(
         shown, state="reading", estimate=estimate, **running
     )
     assert "Another program is reading it" in told_of(shown, state="reading", **{**running, "is_read_here": False})

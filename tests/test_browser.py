@@ -26,11 +26,12 @@ import pytest
 from conftest import ROOT, WORDS
 from test_documents import write_pdf
 
+from reader.service import is_active
 from storage import MemoryRecord, Store
 
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-sync_api.expect.set_options(timeout=20_000)
+sync_api.expect.set_options(timeout=60_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
     pytest.mark.browser,
@@ -53,6 +54,8 @@ TITLE = '<img src=x onerror="window.hacked=1"> & the keeper'
 QUESTION = "Who wrote <b>in the book</b> & what?"
 # Written by Gradio itself, on a browser with a dark colour scheme.
 BENIGN = re.compile(r"Method not implemented")
+# Of what a page was asking when it was left.
+LEFT = re.compile(r"AbortError: signal is aborted|Connection errored out")
 
 
 @dataclass
@@ -96,6 +99,18 @@ class Server:
             command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
+    def clear(self) -> None:
+        """Remove all documents with what was read and asked of them, as another program may."""
+        with Store(self.library) as store:
+            for job in store.jobs.all():
+                store.jobs.stop(job.id, "cancel")
+            until = time.monotonic() + 60
+            while any(is_active(job) for job in store.jobs.all()):
+                assert time.monotonic() < until, "a reading did not stop"
+                time.sleep(0.05)
+            for document in store.documents():
+                store.remove_document(document.id)
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
@@ -114,6 +129,12 @@ class Visit:
     """Whether its server was killed, of which it may complain."""
     hosts: set[str] = field(default_factory=set)
 
+    def reload(self, address: str | None = None) -> None:
+        """Load the page again, or another one."""
+        self.page.goto(address or self.page.url)
+        self.page.locator("#upload").wait_for()
+        self.complaints = [text for text in self.complaints if not LEFT.search(text)]
+
     def box(self) -> sync_api.Locator:
         return self.page.locator("#question textarea")
 
@@ -124,7 +145,7 @@ class Visit:
         sync_api.expect(self.box()).to_be_enabled()
         self.box().fill(question)
         self.box().press("Enter")
-        sync_api.expect(notes).to_have_count(before + 1, timeout=60_000)
+        sync_api.expect(notes).to_have_count(before + 1, timeout=180_000)
         return str(notes.last.inner_text())
 
     def look_again(self, name: str) -> None:
@@ -139,7 +160,7 @@ class Visit:
             self.page.locator("#details button").first.click()
         self.page.locator("#save").wait_for()
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
+    def wait_until_ready(self, seconds: float = 180) -> None:
         self.page.locator(".state.ready").wait_for(timeout=seconds * 1000)
 
     def shoot(self, name: str) -> None:
@@ -177,6 +198,7 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
         server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = "#upload", **options: object
     ) -> Iterator[Visit]:
         context = chromium.new_context(viewport=viewport, **options)
+        context.set_default_timeout(60_000)
         visit = Visit(context.new_page())
         visit.page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
@@ -191,14 +213,21 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
     return visit
 
 
-@pytest.fixture
-def server(tmp_path: Path, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
-    """A running server with a tiny decoder and an empty library."""
-    folder = tiny_folder("llama", max_positions=32_768)
-    server = Server(tmp_path / "library", str(folder), tmp_path / "cache")
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
+    """One server with a tiny decoder for all tests here; a test that kills it starts it again."""
+    folder, place = tiny_folder("llama", max_positions=32_768), tmp_path_factory.mktemp("served")
+    server = Server(place / "library", str(folder), place / "cache")
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def server(running: Server) -> Iterator[Server]:
+    """A running server with a tiny decoder and an empty library."""
+    yield running
+    running.clear()
 
 
 def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
@@ -210,7 +239,7 @@ def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A document that takes some seconds to read, with a hostile title."""
-    return write_book(tmp_path / "book.md", 2000)
+    return write_book(tmp_path / "book.md", 1200)
 
 
 @pytest.fixture
@@ -245,9 +274,9 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
         page.set_input_files("#upload input[type=file]", book)
         reading = page.locator("#reading")
         sync_api.expect(reading).to_contain_text(
-            re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s · .+ left"), timeout=60_000
+            re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s · .+ left"), timeout=180_000
         )
-        sync_api.expect(reading).to_contain_text(re.compile(r"About [\d,]+ tokens, .+ to read"))
+        sync_api.expect(reading).to_contain_text(re.compile(r"Expected before it began: about [\d,]+ tokens, .+ \(\w+\)"))
         window.shoot("reading")
         window.check_width()
         first = reading.locator("progress").get_attribute("value")
@@ -290,13 +319,13 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
         again = window.ask(QUESTION)
         assert f"0 of {memory.tokens:,} document tokens read again" in again
         assert page.locator("#chat .bot.message .md").inner_text() == answer
-        page.reload()
+        window.reload()
         sync_api.expect(page.locator(".document h2")).to_have_text(TITLE)
     assert the_memory(server.library) == memory
 
 
 def pages_told(told: sync_api.Locator) -> int:
-    told.wait_for(timeout=20_000)
+    told.wait_for(timeout=60_000)
     return int(re.findall(r"[\d,]+", told.inner_text())[0].replace(",", ""))
 
 
@@ -305,7 +334,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
 ) -> None:
     with visit(server) as window:
         window.page.set_input_files("#upload input[type=file]", book)
-        window.page.get_by_text("tokens/s").wait_for(timeout=60_000)
+        window.page.get_by_text("tokens/s").wait_for(timeout=180_000)
     with visit(server) as window:
         page = window.page
         page.get_by_text("tokens/s").wait_for()  # found again though the address does not name it
@@ -324,11 +353,11 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
         assert (job["state"], job["pages_done"]) == ("paused", pages_done)
         assert server.shell("jobs", "resume", job["job_id"][:8]).wait(60) == 0
 
-        page.get_by_text("tokens/s").wait_for(timeout=20_000)
+        page.get_by_text("tokens/s").wait_for(timeout=60_000)
         page.locator("#cancel").click()
         told = page.get_by_text(re.compile(r"Read to page \d+ of \d+"))
         assert pages_told(told) >= pages_done
-        page.reload()
+        window.reload()
         told.wait_for()
         page.locator("#resume").click()
         window.wait_until_ready()
@@ -349,7 +378,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
     with visit(server) as window:
         page = window.page
         page.set_input_files("#upload input[type=file]", long_book)
-        page.get_by_text("tokens/s").wait_for(timeout=60_000)
+        page.get_by_text("tokens/s").wait_for(timeout=180_000)
         window.look_again("Never")
         found = []
         for _ in range(2):
@@ -362,39 +391,11 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
         window.shoot("asked-while-reading")
         sync_api.expect(page.locator(".state.reading")).to_be_visible()
         page.locator("#pause").click()
-        page.locator(".state.paused").wait_for(timeout=20_000)
+        page.locator(".state.paused").wait_for(timeout=60_000)
         assert re.match(r"From pages 1 to \d+ of \d+, as far as it was read then · ", window.ask(QUESTION))
         page.set_viewport_size(PHONE)
         window.check_width()
         window.shoot("asked-while-reading-390")
-
-
-def test_a_killed_server_goes_on_with_all_it_had_to_read_once_it_is_back(
-    server: Server, visit: Callable[..., object], book: Path, tmp_path: Path
-) -> None:
-    files = [book, write_book(tmp_path / "two.md", 300, "Two"), write_book(tmp_path / "three.md", 310, "Three")]
-    with visit(server) as window:
-        window.page.set_input_files("#upload input[type=file]", files)
-        rows = window.page.locator("#library button")
-        sync_api.expect(rows).to_have_count(3, timeout=60_000)
-        sync_api.expect(rows.last).to_contain_text("reading", timeout=60_000)
-        sync_api.expect(rows.first).to_contain_text("waiting")
-        rows.last.click()
-        window.page.get_by_text("tokens/s").wait_for()
-    server.kill()
-    with Store(server.library) as store:
-        before = {job.state for job in store.jobs.all()}
-        assert before == {"running", "queued"}
-        (half_read,) = store.memories()
-    server.start()
-    with visit(server) as window:
-        for row in range(3):
-            sync_api.expect(window.page.locator("#library button").nth(row)).to_contain_text("ready", timeout=60_000)
-    with Store(server.library) as store:
-        assert len(store.memories()) == 3
-        finished = store.memory(half_read.key)
-        assert finished is not None
-        assert (finished.state, finished.created_at) == ("ready", half_read.created_at)
 
 
 def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
@@ -404,19 +405,19 @@ def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
         page = window.page
         page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
         reading = server.shell("read", long_book, "--model", server.model)
-        page.locator("#library button").first.click(timeout=60_000)
-        page.get_by_text("Another program is reading it.").wait_for(timeout=60_000)
-        page.get_by_text(re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s")).wait_for(timeout=20_000)
+        page.locator("#library button").first.click(timeout=180_000)
+        page.get_by_text("Another program is reading it.").wait_for(timeout=180_000)
+        page.get_by_text(re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s")).wait_for(timeout=60_000)
         window.shoot("read-by-the-shell")
         page.locator("#pause").click()
-        page.get_by_text(re.compile(r"Paused at page \d+ of \d+")).wait_for(timeout=20_000)
+        page.get_by_text(re.compile(r"Paused at page \d+ of \d+")).wait_for(timeout=60_000)
         assert reading.wait(30) == 130
         reading.communicate()
         page.locator("#resume").click()
-        page.get_by_text("tokens/s").wait_for(timeout=20_000)
+        page.get_by_text("tokens/s").wait_for(timeout=60_000)
         sync_api.expect(page.get_by_text("Another program is reading it.")).to_have_count(0)
         page.locator("#cancel").click()
-        page.locator(".state.stopped").wait_for(timeout=20_000)
+        page.locator(".state.stopped").wait_for(timeout=60_000)
 
 
 def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
@@ -431,7 +432,7 @@ def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
         page = window.page
         page.set_input_files("#upload input[type=file]", files)
         ask, field = page.locator("#locked"), page.locator("#password input")
-        sync_api.expect(ask).to_contain_text("letter.pdf needs its password", timeout=30_000)
+        sync_api.expect(ask).to_contain_text("letter.pdf needs its password", timeout=60_000)
         assert field.get_attribute("type") == "password"
         window.shoot("password")
         page.set_viewport_size(PHONE)
@@ -451,7 +452,7 @@ def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
         sync_api.expect(ask).to_be_hidden()
         window.wait_until_ready()
         sync_api.expect(page.locator("#library button")).to_have_count(1)
-    left = [file for file in (*server.library.rglob("*"), *(tmp_path / "temp").rglob("*")) if file.is_file()]
+    left = [file for file in server.library.parent.rglob("*") if file.is_file()]
     assert not [file for file in left if secret.encode() in file.read_bytes() or file.suffix == ".pdf"]
 
 
@@ -489,7 +490,7 @@ def test_an_answer_can_be_stopped_asked_again_edited_copied_and_left(
         page.set_input_files("#upload input[type=file]", [one, two])
         rows = page.locator("#library button")
         sync_api.expect(rows).to_have_count(2)
-        sync_api.expect(rows.filter(has_text="ready")).to_have_count(2, timeout=60_000)
+        sync_api.expect(rows.filter(has_text="ready")).to_have_count(2, timeout=180_000)
         window.wait_until_ready()
         window.look_again("Never")
         window.ask("What was calm?")
@@ -505,12 +506,12 @@ def test_an_answer_can_be_stopped_asked_again_edited_copied_and_left(
         window.box().fill("And the baker?")
         window.box().press("Enter")
         stop.click()
-        sync_api.expect(page.locator("#chat .badge").last).to_contain_text("stopped", timeout=20_000)
+        sync_api.expect(page.locator("#chat .badge").last).to_contain_text("stopped", timeout=60_000)
         sync_api.expect(stop).to_be_hidden()
         stopped = answers.last.inner_text()
 
         page.locator("#chat .act", has_text="Retry").last.click()
-        sync_api.expect(page.locator("#chat .badge").last).not_to_contain_text("stopped", timeout=30_000)
+        sync_api.expect(page.locator("#chat .badge").last).not_to_contain_text("stopped", timeout=60_000)
         sync_api.expect(page.locator("#chat .badge")).to_have_count(2)
         assert answers.last.inner_text().startswith(stopped)
 
@@ -518,9 +519,9 @@ def test_an_answer_can_be_stopped_asked_again_edited_copied_and_left(
         sync_api.expect(window.box()).to_have_value("What was calm?")
         window.box().fill("What was <b>lit</b>?")
         window.box().press("Enter")
-        sync_api.expect(page.locator("#chat .user-row")).to_have_count(1, timeout=30_000)
+        sync_api.expect(page.locator("#chat .user-row")).to_have_count(1, timeout=60_000)
         sync_api.expect(page.locator("#chat .user-row")).to_have_text("What was <b>lit</b>?")
-        sync_api.expect(page.locator("#chat .badge")).to_have_count(1, timeout=30_000)
+        sync_api.expect(page.locator("#chat .badge")).to_have_count(1, timeout=60_000)
 
         # An answer that is left goes on without anybody looking.
         window.box().fill("And the harbour?")
@@ -529,7 +530,7 @@ def test_an_answer_can_be_stopped_asked_again_edited_copied_and_left(
         rows.nth(1).click()
         sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
         rows.nth(0).click()
-        sync_api.expect(page.locator("#chat .badge")).to_have_count(2, timeout=30_000)
+        sync_api.expect(page.locator("#chat .badge")).to_have_count(2, timeout=60_000)
         assert window.page.locator("#chat .user-row").last.inner_text().strip() == "And the harbour?"
 
 
@@ -561,8 +562,8 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(1)
         page.locator("#forget").click()
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(2)
-        page.reload()
-        sync_api.expect(page.locator("#chat .user-row")).to_have_count(2, timeout=30_000)
+        window.reload()
+        sync_api.expect(page.locator("#chat .user-row")).to_have_count(2, timeout=60_000)
     with Store(server.library) as store:
         assert len(store.conversations.all()) == 1
 
@@ -579,6 +580,7 @@ def test_evidence_opens_its_page_with_the_quote_marked_on_a_picture_or_in_the_te
         for file, shown in ((text, "#viewer mark"), (pdf, "#viewer .box")):
             page.set_input_files("#upload input[type=file]", file)
             sync_api.expect(page.locator("#head")).to_contain_text(file.stem if file == text else "Drawn")
+            sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
             window.wait_until_ready()
             window.ask("What did the keeper write in the book?")
             chip = page.locator("#chat .chip").first
@@ -637,8 +639,8 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         page = window.page
         page.set_input_files("#upload input[type=file]", [tmp_path / f"{name}.txt" for name in ("one", "two", "three")])
         rows = page.locator("#library button")
-        sync_api.expect(rows).to_have_count(3, timeout=60_000)
-        sync_api.expect(rows.filter(has_text="ready")).to_have_count(3, timeout=60_000)
+        sync_api.expect(rows).to_have_count(3, timeout=180_000)
+        sync_api.expect(rows.filter(has_text="ready")).to_have_count(3, timeout=180_000)
         sync_api.expect(page.locator("#room")).to_contain_text(re.compile(r"3 documents · .+ free on the disk"))
         sync_api.expect(page.locator("#head")).to_contain_text(
             re.compile(r"of \d+ pages? read|Pages 1–\d+ of \d+ read")
@@ -685,7 +687,7 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         with page.expect_file_chooser() as chosen:
             page.locator("#import").click()
         chosen.value.set_files(exported)
-        sync_api.expect(rows).to_have_count(3, timeout=30_000)
+        sync_api.expect(rows).to_have_count(3, timeout=60_000)
         window.wait_until_ready()
         sync_api.expect(page.locator("#head")).to_contain_text("imported")
         assert "document tokens read again" in window.ask("What was calm?")
@@ -701,7 +703,7 @@ def test_a_document_is_read_again_at_another_ratio_and_type_which_say_what_they_
         page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
         window.wait_until_ready()
         before = page.locator("#head").inner_text()
-        page.reload()
+        window.reload()
         window.wait_until_ready()
         window.open_details()
         page.locator("#ratio input").click()
@@ -709,7 +711,7 @@ def test_a_document_is_read_again_at_another_ratio_and_type_which_say_what_they_
         offered.click()
         page.locator("#memory-type").get_by_label("Small (int8)").check()
         page.locator("#read-again").click()
-        sync_api.expect(page.locator("#head")).to_contain_text("at ratio 8", timeout=60_000)
+        sync_api.expect(page.locator("#head")).to_contain_text("at ratio 8", timeout=180_000)
         sync_api.expect(page.locator("#head")).to_contain_text("int8")
         assert "at ratio 8" not in before
         assert "Attached" in window.ask("What was calm?")
@@ -741,7 +743,7 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
         before = page.evaluate(is_dark)
         page.get_by_label("Light or dark").click()
         assert page.evaluate(is_dark) != before
-        page.reload()
+        window.reload()
         page.wait_for_function(f"{is_dark} !== {str(before).lower()}")
 
 
@@ -754,9 +756,9 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
     with visit(server) as first, visit(server) as second:
         first.page.set_input_files("#upload input[type=file]", [tmp_path / "one.txt", tmp_path / "two.txt"])
         rows = first.page.locator("#library button")
-        sync_api.expect(rows.filter(has_text="ready")).to_have_count(2, timeout=60_000)
+        sync_api.expect(rows.filter(has_text="ready")).to_have_count(2, timeout=180_000)
         first.page.set_input_files("#upload input[type=file]", books)
-        sync_api.expect(rows).to_have_count(5, timeout=60_000)
+        sync_api.expect(rows).to_have_count(5, timeout=180_000)
         for window, name in ((first, "one"), (second, "two")):
             window.page.locator("#library button", has_text=name).click()
             sync_api.expect(window.page.locator(".document h2")).to_have_text(name)
@@ -771,6 +773,7 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
     with Store(server.library) as store:
         states = [job.state for job in store.jobs.all() if job.state != "ready"]
         assert sorted(states) == ["queued", "queued", "running"]
+        begun = [memory for memory in store.memories() if memory.state == "reading"]
         left = len(store.questions.waiting(""))
         done = sum(len(conversation.turns) for conversation in store.conversations.all())
         assert left + done == 2
@@ -782,8 +785,10 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
         for name in ("one", "two"):
             rows.filter(has_text=name).click()
             sync_api.expect(window.page.locator(".document h2")).to_have_text(name)
-            sync_api.expect(window.page.locator("#chat .badge")).to_have_count(1, timeout=60_000)
+            sync_api.expect(window.page.locator("#chat .badge")).to_have_count(1, timeout=180_000)
     with Store(server.library) as store:
+        assert len(begun) == 1
+        assert store.memory(begun[0].key).created_at == begun[0].created_at  # it went on behind its windows
         assert store.questions.waiting("") == []
         assert [len(conversation.turns) for conversation in store.conversations.all()] == [1, 1]
 

@@ -383,15 +383,20 @@ def test_another_decoder_is_loaded_in_the_place_of_the_first(
     assert state(service, document_id) == "ready"
 
 
-def test_a_ratio_costs_what_reading_at_it_makes(service: Service, store: Store) -> None:
+def test_a_ratio_costs_what_reading_at_it_makes_and_the_last_one_read_at_is_asked(
+    service: Service, store: Store
+) -> None:
     document_id = read(service, make_document(3000))
-    for cost in service.ratio_costs(document_id)[:3]:
+    costs = service.ratio_costs(document_id)
+    assert [cost.ratio for cost in costs if not cost.fits] == [0]
+    for cost in (*costs[1:3], costs[1]):  # the last one's memory is there already
+
+        def is_asked(ratio: int = cost.ratio) -> bool:
+            memory = service.memory(document_id)
+            return state(service, document_id) == "ready" and memory is not None and memory.settings["ratio"] == ratio
+
         service.read(document_id, cost.ratio, "model")
-        wait_for(
-            lambda cost=cost: (
-                state(service, document_id) == "ready" and service.memory(document_id).settings["ratio"] == cost.ratio
-            )  # type: ignore[misc, union-attr]
-        )
+        wait_for(is_asked)
         memory = service.memory(document_id)
         assert memory is not None
         assert cost.slots == pytest.approx(memory.slots, rel=0.02, abs=8)

@@ -422,3 +422,19 @@ def test_the_command_makes_a_plugin_that_the_reader_takes(
     capsys.readouterr()
     assert main([*command, *sizes, "--rank", "3", "--output", str(output)]) != 0
     assert "rank" in capsys.readouterr().err
+
+
+def test_a_plugin_kept_in_int8_is_nearly_itself_in_fewer_bytes(answering_model: Model, tmp_path: Path) -> None:
+    randomise_plugin(answering_model)
+    weights = PluginWeights.of(answering_model)
+    weights.save_pretrained(tmp_path / "float")
+    weights.save_pretrained(tmp_path / "int8", "int8")
+    kept = PluginWeights.from_pretrained(tmp_path / "int8")
+    assert kept.tensors.keys() == weights.tensors.keys()
+    for name, tensor in weights.tensors.items():
+        assert torch.allclose(kept.tensors[name], tensor, atol=float(tensor.abs().max()) / 200), name
+    plugin = kept.onto(answering_model.decoder)
+    assert plugin.trained
+    sizes = [(tmp_path / kind / "beacon.safetensors").stat().st_size for kind in ("float", "int8")]
+    assert sizes[1] < sizes[0]
+    assert PluginWeights.from_pretrained(tmp_path / "int8").fingerprint == kept.fingerprint

@@ -75,7 +75,7 @@ def test_two_people_share_a_server_and_nothing_else(
         assert conversation
 
         # The other's page, by its address and by search.
-        bob.page.goto(address)
+        bob.reload(address)
         sync_api.expect(bob.page.locator("#empty")).to_be_visible(timeout=20_000)
         assert SECRET not in bob.page.content()
         assert bob.page.locator("#library button").count() == 0

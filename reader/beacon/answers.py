@@ -44,7 +44,7 @@ class AnswerWeights(nn.Module):
         """Add the differences to the decoder's projections while `is_active()`."""
         handles = []
         for layer, own in zip(decoder.base_model.layers, self.layers, strict=True):
-            for name, difference in own.items():
+            for name, difference in own.items():  # type: ignore[operator]
                 projection = layer.get_submodule(name.replace("-", "."))
 
                 def add(

@@ -9,15 +9,14 @@ cross entropy of its answer, put behind the memory. It draws no data and updates
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from reader.beacon import Memory, RatioChooser
+from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.checkpoints import Model
 from reader.errors import ConfigError
 from reader.training.data import Sample
@@ -34,6 +33,8 @@ class BeaconObjective:
 
     Args:
         model: its decoder is frozen here, in whatever precision it is; its plug-in is brought to float32.
+        windows: sizes to draw from for each sample, of those that a text fills four times; () for the plug-in's own. The smaller
+            the window, the more of a text's tokens have nothing but the memory to go by.
         ratios: to draw from, uniformly, for each window; where there is a question, those up to 16, as no 64th part of a text
             keeps five digits.
         loss: `next-token`, `distillation` or `both`.
@@ -50,6 +51,7 @@ class BeaconObjective:
         model: Model,
         *,
         ratios: Sequence[int],
+        windows: Sequence[int] = (),
         loss: str = "distillation",
         recompute: bool = False,
         train_reading: bool = True,
@@ -62,6 +64,7 @@ class BeaconObjective:
         for ratio in self.ratios:
             model.plugin.config.check_ratio(ratio)
         self.train_reading = train_reading
+        self.windows = tuple(windows) or (model.plugin.config.window,)
         model.decoder.model.requires_grad_(False)
         plugin = model.plugin.float().requires_grad_(False)
         self.parameters: dict[str, nn.Parameter] = {
@@ -80,9 +83,9 @@ class BeaconObjective:
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
         """Mean losses a token: of each window in turn, or of the answer alone where the sample has one."""
-        plugin, window = self.model.plugin, self.model.plugin.config.window
+        plugin, ids = self.model.plugin, sample.document
+        window = draw.choice([size for size in self.windows if 4 * size <= len(ids)] or [min(self.windows)])
         memory = self._opened.traced()
-        ids = sample.document
         teacher = None
         if not len(sample.answer) and self.loss != "next-token":
             teacher = self._teacher_states(ids)
@@ -92,11 +95,9 @@ class BeaconObjective:
         for start in range(0, last, window):
             part = slice(start, start + window)
             drawn = draw.choice(self.exact_ratios if len(sample.answer) else self.ratios)
-            chooser = RatioChooser(replace(plugin.config, ratios=(drawn,), ratio_choice="sequence"), 0, 0)
-            logits = "none" if len(sample.answer) else "states"
-            read = partial(plugin.read, input_ids=ids[part], chooser=chooser, logits=logits)
+            config = replace(plugin.config, window=window, stride=None, ratios=(drawn,), ratio_choice="sequence")
             with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
-                memory, states = self._window(memory, read)
+                memory, states = self._window(memory, ids[part], config, "none" if len(sample.answer) else "states")
             if states is not None:
                 losses.append(self._token_loss(states, ids, start, teacher))
         if len(sample.answer):
@@ -105,12 +106,17 @@ class BeaconObjective:
         assert states is not None
         return [*losses, self._token_loss(states, ids, last, teacher)]
 
-    def _window(self, memory: Memory, read: Callable[[Memory], Tensor | None]) -> tuple[Memory, Tensor | None]:
+    def _window(self, memory: Memory, ids: Tensor, config: BeaconConfig, logits: str) -> tuple[Memory, Tensor | None]:
         """Read one window into a twin of the memory; give back the twin and the window's states."""
+        plugin = self.model.plugin
 
         def step() -> tuple[Memory, Tensor | None]:
-            twin = memory.traced()
-            return twin, read(twin)
+            twin, own = memory.traced(), plugin.config
+            plugin.config = config
+            try:
+                return twin, plugin.read(twin, ids, chooser=RatioChooser(config, 0, 0), logits=logits)
+            finally:
+                plugin.config = own
 
         if self.recompute and torch.is_grad_enabled():
             return checkpoint(step, use_reentrant=False, preserve_rng_state=False)
