@@ -80,7 +80,7 @@ def _row(shown: Shown, is_selected: bool) -> str:
     if document.memory_bytes:
         facts.append(size(document.memory_bytes))
     day = datetime.fromtimestamp(document.read_at or shown.holding.held_at)
-    facts.append(f"{day:%d %b}" if day.year == datetime.now().year else f"{day:%d %b %Y}")
+    facts.append(f"{day:%d\u00a0%b}" if day.year == datetime.now().year else f"{day:%d %b %Y}")
     pin = '<span class="pin" title="Pinned">●<span class="unseen"> pinned</span></span>' if document.pinned else ""
     tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
     current = ' aria-current="true"' if is_selected else ""
