@@ -292,7 +292,7 @@ def load_model(
     changes: dict[str, Any] = {} if horizon is None else {"horizon": horizon}
     if window is not None:
         changes |= {"window": window, "stride": None, "ratios": ()}
-    if plugin is None and name == DEFAULT_MODEL and BUNDLED_PLUGIN.is_dir():
+    if plugin is None and name == DEFAULT_MODEL:
         plugin = str(BUNDLED_PLUGIN)
     if plugin is not None:
         weights = PluginWeights.from_pretrained(plugin)

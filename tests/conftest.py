@@ -56,7 +56,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def default_model(cache_folder: Path) -> Model:
-    """The bundled default decoder with an untrained plug-in."""
+    """The bundled default decoder with the plug-in that comes with it."""
     return load_model(cache_folder=cache_folder)
 
 
