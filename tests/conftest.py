@@ -13,6 +13,11 @@ from tiny import FAMILIES, tiny_decoder_folder
 from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
 
+# Two test processes share the cores: a thread each, also in the programs that they start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 ROOT = Path(__file__).resolve().parent.parent
 DEVICES = [
     "cpu",

@@ -102,7 +102,8 @@ def test_a_batch_is_its_sequences_one_at_a_time(model: Model, layout: str, atten
         expected = alone_logits[number]
         assert expected is not None
         # Alone and in a batch, sums are taken in another order: float32's rounding, at the size of the logits (36 by default).
-        tolerance = max(1e-4, 1e-5 * expected.abs().max().item())
+        # Trained beacons make a few positions more sensitive than an untrained plug-in's: 4e-5 of the largest logit was seen.
+        tolerance = max(1e-4, 1e-4 * expected.abs().max().item())
         close = partial(torch.testing.assert_close, rtol=0, atol=tolerance, check_device=False)
         close(logits[number], expected)
         close(answers[number], alone_answers[number])

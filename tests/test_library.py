@@ -321,7 +321,8 @@ def test_an_old_library_gets_its_files_and_can_be_rebuilt_from_then_on(tmp_path:
             "ALTER TABLE documents DROP COLUMN read_at",
             "ALTER TABLE memories DROP COLUMN imported",
             "DROP TABLE settings",
-            "DROP TABLE jobs",
+            *(f"DROP TABLE {table}" for table in ("jobs", "turns", "conversation_documents", "conversations")),
+            *(f"DROP TABLE {table}" for table in ("questions", "holdings")),
             "DELETE FROM _sqlite_migrations WHERE name NOT LIKE 'm001%'",
         ):
             db.execute(statement)

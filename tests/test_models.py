@@ -357,7 +357,7 @@ def test_what_a_killed_process_left_is_swept_and_made_again(tmp_path: Path) -> N
         target=_publish, args=(tmp_path / "model-1", make_when_told, print)
     )
     process.start()
-    until((tmp_path / "made").exists)
+    until(lambda: (tmp_path / "made").exists() and (tmp_path / "made").read_text() != "")
     process.kill()
     process.join()
     assert not (tmp_path / "model-1").exists()
