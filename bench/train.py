@@ -56,7 +56,9 @@ def main() -> None:
             step()
             seconds[name].append(time.perf_counter() - started)
     floor = statistics.median(seconds["floor"])
-    print(f"{decoder.name}, {decoder.dtype}, excerpts of {options.tokens:,} tokens, windows of {WINDOW}, median of {ROUNDS}\n")
+    print(
+        f"{decoder.name}, {decoder.dtype}, excerpts of {options.tokens:,} tokens, windows of {WINDOW}, median of {ROUNDS}\n"
+    )
     print("| | tokens/s | of the floor |\n| --- | --- | --- |")
     for name, times in seconds.items():
         median = statistics.median(times)

@@ -151,7 +151,9 @@ class PluginWeights:
     def of(cls, model: Model) -> PluginWeights:
         """The weights of a model's plug-in, in memory."""
         dtype = model.decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
-        tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.plugin.state_dict().items()}
+        tensors = {
+            name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.plugin.state_dict().items()
+        }
         return cls(model.plugin.config, tensors, model.decoder.name, model.decoder.fingerprint)
 
     @property

@@ -116,7 +116,8 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
-    from reader.training import TrainingConfig, train
+    from reader.training.config import TrainingConfig
+    from reader.training.loop import train
     from reader.training.plots import plot_losses
 
     config = TrainingConfig(**{field.name: getattr(options, field.name) for field in fields(TrainingConfig)})

@@ -19,9 +19,9 @@ from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.checkpoints import Model, PluginWeights, load_model
 from reader.cli import main
 from reader.errors import ConfigError, ModelError
-from reader.training import TrainingConfig, train
+from reader.training.config import TrainingConfig
 from reader.training.data import Books, Question, Sample, hide, read_questions, recall_question
-from reader.training.loop import LOG, STATE
+from reader.training.loop import LOG, STATE, train
 from reader.training.losses import distillation, next_token
 from reader.training.mixture import Mixture
 from reader.training.objectives.beacon import BeaconObjective

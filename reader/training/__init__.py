@@ -1,9 +1,5 @@
 """Training: the plug-in, the weights that answer behind a memory, and decoders lengthened by their positions.
 
-One loop (`loop.py`) for three things that learn, each of which says what a sample costs (`objectives/`).
+One loop (`loop.py`) for three things that learn, each of which says what a sample costs (`objectives/`). It imports nothing
+here, so that the shell can show a run's settings without loading torch.
 """
-
-from reader.training.config import TrainingConfig
-from reader.training.loop import train
-
-__all__ = ["TrainingConfig", "train"]

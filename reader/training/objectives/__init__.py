@@ -1,0 +1,1 @@
+"""What learns, one thing a file: what a sample costs it."""
