@@ -23,7 +23,7 @@ from reader.training.losses import next_token
 from reader.training.objectives.beacon import BeaconObjective
 
 WINDOW = 512
-ROUNDS = 5
+ROUNDS = 3
 
 
 def main() -> None:
