@@ -80,6 +80,7 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         metavar="N",
         help="the new context, for cream and pose; default: 32768",
     )
+    add("--repeat-share", type=float, default=0.0, metavar="X", help="of the texts, end in a repetition; default: 0")
     add("--question-share", type=float, default=None, metavar="X", help="of the samples; default: 0.2, for answers 1")
     add(
         "--recall-share", type=float, default=0.3, metavar="X", help="made-up numbers among the questions; default: 0.3"
@@ -187,10 +188,11 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
         Books(options.books),
         [question for file in options.questions for question in read_questions(file)],
         tuple(options.excerpt_tokens),
+        options.repeat_share,
         (1.0 if options.method == "answers" else 0.2) if share is None else share,
         options.recall_share,
         options.alone_share,
-        again_share=0.5 if answering else 0.0,
+        again_share=0.8 if answering else 0.0,
     )
     return objective, mixture.draw, lambda folder: PluginWeights.of(model).save_pretrained(folder, options.save_dtype)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from tiny import FAMILIES, tiny_decoder_folder
 
 from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
+from reader.service import Service
+from storage import Store
 
 # Two test processes share the cores: a thread each, also in the programs that they start.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -90,6 +92,18 @@ def model(
 def tiny_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     """A tiny Llama with window 32."""
     return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache", device="cpu")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library") as store:
+        yield store
+
+
+@pytest.fixture
+def service(store: Store) -> Service:
+    """A service that was not started: nothing is loaded, and nothing is read."""
+    return Service(store, "m")
 
 
 def make_document(words: int, title: str = "A document") -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -33,23 +33,11 @@ from reader.passages import Passage
 from reader.questions import Stream
 from reader.service import RatioCost, Reply, Service
 from reader.workspace import PageView, Shown, Workspace
-from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, Store, TurnRecord
+from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
 ATTRIBUTE = '"><img src=x onerror=alert(1)>'
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as store:
-        yield store
-
-
-@pytest.fixture
-def service(store: Store) -> Service:
-    """A service that was not started: nothing is loaded, and nothing is read."""
-    return Service(store, "m")
 
 
 @pytest.fixture

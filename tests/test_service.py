@@ -62,12 +62,6 @@ def read(service: Service, document: Document) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as store:
-        yield store
-
-
-@pytest.fixture
 def decoder_folder(tiny_folder: Callable[..., Path]) -> Path:
     return tiny_folder("llama", max_positions=8192)
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from conftest import WORDS, randomise_plugin
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from reader.answering import NOT_SAID, PASSAGES
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.checkpoints import Model, PluginWeights, load_model
 from reader.cli import main
@@ -310,6 +312,47 @@ def test_a_sample_depends_on_its_number_alone(answering_model: Model, books: Boo
         assert torch.equal(one.document, other.document)
         assert torch.equal(one.prompt, other.prompt)
         assert torch.equal(one.answer, other.answer)
+
+
+def test_a_text_that_repeats_ends_in_words_that_it_said_before(answering_model: Model, books: Books) -> None:
+    mixture = Mixture(answering_model, books, excerpt_tokens=(400,), repeat_share=1.0)
+    for number in range(5):
+        document = mixture.draw(random.Random(number)).document
+        assert len(document) == 400
+        earlier = document[:300].unfold(0, 100, 1)
+        assert (earlier == document[300:]).all(1).any()
+
+
+def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answering_model: Model, books: Books) -> None:
+    passage = "The mill has six wheels."
+    questions = [Question(passage, "How many wheels has the mill?", "six")]
+    mixture = Mixture(
+        answering_model, books, questions, (300,), question_share=1.0, recall_share=0, alone_share=0, again_share=1.0
+    )
+    tokenizer = answering_model.decoder.tokenizer
+    for number in range(5):
+        sample = mixture.draw(random.Random(number))
+        again, document = tokenizer.decode(sample.again), tokenizer.decode(sample.document)
+        assert again.startswith(PASSAGES)
+        assert passage in document
+        assert passage in again
+        for shown in re.split(r"\n\n\[page \d+\] ", again.removeprefix(PASSAGES))[1:]:
+            assert shown in document
+
+
+def test_a_question_of_another_passage_is_answered_by_saying_so(answering_model: Model, books: Books) -> None:
+    questions = [Question(f"Mill {n} has {n} wheels.", f"How many wheels has mill {n}?", str(n)) for n in range(9)]
+    mixture = Mixture(answering_model, books, questions, question_share=1.0, recall_share=0, alone_share=1.0)
+    decode = answering_model.decoder.tokenizer.decode
+    unanswered = 0
+    for number in range(40):
+        sample = mixture.draw(random.Random(number))
+        asked = re.search(r"has mill (\d)", decode(sample.prompt))
+        assert asked
+        is_said = f"Mill {asked[1]} " in decode(sample.document)
+        assert decode(sample.answer).startswith(asked[1] if is_said else NOT_SAID)
+        unanswered += not is_said
+    assert 0 < unanswered < 40
 
 
 def test_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,18 +18,6 @@ from reader.workspace import Workspace
 from storage import NotFound, Store, backup, cover_file, original_file, rebuild
 
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as store:
-        yield store
-
-
-@pytest.fixture
-def service(store: Store) -> Service:
-    """A service that was not started: nothing is loaded, and nothing is read."""
-    return Service(store, "m")
 
 
 @pytest.fixture

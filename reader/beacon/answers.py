@@ -25,7 +25,7 @@ PLACES = (
 
 
 class AnswerWeights(nn.Module):
-    """Per layer and projection a low-rank difference (arXiv 2106.09685), zero to start with."""
+    """Per layer and projection a low-rank difference."""
 
     def __init__(self, decoder: Any, rank: int) -> None:
         super().__init__()
@@ -50,14 +50,14 @@ class AnswerWeights(nn.Module):
                 def add(
                     module: nn.Module, inputs: tuple[Tensor], output: Tensor, difference: nn.Module = difference
                 ) -> Tensor:
-                    return output + difference(inputs[0]) if is_active() else output
+                    return difference(inputs[0], output) if is_active() else output
 
                 handles.append(projection.register_forward_hook(add))
         return handles
 
 
 class Difference(nn.Module):
-    """What a projection gains: `up @ down`, (out, rank) by (rank, in)."""
+    """What a projection gains: `up @ down`, (out, rank) by (rank, in), zero to start with (arXiv 2106.09685)."""
 
     def __init__(self, own: nn.Linear, rank: int) -> None:
         super().__init__()
@@ -65,6 +65,7 @@ class Difference(nn.Module):
         self.down = nn.Parameter(torch.randn(rank, weight.shape[1]).to(weight) * weight.shape[1] ** -0.5)
         self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
 
-    def forward(self, states: Tensor) -> Tensor:
-        """The difference for states (…, in)."""
-        return linear(linear(states, self.down.to(states)), self.up.to(states))
+    def forward(self, states: Tensor, projected: Tensor) -> Tensor:
+        """Add the difference for states (…, in) to `projected` (…, out), what the decoder's own projection made of them."""
+        # While it trains, it is in float32 and the decoder may be in bfloat16.
+        return projected + linear(linear(states, self.down.to(states)), self.up.to(states))

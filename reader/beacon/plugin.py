@@ -19,7 +19,7 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from reader.beacon.answers import AnswerWeights
+from reader.beacon.answers import AnswerWeights, Difference
 from reader.beacon.attention import ATTENTION
 from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import WindowTokens, is_plain_causal, lay_out, place, visibility
@@ -33,30 +33,17 @@ NO_SPAN = -1
 
 
 class Projection(nn.Module):
-    """A projection that beacons have of their own: all of it, or a low-rank difference to the decoder's (arXiv 2106.09685).
+    """A projection of full rank that beacons have of their own, a copy of the decoder's to start with."""
 
-    Attributes:
-        weight, bias: (out, in) and (out,), copies of the decoder's to start with; where `rank` is None.
-        down, up: (rank, in) and (out, rank), whose product starts at zero; otherwise.
-    """
-
-    def __init__(self, own: nn.Linear, rank: int | None) -> None:
+    def __init__(self, own: nn.Linear) -> None:
         super().__init__()
-        self.rank = rank
-        weight = own.weight.detach()
-        if rank is None:
-            self.weight = nn.Parameter(weight.clone())
-            self.bias = None if own.bias is None else nn.Parameter(own.bias.detach().clone())
-        else:
-            self.down = nn.Parameter(torch.randn(rank, weight.shape[1]).to(weight) * weight.shape[1] ** -0.5)
-            self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
+        self.weight = nn.Parameter(own.weight.detach().clone())
+        self.bias = None if own.bias is None else nn.Parameter(own.bias.detach().clone())
 
     def forward(self, states: Tensor, projected: Tensor) -> Tensor:
-        """Project states (beacons, in), which the decoder's own projection has made `projected` (beacons, out)."""
-        # While it trains, the plug-in is in float32 and the decoder may be in bfloat16.
-        if self.rank is None:
-            return linear(states, self.weight.to(states), None if self.bias is None else self.bias.to(states))
-        return projected + linear(linear(states, self.down.to(states)), self.up.to(states))
+        """Project states (beacons, in); `projected` (beacons, out), what the decoder's own made of them, does not matter."""
+        # While it trains, it is in float32 and the decoder may be in bfloat16.
+        return linear(states, self.weight.to(states), None if self.bias is None else self.bias.to(states))
 
 
 class BeaconPlugin(nn.Module):
@@ -91,7 +78,7 @@ class BeaconPlugin(nn.Module):
         self.embedding = nn.Parameter(weight[token if token is not None else 0].detach().clone())
         self.projections = nn.ModuleList(
             nn.ModuleDict(
-                {name: Projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
+                {name: _projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
             )
             for attention in self._layers
         )
@@ -444,6 +431,11 @@ class BeaconPlugin(nn.Module):
         finally:
             config._attn_implementation = usual
             self._beacon_index = None
+
+
+def _projection(own: nn.Linear, rank: int | None) -> nn.Module:
+    """What beacons have beside the decoder's own projection: all of one, or a low-rank difference to it."""
+    return Projection(own) if rank is None else Difference(own, rank)
 
 
 def _projection_hook(plugin: BeaconPlugin, projection: nn.Module) -> Any:

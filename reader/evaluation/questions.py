@@ -1,6 +1,6 @@
 """Question sets as they lie on people's disks: one JSON object a line, in any of the shapes below, gzipped or not.
 
-    {id, context, question, answers}                                   SQuAD-like; no answers: the context does not say
+    {id, context, question, answers}                                   SQuAD-like, id or not; no answers: it does not say
     {input, context, answers, all_classes, dataset, length, _id}       LongBench
     {id, context, input, answer, options}                              InfiniteBench
     {input, instructions, outputs, source, evaluation}                 L-Eval
@@ -102,7 +102,7 @@ def _questions(line: dict[str, Any], name: str, number: int) -> Iterator[Questio
     else:
         answers = line["answers"]
         yield Question(
-            str(line["id"]),
+            str(line.get("id", number)),
             line["context"],
             line["question"],
             (answers,) if isinstance(answers, str) else tuple(answers),

@@ -6,18 +6,16 @@ unbroken run sees. Nothing is tokenised before it is drawn. It knows no decoder 
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
-import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from reader.errors import ConfigError
+from reader.evaluation.books import load_books
+from reader.evaluation.questions import load_questions
 
 Encode = Callable[[str], Tensor]
 """Text to token ids (tokens,)."""
@@ -61,17 +59,11 @@ class Books:
     """Plain texts from folders of .txt files or .tar archives of them.
 
     Raises:
-        ConfigError: a path is neither, or holds no text.
+        ConfigError: see `load_books`.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.texts: list[str] = []
-        for path in paths:
-            self.texts += _texts(path)
-        if not self.texts:
-            raise ConfigError(
-                f"There is no .txt file in {', '.join(map(str, paths)) or 'nothing'}; give --books others."
-            )
+        self.texts = [book.text for path in paths for book in load_books(path)]
         self._lengths = [len(text) for text in self.texts]
 
     def excerpt(self, tokens: int, encode: Encode, draw: random.Random) -> Tensor:
@@ -89,50 +81,13 @@ class Books:
         return torch.cat(parts)[:tokens]
 
 
-def _texts(path: Path) -> list[str]:
-    try:
-        if path.is_dir():
-            return [file.read_text(encoding="utf-8", errors="replace") for file in sorted(path.rglob("*.txt"))]
-        with tarfile.open(path) as archive:
-            members = sorted(
-                (member for member in archive if member.isfile() and member.name.endswith(".txt")),
-                key=lambda member: member.name,
-            )
-            return [archive.extractfile(member).read().decode("utf-8", "replace") for member in members]  # type: ignore[union-attr]
-    except (OSError, tarfile.TarError) as error:
-        raise ConfigError(
-            f"The books {str(path)!r} cannot be read ({error}); give a folder of .txt files or a .tar archive of them."
-        ) from error
-
-
 def read_questions(path: Path) -> list[Question]:
-    """Questions from JSON lines `{context, question, answers}`, gzipped or not; the first answer is the one to learn.
+    """Questions from any file that `evaluate` takes; the first answer is the one to learn.
 
     Raises:
-        ConfigError: the file cannot be read, or a line is not such a question; names the line.
+        ConfigError: see `load_questions`.
     """
-    questions: list[Question] = []
-    number = 0  # of the line that an error names
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for line in lines:
-                number += 1
-                if not line.strip():
-                    continue
-                fields: Mapping[str, object] = json.loads(line)
-                answers = fields["answers"]
-                if not isinstance(answers, list):
-                    raise TypeError("answers is not a list")
-                first = str(answers[0]) if answers else ""
-                questions.append(Question(str(fields["context"]), str(fields["question"]), first))
-    except (OSError, EOFError) as error:
-        raise ConfigError(f"The questions {str(path)!r} cannot be read ({error}); give JSON lines.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"Line {number} of {str(path)!r} is no question ({type(error).__name__}: {error}); "
-            "each line needs context, question and answers."
-        ) from error
-    return questions
+    return [Question(one.context, one.question, one.answers[0] if one.answers else "") for one in load_questions(path)]
 
 
 _COLOURS = ["red", "blue", "green", "white", "black", "golden", "silver", "purple", "orange", "brown"]

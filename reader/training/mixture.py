@@ -16,10 +16,16 @@ from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading
 from reader.checkpoints import Model
 from reader.training.data import Books, Question, Sample, hide, recall_question
 
-_WITHOUT_ANSWER = 0.08
+_WITHOUT_ANSWER = 0.2
 """The share of questions that are asked of another passage, so that it does not say."""
 
+_NEAR = 40
+"""How far away in its file that passage is at most: often it is of the same matter, and nearly says."""
+
 _MOST_PASSAGES = 3
+
+_STRETCH_TOKENS = 180
+"""About as long as the passages that are looked at again."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Mixture:
     questions: Sequence[Question] = ()
     excerpt_tokens: tuple[int, ...] = (2048,)
     """Lengths of excerpts, drawn with equal chance."""
+    repeat_share: float = 0.0
+    """The share of texts whose last quarter repeats an earlier one word for word: foretold only by who kept the words."""
     question_share: float = 0.0
     """The share of samples that ask; the rest are text."""
     recall_share: float = 0.3
@@ -44,31 +52,53 @@ class Mixture:
         """The next sample, from nothing but the random numbers."""
         tokens = draw.choice(self.excerpt_tokens)
         if draw.random() >= self.question_share:
-            return Sample(self.books.excerpt(tokens, self._encode, draw))
+            return Sample(self._text(tokens, draw))
         if not self.questions or draw.random() < self.recall_share:
             facts = [recall_question(draw) for _ in range(draw.randint(1, _MOST_PASSAGES))]
             return self._asked(facts, tokens, draw)
-        asked = draw.choice(self.questions)
+        number = draw.randrange(len(self.questions))
+        asked = self.questions[number]
         if draw.random() < _WITHOUT_ANSWER:
-            asked = Question(draw.choice(self.questions).passage, asked.question, "")
+            near = [other.passage for other in self.questions[max(0, number - _NEAR) : number + _NEAR]]
+            others = [passage for passage in near if passage != asked.passage]
+            if others:
+                asked = Question(draw.choice(others), asked.question, "")
         if draw.random() < self.alone_share:
             document = self._encode(asked.passage.strip())
             return Sample(document, prompt=self._prompt(asked), answer=self._answer(asked))
-        others = [draw.choice(self.questions) for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
-        return self._asked([asked, *others], tokens, draw)
+        more = [draw.choice(self.questions) for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
+        return self._asked([asked, *more], tokens, draw)
+
+    def _text(self, tokens: int, draw: random.Random) -> torch.Tensor:
+        excerpt = self.books.excerpt(tokens, self._encode, draw)
+        if draw.random() >= self.repeat_share:
+            return excerpt
+        end = tokens - tokens // 4
+        start = draw.randrange(end - tokens // 4 + 1)
+        return torch.cat([excerpt[:end], excerpt[start : start + tokens - end]])
 
     def _asked(self, questions: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
         """An excerpt with all passages hidden in it, and the first question."""
         asked = questions[0]
         filler = self.books.excerpt(tokens, self._encode, draw)
-        document, _ = hide(questions, filler, tokens, self._encode, draw)
+        document, starts = hide(questions, filler, tokens, self._encode, draw)
         again = document[:0]
         if draw.random() < self.again_share:
-            shown = draw.sample(list(questions), len(questions))
-            pages = sorted(draw.sample(range(1, 400), len(shown)))
-            texts = [passage_heading(str(page)) + one.passage.strip() for page, one in zip(pages, shown, strict=True)]
-            again = self._encode(PASSAGES + "".join(texts))
+            again = self._again(document, starts[0], len(self._encode(asked.passage)), draw)
         return Sample(document, again, self._prompt(asked), self._answer(asked))
+
+    def _again(self, document: torch.Tensor, start: int, count: int, draw: random.Random) -> torch.Tensor:
+        """What the reader would look at again: the passage, some of what stands around it, and stretches that do not answer."""
+        first, last = max(0, start - draw.randrange(60)), start + count + draw.randrange(60)
+        shown = [document[first:last]]
+        for _ in range(draw.randint(0, _MOST_PASSAGES - 1)):
+            other = draw.randrange(max(1, len(document) - _STRETCH_TOKENS))
+            shown.insert(draw.randint(0, len(shown)), document[other : other + _STRETCH_TOKENS])
+        pages = sorted(draw.sample(range(1, 400), len(shown)))
+        parts = [self._encode(PASSAGES)]
+        for page, stretch in zip(pages, shown, strict=True):
+            parts += [self._encode(passage_heading(str(page))), stretch]
+        return torch.cat(parts)
 
     def _prompt(self, asked: Question) -> torch.Tensor:
         return self.model.closing(QUESTION.format(question=asked.question.strip()))
