@@ -62,6 +62,13 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         "--rank", type=int, metavar="N", help="low-rank projections (or differences, for cream and pose); default: full"
     )
     add(
+        "--embedding-from",
+        metavar="TOKEN",
+        default="last",
+        help="what a new plug-in's beacons start as: eos or bos (the paper), or last, the last token that they condense; "
+        "default: last",
+    )
+    add(
         "--windows",
         type=int,
         nargs="+",
@@ -169,6 +176,7 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
             window=window,
             rank=options.rank,
             answer_rank=options.answer_rank if answering else None,
+            embedding_from=options.embedding_from,
             ratios=tuple(ratio for ratio in ratios if window % ratio == 0) or (1,),
         )
         plugin = BeaconPlugin(decoder.model, config)

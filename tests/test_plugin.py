@@ -10,7 +10,7 @@ import torch
 from conftest import make_document, randomise_plugin
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
+from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
 from reader.checkpoints import Model
 from reader.errors import ConfigError, ContextOverflow, MemoryMismatch, ModelError
 
@@ -112,6 +112,40 @@ def test_beacons_use_their_own_projections(tiny_model: Model) -> None:
     untrained = read()
     plugin.projections[0]["k"].weight.data.mul_(2)  # type: ignore[index]
     assert not torch.allclose(read(), untrained)
+
+
+def test_a_beacon_that_starts_as_the_last_token_it_condenses_is_that_token_below_all_attention(
+    tiny_model: Model,
+) -> None:
+    ids, _ = tiny_model.encode(make_document(50).text)
+    decoder = tiny_model.decoder.model
+    tiny_model.plugin.detach()
+    plugin = BeaconPlugin(decoder, BeaconConfig(window=32, embedding_from="last"))
+
+    def read(pieces: int) -> Memory:
+        memory = plugin.new_memory()
+        for piece in ids[:64].split(pieces):
+            plugin.read(memory, piece, chooser=RatioChooser(BeaconConfig(window=32, ratios=(8,)), 64, 2048))
+        return memory
+
+    with torch.inference_mode():
+        memory, layer = read(64), decoder.base_model.layers[0]
+        states = layer.input_layernorm(decoder.get_input_embeddings()(ids[:64][7::8]))
+        for kept, projection in (
+            (plugin.unrotated_keys(memory, 0), layer.self_attn.k_proj),
+            (memory.values(0), layer.self_attn.v_proj),
+        ):
+            heads = projection(states).view(8, kept.shape[0], -1).transpose(0, 1)
+            torch.testing.assert_close(kept[:, memory.sink :], heads, rtol=0, atol=1e-5)
+        in_pieces = read(5)
+        for number in range(len(memory.layers)):
+            torch.testing.assert_close(in_pieces.keys(number), memory.keys(number), rtol=0, atol=1e-5)
+            torch.testing.assert_close(in_pieces.values(number), memory.values(number), rtol=0, atol=1e-5)
+
+
+def test_beacons_behind_the_window_cannot_start_as_what_they_condense() -> None:
+    with pytest.raises(ConfigError, match="append layout"):
+        BeaconConfig(window=32, layout="append", embedding_from="last")
 
 
 def test_what_does_not_fit_the_positions_is_refused(tiny_model: Model) -> None:

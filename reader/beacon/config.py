@@ -17,6 +17,7 @@ from reader.errors import ConfigError
 LAYOUTS = ("interleave", "append")
 ATTENTIONS = ("full-coverage", "step-expansion", "segmentation")
 RATIO_CHOICES = ("adapt-R", "sequence", "step-random", "instance-random")
+EMBEDDINGS = ("eos", "bos", "last")
 PROJECTIONS = ("q", "k", "v", "o")
 
 
@@ -49,7 +50,8 @@ class BeaconConfig:
     answer_rank: int | None = None
     """The rank of the weights that the decoder has only while it answers; None: it has none."""
     embedding_from: str = "eos"
-    """The token whose embedding the beacon's starts as: `eos` or `bos`."""
+    """The token whose embedding the beacon's starts as, `eos` or `bos` (the paper's); or `last`: each beacon starts as the last
+    token that it condenses, plus an embedding that starts at zero."""
 
     def __post_init__(self) -> None:
         if self.stride is None:
@@ -73,7 +75,15 @@ class BeaconConfig:
         _check(self.rank is None or self.rank >= 1, "rank", self.rank, "1 or more, or none")
         _check(self.answer_rank is None or self.answer_rank >= 1, "answer_rank", self.answer_rank, "1 or more, or none")
         _check(self.horizon is None or self.horizon >= 1, "horizon", self.horizon, "1 or more, or none")
-        _check(self.embedding_from in ("eos", "bos"), "embedding_from", self.embedding_from, "eos or bos")
+        _check(
+            self.embedding_from in EMBEDDINGS, "embedding_from", self.embedding_from, f"one of {', '.join(EMBEDDINGS)}"
+        )
+        _check(
+            self.layout == "interleave" or self.embedding_from != "last",
+            "embedding_from",
+            self.embedding_from,
+            "eos or bos in the append layout, where a beacon does not stand behind what it condenses",
+        )
         for projection in self.projections:
             _check(projection in PROJECTIONS, "projections", projection, f"any of {', '.join(PROJECTIONS)}")
         for ratio in self.ratios:

@@ -50,7 +50,7 @@ class BeaconPlugin(nn.Module):
     """Activation Beacon for one decoder; its parameters are the only ones that train.
 
     Attributes:
-        embedding: (hidden,), what every beacon starts as.
+        embedding: (hidden,), what every beacon starts as, or what it adds to the last token that it condenses.
         projections: per layer, `q`, `k`, `v`, `o` (those in the config), starting as the decoder's own.
         trained: False while the weights are still those copies.
     """
@@ -72,10 +72,7 @@ class BeaconPlugin(nn.Module):
         self._beacon_index: Tensor | None = None
         self._is_answering = False
 
-        source = decoder.config.eos_token_id if config.embedding_from == "eos" else decoder.config.bos_token_id
-        token = source[0] if isinstance(source, list) else source
-        weight = self.decoder.get_input_embeddings().weight
-        self.embedding = nn.Parameter(weight[token if token is not None else 0].detach().clone())
+        self.embedding = nn.Parameter(_first_embedding(decoder, config.embedding_from))
         self.projections = nn.ModuleList(
             nn.ModuleDict(
                 {name: _projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
@@ -269,8 +266,8 @@ class BeaconPlugin(nn.Module):
         laid_out_ratio = ratio if is_full or beacons_in_tail else 0
         tokens = lay_out(self.config, laid_out_ratio, raw_before, len(input_ids))
         positions = memory.sink + memory.beacons + place(self.config, laid_out_ratio, tokens)
-        ids = torch.full((len(tokens),), -1)
-        ids[~tokens.is_beacon] = input_ids.cpu()
+        # In the interleave layout, the last raw token before a beacon is the last one that it condenses.
+        ids = input_ids.cpu()[(~tokens.is_beacon).cumsum(0) - 1]
         sees = None
         if not is_plain_causal(self.config) and (tokens.is_beacon.any() or memory.tail.is_beacon.any()):
             sees = visibility(self.config, ratio, tokens, memory.tail)
@@ -308,7 +305,10 @@ class BeaconPlugin(nn.Module):
                 layer.horizon = (passes[0].memory.sink, horizon + passes[0].memory.raw)
 
         embeddings = decoder.get_input_embeddings()(ids.to(device))
-        embeddings = torch.where(is_beacon.to(device)[..., None], self.embedding.to(embeddings.dtype), embeddings)
+        beacon = self.embedding.to(embeddings.dtype)
+        if self.config.embedding_from == "last":
+            beacon = beacon + embeddings
+        embeddings = torch.where(is_beacon.to(device)[..., None], beacon, embeddings)
         arguments: dict[str, Any] = {
             "inputs_embeds": embeddings,
             "position_ids": positions.to(device),
@@ -431,6 +431,15 @@ class BeaconPlugin(nn.Module):
         finally:
             config._attn_implementation = usual
             self._beacon_index = None
+
+
+def _first_embedding(decoder: Any, source: str) -> Tensor:
+    weight: Tensor = decoder.get_input_embeddings().weight.detach()
+    if source == "last":
+        return torch.zeros_like(weight[0])
+    token = decoder.config.eos_token_id if source == "eos" else decoder.config.bos_token_id
+    token = token[0] if isinstance(token, list) else token
+    return weight[token if token is not None else 0].clone()
 
 
 def _projection(own: nn.Linear, rank: int | None) -> nn.Module:

@@ -71,7 +71,7 @@ class Mixture:
 
     def _text(self, tokens: int, draw: random.Random) -> torch.Tensor:
         excerpt = self.books.excerpt(tokens, self._encode, draw)
-        if draw.random() >= self.repeat_share:
+        if not self.repeat_share or draw.random() >= self.repeat_share:
             return excerpt
         end = tokens - tokens // 4
         start = draw.randrange(end - tokens // 4 + 1)
