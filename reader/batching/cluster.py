@@ -100,8 +100,12 @@ class RayEngine:
         try:
             self._ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            place = "here" if self._address is None else f"at {self._address!r}"
-            raise ConfigError(f"Ray cannot be started {place}: {error}. Check the address.") from error
+            if self._address is None:
+                raise ConfigError(f"Ray cannot be started here: {error}.") from error
+            raise ConfigError(
+                f"Ray cannot be started at {self._address!r}: {_first_line(error)}. Check the address, and set "
+                "RAY_AUTH_MODE=token if the cluster asks for a token."
+            ) from error
 
     def _answer(self, groups: Sequence[Group], library: Path, doing: Callable[[str], None]) -> Iterator[Result]:
         ray = self._ray
