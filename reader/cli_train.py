@@ -87,7 +87,6 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         metavar="N",
         help="the new context, for cream and pose; default: 32768",
     )
-    add("--repeat-share", type=float, default=0.0, metavar="X", help="of the texts, end in a repetition; default: 0")
     add("--question-share", type=float, default=None, metavar="X", help="of the samples; default: 0.2, for answers 1")
     add(
         "--recall-share", type=float, default=0.3, metavar="X", help="made-up numbers among the questions; default: 0.3"
@@ -196,7 +195,6 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
         Books(options.books),
         [question for file in options.questions for question in read_questions(file)],
         tuple(options.excerpt_tokens),
-        options.repeat_share,
         (1.0 if options.method == "answers" else 0.2) if share is None else share,
         options.recall_share,
         options.alone_share,

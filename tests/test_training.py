@@ -314,15 +314,6 @@ def test_a_sample_depends_on_its_number_alone(answering_model: Model, books: Boo
         assert torch.equal(one.answer, other.answer)
 
 
-def test_a_text_that_repeats_ends_in_words_that_it_said_before(answering_model: Model, books: Books) -> None:
-    mixture = Mixture(answering_model, books, excerpt_tokens=(400,), repeat_share=1.0)
-    for number in range(5):
-        document = mixture.draw(random.Random(number)).document
-        assert len(document) == 400
-        earlier = document[:300].unfold(0, 100, 1)
-        assert (earlier == document[300:]).all(1).any()
-
-
 def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answering_model: Model, books: Books) -> None:
     passage = "The mill has six wheels."
     questions = [Question(passage, "How many wheels has the mill?", "six")]

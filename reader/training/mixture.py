@@ -37,8 +37,6 @@ class Mixture:
     questions: Sequence[Question] = ()
     excerpt_tokens: tuple[int, ...] = (2048,)
     """Lengths of excerpts, drawn with equal chance."""
-    repeat_share: float = 0.0
-    """The share of texts whose last quarter repeats an earlier one word for word: foretold only by who kept the words."""
     question_share: float = 0.0
     """The share of samples that ask; the rest are text."""
     recall_share: float = 0.3
@@ -52,7 +50,7 @@ class Mixture:
         """The next sample, from nothing but the random numbers."""
         tokens = draw.choice(self.excerpt_tokens)
         if draw.random() >= self.question_share:
-            return Sample(self._text(tokens, draw))
+            return Sample(self.books.excerpt(tokens, self._encode, draw))
         if not self.questions or draw.random() < self.recall_share:
             facts = [recall_question(draw) for _ in range(draw.randint(1, _MOST_PASSAGES))]
             return self._asked(facts, tokens, draw)
@@ -68,14 +66,6 @@ class Mixture:
             return Sample(document, prompt=self._prompt(asked), answer=self._answer(asked))
         more = [draw.choice(self.questions) for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
         return self._asked([asked, *more], tokens, draw)
-
-    def _text(self, tokens: int, draw: random.Random) -> torch.Tensor:
-        excerpt = self.books.excerpt(tokens, self._encode, draw)
-        if not self.repeat_share or draw.random() >= self.repeat_share:
-            return excerpt
-        end = tokens - tokens // 4
-        start = draw.randrange(end - tokens // 4 + 1)
-        return torch.cat([excerpt[:end], excerpt[start : start + tokens - end]])
 
     def _asked(self, questions: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
         """An excerpt with all passages hidden in it, and the first question."""
