@@ -92,6 +92,13 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         "--recall-share", type=float, default=0.3, metavar="X", help="made-up numbers among the questions; default: 0.3"
     )
     add(
+        "--unanswerable-share",
+        type=float,
+        default=0.3,
+        metavar="X",
+        help="questions whose passage does not say; default: 0.3",
+    )
+    add(
         "--alone-share",
         type=float,
         default=0.5,
@@ -196,6 +203,7 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
         [question for file in options.questions for question in read_questions(file)],
         tuple(options.excerpt_tokens),
         (1.0 if options.method == "answers" else 0.2) if share is None else share,
+        options.unanswerable_share,
         options.recall_share,
         options.alone_share,
         again_share=0.8 if answering else 0.0,

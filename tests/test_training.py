@@ -331,19 +331,22 @@ def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answeri
             assert shown in document
 
 
-def test_a_question_of_another_passage_is_answered_by_saying_so(answering_model: Model, books: Books) -> None:
-    questions = [Question(f"Mill {n} has {n} wheels.", f"How many wheels has mill {n}?", str(n)) for n in range(9)]
+def test_what_a_passage_does_not_say_is_answered_by_saying_so(answering_model: Model, books: Books) -> None:
+    questions = [
+        Question(f"The mill is old. Mill {n} has {n} wheels. It stands.", f"How many wheels has mill {n}?", str(n))
+        for n in range(9)
+    ]
     mixture = Mixture(answering_model, books, questions, question_share=1.0, recall_share=0, alone_share=1.0)
     decode = answering_model.decoder.tokenizer.decode
-    unanswered = 0
-    for number in range(40):
+    kinds = set()
+    for number in range(60):
         sample = mixture.draw(random.Random(number))
-        asked = re.search(r"has mill (\d)", decode(sample.prompt))
+        asked, document = re.search(r"has mill (\d)", decode(sample.prompt)), decode(sample.document)
         assert asked
-        is_said = f"Mill {asked[1]} " in decode(sample.document)
+        is_said = f"Mill {asked[1]} " in document
         assert decode(sample.answer).startswith(asked[1] if is_said else NOT_SAID)
-        unanswered += not is_said
-    assert 0 < unanswered < 40
+        kinds.add("said" if is_said else "another's" if "wheels" in document else "without the sentence")
+    assert kinds == {"said", "another's", "without the sentence"}
 
 
 def test_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:

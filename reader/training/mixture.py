@@ -14,13 +14,11 @@ import torch
 
 from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading
 from reader.checkpoints import Model
+from reader.passages import sentences
 from reader.training.data import Books, Question, Sample, hide, recall_question
 
-_WITHOUT_ANSWER = 0.2
-"""The share of questions that are asked of another passage, so that it does not say."""
-
 _NEAR = 40
-"""How far away in its file that passage is at most: often it is of the same matter, and nearly says."""
+"""How far away in its file another question's passage is at most: often it is of the same matter, and nearly says."""
 
 _MOST_PASSAGES = 3
 
@@ -39,6 +37,8 @@ class Mixture:
     """Lengths of excerpts, drawn with equal chance."""
     question_share: float = 0.0
     """The share of samples that ask; the rest are text."""
+    unanswerable_share: float = 0.3
+    """The share of the questions whose passage does not say: its own without the answer's sentences, or another one."""
     recall_share: float = 0.3
     """The share of them that ask for a made-up number hidden in an excerpt; all of them where there are no questions."""
     alone_share: float = 0.5
@@ -56,16 +56,23 @@ class Mixture:
             return self._asked(facts, tokens, draw)
         number = draw.randrange(len(self.questions))
         asked = self.questions[number]
-        if draw.random() < _WITHOUT_ANSWER:
-            near = [other.passage for other in self.questions[max(0, number - _NEAR) : number + _NEAR]]
-            others = [passage for passage in near if passage != asked.passage]
-            if others:
-                asked = Question(draw.choice(others), asked.question, "")
+        if draw.random() < self.unanswerable_share:
+            asked = self._unanswerable(number, draw)
         if draw.random() < self.alone_share:
             document = self._encode(asked.passage.strip())
             return Sample(document, prompt=self._prompt(asked), answer=self._answer(asked))
         more = [draw.choice(self.questions) for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
         return self._asked([asked, *more], tokens, draw)
+
+    def _unanswerable(self, number: int, draw: random.Random) -> Question:
+        asked = self.questions[number]
+        spans = list(sentences(asked.passage))
+        kept = [span for span in spans if asked.answer.casefold() not in asked.passage[slice(*span)].casefold()]
+        if asked.answer and 0 < len(kept) < len(spans) and draw.random() < 0.5:
+            return Question(" ".join(asked.passage[slice(*span)] for span in kept), asked.question, "")
+        near = [other.passage for other in self.questions[max(0, number - _NEAR) : number + _NEAR]]
+        others = [passage for passage in near if passage != asked.passage]
+        return Question(draw.choice(others), asked.question, "") if others else asked
 
     def _asked(self, questions: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
         """An excerpt with all passages hidden in it, and the first question."""
