@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 
+from reader.answering import says_nothing
 from reader.cli import STAGES, duration
 from reader.cli_library import size
 from reader.errors import ReaderError
@@ -247,8 +248,8 @@ def badge(counts: Mapping[str, Any]) -> str:
     return " · ".join(facts)
 
 
-def chips(evidence: Iterable[Mapping[str, Any]]) -> str:
-    """The places that an answer rests on; each one opens its page."""
+def chips(evidence: Iterable[Mapping[str, Any]], *, not_said: bool = False) -> str:
+    """The places that an answer rests on, or those nearest to what is not said; each one opens its page."""
     shown = []
     for item in evidence:
         quote = " ".join(str(item.get("quote", "")).split())
@@ -260,7 +261,10 @@ def chips(evidence: Iterable[Mapping[str, Any]]) -> str:
             f'<li><button class="chip" data-document="{escape(str(item["document_id"]))}"{data}>'
             f"<b>p. {escape(str(item.get('label') or page))}</b> “{escape(short)}”</button></li>"
         )
-    return f'<ul class="chips" aria-label="Evidence">{"".join(shown)}</ul>' if shown else ""
+    if not shown:
+        return ""
+    told = '<p class="small">Nearest pages, to see for yourself</p>' if not_said else ""
+    return f'{told}<ul class="chips" aria-label="{"Nearest pages" if not_said else "Evidence"}">{"".join(shown)}</ul>'
 
 
 def reading_map(weights: Sequence[float], document_id: str, name: str = "Reading map") -> str:
@@ -292,12 +296,14 @@ def conversation_map(conversation: ConversationRecord | None, document_id: str) 
     return f'<p class="small">This conversation</p>{reading_map(mean, document_id, "Reading map of the conversation")}'
 
 
-def footer(counts: Mapping[str, Any], evidence: Iterable[Mapping[str, Any]], document_id: str, turn: int) -> str:
+def footer(
+    answer: str, counts: Mapping[str, Any], evidence: Iterable[Mapping[str, Any]], document_id: str, turn: int
+) -> str:
     """What stands under an answer: its badge, its evidence, its map, and what can be done with it."""
     acts = (("copy", "Copy"), ("retry", "Retry"), ("edit", "Edit the question"))
     buttons = "".join(f'<button class="act" data-act="{act}" data-turn="{turn}">{name}</button>' for act, name in acts)
     return (
-        f'<div class="under"><p class="badge">{escape(badge(counts))}</p>{chips(evidence)}'
+        f'<div class="under"><p class="badge">{escape(badge(counts))}</p>{chips(evidence, not_said=says_nothing(answer))}'
         f'{reading_map(counts.get("reading_map") or (), document_id)}<p class="acts">{buttons}</p></div>'
     )
 
@@ -313,7 +319,7 @@ def messages(
     if waiting and (number := waiting[0][0].settings.get("number")) is not None:
         turns = turns[:number]  # the answer that is coming takes the place of those behind
     for turn in turns:
-        under = footer(turn.counts, turn.evidence, document_id, turn.number)
+        under = footer(turn.answer, turn.counts, turn.evidence, document_id, turn.number)
         shown += _exchange(turn.question, turn.answer, under)
     for question, stream in waiting:
         reply = stream.reply if stream is not None else None
@@ -321,7 +327,7 @@ def messages(
         if stream is not None and stream.error is not None:
             under = f'<p class="badge">{escape(sentence(stream.error))}</p>'
         elif reply is not None and reply.answer is not None:
-            under = footer(asdict(reply.answer), map(vars, reply.answer.evidence), document_id, len(turns))
+            under = footer(reply.text, asdict(reply.answer), map(vars, reply.answer.evidence), document_id, len(turns))
         shown += _exchange(question.text, reply.text if reply is not None else "", under)
     return shown
 

@@ -129,7 +129,8 @@ class Answer:
     ended: str
     """Why the answer ended: `finished`, `length` or `stopped`."""
     evidence: tuple[Evidence, ...] = ()
-    """Where the answer comes from, the best first; empty where evidence was not asked for."""
+    """Where the answer comes from, the best first, or the pages nearest to the question where the document does not say; empty
+    where evidence was not asked for."""
     reading_map: tuple[float, ...] = ()
     """For each page (of all attached documents, one after another) its share of the attention to the documents; they sum to 1."""
     looked_again: tuple[Passage, ...] = ()
@@ -576,8 +577,9 @@ def _heat(attached: AttachedMemory, attention: Attention, model: Model) -> Heat:
 def _evidence(
     attached: AttachedMemory, question: str, answer: str, heat: Heat
 ) -> tuple[tuple[Evidence, ...], tuple[float, ...]]:
-    not_said = says_nothing(answer)
-    found = () if not_said else name_evidence(attached.sources, attached.passages, question, answer, heat)
+    # Where the document is said not to answer, its nearest pages are named all the same, so that a reader can check.
+    said = "" if says_nothing(answer) else answer
+    found = name_evidence(attached.sources, attached.passages, question, said, heat)
     return found, reading_map(attached.sources, heat)
 
 

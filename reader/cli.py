@@ -279,6 +279,8 @@ def _ask(options: argparse.Namespace) -> None:
         return
     print()
     titles = {source.document_id: source.title for source in attached.sources}
+    if answer.not_said and answer.evidence:
+        print("Nearest pages, to see for yourself:")
     for place in answer.evidence:
         title = f"{titles[place.document_id]}, " if len(titles) > 1 else ""
         print(f"  {title}page {place.label}: “{' '.join(place.quote.split())}”")

@@ -183,7 +183,7 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
             rank=options.rank,
             answer_rank=options.answer_rank if answering else None,
             embedding_from=options.embedding_from,
-            ratios=tuple(ratio for ratio in ratios if window % ratio == 0) or (1,),
+            ratios=tuple(ratio for ratio in sorted({*ratios}) if window % ratio == 0) or (1,),
         )
         plugin = BeaconPlugin(decoder.model, config)
     model = Model(decoder, plugin, "training", False)

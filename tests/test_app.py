@@ -105,6 +105,8 @@ def test_a_badge_tells_what_an_answer_cost_and_rests_on(changes: dict[str, objec
 def test_evidence_and_map_lead_to_their_pages() -> None:
     evidence = Evidence("d" * 64, 12, "xii", 100, 140, 0.9, "The keeper lit the lamp. " * 10)
     chip = views.chips([vars(evidence)])
+    assert "Nearest" not in chip
+    assert "Nearest pages" in views.chips([vars(evidence)], not_said=True)
     assert 'data-page="12" data-start="100" data-end="140"' in chip
     assert "<b>p. xii</b> “The keeper" in chip
     assert len(chip) < 400
@@ -159,7 +161,7 @@ def hostile_views(service: Service, words: str) -> list[str]:
         views.reading(replace(shown, state="failed", job=replace(shown.job, state="failed", reason=words))),  # type: ignore[type-var]
         views.hits([Hit(document.id, words, 1, words, words)]),
         *map(text_of, views.messages(conversation, [(question, failed)], document.id)),
-        views.footer(counts, [evidence], document.id, 0),
+        views.footer("Zebedee.", counts, [evidence], document.id, 0),
         views.viewer(page),
         views.viewer(replace(page, is_drawn=True)),
         views.error_line(words),

@@ -144,9 +144,13 @@ def test_fused_ranks_are_between_one_and_nothing() -> None:
     assert fuse([], [], weights=(1, 1)) == []
 
 
-def test_nothing_is_quoted_for_an_answer_that_the_document_does_not_say(tiny_model: Model, store: Store) -> None:
-    evidence, shares = find_evidence(attached_to(hide(), tiny_model, store), "Who is king?", NOT_SAID, tiny_model)
-    assert evidence == ()
+def test_where_the_document_is_said_not_to_answer_the_nearest_pages_are_named(tiny_model: Model, store: Store) -> None:
+    document = hide()
+    evidence, shares = find_evidence(
+        attached_to(document, tiny_model, store), QUESTION_ABOUT_FACT, NOT_SAID, tiny_model
+    )
+    assert (evidence[0].page, evidence[0].quote) == (FACT_PAGE, FACT)
+    check(evidence, document)
     assert sum(shares) == pytest.approx(1)
 
 
