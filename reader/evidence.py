@@ -5,8 +5,9 @@ the same slots whatever is asked. So each head's attention is shared out among t
 about nothing in particular attends to is taken off, and a head counts by the square of how far the question has moved it (the
 divergence of the two): few heads look things up, and those move most. The **reading map** is what is left, page by page.
 
-**Evidence** is ranked by that and by BM25 over the words of question and answer, fused by reciprocal rank (Cormack, Clarke and
-Büttcher, 2009), words counting a little more: they find a place by themselves where attention to a condensed memory may not.
+**Evidence** is ranked by that and by BM25, over the words of the question and over those of question and answer (a wrong answer has
+words that lead away), fused by reciprocal rank (Cormack, Clarke and Büttcher, 2009), words counting a little more: they find a
+place by themselves where attention to a condensed memory may not.
 It says where the decoder looked and where the words are; it does not prove that the answer follows from there.
 
 Quotes are cut out of the text. Nothing here runs the decoder.
@@ -159,11 +160,15 @@ def name_evidence(
     pages = [(source, page) for source in sources for page in source.pages]
     numbers = {(page.document_id, page.number): number for number, (_, page) in enumerate(pages)}
     words = content_words(f"{question} {answer}")
-    found = [passages.all[number] for number in passages.search(words)]
-    by_words = list(dict.fromkeys(numbers[passage.document_id, passage.page] for passage in found))
+
+    def search(own: Sequence[str]) -> list[int]:
+        found = [passages.all[number] for number in passages.search(own)]
+        return list(dict.fromkeys(numbers[passage.document_id, passage.page] for passage in found))
+
+    by_question, by_words = search(content_words(question)), search(words)
     by_attention = best(reading_map(sources, heat), _MOST_ATTENDED)
     evidence = []
-    for number, score in fuse(by_words, by_attention, weights=(1, ATTENTION_WEIGHT)):
+    for number, score in fuse(by_question, by_words, by_attention, weights=(1, 1, ATTENTION_WEIGHT)):
         source, page = pages[number]
         spans = [part for sentence in sentences(page.text) for part in shortened(page.text, sentence, QUOTE_CHARS)]
         if not spans:
