@@ -241,7 +241,13 @@ def badge(counts: Mapping[str, Any]) -> str:
         facts.insert(2, f"looked again at page{'' if len(looked) == 1 else 's'} {', '.join(looked)}")
     pages_read, pages = int(counts.get("pages_read", 0)), int(counts.get("pages", 0))
     if pages_read < pages:
-        so_far = f"pages 1 to {pages_read:,}" if pages_read else "the beginning of page 1"
+        so_far = (
+            "the beginning of page 1"
+            if not pages_read
+            else "page 1"
+            if pages_read == 1
+            else f"pages 1 to {pages_read:,}"
+        )
         facts.insert(0, f"From {so_far} of {pages:,}, as far as it was read then")
     if counts.get("ended") == "stopped":
         facts.append("stopped")

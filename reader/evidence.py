@@ -36,7 +36,7 @@ ATTENTION_WEIGHT = 0.98
 
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _TINY = 1e-9
-_MOST_ATTENDED = 3  # attention further down is spread thin, and would meet the words' ranking by chance
+_MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ class Heat:
 
 
 def fuse(*rankings: Sequence[int], weights: Sequence[float]) -> list[tuple[int, float]]:
-    """Numbers with their scores from rankings fused by reciprocal rank, the best first; 1 is first in all of them."""
+    """Numbers with their scores from the first of each ranking, fused by reciprocal rank, the best first; 1 is first in all."""
     scores: dict[int, float] = {}
     for ranking, weight in zip(rankings, weights, strict=True):
-        for rank, number in enumerate(ranking, start=1):
+        for rank, number in enumerate(ranking[:_MOST_RANKED], start=1):
             scores[number] = scores.get(number, 0.0) + weight * (_RRF_RANKS + 1) / (_RRF_RANKS + rank) / sum(weights)
     return sorted(scores.items(), key=lambda item: -item[1])
 
@@ -136,9 +136,11 @@ def rank_passages(passages: Passages, question: str, heat: Heat) -> list[Passage
     """The passages that matter to a question, the best first."""
     starts = [passages.first_char[passage.document_id] + passage.start_char for passage in passages.all]
     ends = [start + len(passage.text) for start, passage in zip(starts, passages.all, strict=True)]
-    by_attention = best(heat.of(starts, ends), _MOST_ATTENDED) if starts else []
-    fused = fuse(passages.search(content_words(question)), by_attention, weights=(1, ATTENTION_WEIGHT))
-    return [passages.all[number] for number, _ in fused]
+    by_attention = best(heat.of(starts, ends), _MOST_RANKED) if starts else []
+    by_words = passages.search(content_words(question))
+    fused = [number for number, _ in fuse(by_words, by_attention, weights=(1, ATTENTION_WEIGHT))]
+    # What the words alone found further down fills what room is left.
+    return [passages.all[number] for number in dict.fromkeys([*fused, *by_words])]
 
 
 def reading_map(sources: Sequence[Source], heat: Heat) -> tuple[float, ...]:
@@ -166,7 +168,7 @@ def name_evidence(
         return list(dict.fromkeys(numbers[passage.document_id, passage.page] for passage in found))
 
     by_question, by_words = search(content_words(question)), search(words)
-    by_attention = best(reading_map(sources, heat), _MOST_ATTENDED)
+    by_attention = best(reading_map(sources, heat), _MOST_RANKED)
     evidence = []
     for number, score in fuse(by_question, by_words, by_attention, weights=(1, 1, ATTENTION_WEIGHT)):
         source, page = pages[number]
@@ -176,7 +178,7 @@ def name_evidence(
         offset = source.first_char + page.start_char
         warmth = heat.of([offset + start for start, _ in spans], [offset + end for _, end in spans])
         said = TextIndex(page.text[start:end] for start, end in spans).search(words, len(spans))
-        ranked = fuse(said, best(warmth, _MOST_ATTENDED), weights=(1, ATTENTION_WEIGHT))
+        ranked = fuse(said, best(warmth, _MOST_RANKED), weights=(1, ATTENTION_WEIGHT))
         start, end = spans[ranked[0][0]] if ranked else spans[0]
         quote = page.text[start:end]
         evidence.append(

@@ -144,6 +144,11 @@ def test_fused_ranks_are_between_one_and_nothing() -> None:
     assert fuse([], [], weights=(1, 1)) == []
 
 
+def test_what_is_first_by_words_stays_first_beside_attention_to_what_shares_a_word_with_it() -> None:
+    """Every page of a short document shares some word with a question; where attention went must not win by that alone."""
+    assert [number for number, _ in fuse(range(50), [40, 41, 42], weights=(1, 0.98))][:3] == [0, 1, 40]
+
+
 def test_where_the_document_is_said_not_to_answer_the_nearest_pages_are_named(tiny_model: Model, store: Store) -> None:
     document = hide()
     evidence, shares = find_evidence(

@@ -63,13 +63,6 @@ def test_the_right_page_is_among_the_first_three(
     assert found >= 0.8 * len(asked)
 
 
-def test_what_the_sample_does_not_say(attached: AttachedMemory, default_model: Model) -> None:
-    asked = [question["question"] for question in QUESTIONS if not question["answers"]]
-    said = sum(last(ask(attached, question, default_model, look_again=700)).not_said for question in asked)
-    print(f"told that the document does not say: {said}/{len(asked)}")
-    assert said
-
-
 def test_twenty_turns_read_nothing_again_and_go_on_after_a_restart(
     attached: AttachedMemory, memory: MemoryRecord, default_model: Model, store: Store
 ) -> None:
