@@ -181,7 +181,7 @@ def build(
                     first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
                 with gr.Column(elem_id="document", visible=False) as document:
                     head = gr.HTML(elem_id="head", js_on_load=None)
-                    with gr.Accordion("Details", open=False, elem_id="details"):
+                    with gr.Accordion("Details", open=False, elem_id="details") as details:
                         with gr.Row(elem_id="own"):
                             title = gr.Textbox(label="Title", max_lines=1, max_length=200, elem_id="title")
                             tags = gr.Textbox(
@@ -422,6 +422,10 @@ def build(
             )
 
         @told
+        def offer_export(document_id: str | None, request: gr.Request) -> Any:
+            return views.export_link(workspace_of(request).get(document_id)) if document_id else gr.skip()
+
+        @told
         def offer_ratios(document_id: str | None, memory_dtype: str, request: gr.Request) -> Any:
             if not document_id:
                 return gr.skip()
@@ -607,6 +611,7 @@ def build(
             show(opened)
             on(opened.then, offer_ratios, [selected, memory_type], ratio)
 
+        on(details.expand, offer_export, selected, export)  # it may have been read since it was opened
         on(viewer.input, turn_to, selected, [viewer, selected])
         on(viewer.clear, lambda: "", None, viewer)
         on(search.change, look_for, search, found)
