@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,6 @@ from storage import PageRecord, Store
 FACT = "The grey cat of the miller is called Zebedee and sleeps in the oven."
 QUESTION_ABOUT_FACT = "What is the miller's cat called?"
 FACT_PAGE = 5
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +36,6 @@ QUESTIONS = [
 def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("reader.answering", "reader.batching.local"):
         monkeypatch.setattr(f"{module}.MAX_ANSWER_TOKENS", 24)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -20,12 +20,6 @@ QUESTIONS = [f"What happened on page {number}, and who saw it?" for number in ra
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
-
-
-@pytest.fixture
 def small_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     """A tiny Llama with window 128: a turn or two are raw, the others condensed."""
     model = load_model(str(tiny_folder("llama")), window=128, cache_folder=tmp_path / "cache", device="cpu")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,6 @@ from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
 from reader.evidence import QUOTE_CHARS, Attention, Evidence, Heat, fuse
 from storage import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
 
 
 def check(evidence: tuple[Evidence, ...], document: Document) -> None:

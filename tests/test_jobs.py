@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,12 +22,6 @@ from reader.jobs import JobSettings, Worker, enqueue, run
 from reader.reading import ReadingProgress
 from storage import JobRecord, NotFound, Store, StoreBusy, new_owner
 from storage import jobs as storage_jobs
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
 
 
 def settings(model: Model, **changes: object) -> JobSettings:

@@ -105,12 +105,6 @@ def rows(store: Store) -> dict[str, object]:
     }
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
-
-
 def memory_file(store: Store, name: int, file: str = "memory.safetensors") -> Path:
     return store.folder / "memories" / key(name) / file
 

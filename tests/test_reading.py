@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,12 +22,6 @@ from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatc
 from reader.planning import plan_reading
 from reader.reading import ReadingProgress, read, stored_document
 from storage import CorruptMemory, Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
 
 
 def answer(model: Model, store: Store, document: Document, question: str = "Who walked to the harbour?") -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import torch
 from conftest import make_document
@@ -18,12 +15,6 @@ from reader.reading import read
 from storage import Store
 
 OTHER = "The sailor Ambrose lost a silver whistle in the well."
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "library") as opened:
-        yield opened
 
 
 def raw_memory(model: Model, *parts: torch.Tensor) -> Memory:

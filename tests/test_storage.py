@@ -46,12 +46,6 @@ def reading(store: Store, memory_key: str, document_id: str = DOCUMENT):
     return store.writing(memory_key, document_id, settings={"ratio": 8, "model": "tiny"}, windows=4, tokens=32)
 
 
-@pytest.fixture
-def store(tmp_path: Path):
-    with Store(tmp_path / "library") as store:
-        yield store
-
-
 def read_memory(store: Store, memory_key: str, chain: list[str]) -> None:
     with reading(store, memory_key) as writer:
         add_segments(writer, chain)
