@@ -367,7 +367,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
         window.open_details()
         sync_api.expect(page.locator("#export a")).to_be_visible()
         page.locator("#remove").click()
-        page.get_by_role("button", name="Keep").click()
+        page.locator("#confirm").get_by_role("button", name="Keep").click()
         sync_api.expect(page.locator("#confirm")).to_be_hidden()
         page.locator("#remove").click()
         window.shoot("remove")
