@@ -22,7 +22,7 @@ from reader.checkpoints import Model, PluginWeights, load_model
 from reader.cli import main
 from reader.errors import ConfigError, ModelError
 from reader.training.config import TrainingConfig
-from reader.training.data import Books, Question, Sample, hide, read_questions, recall_question
+from reader.training.data import Books, Exchange, Question, Sample, hide, read_questions, recall_questions
 from reader.training.loop import LOG, STATE, train
 from reader.training.losses import distillation, next_token
 from reader.training.mixture import Mixture
@@ -285,8 +285,7 @@ def test_answer_weights_alone_learn_where_only_they_shall(answering_model: Model
     objective = BeaconObjective(answering_model, ratios=RATIOS, train_reading=False, train_answering=True)
     assert all(name.startswith("answers.") for name in objective.parameters)
     mixture = Mixture(answering_model, books, excerpt_tokens=(60,), question_share=1.0)
-    (loss,) = objective.losses(mixture.draw(random.Random(0)), random.Random(0))
-    loss.backward()
+    torch.stack(objective.losses(mixture.draw(random.Random(0)), random.Random(0))).sum().backward()
     assert any(parameter.grad is not None and parameter.grad.any() for parameter in objective.parameters.values())
 
 
@@ -295,12 +294,12 @@ def test_hidden_passages_stand_where_it_is_said(answering_model: Model, books: B
         return answering_model.encode(words)[0]
 
     draw = random.Random(5)
-    questions = [recall_question(draw) for _ in range(3)]
+    passages = [question.passage for question in recall_questions(draw, 3)]
     filler = books.excerpt(300, encode, draw)
-    document, starts = hide(questions, filler, 300, encode, draw)
+    document, starts = hide(passages, filler, 300, encode, draw)
     assert len(document) == 300
-    for question, start in zip(questions, starts, strict=True):
-        passage = encode(f"\n\n{question.passage}\n\n")
+    for words, start in zip(passages, starts, strict=True):
+        passage = encode(f"\n\n{words}\n\n")
         assert torch.equal(document[start : start + len(passage)], passage)
 
 
@@ -310,8 +309,10 @@ def test_a_sample_depends_on_its_number_alone(answering_model: Model, books: Boo
     for number in range(12):
         one, other = mixture.draw(random.Random(number)), mixture.draw(random.Random(number))
         assert torch.equal(one.document, other.document)
-        assert torch.equal(one.prompt, other.prompt)
-        assert torch.equal(one.answer, other.answer)
+        for mine, its in zip(one.exchanges, other.exchanges, strict=True):
+            assert torch.equal(mine.again, its.again)
+            assert torch.equal(mine.prompt, its.prompt)
+            assert torch.equal(mine.answer, its.answer)
 
 
 def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answering_model: Model, books: Books) -> None:
@@ -323,30 +324,65 @@ def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answeri
     tokenizer = answering_model.decoder.tokenizer
     for number in range(5):
         sample = mixture.draw(random.Random(number))
-        again, document = tokenizer.decode(sample.again), tokenizer.decode(sample.document)
-        assert again.startswith(PASSAGES)
+        (exchange,) = sample.exchanges
+        again, document = tokenizer.decode(exchange.again), tokenizer.decode(sample.document)
+        assert again.startswith(PASSAGES.format(question=questions[0].question))
         assert passage in document
         assert passage in again
-        for shown in re.split(r"\n\n\[page \d+\] ", again.removeprefix(PASSAGES))[1:]:
+        for shown in re.split(r"\n\n\[page \d+\] ", again)[1:]:
             assert shown in document
 
 
 def test_what_a_passage_does_not_say_is_answered_by_saying_so(answering_model: Model, books: Books) -> None:
     questions = [
-        Question(f"The mill is old. Mill {n} has {n} wheels. It stands.", f"How many wheels has mill {n}?", str(n))
-        for n in range(9)
+        Question(
+            f"The mill is old. Mill {n} has {n} wheels. Its doors are {n}{n}.", f"How many {what} has mill {n}?", said
+        )
+        for n in range(1, 9)
+        for what, said in (("wheels", f"{n} wheels"), ("doors", f"{n}{n}"))
     ]
     mixture = Mixture(answering_model, books, questions, question_share=1.0, recall_share=0, alone_share=1.0)
     decode = answering_model.decoder.tokenizer.decode
     kinds = set()
     for number in range(60):
         sample = mixture.draw(random.Random(number))
-        asked, document = re.search(r"has mill (\d)", decode(sample.prompt)), decode(sample.document)
-        assert asked
-        is_said = f"Mill {asked[1]} " in document
-        assert decode(sample.answer).startswith(asked[1] if is_said else NOT_SAID)
-        kinds.add("said" if is_said else "another's" if "wheels" in document else "without the sentence")
+        document = decode(sample.document)
+        for exchange in sample.exchanges:
+            asked = re.search(r"How many (\w+) has mill (\d)", decode(exchange.prompt))
+            assert asked
+            answer = f"{asked[2]} wheels" if asked[1] == "wheels" else asked[2] * 2
+            is_said = answer in document
+            assert decode(exchange.answer).startswith(answer if is_said else NOT_SAID)
+            is_own = asked[2] in document
+            kinds.add("said" if is_said else "without the sentence" if is_own else "another's")
     assert kinds == {"said", "another's", "without the sentence"}
+
+
+def test_questions_on_one_passage_cost_what_each_costs_alone(answering_model: Model) -> None:
+    def encode(words: str) -> torch.Tensor:
+        return answering_model.encode(words)[0]
+
+    objective = BeaconObjective(answering_model, ratios=(4,), train_answering=True)
+    exchanges = tuple(
+        Exchange(encode(f"\n\nHow many {what}?"), encode(said), encode(again))
+        for what, said, again in (("wheels", "six", ""), ("doors", "seven of them", "Once more: seven doors."))
+    )
+    document = encode("The mill has six wheels and seven doors. " * 8)
+
+    def gradient(*asked: Exchange) -> tuple[list[float], dict[str, torch.Tensor]]:
+        losses = objective.losses(Sample(document, asked), random.Random(0))
+        torch.stack(losses).sum().backward()
+        found = {name: part.grad.clone() for name, part in objective.parameters.items() if part.grad is not None}
+        for part in objective.parameters.values():
+            part.grad = None
+        return [float(loss.detach()) for loss in losses], found
+
+    (first, of_first), (second, of_second), (both, of_both) = (
+        gradient(exchanges[0]), gradient(exchanges[1]), gradient(*exchanges)
+    )  # fmt: skip
+    assert both == pytest.approx(first + second)
+    for name, part in of_both.items():
+        torch.testing.assert_close(part, of_first[name] + of_second[name], rtol=1e-3, atol=1e-6)
 
 
 def test_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:

@@ -28,22 +28,30 @@ _NONE = torch.empty(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """A question behind a document, and the answer to learn."""
+
+    prompt: Tensor
+    """(tokens,) ids of the question."""
+    answer: Tensor
+    """(tokens,) ids that should follow it."""
+    again: Tensor = _NONE
+    """(tokens,) ids of passages that are looked at again, raw between memory and question."""
+
+
+@dataclass(frozen=True)
 class Sample:
     """One thing to learn from."""
 
     document: Tensor
     """(tokens,) ids that are read."""
-    again: Tensor = _NONE
-    """(tokens,) ids of passages that are looked at again, raw behind the memory."""
-    prompt: Tensor = _NONE
-    """(tokens,) ids of a question behind them; empty where only reading is learned."""
-    answer: Tensor = _NONE
-    """(tokens,) ids that should follow the prompt."""
+    exchanges: tuple[Exchange, ...] = ()
+    """Questions behind it, none of which sees another; none where only reading is learned."""
 
     @property
     def tokens(self) -> int:
         """Of all parts."""
-        return len(self.document) + len(self.again) + len(self.prompt) + len(self.answer)
+        return len(self.document) + sum(len(one.again) + len(one.prompt) + len(one.answer) for one in self.exchanges)
 
 
 @dataclass(frozen=True)
@@ -112,23 +120,57 @@ _THINGS = [
 _PLACES = ["north", "south", "east", "west", "upper", "lower", "inner", "outer", "old", "new"]
 
 
-def recall_question(draw: random.Random) -> Question:
-    """A made-up fact with a number in it, and the question for it: what a memory must keep exactly."""
+_KINDS = [
+    "number",
+    "code",
+    "secret number",
+    "pass key",
+    "key",
+    "password",
+    "combination",
+    "account number",
+    "telephone number",
+    "PIN",
+]
+
+MOST_RECALLED = len(_KINDS)
+
+
+def recall_questions(draw: random.Random, count: int) -> list[Question]:
+    """Made-up facts with a number in each, and the questions for them: what a memory must keep exactly.
+
+    No two are of the same kind, so that no question could mean another fact; at most `MOST_RECALLED` of them.
+    """
+    return [_recall_question(kind, draw) for kind in draw.sample(_KINDS, count)]
+
+
+def _recall_question(kind: str, draw: random.Random) -> Question:
     digits = str(draw.randrange(10 ** draw.choice((3, 4, 5, 5, 5, 6)))).zfill(3)
     name = f"{draw.choice(_PLACES)} {draw.choice(_COLOURS)} {draw.choice(_THINGS)}"
-    kind = draw.choice(("number", "code", "secret number", "pass key", "key"))
-    passage, question = draw.choice(
+    passage, question, whole = draw.choice(
         (
-            (f"The {kind} of the {name} is {digits}. Remember it.", f"What is the {kind} of the {name}?"),
-            (f"The {kind} is {digits}. Remember it. {digits} is the {kind}.", f"What is the {kind}?"),
-            (f"There was a {name}, and on it stood the {kind} {digits}.", f"Which {kind} stood on the {name}?"),
+            (
+                f"The {kind} of the {name} is {digits}. Remember it.",
+                f"What is the {kind} of the {name}?",
+                f"The {kind} of the {name} is {digits}.",
+            ),
+            (
+                f"The {kind} is {digits}. Remember it. {digits} is the {kind}.",
+                f"What is the {kind}?",
+                f"The {kind} is {digits}.",
+            ),
+            (
+                f"There was a {name}, and on it stood the {kind} {digits}.",
+                f"Which {kind} stood on the {name}?",
+                f"On the {name} stood the {kind} {digits}.",
+            ),
         )
     )
-    return Question(passage, question, digits)
+    return Question(passage, question, draw.choice((digits, whole)))
 
 
 def hide(
-    questions: Sequence[Question], filler: Tensor, tokens: int, encode: Encode, draw: random.Random
+    passages: Sequence[str], filler: Tensor, tokens: int, encode: Encode, draw: random.Random
 ) -> tuple[Tensor, list[int]]:
     """Put the passages as paragraphs of their own at random places of a filler text.
 
@@ -139,16 +181,16 @@ def hide(
     Returns:
         Token ids, and where each passage begins.
     """
-    passages = [encode(f"\n\n{question.passage.strip()}\n\n") for question in questions]
-    room = max(0, tokens - sum(map(len, passages)))
-    cuts = sorted(draw.randrange(room + 1) for _ in passages)
-    order = draw.sample(range(len(passages)), len(passages))
+    encoded = [encode(f"\n\n{passage.strip()}\n\n") for passage in passages]
+    room = max(0, tokens - sum(map(len, encoded)))
+    cuts = sorted(draw.randrange(room + 1) for _ in encoded)
+    order = draw.sample(range(len(encoded)), len(encoded))
     parts: list[Tensor] = []
-    starts = [0] * len(passages)
+    starts = [0] * len(encoded)
     before = length = 0
     for cut, number in zip(cuts, order, strict=True):
-        parts += [filler[before:cut], passages[number]]
+        parts += [filler[before:cut], encoded[number]]
         starts[number] = length + cut - before
-        length = starts[number] + len(passages[number])
+        length = starts[number] + len(encoded[number])
         before = cut
     return torch.cat([*parts, filler[before:room]]), starts

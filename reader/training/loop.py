@@ -111,7 +111,7 @@ def train(
             total += float(loss.detach())
             parts = tuple(float(part.detach()) for part in losses)
             tokens += sample.tokens
-            kind = "question" if len(sample.answer) else "text"
+            kind = "question" if sample.exchanges else "text"
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

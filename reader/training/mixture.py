@@ -1,26 +1,36 @@
 """What a run of the plug-in sees: book excerpts, and questions on passages that it finds in different places.
 
 A question's passage is alone (what the reader does with a short text), hidden in an excerpt (what it does from memory), or
-hidden and looked at again behind the memory. Prompts are those that the reader asks with. It draws samples and computes nothing.
+hidden and looked at again behind the memory. A passage is read once for several of its questions, each of them asked as if it
+were the only one. Prompts are those that the reader asks with. It draws samples and computes nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
 from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading
 from reader.checkpoints import Model
 from reader.passages import sentences
-from reader.training.data import Books, Question, Sample, hide, recall_question
+from reader.training.data import MOST_RECALLED, Books, Exchange, Question, Sample, hide, recall_questions
 
-_NEAR = 40
-"""How far away in its file another question's passage is at most: often it is of the same matter, and nearly says."""
+_NEAR = 8
+"""How many passages further in its file another one is at most: often it is of the same matter, and nearly says."""
+
+_MOST_ASKED = 5
+"""Questions on one passage at most."""
 
 _MOST_PASSAGES = 3
+
+_PLAIN = "\n\n{question}"
+_PLAIN_SHARE = 0.2
+"""How often a question comes without the reader's words around it, as those of other programs do."""
 
 _STRETCH_TOKENS = 180
 """About as long as the passages that are looked at again."""
@@ -33,18 +43,19 @@ class Mixture:
     model: Model
     books: Books
     questions: Sequence[Question] = ()
+    """Those on the same passage one behind another."""
     excerpt_tokens: tuple[int, ...] = (2048,)
     """Lengths of excerpts, drawn with equal chance."""
     question_share: float = 0.0
     """The share of samples that ask; the rest are text."""
     unanswerable_share: float = 0.3
-    """The share of the questions whose passage does not say: its own without the answer's sentences, or another one."""
+    """The share of questions whose passage does not say: it lacks the answer's sentences, or they are another one's."""
     recall_share: float = 0.3
-    """The share of them that ask for a made-up number hidden in an excerpt; all of them where there are no questions."""
+    """The share of asking samples that ask for made-up numbers hidden in an excerpt; all where there are no questions."""
     alone_share: float = 0.5
-    """Of the other questions, the share whose passage is the whole document; the rest are hidden in an excerpt."""
+    """Of the other asking samples, the share whose passage is the whole document; the rest are hidden in an excerpt."""
     again_share: float = 0.5
-    """Of the hidden, the share that is looked at again."""
+    """Of the questions on hidden passages, the share for which they are looked at again."""
 
     def draw(self, draw: random.Random) -> Sample:
         """The next sample, from nothing but the random numbers."""
@@ -52,39 +63,55 @@ class Mixture:
         if draw.random() >= self.question_share:
             return Sample(self.books.excerpt(tokens, self._encode, draw))
         if not self.questions or draw.random() < self.recall_share:
-            facts = [recall_question(draw) for _ in range(draw.randint(1, _MOST_PASSAGES))]
-            return self._asked(facts, tokens, draw)
-        number = draw.randrange(len(self.questions))
-        asked = self.questions[number]
-        if draw.random() < self.unanswerable_share:
-            asked = self._unanswerable(number, draw)
+            facts = recall_questions(draw, draw.randint(1, MOST_RECALLED))
+            return self._hidden([fact.passage for fact in facts], facts, tokens, draw)
+        asked = self._asked(draw)
+        passage = asked[0].passage
         if draw.random() < self.alone_share:
-            document = self._encode(asked.passage.strip())
-            return Sample(document, prompt=self._prompt(asked), answer=self._answer(asked))
-        more = [draw.choice(self.questions) for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
-        return self._asked([asked, *more], tokens, draw)
+            exchanges = [Exchange(self._prompt(one, draw), self._answer(one)) for one in asked]
+            return Sample(self._encode(passage.strip()), tuple(exchanges))
+        others = [draw.choice(self.questions).passage for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
+        return self._hidden([passage, *others], asked, tokens, draw)
 
-    def _unanswerable(self, number: int, draw: random.Random) -> Question:
-        asked = self.questions[number]
-        spans = list(sentences(asked.passage))
-        kept = [span for span in spans if asked.answer.casefold() not in asked.passage[slice(*span)].casefold()]
-        if asked.answer and 0 < len(kept) < len(spans) and draw.random() < 0.5:
-            return Question(" ".join(asked.passage[slice(*span)] for span in kept), asked.question, "")
-        near = [other.passage for other in self.questions[max(0, number - _NEAR) : number + _NEAR]]
-        others = [passage for passage in near if passage != asked.passage]
-        return Question(draw.choice(others), asked.question, "") if others else asked
+    @cached_property
+    def _groups(self) -> list[list[Question]]:
+        """The questions of each passage."""
+        return [list(group) for _, group in itertools.groupby(self.questions, key=lambda one: one.passage)]
 
-    def _asked(self, questions: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
-        """An excerpt with all passages hidden in it, and the first question."""
-        asked = questions[0]
+    def _asked(self, draw: random.Random) -> list[Question]:
+        """Questions asked of one passage, some of which it does not answer."""
+        number = draw.randrange(len(self._groups))
+        group = self._groups[number]
+        asked = draw.sample(group, min(len(group), _MOST_ASKED))
+        passage = asked[0].passage
+        if draw.random() < self.unanswerable_share:
+            passage = _without(asked[0].answer, passage)
+        near = [one for other in self._groups[max(0, number - _NEAR) : number + _NEAR] for one in other]
+        result = []
+        for one in asked:
+            other = draw.choice(near)
+            if other.answer not in passage and draw.random() < self.unanswerable_share:
+                one = other
+            is_said = one.passage == asked[0].passage and (one.answer in passage or one.answer not in one.passage)
+            result.append(Question(passage, one.question, one.answer if is_said else ""))
+        return result
+
+    def _hidden(self, passages: Sequence[str], asked: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
+        """An excerpt with all passages hidden in it, and the questions, each on one of them."""
         filler = self.books.excerpt(tokens, self._encode, draw)
-        document, starts = hide(questions, filler, tokens, self._encode, draw)
-        again = document[:0]
-        if draw.random() < self.again_share:
-            again = self._again(document, starts[0], len(self._encode(asked.passage)), draw)
-        return Sample(document, again, self._prompt(asked), self._answer(asked))
+        document, starts = hide(passages, filler, tokens, self._encode, draw)
+        exchanges = []
+        for one in asked:
+            exchange = Exchange(self._prompt(one, draw), self._answer(one))
+            if draw.random() < self.again_share:
+                start, count = starts[passages.index(one.passage)], len(self._encode(one.passage))
+                exchange = replace(exchange, again=self._again(one, document, start, count, draw))
+            exchanges.append(exchange)
+        return Sample(document, tuple(exchanges))
 
-    def _again(self, document: torch.Tensor, start: int, count: int, draw: random.Random) -> torch.Tensor:
+    def _again(
+        self, asked: Question, document: torch.Tensor, start: int, count: int, draw: random.Random
+    ) -> torch.Tensor:
         """What the reader would look at again: the passage, some of what stands around it, and stretches that do not answer."""
         first, last = max(0, start - draw.randrange(60)), start + count + draw.randrange(60)
         shown = [document[first:last]]
@@ -92,13 +119,14 @@ class Mixture:
             other = draw.randrange(max(1, len(document) - _STRETCH_TOKENS))
             shown.insert(draw.randint(0, len(shown)), document[other : other + _STRETCH_TOKENS])
         pages = sorted(draw.sample(range(1, 400), len(shown)))
-        parts = [self._encode(PASSAGES)]
+        parts = [self._encode(PASSAGES.format(question=asked.question.strip()))]
         for page, stretch in zip(pages, shown, strict=True):
             parts += [self._encode(passage_heading(str(page))), stretch]
         return torch.cat(parts)
 
-    def _prompt(self, asked: Question) -> torch.Tensor:
-        return self.model.closing(QUESTION.format(question=asked.question.strip()))
+    def _prompt(self, asked: Question, draw: random.Random) -> torch.Tensor:
+        words = _PLAIN if asked.answer and draw.random() < _PLAIN_SHARE else QUESTION
+        return self.model.closing(words.format(question=asked.question.strip()))
 
     def _answer(self, asked: Question) -> torch.Tensor:
         end = self.model.decoder.tokenizer.eos_token_id
@@ -106,3 +134,9 @@ class Mixture:
 
     def _encode(self, text: str) -> torch.Tensor:
         return self.model.encode(text)[0]
+
+
+def _without(answer: str, passage: str) -> str:
+    """The passage without the sentences that hold the answer; as it is where that leaves nothing, or changes nothing."""
+    kept = [passage[slice(*span)] for span in sentences(passage) if answer not in passage[slice(*span)]]
+    return " ".join(kept) if answer and kept else passage

@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.checkpoints import Model
 from reader.errors import ConfigError
-from reader.training.data import Sample
+from reader.training.data import Exchange, Sample
 from reader.training.losses import distillation, next_token
 
 LOSSES = ("next-token", "distillation", "both")
@@ -82,26 +82,29 @@ class BeaconObjective:
                 plugin.open(self._opened, model.opening)
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
-        """Mean losses a token: of each window in turn, or of the answer alone where the sample has one."""
+        """Mean losses a token: of each window in turn, or of each answer where the sample asks."""
         plugin, ids = self.model.plugin, sample.document
         window = draw.choice([size for size in self.windows if 4 * size <= len(ids)] or [min(self.windows)])
         memory = self._opened.traced()
         teacher = None
-        if not len(sample.answer) and self.loss != "next-token":
+        if not sample.exchanges and self.loss != "next-token":
             teacher = self._teacher_states(ids)
         # The last window stays raw, as the end of a document does; a question may stand right behind a full window.
-        last = (len(ids) - 1) // window * window if not len(sample.answer) else len(ids) // window * window
+        last = (len(ids) - 1) // window * window if not sample.exchanges else len(ids) // window * window
         losses: list[Tensor] = []
         for start in range(0, last, window):
             part = slice(start, start + window)
-            drawn = draw.choice(self.exact_ratios if len(sample.answer) else self.ratios)
+            drawn = draw.choice(self.exact_ratios if sample.exchanges else self.ratios)
             config = replace(plugin.config, window=window, stride=None, ratios=(drawn,), ratio_choice="sequence")
             with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
-                memory, states = self._window(memory, ids[part], config, "none" if len(sample.answer) else "states")
+                memory, states = self._window(memory, ids[part], config, "none" if sample.exchanges else "states")
             if states is not None:
                 losses.append(self._token_loss(states, ids, start, teacher))
-        if len(sample.answer):
-            return [*losses, self._answer_loss(memory, sample, last)]
+        if sample.exchanges:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
+                if len(ids) > last:
+                    plugin.run(memory, ids[last:], logits="none")
+            return [self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges]
         states = plugin.run(memory, ids[last:], logits="states")
         assert states is not None
         return [*losses, self._token_loss(states, ids, last, teacher)]
@@ -146,16 +149,13 @@ class BeaconObjective:
             parts.append(next_token(states[: len(targets)], targets, head) / len(targets))
         return torch.stack(parts).mean()
 
-    def _answer_loss(self, memory: Memory, sample: Sample, last: int) -> Tensor:
+    def _answer_loss(self, memory: Memory, exchange: Exchange) -> Tensor:
         plugin, model = self.model.plugin, self.model
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
-            if len(sample.document) > last:
-                plugin.run(memory, sample.document[last:], logits="none")
-            if len(sample.again):
-                plugin.run(memory, sample.again, logits="none")
-        behind = torch.cat([sample.prompt, sample.answer])
-        states = plugin.run(memory, behind, logits="states", answering=True)
+        if len(exchange.again):
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
+                plugin.run(memory, exchange.again, logits="none")
+        states = plugin.run(memory, torch.cat([exchange.prompt, exchange.answer]), logits="states", answering=True)
         assert states is not None
-        count = len(sample.answer)
+        count = len(exchange.answer)
         head = model.decoder.model.get_output_embeddings().weight
-        return QUESTION_WEIGHT * next_token(states[-count - 1 : -1], sample.answer.to(states.device), head) / count
+        return QUESTION_WEIGHT * next_token(states[-count - 1 : -1], exchange.answer.to(states.device), head) / count
