@@ -21,6 +21,7 @@ from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.checkpoints import Model, PluginWeights, load_model
 from reader.cli import main
 from reader.errors import ConfigError, ModelError
+from reader.training.altered import alter
 from reader.training.config import TrainingConfig
 from reader.training.data import Books, Exchange, Question, Sample, hide, read_questions, recall_questions
 from reader.training.loop import LOG, STATE, train
@@ -348,14 +349,34 @@ def test_what_a_passage_does_not_say_is_answered_by_saying_so(answering_model: M
         sample = mixture.draw(random.Random(number))
         document = decode(sample.document)
         for exchange in sample.exchanges:
-            asked = re.search(r"How many (\w+) has mill (\d)", decode(exchange.prompt))
+            asked = re.search(r"How (\w+) (\w+) (has\S*) mill (\d+)", decode(exchange.prompt))
             assert asked
-            answer = f"{asked[2]} wheels" if asked[1] == "wheels" else asked[2] * 2
-            is_said = answer in document
+            is_altered = (asked[1], asked[3]) != ("many", "has")
+            answer = f"{asked[4]} wheels" if asked[2] == "wheels" else asked[4] * 2
+            is_said = answer in document and not is_altered
             assert decode(exchange.answer).startswith(answer if is_said else NOT_SAID)
-            is_own = asked[2] in document
-            kinds.add("said" if is_said else "without the sentence" if is_own else "another's")
-    assert kinds == {"said", "another's", "without the sentence"}
+            is_own = asked[4] in document
+            kinds.add(
+                "said" if is_said else "altered" if is_altered else "without the sentence" if is_own else "another's"
+            )
+    assert kinds == {"said", "altered", "another's", "without the sentence"}
+
+
+@pytest.mark.parametrize(
+    ("question", "changed"),
+    [
+        ("What did Anna build in 1874?", {"What did Peter Hale build in 1874?", "What did Anna build in 1902?"}),
+        ("Who was the first miller?", {"Who was the last miller?"}),
+        ("Who can swim?", {"Who can't swim?"}),
+        ("Of what colour?", set()),
+    ],
+)
+def test_an_altered_question_differs_in_one_thing(question: str, changed: set[str]) -> None:
+    passage = "In 1874 Anna built a mill, and in 1902 it was sold by Peter Hale."
+    found = {alter(question, passage, random.Random(number)) for number in range(60)} - {None}
+    digits = re.compile(r"What did Anna build in 187\d\?")
+    assert question not in found
+    assert {one for one in found if not digits.fullmatch(str(one))} == changed
 
 
 def test_questions_on_one_passage_cost_what_each_costs_alone(answering_model: Model) -> None:

@@ -18,6 +18,7 @@ import torch
 from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading
 from reader.checkpoints import Model
 from reader.passages import sentences
+from reader.training.altered import alter
 from reader.training.data import MOST_RECALLED, Books, Exchange, Question, Sample, hide, recall_questions
 
 _NEAR = 8
@@ -25,6 +26,9 @@ _NEAR = 8
 
 _MOST_ASKED = 5
 """Questions on one passage at most."""
+
+_ALTERED_SHARE = 0.7
+"""Of the unanswerable questions, how many are the passage's own with something changed; the rest are another passage's."""
 
 _MOST_PASSAGES = 3
 
@@ -49,7 +53,7 @@ class Mixture:
     question_share: float = 0.0
     """The share of samples that ask; the rest are text."""
     unanswerable_share: float = 0.3
-    """The share of questions whose passage does not say: it lacks the answer's sentences, or they are another one's."""
+    """The share of questions whose passage does not say: it lacks the answer's sentences, or they are altered, or another one's."""
     recall_share: float = 0.3
     """The share of asking samples that ask for made-up numbers hidden in an excerpt; all where there are no questions."""
     alone_share: float = 0.5
@@ -64,7 +68,8 @@ class Mixture:
             return Sample(self.books.excerpt(tokens, self._encode, draw))
         if not self.questions or draw.random() < self.recall_share:
             facts = recall_questions(draw, draw.randint(1, MOST_RECALLED))
-            return self._hidden([fact.passage for fact in facts], facts, tokens, draw)
+            # A number is kept or lost where its window is condensed: a longer excerpt would cost more and teach no more.
+            return self._hidden([fact.passage for fact in facts], facts, min(self.excerpt_tokens), draw)
         asked = self._asked(draw)
         passage = asked[0].passage
         if draw.random() < self.alone_share:
@@ -89,11 +94,16 @@ class Mixture:
         near = [one for other in self._groups[max(0, number - _NEAR) : number + _NEAR] for one in other]
         result = []
         for one in asked:
-            other = draw.choice(near)
-            if other.answer not in passage and draw.random() < self.unanswerable_share:
-                one = other
-            is_said = one.passage == asked[0].passage and (one.answer in passage or one.answer not in one.passage)
-            result.append(Question(passage, one.question, one.answer if is_said else ""))
+            is_said = one.answer in passage or one.answer not in one.passage
+            question = one.question
+            if draw.random() < self.unanswerable_share:
+                other = draw.choice(near)
+                altered = alter(question, passage, draw) if draw.random() < _ALTERED_SHARE else None
+                if altered is not None:
+                    question, is_said = altered, False
+                elif other.answer not in passage:
+                    question, is_said = other.question, False
+            result.append(Question(passage, question, one.answer if is_said else ""))
         return result
 
     def _hidden(self, passages: Sequence[str], asked: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
