@@ -41,7 +41,7 @@ BUSY_QUESTION = gr.update(submit_btn=False, stop_btn=True)
 LOOK_AGAIN = [
     ("When a question asks for detail: a second or two more, exact words and numbers", "auto"),
     ("Never: fastest, from the memory alone", "off"),
-    ("Always, about two pages", "700"),
+    ("Always, about a page", "400"),
     ("Always, about five pages: slower, for hard questions", "2000"),
 ]
 MEMORY_TYPES = [

@@ -38,14 +38,13 @@ QUESTION = (
 )
 """How a question follows the document."""
 
-LOOK_AGAIN_TOKENS = 700
+LOOK_AGAIN_TOKENS = 400
 """How many tokens are looked at again where nobody gives a number."""
 
 MAX_ANSWER_TOKENS = 256
 
-PASSAGES = "\n\nQuestion: {question}\nFrom the same text, once more:"
-"""What comes before passages that are looked at again. The question stands before them too, so that they are read with it in
-mind: a decoder looks back only, and never sees the question from a passage before it."""
+PASSAGES = "\n\nFrom the same text, once more:"
+"""What comes before passages that are looked at again; the answer weights are trained with it."""
 
 _NEUTRAL = "What does the text say?"
 _OF_THE_WHOLE = re.compile(
@@ -332,7 +331,7 @@ def choose_passages(
     """
     without = make_prompt(attached, question, (), model)
     room = model.plugin.max_positions - attached.memory.next_position - len(without.ids) - _answer_room(model)
-    budget_tokens = min(tokens, room - len(model.encode(PASSAGES.format(question=question.strip()))[0]))
+    budget_tokens = min(tokens, room - len(model.encode(PASSAGES)[0]))
     if budget_tokens <= 0 or not attached.passages.all:
         return ()
     heat = _heat(attached, _attend(attached, question, model), model)
@@ -353,7 +352,7 @@ def make_prompt(attached: AttachedMemory, question: str, passages: Sequence[Pass
     question = question.strip()
     if not question:
         raise ConfigError("The question is empty; ask something.")
-    ids, spans = passage_tokens(attached, question, passages, model)
+    ids, spans = passage_tokens(attached, passages, model)
     question_ids = model.closing(QUESTION.format(question=question))
     none = torch.full((len(question_ids), 2), NO_SPAN)
     asked_tokens = min(len(question_ids), len(model.closing(question)))
@@ -362,9 +361,7 @@ def make_prompt(attached: AttachedMemory, question: str, passages: Sequence[Pass
     )
 
 
-def passage_tokens(
-    attached: AttachedMemory, question: str, passages: Sequence[Passage], model: Model
-) -> tuple[Tensor, Tensor]:
+def passage_tokens(attached: AttachedMemory, passages: Sequence[Passage], model: Model) -> tuple[Tensor, Tensor]:
     """Token ids (tokens,) of passages, each under its page, and their spans (tokens, 2) among all attached characters."""
     ids, spans = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, 2, dtype=torch.int64)]
 
@@ -374,7 +371,7 @@ def passage_tokens(
         spans.append(torch.full_like(places, NO_SPAN) if first_char is None else places + first_char)
 
     if passages:
-        put(PASSAGES.format(question=question))
+        put(PASSAGES)
     for passage in passages:
         put(_heading(passage, attached))
         put(passage.text, attached.passages.first_char[passage.document_id] + passage.start_char)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from storage import PageRecord, TextIndex
 
 PASSAGE_CHARS = 800
-"""About 200 tokens: with a budget of 700, three or four passages are read again."""
+"""About 200 tokens: with a budget of 400, two passages are read again."""
 
 _CANDIDATES = 20
 

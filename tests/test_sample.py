@@ -48,7 +48,7 @@ def last(parts: Iterator[AnswerPart]) -> Answer:
     return answer
 
 
-@pytest.mark.parametrize("look_again", ["off", 700])
+@pytest.mark.parametrize("look_again", ["off", 400])
 def test_the_right_page_is_among_the_first_three(
     look_again: str | int, sample: Document, attached: AttachedMemory, default_model: Model
 ) -> None:

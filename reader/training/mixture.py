@@ -115,13 +115,11 @@ class Mixture:
             exchange = Exchange(self._prompt(one, draw), self._answer(one))
             if draw.random() < self.again_share:
                 start, count = starts[passages.index(one.passage)], len(self._encode(one.passage))
-                exchange = replace(exchange, again=self._again(one, document, start, count, draw))
+                exchange = replace(exchange, again=self._again(document, start, count, draw))
             exchanges.append(exchange)
         return Sample(document, tuple(exchanges))
 
-    def _again(
-        self, asked: Question, document: torch.Tensor, start: int, count: int, draw: random.Random
-    ) -> torch.Tensor:
+    def _again(self, document: torch.Tensor, start: int, count: int, draw: random.Random) -> torch.Tensor:
         """What the reader would look at again: the passage, some of what stands around it, and stretches that do not answer."""
         first, last = max(0, start - draw.randrange(60)), start + count + draw.randrange(60)
         shown = [document[first:last]]
@@ -129,7 +127,7 @@ class Mixture:
             other = draw.randrange(max(1, len(document) - _STRETCH_TOKENS))
             shown.insert(draw.randint(0, len(shown)), document[other : other + _STRETCH_TOKENS])
         pages = sorted(draw.sample(range(1, 400), len(shown)))
-        parts = [self._encode(PASSAGES.format(question=asked.question.strip()))]
+        parts = [self._encode(PASSAGES)]
         for page, stretch in zip(pages, shown, strict=True):
             parts += [self._encode(passage_heading(str(page))), stretch]
         return torch.cat(parts)
