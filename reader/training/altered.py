@@ -16,7 +16,7 @@ _OPPOSITES = [
     ("east", "west"), ("begin", "end"), ("began", "ended"), ("start", "stop"), ("started", "stopped"), ("won", "lost"),
     ("like", "dislike"), ("good", "bad"), ("always", "never"), ("same", "different"), ("many", "few"), ("old", "new"),
     ("early", "late"), ("with", "without"), ("man", "woman"), ("husband", "wife"), ("father", "mother"), ("son", "daughter"),
-    ("boy", "girl"), ("brother", "sister"), ("king", "queen"), ("son", "daughter"), ("inside", "outside"), ("up", "down"),
+    ("boy", "girl"), ("brother", "sister"), ("king", "queen"), ("inside", "outside"), ("up", "down"),
     ("above", "below"), ("open", "closed"), ("buy", "sell"), ("bought", "sold"), ("day", "night"), ("summer", "winter"),
     ("increase", "decrease"), ("allowed", "forbidden"), ("possible", "impossible"), ("happy", "sad"), ("young", "old"),
 ]  # fmt: skip
