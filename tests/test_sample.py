@@ -52,14 +52,20 @@ def last(parts: Iterator[AnswerPart]) -> Answer:
 def test_the_right_page_is_among_the_first_three(
     look_again: str | int, sample: Document, attached: AttachedMemory, default_model: Model
 ) -> None:
-    found, held, asked = 0, 0, [question for question in QUESTIONS if question["answers"]]
+    found, held, refused, asked = 0, 0, 0, [question for question in QUESTIONS if question["answers"]]
     for question in asked:
         answer = last(ask(attached, question["question"], default_model, look_again=look_again))
+        refused += answer.not_said
         at = sample.text.index(question["quote"])
         pages = {sample.page_at(char).number for char in (at, at + len(question["quote"]) - 1)}
         found += bool(pages & {evidence.page for evidence in answer.evidence[:EVIDENCE_PAGES]})
         held += any(right.casefold() in answer.text.casefold() for right in question["answers"])
-    print(f"look again {look_again}: page among three {found}/{len(asked)}, answer in the reply {held}/{len(asked)}")
+    others = [question["question"] for question in QUESTIONS if not question["answers"]]
+    told = sum(last(ask(attached, other, default_model, look_again=look_again)).not_said for other in others)
+    print(
+        f"look again {look_again}: page among three {found}/{len(asked)}, answer in the reply {held}/{len(asked)},"
+        f" said not to be answered {refused}/{len(asked)}, and {told}/{len(others)} of those that are not"
+    )
     assert found >= 0.8 * len(asked)
 
 
