@@ -170,7 +170,7 @@ class Prompt:
     """What is put behind a memory for a question."""
 
     passages: tuple[Passage, ...]
-    """What is looked at again, in document order."""
+    """What is looked at again, the best last."""
     ids: Tensor
     """(tokens,): the passages, then the question."""
     spans: Tensor
@@ -321,7 +321,7 @@ def look_again_tokens(look_again: str | int, question: str) -> int:
 def choose_passages(
     attached: AttachedMemory, question: str, model: Model, tokens: int = LOOK_AGAIN_TOKENS
 ) -> tuple[Passage, ...]:
-    """Choose what to read again for a question, at most `tokens` tokens of it; passages in document order, none overlapping.
+    """Choose what to read again for a question, at most `tokens` tokens of it; the best passage last, none overlapping.
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words, fused by
     reciprocal rank. A budget that the decoder's positions have no room for is cut down. The memory stays as it was.
@@ -526,7 +526,7 @@ class Decoding:
             ended=self.ended,
             evidence=found,
             reading_map=weights,
-            looked_again=self.prompt.passages,
+            looked_again=self._attached.passages.in_document_order(self.prompt.passages),
             looked_again_tokens=self.prompt.looked_again_tokens,
             evidence_seconds=now - self._evidence_started if self.queries is not None else 0.0,
             left_out=attached.left_out,

@@ -85,10 +85,14 @@ class Passages:
     def choose(
         self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
     ) -> tuple[Passage, ...]:
-        """Of ranked passages the first that fit a budget together, in document order; those that overlap become one."""
+        """Of ranked passages the first that fit a budget together, the best last; those that overlap become one.
+
+        The best stands nearest to the question: small decoders take an answer from what they read last.
+        """
         chosen: dict[Passage, int] = {}
+        ranks: dict[Passage, int] = {}
         left_tokens = budget_tokens
-        for passage in ranked[:_CANDIDATES]:
+        for rank, passage in enumerate(ranked[:_CANDIDATES]):
             if not chosen and count_tokens(passage) > budget_tokens:
                 passage = self._trim(passage, question, budget_tokens, count_tokens)
             near = [other for other in chosen if self._touch(passage, other)]
@@ -99,9 +103,14 @@ class Passages:
             added_tokens = tokens - sum(chosen[other] for other in near)
             if added_tokens <= left_tokens and merged.text:
                 left_tokens -= added_tokens
+                ranks[merged] = min([rank, *(ranks[other] for other in near)])
                 for other in near:
                     del chosen[other]
                 chosen[merged] = tokens
+        return tuple(sorted(chosen, key=lambda passage: -ranks[passage]))
+
+    def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:
+        """Passages as they stand in the attached documents, one document after another."""
         order = {document_id: number for number, document_id in enumerate(self.first_char)}
         return tuple(sorted(chosen, key=lambda passage: (order[passage.document_id], passage.start_char)))
 

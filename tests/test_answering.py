@@ -107,6 +107,13 @@ def test_the_budget_holds_and_passages_stand_in_order_and_apart(tokens: int, roo
     assert all(one.end_char < other.start_char for one, other in itertools.pairwise(answer.looked_again))
 
 
+def test_the_best_passage_stands_nearest_to_the_question(roomy_model: Model, store: Store) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)
+    assert len(passages) > 1
+    assert "Zebedee" in passages[-1].text
+
+
 def test_a_small_budget_goes_to_the_sentence_that_matters(roomy_model: Model, store: Store) -> None:
     attached = attached_to(hide(), roomy_model, store)
     sentence_tokens = len(roomy_model.encode(FACT)[0])

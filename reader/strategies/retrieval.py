@@ -19,7 +19,7 @@ from storage import TextIndex
 
 
 class Retrieval(Strategy):
-    """The best passages within `budget_tokens`, in the document's order, behind the model's opening."""
+    """The best passages within `budget_tokens`, the best last, behind the model's opening."""
 
     name = "retrieval"
 
@@ -57,7 +57,7 @@ class Retrieval(Strategy):
                 left -= len(ids)
         memory = self.model.plugin.new_memory(len(self.model.opening) + 2 * self.budget_tokens)
         context = MemoryContext(self.model, memory)
-        before = torch.cat([self.model.opening, *(taken[span] for span in sorted(taken))])
+        before = torch.cat([self.model.opening, *reversed(taken.values())])
         if len(before):
             context.run(before)
         yield context
