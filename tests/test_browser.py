@@ -341,8 +341,10 @@ def pages_told(told: sync_api.Locator) -> int:
 
 
 def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continued_and_removed(
-    server: Server, visit: Callable[..., object], book: Path
+    server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
+    # Long enough to be still being read when the second page has come, and short enough to be read to its end afterwards.
+    book = write_book(tmp_path / "book.md", 4000)
     with visit(server) as window:
         window.page.set_input_files("#upload input[type=file]", book)
         window.page.get_by_text("tokens/s").wait_for(timeout=180_000)
