@@ -12,6 +12,7 @@ import gradio as gr
 from page import views
 from page.access import user_of
 from page.endpoints import add_endpoints
+from reader.answering import LOOK_AGAIN_TOKENS
 from reader.documents import FORMATS
 from reader.errors import ConfigError, PasswordNeeded
 from reader.questions import MAX_QUESTION_CHARS
@@ -41,7 +42,7 @@ BUSY_QUESTION = gr.update(submit_btn=False, stop_btn=True)
 LOOK_AGAIN = [
     ("When a question asks for detail: a second or two more, exact words and numbers", "auto"),
     ("Never: fastest, from the memory alone", "off"),
-    ("Always, about a page", "400"),
+    ("Always, about a page", str(LOOK_AGAIN_TOKENS)),
     ("Always, about five pages: slower, for hard questions", "2000"),
 ]
 MEMORY_TYPES = [

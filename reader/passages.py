@@ -89,8 +89,7 @@ class Passages:
 
         The best stands nearest to the question: small decoders take an answer from what they read last.
         """
-        chosen: dict[Passage, int] = {}
-        ranks: dict[Passage, int] = {}
+        chosen: dict[Passage, tuple[int, int]] = {}  # with rank and tokens
         left_tokens = budget_tokens
         for rank, passage in enumerate(ranked[:_CANDIDATES]):
             if not chosen and count_tokens(passage) > budget_tokens:
@@ -100,14 +99,12 @@ class Passages:
             end = max(one.end_char for one in [passage, *near])
             merged = self._between(passage, start, end)
             tokens = count_tokens(merged)
-            added_tokens = tokens - sum(chosen[other] for other in near)
+            added_tokens = tokens - sum(chosen[other][1] for other in near)
             if added_tokens <= left_tokens and merged.text:
                 left_tokens -= added_tokens
-                ranks[merged] = min([rank, *(ranks[other] for other in near)])
-                for other in near:
-                    del chosen[other]
-                chosen[merged] = tokens
-        return tuple(sorted(chosen, key=lambda passage: -ranks[passage]))
+                best_rank = min([rank, *(chosen.pop(other)[0] for other in near)])
+                chosen[merged] = best_rank, tokens
+        return tuple(sorted(chosen, key=lambda passage: chosen[passage], reverse=True))
 
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:
         """Passages as they stand in the attached documents, one document after another."""

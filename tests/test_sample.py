@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import ROOT
 
-from reader.answering import Answer, AnswerPart, AttachedMemory, ask, attach
+from reader.answering import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
 from reader.checkpoints import Model
 from reader.conversations import Conversation
 from reader.documents import Document, load
@@ -48,7 +48,7 @@ def last(parts: Iterator[AnswerPart]) -> Answer:
     return answer
 
 
-@pytest.mark.parametrize("look_again", ["off", 400])
+@pytest.mark.parametrize("look_again", ["off", LOOK_AGAIN_TOKENS])
 def test_the_right_page_is_among_the_first_three(
     look_again: str | int, sample: Document, attached: AttachedMemory, default_model: Model
 ) -> None:
