@@ -69,6 +69,11 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         "default: last",
     )
     add(
+        "--intervals",
+        metavar="KIND",
+        help="what a beacon condenses: even (the paper's) or figures (one beacon behind each digit); default: the plug-in's, or figures",
+    )
+    add(
         "--windows",
         type=int,
         nargs="+",
@@ -173,6 +178,8 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     if options.plugin is not None:
         weights = PluginWeights.from_pretrained(options.plugin)
         changes: dict[str, Any] = {"window": options.window, "stride": None, "ratios": ()} if options.window else {}
+        if options.intervals:
+            changes["intervals"] = options.intervals
         if answering and weights.config.answer_rank is None:
             changes["answer_rank"] = options.answer_rank
         plugin = weights.onto(decoder, **changes)
@@ -183,9 +190,10 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
             rank=options.rank,
             answer_rank=options.answer_rank if answering else None,
             embedding_from=options.embedding_from,
+            intervals=options.intervals or "figures",
             ratios=tuple(ratio for ratio in sorted({*ratios}) if window % ratio == 0) or (1,),
         )
-        plugin = BeaconPlugin(decoder.model, config)
+        plugin = BeaconPlugin(decoder.model, config, decoder.is_figure)
     model = Model(decoder, plugin, "training", False)
     objective = BeaconObjective(
         model,

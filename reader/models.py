@@ -79,6 +79,16 @@ class Decoder:
     def dtype(self) -> torch.dtype:
         return self.model.dtype
 
+    @functools.cached_property
+    def is_figure(self) -> torch.Tensor:
+        """(vocab,) bool: which tokens hold a decimal digit."""
+        import torch
+
+        words = self.tokenizer.backend_tokenizer.decode_batch([[token] for token in range(len(self.tokenizer))])
+        figures = torch.zeros(self.model.get_input_embeddings().num_embeddings, dtype=torch.bool)
+        figures[: len(words)] = torch.tensor([any(letter.isdecimal() for letter in word) for word in words])
+        return figures
+
 
 def load_decoder(
     name: str = DEFAULT_MODEL,

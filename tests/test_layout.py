@@ -12,8 +12,8 @@ import pytest
 import torch
 from conftest import make_document, randomise_plugin
 
-from reader.beacon import BeaconConfig, RatioChooser
-from reader.beacon.layout import WindowTokens, lay_out, place, visibility
+from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
+from reader.beacon.layout import WindowTokens, even_ends, figure_ends, lay_out, place, visibility
 from reader.beacon.ratio import adapt_ratio
 from reader.checkpoints import Model
 
@@ -72,11 +72,12 @@ def test_order_and_visibility_are_those_of_the_paper(
     layout: str, attention: str, previous: bool, stride: int, ratio: int
 ) -> None:
     config = BeaconConfig(16, stride, (ratio,), layout=layout, attention=attention, attend_previous=previous)
-    tokens = lay_out(config, ratio, 0, 16)
+    ends = even_ends(stride, ratio)
+    tokens = lay_out(config, ends, 0, 16)
     expected = reference_order(layout, ratio, 16, stride)
     assert [bool(flag) for flag in tokens.is_beacon] == [token.kind == "beacon" for token in expected]
     assert tokens.raw_number.tolist() == [token.last_raw for token in expected]
-    sees = visibility(config, ratio, tokens, WindowTokens.raw(0, 0))
+    sees = visibility(config, ends, tokens, WindowTokens.raw(0, 0))
     wanted = [
         [reference_sees(config, ratio, expected, q, k) for k in range(len(expected))] for q in range(len(expected))
     ]
@@ -86,23 +87,24 @@ def test_order_and_visibility_are_those_of_the_paper(
 @pytest.mark.parametrize(("layout", "attention", "previous", "stride"), CASES)
 def test_a_window_read_in_pieces_is_laid_out_as_one(layout: str, attention: str, previous: bool, stride: int) -> None:
     config = BeaconConfig(16, stride, (4,), layout=layout, attention=attention, attend_previous=previous)
-    whole = lay_out(config, 4, 0, 16)
-    pieces = lay_out(config, 4, 0, 5) + lay_out(config, 4, 5, 8) + lay_out(config, 4, 13, 3)
+    ends = even_ends(stride, 4)
+    whole = lay_out(config, ends, 0, 16)
+    pieces = lay_out(config, ends, 0, 5) + lay_out(config, ends, 5, 8) + lay_out(config, ends, 13, 3)
     for name in ("is_beacon", "raw_number", "beacon_number"):
         assert torch.equal(getattr(whole, name), getattr(pieces, name))
-    before, last = lay_out(config, 4, 0, 5) + lay_out(config, 4, 5, 8), lay_out(config, 4, 13, 3)
-    sees_whole = visibility(config, 4, whole, WindowTokens.raw(0, 0))
-    assert torch.equal(visibility(config, 4, last, before), sees_whole[len(before) :])
-    assert torch.equal(place(config, 4, whole)[len(before) :], place(config, 4, last))
+    before, last = lay_out(config, ends, 0, 5) + lay_out(config, ends, 5, 8), lay_out(config, ends, 13, 3)
+    sees_whole = visibility(config, ends, whole, WindowTokens.raw(0, 0))
+    assert torch.equal(visibility(config, ends, last, before), sees_whole[len(before) :])
+    assert torch.equal(place(config, ends, whole)[len(before) :], place(config, ends, last))
 
 
 @pytest.mark.parametrize(("layout", "attention", "previous", "stride"), CASES)
 def test_positions_count_what_is_seen_before(layout: str, attention: str, previous: bool, stride: int) -> None:
     """A raw token stands behind all that it sees; a beacon right behind its last raw token and the beacons it counts."""
     config = BeaconConfig(16, stride, (4,), layout=layout, attention=attention, attend_previous=previous)
-    tokens = reference_order(layout, 4, 16, stride)
+    tokens, ends = reference_order(layout, 4, 16, stride), even_ends(stride, 4)
     for index, (token, position) in enumerate(
-        zip(tokens, place(config, 4, lay_out(config, 4, 0, 16)).tolist(), strict=True)
+        zip(tokens, place(config, ends, lay_out(config, ends, 0, 16)).tolist(), strict=True)
     ):
         if layout == "interleave" or token.kind == "raw":
             assert position == index
@@ -110,6 +112,68 @@ def test_positions_count_what_is_seen_before(layout: str, attention: str, previo
             assert position == 16 + token.number
         else:
             assert position == token.last_raw + 1 + (token.number if previous else 0)
+
+
+def test_each_figure_ends_an_interval_and_the_rest_are_even() -> None:
+    is_figure = torch.zeros(64, dtype=torch.bool)
+    assert torch.equal(figure_ends(is_figure, 4), even_ends(64, 4))
+    is_figure[[0, 20, 21, 22, 63]] = True
+    ends = figure_ends(is_figure, 4).tolist()
+    assert len(ends) == 16
+    assert ends == sorted(set(ends))
+    assert {0, 20, 21, 22, 63} <= set(ends)
+    words = [end for end in ends if end not in (0, 20, 21, 22, 63)]
+    assert len(words) == 11
+    gaps = [after - before for before, after in zip(words, words[1:], strict=False) if not before < 20 < after]
+    assert set(gaps) <= {4, 5, 6}
+    # Three quarters of the beacons at most, whatever stands in the window.
+    for figures in range(64):
+        is_figure = torch.arange(64) < figures
+        found = figure_ends(is_figure, 4)
+        assert len(found) == 16
+        assert found[-1] == 63
+        assert bool(is_figure[found].sum() == figures) == (figures <= 12)
+
+
+def test_positions_and_sight_of_uneven_intervals_are_those_of_the_paper() -> None:
+    """Checked token by token: raw tokens and beacons in their order, one position each, segments from end to end."""
+    ends = torch.tensor([2, 3, 4, 15])
+    config = BeaconConfig(16, None, (4,), intervals="figures", attention="segmentation")
+    tokens = lay_out(config, ends, 0, 16)
+    order = [(raw, beacon) for raw in range(16) for beacon in (False, True) if not beacon or raw in (2, 3, 4, 15)]
+    assert list(zip(tokens.raw_number.tolist(), tokens.is_beacon.tolist(), strict=True)) == order
+    assert place(config, ends, tokens).tolist() == list(range(20))
+    sees = visibility(config, ends, tokens, WindowTokens.raw(0, 0))
+    raw_seen = [
+        {int(tokens.raw_number[key]) for key in torch.nonzero(sees[query])[:, 0] if not tokens.is_beacon[key]}
+        for query in torch.nonzero(tokens.is_beacon)[:, 0]
+    ]
+    assert raw_seen == [{0, 1, 2}, {3}, {4}, set(range(5, 16))]
+
+
+def test_a_memory_of_figures_names_the_source_of_each_slot(tiny_model: Model) -> None:
+    text = "The lamp was lit at 19:45 and the sea was calm; in the morning 1203 letters lay in the harbour. " * 4
+    ids, spans = tiny_model.encode(text)
+    ids, spans = ids[:96], spans[:96]
+    plugin = BeaconPlugin(
+        tiny_model.decoder.model,
+        BeaconConfig(32, None, (4,), "sequence", intervals="figures"),
+        tiny_model.decoder.is_figure,
+    )
+    with torch.inference_mode():
+        memory = plugin.new_memory()
+        plugin.read(memory, ids, spans, chooser=RatioChooser(plugin.config, 96, plugin.max_positions))
+    assert (memory.beacons, memory.raw) == (24, 0)
+    pieces = [text[start:end] for start, end in memory.spans.tolist()]
+    assert "".join(pieces) == text[: int(spans[-1, 1])]
+    digits = [piece[-1] for piece in pieces if piece[-1].isdigit()]
+    assert "".join(digits) == "".join(filter(str.isdigit, text[: int(spans[-1, 1])]))
+    # A window's intervals depend on all of it: an unfinished one stays raw, and nothing is read behind it.
+    with torch.inference_mode():
+        plugin.read(memory, ids[:10], spans[:10], chooser=RatioChooser(plugin.config, 96, plugin.max_positions))
+        assert memory.raw == 10
+        with pytest.raises(ValueError, match="nothing more can be read"):
+            plugin.read(memory, ids[:10], spans[:10], chooser=RatioChooser(plugin.config, 96, plugin.max_positions))
 
 
 @pytest.mark.parametrize("attention", ["full-coverage", "step-expansion", "segmentation"])

@@ -16,6 +16,7 @@ from reader.errors import ConfigError
 
 LAYOUTS = ("interleave", "append")
 ATTENTIONS = ("full-coverage", "step-expansion", "segmentation")
+INTERVALS = ("even", "figures")
 RATIO_CHOICES = ("adapt-R", "sequence", "step-random", "instance-random")
 EMBEDDINGS = ("eos", "bos", "last")
 PROJECTIONS = ("q", "k", "v", "o")
@@ -35,6 +36,9 @@ class BeaconConfig:
     """How a ratio is chosen: `adapt-R` (R tokens of room kept), `sequence`, `step-random`, `instance-random`."""
     layout: str = "interleave"
     """Beacons between the raw tokens (`interleave`) or behind each window (`append`)."""
+    intervals: str = "even"
+    """Which tokens a beacon condenses: `ratio` tokens each (`even`, the paper's), or as many beacons with one of them behind each
+    digit, so that figures are remembered exactly (`figures`)."""
     attention: str = "full-coverage"
     """What a beacon sees of its window: all before it, its first i+1 intervals, or its own interval."""
     attend_previous: bool = True
@@ -64,6 +68,13 @@ class BeaconConfig:
             1 <= self.condensed_tokens <= self.window, "stride", self.stride, f"from 1 to the window ({self.window})"
         )
         _check(self.layout in LAYOUTS, "layout", self.layout, f"one of {', '.join(LAYOUTS)}")
+        _check(self.intervals in INTERVALS, "intervals", self.intervals, f"one of {', '.join(INTERVALS)}")
+        _check(
+            self.layout == "interleave" or self.intervals == "even",
+            "intervals",
+            self.intervals,
+            "even in the append layout, whose windows may overlap",
+        )
         _check(self.attention in ATTENTIONS, "attention", self.attention, f"one of {', '.join(ATTENTIONS)}")
         _check(
             self.layout == "append" or self.stride == self.window,

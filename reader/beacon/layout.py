@@ -47,22 +47,48 @@ class WindowTokens:
         return cls(torch.zeros(count, dtype=torch.bool), numbers, torch.full((count,), -1))
 
 
-def lay_out(config: BeaconConfig, ratio: int, raw_before: int, raw_tokens: int) -> WindowTokens:
+def even_ends(tokens: int, ratio: int) -> Tensor:
+    """The last raw token of each interval (beacons,), `ratio` tokens each; none where the ratio is 0."""
+    return torch.arange(ratio, tokens + 1, ratio) - 1 if ratio else torch.empty(0, dtype=torch.int64)
+
+
+def figure_ends(is_figure: Tensor, ratio: int) -> Tensor:
+    """The last raw token of as many intervals (beacons,), one of them behind each figure, the others even among the rest.
+
+    is_figure (tokens,) says which tokens hold a digit. Words can be told from what stands around them, digits cannot: a beacon
+    passes on the last token that it condenses far better than the others. Where figures would take more than three quarters
+    of the beacons, too little would be left for all else, and the intervals are even.
+    """
+    beacons = len(is_figure) // ratio
+    ends = is_figure.clone()
+    ends[-1] = False
+    left = beacons - 1 - int(ends.sum())
+    if 4 * (beacons - 1 - left) > 3 * beacons:
+        return even_ends(len(is_figure), ratio)
+    others = torch.nonzero(~ends)[:-1, 0]
+    ends[others[torch.arange(1, left + 1) * len(others) // (left + 1)]] = True
+    ends[-1] = True  # so that every token is condensed
+    return torch.nonzero(ends)[:, 0]
+
+
+def interval_starts(ends: Tensor) -> Tensor:
+    """The first raw token of each interval (beacons,)."""
+    return torch.cat([ends.new_zeros(min(1, len(ends))), ends[:-1] + 1])
+
+
+def lay_out(config: BeaconConfig, ends: Tensor, raw_before: int, raw_tokens: int) -> WindowTokens:
     """The tokens that the next `raw_tokens` raw tokens of a window become, `raw_before` of it having been read already.
 
-    Interleave puts a beacon behind each `ratio` raw tokens, append puts them all behind the last raw token of a full window.
+    Interleave puts a beacon behind the last raw token of each interval (`ends`), append puts them all behind the last raw token of
+    a full window.
     """
     tokens = WindowTokens.raw(raw_before, raw_tokens)
     end = raw_before + raw_tokens
-    if ratio == 0:
-        return tokens
-    first = raw_before // ratio if config.layout == "interleave" else 0
-    last = end // ratio if config.layout == "interleave" else config.condensed_tokens // ratio
-    if config.layout == "append" and end < config.window:
-        return tokens
-    numbers = torch.arange(first, last)
-    beacons = WindowTokens(torch.ones(len(numbers), dtype=torch.bool), (numbers + 1) * ratio - 1, numbers)
-    merged = tokens + beacons
+    if config.layout == "append":
+        numbers = torch.arange(len(ends) if end == config.window else 0)
+    else:
+        numbers = torch.nonzero((ends >= raw_before) & (ends < end))[:, 0]
+    merged = tokens + WindowTokens(torch.ones(len(numbers), dtype=torch.bool), ends[numbers], numbers)
     if config.layout == "append":
         return merged
     # A beacon comes right behind its last raw token: a stable sort by raw number, raw before beacon.
@@ -70,7 +96,7 @@ def lay_out(config: BeaconConfig, ratio: int, raw_before: int, raw_tokens: int) 
     return merged[order]
 
 
-def place(config: BeaconConfig, ratio: int, tokens: WindowTokens) -> Tensor:
+def place(config: BeaconConfig, ends: Tensor, tokens: WindowTokens) -> Tensor:
     """Each token's position, counted from the window's first (tokens,): how many raw and beacon tokens it counts before it."""
     raw_before = tokens.raw_number + tokens.is_beacon.long()
     if config.layout == "append":
@@ -79,8 +105,8 @@ def place(config: BeaconConfig, ratio: int, tokens: WindowTokens) -> Tensor:
             return torch.where(tokens.is_beacon, config.window + tokens.beacon_number, raw_before)
         beacons_before = torch.where(tokens.is_beacon, tokens.beacon_number, 0)
     else:
-        beacons_before = torch.where(tokens.is_beacon, tokens.beacon_number, tokens.raw_number // max(ratio, 1))
-    return raw_before + beacons_before if config.attend_previous and ratio else raw_before
+        beacons_before = torch.searchsorted(ends, tokens.raw_number)
+    return raw_before + beacons_before if config.attend_previous else raw_before
 
 
 def is_plain_causal(config: BeaconConfig) -> bool:
@@ -90,7 +116,7 @@ def is_plain_causal(config: BeaconConfig) -> bool:
     return config.attention == "full-coverage"
 
 
-def visibility(config: BeaconConfig, ratio: int, queries: WindowTokens, before: WindowTokens) -> Tensor:
+def visibility(config: BeaconConfig, ends: Tensor, queries: WindowTokens, before: WindowTokens) -> Tensor:
     """What each query sees of its own window: bool (queries, before + queries). Memory slots are seen by all, always.
 
     `before` are the window's tokens that were read earlier, in their order.
@@ -113,6 +139,7 @@ def visibility(config: BeaconConfig, ratio: int, queries: WindowTokens, before: 
     raw_key_of_beacon = beacon_query & ~beacon_key
     if config.attention != "full-coverage":
         sees &= ~raw_key_of_beacon | (keys.raw_number <= queries.raw_number[:, None])
-    if config.attention == "segmentation" and ratio:
-        sees &= ~raw_key_of_beacon | (keys.raw_number > queries.raw_number[:, None] - ratio)
+    if config.attention == "segmentation" and len(ends):
+        first = interval_starts(ends)[queries.beacon_number.clamp(min=0)]
+        sees &= ~raw_key_of_beacon | (keys.raw_number >= first[:, None])
     return sees

@@ -22,7 +22,16 @@ from transformers.cache_utils import Cache
 from reader.beacon.answers import AnswerWeights, Difference
 from reader.beacon.attention import ATTENTION
 from reader.beacon.config import BeaconConfig
-from reader.beacon.layout import WindowTokens, is_plain_causal, lay_out, place, visibility
+from reader.beacon.layout import (
+    WindowTokens,
+    even_ends,
+    figure_ends,
+    interval_starts,
+    is_plain_causal,
+    lay_out,
+    place,
+    visibility,
+)
 from reader.beacon.memory import KeysWritten, Memory, SlotLayer
 from reader.beacon.passes import Pass, stack, unstack
 from reader.beacon.ratio import RatioChooser
@@ -55,8 +64,11 @@ class BeaconPlugin(nn.Module):
         trained: False while the weights are still those copies.
     """
 
-    def __init__(self, decoder: PreTrainedModel, config: BeaconConfig) -> None:
+    def __init__(self, decoder: PreTrainedModel, config: BeaconConfig, is_figure: Tensor | None = None) -> None:
         """Make an untrained plug-in for the decoder and attach it.
+
+        Args:
+            is_figure: (vocab,) bool, which tokens hold a digit; needed where the config's intervals are `figures`.
 
         Raises:
             ModelError: the decoder cannot take the plug-in; names it and says why.
@@ -64,6 +76,7 @@ class BeaconPlugin(nn.Module):
         super().__init__()
         check_decoder(decoder)
         self.config = config
+        self._is_figure = is_figure
         self.trained = False
         # In a tuple, so that the decoder's parameters do not become the plug-in's.
         self._decoder: tuple[Any] = (decoder,)
@@ -219,7 +232,8 @@ class BeaconPlugin(nn.Module):
             choosers: choose the ratio when a window starts.
             logits: "none", "last" or "all"; "states" for what the logits are made of, (tokens, hidden) instead.
             beacons_in_tail: whether an unfinished last window has beacons (as in the authors' inference) or stays raw
-                (as in their training; then nothing more can be read behind it).
+                (as in their training, and wherever intervals depend on the whole window; then nothing more can be read
+                behind it).
 
         Returns:
             For each sequence None, (1, vocab) or (tokens, vocab) at the raw tokens.
@@ -227,8 +241,11 @@ class BeaconPlugin(nn.Module):
         Raises:
             ValueError: an unfinished window was kept raw, so it cannot be condensed any more.
         """
+        is_even = self.config.intervals == "even"
         for memory in memories:
-            if memory.ratio and len(lay_out(self.config, memory.ratio, 0, memory.raw_tokens)) != memory.raw:
+            ends = even_ends(self.config.condensed_tokens, memory.ratio or 0)
+            expected = lay_out(self.config, ends, 0, memory.raw_tokens)
+            if memory.ratio and (len(expected) != memory.raw or (memory.raw and not is_even)):
                 raise ValueError("The memory ends in raw tokens without beacons: nothing more can be read behind them.")
         sources = [
             _no_spans(len(ids)) if own is None else own
@@ -260,24 +277,30 @@ class BeaconPlugin(nn.Module):
 
     def _window_pass(self, memory: Memory, input_ids: Tensor, spans: Tensor, beacons_in_tail: bool) -> Pass:
         """Raw tokens that fit into the unfinished window, with the beacons that come among or behind them."""
-        ratio = memory.ratio or 0
-        raw_before = memory.raw_tokens
-        is_full = raw_before + len(input_ids) == self.config.window
-        laid_out_ratio = ratio if is_full or beacons_in_tail else 0
-        tokens = lay_out(self.config, laid_out_ratio, raw_before, len(input_ids))
-        positions = memory.sink + memory.beacons + place(self.config, laid_out_ratio, tokens)
+        config, input_ids, raw_before = self.config, input_ids.cpu(), memory.raw_tokens
+        is_full = raw_before + len(input_ids) == config.window
+        is_even = config.intervals == "even"
+        ratio = (memory.ratio or 0) if is_full or (beacons_in_tail and is_even) else 0
+        if is_even or not ratio:
+            ends = even_ends(config.condensed_tokens, ratio)
+        else:
+            assert self._is_figure is not None, "intervals of figures need to know which tokens are figures"
+            ends = figure_ends(self._is_figure[input_ids], ratio)
+        tokens = lay_out(config, ends, raw_before, len(input_ids))
+        positions = memory.sink + memory.beacons + place(config, ends, tokens)
         # In the interleave layout, the last raw token before a beacon is the last one that it condenses.
-        ids = input_ids.cpu()[(~tokens.is_beacon).cumsum(0) - 1]
+        ids = input_ids[(~tokens.is_beacon).cumsum(0) - 1]
         sees = None
-        if not is_plain_causal(self.config) and (tokens.is_beacon.any() or memory.tail.is_beacon.any()):
-            sees = visibility(self.config, ratio, tokens, memory.tail)
-        return Pass(memory, ids, tokens, positions, self._window_spans(memory, tokens, spans, ratio), sees)
+        if not is_plain_causal(config) and (tokens.is_beacon.any() or memory.tail.is_beacon.any()):
+            sees = visibility(config, ends, tokens, memory.tail)
+        return Pass(memory, ids, tokens, positions, self._window_spans(memory, tokens, spans, ends), sees)
 
-    def _window_spans(self, memory: Memory, tokens: WindowTokens, raw_spans: Tensor, ratio: int) -> Tensor:
+    def _window_spans(self, memory: Memory, tokens: WindowTokens, raw_spans: Tensor, ends: Tensor) -> Tensor:
         """Source spans (tokens, 2): a raw token's own, a beacon's from the first to the last raw token it condenses."""
         earlier = memory.spans[memory.slots - memory.raw :][~memory.tail.is_beacon]
         of_raw = torch.cat([earlier, raw_spans])
-        first = torch.where(tokens.is_beacon, tokens.raw_number - ratio + 1, tokens.raw_number)
+        first = tokens.raw_number.clone()
+        first[tokens.is_beacon] = interval_starts(ends)[tokens.beacon_number[tokens.is_beacon]]
         starts, ends = of_raw[first, 0], of_raw[tokens.raw_number, 1]
         # A beacon may begin in an opening that stands for no source: its source then begins where the document does.
         return torch.stack([torch.where(ends == NO_SPAN, starts, starts.clamp(min=0)), ends], dim=1)
@@ -363,7 +386,7 @@ class BeaconPlugin(nn.Module):
 
         index = torch.cat([sink, kept, carried])
         first = base + len(sink) + len(kept)
-        positions = torch.cat([torch.arange(base, first), first + place(config, 0, carried_tokens)])
+        positions = torch.cat([torch.arange(base, first), first + place(config, even_ends(0, 0), carried_tokens)])
         self._move(memory, base + index, base, positions)
         memory.spans = torch.cat([memory.spans[:base], memory.spans[base + index]])
         memory.positions = torch.cat([memory.positions[:base], positions])
