@@ -6,6 +6,7 @@ Reads flags, shows progress, draws the loss. How training goes is in `reader/tra
 from __future__ import annotations
 
 import argparse
+import random
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from reader.training.loop import TrainingProgress
 
 console = Console(stderr=True, highlight=False)
+
+_LONG_TEXTS = 3
 
 METHODS = {
     "beacon": "the plug-in's weights that condense",
@@ -71,7 +74,7 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
     add(
         "--intervals",
         metavar="KIND",
-        help="what a beacon condenses: even (the paper's) or figures (one beacon behind each digit); default: the plug-in's, or figures",
+        help="what a beacon condenses: even (the paper's) or figures (one behind each digit); default: the plug-in's, or figures",
     )
     add(
         "--windows",
@@ -109,6 +112,13 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         default=0.5,
         metavar="X",
         help="questions with nothing but their passage; default: 0.5",
+    )
+    add(
+        "--long-text-tokens",
+        type=int,
+        default=0,
+        metavar="N",
+        help="for answers: read three texts of so many tokens first, and look at passages again behind their memories; default: 0",
     )
     add(
         "--save-dtype",
@@ -195,6 +205,12 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
         )
         plugin = BeaconPlugin(decoder.model, config, decoder.is_figure)
     model = Model(decoder, plugin, "training", False)
+    books = Books(options.books)
+    chance = random.Random(f"{options.seed} long texts")
+    long_texts = [
+        books.excerpt(options.long_text_tokens, lambda text: model.encode(text)[0], chance)
+        for _ in range(_LONG_TEXTS if options.long_text_tokens else 0)
+    ]
     objective = BeaconObjective(
         model,
         ratios=[ratio for ratio in ratios if ratio in plugin.config.ratios],
@@ -203,11 +219,12 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
         recompute=options.recompute,
         train_reading=options.method != "answers",
         train_answering=answering,
+        long_texts=long_texts,
     )
     share = options.question_share
     mixture = Mixture(
         model,
-        Books(options.books),
+        books,
         [question for file in options.questions for question in read_questions(file)],
         tuple(options.excerpt_tokens),
         (1.0 if options.method == "answers" else 0.2) if share is None else share,
@@ -215,6 +232,7 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
         options.recall_share,
         options.alone_share,
         again_share=0.8 if answering else 0.0,
+        behind_share=0.9 if long_texts else 0.0,
     )
     return objective, mixture.draw, lambda folder: PluginWeights.of(model).save_pretrained(folder, options.save_dtype)
 

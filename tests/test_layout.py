@@ -6,6 +6,7 @@ The reference says of each token what it is and, pair by pair, whether one sees 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -124,7 +125,7 @@ def test_each_figure_ends_an_interval_and_the_rest_are_even() -> None:
     assert {0, 20, 21, 22, 63} <= set(ends)
     words = [end for end in ends if end not in (0, 20, 21, 22, 63)]
     assert len(words) == 11
-    gaps = [after - before for before, after in zip(words, words[1:], strict=False) if not before < 20 < after]
+    gaps = [after - before for before, after in itertools.pairwise(words) if not before < 20 < after]
     assert set(gaps) <= {4, 5, 6}
     # Three quarters of the beacons at most, whatever stands in the window.
     for figures in range(64):

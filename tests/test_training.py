@@ -334,6 +334,29 @@ def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answeri
             assert shown in document
 
 
+def test_questions_behind_a_long_text_see_a_part_of_its_memory_and_their_passage(
+    answering_model: Model, books: Books
+) -> None:
+    passage = "The mill has six wheels."
+    questions = [Question(passage, "How many wheels has the mill?", "six")]
+    mixture = Mixture(
+        answering_model, books, questions, question_share=1.0, recall_share=0, alone_share=0, behind_share=1.0
+    )
+    sample = mixture.draw(random.Random(3))
+    assert len(sample.document) == 0
+    assert passage in answering_model.decoder.tokenizer.decode(sample.exchanges[0].again)
+    long_texts = [books.excerpt(200, lambda words: answering_model.encode(words)[0], random.Random(0))]
+    randomise_plugin(answering_model)
+    behind = BeaconObjective(
+        answering_model, ratios=RATIOS, train_reading=False, train_answering=True, long_texts=long_texts
+    )
+    losses = [float(behind.losses(sample, random.Random(number))[0].detach()) for number in range(6)]
+    assert len(set(losses)) > 3  # other parts of it, other losses
+    assert losses == [float(behind.losses(sample, random.Random(number))[0].detach()) for number in range(6)]
+    with pytest.raises(ConfigError, match="only where nothing but the answer weights learns"):
+        BeaconObjective(answering_model, ratios=RATIOS, long_texts=long_texts)
+
+
 def test_what_a_passage_does_not_say_is_answered_by_saying_so(answering_model: Model, books: Books) -> None:
     questions = [
         Question(

@@ -47,6 +47,8 @@ class Sample:
     """(tokens,) ids that are read."""
     exchanges: tuple[Exchange, ...] = ()
     """Questions behind it, none of which sees another; none where only reading is learned."""
+    is_behind_long_text: bool = False
+    """Whether it is asked behind the memory of one of the objective's long texts."""
 
     @property
     def tokens(self) -> int:

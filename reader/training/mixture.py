@@ -31,13 +31,14 @@ _ALTERED_SHARE = 0.7
 """Of the unanswerable questions, how many are the passage's own with something changed; the rest are another passage's."""
 
 _MOST_PASSAGES = 3
+"""Hidden in one excerpt, at most."""
 
 _PLAIN = "\n\n{question}"
 _PLAIN_SHARE = 0.2
 """How often a question comes without the reader's words around it, as those of other programs do."""
 
-_STRETCH_TOKENS = 180
-"""About as long as the passages that are looked at again."""
+_AROUND_TOKENS = 60
+"""How much of what stands before and after a passage is looked at with it, at most."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Mixture:
     """Of the other asking samples, the share whose passage is the whole document; the rest are hidden in an excerpt."""
     again_share: float = 0.5
     """Of the questions on hidden passages, the share for which they are looked at again."""
+    behind_share: float = 0.0
+    """Of the asking samples whose passage is not alone, the share that looks at it again behind the memory of a long text."""
 
     def draw(self, draw: random.Random) -> Sample:
         """The next sample, from nothing but the random numbers."""
@@ -75,6 +78,8 @@ class Mixture:
         if draw.random() < self.alone_share:
             exchanges = [Exchange(self._prompt(one, draw), self._answer(one)) for one in asked]
             return Sample(self._encode(passage.strip()), tuple(exchanges))
+        if draw.random() < self.behind_share:
+            return self._behind(passage, asked, draw)
         others = [draw.choice(self.questions).passage for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
         return self._hidden([passage, *others], asked, tokens, draw)
 
@@ -119,18 +124,22 @@ class Mixture:
             exchanges.append(exchange)
         return Sample(document, tuple(exchanges))
 
+    def _behind(self, passage: str, asked: Sequence[Question], draw: random.Random) -> Sample:
+        """The questions, and the passage looked at again for each, behind the memory of a text that has nothing to do with them."""
+        count = len(self._encode(passage))
+        tokens = count + 4 * _AROUND_TOKENS
+        document, (start,) = hide([passage], self.books.excerpt(tokens, self._encode, draw), tokens, self._encode, draw)
+        exchanges = [
+            Exchange(self._prompt(one, draw), self._answer(one), self._again(document, start, count, draw))
+            for one in asked
+        ]
+        return Sample(document[:0], tuple(exchanges), is_behind_long_text=True)
+
     def _again(self, document: torch.Tensor, start: int, count: int, draw: random.Random) -> torch.Tensor:
-        """What the reader would look at again: the passage, some of what stands around it, and stretches that do not answer."""
-        first, last = max(0, start - draw.randrange(60)), start + count + draw.randrange(60)
-        shown = [document[first:last]]
-        for _ in range(draw.randint(0, _MOST_PASSAGES - 1)):
-            other = draw.randrange(max(1, len(document) - _STRETCH_TOKENS))
-            shown.insert(draw.randint(0, len(shown)), document[other : other + _STRETCH_TOKENS])
-        pages = sorted(draw.sample(range(1, 400), len(shown)))
-        parts = [self._encode(PASSAGES)]
-        for page, stretch in zip(pages, shown, strict=True):
-            parts += [self._encode(passage_heading(str(page))), stretch]
-        return torch.cat(parts)
+        """What the reader would look at again: a passage under its page, with some of what stands around it."""
+        first, last = max(0, start - draw.randrange(_AROUND_TOKENS)), start + count + draw.randrange(_AROUND_TOKENS)
+        heading = passage_heading(str(draw.randrange(1, 400)))
+        return torch.cat([self._encode(PASSAGES), self._encode(heading), document[first:last]])
 
     def _prompt(self, asked: Question, draw: random.Random) -> torch.Tensor:
         words = _PLAIN if asked.answer and draw.random() < _PLAIN_SHARE else QUESTION

@@ -24,6 +24,8 @@ from reader.training.losses import distillation, next_token
 
 LOSSES = ("next-token", "distillation", "both")
 
+LONG_TEXT_RATIO = 8
+
 QUESTION_WEIGHT = 0.2
 """The weight of an answer's loss a token beside that of a text's, which is an order of magnitude smaller."""
 
@@ -41,9 +43,11 @@ class BeaconObjective:
         recompute: keep one window's activations at a time and run each window again on the way back: a third more operations,
             memory that does not grow with the excerpt's windows.
         train_reading, train_answering: which weights learn: those that condense, those that answer behind a memory.
+        long_texts: token ids (tokens,) of texts that samples stand behind where they say so. They are read here, once, at
+            `LONG_TEXT_RATIO`, so they need reading that does not learn.
 
     Raises:
-        ConfigError: an unknown loss, or nothing to train.
+        ConfigError: an unknown loss, nothing to train, or long texts beside reading that learns.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class BeaconObjective:
         recompute: bool = False,
         train_reading: bool = True,
         train_answering: bool = False,
+        long_texts: Sequence[Tensor] = (),
     ) -> None:
         if loss not in LOSSES:
             raise ConfigError(f"The training setting --loss is {loss!r}; it must be one of {', '.join(LOSSES)}.")
@@ -80,9 +85,15 @@ class BeaconObjective:
             self._opened = plugin.new_memory(len(model.opening))
             if not model.is_published and len(model.opening):
                 plugin.open(self._opened, model.opening)
+        if long_texts and train_reading:
+            raise ConfigError("Questions stand behind long texts only where nothing but the answer weights learns.")
+        self._long_texts = [self._read_once(ids) for ids in long_texts]
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
         """Mean losses a token: of each window in turn, or of each answer where the sample asks."""
+        if sample.is_behind_long_text:
+            memory = self._behind_long_text(draw)
+            return [self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges]
         plugin, ids = self.model.plugin, sample.document
         window = draw.choice([size for size in self.windows if 4 * size <= len(ids)] or [min(self.windows)])
         memory = self._opened.traced()
@@ -108,6 +119,28 @@ class BeaconObjective:
         states = plugin.run(memory, ids[last:], logits="states")
         assert states is not None
         return [*losses, self._token_loss(states, ids, last, teacher)]
+
+    def _read_once(self, ids: Tensor) -> Memory:
+        """The memory of a text's full windows."""
+        plugin, own = self.model.plugin, self.model.plugin.config
+        memory = plugin.new_memory(len(self.model.opening) + len(ids) // LONG_TEXT_RATIO + 2 * own.window)
+        plugin.config = replace(own, ratios=(LONG_TEXT_RATIO,), ratio_choice="sequence")
+        try:
+            with torch.no_grad():
+                plugin.open(memory, self.model.opening)
+                plugin.read(
+                    memory, ids[: len(ids) // own.window * own.window], chooser=RatioChooser(plugin.config, 0, 0)
+                )
+        finally:
+            plugin.config = own
+        return memory
+
+    def _behind_long_text(self, draw: random.Random) -> Memory:
+        """The memory of a part of a long text, from its beginning on."""
+        memory = draw.choice(self._long_texts).traced()
+        slots = draw.randint(memory.sink, memory.slots)
+        memory.back_to(replace(memory.mark(), slots=slots))
+        return memory
 
     def _window(self, memory: Memory, ids: Tensor, config: BeaconConfig, logits: str) -> tuple[Memory, Tensor | None]:
         """Read one window into a twin of the memory; give back the twin and the window's states."""
