@@ -85,7 +85,7 @@ class Decoder:
         import torch
 
         words = self.tokenizer.backend_tokenizer.decode_batch([[token] for token in range(len(self.tokenizer))])
-        figures = torch.zeros(self.model.get_input_embeddings().num_embeddings, dtype=torch.bool)
+        figures = torch.zeros(int(self.model.config.get_text_config().vocab_size), dtype=torch.bool)
         figures[: len(words)] = torch.tensor([any(letter.isdecimal() for letter in word) for word in words])
         return figures
 

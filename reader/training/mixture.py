@@ -37,6 +37,9 @@ _PLAIN = "\n\n{question}"
 _PLAIN_SHARE = 0.2
 """How often a question comes without the reader's words around it, as those of other programs do."""
 
+_BEHIND_ANOTHER_SHARE = 0.3
+"""How often a passage is looked at again after another one that did not answer."""
+
 _AROUND_TOKENS = 60
 """How much of what stands before and after a passage is looked at with it, at most."""
 
@@ -72,24 +75,25 @@ class Mixture:
         if not self.questions or draw.random() < self.recall_share:
             facts = recall_questions(draw, draw.randint(1, MOST_RECALLED))
             # A number is kept or lost where its window is condensed: a longer excerpt would cost more and teach no more.
-            return self._hidden([fact.passage for fact in facts], facts, min(self.excerpt_tokens), draw)
-        asked = self._asked(draw)
+            passages = [fact.passage for fact in facts]
+            return self._hidden(passages, facts, passages[0], min(self.excerpt_tokens), draw)
+        asked, near = self._asked(draw)
         passage = asked[0].passage
         if draw.random() < self.alone_share:
             exchanges = [Exchange(self._prompt(one, draw), self._answer(one)) for one in asked]
             return Sample(self._encode(passage.strip()), tuple(exchanges))
         if draw.random() < self.behind_share:
-            return self._behind(passage, asked, draw)
+            return self._behind(passage, asked, near, draw)
         others = [draw.choice(self.questions).passage for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
-        return self._hidden([passage, *others], asked, tokens, draw)
+        return self._hidden([passage, *others], asked, near, tokens, draw)
 
     @cached_property
     def _groups(self) -> list[list[Question]]:
         """The questions of each passage."""
         return [list(group) for _, group in itertools.groupby(self.questions, key=lambda one: one.passage)]
 
-    def _asked(self, draw: random.Random) -> list[Question]:
-        """Questions asked of one passage, some of which it does not answer."""
+    def _asked(self, draw: random.Random) -> tuple[list[Question], str]:
+        """Questions asked of one passage, some of which it does not answer; and a passage that is often of the same matter."""
         number = draw.randrange(len(self._groups))
         group = self._groups[number]
         asked = draw.sample(group, min(len(group), _MOST_ASKED))
@@ -109,9 +113,11 @@ class Mixture:
                 elif other.answer not in passage:
                     question, is_said = other.question, False
             result.append(Question(passage, question, one.answer if is_said else ""))
-        return result
+        return result, draw.choice(near).passage
 
-    def _hidden(self, passages: Sequence[str], asked: Sequence[Question], tokens: int, draw: random.Random) -> Sample:
+    def _hidden(
+        self, passages: Sequence[str], asked: Sequence[Question], near: str, tokens: int, draw: random.Random
+    ) -> Sample:
         """An excerpt with all passages hidden in it, and the questions, each on one of them."""
         filler = self.books.excerpt(tokens, self._encode, draw)
         document, starts = hide(passages, filler, tokens, self._encode, draw)
@@ -120,26 +126,34 @@ class Mixture:
             exchange = Exchange(self._prompt(one, draw), self._answer(one))
             if draw.random() < self.again_share:
                 start, count = starts[passages.index(one.passage)], len(self._encode(one.passage))
-                exchange = replace(exchange, again=self._again(document, start, count, draw))
+                exchange = replace(exchange, again=self._again(document, start, count, near, draw))
             exchanges.append(exchange)
         return Sample(document, tuple(exchanges))
 
-    def _behind(self, passage: str, asked: Sequence[Question], draw: random.Random) -> Sample:
+    def _behind(self, passage: str, asked: Sequence[Question], near: str, draw: random.Random) -> Sample:
         """The questions, and the passage looked at again for each, behind the memory of a text that has nothing to do with them."""
         count = len(self._encode(passage))
         tokens = count + 4 * _AROUND_TOKENS
         document, (start,) = hide([passage], self.books.excerpt(tokens, self._encode, draw), tokens, self._encode, draw)
         exchanges = [
-            Exchange(self._prompt(one, draw), self._answer(one), self._again(document, start, count, draw))
+            Exchange(self._prompt(one, draw), self._answer(one), self._again(document, start, count, near, draw))
             for one in asked
         ]
         return Sample(document[:0], tuple(exchanges), is_behind_long_text=True)
 
-    def _again(self, document: torch.Tensor, start: int, count: int, draw: random.Random) -> torch.Tensor:
-        """What the reader would look at again: a passage under its page, with some of what stands around it."""
+    def _again(self, document: torch.Tensor, start: int, count: int, near: str, draw: random.Random) -> torch.Tensor:
+        """What the reader would look at again: the passage with some of what stands around it.
+
+        Perhaps behind a near one, which was looked at first and did not answer.
+        """
         first, last = max(0, start - draw.randrange(_AROUND_TOKENS)), start + count + draw.randrange(_AROUND_TOKENS)
-        heading = passage_heading(str(draw.randrange(1, 400)))
-        return torch.cat([self._encode(PASSAGES), self._encode(heading), document[first:last]])
+        shown = [document[first:last]]
+        if draw.random() < _BEHIND_ANOTHER_SHARE:
+            shown.insert(0, self._encode(near.strip()))
+        parts = [self._encode(PASSAGES)]
+        for stretch in shown:
+            parts += [self._encode(passage_heading(str(draw.randrange(1, 400)))), stretch]
+        return torch.cat(parts)
 
     def _prompt(self, asked: Question, draw: random.Random) -> torch.Tensor:
         words = _PLAIN if asked.answer and draw.random() < _PLAIN_SHARE else QUESTION
