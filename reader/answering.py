@@ -1,9 +1,9 @@
 """Asking memories: attach them, look again where it matters, put the question behind, stream the answer, name its evidence.
 
-From the memory alone, nothing of the document is run again. Looking again puts the passages that matter to a question raw
-behind the memory, within a budget, as a reader goes back to the page. How many document tokens the decoder did run is counted
-where it is run, and told with every answer. Decoding is greedy, so the same memory and question give the same answer. It does
-not read documents.
+From the memory alone, nothing of the document is run again. Looking again puts the passage that matters most to a question raw
+behind the memory, as a reader goes back to the page; where the answer is that the text does not say, the next one is looked
+at, too, within a budget. How many document tokens the decoder did run is counted where it is run, and told with every answer.
+Decoding is greedy, so the same memory and question give the same answer. It does not read documents.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -167,10 +168,10 @@ class AnswerPart:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is put behind a memory for a question."""
+    """What is put behind a memory, or behind what was looked at before, for a question."""
 
     passages: tuple[Passage, ...]
-    """What is looked at again, the best last."""
+    """What is looked at again."""
     ids: Tensor
     """(tokens,): the passages, then the question."""
     spans: Tensor
@@ -321,7 +322,7 @@ def look_again_tokens(look_again: str | int, question: str) -> int:
 def choose_passages(
     attached: AttachedMemory, question: str, model: Model, tokens: int = LOOK_AGAIN_TOKENS
 ) -> tuple[Passage, ...]:
-    """Choose what to read again for a question, at most `tokens` tokens of it; the best passage last, none overlapping.
+    """Choose what to read again for a question, at most `tokens` tokens of it; the best passage first, none overlapping.
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words, fused by
     reciprocal rank. A budget that the decoder's positions have no room for is cut down. The memory stays as it was.
@@ -343,8 +344,10 @@ def choose_passages(
     return attached.passages.choose(ranked, question, budget_tokens, count_tokens)
 
 
-def make_prompt(attached: AttachedMemory, question: str, passages: Sequence[Passage], model: Model) -> Prompt:
-    """Tokens and spans of passages and of the question behind them.
+def make_prompt(
+    attached: AttachedMemory, question: str, passages: Sequence[Passage], model: Model, *, behind_others: bool = False
+) -> Prompt:
+    """Tokens and spans of passages and of the question behind them; `behind_others`: that were looked at before these.
 
     Raises:
         ConfigError: there is no question.
@@ -352,7 +355,7 @@ def make_prompt(attached: AttachedMemory, question: str, passages: Sequence[Pass
     question = question.strip()
     if not question:
         raise ConfigError("The question is empty; ask something.")
-    ids, spans = passage_tokens(attached, passages, model)
+    ids, spans = _passage_tokens(attached, passages, model, behind_others)
     question_ids = model.closing(QUESTION.format(question=question))
     none = torch.full((len(question_ids), 2), NO_SPAN)
     asked_tokens = min(len(question_ids), len(model.closing(question)))
@@ -361,7 +364,9 @@ def make_prompt(attached: AttachedMemory, question: str, passages: Sequence[Pass
     )
 
 
-def passage_tokens(attached: AttachedMemory, passages: Sequence[Passage], model: Model) -> tuple[Tensor, Tensor]:
+def _passage_tokens(
+    attached: AttachedMemory, passages: Sequence[Passage], model: Model, behind_others: bool
+) -> tuple[Tensor, Tensor]:
     """Token ids (tokens,) of passages, each under its page, and their spans (tokens, 2) among all attached characters."""
     ids, spans = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, 2, dtype=torch.int64)]
 
@@ -370,7 +375,7 @@ def passage_tokens(attached: AttachedMemory, passages: Sequence[Passage], model:
         ids.append(own)
         spans.append(torch.full_like(places, NO_SPAN) if first_char is None else places + first_char)
 
-    if passages:
+    if passages and not behind_others:
         put(PASSAGES)
     for passage in passages:
         put(_heading(passage, attached))
@@ -424,10 +429,12 @@ def ask(
     ran_before = memory.source_tokens_run
     mark = memory.mark()
     try:
-        logits = _run(memory, decoding.prompt, model, decoding.queries)
-        room = plugin.max_positions - memory.next_position
-        for _ in range(min(MAX_ANSWER_TOKENS, room)):
-            assert logits is not None  # a question always has tokens
+        prompt = decoding.prompt
+        _look(memory, prompt, model)
+        looked = memory.mark()
+        logits: Tensor | None = _put_question(memory, prompt, model, decoding.queries)
+        while len(decoding.tokens) < MAX_ANSWER_TOKENS and memory.next_position < plugin.max_positions:
+            assert logits is not None
             piece = decoding.take(logits)
             if piece is None:
                 break
@@ -436,22 +443,31 @@ def ask(
             if stopped():
                 decoding.ended = "stopped"
                 break
+            if decoding.prompt is not prompt:  # another place in the question's stead
+                prompt = decoding.prompt
+                memory.back_to(looked)
+                _look(memory, prompt, model)
+                looked = memory.mark()
+                logits = _put_question(memory, prompt, model, decoding.queries)
+                continue
             with torch.inference_mode(), model.lock, _recording(decoding.queries):
                 logits = plugin.run(memory, torch.tensor(decoding.tokens[-1:]), answering=True)
         decoding.attend()
         recomputed_tokens = memory.source_tokens_run - ran_before
     finally:
         memory.back_to(mark)
-    yield AnswerPart("", decoding.answer(recomputed_tokens))
+    yield AnswerPart(decoding.held, decoding.answer(recomputed_tokens))
 
 
 class Decoding:
     """An answer as it grows token by token, whoever runs the decoder.
 
     Attributes:
-        prompt: what is to be put behind the memory first.
+        prompt: what is to be put behind the memory first. Where it becomes another one, its passages are to be put behind those
+            that are there already, and its question behind them, in place of the question and what was answered.
         queries: where the queries of the question and of the answer's tokens are to be recorded; None: nowhere.
         tokens: the answer's tokens so far.
+        held: text that is held back: the answer may yet become that the document does not say, and another place be looked at.
         ended: why the answer has ended, as in `Answer`.
     """
 
@@ -469,32 +485,62 @@ class Decoding:
         self._attached, self._question, self._model = attached, question, model
         self.prompt = make_prompt(attached, question, (), model)
         self._started = time.perf_counter()
-        if budget_tokens := look_again_tokens(look_again, question):
-            passages = choose_passages(attached, question, model, budget_tokens)
-            self.prompt = make_prompt(attached, question, passages, model)
+        self._places: deque[Passage] = deque()
+        self._looked_again: list[Passage] = []
+        self._looked_again_tokens = 0
         self.queries: Queries | None = {} if evidence else None
-        self.tokens: list[int] = []
         self.ended = "length"
-        self._stream = DecodeStream(skip_special_tokens=True)
-        self._pieces: list[str] = []
         self._attach_seconds = attach_seconds
         self._first_token_seconds = 0.0
         self._attention: Attention | None = None
         self._evidence_started = 0.0
+        self._begin()
+        if budget_tokens := look_again_tokens(look_again, question):
+            self._places.extend(choose_passages(attached, question, model, budget_tokens))
+            if self._places:
+                self._look_at_next_place()
+
+    def _begin(self) -> None:
+        self.tokens: list[int] = []
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self._text = self.held = ""
+        if self.queries is not None:
+            self.queries.clear()
+
+    def _look_at_next_place(self) -> None:
+        passage = self._places.popleft()
+        self.prompt = make_prompt(
+            self._attached, self._question, (passage,), self._model, behind_others=bool(self._looked_again)
+        )
+        self._looked_again.append(passage)
+        self._looked_again_tokens += self.prompt.looked_again_tokens
+        self._begin()
 
     def take(self, logits: Tensor) -> str | None:
-        """Choose the next token by logits (1, vocab) or more, the last row; return the text that it adds, None at the end."""
+        """Choose the next token by logits (1, vocab) or more, the last row; return the text to show, None at the end."""
         chosen = torch.tensor([self.tokens], dtype=torch.int64)
         token = int(_without_loops(chosen, logits[-1:].clone()).argmax())
-        if not self.tokens:
-            self._first_token_seconds = self._attach_seconds + time.perf_counter() - self._started
         if token in self._model.end_ids:
+            self._note_first_token()
             self.ended = "finished"
             return None
         self.tokens.append(token)
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
-        self._pieces.append(piece)
-        return piece
+        self._text += piece
+        self.held += piece
+        if self._places:
+            if says_nothing(self._text):
+                self._look_at_next_place()
+                return ""
+            if NOT_SAID.casefold().startswith(self._text.casefold()):
+                return ""
+        self._note_first_token()
+        shown, self.held = self.held, ""
+        return shown
+
+    def _note_first_token(self) -> None:
+        if not self._first_token_seconds:
+            self._first_token_seconds = self._attach_seconds + time.perf_counter() - self._started
 
     def attend(self) -> None:
         """Note what question and answer attended to, while their keys stand behind the memory."""
@@ -505,7 +551,7 @@ class Decoding:
 
     def answer(self, recomputed_tokens: int) -> Answer:
         """The whole answer, with what `attend` has noted."""
-        attached, text = self._attached, "".join(self._pieces).strip()
+        attached, text = self._attached, self._text.strip()
         found: tuple[Evidence, ...] = ()
         weights: tuple[float, ...] = ()
         if self._attention is not None:
@@ -526,24 +572,30 @@ class Decoding:
             ended=self.ended,
             evidence=found,
             reading_map=weights,
-            looked_again=self._attached.passages.in_document_order(self.prompt.passages),
-            looked_again_tokens=self.prompt.looked_again_tokens,
+            looked_again=attached.passages.in_document_order(self._looked_again),
+            looked_again_tokens=self._looked_again_tokens,
             evidence_seconds=now - self._evidence_started if self.queries is not None else 0.0,
             left_out=attached.left_out,
         )
 
 
-def _run(
-    memory: Memory, prompt: Prompt, model: Model, queries: Queries | None, more: Tensor | None = None
-) -> Tensor | None:
-    """Put a prompt, and `more` tokens, behind a memory; the queries of all but its passages are recorded."""
+def _look(memory: Memory, prompt: Prompt, model: Model) -> None:
+    """Put a prompt's passages behind a memory."""
     first = len(prompt.ids) - prompt.question_tokens
-    ids = prompt.ids[first:] if more is None else torch.cat([prompt.ids[first:], more])
-    with torch.inference_mode(), model.lock:
-        if first:
+    if first:
+        with torch.inference_mode(), model.lock:
             model.plugin.run(memory, prompt.ids[:first], prompt.spans[:first], logits="none")
-        with _recording(queries):
-            return model.plugin.run(memory, ids, answering=True)
+
+
+def _put_question(
+    memory: Memory, prompt: Prompt, model: Model, queries: Queries | None, more: Tensor | None = None
+) -> Tensor:
+    """Put a prompt's question, and `more` tokens, behind a memory and record their queries; the last one's logits (1, vocab)."""
+    question = prompt.ids[-prompt.question_tokens :]
+    with torch.inference_mode(), model.lock, _recording(queries):
+        logits = model.plugin.run(memory, question if more is None else torch.cat([question, more]), answering=True)
+    assert logits is not None  # a question always has tokens
+    return logits
 
 
 def _recording(queries: Queries | None) -> AbstractContextManager[None]:
@@ -559,7 +611,8 @@ def _attend(
     queries: Queries = {}
     mark = attached.memory.mark()
     try:
-        _run(attached.memory, prompt, model, queries, answer_ids)
+        _look(attached.memory, prompt, model)
+        _put_question(attached.memory, prompt, model, queries, answer_ids)
         return _attention(attached, queries, prompt.asked_tokens + len(answer_ids), model)
     finally:
         attached.memory.back_to(mark)

@@ -85,10 +85,7 @@ class Passages:
     def choose(
         self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
     ) -> tuple[Passage, ...]:
-        """Of ranked passages the first that fit a budget together, the best last; those that overlap become one.
-
-        The best stands nearest to the question: small decoders take an answer from what they read last.
-        """
+        """Of ranked passages the first that fit a budget together, the best first; those that overlap become one."""
         chosen: dict[Passage, tuple[int, int]] = {}  # with rank and tokens
         left_tokens = budget_tokens
         for rank, passage in enumerate(ranked[:_CANDIDATES]):
@@ -104,7 +101,7 @@ class Passages:
                 left_tokens -= added_tokens
                 best_rank = min([rank, *(chosen.pop(other)[0] for other in near)])
                 chosen[merged] = best_rank, tokens
-        return tuple(sorted(chosen, key=lambda passage: chosen[passage], reverse=True))
+        return tuple(sorted(chosen, key=lambda passage: chosen[passage]))
 
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:
         """Passages as they stand in the attached documents, one document after another."""

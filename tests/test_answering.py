@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from reader.answering import (
     QUESTION,
     Answer,
     AttachedMemory,
+    Decoding,
     ask,
     asks_for_detail,
     attach,
@@ -23,6 +25,7 @@ from reader.answering import (
     choose_passages,
     make_prompt,
 )
+from reader.batching.local import answer_together
 from reader.beacon import NO_SPAN
 from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
@@ -107,11 +110,59 @@ def test_the_budget_holds_and_passages_stand_in_order_and_apart(tokens: int, roo
     assert all(one.end_char < other.start_char for one, other in itertools.pairwise(answer.looked_again))
 
 
-def test_the_best_passage_stands_nearest_to_the_question(roomy_model: Model, store: Store) -> None:
+def test_the_best_passage_is_looked_at_and_no_other_while_it_answers(roomy_model: Model, store: Store) -> None:
     attached = attached_to(hide(), roomy_model, store)
     passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)
     assert len(passages) > 1
-    assert "Zebedee" in passages[-1].text
+    assert "Zebedee" in passages[0].text
+    assert answered(attached, roomy_model, look_again=2500).looked_again == passages[:1]
+
+
+class Scripted(Decoding):
+    """An answer whose tokens are given, one list a place; everything else is the real thing."""
+
+    said: ClassVar[list[str]] = []
+
+    def take(self, logits: torch.Tensor) -> str | None:
+        said = self.said[len(self._looked_again) - 1]
+        ids = [*self._model.encode(said)[0].tolist(), min(self._model.end_ids)]
+        scripted = torch.full_like(logits, -1.0)
+        scripted[-1, ids[len(self.tokens)]] = 1.0
+        return super().take(scripted)
+
+
+def test_where_a_passage_does_not_say_the_next_is_looked_at_behind_it(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    before, counts = snapshot(attached), attached.memory.counts()
+    passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)
+    assert len(passages) >= 3
+    for name in ("reader.answering.Decoding", "reader.batching.local.Decoding"):
+        monkeypatch.setattr(name, Scripted)
+    for said, looked, shown in (
+        ([NOT_SAID, NOT_SAID, "The lamp."], 3, "The lamp."),
+        ([NOT_SAID, "The docks."], 2, "The docks."),
+        (["The document does not lie."], 1, "The document does not lie."),
+        (["The"], 1, "The"),
+        ([NOT_SAID] * len(passages), len(passages), NOT_SAID),
+    ):
+        Scripted.said = said
+        parts = list(ask(attached, QUESTION_ABOUT_FACT, roomy_model, look_again=2500))
+        answer = parts[-1].answer
+        assert answer is not None
+        assert answer.text == shown == "".join(part.text for part in parts)
+        assert answer.looked_again == attached.passages.in_document_order(passages[:looked])
+        assert answer.recomputed_tokens == answer.looked_again_tokens <= 2500
+        assert answer.not_said == (shown == NOT_SAID)
+        ((_, together),) = answer_together(attached, [QUESTION_ABOUT_FACT], roomy_model, look_again=2500)
+        assert isinstance(together, Answer)
+        assert (together.text, together.looked_again) == (answer.text, answer.looked_again)
+        assert together.recomputed_tokens == answer.recomputed_tokens
+        assert [place.page for place in together.evidence] == [place.page for place in answer.evidence]
+    assert attached.memory.counts() == counts
+    for name, tensor in snapshot(attached).items():
+        assert torch.equal(tensor, before[name]), name
 
 
 def test_a_small_budget_goes_to_the_sentence_that_matters(roomy_model: Model, store: Store) -> None:

@@ -18,6 +18,7 @@ from reader.answering import (
     Answer,
     AttachedMemory,
     Decoding,
+    Prompt,
     attach,
     choose_memory,
     look_again_tokens,
@@ -112,7 +113,11 @@ class _Asked:
     number: int
     decoding: Decoding
     branch: Branch
+    prompt: Prompt
+    """What was put on the branch, but for its question where that is still to come."""
     question_ids: torch.Tensor
+    looked_tokens: int = 0
+    """Tokens on the branch before the question."""
     room_tokens: int = 0
 
 
@@ -201,14 +206,22 @@ def _answer_behind(
 
 def _begin(number: int, decoding: Decoding, shared_tokens: int, branches: Branches, model: Model) -> _Asked:
     """Start a question on a branch of its own, with what is looked at again for it run already."""
-    prompt = decoding.prompt
+    branches.check_room(len(decoding.prompt.ids) - shared_tokens)
+    asked = _Asked(number, decoding, branches.add(), decoding.prompt, decoding.prompt.ids[:0])
+    _look(asked, branches, model)
+    asked.question_ids = asked.question_ids[shared_tokens:]
+    return asked
+
+
+def _look(asked: _Asked, branches: Branches, model: Model) -> None:
+    """Put the passages of a question's prompt on its branch, in place of a question that was answered from others before."""
+    prompt = asked.prompt = asked.decoding.prompt
     first = len(prompt.ids) - prompt.question_tokens
-    branches.check_room(len(prompt.ids) - shared_tokens)
-    branch = branches.add()
+    branches.back_to(asked.branch, asked.looked_tokens)
     if first:
         with torch.inference_mode(), model.lock:
-            branches.run([branch], [prompt.ids[:first]], [prompt.spans[:first]])
-    return _Asked(number, decoding, branch, prompt.ids[first + shared_tokens :])
+            branches.run([asked.branch], [prompt.ids[:first]], [prompt.spans[:first]])
+    asked.looked_tokens, asked.question_ids = asked.branch.tokens, prompt.ids[first:]
 
 
 def _step(asked: Sequence[_Asked], branches: Branches, model: Model) -> list[_Asked]:
@@ -226,4 +239,6 @@ def _step(asked: Sequence[_Asked], branches: Branches, model: Model) -> list[_As
         is_full = len(one.decoding.tokens) >= one.room_tokens
         if is_full or one.decoding.take(row[None]) is None:
             ended.append(one)
+        elif one.decoding.prompt is not one.prompt:
+            _look(one, branches, model)
     return ended

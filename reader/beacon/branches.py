@@ -134,6 +134,10 @@ class Branches:
         self._branches.append(Branch(len(self._branches)))
         return self._branches[-1]
 
+    def back_to(self, branch: Branch, tokens: int) -> None:
+        """Forget all but the first tokens of a branch."""
+        branch.spans = branch.spans[:tokens]
+
     def drop(self, branch: Branch) -> None:
         """Forget a branch; the last one takes its row, so that the rows in use stay side by side."""
         last = self._branches.pop()
