@@ -216,8 +216,11 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
-    """One server with a tiny decoder for all tests here; a test that kills it starts it again."""
-    folder, place = tiny_folder("llama", max_positions=32_768), tmp_path_factory.mktemp("served")
+    """One server with a tiny decoder for all tests here; a test that kills it starts it again.
+
+    It has more layers than other tests' decoders: an answer must take long enough to be seen streaming and to be stopped.
+    """
+    folder, place = tiny_folder("llama", max_positions=32_768, layers=8), tmp_path_factory.mktemp("served")
     server = Server(place / "library", str(folder), place / "cache")
     server.start()
     yield server
@@ -240,13 +243,13 @@ def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A document that takes some seconds to read, with a hostile title."""
-    return write_book(tmp_path / "book.md", 1200)
+    return write_book(tmp_path / "book.md", 600)
 
 
 @pytest.fixture
 def long_book(tmp_path: Path) -> Path:
     """A document that is still being read when a test has done with it."""
-    return write_book(tmp_path / "long.md", 6000)
+    return write_book(tmp_path / "long.md", 3000)
 
 
 def the_memory(library: Path) -> MemoryRecord:
@@ -344,7 +347,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
     # Long enough to be still being read when the second page has come, and short enough to be read to its end afterwards.
-    book = write_book(tmp_path / "book.md", 4000)
+    book = write_book(tmp_path / "book.md", 1600)
     with visit(server) as window:
         window.page.set_input_files("#upload input[type=file]", book)
         window.page.get_by_text("tokens/s").wait_for(timeout=180_000)
