@@ -12,6 +12,7 @@ from reader.answering import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemo
 from reader.checkpoints import Model
 from reader.conversations import Conversation
 from reader.documents import Document, load
+from reader.evaluation.synthetic import evaluate_synthetic
 from reader.reading import read
 from storage import MemoryRecord, Store
 
@@ -80,3 +81,9 @@ def test_twenty_turns_read_nothing_again_and_go_on_after_a_restart(
     found = store.conversations.get(record.id, "")
     restarted = Conversation(found, attach(memory, default_model, store), default_model, store)
     assert last(restarted.ask(questions[20], number=20)).text == answers[20].text
+
+
+def test_five_digits_come_back_from_the_memory_alone(default_model: Model) -> None:
+    """Hidden in the first windows of eight, condensed eight to one, by depth."""
+    report = evaluate_synthetic("passkey", default_model, [4096], [0, 0.3, 0.6], [8], strategies=["beacon"], repeats=2)
+    assert report["rows"][0]["score"] >= 5 / 6
