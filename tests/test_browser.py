@@ -243,7 +243,7 @@ def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A document that takes some seconds to read, with a hostile title."""
-    return write_book(tmp_path / "book.md", 600)
+    return write_book(tmp_path / "book.md", 400)
 
 
 @pytest.fixture
@@ -347,7 +347,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
     # Long enough to be still being read when the second page has come, and short enough to be read to its end afterwards.
-    book = write_book(tmp_path / "book.md", 1600)
+    book = write_book(tmp_path / "book.md", 1200)
     with visit(server) as window:
         window.page.set_input_files("#upload input[type=file]", book)
         window.page.get_by_text("tokens/s").wait_for(timeout=180_000)
@@ -776,7 +776,7 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
 ) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.txt").write_text(f"{name} " + WORDS * 100)
-    books = [write_book(tmp_path / f"book-{number}.md", 500 + number, f"Book {number}") for number in range(3)]
+    books = [write_book(tmp_path / f"book-{number}.md", 300 + number, f"Book {number}") for number in range(3)]
     with visit(server) as first, visit(server) as second:
         first.page.set_input_files("#upload input[type=file]", [tmp_path / "one.txt", tmp_path / "two.txt"])
         rows = first.page.locator("#library button")
