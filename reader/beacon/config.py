@@ -38,7 +38,7 @@ class BeaconConfig:
     """Beacons between the raw tokens (`interleave`) or behind each window (`append`)."""
     intervals: str = "even"
     """Which tokens a beacon condenses: `ratio` tokens each (`even`, the paper's), or as many beacons with one of them behind each
-    digit, so that figures are remembered exactly (`figures`)."""
+    digit and behind what follows a number, so that figures are remembered exactly (`figures`)."""
     attention: str = "full-coverage"
     """What a beacon sees of its window: all before it, its first i+1 intervals, or its own interval."""
     attend_previous: bool = True

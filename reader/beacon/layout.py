@@ -53,14 +53,16 @@ def even_ends(tokens: int, ratio: int) -> Tensor:
 
 
 def figure_ends(is_figure: Tensor, ratio: int) -> Tensor:
-    """The last raw token of as many intervals (beacons,), one of them behind each figure, the others even among the rest.
+    """The last raw token of as many intervals (beacons,), one behind each digit and each number's next token, the others even.
 
     is_figure (tokens,) says which tokens hold a digit. Words can be told from what stands around them, digits cannot: a beacon
-    passes on the last token that it condenses far better than the others. Where figures would take more than three quarters
-    of the beacons, too little would be left for all else, and the intervals are even.
+    passes on the last token that it condenses far better than the others. The token behind a number says that it ends there.
+    Where figures would take more than three quarters of the beacons, too little would be left for all else, and the intervals
+    are even.
     """
     beacons = len(is_figure) // ratio
     ends = is_figure.clone()
+    ends[1:] |= is_figure[:-1]
     ends[-1] = False
     left = beacons - 1 - int(ends.sum())
     if 4 * (beacons - 1 - left) > 3 * beacons:
