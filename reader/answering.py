@@ -427,31 +427,32 @@ def ask(
         attached, question, model, look_again=look_again, evidence=evidence, attach_seconds=attach_seconds
     )
     ran_before = memory.source_tokens_run
-    mark = memory.mark()
+    looked = mark = memory.mark()
+    prompt: Prompt | None = None
+    logits: Tensor | None
     try:
-        prompt = decoding.prompt
-        _look(memory, prompt, model)
-        looked = memory.mark()
-        logits: Tensor | None = _put_question(memory, prompt, model, decoding.queries)
-        while len(decoding.tokens) < MAX_ANSWER_TOKENS and memory.next_position < plugin.max_positions:
-            assert logits is not None
-            piece = decoding.take(logits)
-            if piece is None:
-                break
-            if piece:
-                yield AnswerPart(piece)
-            if stopped():
-                decoding.ended = "stopped"
-                break
-            if decoding.prompt is not prompt:  # another place in the question's stead
+        while True:
+            if decoding.prompt is not prompt:  # the first one, or another place in the question's stead
                 prompt = decoding.prompt
                 memory.back_to(looked)
                 _look(memory, prompt, model)
                 looked = memory.mark()
                 logits = _put_question(memory, prompt, model, decoding.queries)
-                continue
-            with torch.inference_mode(), model.lock, _recording(decoding.queries):
-                logits = plugin.run(memory, torch.tensor(decoding.tokens[-1:]), answering=True)
+            else:
+                with torch.inference_mode(), model.lock, _recording(decoding.queries):
+                    logits = plugin.run(memory, torch.tensor(decoding.tokens[-1:]), answering=True)
+            assert logits is not None
+            if len(decoding.tokens) >= MAX_ANSWER_TOKENS or memory.next_position >= plugin.max_positions:
+                break
+            piece = decoding.take(logits)
+            if piece is None:
+                break
+            if piece:
+                yield AnswerPart(piece)
+            # Between two places there is nothing yet that could be an answer, or have evidence.
+            if stopped() and decoding.prompt is prompt:
+                decoding.ended = "stopped"
+                break
         decoding.attend()
         recomputed_tokens = memory.source_tokens_run - ran_before
     finally:
@@ -486,8 +487,7 @@ class Decoding:
         self.prompt = make_prompt(attached, question, (), model)
         self._started = time.perf_counter()
         self._places: deque[Passage] = deque()
-        self._looked_again: list[Passage] = []
-        self._looked_again_tokens = 0
+        self._looked_again: list[Prompt] = []
         self.queries: Queries | None = {} if evidence else None
         self.ended = "length"
         self._attach_seconds = attach_seconds
@@ -508,12 +508,11 @@ class Decoding:
             self.queries.clear()
 
     def _look_at_next_place(self) -> None:
-        passage = self._places.popleft()
+        places = (self._places.popleft(),)
         self.prompt = make_prompt(
-            self._attached, self._question, (passage,), self._model, behind_others=bool(self._looked_again)
+            self._attached, self._question, places, self._model, behind_others=bool(self._looked_again)
         )
-        self._looked_again.append(passage)
-        self._looked_again_tokens += self.prompt.looked_again_tokens
+        self._looked_again.append(self.prompt)
         self._begin()
 
     def take(self, logits: Tensor) -> str | None:
@@ -521,7 +520,6 @@ class Decoding:
         chosen = torch.tensor([self.tokens], dtype=torch.int64)
         token = int(_without_loops(chosen, logits[-1:].clone()).argmax())
         if token in self._model.end_ids:
-            self._note_first_token()
             self.ended = "finished"
             return None
         self.tokens.append(token)
@@ -544,6 +542,7 @@ class Decoding:
 
     def attend(self) -> None:
         """Note what question and answer attended to, while their keys stand behind the memory."""
+        self._note_first_token()  # where all of the answer was held back
         self._evidence_started = time.perf_counter()
         if self.queries is not None:
             last = self.prompt.asked_tokens + len(self.tokens)
@@ -572,8 +571,10 @@ class Decoding:
             ended=self.ended,
             evidence=found,
             reading_map=weights,
-            looked_again=attached.passages.in_document_order(self._looked_again),
-            looked_again_tokens=self._looked_again_tokens,
+            looked_again=attached.passages.in_document_order(
+                [passage for prompt in self._looked_again for passage in prompt.passages]
+            ),
+            looked_again_tokens=sum(prompt.looked_again_tokens for prompt in self._looked_again),
             evidence_seconds=now - self._evidence_started if self.queries is not None else 0.0,
             left_out=attached.left_out,
         )

@@ -246,7 +246,8 @@ class PluginWeights:
                 f"The plug-in was trained for {self.decoder_name!r} with other weights than those of {decoder.name!r}; "
                 "use it with its own decoder, or train one for this."
             )
-        plugin = BeaconPlugin(decoder.model, dataclasses.replace(self.config, **changes), decoder.is_figure)
+        config = dataclasses.replace(self.config, **changes)
+        plugin = BeaconPlugin(decoder.model, config, decoder.is_figure if config.intervals == "figures" else None)
         expected = plugin.state_dict()
         if self.config.answer_rank is None:  # answer weights that a change asks for begin as they are made
             expected = {name: tensor for name, tensor in expected.items() if not name.startswith("answers.")}

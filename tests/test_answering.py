@@ -165,6 +165,22 @@ def test_where_a_passage_does_not_say_the_next_is_looked_at_behind_it(
         assert torch.equal(tensor, before[name]), name
 
 
+def test_an_answer_can_be_stopped_at_any_token_also_between_two_places(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    monkeypatch.setattr("reader.answering.Decoding", Scripted)
+    Scripted.said = [NOT_SAID, "The lamp."]
+    tokens = len(roomy_model.encode(NOT_SAID + "The lamp.")[0])
+    for last in range(tokens):
+        asked = itertools.count()
+        answer = answered(attached, roomy_model, look_again=2500, stopped=lambda: next(asked) >= last)  # noqa: B023
+        assert answer.ended in ("stopped", "finished")
+        assert answer.answer_tokens > 0
+        assert answer.first_token_seconds > 0
+        assert answer.evidence
+
+
 def test_a_small_budget_goes_to_the_sentence_that_matters(roomy_model: Model, store: Store) -> None:
     attached = attached_to(hide(), roomy_model, store)
     sentence_tokens = len(roomy_model.encode(FACT)[0])

@@ -64,9 +64,10 @@ def figure_ends(is_figure: Tensor, ratio: int) -> Tensor:
     ends = is_figure.clone()
     ends[1:] |= is_figure[:-1]
     ends[-1] = False
-    left = beacons - 1 - int(ends.sum())
-    if 4 * (beacons - 1 - left) > 3 * beacons:
+    exact = int(ends.sum())
+    if 4 * exact > 3 * beacons:
         return even_ends(len(is_figure), ratio)
+    left = beacons - 1 - exact
     others = torch.nonzero(~ends)[:-1, 0]
     ends[others[torch.arange(1, left + 1) * len(others) // (left + 1)]] = True
     ends[-1] = True  # so that every token is condensed

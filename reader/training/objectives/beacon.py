@@ -122,17 +122,11 @@ class BeaconObjective:
 
     def _read_once(self, ids: Tensor) -> Memory:
         """The memory of a text's full windows."""
-        plugin, own = self.model.plugin, self.model.plugin.config
-        memory = plugin.new_memory(len(self.model.opening) + len(ids) // LONG_TEXT_RATIO + 2 * own.window)
-        plugin.config = replace(own, ratios=(LONG_TEXT_RATIO,), ratio_choice="sequence")
-        try:
-            with torch.no_grad():
-                plugin.open(memory, self.model.opening)
-                plugin.read(
-                    memory, ids[: len(ids) // own.window * own.window], chooser=RatioChooser(plugin.config, 0, 0)
-                )
-        finally:
-            plugin.config = own
+        config = replace(self.model.plugin.config, ratios=(LONG_TEXT_RATIO,), ratio_choice="sequence")
+        memory = self._opened
+        with torch.no_grad():
+            for window in ids[: len(ids) // config.window * config.window].split(config.window):
+                memory, _ = self._window(memory, window, config, "none")
         return memory
 
     def _behind_long_text(self, draw: random.Random) -> Memory:
