@@ -414,7 +414,7 @@ def test_questions_on_one_passage_cost_what_each_costs_alone(answering_model: Mo
     document = encode("The mill has six wheels and seven doors. " * 8)
 
     def gradient(*asked: Exchange) -> tuple[list[float], dict[str, torch.Tensor]]:
-        losses = objective.losses(Sample(document, asked), random.Random(0))
+        losses = objective.losses(Sample(document, asked), random.Random(0))[-len(asked) :]
         torch.stack(losses).sum().backward()
         found = {name: part.grad.clone() for name, part in objective.parameters.items() if part.grad is not None}
         for part in objective.parameters.values():
@@ -427,6 +427,20 @@ def test_questions_on_one_passage_cost_what_each_costs_alone(answering_model: Mo
     assert both == pytest.approx(first + second)
     for name, part in of_both.items():
         torch.testing.assert_close(part, of_first[name] + of_second[name], rtol=1e-3, atol=1e-6)
+
+
+def test_a_text_that_is_asked_about_is_learned_from_where_reading_learns(answering_model: Model) -> None:
+    document = answering_model.encode("The mill has six wheels and seven doors. " * 8)[0]
+    asked = Exchange(*(answering_model.encode(words)[0] for words in ("\n\nHow many wheels?", "six")))
+    windows = -(-len(document) // answering_model.plugin.config.window)
+    for reading, count in ((True, windows + 1), (False, 1)):
+        objective = BeaconObjective(
+            answering_model, ratios=(4,), train_reading=reading, train_answering=not reading
+        )
+        losses = objective.losses(Sample(document, (asked,)), random.Random(0))
+        assert len(losses) == count
+        torch.stack(losses).sum().backward()
+        assert all(part.grad is not None for part in objective.parameters.values())
 
 
 def test_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ _CHARS_PER_TOKEN = 7
 """More than any book's, so that an excerpt of characters holds enough tokens."""
 
 
+_BEGINNING_SHARE = 0.25
+"""How many excerpts are a text's beginning: documents are read from there, and titles, years and contents are found nowhere else."""
+
 _NONE = torch.empty(0, dtype=torch.int64)
 
 
@@ -83,6 +86,7 @@ class Books:
         while missing > 0:
             text = draw.choices(self.texts, self._lengths)[0]
             start = draw.randrange(max(1, len(text) - missing * _CHARS_PER_TOKEN // 2))
+            start = 0 if draw.random() < _BEGINNING_SHARE else start
             # Begin with a word: a book does not start in the middle of one.
             start = text.find(" ", start) + 1 if start else 0
             ids = encode(text[start : start + missing * _CHARS_PER_TOKEN])[:missing]

@@ -1,9 +1,9 @@
 """Training the plug-in: the decoder stays frozen, gradients flow through the memory (arXiv 2401.03462 v3, section 3.3).
 
-A document is read window by window as it is in use, each window at a ratio drawn for it; the last window is raw. Where there is no
-question, the loss is over all raw tokens: cross entropy of the next token (the paper's), or the divergence from what the same
-decoder says when it attends to the whole excerpt (distillation), or the mean of both. Where there is one, the loss is the
-cross entropy of its answer, put behind the memory. It draws no data and updates no weights.
+A document is read window by window as it is in use, each window at a ratio drawn for it; the last window is raw. The loss is over
+all raw tokens: cross entropy of the next token (the paper's), or the divergence from what the same decoder says when it attends to
+the whole excerpt (distillation), or the mean of both. Where there are questions, the cross entropy of each answer, put behind the
+memory, comes to it; or is all, where only the answer weights learn. It draws no data and updates no weights.
 """
 
 from __future__ import annotations
@@ -90,35 +90,32 @@ class BeaconObjective:
         self._long_texts = [self._read_once(ids) for ids in long_texts]
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
-        """Mean losses a token: of each window in turn, or of each answer where the sample asks."""
+        """Mean losses a token: of each window in turn, then of each answer where the sample asks."""
         if sample.is_behind_long_text:
             memory = self._behind_long_text(draw)
             return [self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges]
         plugin, ids = self.model.plugin, sample.document
         window = draw.choice([size for size in self.windows if 4 * size <= len(ids)] or [min(self.windows)])
         memory = self._opened.traced()
-        teacher = None
-        if not sample.exchanges and self.loss != "next-token":
-            teacher = self._teacher_states(ids)
+        # A text that is asked about is learned from, too: what is kept for the questions must not cost the rest.
+        learns_text = self.train_reading or not sample.exchanges
+        logits = "states" if learns_text else "none"
+        teacher = self._teacher_states(ids) if learns_text and self.loss != "next-token" else None
         # The last window stays raw, as the end of a document does; a question may stand right behind a full window.
         last = (len(ids) - 1) // window * window if not sample.exchanges else len(ids) // window * window
         losses: list[Tensor] = []
-        for start in range(0, last, window):
-            part = slice(start, start + window)
-            drawn = draw.choice(self.exact_ratios if sample.exchanges else self.ratios)
-            config = replace(plugin.config, window=window, stride=None, ratios=(drawn,), ratio_choice="sequence")
-            with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
-                memory, states = self._window(memory, ids[part], config, "none" if sample.exchanges else "states")
-            if states is not None:
-                losses.append(self._token_loss(states, ids, start, teacher))
-        if sample.exchanges:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
-                if len(ids) > last:
-                    plugin.run(memory, ids[last:], logits="none")
-            return [self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges]
-        states = plugin.run(memory, ids[last:], logits="states")
-        assert states is not None
-        return [*losses, self._token_loss(states, ids, last, teacher)]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learns_text):
+            for start in range(0, last, window):
+                drawn = draw.choice(self.exact_ratios if sample.exchanges else self.ratios)
+                config = replace(plugin.config, window=window, stride=None, ratios=(drawn,), ratio_choice="sequence")
+                memory, states = self._window(memory, ids[start : start + window], config, logits)
+                if states is not None:
+                    losses.append(self._token_loss(states, ids, start, teacher))
+            if len(ids) > last:
+                states = plugin.run(memory, ids[last:], logits=logits)
+                if states is not None:
+                    losses.append(self._token_loss(states, ids, last, teacher))
+        return [*losses, *(self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges)]
 
     def _read_once(self, ids: Tensor) -> Memory:
         """The memory of a text's full windows."""
