@@ -434,9 +434,7 @@ def test_a_text_that_is_asked_about_is_learned_from_where_reading_learns(answeri
     asked = Exchange(*(answering_model.encode(words)[0] for words in ("\n\nHow many wheels?", "six")))
     windows = -(-len(document) // answering_model.plugin.config.window)
     for reading, count in ((True, windows + 1), (False, 1)):
-        objective = BeaconObjective(
-            answering_model, ratios=(4,), train_reading=reading, train_answering=not reading
-        )
+        objective = BeaconObjective(answering_model, ratios=(4,), train_reading=reading, train_answering=not reading)
         losses = objective.losses(Sample(document, (asked,)), random.Random(0))
         assert len(losses) == count
         torch.stack(losses).sum().backward()
