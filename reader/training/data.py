@@ -23,9 +23,8 @@ Encode = Callable[[str], Tensor]
 _CHARS_PER_TOKEN = 7
 """More than any book's, so that an excerpt of characters holds enough tokens."""
 
-
 _BEGINNING_SHARE = 0.25
-"""How many excerpts are a text's beginning: documents are read from there, and titles, years and contents are found nowhere else."""
+"""How many excerpts are a text's beginning: documents are read from there, and titles, years and contents stand there."""
 
 _NONE = torch.empty(0, dtype=torch.int64)
 
