@@ -60,7 +60,8 @@ evaluate-lm:  ## loss in the last window of books, by ratio
 		--output $(RESULTS)/lm $(EVALUATE_FLAGS)
 
 evaluate-long:  ## the hundredfold context, where the plain decoder breaks down, and what the reading horizon costs
-	$(EVALUATE) lm $(EVAL_BOOKS) --context 8192 32768 131072 409600 --same-target --ratio 64 --limit $(REPEATS) \
+	$(EVALUATE) lm $(EVAL_BOOKS) --context 8192 32768 131072 409600 --same-target --scored-windows 8 --ratio 64 \
+		--limit $(REPEATS) --strategies sliding-window sliding-window-2 full beacon \
 		--full-tokens 32768 --output $(RESULTS)/long $(EVALUATE_FLAGS)
 	$(EVALUATE) lm $(EVAL_BOOKS) --context 32768 --ratio 8 --horizon 256 1024 4096 --limit $(REPEATS) \
 		--strategies sliding-window beacon --output $(RESULTS)/horizon $(EVALUATE_FLAGS)

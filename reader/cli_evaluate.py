@@ -63,6 +63,13 @@ def add_evaluate_command(commands: Any, load: Callable[[argparse.Namespace], Mod
         action="store_true",
         help="let all contexts end with the same window, to compare their losses; takes a reading for each",
     )
+    lm.add_argument(
+        "--scored-windows",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="score the context's last window and those behind it, N in all; default: 1",
+    )
     lm.set_defaults(run=_lm, load=load)
 
     for task, told, depths in (
@@ -126,6 +133,7 @@ def _lm(options: argparse.Namespace) -> None:
             full_tokens=options.full_tokens,
             limit=options.limit,
             same_target=options.same_target,
+            scored_windows=options.scored_windows,
             progress=progress,
         )
     columns = [

@@ -133,6 +133,25 @@ def test_contexts_with_the_same_target_end_alike(model: Model, books: list[Book]
         assert row_of(report, "full", context=context)["by_book"] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("same_target", [False, True])
+def test_windows_scored_behind_a_context_are_the_last_of_longer_contexts(
+    model: Model, books: list[Book], same_target: bool
+) -> None:
+    together = evaluate_lm(model, books, [64, 96], [4], scored_windows=3, same_target=same_target)
+    # With the same target, all end where the longest one's third window ends.
+    for context in (64, 96) if not same_target else (96,):
+        places = [context, context + WINDOW, context + 2 * WINDOW]
+        apart = evaluate_lm(model, books, places, [4])
+        for strategy in ("sliding-window", "full", "beacon", "beacon-swapped"):
+            row = row_of(together, strategy, context=context)
+            assert row["tokens"] == 4 * 3 * (WINDOW - 1)
+            expected = torch.tensor([row_of(apart, strategy, context=place)["by_book"] for place in places]).mean(0)
+            assert row["by_book"] == pytest.approx(expected.tolist(), abs=1e-4)
+    if same_target:
+        alone = [row_of(together, "sliding-window", context=context)["by_book"] for context in (64, 96)]
+        assert alone[0] == alone[1]
+
+
 def test_swapped_memories_are_another_books(model: Model, books: list[Book]) -> None:
     report = evaluate_lm(model, books, [160], [4])
     own, swapped = row_of(report, "beacon"), row_of(report, "beacon-swapped")

@@ -1,8 +1,9 @@
 """Language modelling: the next-token loss in a context's last window, behind what each strategy kept of the rest.
 
 Every strategy scores exactly the same tokens of the same books: those of the last window but its first, which only full
-attention could predict. In front of all of them stands the model's opening. Two controls tell remembering from the rest:
-`sliding-window` sees the window alone, `beacon-swapped` sees another book's memory.
+attention could predict; and of some windows behind it, too, where one is too few to tell contexts apart. In front of all of
+them stands the model's opening. Two controls tell remembering from the rest: `sliding-window` sees the window alone,
+`beacon-swapped` sees another book's memory.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ PARTS = 8
 
 @dataclass
 class _Losses:
-    """Token losses (tokens,) by book."""
+    """Token losses (tokens,) by book, of each scored window."""
 
-    of_book: dict[int, Tensor] = field(default_factory=dict)
+    of_book: dict[int, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def means(self) -> dict[int, float]:
-        return {book: float(losses.mean()) for book, losses in self.of_book.items()}
+        return {book: float(torch.stack(losses).mean()) for book, losses in self.of_book.items()}
 
 
 def evaluate_lm(
@@ -55,9 +56,10 @@ def evaluate_lm(
     full_tokens: int | None = None,
     limit: int | None = None,
     same_target: bool = False,
+    scored_windows: int = 1,
     progress: Progress = lambda told, fraction: None,
 ) -> dict[str, Any]:
-    """Losses of the last window of each context.
+    """Losses of the last window of each context, or of several from there on.
 
     Args:
         contexts: tokens, at least the plug-in's window, which is the part that is scored.
@@ -68,6 +70,7 @@ def evaluate_lm(
         limit: contexts of each length, each from books of its own; None: as many as there are.
         same_target: whether all contexts end with the longest one's window, so that their losses are of the same tokens, instead
             of beginning where the longest one begins, which takes one reading for all of them.
+        scored_windows: how many are scored, the context's last and those behind it, each behind all that comes before it.
 
     Returns:
         `rows`, one for each strategy, ratio, horizon and context; `skipped`, those that do not fit, and why.
@@ -80,6 +83,9 @@ def evaluate_lm(
     for context in contexts:
         if context < window:
             raise ConfigError(f"The context is {context:,} tokens; it must be at least one window ({window:,}).")
+    if scored_windows < 1:
+        raise ConfigError(f"The number of scored windows is {scored_windows}; it must be at least 1.")
+    behind = (scored_windows - 1) * window
     is_swapping = "beacon-swapped" in strategies
     entries = line_up(
         model,
@@ -92,15 +98,15 @@ def evaluate_lm(
     )
     tokens = BookTokens(books, model)
     longest = contexts[-1]
-    groups = {context: tokens.groups(longest if same_target else context)[:limit] for context in contexts}
+    groups = {context: tokens.groups((longest if same_target else context) + behind)[:limit] for context in contexts}
     for context, starts in groups.items():
         if not starts:
             raise ConfigError(
-                f"The books have fewer than {context:,} tokens together; give more, or a smaller context."
+                f"The books have fewer than {context + behind:,} tokens together; give more, or a smaller context."
             )
 
     def text(start: int, context: int) -> Tensor:
-        return tokens.joined(start, longest if same_target else context)[0][-context:]
+        return tokens.joined(start, (longest if same_target else context) + behind)[0][-context - behind :]
 
     results: dict[tuple[tuple[str, int | None, int | None], int], _Losses] = defaultdict(_Losses)
     skipped: dict[tuple[str, int | None, int], str] = {}
@@ -115,30 +121,37 @@ def evaluate_lm(
             else [[context for context in contexts if start in groups[context]]]
         )
     ]
-    total = sum(served[-1] for _, _, served in readings)
+    total = sum(served[-1] + behind for _, _, served in readings)
     done = 0
     for entry, start, served in readings:
-        strategy = entry.make(served[-1] - window)
-        read = 0
+        strategy = entry.make(served[-1] - window + behind)
+        # How much has been read when a window is scored, and for which contexts it is.
+        places: dict[int, list[int]] = defaultdict(list)
         for context in served:
-            reason = misfit(entry, model, context - window, window)
+            reason = misfit(entry, model, context - window + behind, window)
             if reason is not None:
                 skipped[entry.name, entry.ratio, context] = reason
                 continue
-            ids = text(start, context)
-            while read < context - window:
-                end = min(read + 16 * window, context - window)
+            for place in range(context - window, context + behind, window):
+                places[place].append(context)
+        read = 0
+        for place in sorted(places):
+            ids = text(start, places[place][-1])
+            while read < place:
+                end = min(read + 16 * window, place)
                 strategy.read(ids[read:end])
                 done += end - read
                 read = end
                 progress(str(entry), done / total)
-            results[entry.key, context].of_book[start] = score(strategy, ids[-window:])
-            starts = groups[context]
-            if entry.name == "beacon" and is_swapping and len(starts) > 1:
-                other = starts[(starts.index(start) + 1) % len(starts)]
-                swapped = score(strategy, text(other, context)[-window:])
-                results[("beacon-swapped", entry.ratio, entry.horizon), context].of_book[other] = swapped
-        done += served[-1] - read
+            scored = score(strategy, ids[place : place + window])
+            for context in places[place]:
+                results[entry.key, context].of_book[start].append(scored)
+                starts = groups[context]
+                if entry.name == "beacon" and is_swapping and len(starts) > 1:
+                    other = starts[(starts.index(start) + 1) % len(starts)]
+                    swapped = score(strategy, text(other, context)[place : place + window])
+                    results[("beacon-swapped", entry.ratio, entry.horizon), context].of_book[other].append(swapped)
+        done += served[-1] + behind - read
         progress(str(entry), done / total)
 
     rows = [
@@ -171,7 +184,7 @@ def _row(
     groups: dict[int, list[int]],
 ) -> dict[str, Any]:
     name, ratio, horizon = key
-    all_losses = torch.stack([losses.of_book[start] for start in groups[context]])
+    all_losses = torch.stack([torch.stack(losses.of_book[start]) for start in groups[context]])
     means = losses.means
     loss = statistics.mean(means.values())
     worst = max(means, key=lambda start: means[start])
@@ -188,7 +201,7 @@ def _row(
         "worst_book": names[groups[context].index(worst)],
         "tokens": all_losses.numel(),
         "books": len(means),
-        "by_position": [float(part.mean()) for part in all_losses.tensor_split(PARTS, dim=1) if part.numel()],
+        "by_position": [float(part.mean()) for part in all_losses.tensor_split(PARTS, dim=2) if part.numel()],
         "by_book": [means[start] for start in groups[context]],
         "gap": None,
         "gap_closed": None,
