@@ -171,11 +171,9 @@ class _Said:
         left = plugin.max_positions - self.memory.slots - config.window - MAX_ANSWER_TOKENS
         fitting = [ratio for ratio in sorted(config.ratios) if 2 * config.window // ratio <= left]
         ratio = fitting[0] if fitting else max(config.ratios)
-        usual, plugin.config = plugin.config, config
-        try:
-            plugin.read(self.memory, window, chooser=RatioChooser(dataclasses.replace(config, ratios=(ratio,)), 0, 0))
-        finally:
-            plugin.config = usual
+        chooser = RatioChooser(dataclasses.replace(config, ratios=(ratio,)), 0, 0)
+        with plugin.configured(config):
+            plugin.read(self.memory, window, chooser=chooser)
 
 
 def _common(one: Sequence[Tensor], other: Sequence[Tensor]) -> int:

@@ -200,6 +200,15 @@ class BeaconPlugin(nn.Module):
         finally:
             self._is_answering = False
 
+    @contextmanager
+    def configured(self, config: BeaconConfig) -> Iterator[None]:
+        """Until the block ends, windows are read with these settings: another window, other ratios, another horizon."""
+        own, self.config = self.config, config
+        try:
+            yield
+        finally:
+            self.config = own
+
     def read(
         self,
         memory: Memory,

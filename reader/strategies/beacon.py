@@ -58,13 +58,8 @@ class Beacon(Strategy):
         self._unread = torch.cat([self._unread, ids])
         while len(self._unread) >= (missing := window - memory.raw_tokens):
             make_room(memory, memory.slots + 3 * window)
-            with torch.inference_mode(), self.model.lock:
-                # The plug-in reads by its own config; ratio and horizon are this strategy's.
-                usual, plugin.config = plugin.config, self._config
-                try:
-                    plugin.read(memory, self._unread[:missing], chooser=self._chooser)
-                finally:
-                    plugin.config = usual
+            with torch.inference_mode(), self.model.lock, plugin.configured(self._config):
+                plugin.read(memory, self._unread[:missing], chooser=self._chooser)
             self._unread = self._unread[missing:]
             self._finished = memory.mark()
 

@@ -138,12 +138,9 @@ class BeaconObjective:
         plugin = self.model.plugin
 
         def step() -> tuple[Memory, Tensor | None]:
-            twin, own = memory.traced(), plugin.config
-            plugin.config = config
-            try:
+            twin = memory.traced()
+            with plugin.configured(config):
                 return twin, plugin.read(twin, ids, chooser=RatioChooser(config, 0, 0), logits=logits)
-            finally:
-                plugin.config = own
 
         if self.recompute and torch.is_grad_enabled():
             return checkpoint(step, use_reentrant=False, preserve_rng_state=False)
