@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,29 @@ def test_a_horizon_belongs_to_the_strategy_and_not_to_the_model(tiny_model: Mode
         assert tiny_model.plugin.config is usual
     torch.testing.assert_close(found[None], found[1000])
     assert not torch.allclose(found[None], found[4], atol=1e-3)
+
+
+def test_text_sees_as_far_as_the_horizon_and_a_question_past_it(tiny_model: Model) -> None:
+    randomise_plugin(tiny_model)
+    plugin, ids = tiny_model.plugin, tokens(tiny_model, 200)
+    strategy = Beacon(tiny_model, 4, horizon=8)
+    strategy.read(ids[:160])
+    memory = plugin.new_memory()
+    config = replace(plugin.config, ratios=(4,), ratio_choice="sequence", horizon=8)
+    with torch.inference_mode(), plugin.configured(config):
+        plugin.open(memory, tiny_model.opening)
+        plugin.read(memory, ids[:160], chooser=RatioChooser(config, 160, 2048))
+        mark = memory.mark()
+        of_question = plugin.run(memory, ids[160:180], logits="all")
+        memory.back_to(mark)
+        of_text = plugin.read(
+            memory, ids[160:180], chooser=RatioChooser(config, 160, 2048), logits="all", beacons_in_tail=False
+        )
+    assert of_text is not None
+    assert of_question is not None
+    torch.testing.assert_close(logits(strategy, ids[160:180]), of_text)
+    torch.testing.assert_close(logits(strategy, ids[160:180], "Why?"), of_question)
+    assert not torch.allclose(of_text, of_question, atol=1e-3)
 
 
 def test_the_sliding_window_sees_the_opening_and_the_newest_tokens_alone(family_model: Model) -> None:

@@ -151,9 +151,10 @@ class BeaconPlugin(nn.Module):
         *,
         logits: str = "last",
         answering: bool = False,
+        horizon: int | None = None,
     ) -> Tensor | None:
         """`run_batch` of one sequence."""
-        return self.run_batch([memory], [input_ids], [spans], logits=logits, answering=answering)[0]
+        return self.run_batch([memory], [input_ids], [spans], logits=logits, answering=answering, horizon=horizon)[0]
 
     def run_batch(
         self,
@@ -163,6 +164,7 @@ class BeaconPlugin(nn.Module):
         *,
         logits: str = "last",
         answering: bool = False,
+        horizon: int | None = None,
     ) -> list[Tensor | None]:
         """Put (tokens,) raw behind each memory, as a question, an answer or the document's unfinished last window.
 
@@ -170,6 +172,7 @@ class BeaconPlugin(nn.Module):
             spans: for each sequence (tokens, 2) source spans; None: tokens that stand for no source.
             logits: "none", "last" or "all"; "states" for what the logits are made of, (tokens, hidden) instead.
             answering: whether the tokens are a question and its answer, which the answer weights are for, where there are any.
+            horizon: newest beacon slots that they attend to; None: all, whatever the config says of reading.
 
         Returns:
             For each sequence None, (1, vocab) or (tokens, vocab).
@@ -189,7 +192,7 @@ class BeaconPlugin(nn.Module):
             # Question and answer see all of the tail, its beacons too: what stands behind a memory is plain causal.
             passes.append(Pass(memory, ids, tokens, positions, _no_spans(len(ids)) if own is None else own))
         with self.answering() if answering else nullcontext():
-            return self._forward(passes, logits)
+            return self._forward(passes, logits, horizon)
 
     @contextmanager
     def answering(self) -> Iterator[None]:

@@ -63,7 +63,7 @@ def evaluate_lm(
 
     Args:
         contexts: tokens, at least the plug-in's window, which is the part that is scored.
-        horizons: newest beacon slots that a window attends to while reading; None: as the plug-in says.
+        horizons: newest beacon slots that a window attends to, read or scored; None: as the plug-in says.
         strategies: out of `LM_STRATEGIES`.
         lengthened: the decoder of the strategy of that name, with the same tokenizer.
         full_tokens: the longest context that full attention is run for; None: the decoder's positions.

@@ -26,7 +26,7 @@ class Beacon(Strategy):
         """Start with the model's opening raw in front (a published checkpoint reads it as it was trained to).
 
         Args:
-            horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says.
+            horizon: newest beacon slots that text attends to; questions see all. None: as the plug-in says.
 
         Raises:
             ConfigError: the ratio does not divide the window.
@@ -65,7 +65,8 @@ class Beacon(Strategy):
 
     @contextmanager
     def attach(self, question: str = "") -> Iterator[Context]:
-        context = MemoryContext(self.model, self._memory)
+        # A question sees past the horizon; text that goes on sees what it would while it is read.
+        context = MemoryContext(self.model, self._memory, None if question else self.horizon)
         if len(self._unread) and self._memory.slots == self._finished.slots:
             context.run(self._unread)
         mark = self._memory.mark()

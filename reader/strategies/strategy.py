@@ -52,14 +52,18 @@ class Strategy(ABC):
     @abstractmethod
     @contextmanager
     def attach(self, question: str = "") -> Iterator[Context]:
-        """What it kept of the document, for this question; forgotten again when the block ends, and the same as before."""
+        """What it kept of the document, for this question, or for more of its text where there is none.
+
+        What is put behind it is forgotten when the block ends.
+        """
 
 
 class MemoryContext(Context):
     """Tokens behind a memory, through the plug-in."""
 
-    def __init__(self, model: Model, memory: Memory) -> None:
-        self.model, self.memory = model, memory
+    def __init__(self, model: Model, memory: Memory, horizon: int | None = None) -> None:
+        """What runs behind it attends to the `horizon` newest beacon slots; None: to all."""
+        self.model, self.memory, self.horizon = model, memory, horizon
 
     @property
     def room_tokens(self) -> int:
@@ -68,7 +72,7 @@ class MemoryContext(Context):
     def run(self, ids: Tensor, logits: str = "last") -> Tensor:
         make_room(self.memory, self.memory.slots + len(ids))
         with torch.inference_mode(), self.model.lock:
-            output = self.model.plugin.run(self.memory, ids, logits=logits)
+            output = self.model.plugin.run(self.memory, ids, logits=logits, horizon=self.horizon)
         assert output is not None
         return output
 
