@@ -76,7 +76,7 @@ class Mixture:
             facts = recall_questions(draw, draw.randint(1, MOST_RECALLED))
             # A number is kept or lost where its window is condensed: a longer excerpt would cost more and teach no more.
             passages = [fact.passage for fact in facts]
-            return self._hidden(passages, facts, passages[0], min(self.excerpt_tokens), draw)
+            return self._hidden(passages, facts, passages[0], min(self.excerpt_tokens), self.again_share, draw)
         asked, near = self._asked(draw)
         passage = asked[0].passage
         if draw.random() < self.alone_share:
@@ -85,7 +85,7 @@ class Mixture:
         if draw.random() < self.behind_share:
             return self._behind(passage, asked, near, draw)
         others = [draw.choice(self.questions).passage for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
-        return self._hidden([passage, *others], asked, near, tokens, draw)
+        return self._hidden([passage, *others], asked, near, tokens, self.again_share, draw)
 
     @cached_property
     def _groups(self) -> list[list[Question]]:
@@ -116,15 +116,21 @@ class Mixture:
         return result, draw.choice(near).passage
 
     def _hidden(
-        self, passages: Sequence[str], asked: Sequence[Question], near: str, tokens: int, draw: random.Random
+        self,
+        passages: Sequence[str],
+        asked: Sequence[Question],
+        near: str,
+        tokens: int,
+        again_share: float,
+        draw: random.Random,
     ) -> Sample:
-        """An excerpt with all passages hidden in it, and the questions, each on one of them."""
+        """An excerpt with all passages hidden in it, and the questions, each on one of them; some are looked at again."""
         filler = self.books.excerpt(tokens, self._encode, draw)
         document, starts = hide(passages, filler, tokens, self._encode, draw)
         exchanges = []
         for one in asked:
             exchange = Exchange(self._prompt(one, draw), self._answer(one))
-            if draw.random() < self.again_share:
+            if draw.random() < again_share:
                 start, count = starts[passages.index(one.passage)], len(self._encode(one.passage))
                 exchange = replace(exchange, again=self._again(document, start, count, near, draw))
             exchanges.append(exchange)
@@ -132,14 +138,9 @@ class Mixture:
 
     def _behind(self, passage: str, asked: Sequence[Question], near: str, draw: random.Random) -> Sample:
         """The questions, and the passage looked at again for each, behind the memory of a text that has nothing to do with them."""
-        count = len(self._encode(passage))
-        tokens = count + 4 * _AROUND_TOKENS
-        document, (start,) = hide([passage], self.books.excerpt(tokens, self._encode, draw), tokens, self._encode, draw)
-        exchanges = [
-            Exchange(self._prompt(one, draw), self._answer(one), self._again(document, start, count, near, draw))
-            for one in asked
-        ]
-        return Sample(document[:0], tuple(exchanges), is_behind_long_text=True)
+        tokens = len(self._encode(passage)) + 4 * _AROUND_TOKENS
+        hidden = self._hidden([passage], asked, near, tokens, 1.0, draw)
+        return replace(hidden, document=hidden.document[:0], is_behind_long_text=True)
 
     def _again(self, document: torch.Tensor, start: int, count: int, near: str, draw: random.Random) -> torch.Tensor:
         """What the reader would look at again: the passage with some of what stands around it.
