@@ -220,6 +220,41 @@ class PluginWeights:
                 f"give a folder with {PLUGIN_CONFIG} and {PLUGIN_WEIGHTS}, or a hub name."
             ) from error
 
+    def mean(self, *others: PluginWeights) -> PluginWeights:
+        """The mean of these weights and others': of runs that began alike, often better than each (arXiv 2203.05482).
+
+        Raises:
+            ModelError: they are for different decoders, or differ in a setting.
+        """
+        for other in others:
+            self._check_same_decoder(other)
+            own, theirs = dataclasses.asdict(self.config), dataclasses.asdict(other.config)
+            for name in sorted(name for name in own if own[name] != theirs[name]):
+                raise ModelError(
+                    f"Plug-ins with {name} {own[name]!r} and {theirs[name]!r} have no mean; give plug-ins of the same settings."
+                )
+        of_all = {name: [one.tensors[name].float() for one in (self, *others)] for name in self.tensors}
+        tensors = {name: torch.stack(each).mean(0).to(self.tensors[name].dtype) for name, each in of_all.items()}
+        return dataclasses.replace(self, tensors=tensors)
+
+    def answering_as(self, other: PluginWeights) -> PluginWeights:
+        """These weights with another plug-in's answer weights in place of their own; memories stay good.
+
+        Raises:
+            ModelError: they are for different decoders.
+        """
+        self._check_same_decoder(other)
+        kept = {name: tensor for name, tensor in self.tensors.items() if not name.startswith("answers.")}
+        taken = {name: tensor for name, tensor in other.tensors.items() if name.startswith("answers.")}
+        config = dataclasses.replace(self.config, answer_rank=other.config.answer_rank)
+        return dataclasses.replace(self, config=config, tensors={**kept, **taken})
+
+    def _check_same_decoder(self, other: PluginWeights) -> None:
+        if self.decoder_fingerprint != other.decoder_fingerprint:
+            raise ModelError(
+                f"Plug-ins for {self.decoder_name!r} and {other.decoder_name!r} cannot be merged: their decoders differ."
+            )
+
     def push_to_hub(self, name: str, *, private: bool = False) -> str:
         """Upload to the Hugging Face hub under `owner/name`; return the address of the commit.
 

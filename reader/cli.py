@@ -25,7 +25,7 @@ from rich.table import Table
 from reader.cli_batch import add_batch_command
 from reader.cli_evaluate import add_evaluate_command
 from reader.cli_library import add_library_commands, byte_count, print_json, size
-from reader.cli_train import add_train_command
+from reader.cli_train import add_train_commands
 from reader.errors import PasswordNeeded, ReaderError
 from storage import JobRecord, MemoryRecord, NotFound, Store, StoreError, is_running, new_owner
 
@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_batch_command(commands, [everywhere, with_model], _look_again, _model, cache_folder)
     add_evaluate_command(commands, _model)
-    add_train_command(commands, cache_folder)
+    add_train_commands(commands, cache_folder)
     library_actions = add_library_commands(commands, everywhere)
     add = library_actions.add_parser("add", parents=[everywhere, with_model], help="take a document in, and read it")
     add.add_argument("file", type=Path, metavar="FILE")

@@ -1,4 +1,4 @@
-"""The `train` command: a plug-in, its answer weights, or a longer decoder, from books and questions.
+"""The `train` command: a plug-in, its answer weights, or a longer decoder, from books and questions; and `merge` of plug-ins.
 
 Reads flags, shows progress, draws the loss. How training goes is in `reader/training`.
 """
@@ -33,8 +33,8 @@ METHODS = {
 }
 
 
-def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
-    """Add `train` to the parser's commands; `cache_folder` says where decoders are kept."""
+def add_train_commands(commands: Any, cache_folder: Callable[[], Path]) -> None:
+    """Add `train` and `merge` to the parser's commands; `cache_folder` says where decoders are kept."""
     train = commands.add_parser(
         "train",
         help="train the plug-in, its answer weights, or a longer decoder",
@@ -120,12 +120,7 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
         metavar="N",
         help="for answers: read three texts of so many tokens first, and look at passages again behind their memories; default: 0",
     )
-    add(
-        "--save-dtype",
-        choices=("model", "int8"),
-        default="model",
-        help="of the plug-in's file; int8 takes half of bfloat16",
-    )
+    _add_save_dtype(train)
     add("--recompute", action="store_true", help="keep one window's activations at a time: slower, in less memory")
     from reader.training.config import TrainingConfig
 
@@ -140,6 +135,39 @@ def add_train_command(commands: Any, cache_folder: Callable[[], Path]) -> None:
             help=f"default: {field.default}",
         )
     train.set_defaults(run=_train, cache_folder=cache_folder)
+
+    merge = commands.add_parser(
+        "merge",
+        help="the mean of trained plug-ins, with answer weights of one of them",
+        description="Take the mean of plug-ins trained apart from the same beginning, which is often better than each.",
+    )
+    merge.add_argument("plugins", nargs="+", metavar="PLUGIN", help="folders or Hugging Face names, the same settings")
+    merge.add_argument(
+        "--answers", metavar="PLUGIN", help="take the answer weights of this one; default: the mean, too"
+    )
+    merge.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder for the weights")
+    _add_save_dtype(merge)
+    merge.set_defaults(run=_merge)
+
+
+def _add_save_dtype(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--save-dtype",
+        choices=("model", "int8"),
+        default="model",
+        help="of the plug-in's file; int8 takes half of bfloat16",
+    )
+
+
+def _merge(options: argparse.Namespace) -> None:
+    from reader.checkpoints import PluginWeights
+
+    first, *others = [PluginWeights.from_pretrained(name) for name in options.plugins]
+    merged = first.mean(*others)
+    if options.answers is not None:
+        merged = merged.answering_as(PluginWeights.from_pretrained(options.answers))
+    merged.save_pretrained(options.output, options.save_dtype)
+    console.print(f"Saved to {options.output}.")
 
 
 def _train(options: argparse.Namespace) -> None:

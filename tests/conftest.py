@@ -117,9 +117,9 @@ def make_document(words: int, title: str = "A document") -> Document:
     return Document(text, tuple(pages), title, "a.txt", "text", 0)
 
 
-def randomise_plugin(model: Model) -> None:
+def randomise_plugin(model: Model, seed: int = 1) -> None:
     """Give the plug-in weights of its own, so that a beacon projection that is not used shows."""
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(seed)
     for parameter in model.plugin.parameters():
         noise = torch.randn(parameter.shape, generator=generator).to(parameter)
         parameter.data.add_(noise * (0.02 + 0.3 * parameter.data.std()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from tiny import FAMILIES, tiny_tokenizer
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.checkpoints import Model, PluginWeights, load_model
+from reader.cli import main
 from reader.errors import ConfigError, ModelError
 from reader.planning import plan_reading
 
@@ -152,6 +154,44 @@ def test_saved_plugin_comes_back_as_it_was(
     assert torch.equal(logits_behind_memory(again), before)
     untrained = load_model(decoder, window=32, cache_folder=tmp_path / "cache")
     assert not torch.allclose(logits_behind_memory(untrained), before)
+
+
+def test_merged_plugins_are_their_mean_with_the_answer_weights_that_were_asked_for(
+    tiny_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decoder = tiny_folder("llama")
+    folders = {name: str(tmp_path / name) for name in ("one", "two", "tuned", "even", "other", "merged")}
+    found = {}
+    for number, name in enumerate(("one", "two", "tuned", "even", "other")):
+        folder = tiny_folder("llama", seed=7) if name == "other" else decoder
+        changes: dict[str, Any] = (
+            {"answer_rank": 2} if name == "tuned" else {"intervals": "even"} if name == "even" else {}
+        )
+        loaded = load_model(str(folder), window=32, cache_folder=tmp_path / "cache").decoder
+        config = BeaconConfig(window=32, ratios=(4,), rank=4, **{"intervals": "figures", **changes})
+        plugin = BeaconPlugin(loaded.model, config, loaded.is_figure)
+        model = Model(loaded, plugin, "training", False)
+        randomise_plugin(model, seed=number)
+        found[name] = PluginWeights.of(model)
+        found[name].save_pretrained(folders[name])
+        plugin.detach()
+    assert (
+        main(["merge", folders["one"], folders["two"], "--answers", folders["tuned"], "--output", folders["merged"]])
+        == 0
+    )
+    merged = PluginWeights.from_pretrained(folders["merged"])
+    assert merged.config == dataclasses.replace(found["one"].config, answer_rank=2)
+    for name, tensor in merged.tensors.items():
+        if name.startswith("answers."):
+            assert torch.equal(tensor, found["tuned"].tensors[name])
+        else:
+            torch.testing.assert_close(tensor, (found["one"].tensors[name] + found["two"].tensors[name]) / 2)
+    assert load_model(str(decoder), plugin=folders["merged"], cache_folder=tmp_path / "cache").plugin.trained
+    capsys.readouterr()
+    for second, told in (("even", "intervals 'figures' and 'even'"), ("other", "their decoders differ")):
+        assert main(["merge", folders["one"], folders[second], "--output", str(tmp_path / "none")]) == 2
+        assert told in capsys.readouterr().err
+        assert not (tmp_path / "none").exists()
 
 
 def test_plugin_of_another_decoder_is_refused(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
