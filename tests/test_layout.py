@@ -137,6 +137,16 @@ def test_each_figure_and_what_follows_a_number_end_intervals_and_the_rest_are_ev
         assert bool(is_figure[found].sum() == figures) == (figures <= 11)
 
 
+def test_where_figures_are_too_many_the_longest_numbers_have_beacons() -> None:
+    table = torch.zeros(128, dtype=torch.bool)
+    table[40:] = torch.arange(88) % 3 < 2  # page numbers of two digits, close together
+    table[10:15] = table[30:35] = True
+    for ratio, kept in ((4, {10, 11, 12, 13, 14, 15, 30, 31, 32, 33, 34, 35}), (16, {10, 11, 12, 13, 14, 15})):
+        ends = figure_ends(table, ratio).tolist()
+        assert len(ends) == 128 // ratio
+        assert kept <= set(ends)
+
+
 def test_positions_and_sight_of_uneven_intervals_are_those_of_the_paper() -> None:
     """Checked token by token: raw tokens and beacons in their order, one position each, segments from end to end."""
     ends = torch.tensor([2, 3, 4, 15])

@@ -45,6 +45,21 @@ def test_windows_kept_raw_are_one_full_pass(model: Model) -> None:
     torch.testing.assert_close(windows, full, rtol=0, atol=1e-4)
 
 
+def test_a_memory_moved_away_is_seen_over_a_gap_in_the_positions(model: Model) -> None:
+    ids = model.encode(make_document(120).text)[0][:96]
+    first, gap = 64, 300
+    positions = torch.cat([torch.arange(first), torch.arange(first, len(ids)) + gap])[None]
+    with torch.inference_mode():
+        # Without a mask, a gap would be taken for the beginning of another text.
+        whole = model.decoder.model(ids[None], torch.ones_like(positions), position_ids=positions, use_cache=False)
+        expected = whole.logits[0, first:]
+        memory = model.plugin.new_memory()
+        model.plugin.read(memory, ids[:first], chooser=chooser(model, 0))
+        model.plugin.move_away(memory, gap)
+        actual = model.plugin.run(memory, ids[first:], logits="all")
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-4)
+
+
 def test_slots_know_their_source(tiny_model: Model) -> None:
     document = make_document(200)
     ids, spans = tiny_model.encode(document.text)

@@ -132,6 +132,22 @@ def test_a_gradient_is_the_slope_of_the_loss(answering_model: Model) -> None:
     assert float((above - below) / (2 * step)) == pytest.approx(float(slope.norm()), rel=0.02)
 
 
+def test_what_was_read_is_learned_from_afar_too(answering_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    randomise_plugin(answering_model)
+    objective = BeaconObjective(answering_model, ratios=(4,))
+    losses = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr("reader.training.objectives.beacon.FAR_SHARE", share)
+        losses.append(torch.stack(objective.losses(text(answering_model, 112), random.Random(1))))
+    near, far = losses
+    changed = torch.nonzero(~torch.isclose(near, far, rtol=1e-4))[:, 0]
+    assert 0 < len(changed) < len(near), "windows before the gap are read as ever"
+    assert torch.equal(changed, torch.arange(int(changed[0]), len(near))), (
+        "all windows behind it see what was read from afar"
+    )
+    assert torch.isfinite(far).all()
+
+
 def test_recomputing_windows_changes_no_gradient(answering_model: Model) -> None:
     randomise_plugin(answering_model)
     sample = text(answering_model, 64)

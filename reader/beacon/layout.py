@@ -57,21 +57,37 @@ def figure_ends(is_figure: Tensor, ratio: int) -> Tensor:
 
     is_figure (tokens,) says which tokens hold a digit. Words can be told from what stands around them, digits cannot: a beacon
     passes on the last token that it condenses far better than the others. The token behind a number says that it ends there.
-    Where figures would take more than three quarters of the beacons, too little would be left for all else, and the intervals
-    are even.
+    Where figures would take more than three quarters of the beacons, too little would be left for all else, and the longest
+    numbers have them: what is looked up later is seldom one of a table's many short ones.
     """
     beacons = len(is_figure) // ratio
-    ends = is_figure.clone()
-    ends[1:] |= is_figure[:-1]
-    ends[-1] = False
-    exact = int(ends.sum())
-    if 4 * exact > 3 * beacons:
-        return even_ends(len(is_figure), ratio)
-    left = beacons - 1 - exact
+    ends = _with_next(is_figure)
+    if 4 * int(ends.sum()) > 3 * beacons:
+        ends = _with_next(_longest_numbers(is_figure, 3 * beacons // 4))
+    left = beacons - 1 - int(ends.sum())
     others = torch.nonzero(~ends)[:-1, 0]
     ends[others[torch.arange(1, left + 1) * len(others) // (left + 1)]] = True
     ends[-1] = True  # so that every token is condensed
     return torch.nonzero(ends)[:, 0]
+
+
+def _with_next(is_figure: Tensor) -> Tensor:
+    """Each digit and the token behind it (tokens,), but for the last of all."""
+    ends = is_figure.clone()
+    ends[1:] |= is_figure[:-1]
+    ends[-1] = False
+    return ends
+
+
+def _longest_numbers(is_figure: Tensor, most: int) -> Tensor:
+    """The digits (tokens,) of the longest numbers, the first of equally long ones, that have `most` with a token behind each."""
+    begins = is_figure.clone()
+    begins[1:] &= ~is_figure[:-1]
+    number = begins.cumsum(0)
+    lengths = number[is_figure].bincount()[1:]
+    longest = lengths.argsort(descending=True, stable=True)
+    kept = longest[(lengths[longest] + 1).cumsum(0) <= most]
+    return is_figure & torch.isin(number, kept + 1)
 
 
 def interval_starts(ends: Tensor) -> Tensor:

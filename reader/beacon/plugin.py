@@ -446,6 +446,15 @@ class BeaconPlugin(nn.Module):
         memory.windows += other.windows
         memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
 
+    def move_away(self, memory: Memory, positions: int) -> None:
+        """Let what comes behind the memory see it as though so many more slots stood in between.
+
+        What a memory is worth at a distance is learned and measured so without reading what would stand there.
+        """
+        rotate = rotation(self.decoder, torch.full((memory.slots,), -positions))
+        for layer in memory.layers:
+            layer.move(torch.arange(memory.slots, device=self.decoder.device), 0, rotate)
+
     def unrotated_keys(self, memory: Memory, layer: int) -> Tensor:
         """A layer's keys (kv_heads, slots, head_dim) as they were before any rotation."""
         return rotation(self.decoder, -memory.positions)(memory.keys(layer)[None])[0]

@@ -3,7 +3,9 @@
 A document is read window by window as it is in use, each window at a ratio drawn for it; the last window is raw. The loss is over
 all raw tokens: cross entropy of the next token (the paper's), or the divergence from what the same decoder says when it attends to
 the whole excerpt (distillation), or the mean of both. Where there are questions, the cross entropy of each answer, put behind the
-memory, comes to it; or is all, where only the answer weights learn. It draws no data and updates no weights.
+memory, comes to it; or is all, where only the answer weights learn. In half of the samples what was read up to some window then
+stands far away, by a gap in the positions (as PoSE, arXiv 2309.10400, lengthens a decoder): an excerpt has a tenth of the slots
+that a book has, and what is kept must be found from there, too. It draws no data and updates no weights.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from reader.training.losses import distillation, next_token
 LOSSES = ("next-token", "distillation", "both")
 
 LONG_TEXT_RATIO = 8
+
+FAR_SHARE = 0.5
+"""How many samples' beginnings stand far away: excerpts are short, and what is kept must be found behind a whole book's slots."""
 
 QUESTION_WEIGHT = 0.2
 """The weight of an answer's loss a token beside that of a text's, which is an order of magnitude smaller."""
@@ -103,6 +108,7 @@ class BeaconObjective:
         teacher = self._teacher_states(ids) if learns_text and self.loss != "next-token" else None
         # The last window stays raw, as the end of a document does; a question may stand right behind a full window.
         last = (len(ids) - 1) // window * window if not sample.exchanges else len(ids) // window * window
+        gap = self._draw_gap(range(window, last + 1, window), len(ids), draw)
         losses: list[Tensor] = []
         with torch.set_grad_enabled(torch.is_grad_enabled() and learns_text):
             for start in range(0, last, window):
@@ -111,11 +117,19 @@ class BeaconObjective:
                 memory, states = self._window(memory, ids[start : start + window], config, logits)
                 if states is not None:
                     losses.append(self._token_loss(states, ids, start, teacher))
+                if gap is not None and start + window == gap[0]:
+                    plugin.move_away(memory, gap[1])
             if len(ids) > last:
                 states = plugin.run(memory, ids[last:], logits=logits)
                 if states is not None:
                     losses.append(self._token_loss(states, ids, last, teacher))
         return [*losses, *(self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges)]
+
+    def _draw_gap(self, ends: Sequence[int], tokens: int, draw: random.Random) -> tuple[int, int] | None:
+        """Behind which token all that was read moves away, and by how many positions that the decoder has left; or None."""
+        if not self.train_reading or not ends or draw.random() >= FAR_SHARE:
+            return None
+        return draw.choice(ends), draw.randrange(max(1, self.model.plugin.max_positions - tokens))
 
     def _read_once(self, ids: Tensor) -> Memory:
         """The memory of a text's full windows."""
