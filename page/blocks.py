@@ -106,7 +106,8 @@ def build(
 
     page = gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True)
     with page:
-        selected = gr.State(None)  # the document's id
+        chosen = gr.State(None)  # the id of the document that was chosen
+        selected = gr.State(None)  # the same, from when its conversation and details are on the page: what is acted on
         talk = gr.State(None)  # the conversation's id; None before the first question of a new one
         editing = gr.State(None)  # the number of the turn whose question is being edited
         shown = gr.State(None)  # the updates that this page was sent last
@@ -399,27 +400,27 @@ def build(
 
         # The document
 
-        def open_document(document_id: str | None, request: gr.Request) -> tuple[Any, ...]:
-            """Show the newest conversation about a document, and what can be set; attach its memory meanwhile."""
+        def open_document(document_id: str | None, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+            """Show the conversation, or the newest about this document, and what can be set; attach its memory meanwhile."""
             workspace = workspace_of(request)
             record = _or_none(workspace.get, document_id) if document_id else None
             if record is None:
-                return None, None, *(gr.skip() for _ in (title, tags, pinned, export)), gr.update(visible=False), ""
-            newest = next(iter(workspace.conversations(record.id)), None)
+                return None, None, None, *(gr.skip() for _ in (title, tags, pinned, export)), gr.update(visible=False)
+            about = [conversation.id for conversation in workspace.conversations(record.id)]
             holding = record.holding
             try:
                 workspace.prepare(record.id)
             except Exception as error:
                 warn(error)
             return (
-                newest.id if newest is not None else None,
+                record.id,
+                talk_id if talk_id in about else next(iter(about), None),
                 None,
                 holding.document.title,
                 ", ".join(holding.tags),
                 holding.document.pinned,
                 views.export_link(record),
                 gr.update(visible=False),
-                "",
             )
 
         @told
@@ -586,34 +587,28 @@ def build(
         show(on(forget.click, forget_talk, [selected, talk], talk))
 
         locking = [locked, lock, lock_name, password]
-        opening = {"inputs": [password, locked], "outputs": [selected, *locking]}
-        leaving: dict[str, Any] = {"cancels": list(streaming)}
-        selecting = [
-            on(page.load, open_page, None, selected),
-            on(
-                upload.upload,
-                add_files,
-                [upload, locked],
-                [selected, upload, *locking],
-                show_progress="full",
-                **leaving,
-            ),
-            on(unlock.click, open_locked, **opening, **leaving),
-            on(password.submit, open_locked, **opening, **leaving),
-            on(sample.click, add_sample, None, selected, **leaving),
-            on(first_sample.click, add_sample, None, selected, **leaving),
-            on(take_in.upload, import_file, take_in, selected, show_progress="full", **leaving),
-            on(viewer.select, choose, None, selected, **leaving),
-            on(confirm_remove.click, act("remove"), selected, **leaving),
+        opening = {"inputs": [password, locked], "outputs": [chosen, *locking]}
+        choosing = [
+            on(page.load, open_page, None, chosen),
+            on(upload.upload, add_files, [upload, locked], [chosen, upload, *locking], show_progress="full"),
+            on(unlock.click, open_locked, **opening),
+            on(password.submit, open_locked, **opening),
+            on(sample.click, add_sample, None, chosen),
+            on(first_sample.click, add_sample, None, chosen),
+            on(take_in.upload, import_file, take_in, chosen, show_progress="full"),
+            on(viewer.select, choose, None, chosen),
+            on(confirm_remove.click, act("remove"), selected, chosen),
         ]
-        own = [talk, editing, title, tags, pinned, export, confirm, viewer]
-        for event in selecting:
-            opened = on(tell(event).then, open_document, selected, own)
-            show(opened)
-            on(opened.then, offer_ratios, [selected, memory_type], ratio)
+        for event in choosing:
+            tell(on(event.then, lambda: "", None, viewer))
+        on(viewer.input, turn_to, chosen, [viewer, chosen])
+        own = [talk, editing, title, tags, pinned, export, confirm]
+        opened = on(chosen.change, open_document, [chosen, talk], [selected, *own])
+        show(tell(opened))
+        on(opened.then, offer_ratios, [selected, memory_type], ratio)
+        on(chosen.change, None, cancels=streaming)
 
         on(details.expand, offer_export, selected, export)  # it may have been read since it was opened
-        on(viewer.input, turn_to, selected, [viewer, selected])
         on(viewer.clear, lambda: "", None, viewer)
         on(search.change, look_for, search, found)
         tell(on(search.change, lambda: LISTED_DOCUMENTS, None, listed))

@@ -347,7 +347,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
     # Long enough to be still being read when the second page has come, and short enough to be read to its end afterwards.
-    book = write_book(tmp_path / "book.md", 1200)
+    book = write_book(tmp_path / "book.md", 2400)
     with visit(server) as window:
         window.page.set_input_files("#upload input[type=file]", book)
         window.page.get_by_text("tokens/s").wait_for(timeout=180_000)
@@ -673,7 +673,9 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         rows.filter(has_text="one").click()
         sync_api.expect(page.locator(".document h2")).to_have_text("one")
         window.open_details()
-        page.locator("#title :is(input, textarea)").fill(TITLE)
+        title = page.locator("#title :is(input, textarea)")
+        assert title.input_value() == "one", "a document is shown with its own details from the start"
+        title.fill(TITLE)
         page.locator("#tags :is(input, textarea)").fill("Law, to read")
         page.locator("#pinned input").check()
         window.check_access()
@@ -698,6 +700,8 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         hit.click()
         sync_api.expect(page.locator("#viewer header")).to_contain_text("two")
         sync_api.expect(page.locator(".document h2")).to_have_text("two")
+        window.open_details()
+        assert title.input_value() == "two", "a document opened by one of its pages, too"
         search.fill("")
         sync_api.expect(rows).to_have_count(3)
 
