@@ -57,7 +57,8 @@ def test_a_memory_moved_away_is_seen_over_a_gap_in_the_positions(model: Model) -
         model.plugin.read(memory, ids[:first], chooser=chooser(model, 0))
         model.plugin.move_away(memory, gap)
         actual = model.plugin.run(memory, ids[first:], logits="all")
-    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-4)
+    # Keys that are rotated twice lose a few more bits; a gap of one position less differs by two thousand times this.
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-3)
 
 
 def test_slots_know_their_source(tiny_model: Model) -> None:
