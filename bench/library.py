@@ -25,8 +25,8 @@ from blake3 import blake3
 
 from reader.answering import attach
 from reader.beacon import Memory
-from reader.checkpoints import Model, load_model
-from reader.memory_files import metadata, to_bytes
+from reader.models import Model, load_model
+from reader.reading import metadata, to_bytes
 from storage import Store, rebuild, text_id
 from storage.manifests import StoredDocument
 

@@ -16,10 +16,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from reader.answering import attach
-from reader.checkpoints import Model, load_model
-from reader.cli import cache_folder
 from reader.documents import Document, Page, load
+from reader.models import Model, load_model
 from reader.reading import read
+from reader.settings import cache_folder
 from storage import Store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -25,8 +25,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
-from reader.checkpoints import Model, load_model
-from reader.cli import cache_folder
+from reader.models import Model, load_model
+from reader.settings import cache_folder
 
 WINDOW = 512
 LENGTHS = (8192, 16384, 32768)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from tiny import FAMILIES, tiny_decoder_folder
 
-from reader.checkpoints import Model, load_model
+from reader.app.service import Service
 from reader.documents import Document, Page
-from reader.service import Service
+from reader.models.model import Model, load_model
 from storage import Store
 
 # Two test processes share the cores: a thread each, also in the programs that they start.
@@ -56,7 +56,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 @pytest.fixture(scope="session")
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where decoders are cached in tests: the user's own cache, so that the bundled default is fetched at most once."""
-    from reader.cli import cache_folder
+    from reader.settings import cache_folder
 
     return cache_folder()
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import WORDS, make_document
 
-from reader.answering import (
+from reader.answering.answer import (
     LOOK_AGAIN_TOKENS,
     NOT_SAID,
     QUESTION,
@@ -25,13 +25,13 @@ from reader.answering import (
     choose_passages,
     make_prompt,
 )
+from reader.answering.passages import Passages, Source, cut, sentences
 from reader.batching.local import answer_together
 from reader.beacon import NO_SPAN
-from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
 from reader.errors import ConfigError, ContextOverflow
-from reader.passages import Passages, Source, cut, sentences
-from reader.reading import ReadingProgress, read
+from reader.models.model import Model, load_model
+from reader.reading.loop import ReadingProgress, read
 from storage import PageRecord, Store
 
 FACT = "The grey cat of the miller is called Zebedee and sleeps in the oven."
@@ -138,7 +138,7 @@ def test_where_a_passage_does_not_say_the_next_is_looked_at_behind_it(
     before, counts = snapshot(attached), attached.memory.counts()
     passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)
     assert len(passages) >= 3
-    for name in ("reader.answering.Decoding", "reader.batching.local.Decoding"):
+    for name in ("reader.answering.answer.Decoding", "reader.batching.local.Decoding"):
         monkeypatch.setattr(name, Scripted)
     for said, looked, shown in (
         ([NOT_SAID, NOT_SAID, "The lamp."], 3, "The lamp."),
@@ -169,7 +169,7 @@ def test_an_answer_can_be_stopped_at_any_token_also_between_two_places(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attached = attached_to(hide(), roomy_model, store)
-    monkeypatch.setattr("reader.answering.Decoding", Scripted)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = [NOT_SAID, "The lamp."]
     tokens = len(roomy_model.encode(NOT_SAID + "The lamp.")[0])
     for last in range(tokens):

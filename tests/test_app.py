@@ -19,20 +19,20 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app import main
-from page import blocks, views
-from page.access import MAX_FAILURES, Accounts, Gate, add_account, user_of
-from page.blocks import build
-from reader.answering import Answer
+from reader.answering.answer import Answer
+from reader.answering.evidence import Evidence
+from reader.answering.passages import Passage
+from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of
+from reader.app.answer_queue import Stream
+from reader.app.main import main
+from reader.app.page import blocks, html as views
+from reader.app.page.blocks import build
+from reader.app.service import RatioCost, Reply, Service
+from reader.app.workspace import PageView, Shown, Workspace
 from reader.documents import Document, Page
 from reader.errors import ConfigError, ModelError
-from reader.estimate import Estimate
-from reader.evidence import Evidence
-from reader.jobs import JobSettings, enqueue
-from reader.passages import Passage
-from reader.questions import Stream
-from reader.service import RatioCost, Reply, Service
-from reader.workspace import PageView, Shown, Workspace
+from reader.reading.estimate import Estimate
+from reader.reading.jobs import JobSettings, enqueue
 from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"

@@ -13,12 +13,12 @@ import torch
 from conftest import make_document, randomise_plugin
 from filelock import FileLock
 
-from reader.answering import Answer, ask, attach
+from reader.answering.answer import Answer, ask, attach
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch
 from reader.batching.results import _cells
-from reader.checkpoints import Model
 from reader.errors import ConfigError, ContextOverflow
-from reader.reading import read
+from reader.models.model import Model
+from reader.reading.loop import read
 from storage import Store, StoreBusy
 
 QUESTIONS = [
@@ -34,7 +34,7 @@ QUESTIONS = [
 
 @pytest.fixture(autouse=True)
 def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("reader.answering", "reader.batching.local"):
+    for module in ("reader.answering.ask", "reader.batching.local"):
         monkeypatch.setattr(f"{module}.MAX_ANSWER_TOKENS", 24)
 
 

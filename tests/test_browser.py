@@ -27,7 +27,7 @@ import pytest
 from conftest import ROOT, WORDS
 from test_documents import write_pdf
 
-from reader.service import is_active
+from reader.app.service import is_active
 from storage import MemoryRecord, Store
 
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe

@@ -183,7 +183,7 @@ def test_full_disk_is_one_sentence_status_1_and_the_library_as_it_was(
 
 
 def test_help_needs_no_decoder(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    program = "import sys; from reader.cli import _parser; _parser(); print('torch' in sys.modules)"
+    program = "import sys; from reader.shell.main import _parser; _parser(); print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from conftest import make_document, randomise_plugin
 
-from reader.answering import Answer, AnswerPart, ask, attach
-from reader.checkpoints import Model, load_model
-from reader.conversations import Conversation
+from reader.answering.answer import Answer, AnswerPart, ask, attach
+from reader.answering.conversations import Conversation
 from reader.errors import ConfigError
-from reader.reading import read
+from reader.models.model import Model, load_model
+from reader.reading.loop import read
 from storage import ConversationRecord, MemoryRecord, NotFound, Store, StoreBusy
 
 QUESTIONS = [f"What happened on page {number}, and who saw it?" for number in range(1, 21)]

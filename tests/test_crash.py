@@ -23,10 +23,10 @@ import torch
 from conftest import ROOT, WORDS
 from tiny import tiny_decoder_folder
 
-from reader.answering import attach
-from reader.checkpoints import Model, load_model
+from reader.answering.answer import attach
 from reader.documents import Document, Page
-from reader.reading import read
+from reader.models.model import Model, load_model
+from reader.reading.loop import read
 from storage import (
     BadImport,
     NotFound,

@@ -17,13 +17,11 @@ from conftest import WORDS, randomise_plugin
 from torch.nn.functional import cross_entropy
 
 from reader.beacon import BeaconPlugin
-from reader.checkpoints import Model, load_model
-from reader.cli import main
+from reader.corpora.books import Book, BookTokens, load_books
+from reader.corpora.questions import Question, detokenise, load_questions
 from reader.errors import ConfigError
-from reader.evaluation import qa as qa_module
-from reader.evaluation import synthetic
-from reader.evaluation.books import Book, BookTokens, load_books
-from reader.evaluation.lineup import fitting_ratio
+from reader.evaluation import qa as qa_module, synthetic
+from reader.evaluation.generation import reply
 from reader.evaluation.lm import evaluate_lm
 from reader.evaluation.longbench import evaluate_longbench
 from reader.evaluation.metrics import (
@@ -37,10 +35,11 @@ from reader.evaluation.metrics import (
 )
 from reader.evaluation.plots import plot
 from reader.evaluation.qa import evaluate_qa, hide
-from reader.evaluation.questions import Question, detokenise, load_questions
-from reader.evaluation.replies import reply
 from reader.evaluation.synthetic import MAKERS, evaluate_synthetic
+from reader.models.model import Model, load_model
+from reader.shell.main import main
 from reader.strategies import FullAttention, SlidingWindow
+from reader.strategies.registry import fitting_ratio
 
 WINDOW = 32
 

@@ -10,11 +10,11 @@ import torch
 from conftest import make_document
 from test_answering import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, answered, attached_to, hide
 
-from reader.answering import NOT_SAID, AttachedMemory, ask, find_evidence, make_prompt
+from reader.answering.answer import NOT_SAID, AttachedMemory, ask, find_evidence, make_prompt
+from reader.answering.evidence import QUOTE_CHARS, Attention, Evidence, Heat, fuse
 from reader.beacon import NO_SPAN, recording
-from reader.checkpoints import Model, load_model
 from reader.documents import Document, Page
-from reader.evidence import QUOTE_CHARS, Attention, Evidence, Heat, fuse
+from reader.models.model import Model, load_model
 from storage import Store
 
 

@@ -14,8 +14,8 @@ from tiny import FAMILIES
 
 from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.beacon.plugin import rotation
-from reader.checkpoints import Model, load_model
-from reader.planning import plan_reading
+from reader.models.model import Model, load_model
+from reader.reading.plan import plan_reading
 
 ROPES: dict[str, dict[str, Any]] = {
     "default": {"rope_type": "default", "rope_theta": 10000.0},

@@ -16,12 +16,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, make_document
 
-from reader.checkpoints import Model, load_model
 from reader.errors import Cancelled
-from reader.jobs import JobSettings, Worker, enqueue, run
-from reader.reading import ReadingProgress
-from storage import JobRecord, NotFound, Store, StoreBusy, new_owner
-from storage import jobs as storage_jobs
+from reader.models.model import Model, load_model
+from reader.reading.jobs import JobSettings, Worker, enqueue, run
+from reader.reading.loop import ReadingProgress
+from storage import JobRecord, NotFound, Store, StoreBusy, jobs as storage_jobs, new_owner
 
 
 def settings(model: Model, **changes: object) -> JobSettings:
@@ -161,8 +160,8 @@ def test_killed_owner_is_succeeded_at_its_last_checkpoint(tiny_folder: Callable[
         """
         import sys
         from pathlib import Path
-        from reader.checkpoints import load_model
-        from reader.jobs import run
+        from reader.models.model import load_model
+        from reader.reading.jobs import run
         from storage import Store, new_owner
         model = load_model(sys.argv[1], window=32, cache_folder=Path(sys.argv[2]) / "cache")
         with Store(Path(sys.argv[2]) / "library") as store:

@@ -911,7 +911,7 @@ def test_room_can_be_made_on_a_disk_that_is_full_to_the_last_byte(small_disk: Pa
 @pytest.fixture
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict]]:
     """Runs a `library` command with --json and gives back its exit status and what it printed."""
-    from reader.cli import main
+    from reader.shell.main import main
 
     def run(*arguments: object) -> tuple[int, dict]:
         command = ["library", *map(str, arguments), "--json", "--library", str(tmp_path / "library")]
@@ -953,7 +953,7 @@ def test_every_command_does_what_it_says(shell, store: Store, tmp_path: Path) ->
 
 
 def test_people_are_told_what_must_be_read_again(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    from reader.cli import main
+    from reader.shell.main import main
 
     read_memory(store, 1, add_document(store))
     add_document(store, "Never", "never")
@@ -967,7 +967,7 @@ def test_people_are_told_what_must_be_read_again(store: Store, capsys: pytest.Ca
 
 @pytest.mark.parametrize("text", ["", "-1", "1e9", "ten", "nan", "1PB", "٣", "1_000", "5 GBB"])
 def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
-    from reader.cli_library import byte_count
+    from reader.shell.library import byte_count
 
     with pytest.raises(argparse.ArgumentTypeError):
         byte_count(text)
@@ -978,8 +978,8 @@ def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
 
 
 def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
-    from reader.answering import ask, attach, choose_memory
-    from reader.reading import read, stored_document
+    from reader.answering.answer import ask, attach, choose_memory
+    from reader.reading.loop import read, stored_document
 
     document = make_document(120)
     answers = []
@@ -1005,14 +1005,14 @@ def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
 
 @pytest.fixture
 def two_models(tiny_folder: Callable[..., Path], tmp_path: Path) -> list:
-    from reader.checkpoints import load_model
+    from reader.models.model import load_model
 
     return [load_model(str(tiny_folder("llama", seed=n)), window=32, cache_folder=tmp_path / "cache") for n in (0, 1)]
 
 
 def test_a_memory_that_is_not_what_its_row_says_is_never_attached(tmp_path: Path, two_models: list) -> None:
-    from reader.answering import attach
-    from reader.reading import read
+    from reader.answering.answer import attach
+    from reader.reading.loop import read
 
     first, second = two_models
     document = make_document(60)

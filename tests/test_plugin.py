@@ -11,8 +11,8 @@ from conftest import make_document, randomise_plugin
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
-from reader.checkpoints import Model
 from reader.errors import ConfigError, ContextOverflow, MemoryMismatch, ModelError
+from reader.models.model import Model
 
 
 def chooser(model: Model, ratio: int, tokens: int = 1000) -> RatioChooser:

@@ -15,12 +15,12 @@ import pytest
 import torch
 from conftest import ROOT, make_document, randomise_plugin
 
-from reader.answering import ask, attach, choose_memory
-from reader.checkpoints import Model, load_model
+from reader.answering.answer import ask, attach, choose_memory
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
-from reader.planning import plan_reading
-from reader.reading import ReadingProgress, read, stored_document
+from reader.models.model import Model, load_model
+from reader.reading.loop import ReadingProgress, read, stored_document
+from reader.reading.plan import plan_reading
 from storage import CorruptMemory, Store
 
 
@@ -268,8 +268,8 @@ def test_killed_reading_goes_on_without_reading_finished_windows_again(
         import sys
         from pathlib import Path
         from conftest import make_document
-        from reader.checkpoints import load_model
-        from reader.reading import read
+        from reader.models.model import load_model
+        from reader.reading.loop import read
         from storage import Store
         model = load_model(sys.argv[1], window=32, cache_folder=Path(sys.argv[2]) / "cache")
         with Store(Path(sys.argv[2]) / "library") as store:

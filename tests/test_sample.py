@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from conftest import ROOT
 
-from reader.answering import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
-from reader.checkpoints import Model
-from reader.conversations import Conversation
+from reader.answering.answer import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
+from reader.answering.conversations import Conversation
 from reader.documents import Document, load
 from reader.evaluation.synthetic import evaluate_synthetic
-from reader.reading import read
+from reader.models.model import Model
+from reader.reading.loop import read
 from storage import MemoryRecord, Store
 
 pytestmark = pytest.mark.slow

@@ -14,11 +14,11 @@ from typing import Literal
 import pytest
 from conftest import make_document
 
+from reader.app.answer_queue import MAX_WAITING
+from reader.app.service import Reply, Service, reason, state_of
 from reader.documents import Document
 from reader.errors import ConfigError
-from reader.jobs import JobSettings, enqueue
-from reader.questions import MAX_WAITING
-from reader.service import Reply, Service, reason, state_of
+from reader.reading.jobs import JobSettings, enqueue
 from storage import JobRecord, Store, new_owner
 
 WAIT_SECONDS = 60.0

@@ -7,11 +7,11 @@ import torch
 from conftest import make_document
 from test_answering import FACT, QUESTION_ABOUT_FACT, answered, attached_to, hide
 
-from reader.answering import attach, attach_shelf, find_evidence
+from reader.answering.answer import attach, attach_shelf, find_evidence
 from reader.beacon import Memory
-from reader.checkpoints import Model
 from reader.errors import ConfigError, ContextOverflow
-from reader.reading import read
+from reader.models.model import Model
+from reader.reading.loop import read
 from storage import Store
 
 OTHER = "The sailor Ambrose lost a silver whistle in the well."

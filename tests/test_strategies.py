@@ -13,8 +13,8 @@ from tiny import FAMILIES
 from torch import Tensor
 
 from reader.beacon import RatioChooser
-from reader.checkpoints import Model, load_model
 from reader.errors import ConfigError, ContextOverflow
+from reader.models.model import Model, load_model
 from reader.strategies import Beacon, FullAttention, Retrieval, SelfExtend, SlidingWindow, Strategy
 
 WINDOW = 32

@@ -16,12 +16,11 @@ import torch
 from conftest import WORDS, randomise_plugin
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from reader.answering import NOT_SAID, PASSAGES
+from reader.answering.answer import NOT_SAID, PASSAGES
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
-from reader.checkpoints import Model, PluginWeights, load_model
-from reader.cli import main
 from reader.errors import ConfigError, ModelError
-from reader.training.altered import alter
+from reader.models.model import Model, PluginWeights, load_model
+from reader.shell.main import main
 from reader.training.config import TrainingConfig
 from reader.training.data import Books, Exchange, Question, Sample, hide, read_questions, recall_questions
 from reader.training.loop import LOG, STATE, train
@@ -29,6 +28,7 @@ from reader.training.losses import distillation, next_token
 from reader.training.mixture import Mixture
 from reader.training.objectives.beacon import BeaconObjective
 from reader.training.objectives.positions import draw_positions
+from reader.training.unanswerable import alter
 
 RATIOS = (2, 4, 8)
 

@@ -17,7 +17,7 @@ from conftest import ROOT, WORDS
 from test_browser import Server, Visit, chromium, pytestmark, sync_api, visit
 from test_documents import write_pdf
 
-from page.access import add_account
+from reader.app.accounts import add_account
 
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
 PASSWORDS = {"ann": "first password", "bob": "second password"}

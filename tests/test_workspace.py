@@ -10,11 +10,11 @@ import pytest
 from conftest import WORDS, make_document
 from test_documents import write_pdf
 
+from reader.app.service import Service
+from reader.app.workspace import Workspace
 from reader.documents import draw, load
 from reader.errors import ConfigError, DocumentError, ReaderError
-from reader.jobs import JobSettings, enqueue
-from reader.service import Service
-from reader.workspace import Workspace
+from reader.reading.jobs import JobSettings, enqueue
 from storage import NotFound, Store, backup, cover_file, original_file, rebuild
 
 SCRIPT = "<script>alert(1)</script>"

@@ -27,8 +27,8 @@ from reader.answering import (
 from reader.batching.questions import BatchQuestion
 from reader.batching.results import Result
 from reader.beacon import Branch, Branches
-from reader.checkpoints import Model
 from reader.errors import ReaderError
+from reader.models import Model
 from reader.reading import read, stored_document
 from storage import Store, StoreError
 

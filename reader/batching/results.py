@@ -20,9 +20,7 @@ from typing import Any, Self
 from reader.answering import Answer
 from reader.batching.questions import BatchQuestion
 from reader.errors import ConfigError
-from storage import StoreBusy
-from storage.errors import translating
-from storage.files import file_lock, publish, sync_folder, write_whole
+from storage import StoreBusy, file_lock, publish, sync_folder, translating, write_whole
 
 COLUMNS = (
     "custom_id",

@@ -19,9 +19,9 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from reader.beacon.answers import AnswerWeights, Difference
 from reader.beacon.attention import ATTENTION
 from reader.beacon.config import BeaconConfig
+from reader.beacon.forward_pass import Pass, stack, unstack
 from reader.beacon.layout import (
     WindowTokens,
     even_ends,
@@ -32,8 +32,8 @@ from reader.beacon.layout import (
     place,
     visibility,
 )
+from reader.beacon.low_rank import AnswerWeights, Difference
 from reader.beacon.memory import KeysWritten, Memory, SlotLayer
-from reader.beacon.passes import Pass, stack, unstack
 from reader.beacon.ratio import RatioChooser
 from reader.errors import ContextOverflow, ModelError
 

@@ -11,8 +11,20 @@ from pathlib import Path
 from ..errors import DocumentError
 from .document import PARSER_VERSION, Document, Page
 from .isolation import Box, PagePicture, draw_isolated, parse_isolated
+from .text import split_pages
 
-__all__ = ["DRAWN_FORMATS", "FORMATS", "PARSER_VERSION", "Box", "Document", "Page", "PagePicture", "draw", "load"]
+__all__ = [
+    "DRAWN_FORMATS",
+    "FORMATS",
+    "PARSER_VERSION",
+    "Box",
+    "Document",
+    "Page",
+    "PagePicture",
+    "draw",
+    "load",
+    "split_pages",
+]
 
 # Suffix -> the module that parses it.
 FORMATS = {

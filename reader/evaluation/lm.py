@@ -19,15 +19,22 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from reader.checkpoints import Model
+from reader.corpora import Book, BookTokens
 from reader.errors import ConfigError
-from reader.evaluation.books import Book, BookTokens
-from reader.evaluation.lineup import Progress, line_up, make_report, misfit
-from reader.strategies import Strategy
+from reader.models import Model
+from reader.strategies import Progress, Strategy, line_up, make_report, misfit
 
-LM_STRATEGIES = ("sliding-window", "sliding-window-2", "full", "self-extend", "beacon", "beacon-swapped", "lengthened")
+KNOWN_STRATEGIES = (
+    "sliding-window",
+    "sliding-window-2",
+    "full",
+    "self-extend",
+    "beacon",
+    "beacon-swapped",
+    "lengthened",
+)
 """`sliding-window-2` keeps the window before the scored one, too."""
-DEFAULT_STRATEGIES = ("sliding-window", "full", "beacon", "beacon-swapped")
+LM_STRATEGIES = ("sliding-window", "full", "beacon", "beacon-swapped")
 
 PARTS = 8
 """Equal parts of the scored window that losses by position are given for."""
@@ -51,7 +58,7 @@ def evaluate_lm(
     ratios: Sequence[int],
     *,
     horizons: Sequence[int | None] = (None,),
-    strategies: Sequence[str] = DEFAULT_STRATEGIES,
+    strategies: Sequence[str] = LM_STRATEGIES,
     lengthened: Model | None = None,
     full_tokens: int | None = None,
     limit: int | None = None,
@@ -64,7 +71,7 @@ def evaluate_lm(
     Args:
         contexts: tokens, at least the plug-in's window, which is the part that is scored.
         horizons: newest beacon slots that a window attends to, read or scored; None: as the plug-in says.
-        strategies: out of `LM_STRATEGIES`.
+        strategies: out of `KNOWN_STRATEGIES`.
         lengthened: the decoder of the strategy of that name, with the same tokenizer.
         full_tokens: the longest context that full attention is run for; None: the decoder's positions.
         limit: contexts of each length, each from books of its own; None: as many as there are.
@@ -90,7 +97,7 @@ def evaluate_lm(
     entries = line_up(
         model,
         [*strategies, "beacon"] if is_swapping else strategies,
-        LM_STRATEGIES,
+        KNOWN_STRATEGIES,
         ratios,
         horizons=horizons,
         lengthened=lengthened,
@@ -171,7 +178,7 @@ def score(strategy: Strategy, ids: Tensor) -> Tensor:
 
 def _order(key: tuple[str, int | None, int | None]) -> tuple[int, int, int]:
     name, ratio, horizon = key
-    return LM_STRATEGIES.index(name), ratio or 0, horizon or 10**9
+    return KNOWN_STRATEGIES.index(name), ratio or 0, horizon or 10**9
 
 
 def _row(

@@ -22,17 +22,14 @@ from typing import Any
 from torch import Tensor
 
 from reader.answering import LOOK_AGAIN_TOKENS, Answer, AttachedMemory, ask, attach
-from reader.checkpoints import Model
-from reader.documents import Document, Page
-from reader.documents.text import split_pages
+from reader.corpora import Book, Question
+from reader.documents import Document, Page, split_pages
 from reader.errors import ConfigError, ContextOverflow
-from reader.evaluation.books import Book
-from reader.evaluation.lineup import Progress, make_report
+from reader.evaluation.generation import about_the_text, reply
 from reader.evaluation.metrics import rouge_l, squad_scores
-from reader.evaluation.questions import Question
-from reader.evaluation.replies import about_the_text, reply
+from reader.models import Model
 from reader.reading import ReadingProgress, read
-from reader.strategies import FullAttention, Retrieval, SlidingWindow, Strategy
+from reader.strategies import FullAttention, Progress, Retrieval, SlidingWindow, Strategy, make_report
 from storage import Store
 
 QA_STRATEGIES = ("none", "gold-untuned", "gold", "sliding-window", "retrieval", "beacon", "look-again")

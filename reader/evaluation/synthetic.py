@@ -18,15 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reader.checkpoints import Model
+from reader.corpora import Book, BookTokens
 from reader.errors import ConfigError
-from reader.evaluation.books import Book, BookTokens
-from reader.evaluation.lineup import Entry, Progress, line_up, make_report, misfit
+from reader.evaluation.generation import reply
 from reader.evaluation.metrics import first_number, recall
-from reader.evaluation.replies import reply
+from reader.models import Model
+from reader.strategies import Entry, Progress, line_up, make_report, misfit
 
-SYNTHETIC_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "beacon", "lengthened")
-DEFAULT_STRATEGIES = ("sliding-window", "full", "beacon")
+KNOWN_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "beacon", "lengthened")
+SYNTHETIC_STRATEGIES = ("sliding-window", "full", "beacon")
 
 FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
 
@@ -77,7 +77,7 @@ def evaluate_synthetic(
     ratios: Sequence[int],
     *,
     books: Sequence[Book] = (),
-    strategies: Sequence[str] = DEFAULT_STRATEGIES,
+    strategies: Sequence[str] = SYNTHETIC_STRATEGIES,
     lengthened: Model | None = None,
     repeats: int = 1,
     seed: int = 0,
@@ -103,7 +103,7 @@ def evaluate_synthetic(
         if not 0 <= depth <= 1:
             raise ConfigError(f"The depth is {depth}; it must be from 0 (the beginning) to 1 (the end).")
     window = model.plugin.config.window
-    entries = line_up(model, strategies, SYNTHETIC_STRATEGIES, ratios, lengthened=lengthened, kept_tokens=window)
+    entries = line_up(model, strategies, KNOWN_STRATEGIES, ratios, lengthened=lengthened, kept_tokens=window)
     filler = _Filler(books, model)
     cells: dict[tuple[Entry, int], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     replies: list[dict[str, Any]] = []

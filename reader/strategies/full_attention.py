@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from reader.beacon.attention import ATTENTION
-from reader.beacon.memory import KeysWritten
-from reader.checkpoints import Model
+from reader.beacon import ATTENTION, KeysWritten
 from reader.errors import ContextOverflow
+from reader.models import Model
 from reader.strategies.strategy import Context, Strategy, make_room
 
 CHUNK_TOKENS = 512

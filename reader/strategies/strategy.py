@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from reader.beacon import Memory
-from reader.checkpoints import Model
+from reader.models import Model
 
 
 class Context(ABC):

@@ -14,8 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reader.evaluation.books import load_books
-from reader.evaluation.questions import load_questions
+from reader.corpora import load_books, load_questions
 
 Encode = Callable[[str], Tensor]
 """Text to token ids (tokens,)."""

@@ -15,11 +15,10 @@ from functools import cached_property
 
 import torch
 
-from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading
-from reader.checkpoints import Model
-from reader.passages import sentences
-from reader.training.altered import alter
+from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading, sentences
+from reader.models import Model
 from reader.training.data import MOST_RECALLED, Books, Exchange, Question, Sample, hide, recall_questions
+from reader.training.unanswerable import alter
 
 _NEAR = 8
 """How many passages further in its file another one is at most: often it is of the same matter, and nearly says."""

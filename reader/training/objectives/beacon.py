@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from reader.beacon import BeaconConfig, Memory, RatioChooser
-from reader.checkpoints import Model
 from reader.errors import ConfigError
+from reader.models import Model
 from reader.training.data import Exchange, Sample
 from reader.training.losses import distillation, next_token
 

@@ -1,0 +1,48 @@
+from .answer import (
+    LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
+    MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
+    NOT_SAID as NOT_SAID,
+    PASSAGES as PASSAGES,
+    QUESTION as QUESTION,
+    Answer as Answer,
+    AttachedMemory as AttachedMemory,
+    Decoding as Decoding,
+    Prompt as Prompt,
+    ask as ask,
+    attach as attach,
+    attach_shelf as attach_shelf,
+    choose_memory as choose_memory,
+    look_again_tokens as look_again_tokens,
+    make_prompt as make_prompt,
+    passage_heading as passage_heading,
+    says_nothing as says_nothing,
+)
+from .conversations import Conversation as Conversation
+from .evidence import Evidence as Evidence
+from .passages import Passage as Passage, content_words as content_words, cut as cut, sentences as sentences
+
+__all__ = [
+    "LOOK_AGAIN_TOKENS",
+    "MAX_ANSWER_TOKENS",
+    "NOT_SAID",
+    "PASSAGES",
+    "QUESTION",
+    "Answer",
+    "AttachedMemory",
+    "Conversation",
+    "Decoding",
+    "Evidence",
+    "Passage",
+    "Prompt",
+    "ask",
+    "attach",
+    "attach_shelf",
+    "choose_memory",
+    "content_words",
+    "cut",
+    "look_again_tokens",
+    "make_prompt",
+    "passage_heading",
+    "says_nothing",
+    "sentences",
+]
