@@ -10,6 +10,10 @@ from platformdirs import user_cache_path, user_data_path
 APP = "activation-beacon-reader"
 """The name of the data and cache folders; a library written before opens only while it stays the same."""
 
+_INSTALLED_STATIC = Path(__file__).parent / "static"
+STATIC = _INSTALLED_STATIC if _INSTALLED_STATIC.is_dir() else Path(__file__).parents[1] / "static"
+"""The page's styles, scripts and the sample document: beside the package in a checkout, inside it once installed."""
+
 DEFAULT_WINDOW = 512
 """Tokens read at once on a CPU."""
 

@@ -23,13 +23,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from reader.app.accounts import Accounts, Gate, add_account
-from reader.app.page.blocks import MAX_FILE_SIZE, STATIC, Theme, build
+from reader.app.page.blocks import MAX_FILE_SIZE, Theme, build
 from reader.app.routes import routes
 from reader.app.service import Service
 from reader.app.workspace import Pictures
 from reader.errors import ConfigError, ReaderError
 from reader.models import DEFAULT_MODEL
-from reader.settings import accounts_file, cache_folder, is_debugging, library_folder, model_name
+from reader.settings import STATIC, accounts_file, cache_folder, is_debugging, library_folder, model_name
 from storage import Store, StoreError
 
 HOSTS = ("127.0.0.1", "localhost")

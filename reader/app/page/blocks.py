@@ -18,10 +18,10 @@ from reader.app.service import Service, is_active
 from reader.app.workspace import Pictures, Shown, Workspace
 from reader.documents import FORMATS
 from reader.errors import ConfigError, PasswordNeeded
+from reader.settings import STATIC
 from storage import NotFound, QuestionRecord
 
 NAME = "Activation Beacon Reader"
-STATIC = Path(__file__).parents[3] / "static"
 SAMPLE = STATIC / "sample.md"
 LISTED_DOCUMENTS = 50
 """Rows of the library that are shown at first, and how many more at each asking."""
