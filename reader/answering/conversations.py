@@ -156,7 +156,7 @@ class _Said:
         base, memory = self._base, self.memory
         # Its raw tail counts as condensed: what is read behind it is a window of its own.
         memory.sink, memory.beacons = base.sink, base.slots - base.sink
-        memory.spans, memory.positions = base.spans, base.positions
+        memory.spans, memory.positions, memory.row_spans = base.spans, base.positions, base.row_spans
         memory.windows = base.windows + 1  # not the first window, which would give a sink
         memory.back_to(base.mark())
         _forget_tail(memory, 0)

@@ -69,6 +69,16 @@ class SlotLayer(CacheLayerMixin):
         self._write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
         self.length = first + len(index)
 
+    def keep(self, index: Tensor, first: int, turn: Callable[[Tensor], Tensor]) -> None:
+        """Put each head's slots at index (kv_heads, slots) at those from `first` on, and end the layer behind them.
+
+        Args:
+            turn: takes the keys (1, kv_heads, slots, head_dim) at those slots and turns them to their new positions.
+        """
+        rows = index[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
+        self._write(turn(self.keys.gather(2, rows)), self.values.gather(2, rows), first)
+        self.length = first + index.shape[1]
+
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` slots, keeping those that hold."""
         if capacity <= self.keys.shape[2]:
@@ -125,6 +135,8 @@ class Memory:
         """(slots, 2): start and end of each slot's source, -1 where it has none."""
         self.positions = torch.empty(0, dtype=torch.int64)
         """(slots,): the position that each slot's keys are rotated to."""
+        self.row_spans: Tensor | None = None
+        """(layers, kv_heads, slots, 2) int32: where each head's slots have their source, where heads keep rows of their own."""
         self.tail = WindowTokens.raw(0, 0)
         """The tokens of the raw tail, the unfinished window."""
         self.ratio: int | None = None
@@ -172,6 +184,12 @@ class Memory:
         self.tail = self.tail + tokens
         self.positions = torch.cat([self.positions, positions])
         self.spans = torch.cat([self.spans, spans])
+        if self.row_spans is not None:
+            self.row_spans = torch.cat([self.row_spans, self.spread(spans)], dim=2)
+
+    def spread(self, spans: Tensor) -> Tensor:
+        """Spans (slots, 2) that are the same for all heads, as a part of `row_spans`."""
+        return spans.int().expand(len(self.layers), self.layers[0].keys.shape[1], -1, -1)
 
     def mark(self) -> Mark:
         """The present end of the memory."""
@@ -182,6 +200,8 @@ class Memory:
         self.tail = mark.tail
         self.positions = self.positions[: mark.slots]
         self.spans = self.spans[: mark.slots]
+        if self.row_spans is not None:
+            self.row_spans = self.row_spans[:, :, : mark.slots]
         for layer in self.layers:
             layer.length = mark.slots
 
@@ -213,9 +233,11 @@ class Memory:
         }
 
     def tensors(self, first: int = 0) -> dict[str, Tensor]:
-        """Views of all slots from `first` on: `layers.N.keys`, `layers.N.values`, `spans`, `positions`, `tail`."""
+        """Views of all slots from `first` on: `layers.N.keys`, `layers.N.values`, `spans`, `positions`, `tail`, `row_spans`."""
         tail = torch.stack([self.tail.is_beacon.long(), self.tail.raw_number, self.tail.beacon_number])
         parts: dict[str, Tensor] = {"spans": self.spans[first:], "positions": self.positions[first:], "tail": tail}
+        if self.row_spans is not None:
+            parts["row_spans"] = self.row_spans[:, :, first:]
         for number in range(len(self.layers)):
             parts[f"layers.{number}.keys"] = self.keys(number)[:, first:]
             parts[f"layers.{number}.values"] = self.values(number)[:, first:]
@@ -238,7 +260,12 @@ class Memory:
                 raise MemoryMismatch(
                     f"The saved memory's {name} do not fit its {slots:,} slots. Read the document again."
                 )
-        tail = tensors["tail"]
+        tail, row_spans = tensors["tail"], tensors.get("row_spans")
+        rows_shape = (len(self.layers), self.layers[0].keys.shape[1], slots, 2)
+        if row_spans is not None and (tuple(row_spans.shape) != rows_shape or row_spans.dtype != torch.int32):
+            raise MemoryMismatch(
+                f"The saved memory's row_spans are {tuple(row_spans.shape)}, not {rows_shape}. Read the document again."
+            )
         for number, layer in enumerate(self.layers):
             for name, buffer in (("keys", layer.keys), ("values", layer.values)):
                 saved = tensors.get(f"layers.{number}.{name}")
@@ -264,6 +291,9 @@ class Memory:
             layer.length = before + slots
         self.spans = torch.cat([self.spans[:before], tensors["spans"]])
         self.positions = torch.cat([self.positions[:before], tensors["positions"]])
+        if row_spans is not None:
+            earlier = self.spread(self.spans[:before]) if self.row_spans is None else self.row_spans[:, :, :before]
+            self.row_spans = torch.cat([earlier, row_spans], dim=2)
         self.tail = WindowTokens(tail[0].bool(), tail[1], tail[2])
         self.sink, self.beacons, self.windows = counts["sink"], counts["beacons"], counts["windows"]
         self.ratio = None if counts["ratio"] < 0 else counts["ratio"]

@@ -9,9 +9,9 @@ itself. It sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from reader.beacon.attention import ATTENTION
+from reader.beacon.attention import ATTENTION, recording
 from reader.beacon.config import BeaconConfig
 from reader.beacon.forward_pass import Pass, stack, unstack
 from reader.beacon.layout import (
@@ -37,8 +37,23 @@ from reader.beacon.memory import KeysWritten, Memory, SlotLayer
 from reader.beacon.ratio import RatioChooser
 from reader.errors import ContextOverflow, ModelError
 
+
+class RowChooser(Protocol):
+    """Chooses which of a window's own rows stay, one layer at a time; see `reader.condensing`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with what is chosen."""
+
+    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
+        """The rows that each head keeps: (kv_heads, keep), ascending."""
+
+
 NO_SPAN = -1
 """Start and end of a token that stands for no source text."""
+
+FUTURE_TOKENS = 512
+"""How many positions behind a window rows are chosen for."""
 
 
 class Projection(nn.Module):
@@ -64,11 +79,18 @@ class BeaconPlugin(nn.Module):
         trained: False while the weights are still those copies.
     """
 
-    def __init__(self, decoder: PreTrainedModel, config: BeaconConfig, is_figure: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        decoder: PreTrainedModel,
+        config: BeaconConfig,
+        is_figure: Tensor | None = None,
+        rows: RowChooser | None = None,
+    ) -> None:
         """Make an untrained plug-in for the decoder and attach it.
 
         Args:
             is_figure: (vocab,) bool, which tokens hold a digit; needed where the config's intervals are `figures`.
+            rows: keeps some of each window's own rows in place of beacons.
 
         Raises:
             ModelError: the decoder cannot take the plug-in; names it and says why.
@@ -76,6 +98,7 @@ class BeaconPlugin(nn.Module):
         super().__init__()
         check_decoder(decoder)
         self.config = config
+        self.rows = rows
         self._is_figure = is_figure
         self.trained = False
         # In a tuple, so that the decoder's parameters do not become the plug-in's.
@@ -257,7 +280,7 @@ class BeaconPlugin(nn.Module):
         for memory in memories:
             ends = even_ends(self.config.condensed_tokens, memory.ratio or 0)
             expected = lay_out(self.config, ends, 0, memory.raw_tokens)
-            if memory.ratio and (len(expected) != memory.raw or (memory.raw and not is_even)):
+            if self.rows is None and memory.ratio and (len(expected) != memory.raw or (memory.raw and not is_even)):
                 raise ValueError("The memory ends in raw tokens without beacons: nothing more can be read behind them.")
         sources = [
             _no_spans(len(ids)) if own is None else own
@@ -279,12 +302,15 @@ class BeaconPlugin(nn.Module):
                 )
             is_end = any(starts[number] == len(input_ids[number]) for number in unfinished)
             every = logits in ("all", "states")
-            outputs = self._forward(passes, logits if every or is_end else "none", self.config.horizon)
-            for number, output in zip(unfinished, outputs, strict=True):
+            queries: dict[int, list[Tensor]] = {}
+            with recording(queries) if self.rows is not None else nullcontext():
+                outputs = self._forward(passes, logits if every or is_end else "none", self.config.horizon)
+            for row, (number, output) in enumerate(zip(unfinished, outputs, strict=True)):
                 if output is not None and (every or starts[number] == len(input_ids[number])):
                     parts[number].append(output)
                 if memories[number].raw_tokens == self.config.window:
-                    self._condense(memories[number])
+                    own = {layer: parts_[0][row, :, : len(passes[row].tokens)] for layer, parts_ in queries.items()}
+                    self._condense(memories[number], own)
         return [torch.cat(part) if part else None for part in parts]
 
     def _window_pass(self, memory: Memory, input_ids: Tensor, spans: Tensor, beacons_in_tail: bool) -> Pass:
@@ -292,7 +318,8 @@ class BeaconPlugin(nn.Module):
         config, input_ids, raw_before = self.config, input_ids.cpu(), memory.raw_tokens
         is_full = raw_before + len(input_ids) == config.window
         is_even = config.intervals == "even"
-        ratio = (memory.ratio or 0) if is_full or (beacons_in_tail and is_even) else 0
+        has_beacons = self.rows is None and (is_full or (beacons_in_tail and is_even))
+        ratio = (memory.ratio or 0) if has_beacons else 0
         if is_even or not ratio:
             ends = even_ends(config.condensed_tokens, ratio)
         else:
@@ -355,7 +382,7 @@ class BeaconPlugin(nn.Module):
         with self._running(is_beacon):
             try:
                 if logits == "none":
-                    layers[-1].keys_suffice = True
+                    layers[-1].keys_suffice = self.rows is None  # rows are chosen by the last layer's queries, too
                     decoder.base_model(**arguments)
                 elif logits == "states":
                     rows = decoder.base_model(**arguments).last_hidden_state
@@ -379,11 +406,15 @@ class BeaconPlugin(nn.Module):
             one.memory.source_tokens_run += int(((one.spans[:, 0] != NO_SPAN) & ~one.tokens.is_beacon).sum())
         return outputs
 
-    def _condense(self, memory: Memory) -> None:
+    def _condense(self, memory: Memory, queries: Mapping[int, Tensor]) -> None:
         """Keep the beacons of the full window (and the sink of the first), move them to their slots, drop the rest.
 
-        Raw tokens behind the stride stay raw for the next window.
+        Raw tokens behind the stride stay raw for the next window. `queries` of the window (heads, tokens, head_dim) by layer
+        are what rows are chosen by.
         """
+        if self.rows is not None and memory.ratio:
+            self._keep_rows(memory, queries, self.config.window // memory.ratio)
+            return
         config, tail = self.config, memory.tail
         base = memory.sink + memory.beacons
         order = torch.arange(len(tail))
@@ -407,6 +438,33 @@ class BeaconPlugin(nn.Module):
         memory.beacons += len(kept)
         memory.windows += 1
         memory.ratio = None
+
+    def _keep_rows(self, memory: Memory, queries: Mapping[int, Tensor], keep: int) -> None:
+        """Keep each head's chosen rows of the full window, turned to consecutive positions, and drop the rest."""
+        assert self.rows is not None
+        base, window = memory.sink + memory.beacons, slice(memory.slots - len(memory.tail), memory.slots)
+        positions, new = memory.positions[window], torch.arange(base, base + keep)
+        spans = memory.spans[window].int()
+        asked = positions[-next(iter(queries.values())).shape[1] :]
+        unrotate = rotation(self.decoder, -asked)
+        expected = mean_rotation(self.decoder, positions[-1] + 1 + torch.arange(FUTURE_TOKENS))
+        if memory.row_spans is None:
+            memory.row_spans = memory.spread(memory.spans)
+        kept_spans = []
+        for number, layer in enumerate(memory.layers):
+            keys, values = layer.keys[0, :, window], layer.values[0, :, window]
+            rows = self.rows.choose(unrotate(queries[number][None])[0], expected(keys), values, keep)
+            places = rows.cpu()
+            layer.keep(rows + base, base, rotation(self.decoder, new - positions[places]))
+            kept_spans.append(spans[places])
+        chosen = torch.stack(kept_spans)
+        memory.row_spans = torch.cat([memory.row_spans[:, :, :base], chosen], dim=2)
+        everywhere = torch.stack([chosen[..., 0].amin(dim=(0, 1)), chosen[..., 1].amax(dim=(0, 1))], dim=1).long()
+        memory.spans = torch.cat([memory.spans[:base], everywhere])
+        memory.positions = torch.cat([memory.positions[:base], new])
+        memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
+        memory.beacons += keep
+        memory.windows += 1
 
     def _move(self, memory: Memory, slots: Tensor, first: int, positions: Tensor) -> None:
         """Move slots to consecutive ones from `first` on, rotating their keys to the new positions by the difference."""
@@ -439,6 +497,11 @@ class BeaconPlugin(nn.Module):
             layer.values[:, :, first:end] = other.values(number)[None, :, start:]
             layer.length = end
         spans = other.spans[start:]
+        if other.row_spans is not None or memory.row_spans is not None:
+            own = memory.spread(memory.spans) if memory.row_spans is None else memory.row_spans
+            rows = (other.spread(other.spans) if other.row_spans is None else other.row_spans)[:, :, start:]
+            rows = torch.where(rows == NO_SPAN, rows, rows + source_offset)
+            memory.row_spans = torch.cat([own, rows], dim=2)
         memory.spans = torch.cat([memory.spans, torch.where(spans == NO_SPAN, spans, spans + source_offset)])
         memory.positions = torch.cat([memory.positions, positions])
         memory.sink = memory.sink or other.sink
@@ -515,18 +578,43 @@ def max_positions(decoder: Any) -> int:
 
 
 def rotation(decoder: Any, difference: Tensor) -> Any:
-    """A function that rotates keys (batch, kv_heads, slots, head_dim) by `difference` positions (slots,), in float32."""
-    rotary = decoder.base_model.rotary_emb
+    """A function that rotates keys (batch, kv_heads, slots, head_dim) by `difference` positions, in float32.
+
+    difference is (slots,), or (kv_heads, slots) where each head's slots are rotated by amounts of their own.
+    """
+    cos, sin = _cos_sin(decoder, difference if difference.dim() > 1 else difference[None])
     apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
-    device = decoder.device
-    cos, sin = rotary(torch.empty(0, device=device), difference[None].to(device))
-    scaling = getattr(rotary, "attention_scaling", 1.0)  # once applied to the keys, it must not be applied again
-    cos, sin = cos / scaling, sin / scaling
 
     def rotate(keys: Tensor) -> Tensor:
+        if difference.dim() > 1:  # heads in the place of sequences, which may have positions of their own
+            heads = keys[0][:, None].float()
+            return apply(heads[:, :0], heads, cos, sin)[1][None, :, 0].to(keys.dtype)
         return apply(keys[:, :0].float(), keys.float(), cos, sin)[1].to(keys.dtype)
 
     return rotate
+
+
+def mean_rotation(decoder: Any, positions: Tensor) -> Any:
+    """A function that turns keys (kv_heads, slots, head_dim) back by the mean rotation of some positions (positions,).
+
+    A query's mean product with a key, over those positions, is the unrotated query's product with what is returned.
+    """
+    cos, sin = (part.mean(dim=1, keepdim=True) for part in _cos_sin(decoder, positions[None]))
+    apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
+
+    def turn(keys: Tensor) -> Tensor:
+        turned: Tensor = apply(keys[None][:, :0].float(), keys[None].float(), cos, -sin)[1][0]
+        return turned
+
+    return turn
+
+
+def _cos_sin(decoder: Any, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (rows, positions, head_dim) of positions (rows, positions)."""
+    rotary, device = decoder.base_model.rotary_emb, decoder.device
+    cos, sin = rotary(torch.empty(0, device=device), positions.to(device))
+    scaling = getattr(rotary, "attention_scaling", 1.0)  # once applied to the keys, it must not be applied again
+    return cos / scaling, sin / scaling
 
 
 def check_decoder(decoder: Any) -> None:

@@ -262,6 +262,8 @@ def _cut(whole: dict[str, Tensor], segment: SegmentRecord) -> dict[str, Tensor]:
     """A window's own slots out of a sealed memory."""
     part = slice(segment.first_slot, segment.first_slot + segment.slots)
     cut = {name: tensor[:, part] for name, tensor in whole.items() if name.startswith("layers.")}
+    if "row_spans" in whole:
+        cut["row_spans"] = whole["row_spans"][:, :, part]
     return cut | {
         "spans": whole["spans"][part],
         "positions": whole["positions"][part],

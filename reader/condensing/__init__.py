@@ -1,0 +1,13 @@
+"""What becomes of a window that was just read: beacons are the plug-in's own; rows are chosen here. Tensors only.
+
+To add a way of choosing: a module with a class that has `name` and `choose`, a docstring with the paper's link, and a line in
+`CHOOSERS`. It sees one layer of one window at a time, so it streams in constant memory.
+"""
+
+from reader.condensing.expected_attention import ExpectedAttention
+from reader.condensing.spread import Spread
+
+CHOOSERS = {chooser.name: chooser for chooser in (ExpectedAttention, Spread)}
+"""Name -> the class that chooses rows in this way."""
+
+__all__ = ["CHOOSERS", "ExpectedAttention", "Spread"]
