@@ -1,6 +1,8 @@
-"""Words that the shell and the page share: sizes, durations, and the stages of loading a decoder."""
+"""Words that the shell and the page share: sizes, durations, pages, and the stages of loading a decoder."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 STAGES = {
     "download": "Downloading the decoder, once",
@@ -27,3 +29,13 @@ def size(size_bytes: int) -> str:
             return f"{number:.0f} {unit}"
         number /= 1000
     return f"{number:.1f} GB"
+
+
+def looked_again(labels: Iterable[str]) -> str:
+    """The pages that an answer looked at again, by their labels: "looked again at pages 12 and 40"; empty for none."""
+    pages = list(dict.fromkeys(labels))
+    if not pages:
+        return ""
+    return "looked again at " + (
+        f"page {pages[0]}" if len(pages) == 1 else f"pages {', '.join(pages[:-1])} and {pages[-1]}"
+    )

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from reader.answering.answer import Answer
+from reader.answering import Answer
 from reader.answering.evidence import Evidence
 from reader.answering.passages import Passage
 from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of

@@ -23,7 +23,7 @@ import torch
 from conftest import ROOT, WORDS
 from tiny import tiny_decoder_folder
 
-from reader.answering.answer import attach
+from reader.answering import attach
 from reader.documents import Document, Page
 from reader.models.model import Model, load_model
 from reader.reading.loop import read

@@ -978,7 +978,7 @@ def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
 
 
 def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
-    from reader.answering.answer import ask, attach, choose_memory
+    from reader.answering import ask, attach, choose_memory
     from reader.reading.loop import read, stored_document
 
     document = make_document(120)
@@ -1011,7 +1011,7 @@ def two_models(tiny_folder: Callable[..., Path], tmp_path: Path) -> list:
 
 
 def test_a_memory_that_is_not_what_its_row_says_is_never_attached(tmp_path: Path, two_models: list) -> None:
-    from reader.answering.answer import attach
+    from reader.answering import attach
     from reader.reading.loop import read
 
     first, second = two_models

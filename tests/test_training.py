@@ -16,7 +16,7 @@ import torch
 from conftest import WORDS, randomise_plugin
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from reader.answering.answer import NOT_SAID, PASSAGES
+from reader.answering import NOT_SAID, PASSAGES
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.errors import ConfigError, ModelError
 from reader.models.model import Model, PluginWeights, load_model

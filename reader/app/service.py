@@ -7,7 +7,6 @@ killed server was reading or answering goes on when the next one starts. Whose a
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
@@ -35,13 +35,9 @@ KEPT_CONVERSATIONS = 8
 _CLOSE_SECONDS = 5.0
 """How long closing waits for the window at hand; a job that is left behind is taken over at the next start."""
 
-_ROOM_TOKENS = 1024
-"""About what a question and its answer take."""
-
 _SIZE_SECONDS = 10.0
 """How long the counted size of the library is good for; counting takes longer the more files there are."""
 
-_RATIO_ADVICE = re.compile(r"read it with --ratio \d+")
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
 
 
@@ -197,7 +193,8 @@ class Service:
         tokens = self.tokens(document_id)
         if self.model is None or not tokens:
             return []
-        config, positions = self.model.plugin.config, self.model.plugin.max_positions
+        from reader.reading import fits, memory_slots
+
         memories = [
             memory
             for memory in self.store.memories(document_id)
@@ -205,12 +202,9 @@ class Service:
         ]
         slot_bytes = memories[0].bytes / memories[0].slots if memories else self._slot_bytes(memory_dtype)
         costs = []
-        for ratio in sorted({0, *config.ratios}):
-            full_windows, tail = divmod(tokens, config.window)
-            kept = config.window // ratio if ratio else config.window
-            slots = full_windows * kept + tail + len(self.model.opening)
-            fits = slots + min(_ROOM_TOKENS, positions // 4) <= positions
-            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits))
+        for ratio in sorted({0, *self.model.plugin.config.ratios}):
+            slots = memory_slots(self.model, tokens, ratio)
+            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits(self.model, slots)))
         return costs
 
     def tokens(self, document_id: str) -> int:
@@ -231,18 +225,8 @@ class Service:
     # Answers
 
     def memory(self, document_id: str) -> MemoryRecord | None:
-        """The memory that can be asked: that of the newest finished reading, or another ready or half-read one.
-
-        While the decoder loads, it is the one that a decoder of this name made.
-        """
-        memories = self.store.memories(document_id)
-        usable = [memory for memory in memories if self._fits(memory) and (memory.state == "ready" or memory.slots)]
-        finished_at = {memory.key: memory.ready_at or 0.0 for memory in usable}
-        if len(usable) > 1:  # one that was there already was not made anew by the reading that ended with it
-            for job in self.store.jobs.all(document_id):
-                if job.state == "ready" and job.memory_key in finished_at:
-                    finished_at[job.memory_key] = max(finished_at[job.memory_key], job.beat_at)
-        return min(usable, key=lambda memory: (memory.state != "ready", -finished_at[memory.key]), default=None)
+        """The memory that can be asked, ready or half read; while the decoder loads, one that a decoder of its name made."""
+        return choose_memory(self.store, document_id, self.model or self.model_name, while_reading=True)
 
     def attach(self, document_id: str) -> tuple[AttachedMemory, bool]:
         """Attach the memory of a document, unless it is, and tell whether that had to be done now.
@@ -375,15 +359,6 @@ class Service:
             cache_folder=self._cache_folder,
         )
 
-    def _fits(self, memory: MemoryRecord) -> bool:
-        if self.model is None:
-            return memory.settings.get("model") == self.model_name
-        return (
-            memory.settings.get("decoder") == self.model.decoder.fingerprint
-            and memory.settings.get("plugin") == self.model.plugin_fingerprint
-            and memory.settings.get("dtype") == str(self.model.decoder.dtype).removeprefix("torch.")
-        )
-
     def _slot_bytes(self, memory_dtype: str) -> float:
         assert self.model is not None
         config = self.model.decoder.model.config
@@ -407,13 +382,6 @@ def state_of(job: JobRecord | None, memory: MemoryRecord | None) -> str:
     if job is not None and job.state in _STOPPED_STATES:
         return _STOPPED_STATES[job.state]
     return "not read" if memory is None else "part read"
-
-
-def reason(job: JobRecord) -> str:
-    """Why a job failed, for those who have no flags at hand."""
-    adapts = job.settings.get("ratio") is None
-    advice = "split it, or use a decoder with more positions" if adapts else "try again to read it at a ratio that fits"
-    return _RATIO_ADVICE.sub(advice, job.reason or "")
 
 
 def _urgency(job: JobRecord) -> int:

@@ -16,10 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlite_utils import Database
+
 from reader.app.answer_queue import Stream
-from reader.app.service import RatioCost, Reply, Service, reason, state_of
+from reader.app.service import RatioCost, Reply, Service, state_of
 from reader.documents import DRAWN_FORMATS, Box, Document, PagePicture, draw, load
 from reader.errors import ConfigError, DocumentError
+from reader.reading import add_document
 from storage import (
     LOCAL_USER,
     ConversationRecord,
@@ -76,7 +79,7 @@ class Shown:
     @property
     def reason(self) -> str:
         """Why its reading failed; empty where it did not."""
-        return reason(self.job) if self.job is not None and self.state == "failed" else ""
+        return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
 
 
 @dataclass(frozen=True)
@@ -181,14 +184,15 @@ class Workspace:
         if name is not None:
             document = replace(document, file_name=name)
         cover = self._draw_cover(path, document) if password is None else None
-        pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
-        stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
         with _holding_changes:
             was_here = bool(self._store.documents_of([document.id]))
-            with self._store.adding_document(stored) as db:
+
+            def hold(db: Database, stored: StoredDocument) -> None:
                 if password is None and document.format in DRAWN_FORMATS:
                     keep_original(self._store.folder, document.id, path, cover)
                 self._store.holdings.hold(db, self.user, stored, was_here=was_here)
+
+            add_document(document, self._store, hold)
         if self._service.memory(document.id) is None or self.get(document.id).state not in ("ready", "reading"):
             self._service.read(document.id)
         return document

@@ -3,7 +3,7 @@
 from reader.beacon.attention import ATTENTION, recording, shares
 from reader.beacon.config import BeaconConfig
 from reader.beacon.low_rank import AnswerWeights
-from reader.beacon.memory import KeysWritten, Memory, quantise
+from reader.beacon.memory import KeysWritten, Mark, Memory, quantise
 from reader.beacon.plugin import NO_SPAN, BeaconPlugin, max_positions, rotation
 from reader.beacon.ratio import RatioChooser, adapt_ratio
 from reader.beacon.shared_prefix import Branch, Branches
@@ -17,6 +17,7 @@ __all__ = [
     "Branch",
     "Branches",
     "KeysWritten",
+    "Mark",
     "Memory",
     "RatioChooser",
     "adapt_ratio",

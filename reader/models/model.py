@@ -281,7 +281,7 @@ class PluginWeights:
                 f"The plug-in was trained for {self.decoder_name!r} with other weights than those of {decoder.name!r}; "
                 "use it with its own decoder, or train one for this."
             )
-        config = dataclasses.replace(self.config, **changes)
+        config = self.config.changed(**changes)
         plugin = BeaconPlugin(decoder.model, config, decoder.is_figure if config.intervals == "figures" else None)
         expected = plugin.state_dict()
         if self.config.answer_rank is None:  # answer weights that a change asks for begin as they are made
@@ -329,7 +329,7 @@ def load_model(
     decoder = load_decoder(name, cache_folder=cache_folder, device=device, dtype=dtype, progress=progress)
     changes: dict[str, Any] = {} if horizon is None else {"horizon": horizon}
     if window is not None:
-        changes |= {"window": window, "stride": None, "ratios": ()}
+        changes["window"] = window
     if plugin is None and name == DEFAULT_MODEL:
         plugin = str(BUNDLED_PLUGIN)
     if plugin is not None:
@@ -337,7 +337,7 @@ def load_model(
         return Model(decoder, weights.onto(decoder, **changes), weights.fingerprint, False)
     published = _published_settings(decoder.folder)
     if published is not None and decoder.folder is not None:
-        config = dataclasses.replace(BeaconConfig.from_published(published), **changes)
+        config = BeaconConfig.from_published(published).changed(**changes)
         own = BeaconPlugin(decoder.model, config)
         return Model(decoder, own, load_published_weights(own, decoder.folder), True)
     size = window or (512 if decoder.device.type == "cpu" else 2048)

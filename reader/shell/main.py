@@ -21,13 +21,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from reader.errors import PasswordNeeded, ReaderError
+from reader.errors import ContextOverflow, PasswordNeeded, ReaderError
 from reader.settings import DEFAULT_WINDOW, cache_folder, is_debugging, library_folder
 from reader.shell.batch import add_batch_command
 from reader.shell.evaluate import add_evaluate_command
 from reader.shell.library import add_library_commands, byte_count, print_json
 from reader.shell.train import add_train_commands
-from reader.wording import STAGES, duration, size
+from reader.wording import STAGES, duration, looked_again, size
 from storage import JobRecord, MemoryRecord, NotFound, Store, StoreError, is_running, new_owner
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except (ReaderError, StoreError) as error:
-        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        _print_error(error)
         return error.exit_status
     except KeyboardInterrupt:
         console.print("Stopped. What was finished is kept; run the same command to go on.")
@@ -269,8 +269,8 @@ def _ask(options: argparse.Namespace) -> None:
         console.print(
             f"[yellow]It is still being read: this is from {answer.pages_read:,} of {answer.pages:,} pages.[/]"
         )
-    if told := answer.told_looked_again:
-        console.print(f"[dim]{escape(told)}.[/]")
+    if told := looked_again(passage.label for passage in answer.looked_again):
+        console.print(f"[dim]{escape(told[0].upper() + told[1:])}, {answer.looked_again_tokens:,} tokens.[/]")
     evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
     console.print(
         f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
@@ -291,6 +291,11 @@ def _memory_to_ask(
         return record, 0
     result = _read_with_progress(document, model, store, options)
     return result.memory, result.tokens_read
+
+
+def _print_error(error: ReaderError | StoreError) -> None:
+    flag = f" Give --ratio {error.fitting_ratio}." if isinstance(error, ContextOverflow) and error.fitting_ratio else ""
+    console.print(f"[bold red]Error:[/] {escape(str(error))}{flag}", soft_wrap=True)
 
 
 def _place(place: Evidence | Passage) -> dict[str, Any]:
@@ -469,7 +474,7 @@ def _work(options: argparse.Namespace) -> None:
                     run(job, model, store, owner, progress=show)
                     done += 1
                 except (ReaderError, StoreError) as error:
-                    console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+                    _print_error(error)
     if options.json:
         print_json({"read": done})
     else:

@@ -210,7 +210,7 @@ def _plugin(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     ratios = tuple(options.ratios or (2, 4, 8, 16, 32, 64))
     if options.plugin is not None:
         weights = PluginWeights.from_pretrained(options.plugin)
-        changes: dict[str, Any] = {"window": options.window, "stride": None, "ratios": ()} if options.window else {}
+        changes: dict[str, Any] = {"window": options.window} if options.window else {}
         if options.intervals:
             changes["intervals"] = options.intervals
         if answering and weights.config.answer_rank is None:

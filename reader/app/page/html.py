@@ -20,7 +20,7 @@ from reader.app.answer_queue import Stream
 from reader.app.service import RatioCost, Reply, Service
 from reader.app.workspace import PageView, Shown
 from reader.errors import ReaderError
-from reader.wording import STAGES, duration, size
+from reader.wording import STAGES, duration, looked_again, size
 from storage import ConversationRecord, Hit, QuestionRecord, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -235,9 +235,8 @@ def badge(counts: Mapping[str, Any]) -> str:
         f"{again:,} of {tokens:,} document tokens read again",
         f"first token {counts.get('first_token_seconds', 0.0):.2f} s",
     ]
-    looked = list(dict.fromkeys(str(passage["label"]) for passage in counts.get("looked_again") or ()))
-    if looked:
-        facts.insert(2, f"looked again at page{'' if len(looked) == 1 else 's'} {', '.join(looked)}")
+    if looked := looked_again(str(passage["label"]) for passage in counts.get("looked_again") or ()):
+        facts.insert(2, looked)
     pages_read, pages = int(counts.get("pages_read", 0)), int(counts.get("pages", 0))
     if pages_read < pages:
         so_far = (
