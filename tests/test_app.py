@@ -33,6 +33,7 @@ from reader.documents import Document, Page
 from reader.errors import ConfigError, ModelError
 from reader.reading.estimate import Estimate
 from reader.reading.jobs import JobSettings, enqueue
+from reader.wording import looked_again
 from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
@@ -385,3 +386,10 @@ def test_everything_of_a_page_is_found_by_id_and_never_by_path(service: Service)
         find: Callable[[str], object] = Workspace(service).cover
         with pytest.raises(Exception, match="no such document"):
             find(odd)
+
+
+def test_the_pages_looked_at_again_are_named_once_each() -> None:
+    assert looked_again([]) == ""
+    assert looked_again(["A-3"]) == looked_again(["A-3", "A-3"]) == "looked again at page A-3"
+    assert looked_again(["12", "40", "12"]) == "looked again at pages 12 and 40"
+    assert looked_again(["i", "2", "3"]) == "looked again at pages i, 2 and 3"

@@ -10,7 +10,7 @@ import torch
 from conftest import make_document
 from test_answering import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, answered, attached_to, hide
 
-from reader.answering import NOT_SAID, AttachedMemory, ask, make_prompt
+from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt
 from reader.answering.attention import Attention, Heat, attend
 from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse, name_evidence, reading_map
 from reader.beacon import NO_SPAN, recording
@@ -197,3 +197,37 @@ def test_beacons_carry_the_attention_of_what_they_stand_for(tiny_model: Model, s
     list(ask(attached, "Who?", tiny_model))
     assert attached.baseline.attention is not None
     assert len(attached.baseline.attention.spans) == len(slots)
+
+
+def test_the_baseline_is_that_of_the_memory_alone_whenever_it_is_measured(tiny_model: Model, store: Store) -> None:
+    document = hide()
+    alone = attached_to(document, tiny_model, store).baseline.attention
+    attached = attached_to(document, tiny_model, store)
+    memory = attached.memory
+    with torch.inference_mode():
+        tiny_model.plugin.run(memory, tiny_model.encode("Something was said before. " * 9)[0])
+    before, counts = {name: tensor.clone() for name, tensor in memory.tensors().items()}, memory.counts()
+    late = attached.baseline.attention
+    assert alone is not None
+    assert late is not None
+    assert torch.equal(late.shares, alone.shares)
+    assert memory.counts() == counts
+    assert memory.layers[0].length == memory.slots
+    for name, tensor in memory.tensors().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_evidence_in_a_conversation_does_not_depend_on_when_the_baseline_is_measured(
+    tiny_model: Model, store: Store
+) -> None:
+    maps = []
+    for is_measured_first in (True, False):
+        attached = attached_to(hide(), tiny_model, store)
+        talk = Conversation(store.conversations.add([hide().id]), attached, tiny_model, store)
+        list(talk.ask("Who walked to the harbour?", evidence=False))
+        if is_measured_first:
+            assert attached.baseline.attention is not None
+        answer = list(talk.ask(QUESTION_ABOUT_FACT, look_again=100))[-1].answer
+        assert answer is not None
+        maps.append((answer.text, answer.reading_map, answer.evidence))
+    assert maps[0] == maps[1]

@@ -979,7 +979,7 @@ def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
 
 def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
     from reader.answering import ask, attach, choose_memory
-    from reader.reading.loop import read, stored_document
+    from reader.reading import read, stored_document
 
     document = make_document(120)
     answers = []

@@ -154,10 +154,14 @@ def memory_slots(model: Model, document_tokens: int, *ratios: int) -> int:
     """Slots of the memory of a document of that many tokens, whose windows take the ratios in turn; 0 condenses nothing."""
     config = model.plugin.config
     tokens = document_tokens + (len(model.opening) if model.is_published else 0)
-    full_windows, tail = divmod(tokens, config.window)
-    kept = [config.condensed_tokens // ratio if ratio else config.condensed_tokens for ratio in ratios]
-    carried = config.window - config.condensed_tokens if full_windows else 0
-    return _sink(model) + sum(kept[number % len(kept)] for number in range(full_windows)) + carried + tail
+    stride = config.condensed_tokens
+    # Each window condenses its first `stride` tokens; the others are the next window's first.
+    windows = 1 + (tokens - config.window) // stride if tokens >= config.window else 0
+    kept = [stride // ratio if ratio else stride for ratio in ratios]
+    condensed = sum(kept[number % len(kept)] for number in range(windows))
+    # A published checkpoint's sink is of its first window: apart from the beacons, but not from what is kept raw.
+    sink = _sink(model) if not model.is_published or (windows and ratios[0]) else 0
+    return sink + condensed + tokens - windows * stride
 
 
 def fits(model: Model, slots: int) -> bool:
