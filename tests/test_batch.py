@@ -34,7 +34,7 @@ QUESTIONS = [
 
 @pytest.fixture(autouse=True)
 def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("reader.answering.ask", "reader.batching.local"):
+    for module in ("reader.answering.answer", "reader.batching.local"):
         monkeypatch.setattr(f"{module}.MAX_ANSWER_TOKENS", 24)
 
 
