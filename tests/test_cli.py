@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, make_document
+from helpers import ROOT
+from helpers.documents import make_document
 from pypdf import PdfWriter
 
 from reader.shell.main import COMMANDS

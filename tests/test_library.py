@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
-from conftest import make_document
+from helpers.documents import make_document
 
 import storage
 from reader.documents import Document, Page

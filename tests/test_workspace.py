@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import WORDS, make_document
+from helpers.documents import WORDS, make_document
 from test_documents import write_pdf
 
 from reader.app.service import Service
