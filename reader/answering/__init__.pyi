@@ -16,6 +16,7 @@ from .answer import (
     make_prompt as make_prompt,
     passage_heading as passage_heading,
     says_nothing as says_nothing,
+    source_of as source_of,
 )
 from .conversations import Conversation as Conversation
 from .evidence import Evidence as Evidence
@@ -45,4 +46,5 @@ __all__ = [
     "passage_heading",
     "says_nothing",
     "sentences",
+    "source_of",
 ]

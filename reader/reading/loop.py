@@ -36,6 +36,8 @@ class ReadingProgress:
     tokens_per_second: float
     """Over what was read in this run; 0 before the first window is done."""
     seconds_left: float | None
+    memory_key: str = ""
+    """The memory that is being made."""
     waiting: bool = False
     """Another process is reading the same document; its memory is waited for."""
 
@@ -71,6 +73,7 @@ def read(
     max_bytes: int | None = None,
     progress: Callable[[ReadingProgress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    is_stored: bool = False,
 ) -> ReadingResult:
     """Read a document into a memory in the store, or find the memory that is there already.
 
@@ -79,6 +82,7 @@ def read(
     Args:
         ratio, memory_dtype: see `plan_reading`.
         max_bytes: evict old memories rather than let the library's memories exceed it; None: the library's own budget.
+        is_stored: the document is somebody's in the library, and is not to come back if they remove it meanwhile.
 
     Raises:
         Cancelled: `cancelled()` said so; finished windows are kept.
@@ -87,7 +91,8 @@ def read(
     """
     started = time.perf_counter()
     plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
-    add_document(document, store)
+    if not is_stored:
+        add_document(document, store)
 
     def result(record: MemoryRecord, tokens_read: int) -> ReadingResult:
         seconds = time.perf_counter() - started
@@ -145,14 +150,20 @@ def add_document(document: Document, store: Store) -> None:
     )
 
 
-def stored_document(store: Store, reference: str) -> Document:
+def stored_document(store: Store, reference: str, user: str | None = None) -> Document:
     """The document that the library holds under an id, a unique start of it, or a title.
+
+    Args:
+        user: name it and divide it into pages as the file of this user does, where they have it.
 
     Raises:
         StoreError: it is not there, or the reference fits several.
     """
-    record = store.document(reference)
-    pages = store.pages(record.id)
+    record, division = store.document(reference), ""
+    if user is not None and user in store.holdings.users(record.id):
+        holding = store.holdings.get(user, record.id)
+        record, division = holding.document, holding.division
+    pages = store.pages(record.id, division)
     return Document(
         text="".join(page.text for page in pages),
         pages=tuple(Page(page.number, page.label, page.start_char, page.end_char) for page in pages),
@@ -287,5 +298,6 @@ def _progress(plan: ReadingPlan, done: int, done_now: int, seconds: float, *, wa
         len(plan.document.pages),
         speed,
         (len(plan.ids) - tokens_done) / speed if speed else None,
+        plan.memory_key,
         waiting,
     )
