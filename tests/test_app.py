@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, make_document
+from helpers import ROOT
+from helpers.documents import make_document
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request

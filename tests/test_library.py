@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
-from conftest import make_document
+from helpers.documents import make_document
 
 import storage
 from reader.documents import Document, Page
@@ -971,7 +971,7 @@ def test_people_are_told_what_must_be_read_again(store: Store, capsys: pytest.Ca
 
 @pytest.mark.parametrize("text", ["", "-1", "1e9", "ten", "nan", "1PB", "٣", "1_000", "5 GBB"])
 def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
-    from reader.shell.library import byte_count
+    from reader.shell.flags import byte_count
 
     with pytest.raises(argparse.ArgumentTypeError):
         byte_count(text)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ROOT, WORDS
+from helpers import ROOT
+from helpers.documents import WORDS
 from test_browser import Server, Visit, chromium, pytestmark, sync_api, visit
 from test_documents import write_pdf
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import WORDS, make_document
+from helpers.documents import WORDS, make_document
 from test_documents import write_pdf
 
 from reader.app.service import Service
