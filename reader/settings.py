@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
 APP = "activation-beacon-reader"
 """The name of the data and cache folders; a library written before opens only while it stays the same."""
+
+_INSTALLED_STATIC = Path(__file__).parent / "static"
+STATIC = _INSTALLED_STATIC if _INSTALLED_STATIC.is_dir() else Path(__file__).parents[1] / "static"
+"""The page's styles, scripts and the sample document: beside the package in a checkout, inside it once installed."""
 
 DEFAULT_WINDOW = 512
 """Tokens read at once on a CPU."""
@@ -40,3 +46,11 @@ def accounts_file() -> Path | None:
 def is_debugging() -> bool:
     """Whether READER_DEBUG asks for tracebacks and logs."""
     return bool(os.environ.get("READER_DEBUG"))
+
+
+def version() -> str:
+    """The version of this program: of the checkout that it runs from, else of the installed package."""
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    if project.is_file():
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+    return metadata.version(APP)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from conftest import WORDS, make_document
+from helpers.documents import WORDS, make_document
 
 from reader.answering import (
     LOOK_AGAIN_TOKENS,

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
 from filelock import FileLock
+from helpers.decoders import randomise_plugin
+from helpers.documents import make_document
 
 from reader.answering import Answer, ask, attach
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
+from helpers.decoders import randomise_plugin
+from helpers.documents import make_document
 
 from reader.answering import Answer, AnswerPart, ask, attach
 from reader.answering.conversations import Conversation

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, WORDS
-from tiny import tiny_decoder_folder
+from helpers import ROOT
+from helpers.decoders import tiny_decoder_folder
+from helpers.documents import WORDS
 
 from reader.answering import attach
 from reader.documents import Document, Page

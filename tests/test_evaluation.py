@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import WORDS, randomise_plugin
+from helpers.decoders import randomise_plugin
+from helpers.documents import WORDS
 from torch.nn.functional import cross_entropy
 
 from reader.beacon import BeaconPlugin

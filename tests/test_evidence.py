@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import make_document
+from helpers.documents import make_document
 from test_answering import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, answered, attached_to, hide
 
 from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, make_document
+from helpers import ROOT
+from helpers.documents import make_document
 
 from reader.errors import Cancelled
 from reader.models.model import Model, load_model

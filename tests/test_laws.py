@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 # A package may import those in its own row and in all later rows, never one in an earlier row.
 ORDER = [

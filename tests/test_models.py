@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.decoders import FAMILIES, tiny_decoder_folder, tiny_tokenizer
 from safetensors.torch import load_file, save_file
-from tiny import FAMILIES, tiny_decoder_folder, tiny_tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 

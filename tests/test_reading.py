@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, make_document, randomise_plugin
+from helpers import ROOT
+from helpers.decoders import randomise_plugin
+from helpers.documents import make_document
 from test_beacon_reference import CASES
 from test_checkpoints import needs_cases, published_folder, widen
 
@@ -333,7 +335,7 @@ def test_killed_reading_goes_on_without_reading_finished_windows_again(
         """
         import sys
         from pathlib import Path
-        from conftest import make_document
+        from helpers.documents import make_document
         from reader.models.model import load_model
         from reader.reading.loop import read
         from storage import Store

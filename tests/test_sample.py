@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 from reader.answering import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
 from reader.answering.conversations import Conversation

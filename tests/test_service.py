@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from conftest import make_document
+from helpers.documents import make_document
 
 from reader.app.answer_queue import MAX_WAITING
 from reader.app.service import Reply, Service, state_of

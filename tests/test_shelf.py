@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import make_document
+from helpers.documents import make_document
 from test_answering import FACT, QUESTION_ABOUT_FACT, answered, attached_to, hide
 from test_evidence import find_evidence
 

@@ -1,5 +1,10 @@
 from .answer import Answer as Answer, AnswerPart as AnswerPart, ask as ask
-from .attached import AttachedMemory as AttachedMemory, attach as attach, attach_shelf as attach_shelf
+from .attached import (
+    AttachedMemory as AttachedMemory,
+    attach as attach,
+    attach_shelf as attach_shelf,
+    source_of as source_of,
+)
 from .conversations import Conversation as Conversation
 from .decoding import Decoding as Decoding, Step as Step, greedy_token as greedy_token
 from .evidence import Evidence as Evidence
@@ -41,4 +46,5 @@ __all__ = [
     "passage_heading",
     "says_nothing",
     "sentences",
+    "source_of",
 ]

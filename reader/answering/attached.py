@@ -69,10 +69,13 @@ class AttachedMemory:
         return Heat(attention.spans, attention.beyond(self.baseline.attention), self.chars)
 
 
-def attach(record: MemoryRecord, model: Model, store: Store) -> AttachedMemory:
+def attach(record: MemoryRecord, model: Model, store: Store, user: str | None = None) -> AttachedMemory:
     """Map a saved memory and copy it to the decoder's side, running nothing.
 
     A memory that is still being read is attached as far as its windows are finished.
+
+    Args:
+        user: name title and pages as the file of this user does, where they have the document.
 
     Raises:
         StoreError: it is missing, or its bytes are not those that were written.
@@ -80,7 +83,7 @@ def attach(record: MemoryRecord, model: Model, store: Store) -> AttachedMemory:
     """
     started = time.perf_counter()
     memory, record = _attach_one(record, model, store)
-    source = _source(record, memory, store)
+    source = source_of(record, memory, store, user=user)
     seconds = time.perf_counter() - started
     return AttachedMemory(memory, (record,), (source,), seconds, Baseline(memory, model))
 
@@ -106,7 +109,7 @@ def attach_shelf(records: Sequence[MemoryRecord], model: Model, store: Store, qu
     first_char = 0
     for number in sorted(chosen):
         memory, record = _attach_one(records[number], model, store)
-        source = _source(record, memory, store, first_char)
+        source = source_of(record, memory, store, first_char)
         with torch.inference_mode(), model.lock:
             if not shelf.slots:
                 shelf.reserve(sum(_slots(records[other], store) for other in chosen) + ROOM_TOKENS)
@@ -159,10 +162,18 @@ def _attach_one(record: MemoryRecord, model: Model, store: Store) -> tuple[Memor
     return memory, record
 
 
-def _source(record: MemoryRecord, memory: Memory, store: Store, first_char: int = 0) -> Source:
+def source_of(
+    record: MemoryRecord, memory: Memory, store: Store, first_char: int = 0, user: str | None = None
+) -> Source:
+    """The document of a memory, with title and pages as the file of a user has them, where they have it."""
     chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
-    pages = tuple(store.pages(record.document_id))
-    return Source(record.document_id, store.document(record.document_id).title, pages, max(0, chars_read), first_char)
+    if user is not None and user in store.holdings.users(record.document_id):
+        title = store.holdings.get(user, record.document_id).document.title
+        pages = tuple(store.holdings.pages(user, record.document_id))
+    else:
+        title = store.document(record.document_id).title
+        pages = tuple(store.pages(record.document_id))
+    return Source(record.document_id, title, pages, max(0, chars_read), first_char)
 
 
 def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,7 @@ from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
-from storage import ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
+from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
     from reader.answering import Answer, AttachedMemory, Conversation
@@ -37,6 +37,9 @@ _CLOSE_SECONDS = 5.0
 
 _SIZE_SECONDS = 10.0
 """How long the counted size of the library is good for; counting takes longer the more files there are."""
+
+_Place = tuple[str, str, int, str]
+"""Key, state and finished windows of a memory that is attached, and the user as whose it is shown."""
 
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
 
@@ -78,7 +81,7 @@ class Service:
         self._load_again = threading.Event()
         self._closed = False
         self._worker: Worker | None = None
-        self._attached: dict[tuple[str, str, int], AttachedMemory] = {}
+        self._attached: dict[_Place, AttachedMemory] = {}
         self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
         self._in_use: dict[str, threading.Lock] = {}
         self._attaching = threading.Lock()
@@ -144,8 +147,14 @@ class Service:
 
     # Readings
 
-    def read(self, document_id: str, ratio: int | None = None, memory_dtype: str | None = None) -> None:
-        """Read a document of the library when its turn comes, from behind its last finished window.
+    def read(
+        self,
+        document_id: str,
+        ratio: int | None = None,
+        memory_dtype: str | None = None,
+        user: str = LOCAL_USER,
+    ) -> None:
+        """Read a document of the library for a user when its turn comes, from behind its last finished window.
 
         Without settings of somebody's choice, what was begun goes on; a reading that failed at a chosen ratio is followed
         by one that adapts it.
@@ -155,7 +164,7 @@ class Service:
         """
         from reader.reading import JobSettings
 
-        job = self.jobs([document_id]).get(document_id)
+        job = self.jobs([document_id], user).get(document_id)
         can_go_on = job is not None and (
             job.state in ("queued", "running", "paused", "cancelled")
             or (job.state == "failed" and job.settings.get("ratio") is None)
@@ -164,21 +173,21 @@ class Service:
             self.store.jobs.go_on(job.id)
         else:
             settings = JobSettings(self.model_name, ratio=ratio, memory_dtype=memory_dtype or "model")
-            self.store.jobs.add(document_id, vars(settings))
+            self.store.jobs.add(document_id, vars(settings), user)
         if self._worker is not None:
             self._worker.wake()
 
-    def stop(self, document_id: str, wanted: Literal["pause", "cancel"]) -> None:
-        """Pause a reading or give it up after the window at hand, wherever it runs; finished windows are kept."""
-        job = self.jobs([document_id]).get(document_id)
+    def stop(self, document_id: str, wanted: Literal["pause", "cancel"], user: str = LOCAL_USER) -> None:
+        """Pause a user's reading or give it up after the window at hand, wherever it runs; finished windows are kept."""
+        job = self.jobs([document_id], user).get(document_id)
         if job is not None:
             self.store.jobs.stop(job.id, wanted)
 
-    def jobs(self, document_ids: Sequence[str]) -> dict[str, JobRecord]:
-        """The reading that counts for each of these documents: what runs before what waits, else the newest."""
+    def jobs(self, document_ids: Sequence[str], user: str = LOCAL_USER) -> dict[str, JobRecord]:
+        """A user's reading that counts for each of these documents: what runs before what waits, else the newest."""
         jobs: dict[str, JobRecord] = {}
         for document_id in document_ids:
-            for job in self.store.jobs.all(document_id):
+            for job in self.store.jobs.all(document_id, user):
                 known = jobs.get(document_id)
                 if job.settings.get("model") == self.model_name and (known is None or _urgency(job) > _urgency(known)):
                     jobs[document_id] = job
@@ -188,9 +197,9 @@ class Service:
         """Whether it is here that a running job is read, not in another program."""
         return self._worker is not None and job.owner == self._worker.owner
 
-    def ratio_costs(self, document_id: str, memory_dtype: str = "model") -> list[RatioCost]:
+    def ratio_costs(self, document_id: str, memory_dtype: str = "model", user: str = LOCAL_USER) -> list[RatioCost]:
         """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
-        tokens = self.tokens(document_id)
+        tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:
             return []
         from reader.reading import fits, memory_slots
@@ -207,10 +216,10 @@ class Service:
             costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits(self.model, slots)))
         return costs
 
-    def tokens(self, document_id: str) -> int:
+    def tokens(self, document_id: str, user: str = LOCAL_USER) -> int:
         """How many tokens a document has for the present decoder; 0 until they were counted."""
         named = [m.tokens for m in self.store.memories(document_id) if m.settings.get("model") == self.model_name]
-        job = self.jobs([document_id]).get(document_id)
+        job = self.jobs([document_id], user).get(document_id)
         return max([*named, job.tokens if job is not None else 0])
 
     def forget(self, document_id: str) -> None:
@@ -224,32 +233,39 @@ class Service:
 
     # Answers
 
-    def memory(self, document_id: str) -> MemoryRecord | None:
-        """The memory that can be asked, ready or half read; while the decoder loads, one that a decoder of its name made."""
-        return choose_memory(self.store, document_id, self.model or self.model_name, while_reading=True)
+    def memory(self, document_id: str, user: str = LOCAL_USER) -> MemoryRecord | None:
+        """The memory that a user can ask, ready or half read; while the decoder loads, one that a decoder of its name made."""
+        model = self.model or self.model_name
+        return choose_memory(self.store, document_id, model, user=user, while_reading=True)
 
-    def attach(self, document_id: str) -> tuple[AttachedMemory, bool]:
-        """Attach the memory of a document, unless it is, and tell whether that had to be done now.
+    def attach(self, document_id: str, user: str = LOCAL_USER) -> tuple[AttachedMemory, bool]:
+        """Attach the memory that a user can ask, unless it is, and tell whether that had to be done now.
 
         Raises:
             ReaderError, StoreError: there is none, or it cannot be used.
         """
-        from reader.answering import attach
+        from reader.answering import attach, source_of
 
-        record = self.memory(document_id)
+        record = self.memory(document_id, user)
         if self.model is None or record is None:
             raise ConfigError("The document is not read yet; wait until its first pages are.")
         with self._attaching:
             # What was attached of a memory that has grown since, or is finished by now, is another memory's.
             windows = record.windows if record.state == "ready" else len(self.store.segments(record.key))
-            place = (record.key, record.state, windows)
-            known = self._attached.get(place)
-            attached = known or attach(record, self.model, self.store)
-            self._attached = {other: kept for other, kept in self._attached.items() if other[0] != record.key}
-            self._attached[place] = attached  # the last used comes last
-            for oldest in list(self._attached)[:-ATTACHED_MEMORIES]:
-                del self._attached[oldest]
-        return attached, known is None
+            place = (record.key, record.state, windows, user)
+            same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
+            attached = same.get(place) or next(iter(same.values()), None)
+            is_new = attached is None
+            if attached is None:
+                attached = attach(record, self.model, self.store, user)
+            source = source_of(record, attached.memory, self.store, user=user)
+            if attached.sources != (source,):  # another's, or their own before they added another file of the same text
+                attached = replace(attached, sources=(source,))
+            others = {other: kept for other, kept in self._attached.items() if other[0] != record.key}
+            self._attached = {**others, **same, place: attached}  # the last used comes last
+            kept_keys = list(dict.fromkeys(other[0] for other in self._attached))[-ATTACHED_MEMORIES:]
+            self._attached = {other: kept for other, kept in self._attached.items() if other[0] in kept_keys}
+        return attached, is_new
 
     def answer(
         self,
@@ -273,7 +289,7 @@ class Service:
 
         document_id = record.document_ids[0]
         with self._using_decoder(document_id):
-            attached, is_new = self.attach(document_id)
+            attached, is_new = self.attach(document_id, record.user)
             assert self.model is not None
             known, conversation = self._conversations.pop(record.id, (None, None))
             if conversation is None or known is not attached:
@@ -351,7 +367,7 @@ class Service:
 
         assert self.model is not None
         self.estimates[job.id] = estimate_reading(
-            stored_document(self.store, job.document_id),
+            stored_document(self.store, job.document_id, job.user),
             self.model_name,
             self.store,
             window=self.model.plugin.config.window,

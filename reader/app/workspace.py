@@ -40,6 +40,7 @@ from storage import (
     import_document,
     keep_original,
     original_file,
+    tidy_originals,
 )
 
 if TYPE_CHECKING:
@@ -184,17 +185,21 @@ class Workspace:
         if name is not None:
             document = replace(document, file_name=name)
         cover = self._draw_cover(path, document) if password is None else None
+
+        def hold(db: Database, stored: StoredDocument) -> None:
+            original = None
+            if password is None and document.format in DRAWN_FORMATS:
+                original = keep_original(self._store.folder, document.id, path, cover)
+            self._store.holdings.hold(db, self.user, stored, original)
+
         with _holding_changes:
-            was_here = bool(self._store.documents_of([document.id]))
-
-            def hold(db: Database, stored: StoredDocument) -> None:
-                if password is None and document.format in DRAWN_FORMATS:
-                    keep_original(self._store.folder, document.id, path, cover)
-                self._store.holdings.hold(db, self.user, stored, was_here=was_here)
-
             add_document(document, self._store, hold)
-        if self._service.memory(document.id) is None or self.get(document.id).state not in ("ready", "reading"):
-            self._service.read(document.id)
+            tidy_originals(self._store)
+        shown = self.get(document.id)
+        # What others had read is theirs to read again; what is to be asked here is asked for here.
+        is_anothers = shown.job is None and len(self._store.holdings.users(document.id)) > 1
+        if shown.memory is None or shown.state not in ("ready", "reading") or is_anothers:
+            self.read(document.id)
         return document
 
     def remove(self, document_id: str) -> None:
@@ -204,13 +209,13 @@ class Workspace:
             NotFound: it is not there, or not theirs.
             StoreError: it is being read.
         """
-        self._held(document_id)
+        title = self._held(document_id).document.title
         with _holding_changes:
             if self._store.holdings.let_go(self.user, document_id):
                 for conversation in self._store.conversations.all(self.user, document_id):
                     self._store.conversations.remove(conversation.id, self.user)
             else:
-                self._store.remove_document(document_id)
+                self._store.remove_document(document_id, title)
                 self._service.forget(document_id)
 
     def rename(self, document_id: str, title: str) -> None:
@@ -237,7 +242,7 @@ class Workspace:
         self._held(document_id)
         folder = Path(tempfile.mkdtemp(prefix="export-"))
         try:
-            export_document(self._store, document_id, folder / "document.beacon")
+            export_document(self._store, document_id, folder / "document.beacon", self.user)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -266,22 +271,22 @@ class Workspace:
     def read(self, document_id: str, ratio: int | None = None, memory_dtype: str | None = None) -> None:
         """Read a document, go on reading it, or, with settings, read it again; see `Service.read`."""
         self._held(document_id)
-        self._service.read(document_id, ratio, memory_dtype)
+        self._service.read(document_id, ratio, memory_dtype, self.user)
 
     def pause(self, document_id: str) -> None:
         """Stop a reading after the window at hand until it is asked for again."""
         self._held(document_id)
-        self._service.stop(document_id, "pause")
+        self._service.stop(document_id, "pause", self.user)
 
     def cancel(self, document_id: str) -> None:
         """Give a reading up after the window at hand; finished windows are kept."""
         self._held(document_id)
-        self._service.stop(document_id, "cancel")
+        self._service.stop(document_id, "cancel", self.user)
 
     def ratio_costs(self, document_id: str, memory_dtype: str) -> Sequence[RatioCost]:
         """What each ratio would make of a document, about."""
         self._held(document_id)
-        return self._service.ratio_costs(document_id, memory_dtype)
+        return self._service.ratio_costs(document_id, memory_dtype, self.user)
 
     # Pages
 
@@ -291,13 +296,15 @@ class Workspace:
         Raises:
             NotFound: there is no such document or page for this user.
         """
-        holding, page = self._held(document_id), self._page(document_id, number)
+        holding = self._held(document_id)
+        page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
         marks = ((first, last),) if last > first else ()
-        path = original_file(self._store.folder, document_id)
+        path = self._original(holding)
         boxes: tuple[Box, ...] = ()
-        is_drawn = path.exists()
-        if is_drawn:
+        is_drawn = False
+        if path is not None:
+            is_drawn = True
             try:
                 boxes = self._pictures.get(path, number, page.text[first:last]).boxes
             except DocumentError:
@@ -321,9 +328,8 @@ class Workspace:
             NotFound: there is no such document or page for this user.
             DocumentError: it cannot be drawn.
         """
-        self._held(document_id)
-        path = original_file(self._store.folder, document_id)
-        if not path.exists():
+        path = self._original(self._held(document_id))
+        if path is None:
             raise NotFound("There is no picture of this page. Look at its text instead.")
         return self._pictures.get(path, number, "").jpeg
 
@@ -333,9 +339,11 @@ class Workspace:
         Raises:
             NotFound: there is no such document for this user.
         """
-        self._held(document_id)
+        original = self._held(document_id).original
+        if original is None:
+            return None
         try:
-            return cover_file(self._store.folder, document_id).read_bytes()
+            return cover_file(self._store.folder, original).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -372,7 +380,7 @@ class Workspace:
         self._held(document_id)
         if settings.get("look_again", "auto") not in ("auto", "off"):
             settings["look_again"] = _token_count(settings["look_again"])
-        if self._service.memory(document_id) is None:
+        if self._service.memory(document_id, self.user) is None:
             raise ConfigError("The document is not read yet; wait until its first pages are.")
         if conversation_id is None:
             if not text.strip():
@@ -414,25 +422,29 @@ class Workspace:
     def prepare(self, document_id: str) -> None:
         """Attach a document's finished memory, so that the first question need not wait for it."""
         self._held(document_id)
-        memory = self._service.memory(document_id)
+        memory = self._service.memory(document_id, self.user)
         if self._service.model is not None and memory is not None and memory.state == "ready":
-            self._service.attach(document_id)
+            self._service.attach(document_id, self.user)
 
     # Within
 
     def _held(self, document_id: str) -> Holding:
         return self._store.holdings.get(self.user, document_id)
 
-    def _page(self, document_id: str, number: int) -> PageRecord:
-        page = self._store.page(document_id, number)
+    def _original(self, holding: Holding) -> Path | None:
+        path = original_file(self._store.folder, holding.original) if holding.original is not None else None
+        return path if path is not None and path.exists() else None
+
+    def _page(self, holding: Holding, number: int) -> PageRecord:
+        page = self._store.page(holding.document.id, number, holding.division)
         if page is None:
             raise NotFound(f"The document has no page {number}. Choose one that it has.")
         return page
 
     def _shown(self, holding: Holding) -> Shown:
         document_id = holding.document.id
-        job = self._service.jobs([document_id]).get(document_id)
-        memory = self._service.memory(document_id)
+        job = self._service.jobs([document_id], self.user).get(document_id)
+        memory = self._service.memory(document_id, self.user)
         estimate = self._service.estimates.get(job.id) if job is not None else None
         is_here = job is not None and self._service.reads(job)
         return Shown(holding, job, memory, state_of(job, memory), estimate, is_here)

@@ -27,14 +27,20 @@ def add_document(
         also(db, stored)
 
 
-def stored_document(store: Store, reference: str) -> Document:
+def stored_document(store: Store, reference: str, user: str | None = None) -> Document:
     """The document that the library holds under an id, a unique start of it, or a title.
+
+    Args:
+        user: name it and divide it into pages as the file of this user does, where they have it.
 
     Raises:
         StoreError: it is not there, or the reference fits several.
     """
-    record = store.document(reference)
-    pages = store.pages(record.id)
+    record, division = store.document(reference), ""
+    if user is not None and user in store.holdings.users(record.id):
+        holding = store.holdings.get(user, record.id)
+        record, division = holding.document, holding.division
+    pages = store.pages(record.id, division)
     return Document(
         text="".join(page.text for page in pages),
         pages=tuple(Page(page.number, page.label, page.start_char, page.end_char) for page in pages),

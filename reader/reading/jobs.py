@@ -88,7 +88,7 @@ def run(
     try:
         with beat:
             result = read(
-                stored_document(store, job.document_id),
+                stored_document(store, job.document_id, job.user),
                 model,
                 store,
                 ratio=settings.ratio,
@@ -96,6 +96,7 @@ def run(
                 max_bytes=max_bytes,
                 progress=note,
                 cancelled=lambda: beat.wanted is not None or beat.is_lost or stopped(),
+                is_stored=True,
             )
         state, key = "ready", result.memory.key
     except Cancelled:
@@ -175,7 +176,7 @@ class _Beat:
 
     def __init__(self, job: JobRecord, store: Store, owner: str) -> None:
         self._job, self._store, self._owner = job, store, owner
-        self._fields: dict[str, float | None] = {}
+        self._fields: dict[str, float | str | None] = {}
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
         self.wanted: str | None = None
@@ -198,6 +199,7 @@ class _Beat:
             "tokens": progress.tokens,
             "tokens_per_second": progress.tokens_per_second,
             "seconds_left": progress.seconds_left,
+            "memory_key": progress.memory_key,
         }
         self._send()
 

@@ -37,6 +37,8 @@ class ReadingProgress:
     tokens_per_second: float
     """Over what was read in this run; 0 before the first window is done."""
     seconds_left: float | None
+    memory_key: str = ""
+    """The memory that is being made."""
     waiting: bool = False
     """Another process is reading the same document; its memory is waited for."""
 
@@ -72,6 +74,7 @@ def read(
     max_bytes: int | None = None,
     progress: Callable[[ReadingProgress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    is_stored: bool = False,
 ) -> ReadingResult:
     """Read a document into a memory in the store, or find the memory that is there already.
 
@@ -80,6 +83,7 @@ def read(
     Args:
         ratio, memory_dtype: see `plan_reading`.
         max_bytes: evict old memories rather than let the library's memories exceed it; None: the library's own budget.
+        is_stored: the document is somebody's in the library, and is not to come back if they remove it meanwhile.
 
     Raises:
         Cancelled: `cancelled()` said so; finished windows are kept.
@@ -88,7 +92,8 @@ def read(
     """
     started = time.perf_counter()
     plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
-    add_document(document, store)
+    if not is_stored:
+        add_document(document, store)
 
     def result(record: MemoryRecord, tokens_read: int) -> ReadingResult:
         seconds = time.perf_counter() - started
@@ -258,5 +263,6 @@ def _progress(plan: ReadingPlan, done: int, done_now: int, seconds: float, *, wa
         len(plan.document.pages),
         speed,
         (len(plan.ids) - tokens_done) / speed if speed else None,
+        plan.memory_key,
         waiting,
     )
