@@ -22,7 +22,7 @@ from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
-    from reader.answering import Answer, AttachedMemory, Conversation
+    from reader.answering import AnswerPart, AttachedMemory, Conversation
     from reader.models import Model
     from reader.reading import Estimate, ReadingProgress, Worker
 
@@ -42,14 +42,6 @@ _Place = tuple[str, str, int, str]
 """Key, state and finished windows of a memory that is attached, and the user as whose it is shown."""
 
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer so far; the last one carries what it cost."""
-
-    text: str
-    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,7 @@ class Service:
         self.load_error: Exception | None = None
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
-        self.answerer: Answerer[Reply] = Answerer(store, self._respond, lambda: self.model is not None)
+        self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
         self._cache_folder = cache_folder
         self._load_again = threading.Event()
         self._closed = False
@@ -275,8 +267,8 @@ class Service:
         *,
         number: int | None = None,
         look_again: str | int = "off",
-    ) -> Generator[Reply]:
-        """Yield an answer so far, piece by piece, and save it as a turn; readings here wait before their next window.
+    ) -> Generator[AnswerPart]:
+        """Yield an answer, part by part, and save it as a turn; readings here wait before their next window.
 
         Args:
             number: the turn that the new one takes the place of, with those behind it; None puts it behind all.
@@ -298,12 +290,9 @@ class Service:
             self._conversations[record.id] = (attached, conversation)  # the last used comes last
             for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
                 del self._conversations[oldest]
-            text = ""
-            for part in conversation.ask(
+            yield from conversation.ask(
                 question, number=number, stopped=stopped, look_again=look_again, first_question=is_new
-            ):
-                text += part.text
-                yield Reply(text, part.answer)
+            )
 
     @contextmanager
     def _using_decoder(self, document_id: str) -> Iterator[None]:
@@ -319,7 +308,7 @@ class Service:
                 self._answers -= 1
                 self._answering.notify_all()
 
-    def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[Reply]:
+    def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[AnswerPart]:
         """Answer a question that somebody has noted."""
         record = self.store.conversations.get(question.conversation_id, question.user)
         if any(turn.question == question.text and turn.asked_at > question.asked_at for turn in record.turns):
