@@ -26,7 +26,7 @@ from reader.answering.passages import Passage
 from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of
 from reader.app.answer_queue import Stream
 from reader.app.main import main
-from reader.app.page import blocks, html as views
+from reader.app.page import events, html as views
 from reader.app.page.blocks import build
 from reader.app.service import RatioCost, Reply, Service
 from reader.app.workspace import PageView, Shown, Workspace
@@ -193,12 +193,12 @@ def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
 
 def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(blocks.gr, "Warning", told.append)
+    monkeypatch.setattr(events.gr, "Warning", told.append)
 
     def fail() -> None:
         raise RuntimeError(SCRIPT)
 
-    assert blocks.told(fail)() == blocks.gr.skip()
+    assert events.tolerant(fail)() == events.gr.skip()
     assert told == [
         "This is a mistake of ours: RuntimeError: &lt;script&gt;alert(1)&lt;/script&gt;. READER_DEBUG=1 shows where."
     ]

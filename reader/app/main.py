@@ -23,7 +23,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from reader.app.accounts import Accounts, Gate, add_account
-from reader.app.page.blocks import MAX_FILE_SIZE, Theme, build
+from reader.app.page.blocks import MAX_FILE_SIZE, build
+from reader.app.page.theme import Theme
 from reader.app.routes import routes
 from reader.app.service import Service
 from reader.app.workspace import Pictures

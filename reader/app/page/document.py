@@ -1,0 +1,126 @@
+"""The open document's events: its details, its reading, its pages, and the choice of a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from reader.app.accounts import user_of
+from reader.app.page import html as views
+from reader.app.page.conversation import ConversationEvents
+from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.refresh import Refresh
+from reader.errors import ConfigError
+
+
+class DocumentEvents:
+    """What the middle column does above the conversation, and the page beside it."""
+
+    def __init__(self, site: Site, refresh: Refresh, conversation: ConversationEvents) -> None:
+        """Take the page; `connect` ties the events."""
+        self._site, self._refresh, self._conversation = site, refresh, conversation
+
+    def connect(self) -> None:
+        """Tie the events of the document, its pages and the settings."""
+        parts, after = self._site.parts, self._refresh.after
+        kept, document, viewer, notices = parts.kept, parts.document, parts.viewer, parts.notices
+        chosen, selected = kept.chosen, kept.selected
+        removed = on(document.confirm_remove.click, self._act("remove"), selected, chosen)
+        after(on(removed.then, lambda: "", None, viewer))
+        on(viewer.input, self.turn_to, chosen, [viewer, chosen])
+        on(viewer.clear, lambda: "", None, viewer)
+
+        details = [document.title, document.tags, document.pinned, document.export, document.confirm]
+        shown = [selected, kept.talk, kept.editing, *details]
+        opened = on(chosen.change, self.open_document, [chosen, kept.talk], shown)
+        self._conversation.show(after(opened))
+        on(chosen.change, None, cancels=self._conversation.streaming)
+
+        costing = [selected, document.memory_type]
+        on(opened.then, self.offer_ratios, costing, document.ratio)
+        on(document.memory_type.input, self.offer_ratios, costing, document.ratio)
+        on(document.details.expand, self.offer_export, selected, document.export)  # the reading may have ended since
+        after(on(document.pause.click, self._act("pause"), selected))
+        after(on(document.cancel.click, self._act("cancel"), selected))
+        after(on(document.resume.click, self._act("read"), selected))
+        after(on(document.save.click, self.save, [selected, document.title, document.tags, document.pinned]))
+        after(on(document.read_again.click, self.read_again, [selected, document.ratio, document.memory_type]))
+        on(document.remove.click, lambda: gr.update(visible=True), None, document.confirm)
+        on(document.keep.click, lambda: gr.update(visible=False), None, document.confirm)
+        after(on(notices.load_again.click, self._site.service.load_again))
+        after(on(parts.settings.model.input, self.switch_model, parts.settings.model))
+
+    def open_document(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Show the conversation, or the newest about this document, and what can be set; attach its memory meanwhile."""
+        workspace = self._site.workspace(request)
+        record = found_or_none(workspace.get, document_id)
+        if record is None:
+            return None, None, None, *(gr.skip(),) * 4, gr.update(visible=False)
+        about = [conversation.id for conversation in workspace.conversations(record.id)]
+        holding = record.holding
+        try:
+            workspace.prepare(record.id)
+        except Exception as error:
+            warn(error)
+        return (
+            record.id,
+            talk_id if talk_id in about else next(iter(about), None),
+            None,
+            holding.document.title,
+            ", ".join(holding.tags),
+            holding.document.pinned,
+            views.export_link(record),
+            gr.update(visible=False),
+        )
+
+    @tolerant
+    def offer_export(self, document_id: str | None, request: gr.Request) -> Any:
+        """Show the link that exports the document."""
+        return views.export_link(self._site.workspace(request).get(document_id)) if document_id else gr.skip()
+
+    @tolerant
+    def offer_ratios(self, document_id: str | None, memory_dtype: str, request: gr.Request) -> Any:
+        """List the ratios that fit, with what each costs."""
+        if not document_id:
+            return gr.skip()
+        costs = self._site.workspace(request).ratio_costs(document_id, memory_dtype)
+        return gr.update(choices=views.ratio_choices(costs))
+
+    @tolerant
+    def save(self, document_id: str, title: str, tags: str, is_pinned: bool, request: gr.Request) -> None:
+        """Keep the title, the tags and the pin."""
+        workspace = self._site.workspace(request)
+        workspace.rename(document_id, title)
+        workspace.tag(document_id, tags.split(","))
+        workspace.pin(document_id, is_pinned)
+
+    @tolerant
+    def read_again(self, document_id: str, chosen: str, memory_dtype: str, request: gr.Request) -> None:
+        """Read the document at the chosen ratio and memory type."""
+        ratio = None if chosen == "fitting" else int(chosen)
+        self._site.workspace(request).read(document_id, ratio, memory_dtype)
+
+    def _act(self, name: str) -> Callable[..., None]:
+        """A callback that does one thing to the selected document."""
+
+        @tolerant
+        def act(document_id: str | None, request: gr.Request) -> None:
+            if document_id:
+                getattr(self._site.workspace(request), name)(document_id)
+
+        return act
+
+    @tolerant
+    def switch_model(self, name: str, request: gr.Request) -> None:
+        """Load another decoder in place of the present one."""
+        if user_of(request) or name not in self._site.model_names:
+            raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
+        self._site.service.choose_model(name)
+
+    @tolerant
+    def turn_to(self, event: gr.EventData, document_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Show a page beside the conversation, and open its document where that is another one."""
+        place = self._site.workspace(request).page(str(event.document), event.page, event.start, event.end)
+        return views.viewer(place), place.document_id if place.document_id != document_id else gr.skip()
