@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Literal
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
 from reader.questions import Answerer
-from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
+from storage import ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
+from storage.holdings import LOCAL_USER
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
     from reader.answering import Answer, AttachedMemory

@@ -15,7 +15,7 @@ from storage.errors import (
     StoreBusy,
     StoreError,
 )
-from storage.holdings import LOCAL_USER, Holding, Holdings
+from storage.holdings import Holding, Holdings
 from storage.jobs import JobRecord, Jobs, is_running, is_unfinished, new_owner
 from storage.manifests import text_id
 from storage.memories import MemoryWriter
@@ -30,7 +30,6 @@ from storage.tensors import MappedTensors, TensorSpec, write_tensors
 from storage.verification import Verification, verify
 
 __all__ = [
-    "LOCAL_USER",
     "Backup",
     "BadImport",
     "ConversationRecord",
