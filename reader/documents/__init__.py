@@ -19,16 +19,27 @@ __all__ = ["DRAWN_FORMATS", "FORMATS", "PARSER_VERSION", "Box", "Document", "Pag
 
 # Suffix -> the module that parses it.
 FORMATS = {
+    ".csv": "csv",
+    ".doc": "doc",
     ".docx": "docx",
+    ".eml": "mail",
     ".epub": "epub",
     ".htm": "html",
     ".html": "html",
     ".markdown": "markdown",
     ".md": "markdown",
+    ".mht": "mail",
+    ".mhtml": "mail",
+    ".odp": "odt",
+    ".ods": "odt",
+    ".odt": "odt",
     ".pdf": "pdf",
+    ".pptx": "pptx",
     ".rtf": "rtf",
+    ".tsv": "csv",
     ".txt": "text",
     ".xhtml": "html",
+    ".xlsx": "xlsx",
 }
 
 DRAWN_FORMATS = ("pdf",)
@@ -101,10 +112,10 @@ def _load_encoded(path: Path, format_name: str, encoding: str) -> Document:
 
 def _load_converted(path: Path) -> Document:
     """Read a file of Word before 2007 through the converter that this machine has."""
-    from reader.documents.converters import convert_word
+    from reader.documents.doc import convert
 
     with tempfile.TemporaryDirectory() as folder:
-        converted, format_name = convert_word(path, Path(folder))
+        converted, format_name = convert(path, Path(folder))
         document = parse_isolated(converted, format_name)
     return replace(document, file_name=path.name, format=_OLD_WORD)
 

@@ -148,6 +148,8 @@ class _Writer:
         """Write an element that is not walked through; return whether it is one."""
         if name in CONTROLS:
             self._mark(element, name)
+            if self._ends_value:
+                self._prose.end_line()
             self._ends_value = write_control(name, element, self._prose) or self._ends_value
             return True
         if name == "tr" and self._write_header(element):
@@ -195,9 +197,10 @@ class _Writer:
             self._prose.write(alt)
         elif alt and (_MATH_PICTURE.search(element.get("class", "")) or alt.startswith(("{\\displaystyle", "$"))):
             around = element.getparent()
-            outer = around.getparent() if around is not None else None
-            near = [tree for tree in (around, outer) if tree is not None and len(tree) <= 4]
-            if not any(local_name(inner) == "math" for tree in near for inner in tree.iter()):
+            near = [element.getprevious(), element.getnext()]
+            if around is not None and local_name(around) == "span":
+                near.append(around)
+            if not any(local_name(inner) == "math" for tree in near if tree is not None for inner in tree.iter()):
                 self._prose.write_formula(formulas.tex(alt))
 
     def _write_script(self, name: str, element: etree._Element) -> bool:

@@ -41,6 +41,7 @@ class Prose:
     _flat_depth: int = 0
     _script: tuple[Script, str, bool] | None = None
     _ends_figure: bool = False
+    _ends_power: bool = False
 
     @property
     def text(self) -> str:
@@ -105,25 +106,28 @@ class Prose:
         if self._script is None:
             return
         (kind, text, is_note), self._script = self._script, None
-        written = on_line(kind, text, self.tail, after, is_note=is_note)
+        before = self.tail
+        written = on_line(kind, text, before, after, is_note=is_note)
         if written:
             self._put(written)
             self._ends_figure = True
+            self._ends_power = written[0] in "^_" and before[-1:].strip() != ""
 
     def _put(self, text: str) -> None:
         separator = self._separator
         if separator == _SOFT:
             # Two figures in one cell must not look like one with a space in it.
             separator = _SEMICOLON if self._tail[-1:].isdigit() and text[:1].isdigit() else _SPACE
-        if not separator and self._ends_figure and self._tail[-1:].isdigit() and text[:1].isdigit():
-            separator = _SPACE
+        if not separator and self._ends_figure and self._tail[-1:].isalnum():
+            follows = text[:1].isalnum() if self._ends_power else text[:1].isdigit() and self._tail[-1:].isdigit()
+            separator = _SPACE if follows else ""
         if self._parts:
             self._add(separator)
         if self._heading_start == -1 and self._is_prefix_of_heading:
             self._heading_start = self.length
         self._add(self._prefix)
         self._separator, self._prefix, self._is_at_edge, self._joins_next = "", "", False, False
-        self._is_prefix_of_heading = self._ends_figure = False
+        self._is_prefix_of_heading = self._ends_figure = self._ends_power = False
         for name in self._waiting_anchors:
             self.anchors.setdefault(name, self.length)
         self._waiting_anchors.clear()

@@ -281,8 +281,10 @@ class _Flow:
         if not text:
             return
         self.settle(text)
-        if self.ends_figure and self.tail[-1:].isdigit() and text[0].isdigit():
-            self._put(" ")
+        if self.ends_figure and self.tail[-1:].isalnum() and text[0].isalnum():
+            ends_power = re.search(r"\S\^\S*$", self.tail)
+            if ends_power or (self.tail[-1:].isdigit() and text[0].isdigit()):
+                self._put(" ")
         self._put(text)
         self.ends_figure = False
 

@@ -23,7 +23,7 @@ _LETTERS = re.compile(r"[^\W\d_]+\.?")
 _BASE = re.compile(r"[^\W\d_]+$")
 _BASE_NUMBER = re.compile(r"(?<![\d.,×*·])(?<![×*·]\s)\d{4}$")
 _ELEMENT = re.compile(r"[A-Z][a-z]?(?![a-z])")
-_OPERATORS = re.compile(r"[\s+\-−–=*/<>|,]")
+_OPERATORS = re.compile(r"[\s+\-−–=*/<>|,^_]")
 
 _ORDINALS = frozenset(
     [
@@ -209,6 +209,8 @@ def _raised_letters(text: str, before: str) -> str:
             return text
         return f"^{text}" if len(text) == 1 else f"^({text})"
     base = _BASE.search(before)
+    if len(text) > 1 and base is not None and len(base[0]) == 1 and base[0].islower():
+        return f"^({text})"
     if len(text) == 1 and (last in ")]" or (base is not None and len(base[0]) == 1)):
         return f"^{text}"
     return text

@@ -168,7 +168,7 @@ class Counters:
     def leave(self, depth: int) -> None:
         """Forget the counters of what is inside an element that ends."""
         for stack in self._values.values():
-            while stack and stack[-1][0] > depth + 1:
+            while stack and stack[-1][0] > depth:
                 stack.pop()
 
     def _token(self, match: re.Match[str]) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
+from reader.documents.text import Parsed
 from reader.errors import DocumentError
 
 _SECONDS = 180
@@ -16,7 +18,23 @@ _OFFICES = ("soffice", "libreoffice")
 _TEXT_CONVERTERS = (("antiword", "-m", "UTF-8.txt", "-w", "0"), ("catdoc", "-w", "-d", "utf-8"))
 
 
-def convert_word(path: Path, folder: Path) -> tuple[Path, str]:
+def parse(path: Path, password: str | None) -> Parsed:
+    """Return the title and the (label, text) of each page.
+
+    `load` converts first, outside of the limits of the child process, which are too narrow for an office program.
+
+    Raises:
+        DocumentError: no converter is installed, or none could read the file.
+    """
+    from reader.documents import docx, text  # converting does not pay for them
+
+    with tempfile.TemporaryDirectory() as folder:
+        converted, format_name = convert(path, Path(folder))
+        title, pages = (docx if format_name == "docx" else text).parse(converted, password)
+        return title, iter(list(pages))
+
+
+def convert(path: Path, folder: Path) -> tuple[Path, str]:
     """Convert a .doc file into a file in `folder`; return it and the module that parses it.
 
     Raises:
@@ -46,10 +64,10 @@ def convert_word(path: Path, folder: Path) -> tuple[Path, str]:
     for name, *options in _TEXT_CONVERTERS:
         program = shutil.which(name)
         if program is not None:
-            text = _run(path, [program, *options, str(path.resolve())], program)
-            if text.strip():
+            output = _run(path, [program, *options, str(path.resolve())], program)
+            if output.strip():
                 converted = folder / f"{path.stem}.txt"
-                converted.write_bytes(text)
+                converted.write_bytes(output)
                 return converted, "text"
             office = program
     if office is None:
