@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument(
         "--max-bytes", type=byte_count, metavar="N", help="evict old memories rather than let them exceed N"
     )
+    _add_encoding(read)
     read.set_defaults(run=_read)
 
     ask = commands.add_parser(
@@ -164,13 +165,14 @@ def _parser() -> argparse.ArgumentParser:
     add = library_actions.add_parser("add", parents=[everywhere, with_model], help="take a document in, and read it")
     add.add_argument("file", type=Path, metavar="FILE")
     add.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
+    _add_encoding(add)
     add.set_defaults(run=_add, memory_dtype="model", max_bytes=None)
     return parser
 
 
 def _read(options: argparse.Namespace) -> None:
     with Store(options.library) as store:
-        document = _load_document(options.file)
+        document = _load_document(options.file, options.encoding)
         model = _model(options, document, store)
         result = _read_with_progress(document, model, store, options)
     memory = result.memory
@@ -210,7 +212,7 @@ def _add(options: argparse.Namespace) -> None:
     from reader.jobs import enqueue
 
     with Store(options.library) as store:
-        document = _load_document(options.file)
+        document = _load_document(options.file, options.encoding)
         job = enqueue(document, _job_settings(options), store)
     if options.json:
         print_json(
@@ -337,20 +339,28 @@ def _is_file(path: Path, store: Store) -> bool:
     return False
 
 
-def _load_document(file: Path) -> Document:
+def _add_encoding(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--encoding", metavar="NAME", help="what a text or HTML file is written in, such as iso-8859-2; default: found out"
+    )
+
+
+def _load_document(file: Path, encoding: str | None = None) -> Document:
     from reader.documents import load
 
     password = None
     while True:
         try:
             with console.status(f"Opening {escape(file.name)} …"):
-                document = load(file, password=password)
+                document = load(file, password=password, encoding=encoding)
             break
         except PasswordNeeded as error:
             if not sys.stdin.isatty():
                 raise
             console.print(escape(str(error)))
             password = getpass("Password: ")  # asked for each time, and kept nowhere
+    for note in document.notes:
+        console.print(escape(note.replace("name its encoding", "give --encoding NAME")))
     if document.textless_pages:
         console.print(
             f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read."

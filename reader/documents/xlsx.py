@@ -58,7 +58,7 @@ def row_text(cells: list[str]) -> str:
     texts = [" ".join(cell.split()) for cell in cells]
     while texts and not texts[-1]:
         texts.pop()
-    return re.sub(r"\| +\|", "| |", " | ".join(texts)).strip(" ") if texts else ""
+    return re.sub(r" {2,}", " ", " | ".join(texts)).strip(" ") if any(texts) else ""
 
 
 def shown(value: Any, number_format: str) -> str:
