@@ -70,6 +70,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_model(take)
     take.add_argument("file", type=Path, metavar="FILE")
     take.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
+    flags.add_encoding(take)
     take.set_defaults(memory_dtype="model", max_bytes=None)
     add("remove", _remove, "remove a document and its memories", of_document=True)
     add("budget", _budget, "show or set the most bytes that memories may take").add_argument(
@@ -102,7 +103,7 @@ def _add(options: argparse.Namespace) -> None:
     from reader.reading import enqueue
 
     with Store(options.library) as store:
-        document = load_document(options.file)
+        document = load_document(options.file, options.encoding)
         job = enqueue(document, read.job_settings(options), store)
     if options.json:
         print_json(
