@@ -18,11 +18,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from page import views
-from page.blocks import LISTED_DOCUMENTS
-from reader.jobs import JobSettings
-from reader.service import Service
-from reader.workspace import Workspace
+from reader.app.page import html as views
+from reader.app.page.layout import LISTED_DOCUMENTS
+from reader.app.service import Service
+from reader.app.workspace import Workspace
+from reader.reading import JobSettings
 from storage import Store, text_id
 from storage.manifests import StoredDocument
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from reader.answering import Answer, AttachedMemory, ask, attach
 from reader.batching import BATCH_SIZE, answer_together
-from reader.checkpoints import Model, load_model
-from reader.cli import cache_folder
 from reader.documents import load
+from reader.models import Model, load_model
 from reader.reading import read
+from reader.settings import cache_folder
 from storage import Store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -25,8 +25,8 @@ from blake3 import blake3
 
 from reader.answering import attach
 from reader.beacon import Memory
-from reader.checkpoints import Model, load_model
-from reader.memory_files import metadata, to_bytes
+from reader.models import Model, load_model
+from reader.reading import metadata, to_bytes
 from storage import Store, rebuild, text_id
 from storage.manifests import StoredDocument
 
@@ -70,7 +70,7 @@ def filled_memory(model: Model) -> Memory:
 def attaching(folder: Path) -> None:
     """Print attaching beside memcpy and torch.load."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from tiny import tiny_decoder_folder
+    from helpers.decoders import tiny_decoder_folder  # type: ignore[import-not-found]
 
     sizes = {"layers": LAYERS, "hidden": HEADS * HEAD_DIM, "heads": HEADS, "kv_heads": HEADS}
     tiny_decoder_folder(folder / "decoder", max_positions=2 * SLOTS, **sizes)

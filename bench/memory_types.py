@@ -16,10 +16,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from reader.answering import attach
-from reader.checkpoints import Model, load_model
-from reader.cli import cache_folder
 from reader.documents import Document, Page, load
+from reader.models import Model, load_model
 from reader.reading import read
+from reader.settings import cache_folder
 from storage import Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,8 +70,8 @@ def main() -> None:
             rows["none"].append((loss(model, scored, None, store)[0], 0.0, 0))
     print(f"{len(rows['model'])} documents, {READ:,} tokens at ratio {RATIO}, plug-in trained: {model.plugin.trained}")
     print("| kept as | MB | attach ms | loss of the next 512 tokens |\n| --- | --- | --- | --- |")
-    for kind, found in rows.items():
-        losses, seconds, sizes = (statistics.mean(column) for column in zip(*found, strict=True))
+    for kind, measured in rows.items():
+        losses, seconds, sizes = (statistics.mean(column) for column in zip(*measured, strict=True))
         print(f"| {kind} | {sizes / 1e6:.1f} | {1000 * seconds:.0f} | {losses:.4f} |")
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 
 from reader.beacon import BeaconConfig, RatioChooser
-from reader.checkpoints import Model, load_model
-from reader.cli import cache_folder
 from reader.documents import Document, load
+from reader.models import Model, load_model
 from reader.reading import ReadingProgress, read
+from reader.settings import cache_folder
 from storage import Store
 
 ROOT = Path(__file__).resolve().parent.parent

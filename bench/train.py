@@ -16,11 +16,8 @@ from collections.abc import Callable
 import torch
 
 from reader.beacon import BeaconConfig, BeaconPlugin
-from reader.checkpoints import Model
-from reader.models import DEFAULT_MODEL, load_decoder
-from reader.training.data import Sample
-from reader.training.losses import next_token
-from reader.training.objectives.beacon import BeaconObjective
+from reader.models import DEFAULT_MODEL, Model, load_decoder
+from reader.training import BeaconObjective, Sample, next_token
 
 WINDOW = 512
 ROUNDS = 3

@@ -2,6 +2,6 @@
 
 import sys
 
-from reader.cli import main
+from reader.shell.main import main
 
 sys.exit(main())

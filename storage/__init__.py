@@ -14,22 +14,25 @@ from storage.errors import (
     StorageFull,
     StoreBusy,
     StoreError,
+    translating,
 )
-from storage.holdings import Holding, Holdings
+from storage.files import file_lock, publish, sync_folder, write_whole
+from storage.holdings import LOCAL_USER, Holding, Holdings
 from storage.jobs import JobRecord, Jobs, is_running, is_unfinished, new_owner
-from storage.manifests import text_id
+from storage.manifests import StoredDocument, text_id
 from storage.memories import MemoryWriter
 from storage.originals import cover_file, keep_original, original_file
 from storage.questions import QuestionRecord, Questions
 from storage.ranking import TextIndex
 from storage.records import DocumentRecord, Fault, Hit, MemoryRecord, PageRecord, SegmentRecord
 from storage.recovery import Rebuild, rebuild
-from storage.repair import collect_garbage
+from storage.repair import collect_garbage, tidy_originals
 from storage.store import Store
 from storage.tensors import MappedTensors, TensorSpec, write_tensors
 from storage.verification import Verification, verify
 
 __all__ = [
+    "LOCAL_USER",
     "Backup",
     "BadImport",
     "ConversationRecord",
@@ -58,6 +61,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "StoredDocument",
     "TensorSpec",
     "TextIndex",
     "TurnRecord",
@@ -66,14 +70,20 @@ __all__ = [
     "collect_garbage",
     "cover_file",
     "export_document",
+    "file_lock",
     "import_document",
     "is_running",
     "is_unfinished",
     "keep_original",
     "new_owner",
     "original_file",
+    "publish",
     "rebuild",
+    "sync_folder",
     "text_id",
+    "tidy_originals",
+    "translating",
     "verify",
     "write_tensors",
+    "write_whole",
 ]

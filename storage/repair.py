@@ -29,6 +29,7 @@ def sweep(store: Store) -> None:
     """Repair every document and memory whose files are not those of its rows, unless a live process is at work on it."""
     tidy_documents(store)
     tidy_originals(store)
+    store.holdings.mark_shared()
     expected: dict[str, set[str]] = {}
     for row in store.database.read(
         "SELECT memories.key, state, file FROM memories LEFT JOIN segments ON segments.memory_key = memories.key"
@@ -79,11 +80,12 @@ def tidy_documents(store: Store) -> None:
 
 
 def tidy_originals(store: Store) -> None:
-    """Remove the originals and covers of documents that are not there."""
+    """Remove the originals and covers that no user's row names; those named after a document, by version 0.1, go with it."""
     folder = store.folder / ORIGINALS_FOLDER
 
     def extra() -> list[Path]:
-        ids = {row["id"] for row in store.database.read("SELECT id FROM documents")}
+        rows = store.database.read("SELECT id FROM documents UNION SELECT original FROM holdings")
+        ids = {row["id"] for row in rows}
         return [
             path
             for path in folder.iterdir()

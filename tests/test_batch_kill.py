@@ -14,12 +14,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, make_document
+from helpers import ROOT
+from helpers.documents import make_document
 
 from reader.batching import BatchProgress, LocalEngine, RayEngine, batch
-from reader.checkpoints import load_model
 from reader.errors import ConfigError, ModelError
-from reader.reading import read
+from reader.models.model import load_model
+from reader.reading.loop import read
 from storage import Store
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install -r requirements-ray.txt")

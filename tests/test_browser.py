@@ -24,10 +24,11 @@ from urllib.parse import urlsplit
 
 import pypdf
 import pytest
-from conftest import ROOT, WORDS
+from helpers import ROOT
+from helpers.documents import WORDS
 from test_documents import write_pdf
 
-from reader.service import is_active
+from reader.app.service import is_active
 from storage import MemoryRecord, Store
 
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe

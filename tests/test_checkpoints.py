@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
+from helpers.decoders import FAMILIES, randomise_plugin, tiny_tokenizer
+from helpers.documents import make_document
 from safetensors.torch import load_file, save_file
 from test_beacon_reference import CASES
-from tiny import FAMILIES, tiny_tokenizer
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
-from reader.checkpoints import Model, PluginWeights, load_model
-from reader.cli import main
 from reader.errors import ConfigError, ModelError
-from reader.planning import plan_reading
+from reader.models.model import Model, PluginWeights, load_model
+from reader.reading.plan import plan_reading
+from reader.shell.main import main
 
 
 def published_folder(

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
-from tiny import FAMILIES
+from helpers.decoders import FAMILIES, randomise_plugin
+from helpers.documents import make_document
 
 from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.beacon.plugin import rotation
-from reader.checkpoints import Model, load_model
-from reader.planning import plan_reading
+from reader.models.model import Model, load_model
+from reader.reading.plan import plan_reading
 
 ROPES: dict[str, dict[str, Any]] = {
     "default": {"rope_type": "default", "rope_theta": 10000.0},

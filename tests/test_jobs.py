@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, make_document
+from helpers import ROOT
+from helpers.documents import make_document
 
-from reader.checkpoints import Model, load_model
 from reader.errors import Cancelled
-from reader.jobs import JobSettings, Worker, enqueue, run
-from reader.reading import ReadingProgress
-from storage import JobRecord, NotFound, Store, StoreBusy, new_owner
-from storage import jobs as storage_jobs
+from reader.models.model import Model, load_model
+from reader.reading.jobs import JobSettings, Worker, enqueue, run
+from reader.reading.loop import ReadingProgress
+from storage import JobRecord, NotFound, Store, StoreBusy, jobs as storage_jobs, new_owner
 
 
 def settings(model: Model, **changes: object) -> JobSettings:
@@ -107,12 +107,12 @@ def test_failed_job_says_why(tiny_model: Model, store: Store) -> None:
     owner = new_owner()
     claimed = store.jobs.claim(owner)
     assert claimed is not None
-    with pytest.raises(Exception, match="--ratio"):
+    with pytest.raises(Exception, match="read it at ratio"):
         run(claimed, tiny_model, store, owner)
     failed = store.jobs.get(job.id)
     assert failed.state == "failed"
     assert failed.reason is not None
-    assert "--ratio" in failed.reason
+    assert "read it at ratio" in failed.reason
 
 
 def test_silent_owner_loses_its_job(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +161,8 @@ def test_killed_owner_is_succeeded_at_its_last_checkpoint(tiny_folder: Callable[
         """
         import sys
         from pathlib import Path
-        from reader.checkpoints import load_model
-        from reader.jobs import run
+        from reader.models.model import load_model
+        from reader.reading.jobs import run
         from storage import Store, new_owner
         model = load_model(sys.argv[1], window=32, cache_folder=Path(sys.argv[2]) / "cache")
         with Store(Path(sys.argv[2]) / "library") as store:

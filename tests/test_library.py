@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
-from conftest import make_document
+from helpers.documents import make_document
 
 import storage
 from reader.documents import Document, Page
@@ -303,23 +303,27 @@ def test_a_library_in_use_is_not_rebuilt(store: Store) -> None:
         rebuild(store.folder / "nothing")
 
 
+def first_schema(path: Path) -> None:
+    """Put a database of the first schema, with the same documents and memories, in the place of this one."""
+    now = path.with_name("now.db")
+    path.rename(now)
+    db = sqlite_utils.Database(sqlite3.connect(path, isolation_level=None))
+    migrations.apply(db, stop_before="m002_room_and_origin")
+    db.execute("ATTACH ? AS now", (str(now),))
+    for table in ("documents", "pages", "memories", "segments"):
+        columns = ", ".join(column.name for column in db.table(table).columns)
+        db.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM now.{table}")
+    db.close()
+    now.unlink()
+
+
 def test_an_old_library_gets_its_files_and_can_be_rebuilt_from_then_on(tmp_path: Path) -> None:
     folder = tmp_path / "library"
     with Store(folder) as store:
         document_id = add_document(store)
         read_memory(store, 1, document_id)
         before = rows(store)
-    with contextlib.closing(sqlite3.connect(folder / "library.db", isolation_level=None)) as db:
-        for statement in (
-            "ALTER TABLE documents DROP COLUMN pinned",
-            "ALTER TABLE documents DROP COLUMN read_at",
-            "ALTER TABLE memories DROP COLUMN imported",
-            "DROP TABLE settings",
-            *(f"DROP TABLE {table}" for table in ("jobs", "turns", "conversation_documents", "conversations")),
-            *(f"DROP TABLE {table}" for table in ("questions", "holdings")),
-            "DELETE FROM _sqlite_migrations WHERE name NOT LIKE 'm001%'",
-        ):
-            db.execute(statement)
+    first_schema(folder / "library.db")
     shutil.rmtree(folder / "documents")
     memory_file(store, 1, "memory.json").unlink()
     assert migrations.pending(sqlite_utils.Database(folder / "library.db"))[0].name.startswith("m002")
@@ -911,7 +915,7 @@ def test_room_can_be_made_on_a_disk_that_is_full_to_the_last_byte(small_disk: Pa
 @pytest.fixture
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict]]:
     """Runs a `library` command with --json and gives back its exit status and what it printed."""
-    from reader.cli import main
+    from reader.shell.main import main
 
     def run(*arguments: object) -> tuple[int, dict]:
         command = ["library", *map(str, arguments), "--json", "--library", str(tmp_path / "library")]
@@ -953,7 +957,7 @@ def test_every_command_does_what_it_says(shell, store: Store, tmp_path: Path) ->
 
 
 def test_people_are_told_what_must_be_read_again(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    from reader.cli import main
+    from reader.shell.main import main
 
     read_memory(store, 1, add_document(store))
     add_document(store, "Never", "never")
@@ -967,7 +971,7 @@ def test_people_are_told_what_must_be_read_again(store: Store, capsys: pytest.Ca
 
 @pytest.mark.parametrize("text", ["", "-1", "1e9", "ten", "nan", "1PB", "٣", "1_000", "5 GBB"])
 def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
-    from reader.cli_library import byte_count
+    from reader.shell.flags import byte_count
 
     with pytest.raises(argparse.ArgumentTypeError):
         byte_count(text)
@@ -1005,14 +1009,14 @@ def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
 
 @pytest.fixture
 def two_models(tiny_folder: Callable[..., Path], tmp_path: Path) -> list:
-    from reader.checkpoints import load_model
+    from reader.models.model import load_model
 
     return [load_model(str(tiny_folder("llama", seed=n)), window=32, cache_folder=tmp_path / "cache") for n in (0, 1)]
 
 
 def test_a_memory_that_is_not_what_its_row_says_is_never_attached(tmp_path: Path, two_models: list) -> None:
     from reader.answering import attach
-    from reader.reading import read
+    from reader.reading.loop import read
 
     first, second = two_models
     document = make_document(60)

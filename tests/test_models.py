@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.decoders import FAMILIES, tiny_decoder_folder, tiny_tokenizer
 from safetensors.torch import load_file, save_file
-from tiny import FAMILIES, tiny_decoder_folder, tiny_tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from reader.errors import ConfigError, ModelError
-from reader.models import (
+from reader.models.decoder import (
     DEFAULT_MODEL,
     Decoder,
     Progress,
@@ -212,7 +212,7 @@ def test_a_tokenizer_comes_without_the_weights(folder: Path) -> None:
 
 
 def test_importing_models_costs_no_model_library() -> None:
-    code = "import sys, reader.models; print(sorted({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
+    code = "import sys, reader.models.decoder; print(sorted({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
 
 
@@ -270,7 +270,7 @@ def hub(tiny: Path) -> Iterator[str]:
 ASK_HUB = """
 import json, sys
 from reader.errors import ModelError
-from reader.models import load_decoder, load_tokenizer
+from reader.models.decoder import load_decoder, load_tokenizer
 for name in sys.argv[1:]:
     stages = []
     try:
@@ -525,7 +525,7 @@ def test_the_default_knows_english(default: Decoder) -> None:
 def test_the_default_is_found_again_in_under_three_seconds(default: Decoder) -> None:
     assert default.folder is not None
     code = (
-        "import time; from reader.models import load_decoder; import torch, transformers.models.llama.modeling_llama;"
+        "import time; from reader.models.decoder import load_decoder; import torch, transformers.models.llama.modeling_llama;"
         # Processor time, because whatever else the machine does is not ours.
         "start = time.process_time(); print(load_decoder(device='cpu').fingerprint, time.process_time() - start)"
     )

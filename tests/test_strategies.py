@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import WORDS, randomise_plugin
-from tiny import FAMILIES
+from helpers.decoders import FAMILIES, randomise_plugin
+from helpers.documents import WORDS
 from torch import Tensor
 
 from reader.beacon import RatioChooser
-from reader.checkpoints import Model, load_model
 from reader.errors import ConfigError, ContextOverflow
+from reader.models.model import Model, load_model
 from reader.strategies import Beacon, FullAttention, Retrieval, SelfExtend, SlidingWindow, Strategy
 
 WINDOW = 32

@@ -17,8 +17,8 @@ from typing import Any
 import reader
 from reader.batching.local import Group, LocalEngine
 from reader.batching.results import Result
-from reader.checkpoints import load_model
 from reader.errors import ConfigError, ReaderError
+from reader.models import load_model
 from storage import Store, StoreError
 
 MAX_LOSSES = 3

@@ -1,23 +1,34 @@
 """The Activation Beacon plug-in: tensors in, tensors out."""
 
-from reader.beacon.attention import recording, shares
-from reader.beacon.branches import Branch, Branches
+from reader.beacon.attention import ATTENTION, attending, recording, shares
 from reader.beacon.config import BeaconConfig
-from reader.beacon.memory import Memory, quantise
-from reader.beacon.plugin import NO_SPAN, BeaconPlugin, max_positions
+from reader.beacon.low_rank import AnswerWeights
+from reader.beacon.memory import KeysWritten, Mark, Memory, quantise
+from reader.beacon.plugin import NO_SPAN, BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
+from reader.beacon.rotary import check_decoder, max_positions, rotation
+from reader.beacon.shared_prefix import Branch, Branches
 
 __all__ = [
+    "ATTENTION",
     "NO_SPAN",
+    "AnswerWeights",
     "BeaconConfig",
     "BeaconPlugin",
     "Branch",
     "Branches",
+    "KeysWritten",
+    "Logits",
+    "Mark",
     "Memory",
+    "Output",
     "RatioChooser",
     "adapt_ratio",
+    "attending",
+    "check_decoder",
     "max_positions",
     "quantise",
     "recording",
+    "rotation",
     "shares",
 ]

@@ -8,20 +8,18 @@ itself. It sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from reader.beacon.answers import AnswerWeights, Difference
-from reader.beacon.attention import ATTENTION
+from reader.beacon.attention import ATTENTION, attending
 from reader.beacon.config import BeaconConfig
+from reader.beacon.forward_pass import Pass, stack, unstack
 from reader.beacon.layout import (
     WindowTokens,
     even_ends,
@@ -32,27 +30,19 @@ from reader.beacon.layout import (
     place,
     visibility,
 )
+from reader.beacon.low_rank import AnswerWeights
 from reader.beacon.memory import KeysWritten, Memory, SlotLayer
-from reader.beacon.passes import Pass, stack, unstack
+from reader.beacon.projections import first_embedding, new_projection, replacing_hook
 from reader.beacon.ratio import RatioChooser
-from reader.errors import ContextOverflow, ModelError
+from reader.beacon.rotary import check_decoder, max_positions, rotation
+from reader.errors import ContextOverflow
 
 NO_SPAN = -1
 """Start and end of a token that stands for no source text."""
 
-
-class Projection(nn.Module):
-    """A projection of full rank that beacons have of their own, a copy of the decoder's to start with."""
-
-    def __init__(self, own: nn.Linear) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(own.weight.detach().clone())
-        self.bias = None if own.bias is None else nn.Parameter(own.bias.detach().clone())
-
-    def forward(self, states: Tensor, projected: Tensor) -> Tensor:
-        """Project states (beacons, in); `projected` (beacons, out), what the decoder's own made of them, does not matter."""
-        # While it trains, it is in float32 and the decoder may be in bfloat16.
-        return linear(states, self.weight.to(states), None if self.bias is None else self.bias.to(states))
+Output = Literal["last", "all", "states"]
+"""Logits at the last token or at all, or the states (tokens, hidden) that logits are computed from."""
+Logits = Literal["none", "last", "all", "states"]
 
 
 class BeaconPlugin(nn.Module):
@@ -85,10 +75,10 @@ class BeaconPlugin(nn.Module):
         self._beacon_index: Tensor | None = None
         self._is_answering = False
 
-        self.embedding = nn.Parameter(_first_embedding(decoder, config.embedding_from))
+        self.embedding = nn.Parameter(first_embedding(decoder, config.embedding_from))
         self.projections = nn.ModuleList(
             nn.ModuleDict(
-                {name: _projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
+                {name: new_projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
             )
             for attention in self._layers
         )
@@ -111,7 +101,7 @@ class BeaconPlugin(nn.Module):
             return
         for attention, own in zip(self._layers, self.projections, strict=True):
             for name, projection in own.items():  # type: ignore[operator]
-                hook = _projection_hook(self, projection)
+                hook = replacing_hook(projection, lambda: self._beacon_index)
                 self._handles.append(getattr(attention, f"{name}_proj").register_forward_hook(hook))
         if self.answers is not None:
             self._handles += self.answers.hook(self.decoder, lambda: self._is_answering)
@@ -143,13 +133,37 @@ class BeaconPlugin(nn.Module):
         memory.sink = memory.slots
         memory.tail = WindowTokens.raw(0, 0)
 
+    @overload
     def run(
         self,
         memory: Memory,
         input_ids: Tensor,
         spans: Tensor | None = None,
         *,
-        logits: str = "last",
+        logits: Output = "last",
+        answering: bool = False,
+        horizon: int | None = None,
+    ) -> Tensor: ...
+
+    @overload
+    def run(
+        self,
+        memory: Memory,
+        input_ids: Tensor,
+        spans: Tensor | None = None,
+        *,
+        logits: Literal["none"],
+        answering: bool = False,
+        horizon: int | None = None,
+    ) -> None: ...
+
+    def run(
+        self,
+        memory: Memory,
+        input_ids: Tensor,
+        spans: Tensor | None = None,
+        *,
+        logits: Logits = "last",
         answering: bool = False,
         horizon: int | None = None,
     ) -> Tensor | None:
@@ -162,7 +176,7 @@ class BeaconPlugin(nn.Module):
         input_ids: Sequence[Tensor],
         spans: Sequence[Tensor | None] | None = None,
         *,
-        logits: str = "last",
+        logits: Logits = "last",
         answering: bool = False,
         horizon: int | None = None,
     ) -> list[Tensor | None]:
@@ -219,7 +233,7 @@ class BeaconPlugin(nn.Module):
         spans: Tensor | None = None,
         *,
         chooser: RatioChooser,
-        logits: str = "none",
+        logits: Logits = "none",
         beacons_in_tail: bool = True,
     ) -> Tensor | None:
         """`read_batch` of one sequence."""
@@ -234,7 +248,7 @@ class BeaconPlugin(nn.Module):
         spans: Sequence[Tensor | None] | None = None,
         *,
         choosers: Sequence[RatioChooser],
-        logits: str = "none",
+        logits: Logits = "none",
         beacons_in_tail: bool = True,
     ) -> list[Tensor | None]:
         """Read (tokens,) of each sequence window by window into its memory, condensing each window as it gets full.
@@ -317,7 +331,7 @@ class BeaconPlugin(nn.Module):
         # A beacon may begin in an opening that stands for no source: its source then begins where the document does.
         return torch.stack([torch.where(ends == NO_SPAN, starts, starts.clamp(min=0)), ends], dim=1)
 
-    def _forward(self, passes: Sequence[Pass], logits: str, horizon: int | None = None) -> list[Tensor | None]:
+    def _forward(self, passes: Sequence[Pass], logits: Logits, horizon: int | None = None) -> list[Tensor | None]:
         """Run the decoder once over tokens behind their memories, which take note. The one place where it is run."""
         decoder, device = self.decoder, self.decoder.device
         longest = max(len(one.tokens) for one in passes)
@@ -352,7 +366,7 @@ class BeaconPlugin(nn.Module):
             "attention_mask": None if mask is None else mask.to(device),
         }
         outputs: list[Tensor | None] = [None] * len(passes)
-        with self._running(is_beacon):
+        with attending(decoder, ATTENTION), self._projecting(is_beacon):
             try:
                 if logits == "none":
                     layers[-1].keys_suffice = True
@@ -455,115 +469,16 @@ class BeaconPlugin(nn.Module):
         for layer in memory.layers:
             layer.move(torch.arange(memory.slots, device=self.decoder.device), 0, rotate)
 
-    def unrotated_keys(self, memory: Memory, layer: int) -> Tensor:
-        """A layer's keys (kv_heads, slots, head_dim) as they were before any rotation."""
-        return rotation(self.decoder, -memory.positions)(memory.keys(layer)[None])[0]
-
     @contextmanager
-    def _running(self, is_beacon: Tensor) -> Iterator[None]:
-        """Until the block ends, the decoder attends as memories need it, and beacons take their own projections.
-
-        is_beacon is (batch, tokens).
-        """
-        config = self.decoder.config
-        usual = config._attn_implementation
+    def _projecting(self, is_beacon: Tensor) -> Iterator[None]:
+        """Until the block ends, the tokens where is_beacon (batch, tokens) is true take the beacons' own projections."""
         if is_beacon.any():
             self._beacon_index = torch.nonzero(is_beacon.flatten())[:, 0].to(self.decoder.device)
-        config._attn_implementation = ATTENTION
         try:
             yield
         finally:
-            config._attn_implementation = usual
             self._beacon_index = None
-
-
-def _first_embedding(decoder: Any, source: str) -> Tensor:
-    weight: Tensor = decoder.get_input_embeddings().weight.detach()
-    if source == "last":
-        return torch.zeros_like(weight[0])
-    token = decoder.config.eos_token_id if source == "eos" else decoder.config.bos_token_id
-    token = token[0] if isinstance(token, list) else token
-    return weight[token if token is not None else 0].clone()
-
-
-def _projection(own: nn.Linear, rank: int | None) -> nn.Module:
-    """What beacons have beside the decoder's own projection: all of one, or a low-rank difference to it."""
-    return Projection(own) if rank is None else Difference(own, rank)
-
-
-def _projection_hook(plugin: BeaconPlugin, projection: nn.Module) -> Any:
-    def replace_at_beacons(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-        index = plugin._beacon_index
-        if index is None:
-            return output
-        at_beacons = projection(inputs[0].flatten(0, 1)[index], output.flatten(0, 1)[index])
-        return output.flatten(0, 1).index_copy(0, index, at_beacons).view_as(output)
-
-    return replace_at_beacons
 
 
 def _no_spans(count: int) -> Tensor:
     return torch.full((count, 2), NO_SPAN)
-
-
-def max_positions(decoder: Any) -> int:
-    """Positions that the decoder was made for, its sliding window where that is smaller."""
-    config = decoder.config
-    positions = int(config.max_position_embeddings)
-    window = int(getattr(config, "sliding_window", None) or 0)
-    return min(positions, window) if window and getattr(config, "use_sliding_window", True) else positions
-
-
-def rotation(decoder: Any, difference: Tensor) -> Any:
-    """A function that rotates keys (batch, kv_heads, slots, head_dim) by `difference` positions (slots,), in float32."""
-    rotary = decoder.base_model.rotary_emb
-    apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
-    device = decoder.device
-    cos, sin = rotary(torch.empty(0, device=device), difference[None].to(device))
-    scaling = getattr(rotary, "attention_scaling", 1.0)  # once applied to the keys, it must not be applied again
-    cos, sin = cos / scaling, sin / scaling
-
-    def rotate(keys: Tensor) -> Tensor:
-        return apply(keys[:, :0].float(), keys.float(), cos, sin)[1].to(keys.dtype)
-
-    return rotate
-
-
-def check_decoder(decoder: Any) -> None:
-    """Accept a decoder that can take the plug-in.
-
-    Raises:
-        ModelError: names the architecture and the reason why not.
-    """
-    name = type(decoder).__name__
-
-    def refuse(reason: str) -> None:
-        raise ModelError(
-            f"{name} cannot take the Activation Beacon plug-in: {reason}. Use a Llama, Mistral or Qwen decoder."
-        )
-
-    layers = getattr(decoder.base_model, "layers", [])
-    if not layers:
-        refuse("it has no list of decoder layers")
-    for layer in layers:
-        attention = getattr(layer, "self_attn", None)
-        for projection in ("q_proj", "k_proj", "v_proj", "o_proj"):
-            if not isinstance(getattr(attention, projection, None), nn.Module):
-                refuse(f"its layers have no self_attn.{projection}")
-    rotary = getattr(decoder.base_model, "rotary_emb", None)
-    module = sys.modules[type(decoder).__module__]
-    if rotary is None or not hasattr(module, "apply_rotary_pos_emb"):
-        refuse("its positions are not rotary")
-    kind = getattr(rotary, "rope_type", "default")
-    if not isinstance(kind, str):
-        refuse("its layers rotate in different ways")
-    if kind in ("dynamic", "longrope"):
-        refuse(f"its rotary positions ({kind!r}) change with the length of the text, so saved keys would go stale")
-    config = decoder.config
-    if len(set(getattr(config, "layer_types", None) or ["full_attention"])) > 1:
-        refuse("its layers attend in different ways")
-    for field in ("attn_logit_softcapping", "no_rope_layers"):
-        if getattr(config, field, None):
-            refuse(f"it uses {field}")
-    if not getattr(decoder, "_supports_attention_backend", False):
-        refuse("transformers does not let its attention be chosen")

@@ -1,1 +1,5 @@
 """Tasks, metrics and plots that show what a long-context method remembers."""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

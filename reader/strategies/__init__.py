@@ -4,11 +4,6 @@ To add one: a module named after its class, a subclass of `Strategy` that reads 
 with the paper's link, and a line here and in `reader/evaluation`. It touches neither disk nor UI.
 """
 
-from reader.strategies.beacon import Beacon
-from reader.strategies.full_attention import FullAttention
-from reader.strategies.retrieval import Retrieval
-from reader.strategies.self_extend import SelfExtend
-from reader.strategies.sliding_window import SlidingWindow
-from reader.strategies.strategy import Context, Strategy
+from lazy_loader import attach_stub
 
-__all__ = ["Beacon", "Context", "FullAttention", "Retrieval", "SelfExtend", "SlidingWindow", "Strategy"]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from reader.beacon import RatioChooser
-from reader.checkpoints import Model
+from reader.models import Model
 from reader.strategies.strategy import Context, MemoryContext, Strategy, make_room
 
 

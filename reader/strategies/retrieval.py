@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from reader.checkpoints import Model
-from reader.passages import content_words, cut
+from reader.answering import content_words, cut
+from reader.models import Model
 from reader.strategies.strategy import Context, MemoryContext, Strategy
 from storage import TextIndex
 

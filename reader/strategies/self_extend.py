@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from reader.beacon.plugin import rotation
-from reader.checkpoints import Model
+from reader.beacon import rotation
 from reader.errors import ConfigError
+from reader.models import Model
 from reader.strategies.full_attention import FullAttention
 
 ATTENTION = "self_extend"

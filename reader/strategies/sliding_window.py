@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from reader.checkpoints import Model
+from reader.models import Model
 from reader.strategies.strategy import Context, MemoryContext, Strategy
 
 

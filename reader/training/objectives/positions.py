@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from reader.beacon.answers import AnswerWeights
-from reader.checkpoints import Model
+from reader.beacon import AnswerWeights
 from reader.errors import ConfigError, ModelError
+from reader.models import Model
 from reader.training.data import Sample
 from reader.training.losses import next_token
 

@@ -1,0 +1,159 @@
+"""Asking an attached memory one question: the answer, streamed, with its evidence and what it cost.
+
+From the memory alone, nothing of the document is run again. Looking again puts the passage that matters most to a question raw
+behind the memory; where the answer is that the document does not say, the next passage follows, within a budget. Every answer says
+how many document tokens the decoder ran for it, counted where they are run. It does not read documents.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reader.answering.attached import AttachedMemory
+from reader.answering.attention import Queries
+from reader.answering.decoding import Decoding, Step, keep_behind
+from reader.answering.evidence import Evidence, name_evidence, reading_map
+from reader.answering.passages import Passage
+from reader.answering.refusal import says_nothing
+from reader.beacon import Memory, recording
+from reader.models import Model
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer and what it cost."""
+
+    text: str
+    question: str
+    document_tokens: int
+    recomputed_tokens: int
+    """Document tokens that the decoder ran to answer: 0 from an attached memory."""
+    attach_seconds: float
+    first_token_seconds: float
+    """From the question to the first token, attaching included when it was done for this question."""
+    answer_tokens: int
+    seconds: float
+    pages_read: int
+    pages: int
+    ended: str
+    """Why the answer ended: `finished`, `length` or `stopped`."""
+    evidence: tuple[Evidence, ...] = ()
+    """Where the answer comes from, the best first, or the pages nearest to the question where the document does not say; empty
+    where evidence was not asked for."""
+    reading_map: tuple[float, ...] = ()
+    """For each page (of all attached documents, one after another) its share of the attention to the documents; they sum to 1."""
+    looked_again: tuple[Passage, ...] = ()
+    """Passages that were read again in full for this question, in document order."""
+    looked_again_tokens: int = 0
+    """Their tokens, which `recomputed_tokens` counts too."""
+    evidence_seconds: float = 0.0
+    """What finding the evidence took, in `seconds` too."""
+    left_out: tuple[str, ...] = ()
+    """Titles of documents that were asked for, but did not fit the decoder's positions."""
+
+    @classmethod
+    def of(cls, decoding: Decoding, recomputed_tokens: int, attach_seconds: float = 0.0) -> Answer:
+        """The answer of a decoding that has ended and attended, with its evidence."""
+        attached, text = decoding.attached, decoding.text.strip()
+        started = time.perf_counter()
+        found: tuple[Evidence, ...] = ()
+        weights: tuple[float, ...] = ()
+        if decoding.attention is not None:
+            heat = attached.heat(decoding.attention)
+            found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
+            weights = reading_map(attached.sources, heat)
+        evidence_seconds = decoding.attend_seconds + time.perf_counter() - started
+        return cls(
+            text=text,
+            question=decoding.question,
+            document_tokens=attached.document_tokens,
+            recomputed_tokens=recomputed_tokens,
+            attach_seconds=attach_seconds,
+            first_token_seconds=attach_seconds + decoding.first_token_seconds,
+            answer_tokens=len(decoding.tokens),
+            seconds=attach_seconds + decoding.seconds,
+            pages_read=attached.pages_read,
+            pages=attached.pages,
+            ended=decoding.ended or "length",
+            evidence=found,
+            reading_map=weights,
+            looked_again=attached.passages.in_document_order(
+                [passage for prompt in decoding.looked_again for passage in prompt.passages]
+            ),
+            looked_again_tokens=sum(prompt.looked_again_tokens for prompt in decoding.looked_again),
+            evidence_seconds=evidence_seconds if decoding.attention is not None else 0.0,
+            left_out=attached.left_out,
+        )
+
+    @property
+    def not_said(self) -> bool:
+        """Whether the answer is that the document does not say."""
+        return says_nothing(self.text)
+
+
+@dataclass(frozen=True)
+class AnswerPart:
+    """A piece of an answer as it comes; the last one carries the whole."""
+
+    text: str
+    answer: Answer | None = None
+
+
+def ask(
+    attached: AttachedMemory,
+    question: str,
+    model: Model,
+    *,
+    look_again: str | int = "off",
+    evidence: bool = True,
+    stopped: Callable[[], bool] = lambda: False,
+    first_question: bool = True,
+) -> Iterator[AnswerPart]:
+    """Answer a question from an attached memory, piece by piece; the memory is afterwards as it was before.
+
+    Args:
+        look_again: `off`, to answer from memory alone; `auto`, to look again when the question asks for detail; or the
+            most document tokens to look at again.
+        evidence: whether to find where the answer comes from, after its last token.
+        stopped: asked before every token; True ends the answer there.
+        first_question: whether attaching was done for this question, so that its time counts.
+
+    Raises:
+        ConfigError: there is no question, or `look_again` is something else.
+        ContextOverflow: memory and question do not fit the decoder's positions.
+    """
+    memory = attached.memory
+    attach_seconds = attached.attach_seconds if first_question else 0.0
+    decoding = Decoding(attached, question, model, look_again=look_again, evidence=evidence)
+    ran_before = memory.source_tokens_run
+    mark = memory.mark()
+    try:
+        while (step := decoding.next()) is not None:
+            keep_behind(memory, mark, step.kept_tokens)
+            piece = decoding.take(_run(step, memory, model, decoding.queries))
+            if piece:
+                yield AnswerPart(piece)
+            if stopped():
+                decoding.stop()
+        decoding.attend()
+        recomputed_tokens = memory.source_tokens_run - ran_before
+    finally:
+        memory.back_to(mark)
+    yield AnswerPart(decoding.held, Answer.of(decoding, recomputed_tokens, attach_seconds))
+
+
+def _run(step: Step, memory: Memory, model: Model, queries: Queries | None) -> Tensor:
+    """The logits (1, vocab) of a step's last token."""
+    with torch.inference_mode(), model.lock:
+        if len(step.passage_ids):
+            model.plugin.run(memory, step.passage_ids, step.passage_spans, logits="none")
+        with nullcontext() if queries is None else recording(queries):
+            logits = model.plugin.run(memory, step.ids, answering=True)
+    assert logits is not None
+    return logits

@@ -1,0 +1,123 @@
+"""Which places of a document an answer rests on: the attention paid to its slots, and the words it shares with the text.
+
+**Evidence** is ranked by that and by BM25, over the words of the question and over those of question and answer (a wrong answer has
+words that lead away), fused by reciprocal rank (Cormack, Clarke and Büttcher, 2009), words counting a little more: they find a
+place by themselves where attention to a condensed memory may not.
+It says where the decoder looked and where the words are; it does not prove that the answer follows from there.
+
+Quotes are cut out of the text. Nothing here runs the decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reader.answering.attention import Heat
+from reader.answering.passages import Passage, Passages, Source, content_words, sentences, shortened
+from reader.answering.refusal import says_nothing
+from storage import TextIndex
+
+EVIDENCE_PAGES = 3
+"""How many pages are named."""
+
+QUOTE_CHARS = 300
+"""The longest quote."""
+
+ATTENTION_WEIGHT = 0.98
+"""What a rank by attention counts where one by words counts 1: alone, its first comes behind the second by words."""
+
+_RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
+_MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where in a document an answer comes from; the quote is cut out of its text, never generated."""
+
+    document_id: str
+    page: int
+    """The page's number, counted from 1."""
+    label: str
+    """What is printed on the page."""
+    start_char: int
+    """Where the quote begins in the document's text."""
+    end_char: int
+    score: float
+    """From 0 to 1; 1 where attention and words both put the page first."""
+    quote: str
+
+
+def fuse(*rankings: Sequence[int], weights: Sequence[float]) -> list[tuple[int, float]]:
+    """Numbers with their scores from the first of each ranking, fused by reciprocal rank, the best first; 1 is first in all."""
+    scores: dict[int, float] = {}
+    for ranking, weight in zip(rankings, weights, strict=True):
+        for rank, number in enumerate(ranking[:_MOST_RANKED], start=1):
+            scores[number] = scores.get(number, 0.0) + weight * (_RRF_RANKS + 1) / (_RRF_RANKS + rank) / sum(weights)
+    return sorted(scores.items(), key=lambda item: -item[1])
+
+
+def best(weights: Sequence[float], limit: int) -> list[int]:
+    """Numbers of the greatest weights above 0, the greatest first."""
+    order = sorted(range(len(weights)), key=lambda number: -weights[number])[:limit]
+    return [number for number in order if weights[number] > 0]
+
+
+def rank_passages(passages: Passages, question: str, heat: Heat) -> list[Passage]:
+    """The passages that matter to a question, the best first."""
+    starts = [passages.first_char[passage.document_id] + passage.start_char for passage in passages.all]
+    ends = [start + len(passage.text) for start, passage in zip(starts, passages.all, strict=True)]
+    by_attention = best(heat.of(starts, ends), _MOST_RANKED) if starts else []
+    by_words = passages.search(content_words(question))
+    fused = [number for number, _ in fuse(by_words, by_attention, weights=(1, ATTENTION_WEIGHT))]
+    # What the words alone found further down fills what room is left.
+    return [passages.all[number] for number in dict.fromkeys([*fused, *by_words])]
+
+
+def reading_map(sources: Sequence[Source], heat: Heat) -> tuple[float, ...]:
+    """The share of the attention to each page, of all documents one after another; they sum to 1."""
+    pages = [
+        (source.first_char + page.start_char, source.first_char + page.end_char)
+        for source in sources
+        for page in source.pages
+    ]
+    weights = heat.of(*map(list, zip(*pages, strict=True)))
+    total = sum(weights)
+    return tuple(weight / total for weight in weights) if total else tuple(weights)
+
+
+def name_evidence(
+    sources: Sequence[Source], passages: Passages, question: str, answer: str, heat: Heat
+) -> tuple[Evidence, ...]:
+    """The pages that an answer rests on, the best first, each with the sentence that says most of it."""
+    pages = [(source, page) for source in sources for page in source.pages]
+    numbers = {(page.document_id, page.number): number for number, (_, page) in enumerate(pages)}
+    # Where the document does not answer, its nearest pages are named all the same, so that a reader can check.
+    words = content_words(f"{question} {'' if says_nothing(answer) else answer}")
+
+    def search(own: Sequence[str]) -> list[int]:
+        found = [passages.all[number] for number in passages.search(own)]
+        return list(dict.fromkeys(numbers[passage.document_id, passage.page] for passage in found))
+
+    by_question, by_words = search(content_words(question)), search(words)
+    by_attention = best(reading_map(sources, heat), _MOST_RANKED)
+    evidence = []
+    for number, score in fuse(by_question, by_words, by_attention, weights=(1, 1, ATTENTION_WEIGHT)):
+        source, page = pages[number]
+        spans = [part for sentence in sentences(page.text) for part in shortened(page.text, sentence, QUOTE_CHARS)]
+        if not spans:
+            continue
+        offset = source.first_char + page.start_char
+        warmth = heat.of([offset + start for start, _ in spans], [offset + end for _, end in spans])
+        said = TextIndex(page.text[start:end] for start, end in spans).search(words, len(spans))
+        ranked = fuse(said, best(warmth, _MOST_RANKED), weights=(1, ATTENTION_WEIGHT))
+        start, end = spans[ranked[0][0]] if ranked else spans[0]
+        quote = page.text[start:end]
+        evidence.append(
+            Evidence(
+                page.document_id, page.number, page.label, page.start_char + start, page.start_char + end, score, quote
+            )
+        )
+        if len(evidence) == EVIDENCE_PAGES:
+            break
+    return tuple(evidence)

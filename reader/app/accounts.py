@@ -1,0 +1,323 @@
+"""Who is asking: accounts with hashed passwords, sessions, and the gate that every request of every kind goes through.
+
+The gate writes the user's name into a header of the request, whatever the sender put there; callbacks, routes and tools read
+it with `user_of`, which refuses a request that did not come through the gate. It also sets the content policy: scripts are
+those of this page, known by their hashes, and nothing is loaded from or sent to elsewhere. Gradio compiles templates and
+event functions in the browser, so that `unsafe-eval` must stay; inline handlers and injected scripts do not run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reader.errors import ConfigError
+from storage import LOCAL_USER
+
+USER_HEADER = b"x-reader-user"
+SESSION_COOKIE = "reader_session"
+SESSION_SECONDS = 30 * 24 * 3600
+MAX_FAILURES = 5
+"""Wrong passwords for one name before it has to wait."""
+WAIT_SECONDS = 60.0
+
+_NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+_MIN_PASSWORD_CHARS = 8
+_MAX_FORM_BYTES = 4096
+_SCRIPT = re.compile(rb"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL | re.IGNORECASE)
+_OPEN_PATHS = ("/gradio_api/startup-events", "/favicon.ico")
+"""What the server calls on itself before anybody can have a session, and the page's icon; they tell nothing."""
+
+
+class Accounts:
+    """Names and Argon2 hashes of those who may come in.
+
+    Raises:
+        ConfigError: the file cannot be read, or a line of it is not `name:hash`.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._hasher = PasswordHasher()
+        self._hashes: dict[str, str] = {}
+        try:
+            lines = file.read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"--auth {str(file)!r} cannot be read ({error}); make it with --add-user NAME."
+            ) from error
+        for number, line in enumerate(lines, start=1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            name, _, hashed = line.strip().partition(":")
+            try:
+                self._hasher.check_needs_rehash(hashed)
+            except InvalidHashError as error:
+                raise ConfigError(
+                    f"--auth {str(file)!r}: line {number} is not NAME:HASH with an Argon2 hash; write it with --add-user NAME."
+                ) from error
+            if not _NAME.fullmatch(name):
+                raise ConfigError(f"--auth {str(file)!r}: {name!r} in line {number} is no user name.")
+            self._hashes[name] = hashed
+        if not self._hashes:
+            raise ConfigError(f"--auth {str(file)!r} names nobody; add somebody with --add-user NAME.")
+        # Compared with for names that are not there, so that they take as long as those that are.
+        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    def check(self, name: str, password: str) -> bool:
+        """Whether this is the password of that name; takes as long for names that are not there."""
+        try:
+            return self._hasher.verify(self._hashes.get(name, self._nobody), password) and name in self._hashes
+        except VerificationError:
+            return False
+
+
+def add_account(file: Path, name: str, password: str) -> None:
+    """Add a user to the file, made if it is not there, or give them another password.
+
+    Raises:
+        ConfigError: the name or the password cannot be, or the file cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"--add-user {name!r}: a name has up to 64 letters, digits and any of . _ @ -")
+    if len(password) < _MIN_PASSWORD_CHARS:
+        raise ConfigError(f"The password has {len(password)} characters; choose one of {_MIN_PASSWORD_CHARS} or more.")
+    try:
+        lines = file.read_text().splitlines() if file.exists() else []
+        others = [line for line in lines if line.partition(":")[0] != name]
+        file.touch(mode=0o600)
+        file.write_text("\n".join([*others, f"{name}:{PasswordHasher().hash(password)}"]) + "\n")
+    except OSError as error:
+        raise ConfigError(f"--auth {str(file)!r} cannot be written ({error}).") from error
+
+
+def user_of(request: Any) -> str:
+    """The user that the gate let through, of a request of Gradio's or Starlette's.
+
+    Raises:
+        ConfigError: the request did not come through the gate.
+    """
+    name: str | None = request.headers.get(USER_HEADER.decode()) if request is not None else None
+    if name is None:
+        raise ConfigError("Sign in first.")
+    return name
+
+
+@dataclass
+class _Failures:
+    count: int = 0
+    last_at: float = 0.0
+
+
+@dataclass
+class Sessions:
+    """Who has signed in, by cookie; and wrong passwords by name, which have to wait."""
+
+    accounts: Accounts
+    _users: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _failures: dict[str, _Failures] = field(default_factory=dict)
+
+    def user(self, token: str | None) -> str | None:
+        """The user of a cookie, if it is one of ours and not too old."""
+        user, until = self._users.get(_digest(token or ""), (None, 0.0))
+        return user if until > time.time() else None
+
+    def must_wait(self, name: str) -> bool:
+        """Whether too many wrong passwords were given for a name just now."""
+        failures = self._failures.get(name)
+        return failures is not None and failures.count >= MAX_FAILURES and time.time() < failures.last_at + WAIT_SECONDS
+
+    def open(self, name: str, password: str, token: str | None = None) -> str | None:
+        """The cookie of a new session, or None where the password is wrong; `token` is one that the sender has already."""
+        if not self.accounts.check(name, password):
+            now = time.time()
+            if len(self._failures) > 10_000:
+                self._failures = {n: f for n, f in self._failures.items() if f.last_at + WAIT_SECONDS > now}
+            failures = self._failures.setdefault(name, _Failures())
+            failures.count = failures.count + 1 if now < failures.last_at + WAIT_SECONDS else 1
+            failures.last_at = now
+            return None
+        self._failures.pop(name, None)
+        token = token or secrets.token_urlsafe(32)
+        self._users = {key: value for key, value in self._users.items() if value[1] > time.time()}
+        self._users[_digest(token)] = (name, time.time() + SESSION_SECONDS)
+        return token
+
+    def close(self, token: str | None) -> None:
+        """End a session."""
+        self._users.pop(_digest(token or ""), None)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Gate:
+    """The outermost of our own layers: nobody comes in without a session where there are accounts."""
+
+    def __init__(self, app: ASGIApp, accounts: Accounts | None, sign_in_page: str) -> None:
+        self.app = app
+        self._sessions = None if accounts is None else Sessions(accounts)
+        self._sign_in_page = sign_in_page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for the gate itself, refuse it, or hand it on with the user's name and, back, with a policy."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # no part of the page speaks anything else
+        request = Request(scope, receive)
+        answer = _Answer(send)
+        if _comes_from_elsewhere(request.headers, request.method):
+            await PlainTextResponse("Requests from other sites are refused.", 403)(scope, receive, answer)
+            return
+        user: str | None = LOCAL_USER
+        if self._sessions is not None:
+            token = request.cookies.get(SESSION_COOKIE)
+            if request.url.path.rstrip("/") == "/login":
+                await (await self._sign_in(request))(scope, receive, answer)
+                return
+            if request.url.path.rstrip("/") == "/logout":
+                self._sessions.close(token)
+                gone = RedirectResponse("/login", 303)
+                gone.delete_cookie(SESSION_COOKIE)
+                await gone(scope, receive, answer)
+                return
+            user = self._sessions.user(token) or await self._basic(request)
+            if user is None and request.url.path not in _OPEN_PATHS:
+                asks_for_page = "text/html" in request.headers.get("accept", "") and request.method == "GET"
+                refused = RedirectResponse("/login", 303) if asks_for_page else PlainTextResponse("Sign in first.", 401)
+                await refused(scope, receive, answer)
+                return
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() != USER_HEADER]
+        if user is not None:
+            headers.append((USER_HEADER, user.encode()))
+        await self.app({**scope, "headers": headers}, receive, answer)
+
+    async def _sign_in(self, request: Request) -> Response:
+        assert self._sessions is not None
+        if request.method != "POST":
+            return self._form("")
+        if int(request.headers.get("content-length") or _MAX_FORM_BYTES + 1) > _MAX_FORM_BYTES:
+            return self._form("That is too long.", 400)
+        form = await request.form(max_files=0, max_fields=10)
+        name, password = str(form.get("username", "")), str(form.get("password", ""))
+        if self._sessions.must_wait(name):
+            return self._form("Too many wrong passwords; wait a minute and try again.", 429)
+        token = await anyio.to_thread.run_sync(self._sessions.open, name, password)
+        if token is None:
+            return self._form("Name and password do not go together.", 401)
+        # No redirect: programs take any other status for a refusal.
+        inside = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
+        inside.set_cookie(
+            SESSION_COOKIE,
+            token,
+            max_age=SESSION_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+        return inside
+
+    def _form(self, told: str, status: int = 200) -> Response:
+        line = f'<p class="error" role="alert">{escape(told)}</p>' if told else ""
+        return HTMLResponse(self._sign_in_page.replace("<!-- told -->", line), status)
+
+    async def _basic(self, request: Request) -> str | None:
+        """The user of programs that send name and password with each request, as MCP clients do."""
+        assert self._sessions is not None
+        kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "basic":
+            return None
+        known = self._sessions.user(encoded)
+        if known is not None:
+            return known
+        try:
+            name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        if self._sessions.must_wait(name):
+            return None
+        return name if await anyio.to_thread.run_sync(self._sessions.open, name, password, encoded) else None
+
+
+def _comes_from_elsewhere(headers: Headers, method: str) -> bool:
+    """Whether a page of another site has sent a request that changes something."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return False
+    origin = headers.get("origin")
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        return True
+    return origin is not None and urlsplit(origin).netloc not in (headers.get("host"), headers.get("x-forwarded-host"))
+
+
+class _Answer:
+    """Sends a response with the policy; a page is held back until the hashes of its scripts are known."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["x-content-type-options"] = "nosniff"
+            headers["referrer-policy"] = "same-origin"
+            headers["x-frame-options"] = "DENY"
+            if headers.get("content-type", "").startswith("text/html"):
+                self._start = message
+                return
+            headers["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
+        elif self._start is not None:
+            self._body += message.get("body", b"")
+            if message.get("more_body", False):
+                return
+            headers = MutableHeaders(scope=self._start)
+            headers["content-security-policy"] = _policy(self._body)
+            headers["cache-control"] = "no-store"
+            headers["content-length"] = str(len(self._body))
+            await self._send(self._start)
+            message = {"type": "http.response.body", "body": self._body}
+            self._start = None
+        await self._send(message)
+
+
+def _policy(page: bytes) -> str:
+    hashes = {
+        base64.b64encode(hashlib.sha256(found["body"]).digest()).decode()
+        for found in _SCRIPT.finditer(page)
+        if b"src=" not in found["attributes"]
+    }
+    scripts = " ".join(f"'sha256-{digest}'" for digest in sorted(hashes))
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' 'unsafe-eval' {scripts}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "manifest-src 'self'",
+            "form-action 'self'",
+            "base-uri 'self'",
+            "frame-ancestors 'none'",
+        )
+    )

@@ -1,0 +1,143 @@
+"""The browser's front door: `python app.py`. Drop a document in, watch it being read, ask it, see the answer and its pages.
+
+It reads flags and the environment, and serves `page`. It binds to this computer alone unless people sign in, and nothing is
+fetched from outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import logging
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read by Gradio while it is imported
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from reader.app.accounts import Accounts, Gate, add_account
+from reader.app.page.blocks import MAX_FILE_SIZE, build
+from reader.app.page.theme import Theme
+from reader.app.pages import Pictures
+from reader.app.routes import routes
+from reader.app.service import Service
+from reader.errors import ConfigError, ReaderError
+from reader.models import DEFAULT_MODEL
+from reader.settings import STATIC, accounts_file, cache_folder, is_debugging, library_folder, model_name
+from storage import Store, StoreError
+
+HOSTS = ("127.0.0.1", "localhost")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the page until it is interrupted; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python app.py", description="Read long documents once, and ask them, in a browser."
+    )
+    add_flags(parser)
+    try:
+        run(parser.parse_args(arguments))
+    except (ReaderError, StoreError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve the page until it is interrupted, or add a user."""
+    if is_debugging():
+        logging.basicConfig()
+        logging.getLogger("page").setLevel(logging.DEBUG)
+    if options.add_user is not None:
+        _add_user(options)
+    else:
+        _serve(options)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what the app takes, started as `app.py` or as the shell's `serve`."""
+    parser.add_argument("--library", type=Path, metavar="DIR", help="the library's folder (or READER_LIBRARY)")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        action="append",
+        help="a Hugging Face name or a folder (or READER_MODEL); default: the bundled decoder; several times: to choose from",
+    )
+    parser.add_argument(
+        "--host", default=HOSTS[0], help="the address to listen on; any but this computer's needs --auth"
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860 on")
+    parser.add_argument("--share", action="store_true", help="also through a public tunnel of Gradio's; needs --auth")
+    parser.add_argument(
+        "--auth",
+        type=Path,
+        metavar="FILE",
+        default=accounts_file(),
+        help="let in only those whom this file names (or READER_AUTH); each has a library of their own",
+    )
+    parser.add_argument(
+        "--add-user", metavar="NAME", help="ask for a password, write it hashed into the --auth file, and end"
+    )
+    parser.add_argument(
+        "--mcp", action="store_true", help="let assistants use the library, ask and read_status as tools"
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_user(options: argparse.Namespace) -> None:
+    if options.auth is None:
+        raise ConfigError("--add-user needs --auth FILE, the file to write the user into.")
+    password = getpass.getpass(f"Password for {options.add_user}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    add_account(Path(options.auth), options.add_user, password.rstrip("\n"))
+    print(f"{options.add_user} can sign in: python app.py --auth {options.auth}")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    if options.auth is None and (options.host not in HOSTS or options.share):
+        flag = "--share" if options.share else f"--host {options.host!r}"
+        raise ConfigError(f"{flag} would open the library to others without a password; give --auth FILE, too.")
+    accounts = Accounts(Path(options.auth)) if options.auth is not None else None
+    models = options.model or [model_name() or DEFAULT_MODEL]
+    with Store(library_folder(options.library)) as store:
+        service = Service(store, models[0], cache_folder())
+        pictures = Pictures()
+        page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
+        page.queue(default_concurrency_limit=8, max_size=256)
+        middleware = [Middleware(Gate, accounts=accounts, sign_in_page=(STATIC / "sign-in.html").read_text())]
+        if accounts is None:  # a site that takes this computer's address for its own name is not let in
+            middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
+        inner: dict[str, Any] = {"middleware": middleware, "routes": routes(service, pictures)}
+        try:
+            _, address, shared = page.launch(
+                server_name=options.host,
+                server_port=options.port,
+                share=options.share,
+                quiet=True,
+                prevent_thread_lock=True,
+                ssr_mode=False,
+                enable_monitoring=False,
+                run_history=False,
+                footer_links=[],
+                max_file_size=MAX_FILE_SIZE,
+                mcp_server=options.mcp,
+                app_kwargs=inner,
+                theme=Theme(),
+                css_paths=[STATIC / "app.css"],
+                favicon_path=STATIC / "icon.svg",
+            )
+        except OSError as error:
+            raise ConfigError(f"--port {options.port} cannot be used ({error}); choose another.") from error
+        service.start()
+        print(f"Open {shared or address} in a browser; Ctrl+C stops.", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            page.close(verbose=False)
+            service.close()

@@ -1,0 +1,313 @@
+"""The library, the open document and its pages as HTML; questions and answers are in `turns`.
+
+Titles, labels, file names, page texts, tags and errors are strangers' words: every one of them is escaped here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from html import escape
+
+from reader.app.pages import PageView
+from reader.app.service import RatioCost, Service
+from reader.app.workspace import Shown
+from reader.errors import ReaderError
+from reader.wording import STAGES, duration, place, size
+from storage import Hit, StoreError
+
+_LOG = logging.getLogger(__name__)
+
+WELCOME = """<section class="empty"><h2>Read once. Ask as often as you like.</h2>
+<p>Drop in a book or a report. It is read once, page by page, into a memory that stays on this computer; after that,
+questions are answered in seconds.</p></section>"""
+
+NONE_OPEN = """<section class="empty"><h2>Your library</h2>
+<p>Choose a document from the list, or drop in another one.</p></section>"""
+
+
+def sentence(error: Exception) -> str:
+    """An error as one sentence for a person."""
+    if isinstance(error, (ReaderError, StoreError)):
+        return str(error)
+    _LOG.debug("shown on a page", exc_info=error)
+    return f"Something went wrong on our side: {type(error).__name__}: {error}. READER_DEBUG=1 shows where."
+
+
+def error_line(error: Exception | str) -> str:
+    """An error as one sentence."""
+    line = error if isinstance(error, str) else sentence(error)
+    return f'<p class="notice error" role="alert">{escape(line)}</p>'
+
+
+def decoder_line(service: Service) -> str:
+    """The line about the decoder: how far it is loaded, why it could not be, or that its plug-in is untrained."""
+    if service.load_error is not None:
+        return error_line(service.load_error)
+    if service.model is None:
+        stage, fraction = service.loading
+        done = f" {fraction:.0%}" if fraction else ""
+        bar = _bar(fraction, "Loading the language model")
+        return f'<p class="notice">{escape(STAGES.get(stage, stage))} …{done}{bar}</p>'
+    if not service.model.plugin.trained:
+        return '<p class="notice">The plug-in is untrained: memories work, but answers from them will be poor.</p>'
+    return ""
+
+
+# The library
+
+
+def library(documents: Sequence[Shown], selected: str | None) -> str:
+    """The rows of the library, each a button with its cover."""
+    rows = "".join(_row(shown, shown.id == selected) for shown in documents)
+    return f'<ul class="entries">{rows}</ul>' if rows else '<p class="none">No matching title or tag.</p>'
+
+
+def _row(shown: Shown, is_selected: bool) -> str:
+    document = shown.holding.document
+    facts = [_progress(shown), _count(document.pages, "page")]
+    if document.memory_bytes:
+        facts.append(size(document.memory_bytes))
+    day = datetime.fromtimestamp(document.read_at or shown.holding.held_at)
+    facts.append(f"{day:%d\u00a0%b}" if day.year == datetime.now().year else f"{day:%d %b %Y}")
+    pin = '<span class="pin" title="Pinned">●<span class="unseen"> pinned </span></span>' if document.pinned else ""
+    tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
+    current = ' aria-current="true"' if is_selected else ""
+    return (
+        f'<li><button class="entry" data-document="{document.id}"{current}>{_cover(shown)}'
+        f'<span class="about"><span class="title">{pin}{escape(document.title)}</span>'
+        f'<span class="facts">{" · ".join(facts)}</span>{tags}</span></button></li>'
+    )
+
+
+def _progress(shown: Shown) -> str:
+    """The state of a document, with how far its reading is or how many come before it."""
+    job, state = shown.job, shown.state
+    if state == "waiting" and shown.before:
+        return f"waiting, {shown.before:,} before it"
+    if state != "ready" and job is not None and job.tokens and job.tokens_done:
+        return f"{state}, {job.tokens_done / job.tokens:.0%}"
+    return state
+
+
+def _cover(shown: Shown) -> str:
+    """The first page where there is a picture of it, else a cloth binding of the title's own colour."""
+    document = shown.holding.document
+    hue = int(hashlib.sha256(document.id.encode()).hexdigest()[:4], 16) % 360
+    picture = ""
+    if document.format == "pdf":
+        picture = f'<img src="cover/{document.id}" alt="" loading="lazy" width="36" height="48">'
+    return f'<span class="cover" style="--hue:{hue}" aria-hidden="true">{escape(document.title[:1].upper())}{picture}</span>'
+
+
+def hits(found: Sequence[Hit], query: str = "") -> str:
+    """The pages that a search has found, each a button that opens it with the query's words marked."""
+    if not found:
+        return ""
+    rows = "".join(
+        f'<li><button class="entry" data-document="{hit.document_id}" data-page="{hit.page}"'
+        f' data-find="{escape(query)}">'
+        f'<span class="about"><span class="title">{escape(hit.title)}, {escape(place(hit.label, hit.page))}</span>'
+        f'<span class="facts snippet">{escape(" ".join(hit.snippet.split()))}</span></span></button></li>'
+        for hit in found
+    )
+    return f'<h2 class="small">In the pages</h2><ul class="entries">{rows}</ul>'
+
+
+def room_line(count: int, library_bytes: int, budget_bytes: int | None, free_bytes: int, *, is_shared: bool) -> str:
+    """How full the library and the disk are."""
+    if is_shared:
+        return f'<p class="room">{_count(count, "document")}</p>'
+    share = library_bytes / budget_bytes if budget_bytes else library_bytes / max(library_bytes + free_bytes, 1)
+    limit = f"of {size(budget_bytes)} allowed" if budget_bytes else f"{size(free_bytes)} free on the disk"
+    return (
+        f'<div class="room"><p>{_count(count, "document")} · {size(library_bytes)}, {limit}</p>'
+        f"{_bar(min(share, 1.0), 'How full the disk is')}</div>"
+    )
+
+
+# The document and its reading
+
+
+def document_head(shown: Shown) -> str:
+    """The head of a document: its title, its pages, its state and its tags."""
+    document, memory = shown.holding.document, shown.memory
+    facts = [_count(document.pages, "page")]
+    if memory is not None and memory.state == "ready" and memory.imported:
+        facts.append("imported")
+    tags = "".join(f' <span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
+    return (
+        f'<header class="document" data-id="{document.id}"><h2>{escape(document.title)}</h2>'
+        f'<p><span class="state {shown.state.replace(" ", "-")}">{shown.state}</span>'
+        f" {' · '.join(map(escape, facts))}{tags}</p></header>"
+    )
+
+
+def memory_facts(shown: Shown) -> str:
+    """What the memory of a document takes, for its details."""
+    memory = shown.memory
+    if memory is None or memory.state != "ready":
+        return '<p class="quiet">There is no finished memory yet.</p>'
+    ratio = memory.settings.get("ratio")
+    facts = [
+        _count(memory.tokens, "token"),
+        f"{_count(memory.slots, 'slot')}, {f'compression {ratio}×' if ratio else 'not compressed'}",
+        f"{size(memory.bytes)} on the disk",
+    ]
+    if memory.settings.get("memory_dtype") == "int8":
+        facts.append("compact")
+    return f'<p class="quiet">Memory: {" · ".join(facts)}</p>'
+
+
+def reading(shown: Shown) -> str:
+    """How far the reading of a document has got and what it will still take."""
+    document, job, state = shown.holding.document, shown.job, shown.state
+    if job is None or job.state == "ready":
+        line = "It is not read yet."
+        if state == "part read":
+            line = "A part of it is read."
+        elif document.read_at is not None and not document.memories:
+            line = "It was read, but its memory was removed: read it again."
+        return f'<p class="progress">{line}</p>'
+    if state == "failed":
+        return error_line(shown.reason)
+    lines = []
+    page = f"page {job.pages_done:,} of {document.pages:,}"
+    if state == "paused":
+        lines.append(f"Paused at {page}. What was read is kept.")
+    elif state == "stopped":
+        lines.append(f"Stopped at {page}. What was read is kept.")
+    elif state == "waiting":
+        turn = f"{_count(shown.before, 'document')} before it" if shown.before else "it is next"
+        lines.append(
+            f"Waiting for its turn: {turn}." if not job.pages_done else f"Read to {page}, waiting to continue."
+        )
+    elif job.wanted is not None:
+        lines.append("Pausing …" if job.wanted == "pause" else "Stopping …")
+    elif not job.tokens:
+        lines.append("Opening the document …")
+    else:
+        parts = [page.capitalize()]
+        if job.tokens_per_second:
+            parts.append(f"{job.tokens_per_second:,.0f} tokens/s")
+        if job.seconds_left is not None:
+            parts.append(f"{duration(job.seconds_left)} left")
+        lines.append(" · ".join(parts))
+    if state == "reading" and not shown.is_read_here:
+        lines.append("<small>Another program is reading it.</small>")
+    elif state == "reading" and job.seconds_left is None and (estimate := shown.estimate) is not None:
+        # Once the speed is measured, the time left is the only one shown.
+        lines.append(f"<small>About {estimate.document_tokens:,} tokens, {duration(estimate.seconds)}.</small>")
+    done = job.tokens_done / job.tokens if job.tokens else 0.0
+    return f'<p class="progress">{"<br>".join(lines)}{_bar(done, "Pages read")}</p>'
+
+
+def invitation(shown: Shown | None, *, is_loaded: bool) -> str:
+    """What the empty question box says."""
+    if shown is None or shown.memory is None:
+        return "You can ask as soon as the first page is read."
+    if not is_loaded:
+        return "You can ask as soon as the language model is loaded."
+    if shown.memory.state == "ready":
+        return "Ask anything about this document …"
+    pages = shown.job.pages_done if shown.job is not None else 0
+    return f"Ask about {f'pages 1–{pages:,}' if pages > 1 else 'the first page'} …"
+
+
+def ratio_choices(costs: Sequence[RatioCost]) -> list[tuple[str, str]]:
+    """The ratios that a document can be read at, with what each one costs."""
+    choices = [("Automatic (recommended)", "fitting")]
+    for cost in costs:
+        if cost.fits:
+            kept = f"{cost.ratio}×" if cost.ratio else "None"
+            choices.append((f"{kept} · about {size(cost.bytes)}", str(cost.ratio)))
+    return choices
+
+
+# The viewer
+
+
+def viewer(page: PageView | None) -> str:
+    """A page beside the conversation, with what is marked on it; nothing where none is open."""
+    if page is None:
+        return ""
+    turn = [
+        f'<button class="turn" data-document="{page.document_id}" data-page="{number}" aria-label="{name}"'
+        f"{'' if 0 < number <= page.pages else ' disabled'}>{sign}</button>"
+        for number, name, sign in ((page.number - 1, "Page before", "‹"), (page.number + 1, "Page after", "›"))
+    ]
+    name = place(page.label, page.number)
+    label = "" if name == f"page {page.number}" else f" ({escape(name)})"
+    head = (
+        f"<header><p><b>{escape(page.title)}</b><span>Page {page.number:,} of {page.pages:,}{label}</span></p>"
+        f'{"".join(turn)}<button class="turn" data-act="close" aria-label="Close the page">✕</button></header>'
+    )
+    if not page.is_drawn:
+        return f'{head}<article class="text" tabindex="0" aria-label="Page {page.number}">{_marked(page)}</article>'
+    boxes = "".join(
+        f'<i class="box" style="left:{box.left:.2%};top:{box.top:.2%};width:{box.width:.2%};height:{box.height:.2%}"></i>'
+        for box in page.boxes
+    )
+    unmarked = ""
+    if page.marks and not page.boxes:
+        quote = page.text[page.marks[0][0] : page.marks[0][1]]
+        unmarked = f'<p class="quote">“{escape(" ".join(quote.split()))}”</p>'
+    return (
+        f'{head}{unmarked}<div class="sheet" tabindex="0" role="region" aria-label="Page {page.number}">'
+        f'<div class="paper"><img src="picture/{page.document_id}/{page.number}" alt="{escape(page.text[:2000])}">'
+        f"{boxes}</div></div>"
+    )
+
+
+def _marked(page: PageView) -> str:
+    parts, position = [], 0
+    for start, end in page.marks:
+        parts += [escape(page.text[position:start]), "<mark>", escape(page.text[start:end]), "</mark>"]
+        position = end
+    return "".join(parts) + escape(page.text[position:])
+
+
+def password_line(file_name: str) -> str:
+    """The line beside the password box."""
+    return f"<p>{escape(file_name)} is password-protected. The password is not stored.</p>"
+
+
+def note(text: str) -> str:
+    """A line of news."""
+    return f'<p class="notice" role="status">{escape(text)}</p>'
+
+
+def adding_line(file_name: str, number: int, files: int) -> str:
+    """Which file is being added."""
+    which = f" ({number:,} of {files:,})" if files > 1 else ""
+    return f'<p class="notice" role="status">Adding {escape(file_name)}{which} …</p>'
+
+
+def added(lines: Sequence[str], progress: str = "") -> str:
+    """What became of the files that were added; nothing where all went well."""
+    if not lines:
+        return progress
+    close = '<button class="turn" data-act="dismiss" aria-label="Close these messages">✕</button>'
+    return f"<div>{''.join(lines)}</div>{close}{progress}"
+
+
+def export_link(shown: Shown) -> str:
+    """The link that takes a document with its memories elsewhere, as soon as there is one."""
+    if shown.memory is None or shown.memory.state != "ready":
+        return '<p class="quiet">You can export it once it is read.</p>'
+    return f'<a class="button" href="export/{shown.id}" download>Export with its memory</a>'
+
+
+def escaped(text: str) -> str:
+    """Text as HTML."""
+    return escape(text)
+
+
+def _bar(done: float, what: str) -> str:
+    return f'<progress max="1" value="{done:.3f}" aria-label="{what}"></progress>'
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,75 @@
+"""Pictures of pages, exports and conversations by plain addresses, each one checked like everything else: ids, never paths."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from reader.app.accounts import user_of
+from reader.app.page import html as views, turns
+from reader.app.pages import Pictures
+from reader.app.service import Service
+from reader.app.workspace import Workspace
+from reader.errors import ReaderError
+from storage import StoreError
+
+_KEEP = {"cache-control": "private, max-age=86400"}
+
+
+def routes(service: Service, pictures: Pictures) -> Sequence[Route]:
+    """The addresses, for the workspace of whoever asks."""
+
+    def answering(answer: Callable[[Workspace, Request], Response]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await anyio.to_thread.run_sync(answer, Workspace(service, user_of(request), pictures), request)
+            except (ReaderError, StoreError) as error:
+                return PlainTextResponse(views.sentence(error), 404)
+
+        return endpoint
+
+    def cover(workspace: Workspace, request: Request) -> Response:
+        jpeg = workspace.cover(request.path_params["document_id"])
+        return (
+            Response(jpeg, media_type="image/jpeg", headers=_KEEP) if jpeg else Response(status_code=204, headers=_KEEP)
+        )
+
+    def picture(workspace: Workspace, request: Request) -> Response:
+        jpeg = workspace.picture(request.path_params["document_id"], request.path_params["page"])
+        return Response(jpeg, media_type="image/jpeg", headers=_KEEP)
+
+    def export(workspace: Workspace, request: Request) -> Response:
+        shown = workspace.get(request.path_params["document_id"])
+        path = workspace.export(shown.id)
+        gone = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
+        return FileResponse(path, filename=_name(shown.holding.document.title, "beacon"), background=gone)
+
+    def conversation(workspace: Workspace, request: Request) -> Response:
+        found = workspace.conversation(request.path_params["conversation_id"])
+        title = workspace.get(found.document_ids[0]).holding.document.title
+        name = f'attachment; filename="{_name(title, "md")}"'
+        return Response(
+            turns.as_markdown(found, title), media_type="text/markdown", headers={"content-disposition": name}
+        )
+
+    return [
+        Route("/cover/{document_id:str}", answering(cover)),
+        Route("/picture/{document_id:str}/{page:int}", answering(picture)),
+        Route("/export/{document_id:str}", answering(export)),
+        Route("/conversation/{conversation_id:str}", answering(conversation)),
+    ]
+
+
+def _name(title: str, suffix: str) -> str:
+    """A file name that no system and no header takes for anything else."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")[:60]
+    return str(Path(f"{plain or 'document'}.{suffix}"))

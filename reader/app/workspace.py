@@ -1,0 +1,462 @@
+"""What one person may see and do: their documents, readings, pages, conversations and answers, and nobody else's.
+
+Every document and conversation is asked for by its id and by its user, here and nowhere else, and what is another's is
+answered exactly like what is not there. Pages, programs and tools all come through a workspace. It knows nothing of HTML.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+
+from reader.app.answer_queue import Stream
+from reader.app.pages import PageView, Pictures, find_words
+from reader.app.service import RatioCost, Service, is_active, state_of
+from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
+from reader.errors import ConfigError, DocumentError
+from reader.reading import add_document
+from storage import (
+    LOCAL_USER,
+    ConversationRecord,
+    Hit,
+    Holding,
+    JobRecord,
+    MemoryRecord,
+    NotFound,
+    PageRecord,
+    QuestionRecord,
+    StoredDocument,
+    StoreError,
+    cover_file,
+    export_document,
+    import_document,
+    keep_original,
+    original_file,
+    tidy_originals,
+)
+
+if TYPE_CHECKING:
+    from reader.reading import Estimate
+
+MAX_DOCUMENTS = 5_000
+"""Documents that one user may have."""
+
+COVER_WIDTH_PIXELS = 144
+
+MAX_LOOK_AGAIN_TOKENS = 8_000
+"""What one question may have read again, as others wait for the decoder meanwhile."""
+
+_MAX_HITS = 20
+_BEGIN_SECONDS = 600.0
+"""How long nothing may come of an answer before nobody waits for it any more."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A document with all that is to be known of its reading."""
+
+    holding: Holding
+    job: JobRecord | None
+    memory: MemoryRecord | None
+    state: str
+    estimate: Estimate | None
+    is_read_here: bool
+    before: int = 0
+    """How many readings come before it, while it waits for its turn."""
+
+    @property
+    def id(self) -> str:
+        """The document's."""
+        return self.holding.document.id
+
+    @property
+    def reason(self) -> str:
+        """Why its reading failed; empty where it did not."""
+        return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
+
+
+_holding_changes = threading.Lock()
+"""Held while a document is given to somebody or is let go, so that the last to go takes nobody's with it."""
+
+
+class Workspace:
+    """One user's view of a library; `LOCAL_USER` is whoever uses it without a password."""
+
+    def __init__(self, service: Service, user: str = LOCAL_USER, pictures: Pictures | None = None) -> None:
+        self.user = user
+        self._service, self._store = service, service.store
+        self._pictures = pictures or Pictures()
+
+    # Documents
+
+    def documents(self, query: str = "", *, limit: int, selected: str | None = None) -> list[Shown]:
+        """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
+        active = self._store.holdings.active(self.user)
+        kept = [*active[:10], *([selected] if selected else [])] if not query else []
+        holdings = self._store.holdings.page(self.user, query, limit=limit, kept=kept)
+        documents = [self._shown(holding) for holding in holdings]
+        # Jobs are taken in the order in which they were added, so that their times say who is before whom.
+        queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
+        return [
+            replace(shown, before=queue.index(shown.job.created_at))
+            if shown.job is not None and shown.state == "waiting"
+            else shown
+            for shown in documents
+        ]
+
+    def count(self) -> int:
+        """How many documents there are."""
+        return self._store.holdings.count(self.user)
+
+    def active(self) -> Sequence[str]:
+        """The ids of the documents that are being read or wait for it."""
+        return self._store.holdings.active(self.user)
+
+    def get(self, document_id: str) -> Shown:
+        """One document.
+
+        Raises:
+            NotFound: it is not there, or not theirs.
+        """
+        return self._shown(self._held(document_id))
+
+    def search(self, query: str) -> Sequence[Hit]:
+        """The pages that hold all words of a query, the best first."""
+        return self._store.holdings.search(self.user, query, limit=_MAX_HITS)
+
+    def add(self, path: Path, *, password: str | None = None, name: str | None = None) -> Document:
+        """Take a file into the library, with the picture of its cover, and read it when its turn comes.
+
+        Args:
+            password: opens an encrypted file, and is kept nowhere; nor is the file then.
+            name: what the file is called, where its path says something else.
+
+        Raises:
+            PasswordNeeded: without its password it cannot be opened.
+            ReaderError, StoreError: it is no document, or the library cannot take it.
+        """
+        self._check_room()
+        document = load(path, password=password)
+        if name is not None:
+            document = replace(document, file_name=name)
+        cover = self._draw_cover(path, document) if password is None else None
+
+        def hold(db: Database, stored: StoredDocument) -> None:
+            original = None
+            if password is None and document.format in DRAWN_FORMATS:
+                original = keep_original(self._store.folder, document.id, path, cover)
+            self._store.holdings.hold(db, self.user, stored, original)
+
+        with _holding_changes:
+            add_document(document, self._store, hold)
+            tidy_originals(self._store)
+        shown = self.get(document.id)
+        # What others had read is theirs to read again; what is to be asked here is asked for here.
+        is_anothers = shown.job is None and len(self._store.holdings.users(document.id)) > 1
+        if shown.memory is None or shown.state not in ("ready", "reading") or is_anothers:
+            self.read(document.id)
+        return document
+
+    def remove(self, document_id: str) -> None:
+        """Let a document go; it goes from the library, with all that was read of it, when nobody else has it.
+
+        Raises:
+            NotFound: it is not there, or not theirs.
+            StoreError: it is being read.
+        """
+        title = self._held(document_id).document.title
+        with _holding_changes:
+            if self._store.holdings.let_go(self.user, document_id):
+                for conversation in self._store.conversations.all(self.user, document_id):
+                    self._store.conversations.remove(conversation.id, self.user)
+            else:
+                self._store.remove_document(document_id, title)
+                self._service.forget(document_id)
+
+    def rename(self, document_id: str, title: str) -> None:
+        """Give a document a title of one's own; an empty one brings the document's back."""
+        self._held(document_id)
+        self._store.holdings.rename(self.user, document_id, title)
+
+    def tag(self, document_id: str, tags: Sequence[str]) -> None:
+        """Replace the tags of a document."""
+        self._held(document_id)
+        self._store.holdings.set_tags(self.user, document_id, tags)
+
+    def pin(self, document_id: str, pinned: bool) -> None:
+        """Put a document first, and keep its memories from being evicted."""
+        self._held(document_id)
+        self._store.holdings.pin(self.user, document_id, pinned)
+
+    def export(self, document_id: str) -> Path:
+        """Write a document and its finished memories into a file of a new temporary folder, for the caller to remove.
+
+        Raises:
+            NotFound: it is not theirs, or has no finished memory.
+        """
+        self._held(document_id)
+        folder = Path(tempfile.mkdtemp(prefix="export-"))
+        try:
+            export_document(self._store, document_id, folder / "document.beacon", self.user)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder / "document.beacon"
+
+    def take_in(self, path: Path) -> str:
+        """Take in what was exported elsewhere; return the document's id.
+
+        Raises:
+            ConfigError: several people share the library, to whom nobody can vouch for a stranger's memory.
+            StoreError: the file is no export, or there is no room.
+        """
+        if self.user != LOCAL_USER:
+            raise ConfigError(
+                "Memories made elsewhere cannot be brought into a library that several people share; add the document itself."
+            )
+        self._check_room()
+        return import_document(self._store, path).document.id
+
+    def room(self) -> tuple[int, int | None, int]:
+        """The bytes that all of the library takes, its budget for memories, and the bytes free on the disk."""
+        return self._service.size_bytes(), self._store.budget(), shutil.disk_usage(self._store.folder).free
+
+    # Readings
+
+    def read(self, document_id: str, ratio: int | None = None, memory_dtype: str | None = None) -> None:
+        """Read a document, go on reading it, or, with settings, read it again; see `Service.read`."""
+        self._held(document_id)
+        self._service.read(document_id, ratio, memory_dtype, self.user)
+
+    def pause(self, document_id: str) -> None:
+        """Stop a reading after the window at hand until it is asked for again."""
+        self._held(document_id)
+        self._service.stop(document_id, "pause", self.user)
+
+    def cancel(self, document_id: str) -> None:
+        """Give a reading up after the window at hand; finished windows are kept."""
+        self._held(document_id)
+        self._service.stop(document_id, "cancel", self.user)
+
+    def ratio_costs(self, document_id: str, memory_dtype: str) -> Sequence[RatioCost]:
+        """What each ratio would make of a document, about."""
+        self._held(document_id)
+        return self._service.ratio_costs(document_id, memory_dtype, self.user)
+
+    # Pages
+
+    def page(
+        self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
+    ) -> PageView:
+        """A page, counted from 1, with a part of it marked.
+
+        Args:
+            start_char, end_char: characters of the document; what lies of them on the page is marked.
+            find: words to mark instead, as they were searched for.
+
+        Raises:
+            NotFound: there is no such document or page for this user.
+        """
+        holding = self._held(document_id)
+        page = self._page(holding, number)
+        first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
+        if find:
+            first, last = find_words(page.text, find)
+        marks = ((first, last),) if last > first else ()
+        path = self._original(holding)
+        boxes: tuple[Box, ...] = ()
+        is_drawn = False
+        if path is not None:
+            is_drawn = True
+            try:
+                boxes = self._pictures.get(path, number, page.text[first:last]).boxes
+            except DocumentError:
+                is_drawn = False
+        return PageView(
+            document_id,
+            holding.document.title,
+            number,
+            page.label,
+            holding.document.pages,
+            page.text,
+            marks,
+            is_drawn,
+            boxes,
+        )
+
+    def picture(self, document_id: str, number: int) -> bytes:
+        """A page as a JPEG.
+
+        Raises:
+            NotFound: there is no such document or page for this user.
+            DocumentError: it cannot be drawn.
+        """
+        path = self._original(self._held(document_id))
+        if path is None:
+            raise NotFound("There is no picture of this page. Look at its text instead.")
+        return self._pictures.get(path, number, "").jpeg
+
+    def cover(self, document_id: str) -> bytes | None:
+        """The first page as a small JPEG, if there is one.
+
+        Raises:
+            NotFound: there is no such document for this user.
+        """
+        original = self._held(document_id).original
+        if original is None:
+            return None
+        try:
+            return cover_file(self._store.folder, original).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    # Conversations
+
+    def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
+        """Those about a document, the newest first."""
+        self._held(document_id)
+        return self._store.conversations.all(self.user, document_id)
+
+    def asked_last(self) -> str | None:
+        """The document of the newest conversation, if it is still there."""
+        newest = next(iter(self._store.conversations.all(self.user)), None)
+        return newest.document_ids[0] if newest is not None else None
+
+    def conversation(self, conversation_id: str) -> ConversationRecord:
+        """One of this user's conversations.
+
+        Raises:
+            NotFound: it is not there, or not theirs.
+        """
+        return self._store.conversations.get(conversation_id, self.user)
+
+    def remove_conversation(self, conversation_id: str) -> None:
+        """Delete a conversation, and stop the answers that it waits for."""
+        for question in self.waiting(conversation_id):
+            self.stop(question.id)
+        self._store.conversations.remove(conversation_id, self.user)
+
+    # Answers
+
+    def ask(self, document_id: str, text: str, conversation_id: str | None = None, **settings: Any) -> QuestionRecord:
+        """Note a question to be answered in a conversation, by default in a new one.
+
+        Args:
+            settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
+                follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
+
+        Raises:
+            ReaderError, StoreError: the document is not theirs or cannot be asked, or there is no question.
+        """
+        self._held(document_id)
+        if settings.get("look_again", "auto") not in ("auto", "off"):
+            settings["look_again"] = _token_count(settings["look_again"])
+        if self._service.memory(document_id, self.user) is None:
+            raise ConfigError("The document is not read yet; wait until its first pages are.")
+        if conversation_id is None:
+            if not text.strip():
+                raise ConfigError("The question is empty; ask something.")
+            conversation_id = self._store.conversations.add([document_id], self.user).id
+        elif document_id not in self.conversation(conversation_id).document_ids:
+            raise NotFound("That conversation is about another document. Begin a new one.")
+        elif (number := settings.get("number")) is not None:
+            conversation = self.conversation(conversation_id)
+            if number < len(conversation.turns) - 1:
+                conversation_id = self._store.conversations.branch(conversation, number).id
+                settings = {name: value for name, value in settings.items() if name != "number"}
+        return self._service.answerer.ask(self.user, document_id, conversation_id, text, settings)
+
+    def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
+        """The unanswered questions of a conversation, the oldest first."""
+        return self._store.questions.waiting(self.user, self.conversation(conversation_id).id)
+
+    def stream(self, question_id: str) -> Stream | None:
+        """What there is of an answer, if it was begun here."""
+        stream = self._service.answerer.stream(question_id)
+        return stream if stream is not None and stream.question.user == self.user else None
+
+    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
+        """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
+        seen: tuple[int, bool] | None = None
+        until = time.monotonic() + _BEGIN_SECONDS
+        while self._service.is_open and time.monotonic() < until:
+            stream = self.stream(question_id)
+            if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
+                seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS
+                yield stream
+            if stream is not None and stream.is_done:
+                return
+            if stream is None and not any(q.id == question_id for q in self._store.questions.waiting(self.user)):
+                return
+            time.sleep(seconds)
+
+    def stop(self, question_id: str) -> bool:
+        """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""
+        return self.stream(question_id) is not None and self._service.answerer.stop(question_id)
+
+    def prepare(self, document_id: str) -> None:
+        """Attach a document's finished memory, so that the first question need not wait for it."""
+        self._held(document_id)
+        memory = self._service.memory(document_id, self.user)
+        if self._service.model is not None and memory is not None and memory.state == "ready":
+            self._service.attach(document_id, self.user)
+
+    # Within
+
+    def _held(self, document_id: str) -> Holding:
+        return self._store.holdings.get(self.user, document_id)
+
+    def _original(self, holding: Holding) -> Path | None:
+        path = original_file(self._store.folder, holding.original) if holding.original is not None else None
+        return path if path is not None and path.exists() else None
+
+    def _page(self, holding: Holding, number: int) -> PageRecord:
+        page = self._store.page(holding.document.id, number, holding.division)
+        if page is None:
+            raise NotFound(f"The document has no page {number}. Choose one that it has.")
+        return page
+
+    def _shown(self, holding: Holding) -> Shown:
+        document_id = holding.document.id
+        job = self._service.jobs([document_id], self.user).get(document_id)
+        memory = self._service.memory(document_id, self.user)
+        estimate = self._service.estimates.get(job.id) if job is not None else None
+        is_here = job is not None and self._service.reads(job)
+        return Shown(holding, job, memory, state_of(job, memory), estimate, is_here)
+
+    def _check_room(self) -> None:
+        if self.count() >= MAX_DOCUMENTS:
+            raise ConfigError(f"Your library holds {MAX_DOCUMENTS:,} documents, as many as it may; remove one first.")
+
+    def _draw_cover(self, path: Path, document: Document) -> bytes | None:
+        if document.format not in DRAWN_FORMATS:
+            return None
+        try:
+            return draw(path, document.format, 1, width_pixels=COVER_WIDTH_PIXELS).jpeg
+        except (DocumentError, StoreError):
+            return None
+
+
+def _token_count(look_again: Any) -> int:
+    """How many tokens may be looked at again.
+
+    Raises:
+        ConfigError: it is no number of them.
+    """
+    try:
+        tokens = int(look_again)
+    except (TypeError, ValueError):
+        tokens = 0
+    if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:
+        raise ConfigError(
+            f"look_again is {str(look_again)[:40]!r}; it is auto, off, or 1 to {MAX_LOOK_AGAIN_TOKENS:,} tokens."
+        )
+    return tokens

@@ -1,0 +1,26 @@
+from .cluster import RayEngine as RayEngine
+from .engine import BatchProgress as BatchProgress, BatchSummary as BatchSummary, Engine as Engine, batch as batch
+from .local import (
+    BATCH_SIZE as BATCH_SIZE,
+    Group as Group,
+    LocalEngine as LocalEngine,
+    answer_together as answer_together,
+)
+from .questions import BatchQuestion as BatchQuestion, load_questions as load_questions
+from .results import Result as Result, Results as Results
+
+__all__ = [
+    "BATCH_SIZE",
+    "BatchProgress",
+    "BatchQuestion",
+    "BatchSummary",
+    "Engine",
+    "Group",
+    "LocalEngine",
+    "RayEngine",
+    "Result",
+    "Results",
+    "answer_together",
+    "batch",
+    "load_questions",
+]

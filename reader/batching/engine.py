@@ -1,0 +1,153 @@
+"""Batches: many questions about many documents, answered into a file, to be gone on with after any stop.
+
+The way of the data: questions (a file) → groups by document → an engine, which answers → results (a file). What is done is what
+the output file says, nothing else. It parses no flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from reader.batching.local import Group
+from reader.batching.questions import BatchQuestion, csv_delimiter, load_questions
+from reader.batching.results import Result, Results
+from reader.documents import Document, load
+from reader.errors import ConfigError, ReaderError
+from reader.reading import add_document
+from storage import Store, StoreError
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Whatever answers the questions of a batch."""
+
+    def answer(
+        self, groups: Sequence[Group], store: Store, doing: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Result]:
+        """Yield a result for every question, in any order, as they come."""
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """How far a batch is."""
+
+    done: int
+    """Results in the output, those of earlier runs and errors included."""
+    questions: int
+    errors: int
+    doing: str
+    """What is being done, in a few words."""
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """What a batch came to."""
+
+    questions: int
+    answered: int
+    """In this run."""
+    errors: int
+    """In the output."""
+
+
+def batch(
+    questions: Path | str,
+    output: Path | str,
+    store: Store,
+    engine: Engine | Callable[[], Engine],
+    *,
+    document: str | None = None,
+    retry_errors: bool = False,
+    progress: Callable[[BatchProgress], None] = lambda _: None,
+) -> BatchSummary:
+    """Answer a file of questions into a file of results, both JSON lines or CSV by suffix; what is there already stays.
+
+    Each result is on the disk before the next one is begun to be written: stopped in any way and run again, only what is missing is
+    asked. Documents that are named by a file's path are taken into the library first.
+
+    Args:
+        engine: an engine, or a function that makes one; the function is called only once the questions are in order.
+        document: what questions that name no document are about.
+        retry_errors: whether what failed before is asked again.
+
+    Raises:
+        ConfigError: something is wrong with the questions (a sentence for each line), or with what the output holds.
+        StoreError: another process writes to the output, or the disk is full.
+    """
+    questions, output = Path(questions), Path(output)
+    if questions.resolve() == output.resolve():
+        raise ConfigError(f"{str(output)!r} holds the questions; choose another output.")
+    asked, problems = load_questions(questions, document)
+    documents = _find_documents(asked, problems, store)
+    with Results(output, csv_delimiter(questions)) as results:
+        for one in asked:
+            known = results.question_of(one.custom_id)
+            if known is not None and known != one.question:
+                problems.append(
+                    (one.line, f"The custom_id {one.custom_id!r} has a result for another question in {output}.")
+                )
+        if problems:
+            lines = "line of it" if len(problems) == 1 else "lines of it"
+            raise ConfigError(
+                f"{str(questions)!r} was not begun, because {len(problems):,} {lines} cannot be asked:\n"
+                + "\n".join(f"Line {line}: {told}" for line, told in sorted(problems))
+            )
+        if retry_errors:
+            results.drop(set(results.failed) & {one.custom_id for one in asked})
+        missing = [one for one in asked if results.question_of(one.custom_id) is None]
+        done, errors = len(asked) - len(missing), len(set(results.failed) & {one.custom_id for one in asked})
+        doing = ""
+
+        def tell(now_doing: str) -> None:
+            nonlocal doing
+            doing = now_doing
+            progress(BatchProgress(done, len(asked), errors, doing))
+
+        tell("")
+        groups = _group(missing, documents, store) if missing else []
+        for result in _made(engine).answer(groups, store, tell) if groups else ():
+            results.append(result)
+            done, errors = done + 1, errors + (result.error is not None)
+            tell(doing)
+    return BatchSummary(len(asked), len(missing), errors)
+
+
+def _made(engine: Engine | Callable[[], Engine]) -> Engine:
+    return engine if isinstance(engine, Engine) else engine()
+
+
+def _find_documents(
+    asked: Sequence[BatchQuestion], problems: list[tuple[int, str]], store: Store
+) -> dict[str, str | Document]:
+    """The id in the library, or the document in a file, of each one that is named; adds to the problems what is neither."""
+    found: dict[str, str | Document] = {}
+    missing: dict[str, str] = {}
+    for one in asked:
+        if one.document not in found and one.document not in missing:
+            try:
+                found[one.document] = _find_document(one.document, store)
+            except (ReaderError, StoreError) as error:
+                missing[one.document] = str(error)
+        if one.document in missing:
+            problems.append((one.line, missing[one.document]))
+    return found
+
+
+def _find_document(reference: str, store: Store) -> str | Document:
+    path = Path(reference).expanduser()
+    return load(path) if path.is_file() else store.document(reference).id
+
+
+def _group(asked: Sequence[BatchQuestion], documents: dict[str, str | Document], store: Store) -> list[Group]:
+    """Questions by document, the documents in the order of their first question; takes new ones into the library."""
+    groups: dict[str, list[BatchQuestion]] = {}
+    for one in asked:
+        document = documents[one.document]
+        if isinstance(document, Document):
+            add_document(document, store)
+            document = documents[one.document] = document.id
+        groups.setdefault(document, []).append(one)
+    return [Group(document_id, store.document(document_id).title, tuple(own)) for document_id, own in groups.items()]

@@ -1,0 +1,299 @@
+"""Many sequences behind one memory: its keys and values are held once and read once a step, whatever their number.
+
+The branches' tokens go through the decoder side by side in one row, none of them padding. Attention to the memory has the
+queries of all branches folded into one, without a mask, as all see all of it; attention to a branch's own tokens is
+causal; both are merged by their log-sum-exp (as in FlashAttention, arXiv 2205.14135, section 3.1). A step so reads
+weights and memory once for all branches. It condenses nothing and never changes the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+from reader.beacon.attention import attend_with_lse, attending, fold, merge
+from reader.beacon.layout import WindowTokens
+from reader.beacon.memory import Memory, SlotLayer
+from reader.beacon.plugin import NO_SPAN, BeaconPlugin
+from reader.errors import ContextOverflow
+
+BRANCHED_ATTENTION = "activation_beacon_branches"
+
+_ROOM_TOKENS = 256
+"""By how much the room for the branches' own tokens grows at least."""
+
+
+@dataclass(eq=False)
+class Branch:
+    """One sequence behind the memory."""
+
+    row: int
+    spans: Tensor = field(default_factory=lambda: torch.empty(0, 2, dtype=torch.int64))
+    """(tokens, 2): the source spans of its own tokens so far."""
+
+    @property
+    def tokens(self) -> int:
+        """Its own tokens so far."""
+        return len(self.spans)
+
+    @property
+    def source_tokens_run(self) -> int:
+        """Those of them that have a source span."""
+        return int((self.spans[:, 0] != NO_SPAN).sum())
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Which token of a pass is whose, and what it sees of its branch."""
+
+    counts: list[int]
+    """Tokens of each branch in the pass."""
+    rows: Tensor
+    """(tokens,): the row of each token's branch."""
+    places: Tensor
+    """(tokens,): each token's number in its branch."""
+    part: slice | Tensor
+    """The rows that take part."""
+    keys: int
+    """Tokens of the longest branch, this pass included."""
+    index: Tensor
+    """(branches, longest): the number in the pass of each branch's tokens, padded on the right with any."""
+    is_token: Tensor
+    """bool (branches, longest): False at the padding."""
+    mask: Tensor
+    """(branches, 1, longest, keys): 0 where a token sees a key of its branch, else minus infinity."""
+
+
+class BranchLayer(CacheLayerMixin):
+    """One layer: the memory's, and keys and values (rows, kv_heads, capacity, head_dim) of the branches' own tokens."""
+
+    keys: Tensor
+    values: Tensor
+
+    def __init__(self, memory: SlotLayer) -> None:
+        super().__init__()
+        self.memory = memory
+        shape = (0, memory.keys.shape[1], 0, memory.keys.shape[3])
+        self.keys, self.values = memory.keys.new_zeros(shape), memory.values.new_zeros(shape)
+        self.is_initialized = True
+        self.packing: Packing | None = None
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Nothing to do: the buffers grow with `reserve`."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Write (1, kv_heads, tokens, head_dim) to the tokens' branches, and give them back; `attend` finds the rest."""
+        assert self.packing is not None
+        self.keys[self.packing.rows, :, self.packing.places] = key_states[0].transpose(0, 1)
+        self.values[self.packing.rows, :, self.packing.places] = value_states[0].transpose(0, 1)
+        return key_states, value_states
+
+    def reserve(self, rows: int, tokens: int) -> None:
+        """Make room for that many branches of that many tokens, keeping what is there."""
+        rows, tokens = max(rows, self.keys.shape[0]), max(tokens, self.keys.shape[2])
+        if (rows, tokens) == (self.keys.shape[0], self.keys.shape[2]):
+            return
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            # Zeros, not whatever memory held: a hidden value still counts as 0 times itself, and 0 times NaN is NaN.
+            new = old.new_zeros(rows, old.shape[1], tokens, old.shape[3])
+            new[: old.shape[0], :, : old.shape[2]] = old
+            setattr(self, name, new)
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return query_length, 0
+
+    def get_seq_length(self) -> int:
+        return 0
+
+    def get_max_length(self) -> int:
+        return self.keys.shape[2]
+
+
+class Branches:
+    """Sequences behind one memory; while they are used, nothing else may be put behind it."""
+
+    def __init__(self, plugin: BeaconPlugin, memory: Memory) -> None:
+        self._plugin, self.memory = plugin, memory
+        self._layers = [BranchLayer(layer) for layer in memory.layers]
+        self._branches: list[Branch] = []
+        self._queries: Sequence[dict[int, list[Tensor]] | None] = ()
+
+    def add(self) -> Branch:
+        """A new branch, empty."""
+        self._branches.append(Branch(len(self._branches)))
+        return self._branches[-1]
+
+    def back_to(self, branch: Branch, tokens: int) -> None:
+        """Forget all but the first tokens of a branch."""
+        branch.spans = branch.spans[:tokens]
+
+    def drop(self, branch: Branch) -> None:
+        """Forget a branch; the last one takes its row, so that the rows in use stay side by side."""
+        last = self._branches.pop()
+        if last is branch:
+            return
+        for layer in self._layers:
+            layer.keys[branch.row, :, : last.tokens] = layer.keys[last.row, :, : last.tokens]
+            layer.values[branch.row, :, : last.tokens] = layer.values[last.row, :, : last.tokens]
+        last.row = branch.row
+        self._branches[last.row] = last
+
+    def room_tokens(self, branch: Branch | None = None) -> int:
+        """Positions that the decoder has behind a branch, or behind the memory."""
+        own = 0 if branch is None else branch.tokens
+        return self._plugin.max_positions - self.memory.next_position - own
+
+    def check_room(self, tokens: int, branch: Branch | None = None) -> None:
+        """Accept so many more tokens behind a branch, or behind the memory.
+
+        Raises:
+            ContextOverflow: they would stand behind the decoder's last position.
+        """
+        if tokens > self.room_tokens(branch):
+            raise ContextOverflow(
+                f"The memory's {self.memory.slots:,} slots and {tokens:,} more tokens do not fit the "
+                f"decoder's {self._plugin.max_positions:,} positions; ask something shorter or read with a larger ratio."
+            )
+
+    def run(
+        self,
+        branches: Sequence[Branch],
+        input_ids: Sequence[Tensor],
+        spans: Sequence[Tensor | None] | None = None,
+        *,
+        queries: Sequence[dict[int, list[Tensor]] | None] | None = None,
+        answering: bool = False,
+    ) -> Tensor:
+        """Put (tokens,) raw behind each branch; return the logits (branches, vocab) at each one's last token.
+
+        Args:
+            input_ids: for each branch one token or more.
+            spans: for each branch (tokens, 2) source spans; None: tokens that stand for no source.
+            queries: for each branch where its queries are recorded by layer, as by `recording`; None: nowhere.
+            answering: as for `BeaconPlugin.run_batch`.
+
+        Raises:
+            ContextOverflow: they would stand behind the decoder's last position.
+        """
+        for branch, ids in zip(branches, input_ids, strict=True):
+            self.check_room(len(ids), branch)
+        decoder, device = self._plugin.decoder, self._plugin.decoder.device
+        packing = self._pack(branches, input_ids)
+        for layer in self._layers:
+            layer.reserve(len(self._branches), -(-packing.keys // _ROOM_TOKENS) * _ROOM_TOKENS)
+            layer.packing = packing
+        counts = torch.tensor([len(ids) for ids in input_ids])
+        self._queries = queries or [None] * len(branches)
+        usual_or_answering = self._plugin.answering() if answering else nullcontext()
+        with attending(decoder, BRANCHED_ATTENTION), usual_or_answering:
+            logits: Tensor = decoder(
+                input_ids=torch.cat([ids.cpu() for ids in input_ids])[None].to(device),
+                position_ids=(self.memory.next_position + packing.places)[None],
+                past_key_values=Cache(layers=[*self._layers]),
+                use_cache=True,
+                logits_to_keep=(counts.cumsum(0) - 1).to(device),
+                branches=self,
+            ).logits[0]
+        for branch, ids, own in zip(branches, input_ids, spans or [None] * len(branches), strict=True):
+            own = torch.full((len(ids), 2), NO_SPAN) if own is None else own
+            branch.spans = torch.cat([branch.spans, own])
+        return logits
+
+    @contextmanager
+    def placed(self, branch: Branch) -> Iterator[Memory]:
+        """Until the block ends, the memory has a branch's tokens behind it, as if it had been run there."""
+        memory = self.memory
+        mark, first, end = memory.mark(), memory.slots, memory.slots + branch.tokens
+        positions = torch.arange(memory.next_position, memory.next_position + branch.tokens)
+        memory.reserve(end)
+        for layer in self._layers:
+            layer.memory.keys[0, :, first:end] = layer.keys[branch.row, :, : branch.tokens]
+            layer.memory.values[0, :, first:end] = layer.values[branch.row, :, : branch.tokens]
+            layer.memory.length = end
+        memory.append(WindowTokens.raw(memory.raw_tokens, branch.tokens), positions, branch.spans)
+        try:
+            yield memory
+        finally:
+            memory.back_to(mark)
+
+    def attend(self, layer_number: int, query: Tensor, scaling: float | None) -> Tensor:
+        """Attention output (1, heads, tokens, head_dim) of a pass's query (1, heads, tokens, head_dim) in one layer."""
+        layer = self._layers[layer_number]
+        packing = layer.packing
+        assert packing is not None
+        groups, tokens = query.shape[1] // layer.keys.shape[1], query.shape[2]
+        longest = packing.index.shape[1]
+        self._record(layer_number, query, query.shape[-1] ** -0.5 if scaling is None else scaling)
+
+        padded = query[0].transpose(0, 1)[packing.index].transpose(1, 2)
+        keys, values = layer.keys[packing.part, :, : packing.keys], layer.values[packing.part, :, : packing.keys]
+        mask = packing.mask if longest == 1 else packing.mask.repeat(1, 1, groups, 1)
+        own, own_lse = attend_with_lse(fold(padded, groups), keys, values, mask, scaling)
+        own = own.reshape(padded.shape).transpose(1, 2)[packing.is_token]
+        own_lse = own_lse.reshape(-1, query.shape[1], longest).transpose(1, 2)[packing.is_token]
+
+        slots = self.memory.slots
+        if not slots:
+            return own.transpose(0, 1)[None]
+        shared, shared_lse = attend_with_lse(
+            fold(query, groups), layer.memory.keys[:, :, :slots], layer.memory.values[:, :, :slots], None, scaling
+        )
+        shared, shared_lse = shared.reshape(query.shape), shared_lse.reshape(1, -1, tokens)
+        return merge(own.transpose(0, 1)[None], own_lse.transpose(0, 1)[None], shared, shared_lse)
+
+    def _record(self, layer_number: int, query: Tensor, scaling: float) -> None:
+        packing = self._layers[layer_number].packing
+        assert packing is not None
+        for queries, part in zip(self._queries, query.split(packing.counts, dim=2), strict=True):
+            if queries is not None:
+                queries.setdefault(layer_number, []).append(part * scaling)
+
+    def _pack(self, branches: Sequence[Branch], input_ids: Sequence[Tensor]) -> Packing:
+        device, dtype = self._plugin.decoder.device, self._layers[0].keys.dtype
+        counts = torch.tensor([len(ids) for ids in input_ids])
+        before = torch.tensor([branch.tokens for branch in branches])
+        rows = torch.tensor([branch.row for branch in branches])
+        longest, keys = int(counts.max()), int((before + counts).max())
+        number = torch.arange(longest)
+        is_token = number < counts[:, None]
+        index = (counts.cumsum(0) - counts)[:, None] + torch.where(is_token, number, 0)
+        places = before[:, None] + number
+        # The padding sees what the first token sees: a row that sees nothing would be NaN.
+        sees = torch.arange(keys) <= torch.where(is_token, places, before[:, None])[..., None]
+        mask = torch.zeros(sees.shape, dtype=dtype).masked_fill(~sees, float("-inf"))[:, None]
+        are_neighbours = bool((rows == rows[0] + torch.arange(len(rows))).all())
+        return Packing(
+            counts.tolist(),
+            rows.repeat_interleave(counts).to(device),
+            places[is_token].to(device),
+            slice(int(rows[0]), int(rows[0]) + len(rows)) if are_neighbours else rows.to(device),
+            keys,
+            index.to(device),
+            is_token.to(device),
+            mask.to(device),
+        )
+
+
+def _attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    *,
+    branches: Branches,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    return branches.attend(int(module.layer_idx), query, scaling).transpose(1, 2).contiguous(), None  # type: ignore[arg-type]
+
+
+AttentionInterface.register(BRANCHED_ATTENTION, _attend)

@@ -1,0 +1,47 @@
+from .estimate import Estimate as Estimate, estimate_reading as estimate_reading
+from .intake import add_document as add_document, stored_document as stored_document
+from .jobs import JobSettings as JobSettings, Worker as Worker, enqueue as enqueue, run as run, watch as watch
+from .loop import (
+    ReadingProgress as ReadingProgress,
+    ReadingResult as ReadingResult,
+    read as read,
+)
+from .memory_files import (
+    counts as counts,
+    metadata as metadata,
+    restore as restore,
+    to_bytes as to_bytes,
+    to_torch as to_torch,
+)
+from .plan import (
+    ROOM_TOKENS as ROOM_TOKENS,
+    adapted_ratio as adapted_ratio,
+    fits as fits,
+    memory_slots as memory_slots,
+    room_tokens as room_tokens,
+)
+
+__all__ = [
+    "ROOM_TOKENS",
+    "Estimate",
+    "JobSettings",
+    "ReadingProgress",
+    "ReadingResult",
+    "Worker",
+    "adapted_ratio",
+    "add_document",
+    "counts",
+    "enqueue",
+    "estimate_reading",
+    "fits",
+    "memory_slots",
+    "metadata",
+    "read",
+    "restore",
+    "room_tokens",
+    "run",
+    "stored_document",
+    "to_bytes",
+    "to_torch",
+    "watch",
+]

@@ -1,0 +1,216 @@
+"""Reading as jobs: whoever holds a decoder takes them one by one, whoever looks sees how far they are.
+
+The jobs themselves live in the library (`storage.jobs`), so closing a browser tab, a shell or the program loses nothing: another
+program, or the same one started again, takes a job over behind its last finished window. It neither plans nor reads itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reader.documents import Document
+from reader.errors import Cancelled, ReaderError
+from reader.reading.intake import add_document, stored_document
+from storage import JobRecord, Store, StoreBusy, StoreError, is_running, new_owner
+
+if TYPE_CHECKING:  # torch takes seconds to import: a job is queued without it
+    from reader.models import Model
+    from reader.reading.loop import ReadingProgress, ReadingResult
+
+BEAT_SECONDS = 2.0
+"""How often an owner shows that it is alive, whatever a window takes."""
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What a job is read with, beside its document."""
+
+    model: str
+    plugin: str | None = None
+    window: int | None = None
+    horizon: int | None = None
+    ratio: int | None = None
+    """None adapts it to the document's length."""
+    memory_dtype: str = "model"
+
+    @property
+    def of_model(self) -> dict[str, str | int | None]:
+        """Those that a model is loaded with, and that a job must have for that model to read it."""
+        return {"model": self.model, "plugin": self.plugin, "window": self.window, "horizon": self.horizon}
+
+
+def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecord:
+    """Take a document into the library and queue it to be read.
+
+    Raises:
+        StoreError: the library cannot be written.
+    """
+    add_document(document, store)
+    return store.jobs.add(document.id, vars(settings))
+
+
+def run(
+    job: JobRecord,
+    model: Model,
+    store: Store,
+    owner: str,
+    *,
+    max_bytes: int | None = None,
+    progress: Callable[[ReadingProgress], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> ReadingResult:
+    """Read a claimed job's document to its end, telling the library how far it is.
+
+    However it ends, the job says so: `ready`; `paused` or `cancelled` where that was asked for, `paused` on an interrupt;
+    `queued` again where `stopped()` said so; `failed` with the reason.
+
+    Raises:
+        Cancelled: it was paused, cancelled, or `stopped()` said so.
+        ReaderError, StoreError: it failed.
+    """
+    from reader.reading.loop import read
+
+    beat = _Beat(job, store, owner)
+
+    def note(now: ReadingProgress) -> None:
+        beat.note(now)
+        progress(now)
+
+    settings = JobSettings(**job.settings)
+    state, reason, key = "paused", None, None
+    try:
+        with beat:
+            result = read(
+                stored_document(store, job.document_id, job.user),
+                model,
+                store,
+                ratio=settings.ratio,
+                memory_dtype=settings.memory_dtype,
+                max_bytes=max_bytes,
+                progress=note,
+                cancelled=lambda: beat.wanted is not None or beat.is_lost or stopped(),
+                is_stored=True,
+            )
+        state, key = "ready", result.memory.key
+    except Cancelled:
+        state = {"cancel": "cancelled", "pause": "paused"}.get(beat.wanted or "", "queued")
+        raise
+    except (ReaderError, StoreError) as error:
+        state, reason = "failed", str(error)
+        raise
+    except Exception as error:
+        state, reason = "failed", f"{type(error).__name__}: {error}. This is a mistake of ours."
+        raise
+    finally:
+        store.jobs.end(job.id, owner, state, reason=reason, memory_key=key)  # type: ignore[arg-type]
+    return result
+
+
+def watch(job: JobRecord, store: Store, progress: Callable[[JobRecord], None]) -> JobRecord:
+    """Look on while someone else runs a job; return it once nobody alive does."""
+    while is_running(job := store.jobs.get(job.id)):
+        progress(job)
+        time.sleep(_POLL_SECONDS)
+    return job
+
+
+class Worker(threading.Thread):
+    """Runs a library's jobs one by one with one decoder, in the background, until it is stopped."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: Model,
+        settings: JobSettings,
+        progress: Callable[[JobRecord, ReadingProgress], None] = lambda *_: None,
+    ) -> None:
+        """Take the model and the settings that it was loaded with: jobs with others are left to others.
+
+        `progress` is called before the first window and after each one; reading goes on when it returns.
+        """
+        super().__init__(name="reading", daemon=True)
+        self.owner = new_owner()
+        self._store, self._model, self._settings, self._progress = store, model, settings, progress
+        self._ended = threading.Event()
+        self._something_new = threading.Event()
+
+    def wake(self) -> None:
+        """Look for jobs now instead of at the next turn."""
+        self._something_new.set()
+
+    def stop(self) -> None:
+        """End after the present window; its job is queued again for whoever comes next."""
+        self._ended.set()
+        self.wake()
+
+    def run(self) -> None:
+        """Claim and read until stopped; a job that fails says so in the library and does not end the worker."""
+        while not self._ended.is_set():
+            self._something_new.clear()
+            try:
+                job = self._store.jobs.claim(self.owner, settings=self._settings.of_model)
+                if job is not None:
+                    run(
+                        job,
+                        self._model,
+                        self._store,
+                        self.owner,
+                        progress=partial(self._progress, job),
+                        stopped=self._ended.is_set,
+                    )
+                    continue
+            except Exception:  # the job holds its reason, and the worker outlives any one of them
+                pass
+            self._something_new.wait(_POLL_SECONDS)
+
+
+class _Beat:
+    """Shows every BEAT_SECONDS that the owner is alive, and hears what it is asked to do."""
+
+    def __init__(self, job: JobRecord, store: Store, owner: str) -> None:
+        self._job, self._store, self._owner = job, store, owner
+        self._fields: dict[str, float | str | None] = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
+        self.wanted: str | None = None
+        self.is_lost = False
+
+    def __enter__(self) -> _Beat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._send()
+
+    def note(self, progress: ReadingProgress) -> None:
+        self._fields = {
+            "pages_done": progress.pages_done,
+            "pages": progress.pages,
+            "tokens_done": progress.tokens_done,
+            "tokens": progress.tokens,
+            "tokens_per_second": progress.tokens_per_second,
+            "seconds_left": progress.seconds_left,
+            "memory_key": progress.memory_key,
+        }
+        self._send()
+
+    def _run(self) -> None:
+        while not self._done.wait(BEAT_SECONDS):
+            self._send()
+
+    def _send(self) -> None:
+        try:
+            self.wanted = self._store.jobs.beat(self._job.id, self._owner, **self._fields) or self.wanted
+        except StoreBusy:
+            self.is_lost = True
+        except StoreError:
+            pass  # a full disk is told by the reading itself, which writes more than this

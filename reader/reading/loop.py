@@ -1,0 +1,268 @@
+"""The streaming loop: a document goes through the decoder window by window and becomes a saved memory.
+
+What was read before under the same settings is found by content key and never read again: a finished memory is
+attached, an unfinished one resumed, a document that grew is read from its first changed window on. It does not parse files,
+and it does not answer. Source: arXiv 2401.03462 v3, section 3.2.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reader.beacon import Memory, RatioChooser, quantise
+from reader.documents import Document
+from reader.errors import Cancelled
+from reader.models import Model
+from reader.reading.intake import add_document
+from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
+from reader.reading.plan import ReadingPlan, plan_reading
+from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
+
+
+@dataclass(frozen=True)
+class ReadingProgress:
+    """How far a reading has got."""
+
+    windows_done: int
+    windows: int
+    tokens_done: int
+    tokens: int
+    pages_done: int
+    pages: int
+    tokens_per_second: float
+    """Over what was read in this run; 0 before the first window is done."""
+    seconds_left: float | None
+    memory_key: str = ""
+    """The memory that is being made."""
+    waiting: bool = False
+    """Another process is reading the same document; its memory is waited for."""
+
+
+@dataclass(frozen=True)
+class ReadingResult:
+    """A document's memory in the store, and what it cost to make."""
+
+    memory: MemoryRecord
+    pages: int
+    document_tokens: int
+    ratio: int
+    cached: bool
+    """Whether nothing had to be read."""
+    tokens_read: int
+    """Document tokens that the decoder has run, counted where it is run."""
+    seconds: float
+    trained: bool
+
+    @property
+    def tokens_per_second(self) -> float:
+        """0 when nothing had to be read."""
+        return self.tokens_read / self.seconds if self.tokens_read else 0.0
+
+
+def read(
+    document: Document,
+    model: Model,
+    store: Store,
+    *,
+    ratio: int | None = None,
+    memory_dtype: str = "model",
+    max_bytes: int | None = None,
+    progress: Callable[[ReadingProgress], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    is_stored: bool = False,
+) -> ReadingResult:
+    """Read a document into a memory in the store, or find the memory that is there already.
+
+    Every finished window is saved as it comes: after a stop of any kind, the next call goes on behind it.
+
+    Args:
+        ratio, memory_dtype: see `plan_reading`.
+        max_bytes: evict old memories rather than let the library's memories exceed it; None: the library's own budget.
+        is_stored: the document is somebody's in the library, and is not to come back if they remove it meanwhile.
+
+    Raises:
+        Cancelled: `cancelled()` said so; finished windows are kept.
+        ConfigError, ContextOverflow: see `plan_reading`.
+        StoreError: the library cannot be read or written.
+    """
+    started = time.perf_counter()
+    plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
+    if not is_stored:
+        add_document(document, store)
+
+    def result(record: MemoryRecord, tokens_read: int) -> ReadingResult:
+        seconds = time.perf_counter() - started
+        return ReadingResult(
+            record,
+            len(document.pages),
+            plan.document_tokens,
+            plan.ratio,
+            tokens_read == 0,
+            tokens_read,
+            seconds,
+            model.plugin.trained,
+        )
+
+    record = store.memory(plan.memory_key)
+    if record is not None and record.state == "ready":
+        try:
+            store.open_memory(record.key).close()
+        except (CorruptMemory, NotFound):
+            pass  # told to read it again, people do: what is broken is dropped below; or it has just been evicted
+        else:
+            return result(record, 0)
+
+    def on_wait() -> None:
+        if cancelled():
+            raise Cancelled(f"Stopped waiting for another process to finish reading {document.title!r}.")
+        if progress is not None:
+            progress(_progress(plan, 0, 0, 0.0, waiting=True))
+
+    with store.writing(
+        plan.memory_key,
+        document.id,
+        settings=plan.settings,
+        windows=plan.windows,
+        tokens=plan.document_tokens,
+        on_wait=on_wait,
+        max_bytes=max_bytes,
+    ) as writer:
+        if writer.record.state == "ready":
+            return result(writer.record, 0)
+        with torch.inference_mode():
+            memory = _read_windows(plan, model, store, writer, progress, cancelled)
+        return result(writer.record, memory.source_tokens_run)
+
+
+def _read_windows(
+    plan: ReadingPlan,
+    model: Model,
+    store: Store,
+    writer: MemoryWriter,
+    progress: Callable[[ReadingProgress], None] | None,
+    cancelled: Callable[[], bool],
+) -> Memory:
+    plugin = model.plugin
+    window_beacons = plan.config.condensed_tokens // min(
+        (r for r in plan.config.ratios if r), default=plan.config.window
+    )
+    memory = plugin.new_memory(plan.slots + plan.config.window + window_beacons)
+    done = _resume(plan, store, writer, memory)
+    if not done:
+        with model.lock:
+            if not model.is_published:
+                plugin.open(memory, model.opening)
+    if progress is not None:
+        progress(_progress(plan, done, 0, 0.0))
+    first, seconds, tail_seconds = done, 0.0, 0.0
+    chooser = RatioChooser(plan.config, len(plan.ids), plugin.max_positions)
+    full_windows = len(plan.segment_keys)
+    for number in range(done, plan.windows):
+        if cancelled():
+            raise Cancelled(
+                f"Stopped reading after {plan.pages_read(number):,} of {len(plan.document.pages):,} pages; "
+                "read it again to go on from there."
+            )
+        window = plan.window(number)
+        started = time.perf_counter()
+        slots_before = memory.sink + memory.beacons if number else 0
+        with model.lock:
+            plugin.read(memory, window.ids, window.spans, chooser=chooser, beacons_in_tail=False)
+        window_seconds = time.perf_counter() - started
+        seconds += window_seconds
+        if number < full_windows:
+            specs, buffers = to_bytes(memory.tensors(slots_before))
+            writer.add_segment(
+                plan.segment_keys[number],
+                tokens=len(window.ids),
+                slots=memory.sink + memory.beacons - slots_before,
+                seconds=window_seconds,
+                specs=specs,
+                buffers=buffers,
+                metadata=metadata(memory),
+            )
+        else:
+            tail_seconds = window_seconds
+        if progress is not None:
+            progress(_progress(plan, number + 1, number + 1 - first, seconds))
+    tensors = memory.tensors()
+    specs, buffers = to_bytes(quantise(tensors) if plan.settings["memory_dtype"] == "int8" else tensors)
+    writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)
+    return memory
+
+
+def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memory) -> int:
+    """Restore the windows that were finished before, here or in another memory that begins alike; return their number."""
+    done = 0
+    for segment in writer.segments:
+        if segment.number >= len(plan.segment_keys) or segment.key != plan.segment_keys[segment.number]:
+            break
+        with writer.open_segment(segment.number) as tensors:
+            memory.restore(to_torch(tensors), counts(tensors.metadata))
+        done += 1
+    found = store.find_prefix(plan.segment_keys)
+    if found is None or found[1] <= done or plan.config.condensed_tokens < plan.config.window:
+        return done
+    key, count = found
+    source = store.memory(key)
+    if source is None or source.state != "ready" or source.settings.get("memory_dtype") != "model":
+        return done  # int8 would lose a little with each memory made from another
+    try:
+        with store.open_memory(key) as tensors:
+            whole = to_torch(tensors)
+            for segment in store.segments(key)[done:count]:
+                part = _cut(whole, segment)
+                memory.restore(part, _counts_after(plan, segment))
+                specs, buffers = to_bytes(part)
+                writer.add_segment(
+                    segment.key,
+                    tokens=segment.tokens,
+                    slots=segment.slots,
+                    seconds=0.0,
+                    specs=specs,
+                    buffers=buffers,
+                    metadata=metadata(memory),
+                )
+                done += 1
+    except (CorruptMemory, NotFound):
+        pass  # broken, or just evicted: then it is read, like any document that nobody has read
+    return done
+
+
+def _cut(whole: dict[str, Tensor], segment: SegmentRecord) -> dict[str, Tensor]:
+    """A window's own slots out of a sealed memory."""
+    part = slice(segment.first_slot, segment.first_slot + segment.slots)
+    cut = {name: tensor[:, part] for name, tensor in whole.items() if name.startswith("layers.")}
+    return cut | {
+        "spans": whole["spans"][part],
+        "positions": whole["positions"][part],
+        "tail": torch.empty(3, 0, dtype=torch.int64),
+    }
+
+
+def _counts_after(plan: ReadingPlan, segment: SegmentRecord) -> dict[str, int]:
+    beacons = segment.first_slot + segment.slots - plan.sink
+    return {"sink": plan.sink, "beacons": beacons, "raw": 0, "windows": segment.number + 1, "ratio": -1}
+
+
+def _progress(plan: ReadingPlan, done: int, done_now: int, seconds: float, *, waiting: bool = False) -> ReadingProgress:
+    window = plan.config.window
+    speed = min(done_now * window, len(plan.ids)) / seconds if done_now and seconds else 0.0
+    tokens_done = min(done * window, len(plan.ids))
+    return ReadingProgress(
+        done,
+        plan.windows,
+        tokens_done,
+        len(plan.ids),
+        plan.pages_read(done),
+        len(plan.document.pages),
+        speed,
+        (len(plan.ids) - tokens_done) / speed if speed else None,
+        plan.memory_key,
+        waiting,
+    )

@@ -1,0 +1,79 @@
+"""A memory as named tensors and back: what `storage` writes to disk and maps again.
+
+Attaching is one map and one copy a layer. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from reader.beacon import Memory
+from reader.errors import MemoryMismatch
+from reader.models import Model
+from reader.reading.plan import FORMAT, ROOM_TOKENS
+from storage import MappedTensors, TensorSpec
+
+_DTYPES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int8: "I8",
+}
+
+
+def restore(model: Model, tensors: MappedTensors) -> Memory:
+    """A memory from its sealed file: one copy a layer, nothing is run.
+
+    Raises:
+        MemoryMismatch: it was made by another decoder.
+    """
+    kept = counts(tensors.metadata)
+    slots = kept["sink"] + kept["beacons"] + kept["raw"]
+    memory = model.plugin.new_memory(slots + ROOM_TOKENS)
+    memory.restore(to_torch(tensors), kept)
+    return memory
+
+
+def metadata(memory: Memory) -> dict[str, str]:
+    return {"format": FORMAT, **{name: str(count) for name, count in memory.counts().items()}}
+
+
+def counts(metadata: Mapping[str, str]) -> dict[str, int]:
+    if metadata.get("format") != FORMAT:
+        raise MemoryMismatch(
+            f"The memory's format is {metadata.get('format')!r}, this version reads {FORMAT!r}. Read the document again."
+        )
+    try:
+        return {name: int(metadata[name]) for name in ("sink", "beacons", "raw", "windows", "ratio")}
+    except (KeyError, ValueError) as error:
+        raise MemoryMismatch(f"The memory's own counts cannot be read ({error}). Read the document again.") from error
+
+
+def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[Iterable[memoryview]]]:
+    """Specs, and for each tensor its bytes head by head, so that nothing is copied that is contiguous."""
+    specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
+
+    def parts(tensor: Tensor) -> Iterator[memoryview]:
+        for part in tensor:
+            yield memoryview(part.cpu().contiguous().flatten().view(torch.uint8).numpy())
+
+    return specs, (parts(tensor) for tensor in tensors.values())
+
+
+def to_torch(tensors: MappedTensors) -> dict[str, Tensor]:
+    """Views of the mapped bytes, only to be read."""
+    types = {name: dtype for dtype, name in _DTYPES.items()}
+    views: dict[str, Tensor] = {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given buffer is not writable")
+        for name, (kind, shape, view) in tensors.items():
+            if kind not in types:
+                raise MemoryMismatch(f"The memory's {name} has the unknown type {kind}. Read the document again.")
+            flat = torch.frombuffer(view, dtype=types[kind]) if len(view) else torch.empty(0, dtype=types[kind])
+            views[name] = flat.view(shape)
+    return views

@@ -1,0 +1,100 @@
+"""The `batch` command: a file of questions in, a file of answers out.
+
+Reads its flags, shows progress on standard error and a summary on standard output. What is asked and how lives in
+`reader.batching`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reader.errors import ConfigError
+from reader.settings import cache_folder
+from reader.shell import flags
+from reader.shell.loading import load_model
+from reader.shell.terminal import print_json, print_warning, progress_bar
+from storage import Store
+
+if TYPE_CHECKING:  # torch and transformers take seconds to import
+    from reader.batching import BatchProgress, Engine
+
+_OF_RAY = ("workers", "address")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `batch` takes."""
+    flags.add_library(parser)
+    flags.add_model(parser)
+    add = parser.add_argument
+    add("questions", type=Path, metavar="QUESTIONS", help="JSON lines (also OpenAI batches) or CSV")
+    add("--output", type=Path, required=True, metavar="FILE", help="JSON lines or CSV; a run continues what is there")
+    add("--document", metavar="FILE_OR_ID", help="what questions that name no document are about")
+    add("--retry-errors", action="store_true", help="ask again what failed before")
+    flags.add_answering(parser)
+    add("--batch-size", type=flags.count, metavar="N", help="questions answered together; default: 16")
+    add("--engine", choices=("local", "ray"), default="local", help="where; default: in this process")
+    add("--workers", type=flags.count, metavar="N", help="Ray: decoders; default: one a GPU, else a machine")
+    add("--address", metavar="ADDRESS", help="Ray: a cluster that runs already; default: this machine")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Answer the questions that the output file has no answers to yet."""
+    from reader.batching import batch
+
+    for name in _OF_RAY:
+        if options.engine != "ray" and getattr(options, name) is not None:
+            raise ConfigError(f"--{name} is of the Ray engine; add --engine ray.")
+    with Store(options.library) as store, _batch_bar() as show:
+        summary = batch(
+            options.questions,
+            options.output,
+            store,
+            lambda: _engine(options),
+            document=options.document,
+            retry_errors=options.retry_errors,
+            progress=show,
+        )
+    if options.json:
+        print_json({"output": str(options.output), **vars(summary)})
+        return
+    print(f"{summary.answered:,} of {summary.questions:,} questions answered now; {options.output} has them all.")
+    if summary.errors:
+        print_warning(f"{summary.errors:,} failed; their lines say why. --retry-errors asks them again.")
+
+
+def _engine(options: argparse.Namespace) -> Engine:
+    from reader.batching import BATCH_SIZE, LocalEngine, RayEngine
+    from reader.models import DEFAULT_MODEL
+
+    how = {
+        "ratio": options.ratio,
+        "look_again": options.look_again,
+        "evidence": not options.no_evidence,
+        "batch_size": options.batch_size or BATCH_SIZE,
+    }
+    if options.engine == "local":
+        return LocalEngine(load_model(options), **how)
+    model = {
+        "name": options.model or DEFAULT_MODEL,
+        "plugin": options.plugin,
+        "window": options.window,
+        "horizon": options.horizon,
+        "cache_folder": cache_folder().absolute(),
+    }
+    return RayEngine(model, how, workers=options.workers, address=options.address)
+
+
+@contextmanager
+def _batch_bar() -> Iterator[Callable[[BatchProgress], None]]:
+    with progress_bar("Checking the questions", has_time_left=True) as bar:
+
+        def show(now: BatchProgress) -> None:
+            failed = f", {now.errors:,} failed" if now.errors else ""
+            bar(now.done, now.questions, doing=now.doing, note=f"{now.done:,}/{now.questions:,}{failed}")
+
+        yield show

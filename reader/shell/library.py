@@ -1,0 +1,306 @@
+"""The `library` commands: what was read, listed, searched, checked, moved and kept within its room on the disk.
+
+Of all its actions only `add` runs a decoder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Column, Table
+
+from reader.shell import flags, read
+from reader.shell.loading import load_document
+from reader.shell.terminal import PROGRAM, print_json, print_table
+from reader.wording import size
+from storage import (
+    DocumentRecord,
+    Fault,
+    MemoryRecord,
+    Store,
+    StoreError,
+    backup,
+    collect_garbage,
+    export_document,
+    import_document,
+    rebuild,
+    verify,
+)
+
+_COLUMNS = ("Id", "Title", "Pages", "Memories", "Size", "State", "Added")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `library`."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], None], help_text: str, *, of_document: bool = False
+    ) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help_text)
+        flags.add_library(action)
+        if of_document:
+            action.add_argument("document", metavar="ID_OR_TITLE")
+        action.set_defaults(run=run)
+        return action
+
+    add("list", _list, "all documents")
+    add("show", _show, "one document and its memories", of_document=True)
+    add("search", _search, "pages that hold all of these words").add_argument("query", metavar="WORDS")
+    take = add("add", _add, "take a document in, and read it")
+    flags.add_model(take)
+    take.add_argument("file", type=Path, metavar="FILE")
+    take.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
+    flags.add_encoding(take)
+    take.set_defaults(memory_dtype="model", max_bytes=None)
+    add("remove", _remove, "remove a document and its memories", of_document=True)
+    add("budget", _budget, "show or set the most bytes that memories may take").add_argument(
+        "max_bytes", nargs="?", type=_limit, metavar="BYTES|none", help="such as 500000000 or 2GB; none: no limit"
+    )
+    add("pin", _pin, "never evict a document's memories", of_document=True).set_defaults(pinned=True)
+    add("unpin", _pin, "let them be evicted again", of_document=True).set_defaults(pinned=False)
+    add("verify", _verify, "compare every file with its hash")
+    add("rebuild", _rebuild, "make the database again from the files")
+    add("gc", _collect_garbage, "remove the files that nothing needs")
+    add("backup", _backup, "copy the whole library while it is in use").add_argument(
+        "target", type=Path, metavar="FOLDER|FILE.tar"
+    )
+    add("export", _export, "a document and its memories as a file", of_document=True).add_argument(
+        "file", type=Path, metavar="FILE.beacon"
+    )
+    add("import", _import, "take in what was exported elsewhere").add_argument("file", type=Path, metavar="FILE.beacon")
+
+
+def _add(options: argparse.Namespace) -> None:
+    if not options.no_read:
+        read.run(options)
+        return
+    from reader.reading import enqueue
+
+    with Store(options.library) as store:
+        document = load_document(options.file, options.encoding)
+        job = enqueue(document, read.job_settings(options), store)
+    if options.json:
+        print_json(
+            {"document_id": document.id, "title": document.title, "pages": len(document.pages), "job_id": job.id}
+        )
+    else:
+        print(
+            f"{document.title}: {len(document.pages):,} pages taken in, to be read by the app or `{PROGRAM} jobs run`."
+        )
+
+
+def _list(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        documents = store.documents()
+        size_bytes, max_bytes = store.size_bytes(), store.budget()
+    if options.json:
+        fields = [_document_fields(document) for document in documents]
+        print_json({"documents": fields, "library_bytes": size_bytes, "max_bytes": max_bytes})
+        return
+    if not documents:
+        print(f"The library {options.library} is empty. Read something: {PROGRAM} read FILE")
+        return
+    table = Table(*(Column(name, no_wrap=name != "Title") for name in _COLUMNS), box=None)
+    for document in documents:
+        added = datetime.fromtimestamp(document.added_at).strftime("%Y-%m-%d %H:%M")
+        cells = (
+            document.id[:12],
+            document.title,
+            f"{document.pages:,}",
+            str(document.memories),
+            size(document.memory_bytes),
+            _state(document),
+        )
+        table.add_row(*(escape(cell) for cell in cells), added)
+    print_table(table)
+    allowed = "" if max_bytes is None else f"; memories may take {size(max_bytes)}"
+    print(f"{len(documents):,} documents, {size(size_bytes)} in all{allowed}.")
+
+
+def _show(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        document = store.document(options.document)
+        memories = store.memories(document.id)
+    if options.json:
+        print_json({**_document_fields(document), "memories": [_memory_fields(memory) for memory in memories]})
+        return
+    print(f"{document.title} ({document.file_name})\n{document.id}")
+    print(f"{document.pages:,} pages, {document.chars:,} characters; {_state(document)}")
+    table = Table("Memory", "State", "Model", "Ratio", "Windows", "Slots", "Size", box=None)
+    for memory in memories:
+        state = f"{memory.state}, imported" if memory.imported else memory.state
+        cells = (memory.key[:12], state, str(memory.settings.get("model")), str(memory.settings.get("ratio")))
+        table.add_row(*(escape(cell) for cell in cells), f"{memory.windows:,}", f"{memory.slots:,}", size(memory.bytes))
+    print_table(table)
+
+
+def _search(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        hits = store.search(options.query)
+    if options.json:
+        print_json({"hits": [vars(hit) for hit in hits]})
+        return
+    for hit in hits:
+        print(f"{hit.document_id[:12]}  {hit.title}, page {hit.label}\n    {' '.join(hit.snippet.split())}")
+    if not hits:
+        print("No page holds all of these words.")
+
+
+def _remove(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        document = store.document(options.document)
+        freed_bytes = store.remove_document(document.id)
+    if options.json:
+        print_json({"document_id": document.id, "freed_bytes": freed_bytes})
+    else:
+        print(f"Removed {document.title}; {size(freed_bytes)} freed.")
+
+
+def _budget(options: argparse.Namespace) -> None:
+    evicted: list[MemoryRecord] = []
+    with Store(options.library) as store:
+        if options.max_bytes is not None:
+            evicted = store.set_budget(None if options.max_bytes == "none" else options.max_bytes)
+        max_bytes = store.budget()
+        used_bytes = sum(memory.bytes for memory in store.memories())
+    if options.json:
+        print_json({"max_bytes": max_bytes, "memory_bytes": used_bytes, "evicted": [memory.key for memory in evicted]})
+        return
+    limit = "no limit is set" if max_bytes is None else f"{size(max_bytes)} are allowed"
+    print(f"Memories take {size(used_bytes)}; {limit}.")
+    if evicted:
+        print(f"{len(evicted):,} memories were removed to keep to it; their documents must be read again.")
+
+
+def _pin(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        document = store.document(options.document)
+        store.pin(document.id, options.pinned)
+    if options.json:
+        print_json({"document_id": document.id, "pinned": options.pinned})
+    else:
+        print(
+            f"The memories of {document.title} {'stay, whatever room is needed' if options.pinned else 'may be evicted'}."
+        )
+
+
+def _verify(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        found = verify(store)
+    if options.json:
+        print_json({"files": found.files, "bytes": found.bytes, "faults": [vars(fault) for fault in found.faults]})
+    else:
+        _print_faults(found.faults)
+        print(f"{found.files:,} files with {size(found.bytes)} compared, {len(found.faults):,} faults found.")
+    if found.faults:
+        raise StoreError(f"{len(found.faults):,} parts of the library are broken: {found.faults[0].file} is the first.")
+
+
+def _rebuild(options: argparse.Namespace) -> None:
+    made = rebuild(options.library)
+    if options.json:
+        faults = [vars(fault) for fault in made.put_aside]
+        print_json({"documents": made.documents, "memories": made.memories, "put_aside": faults})
+        return
+    _print_faults(made.put_aside)
+    print(f"{made.documents:,} documents and {made.memories:,} memories are back; pins and the budget are not kept.")
+    print("The old database and what cannot be used are in damaged/ until `library gc`.")
+
+
+def _collect_garbage(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        freed_bytes = collect_garbage(store)
+    if options.json:
+        print_json({"freed_bytes": freed_bytes})
+    else:
+        print(f"{size(freed_bytes)} freed.")
+
+
+def _backup(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        made = backup(store, options.target)
+    if options.json:
+        faults = [vars(fault) for fault in made.left_out]
+        counts = {"documents": made.documents, "memories": made.memories, "bytes": made.bytes}
+        print_json({"file": str(options.target), **counts, "left_out": faults})
+        return
+    _print_faults(made.left_out)
+    print(f"{made.documents:,} documents and {made.memories:,} memories, {size(made.bytes)}, are in {options.target}.")
+
+
+def _export(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        document = store.document(options.document)
+        size_bytes = export_document(store, document.id, options.file)
+    if options.json:
+        print_json({"document_id": document.id, "file": str(options.file), "bytes": size_bytes})
+    else:
+        print(f"{document.title} is in {options.file}, {size(size_bytes)}.")
+
+
+def _import(options: argparse.Namespace) -> None:
+    with Store(options.library) as store:
+        found = import_document(store, options.file)
+    if options.json:
+        counts = {"placed": found.placed, "already_here": found.already_here}
+        print_json({**_document_fields(found.document), **counts})
+    elif found.placed:
+        print(f'{found.document.title} can be asked: {PROGRAM} ask {found.document.id[:12]} "…"')
+    else:
+        print(f"{found.document.title} and its memory were here already.")
+
+
+def _limit(text: str) -> int | str:
+    return "none" if text.lower() == "none" else flags.byte_count(text)
+
+
+def _state(document: DocumentRecord) -> str:
+    words = {
+        "ready": "ready",
+        "reading": "half read",
+        "unread": "must be read again" if document.read_at else "not read",
+    }
+    return words[document.state] + (", pinned" if document.pinned else "")
+
+
+def _print_faults(faults: tuple[Fault, ...]) -> None:
+    for fault in faults:
+        print(f"{fault.file}: {fault.reason}")
+
+
+def _document_fields(document: DocumentRecord) -> dict[str, Any]:
+    return {
+        "document_id": document.id,
+        "title": document.title,
+        "file_name": document.file_name,
+        "format": document.format,
+        "pages": document.pages,
+        "chars": document.chars,
+        "added_at": document.added_at,
+        "state": document.state,
+        "must_be_read_again": document.state == "unread" and document.read_at is not None,
+        "pinned": document.pinned,
+        "memories": document.memories,
+        "memory_bytes": document.memory_bytes,
+    }
+
+
+def _memory_fields(memory: MemoryRecord) -> dict[str, Any]:
+    return {
+        "memory_id": memory.key,
+        "state": memory.state,
+        "imported": memory.imported,
+        "model": memory.settings.get("model"),
+        "ratio": memory.settings.get("ratio"),
+        "windows": memory.windows,
+        "document_tokens": memory.tokens,
+        "slots": memory.slots,
+        "memory_bytes": memory.bytes,
+        "seconds": memory.seconds,
+    }

@@ -1,0 +1,99 @@
+"""The shell's front door: a table of commands, each in a module of its own that is imported when its command is given.
+
+A command's module has `add_flags(parser)`, which also sets `run`, the function that takes the parsed flags. The front door turns
+errors into one sentence and an exit status (2: the user's mistake, 1: ours, 130: stopped). No logic of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+
+from reader.errors import ReaderError
+from reader.settings import is_debugging, library_folder, version
+from reader.shell.terminal import PROGRAM, console, print_error
+from storage import StoreError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the shell."""
+
+    module: str
+    """Where its `add_flags` is; named and not imported, as most commands import torch or Gradio."""
+    help: str
+
+
+COMMANDS = {
+    "read": Command("reader.shell.read", "read a document and save its memory"),
+    "ask": Command("reader.shell.ask", "ask one or more documents, reading them first if need be"),
+    "batch": Command("reader.shell.batch", "answer a file of questions about any documents"),
+    "serve": Command("reader.app.main", "start the app in the browser"),
+    "jobs": Command("reader.shell.jobs", "list, pause, cancel, resume and run readings"),
+    "library": Command("reader.shell.library", "list, search, check, move and bound what was read"),
+    "evaluate": Command("reader.shell.evaluate", "measure what is remembered, beside other long-context methods"),
+    "train": Command("reader.shell.train", "train the plug-in, its answer weights, or a longer decoder"),
+    "merge": Command("reader.shell.merge", "the mean of trained plug-ins, with answer weights of one of them"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] not in COMMANDS:
+        return _without_command(words)
+    try:
+        options = parser_of(words[0]).parse_args(words[1:])
+        if "library" in options:
+            options.library = library_folder(options.library)
+        options.run(options)
+    except (ReaderError, StoreError) as error:
+        print_error(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        console.print("Stopped. What was finished is kept; run the same command to continue.")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the program that read our output has ended
+        return 1
+    except Exception as error:
+        if is_debugging():
+            traceback.print_exc()
+        print_error(f"{type(error).__name__}: {error}. This is a mistake of ours; READER_DEBUG=1 shows where.")
+        return 1
+    return 0
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one command's flags."""
+    command = COMMANDS[name]
+    parser = argparse.ArgumentParser(
+        prog=f"{PROGRAM} {name}", description=f"{command.help[0].upper()}{command.help[1:]}."
+    )
+    import_module(command.module).add_flags(parser)
+    return parser
+
+
+def _without_command(words: Sequence[str]) -> int:
+    """Print the help or the version, or say that there is no such command."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Read long documents once, remember them, ask them.")
+    parser.add_argument("--version", action="version", version=f"beacon-reader {version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", help=f"`{PROGRAM} COMMAND --help` lists its flags")
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.help)
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
+    if not words[0].startswith("-"):
+        near = get_close_matches(words[0], COMMANDS, 1)
+        way_out = f"did you mean {near[0]!r}?" if near else f"{PROGRAM} --help lists them all."
+        print_error(f"There is no command {words[0]!r}; {way_out}")
+        return 2
+    parser.parse_args(words)  # ends the program: --help, --version, or a flag that does not exist
+    return 2

@@ -1,0 +1,189 @@
+"""The `train` command: a plug-in, its answer weights, or a longer decoder, from books and questions.
+
+Reads flags, shows progress, draws the loss. What is trained on what lives in `reader.training`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reader.settings import cache_folder
+from reader.shell import flags
+from reader.shell.terminal import console, progress_bar
+from reader.training import LengtheningSettings, PluginSettings, TrainingConfig
+
+if TYPE_CHECKING:
+    from reader.training import TrainingProgress
+
+Settings = TypeVar("Settings", PluginSettings, LengtheningSettings, TrainingConfig)
+
+_METHODS = {
+    "beacon": "the plug-in's weights that condense",
+    "answers": "low-rank weights that the decoder has only while it answers behind a memory",
+    "both": "the plug-in's weights and the answer weights together",
+    "cream": "the decoder, lengthened by CREAM",
+    "pose": "the decoder, lengthened by PoSE",
+}
+_RUN = {
+    "steps": "updates of the weights",
+    "batch": "samples an update, over all processes",
+    "learning_rate": "AdamW's peak rate",
+    "warmup_steps": "updates until the peak rate",
+    "weight_decay": "AdamW's weight decay",
+    "max_gradient_norm": "gradients are scaled down to this norm",
+    "seed": "which samples and ratios, in which order",
+    "checkpoint_every": "updates between two checkpoints",
+}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `train` takes."""
+    parser.description = (
+        "Train from plain text books and questions; the same command again continues where a run ended."
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="a folder for the weights, the log and the checkpoint"
+    )
+    parser.add_argument(
+        "--method",
+        choices=_METHODS,
+        default="beacon",
+        help="; ".join(f"{name}: {learns}" for name, learns in _METHODS.items()),
+    )
+    flags.add_model_name(parser)
+    flags.add_device(parser)
+    flags.add_save_dtype(parser)
+    _add_plugin_flags(parser.add_argument_group("the plug-in"))
+    _add_sample_flags(parser.add_argument_group("what it learns from"))
+    run_flags = parser.add_argument_group("the run")
+    for field in fields(TrainingConfig):
+        kind, metavar = (float, "X") if isinstance(field.default, float) else (int, "N")
+        flag = f"--{field.name.replace('_', '-')}"
+        words = f"{_RUN[field.name]}; default: {field.default}"
+        run_flags.add_argument(flag, type=kind, default=field.default, metavar=metavar, help=words)
+    parser.set_defaults(run=run)
+
+
+def _add_plugin_flags(group: argparse._ArgumentGroup) -> None:
+    usual = PluginSettings
+    add = group.add_argument
+    add("--plugin", metavar="NAME", help="begin with this plug-in's weights; default: the decoder's own projections")
+    add("--window", type=flags.count, metavar="N", help="tokens read at once; default: 512, or the plug-in's")
+    add("--windows", type=flags.count, nargs="+", default=[], metavar="N", help="draw from these; default: --window")
+    add("--ratios", type=flags.number, nargs="+", metavar="N", help="drawn for each window; default: 2 4 8 16 32 64")
+    add(
+        "--rank",
+        type=flags.count,
+        metavar="N",
+        help="low-rank projections (or differences, for cream and pose); default: full",
+    )
+    add(
+        "--answer-rank",
+        type=flags.count,
+        default=usual.answer_rank,
+        metavar="N",
+        help=f"of the answer weights; default: {usual.answer_rank}",
+    )
+    add(
+        "--embedding-from",
+        metavar="TOKEN",
+        default=usual.embedding_from,
+        help="what a new plug-in's beacons start as: eos or bos (the paper), or last, the last token that they condense; "
+        "default: last",
+    )
+    add(
+        "--intervals",
+        metavar="KIND",
+        help="what a beacon condenses: even (the paper's) or figures (one behind each digit); default: the plug-in's, or figures",
+    )
+    add("--loss", default=usual.loss, help=f"next-token, distillation or both; default: {usual.loss}")
+    add("--recompute", action="store_true", help="keep one window's activations at a time: slower, in less memory")
+    add(
+        "--target-tokens",
+        type=flags.count,
+        default=LengtheningSettings.target_tokens,
+        metavar="N",
+        help=f"the new context, for cream and pose; default: {LengtheningSettings.target_tokens}",
+    )
+
+
+def _add_sample_flags(group: argparse._ArgumentGroup) -> None:
+    usual = PluginSettings
+    add = group.add_argument
+    add("--books", type=Path, nargs="+", required=True, metavar="DIR|ARCHIVE", help="plain text books")
+    add("--questions", type=Path, nargs="*", default=[], metavar="FILE", help=".jsonl[.gz]: context, question, answers")
+    add(
+        "--excerpt-tokens",
+        type=flags.count,
+        nargs="+",
+        default=list(usual.excerpt_tokens),
+        metavar="N",
+        help=f"lengths drawn; default: {' '.join(map(str, usual.excerpt_tokens))}",
+    )
+    add("--question-share", type=float, metavar="X", help="of the samples; default: 0.2, for answers 1")
+    for name, words in (
+        ("recall_share", "made-up numbers among the questions"),
+        ("unanswerable_share", "questions whose passage does not say"),
+        ("alone_share", "questions with nothing but their passage"),
+    ):
+        share: float = getattr(usual, name)
+        flag = f"--{name.replace('_', '-')}"
+        add(flag, type=float, default=share, metavar="X", help=f"{words}; default: {share}")
+    add(
+        "--long-text-tokens",
+        type=flags.number,
+        default=usual.long_text_tokens,
+        metavar="N",
+        help="for answers: read three texts of so many tokens first, and look at passages again behind their memories; default: 0",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, or continue the run in the output folder, and draw its losses."""
+    import torch
+
+    from reader.training import lengthening_recipe, plot_losses, plugin_recipe, train
+
+    config = _settings(TrainingConfig, options)
+    torch.manual_seed(config.seed)
+    if options.method in ("cream", "pose"):
+        recipe = lengthening_recipe(_settings(LengtheningSettings, options), cache_folder())
+    else:
+        recipe = plugin_recipe(_settings(PluginSettings, options), config.seed, cache_folder())
+    # A run is continued only with the settings that it began with; these may differ.
+    free = {"run", "output", "device", *vars(config)}
+    settings = {name: value for name, value in sorted(vars(options).items()) if name not in free}
+    with progress_bar("Training", config.steps, stays=True) as bar:
+
+        def show(now: TrainingProgress) -> None:
+            minutes, seconds = divmod(int(now.seconds_left), 60)
+            parts = " ".join(f"{part:.2f}" for part in now.parts)
+            bar(
+                now.step,
+                note=f"{now.step:,}/{now.steps:,} loss {now.loss:.3f} ({parts}), {now.tokens_per_second:,.0f} tokens/s, "
+                f"{minutes}:{seconds:02} left",
+            )
+
+        train(
+            recipe.objective,
+            recipe.draw_sample,
+            config,
+            options.output,
+            save=recipe.save,
+            settings=settings,
+            progress=show,
+        )
+    picture = plot_losses(options.output)
+    console.print(f"Saved to {options.output}; the losses are drawn in {picture.name}.", markup=False)
+
+
+def _settings(kind: type[Settings], options: argparse.Namespace) -> Settings:
+    """The settings whose fields the flags are named after."""
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        value = getattr(options, field.name)
+        values[field.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)

@@ -1,0 +1,171 @@
+"""The methods by name: how each is made for a document, and how long a document it takes.
+
+A new method is one function under `_method`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from reader.answering import LOOK_AGAIN_TOKENS
+from reader.errors import ConfigError
+from reader.models import Model
+from reader.reading import adapted_ratio, memory_slots
+from reader.strategies import Beacon, FullAttention, Retrieval, SelfExtend, SlidingWindow, Strategy
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One strategy with its settings."""
+
+    name: str
+    make: Callable[[int], Strategy]
+    """For a document of that many tokens."""
+    ratio: int | None = None
+    """None: nothing is condensed, or it is adapted to the document."""
+    horizon: int | None = None
+    max_tokens: int | None = None
+    """The longest document that it takes, with what is put behind it; None: any."""
+
+    @property
+    def key(self) -> tuple[str, int | None, int | None]:
+        """Tells entries apart."""
+        return self.name, self.ratio, self.horizon
+
+    def __str__(self) -> str:
+        return self.name if self.ratio is None else f"{self.name}, ratio {self.ratio}"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the methods of a task are made with."""
+
+    model: Model
+    ratios: Sequence[int | None] = (None,)
+    """Of the beacon; None adapts it to the document."""
+    horizons: Sequence[int | None] = (None,)
+    """Of the beacon, each with each ratio."""
+    lengthened: Model | None = None
+    """The decoder of the method of that name."""
+    full_tokens: int | None = None
+    """How far full attention is run; None: to the end of the decoder's positions."""
+    kept_tokens: int = 0
+    """Newest tokens that the sliding window keeps in front of what follows it."""
+
+    @property
+    def positions(self) -> int:
+        """Positions that the decoder has behind its opening."""
+        return self.model.plugin.max_positions - len(self.model.opening)
+
+
+_METHODS: dict[str, Callable[[Setup], list[Entry]]] = {}
+"""Each method by its name, with the function that makes its entries."""
+
+
+def _method(name: str) -> Callable[[Callable[[Setup], list[Entry]]], Callable[[Setup], list[Entry]]]:
+    """Register a method under the name that people choose it by."""
+
+    def register(make: Callable[[Setup], list[Entry]]) -> Callable[[Setup], list[Entry]]:
+        _METHODS[name] = make
+        return make
+
+    return register
+
+
+def line_up(setup: Setup, strategies: Sequence[str], choices: Sequence[str]) -> list[Entry]:
+    """Entries for the strategies, in the order of `choices`, the names that a task knows.
+
+    A name that is not registered is a control of the task's own and makes no entry.
+
+    Raises:
+        ConfigError: an unknown strategy, a ratio that cannot be, or no lengthened decoder where one is wanted.
+    """
+    check_names(strategies, choices)
+    chosen = [name for name in choices if name in strategies and name in _METHODS]
+    return [entry for name in chosen for entry in _METHODS[name](setup)]
+
+
+def check_names(strategies: Sequence[str], choices: Sequence[str]) -> None:
+    """Accept strategies that a task knows.
+
+    Raises:
+        ConfigError: names the one that it does not know.
+    """
+    for name in strategies:
+        if name not in choices:
+            raise ConfigError(f"The strategy {name!r} is unknown here; choose from {', '.join(choices)}.")
+
+
+@_method("sliding-window")
+def _sliding_window(setup: Setup) -> list[Entry]:
+    return [Entry("sliding-window", lambda _: SlidingWindow(setup.model, setup.kept_tokens))]
+
+
+@_method("sliding-window-2")
+def _two_windows(setup: Setup) -> list[Entry]:
+    kept_tokens = setup.kept_tokens + setup.model.plugin.config.window
+    return [Entry("sliding-window-2", lambda _: SlidingWindow(setup.model, kept_tokens))]
+
+
+@_method("full")
+def _full(setup: Setup) -> list[Entry]:
+    full = setup.full_tokens or setup.positions
+    # Where it is asked to go beyond the decoder's positions, it does.
+    is_beyond = full > setup.positions
+    return [Entry("full", lambda _: FullAttention(setup.model, beyond_positions=is_beyond), max_tokens=full)]
+
+
+@_method("self-extend")
+def _self_extend(setup: Setup) -> list[Entry]:
+    limit = SelfExtend(setup.model).max_tokens - len(setup.model.opening)
+    return [Entry("self-extend", lambda _: SelfExtend(setup.model), max_tokens=limit)]
+
+
+@_method("retrieval")
+def _retrieval(setup: Setup) -> list[Entry]:
+    return [Entry("retrieval", lambda _: Retrieval(setup.model, LOOK_AGAIN_TOKENS))]
+
+
+@_method("lengthened")
+def _lengthened(setup: Setup) -> list[Entry]:
+    model, other = setup.model, setup.lengthened
+    if other is None:
+        raise ConfigError("The strategy 'lengthened' needs a lengthened decoder; give its folder with --lengthened.")
+    if other.decoder.tokenizer_fingerprint != model.decoder.tokenizer_fingerprint:
+        raise ConfigError(f"{other.name!r} has another tokenizer than {model.name!r}; lengthen the same decoder.")
+    limit = other.plugin.max_positions - len(model.opening)
+    return [Entry("lengthened", lambda _: FullAttention(other), max_tokens=limit)]
+
+
+@_method("beacon")
+def _beacon(setup: Setup) -> list[Entry]:
+    model = setup.model
+    for ratio in setup.ratios:
+        if ratio is not None:
+            model.plugin.config.check_ratio(ratio)
+
+    def entry(ratio: int | None, horizon: int | None) -> Entry:
+        def make(tokens: int) -> Strategy:
+            return Beacon(model, fitting_ratio(model, tokens, ratio), horizon)
+
+        return Entry("beacon", make, ratio, horizon)
+
+    return [entry(ratio, horizon) for ratio in setup.ratios for horizon in setup.horizons]
+
+
+def fitting_ratio(model: Model, tokens: int, ratio: int | None = None) -> int:
+    """The ratio that is given, or the one that reading a document of that many tokens would choose."""
+    return adapted_ratio(model, tokens) if ratio is None else ratio
+
+
+def misfit(entry: Entry, model: Model, tokens: int, behind: int) -> str | None:
+    """Why a document of that many tokens cannot be read with `behind` more tokens raw behind it; None where it can."""
+    if entry.max_tokens is not None and tokens + behind > entry.max_tokens:
+        return f"it ends at {entry.max_tokens:,} tokens"
+    if entry.name == "beacon":
+        ratio = fitting_ratio(model, tokens, entry.ratio)
+        needed = memory_slots(model, tokens, ratio) + behind
+        if needed > model.plugin.max_positions:
+            return f"ratio {ratio} needs {needed:,} of the decoder's {model.plugin.max_positions:,} positions"
+    return None
