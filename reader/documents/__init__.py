@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reader.documents.document import PARSER_VERSION, Document, Page
+from reader.documents.encodings import decode_bytes
 from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
 from reader.documents.kinds import kind_of
 from reader.documents.text import split_pages
@@ -24,9 +25,11 @@ __all__ = [
     "Document",
     "Page",
     "PagePicture",
+    "decode_bytes",
     "draw",
     "load",
     "split_pages",
+    "spreadsheet_rows",
 ]
 
 # Suffix -> the module that parses it.
@@ -106,6 +109,17 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
         return _load_converted(path)
     document = parse_isolated(path, format_name, password=password)
     return replace(document, notes=_assumptions(path)) if format_name in TEXT_FORMATS else document
+
+
+def spreadsheet_rows(path: Path) -> list[list[str]]:
+    """Return the rows of a workbook's first sheet that is shown, as its cells show them.
+
+    Raises:
+        DocumentError: the file is no workbook that can be read.
+    """
+    from reader.documents.xlsx import first_sheet  # nothing else pays for it
+
+    return first_sheet(path)
 
 
 def _load_encoded(path: Path, format_name: str, encoding: str) -> Document:

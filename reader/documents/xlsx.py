@@ -14,7 +14,6 @@ from typing import Any
 from reader.documents.archive import Archive
 from reader.documents.text import Parsed, chosen_title, split_sections
 
-_MOST_CELLS = 5_000_000
 _DECIMALS = re.compile(r"\.(0+)")
 
 
@@ -38,6 +37,27 @@ def parse(path: Path, password: str | None) -> Parsed:
     except Exception as error:  # damaged files raise nearly every error there is
         raise archive.damaged() from error
     return chosen_title(title, path), split_sections(sections)
+
+
+def first_sheet(path: Path) -> list[list[str]]:
+    """Return the rows of the first sheet that is shown.
+
+    Raises DocumentError where the file is damaged or a bomb.
+    """
+    import openpyxl
+
+    archive = Archive(path)
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
+        return [
+            [shown(cell.value, cell.number_format) if cell.value is not None else "" for cell in row]
+            for row in sheet.iter_rows()
+        ]
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files raise nearly every error there is
+        raise archive.damaged() from error
 
 
 def _sections(book: Any) -> Iterator[tuple[str, str]]:

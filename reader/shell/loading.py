@@ -26,11 +26,16 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import: only command
 def load_document(file: Path, encoding: str | None = None) -> Document:
     """Open a file, asking for its password where it has one and someone sits at the terminal.
 
-    Args:
-        encoding: what a text or HTML file is written in; None: it is found out.
+        Args:
+    <<<<<<< HEAD
+            encoding: what a text or HTML file is written in; None: it is found out.
+    =======
+            file: the file.
+            encoding: what a text or HTML file is written in; by default, its bytes are looked at.
+    >>>>>>> refs/heads/office
 
-    Raises:
-        DocumentError: the file cannot be read, or its password is wrong.
+        Raises:
+            DocumentError: the file cannot be read, or its password is wrong.
     """
     from reader.documents import load
 
