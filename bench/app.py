@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reader.app.page import html as views
-from reader.app.page.blocks import LISTED_DOCUMENTS
+from reader.app.page.layout import LISTED_DOCUMENTS
 from reader.app.service import Service
 from reader.app.workspace import Workspace
 from reader.reading import JobSettings

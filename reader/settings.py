@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
@@ -44,3 +46,11 @@ def accounts_file() -> Path | None:
 def is_debugging() -> bool:
     """Whether READER_DEBUG asks for tracebacks and logs."""
     return bool(os.environ.get("READER_DEBUG"))
+
+
+def version() -> str:
+    """The version of this program: of the checkout that it runs from, else of the installed package."""
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    if project.is_file():
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+    return metadata.version(APP)

@@ -26,7 +26,7 @@ from storage.questions import QuestionRecord, Questions
 from storage.ranking import TextIndex
 from storage.records import DocumentRecord, Fault, Hit, MemoryRecord, PageRecord, SegmentRecord
 from storage.recovery import Rebuild, rebuild
-from storage.repair import collect_garbage
+from storage.repair import collect_garbage, tidy_originals
 from storage.store import Store
 from storage.tensors import MappedTensors, TensorSpec, write_tensors
 from storage.verification import Verification, verify
@@ -81,6 +81,7 @@ __all__ = [
     "rebuild",
     "sync_folder",
     "text_id",
+    "tidy_originals",
     "translating",
     "verify",
     "write_tensors",

@@ -27,6 +27,7 @@ from typing import IO, TYPE_CHECKING
 
 from storage.errors import BadImport, CorruptMemory, NotFound, NotWritable, StoreBusy
 from storage.files import publish, publishing, write_whole
+from storage.holdings import LOCAL_USER
 from storage.manifests import MANIFEST_FILE, MAX_JSON_BYTES, StoredDocument, StoredMemory
 from storage.memories import SEALED_FILE
 from storage.records import DocumentRecord
@@ -57,8 +58,11 @@ class Import:
     already_here: int
 
 
-def export_document(store: Store, document_id: str, path: Path) -> int:
+def export_document(store: Store, document_id: str, path: Path, user: str | None = None) -> int:
     """Write a document with its ready memories into the new file `path`; return the file's bytes.
+
+    Args:
+        user: write the document as this user's own file has it; None: as it was first added.
 
     Raises:
         NotFound: there is no such document, or it has no finished memory.
@@ -67,9 +71,16 @@ def export_document(store: Store, document_id: str, path: Path) -> int:
     """
     if path.exists():
         raise NotWritable(f"{path} is there already. Name a file that is not.")
-    record = store.document(document_id)
-    document = StoredDocument.of(record, store.pages(record.id))
+    if user is None:
+        record = store.document(document_id)
+        document = StoredDocument.of(record, store.pages(record.id))
+    else:
+        record = store.holdings.get(user, document_id).document
+        document = StoredDocument.of(record, store.holdings.pages(user, document_id))
     memories = [memory for memory in store.memories(record.id) if memory.state == "ready"]
+    if user is not None:  # what others have had read at other ratios is left out
+        asked_for = {job.memory_key for job in store.jobs.all(record.id, user)}
+        memories = [memory for memory in memories if memory.key in asked_for] or memories
     if not memories:
         raise NotFound(f"{record.title!r} has no finished memory to export. Read it first.")
     manifests = [json.loads(StoredMemory(memory, []).encode()) for memory in memories]
@@ -91,6 +102,8 @@ def export_document(store: Store, document_id: str, path: Path) -> int:
 def import_document(store: Store, path: Path, *, max_bytes: int | None = None) -> Import:
     """Take the document and the memories of an export into the library; do nothing where they are here already.
 
+    The document is the local user's then.
+
     Room is made as for reading; see `Store.make_room`.
 
     Raises:
@@ -105,6 +118,9 @@ def import_document(store: Store, path: Path, *, max_bytes: int | None = None) -
             keys = [memory.record.key for memory in placing]
             with store.locked(keys, f"A memory of {document.title!r}"):
                 _place(store, archive, document, placing, max_bytes, path)
+    if LOCAL_USER not in store.holdings.users(document.id):
+        with store.adding_document(document) as db:
+            store.holdings.hold(db, LOCAL_USER, document, None)
     return Import(store.document(document.id), len(placing), len(memories) - len(placing))
 
 

@@ -1,7 +1,9 @@
-"""Who has which document: each person's own shelf over the one library, with a title, tags and a pin of their own.
+"""Who has which document: each person's own shelf over the one library, with their own file, title, tags and pin.
 
-The same text added by two people is one document with two holdings. What was read in a shell, by nobody in
-particular, belongs to the person who uses the app without a password, `LOCAL_USER`. Every question here is put for one
+The same text added by two people is one document with two holdings. They share the text and the memories that were read
+from it. All else that a file says is the holding's: title, file name, format, how the text is divided into pages, and the
+original. A document added in a shell belongs to the person who uses the app without a password, `LOCAL_USER`; a document
+that a rebuild found without a holding belongs to nobody, and only a shell lists it. Every question here is put for one
 user, and what is not theirs is answered like what is not there.
 """
 
@@ -15,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import sqlite_utils
 
+from storage import repair
 from storage.database import Row
 from storage.errors import NotFound
 from storage.manifests import StoredDocument, clean
-from storage.records import DocumentRecord, Hit
+from storage.records import DocumentRecord, Hit, PageRecord
 
 if TYPE_CHECKING:
     from storage.store import Store
@@ -32,24 +35,26 @@ MAX_TITLE_CHARS = 200
 
 _MAX_QUERY_WORDS = 16
 _MAX_RANKED_PAGES = 10_000
-# Held by the user; or, for the local user, by nobody, as what a shell has read.
 _HELD = """
-    SELECT documents.id AS document_id, COALESCE(holdings.title, documents.title) AS own_title,
-        COALESCE(holdings.pinned, documents.pinned) AS own_pin, COALESCE(holdings.tags, '[]') AS own_tags,
-        COALESCE(holdings.added_at, documents.added_at) AS held_at
-    FROM documents LEFT JOIN holdings ON holdings.document_id = documents.id AND holdings.user = :user
-    WHERE (holdings.user IS NOT NULL OR (:user = '' AND documents.id NOT IN (SELECT document_id FROM holdings)))
+    SELECT document_id, title AS own_title, pinned AS own_pin, tags AS own_tags, added_at AS held_at, file_name, format,
+        pages, division, original
+    FROM holdings WHERE user = :user
 """
+_IN_HELD = "JOIN held ON held.document_id = pages.document_id AND held.division = pages.division"
 _ORDER = "own_pin DESC, held_at DESC, document_id"
 
 
 @dataclass(frozen=True)
 class Holding:
-    """A document as one user has it; the record's title and pin are the user's own."""
+    """A document as one user has it; of the record, title, file name, format, pages, time and pin are the user's own."""
 
     document: DocumentRecord
     tags: tuple[str, ...]
     held_at: float
+    division: str
+    """Which rows of pages are those of the user's file; "" for the document's own."""
+    original: str | None
+    """The name of the user's file, if it is kept; see `keep_original`."""
 
 
 class Holdings:
@@ -59,22 +64,61 @@ class Holdings:
         self._store = store
         self._database = store.database
 
-    def hold(self, db: sqlite_utils.Database, user: str, document: StoredDocument, *, was_here: bool) -> None:
-        """Give a document to a user, in the transaction that adds it; a title of their own stays.
+    def hold(self, db: sqlite_utils.Database, user: str, document: StoredDocument, original: str | None) -> None:
+        """Give a document to a user as their file has it, in the transaction that adds it.
+
+        Of two files with the same text the user keeps the one that shows more: the one with an original, then the one with
+        more pages, then the later one. Tags, pin and a title of the user's own stay.
 
         Args:
-            was_here: whether the document was in the library before; what was nobody's becomes the local user's too.
+            original: the name of the file, if it was kept; see `keep_original`.
         """
-        if was_here and not db.execute("SELECT 1 FROM holdings WHERE document_id = ?", (document.id,)).fetchone():
-            db.execute(
-                "INSERT INTO holdings (user, document_id, title, pinned, added_at)"
-                " SELECT ?, id, title, pinned, added_at FROM documents WHERE id = ?",
-                (LOCAL_USER, document.id),
-            )
+        named = {"user": user, "id": document.id}
+        known = db.execute(
+            "SELECT original IS NOT NULL, pages FROM holdings WHERE user = :user AND document_id = :id", named
+        ).fetchone()
+        if known is not None and (original is not None, len(document.pages)) < known:
+            return
+        own = db.execute(
+            "SELECT label, length(text) FROM pages WHERE document_id = ? AND division = '' ORDER BY number",
+            (document.id,),
+        ).fetchall()
+        division = "" if own == [(label, len(text)) for label, text in document.pages] else document.division
+        shown = "document_id = :id AND division = :division"
+        if not db.execute(f"SELECT 1 FROM pages WHERE {shown} LIMIT 1", {**named, "division": division}).fetchone():
+            document.insert_pages(db, division)
         db.execute(
-            "INSERT OR IGNORE INTO holdings (user, document_id, title, added_at) VALUES (?, ?, ?, ?)",
-            (user, document.id, document.title, document.added_at),
+            """
+            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, added_at)
+            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :added_at)
+            ON CONFLICT DO UPDATE SET title = CASE title WHEN file_title THEN excluded.title ELSE title END,
+                file_title = excluded.file_title, file_name = excluded.file_name, format = excluded.format,
+                pages = excluded.pages, division = excluded.division, original = excluded.original
+            """,
+            {
+                **named,
+                "title": document.title,
+                "file_name": document.file_name,
+                "format": document.format,
+                "pages": len(document.pages),
+                "division": division,
+                "original": original,
+                "added_at": document.added_at,
+            },
         )
+        _drop_divisions(db, document.id)
+
+    def users(self, document_id: str) -> list[str]:
+        """Return who has a document."""
+        rows = self._database.read("SELECT user FROM holdings WHERE document_id = ?", (document_id,))
+        return [row["user"] for row in rows]
+
+    def originals_of(self, document_id: str) -> list[str]:
+        """Return the names of the originals that go with a document when it goes."""
+        rows = self._database.read(
+            "SELECT DISTINCT original FROM holdings WHERE document_id = ? AND original IS NOT NULL", (document_id,)
+        )
+        return sorted({document_id, *(row["original"] for row in rows)})  # version 0.1 named it after the document
 
     def count(self, user: str) -> int:
         """How many documents a user has."""
@@ -97,7 +141,7 @@ class Holdings:
         }
         rows = self._database.read(
             f"SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {_ORDER} LIMIT :limit)"
-            f" UNION SELECT * FROM ({_HELD} AND documents.id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions}"
+            f" UNION SELECT * FROM ({_HELD} AND document_id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions}"
             f" ORDER BY {_ORDER}",
             {**parameters, "user": user, "limit": limit, "kept": json.dumps(list(kept))},
         )
@@ -110,7 +154,7 @@ class Holdings:
         Raises:
             NotFound: there is none, or it is not theirs; the two cannot be told apart.
         """
-        rows = self._database.read(f"{_HELD} AND documents.id = :id", {"user": user, "id": document_id})
+        rows = self._database.read(f"{_HELD} AND document_id = :id", {"user": user, "id": document_id})
         records = self._store.documents_of([document_id]) if rows else []
         if not records:
             raise NotFound("There is no such document in your library. Choose one from the list.")
@@ -119,7 +163,7 @@ class Holdings:
     def active(self, user: str) -> list[str]:
         """Return the ids of a user's documents that are being read or wait for it."""
         rows = self._database.read(
-            "SELECT DISTINCT document_id FROM jobs WHERE state IN ('queued', 'running')"
+            "SELECT DISTINCT document_id FROM jobs WHERE user = :user AND state IN ('queued', 'running')"
             f" AND document_id IN (SELECT document_id FROM ({_HELD}))",
             {"user": user},
         )
@@ -147,10 +191,10 @@ class Holdings:
             WITH held AS ({_HELD})
             SELECT pages.document_id, own_title AS title, number AS page, label,
                 snippet(pages_fts, 0, '', '', '…', 24) AS snippet
-            FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid JOIN held ON held.document_id = pages.document_id
+            FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid {_IN_HELD}
             WHERE pages_fts MATCH :words AND pages_fts.rowid >= COALESCE((
                 SELECT pages_fts.rowid
-                FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid JOIN held ON held.document_id = pages.document_id
+                FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid {_IN_HELD}
                 WHERE pages_fts MATCH :words ORDER BY pages_fts.rowid DESC LIMIT 1 OFFSET :most
             ), 0) ORDER BY pages_fts.rank LIMIT :limit
             """,
@@ -158,28 +202,32 @@ class Holdings:
         )
         return [Hit(**row) for row in rows]
 
+    def pages(self, user: str, document_id: str) -> list[PageRecord]:
+        """Return the pages of a user's document in order, as their file has them.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        return self._store.pages(document_id, self.get(user, document_id).division)
+
     def rename(self, user: str, document_id: str, title: str) -> None:
-        """Give a document a title that only this user sees; an empty one brings the document's own back."""
-        title = clean(" ".join(title.split()))[:MAX_TITLE_CHARS] or self._store.documents_of([document_id])[0].title
-        self._change(user, document_id, "title", title)
+        """Give a document a title that only this user sees; an empty one brings that of the user's file back."""
+        title = clean(" ".join(title.split()))[:MAX_TITLE_CHARS]
+        self._change(user, document_id, "title = COALESCE(NULLIF(:value, ''), file_title)", title)
 
     def set_tags(self, user: str, document_id: str, tags: Sequence[str]) -> None:
         """Replace a user's tags of a document; they are trimmed, sorted and counted to `MAX_TAGS`."""
         cleaned = {clean(" ".join(tag.split()))[:MAX_TAG_CHARS].casefold() for tag in tags} - {""}
-        self._change(user, document_id, "tags", json.dumps(sorted(cleaned)[:MAX_TAGS], ensure_ascii=False))
+        self._change(user, document_id, "tags = :value", json.dumps(sorted(cleaned)[:MAX_TAGS], ensure_ascii=False))
 
     def pin(self, user: str, document_id: str, pinned: bool) -> None:
         """Put a document first for a user; what anybody has pinned is never evicted."""
-        self._change(user, document_id, "pinned", pinned)
+        self._change(user, document_id, "pinned = :value", pinned)
         with self._database.transaction() as db:
-            db.execute(
-                "UPDATE documents SET pinned = EXISTS (SELECT 1 FROM holdings WHERE document_id = ?1 AND pinned)"
-                " WHERE id = ?1",
-                (document_id,),
-            )
+            _pin_as_held(db, document_id)
 
     def let_go(self, user: str, document_id: str) -> bool:
-        """Take a document from a user; return whether anybody else still has it.
+        """Take a document from a user, with what they have asked of it; return whether anybody else still has it.
 
         Raises:
             NotFound: it is not theirs.
@@ -190,22 +238,46 @@ class Holdings:
                 "SELECT 1 FROM holdings WHERE document_id = ? AND user <> ?", (document_id, user)
             ).fetchone()
             if others is not None:  # the last one's goes with the document, which may be refused while it is read
-                db.execute("DELETE FROM holdings WHERE document_id = ? AND user = ?", (document_id, user))
+                for table in ("holdings", "jobs", "questions"):
+                    db.execute(f"DELETE FROM {table} WHERE document_id = ? AND user = ?", (document_id, user))
+                _drop_divisions(db, document_id)
+                _pin_as_held(db, document_id)
+        repair.tidy_originals(self._store)
         return others is not None
 
-    def _change(self, user: str, document_id: str, column: str, value: object) -> None:
+    def _change(self, user: str, document_id: str, change: str, value: object) -> None:
         self.get(user, document_id)
         with self._database.transaction() as db:
             db.execute(
-                "INSERT OR IGNORE INTO holdings (user, document_id, title, pinned, added_at)"
-                " SELECT ?, id, title, pinned, added_at FROM documents WHERE id = ?",
-                (user, document_id),
+                f"UPDATE holdings SET {change} WHERE user = :user AND document_id = :id",
+                {"value": value, "user": user, "id": document_id},
             )
-            db.execute(
-                f"UPDATE holdings SET {column} = ? WHERE user = ? AND document_id = ?", (value, user, document_id)
-            )
+
+
+def _drop_divisions(db: sqlite_utils.Database, document_id: str) -> None:
+    """Remove the pages of a document that are those of nobody's file any more."""
+    db.execute(
+        "DELETE FROM pages WHERE document_id = ?1 AND division NOT IN"
+        " (SELECT '' UNION SELECT division FROM holdings WHERE document_id = ?1)",
+        (document_id,),
+    )
+
+
+def _pin_as_held(db: sqlite_utils.Database, document_id: str) -> None:
+    db.execute(
+        "UPDATE documents SET pinned = EXISTS (SELECT 1 FROM holdings WHERE document_id = ?1 AND pinned) WHERE id = ?1",
+        (document_id,),
+    )
 
 
 def _holding(row: Row, record: DocumentRecord) -> Holding:
-    own = replace(record, title=row["own_title"], pinned=bool(row["own_pin"]))
-    return Holding(own, tuple(json.loads(row["own_tags"])), row["held_at"])
+    own = replace(
+        record,
+        title=row["own_title"],
+        file_name=row["file_name"],
+        format=row["format"],
+        pages=row["pages"],
+        added_at=row["held_at"],
+        pinned=bool(row["own_pin"]),
+    )
+    return Holding(own, tuple(json.loads(row["own_tags"])), row["held_at"], row["division"], row["original"])

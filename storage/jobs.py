@@ -32,6 +32,8 @@ class JobRecord:
     """One document to be read under some settings, and how far it is."""
 
     id: str
+    user: str
+    """Who has asked for it; empty for whoever uses the library on their own computer."""
     document_id: str
     settings: Mapping[str, Any]
     """What the reader needs to know: model, ratio and so on."""
@@ -63,8 +65,10 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, document_id: str, settings: Mapping[str, Any]) -> JobRecord:
-        """Queue a document; the same unfinished job is not queued twice, and goes on where it was paused.
+    def add(self, document_id: str, settings: Mapping[str, Any], user: str = "") -> JobRecord:
+        """Queue a document for a user; the same unfinished job is not queued twice, and goes on where it was paused.
+
+        Users who want the same have a job each: what one of them pauses or cancels is still read for the other.
 
         Raises:
             NotFound: there is no such document.
@@ -74,20 +78,24 @@ class Jobs:
             if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
                 raise NotFound(f"There is no document {document_id[:12]!r} in this library. Add it first.")
             known = db.execute(
-                "SELECT id FROM jobs WHERE document_id = ? AND settings = ? AND state IN ('queued', 'running', 'paused')",
-                (document_id, text),
+                "SELECT id FROM jobs WHERE document_id = ? AND settings = ? AND user = ?"
+                " AND state IN ('queued', 'running', 'paused')",
+                (document_id, text, user),
             ).fetchone()
             if known:
                 db.execute("UPDATE jobs SET state = 'queued' WHERE id = ? AND state = 'paused'", (known[0],))
                 job_id = known[0]
             else:
                 # Of a document under one setting the library remembers one job, the latest.
-                db.execute("DELETE FROM jobs WHERE document_id = ? AND settings = ?", (document_id, text))
+                db.execute(
+                    "DELETE FROM jobs WHERE document_id = ? AND settings = ? AND user = ?", (document_id, text, user)
+                )
                 job_id = uuid.uuid4().hex
                 now = time.time()
                 db.execute(
-                    "INSERT INTO jobs (id, document_id, settings, state, beat_at, created_at) VALUES (?, ?, ?, 'queued', ?, ?)",
-                    (job_id, document_id, text, now, now),
+                    "INSERT INTO jobs (id, user, document_id, settings, state, beat_at, created_at)"
+                    " VALUES (?, ?, ?, ?, 'queued', ?, ?)",
+                    (job_id, user, document_id, text, now, now),
                 )
         return self.get(job_id)
 
@@ -103,11 +111,12 @@ class Jobs:
             raise NotFound(f"There is {found} {job_id!r} in this library; list them to see their ids.")
         return _job(rows[0])
 
-    def all(self, document_id: str | None = None) -> list[JobRecord]:
-        """Return all jobs, or those of one document, newest first."""
-        which = "" if document_id is None else "WHERE document_id = :id"  # told apart here, for the index to be used
+    def all(self, document_id: str | None = None, user: str | None = None) -> list[JobRecord]:
+        """Return all jobs, or those of one document, or of one user, newest first."""
+        which = "1" if document_id is None else "document_id = :id"  # told apart here, for the index to be used
         rows = self._database.read(
-            f"SELECT * FROM jobs {which} ORDER BY created_at DESC, rowid DESC", {"id": document_id}
+            f"SELECT * FROM jobs WHERE {which} AND (:user IS NULL OR user = :user) ORDER BY created_at DESC, rowid DESC",
+            {"id": document_id, "user": user},
         )
         return [_job(row) for row in rows]
 
@@ -122,13 +131,21 @@ class Jobs:
         """
         with self._database.transaction() as db:
             rows = db.execute(
-                "SELECT id, state, owner, beat_at, settings FROM jobs"
-                " WHERE state IN ('queued', 'running') AND (?1 IS NULL OR id = ?1) ORDER BY created_at, rowid",
-                (job_id,),
+                "SELECT id, state, owner, beat_at, document_id, settings FROM jobs"
+                " WHERE state IN ('queued', 'running') ORDER BY created_at, rowid"
             ).fetchall()
-            for claimed, state, previous, beat_at, text in rows:
-                has_settings = (settings or {}).items() <= json.loads(text).items()
-                if has_settings and (state == "queued" or _is_lost(previous, beat_at)):
+            at_work = {
+                claimed: (document_id, text)
+                for claimed, state, previous, beat_at, document_id, text in rows
+                if state == "running" and not _is_lost(previous, beat_at)
+            }
+            for claimed, _, _, _, document_id, text in rows:
+                if claimed in at_work or job_id not in (None, claimed):
+                    continue
+                # What is just being read for one user is not begun for another: it is found finished afterwards.
+                if job_id is None and (document_id, text) in at_work.values():
+                    continue
+                if (settings or {}).items() <= json.loads(text).items():
                     db.execute(
                         "UPDATE jobs SET state = 'running', wanted = NULL, reason = NULL, owner = ?, beat_at = ? WHERE id = ?",
                         (owner, time.time(), claimed),
@@ -138,7 +155,7 @@ class Jobs:
                 return None
         return self.get(claimed)
 
-    def beat(self, job_id: str, owner: str, **progress: float | None) -> Literal["pause", "cancel"] | None:
+    def beat(self, job_id: str, owner: str, **progress: float | str | None) -> Literal["pause", "cancel"] | None:
         """Show that the owner is alive, note its progress (fields of `JobRecord`), and return what it is asked to do.
 
         Raises:
@@ -162,7 +179,8 @@ class Jobs:
         """Give a job back in its last state. Does nothing when another owner has it."""
         with self._database.transaction() as db:
             db.execute(
-                "UPDATE jobs SET state = ?, wanted = NULL, reason = ?, memory_key = ?, owner = NULL, seconds_left = NULL"
+                "UPDATE jobs SET state = ?, wanted = NULL, reason = ?, memory_key = COALESCE(?, memory_key), owner = NULL,"
+                " seconds_left = NULL"
                 " WHERE id = ? AND owner = ?",
                 (state, reason, memory_key, job_id, owner),
             )

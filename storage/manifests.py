@@ -132,16 +132,14 @@ class StoredDocument:
         title, file_name, kind = (fields.of_type(name, str) for name in ("title", "file_name", "document_format"))
         return cls(text_id(text_bytes), title, file_name, kind, fields.number("added_at"), pages)
 
+    @property
+    def division(self) -> str:
+        """A name for how the text is divided into pages, the same for the same labels and lengths."""
+        pages = [[label, len(text)] for label, text in self.pages]
+        return hashlib.sha256(b"reader-division-1\0" + _json({"pages": pages})).hexdigest()
+
     def insert(self, db: sqlite_utils.Database) -> None:
         """Insert the rows of the document and of its pages."""
-        ends = [0]
-        for _, text in self.pages:
-            ends.append(ends[-1] + len(text))
-        spans = zip(self.pages, pairwise(ends), strict=True)
-        rows = [
-            vars(PageRecord(self.id, number, label, start, end, text))
-            for number, ((label, text), (start, end)) in enumerate(spans, start=1)
-        ]
         db.table("documents").insert(
             {
                 "id": self.id,
@@ -149,11 +147,22 @@ class StoredDocument:
                 "file_name": self.file_name,
                 "format": self.format,
                 "pages": len(self.pages),
-                "chars": ends[-1],
+                "chars": sum(len(text) for _, text in self.pages),
                 "added_at": self.added_at,
             }
         )
-        db.table("pages").insert_all(rows)
+        self.insert_pages(db, "")
+
+    def insert_pages(self, db: sqlite_utils.Database, division: str) -> None:
+        """Insert the rows of the pages as those of one division of the document's text; "" is the document's own."""
+        ends = [0]
+        for _, text in self.pages:
+            ends.append(ends[-1] + len(text))
+        spans = zip(self.pages, pairwise(ends), strict=True)
+        db.table("pages").insert_all(
+            {**vars(PageRecord(self.id, number, label, start, end, text)), "division": division}
+            for number, ((label, text), (start, end)) in enumerate(spans, start=1)
+        )
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The files that documents were made from, where their pages can be shown as they were, and pictures of their covers.
 
-`originals/<document id>.<kind>` and `<document id>.jpg`: a name is made from the document's own id, so that no row is
-needed, and a file whose document is gone is known to be nobody's. They are published before their document's row and
-removed with it. Deliberately not here: what is in them.
+`originals/<document id>-<hash of the file>.<kind>` and the same name with `.jpg`: two files with the same text are two
+originals, and each user's row names their own. Version 0.1 left the hash out. They are published before the row and removed
+when no row names them. Deliberately not here: what is in them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -22,7 +23,16 @@ KINDS = ("pdf",)
 
 COVER_KIND = "jpg"
 
-_NAME = re.compile(rf"[0-9a-f]{{64}}\.({'|'.join((*KINDS, COVER_KIND))})")
+NEEDED = """
+    SELECT original AS name FROM holdings WHERE original IS NOT NULL
+    UNION SELECT id FROM documents
+    UNION SELECT id || '-' FROM documents WHERE id NOT IN (SELECT document_id FROM holdings)
+"""
+"""Names, or their beginnings, of the originals that stay: those that a user's row names, those that version 0.1 named after
+their document, and those of documents that are nobody's until their owner is known."""
+
+_STEM = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{64})?")
+_NAME = re.compile(rf"{_STEM.pattern}\.({'|'.join((*KINDS, COVER_KIND))})")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -31,34 +41,62 @@ def is_original(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def original_file(library: Path, document_id: str, kind: str = "pdf") -> Path:
-    """Return where the original of a document is, if it is kept."""
-    return library / ORIGINALS_FOLDER / f"{checked_key(document_id)}.{kind}"
+def original_file(library: Path, original: str, kind: str = "pdf") -> Path:
+    """Return where an original is, if it is kept, by the name that `keep_original` gave.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    if not _STEM.fullmatch(original):
+        raise ValueError(f"{original!r} is not the name of an original")
+    return library / ORIGINALS_FOLDER / f"{original}.{kind}"
 
 
-def cover_file(library: Path, document_id: str) -> Path:
-    """Return where the picture of a document's first page is, if there is one."""
-    return original_file(library, document_id, COVER_KIND)
+def cover_file(library: Path, original: str) -> Path:
+    """Return where the picture of an original's first page is, if there is one."""
+    return original_file(library, original, COVER_KIND)
 
 
-def files(library: Path, document_id: str) -> list[Path]:
-    """Return where all that is kept of a document's origin may be."""
-    return [original_file(library, document_id, kind) for kind in (*KINDS, COVER_KIND)]
+def files(library: Path, original: str) -> list[Path]:
+    """Return where all that is kept of an original may be."""
+    return [original_file(library, original, kind) for kind in (*KINDS, COVER_KIND)]
 
 
-def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> None:
-    """Copy a document's file, durably, with the picture of its cover; the first original of a text stays.
+def unneeded(library: Path, needed: set[str]) -> list[str]:
+    """Return the names of the files that no row needs; see `NEEDED`."""
+    names = sorted(path.name for path in (library / ORIGINALS_FOLDER).glob("*") if is_original(path.name))
+    return [name for name in names if not {(stem := name.partition(".")[0]), stem[:65]} & needed]
+
+
+def by_document(library: Path) -> dict[str, str]:
+    """Return for each document that has kept originals the name of one."""
+    names = sorted(path.stem for path in (library / ORIGINALS_FOLDER).glob("*") if is_original(path.name))
+    return {name.partition("-")[0]: name for name in names}
+
+
+def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> str:
+    """Copy a document's file, durably, with the picture of its cover; return the name that it gets, without the kind.
 
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.
     """
-    target = original_file(library, document_id)
+    original = f"{checked_key(document_id)}-{_hash(source)}"
+    target = original_file(library, original)
     if not target.exists():
         with open(source, "rb") as reading, publishing(target, needed_bytes=source.stat().st_size) as writing:
             while chunk := reading.read(_CHUNK_BYTES):
                 write_whole(writing, memoryview(chunk))
-    if cover is not None and not cover_file(library, document_id).exists():
-        publish(cover_file(library, document_id), cover)
+    if cover is not None and not cover_file(library, original).exists():
+        publish(cover_file(library, original), cover)
+    return original
+
+
+def _hash(path: Path) -> str:
+    hasher = hashlib.sha256(b"reader-original-1\0")
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+    return hasher.hexdigest()
 
 
 def copy(library: Path, place: Path) -> None:

@@ -79,16 +79,13 @@ def tidy_documents(store: Store) -> None:
 
 
 def tidy_originals(store: Store) -> None:
-    """Remove the originals and covers of documents that are not there."""
+    """Remove the originals and covers that no user's row names; those named after a document, by version 0.1, go with it."""
     folder = store.folder / ORIGINALS_FOLDER
 
     def extra() -> list[Path]:
-        ids = {row["id"] for row in store.database.read("SELECT id FROM documents")}
-        return [
-            path
-            for path in folder.iterdir()
-            if is_temporary(path.name) or (originals.is_original(path.name) and path.stem not in ids)
-        ]
+        needed = {row["name"] for row in store.database.read(originals.NEEDED)}
+        temporary = [path for path in folder.iterdir() if is_temporary(path.name)]
+        return temporary + [folder / name for name in originals.unneeded(store.folder, needed)]
 
     with translating(folder):
         if extra():
@@ -126,7 +123,7 @@ def tidy_memory(store: Store, key: str) -> None:
 def collect_garbage(store: Store) -> int:
     """Remove every file that no row needs, give unused room in the database back, and return the bytes freed.
 
-    Files that never were the library's own stay.
+    Files that never were the library's own stay, and so do the databases and texts that a rebuild has put aside.
 
     Raises:
         NotWritable: the library is open for reading only.
@@ -136,8 +133,13 @@ def collect_garbage(store: Store) -> int:
     with file_lock(store.folder / LIBRARY_LOCK, timeout_seconds=0) as held, translating(store.folder):
         # Without the lock a rebuild or an opening is under way, and what it has in hand is not garbage.
         for path in list(store.folder.iterdir()) if held else []:
-            if path.name == DAMAGED_FOLDER or is_temporary(path.name):
+            if is_temporary(path.name):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        # Of what a rebuild has put aside a memory can be read again; a database or a text may be the only one there is.
+        for path in (store.folder / DAMAGED_FOLDER).glob(f"*/{MEMORIES_FOLDER}") if held else ():
+            shutil.rmtree(path)
+            with suppress(OSError):
+                path.parent.rmdir()
     store.database.compact()
     return max(0, before_bytes - store.size_bytes())
 

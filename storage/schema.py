@@ -184,5 +184,83 @@ def m005_holdings(db: Database) -> None:
     )
 
 
+@migrations()
+def m006_files_of_their_own(db: Database) -> None:
+    """What a user has of a document beside its text: title, name, format, pages and original of their own file, and their own jobs.
+
+    What nobody held becomes the local user's, as it was shown to be. An original goes to the one user whose file it must have
+    been: the one who brought the document if that was a PDF, else the only one who came later, or the only user there is.
+    """
+    for column in (
+        "file_title TEXT NOT NULL DEFAULT ''",
+        "file_name TEXT NOT NULL DEFAULT ''",
+        "format TEXT NOT NULL DEFAULT ''",
+        "pages INTEGER NOT NULL DEFAULT 0",
+        "division TEXT NOT NULL DEFAULT ''",
+        "original TEXT",
+    ):
+        db.execute(f"ALTER TABLE holdings ADD COLUMN {column}")
+    db.execute("ALTER TABLE jobs ADD COLUMN user TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        "INSERT INTO holdings (user, document_id, title, pinned, added_at) SELECT '', id, title, pinned, added_at"
+        " FROM documents WHERE id NOT IN (SELECT document_id FROM holdings)"
+    )
+    db.execute(
+        """
+        UPDATE holdings SET pages = documents.pages, format = documents.format,
+            file_title = CASE WHEN holdings.added_at = documents.added_at THEN documents.title ELSE holdings.title END,
+            file_name = CASE WHEN holdings.added_at = documents.added_at THEN documents.file_name ELSE '' END,
+            original = CASE WHEN CASE
+                WHEN NOT EXISTS (SELECT 1 FROM holdings WHERE user <> '') THEN 1
+                WHEN documents.format = 'pdf' THEN holdings.added_at = documents.added_at
+                ELSE holdings.added_at <> documents.added_at AND 1 = (
+                    SELECT COUNT(*) FROM holdings AS other
+                    WHERE other.document_id = documents.id AND other.added_at <> documents.added_at
+                )
+            END THEN holdings.document_id END
+        FROM documents WHERE documents.id = holdings.document_id
+        """
+    )
+    db.execute(
+        "UPDATE jobs SET user = COALESCE("
+        "(SELECT user FROM holdings WHERE document_id = jobs.document_id ORDER BY added_at, user LIMIT 1), '')"
+    )
+    # Whoever shared a reading has it as their own from now on.
+    db.execute(
+        """
+        INSERT INTO jobs (id, user, document_id, settings, state, beat_at, pages_done, pages, tokens_done, tokens,
+            tokens_per_second, reason, memory_key, created_at)
+        SELECT lower(hex(randomblob(16))), holdings.user, jobs.document_id, settings,
+            CASE state WHEN 'running' THEN 'queued' ELSE state END, beat_at, pages_done, jobs.pages, tokens_done, tokens,
+            tokens_per_second, reason, memory_key, created_at
+        FROM jobs JOIN holdings ON holdings.document_id = jobs.document_id AND holdings.user <> jobs.user
+        """
+    )
+    # A table's UNIQUE cannot be changed, only the table made anew; the full text index goes by the rows' ids, which stay.
+    triggers = [
+        sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'pages'")
+    ]
+    for statement in (
+        """
+        CREATE TABLE divided_pages (
+            id INTEGER PRIMARY KEY,
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            division TEXT NOT NULL DEFAULT '',
+            number INTEGER NOT NULL,
+            label TEXT NOT NULL,
+            start_char INTEGER NOT NULL,
+            end_char INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            UNIQUE (document_id, division, number)
+        )
+        """,
+        "INSERT INTO divided_pages SELECT id, document_id, '', number, label, start_char, end_char, text FROM pages",
+        "DROP TABLE pages",
+        "ALTER TABLE divided_pages RENAME TO pages",
+        *triggers,
+    ):
+        db.execute(statement)
+
+
 # Names begin with their number, so that a database with a greater one is known to come from a newer program.
-LATEST = m005_holdings.__name__
+LATEST = m006_files_of_their_own.__name__

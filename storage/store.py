@@ -26,7 +26,7 @@ from storage.conversations import Conversations
 from storage.database import DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER, Database, Row
 from storage.errors import CorruptMemory, NotFound, StorageFull, StoreBusy, StoreError, translating
 from storage.files import publish, sync_folder
-from storage.holdings import Holdings
+from storage.holdings import LOCAL_USER, Holdings
 from storage.jobs import Jobs
 from storage.manifests import DOCUMENT_SUFFIX, StoredDocument, checked_key, clean
 from storage.memories import SEALED_FILE, MemoryFolder, MemoryWriter
@@ -102,12 +102,17 @@ class Store:
     ) -> DocumentRecord:
         """Add a document from (label, text) pairs, one a page, which together are its text; keep it if it is there.
 
+        A new one is the local user's.
+
         Raises:
             ValueError: the id is no key, or a page's text cannot be encoded as UTF-8.
         """
         checked_key(document_id)
-        with self.adding_document(StoredDocument.new(document_id, title, file_name, format, pages)):
-            pass
+        document = StoredDocument.new(document_id, title, file_name, format, pages)
+        was_here = bool(self.documents_of([document_id]))
+        with self.adding_document(document) as db:
+            if not was_here:
+                self.holdings.hold(db, LOCAL_USER, document, None)
         return self._document(document_id)
 
     def documents(self) -> list[DocumentRecord]:
@@ -145,8 +150,11 @@ class Store:
             raise NotFound(f"{reference!r} may be any of {_listed(exact)}. Give more of the id.")
         raise NotFound(f"There is no document {reference!r} in {self.folder}. {self._suggestion(reference)}")
 
-    def pages(self, document_id: str) -> list[PageRecord]:
+    def pages(self, document_id: str, division: str = "") -> list[PageRecord]:
         """Return the pages of a document in order; together their texts are the document's text.
+
+        Args:
+            division: that of a user's own file (see `Holding`), where it is not the document's.
 
         Raises:
             NotFound: there is no document with this id.
@@ -154,17 +162,17 @@ class Store:
         self._document(document_id)
         rows = self.database.read(
             "SELECT document_id, number, label, start_char, end_char, text FROM pages"
-            " WHERE document_id = ? ORDER BY number",
-            (document_id,),
+            " WHERE document_id = ? AND division = ? ORDER BY number",
+            (document_id, division),
         )
         return [PageRecord(**row) for row in rows]
 
-    def page(self, document_id: str, number: int) -> PageRecord | None:
+    def page(self, document_id: str, number: int, division: str = "") -> PageRecord | None:
         """Return one page of a document, counted from 1, if it is there."""
         rows = self.database.read(
             "SELECT document_id, number, label, start_char, end_char, text FROM pages"
-            " WHERE document_id = ? AND number = ?",
-            (document_id, number),
+            " WHERE document_id = ? AND division = ? AND number = ?",
+            (document_id, division, number),
         )
         return PageRecord(**rows[0]) if rows else None
 
@@ -176,28 +184,33 @@ class Store:
         """
         return "".join(page.text for page in self.pages(document_id))
 
-    def remove_document(self, document_id: str) -> int:
+    def remove_document(self, document_id: str, title: str | None = None) -> int:
         """Remove a document with its pages and memories; return the bytes of the files removed.
+
+        Args:
+            title: what to call it in an error; None: its own title.
 
         Raises:
             NotFound: there is no document with this id.
             StoreBusy: a memory of it is being written.
         """
-        document = self._document(document_id)
+        what = f"The document {title or self._document(document_id).title!r}"
         keys = [memory.key for memory in self.memories(document_id)]
-        files = [self.document_file(document_id), *originals.files(self.folder, document_id)]
+        files = [self.document_file(document_id)]
+        for original in self.holdings.originals_of(document_id):
+            files += originals.files(self.folder, original)
         file_bytes = sum(file.stat().st_size for file in files if file.exists())
 
         def remove_rows() -> None:
             with self.database.transaction() as db:
                 rows = db.execute("SELECT key FROM memories WHERE document_id = ?", (document_id,)).fetchall()
                 if not {key for (key,) in rows} <= set(keys):
-                    raise _busy(f"The document {document.title!r}")
+                    raise _busy(what)
                 db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
                 for file in files:
                     file.unlink(missing_ok=True)
 
-        with self.locked(keys, f"The document {document.title!r}"):
+        with self.locked(keys, what):
             return file_bytes + self._remove_memories(keys, remove_rows)
 
     def search(self, query: str, *, limit: int = 20) -> list[Hit]:
@@ -213,8 +226,9 @@ class Store:
         rows = self.database.read(
             """
             SELECT document_id, documents.title, number AS page, label, found.snippet FROM (
-                SELECT rowid, rank, snippet(pages_fts, 0, '', '', '…', 24) AS snippet
-                FROM pages_fts WHERE pages_fts MATCH :words AND rowid >= COALESCE(
+                SELECT pages_fts.rowid, rank, snippet(pages_fts, 0, '', '', '…', 24) AS snippet
+                FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid AND division = ''
+                WHERE pages_fts MATCH :words AND pages_fts.rowid >= COALESCE(
                     (SELECT rowid FROM pages_fts WHERE pages_fts MATCH :words ORDER BY rowid DESC LIMIT 1 OFFSET :most), 0
                 ) ORDER BY rank LIMIT :limit
             ) AS found JOIN pages ON pages.id = found.rowid JOIN documents ON documents.id = pages.document_id
@@ -267,6 +281,9 @@ class Store:
         self._document(document_id)
         with self.database.transaction() as db:
             db.execute("UPDATE documents SET pinned = ? WHERE id = ?", (pinned, document_id))
+            db.execute(
+                "UPDATE holdings SET pinned = ? WHERE document_id = ? AND user = ?", (pinned, document_id, LOCAL_USER)
+            )
 
     # Memories
 
@@ -428,6 +445,7 @@ class Store:
         except BaseException:
             with suppress(StoreError):  # the next opening tidies, too
                 repair.tidy_documents(self)
+                repair.tidy_originals(self)
             raise
 
     @contextmanager

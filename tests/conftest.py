@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import FAMILIES, tiny_decoder_folder
+from helpers import ROOT
+from helpers.decoders import DEVICES, FAMILIES, tiny_decoder_folder
 
 from reader.app.service import Service
-from reader.documents import Document, Page
 from reader.models.model import Model, load_model
 from storage import Store
 
@@ -19,15 +19,6 @@ from storage import Store
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
-
-ROOT = Path(__file__).resolve().parent.parent
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-    ),
-]
-WORDS = "The keeper walked to the harbour at 19:45 and wrote in the book what the baker had said about the lamp. "
 
 
 @pytest.fixture(scope="session")
@@ -104,22 +95,3 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def service(store: Store) -> Service:
     """A service that was not started: nothing is loaded, and nothing is read."""
     return Service(store, "m")
-
-
-def make_document(words: int, title: str = "A document") -> Document:
-    """A document of that many words on pages of 50, each page beginning with its number."""
-    stream = (WORDS * (words // len(WORDS.split()) + 1)).split()[:words]
-    pages, text = [], ""
-    for number, start in enumerate(range(0, words, 50), start=1):
-        part = f"[{number}] " + " ".join(stream[start : start + 50]) + "\n"
-        pages.append(Page(number, str(number), len(text), len(text) + len(part)))
-        text += part
-    return Document(text, tuple(pages), title, "a.txt", "text", 0)
-
-
-def randomise_plugin(model: Model, seed: int = 1) -> None:
-    """Give the plug-in weights of its own, so that a beacon projection that is not used shows."""
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in model.plugin.parameters():
-        noise = torch.randn(parameter.shape, generator=generator).to(parameter)
-        parameter.data.add_(noise * (0.02 + 0.3 * parameter.data.std()))

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
 from filelock import FileLock
+from helpers.decoders import randomise_plugin
+from helpers.documents import make_document
 
-from reader.answering.answer import Answer, ask, attach
+from reader.answering import Answer, ask, attach
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch
 from reader.batching.results import _cells
 from reader.errors import ConfigError, ContextOverflow
@@ -34,8 +35,7 @@ QUESTIONS = [
 
 @pytest.fixture(autouse=True)
 def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("reader.answering.ask", "reader.batching.local"):
-        monkeypatch.setattr(f"{module}.MAX_ANSWER_TOKENS", 24)
+    monkeypatch.setattr("reader.answering.decoding.MAX_ANSWER_TOKENS", 24)
 
 
 @pytest.fixture

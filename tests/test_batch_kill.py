@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, make_document
+from helpers import ROOT
+from helpers.documents import make_document
 
 from reader.batching import BatchProgress, LocalEngine, RayEngine, batch
 from reader.errors import ConfigError, ModelError

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.decoders import unrotated_keys
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
-from reader.models.model import load_published_weights
+from reader.models.plugin_files import load_published_weights
 
 FOLDER = Path(
     os.environ.get("BEACON_REFERENCE", Path(__file__).parents[2] / "shared" / "fixtures" / "beacon-reference")
@@ -36,7 +37,7 @@ def assert_memory_is(plugin: BeaconPlugin, memory: Memory, expected: dict[str, t
     for layer in range(len(memory.layers)):
         start = 0
         for part, end in ends.items():
-            for kind, states in (("key", plugin.unrotated_keys(memory, layer)), ("value", memory.values(layer))):
+            for kind, states in (("key", unrotated_keys(plugin, memory, layer)), ("value", memory.values(layer))):
                 wanted = expected.get(f"memory.{layer}.{part}.{kind}", states[:, :0])
                 torch.testing.assert_close(states[:, start:end], wanted, rtol=0, atol=TOLERANCE, check_device=False)
             start = end

@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 
 import pypdf
 import pytest
-from conftest import ROOT, WORDS
+from helpers import ROOT
+from helpers.documents import WORDS
 from test_documents import write_pdf
 
 from reader.app.service import is_active

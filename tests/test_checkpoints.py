@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
+from helpers.decoders import FAMILIES, randomise_plugin, tiny_tokenizer
+from helpers.documents import make_document
 from safetensors.torch import load_file, save_file
 from test_beacon_reference import CASES
-from tiny import FAMILIES, tiny_tokenizer
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.errors import ConfigError, ModelError

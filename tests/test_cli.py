@@ -6,13 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, make_document
+from helpers import ROOT
+from helpers.documents import make_document
 from pypdf import PdfWriter
+
+from reader.shell.main import COMMANDS
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def run(tiny_folder: Callable[..., Path], tmp_path: Path) -> Callable[..., subpr
 
     def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         words = [str(argument) for argument in arguments]
-        if words[0] in ("read", "ask") and "--model" not in words:
+        if words[:1] in (["read"], ["ask"]) and "--model" not in words:
             words += ["--model", str(tiny_folder("llama")), "--window", "32"]
         return subprocess.run(
             [sys.executable, "-m", "reader", *words],
@@ -182,10 +186,53 @@ def test_full_disk_is_one_sentence_status_1_and_the_library_as_it_was(
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_help_needs_no_decoder(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    program = "import sys; from reader.shell.main import _parser; _parser(); print('torch' in sys.modules)"
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "serve"])
+def test_flags_of_every_command_are_parsed_without_torch(name: str) -> None:
+    program = f"import sys; from reader.shell.main import parser_of; parser_of({name!r}); print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_commands_that_run_no_decoder_import_no_torch_and_start_in_under_a_second(tmp_path: Path) -> None:
+    program = (  # the processor's seconds: other programs may have it for longer
+        "import sys, time; from reader.shell.main import main; status = main(sys.argv[1:]); "
+        "print(status, 'torch' in sys.modules, time.process_time(), file=sys.stderr)"
+    )
+    for command in (["library", "list"], ["library", "search", "harbour"], ["jobs", "list"]):
+        words = [sys.executable, "-c", program, *command, "--library", str(tmp_path / "library")]
+        result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+        status, has_torch, seconds = result.stderr.split()
+        assert (status, has_torch) == ("0", "False"), command
+        assert float(seconds) < 1, command
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    for word, near in (("raed", "read"), ("libary", "library"), ("evalute", "evaluate"), ("server", "serve")):
+        result = run(word)
+        assert result.returncode == 2
+        assert f"did you mean {near!r}?" in one_sentence(result)
+    nothing_like_it = run("quit-now")
+    assert nothing_like_it.returncode == 2
+    assert "--help" in one_sentence(nothing_like_it)
+    no_command = run()
+    assert (no_command.returncode, no_command.stdout) == (2, "")
+    assert all(name in no_command.stderr for name in COMMANDS)
+
+
+def test_version_is_the_projects(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert run("--version").stdout.split() == ["beacon-reader", version]
+
+
+def test_help_lists_every_command_and_its_flags(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    overview = run("--help")
+    assert overview.returncode == 0
+    assert all(name in overview.stdout for name in COMMANDS)
+    flags = run("serve", "--help")
+    assert (flags.returncode, "--add-user" in flags.stdout) == (0, True)
+    assert run("read", "--no-such-flag").returncode == 2
 
 
 def test_jobs_are_listed_and_changed(run: Callable[..., subprocess.CompletedProcess[str]], book: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
-from tiny import FAMILIES
+from helpers.decoders import FAMILIES, randomise_plugin
+from helpers.documents import make_document
 
 from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.beacon.plugin import rotation

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
+from helpers.decoders import randomise_plugin
+from helpers.documents import make_document
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.beacon.layout import WindowTokens, even_ends, figure_ends, lay_out, place, visibility

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import make_document, randomise_plugin
+from helpers.decoders import randomise_plugin, unrotated_keys
+from helpers.documents import make_document
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
@@ -148,7 +149,7 @@ def test_a_beacon_that_starts_as_the_last_token_it_condenses_is_that_token_below
         memory, layer = read(64), decoder.base_model.layers[0]
         states = layer.input_layernorm(decoder.get_input_embeddings()(ids[:64][7::8]))
         for kept, projection in (
-            (plugin.unrotated_keys(memory, 0), layer.self_attn.k_proj),
+            (unrotated_keys(plugin, memory, 0), layer.self_attn.k_proj),
             (memory.values(0), layer.self_attn.v_proj),
         ):
             heads = projection(states).view(8, kept.shape[0], -1).transpose(0, 1)

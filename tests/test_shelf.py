@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import make_document
+from helpers.documents import make_document
 from test_answering import FACT, QUESTION_ABOUT_FACT, answered, attached_to, hide
+from test_evidence import find_evidence
 
-from reader.answering.answer import attach, attach_shelf, find_evidence
+from reader.answering import attach, attach_shelf
 from reader.beacon import Memory
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import WORDS, randomise_plugin
-from tiny import FAMILIES
+from helpers.decoders import FAMILIES, randomise_plugin
+from helpers.documents import WORDS
 from torch import Tensor
 
 from reader.beacon import RatioChooser

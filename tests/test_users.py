@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ROOT, WORDS
+from helpers import ROOT
+from helpers.documents import WORDS
 from test_browser import Server, Visit, chromium, pytestmark, sync_api, visit
 from test_documents import write_pdf
 
@@ -163,7 +164,7 @@ async def call_tools(server: Server, name: str, document_id: str) -> tuple[set[s
         return set(tools), [str(library.content), str(status.content)]
 
 
-def test_the_example_for_programs_runs_as_it_stands_in_the_readme(
+def test_the_example_for_programs_runs_as_it_stands_in_the_docs(
     tmp_path: Path, tiny_folder: Callable[..., Path]
 ) -> None:
     server = Server(tmp_path / "library", str(tiny_folder("llama", max_positions=32_768)), tmp_path / "cache")
@@ -171,9 +172,9 @@ def test_the_example_for_programs_runs_as_it_stands_in_the_readme(
     try:
         (tmp_path / "a.txt").write_text(WORDS * 50)
         assert server.shell("read", tmp_path / "a.txt", "--model", server.model).wait(120) == 0
-        readme = (ROOT / "README.md").read_text()
-        example = readme[readme.index("    from gradio_client import Client") :].split("\n\n    from pathlib")[0]
-        code = "\n".join(line[4:] for line in example.split("\n## ")[0].splitlines() if line.startswith("    "))
+        page = (ROOT / "docs" / "api.md").read_text()
+        example = page[page.index("    from gradio_client import Client") :]
+        code = "\n".join(line[4:] for line in example.split("\n\nWith")[0].splitlines() if line.startswith("    "))
         code = code.replace("http://127.0.0.1:7860", server.address)
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=os.environ)
         assert ran.returncode == 0, ran.stderr

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import WORDS, make_document
+from helpers.documents import WORDS, make_document
 from test_documents import write_pdf
 
 from reader.app.service import Service
 from reader.app.workspace import Workspace
 from reader.documents import draw, load
 from reader.errors import ConfigError, DocumentError, ReaderError
-from reader.reading.jobs import JobSettings, enqueue
-from storage import NotFound, Store, backup, cover_file, original_file, rebuild
+from reader.models import Model
+from reader.reading.jobs import JobSettings, enqueue, run
+from storage import NotFound, Store, backup, cover_file, import_document, new_owner, original_file, rebuild
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -132,7 +134,8 @@ def test_the_same_text_of_two_people_is_one_document_with_a_title_tags_and_pin_f
 ) -> None:
     document_id = ann.add(text_file(tmp_path)).id
     assert bob.add(text_file(tmp_path)).id == document_id
-    assert len(store.documents()) == len(store.jobs.all()) == 1
+    assert len(store.documents()) == 1
+    assert sorted(job.user for job in store.jobs.all()) == ["ann", "bob"]
     ann.rename(document_id, f"  Ann's \n {SCRIPT}")
     ann.tag(document_id, ["Law", " law ", "to  read", "", "ünïcode"])
     ann.pin(document_id, True)
@@ -208,17 +211,19 @@ def test_an_original_is_kept_shown_backed_up_rebuilt_and_removed_with_its_docume
 ) -> None:
     file = write_pdf(tmp_path / "a.pdf", ["The keeper lit the lamp.", "The baker slept."])
     document_id = ann.add(file).id
-    kept = original_file(store.folder, document_id)
+    original = ann.get(document_id).holding.original
+    assert original is not None
+    kept = original_file(store.folder, original)
     assert kept.read_bytes() == file.read_bytes()
     cover = ann.cover(document_id)
     assert cover is not None
-    assert cover == cover_file(store.folder, document_id).read_bytes()
+    assert cover == cover_file(store.folder, original).read_bytes()
     assert cover[:3] == ann.picture(document_id, 2)[:3] == b"\xff\xd8\xff"
     backup(store, tmp_path / "copy")
-    assert original_file(tmp_path / "copy", document_id).read_bytes() == file.read_bytes()
-    rebuild(tmp_path / "copy")
+    assert original_file(tmp_path / "copy", original).read_bytes() == file.read_bytes()
+    rebuild(tmp_path / "copy", force=True)
     with Store(tmp_path / "copy") as copy:
-        assert original_file(copy.folder, document_id).exists()
+        assert original_file(copy.folder, original).exists()
     ann.remove(document_id)
     assert list((store.folder / "originals").iterdir()) == []
 
@@ -259,7 +264,9 @@ def test_a_quote_is_marked_where_it_stands_on_its_page(ann: Workspace, tmp_path:
 
 def test_a_page_that_cannot_be_drawn_is_shown_as_text(ann: Workspace, store: Store, tmp_path: Path) -> None:
     document = ann.add(write_pdf(tmp_path / "a.pdf", ["The keeper lit the lamp."]))
-    original_file(store.folder, document.id).write_bytes(b"%PDF-1.7 torn")
+    original = ann.get(document.id).holding.original
+    assert original is not None
+    original_file(store.folder, original).write_bytes(b"%PDF-1.7 torn")
     view = ann.page(document.id, 1, 0, 10)
     assert not view.is_drawn
     assert "keeper" in view.text
@@ -284,3 +291,179 @@ def test_a_document_made_in_python_has_no_original(store: Store, nobody: Workspa
     assert nobody.cover(document_id) is None
     with pytest.raises(NotFound):
         nobody.picture(document_id, 1)
+
+
+# What two people share who have the same text: what was read from it, and nothing of each other's files
+
+TEXTS = ("The rent is 500 and due on Monday.", "The deposit is 900 and due at once.")
+RED, BLUE = ((f"{colour} rg 0 0 612 300 re f 0 0 0 rg ".encode()) for colour in ("1 0 0", "0 0 1"))
+
+
+def painted_pdf(path: Path, paint: bytes = b"", title: str = "", labels: str = "") -> Path:
+    """A PDF of two pages with a colour at the foot of each, which its text does not show."""
+    pages = [paint + b"BT /F1 12 Tf 50 700 Td (" + text.encode() + b") Tj ET" for text in TEXTS]
+    return write_pdf(path, pages, title=title, labels=labels)  # type: ignore[arg-type]
+
+
+def same_text(path: Path) -> Path:
+    """A plain text file with the same text as those PDFs."""
+    path.write_text(load(painted_pdf(path.with_suffix(".pdf"))).text)
+    return path
+
+
+def foot(jpeg: bytes) -> tuple[bool, ...]:
+    """Whether the foot of a picture is bright in red, green and blue."""
+    import io
+
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    return tuple(value > 128 for value in picture.getpixel((picture.width // 2, picture.height - 20)))  # type: ignore[union-attr]
+
+
+def test_a_text_of_the_same_words_gives_nothing_of_anothers_pdf(
+    ann: Workspace, bob: Workspace, store: Store, tmp_path: Path
+) -> None:
+    secret = painted_pdf(tmp_path / "ann-divorce.pdf", RED, title="Ann against Bob", labels="/r")
+    document_id = ann.add(secret).id
+    ann.rename(document_id, "Ann's own title")
+    assert bob.add(same_text(tmp_path / "b.txt")).id == document_id
+    his = bob.get(document_id)
+    assert (his.holding.document.title, his.holding.document.file_name) == ("b", "b.txt")
+    assert (his.holding.document.format, his.holding.document.pages) == ("text", 1)
+    assert (bob.cover(document_id), bob.page(document_id, 1).is_drawn, bob.page(document_id, 1).label) == (
+        None,
+        False,
+        "1",
+    )
+    for page in (1, 2):
+        with pytest.raises(NotFound):
+            bob.picture(document_id, page)
+    assert {hit.label for hit in bob.search("deposit")} == {"1"}
+    assert [hit.label for hit in ann.search("deposit")] == ["ii"]
+    bob.rename(document_id, "")
+    assert bob.get(document_id).holding.document.title == "b"
+    assert foot(ann.picture(document_id, 2)) == (True, False, False)
+    ann.remove(document_id)
+    assert list((store.folder / "originals").iterdir()) == []
+    assert bob.cover(document_id) is None
+    assert bob.page(document_id, 1).text == "".join(page.text for page in store.pages(document_id))
+
+
+def test_each_of_two_people_is_shown_the_page_of_their_own_pdf(ann: Workspace, bob: Workspace, tmp_path: Path) -> None:
+    document_id = bob.add(painted_pdf(tmp_path / "fake.pdf", BLUE)).id
+    assert ann.add(painted_pdf(tmp_path / "true.pdf")).id == document_id
+    assert foot(bob.picture(document_id, 1)) == (False, False, True)
+    assert foot(ann.picture(document_id, 1)) == (True, True, True)
+    assert foot(ann.cover(document_id) or b"") == (True, True, True)
+    bob.remove(document_id)
+    assert foot(ann.picture(document_id, 2)) == (True, True, True)
+
+
+@pytest.mark.parametrize("first", ["bob", "ann"])
+def test_a_text_that_was_added_first_makes_no_pdf_one_page(
+    first: str, service: Service, store: Store, tmp_path: Path
+) -> None:
+    ann = Workspace(service, "ann")
+    document_id = Workspace(service, first).add(same_text(tmp_path / "m.txt")).id
+    contract = painted_pdf(tmp_path / "contract.pdf", title="Contract", labels="/r")
+    assert ann.add(contract).id == document_id
+    shown = ann.get(document_id).holding
+    assert (shown.document.title, shown.document.pages, shown.document.format) == ("Contract", 2, "pdf")
+    view = ann.page(document_id, 2)
+    assert (view.label, view.is_drawn, view.text.strip()) == ("ii", True, TEXTS[1])
+    assert [(hit.page, hit.label) for hit in ann.search("deposit")] == [(2, "ii")]
+    assert ann.add(same_text(tmp_path / "m.txt")).id == document_id  # shows less than what is there
+    assert ann.get(document_id).holding.document.pages == 2
+    if first == "bob":
+        assert Workspace(service, "bob").get(document_id).holding.document.pages == 1
+    assert [page.number for page in store.pages(document_id)] == [1]  # as it was first added
+
+
+def test_an_export_names_the_holders_own_file_and_holds_what_they_had_read(
+    ann: Workspace, bob: Workspace, service: Service, store: Store, tiny_model: Model, tmp_path: Path
+) -> None:
+    service.model_name, service.model = "tiny", tiny_model
+    document_id = ann.add(painted_pdf(tmp_path / "ann-divorce.pdf", title="Ann against Bob", labels="/r")).id
+    bob.add(same_text(tmp_path / "b.txt"))
+    ann.read(document_id, 4, "int8")
+    run_all(store, tiny_model)
+    content = bob.export(document_id).read_bytes()
+    for word in (b"ann", b"Ann", b"divorce", b'"ii"', b"pdf", b"int8"):
+        assert word not in content
+    assert b'"file_name":"b.txt"' in content
+    with Store(tmp_path / "elsewhere") as elsewhere:
+        import_document(elsewhere, bob.export(document_id))
+        assert elsewhere.documents()[0].title == "b"
+    content = ann.export(document_id).read_bytes()
+    assert b'"file_name":"ann-divorce.pdf"' in content
+    assert b"int8" in content
+
+
+def run_all(store: Store, model: Model) -> None:
+    """Read all that waits."""
+    owner = new_owner()
+    while (job := store.jobs.claim(owner)) is not None:
+        run(job, model, store, owner)
+
+
+def test_what_one_pauses_cancels_or_reads_again_is_read_for_the_other(
+    ann: Workspace, bob: Workspace, service: Service, store: Store, tiny_model: Model, tmp_path: Path
+) -> None:
+    service.model_name, service.model = "tiny", tiny_model
+    document_id = ann.add(text_file(tmp_path, WORDS * 20)).id
+    bob.add(text_file(tmp_path, WORDS * 20))
+    for act in (bob.pause, bob.cancel):
+        act(document_id)
+        assert ann.get(document_id).state == "waiting"
+    owner = new_owner()
+    job = store.jobs.claim(owner)
+    assert job is not None
+    assert job.user == "ann"
+    bob.read(document_id)
+    assert store.jobs.claim(new_owner()) is None  # the same is not read twice at once
+    bob.pause(document_id)
+    assert store.jobs.get(job.id).wanted is None
+    run(job, tiny_model, store, owner)
+    asked = ann.get(document_id).memory
+    assert asked is not None
+    assert asked.state == "ready"
+    bob.read(document_id, 32, "int8")
+    run_all(store, tiny_model)
+    assert len(store.memories(document_id)) == 2
+    assert ann.get(document_id).memory == replace(asked, last_used_at=ann.get(document_id).memory.last_used_at)  # type: ignore[union-attr]
+    assert bob.get(document_id).memory.settings["ratio"] == 32  # type: ignore[union-attr]
+    assert bob.active() == ann.active() == []
+    bob.remove(document_id)
+    assert {job.user for job in store.jobs.all()} == {"ann"}
+
+
+def test_an_answer_names_the_pages_of_the_asker_though_both_ask_one_memory(
+    ann: Workspace, bob: Workspace, service: Service, store: Store, tiny_model: Model, tmp_path: Path
+) -> None:
+    service.model_name, service.model = "tiny", tiny_model
+    document_id = ann.add(painted_pdf(tmp_path / "a.pdf", labels="/r")).id
+    bob.add(same_text(tmp_path / "b.txt"))
+    run_all(store, tiny_model)
+    assert len(store.memories()) == 1
+    for _ in range(2):
+        for user, pages, labels in (("ann", 2, {"i", "ii"}), ("bob", 1, {"1"})):
+            record = store.conversations.add([document_id], user)
+            *_, last = service.answer(record, "When is the deposit due?", look_again=100)
+            assert last.answer is not None
+            assert (last.answer.pages, len(last.answer.reading_map)) == (pages, pages)
+            assert {place.label for place in (*last.answer.evidence, *last.answer.looked_again)} <= labels
+    assert len({id(attached.memory) for attached in service._attached.values()}) == 1  # held once for both
+
+
+def test_a_document_that_its_owner_removed_while_it_was_claimed_does_not_come_back(
+    ann: Workspace, nobody: Workspace, store: Store, tiny_model: Model, tmp_path: Path
+) -> None:
+    from reader.reading import read, stored_document
+
+    document_id = ann.add(text_file(tmp_path)).id
+    document = stored_document(store, document_id, "ann")
+    ann.remove(document_id)
+    with pytest.raises(NotFound):
+        read(document, tiny_model, store, is_stored=True)
+    assert (store.documents(), ids(nobody)) == ([], [])

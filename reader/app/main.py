@@ -23,10 +23,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from reader.app.accounts import Accounts, Gate, add_account
-from reader.app.page.blocks import MAX_FILE_SIZE, Theme, build
+from reader.app.page.blocks import MAX_FILE_SIZE, build
+from reader.app.page.theme import Theme
+from reader.app.pages import Pictures
 from reader.app.routes import routes
 from reader.app.service import Service
-from reader.app.workspace import Pictures
 from reader.errors import ConfigError, ReaderError
 from reader.models import DEFAULT_MODEL
 from reader.settings import STATIC, accounts_file, cache_folder, is_debugging, library_folder, model_name
@@ -37,25 +38,31 @@ HOSTS = ("127.0.0.1", "localhost")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until it is interrupted; return the exit status."""
-    options = _parser().parse_args(arguments)
-    if is_debugging():
-        logging.basicConfig()
-        logging.getLogger("page").setLevel(logging.DEBUG)
+    parser = argparse.ArgumentParser(
+        prog="python app.py", description="Read long documents once, and ask them, in a browser."
+    )
+    add_flags(parser)
     try:
-        if options.add_user is not None:
-            _add_user(options)
-        else:
-            _serve(options)
+        run(parser.parse_args(arguments))
     except (ReaderError, StoreError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_status
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python app.py", description="Read long documents once, and ask them, in a browser."
-    )
+def run(options: argparse.Namespace) -> None:
+    """Serve the page until it is interrupted, or add a user."""
+    if is_debugging():
+        logging.basicConfig()
+        logging.getLogger("page").setLevel(logging.DEBUG)
+    if options.add_user is not None:
+        _add_user(options)
+    else:
+        _serve(options)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what the app takes, started as `app.py` or as the shell's `serve`."""
     parser.add_argument("--library", type=Path, metavar="DIR", help="the library's folder (or READER_LIBRARY)")
     parser.add_argument(
         "--model",
@@ -81,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mcp", action="store_true", help="let assistants use the library, ask and read_status as tools"
     )
-    return parser
+    parser.set_defaults(run=run)
 
 
 def _add_user(options: argparse.Namespace) -> None:

@@ -7,22 +7,22 @@ killed server was reading or answering goes on when the next one starts. Whose a
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
-from storage import ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
+from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
-    from reader.answering import Answer, AttachedMemory, Conversation
+    from reader.answering import AnswerPart, AttachedMemory, Conversation
     from reader.models import Model
     from reader.reading import Estimate, ReadingProgress, Worker
 
@@ -35,22 +35,13 @@ KEPT_CONVERSATIONS = 8
 _CLOSE_SECONDS = 5.0
 """How long closing waits for the window at hand; a job that is left behind is taken over at the next start."""
 
-_ROOM_TOKENS = 1024
-"""About what a question and its answer take."""
-
 _SIZE_SECONDS = 10.0
 """How long the counted size of the library is good for; counting takes longer the more files there are."""
 
-_RATIO_ADVICE = re.compile(r"read it with --ratio \d+")
+_Place = tuple[str, str, int, str]
+"""Key, state and finished windows of a memory that is attached, and the user as whose it is shown."""
+
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer so far; the last one carries what it cost."""
-
-    text: str
-    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +68,12 @@ class Service:
         self.load_error: Exception | None = None
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
-        self.answerer: Answerer[Reply] = Answerer(store, self._respond, lambda: self.model is not None)
+        self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
         self._cache_folder = cache_folder
         self._load_again = threading.Event()
         self._closed = False
         self._worker: Worker | None = None
-        self._attached: dict[tuple[str, str, int], AttachedMemory] = {}
+        self._attached: dict[_Place, AttachedMemory] = {}
         self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
         self._in_use: dict[str, threading.Lock] = {}
         self._attaching = threading.Lock()
@@ -148,8 +139,14 @@ class Service:
 
     # Readings
 
-    def read(self, document_id: str, ratio: int | None = None, memory_dtype: str | None = None) -> None:
-        """Read a document of the library when its turn comes, from behind its last finished window.
+    def read(
+        self,
+        document_id: str,
+        ratio: int | None = None,
+        memory_dtype: str | None = None,
+        user: str = LOCAL_USER,
+    ) -> None:
+        """Read a document of the library for a user when its turn comes, from behind its last finished window.
 
         Without settings of somebody's choice, what was begun goes on; a reading that failed at a chosen ratio is followed
         by one that adapts it.
@@ -159,7 +156,7 @@ class Service:
         """
         from reader.reading import JobSettings
 
-        job = self.jobs([document_id]).get(document_id)
+        job = self.jobs([document_id], user).get(document_id)
         can_go_on = job is not None and (
             job.state in ("queued", "running", "paused", "cancelled")
             or (job.state == "failed" and job.settings.get("ratio") is None)
@@ -168,21 +165,21 @@ class Service:
             self.store.jobs.go_on(job.id)
         else:
             settings = JobSettings(self.model_name, ratio=ratio, memory_dtype=memory_dtype or "model")
-            self.store.jobs.add(document_id, vars(settings))
+            self.store.jobs.add(document_id, vars(settings), user)
         if self._worker is not None:
             self._worker.wake()
 
-    def stop(self, document_id: str, wanted: Literal["pause", "cancel"]) -> None:
-        """Pause a reading or give it up after the window at hand, wherever it runs; finished windows are kept."""
-        job = self.jobs([document_id]).get(document_id)
+    def stop(self, document_id: str, wanted: Literal["pause", "cancel"], user: str = LOCAL_USER) -> None:
+        """Pause a user's reading or give it up after the window at hand, wherever it runs; finished windows are kept."""
+        job = self.jobs([document_id], user).get(document_id)
         if job is not None:
             self.store.jobs.stop(job.id, wanted)
 
-    def jobs(self, document_ids: Sequence[str]) -> dict[str, JobRecord]:
-        """The reading that counts for each of these documents: what runs before what waits, else the newest."""
+    def jobs(self, document_ids: Sequence[str], user: str = LOCAL_USER) -> dict[str, JobRecord]:
+        """A user's reading that counts for each of these documents: what runs before what waits, else the newest."""
         jobs: dict[str, JobRecord] = {}
         for document_id in document_ids:
-            for job in self.store.jobs.all(document_id):
+            for job in self.store.jobs.all(document_id, user):
                 known = jobs.get(document_id)
                 if job.settings.get("model") == self.model_name and (known is None or _urgency(job) > _urgency(known)):
                     jobs[document_id] = job
@@ -192,12 +189,13 @@ class Service:
         """Whether it is here that a running job is read, not in another program."""
         return self._worker is not None and job.owner == self._worker.owner
 
-    def ratio_costs(self, document_id: str, memory_dtype: str = "model") -> list[RatioCost]:
+    def ratio_costs(self, document_id: str, memory_dtype: str = "model", user: str = LOCAL_USER) -> list[RatioCost]:
         """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
-        tokens = self.tokens(document_id)
+        tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:
             return []
-        config, positions = self.model.plugin.config, self.model.plugin.max_positions
+        from reader.reading import fits, memory_slots
+
         memories = [
             memory
             for memory in self.store.memories(document_id)
@@ -205,18 +203,15 @@ class Service:
         ]
         slot_bytes = memories[0].bytes / memories[0].slots if memories else self._slot_bytes(memory_dtype)
         costs = []
-        for ratio in sorted({0, *config.ratios}):
-            full_windows, tail = divmod(tokens, config.window)
-            kept = config.window // ratio if ratio else config.window
-            slots = full_windows * kept + tail + len(self.model.opening)
-            fits = slots + min(_ROOM_TOKENS, positions // 4) <= positions
-            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits))
+        for ratio in sorted({0, *self.model.plugin.config.ratios}):
+            slots = memory_slots(self.model, tokens, ratio)
+            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits(self.model, slots)))
         return costs
 
-    def tokens(self, document_id: str) -> int:
+    def tokens(self, document_id: str, user: str = LOCAL_USER) -> int:
         """How many tokens a document has for the present decoder; 0 until they were counted."""
         named = [m.tokens for m in self.store.memories(document_id) if m.settings.get("model") == self.model_name]
-        job = self.jobs([document_id]).get(document_id)
+        job = self.jobs([document_id], user).get(document_id)
         return max([*named, job.tokens if job is not None else 0])
 
     def forget(self, document_id: str) -> None:
@@ -230,42 +225,39 @@ class Service:
 
     # Answers
 
-    def memory(self, document_id: str) -> MemoryRecord | None:
-        """The memory that can be asked: that of the newest finished reading, or another ready or half-read one.
+    def memory(self, document_id: str, user: str = LOCAL_USER) -> MemoryRecord | None:
+        """The memory that a user can ask, ready or half read; while the decoder loads, one that a decoder of its name made."""
+        model = self.model or self.model_name
+        return choose_memory(self.store, document_id, model, user=user, while_reading=True)
 
-        While the decoder loads, it is the one that a decoder of this name made.
-        """
-        memories = self.store.memories(document_id)
-        usable = [memory for memory in memories if self._fits(memory) and (memory.state == "ready" or memory.slots)]
-        finished_at = {memory.key: memory.ready_at or 0.0 for memory in usable}
-        if len(usable) > 1:  # one that was there already was not made anew by the reading that ended with it
-            for job in self.store.jobs.all(document_id):
-                if job.state == "ready" and job.memory_key in finished_at:
-                    finished_at[job.memory_key] = max(finished_at[job.memory_key], job.beat_at)
-        return min(usable, key=lambda memory: (memory.state != "ready", -finished_at[memory.key]), default=None)
-
-    def attach(self, document_id: str) -> tuple[AttachedMemory, bool]:
-        """Attach the memory of a document, unless it is, and tell whether that had to be done now.
+    def attach(self, document_id: str, user: str = LOCAL_USER) -> tuple[AttachedMemory, bool]:
+        """Attach the memory that a user can ask, unless it is, and tell whether that had to be done now.
 
         Raises:
             ReaderError, StoreError: there is none, or it cannot be used.
         """
-        from reader.answering import attach
+        from reader.answering import attach, source_of
 
-        record = self.memory(document_id)
+        record = self.memory(document_id, user)
         if self.model is None or record is None:
             raise ConfigError("The document is not read yet; wait until its first pages are.")
         with self._attaching:
             # What was attached of a memory that has grown since, or is finished by now, is another memory's.
             windows = record.windows if record.state == "ready" else len(self.store.segments(record.key))
-            place = (record.key, record.state, windows)
-            known = self._attached.get(place)
-            attached = known or attach(record, self.model, self.store)
-            self._attached = {other: kept for other, kept in self._attached.items() if other[0] != record.key}
-            self._attached[place] = attached  # the last used comes last
-            for oldest in list(self._attached)[:-ATTACHED_MEMORIES]:
-                del self._attached[oldest]
-        return attached, known is None
+            place = (record.key, record.state, windows, user)
+            same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
+            attached = same.get(place) or next(iter(same.values()), None)
+            is_new = attached is None
+            if attached is None:
+                attached = attach(record, self.model, self.store, user)
+            source = source_of(record, attached.memory, self.store, user=user)
+            if attached.sources != (source,):  # another's, or their own before they added another file of the same text
+                attached = replace(attached, sources=(source,))
+            others = {other: kept for other, kept in self._attached.items() if other[0] != record.key}
+            self._attached = {**others, **same, place: attached}  # the last used comes last
+            kept_keys = list(dict.fromkeys(other[0] for other in self._attached))[-ATTACHED_MEMORIES:]
+            self._attached = {other: kept for other, kept in self._attached.items() if other[0] in kept_keys}
+        return attached, is_new
 
     def answer(
         self,
@@ -275,8 +267,8 @@ class Service:
         *,
         number: int | None = None,
         look_again: str | int = "off",
-    ) -> Generator[Reply]:
-        """Yield an answer so far, piece by piece, and save it as a turn; readings here wait before their next window.
+    ) -> Generator[AnswerPart]:
+        """Yield an answer, part by part, and save it as a turn; readings here wait before their next window.
 
         Args:
             number: the turn that the new one takes the place of, with those behind it; None puts it behind all.
@@ -289,7 +281,7 @@ class Service:
 
         document_id = record.document_ids[0]
         with self._using_decoder(document_id):
-            attached, is_new = self.attach(document_id)
+            attached, is_new = self.attach(document_id, record.user)
             assert self.model is not None
             known, conversation = self._conversations.pop(record.id, (None, None))
             if conversation is None or known is not attached:
@@ -298,12 +290,9 @@ class Service:
             self._conversations[record.id] = (attached, conversation)  # the last used comes last
             for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
                 del self._conversations[oldest]
-            text = ""
-            for part in conversation.ask(
+            yield from conversation.ask(
                 question, number=number, stopped=stopped, look_again=look_again, first_question=is_new
-            ):
-                text += part.text
-                yield Reply(text, part.answer)
+            )
 
     @contextmanager
     def _using_decoder(self, document_id: str) -> Iterator[None]:
@@ -319,7 +308,7 @@ class Service:
                 self._answers -= 1
                 self._answering.notify_all()
 
-    def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[Reply]:
+    def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[AnswerPart]:
         """Answer a question that somebody has noted."""
         record = self.store.conversations.get(question.conversation_id, question.user)
         if any(turn.question == question.text and turn.asked_at > question.asked_at for turn in record.turns):
@@ -367,21 +356,12 @@ class Service:
 
         assert self.model is not None
         self.estimates[job.id] = estimate_reading(
-            stored_document(self.store, job.document_id),
+            stored_document(self.store, job.document_id, job.user),
             self.model_name,
             self.store,
             window=self.model.plugin.config.window,
             ratio=job.settings.get("ratio"),
             cache_folder=self._cache_folder,
-        )
-
-    def _fits(self, memory: MemoryRecord) -> bool:
-        if self.model is None:
-            return memory.settings.get("model") == self.model_name
-        return (
-            memory.settings.get("decoder") == self.model.decoder.fingerprint
-            and memory.settings.get("plugin") == self.model.plugin_fingerprint
-            and memory.settings.get("dtype") == str(self.model.decoder.dtype).removeprefix("torch.")
         )
 
     def _slot_bytes(self, memory_dtype: str) -> float:
@@ -407,13 +387,6 @@ def state_of(job: JobRecord | None, memory: MemoryRecord | None) -> str:
     if job is not None and job.state in _STOPPED_STATES:
         return _STOPPED_STATES[job.state]
     return "not read" if memory is None else "part read"
-
-
-def reason(job: JobRecord) -> str:
-    """Why a job failed, for those who have no flags at hand."""
-    adapts = job.settings.get("ratio") is None
-    advice = "split it, or use a decoder with more positions" if adapts else "try again to read it at a ratio that fits"
-    return _RATIO_ADVICE.sub(advice, job.reason or "")
 
 
 def _urgency(job: JobRecord) -> int:

@@ -10,16 +10,19 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlite_utils import Database
+
 from reader.app.answer_queue import Stream
-from reader.app.service import RatioCost, Reply, Service, reason, state_of
-from reader.documents import DRAWN_FORMATS, Box, Document, PagePicture, draw, load
+from reader.app.pages import PageView, Pictures, find_words
+from reader.app.service import RatioCost, Service, is_active, state_of
+from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
 from reader.errors import ConfigError, DocumentError
+from reader.reading import add_document
 from storage import (
     LOCAL_USER,
     ConversationRecord,
@@ -37,6 +40,7 @@ from storage import (
     import_document,
     keep_original,
     original_file,
+    tidy_originals,
 )
 
 if TYPE_CHECKING:
@@ -45,13 +49,11 @@ if TYPE_CHECKING:
 MAX_DOCUMENTS = 5_000
 """Documents that one user may have."""
 
-PAGE_WIDTH_PIXELS = 1000
 COVER_WIDTH_PIXELS = 144
 
 MAX_LOOK_AGAIN_TOKENS = 8_000
 """What one question may have read again, as others wait for the decoder meanwhile."""
 
-_KEPT_PICTURES = 48
 _MAX_HITS = 20
 _BEGIN_SECONDS = 600.0
 """How long nothing may come of an answer before nobody waits for it any more."""
@@ -67,6 +69,8 @@ class Shown:
     state: str
     estimate: Estimate | None
     is_read_here: bool
+    before: int = 0
+    """How many readings come before it, while it waits for its turn."""
 
     @property
     def id(self) -> str:
@@ -76,53 +80,7 @@ class Shown:
     @property
     def reason(self) -> str:
         """Why its reading failed; empty where it did not."""
-        return reason(self.job) if self.job is not None and self.state == "failed" else ""
-
-
-@dataclass(frozen=True)
-class PageView:
-    """A page to be looked at: as a picture where there is one, else its text, with what is marked on it."""
-
-    document_id: str
-    title: str
-    number: int
-    label: str
-    pages: int
-    text: str
-    marks: tuple[tuple[int, int], ...]
-    """What is marked, as characters of this page's text."""
-    is_drawn: bool
-    boxes: tuple[Box, ...]
-    """What is marked, on the picture; empty where it was not found there."""
-
-
-class Pictures:
-    """The page pictures drawn last, for all workspaces."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, str], PagePicture] = OrderedDict()
-        self._lock = threading.Lock()
-        self._drawing = threading.Semaphore(2)
-
-    def get(self, path: Path, page: int, quote: str) -> PagePicture:
-        """The picture of a page with the boxes of a quote; without a quote, with any.
-
-        Raises:
-            DocumentError: it cannot be drawn.
-        """
-        key = (path.name, page, quote)
-        with self._lock:
-            known = [other for other in self._kept if other == key or (not quote and other[:2] == key[:2])]
-            if known:
-                self._kept.move_to_end(known[-1])
-                return self._kept[known[-1]]
-        with self._drawing:
-            picture = draw(path, path.suffix[1:], page, width_pixels=PAGE_WIDTH_PIXELS, quote=quote)
-        with self._lock:
-            self._kept[key] = picture
-            while len(self._kept) > _KEPT_PICTURES:
-                self._kept.popitem(last=False)
-        return picture
+        return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
 
 
 _holding_changes = threading.Lock()
@@ -143,7 +101,16 @@ class Workspace:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
         active = self._store.holdings.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
-        return [self._shown(holding) for holding in self._store.holdings.page(self.user, query, limit=limit, kept=kept)]
+        holdings = self._store.holdings.page(self.user, query, limit=limit, kept=kept)
+        documents = [self._shown(holding) for holding in holdings]
+        # Jobs are taken in the order in which they were added, so that their times say who is before whom.
+        queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
+        return [
+            replace(shown, before=queue.index(shown.job.created_at))
+            if shown.job is not None and shown.state == "waiting"
+            else shown
+            for shown in documents
+        ]
 
     def count(self) -> int:
         """How many documents there are."""
@@ -181,16 +148,21 @@ class Workspace:
         if name is not None:
             document = replace(document, file_name=name)
         cover = self._draw_cover(path, document) if password is None else None
-        pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
-        stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
+
+        def hold(db: Database, stored: StoredDocument) -> None:
+            original = None
+            if password is None and document.format in DRAWN_FORMATS:
+                original = keep_original(self._store.folder, document.id, path, cover)
+            self._store.holdings.hold(db, self.user, stored, original)
+
         with _holding_changes:
-            was_here = bool(self._store.documents_of([document.id]))
-            with self._store.adding_document(stored) as db:
-                if password is None and document.format in DRAWN_FORMATS:
-                    keep_original(self._store.folder, document.id, path, cover)
-                self._store.holdings.hold(db, self.user, stored, was_here=was_here)
-        if self._service.memory(document.id) is None or self.get(document.id).state not in ("ready", "reading"):
-            self._service.read(document.id)
+            add_document(document, self._store, hold)
+            tidy_originals(self._store)
+        shown = self.get(document.id)
+        # What others had read is theirs to read again; what is to be asked here is asked for here.
+        is_anothers = shown.job is None and len(self._store.holdings.users(document.id)) > 1
+        if shown.memory is None or shown.state not in ("ready", "reading") or is_anothers:
+            self.read(document.id)
         return document
 
     def remove(self, document_id: str) -> None:
@@ -200,13 +172,13 @@ class Workspace:
             NotFound: it is not there, or not theirs.
             StoreError: it is being read.
         """
-        self._held(document_id)
+        title = self._held(document_id).document.title
         with _holding_changes:
             if self._store.holdings.let_go(self.user, document_id):
                 for conversation in self._store.conversations.all(self.user, document_id):
                     self._store.conversations.remove(conversation.id, self.user)
             else:
-                self._store.remove_document(document_id)
+                self._store.remove_document(document_id, title)
                 self._service.forget(document_id)
 
     def rename(self, document_id: str, title: str) -> None:
@@ -233,7 +205,7 @@ class Workspace:
         self._held(document_id)
         folder = Path(tempfile.mkdtemp(prefix="export-"))
         try:
-            export_document(self._store, document_id, folder / "document.beacon")
+            export_document(self._store, document_id, folder / "document.beacon", self.user)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -262,38 +234,48 @@ class Workspace:
     def read(self, document_id: str, ratio: int | None = None, memory_dtype: str | None = None) -> None:
         """Read a document, go on reading it, or, with settings, read it again; see `Service.read`."""
         self._held(document_id)
-        self._service.read(document_id, ratio, memory_dtype)
+        self._service.read(document_id, ratio, memory_dtype, self.user)
 
     def pause(self, document_id: str) -> None:
         """Stop a reading after the window at hand until it is asked for again."""
         self._held(document_id)
-        self._service.stop(document_id, "pause")
+        self._service.stop(document_id, "pause", self.user)
 
     def cancel(self, document_id: str) -> None:
         """Give a reading up after the window at hand; finished windows are kept."""
         self._held(document_id)
-        self._service.stop(document_id, "cancel")
+        self._service.stop(document_id, "cancel", self.user)
 
     def ratio_costs(self, document_id: str, memory_dtype: str) -> Sequence[RatioCost]:
         """What each ratio would make of a document, about."""
         self._held(document_id)
-        return self._service.ratio_costs(document_id, memory_dtype)
+        return self._service.ratio_costs(document_id, memory_dtype, self.user)
 
     # Pages
 
-    def page(self, document_id: str, number: int, start_char: int = 0, end_char: int = 0) -> PageView:
-        """A page, counted from 1, with the part of those characters of the document marked that lies on it.
+    def page(
+        self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
+    ) -> PageView:
+        """A page, counted from 1, with a part of it marked.
+
+        Args:
+            start_char, end_char: characters of the document; what lies of them on the page is marked.
+            find: words to mark instead, as they were searched for.
 
         Raises:
             NotFound: there is no such document or page for this user.
         """
-        holding, page = self._held(document_id), self._page(document_id, number)
+        holding = self._held(document_id)
+        page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
+        if find:
+            first, last = find_words(page.text, find)
         marks = ((first, last),) if last > first else ()
-        path = original_file(self._store.folder, document_id)
+        path = self._original(holding)
         boxes: tuple[Box, ...] = ()
-        is_drawn = path.exists()
-        if is_drawn:
+        is_drawn = False
+        if path is not None:
+            is_drawn = True
             try:
                 boxes = self._pictures.get(path, number, page.text[first:last]).boxes
             except DocumentError:
@@ -317,9 +299,8 @@ class Workspace:
             NotFound: there is no such document or page for this user.
             DocumentError: it cannot be drawn.
         """
-        self._held(document_id)
-        path = original_file(self._store.folder, document_id)
-        if not path.exists():
+        path = self._original(self._held(document_id))
+        if path is None:
             raise NotFound("There is no picture of this page. Look at its text instead.")
         return self._pictures.get(path, number, "").jpeg
 
@@ -329,9 +310,11 @@ class Workspace:
         Raises:
             NotFound: there is no such document for this user.
         """
-        self._held(document_id)
+        original = self._held(document_id).original
+        if original is None:
+            return None
         try:
-            return cover_file(self._store.folder, document_id).read_bytes()
+            return cover_file(self._store.folder, original).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -342,6 +325,11 @@ class Workspace:
         self._held(document_id)
         return self._store.conversations.all(self.user, document_id)
 
+    def asked_last(self) -> str | None:
+        """The document of the newest conversation, if it is still there."""
+        newest = next(iter(self._store.conversations.all(self.user)), None)
+        return newest.document_ids[0] if newest is not None else None
+
     def conversation(self, conversation_id: str) -> ConversationRecord:
         """One of this user's conversations.
 
@@ -351,7 +339,9 @@ class Workspace:
         return self._store.conversations.get(conversation_id, self.user)
 
     def remove_conversation(self, conversation_id: str) -> None:
-        """Forget a conversation."""
+        """Delete a conversation, and stop the answers that it waits for."""
+        for question in self.waiting(conversation_id):
+            self.stop(question.id)
         self._store.conversations.remove(conversation_id, self.user)
 
     # Answers
@@ -360,7 +350,8 @@ class Workspace:
         """Note a question to be answered in a conversation, by default in a new one.
 
         Args:
-            settings: `number` and `look_again`; see `Service.answer`.
+            settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
+                follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
 
         Raises:
             ReaderError, StoreError: the document is not theirs or cannot be asked, or there is no question.
@@ -368,7 +359,7 @@ class Workspace:
         self._held(document_id)
         if settings.get("look_again", "auto") not in ("auto", "off"):
             settings["look_again"] = _token_count(settings["look_again"])
-        if self._service.memory(document_id) is None:
+        if self._service.memory(document_id, self.user) is None:
             raise ConfigError("The document is not read yet; wait until its first pages are.")
         if conversation_id is None:
             if not text.strip():
@@ -376,25 +367,30 @@ class Workspace:
             conversation_id = self._store.conversations.add([document_id], self.user).id
         elif document_id not in self.conversation(conversation_id).document_ids:
             raise NotFound("That conversation is about another document. Begin a new one.")
+        elif (number := settings.get("number")) is not None:
+            conversation = self.conversation(conversation_id)
+            if number < len(conversation.turns) - 1:
+                conversation_id = self._store.conversations.branch(conversation, number).id
+                settings = {name: value for name, value in settings.items() if name != "number"}
         return self._service.answerer.ask(self.user, document_id, conversation_id, text, settings)
 
     def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
         """The unanswered questions of a conversation, the oldest first."""
         return self._store.questions.waiting(self.user, self.conversation(conversation_id).id)
 
-    def stream(self, question_id: str) -> Stream[Reply] | None:
+    def stream(self, question_id: str) -> Stream | None:
         """What there is of an answer, if it was begun here."""
         stream = self._service.answerer.stream(question_id)
         return stream if stream is not None and stream.question.user == self.user else None
 
-    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream[Reply]]:
+    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
         """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
-        seen: Reply | None = None
+        seen: tuple[int, bool] | None = None
         until = time.monotonic() + _BEGIN_SECONDS
         while self._service.is_open and time.monotonic() < until:
             stream = self.stream(question_id)
-            if stream is not None and (stream.is_done or stream.reply is not seen):
-                seen, until = stream.reply, time.monotonic() + _BEGIN_SECONDS
+            if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
+                seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS
                 yield stream
             if stream is not None and stream.is_done:
                 return
@@ -402,33 +398,36 @@ class Workspace:
                 return
             time.sleep(seconds)
 
-    def stop(self, question_id: str) -> None:
-        """End an answer where it is."""
-        if self.stream(question_id) is not None:
-            self._service.answerer.stop(question_id)
+    def stop(self, question_id: str) -> bool:
+        """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""
+        return self.stream(question_id) is not None and self._service.answerer.stop(question_id)
 
     def prepare(self, document_id: str) -> None:
         """Attach a document's finished memory, so that the first question need not wait for it."""
         self._held(document_id)
-        memory = self._service.memory(document_id)
+        memory = self._service.memory(document_id, self.user)
         if self._service.model is not None and memory is not None and memory.state == "ready":
-            self._service.attach(document_id)
+            self._service.attach(document_id, self.user)
 
     # Within
 
     def _held(self, document_id: str) -> Holding:
         return self._store.holdings.get(self.user, document_id)
 
-    def _page(self, document_id: str, number: int) -> PageRecord:
-        page = self._store.page(document_id, number)
+    def _original(self, holding: Holding) -> Path | None:
+        path = original_file(self._store.folder, holding.original) if holding.original is not None else None
+        return path if path is not None and path.exists() else None
+
+    def _page(self, holding: Holding, number: int) -> PageRecord:
+        page = self._store.page(holding.document.id, number, holding.division)
         if page is None:
             raise NotFound(f"The document has no page {number}. Choose one that it has.")
         return page
 
     def _shown(self, holding: Holding) -> Shown:
         document_id = holding.document.id
-        job = self._service.jobs([document_id]).get(document_id)
-        memory = self._service.memory(document_id)
+        job = self._service.jobs([document_id], self.user).get(document_id)
+        memory = self._service.memory(document_id, self.user)
         estimate = self._service.estimates.get(job.id) if job is not None else None
         is_here = job is not None and self._service.reads(job)
         return Shown(holding, job, memory, state_of(job, memory), estimate, is_here)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from reader.batching.local import Group
-from reader.batching.questions import BatchQuestion, load_questions
+from reader.batching.questions import BatchQuestion, csv_delimiter, load_questions
 from reader.batching.results import Result, Results
 from reader.documents import Document, load
 from reader.errors import ConfigError, ReaderError
@@ -20,6 +20,7 @@ from reader.reading import add_document
 from storage import Store, StoreError
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Whatever answers the questions of a batch."""
 
@@ -56,7 +57,7 @@ def batch(
     questions: Path | str,
     output: Path | str,
     store: Store,
-    engine: Engine,
+    engine: Engine | Callable[[], Engine],
     *,
     document: str | None = None,
     retry_errors: bool = False,
@@ -68,6 +69,7 @@ def batch(
     asked. Documents that are named by a file's path are taken into the library first.
 
     Args:
+        engine: an engine, or a function that makes one; the function is called only once the questions are in order.
         document: what questions that name no document are about.
         retry_errors: whether what failed before is asked again.
 
@@ -80,7 +82,7 @@ def batch(
         raise ConfigError(f"{str(output)!r} holds the questions; choose another output.")
     asked, problems = load_questions(questions, document)
     documents = _find_documents(asked, problems, store)
-    with Results(output) as results:
+    with Results(output, csv_delimiter(questions)) as results:
         for one in asked:
             known = results.question_of(one.custom_id)
             if known is not None and known != one.question:
@@ -106,11 +108,15 @@ def batch(
 
         tell("")
         groups = _group(missing, documents, store) if missing else []
-        for result in engine.answer(groups, store, tell) if groups else ():
+        for result in _made(engine).answer(groups, store, tell) if groups else ():
             results.append(result)
             done, errors = done + 1, errors + (result.error is not None)
             tell(doing)
     return BatchSummary(len(asked), len(missing), errors)
+
+
+def _made(engine: Engine | Callable[[], Engine]) -> Engine:
+    return engine if isinstance(engine, Engine) else engine()
 
 
 def _find_documents(

@@ -1,11 +1,13 @@
 """The Activation Beacon plug-in: tensors in, tensors out."""
 
-from reader.beacon.attention import ATTENTION, recording, shares
+from reader.beacon.attention import ATTENTION, attending, recording, shares
 from reader.beacon.config import BeaconConfig
 from reader.beacon.low_rank import AnswerWeights
-from reader.beacon.memory import KeysWritten, Memory, quantise
-from reader.beacon.plugin import NO_SPAN, BeaconPlugin, RowChooser, max_positions, rotation
+from reader.beacon.memory import KeysWritten, Mark, Memory, quantise
+from reader.beacon.plugin import NO_SPAN, BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
+from reader.beacon.rotary import check_decoder, max_positions, rotation
+from reader.beacon.rows import RowChooser
 from reader.beacon.shared_prefix import Branch, Branches
 
 __all__ = [
@@ -17,10 +19,15 @@ __all__ = [
     "Branch",
     "Branches",
     "KeysWritten",
+    "Logits",
+    "Mark",
     "Memory",
+    "Output",
     "RatioChooser",
     "RowChooser",
     "adapt_ratio",
+    "attending",
+    "check_decoder",
     "max_positions",
     "quantise",
     "recording",

@@ -54,7 +54,7 @@ def attend(
             query, _repeat(key, groups), _repeat(value, groups), attn_mask=attention_mask, scale=scaling
         )
     elif queries == 1:
-        output = scaled_dot_product_attention(_fold(query, groups), key, value, scale=scaling).reshape(query.shape)
+        output = scaled_dot_product_attention(fold(query, groups), key, value, scale=scaling).reshape(query.shape)
     elif keys == queries:
         output = scaled_dot_product_attention(
             query, _repeat(key, groups), _repeat(value, groups), is_causal=True, scale=scaling
@@ -99,19 +99,59 @@ def shares(queries: Tensor, keys: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+@contextmanager
+def attending(decoder: Any, attention: str) -> Iterator[None]:
+    """Until the block ends, the decoder attends with the function that transformers knows under this name."""
+    config = decoder.config
+    usual, config._attn_implementation = config._attn_implementation, attention
+    try:
+        yield
+    finally:
+        config._attn_implementation = usual
+
+
+def attend_with_lse(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None, *, is_causal: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Attention output (batch, heads, queries, head_dim) and the float32 log-sum-exp (batch, heads, queries) of its scores.
+
+    Args:
+        is_causal: in place of a mask, for as many keys as queries.
+    """
+    if query.device.type == "cpu":
+        kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+        output, lse = kernel(query, key, value, 0.0, is_causal, attn_mask=mask, scale=scaling)
+        return output, lse
+    if query.device.type == "cuda" and mask is None:
+        kernel = torch.ops.aten._scaled_dot_product_efficient_attention
+        output, lse, *_ = kernel(query, key, value, None, True, 0.0, is_causal, scale=scaling)
+        return output, lse[..., : query.shape[2]]  # the kernel pads it
+    scores = (query @ key.mT).float() * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    if is_causal:
+        mask = torch.full(scores.shape[-2:], float("-inf"), device=scores.device).triu(1)
+    scores = scores if mask is None else scores + mask
+    return scores.softmax(dim=-1).to(value.dtype) @ value, scores.logsumexp(dim=-1)
+
+
+def merge(own: Tensor, own_lse: Tensor, shared: Tensor, shared_lse: Tensor) -> Tensor:
+    """Two attention outputs (…, queries, head_dim) over different keys as one softmax over all of them.
+
+    own_lse and shared_lse (…, queries) are the log-sum-exp of their scores.
+    """
+    share = torch.sigmoid(shared_lse - own_lse).unsqueeze(-1)
+    return torch.lerp(own, shared, share.to(own.dtype))
+
+
 def _attend_in_two_parts(query: Tensor, key: Tensor, value: Tensor, slots: int, scaling: float | None) -> Tensor:
-    """Attention to the first `slots` keys in full and to the rest causally, as one softmax over both."""
+    """Attention to the first `slots` keys in full and to the rest causally."""
     groups = query.shape[1] // key.shape[1]
-    part = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    window, window_lse = part(
-        query, _repeat(key[:, :, slots:], groups), _repeat(value[:, :, slots:], groups), 0.0, True, scale=scaling
-    )
-    memory, memory_lse = part(_fold(query, groups), key[:, :, :slots], value[:, :, :slots], scale=scaling)
-    share = torch.sigmoid(memory_lse.reshape(window_lse.shape) - window_lse).unsqueeze(-1)
-    return torch.lerp(window, memory.reshape(window.shape), share.to(window.dtype))
+    window_key, window_value = _repeat(key[:, :, slots:], groups), _repeat(value[:, :, slots:], groups)
+    window, window_lse = attend_with_lse(query, window_key, window_value, None, scaling, is_causal=True)
+    memory, memory_lse = attend_with_lse(fold(query, groups), key[:, :, :slots], value[:, :, :slots], None, scaling)
+    return merge(window, window_lse, memory.reshape(window.shape), memory_lse.reshape(window_lse.shape))
 
 
-def _fold(query: Tensor, groups: int) -> Tensor:
+def fold(query: Tensor, groups: int) -> Tensor:
     """(batch, kv_heads * groups, queries, head_dim) as (batch, kv_heads, groups * queries, head_dim)."""
     batch, heads, queries, head_dim = query.shape
     return query.reshape(batch, heads // groups, groups * queries, head_dim)

@@ -185,9 +185,9 @@ class Memory:
         self.positions = torch.cat([self.positions, positions])
         self.spans = torch.cat([self.spans, spans])
         if self.row_spans is not None:
-            self.row_spans = torch.cat([self.row_spans, self.spread(spans)], dim=2)
+            self.row_spans = torch.cat([self.row_spans, self.of_all_heads(spans)], dim=2)
 
-    def spread(self, spans: Tensor) -> Tensor:
+    def of_all_heads(self, spans: Tensor) -> Tensor:
         """Spans (slots, 2) that are the same for all heads, as a part of `row_spans`."""
         return spans.int().expand(len(self.layers), self.layers[0].keys.shape[1], -1, -1)
 
@@ -292,7 +292,9 @@ class Memory:
         self.spans = torch.cat([self.spans[:before], tensors["spans"]])
         self.positions = torch.cat([self.positions[:before], tensors["positions"]])
         if row_spans is not None:
-            earlier = self.spread(self.spans[:before]) if self.row_spans is None else self.row_spans[:, :, :before]
+            earlier = (
+                self.of_all_heads(self.spans[:before]) if self.row_spans is None else self.row_spans[:, :, :before]
+            )
             self.row_spans = torch.cat([earlier, row_spans], dim=2)
         self.tail = WindowTokens(tail[0].bool(), tail[1], tail[2])
         self.sink, self.beacons, self.windows = counts["sink"], counts["beacons"], counts["windows"]

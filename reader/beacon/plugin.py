@@ -8,18 +8,16 @@ itself. It sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from reader.beacon.attention import ATTENTION, recording
+from reader.beacon.attention import ATTENTION, attending, recording
 from reader.beacon.config import BeaconConfig
 from reader.beacon.forward_pass import Pass, stack, unstack
 from reader.beacon.layout import (
@@ -32,42 +30,20 @@ from reader.beacon.layout import (
     place,
     visibility,
 )
-from reader.beacon.low_rank import AnswerWeights, Difference
+from reader.beacon.low_rank import AnswerWeights
 from reader.beacon.memory import KeysWritten, Memory, SlotLayer
+from reader.beacon.projections import first_embedding, new_projection, replacing_hook
 from reader.beacon.ratio import RatioChooser
-from reader.errors import ContextOverflow, ModelError
-
-
-class RowChooser(Protocol):
-    """Chooses which of a window's own rows stay, one layer at a time; see `reader.condensing`."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with what is chosen."""
-
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
-        """The rows that each head keeps: (kv_heads, keep), ascending."""
-
+from reader.beacon.rotary import check_decoder, max_positions, rotation
+from reader.beacon.rows import RowChooser, keep_rows
+from reader.errors import ContextOverflow
 
 NO_SPAN = -1
 """Start and end of a token that stands for no source text."""
 
-FUTURE_TOKENS = 512
-"""How many positions behind a window rows are chosen for."""
-
-
-class Projection(nn.Module):
-    """A projection of full rank that beacons have of their own, a copy of the decoder's to start with."""
-
-    def __init__(self, own: nn.Linear) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(own.weight.detach().clone())
-        self.bias = None if own.bias is None else nn.Parameter(own.bias.detach().clone())
-
-    def forward(self, states: Tensor, projected: Tensor) -> Tensor:
-        """Project states (beacons, in); `projected` (beacons, out), what the decoder's own made of them, does not matter."""
-        # While it trains, it is in float32 and the decoder may be in bfloat16.
-        return linear(states, self.weight.to(states), None if self.bias is None else self.bias.to(states))
+Output = Literal["last", "all", "states"]
+"""Logits at the last token or at all, or the states (tokens, hidden) that logits are computed from."""
+Logits = Literal["none", "last", "all", "states"]
 
 
 class BeaconPlugin(nn.Module):
@@ -76,7 +52,8 @@ class BeaconPlugin(nn.Module):
     Attributes:
         embedding: (hidden,), what every beacon starts as, or what it adds to the last token that it condenses.
         projections: per layer, `q`, `k`, `v`, `o` (those in the config), starting as the decoder's own.
-        trained: False while the weights are still those copies.
+        trained: False while beacons are condensed by those copies.
+        rows: what chooses a window's own rows, where those stay in place of beacons.
     """
 
     def __init__(
@@ -100,7 +77,7 @@ class BeaconPlugin(nn.Module):
         self.config = config
         self.rows = rows
         self._is_figure = is_figure
-        self.trained = False
+        self.trained = rows is not None  # choosing needs no training
         # In a tuple, so that the decoder's parameters do not become the plug-in's.
         self._decoder: tuple[Any] = (decoder,)
         self._layers: list[Any] = [layer.self_attn for layer in self.decoder.base_model.layers]
@@ -108,10 +85,10 @@ class BeaconPlugin(nn.Module):
         self._beacon_index: Tensor | None = None
         self._is_answering = False
 
-        self.embedding = nn.Parameter(_first_embedding(decoder, config.embedding_from))
+        self.embedding = nn.Parameter(first_embedding(decoder, config.embedding_from))
         self.projections = nn.ModuleList(
             nn.ModuleDict(
-                {name: _projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
+                {name: new_projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
             )
             for attention in self._layers
         )
@@ -134,7 +111,7 @@ class BeaconPlugin(nn.Module):
             return
         for attention, own in zip(self._layers, self.projections, strict=True):
             for name, projection in own.items():  # type: ignore[operator]
-                hook = _projection_hook(self, projection)
+                hook = replacing_hook(projection, lambda: self._beacon_index)
                 self._handles.append(getattr(attention, f"{name}_proj").register_forward_hook(hook))
         if self.answers is not None:
             self._handles += self.answers.hook(self.decoder, lambda: self._is_answering)
@@ -166,13 +143,37 @@ class BeaconPlugin(nn.Module):
         memory.sink = memory.slots
         memory.tail = WindowTokens.raw(0, 0)
 
+    @overload
     def run(
         self,
         memory: Memory,
         input_ids: Tensor,
         spans: Tensor | None = None,
         *,
-        logits: str = "last",
+        logits: Output = "last",
+        answering: bool = False,
+        horizon: int | None = None,
+    ) -> Tensor: ...
+
+    @overload
+    def run(
+        self,
+        memory: Memory,
+        input_ids: Tensor,
+        spans: Tensor | None = None,
+        *,
+        logits: Literal["none"],
+        answering: bool = False,
+        horizon: int | None = None,
+    ) -> None: ...
+
+    def run(
+        self,
+        memory: Memory,
+        input_ids: Tensor,
+        spans: Tensor | None = None,
+        *,
+        logits: Logits = "last",
         answering: bool = False,
         horizon: int | None = None,
     ) -> Tensor | None:
@@ -185,7 +186,7 @@ class BeaconPlugin(nn.Module):
         input_ids: Sequence[Tensor],
         spans: Sequence[Tensor | None] | None = None,
         *,
-        logits: str = "last",
+        logits: Logits = "last",
         answering: bool = False,
         horizon: int | None = None,
     ) -> list[Tensor | None]:
@@ -242,7 +243,7 @@ class BeaconPlugin(nn.Module):
         spans: Tensor | None = None,
         *,
         chooser: RatioChooser,
-        logits: str = "none",
+        logits: Logits = "none",
         beacons_in_tail: bool = True,
     ) -> Tensor | None:
         """`read_batch` of one sequence."""
@@ -257,7 +258,7 @@ class BeaconPlugin(nn.Module):
         spans: Sequence[Tensor | None] | None = None,
         *,
         choosers: Sequence[RatioChooser],
-        logits: str = "none",
+        logits: Logits = "none",
         beacons_in_tail: bool = True,
     ) -> list[Tensor | None]:
         """Read (tokens,) of each sequence window by window into its memory, condensing each window as it gets full.
@@ -344,7 +345,7 @@ class BeaconPlugin(nn.Module):
         # A beacon may begin in an opening that stands for no source: its source then begins where the document does.
         return torch.stack([torch.where(ends == NO_SPAN, starts, starts.clamp(min=0)), ends], dim=1)
 
-    def _forward(self, passes: Sequence[Pass], logits: str, horizon: int | None = None) -> list[Tensor | None]:
+    def _forward(self, passes: Sequence[Pass], logits: Logits, horizon: int | None = None) -> list[Tensor | None]:
         """Run the decoder once over tokens behind their memories, which take note. The one place where it is run."""
         decoder, device = self.decoder, self.decoder.device
         longest = max(len(one.tokens) for one in passes)
@@ -379,7 +380,7 @@ class BeaconPlugin(nn.Module):
             "attention_mask": None if mask is None else mask.to(device),
         }
         outputs: list[Tensor | None] = [None] * len(passes)
-        with self._running(is_beacon):
+        with attending(decoder, ATTENTION), self._projecting(is_beacon):
             try:
                 if logits == "none":
                     layers[-1].keys_suffice = self.rows is None  # rows are chosen by the last layer's queries, too
@@ -413,7 +414,7 @@ class BeaconPlugin(nn.Module):
         are what rows are chosen by.
         """
         if self.rows is not None and memory.ratio:
-            self._keep_rows(memory, queries, self.config.window // memory.ratio)
+            keep_rows(self.decoder, memory, queries, self.rows, self.config.window // memory.ratio)
             return
         config, tail = self.config, memory.tail
         base = memory.sink + memory.beacons
@@ -438,33 +439,6 @@ class BeaconPlugin(nn.Module):
         memory.beacons += len(kept)
         memory.windows += 1
         memory.ratio = None
-
-    def _keep_rows(self, memory: Memory, queries: Mapping[int, Tensor], keep: int) -> None:
-        """Keep each head's chosen rows of the full window, turned to consecutive positions, and drop the rest."""
-        assert self.rows is not None
-        base, window = memory.sink + memory.beacons, slice(memory.slots - len(memory.tail), memory.slots)
-        positions, new = memory.positions[window], torch.arange(base, base + keep)
-        spans = memory.spans[window].int()
-        asked = positions[-next(iter(queries.values())).shape[1] :]
-        unrotate = rotation(self.decoder, -asked)
-        expected = mean_rotation(self.decoder, positions[-1] + 1 + torch.arange(FUTURE_TOKENS))
-        if memory.row_spans is None:
-            memory.row_spans = memory.spread(memory.spans)
-        kept_spans = []
-        for number, layer in enumerate(memory.layers):
-            keys, values = layer.keys[0, :, window], layer.values[0, :, window]
-            rows = self.rows.choose(unrotate(queries[number][None])[0], expected(keys), values, keep)
-            places = rows.cpu()
-            layer.keep(rows + base, base, rotation(self.decoder, new - positions[places]))
-            kept_spans.append(spans[places])
-        chosen = torch.stack(kept_spans)
-        memory.row_spans = torch.cat([memory.row_spans[:, :, :base], chosen], dim=2)
-        everywhere = torch.stack([chosen[..., 0].amin(dim=(0, 1)), chosen[..., 1].amax(dim=(0, 1))], dim=1).long()
-        memory.spans = torch.cat([memory.spans[:base], everywhere])
-        memory.positions = torch.cat([memory.positions[:base], new])
-        memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
-        memory.beacons += keep
-        memory.windows += 1
 
     def _move(self, memory: Memory, slots: Tensor, first: int, positions: Tensor) -> None:
         """Move slots to consecutive ones from `first` on, rotating their keys to the new positions by the difference."""
@@ -498,8 +472,8 @@ class BeaconPlugin(nn.Module):
             layer.length = end
         spans = other.spans[start:]
         if other.row_spans is not None or memory.row_spans is not None:
-            own = memory.spread(memory.spans) if memory.row_spans is None else memory.row_spans
-            rows = (other.spread(other.spans) if other.row_spans is None else other.row_spans)[:, :, start:]
+            own = memory.of_all_heads(memory.spans) if memory.row_spans is None else memory.row_spans
+            rows = (other.of_all_heads(other.spans) if other.row_spans is None else other.row_spans)[:, :, start:]
             rows = torch.where(rows == NO_SPAN, rows, rows + source_offset)
             memory.row_spans = torch.cat([own, rows], dim=2)
         memory.spans = torch.cat([memory.spans, torch.where(spans == NO_SPAN, spans, spans + source_offset)])
@@ -518,140 +492,16 @@ class BeaconPlugin(nn.Module):
         for layer in memory.layers:
             layer.move(torch.arange(memory.slots, device=self.decoder.device), 0, rotate)
 
-    def unrotated_keys(self, memory: Memory, layer: int) -> Tensor:
-        """A layer's keys (kv_heads, slots, head_dim) as they were before any rotation."""
-        return rotation(self.decoder, -memory.positions)(memory.keys(layer)[None])[0]
-
     @contextmanager
-    def _running(self, is_beacon: Tensor) -> Iterator[None]:
-        """Until the block ends, the decoder attends as memories need it, and beacons take their own projections.
-
-        is_beacon is (batch, tokens).
-        """
-        config = self.decoder.config
-        usual = config._attn_implementation
+    def _projecting(self, is_beacon: Tensor) -> Iterator[None]:
+        """Until the block ends, the tokens where is_beacon (batch, tokens) is true take the beacons' own projections."""
         if is_beacon.any():
             self._beacon_index = torch.nonzero(is_beacon.flatten())[:, 0].to(self.decoder.device)
-        config._attn_implementation = ATTENTION
         try:
             yield
         finally:
-            config._attn_implementation = usual
             self._beacon_index = None
-
-
-def _first_embedding(decoder: Any, source: str) -> Tensor:
-    weight: Tensor = decoder.get_input_embeddings().weight.detach()
-    if source == "last":
-        return torch.zeros_like(weight[0])
-    token = decoder.config.eos_token_id if source == "eos" else decoder.config.bos_token_id
-    token = token[0] if isinstance(token, list) else token
-    return weight[token if token is not None else 0].clone()
-
-
-def _projection(own: nn.Linear, rank: int | None) -> nn.Module:
-    """What beacons have beside the decoder's own projection: all of one, or a low-rank difference to it."""
-    return Projection(own) if rank is None else Difference(own, rank)
-
-
-def _projection_hook(plugin: BeaconPlugin, projection: nn.Module) -> Any:
-    def replace_at_beacons(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-        index = plugin._beacon_index
-        if index is None:
-            return output
-        at_beacons = projection(inputs[0].flatten(0, 1)[index], output.flatten(0, 1)[index])
-        return output.flatten(0, 1).index_copy(0, index, at_beacons).view_as(output)
-
-    return replace_at_beacons
 
 
 def _no_spans(count: int) -> Tensor:
     return torch.full((count, 2), NO_SPAN)
-
-
-def max_positions(decoder: Any) -> int:
-    """Positions that the decoder was made for, its sliding window where that is smaller."""
-    config = decoder.config
-    positions = int(config.max_position_embeddings)
-    window = int(getattr(config, "sliding_window", None) or 0)
-    return min(positions, window) if window and getattr(config, "use_sliding_window", True) else positions
-
-
-def rotation(decoder: Any, difference: Tensor) -> Any:
-    """A function that rotates keys (batch, kv_heads, slots, head_dim) by `difference` positions, in float32.
-
-    difference is (slots,), or (kv_heads, slots) where each head's slots are rotated by amounts of their own.
-    """
-    cos, sin = _cos_sin(decoder, difference if difference.dim() > 1 else difference[None])
-    apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
-
-    def rotate(keys: Tensor) -> Tensor:
-        if difference.dim() > 1:  # heads in the place of sequences, which may have positions of their own
-            heads = keys[0][:, None].float()
-            return apply(heads[:, :0], heads, cos, sin)[1][None, :, 0].to(keys.dtype)
-        return apply(keys[:, :0].float(), keys.float(), cos, sin)[1].to(keys.dtype)
-
-    return rotate
-
-
-def mean_rotation(decoder: Any, positions: Tensor) -> Any:
-    """A function that turns keys (kv_heads, slots, head_dim) back by the mean rotation of some positions (positions,).
-
-    A query's mean product with a key, over those positions, is the unrotated query's product with what is returned.
-    """
-    cos, sin = (part.mean(dim=1, keepdim=True) for part in _cos_sin(decoder, positions[None]))
-    apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
-
-    def turn(keys: Tensor) -> Tensor:
-        turned: Tensor = apply(keys[None][:, :0].float(), keys[None].float(), cos, -sin)[1][0]
-        return turned
-
-    return turn
-
-
-def _cos_sin(decoder: Any, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (rows, positions, head_dim) of positions (rows, positions)."""
-    rotary, device = decoder.base_model.rotary_emb, decoder.device
-    cos, sin = rotary(torch.empty(0, device=device), positions.to(device))
-    scaling = getattr(rotary, "attention_scaling", 1.0)  # once applied to the keys, it must not be applied again
-    return cos / scaling, sin / scaling
-
-
-def check_decoder(decoder: Any) -> None:
-    """Accept a decoder that can take the plug-in.
-
-    Raises:
-        ModelError: names the architecture and the reason why not.
-    """
-    name = type(decoder).__name__
-
-    def refuse(reason: str) -> None:
-        raise ModelError(
-            f"{name} cannot take the Activation Beacon plug-in: {reason}. Use a Llama, Mistral or Qwen decoder."
-        )
-
-    layers = getattr(decoder.base_model, "layers", [])
-    if not layers:
-        refuse("it has no list of decoder layers")
-    for layer in layers:
-        attention = getattr(layer, "self_attn", None)
-        for projection in ("q_proj", "k_proj", "v_proj", "o_proj"):
-            if not isinstance(getattr(attention, projection, None), nn.Module):
-                refuse(f"its layers have no self_attn.{projection}")
-    rotary = getattr(decoder.base_model, "rotary_emb", None)
-    module = sys.modules[type(decoder).__module__]
-    if rotary is None or not hasattr(module, "apply_rotary_pos_emb"):
-        refuse("its positions are not rotary")
-    kind = getattr(rotary, "rope_type", "default")
-    if not isinstance(kind, str):
-        refuse("its layers rotate in different ways")
-    if kind in ("dynamic", "longrope"):
-        refuse(f"its rotary positions ({kind!r}) change with the length of the text, so saved keys would go stale")
-    config = decoder.config
-    if len(set(getattr(config, "layer_types", None) or ["full_attention"])) > 1:
-        refuse("its layers attend in different ways")
-    for field in ("attn_logit_softcapping", "no_rope_layers"):
-        if getattr(config, field, None):
-            refuse(f"it uses {field}")
-    if not getattr(decoder, "_supports_attention_backend", False):
-        refuse("transformers does not let its attention be chosen")

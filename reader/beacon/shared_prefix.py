@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-from reader.beacon.attention import _fold
+from reader.beacon.attention import attend_with_lse, attending, fold, merge
 from reader.beacon.layout import WindowTokens
 from reader.beacon.memory import Memory, SlotLayer
 from reader.beacon.plugin import NO_SPAN, BeaconPlugin
@@ -126,9 +126,6 @@ class Branches:
         self._branches: list[Branch] = []
         self._queries: Sequence[dict[int, list[Tensor]] | None] = ()
 
-    def __iter__(self) -> Iterator[Branch]:
-        return iter(self._branches)
-
     def add(self) -> Branch:
         """A new branch, empty."""
         self._branches.append(Branch(len(self._branches)))
@@ -196,8 +193,7 @@ class Branches:
         counts = torch.tensor([len(ids) for ids in input_ids])
         self._queries = queries or [None] * len(branches)
         usual_or_answering = self._plugin.answering() if answering else nullcontext()
-        with self._plugin._running(torch.zeros(1, 1, dtype=torch.bool)), usual_or_answering:
-            decoder.config._attn_implementation = BRANCHED_ATTENTION
+        with attending(decoder, BRANCHED_ATTENTION), usual_or_answering:
             logits: Tensor = decoder(
                 input_ids=torch.cat([ids.cpu() for ids in input_ids])[None].to(device),
                 position_ids=(self.memory.next_position + packing.places)[None],
@@ -240,19 +236,18 @@ class Branches:
         padded = query[0].transpose(0, 1)[packing.index].transpose(1, 2)
         keys, values = layer.keys[packing.part, :, : packing.keys], layer.values[packing.part, :, : packing.keys]
         mask = packing.mask if longest == 1 else packing.mask.repeat(1, 1, groups, 1)
-        own, own_lse = _attend_with_lse(_fold(padded, groups), keys, values, mask, scaling)
+        own, own_lse = attend_with_lse(fold(padded, groups), keys, values, mask, scaling)
         own = own.reshape(padded.shape).transpose(1, 2)[packing.is_token]
         own_lse = own_lse.reshape(-1, query.shape[1], longest).transpose(1, 2)[packing.is_token]
 
         slots = self.memory.slots
         if not slots:
             return own.transpose(0, 1)[None]
-        shared, shared_lse = _attend_with_lse(
-            _fold(query, groups), layer.memory.keys[:, :, :slots], layer.memory.values[:, :, :slots], None, scaling
+        shared, shared_lse = attend_with_lse(
+            fold(query, groups), layer.memory.keys[:, :, :slots], layer.memory.values[:, :, :slots], None, scaling
         )
         shared, shared_lse = shared.reshape(query.shape), shared_lse.reshape(1, -1, tokens)
-        share = torch.sigmoid(shared_lse - own_lse.transpose(0, 1)[None]).unsqueeze(-1)
-        return torch.lerp(own.transpose(0, 1)[None], shared, share.to(shared.dtype))
+        return merge(own.transpose(0, 1)[None], own_lse.transpose(0, 1)[None], shared, shared_lse)
 
     def _record(self, layer_number: int, query: Tensor, scaling: float) -> None:
         packing = self._layers[layer_number].packing
@@ -285,23 +280,6 @@ class Branches:
             is_token.to(device),
             mask.to(device),
         )
-
-
-def _attend_with_lse(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None
-) -> tuple[Tensor, Tensor]:
-    """Attention output (batch, heads, queries, head_dim) and the float32 log-sum-exp (batch, heads, queries) of its scores."""
-    if query.device.type == "cpu":
-        kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-        output, lse = kernel(query, key, value, attn_mask=mask, scale=scaling)
-        return output, lse
-    if query.device.type == "cuda" and mask is None:
-        kernel = torch.ops.aten._scaled_dot_product_efficient_attention
-        output, lse, *_ = kernel(query, key, value, None, True, scale=scaling)
-        return output, lse[..., : query.shape[2]]  # the kernel pads it
-    scores = (query @ key.mT).float() * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-    scores = scores if mask is None else scores + mask
-    return scores.softmax(dim=-1).to(value.dtype) @ value, scores.logsumexp(dim=-1)
 
 
 def _attend(

@@ -7,7 +7,7 @@ To add a way of choosing: a module with a class that has `name` and `choose`, a 
 from reader.condensing.expected_attention import ExpectedAttention
 from reader.condensing.spread import Spread
 
-CHOOSERS = {chooser.name: chooser for chooser in (ExpectedAttention, Spread)}
+CHOOSERS = {"expected-attention": ExpectedAttention, "spread": Spread}
 """Name -> the class that chooses rows in this way."""
 
 __all__ = ["CHOOSERS", "ExpectedAttention", "Spread"]

@@ -8,7 +8,6 @@ Source: arXiv 2510.00636, section 3. It knows no decoder: rotations come from it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,10 +19,13 @@ _SINK_QUERIES = 4  # the first queries of a window are unlike the others
 class ExpectedAttention:
     """Chooses each head's rows by the attention that they can expect; part of them evenly spaced."""
 
-    spread: float = 0.0
+    spread: float = 0.5
     """The share of the rows that are evenly spaced among those left: they keep what attention spreads over the rest."""
 
-    name: ClassVar[str] = "expected-attention"
+    @property
+    def name(self) -> str:
+        """What people call this way of choosing."""
+        return "expected-attention"
 
     @property
     def fingerprint(self) -> str:

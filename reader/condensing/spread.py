@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,7 +12,10 @@ from torch import Tensor
 class Spread:
     """Chooses evenly spaced rows, the last of each interval; the same for all heads."""
 
-    name: ClassVar[str] = "spread"
+    @property
+    def name(self) -> str:
+        """What people call this way of choosing."""
+        return "spread"
 
     @property
     def fingerprint(self) -> str:

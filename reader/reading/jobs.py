@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from reader.documents import Document
 from reader.errors import Cancelled, ReaderError
+from reader.reading.intake import add_document, stored_document
 from storage import JobRecord, Store, StoreBusy, StoreError, is_running, new_owner
 
 if TYPE_CHECKING:  # torch takes seconds to import: a job is queued without it
@@ -51,8 +52,6 @@ def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecor
     Raises:
         StoreError: the library cannot be written.
     """
-    from reader.reading.loop import add_document
-
     add_document(document, store)
     return store.jobs.add(document.id, vars(settings))
 
@@ -76,7 +75,7 @@ def run(
         Cancelled: it was paused, cancelled, or `stopped()` said so.
         ReaderError, StoreError: it failed.
     """
-    from reader.reading.loop import read, stored_document
+    from reader.reading.loop import read
 
     beat = _Beat(job, store, owner)
 
@@ -89,7 +88,7 @@ def run(
     try:
         with beat:
             result = read(
-                stored_document(store, job.document_id),
+                stored_document(store, job.document_id, job.user),
                 model,
                 store,
                 ratio=settings.ratio,
@@ -97,6 +96,7 @@ def run(
                 max_bytes=max_bytes,
                 progress=note,
                 cancelled=lambda: beat.wanted is not None or beat.is_lost or stopped(),
+                is_stored=True,
             )
         state, key = "ready", result.memory.key
     except Cancelled:
@@ -176,7 +176,7 @@ class _Beat:
 
     def __init__(self, job: JobRecord, store: Store, owner: str) -> None:
         self._job, self._store, self._owner = job, store, owner
-        self._fields: dict[str, float | None] = {}
+        self._fields: dict[str, float | str | None] = {}
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
         self.wanted: str | None = None
@@ -199,6 +199,7 @@ class _Beat:
             "tokens": progress.tokens,
             "tokens_per_second": progress.tokens_per_second,
             "seconds_left": progress.seconds_left,
+            "memory_key": progress.memory_key,
         }
         self._send()
 

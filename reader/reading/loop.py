@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from reader.beacon import Memory, RatioChooser, quantise
-from reader.documents import Document, Page
+from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
+from reader.reading.intake import add_document
 from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
@@ -36,6 +37,8 @@ class ReadingProgress:
     tokens_per_second: float
     """Over what was read in this run; 0 before the first window is done."""
     seconds_left: float | None
+    memory_key: str = ""
+    """The memory that is being made."""
     waiting: bool = False
     """Another process is reading the same document; its memory is waited for."""
 
@@ -71,6 +74,7 @@ def read(
     max_bytes: int | None = None,
     progress: Callable[[ReadingProgress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    is_stored: bool = False,
 ) -> ReadingResult:
     """Read a document into a memory in the store, or find the memory that is there already.
 
@@ -79,6 +83,7 @@ def read(
     Args:
         ratio, memory_dtype: see `plan_reading`.
         max_bytes: evict old memories rather than let the library's memories exceed it; None: the library's own budget.
+        is_stored: the document is somebody's in the library, and is not to come back if they remove it meanwhile.
 
     Raises:
         Cancelled: `cancelled()` said so; finished windows are kept.
@@ -87,7 +92,8 @@ def read(
     """
     started = time.perf_counter()
     plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
-    add_document(document, store)
+    if not is_stored:
+        add_document(document, store)
 
     def result(record: MemoryRecord, tokens_read: int) -> ReadingResult:
         seconds = time.perf_counter() - started
@@ -131,36 +137,6 @@ def read(
         with torch.inference_mode():
             memory = _read_windows(plan, model, store, writer, progress, cancelled)
         return result(writer.record, memory.source_tokens_run)
-
-
-def add_document(document: Document, store: Store) -> None:
-    """Take a document into the library without reading it; does nothing when it is there.
-
-    Raises:
-        StoreError: the library cannot be written.
-    """
-    pages = ((page.label, document.text[page.start : page.end]) for page in document.pages)
-    store.add_document(
-        document.id, title=document.title, file_name=document.file_name, format=document.format, pages=pages
-    )
-
-
-def stored_document(store: Store, reference: str) -> Document:
-    """The document that the library holds under an id, a unique start of it, or a title.
-
-    Raises:
-        StoreError: it is not there, or the reference fits several.
-    """
-    record = store.document(reference)
-    pages = store.pages(record.id)
-    return Document(
-        text="".join(page.text for page in pages),
-        pages=tuple(Page(page.number, page.label, page.start_char, page.end_char) for page in pages),
-        title=record.title,
-        file_name=record.file_name,
-        format=record.format,
-        textless_pages=0,
-    )
 
 
 def _read_windows(
@@ -289,5 +265,6 @@ def _progress(plan: ReadingPlan, done: int, done_now: int, seconds: float, *, wa
         len(plan.document.pages),
         speed,
         (len(plan.ids) - tokens_done) / speed if speed else None,
+        plan.memory_key,
         waiting,
     )

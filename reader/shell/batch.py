@@ -7,94 +7,69 @@ Reads its flags, shows progress on standard error and a summary on standard outp
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from reader.errors import ConfigError
-from reader.shell.library import print_json
+from reader.settings import cache_folder
+from reader.shell import flags
+from reader.shell.loading import load_model
+from reader.shell.terminal import print_json, print_warning, progress_bar
 from storage import Store
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import
     from reader.batching import BatchProgress, Engine
-    from reader.models import Model
-
-console = Console(stderr=True, highlight=False)
 
 _OF_RAY = ("workers", "address")
 
 
-def add_batch_command(
-    commands: Any,
-    parents: Sequence[argparse.ArgumentParser],
-    look_again: Callable[[str], str | int],
-    load: Callable[[argparse.Namespace], Model],
-    cache_folder: Callable[[], Path],
-) -> None:
-    """Add `batch` to the parser's commands; `load` makes the model that the flags name, `look_again` reads that flag."""
-    batch = commands.add_parser("batch", parents=list(parents), help="answer a file of questions about any documents")
-    batch.add_argument("questions", type=Path, metavar="QUESTIONS", help="JSON lines (also OpenAI batches) or CSV")
-    batch.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON lines or CSV; gone on with")
-    batch.add_argument("--document", metavar="FILE_OR_ID", help="what questions that name no document are about")
-    batch.add_argument("--retry-errors", action="store_true", help="ask again what failed before")
-    batch.add_argument(
-        "--look-again",
-        type=look_again,
-        default="auto",
-        metavar="off|auto|N",
-        help="read passages that matter again, N tokens of them at most; default: when a question asks for detail",
-    )
-    batch.add_argument("--no-evidence", action="store_true", help="do not work out where answers come from")
-    batch.add_argument("--batch-size", type=_count, metavar="N", help="questions answered together; default: 16")
-    batch.add_argument("--engine", choices=("local", "ray"), default="local", help="where; default: in this process")
-    batch.add_argument("--workers", type=_count, metavar="N", help="Ray: decoders; default: one a GPU, else a machine")
-    batch.add_argument("--address", metavar="ADDRESS", help="Ray: a cluster that runs already; default: this machine")
-    batch.set_defaults(run=_batch, load=load, cache_folder=cache_folder)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `batch` takes."""
+    flags.add_library(parser)
+    flags.add_model(parser)
+    add = parser.add_argument
+    add("questions", type=Path, metavar="QUESTIONS", help="JSON lines (also OpenAI batches) or CSV")
+    add("--output", type=Path, required=True, metavar="FILE", help="JSON lines or CSV; a run continues what is there")
+    add("--document", metavar="FILE_OR_ID", help="what questions that name no document are about")
+    add("--retry-errors", action="store_true", help="ask again what failed before")
+    flags.add_answering(parser)
+    add("--batch-size", type=flags.count, metavar="N", help="questions answered together; default: 16")
+    add("--engine", choices=("local", "ray"), default="local", help="where; default: in this process")
+    add("--workers", type=flags.count, metavar="N", help="Ray: decoders; default: one a GPU, else a machine")
+    add("--address", metavar="ADDRESS", help="Ray: a cluster that runs already; default: this machine")
+    parser.set_defaults(run=run)
 
 
-def _batch(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Answer the questions that the output file has no answers to yet."""
+    from reader.batching import batch
+
     for name in _OF_RAY:
         if options.engine != "ray" and getattr(options, name) is not None:
             raise ConfigError(f"--{name} is of the Ray engine; add --engine ray.")
-    with Store(options.library) as store:
-        from reader.batching import batch
-
-        engine = _LateEngine(options)
-        with _bar() as show:
-            summary = batch(
-                options.questions,
-                options.output,
-                store,
-                engine,
-                document=options.document,
-                retry_errors=options.retry_errors,
-                progress=show,
-            )
+    with Store(options.library) as store, _batch_bar() as show:
+        summary = batch(
+            options.questions,
+            options.output,
+            store,
+            lambda: _engine(options),
+            document=options.document,
+            retry_errors=options.retry_errors,
+            progress=show,
+        )
     if options.json:
         print_json({"output": str(options.output), **vars(summary)})
         return
     print(f"{summary.answered:,} of {summary.questions:,} questions answered now; {options.output} has them all.")
     if summary.errors:
-        console.print(f"[yellow]{summary.errors:,} failed; their lines say why. --retry-errors asks them again.[/]")
-
-
-class _LateEngine:
-    """The engine that the flags name, whose decoder is loaded only when the questions are found to be in order."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
-
-    def answer(self, *arguments: Any) -> Iterator[Any]:
-        return _engine(self._options).answer(*arguments)
+        print_warning(f"{summary.errors:,} failed; their lines say why. --retry-errors asks them again.")
 
 
 def _engine(options: argparse.Namespace) -> Engine:
-    from reader.batching import BATCH_SIZE, LocalEngine
+    from reader.batching import BATCH_SIZE, LocalEngine, RayEngine
+    from reader.models import DEFAULT_MODEL
 
     how = {
         "ratio": options.ratio,
@@ -103,34 +78,23 @@ def _engine(options: argparse.Namespace) -> Engine:
         "batch_size": options.batch_size or BATCH_SIZE,
     }
     if options.engine == "local":
-        return LocalEngine(options.load(options), **how)
-    from reader.batching import RayEngine
-    from reader.models import DEFAULT_MODEL
-
+        return LocalEngine(load_model(options), **how)
     model = {
         "name": options.model or DEFAULT_MODEL,
         "plugin": options.plugin,
         "window": options.window,
         "horizon": options.horizon,
-        "cache_folder": options.cache_folder().absolute(),
+        "cache_folder": cache_folder().absolute(),
     }
     return RayEngine(model, how, workers=options.workers, address=options.address)
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[BatchProgress], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Checking the questions", total=None)
+def _batch_bar() -> Iterator[Callable[[BatchProgress], None]]:
+    with progress_bar("Checking the questions", has_time_left=True) as bar:
 
         def show(now: BatchProgress) -> None:
-            failed = f" [yellow]({now.errors:,} failed)[/]" if now.errors else ""
-            bar.update(task, description=escape(now.doing) + failed, total=now.questions, completed=now.done)
+            failed = f", {now.errors:,} failed" if now.errors else ""
+            bar(now.done, now.questions, doing=now.doing, note=f"{now.done:,}/{now.questions:,}{failed}")
 
         yield show
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")

@@ -11,52 +11,79 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from reader.errors import ConfigError
+from reader.shell import flags
+from reader.shell.loading import load_model
+from reader.shell.terminal import console, print_json, progress_bar
 
 if TYPE_CHECKING:
+    from reader.evaluation import Report
     from reader.models import Model
 
-console = Console(stderr=True, highlight=False)
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the tasks of `evaluate`."""
+    tasks = parser.add_subparsers(required=True, metavar="TASK")
+    _add_lm(tasks)
+    for task, help_text, depths in (
+        ("passkey", "five digits hidden in a long text", [0.0, 0.25, 0.5, 0.75, 1.0]),
+        ("needle", "a fact hidden in a long text", [0.0, 0.25, 0.5, 0.75, 1.0]),
+        ("topic", "the first topic of a long talk", [0.0]),
+    ):
+        _add_synthetic(tasks, task, help_text, depths)
+    _add_qa(tasks)
+    _add_longbench(tasks)
 
 
-def add_evaluate_command(commands: Any, load: Callable[[argparse.Namespace], Model]) -> None:
-    """Add `evaluate TASK` to the parser's commands; `load` makes the model that the flags name."""
-    evaluate = commands.add_parser("evaluate", help="measure what is remembered, beside other long-context methods")
-    tasks = evaluate.add_subparsers(required=True, metavar="TASK")
+def _add_task(tasks: Any, name: str, run: Callable[[argparse.Namespace], None], help_text: str) -> Any:
+    """Add a task with the flags that all tasks have."""
+    task: argparse.ArgumentParser = tasks.add_parser(name, help=help_text)
+    flags.add_json(task)
+    task.add_argument("--output", type=Path, metavar="DIR", help="write JSON, a Markdown table and plots there")
+    flags.add_model_name(task)
+    flags.add_plugin_name(task)
+    task.add_argument("--window", type=flags.count, metavar="N", help="tokens read at once; default: the plug-in's")
+    flags.add_device(task)
+    task.add_argument("--lengthened", metavar="NAME", help="a lengthened decoder (CREAM), as one more strategy")
+    task.add_argument("--limit", type=flags.count, metavar="N", help="books or questions; default: all")
+    task.add_argument("--strategies", nargs="+", metavar="NAME", help="which methods; default: the task's usual")
+    task.set_defaults(run=run)
+    return task
 
-    everywhere = argparse.ArgumentParser(add_help=False)
-    everywhere.add_argument("--json", action="store_true", help="print one JSON object")
-    everywhere.add_argument("--output", type=Path, metavar="DIR", help="write JSON, a Markdown table and plots there")
-    everywhere.add_argument("--model", metavar="NAME", help="a Hugging Face name or a folder; default: the bundled one")
-    everywhere.add_argument("--plugin", metavar="NAME", help="a plug-in's folder or Hugging Face name")
-    everywhere.add_argument("--window", type=_count, metavar="N", help="tokens read at once; default: the plug-in's")
-    everywhere.add_argument("--dtype", metavar="TYPE", help="float32, bfloat16 or float16; default: the device's usual")
-    everywhere.add_argument("--device", metavar="NAME", help="cpu or a GPU; default: a GPU where there is one")
-    everywhere.add_argument("--lengthened", metavar="NAME", help="a lengthened decoder (CREAM), as one more strategy")
-    everywhere.add_argument("--limit", type=_count, metavar="N", help="books or questions; default: all")
-    everywhere.add_argument("--strategies", nargs="+", metavar="NAME", help="which methods; default: the task's usual")
 
-    with_ratio = argparse.ArgumentParser(add_help=False)
-    with_ratio.add_argument(
-        "--ratio", type=_ratio, nargs="+", metavar="N|adapt", help="tokens per beacon; default: adapt"
+def _add_ratios(task: argparse.ArgumentParser) -> None:
+    task.add_argument(
+        "--ratio", type=flags.ratio, nargs="+", metavar="N|adapt", help="tokens per beacon; default: adapt"
     )
 
-    lm = tasks.add_parser("lm", parents=[everywhere], help="next-token loss in the last window of whole books")
+
+def _add_lm(tasks: Any) -> None:
+    lm = _add_task(tasks, "lm", _lm, "next-token loss in the last window of whole books")
     lm.add_argument("--books", type=Path, required=True, metavar="DIR|ARCHIVE", help="plain text books")
-    lm.add_argument("--context", type=_count, nargs="+", required=True, metavar="N", help="tokens, the scored included")
-    lm.add_argument("--ratio", type=_number, nargs="+", default=[4], metavar="N", help="tokens per beacon; default: 4")
     lm.add_argument(
-        "--horizon", type=_count, nargs="+", metavar="N", help="newest slots that a window attends to; default: all"
+        "--context", type=flags.count, nargs="+", required=True, metavar="N", help="tokens, the scored included"
     )
     lm.add_argument(
-        "--full-tokens", type=_count, metavar="N", help="run full attention this far; default: the decoder's positions"
+        "--ratio", type=flags.number, nargs="+", default=[4], metavar="N", help="tokens per beacon; default: 4"
+    )
+    lm.add_argument(
+        "--horizon",
+        type=flags.count,
+        nargs="+",
+        metavar="N",
+        help="newest slots that a window attends to; default: all",
+    )
+    lm.add_argument(
+        "--full-tokens",
+        type=flags.count,
+        metavar="N",
+        help="run full attention this far; default: the decoder's positions",
     )
     lm.add_argument(
         "--same-target",
@@ -65,75 +92,76 @@ def add_evaluate_command(commands: Any, load: Callable[[argparse.Namespace], Mod
     )
     lm.add_argument(
         "--scored-windows",
-        type=_count,
+        type=flags.count,
         default=1,
         metavar="N",
         help="score the context's last window and those behind it, N in all; default: 1",
     )
-    lm.set_defaults(run=_lm, load=load)
 
-    for task, told, depths in (
-        ("passkey", "five digits hidden in a long text", [0.0, 0.25, 0.5, 0.75, 1.0]),
-        ("needle", "a fact hidden in a long text", [0.0, 0.25, 0.5, 0.75, 1.0]),
-        ("topic", "the first topic of a long talk", [0.0]),
-    ):
-        hidden = tasks.add_parser(task, parents=[everywhere], help=told)
-        hidden.add_argument(
-            "--books", type=Path, metavar="DIR|ARCHIVE", help="hide it in these; default: filler sentences"
-        )
-        hidden.add_argument(
-            "--context", type=_count, nargs="+", default=[2048, 4096, 8192], metavar="N", help="tokens of the texts"
-        )
-        hidden.add_argument("--depth", type=float, nargs="+", default=depths, metavar="D", help="where, from 0 to 1")
-        hidden.add_argument(
-            "--ratio", type=_number, nargs="+", default=[8], metavar="N", help="tokens per beacon; default: 8"
-        )
-        hidden.add_argument("--seed", type=int, default=0, metavar="N", help="which keys and fillers; default: 0")
-        hidden.set_defaults(run=_synthetic, task=task, load=load)
 
-    qa = tasks.add_parser("qa", parents=[everywhere, with_ratio], help="questions whose passages are hidden in books")
+def _add_synthetic(tasks: Any, task: str, help_text: str, depths: list[float]) -> None:
+    hidden = _add_task(tasks, task, _synthetic, help_text)
+    hidden.add_argument("--books", type=Path, metavar="DIR|ARCHIVE", help="hide it in these; default: filler sentences")
+    hidden.add_argument(
+        "--context", type=flags.count, nargs="+", default=[2048, 4096, 8192], metavar="N", help="tokens of the texts"
+    )
+    hidden.add_argument("--depth", type=float, nargs="+", default=depths, metavar="D", help="where, from 0 to 1")
+    hidden.add_argument(
+        "--ratio", type=flags.number, nargs="+", default=[8], metavar="N", help="tokens per beacon; default: 8"
+    )
+    hidden.add_argument("--seed", type=int, default=0, metavar="N", help="which keys and fillers; default: 0")
+    hidden.set_defaults(task=task)
+
+
+def _add_qa(tasks: Any) -> None:
+    qa = _add_task(tasks, "qa", _qa, "questions whose passages are hidden in books")
+    _add_ratios(qa)
     qa.add_argument("--questions", type=Path, required=True, metavar="FILE", help=".jsonl or .jsonl.gz")
     qa.add_argument("--books", type=Path, required=True, metavar="DIR|ARCHIVE", help="plain text books")
     qa.add_argument(
         "--book-tokens",
-        type=_count,
+        type=flags.count,
         nargs=2,
         default=[50_000, 200_000],
         metavar=("MIN", "MAX"),
         help="length of the books; longer ones are cut; default: 50000 200000",
     )
-    qa.add_argument("--per-book", type=_count, default=20, metavar="N", help="passages hidden in one book; default: 20")
-    qa.add_argument("--seed", type=int, default=0, metavar="N", help="which questions, and where; default: 0")
-    qa.set_defaults(run=_qa, load=load)
-
-    longbench = tasks.add_parser(
-        "longbench", parents=[everywhere, with_ratio], help="LongBench, InfiniteBench and L-Eval files as they are"
+    qa.add_argument(
+        "--per-book", type=flags.count, default=20, metavar="N", help="passages hidden in one book; default: 20"
     )
+    qa.add_argument("--seed", type=int, default=0, metavar="N", help="which questions, and where; default: 0")
+
+
+def _add_longbench(tasks: Any) -> None:
+    longbench = _add_task(tasks, "longbench", _longbench, "LongBench, InfiniteBench and L-Eval files as they are")
+    _add_ratios(longbench)
     longbench.add_argument(
         "--questions", type=Path, nargs="+", required=True, metavar="FILE", help=".jsonl or .jsonl.gz"
     )
-    longbench.set_defaults(run=_longbench, load=load)
 
 
 def _lm(options: argparse.Namespace) -> None:
     from reader.corpora import load_books
-    from reader.evaluation import LM_STRATEGIES, evaluate_lm
+    from reader.evaluation import LM_STRATEGIES, LmSettings, evaluate_lm
 
+    settings = LmSettings(
+        options.context,
+        options.ratio,
+        horizons=options.horizon or [None],
+        full_tokens=options.full_tokens,
+        limit=options.limit,
+        same_target=options.same_target,
+        scored_windows=options.scored_windows,
+    )
     books = load_books(options.books)
     model, lengthened = _models(options)
     with _progress() as progress:
         report = evaluate_lm(
             model,
             books,
-            options.context,
-            options.ratio,
-            horizons=options.horizon or [None],
+            settings,
             strategies=_strategies(options, LM_STRATEGIES),
             lengthened=lengthened,
-            full_tokens=options.full_tokens,
-            limit=options.limit,
-            same_target=options.same_target,
-            scored_windows=options.scored_windows,
             progress=progress,
         )
     columns = [
@@ -155,50 +183,47 @@ def _lm(options: argparse.Namespace) -> None:
 
 def _synthetic(options: argparse.Namespace) -> None:
     from reader.corpora import load_books
-    from reader.evaluation import SYNTHETIC_STRATEGIES, evaluate_synthetic
+    from reader.evaluation import SYNTHETIC_STRATEGIES, SyntheticSettings, evaluate_synthetic
 
+    settings = SyntheticSettings(
+        options.task, options.context, options.depth, options.ratio, repeats=options.limit or 1, seed=options.seed
+    )
     books = load_books(options.books) if options.books is not None else []
     model, lengthened = _models(options)
     with _progress() as progress:
         report = evaluate_synthetic(
-            options.task,
             model,
-            options.context,
-            options.depth,
-            options.ratio,
-            books=books,
+            settings,
+            books,
             strategies=_strategies(options, SYNTHETIC_STRATEGIES),
             lengthened=lengthened,
-            repeats=options.limit or 1,
-            seed=options.seed,
             progress=progress,
         )
     # A heat map in the table, too: a column for each depth.
-    report["rows"] = [
-        row | {f"{float(depth):.0%}": score for depth, score in row["by_depth"].items()} for row in report["rows"]
+    rows = [
+        {**row, **{f"{float(depth):.0%}": score for depth, score in row["by_depth"].items()}} for row in report.rows
     ]
+    report = replace(report, rows=tuple(rows))
     columns = ["strategy", "ratio", "length", "score", *(f"{depth:.0%}" for depth in options.depth)]
     _show(report, columns, options)
 
 
 def _qa(options: argparse.Namespace) -> None:
     from reader.corpora import load_books, load_questions
-    from reader.evaluation import QA_STRATEGIES, evaluate_qa
+    from reader.evaluation import QA_STRATEGIES, QaSettings, evaluate_qa
 
+    settings = QaSettings(
+        options.ratio or [None],
+        options.limit,
+        book_tokens=(options.book_tokens[0], options.book_tokens[1]),
+        per_book=options.per_book,
+        seed=options.seed,
+    )
     questions, books = load_questions(options.questions), load_books(options.books)
     model, _ = _models(options)
     with _progress() as progress:
         report = evaluate_qa(
-            model,
-            questions,
-            books,
-            ratios=options.ratio or [None],
-            strategies=_strategies(options, QA_STRATEGIES),
-            limit=options.limit,
-            book_tokens=(options.book_tokens[0], options.book_tokens[1]),
-            per_book=options.per_book,
-            seed=options.seed,
-            progress=progress,
+            model, questions, books, settings, strategies=_strategies(options, QA_STRATEGIES), progress=progress
         )
     columns = [
         "strategy",
@@ -254,70 +279,33 @@ def _models(options: argparse.Namespace) -> tuple[Model, Model | None]:
             ) from error
     # How far windows look back while reading is a strategy's setting here, not the model's.
     usual = argparse.Namespace(**vars(options) | {"horizon": None})
-    model: Model = options.load(usual)
+    model: Model = load_model(usual)
     if options.lengthened is None:
         return model, None
-    return model, options.load(argparse.Namespace(**vars(usual) | {"model": options.lengthened, "plugin": None}))
+    return model, load_model(argparse.Namespace(**vars(usual) | {"model": options.lengthened, "plugin": None}))
 
 
-def _show(report: dict[str, Any], columns: Sequence[str], options: argparse.Namespace) -> None:
+def _show(report: Report, columns: Sequence[str], options: argparse.Namespace) -> None:
     """Print a report as JSON or as a table, and write it into the output folder."""
-    used = [column for column in columns if any(row.get(column) is not None for row in report["rows"])]
-    table = markdown(report["rows"], used)
+    table = report.table(columns)
     if options.output is not None:
         from reader.evaluation import plot
 
-        name = report["task"]
-        (options.output / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        (options.output / f"{name}.md").write_text(table + "\n", encoding="utf-8")
+        as_json = json.dumps(report.as_json(), indent=2)
+        (options.output / f"{report.task}.json").write_text(as_json + "\n", encoding="utf-8")
+        (options.output / f"{report.task}.md").write_text(table + "\n", encoding="utf-8")
         for file in plot(report, options.output):
             console.print(f"[dim]{escape(str(file))}[/]")
     if options.json:
-        print(json.dumps({name: value for name, value in report.items() if name != "replies"}))
+        print_json(report.as_json(has_replies=False))
         return
     print(table)
-    for left_out in report.get("skipped", []):
-        ratio = "" if left_out["ratio"] is None else f" at ratio {left_out['ratio']}"
-        print(f"{left_out['strategy']}{ratio}, {left_out['context']:,} tokens: {left_out['reason']}.")
-
-
-def markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """A Markdown table of these columns."""
-    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    lines += [f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    for one in report.skipped:
+        ratio = "" if one.ratio is None else f" at ratio {one.ratio}"
+        print(f"{one.strategy}{ratio}, {one.context:,} tokens: {one.reason}.")
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Evaluating", total=1.0)
-        yield lambda told, fraction: bar.update(task, description=escape(told), completed=fraction)
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-
-
-def _ratio(text: str) -> int | None:
-    return None if text == "adapt" else _number(text)
-
-
-def _number(text: str) -> int:
-    if text.isascii() and text.isdigit():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    with progress_bar("Evaluating", 1.0, has_time_left=True) as show:
+        yield lambda doing, fraction: show(fraction, doing=doing, note=f"{fraction:.0%}")

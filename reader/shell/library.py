@@ -1,21 +1,22 @@
-"""The shell's `library …` commands: what was read, listed, searched, checked, moved and kept within its room on the disk.
+"""The `library` commands: what was read, listed, searched, checked, moved and kept within its room on the disk.
 
-Prints results on standard output. It reads no environment and runs no decoder; reader/cli.py gives it the library's folder.
+Of all its actions only `add` runs a decoder.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from reader.shell import flags, read
+from reader.shell.loading import load_document
+from reader.shell.terminal import PROGRAM, print_json, print_table
 from reader.wording import size
 from storage import (
     DocumentRecord,
@@ -32,80 +33,86 @@ from storage import (
 )
 
 _COLUMNS = ("Id", "Title", "Pages", "Memories", "Size", "State", "Added")
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_ROWS = {
+    "documents": "documents",
+    "pages": "pages",
+    "memories": "memories",
+    "segments": "parts of memories",
+    "settings": "settings",
+    "jobs": "jobs",
+    "conversations": "conversations",
+    "conversation_documents": "links from conversations to documents",
+    "turns": "questions with their answers",
+    "holdings": "users' documents",
+    "questions": "questions that wait",
+}
+"""The tables of the database, as people are told of them."""
 
 
-def add_library_commands(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    """Add `library` and its actions to the shell's commands, and return the actions for more to be added.
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `library`."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
 
-    `everywhere` carries the flags that each command takes.
-    """
-    library = commands.add_parser("library", help="list, search, check, move and bound what was read")
-    actions = library.add_subparsers(required=True, metavar="ACTION")
-    with_document = argparse.ArgumentParser(add_help=False)
-    with_document.add_argument("document", metavar="ID_OR_TITLE")
+    def add(
+        name: str, run: Callable[[argparse.Namespace], None], help_text: str, *, of_document: bool = False
+    ) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=help_text)
+        flags.add_library(action)
+        if of_document:
+            action.add_argument("document", metavar="ID_OR_TITLE")
+        action.set_defaults(run=run)
+        return action
 
-    actions.add_parser("list", parents=[everywhere], help="all documents").set_defaults(run=_list)
-    show = actions.add_parser("show", parents=[everywhere, with_document], help="one document and its memories")
-    show.set_defaults(run=_show)
-    search = actions.add_parser("search", parents=[everywhere], help="pages that hold all of these words")
-    search.add_argument("query", metavar="WORDS")
-    search.set_defaults(run=_search)
-    remove = actions.add_parser(
-        "remove", parents=[everywhere, with_document], help="remove a document and its memories"
-    )
-    remove.set_defaults(run=_remove)
-
-    budget = actions.add_parser(
-        "budget", parents=[everywhere], help="show or set the most bytes that memories may take"
-    )
-    budget.add_argument(
+    add("list", _list, "all documents")
+    add("show", _show, "one document and its memories", of_document=True)
+    add("search", _search, "pages that hold all of these words").add_argument("query", metavar="WORDS")
+    take = add("add", _add, "take a document in, and read it")
+    flags.add_model(take)
+    take.add_argument("file", type=Path, metavar="FILE")
+    take.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
+    flags.add_encoding(take)
+    take.set_defaults(memory_dtype="model", max_bytes=None)
+    add("remove", _remove, "remove a document and its memories", of_document=True)
+    add("budget", _budget, "show or set the most bytes that memories may take").add_argument(
         "max_bytes", nargs="?", type=_limit, metavar="BYTES|none", help="such as 500000000 or 2GB; none: no limit"
     )
-    budget.set_defaults(run=_budget)
-    pin = actions.add_parser("pin", parents=[everywhere, with_document], help="never evict a document's memories")
-    pin.set_defaults(run=_pin, pinned=True)
-    unpin = actions.add_parser("unpin", parents=[everywhere, with_document], help="let them be evicted again")
-    unpin.set_defaults(run=_pin, pinned=False)
-
-    actions.add_parser("verify", parents=[everywhere], help="compare every file with its hash").set_defaults(
-        run=_verify
+    add("pin", _pin, "never evict a document's memories", of_document=True).set_defaults(pinned=True)
+    add("unpin", _pin, "let them be evicted again", of_document=True).set_defaults(pinned=False)
+    add("verify", _verify, "compare every file with its hash")
+    again = add("rebuild", _rebuild, "make a damaged database again from what can be read of it and from the files")
+    again.add_argument("--force", action="store_true", help="also when it is whole, or was written by a newer version")
+    again.add_argument(
+        "--mine",
+        action="store_true",
+        help="give documents whose owner is not known to the user of the app without sign-in",
     )
-    again = actions.add_parser("rebuild", parents=[everywhere], help="make the database again from the files")
-    again.set_defaults(run=_rebuild)
-    gc = actions.add_parser("gc", parents=[everywhere], help="remove the files that nothing needs")
-    gc.set_defaults(run=_collect_garbage)
-    copy = actions.add_parser("backup", parents=[everywhere], help="copy the whole library while it is in use")
-    copy.add_argument("target", type=Path, metavar="FOLDER|FILE.tar")
-    copy.set_defaults(run=_backup)
-    export = actions.add_parser(
-        "export", parents=[everywhere, with_document], help="a document and its memories as a file"
+    add("gc", _collect_garbage, "remove the files that nothing needs")
+    add("backup", _backup, "copy the whole library while it is in use").add_argument(
+        "target", type=Path, metavar="FOLDER|FILE.tar"
     )
-    export.add_argument("file", type=Path, metavar="FILE.beacon")
-    export.set_defaults(run=_export)
-    take_in = actions.add_parser("import", parents=[everywhere], help="take in what was exported elsewhere")
-    take_in.add_argument("file", type=Path, metavar="FILE.beacon")
-    take_in.set_defaults(run=_import)
-    return actions
+    add("export", _export, "a document and its memories as a file", of_document=True).add_argument(
+        "file", type=Path, metavar="FILE.beacon"
+    )
+    add("import", _import, "take in what was exported elsewhere").add_argument("file", type=Path, metavar="FILE.beacon")
 
 
-def byte_count(text: str) -> int:
-    """Bytes from a flag: a whole number, or a number with kB, MB, GB or TB behind it.
+def _add(options: argparse.Namespace) -> None:
+    if not options.no_read:
+        read.run(options)
+        return
+    from reader.reading import enqueue
 
-    Raises:
-        argparse.ArgumentTypeError: it is neither.
-    """
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([kmgt]?b|)", text.strip().lower())
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes such as 500000000 or 2GB")
-    return round(float(found[1]) * _UNITS[found[2]])
-
-
-def print_json(fields: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    print(json.dumps(fields, ensure_ascii=False))
+    with Store(options.library) as store:
+        document = load_document(options.file, options.encoding)
+        job = enqueue(document, read.job_settings(options), store)
+    if options.json:
+        print_json(
+            {"document_id": document.id, "title": document.title, "pages": len(document.pages), "job_id": job.id}
+        )
+    else:
+        print(
+            f"{document.title}: {len(document.pages):,} pages taken in, to be read by the app or `{PROGRAM} jobs run`."
+        )
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -117,7 +124,7 @@ def _list(options: argparse.Namespace) -> None:
         print_json({"documents": fields, "library_bytes": size_bytes, "max_bytes": max_bytes})
         return
     if not documents:
-        print(f"The library {options.library} is empty. Read something: python -m reader read FILE")
+        print(f"The library {options.library} is empty. Read something: {PROGRAM} read FILE")
         return
     table = Table(*(Column(name, no_wrap=name != "Title") for name in _COLUMNS), box=None)
     for document in documents:
@@ -131,7 +138,7 @@ def _list(options: argparse.Namespace) -> None:
             _state(document),
         )
         table.add_row(*(escape(cell) for cell in cells), added)
-    Console(highlight=False).print(table)
+    print_table(table)
     allowed = "" if max_bytes is None else f"; memories may take {size(max_bytes)}"
     print(f"{len(documents):,} documents, {size(size_bytes)} in all{allowed}.")
 
@@ -150,7 +157,7 @@ def _show(options: argparse.Namespace) -> None:
         state = f"{memory.state}, imported" if memory.imported else memory.state
         cells = (memory.key[:12], state, str(memory.settings.get("model")), str(memory.settings.get("ratio")))
         table.add_row(*(escape(cell) for cell in cells), f"{memory.windows:,}", f"{memory.slots:,}", size(memory.bytes))
-    Console(highlight=False).print(table)
+    print_table(table)
 
 
 def _search(options: argparse.Namespace) -> None:
@@ -216,14 +223,36 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _rebuild(options: argparse.Namespace) -> None:
-    made = rebuild(options.library)
+    made = rebuild(options.library, force=options.force, mine=options.mine)
     if options.json:
-        faults = [vars(fault) for fault in made.put_aside]
-        print_json({"documents": made.documents, "memories": made.memories, "put_aside": faults})
+        print_json(
+            {
+                **vars(made),
+                "put_aside": [vars(fault) for fault in made.put_aside],
+                "aside": str(made.aside) if made.aside is not None else None,
+            }
+        )
         return
     _print_faults(made.put_aside)
-    print(f"{made.documents:,} documents and {made.memories:,} memories are back; pins and the budget are not kept.")
-    print("The old database and what cannot be used are in damaged/ until `library gc`.")
+    print(f"{made.documents:,} documents and {made.memories:,} memories are here.")
+    kept = [f"{made.kept[table]:,} {name}" for table, name in _ROWS.items() if table in made.kept]
+    print(f"Kept from the old database: {', '.join(kept) or 'nothing'}.")
+    if made.lost:
+        lost = [f"{'some' if number is None else f'{number:,}'} {_ROWS[table]}" for table, number in made.lost.items()]
+        print(f"Lost: {', '.join(lost)}.")
+    if not made.kept:
+        print(
+            "Users' documents, conversations, jobs, pins and the budget were in the old database alone, and are lost."
+        )
+    if made.unowned:
+        print(
+            f"{made.unowned:,} documents have no known owner, so only the shell lists them. If they are all yours, give them to"
+            " the app without sign-in: library rebuild --force --mine. Whoever adds such a file again has it again."
+        )
+    if made.aside is not None:
+        print(
+            f"The old database and what cannot be used are in {made.aside}; remove the folder when you need them no more."
+        )
 
 
 def _collect_garbage(options: argparse.Namespace) -> None:
@@ -264,13 +293,13 @@ def _import(options: argparse.Namespace) -> None:
         counts = {"placed": found.placed, "already_here": found.already_here}
         print_json({**_document_fields(found.document), **counts})
     elif found.placed:
-        print(f'{found.document.title} can be asked: python -m reader ask {found.document.id[:12]} "…"')
+        print(f'{found.document.title} can be asked: {PROGRAM} ask {found.document.id[:12]} "…"')
     else:
         print(f"{found.document.title} and its memory were here already.")
 
 
 def _limit(text: str) -> int | str:
-    return "none" if text.lower() == "none" else byte_count(text)
+    return "none" if text.lower() == "none" else flags.byte_count(text)
 
 
 def _state(document: DocumentRecord) -> str:

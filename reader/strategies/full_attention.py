@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from reader.beacon import ATTENTION, KeysWritten
+from reader.beacon import ATTENTION, KeysWritten, Logits, Output, attending
 from reader.errors import ContextOverflow
 from reader.models import Model
 from reader.strategies.strategy import Context, Strategy, make_room
@@ -71,7 +71,7 @@ class FullAttention(Strategy):
         """What the attention function needs beside queries, keys and values."""
         return {}
 
-    def _forward(self, ids: Tensor, logits: str) -> Tensor | None:
+    def _forward(self, ids: Tensor, logits: Logits) -> Tensor | None:
         decoder: Any = self.model.decoder.model
         layers, first = self._memory.layers, self.tokens
         if first + len(ids) > self.max_tokens:
@@ -87,19 +87,18 @@ class FullAttention(Strategy):
             "use_cache": True,
             **self._attention_arguments(),
         }
-        with torch.inference_mode(), self.model.lock:
-            usual, decoder.config._attn_implementation = decoder.config._attn_implementation, self.attention
+        with torch.inference_mode(), self.model.lock, attending(decoder, self.attention):
             layers[-1].keys_suffice = logits == "none"
             try:
                 if logits == "none":
                     decoder.base_model(**arguments)
                 else:
-                    return decoder(**arguments, logits_to_keep=0 if logits == "all" else 1).logits[0]
+                    rows: Tensor = decoder(**arguments, logits_to_keep=0 if logits == "all" else 1).logits[0]
+                    return rows
             except KeysWritten:
                 pass
             finally:
                 layers[-1].keys_suffice = False
-                decoder.config._attn_implementation = usual
         return None
 
 
@@ -111,7 +110,7 @@ class _CacheContext(Context):
     def room_tokens(self) -> int:
         return self.strategy.max_tokens - self.strategy.tokens
 
-    def run(self, ids: Tensor, logits: str = "last") -> Tensor:
+    def run(self, ids: Tensor, logits: Output = "last") -> Tensor:
         output = self.strategy._forward(ids, logits)
         assert output is not None
         return output

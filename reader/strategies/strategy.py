@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from reader.beacon import Memory
+from reader.beacon import Memory, Output
 from reader.models import Model
 
 
@@ -26,7 +26,7 @@ class Context(ABC):
         """Tokens that fit behind it before the decoder runs out of positions."""
 
     @abstractmethod
-    def run(self, ids: Tensor, logits: str = "last") -> Tensor:
+    def run(self, ids: Tensor, logits: Output = "last") -> Tensor:
         """Put (tokens,) behind what is there; logits (1, vocab) of the last or (tokens, vocab) of all of them.
 
         Raises:
@@ -69,12 +69,10 @@ class MemoryContext(Context):
     def room_tokens(self) -> int:
         return self.model.plugin.max_positions - self.memory.next_position
 
-    def run(self, ids: Tensor, logits: str = "last") -> Tensor:
+    def run(self, ids: Tensor, logits: Output = "last") -> Tensor:
         make_room(self.memory, self.memory.slots + len(ids))
         with torch.inference_mode(), self.model.lock:
-            output = self.model.plugin.run(self.memory, ids, logits=logits, horizon=self.horizon)
-        assert output is not None
-        return output
+            return self.model.plugin.run(self.memory, ids, logits=logits, horizon=self.horizon)
 
 
 def make_room(memory: Memory, slots: int) -> None:

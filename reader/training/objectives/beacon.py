@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from reader.beacon import BeaconConfig, Memory, RatioChooser
+from reader.beacon import BeaconConfig, Logits, Memory, RatioChooser
 from reader.errors import ConfigError
 from reader.models import Model
 from reader.training.data import Exchange, Sample
@@ -104,7 +104,7 @@ class BeaconObjective:
         memory = self._opened.traced()
         # A text that is asked about is learned from, too: what is kept for the questions must not cost the rest.
         learns_text = self.train_reading or not sample.exchanges
-        logits = "states" if learns_text else "none"
+        logits: Logits = "states" if learns_text else "none"
         teacher = self._teacher_states(ids) if learns_text and self.loss != "next-token" else None
         # The last window stays raw, as the end of a document does; a question may stand right behind a full window.
         last = (len(ids) - 1) // window * window if not sample.exchanges else len(ids) // window * window
@@ -147,7 +147,9 @@ class BeaconObjective:
         memory.back_to(replace(memory.mark(), slots=slots))
         return memory
 
-    def _window(self, memory: Memory, ids: Tensor, config: BeaconConfig, logits: str) -> tuple[Memory, Tensor | None]:
+    def _window(
+        self, memory: Memory, ids: Tensor, config: BeaconConfig, logits: Logits
+    ) -> tuple[Memory, Tensor | None]:
         """Read one window into a twin of the memory; give back the twin and the window's states."""
         plugin = self.model.plugin
 
@@ -157,7 +159,8 @@ class BeaconObjective:
                 return twin, plugin.read(twin, ids, chooser=RatioChooser(config, 0, 0), logits=logits)
 
         if self.recompute and torch.is_grad_enabled():
-            return checkpoint(step, use_reentrant=False, preserve_rng_state=False)
+            read: tuple[Memory, Tensor | None] = checkpoint(step, use_reentrant=False, preserve_rng_state=False)
+            return read
         return step()
 
     def _teacher_states(self, ids: Tensor) -> Tensor:
@@ -190,7 +193,6 @@ class BeaconObjective:
             with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
                 plugin.run(memory, exchange.again, logits="none")
         states = plugin.run(memory, torch.cat([exchange.prompt, exchange.answer]), logits="states", answering=True)
-        assert states is not None
         count = len(exchange.answer)
         head = model.decoder.model.get_output_embeddings().weight
         return QUESTION_WEIGHT * next_token(states[-count - 1 : -1], exchange.answer.to(states.device), head) / count

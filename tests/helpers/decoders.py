@@ -10,9 +10,20 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from reader.beacon import BeaconPlugin, Memory, rotation
+from reader.models import Model
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+    ),
+]
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 
@@ -118,3 +129,16 @@ def _tokenizer_json(vocab: int) -> str:
     if tokenizer.get_vocab_size() != vocab:
         raise ValueError(f"vocab {vocab} is not possible: the training text gives {tokenizer.get_vocab_size()}")
     return tokenizer.to_str()
+
+
+def randomise_plugin(model: Model, seed: int = 1) -> None:
+    """Give the plug-in weights of its own, so that a beacon projection that is not used shows."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.plugin.parameters():
+        noise = torch.randn(parameter.shape, generator=generator).to(parameter)
+        parameter.data.add_(noise * (0.02 + 0.3 * parameter.data.std()))
+
+
+def unrotated_keys(plugin: BeaconPlugin, memory: Memory, layer: int) -> torch.Tensor:
+    """A layer's keys (kv_heads, slots, head_dim) as they were before any rotation."""
+    return rotation(plugin.decoder, -memory.positions)(memory.keys(layer)[None])[0]

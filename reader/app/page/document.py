@@ -1,0 +1,135 @@
+"""The open document's events: its details, its reading, its pages, and the choice of a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from reader.app.accounts import user_of
+from reader.app.page import html as views
+from reader.app.page.conversation import ConversationEvents
+from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.refresh import Refresh
+from reader.errors import ConfigError
+
+
+class DocumentEvents:
+    """What the middle column does above the conversation, and the page beside it."""
+
+    def __init__(self, site: Site, refresh: Refresh, conversation: ConversationEvents) -> None:
+        """Take the page; `connect` ties the events."""
+        self._site, self._refresh, self._conversation = site, refresh, conversation
+
+    def connect(self) -> None:
+        """Tie the events of the document, its pages and the settings."""
+        parts, after = self._site.parts, self._refresh.after
+        kept, viewer, notices = parts.kept, parts.viewer, parts.notices
+        details, reading = parts.document.details, parts.document.reading
+        chosen, selected = kept.chosen, kept.selected
+        removed = on(details.confirm_remove.click, self._act("remove"), selected, chosen)
+        after(on(removed.then, lambda: "", None, viewer))
+        on(viewer.input, self.turn_to, chosen, [viewer, chosen])
+        on(viewer.clear, lambda: "", None, viewer)
+
+        fields = [details.title, details.tags, details.pinned, details.export, details.confirm]
+        shown = [selected, kept.talk, kept.editing, *fields, details.fold, parts.conversation.editing]
+        opened = on(chosen.change, self.open_document, [chosen, kept.talk], shown)
+        self._conversation.show(after(opened))
+        on(chosen.change, None, cancels=self._conversation.streaming)
+
+        costing = [selected, details.memory_type]
+        on(opened.then, self.offer_ratios, costing, details.ratio)
+        on(details.memory_type.input, self.offer_ratios, costing, details.ratio)
+        on(details.fold.expand, self.offer_export, selected, details.export)  # the reading may have ended since
+        after(on(reading.pause.click, self._act("pause"), selected))
+        after(on(reading.cancel.click, self._act("cancel"), selected))
+        after(on(reading.resume.click, self._act("read"), selected))
+        own = [details.title, details.tags, details.pinned]
+        after(on(details.save.click, self.save, [selected, *own], details.save))
+        for changed in (details.title.input, details.tags.input, details.pinned.input):
+            on(changed, lambda: gr.update(value="Save"), None, details.save)
+        after(on(details.read_again.click, self.read_again, [selected, details.ratio, details.memory_type]))
+        on(details.remove.click, lambda: gr.update(visible=True), None, details.confirm)
+        on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
+        after(on(notices.load_again.click, self._site.service.load_again))
+        after(on(parts.settings.model.input, self.switch_model, parts.settings.model))
+
+    def open_document(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Show the conversation, or the newest about this document, and what can be set; attach its memory meanwhile."""
+        workspace = self._site.workspace(request)
+        record = found_or_none(workspace.get, document_id)
+        if record is None:
+            return None, None, None, *(gr.skip(),) * 4, *(gr.update(visible=False), gr.skip(), gr.update(visible=False))
+        about = [conversation.id for conversation in workspace.conversations(record.id)]
+        holding = record.holding
+        try:
+            workspace.prepare(record.id)
+        except Exception as error:
+            warn(error)
+        return (
+            record.id,
+            talk_id if talk_id in about else next(iter(about), None),
+            None,
+            holding.document.title,
+            ", ".join(holding.tags),
+            holding.document.pinned,
+            views.export_link(record),
+            gr.update(visible=False),
+            gr.update(open=False),
+            gr.update(visible=False),
+        )
+
+    @tolerant
+    def offer_export(self, document_id: str | None, request: gr.Request) -> Any:
+        """Show the link that exports the document."""
+        return views.export_link(self._site.workspace(request).get(document_id)) if document_id else gr.skip()
+
+    @tolerant
+    def offer_ratios(self, document_id: str | None, memory_dtype: str, request: gr.Request) -> Any:
+        """List the ratios that fit, with what each costs."""
+        if not document_id:
+            return gr.skip()
+        costs = self._site.workspace(request).ratio_costs(document_id, memory_dtype)
+        return gr.update(choices=views.ratio_choices(costs))
+
+    @tolerant
+    def save(self, document_id: str, title: str, tags: str, is_pinned: bool, request: gr.Request) -> Any:
+        """Keep the title, the tags and the pin; the button says that it was done."""
+        workspace = self._site.workspace(request)
+        workspace.rename(document_id, title)
+        workspace.tag(document_id, tags.split(","))
+        workspace.pin(document_id, is_pinned)
+        return gr.update(value="Saved")
+
+    @tolerant
+    def read_again(self, document_id: str, chosen: str, memory_dtype: str, request: gr.Request) -> None:
+        """Read the document at the chosen ratio and memory type."""
+        ratio = None if chosen == "fitting" else int(chosen)
+        self._site.workspace(request).read(document_id, ratio, memory_dtype)
+
+    def _act(self, name: str) -> Callable[..., None]:
+        """A callback that does one thing to the selected document."""
+
+        @tolerant
+        def act(document_id: str | None, request: gr.Request) -> None:
+            if document_id:
+                getattr(self._site.workspace(request), name)(document_id)
+
+        return act
+
+    @tolerant
+    def switch_model(self, name: str, request: gr.Request) -> None:
+        """Load another decoder in place of the present one."""
+        if user_of(request) or name not in self._site.model_names:
+            raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
+        self._site.service.choose_model(name)
+
+    @tolerant
+    def turn_to(self, event: gr.EventData, document_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Show a page beside the conversation, and open its document where that is another one."""
+        page = self._site.workspace(request).page(
+            str(event.document), event.page, event.start, event.end, find=event.find
+        )
+        return views.viewer(page), page.document_id if page.document_id != document_id else gr.skip()

@@ -1,0 +1,80 @@
+"""What the events of all regions share: the page as they see it, and how an error is shown.
+
+A callback that fails shows one sentence and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from reader.app.accounts import user_of
+from reader.app.page import html as views
+from reader.app.pages import Pictures
+from reader.app.service import Service
+from reader.app.workspace import Workspace
+from storage import NotFound
+
+if TYPE_CHECKING:
+    from reader.app.page.layout import Parts
+
+
+@dataclass(frozen=True)
+class Site:
+    """The page, and the service that it is tied to."""
+
+    page: gr.Blocks
+    parts: Parts
+    service: Service
+    pictures: Pictures
+    has_accounts: bool
+    """Whether people sign in, and share what there is only one of."""
+    model_names: Sequence[str]
+    """Decoders to choose from, where it is one person's to choose."""
+
+    def workspace(self, request: gr.Request) -> Workspace:
+        """The workspace of the user who asks."""
+        return Workspace(self.service, user_of(request), self.pictures)
+
+
+def on(trigger: Any, function: Callable[..., Any] | None, *ends: Any, **options: Any) -> Any:
+    """Tie an event that is no endpoint for other programs."""
+    return trigger(function, *ends, **({"api_visibility": "private", "show_progress": "hidden"} | options))
+
+
+def tolerant(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a callback so that an error becomes one sentence on the page and nothing else changes."""
+
+    @wraps(function)
+    def wrapped(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            warn(error)
+            return gr.skip()
+
+    return wrapped
+
+
+def warn(error: Exception) -> None:
+    """Show an error as one sentence on the page of the user who caused it."""
+    gr.Warning(views.escaped(views.sentence(error)))
+
+
+def found_or_none(get: Callable[[str], Any], reference: str | None) -> Any:
+    """What `get` finds, or None where it finds nothing."""
+    try:
+        return get(reference) if reference else None
+    except NotFound:
+        return None
+
+
+def discard(paths: Sequence[str]) -> None:
+    """Remove uploaded files that are not needed any more."""
+    for path in paths:
+        Path(path).unlink(missing_ok=True)

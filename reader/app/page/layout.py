@@ -1,0 +1,398 @@
+"""What is on the page and where: every part, laid out once and handed to the events as one record.
+
+It sets up no events and shows no data: those are the modules of the regions, `library`, `document` and `conversation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+
+from reader.answering import LOOK_AGAIN_TOKENS
+from reader.app.answer_queue import MAX_QUESTION_CHARS
+from reader.app.page import html as views
+from reader.app.page.events import discard
+from reader.app.page.theme import NAME
+from reader.documents import FORMATS
+from reader.settings import STATIC
+
+LISTED_DOCUMENTS = 50
+"""Rows of the library that are shown at first, and how many more "Show more" adds."""
+BUSY_POLL_SECONDS = 0.5
+
+HARDER_TOKENS = 2000
+"""How many tokens "Look harder" re-reads."""
+LOOK_AGAIN = [
+    ("When a question asks for detail (recommended)", "auto"),
+    ("Never: fastest, from memory alone", "off"),
+    ("Always, about a page", str(LOOK_AGAIN_TOKENS)),
+    ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
+]
+MEMORY_TYPES = [
+    ("Full precision", "model"),
+    ("Compact: quarter of the space, slightly less exact", "int8"),
+]
+KINDS = "PDF, EPUB, Word, web pages, Markdown, text"
+PLACES = (
+    '<nav aria-label="Parts of the page"><button data-go="library">Library</button>'
+    '<button data-go="chat">Questions</button><button data-go="page" disabled>Page</button></nav>'
+)
+"""The bar of narrow screens, which show one part at a time."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one open page remembers."""
+
+    chosen: gr.State
+    """The id of the document that was chosen."""
+    selected: gr.State
+    """The same id, set once the document's conversation and details are on the page. Actions use it."""
+    talk: gr.State
+    """The conversation's id; None before the first question of a new one."""
+    editing: gr.State
+    """The number of the turn whose question is being edited."""
+    shown: gr.State
+    """The updates that were sent last."""
+    listed: gr.State
+    """How many rows the library shows."""
+    locked: gr.State
+    """Uploaded files that wait for their passwords."""
+    look_again: gr.BrowserState
+    """The setting of this name, kept by the browser."""
+    timer: gr.Timer
+
+
+@dataclass(frozen=True)
+class LibraryParts:
+    """The left column."""
+
+    upload: gr.UploadButton
+    sample: gr.Button
+    take_in: gr.UploadButton
+    search: gr.Textbox
+    rows: gr.HTML
+    more: gr.Button
+    hits: gr.HTML
+    room: gr.HTML
+
+
+@dataclass(frozen=True)
+class SettingsParts:
+    """How questions are answered, and by which decoder."""
+
+    look_again: gr.Radio
+    model: gr.Dropdown
+
+
+@dataclass(frozen=True)
+class NoticeParts:
+    """What stands above a document, or in its place while none is open."""
+
+    decoder: gr.HTML
+    load_again: gr.Button
+    added: gr.HTML
+    """What becomes of the files that were added."""
+    lock: gr.Row
+    lock_name: gr.HTML
+    password: gr.Textbox
+    unlock: gr.Button
+    skip: gr.Button
+    empty: gr.Column
+    welcome: gr.HTML
+    first_sample: gr.Button
+
+
+@dataclass(frozen=True)
+class DetailsParts:
+    """What can be changed about the open document."""
+
+    fold: gr.Accordion
+    title: gr.Textbox
+    tags: gr.Textbox
+    pinned: gr.Checkbox
+    save: gr.Button
+    memory: gr.HTML
+    ratio: gr.Dropdown
+    memory_type: gr.Radio
+    read_again: gr.Button
+    export: gr.HTML
+    remove: gr.Button
+    confirm: gr.Row
+    confirm_remove: gr.Button
+    keep: gr.Button
+
+
+@dataclass(frozen=True)
+class ReadingParts:
+    """How far the open document is read."""
+
+    row: gr.Row
+    status: gr.HTML
+    pause: gr.Button
+    cancel: gr.Button
+    resume: gr.Button
+
+
+@dataclass(frozen=True)
+class TalksParts:
+    """The choice of a conversation about the open document."""
+
+    row: gr.Row
+    choice: gr.Dropdown
+    new: gr.Button
+    download: gr.HTML
+    forget: gr.Button
+    confirm: gr.Row
+    confirm_forget: gr.Button
+    keep: gr.Button
+
+
+@dataclass(frozen=True)
+class DocumentParts:
+    """The open document."""
+
+    column: gr.Column
+    head: gr.HTML
+    talks: TalksParts
+    details: DetailsParts
+    reading: ReadingParts
+
+
+@dataclass(frozen=True)
+class ConversationParts:
+    """Questions and answers about the open document."""
+
+    chat: gr.Chatbot
+    whole_map: gr.HTML
+    editing: gr.Row
+    editing_line: gr.HTML
+    cancel_edit: gr.Button
+    question: gr.Textbox
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Every part of the page that events read or change."""
+
+    kept: Kept
+    library: LibraryParts
+    settings: SettingsParts
+    notices: NoticeParts
+    document: DocumentParts
+    conversation: ConversationParts
+    viewer: gr.HTML
+
+
+def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) -> Parts:
+    """Lay out the page within the Blocks that are being built.
+
+    Args:
+        model_name: the decoder in use.
+        model_names: decoders to choose from, where it is one person's to choose.
+        has_accounts: whether people sign in, and share what there is only one of.
+    """
+    kept = Kept(
+        chosen=gr.State(None),
+        selected=gr.State(None),
+        talk=gr.State(None),
+        editing=gr.State(None),
+        shown=gr.State(None),
+        listed=gr.State(LISTED_DOCUMENTS),
+        locked=gr.State([], delete_callback=discard),
+        look_again=gr.BrowserState("auto", storage_key="reader-look-again", secret="reader"),
+        timer=gr.Timer(BUSY_POLL_SECONDS),
+    )
+    with gr.Row(elem_id="app"):
+        with gr.Column(elem_id="side", min_width=280, scale=0):
+            library = _library(has_accounts=has_accounts)
+            settings = _settings(model_name, model_names, has_accounts=has_accounts)
+        with gr.Column(elem_id="main"):
+            notices = _notices()
+            with gr.Column(elem_id="document", visible=False) as column:
+                head = gr.HTML(elem_id="head", js_on_load=None)
+                with gr.Row(elem_id="bar"):
+                    talks, details = _talks(), _details()
+                document = DocumentParts(column, head, talks, details, _reading())
+                conversation = _conversation()
+        viewer = gr.HTML(elem_id="viewer", js_on_load=(STATIC / "page.js").read_text())
+    gr.HTML(PLACES, elem_id="places", js_on_load=None)
+    return Parts(kept, library, settings, notices, document, conversation, viewer)
+
+
+def _library(*, has_accounts: bool) -> LibraryParts:
+    leave = '<p><a href="logout">Sign out</a></p>' if has_accounts else ""
+    gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
+    with gr.Column(elem_id="upload"):
+        upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
+        gr.HTML(f"<p>or drop files anywhere on the page<br>{KINDS}</p>", elem_id="formats")
+    with gr.Row(elem_id="more-ways"):
+        sample = _button("Try the sample", "sample", min_width=80)
+        with gr.Column(elem_id="import", min_width=80, visible=not has_accounts):
+            take_in = gr.UploadButton("Import .beacon", file_types=[".beacon"], size="sm")
+    search = gr.Textbox(
+        label="Search titles, tags and pages",
+        placeholder="Search titles, tags and pages",
+        show_label=False,
+        container=False,
+        max_lines=1,
+        max_length=200,
+        visible=False,
+        elem_id="search",
+    )
+    return LibraryParts(
+        upload,
+        sample,
+        take_in,
+        search,
+        rows=gr.HTML(elem_id="library", js_on_load=None),
+        more=gr.Button("Show more", size="sm", visible=False, elem_id="more"),
+        hits=gr.HTML(elem_id="hits", js_on_load=None),
+        room=gr.HTML(elem_id="room", js_on_load=None),
+    )
+
+
+def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool) -> SettingsParts:
+    with gr.Accordion("Settings", open=False, elem_id="settings"):
+        gr.HTML('<button class="act" data-act="theme">Light or dark</button>', js_on_load=None)
+        return SettingsParts(
+            gr.Radio(LOOK_AGAIN, value="auto", label="Re-read pages before answering", elem_id="look-again"),
+            gr.Dropdown(
+                list(dict.fromkeys([model_name, *model_names])),
+                value=model_name,
+                label="Language model",
+                info="Switching models means reading your documents again.",
+                interactive=len(model_names) > 1 and not has_accounts,
+                elem_id="model",
+            ),
+        )
+
+
+def _notices() -> NoticeParts:
+    decoder = gr.HTML(elem_id="decoder", js_on_load=None)
+    load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
+    added = gr.HTML(elem_id="added", js_on_load=None)
+    with gr.Row(visible=False, elem_id="locked") as lock:
+        lock_name = gr.HTML(js_on_load=None)
+        password = gr.Textbox(
+            label="Password",
+            show_label=False,
+            container=False,
+            type="password",
+            placeholder="Password",
+            max_length=1000,
+            html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+            min_width=140,
+            elem_id="password",
+        )
+        unlock = _button("Open", variant="primary", min_width=80)
+        skip = _button("Skip this file", min_width=100)
+    with gr.Column(elem_id="empty", visible=False) as empty:
+        welcome = gr.HTML(views.WELCOME, js_on_load=None)
+        first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
+    return NoticeParts(
+        decoder, load_again, added, lock, lock_name, password, unlock, skip, empty, welcome, first_sample
+    )
+
+
+def _details() -> DetailsParts:
+    with gr.Accordion("Details", open=False, elem_id="details") as fold:
+        with gr.Row(elem_id="own"):
+            title = gr.Textbox(label="Title", max_lines=1, max_length=200, elem_id="title")
+            tags = gr.Textbox(
+                label="Tags", placeholder="such as law, to read", max_lines=1, max_length=500, elem_id="tags"
+            )
+            pinned = gr.Checkbox(label="Pin to top (never evicted)", elem_id="pinned")
+            save = _button("Save", "save", min_width=80)
+        memory = gr.HTML(elem_id="memory", js_on_load=None)
+        with gr.Row(elem_id="again"):
+            ratio = gr.Dropdown(
+                views.ratio_choices([]),
+                value="fitting",
+                label="Compression: higher is smaller and faster but remembers less",
+                elem_id="ratio",
+            )
+            memory_type = gr.Radio(MEMORY_TYPES, value="model", label="Memory", elem_id="memory-type")
+            read_again = _button("Read again", "read-again", min_width=100)
+        with gr.Row(elem_id="goods"):
+            export = gr.HTML(elem_id="export", js_on_load=None)
+            remove = _button("Remove", "remove", min_width=80)
+        with gr.Row(visible=False, elem_id="confirm") as confirm:
+            gr.HTML("<p>Remove this document, its memory and your conversations about it? Your own file stays.</p>")
+            confirm_remove = _button("Remove", variant="stop", min_width=80)
+            keep = _button("Keep", min_width=80)
+    return DetailsParts(
+        fold,
+        title,
+        tags,
+        pinned,
+        save,
+        memory,
+        ratio,
+        memory_type,
+        read_again,
+        export,
+        remove,
+        confirm,
+        confirm_remove,
+        keep,
+    )
+
+
+def _reading() -> ReadingParts:
+    with gr.Row(visible=False, elem_id="reading") as row:
+        status = gr.HTML(js_on_load=None)
+        pause = _button("Pause", "pause", min_width=80)
+        cancel = _button("Stop reading", "cancel", min_width=80)
+        resume = _button("Continue", "resume", min_width=100)
+    return ReadingParts(row, status, pause, cancel, resume)
+
+
+def _talks() -> TalksParts:
+    with gr.Row(visible=False, elem_id="talks") as row:
+        choice = gr.Dropdown(
+            [], label="Conversation", show_label=False, container=False, filterable=False, elem_id="choice"
+        )
+        new = _button("New", "new-talk", min_width=60)
+        download = gr.HTML(elem_id="download", js_on_load=None)
+        forget = _button("Delete", "forget", min_width=60)
+    with gr.Row(visible=False, elem_id="confirm-forget") as confirm:
+        gr.HTML("<p>Delete this conversation?</p>")
+        confirm_forget = _button("Delete", variant="stop", min_width=80)
+        keep = _button("Keep", min_width=80)
+    return TalksParts(row, choice, new, download, forget, confirm, confirm_forget, keep)
+
+
+def _conversation() -> ConversationParts:
+    chat = gr.Chatbot(
+        label="Conversation",
+        show_label=False,
+        placeholder="Ask anything about this document.",
+        height=None,
+        render_markdown=False,
+        sanitize_html=True,
+        latex_delimiters=[],
+        allow_tags=False,
+        feedback_options=None,
+        buttons=[],
+        elem_id="chat",
+    )
+    whole_map = gr.HTML(elem_id="whole-map", js_on_load=None)
+    with gr.Row(visible=False, elem_id="editing") as editing:
+        editing_line = gr.HTML(js_on_load=None)
+        cancel_edit = _button("Cancel", "cancel-edit", min_width=80)
+    question = gr.Textbox(
+        label="Question",
+        show_label=False,
+        container=False,
+        submit_btn=True,
+        max_length=MAX_QUESTION_CHARS,
+        elem_id="question",
+    )
+    return ConversationParts(chat, whole_map, editing, editing_line, cancel_edit, question)
+
+
+def _button(name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int) -> gr.Button:
+    return gr.Button(name, variant=variant, size="sm", min_width=min_width, scale=0, elem_id=elem_id)  # type: ignore[arg-type]

@@ -1,0 +1,150 @@
+"""The library's events: add and import documents, search, and choose what to open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from reader.app.page import html as views
+from reader.app.page.events import Site, discard, found_or_none, on, tolerant, warn
+from reader.app.page.layout import LISTED_DOCUMENTS
+from reader.app.page.refresh import Refresh
+from reader.app.workspace import Workspace
+from reader.errors import ConfigError, PasswordNeeded
+from reader.settings import STATIC
+
+SAMPLE = STATIC / "sample.md"
+MAX_FILES = 50
+"""Files that can be added at once."""
+
+
+class LibraryEvents:
+    """What the left column does, and the files that wait for their passwords."""
+
+    def __init__(self, site: Site, refresh: Refresh) -> None:
+        """Take the page; `connect` ties the events."""
+        self._site, self._refresh = site, refresh
+
+    def connect(self) -> None:
+        """Tie the events of the library."""
+        parts = self._site.parts
+        kept, library, notices, viewer = parts.kept, parts.library, parts.notices, parts.viewer
+        chosen = kept.chosen
+        locking = [kept.locked, notices.lock, notices.lock_name, notices.password]
+        unlocking = {"inputs": [notices.password, kept.locked], "outputs": [chosen, *locking]}
+        adding = [chosen, notices.added, *locking]
+        choosing = [
+            on(self._site.page.load, self.open_page, None, chosen),
+            on(library.upload.upload, self.add_files, [library.upload, kept.locked], adding),
+            on(notices.unlock.click, self.open_locked, **unlocking),
+            on(notices.password.submit, self.open_locked, **unlocking),
+            on(library.sample.click, self.add_sample, None, chosen),
+            on(notices.first_sample.click, self.add_sample, None, chosen),
+            on(library.take_in.upload, self.import_file, library.take_in, chosen),
+            on(viewer.select, self.choose, None, chosen),
+        ]
+        for event in choosing:
+            self._refresh.after(on(event.then, lambda: "", None, viewer))
+        look_again = self._site.parts.settings.look_again
+        on(self._site.page.load, lambda kept: kept, kept.look_again, look_again)
+        on(look_again.input, lambda chosen: chosen, look_again, kept.look_again)
+        on(notices.skip.click, self.leave_out, kept.locked, locking)
+        on(library.search.change, self.look_for, library.search, library.hits)
+        self._refresh.after(on(library.search.change, lambda: LISTED_DOCUMENTS, None, kept.listed))
+        self._refresh.after(on(library.more.click, lambda rows: rows + LISTED_DOCUMENTS, kept.listed, kept.listed))
+
+    @tolerant
+    def open_page(self, request: gr.Request) -> str | None:
+        """Open the document that the address names, else the one that is being read, else the one asked last."""
+        workspace, named = self._site.workspace(request), request.query_params.get("document")
+        if named and found_or_none(workspace.get, named) is not None:
+            return str(named)
+        reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
+        return next(reading, None) or workspace.asked_last()
+
+    @tolerant
+    def choose(self, event: gr.EventData) -> str:
+        """Select the document whose row was pressed."""
+        return str(event.document)
+
+    def add_files(
+        self, paths: Sequence[str] | None, waiting: list[str], request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """Add uploaded files, say what became of each, open the first, and ask for passwords where files need them."""
+        workspace, first, lines = self._site.workspace(request), None, list[str]()
+        files = [Path(path) for path in paths or []]
+        for number, path in enumerate(files):
+            progress = views.adding_line(path.name, number + 1, len(files))
+            yield gr.skip(), views.added(lines, progress), *(gr.skip(),) * 4
+            try:
+                if number >= MAX_FILES:
+                    raise ConfigError(f"{path.name!r} was not added: add at most {MAX_FILES} files at a time.")
+                document_id, line = self._add(workspace, path)
+                first = first or document_id
+                lines += filter(None, [line])
+            except PasswordNeeded:
+                waiting = [*waiting, str(path)]
+                continue
+            except Exception as error:  # one bad file must not cost the others
+                lines.append(views.error_line(error))
+            discard([str(path)])  # the library has its own copy
+        yield first or gr.skip(), views.added(lines), *_ask_password(waiting)
+
+    @tolerant
+    def open_locked(self, secret: str, waiting: list[str], request: gr.Request) -> tuple[Any, ...]:
+        """Open the first file that waits; the password goes to the parser and nowhere else."""
+        opened: Any = gr.skip()
+        if not waiting or not secret:
+            return opened, *_ask_password(waiting)
+        try:
+            opened, _ = self._add(self._site.workspace(request), Path(waiting[0]), secret)
+        except PasswordNeeded as error:
+            warn(error)
+            return opened, *_ask_password(waiting)
+        except Exception as error:
+            warn(error)
+        discard(waiting[:1])
+        return opened, *_ask_password(waiting[1:])
+
+    def leave_out(self, waiting: list[str]) -> tuple[Any, ...]:
+        """Give up the first file that waits for its password."""
+        discard(waiting[:1])
+        return _ask_password(waiting[1:])
+
+    @tolerant
+    def add_sample(self, request: gr.Request) -> str:
+        """Add the sample document."""
+        return self._add(self._site.workspace(request), SAMPLE)[0]
+
+    @tolerant
+    def import_file(self, path: str, request: gr.Request) -> str:
+        """Import a document with its memory."""
+        try:
+            return self._site.workspace(request).take_in(Path(path))
+        finally:
+            discard([path])
+
+    @tolerant
+    def look_for(self, query: str, request: gr.Request) -> str:
+        """Show the pages with the words that are searched."""
+        return views.hits(self._site.workspace(request).search(query or ""), query)
+
+    def _add(self, workspace: Workspace, path: Path, secret: str | None = None) -> tuple[str, str]:
+        """Add a file; return its document's id, and what is to be said about it, if anything."""
+        before = workspace.count()
+        parsed = workspace.add(path, password=secret)
+        if parsed.textless_pages:
+            pages = f"{parsed.textless_pages:,} of {len(parsed.pages):,} pages of {path.name}"
+            return parsed.id, views.note(f"{pages} have no text layer and cannot be read.")
+        if workspace.count() == before:
+            return parsed.id, views.note(f"{path.name} is in your library already.")
+        return parsed.id, ""
+
+
+def _ask_password(waiting: list[str]) -> tuple[Any, ...]:
+    """The files that wait, and the row that asks for the password of the first of them."""
+    line = views.password_line(Path(waiting[0]).name if waiting else "")
+    return waiting, gr.update(visible=bool(waiting)), gr.update(value=line), gr.update(value="")

@@ -1,0 +1,73 @@
+"""Rows: each head keeps some of a window's own keys and values, in place of beacons; which, a chooser says (`reader.condensing`).
+
+A kept row is turned to its slot's position by the difference, once, and remembers the source of each head's token. It chooses
+nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from reader.beacon.layout import WindowTokens
+from reader.beacon.memory import Memory
+from reader.beacon.rotary import mean_rotation, rotation
+
+FUTURE_TOKENS = 512
+"""Rows are chosen for as many positions behind their window."""
+
+
+class RowChooser(Protocol):
+    """Chooses which rows of a window stay, one layer at a time."""
+
+    @property
+    def name(self) -> str:
+        """What people call this way of choosing."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with what is chosen; part of a memory's key."""
+
+    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
+        """The rows that each head keeps: (kv_heads, keep), ascending.
+
+        Args:
+            queries: (heads, queries, head_dim), scaled, before rotation.
+            keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the positions to come, so that their
+                product with unrotated queries is what a later token can be expected to see.
+            values: (kv_heads, tokens, head_dim).
+        """
+
+
+def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], chooser: RowChooser, keep: int) -> None:
+    """Keep each head's chosen rows of the full window, turned to consecutive positions, and drop the rest.
+
+    Args:
+        queries: (heads, tokens, head_dim) by layer, scaled and rotated, of the window's last tokens.
+    """
+    base, window = memory.sink + memory.beacons, slice(memory.slots - len(memory.tail), memory.slots)
+    positions, slots = memory.positions[window], torch.arange(base, base + keep)
+    spans = memory.spans[window].int()
+    unrotate = rotation(decoder, -positions[-next(iter(queries.values())).shape[1] :])
+    turn_back = mean_rotation(decoder, positions[-1] + 1 + torch.arange(FUTURE_TOKENS))
+    if memory.row_spans is None:
+        memory.row_spans = memory.of_all_heads(memory.spans)
+    kept_spans = []
+    for number, layer in enumerate(memory.layers):
+        keys, values = layer.keys[0, :, window], layer.values[0, :, window]
+        rows = chooser.choose(unrotate(queries[number][None])[0], turn_back(keys), values, keep)
+        places = rows.cpu()
+        layer.keep(rows + base, base, rotation(decoder, slots - positions[places]))
+        kept_spans.append(spans[places])
+    chosen = torch.stack(kept_spans)
+    memory.row_spans = torch.cat([memory.row_spans[:, :, :base], chosen], dim=2)
+    # A slot's own span reaches over what any head keeps in it.
+    widest = torch.stack([chosen[..., 0].amin(dim=(0, 1)), chosen[..., 1].amax(dim=(0, 1))], dim=1)
+    memory.spans = torch.cat([memory.spans[:base], widest.long()])
+    memory.positions = torch.cat([memory.positions[:base], slots])
+    memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
+    memory.beacons += keep
+    memory.windows += 1

@@ -1,0 +1,149 @@
+"""The `ask` command: one question about one or more documents, its answer printed as it is found."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from reader.shell import flags
+from reader.shell.loading import load_document, load_model
+from reader.shell.read import read_with_progress
+from reader.shell.terminal import console, print_json, print_warning
+from reader.wording import looked_again
+from storage import MemoryRecord, NotFound, Store, is_running
+
+if TYPE_CHECKING:
+    from reader.answering import Answer, AttachedMemory, Evidence, Passage
+    from reader.documents import Document
+    from reader.models import Model
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `ask` takes."""
+    flags.add_library(parser)
+    flags.add_model(parser)
+    parser.add_argument("documents", nargs="+", metavar="FILE_OR_ID")
+    parser.add_argument("question", metavar="QUESTION")
+    flags.add_answering(parser)
+    parser.set_defaults(run=run, memory_dtype="model", max_bytes=None)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Answer the question from the documents' memories; read first what has none."""
+    from reader.answering import ask, attach_shelf
+    from reader.reading import stored_document
+
+    with Store(options.library) as store:
+        paths = [Path(reference) for reference in options.documents]
+        documents = [
+            load_document(path) if _is_file(path, store) else stored_document(store, str(path)) for path in paths
+        ]
+        model = load_model(options)
+        found = [_memory_to_ask(document, model, store, options) for document in documents]
+        attached = attach_shelf([record for record, _ in found], model, store, options.question)
+        tokens_read = sum(tokens for _, tokens in found)
+        answer: Answer | None = None
+        for part in ask(
+            attached, options.question, model, look_again=options.look_again, evidence=not options.no_evidence
+        ):
+            answer = part.answer
+            if not options.json:
+                print(part.text, end="", flush=True)
+    assert answer is not None
+    if options.json:
+        print_json(_answer_fields(answer, attached, tokens_read) | {"trained": model.plugin.trained})
+    else:
+        print()
+        _print_notes(answer, attached)
+
+
+def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
+    """Print what belongs to an answer: its pages as a result, its cost and its limits on standard error."""
+    titles = {source.document_id: source.title for source in attached.sources}
+    if answer.not_said and answer.evidence:
+        print("Nearest pages, to see for yourself:")
+    for place in answer.evidence:
+        title = f"{titles[place.document_id]}, " if len(titles) > 1 else ""
+        print(f"  {title}page {place.label}: “{' '.join(place.quote.split())}”")
+    if answer.left_out:
+        print_warning(f"Left out, as not all documents fit the decoder: {', '.join(answer.left_out)}.")
+    if answer.pages_read < answer.pages:
+        print_warning(f"It is still being read: this is from {answer.pages_read:,} of {answer.pages:,} pages.")
+    if places := looked_again(passage.label for passage in answer.looked_again):
+        console.print(f"[dim]{escape(places[0].upper() + places[1:])}, {answer.looked_again_tokens:,} tokens.[/]")
+    evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
+    console.print(
+        f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
+        f"tokens read again, first token after {answer.first_token_seconds:.2f} s{evidence}.[/]"
+    )
+
+
+def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -> dict[str, Any]:
+    return {
+        "answer": answer.text,
+        "question": answer.question,
+        "not_said": answer.not_said,
+        "document_id": attached.record.document_id,
+        "memory_id": attached.record.key,
+        "documents": [
+            {"document_id": source.document_id, "title": source.title, "memory_id": record.key}
+            for source, record in zip(attached.sources, attached.records, strict=True)
+        ],
+        "left_out": answer.left_out,
+        "document_tokens": answer.document_tokens,
+        "recomputed_tokens": answer.recomputed_tokens,
+        "looked_again_tokens": answer.looked_again_tokens,
+        "looked_again": [_place(passage) for passage in answer.looked_again],
+        "evidence": [
+            _place(place) | {"score": round(place.score, 4), "quote": place.quote} for place in answer.evidence
+        ],
+        "reading_map": [round(share, 6) for share in answer.reading_map],
+        "tokens_read": tokens_read,
+        "attach_seconds": round(answer.attach_seconds, 4),
+        "first_token_seconds": round(answer.first_token_seconds, 4),
+        "evidence_seconds": round(answer.evidence_seconds, 4),
+        "answer_tokens": answer.answer_tokens,
+        "pages_read": answer.pages_read,
+        "pages": answer.pages,
+        "seconds": round(answer.seconds, 4),
+        "ended": answer.ended,
+    }
+
+
+def _memory_to_ask(
+    document: Document, model: Model, store: Store, options: argparse.Namespace
+) -> tuple[MemoryRecord, int]:
+    """The memory of a document, and how many of its tokens had to be read for it now."""
+    from reader.answering import choose_memory
+
+    # While another process reads it, the answer comes from what has been read; a document that nothing reads is read first.
+    being_read = any(is_running(job) for job in store.jobs.all(document.id))
+    record = choose_memory(store, document.id, model, while_reading=being_read) if options.ratio is None else None
+    if record is not None:
+        return record, 0
+    result = read_with_progress(document, model, store, options)
+    return result.memory, result.tokens_read
+
+
+def _place(place: Evidence | Passage) -> dict[str, Any]:
+    return {
+        "document_id": place.document_id,
+        "page": place.page,
+        "label": place.label,
+        "start_char": place.start_char,
+        "end_char": place.end_char,
+    }
+
+
+def _is_file(path: Path, store: Store) -> bool:
+    """Whether a reference means a file: one that exists, or one that names no document and looks like a path."""
+    if path.exists():
+        return True
+    try:
+        store.document(str(path))
+    except NotFound:
+        return path.suffix != "" or len(path.parts) > 1
+    return False

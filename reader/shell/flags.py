@@ -1,0 +1,144 @@
+"""Flags that several commands have, and what a flag's text may be. A mistake in a flag is one sentence and exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+
+
+def add_library(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every command that works on the library."""
+    parser.add_argument("--library", type=Path, metavar="DIR", help="the library's folder (or READER_LIBRARY)")
+    add_json(parser)
+
+
+def add_encoding(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of every command that opens one file."""
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="what a text or HTML file is written in, such as iso-8859-2; default: found out",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every command that reads documents: the decoder, its plug-in and how windows are read."""
+    add_model_name(parser)
+    parser.add_argument(
+        "--ratio", type=ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
+    )
+    add_plugin_name(parser)
+    parser.add_argument("--window", type=count, metavar="N", help="tokens read at once; default: 512, on a GPU 2048")
+    parser.add_argument(
+        "--horizon", type=count, metavar="N", help="newest slots a window attends to while reading; default: all"
+    )
+
+
+def add_model_name(parser: argparse.ArgumentParser) -> None:
+    """Add `--model`."""
+    parser.add_argument("--model", metavar="NAME", help="a Hugging Face name or a folder; default: the bundled decoder")
+
+
+def add_plugin_name(parser: argparse.ArgumentParser) -> None:
+    """Add `--plugin`."""
+    parser.add_argument("--plugin", metavar="NAME", help="a plug-in's folder or Hugging Face name")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add where a decoder runs and in which precision."""
+    parser.add_argument("--device", metavar="NAME", help="cpu or a GPU; default: a GPU where there is one")
+    parser.add_argument(
+        "--dtype",
+        metavar="TYPE",
+        help="the decoder's: bfloat16, float16 or float32; default: bfloat16 on a GPU, else float32",
+    )
+
+
+def add_answering(parser: argparse.ArgumentParser) -> None:
+    """Add how a question is answered: what is read again, and whether evidence is computed."""
+    parser.add_argument(
+        "--look-again",
+        type=look_again,
+        default="auto",
+        metavar="off|auto|N",
+        help="read passages that matter again, N tokens of them at most; default: when the question asks for detail",
+    )
+    parser.add_argument("--no-evidence", action="store_true", help="do not work out where the answer comes from")
+
+
+def add_save_dtype(parser: argparse.ArgumentParser) -> None:
+    """Add how a plug-in's file is written."""
+    parser.add_argument(
+        "--save-dtype",
+        choices=("model", "int8"),
+        default="model",
+        help="of the plug-in's file; int8 takes half of bfloat16",
+    )
+
+
+def count(text: str) -> int:
+    """A positive whole number.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none.
+    """
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+
+
+def number(text: str) -> int:
+    """A whole number, 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none.
+    """
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+
+
+def ratio(text: str) -> int | None:
+    """A condensing ratio; None for `adapt`.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is neither.
+    """
+    if text == "adapt":
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor adapt")
+
+
+def look_again(text: str) -> str | int:
+    """`off`, `auto` or the most tokens to read again.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none of them.
+    """
+    if text in ("off", "auto"):
+        return text
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither off, auto nor a number of tokens")
+
+
+def byte_count(text: str) -> int:
+    """Bytes: a whole number, or a number followed by kB, MB, GB or TB.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is neither.
+    """
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([kmgt]?b|)", text.strip().lower())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes such as 500000000 or 2GB")
+    return round(float(found[1]) * _UNITS[found[2]])

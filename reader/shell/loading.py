@@ -1,0 +1,103 @@
+"""Opens the document and loads the decoder that a command's flags name, with progress on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from getpass import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from reader.errors import PasswordNeeded
+from reader.settings import DEFAULT_WINDOW, cache_folder
+from reader.shell.terminal import console, print_warning, progress_bar
+from reader.wording import STAGES, duration
+from storage import Store
+
+if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
+    from reader.documents import Document
+    from reader.models import Model
+
+
+def load_document(file: Path, encoding: str | None = None) -> Document:
+    """Open a file, asking for its password where it has one and someone sits at the terminal.
+
+    Args:
+        file: the file.
+        encoding: what a text or HTML file is written in; by default, its bytes are looked at.
+
+    Raises:
+        DocumentError: the file cannot be read, or its password is wrong.
+    """
+    from reader.documents import load
+
+    password = None
+    while True:
+        try:
+            with console.status(f"Opening {escape(file.name)} …"):
+                document = load(file, password=password, encoding=encoding)
+            break
+        except PasswordNeeded as error:
+            if not sys.stdin.isatty():
+                raise
+            console.print(escape(str(error)))
+            password = getpass("Password: ")  # asked for each time, and kept nowhere
+    for note in document.notes:
+        console.print(escape(note.replace("name its encoding", "give --encoding NAME")))
+    if document.textless_pages:
+        console.print(
+            f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read."
+        )
+    return document
+
+
+def load_model(options: argparse.Namespace, *, to_read: Document | None = None, store: Store | None = None) -> Model:
+    """Load the decoder that the flags name; before that, say how long the document will take to read.
+
+    Raises:
+        ModelError: the decoder or its plug-in cannot be loaded.
+    """
+    with loading_bar() as progress:
+        from reader.models import DEFAULT_MODEL, load_model as load
+
+        name = options.model or DEFAULT_MODEL
+        if to_read is not None and store is not None:
+            from reader.reading import estimate_reading
+
+            estimate = estimate_reading(
+                to_read,
+                name,
+                store,
+                window=options.window or DEFAULT_WINDOW,
+                ratio=options.ratio,
+                cache_folder=cache_folder(),
+                progress=progress,
+            )
+            console.print(
+                f"About {estimate.document_tokens:,} tokens on {len(to_read.pages):,} pages, "
+                f"{duration(estimate.seconds)} to read ({estimate.basis})."
+            )
+        model = load(
+            name,
+            plugin=options.plugin,
+            window=options.window,
+            horizon=getattr(options, "horizon", None),
+            cache_folder=cache_folder(),
+            device=getattr(options, "device", None),
+            dtype=getattr(options, "dtype", None),
+            progress=progress,
+        )
+    if not model.plugin.trained:
+        print_warning("The plug-in is untrained: memories work, but answers from them will be poor.")
+    return model
+
+
+@contextmanager
+def loading_bar() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar until the block ends; yield what `reader.models` reports a decoder's loading to."""
+    with progress_bar("Loading the decoder", 1.0) as show:
+        yield lambda stage, fraction: show(fraction, doing=STAGES.get(stage, stage))

@@ -1,0 +1,118 @@
+"""The `read` command: a document in, its memory saved. Other commands read with `read_with_progress`, too."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reader.shell import flags
+from reader.shell.loading import load_document, load_model
+from reader.shell.terminal import PROGRAM, print_json, progress_bar
+from reader.wording import duration, size
+from storage import JobRecord, Store, new_owner
+
+if TYPE_CHECKING:
+    from reader.documents import Document
+    from reader.models import Model
+    from reader.reading import JobSettings, ReadingProgress, ReadingResult
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `read` takes."""
+    flags.add_library(parser)
+    flags.add_model(parser)
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--memory-dtype",
+        choices=("model", "int8"),
+        default="model",
+        help="how the memory is kept; int8 takes a quarter",
+    )
+    parser.add_argument(
+        "--max-bytes", type=flags.byte_count, metavar="N", help="evict old memories rather than let them exceed N"
+    )
+    flags.add_encoding(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read the document, unless its memory is in the library already."""
+    with Store(options.library) as store:
+        document = load_document(options.file, options.encoding)
+        model = load_model(options, to_read=document, store=store)
+        result = read_with_progress(document, model, store, options)
+    memory = result.memory
+    if options.json:
+        print_json(
+            {
+                "document_id": document.id,
+                "memory_id": memory.key,
+                "title": document.title,
+                "pages": result.pages,
+                "textless_pages": document.textless_pages,
+                "document_tokens": result.document_tokens,
+                "windows": memory.windows,
+                "slots": memory.slots,
+                "ratio": result.ratio,
+                "memory_bytes": memory.bytes,
+                "cached": result.cached,
+                "tokens_read": result.tokens_read,
+                "seconds": round(result.seconds, 3),
+                "tokens_per_second": round(result.tokens_per_second, 1),
+                "trained": result.trained,
+            }
+        )
+        return
+    how = "had been read before" if result.cached else f"read in {duration(result.seconds)}"
+    print(f"{document.title}: {result.pages:,} of {result.pages:,} pages {how}.")
+    print(
+        f"{result.document_tokens:,} tokens in {memory.slots:,} slots (ratio {result.ratio}), {size(memory.bytes)}. "
+        f'Ask it: {PROGRAM} ask {document.id[:12]} "…"'
+    )
+
+
+def read_with_progress(document: Document, model: Model, store: Store, options: argparse.Namespace) -> ReadingResult:
+    """Read a document, or wait for the process that reads it already."""
+    from reader.reading import enqueue, read, run as run_job, watch
+
+    owner = new_owner()
+    job = enqueue(document, job_settings(options), store)
+    with reading_bar() as show:
+        while (claimed := store.jobs.claim(owner, job_id=job.id)) is None:
+            job = watch(job, store, show)
+            if job.state == "ready":
+                return read(document, model, store, ratio=options.ratio, memory_dtype=options.memory_dtype)
+            store.jobs.go_on(job.id)
+        return run_job(claimed, model, store, owner, progress=show, max_bytes=options.max_bytes)
+
+
+def job_settings(options: argparse.Namespace) -> JobSettings:
+    """How the flags want a document to be read."""
+    from reader.models import DEFAULT_MODEL
+    from reader.reading import JobSettings
+
+    return JobSettings(
+        model=options.model or DEFAULT_MODEL,
+        plugin=options.plugin,
+        window=options.window,
+        horizon=options.horizon,
+        ratio=options.ratio,
+        memory_dtype=options.memory_dtype,
+    )
+
+
+@contextmanager
+def reading_bar() -> Iterator[Callable[[ReadingProgress | JobRecord], None]]:
+    """Show a bar until the block ends; yield what reports a reading, whether it happens here or in another process."""
+    with progress_bar("Reading") as bar:
+
+        def show(now: ReadingProgress | JobRecord) -> None:
+            doing = "Read by another process" if isinstance(now, JobRecord) else "Reading"
+            left = "" if now.seconds_left is None else f", {duration(now.seconds_left)} left"
+            note = f"page {now.pages_done:,} of {now.pages:,}, {now.tokens_per_second:,.0f} tokens/s{left}"
+            bar(now.tokens_done, now.tokens or None, doing=doing, note=note)
+
+        yield show

@@ -1,0 +1,142 @@
+"""What a training run is made of: the loss, the samples and how the result is saved, from a run's settings.
+
+It chooses what `reader.training` has and computes nothing itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reader.beacon import BeaconConfig, BeaconPlugin
+from reader.corpora import load_questions
+from reader.models import DEFAULT_MODEL, Model, PluginWeights, load_decoder, load_model
+from reader.training.config import LengtheningSettings, PluginSettings
+from reader.training.data import Books, Sample
+from reader.training.loop import Objective
+from reader.training.mixture import Mixture
+from reader.training.objectives.beacon import BeaconObjective
+from reader.training.objectives.positions import PositionsObjective
+
+_RATIOS = (2, 4, 8, 16, 32, 64)
+_WINDOW = 512
+
+_LONG_TEXTS = 3
+"""Texts that answer weights are trained behind, where they are trained behind any."""
+
+_QUESTION_SHARES = {"beacon": 0.2, "both": 0.2, "answers": 1.0}
+"""The share of samples that ask, by method."""
+
+_AGAIN_SHARE = 0.8
+"""Of the questions on hidden passages, the share whose passages are looked at again; none where no answer weights learn."""
+
+_BEHIND_SHARE = 0.9
+"""Of the asking samples whose passage is not alone, the share asked behind a long text, where there are long texts."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that `train` needs beside the run's own settings."""
+
+    objective: Objective
+    draw_sample: Callable[[random.Random], Sample]
+    save: Callable[[Path], None]
+    """Writes what was learned into a folder."""
+
+
+def plugin_recipe(settings: PluginSettings, seed: int, cache_folder: Path | None = None) -> Recipe:
+    """Train a new plug-in, or one that was trained before, its answer weights, or both.
+
+    Args:
+        seed: what the long texts are drawn from.
+        cache_folder: where decoders are kept; None: the user's cache folder.
+
+    Raises:
+        ConfigError: books or questions cannot be read, or a setting is impossible.
+        ModelError: the decoder or the plug-in cannot be loaded.
+    """
+    decoder = load_decoder(
+        settings.model or DEFAULT_MODEL, cache_folder=cache_folder, device=settings.device, dtype=settings.dtype
+    )
+    ratios = settings.ratios or _RATIOS
+    plugin = _begin(decoder, settings, ratios)
+    model = Model(decoder, plugin, "training", False)
+    books = Books(settings.books)
+    chance = random.Random(f"{seed} long texts")
+    long_texts = [
+        books.excerpt(settings.long_text_tokens, lambda text: model.encode(text)[0], chance)
+        for _ in range(_LONG_TEXTS if settings.long_text_tokens else 0)
+    ]
+    objective = BeaconObjective(
+        model,
+        ratios=[ratio for ratio in ratios if ratio in plugin.config.ratios],
+        windows=settings.windows,
+        loss=settings.loss,
+        recompute=settings.recompute,
+        train_reading=settings.method != "answers",
+        train_answering=settings.is_answering,
+        long_texts=long_texts,
+    )
+    share = settings.question_share
+    mixture = Mixture(
+        model,
+        books,
+        [question for file in settings.questions for question in load_questions(file)],
+        settings.excerpt_tokens,
+        _QUESTION_SHARES[settings.method] if share is None else share,
+        settings.unanswerable_share,
+        settings.recall_share,
+        settings.alone_share,
+        again_share=_AGAIN_SHARE if settings.is_answering else 0.0,
+        behind_share=_BEHIND_SHARE if long_texts else 0.0,
+    )
+    return Recipe(
+        objective, mixture.draw, lambda folder: PluginWeights.of(model).save_pretrained(folder, settings.save_dtype)
+    )
+
+
+def _begin(decoder: Any, settings: PluginSettings, ratios: tuple[int, ...]) -> BeaconPlugin:
+    """The plug-in that learns: trained weights to begin with, or the decoder's own projections."""
+    if settings.plugin is not None:
+        weights = PluginWeights.from_pretrained(settings.plugin)
+        changes: dict[str, Any] = {}
+        if settings.window:
+            changes["window"] = settings.window
+        if settings.intervals:
+            changes["intervals"] = settings.intervals
+        if settings.is_answering and weights.config.answer_rank is None:
+            changes["answer_rank"] = settings.answer_rank
+        return weights.onto(decoder, **changes)
+    window = settings.window or _WINDOW
+    config = BeaconConfig(
+        window=window,
+        rank=settings.rank,
+        answer_rank=settings.answer_rank if settings.is_answering else None,
+        embedding_from=settings.embedding_from,
+        intervals=settings.intervals or "figures",
+        ratios=tuple(ratio for ratio in sorted({*ratios}) if window % ratio == 0) or (1,),
+    )
+    return BeaconPlugin(decoder.model, config, decoder.is_figure)
+
+
+def lengthening_recipe(settings: LengtheningSettings, cache_folder: Path | None = None) -> Recipe:
+    """Lengthen a decoder by the positions it is trained at.
+
+    Args:
+        cache_folder: where decoders are kept; None: the user's cache folder.
+
+    Raises:
+        ConfigError: books cannot be read, or a setting is impossible.
+        ModelError: the decoder cannot be loaded.
+    """
+    model = load_model(
+        settings.model or DEFAULT_MODEL, cache_folder=cache_folder, device=settings.device, dtype=settings.dtype
+    )
+    mixture = Mixture(model, Books(settings.books), excerpt_tokens=settings.excerpt_tokens)
+    objective = PositionsObjective(
+        model, method=settings.method, target_tokens=settings.target_tokens, rank=settings.rank
+    )
+    return Recipe(objective, mixture.draw, objective.save)
