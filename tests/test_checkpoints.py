@@ -143,7 +143,7 @@ def test_saved_plugin_comes_back_as_it_was(
     family: str, rank: int | None, tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     decoder = str(tiny_folder(family))
-    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), rank)
+    model = trained(load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache"), rank)
     before = logits_behind_memory(model)
     weights = PluginWeights.of(model)
     weights.save_pretrained(tmp_path / "plugin")
@@ -152,7 +152,7 @@ def test_saved_plugin_comes_back_as_it_was(
     assert again.plugin.trained
     assert again.plugin_fingerprint == weights.fingerprint
     assert torch.equal(logits_behind_memory(again), before)
-    untrained = load_model(decoder, window=32, cache_folder=tmp_path / "cache")
+    untrained = load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache")
     assert not torch.allclose(logits_behind_memory(untrained), before)
 
 
@@ -195,7 +195,9 @@ def test_merged_plugins_are_their_mean_with_the_answer_weights_that_were_asked_f
 
 
 def test_plugin_of_another_decoder_is_refused(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
-    model = trained(load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache"), 4)
+    model = trained(
+        load_model(str(tiny_folder("llama")), condenser="beacons", window=32, cache_folder=tmp_path / "cache"), 4
+    )
     PluginWeights.of(model).save_pretrained(tmp_path / "plugin")
     with pytest.raises(ModelError, match=r"trained for .* other weights"):
         load_model(str(tiny_folder("llama", seed=7)), plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
@@ -203,7 +205,7 @@ def test_plugin_of_another_decoder_is_refused(tiny_folder: Callable[..., Path], 
 
 def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     decoder = str(tiny_folder("llama"))
-    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), 4)
+    model = trained(load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache"), 4)
 
     def refused(name: str, error: type[Exception], told: str) -> None:
         with pytest.raises(error, match=told) as refusal:
@@ -234,7 +236,7 @@ def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable
 def test_plugins_tell_their_memories_apart(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     decoder = str(tiny_folder("llama"))
     document = make_document(60)
-    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), 4)
+    model = trained(load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache"), 4)
     PluginWeights.of(model).save_pretrained(tmp_path / "one")
     model.plugin.embedding.data.add_(0.01)
     PluginWeights.of(model).save_pretrained(tmp_path / "two")

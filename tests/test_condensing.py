@@ -202,5 +202,5 @@ def test_memories_of_another_condenser_are_not_asked(tiny_folder: Callable[..., 
 
 
 def test_an_unknown_condenser_is_one_sentence(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="The condenser is 'magic'; it must be one of"):
+    with pytest.raises(ConfigError, match="The condenser is 'magic'; it must be one of beacons"):
         load_model(str(tiny_folder("llama")), cache_folder=tmp_path, condenser="magic")

@@ -68,7 +68,9 @@ def test_kept_keys_are_rotated_to_their_slots(
 def test_windows_kept_raw_are_one_full_pass_under_every_rope(
     family: str, rope: str, tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    model = load_model(str(tiny_folder(family, rope_parameters=ROPES[rope])), window=32, cache_folder=tmp_path)
+    model = load_model(
+        str(tiny_folder(family, rope_parameters=ROPES[rope])), condenser="beacons", window=32, cache_folder=tmp_path
+    )
     ids = model.encode(make_document(60).text)[0][:140]
     memory = read(model, ids[:-1], 0)
     with torch.inference_mode():
@@ -124,7 +126,7 @@ def test_behind_the_horizon_a_window_sees_nothing_but_the_sink(
     layout: str, attention: str, tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     """A window sees the newest 8 slots, which the window before it made."""
-    tiny_model = load_model(str(tiny_folder("llama", layers=3)), window=32, cache_folder=tmp_path)
+    tiny_model = load_model(str(tiny_folder("llama", layers=3)), condenser="beacons", window=32, cache_folder=tmp_path)
     randomise_plugin(tiny_model)
     ids, _ = tiny_model.encode(make_document(300).text)
     other = ids.clone()
@@ -169,7 +171,8 @@ def test_the_horizon_is_part_of_the_key(tiny_folder: Callable[..., Path], tmp_pa
     folder = str(tiny_folder("llama"))
     keys = {
         plan_reading(
-            make_document(100), load_model(folder, window=32, horizon=horizon, cache_folder=tmp_path)
+            make_document(100),
+            load_model(folder, condenser="beacons", window=32, horizon=horizon, cache_folder=tmp_path),
         ).memory_key
         for horizon in (None, 8, 64)
     }
@@ -185,7 +188,7 @@ def test_a_gpu_in_bfloat16_reads_and_answers_like_the_cpu(
     folder = str(tiny_folder(family, hidden=128, heads=2, kv_heads=1))
     answers = []
     for device in ("cpu", "cuda"):
-        model = load_model(folder, window=32, cache_folder=tmp_path, device=device)
+        model = load_model(folder, condenser="beacons", window=32, cache_folder=tmp_path, device=device)
         ids, _ = model.encode(make_document(200).text)
         memory = read(model, ids[:300], 4)
         with torch.inference_mode():

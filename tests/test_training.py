@@ -39,7 +39,7 @@ RATIOS = (2, 4, 8)
 def answering_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     """A tiny decoder in a window of 16 with low-rank projections and answer weights."""
     torch.manual_seed(0)
-    model = load_model(str(tiny_folder("llama")), cache_folder=tmp_path / "cache", device="cpu")
+    model = load_model(str(tiny_folder("llama")), condenser="beacons", cache_folder=tmp_path / "cache", device="cpu")
     model.plugin.detach()
     plugin = BeaconPlugin(model.decoder.model, BeaconConfig(window=16, rank=4, answer_rank=2))
     plugin.embedding.data.normal_(std=0.02)  # the tiny decoder's end of text is all zeros, behind which nothing learns

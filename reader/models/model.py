@@ -144,7 +144,7 @@ def load_model(
     Args:
         plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder (bundled ones may have ours),
             else none: the decoder keeps the rows that Expected Attention chooses, which needs no training.
-        condenser: one of `reader.condensing.CHOOSERS`, to keep rows in place of the plug-in's beacons; None: as the plug-in says.
+        condenser: `beacons`, or one of `reader.condensing.CHOOSERS` to keep rows in place of beacons; None: as the plug-in says.
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
         horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
         device, dtype: None: a GPU where there is one, in bfloat16 where it can; else the CPU in float32.
@@ -171,12 +171,18 @@ def load_model(
         own = BeaconPlugin(decoder.model, config)
         return Model(decoder, own, load_published_weights(own, decoder.folder), True)
     size = window or (512 if decoder.device.type == "cpu" else 2048)
+    config = BeaconConfig(window=size, horizon=horizon)
     rows = _chooser(condenser or "expected-attention")
-    config = BeaconConfig(window=size, horizon=horizon, projections=())
-    return Model(decoder, BeaconPlugin(decoder.model, config, rows=rows), rows.fingerprint, False)
+    if rows is None:  # beacons that are not trained: where training and measuring begin
+        return Model(decoder, BeaconPlugin(decoder.model, config), "untrained", False)
+    return Model(
+        decoder, BeaconPlugin(decoder.model, config.changed(projections=()), rows=rows), rows.fingerprint, False
+    )
 
 
-def _chooser(name: str) -> RowChooser:
+def _chooser(name: str) -> RowChooser | None:
+    if name == "beacons":
+        return None
     if name not in CHOOSERS:
-        raise ConfigError(f"The condenser is {name!r}; it must be one of {', '.join(CHOOSERS)}.")
+        raise ConfigError(f"The condenser is {name!r}; it must be one of beacons, {', '.join(CHOOSERS)}.")
     return CHOOSERS[name]()

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from reader.errors import PasswordNeeded
 from reader.settings import DEFAULT_WINDOW, cache_folder
-from reader.shell.terminal import console, print_warning, progress_bar
+from reader.shell.terminal import console, progress_bar
 from reader.wording import STAGES, duration
 from storage import Store
 
@@ -81,7 +81,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
                 f"About {estimate.document_tokens:,} tokens on {len(to_read.pages):,} pages, "
                 f"{duration(estimate.seconds)} to read ({estimate.basis})."
             )
-        model = load(
+        return load(
             name,
             plugin=options.plugin,
             window=options.window,
@@ -91,9 +91,6 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
             dtype=getattr(options, "dtype", None),
             progress=progress,
         )
-    if not model.plugin.trained:
-        print_warning("The plug-in is untrained: memories work, but answers from them will be poor.")
-    return model
 
 
 @contextmanager
