@@ -205,8 +205,8 @@ def test_openai_batches_and_spreadsheets_are_understood(
     batch(openai, tmp_path / "openai.out.jsonl", store, engine, document="First")
     batch(sheet, tmp_path / "sheet.out.csv", store, engine)
     rows = {row["custom_id"]: row for row in results(tmp_path / "openai.out.jsonl")}
-    with (tmp_path / "sheet.out.csv").open(newline="") as file:
-        cells = {row["custom_id"]: row for row in csv.DictReader(file)}
+    with (tmp_path / "sheet.out.csv").open(newline="", encoding="utf-8-sig") as file:
+        cells = {row["custom_id"]: row for row in csv.DictReader(file, delimiter=";")}
     assert [rows[name]["document_id"] for name in "abc"] == [
         store.document(t).id for t in ("Second", "Second", "First")
     ]

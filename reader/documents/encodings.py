@@ -40,6 +40,8 @@ _SUPERSETS = {
 }
 # Where the larger set is not quite one, what it cannot read is read as named.
 _RARE = 0.005
+# Quotes, dashes, the euro and the like, which all the Windows encodings share.
+_SIGNS_OF_WINDOWS = bytes([0x80, 0x85, *range(0x91, 0x98), 0x99, 0xA0, 0xA3, 0xA7, 0xA9, 0xAB, 0xAE, 0xB0, 0xB7, 0xBB])
 _SAMPLE_BYTES = 200_000
 
 # Tabs, line ends, form feeds and escapes are in honest text files; a few strays are forgiven.
@@ -227,7 +229,8 @@ def _guess(data: bytes) -> Decoded | None:
     high_bytes = len(data) - len(data.translate(None, bytes(range(0x80, 0x100))))
     name = None
     # Where next to nothing but English letters is there to guess from, the everyday encoding is as good as any.
-    if high_bytes >= _RARE * len(data) or not _reads(data, "cp1252"):
+    is_plain = high_bytes < _RARE * len(data) or not data.translate(None, _SIGNS_OF_WINDOWS + bytes(range(0x80)))
+    if not is_plain or not _reads(data, "cp1252"):
         name = _detected(data)
     codec = _SUPERSETS.get(codecs.lookup(name).name, codecs.lookup(name).name) if name else "cp1252"
     text = data.decode(codec, errors="replace")
