@@ -43,7 +43,7 @@ _RARE = 0.005
 # Quotes, dashes, the euro and the like, which all the Windows encodings share.
 _SIGNS_OF_WINDOWS = bytes([0x80, 0x85, *range(0x91, 0x98), 0x99, 0xA0, 0xA3, 0xA7, 0xA9, 0xAB, 0xAE, 0xB0, 0xB7, 0xBB])
 _FEW = 40
-_MOST_ACCENTED = 1.0
+_MOST_ACCENTED = 1.25
 _LEAST_CONFIDENCE = 0.04
 _ASCII_LETTERS = bytes([*range(0x41, 0x5B), *range(0x61, 0x7B)])
 _LANGUAGES = "cs da de en es et fi fr hr hu is it lt lv nl no nb pl pt ro sk sl sv tr"
