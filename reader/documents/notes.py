@@ -13,7 +13,10 @@ from reader.documents.forms import CONTROLS
 from reader.documents.prose import Prose
 from reader.documents.scripts import MOST_CHARS, Script
 
-_NOTE_WORDS = re.compile(r"noteref|footnote-?ref|fnref|footnote-?(?:anchor|call|link|marker)|endnote-?ref", re.I)
+_NOTE_WORDS = re.compile(
+    r"noteref|footnote-?ref|fnref|footnote-?(?:anchor|call|link|marker)|endnote-?ref|(?:^|\s)(?:foot|end)note(?:$|\s)",
+    re.I,
+)
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _SCRIPT_LEVELS = 12
 _BLOCKS = {"blockquote", "dd", "div", "dl", "dt", "li", "ol", "p", "pre", "section", "table", "td", "tr", "ul"}

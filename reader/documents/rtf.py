@@ -7,12 +7,11 @@ picture, notes, boxes, and letters of other code pages without a word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from reader.documents.prose import Prose
-from reader.documents.rtf_flow import Flow, Font, State
+from reader.documents.rtf_flow import Flow, Font, State, sections
 from reader.documents.rtf_words import (
     CHARACTER,
     CHARSETS,
@@ -25,7 +24,7 @@ from reader.documents.rtf_words import (
     decoded,
 )
 from reader.documents.scripts import Script
-from reader.documents.symbols import in_symbol_font, is_symbol_font
+from reader.documents.symbols import in_symbol_font, is_symbol_font, symbol
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
 from reader.errors import DocumentError
 
@@ -37,6 +36,8 @@ _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
 )
 
+_SYMBOL_FIELD = re.compile(r"\s*SYMBOL\s+(0x[0-9a-f]{1,4}|\d{1,5})", re.IGNORECASE)
+_SYMBOL_FONT = re.compile(r"\\f\s+\"?([^\"\\]+)")
 _HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
 
@@ -52,7 +53,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     text = reader.text()
     title = chosen_title(reader.title, path) if reader.title else readable_stem(path)
     if reader.headings:
-        return title, split_sections(_sections(text, reader.headings))
+        return title, split_sections(sections(text, reader.headings))
     return title, split_pages(text)
 
 
@@ -61,20 +62,6 @@ def rtf_prose(data: bytes, prose: Prose) -> None:
     for line in _Reader(data).text().split("\n"):
         prose.write(line)
         prose.end_paragraph()
-
-
-def _sections(text: str, headings: list[tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    start, title = 0, ""
-    previous_end = 0
-    for heading_start, heading_end in headings:
-        label = " ".join(text[heading_start:heading_end].split())
-        if not label:
-            continue
-        if text[previous_end:heading_start].strip():
-            yield title, text[start:heading_start]
-            start = heading_start
-        title, previous_end = label, heading_end
-    yield title, text[start:]
 
 
 class _Reader:
@@ -106,6 +93,7 @@ class _Reader:
         self._held = ""
         self._field: dict[str, int] = {}
         self._field_items: list[str] = []
+        self._has_symbol = False
 
     def text(self) -> str:
         at, data = 0, self._data
@@ -165,12 +153,30 @@ class _Reader:
         elif state.destination == "ffl":
             self._field_items.append(self._held.strip())
             self._held = ""
+        elif state.destination == "fldinst":
+            self._write_symbol(self._held)
         elif state.destination == "style":
             if _HEADING_STYLE.fullmatch(self._held.strip(" ;")):
                 self._heading_styles.add(self._style_number)
             self._held, self._style_number = "", 0
         elif state.destination == "font":
             self._name_font(state.font)
+
+    def _write_symbol(self, instruction: str) -> None:
+        """Write the character of a SYMBOL field, whose result many writers leave empty."""
+        self._held, self._has_symbol = "", False
+        found = _SYMBOL_FIELD.match(instruction)
+        if found:
+            named = _SYMBOL_FONT.search(instruction)
+            code = int(found[1], 16 if found[1].lower().startswith("0x") else 10)
+            self._has_symbol = True
+            self._put_in(symbol(code, named[1].strip() if named else "Symbol"))
+
+    def _put_in(self, text: str) -> None:
+        """Write letters outside of the destination that ends."""
+        outer = self._stack[-1] if self._stack else self._state
+        if not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination):
+            self._flow.add(text)
 
     def _name_font(self, number: int) -> None:
         name = self._held.partition(";")[0].strip()
@@ -223,7 +229,9 @@ class _Reader:
             self._text(LETTERS[word])
             return at
         self._flush()
-        if word == "upr":  # the same text twice, for readers without Unicode first
+        if word == "fldrslt" and self._has_symbol:
+            state.is_silent, self._has_symbol = True, False
+        elif word == "upr":  # the same text twice, for readers without Unicode first
             state.destination = "upr"
         elif word == "ud" and state.destination == "upr":
             state.destination = ""

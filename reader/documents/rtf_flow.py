@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reader.documents.scripts import Script, on_line
@@ -99,3 +100,18 @@ def one_line(text: str) -> str:
         # Two figures in one cell must not look like one with a space in it.
         out += ("; " if out[-1:].isdigit() and line[:1].isdigit() else " " if out else "") + line
     return out
+
+
+def sections(text: str, headings: list[tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    """Yield (heading, text) of each part; headings that only follow one another share one."""
+    start, title = 0, ""
+    previous_end = 0
+    for heading_start, heading_end in headings:
+        label = " ".join(text[heading_start:heading_end].split())
+        if not label:
+            continue
+        if text[previous_end:heading_start].strip():
+            yield title, text[start:heading_start]
+            start = heading_start
+        title, previous_end = label, heading_end
+    yield title, text[start:]

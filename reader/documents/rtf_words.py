@@ -7,7 +7,7 @@ import codecs
 _SILENT_WORDS = (
     "aftncn aftnsep aftnsepc annotation atnauthor atndate atnicn atnid atnparent atnref atntime author background "
     "bkmkend bkmkstart blipuid colorschememapping colortbl comment company datafield datastore defchp defpap "
-    "docvar falt ffdeftext ffentrymcr ffexitmcr ffformat ffhelptext ffname ffstattext filetbl fldinst fname "
+    "docvar falt ffdeftext ffentrymcr ffexitmcr ffformat ffhelptext ffname ffstattext filetbl fname "
     "fonttbl footer footerf footerl footerr ftncn ftnsep ftnsepc generator header headerf headerl headerr "
     "hlinkbase info keywords latentstyles listoverridetable listtable mmathpr nonesttables nonshppict objclass "
     "objdata object objname oleclsid operator panose passwordhash pgp pgptbl picprop pict pntxta pntxtb revtbl "
@@ -22,7 +22,7 @@ _SEEN_WORDS = (
 SEEN = frozenset(_SEEN_WORDS.split())
 """Ignorable groups with text that a reader sees."""
 
-_DESTINATIONS_WORDS = "ffl fonttbl formfield stylesheet title"
+_DESTINATIONS_WORDS = "ffl fldinst fonttbl formfield stylesheet title"
 DESTINATIONS = frozenset(_DESTINATIONS_WORDS.split())
 """Groups whose letters are kept apart."""
 
