@@ -226,7 +226,8 @@ class _Reader:
             self._unicode(number or 0)
             return at
         if word in LETTERS:
-            self._text(LETTERS[word])
+            self._flush()
+            self._put(LETTERS[word])
             return at
         self._flush()
         if word == "fldrslt" and self._has_symbol:
@@ -308,9 +309,8 @@ class _Reader:
         elif word == "deff":
             self._default_font = number or 0
             state.font = self._default_font
-        elif word in ("f", "af"):
-            if word == "f":
-                state.font = number or 0
+        elif word == "f":
+            state.font = number or 0
         elif word == "uc":
             state.skip_count = max(number if number is not None else 1, 0)
         elif word == "plain":
@@ -413,9 +413,9 @@ class _Reader:
             self._paragraph_start = flow.length
 
     def _end_row_left_open(self) -> None:
-        if self._flow.row or self._flow.nested:
-            if self._flow.nested:
-                self._end_row(is_nested=True)
+        if self._flow.nested:
+            self._end_row(is_nested=True)
+        if self._flow.row or self._flow.nested_rows:
             self._end_row(is_nested=False)
 
     # --- letters
@@ -434,7 +434,8 @@ class _Reader:
             if not self._state.is_silent:
                 self._end_paragraph()
         elif symbol in SYMBOLS:
-            self._text(SYMBOLS[symbol])
+            self._flush()
+            self._put(SYMBOLS[symbol])
 
     def _letters(self, letters: bytes) -> None:
         self._is_new = False
@@ -484,10 +485,6 @@ class _Reader:
         self._high = None
         if 0 < code <= 0x10FFFF:
             self._put(chr(code))
-
-    def _text(self, text: str) -> None:
-        self._flush()
-        self._put(text)
 
     def _put(self, text: str) -> None:
         state = self._state
