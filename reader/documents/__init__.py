@@ -7,6 +7,7 @@ or storage, and importing it costs no more than the standard library.
 from __future__ import annotations
 
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,9 +28,11 @@ __all__ = [
     "PagePicture",
     "decode_bytes",
     "draw",
+    "is_bundle",
     "load",
     "split_pages",
     "spreadsheet_rows",
+    "unpacked",
 ]
 
 # Suffix -> the module that parses it.
@@ -98,6 +101,8 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
     if path.stat().st_size == 0:
         raise DocumentError(f"{path.name!r} is empty: choose a file with text in it.")
     format_name = kind_of(path, FORMATS.get(path.suffix.lower()))
+    if format_name is None and is_bundle(path):
+        raise DocumentError(f"{path.name!r} holds several files: unpack it, or add all of them to the library.")
     if format_name is None:
         raise DocumentError(
             f"{path.name!r} is of a kind that cannot be read ({path.suffix or 'no suffix'}): "
@@ -109,6 +114,22 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
         return _load_converted(path)
     document = parse_isolated(path, format_name, password=password)
     return replace(document, notes=_assumptions(path)) if format_name in TEXT_FORMATS else document
+
+
+def is_bundle(path: Path) -> bool:
+    """Return whether a path is a folder or a ZIP of files, of which each is a document."""
+    return path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file() and kind_of(path, None) is None)
+
+
+def unpacked(path: Path) -> AbstractContextManager[list[Path]]:
+    """Give the files of a folder or a ZIP that can become documents, for as long as the `with` block lasts.
+
+    Raises:
+        DocumentError: it holds none, too many, or is no ZIP that can be read.
+    """
+    from reader.documents.bundle import unpacked as unpack  # nothing else pays for it
+
+    return unpack(path, tuple(FORMATS))
 
 
 def spreadsheet_rows(path: Path) -> list[list[str]]:
