@@ -5,6 +5,7 @@ Sticky notes, links and buttons are not text of the page.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ def page_values(page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Call
         (left, right), (bottom, top) = sorted(corners[::2]), sorted(corners[1::2])
         rect = (left, bottom, right, top)
         if kind == "/Widget":
-            text = _field_text(annotation, fresh, lambda rect=rect: drawn(rect))
+            text = _field_text(annotation, fresh, functools.partial(drawn, rect))
         elif kind == "/FreeText":
             text = str(annotation.get("/Contents", "")) or drawn(rect)
         else:
