@@ -128,6 +128,8 @@ def _is_on(field: Any, value: Any, fresh: bool) -> bool:
 
 def place(glyphs: list[Glyph], values: list[Value]) -> list[Glyph]:
     """Put each value after what stands left of it on its line, else before what is right of it, else on its own line."""
+    if not values:
+        return glyphs
     lines = _lines(glyphs)
     inserts: list[tuple[int, float, str]] = []
     for value in sorted(values, key=lambda value: (-value.rect[3], value.rect[0])):

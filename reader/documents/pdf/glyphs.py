@@ -148,7 +148,7 @@ _LINE = re.compile(rf"[^\s{_HYPHEN}](?:[^\r\n{_HYPHEN}]*[^\s{_HYPHEN}])?")
 
 def _is_inside(at: tuple[float, float], size: float, page: Rect) -> bool:
     left, bottom, right, top = page
-    return left - 1 <= at[0] <= right + 1 and bottom - 1 <= at[1] + size / 4 <= top + 1
+    return left - 2 <= at[0] <= right + 2 and bottom - 2 <= at[1] + size / 4 <= top + 2
 
 
 def seen(glyphs: list[Glyph], page: Rect) -> list[Glyph]:

@@ -31,6 +31,8 @@ _MOST_GLYPH_CODES = 0.3
 
 _LEAST_TOKEN_CHARS = 24
 _LEAST_WORDS = 0.35
+_MOST_TOKENS = 40
+_NEAR = 6
 _NUMBER = re.compile(r"[\d\W_]+")
 _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
@@ -88,19 +90,29 @@ class Pages:
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
-        edits = [(start, end, "") for start, end in hidden]
+        # A hyphen before a line that is left out ends its own line.
+        edits = [
+            (start - 1, _line_end(string, end), "-\n")
+            if string[start - 1 : start] == _HYPHEN
+            else (start, _line_end(string, end), "")
+            for start, end in hidden
+        ]
         for start, end in _lines_at(string, sorted({*glyphs.raised(text, string), *_glued(string, around)})):
             edits = [edit for edit in edits if edit[1] <= start or edit[0] >= end]
-            edits.append((start, end, self._by_places(page, text, string[start:end], start)))
+            edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
             position = end
         return "".join((*pieces, string[position:]))
 
-    def _by_places(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, start: int) -> str:
+    def _by_places(
+        self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, start: int, spaced: bool
+    ) -> str:
         found = glyphs.seen(glyphs.read_glyphs(text, string, start), glyphs.page_box(page))
-        return "".join(glyph.text for glyph in glyphs.mark_raised(glyphs.part(found, text)))
+        if spaced:
+            found = glyphs.part(found, text)
+        return "".join(glyph.text for glyph in glyphs.mark_raised(found))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
@@ -151,13 +163,18 @@ def _glued(string: str, around: set[str]) -> Iterator[int]:
             yield match.start()
 
 
+def _line_end(string: str, end: int) -> int:
+    return end + len(string[end : end + 8]) - len(string[end : end + 8].lstrip())
+
+
 def _lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
-    """The spans of the lines at some positions, with the lines before and after."""
+    """The spans of the lines at some positions, with the line after where PDFium may have cut them."""
     start = end = 0
     for position in positions:
-        first = string.rfind("\n", 0, max(string.rfind("\n", 0, position), 0)) + 1
-        last = string.find("\n", position)
-        last = string.find("\n", last + 1) + 1 if last >= 0 else len(string)
+        first = string.rfind("\n", 0, position) + 1
+        last = string.find("\n", position + _NEAR) + 1
+        if 0 < last <= position + 2 * _NEAR:  # PDFium may have ended the line at the raised digits
+            last = string.find("\n", last) + 1
         last = last or len(string)
         if first < end:
             end = max(end, last)
@@ -195,7 +212,8 @@ def readable(text: str) -> str:
 def is_nonsense(text: str) -> bool:
     """Whether hardly anything of a text has the form of words or numbers."""
     good = total = 0
-    for token in text.split():
+    tokens = text.split()
+    for token in tokens[:: max(1, len(tokens) // _MOST_TOKENS)]:
         stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|")
         if not stripped or _NUMBER.fullmatch(stripped):
             continue

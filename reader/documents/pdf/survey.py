@@ -21,10 +21,10 @@ _MOST_BYTES = 200 << 20
 """Larger files are not copied, so their layers and fonts are not mended."""
 
 # Spacing that may part cells or words: character spacing, and the gaps in TJ that PDFium takes for kerning.
-_CHARACTER_SPACING = re.compile(rb"(\d*\.?\d+)\s+Tc\b")
+_CHARACTER_SPACING = re.compile(rb"(?<![\d.])(0?\.[5-9]\d*|[1-9]\d*(?:\.\d+)?)\s+Tc\b")
 _NARROW_GAP = re.compile(rb"([^)]?)([)>])\s*-1[1-4]\d(?:\.\d+)?\s*[(<]([^)]{0,2})")
 _TEXT_SIZE = re.compile(rb"(\d*\.?\d+)\s+Tf\b")
-_LEAST_SPACING = 0.4
+_LEAST_SPACING = 0.5
 """In ems; less is how headings are set."""
 _MOST_DEPTH = 6
 
@@ -159,15 +159,13 @@ def _gaps(stream: Any) -> set[str] | None:
     data = stream.get_data()
     around: set[str] = set()
     for before, bracket, after in _NARROW_GAP.findall(data):
-        # Codes in hexadecimal or escaped are not the letters of the text.
-        if bracket == b">" or (not (before + after).isalnum() and not before.strip(b".,;:!?")):
-            return None
-        if b"\\" not in after:
+        if bracket == b">":
+            return None  # codes in hexadecimal are not the letters of the text
+        if (before + after).isalnum() or before.strip(b".,;:!?") == b"" and after.isalnum():
             around.add((before + after).decode("latin-1"))
-    if b"Tc" in data:
-        widest = max((float(match[1]) for match in _CHARACTER_SPACING.finditer(data)), default=0.0)
-        sizes = [float(match[1]) for match in _TEXT_SIZE.finditer(data)] if widest >= _LEAST_SPACING else []
-        if sizes and widest >= _LEAST_SPACING * min((size for size in sizes if size), default=1.0):
+    if b"Tc" in data and (wide := [float(match[1]) for match in _CHARACTER_SPACING.finditer(data)]):
+        sizes = [float(match[1]) for match in _TEXT_SIZE.finditer(data)]
+        if max(wide) >= _LEAST_SPACING * min((size for size in sizes if size), default=1.0):
             return None
     return around
 
