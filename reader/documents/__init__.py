@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import DocumentError
-from .document import PARSER_VERSION, Document, Page
-from .isolation import Box, PagePicture, draw_isolated, parse_isolated
+from reader.documents.document import PARSER_VERSION, Document, Page
+from reader.documents.isolation import Box, PagePicture, draw_isolated, parse_isolated
+from reader.documents.recognition import Recognition
+from reader.errors import DocumentError
 
-__all__ = ["DRAWN_FORMATS", "FORMATS", "PARSER_VERSION", "Box", "Document", "Page", "PagePicture", "draw", "load"]
+__all__ = [
+    "DRAWN_FORMATS",
+    "FORMATS",
+    "PARSER_VERSION",
+    "Box",
+    "Document",
+    "Page",
+    "PagePicture",
+    "Recognition",
+    "draw",
+    "load",
+]
 
 # Suffix -> the module that parses it.
 FORMATS = {
@@ -42,10 +54,14 @@ def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: s
     return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote)
 
 
-def load(path: Path, *, password: str | None = None) -> Document:
+RECOGNISED_FORMATS = ("pdf",)
+"""Formats whose pages may be pictures of text; those modules have `pictures`, too."""
+
+
+def load(path: Path, *, password: str | None = None, recognition: Recognition | None = None) -> Document:
     """Read the file at `path` into a Document, in a separate process with limits on memory, time and size.
 
-    `password` opens an encrypted PDF.
+    `password` opens an encrypted PDF. `recognition` reads the pages of a PDF that have no text, page by page.
 
     Raises DocumentError, with one sentence naming the file, where the file cannot become a document.
     """
@@ -64,4 +80,6 @@ def load(path: Path, *, password: str | None = None) -> Document:
         )
     if path.stat().st_size == 0:
         raise DocumentError(f"{path.name!r} is empty: choose a file with text in it.")
-    return parse_isolated(path, format_name, password=password)
+    if format_name not in RECOGNISED_FORMATS:
+        recognition = None
+    return parse_isolated(path, format_name, password=password, recognition=recognition)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .glyphs import Glyph, Rect
+from reader.documents.pdf.glyphs import Glyph, Rect
 
 _HIDDEN = 2 | 32
 """The flags of annotations that no viewer shows."""

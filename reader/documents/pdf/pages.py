@@ -12,10 +12,10 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from . import fields, glyphs
-from .glyphs import Glyph, Rect
-from .opening import open_document
-from .survey import Survey
+from reader.documents.pdf import fields, glyphs
+from reader.documents.pdf.glyphs import Glyph, Rect
+from reader.documents.pdf.opening import open_document
+from reader.documents.pdf.survey import Survey
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 

@@ -15,7 +15,7 @@ from typing import Any
 import pypdf
 from pypdf.generic import ContentStream, DecodedStreamObject, NameObject, StreamObject
 
-from .unicode_maps import mended_map
+from reader.documents.pdf.unicode_maps import mended_map
 
 _MOST_BYTES = 200 << 20
 """Larger files are not copied, so their layers and fonts are not mended."""
@@ -161,7 +161,7 @@ def _gaps(stream: Any) -> set[str] | None:
     for before, bracket, after in _NARROW_GAP.findall(data):
         if bracket == b">":
             return None  # codes in hexadecimal are not the letters of the text
-        if (before + after).isalnum() or before.strip(b".,;:!?") == b"" and after.isalnum():
+        if (before + after).isalnum() or (before.strip(b".,;:!?") == b"" and after.isalnum()):
             around.add((before + after).decode("latin-1"))
     if b"Tc" in data and (wide := [float(match[1]) for match in _CHARACTER_SPACING.finditer(data)]):
         sizes = [float(match[1]) for match in _TEXT_SIZE.finditer(data)]
