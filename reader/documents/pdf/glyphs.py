@@ -189,6 +189,7 @@ COMBINING = {
     "˝": "\u030b",
 }
 LONE_ACCENTS = re.compile(r"[´`¨˘ˆ˜¸ˇ˚˙¯˛˝\u0300-\u036f]|(?<=\w)[\^~°]|[\^~°](?=\w)")
+_NEAR_LETTERS = 24
 _DOTLESS = {"ı": "i", "ȷ": "j"}
 
 
@@ -208,27 +209,27 @@ def compose(glyphs: list[Glyph]) -> list[Glyph]:
             continue
         glyphs[base] = replace(glyphs[base], text=joined)
         dropped.add(at)
-        if at < base:  # a space that PDFium put between the accent and its letter
-            dropped |= {between for between in range(at + 1, base) if glyphs[between].made}
-        else:
-            dropped |= {between for between in range(base + 1, at) if glyphs[between].made}
-            # PDFium ends the word where the accent takes it back to the left.
-            after = at + 1
-            while after < len(glyphs) and glyphs[after].made:
-                after += 1
-            if after < len(glyphs) and glyphs[after].text.isalpha() and _gap(glyphs[base], glyphs[after]) < 0.1:
-                dropped |= set(range(at + 1, after))
+        low, high = sorted((at, base))
+        if all(between.made for between in glyphs[low + 1 : high]):  # PDFium's space between accent and letter
+            dropped |= set(range(low + 1, high))
+        elif at and glyphs[at - 1].made and glyphs[at - 1].text == " ":
+            dropped.add(at - 1)
+        # PDFium ends the word where the accent takes it back to the left.
+        after = at + 1
+        while after < len(glyphs) and glyphs[after].made:
+            after += 1
+        goes_on = base == at - 1 and after < len(glyphs) and glyphs[after].text.isalpha()
+        if goes_on and -0.5 < _gap(glyphs[base], glyphs[after]) < 0.1:
+            dropped |= set(range(at + 1, after))
     return [glyph for at, glyph in enumerate(glyphs) if at not in dropped]
 
 
 def _neighbours(glyphs: list[Glyph], at: int) -> Iterator[int]:
-    """The nearest letters before and after."""
-    for step in (-1, 1):
-        near = at + step
-        while 0 <= near < len(glyphs) and abs(near - at) < 5 and (glyphs[near].made or not glyphs[near].text.isalpha()):
-            near += step
-        if 0 <= near < len(glyphs) and not glyphs[near].made and glyphs[near].text.isalpha():
-            yield near
+    """The letters near by, the nearest first."""
+    for distance in range(1, _NEAR_LETTERS):
+        for near in (at - distance, at + distance):
+            if 0 <= near < len(glyphs) and not glyphs[near].made and glyphs[near].text.isalpha():
+                yield near
 
 
 def _overlap(mark: Glyph, letter: Glyph) -> float:
@@ -315,14 +316,16 @@ _SIGNS = frozenset("-−–+")
 def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
     """Yield where digits are smaller and higher or lower than what they follow; PDFium is asked about numbers alone."""
     for match in _AFTER_SOMETHING.finditer(string):
-        first, last = match.start(), match.end() - 1
-        if last > first and (high := _height(text, first)) - _height(text, last) > 0.1 * high:
-            (_, y0), (_, y1) = _origin(text, first), _origin(text, last)
-            if 0.05 * high < abs(y1 - y0) < high:
-                yield first
+        last = match.end() - 1
+        for first in {match.start(), match.start("figure")} - {last}:
+            high = _height(text, first)
+            if high - _height(text, last) > 0.1 * high:
+                rise = abs(_origin(text, last)[1] - _origin(text, first)[1])
+                if 0.05 * high < rise < high:
+                    yield first
 
 
-_AFTER_SOMETHING = re.compile(r"(?:[^\s\d](?:\r\n| )?)?[-−–+]?\d+(?:[.,]\d+)*")
+_AFTER_SOMETHING = re.compile(r"(?:[^\s\d](?:\r\n| )?)?(?P<figure>[-−–+]?\d+(?:[.,]\d+)*)")
 
 
 def _origin(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
