@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,12 @@ class Pages:
             page = self.document[index]
             text = page.get_textpage()
             string = text.get_text_range()
-            string = self._mended(page, text, string, index)
+            try:
+                string = self._mended(page, text, string, index)
+            except MemoryError:
+                raise
+            except Exception:  # what PDFium reads is better than nothing
+                pass
             text.close()
             page.close()
         except MemoryError:
@@ -138,19 +144,28 @@ class Pages:
         """A function that returns what annotations draw in a rectangle of the page."""
 
         @functools.cache
-        def annotations_alone() -> tuple[Any, ...]:
+        def without_and_with() -> tuple[Any, ...]:
             copy = pypdfium2.PdfDocument.new()
             copy.import_pages(self.document, [index])
             page = copy[0]
-            for shown in list(page.get_objects(max_depth=1)):
-                page.remove_obj(shown)
-            page.gen_content()
+            bare = page.get_textpage()
             pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
             flat = copy[0]
-            return flat.get_textpage(), flat, page, copy
+            return bare, flat.get_textpage(), flat, page, copy
 
         def drawn(rect: Rect) -> str:
-            text = str(annotations_alone()[0].get_text_bounded(*rect)).strip()
+            bare, flat = (str(text.get_text_bounded(*rect)) for text in without_and_with()[:2])
+            printed = Counter(bare.split())
+            lines = []
+            for line in flat.splitlines():
+                added = []
+                for word in line.split():
+                    if printed[word]:
+                        printed[word] -= 1
+                    else:
+                        added.append(word)
+                lines.append(" ".join(added))
+            text = "\n".join(filter(None, lines))
             return text if any(map(str.isalnum, text)) else ""
 
         return drawn
@@ -214,7 +229,7 @@ def is_nonsense(text: str) -> bool:
     good = total = 0
     tokens = text.split()
     for token in tokens[:: max(1, len(tokens) // _MOST_TOKENS)]:
-        stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|")
+        stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|#=+_~^%$&")
         if not stripped or _NUMBER.fullmatch(stripped):
             continue
         if _ADDRESS.search(stripped):
@@ -229,6 +244,8 @@ def _is_word(token: str) -> bool:
         # Scripts with marks and joiners of their own are not judged.
         return any(unicodedata.category(char) in ("Lo", "Mn", "Mc") for char in token)
     letters = [char for char in token if char.isalpha()]
+    if any(unicodedata.category(char) == "Lo" for char in letters):
+        return True  # scripts without cases are told apart by no rule here
     latin = sum(bool(_LATIN.match(char)) for char in letters)
     if latin == 0:
         return True
