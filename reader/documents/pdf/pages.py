@@ -34,6 +34,9 @@ _LEAST_TOKEN_CHARS = 24
 _LEAST_WORDS = 0.35
 _MOST_TOKENS = 40
 _NEAR = 6
+_SAMPLE_CHARS = 2000
+_MOST_SCRIPTS = 6
+_TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
 _NUMBER = re.compile(r"[\d\W_]+")
 _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
@@ -225,7 +228,9 @@ def readable(text: str) -> str:
 
 
 def is_nonsense(text: str) -> bool:
-    """Whether hardly anything of a text has the form of words or numbers."""
+    """Whether hardly anything of a text has the form of words or numbers, or it mixes the scripts of the world."""
+    if not text.isascii() and _mixes_scripts(text):
+        return True
     good = total = 0
     tokens = text.split()
     for token in tokens[:: max(1, len(tokens) // _MOST_TOKENS)]:
@@ -237,6 +242,19 @@ def is_nonsense(text: str) -> bool:
         total += len(stripped)
         good += len(stripped) * _is_word(stripped)
     return total >= _LEAST_TOKEN_CHARS and good < _LEAST_WORDS * total
+
+
+def _mixes_scripts(text: str) -> bool:
+    """Whether letters that hardly any language uses, or that no language uses together, are many.
+
+    Numbers of glyphs that are taken for letters look like that.
+    """
+    letters = [char for char in text[:_SAMPLE_CHARS] if char > "\u017f" and char.isalpha()]
+    rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
+    if len(letters) >= 4 and rare > len(letters) / 2:
+        return True
+    scripts = Counter(unicodedata.name(char, "?").split()[0] for char in letters)
+    return sum(count >= 2 for script, count in scripts.items() if script not in _TOGETHER) >= _MOST_SCRIPTS
 
 
 def _is_word(token: str) -> bool:
