@@ -15,6 +15,7 @@ from reader.documents.document import PARSER_VERSION, Document, Page
 from reader.documents.encodings import decode_bytes
 from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
 from reader.documents.kinds import kind_of
+from reader.documents.recognition import Recognition
 from reader.documents.text import split_pages
 from reader.errors import DocumentError
 
@@ -26,6 +27,7 @@ __all__ = [
     "Document",
     "Page",
     "PagePicture",
+    "Recognition",
     "decode_bytes",
     "draw",
     "is_bundle",
@@ -79,7 +81,13 @@ def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: s
     return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote)
 
 
-def load(path: Path, *, password: str | None = None, encoding: str | None = None) -> Document:
+RECOGNISED_FORMATS = ("pdf",)
+"""Formats whose pages may be pictures of text; those modules have `pictures`, too."""
+
+
+def load(
+    path: Path, *, password: str | None = None, encoding: str | None = None, recognition: Recognition | None = None
+) -> Document:
     """Read the file at `path` into a Document, in a separate process with limits on memory, time and size.
 
     Args:
@@ -87,6 +95,7 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
         password: opens an encrypted PDF.
         encoding: what a text, Markdown, CSV or HTML file is written in; without it, the file's bytes are looked at, and
             what was guessed is in the document's `notes`.
+        recognition: reads the pages of a PDF that have no text, page by page.
 
     Raises:
         DocumentError: the file cannot become a document; one sentence that names it.
@@ -112,7 +121,9 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
         return _load_encoded(path, format_name, encoding)
     if format_name == _OLD_WORD:
         return _load_converted(path)
-    document = parse_isolated(path, format_name, password=password)
+    if format_name not in RECOGNISED_FORMATS:
+        recognition = None
+    document = parse_isolated(path, format_name, password=password, recognition=recognition)
     return replace(document, notes=_assumptions(path)) if format_name in TEXT_FORMATS else document
 
 
