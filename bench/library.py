@@ -70,7 +70,7 @@ def filled_memory(model: Model) -> Memory:
 def attaching(folder: Path) -> None:
     """Print attaching beside memcpy and torch.load."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from helpers.decoders import tiny_decoder_folder
+    from helpers.decoders import tiny_decoder_folder  # type: ignore[import-not-found]
 
     sizes = {"layers": LAYERS, "hidden": HEADS * HEAD_DIM, "heads": HEADS, "kv_heads": HEADS}
     tiny_decoder_folder(folder / "decoder", max_positions=2 * SLOTS, **sizes)

@@ -70,8 +70,8 @@ def main() -> None:
             rows["none"].append((loss(model, scored, None, store)[0], 0.0, 0))
     print(f"{len(rows['model'])} documents, {READ:,} tokens at ratio {RATIO}, plug-in trained: {model.plugin.trained}")
     print("| kept as | MB | attach ms | loss of the next 512 tokens |\n| --- | --- | --- | --- |")
-    for kind, found in rows.items():
-        losses, seconds, sizes = (statistics.mean(column) for column in zip(*found, strict=True))
+    for kind, measured in rows.items():
+        losses, seconds, sizes = (statistics.mean(column) for column in zip(*measured, strict=True))
         print(f"| {kind} | {sizes / 1e6:.1f} | {1000 * seconds:.0f} | {losses:.4f} |")
 
 

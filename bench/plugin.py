@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
@@ -96,7 +97,8 @@ def windows(model: Model, rounds: int) -> None:
     )
     config = decoder.config
     head_dim = config.hidden_size // config.num_attention_heads
-    per_token = 2 * sum(parameter.numel() for parameter in decoder.base_model.layers.parameters())
+    layers: Any = decoder.base_model.layers
+    per_token = 2 * sum(parameter.numel() for parameter in layers.parameters())
     attention = 4 * head_dim * config.num_attention_heads * config.num_hidden_layers
     own = per_token + attention * WINDOW * 1.125 / 2
     must = (own + attention * 4096) / own
@@ -113,7 +115,7 @@ def decoding(model: Model, rounds: int) -> None:
         token = torch.tensor([1000])
         for _ in range(tokens):
             logits = plugin.run(memory, token)
-            token = logits[-1].argmax()[None]  # type: ignore[index]
+            token = logits[-1].argmax()[None]
         memory.back_to(mark)
 
     def behind_cache() -> None:
@@ -227,7 +229,9 @@ def gpu() -> None:
         plugin.run(fresh, ids[:32])
         attach_seconds = synchronised() - started
     tokens = length * (1 + 1 / ratio)
-    linear = 2 * sum(parameter.numel() for parameter in decoder.base_model.layers.parameters()) * tokens
+    linear = (
+        2 * sum(parameter.numel() for layer in decoder.base_model.layers for parameter in layer.parameters()) * tokens
+    )
     attention = 4 * 3584 * 28 * tokens * (length / ratio / 2 + window * 1.125 / 2)
     share = (linear + attention) / read_seconds / rate
     print(f"matrix products: {rate / 1e12:.0f} TFLOP/s; reading {length:,} tokens: {read_seconds:.1f} s")

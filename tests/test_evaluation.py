@@ -10,6 +10,7 @@ import math
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,13 +19,24 @@ from helpers.documents import WORDS
 from torch.nn.functional import cross_entropy
 
 from reader.beacon import BeaconPlugin
-from reader.corpora.books import Book, BookTokens, load_books
-from reader.corpora.questions import Question, detokenise, load_questions
+from reader.corpora import Book, BookTokens, Question, hide_in_books, load_books, load_questions
+from reader.corpora.questions import detokenise
 from reader.errors import ConfigError
-from reader.evaluation import qa as qa_module, synthetic
+from reader.evaluation import (
+    LmSettings,
+    QaSettings,
+    Report,
+    Row,
+    SyntheticSettings,
+    evaluate_lm,
+    evaluate_longbench,
+    evaluate_qa,
+    evaluate_synthetic,
+    plot,
+    qa as qa_module,
+    synthetic,
+)
 from reader.evaluation.generation import reply
-from reader.evaluation.lm import evaluate_lm
-from reader.evaluation.longbench import evaluate_longbench
 from reader.evaluation.metrics import (
     character_f1,
     choice_score,
@@ -34,9 +46,7 @@ from reader.evaluation.metrics import (
     rouge_l,
     squad_scores,
 )
-from reader.evaluation.plots import plot
-from reader.evaluation.qa import evaluate_qa, hide
-from reader.evaluation.synthetic import MAKERS, evaluate_synthetic
+from reader.evaluation.synthetic import MAKERS
 from reader.models.model import Model, load_model
 from reader.shell.main import main
 from reader.strategies import FullAttention, SlidingWindow
@@ -62,14 +72,19 @@ def model(tiny_model: Model) -> Model:
     return tiny_model
 
 
-def row_of(report: dict, strategy: str, **wanted: object) -> dict:
+def row_of(report: Report, strategy: str, **wanted: object) -> Row:
     found = [
         row
-        for row in report["rows"]
+        for row in report.rows
         if row["strategy"] == strategy and all(row[key] == value for key, value in wanted.items())
     ]
     assert len(found) == 1, (strategy, wanted, len(found))
     return found[0]
+
+
+def lm_report(model: Model, books: list[Book], contexts: list[int], ratios: list[int], **options: Any) -> Report:
+    call = {name: options.pop(name) for name in ("strategies", "lengthened") if name in options}
+    return evaluate_lm(model, books, LmSettings(contexts, ratios, **options), **call)
 
 
 def plain_losses(model: Model, before: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
@@ -83,7 +98,7 @@ def plain_losses(model: Model, before: torch.Tensor, scored: torch.Tensor) -> to
 
 
 def test_full_attention_and_the_sliding_window_score_as_plain_passes(model: Model, books: list[Book]) -> None:
-    report = evaluate_lm(model, books, [WINDOW, 160], [4])
+    report = lm_report(model, books, [WINDOW, 160], [4])
     tokens = BookTokens(books, model)
     for context in (WINDOW, 160):
         full, alone = [], []
@@ -97,15 +112,15 @@ def test_full_attention_and_the_sliding_window_score_as_plain_passes(model: Mode
 
 def test_at_one_window_every_strategy_is_the_plain_decoder(model: Model, books: list[Book]) -> None:
     strategies = ("sliding-window", "sliding-window-2", "full", "self-extend", "beacon")
-    report = evaluate_lm(model, books, [WINDOW], [4], strategies=strategies)
-    losses = [row["loss"] for row in report["rows"]]
+    report = lm_report(model, books, [WINDOW], [4], strategies=strategies)
+    losses = [row["loss"] for row in report.rows]
     assert len(losses) == len(strategies)
     assert losses == pytest.approx([losses[0]] * len(losses), abs=1e-4)
 
 
 def test_ratio_none_is_full_attention_and_every_row_scores_the_same_tokens(model: Model, books: list[Book]) -> None:
-    report = evaluate_lm(model, books, [96, 160], [0, 4, 8])
-    assert {row["tokens"] for row in report["rows"]} == {4 * (WINDOW - 1)}
+    report = lm_report(model, books, [96, 160], [0, 4, 8])
+    assert {row["tokens"] for row in report.rows} == {4 * (WINDOW - 1)}
     for context in (96, 160):
         raw, full = row_of(report, "beacon", context=context, ratio=0), row_of(report, "full", context=context)
         assert raw["by_book"] == pytest.approx(full["by_book"], abs=1e-4)
@@ -114,16 +129,16 @@ def test_ratio_none_is_full_attention_and_every_row_scores_the_same_tokens(model
 
 
 def test_a_shared_reading_gives_what_readings_apart_give(model: Model, books: list[Book]) -> None:
-    together = evaluate_lm(model, books, [64, 100, 160], [4, 8], horizons=[None, 8])
+    together = lm_report(model, books, [64, 100, 160], [4, 8], horizons=[None, 8])
     for context in (64, 100, 160):
-        apart = evaluate_lm(model, books, [context], [4, 8], horizons=[None, 8])
-        for row in apart["rows"]:
+        apart = lm_report(model, books, [context], [4, 8], horizons=[None, 8])
+        for row in apart.rows:
             same = row_of(together, row["strategy"], context=context, ratio=row["ratio"], horizon=row["horizon"])
             assert same["by_book"] == pytest.approx(row["by_book"], abs=1e-4)
 
 
 def test_contexts_with_the_same_target_end_alike(model: Model, books: list[Book]) -> None:
-    report = evaluate_lm(model, books, [64, 96, 160], [4], same_target=True)
+    report = lm_report(model, books, [64, 96, 160], [4], same_target=True)
     alone = [row_of(report, "sliding-window", context=context)["by_book"] for context in (64, 96, 160)]
     assert alone[0] == alone[1] == alone[2]
     tokens = BookTokens(books, model)
@@ -137,11 +152,11 @@ def test_contexts_with_the_same_target_end_alike(model: Model, books: list[Book]
 def test_windows_scored_behind_a_context_are_the_last_of_longer_contexts(
     model: Model, books: list[Book], same_target: bool
 ) -> None:
-    together = evaluate_lm(model, books, [64, 96], [4], scored_windows=3, same_target=same_target)
+    together = lm_report(model, books, [64, 96], [4], scored_windows=3, same_target=same_target)
     # With the same target, all end where the longest one's third window ends.
     for context in (64, 96) if not same_target else (96,):
         places = [context, context + WINDOW, context + 2 * WINDOW]
-        apart = evaluate_lm(model, books, places, [4])
+        apart = lm_report(model, books, places, [4])
         for strategy in ("sliding-window", "full", "beacon", "beacon-swapped"):
             row = row_of(together, strategy, context=context)
             assert row["tokens"] == 4 * 3 * (WINDOW - 1)
@@ -153,19 +168,19 @@ def test_windows_scored_behind_a_context_are_the_last_of_longer_contexts(
 
 
 def test_swapped_memories_are_another_books(model: Model, books: list[Book]) -> None:
-    report = evaluate_lm(model, books, [160], [4])
+    report = lm_report(model, books, [160], [4])
     own, swapped = row_of(report, "beacon"), row_of(report, "beacon-swapped")
     assert all(a != b for a, b in zip(own["by_book"], swapped["by_book"], strict=True))
     # When all books are one book, another's memory is the own.
     same = [Book(f"{number}.txt", books[0].text) for number in range(3)]
-    report = evaluate_lm(model, same, [160], [4])
+    report = lm_report(model, same, [160], [4])
     assert row_of(report, "beacon")["by_book"] == pytest.approx(row_of(report, "beacon-swapped")["by_book"])
-    alone = evaluate_lm(model, books[:1], [160], [4])
-    assert not [row for row in alone["rows"] if row["strategy"] == "beacon-swapped"]
+    alone = lm_report(model, books[:1], [160], [4])
+    assert not [row for row in alone.rows if row["strategy"] == "beacon-swapped"]
 
 
 def test_rows_carry_what_they_say(model: Model, books: list[Book]) -> None:
-    report = evaluate_lm(model, books, [160], [4])
+    report = lm_report(model, books, [160], [4])
     alone, full = row_of(report, "sliding-window"), row_of(report, "full")
     own, swapped = row_of(report, "beacon"), row_of(report, "beacon-swapped")
     assert own["loss"] == pytest.approx(sum(own["by_book"]) / 4)
@@ -192,7 +207,7 @@ def test_short_books_are_joined_and_no_text_is_used_twice(model: Model, books: l
     assert tokens.groups(sum(lengths)) == [0]
     assert tokens.groups(sum(lengths) + 1) == []
     with pytest.raises(ConfigError, match="fewer than"):
-        evaluate_lm(model, books, [sum(lengths) + 1], [4])
+        lm_report(model, books, [sum(lengths) + 1], [4])
 
 
 def test_token_ids_do_not_depend_on_how_many_are_asked_for(model: Model) -> None:
@@ -207,22 +222,22 @@ def test_token_ids_do_not_depend_on_how_many_are_asked_for(model: Model) -> None
 def test_what_does_not_fit_is_told_and_the_rest_is_run(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     small = load_model(str(tiny_folder(max_positions=256)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     many = [book(seed, 1200) for seed in range(2)]
-    report = evaluate_lm(small, many, [128, 1024], [2, 16])
-    assert {(row["strategy"], row["ratio"]) for row in report["rows"] if row["context"] == 1024} == {
+    report = lm_report(small, many, [128, 1024], [2, 16])
+    assert {(row["strategy"], row["ratio"]) for row in report.rows if row["context"] == 1024} == {
         ("sliding-window", None),
         ("beacon", 16),
         ("beacon-swapped", 16),
     }
-    assert {(row["strategy"], row["ratio"]) for row in report["skipped"]} == {("full", None), ("beacon", 2)}
-    beyond = evaluate_lm(small, many, [1024], [16], full_tokens=1024)
+    assert {(one.strategy, one.ratio) for one in report.skipped} == {("full", None), ("beacon", 2)}
+    beyond = lm_report(small, many, [1024], [16], full_tokens=1024)
     assert row_of(beyond, "full")["context"] == 1024
 
 
 def test_a_lengthened_decoder_is_full_attention_by_that_decoder(model: Model, books: list[Book]) -> None:
-    report = evaluate_lm(model, books, [160], [4], strategies=["full", "lengthened"], lengthened=model)
+    report = lm_report(model, books, [160], [4], strategies=["full", "lengthened"], lengthened=model)
     assert row_of(report, "lengthened")["by_book"] == pytest.approx(row_of(report, "full")["by_book"])
     with pytest.raises(ConfigError, match="--lengthened"):
-        evaluate_lm(model, books, [160], [4], strategies=["lengthened"])
+        lm_report(model, books, [160], [4], strategies=["lengthened"])
 
 
 @pytest.mark.parametrize(
@@ -235,7 +250,7 @@ def test_a_lengthened_decoder_is_full_attention_by_that_decoder(model: Model, bo
 )
 def test_bad_settings_are_refused_in_a_sentence(model: Model, books: list[Book], arguments: dict, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        evaluate_lm(model, books, **arguments)
+        lm_report(model, books, **arguments)
 
 
 # --- passkey, needle, topic ---------------------------------------------------------------------------------------
@@ -302,28 +317,30 @@ def test_a_decoder_that_copies_finds_the_key_wherever_its_strategy_lets_it_see(
     keep(SlidingWindow, WINDOW)
     keep(FullAttention, None)
     report = evaluate_synthetic(
-        "passkey", model, [300, 600, 5000], [0.0, 0.5], [8], strategies=["sliding-window", "full"], repeats=2
+        model,
+        SyntheticSettings("passkey", [300, 600, 5000], [0.0, 0.5], [8], repeats=2),
+        strategies=["sliding-window", "full"],
     )
-    assert {(row["strategy"], row["length"]): row["score"] for row in report["rows"]} == {
+    assert {(row["strategy"], row["length"]): row["score"] for row in report.rows} == {
         ("sliding-window", 300): 0.0,
         ("sliding-window", 600): 0.0,
         ("sliding-window", 5000): 0.0,
         ("full", 300): 1.0,
         ("full", 600): 1.0,
     }
-    assert [(row["strategy"], row["context"]) for row in report["skipped"]] == [("full", 5000)]
-    assert all(row["examples"] == 4 and set(row["by_depth"]) == {"0.0", "0.5"} for row in report["rows"])
+    assert [(one.strategy, one.context) for one in report.skipped] == [("full", 5000)]
+    assert all(row["examples"] == 4 and set(row["by_depth"]) == {"0.0", "0.5"} for row in report.rows)
 
 
 def test_synthetic_tasks_run_with_every_strategy_and_refuse_bad_depths(model: Model, books: list[Book]) -> None:
     strategies = ["sliding-window", "full", "self-extend", "retrieval", "beacon"]
-    report = evaluate_synthetic("topic", model, [1024], [0.0], [8], books=books, strategies=strategies)
-    assert [row["strategy"] for row in report["rows"]] == strategies
-    assert all(0 <= row["score"] <= 1 for row in report["rows"])
+    report = evaluate_synthetic(model, SyntheticSettings("topic", [1024], [0.0], [8]), books, strategies=strategies)
+    assert [row["strategy"] for row in report.rows] == strategies
+    assert all(0 <= row["score"] <= 1 for row in report.rows)
     with pytest.raises(ConfigError, match=r"depth is 1\.5"):
-        evaluate_synthetic("topic", model, [1024], [1.5], [8])
+        SyntheticSettings("topic", [1024], [1.5], [8])
     with pytest.raises(ConfigError, match="at least"):
-        evaluate_synthetic("passkey", model, [20], [0.5], [8])
+        evaluate_synthetic(model, SyntheticSettings("passkey", [20], [0.5], [8]))
 
 
 # --- metrics ------------------------------------------------------------------------------------------------------
@@ -468,7 +485,7 @@ def facts(count: int, per_context: int = 1) -> list[Question]:
 
 def test_passages_are_hidden_as_paragraphs_where_the_seed_says(model: Model, books: list[Book]) -> None:
     questions = facts(7, per_context=2)
-    hidden = hide(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=1)
+    hidden = hide_in_books(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=1)
     assert [len(one.questions) for one in hidden] == [6, 6, 2]
     assert len({one.document.title for one in hidden}) == 3
     for one in hidden:
@@ -477,8 +494,8 @@ def test_passages_are_hidden_as_paragraphs_where_the_seed_says(model: Model, boo
             assert one.document.text[place[0] : place[1]] == question.context
             around = one.document.text[max(0, place[0] - 2) : place[1] + 2]
             assert set(around.replace(question.context, "")) <= {"\n"}
-    again = hide(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=1)
-    other = hide(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=2)
+    again = hide_in_books(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=1)
+    other = hide_in_books(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=2)
     assert [one.document.id for one in hidden] == [one.document.id for one in again]
     assert [one.document.id for one in hidden] != [one.document.id for one in other]
     # Nothing of the book is lost: without the passages it is the book.
@@ -490,25 +507,25 @@ def test_passages_are_hidden_as_paragraphs_where_the_seed_says(model: Model, boo
 
 def test_books_are_cut_and_short_ones_are_passed_over(model: Model) -> None:
     books = [book(1, 30), book(2, 2000)]
-    hidden = hide(facts(2), books, model, book_tokens=(1000, 1200), per_book=1)
+    hidden = hide_in_books(facts(2), books, model, book_tokens=(1000, 1200), per_book=1)
     assert [one.document.title for one in hidden] == ["book-2", "book-2"]
     assert all(1200 <= len(model.encode(one.document.text)[0]) < 1400 for one in hidden)
     with pytest.raises(ConfigError, match="No book has"):
-        hide(facts(2), books[:1], model, book_tokens=(1000, 1200))
+        hide_in_books(facts(2), books[:1], model, book_tokens=(1000, 1200))
 
 
 def test_whole_book_questions_name_their_book(model: Model, books: list[Book]) -> None:
     question = Question("1", "", "Who?", ("the keeper",), book_file="book-2.txt")
-    (hidden,) = hide([question], books, model)
+    (hidden,) = hide_in_books([question], books, model)
     assert (hidden.document.text, hidden.places) == (books[2].text, (None,))
     with pytest.raises(ConfigError, match=r"absent\.txt"):
-        hide([Question("1", "", "Who?", ("x",), book_file="absent.txt")], books, model)
+        hide_in_books([Question("1", "", "Who?", ("x",), book_file="absent.txt")], books, model)
 
 
 def test_qa_rows_say_what_was_asked_and_how_well_it_went(model: Model, books: list[Book]) -> None:
-    report = evaluate_qa(model, facts(6), books, limit=4, book_tokens=(500, 700), per_book=2)
-    assert [row["strategy"] for row in report["rows"]] == list(qa_module.QA_STRATEGIES)
-    for row in report["rows"]:
+    report = evaluate_qa(model, facts(6), books, QaSettings(limit=4, book_tokens=(500, 700), per_book=2))
+    assert [row["strategy"] for row in report.rows] == list(qa_module.QA_STRATEGIES)
+    for row in report.rows:
         assert row["questions"] == 4
         assert row["answerable_questions"] + row["unanswerable_questions"] == 4
         assert 0 <= row["f1"] <= 1
@@ -522,7 +539,7 @@ def test_qa_rows_say_what_was_asked_and_how_well_it_went(model: Model, books: li
     assert 0 <= own["page_recall_at_3"] <= 1
     assert row_of(report, "beacon")["recomputed_tokens"] == 0
     assert row_of(report, "gold")["page_recall_at_3"] is None
-    assert len(report["replies"]) == 4 * len(report["rows"])
+    assert len(report.replies) == 4 * len(report.rows)
 
 
 def test_a_reader_that_repeats_the_passage_scores_as_the_ceiling(
@@ -535,7 +552,7 @@ def test_a_reader_that_repeats_the_passage_scores_as_the_ceiling(
         return "The document does not say." if int(number) % 3 == 2 else f"the cousin of painter {number}"
 
     monkeypatch.setattr(qa_module, "reply", say)
-    report = evaluate_qa(model, facts(5), books, strategies=["gold"], book_tokens=(500, 700))
+    report = evaluate_qa(model, facts(5), books, QaSettings(book_tokens=(500, 700)), strategies=["gold"])
     row = row_of(report, "gold")
     assert (row["f1"], row["exact_match"], row["answerable_f1"], row["unanswerable_f1"]) == (1, 1, 1, 1)
     assert row["rougeL"] == pytest.approx(1.0)
@@ -582,7 +599,7 @@ def test_longbench_shaped_questions_run_and_long_documents_lose_their_middle(
     assert row_of(report, "full", dataset="qasper")["truncated"] == 1
     assert row_of(report, "beacon", dataset="qasper")["truncated"] == 0
     assert row_of(report, "full", dataset="quality")["metric"] == "accuracy"
-    assert {row["questions"] for row in report["rows"] if row["dataset"] == "qasper"} == {2}
+    assert {row["questions"] for row in report.rows if row["dataset"] == "qasper"} == {2}
     only_first = evaluate_longbench(small, questions, limit=1, strategies=["full"])
     assert row_of(only_first, "full", dataset="qasper")["truncated"] == 0
 
@@ -676,4 +693,4 @@ def test_the_shell_refuses_in_one_sentence(
 
 
 def test_nothing_to_plot_is_no_error(tmp_path: Path) -> None:
-    assert plot({"task": "lm", "rows": []}, tmp_path) == []
+    assert plot(Report("lm", "m", "p", "float32", ()), tmp_path) == []

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from helpers import ROOT
 
-from reader.answering.answer import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
+from reader.answering import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
 from reader.answering.conversations import Conversation
 from reader.documents import Document, load
-from reader.evaluation.synthetic import evaluate_synthetic
+from reader.evaluation import SyntheticSettings, evaluate_synthetic
 from reader.models.model import Model
 from reader.reading.loop import read
 from storage import MemoryRecord, Store
@@ -85,5 +85,6 @@ def test_twenty_turns_read_nothing_again_and_go_on_after_a_restart(
 
 def test_five_digits_come_back_from_the_memory_alone(default_model: Model) -> None:
     """Hidden in the first windows of eight, condensed eight to one, by depth."""
-    report = evaluate_synthetic("passkey", default_model, [4096], [0, 0.3, 0.6], [8], strategies=["beacon"], repeats=2)
-    assert report["rows"][0]["score"] >= 5 / 6
+    settings = SyntheticSettings("passkey", [4096], [0, 0.3, 0.6], [8], repeats=2)
+    report = evaluate_synthetic(default_model, settings, strategies=["beacon"])
+    assert report.rows[0]["score"] >= 5 / 6

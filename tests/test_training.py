@@ -17,13 +17,14 @@ from helpers.decoders import randomise_plugin
 from helpers.documents import WORDS
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from reader.answering.answer import NOT_SAID, PASSAGES
+from reader.answering import NOT_SAID, PASSAGES
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
+from reader.corpora import Question, hide_at_random, load_questions
 from reader.errors import ConfigError, ModelError
 from reader.models.model import Model, PluginWeights, load_model
 from reader.shell.main import main
 from reader.training.config import TrainingConfig
-from reader.training.data import Books, Exchange, Question, Sample, hide, read_questions, recall_questions
+from reader.training.data import Books, Exchange, Sample, recall_questions
 from reader.training.loop import LOG, STATE, train
 from reader.training.losses import distillation, next_token
 from reader.training.mixture import Mixture
@@ -312,9 +313,9 @@ def test_hidden_passages_stand_where_it_is_said(answering_model: Model, books: B
         return answering_model.encode(words)[0]
 
     draw = random.Random(5)
-    passages = [question.passage for question in recall_questions(draw, 3)]
+    passages = [question.context for question in recall_questions(draw, 3)]
     filler = books.excerpt(300, encode, draw)
-    document, starts = hide(passages, filler, 300, encode, draw)
+    document, starts = hide_at_random(passages, filler, 300, encode, draw)
     assert len(document) == 300
     for words, start in zip(passages, starts, strict=True):
         passage = encode(f"\n\n{words}\n\n")
@@ -322,7 +323,7 @@ def test_hidden_passages_stand_where_it_is_said(answering_model: Model, books: B
 
 
 def test_a_sample_depends_on_its_number_alone(answering_model: Model, books: Books) -> None:
-    questions = [Question("The mill has six wheels.", "How many wheels has the mill?", "six")]
+    questions = [Question("", "The mill has six wheels.", "How many wheels has the mill?", ("six",))]
     mixture = Mixture(answering_model, books, questions, (30, 60), question_share=0.5)
     for number in range(12):
         one, other = mixture.draw(random.Random(number)), mixture.draw(random.Random(number))
@@ -335,7 +336,7 @@ def test_a_sample_depends_on_its_number_alone(answering_model: Model, books: Boo
 
 def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answering_model: Model, books: Books) -> None:
     passage = "The mill has six wheels."
-    questions = [Question(passage, "How many wheels has the mill?", "six")]
+    questions = [Question("", passage, "How many wheels has the mill?", ("six",))]
     mixture = Mixture(
         answering_model, books, questions, (300,), question_share=1.0, recall_share=0, alone_share=0, again_share=1.0
     )
@@ -355,7 +356,7 @@ def test_questions_behind_a_long_text_see_a_part_of_its_memory_and_their_passage
     answering_model: Model, books: Books
 ) -> None:
     passage = "The mill has six wheels."
-    questions = [Question(passage, "How many wheels has the mill?", "six")]
+    questions = [Question("", passage, "How many wheels has the mill?", ("six",))]
     mixture = Mixture(
         answering_model, books, questions, question_share=1.0, recall_share=0, alone_share=0, behind_share=1.0
     )
@@ -377,7 +378,10 @@ def test_questions_behind_a_long_text_see_a_part_of_its_memory_and_their_passage
 def test_what_a_passage_does_not_say_is_answered_by_saying_so(answering_model: Model, books: Books) -> None:
     questions = [
         Question(
-            f"The mill is old. Mill {n} has {n} wheels. Its doors are {n}{n}.", f"How many {what} has mill {n}?", said
+            "",
+            f"The mill is old. Mill {n} has {n} wheels. Its doors are {n}{n}.",
+            f"How many {what} has mill {n}?",
+            (said,),
         )
         for n in range(1, 9)
         for what, said in (("wheels", f"{n} wheels"), ("doors", f"{n}{n}"))
@@ -463,11 +467,11 @@ def test_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:
     good = {"context": "It rains.", "question": "What does it?", "answers": ["rain", "rains"]}
     with gzip.open(file, "wt") as lines:
         lines.write(json.dumps(good) + "\n\n" + json.dumps(good | {"answers": []}) + "\n")
-    assert [question.answer for question in read_questions(file)] == ["rain", ""]
+    assert [question.answer for question in load_questions(file)] == ["rain", ""]
     bad = tmp_path / "bad.jsonl"
     bad.write_text(json.dumps(good) + "\n{'context'\n")
     with pytest.raises(ConfigError, match="Line 2"):
-        read_questions(bad)
+        load_questions(bad)
 
 
 def test_no_books_is_said(tmp_path: Path) -> None:

@@ -15,11 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlite_utils import Database
+
 from reader.app.answer_queue import Stream
 from reader.app.pages import PageView, Pictures, find_words
-from reader.app.service import RatioCost, Service, is_active, reason, state_of
+from reader.app.service import RatioCost, Service, is_active, state_of
 from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
 from reader.errors import ConfigError, DocumentError
+from reader.reading import add_document
 from storage import (
     LOCAL_USER,
     ConversationRecord,
@@ -77,7 +80,7 @@ class Shown:
     @property
     def reason(self) -> str:
         """Why its reading failed; empty where it did not."""
-        return reason(self.job) if self.job is not None and self.state == "failed" else ""
+        return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
 
 
 _holding_changes = threading.Lock()
@@ -145,14 +148,15 @@ class Workspace:
         if name is not None:
             document = replace(document, file_name=name)
         cover = self._draw_cover(path, document) if password is None else None
-        pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
-        stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
+
+        def hold(db: Database, stored: StoredDocument) -> None:
+            original = None
+            if password is None and document.format in DRAWN_FORMATS:
+                original = keep_original(self._store.folder, document.id, path, cover)
+            self._store.holdings.hold(db, self.user, stored, original)
+
         with _holding_changes:
-            with self._store.adding_document(stored) as db:
-                original = None
-                if password is None and document.format in DRAWN_FORMATS:
-                    original = keep_original(self._store.folder, document.id, path, cover)
-                self._store.holdings.hold(db, self.user, stored, original)
+            add_document(document, self._store, hold)
             tidy_originals(self._store)
         shown = self.get(document.id)
         # What others had read is theirs to read again; what is to be asked here is asked for here.

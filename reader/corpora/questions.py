@@ -28,8 +28,9 @@ class Question:
     """A question about a text."""
 
     id: str
+    """Its name in its data set."""
     context: str
-    """Empty where the text is a book."""
+    """The text, or the passage of it that answers; empty where the text is a book."""
     question: str
     """May be empty: the text itself says what to do, or is to be summarised."""
     answers: tuple[str, ...]
@@ -39,6 +40,11 @@ class Question:
     classes: tuple[str, ...] = ()
     is_choice: bool = False
     """Whether the answer is a letter."""
+
+    @property
+    def answer(self) -> str:
+        """The first answer, which a decoder learns; empty: the text does not say."""
+        return self.answers[0] if self.answers else ""
 
 
 def load_questions(path: Path) -> list[Question]:

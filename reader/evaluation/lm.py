@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,9 @@ from torch.nn.functional import cross_entropy
 
 from reader.corpora import Book, BookTokens
 from reader.errors import ConfigError
+from reader.evaluation.report import Progress, Report
 from reader.models import Model
-from reader.strategies import Progress, Strategy, line_up, make_report, misfit
+from reader.strategies import Entry, Setup, Strategy, line_up, misfit
 
 KNOWN_STRATEGIES = (
     "sliding-window",
@@ -40,6 +41,40 @@ PARTS = 8
 """Equal parts of the scored window that losses by position are given for."""
 
 
+@dataclass(frozen=True)
+class LmSettings:
+    """Which contexts are scored, and how."""
+
+    contexts: Sequence[int]
+    """Tokens, each at least the plug-in's window, which is the part that is scored."""
+    ratios: Sequence[int]
+    horizons: Sequence[int | None] = (None,)
+    """Newest beacon slots that a window attends to, read or scored; None: as the plug-in says."""
+    full_tokens: int | None = None
+    """The longest context that full attention is run for; None: the decoder's positions."""
+    limit: int | None = None
+    """Contexts of each length, each from books of its own; None: as many as there are."""
+    same_target: bool = False
+    """Whether all contexts end with the longest one's window, so that their losses are of the same tokens.
+
+    Else all begin where the longest one begins, which takes one reading for all of them.
+    """
+    scored_windows: int = 1
+    """How many windows are scored: the context's last and those behind it, each behind all that precedes it."""
+
+    def check(self, window: int) -> None:
+        """Accept settings for a plug-in's window.
+
+        Raises:
+            ConfigError: a context is shorter than the window, or no window is scored.
+        """
+        for context in self.contexts:
+            if context < window:
+                raise ConfigError(f"The context is {context:,} tokens; it must be at least one window ({window:,}).")
+        if self.scored_windows < 1:
+            raise ConfigError(f"The number of scored windows is {self.scored_windows}; it must be at least 1.")
+
+
 @dataclass
 class _Losses:
     """Token losses (tokens,) by book, of each scored window."""
@@ -51,33 +86,70 @@ class _Losses:
         return {book: float(torch.stack(losses).mean()) for book, losses in self.of_book.items()}
 
 
+Key = tuple[str, int | None, int | None]
+"""A strategy, its ratio and its horizon."""
+Results = dict[tuple[Key, int], _Losses]
+"""Losses by strategy and context."""
+
+
+class _Texts:
+    """The token ids that contexts are cut from."""
+
+    def __init__(self, books: Sequence[Book], model: Model, settings: LmSettings) -> None:
+        self._tokens = BookTokens(books, model)
+        self.window = model.plugin.config.window
+        self.contexts = sorted(set(settings.contexts))
+        self.behind = (settings.scored_windows - 1) * self.window
+        """Tokens that are scored behind a context."""
+        self._same_target, self._longest = settings.same_target, self.contexts[-1]
+        self.groups = {
+            context: self._tokens.groups(self._read_tokens(context))[: settings.limit] for context in self.contexts
+        }
+        """The first book of each of a context's texts."""
+        for context, starts in self.groups.items():
+            if not starts:
+                raise ConfigError(
+                    f"The books have fewer than {context + self.behind:,} tokens together; give more, or a smaller context."
+                )
+
+    def _read_tokens(self, context: int) -> int:
+        return (self._longest if self._same_target else context) + self.behind
+
+    def text(self, start: int, context: int) -> Tensor:
+        """A context from the book `start` on, and the windows scored behind it."""
+        return self._tokens.joined(start, self._read_tokens(context))[0][-context - self.behind :]
+
+    def readings(self) -> list[tuple[int, list[int]]]:
+        """(book, contexts): a reading from one book on serves every context that begins there."""
+        starts = sorted({start for starts in self.groups.values() for start in starts})
+        if self._same_target:
+            return [(start, [context]) for start in starts for context in self.contexts]
+        return [(start, [one for one in self.contexts if start in self.groups[one]]) for start in starts]
+
+    def names(self, context: int) -> list[str]:
+        """The names of the books that a context's texts begin in."""
+        return [self._tokens.books[start].name for start in self.groups[context]]
+
+    def after(self, start: int, context: int) -> int | None:
+        """The first book of the context's next text, None where it has but one."""
+        starts = self.groups[context]
+        return starts[(starts.index(start) + 1) % len(starts)] if len(starts) > 1 else None
+
+
 def evaluate_lm(
     model: Model,
     books: Sequence[Book],
-    contexts: Sequence[int],
-    ratios: Sequence[int],
+    settings: LmSettings,
     *,
-    horizons: Sequence[int | None] = (None,),
     strategies: Sequence[str] = LM_STRATEGIES,
     lengthened: Model | None = None,
-    full_tokens: int | None = None,
-    limit: int | None = None,
-    same_target: bool = False,
-    scored_windows: int = 1,
-    progress: Progress = lambda told, fraction: None,
-) -> dict[str, Any]:
+    progress: Progress = lambda doing, fraction: None,
+) -> Report:
     """Losses of the last window of each context, or of several from there on.
 
     Args:
-        contexts: tokens, at least the plug-in's window, which is the part that is scored.
-        horizons: newest beacon slots that a window attends to, read or scored; None: as the plug-in says.
         strategies: out of `KNOWN_STRATEGIES`.
         lengthened: the decoder of the strategy of that name, with the same tokenizer.
-        full_tokens: the longest context that full attention is run for; None: the decoder's positions.
-        limit: contexts of each length, each from books of its own; None: as many as there are.
-        same_target: whether all contexts end with the longest one's window, so that their losses are of the same tokens, instead
-            of beginning where the longest one begins, which takes one reading for all of them.
-        scored_windows: how many are scored, the context's last and those behind it, each behind all that comes before it.
 
     Returns:
         `rows`, one for each strategy, ratio, horizon and context; `skipped`, those that do not fit, and why.
@@ -85,87 +157,74 @@ def evaluate_lm(
     Raises:
         ConfigError: a context, ratio or strategy that cannot be, or books that are too short.
     """
-    window = model.plugin.config.window
-    contexts = sorted(set(contexts))
-    for context in contexts:
-        if context < window:
-            raise ConfigError(f"The context is {context:,} tokens; it must be at least one window ({window:,}).")
-    if scored_windows < 1:
-        raise ConfigError(f"The number of scored windows is {scored_windows}; it must be at least 1.")
-    behind = (scored_windows - 1) * window
+    settings.check(model.plugin.config.window)
     is_swapping = "beacon-swapped" in strategies
     entries = line_up(
-        model,
+        Setup(model, settings.ratios, settings.horizons, lengthened, settings.full_tokens),
         [*strategies, "beacon"] if is_swapping else strategies,
         KNOWN_STRATEGIES,
-        ratios,
-        horizons=horizons,
-        lengthened=lengthened,
-        full_tokens=full_tokens,
     )
-    tokens = BookTokens(books, model)
-    longest = contexts[-1]
-    groups = {context: tokens.groups((longest if same_target else context) + behind)[:limit] for context in contexts}
-    for context, starts in groups.items():
-        if not starts:
-            raise ConfigError(
-                f"The books have fewer than {context + behind:,} tokens together; give more, or a smaller context."
-            )
-
-    def text(start: int, context: int) -> Tensor:
-        return tokens.joined(start, (longest if same_target else context) + behind)[0][-context - behind :]
-
-    results: dict[tuple[tuple[str, int | None, int | None], int], _Losses] = defaultdict(_Losses)
+    texts = _Texts(books, model, settings)
+    results: Results = defaultdict(_Losses)
     skipped: dict[tuple[str, int | None, int], str] = {}
-    # A reading from one book on serves every context that begins there.
-    readings = [
-        (entry, start, served)
-        for entry in entries
-        for start in sorted({start for starts in groups.values() for start in starts})
-        for served in (
-            [[context] for context in contexts]
-            if same_target
-            else [[context for context in contexts if start in groups[context]]]
-        )
-    ]
-    total = sum(served[-1] + behind for _, _, served in readings)
-    done = 0
+    readings = [(entry, start, served) for entry in entries for start, served in texts.readings()]
+    total, done = sum(served[-1] + texts.behind for _, _, served in readings), 0
     for entry, start, served in readings:
-        strategy = entry.make(served[-1] - window + behind)
-        # How much has been read when a window is scored, and for which contexts it is.
-        places: dict[int, list[int]] = defaultdict(list)
+        fitting = []
         for context in served:
-            reason = misfit(entry, model, context - window + behind, window)
-            if reason is not None:
+            reason = misfit(entry, model, context - texts.window + texts.behind, texts.window)
+            if reason is None:
+                fitting.append(context)
+            else:
                 skipped[entry.name, entry.ratio, context] = reason
-                continue
-            for place in range(context - window, context + behind, window):
-                places[place].append(context)
-        read = 0
-        for place in sorted(places):
-            ids = text(start, places[place][-1])
-            while read < place:
-                end = min(read + 16 * window, place)
-                strategy.read(ids[read:end])
-                done += end - read
-                read = end
-                progress(str(entry), done / total)
-            scored = score(strategy, ids[place : place + window])
-            for context in places[place]:
-                results[entry.key, context].of_book[start].append(scored)
-                starts = groups[context]
-                if entry.name == "beacon" and is_swapping and len(starts) > 1:
-                    other = starts[(starts.index(start) + 1) % len(starts)]
-                    swapped = score(strategy, text(other, context)[place : place + window])
-                    results[("beacon-swapped", entry.ratio, entry.horizon), context].of_book[other].append(swapped)
-        done += served[-1] + behind - read
-        progress(str(entry), done / total)
+        before = done
 
+        def on_reading(read: int, entry: Entry = entry, before: int = before) -> None:
+            progress(str(entry), (before + read) / total)
+
+        strategy = entry.make(served[-1] - texts.window + texts.behind)
+        _score_reading(strategy, entry, start, fitting, texts, results, is_swapping, on_reading)
+        done += served[-1] + texts.behind
+        progress(str(entry), done / total)
     rows = [
-        _row(key, context, window, losses, results, [tokens.books[start].name for start in groups[context]], groups)
+        _row(key, context, texts, losses, results)
         for (key, context), losses in sorted(results.items(), key=lambda item: (item[0][1], _order(item[0][0])))
     ]
-    return make_report("lm", model, rows, skipped)
+    return Report.of("lm", model, rows, skipped)
+
+
+def _score_reading(
+    strategy: Strategy,
+    entry: Entry,
+    start: int,
+    contexts: Sequence[int],
+    texts: _Texts,
+    results: Results,
+    is_swapping: bool,
+    on_reading: Callable[[int], None],
+) -> None:
+    """Read one text once and score every window of its contexts on the way, swapped memories, too."""
+    window = texts.window
+    # How much has been read when a window is scored, and for which contexts it is.
+    places: dict[int, list[int]] = defaultdict(list)
+    for context in contexts:
+        for place in range(context - window, context + texts.behind, window):
+            places[place].append(context)
+    read = 0
+    for place in sorted(places):
+        ids = texts.text(start, places[place][-1])
+        while read < place:
+            end = min(read + 16 * window, place)
+            strategy.read(ids[read:end])
+            read = end
+            on_reading(read)
+        scored = score(strategy, ids[place : place + window])
+        for context in places[place]:
+            results[entry.key, context].of_book[start].append(scored)
+            other = texts.after(start, context) if entry.name == "beacon" and is_swapping else None
+            if other is not None:
+                swapped = score(strategy, texts.text(other, context)[place : place + window])
+                results[("beacon-swapped", entry.ratio, entry.horizon), context].of_book[other].append(swapped)
 
 
 def score(strategy: Strategy, ids: Tensor) -> Tensor:
@@ -176,20 +235,13 @@ def score(strategy: Strategy, ids: Tensor) -> Tensor:
         return cross_entropy(logits[:-1].float(), ids[1:].to(logits.device), reduction="none").cpu()
 
 
-def _order(key: tuple[str, int | None, int | None]) -> tuple[int, int, int]:
+def _order(key: Key) -> tuple[int, int, int]:
     name, ratio, horizon = key
     return KNOWN_STRATEGIES.index(name), ratio or 0, horizon or 10**9
 
 
-def _row(
-    key: tuple[str, int | None, int | None],
-    context: int,
-    window: int,
-    losses: _Losses,
-    results: dict[tuple[tuple[str, int | None, int | None], int], _Losses],
-    names: Sequence[str],
-    groups: dict[int, list[int]],
-) -> dict[str, Any]:
+def _row(key: Key, context: int, texts: _Texts, losses: _Losses, results: Results) -> dict[str, Any]:
+    groups, names, window = texts.groups, texts.names(context), texts.window
     name, ratio, horizon = key
     all_losses = torch.stack([torch.stack(losses.of_book[start]) for start in groups[context]])
     means = losses.means

@@ -18,8 +18,9 @@ from torch import Tensor
 from reader.corpora import Question
 from reader.evaluation.generation import reply
 from reader.evaluation.metrics import choice_score, longbench_score
+from reader.evaluation.report import Progress, Report
 from reader.models import Model
-from reader.strategies import Entry, Progress, fitting_ratio, line_up, make_report, misfit
+from reader.strategies import Entry, Setup, fitting_ratio, line_up, misfit
 
 KNOWN_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "beacon", "lengthened")
 LONGBENCH_STRATEGIES = ("sliding-window", "full", "retrieval", "beacon")
@@ -36,8 +37,8 @@ def evaluate_longbench(
     strategies: Sequence[str] = LONGBENCH_STRATEGIES,
     lengthened: Model | None = None,
     limit: int | None = None,
-    progress: Progress = lambda told, fraction: None,
-) -> dict[str, Any]:
+    progress: Progress = lambda doing, fraction: None,
+) -> Report:
     """Scores by data set and strategy.
 
     Args:
@@ -51,7 +52,7 @@ def evaluate_longbench(
         ConfigError: a strategy or ratio that cannot be.
     """
     window = model.plugin.config.window
-    entries = line_up(model, strategies, KNOWN_STRATEGIES, ratios, lengthened=lengthened, kept_tokens=window)
+    entries = line_up(Setup(model, ratios, lengthened=lengthened, kept_tokens=window), strategies, KNOWN_STRATEGIES)
     of_dataset: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
         of_dataset[question.dataset].append(question)
@@ -108,7 +109,7 @@ def evaluate_longbench(
         }
         for (dataset, entry), found in scores.items()
     ]
-    return make_report("longbench", model, rows, replies=replies)
+    return Report.of("longbench", model, rows, replies=replies)
 
 
 def _fitted(ids: Tensor, entry: Entry, model: Model, behind: int) -> Tensor:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reader.evaluation.report import Report, Row
 
-def plot(report: dict[str, Any], folder: Path) -> list[Path]:
+
+def plot(report: Report, folder: Path) -> list[Path]:
     """Write the plots of a task's report into a folder; return their files."""
-    rows = report["rows"]
+    rows = report.rows
     if not rows:
         return []
-    task = report["task"]
+    task = report.task
     if task == "lm":
         longest = max(row["context"] for row in rows)
         return [
@@ -41,7 +42,7 @@ def _save(file: Path, draw: Callable[[Axes], None]) -> Path:
     return file
 
 
-def _label(row: dict[str, Any]) -> str:
+def _label(row: Row) -> str:
     parts = [str(row["strategy"])]
     if row.get("ratio") is not None:
         parts.append(f"ratio {row['ratio']}")
@@ -54,7 +55,7 @@ def _file_name(label: str) -> str:
     return label.replace(", ", "-").replace(" ", "-")
 
 
-def _by_context(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
+def _by_context(axes: Axes, rows: Sequence[Row]) -> None:
     for label in dict.fromkeys(map(_label, rows)):
         own = [row for row in rows if _label(row) == label]
         axes.plot([row["context"] for row in own], [row["loss"] for row in own], marker="o", label=label)
@@ -66,7 +67,7 @@ def _by_context(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
     axes.grid(alpha=0.3)
 
 
-def _by_position(axes: Axes, rows: Sequence[dict[str, Any]], context: int) -> None:
+def _by_position(axes: Axes, rows: Sequence[Row], context: int) -> None:
     for row in rows:
         if row["context"] == context:
             losses = row["by_position"]
@@ -77,7 +78,7 @@ def _by_position(axes: Axes, rows: Sequence[dict[str, Any]], context: int) -> No
     axes.grid(alpha=0.3)
 
 
-def _heat(label: str, rows: Sequence[dict[str, Any]]) -> Callable[[Axes], None]:
+def _heat(label: str, rows: Sequence[Row]) -> Callable[[Axes], None]:
     def draw(axes: Axes) -> None:
         lengths = [row["length"] for row in rows]
         depths = sorted({float(depth) for row in rows for depth in row["by_depth"]})
@@ -95,7 +96,7 @@ def _heat(label: str, rows: Sequence[dict[str, Any]]) -> Callable[[Axes], None]:
     return draw
 
 
-def _bars(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
+def _bars(axes: Axes, rows: Sequence[Row]) -> None:
     names = [f"{_label(row)} {row.get('dataset', '')}".strip() for row in rows]
     scores = [row["score"] if "score" in row else row["f1"] for row in rows]
     axes.barh(names, scores)

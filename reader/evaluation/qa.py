@@ -8,7 +8,6 @@ passage alone as the ceiling. Questions about a whole book (NarrativeQA) are ask
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import random
 import statistics
@@ -22,14 +21,14 @@ from typing import Any
 from torch import Tensor
 
 from reader.answering import LOOK_AGAIN_TOKENS, Answer, AttachedMemory, ask, attach
-from reader.corpora import Book, Question
-from reader.documents import Document, Page, split_pages
-from reader.errors import ConfigError, ContextOverflow
+from reader.corpora import Book, HiddenBook, Question, hide_in_books
+from reader.errors import ContextOverflow
 from reader.evaluation.generation import about_the_text, reply
 from reader.evaluation.metrics import rouge_l, squad_scores
+from reader.evaluation.report import Progress, Report
 from reader.models import Model
 from reader.reading import ReadingProgress, read
-from reader.strategies import FullAttention, Progress, Retrieval, SlidingWindow, Strategy, make_report
+from reader.strategies import FullAttention, Retrieval, SlidingWindow, Strategy, check_names
 from storage import Store
 
 QA_STRATEGIES = ("none", "gold-untuned", "gold", "sliding-window", "retrieval", "beacon", "look-again")
@@ -38,16 +37,6 @@ from memory, `look-again` reads passages again."""
 
 MAX_REPLY_TOKENS = 64
 EVIDENCE_PAGES = 3
-
-
-@dataclass(frozen=True)
-class HiddenBook:
-    """A book with passages hidden in it, and what is asked about them."""
-
-    document: Document
-    questions: tuple[Question, ...]
-    places: tuple[tuple[int, int] | None, ...]
-    """For each question the span of its passage in the document's text; None: it is about the whole book."""
 
 
 @dataclass(frozen=True)
@@ -60,149 +49,52 @@ class _Scored:
     recomputed_tokens: int | None
 
 
-def hide(
-    questions: Sequence[Question],
-    books: Sequence[Book],
-    model: Model,
-    *,
-    book_tokens: tuple[int, int] = (50_000, 200_000),
-    per_book: int = 20,
-    seed: int = 0,
-) -> list[HiddenBook]:
-    """Hide the questions' contexts in books.
+@dataclass(frozen=True)
+class QaSettings:
+    """How many questions are asked, and in which books."""
 
-    Args:
-        book_tokens: the shortest and the longest book; longer ones are cut.
-        per_book: contexts to a book.
-
-    Raises:
-        ConfigError: no book is long enough, or a whole-book question names a book that is not there.
-    """
-    hidden = [question for question in questions if question.context]
-    whole: dict[str, list[Question]] = defaultdict(list)
-    for question in questions:
-        if not question.context:
-            whole[question.book_file].append(question)
-    by_name = {book.name: book for book in books}
-    result = []
-    for name, own in whole.items():
-        if name not in by_name:
-            raise ConfigError(f"The questions name the book {name!r}, which is not among the books given.")
-        text = _cut(by_name[name].text, model, book_tokens[1])
-        result.append(HiddenBook(_document(text, name), tuple(own), (None,) * len(own)))
-    by_context: dict[str, list[Question]] = defaultdict(list)
-    for question in hidden:
-        by_context[question.context].append(question)
-    contexts = list(by_context)
-    shares = [contexts[start : start + per_book] for start in range(0, len(contexts), per_book)]
-    long_enough = _long_books(books, model, book_tokens)
-    for number, share in enumerate(shares):
-        book = next(long_enough, None)
-        if book is None:
-            # Books come again, with other passages in other places, when there are more passages than books for them.
-            long_enough = _long_books(books, model, book_tokens)
-            book = next(long_enough, None)
-        if book is None:
-            raise ConfigError(
-                f"No book has {book_tokens[0]:,} tokens; give longer ones, or fewer tokens with --book-tokens."
-            )
-        result.append(_hide_in(book, share, by_context, random.Random(f"{seed} {number}")))
-    return result
-
-
-def _long_books(books: Sequence[Book], model: Model, book_tokens: tuple[int, int]) -> Iterator[Book]:
-    for book in books:
-        # A token has seldom more than six characters: the cheap test first.
-        if len(book.text) >= 2 * book_tokens[0] and len(model.encode(book.text)[0]) >= book_tokens[0]:
-            yield dataclasses.replace(book, text=_cut(book.text, model, book_tokens[1]))
-
-
-def _cut(text: str, model: Model, tokens: int) -> str:
-    spans = model.encode(text[: 12 * tokens])[1]
-    return text if len(spans) <= tokens else text[: int(spans[tokens - 1, 1])]
-
-
-def _hide_in(
-    book: Book, contexts: Sequence[str], by_context: dict[str, list[Question]], chance: random.Random
-) -> HiddenBook:
-    """Each context between two paragraphs of its own stretch of the book."""
-    paragraphs = book.text.split("\n\n")
-    count = len(contexts)
-    pieces: list[str] = []
-    questions: list[Question] = []
-    places: list[tuple[int, int]] = []
-    chars = 0
-
-    def put(piece: str) -> None:
-        nonlocal chars
-        pieces.append(piece)
-        chars += len(piece) + 2
-
-    start = 0
-    order = chance.sample(list(contexts), count)
-    for number, context in enumerate(order):
-        end = len(paragraphs) * (number + 1) // count
-        at = chance.randrange(start, max(start + 1, end))
-        for paragraph in paragraphs[start:at]:
-            put(paragraph)
-        context_text = context.strip()
-        for question in by_context[context]:
-            questions.append(question)
-            places.append((chars, chars + len(context_text)))
-        put(context_text)
-        for paragraph in paragraphs[at:end]:
-            put(paragraph)
-        start = end
-    return HiddenBook(_document("\n\n".join(pieces), book.name), tuple(questions), tuple(places))
-
-
-def _document(text: str, name: str) -> Document:
-    pages, end = [], 0
-    for number, (label, part) in enumerate(split_pages(text), start=1):
-        pages.append(Page(number, label, end, end + len(part)))
-        end += len(part)
-    return Document(text[:end], tuple(pages), name.removesuffix(".txt"), name, "text", 0)
+    ratios: Sequence[int | None] = (None,)
+    """Of the memory; None adapts it to the book, as the reader does."""
+    limit: int | None = None
+    """Questions, drawn by the seed; None: all."""
+    book_tokens: tuple[int, int] = (50_000, 200_000)
+    """The shortest and the longest book; longer ones are cut."""
+    per_book: int = 20
+    """Passages hidden in one book."""
+    seed: int = 0
+    """What the questions and their places are drawn from."""
 
 
 def evaluate_qa(
     model: Model,
     questions: Sequence[Question],
     books: Sequence[Book],
+    settings: QaSettings = QaSettings(),
     *,
-    ratios: Sequence[int | None] = (None,),
     strategies: Sequence[str] = QA_STRATEGIES,
-    limit: int | None = None,
-    book_tokens: tuple[int, int] = (50_000, 200_000),
-    per_book: int = 20,
-    seed: int = 0,
-    progress: Progress = lambda told, fraction: None,
-) -> dict[str, Any]:
+    progress: Progress = lambda doing, fraction: None,
+) -> Report:
     """Exact match, token F1 and ROUGE-L of each strategy's replies.
-
-    Args:
-        ratios: of the memory; None adapts it to the book, as the reader does.
-        limit: questions, drawn by the seed; None: all.
-        book_tokens, per_book: see `hide`.
 
     Returns:
         `rows`, one for each strategy and ratio, apart for questions that have an answer and those that have none, too, and
         `of_gold`, the F1 as a part of the ceiling's; `replies`, each with what was said.
 
     Raises:
-        ConfigError: an unknown strategy or a bad ratio, or see `hide`.
+        ConfigError: an unknown strategy or a bad ratio, or see `hide_in_books`.
     """
-    for name in strategies:
-        if name not in QA_STRATEGIES:
-            raise ConfigError(f"The strategy {name!r} is unknown here; choose from {', '.join(QA_STRATEGIES)}.")
-    for ratio in ratios:
+    check_names(strategies, QA_STRATEGIES)
+    for ratio in settings.ratios:
         if ratio is not None:
             model.plugin.config.check_ratio(ratio)
-    drawn = list(questions)
-    random.Random(seed).shuffle(drawn)
-    # Questions about whole books stay together, so that few books are read for few of them.
-    order = {name: number for number, name in enumerate(dict.fromkeys(question.book_file for question in drawn))}
-    drawn.sort(key=lambda question: order[question.book_file])
-    hidden = hide(drawn[:limit], books, model, book_tokens=book_tokens, per_book=per_book, seed=seed)
+    hidden = hide_in_books(
+        _draw(questions, settings),
+        books,
+        model,
+        book_tokens=settings.book_tokens,
+        per_book=settings.per_book,
+        seed=settings.seed,
+    )
     total = sum(len(book.questions) for book in hidden)
     scored: dict[tuple[str, int | None], list[_Scored]] = defaultdict(list)
     replies: list[dict[str, Any]] = []
@@ -218,7 +110,7 @@ def evaluate_qa(
             progress(f"{title}, page {now.pages_done:,} of {now.pages:,}", before / total)
 
         with tempfile.TemporaryDirectory(prefix="evaluate-") as folder, Store(Path(folder)) as store:
-            asked = _Asked(book, ids, model, strategies, ratios, store, on_reading)
+            asked = _AskedBook(book, ids, model, strategies, settings.ratios, store, on_reading)
             for ratio, used in asked.ratios.items():
                 used_ratios[ratio].add(used)
             for number, question in enumerate(book.questions):
@@ -244,10 +136,19 @@ def evaluate_qa(
     ceiling = next((row["f1"] for row in rows if row["strategy"] == "gold"), 0.0)
     for row in rows:
         row["of_gold"] = row["f1"] / ceiling if ceiling else None
-    return make_report("qa", model, rows, replies=replies)
+    return Report.of("qa", model, rows, replies=replies)
 
 
-class _Asked:
+def _draw(questions: Sequence[Question], settings: QaSettings) -> list[Question]:
+    """The questions that are asked; those about the same whole book together, so that few books are read for few of them."""
+    drawn = list(questions)
+    random.Random(settings.seed).shuffle(drawn)
+    order = {name: number for number, name in enumerate(dict.fromkeys(question.book_file for question in drawn))}
+    drawn.sort(key=lambda question: order[question.book_file])
+    return drawn[: settings.limit]
+
+
+class _AskedBook:
     """One book, read by every strategy, ready for its questions."""
 
     def __init__(

@@ -11,19 +11,20 @@ from __future__ import annotations
 import random
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from reader.corpora import Book, BookTokens
+from reader.corpora import Book, BookTokens, hide
 from reader.errors import ConfigError
 from reader.evaluation.generation import reply
 from reader.evaluation.metrics import first_number, recall
+from reader.evaluation.report import Progress, Report
 from reader.models import Model
-from reader.strategies import Entry, Progress, line_up, make_report, misfit
+from reader.strategies import Entry, Setup, line_up, misfit
 
 KNOWN_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "beacon", "lengthened")
 SYNTHETIC_STRATEGIES = ("sliding-window", "full", "beacon")
@@ -69,74 +70,84 @@ class Example:
     max_tokens: int
 
 
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """What is hidden, in how many texts of which lengths, and where in them."""
+
+    task: str
+    """`passkey`, `needle` or `topic`."""
+    lengths: Sequence[int]
+    """Of the documents, in tokens."""
+    depths: Sequence[float]
+    """Where in the document it is hidden, from 0 (its beginning) to 1 (its end)."""
+    ratios: Sequence[int]
+    repeats: int = 1
+    """Documents for each length and depth, each with another key and other filler."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.task not in MAKERS:
+            raise ConfigError(f"The task {self.task!r} is unknown; choose from {', '.join(MAKERS)}.")
+        for depth in self.depths:
+            if not 0 <= depth <= 1:
+                raise ConfigError(f"The depth is {depth}; it must be from 0 (the beginning) to 1 (the end).")
+
+
 def evaluate_synthetic(
-    task: str,
     model: Model,
-    lengths: Sequence[int],
-    depths: Sequence[float],
-    ratios: Sequence[int],
-    *,
+    settings: SyntheticSettings,
     books: Sequence[Book] = (),
+    *,
     strategies: Sequence[str] = SYNTHETIC_STRATEGIES,
     lengthened: Model | None = None,
-    repeats: int = 1,
-    seed: int = 0,
-    progress: Progress = lambda told, fraction: None,
-) -> dict[str, Any]:
-    """Scores by length and depth of `passkey`, `needle` or `topic`.
+    progress: Progress = lambda doing, fraction: None,
+) -> Report:
+    """Scores by length and depth of a task.
 
     Args:
-        lengths: of the documents, in tokens.
-        depths: where in the document it is hidden, from 0 (its beginning) to 1 (its end).
-        repeats: documents for each length and depth, each with another key and other filler.
+        books: what it is hidden in; none: filler sentences.
 
     Returns:
         `rows`, one for each strategy, ratio and length, with its mean `score` and its scores `by_depth`; `replies`, each
         with what was said; `skipped`, what does not fit, and why.
 
     Raises:
-        ConfigError: a length, depth, ratio or strategy that cannot be.
+        ConfigError: a length, ratio or strategy that cannot be.
     """
-    if task not in MAKERS:
-        raise ConfigError(f"The task {task!r} is unknown; choose from {', '.join(MAKERS)}.")
-    for depth in depths:
-        if not 0 <= depth <= 1:
-            raise ConfigError(f"The depth is {depth}; it must be from 0 (the beginning) to 1 (the end).")
     window = model.plugin.config.window
-    entries = line_up(model, strategies, KNOWN_STRATEGIES, ratios, lengthened=lengthened, kept_tokens=window)
+    setup = Setup(model, settings.ratios, lengthened=lengthened, kept_tokens=window)
+    entries = line_up(setup, strategies, KNOWN_STRATEGIES)
     filler = _Filler(books, model)
     cells: dict[tuple[Entry, int], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     replies: list[dict[str, Any]] = []
     skipped: dict[tuple[str, int | None, int], str] = {}
-    total, done = sum(lengths) * len(depths) * repeats * len(entries), 0
-    for length in sorted(lengths):
-        for depth in depths:
-            for number in range(repeats):
-                chance = random.Random(f"{seed} {task} {length} {depth} {number}")
-                example = MAKERS[task](model, filler, length, depth, chance)
-                behind = len(model.closing(example.question)) + 2 * example.max_tokens
-                for entry in entries:
-                    progress(f"{entry}, {length:,} tokens", done / total)
-                    done += length
-                    reason = misfit(entry, model, length, behind)
-                    if reason is not None:
-                        skipped[entry.name, entry.ratio, length] = reason
-                        continue
-                    strategy = entry.make(length)
-                    strategy.read(example.ids)
-                    said = reply(strategy, example.question, model, max_tokens=example.max_tokens, begin=example.begin)
-                    score = example.score(said)
-                    cells[entry, length][depth].append(score)
-                    replies.append(
-                        {
-                            "strategy": entry.name,
-                            "ratio": entry.ratio,
-                            "length": length,
-                            "depth": depth,
-                            "score": score,
-                            "reply": said,
-                        }
-                    )
+    examples = list(_examples(settings))
+    total, done = sum(length for length, _, _ in examples) * len(entries), 0
+    for length, depth, chance in examples:
+        example = MAKERS[settings.task](model, filler, length, depth, chance)
+        behind = len(model.closing(example.question)) + 2 * example.max_tokens
+        for entry in entries:
+            progress(f"{entry}, {length:,} tokens", done / total)
+            done += length
+            reason = misfit(entry, model, length, behind)
+            if reason is not None:
+                skipped[entry.name, entry.ratio, length] = reason
+                continue
+            strategy = entry.make(length)
+            strategy.read(example.ids)
+            said = reply(strategy, example.question, model, max_tokens=example.max_tokens, begin=example.begin)
+            score = example.score(said)
+            cells[entry, length][depth].append(score)
+            replies.append(
+                {
+                    "strategy": entry.name,
+                    "ratio": entry.ratio,
+                    "length": length,
+                    "depth": depth,
+                    "score": score,
+                    "reply": said,
+                }
+            )
     rows = [
         {
             "strategy": entry.name,
@@ -148,7 +159,15 @@ def evaluate_synthetic(
         }
         for (entry, length), by_depth in sorted(cells.items(), key=lambda item: (entries.index(item[0][0]), item[0][1]))
     ]
-    return make_report(task, model, rows, skipped, replies)
+    return Report.of(settings.task, model, rows, skipped, replies)
+
+
+def _examples(settings: SyntheticSettings) -> Iterator[tuple[int, float, random.Random]]:
+    """The length and depth of each document, and the random numbers that it is made of."""
+    for length in sorted(settings.lengths):
+        for depth in settings.depths:
+            for number in range(settings.repeats):
+                yield length, depth, random.Random(f"{settings.seed} {settings.task} {length} {depth} {number}")
 
 
 class _Filler:
@@ -182,20 +201,24 @@ class _Filler:
         return at
 
 
-def _hide(model: Model, filler: _Filler, length: int, depth: float, chance: random.Random, hidden: str) -> Tensor:
+def _with_hidden(
+    model: Model, filler: _Filler, length: int, depth: float, chance: random.Random, hidden: str
+) -> Tensor:
     """A document of exactly `length` tokens with a sentence hidden in it."""
     head, sentence = model.encode(_HEAD)[0], model.encode(f"\n{hidden}\n")[0]
     if length < len(head) + len(sentence):
         raise ConfigError(f"The length is {length} tokens; it must be at least {len(head) + len(sentence)}.")
     around = filler.take(length - len(head) - len(sentence), chance)
-    place = filler.place(around, depth)
-    return torch.cat([head, around[:place], sentence, around[place:]])
+    ids, _ = hide([sentence], around, [filler.place(around, depth)])
+    return torch.cat([head, ids])
 
 
 def make_passkey(model: Model, filler: _Filler, length: int, depth: float, chance: random.Random) -> Example:
     """Five digits, asked for at the end; right when the reply's first number is they."""
     key = str(chance.randrange(10000, 100000))
-    ids = _hide(model, filler, length, depth, chance, f"The pass key is {key}. Remember it. {key} is the pass key.")
+    ids = _with_hidden(
+        model, filler, length, depth, chance, f"The pass key is {key}. Remember it. {key} is the pass key."
+    )
 
     def score(said: str) -> float:
         return float(first_number(said) == key)
@@ -206,7 +229,7 @@ def make_passkey(model: Model, filler: _Filler, length: int, depth: float, chanc
 def make_needle(model: Model, filler: _Filler, length: int, depth: float, chance: random.Random) -> Example:
     """A fact; scored by the part of its words that the reply holds."""
     needle, question, answer = chance.choice(NEEDLES)
-    ids = _hide(model, filler, length, depth, chance, needle)
+    ids = _with_hidden(model, filler, length, depth, chance, needle)
     return Example(ids, f"\n\n{question}", "", lambda said: recall(said, answer), 40)
 
 

@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from reader.shell.loading import load_model
 from reader.shell.terminal import console, print_json, progress_bar
 
 if TYPE_CHECKING:
+    from reader.evaluation import Report
     from reader.models import Model
 
 
@@ -140,23 +142,26 @@ def _add_longbench(tasks: Any) -> None:
 
 def _lm(options: argparse.Namespace) -> None:
     from reader.corpora import load_books
-    from reader.evaluation import LM_STRATEGIES, evaluate_lm
+    from reader.evaluation import LM_STRATEGIES, LmSettings, evaluate_lm
 
+    settings = LmSettings(
+        options.context,
+        options.ratio,
+        horizons=options.horizon or [None],
+        full_tokens=options.full_tokens,
+        limit=options.limit,
+        same_target=options.same_target,
+        scored_windows=options.scored_windows,
+    )
     books = load_books(options.books)
     model, lengthened = _models(options)
     with _progress() as progress:
         report = evaluate_lm(
             model,
             books,
-            options.context,
-            options.ratio,
-            horizons=options.horizon or [None],
+            settings,
             strategies=_strategies(options, LM_STRATEGIES),
             lengthened=lengthened,
-            full_tokens=options.full_tokens,
-            limit=options.limit,
-            same_target=options.same_target,
-            scored_windows=options.scored_windows,
             progress=progress,
         )
     columns = [
@@ -178,50 +183,47 @@ def _lm(options: argparse.Namespace) -> None:
 
 def _synthetic(options: argparse.Namespace) -> None:
     from reader.corpora import load_books
-    from reader.evaluation import SYNTHETIC_STRATEGIES, evaluate_synthetic
+    from reader.evaluation import SYNTHETIC_STRATEGIES, SyntheticSettings, evaluate_synthetic
 
+    settings = SyntheticSettings(
+        options.task, options.context, options.depth, options.ratio, repeats=options.limit or 1, seed=options.seed
+    )
     books = load_books(options.books) if options.books is not None else []
     model, lengthened = _models(options)
     with _progress() as progress:
         report = evaluate_synthetic(
-            options.task,
             model,
-            options.context,
-            options.depth,
-            options.ratio,
-            books=books,
+            settings,
+            books,
             strategies=_strategies(options, SYNTHETIC_STRATEGIES),
             lengthened=lengthened,
-            repeats=options.limit or 1,
-            seed=options.seed,
             progress=progress,
         )
     # A heat map in the table, too: a column for each depth.
-    report["rows"] = [
-        row | {f"{float(depth):.0%}": score for depth, score in row["by_depth"].items()} for row in report["rows"]
+    rows = [
+        {**row, **{f"{float(depth):.0%}": score for depth, score in row["by_depth"].items()}} for row in report.rows
     ]
+    report = replace(report, rows=tuple(rows))
     columns = ["strategy", "ratio", "length", "score", *(f"{depth:.0%}" for depth in options.depth)]
     _show(report, columns, options)
 
 
 def _qa(options: argparse.Namespace) -> None:
     from reader.corpora import load_books, load_questions
-    from reader.evaluation import QA_STRATEGIES, evaluate_qa
+    from reader.evaluation import QA_STRATEGIES, QaSettings, evaluate_qa
 
+    settings = QaSettings(
+        options.ratio or [None],
+        options.limit,
+        book_tokens=(options.book_tokens[0], options.book_tokens[1]),
+        per_book=options.per_book,
+        seed=options.seed,
+    )
     questions, books = load_questions(options.questions), load_books(options.books)
     model, _ = _models(options)
     with _progress() as progress:
         report = evaluate_qa(
-            model,
-            questions,
-            books,
-            ratios=options.ratio or [None],
-            strategies=_strategies(options, QA_STRATEGIES),
-            limit=options.limit,
-            book_tokens=(options.book_tokens[0], options.book_tokens[1]),
-            per_book=options.per_book,
-            seed=options.seed,
-            progress=progress,
+            model, questions, books, settings, strategies=_strategies(options, QA_STRATEGIES), progress=progress
         )
     columns = [
         "strategy",
@@ -283,38 +285,24 @@ def _models(options: argparse.Namespace) -> tuple[Model, Model | None]:
     return model, load_model(argparse.Namespace(**vars(usual) | {"model": options.lengthened, "plugin": None}))
 
 
-def _show(report: dict[str, Any], columns: Sequence[str], options: argparse.Namespace) -> None:
+def _show(report: Report, columns: Sequence[str], options: argparse.Namespace) -> None:
     """Print a report as JSON or as a table, and write it into the output folder."""
-    used = [column for column in columns if any(row.get(column) is not None for row in report["rows"])]
-    table = markdown(report["rows"], used)
+    table = report.table(columns)
     if options.output is not None:
         from reader.evaluation import plot
 
-        name = report["task"]
-        (options.output / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        (options.output / f"{name}.md").write_text(table + "\n", encoding="utf-8")
+        as_json = json.dumps(report.as_json(), indent=2)
+        (options.output / f"{report.task}.json").write_text(as_json + "\n", encoding="utf-8")
+        (options.output / f"{report.task}.md").write_text(table + "\n", encoding="utf-8")
         for file in plot(report, options.output):
             console.print(f"[dim]{escape(str(file))}[/]")
     if options.json:
-        print_json({name: value for name, value in report.items() if name != "replies"})
+        print_json(report.as_json(has_replies=False))
         return
     print(table)
-    for left_out in report.get("skipped", []):
-        ratio = "" if left_out["ratio"] is None else f" at ratio {left_out['ratio']}"
-        print(f"{left_out['strategy']}{ratio}, {left_out['context']:,} tokens: {left_out['reason']}.")
-
-
-def markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """A Markdown table of these columns."""
-    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    lines += [f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    for one in report.skipped:
+        ratio = "" if one.ratio is None else f" at ratio {one.ratio}"
+        print(f"{one.strategy}{ratio}, {one.context:,} tokens: {one.reason}.")
 
 
 @contextmanager

@@ -2,10 +2,10 @@ from .beacon import Beacon as Beacon
 from .full_attention import FullAttention as FullAttention
 from .registry import (
     Entry as Entry,
-    Progress as Progress,
+    Setup as Setup,
+    check_names as check_names,
     fitting_ratio as fitting_ratio,
     line_up as line_up,
-    make_report as make_report,
     misfit as misfit,
 )
 from .retrieval import Retrieval as Retrieval
@@ -18,13 +18,13 @@ __all__ = [
     "Context",
     "Entry",
     "FullAttention",
-    "Progress",
     "Retrieval",
     "SelfExtend",
+    "Setup",
     "SlidingWindow",
     "Strategy",
+    "check_names",
     "fitting_ratio",
     "line_up",
-    "make_report",
     "misfit",
 ]

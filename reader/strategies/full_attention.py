@@ -93,7 +93,8 @@ class FullAttention(Strategy):
                 if logits == "none":
                     decoder.base_model(**arguments)
                 else:
-                    return decoder(**arguments, logits_to_keep=0 if logits == "all" else 1).logits[0]
+                    rows: Tensor = decoder(**arguments, logits_to_keep=0 if logits == "all" else 1).logits[0]
+                    return rows
             except KeysWritten:
                 pass
             finally:

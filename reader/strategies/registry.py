@@ -1,19 +1,23 @@
-"""Which strategies stand for a task, how each is made for a document, and how long a document it takes."""
+"""The methods by name: how each is made for a document, and how long a document it takes.
+
+A new method is one function under `_method`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.errors import ConfigError
 from reader.models import Model
-from reader.reading import room_tokens
-from reader.strategies import Beacon, FullAttention, Retrieval, SelfExtend, SlidingWindow, Strategy
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the fraction of all that is done."""
+from reader.reading import adapted_ratio, memory_slots
+from reader.strategies.beacon import Beacon
+from reader.strategies.full_attention import FullAttention
+from reader.strategies.retrieval import Retrieval
+from reader.strategies.self_extend import SelfExtend
+from reader.strategies.sliding_window import SlidingWindow
+from reader.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -38,107 +42,126 @@ class Entry:
         return self.name if self.ratio is None else f"{self.name}, ratio {self.ratio}"
 
 
-def line_up(
-    model: Model,
-    strategies: Sequence[str],
-    choices: Sequence[str],
-    ratios: Sequence[int | None],
-    *,
-    horizons: Sequence[int | None] = (None,),
-    lengthened: Model | None = None,
-    full_tokens: int | None = None,
-    kept_tokens: int = 0,
-) -> list[Entry]:
-    """Entries for the strategies, in the order of `choices`.
+@dataclass(frozen=True)
+class Setup:
+    """What the methods of a task are made with."""
 
-    Args:
-        choices: the names that the task knows.
-        ratios: of the beacon; None adapts it to the document.
-        horizons: of the beacon, each with each ratio.
-        lengthened: the decoder of the strategy of that name.
-        full_tokens: how far full attention is run; None: to the end of the decoder's positions.
-        kept_tokens: newest tokens that the sliding window keeps in front of what is put behind it.
+    model: Model
+    ratios: Sequence[int | None] = (None,)
+    """Of the beacon; None adapts it to the document."""
+    horizons: Sequence[int | None] = (None,)
+    """Of the beacon, each with each ratio."""
+    lengthened: Model | None = None
+    """The decoder of the method of that name."""
+    full_tokens: int | None = None
+    """How far full attention is run; None: to the end of the decoder's positions."""
+    kept_tokens: int = 0
+    """Newest tokens that the sliding window keeps in front of what follows it."""
+
+    @property
+    def positions(self) -> int:
+        """Positions that the decoder has behind its opening."""
+        return self.model.plugin.max_positions - len(self.model.opening)
+
+
+_METHODS: dict[str, Callable[[Setup], list[Entry]]] = {}
+"""Each method by its name, with the function that makes its entries."""
+
+
+def _method(name: str) -> Callable[[Callable[[Setup], list[Entry]]], Callable[[Setup], list[Entry]]]:
+    """Register a method under the name that people choose it by."""
+
+    def register(make: Callable[[Setup], list[Entry]]) -> Callable[[Setup], list[Entry]]:
+        _METHODS[name] = make
+        return make
+
+    return register
+
+
+def line_up(setup: Setup, strategies: Sequence[str], choices: Sequence[str]) -> list[Entry]:
+    """Entries for the strategies, in the order of `choices`, the names that a task knows.
+
+    A name that is not registered is a control of the task's own and makes no entry.
 
     Raises:
         ConfigError: an unknown strategy, a ratio that cannot be, or no lengthened decoder where one is wanted.
     """
+    check_names(strategies, choices)
+    chosen = [name for name in choices if name in strategies and name in _METHODS]
+    return [entry for name in chosen for entry in _METHODS[name](setup)]
+
+
+def check_names(strategies: Sequence[str], choices: Sequence[str]) -> None:
+    """Accept strategies that a task knows.
+
+    Raises:
+        ConfigError: names the one that it does not know.
+    """
     for name in strategies:
         if name not in choices:
             raise ConfigError(f"The strategy {name!r} is unknown here; choose from {', '.join(choices)}.")
-    if "lengthened" in strategies and lengthened is None:
+
+
+@_method("sliding-window")
+def _sliding_window(setup: Setup) -> list[Entry]:
+    return [Entry("sliding-window", lambda _: SlidingWindow(setup.model, setup.kept_tokens))]
+
+
+@_method("sliding-window-2")
+def _two_windows(setup: Setup) -> list[Entry]:
+    kept_tokens = setup.kept_tokens + setup.model.plugin.config.window
+    return [Entry("sliding-window-2", lambda _: SlidingWindow(setup.model, kept_tokens))]
+
+
+@_method("full")
+def _full(setup: Setup) -> list[Entry]:
+    full = setup.full_tokens or setup.positions
+    # Where it is asked to go beyond the decoder's positions, it does.
+    is_beyond = full > setup.positions
+    return [Entry("full", lambda _: FullAttention(setup.model, beyond_positions=is_beyond), max_tokens=full)]
+
+
+@_method("self-extend")
+def _self_extend(setup: Setup) -> list[Entry]:
+    limit = SelfExtend(setup.model).max_tokens - len(setup.model.opening)
+    return [Entry("self-extend", lambda _: SelfExtend(setup.model), max_tokens=limit)]
+
+
+@_method("retrieval")
+def _retrieval(setup: Setup) -> list[Entry]:
+    return [Entry("retrieval", lambda _: Retrieval(setup.model, LOOK_AGAIN_TOKENS))]
+
+
+@_method("lengthened")
+def _lengthened(setup: Setup) -> list[Entry]:
+    model, other = setup.model, setup.lengthened
+    if other is None:
         raise ConfigError("The strategy 'lengthened' needs a lengthened decoder; give its folder with --lengthened.")
-    window, opening = model.plugin.config.window, len(model.opening)
-    positions = model.plugin.max_positions - opening
-    full = full_tokens or positions
-    entries: list[Entry] = []
-    for name in choices:
-        if name not in strategies:
-            continue
-        if name == "sliding-window":
-            entries.append(Entry(name, lambda _: SlidingWindow(model, kept_tokens)))
-        elif name == "sliding-window-2":
-            entries.append(Entry(name, lambda _: SlidingWindow(model, kept_tokens + window)))
-        elif name == "full":
-            # Where it is asked to go beyond the decoder's positions, it does.
-            entries.append(
-                Entry(name, lambda _: FullAttention(model, beyond_positions=full > positions), max_tokens=full)
-            )
-        elif name == "self-extend":
-            limit = SelfExtend(model).max_tokens - opening
-            entries.append(Entry(name, lambda _: SelfExtend(model), max_tokens=limit))
-        elif name == "retrieval":
-            entries.append(Entry(name, lambda _: Retrieval(model, LOOK_AGAIN_TOKENS)))
-        elif name == "lengthened" and lengthened is not None:
-            entries.append(_lengthened(model, lengthened))
-        elif name == "beacon":
-            entries += [_beacon(model, ratio, horizon) for ratio in ratios for horizon in horizons]
-    return entries
-
-
-def make_report(
-    task: str,
-    model: Model,
-    rows: Sequence[dict[str, Any]],
-    skipped: Mapping[tuple[str, int | None, int], str] | None = None,
-    replies: Sequence[dict[str, Any]] = (),
-) -> dict[str, Any]:
-    """What a task gives back; `skipped` says for a strategy, ratio and number of tokens why it was left out."""
-    told = [
-        {"strategy": name, "ratio": ratio, "context": tokens, "reason": reason}
-        for (name, ratio, tokens), reason in (skipped or {}).items()
-    ]
-    return {
-        "task": task,
-        "model": model.name,
-        "plugin": model.plugin_fingerprint,
-        "dtype": str(model.decoder.dtype).removeprefix("torch."),
-        "rows": list(rows),
-        "skipped": told,
-        "replies": list(replies),
-    }
-
-
-def _beacon(model: Model, ratio: int | None, horizon: int | None) -> Entry:
-    if ratio is not None:
-        model.plugin.config.check_ratio(ratio)
-    return Entry("beacon", lambda tokens: Beacon(model, fitting_ratio(model, tokens, ratio), horizon), ratio, horizon)
-
-
-def _lengthened(model: Model, other: Model) -> Entry:
     if other.decoder.tokenizer_fingerprint != model.decoder.tokenizer_fingerprint:
         raise ConfigError(f"{other.name!r} has another tokenizer than {model.name!r}; lengthen the same decoder.")
-    return Entry(
-        "lengthened", lambda _: FullAttention(other), max_tokens=other.plugin.max_positions - len(model.opening)
-    )
+    limit = other.plugin.max_positions - len(model.opening)
+    return [Entry("lengthened", lambda _: FullAttention(other), max_tokens=limit)]
+
+
+@_method("beacon")
+def _beacon(setup: Setup) -> list[Entry]:
+    model = setup.model
+    for ratio in setup.ratios:
+        if ratio is not None:
+            model.plugin.config.check_ratio(ratio)
+
+    def entry(ratio: int | None, horizon: int | None) -> Entry:
+        def make(tokens: int) -> Strategy:
+            return Beacon(model, fitting_ratio(model, tokens, ratio), horizon)
+
+        return Entry("beacon", make, ratio, horizon)
+
+    return [entry(ratio, horizon) for ratio in setup.ratios for horizon in setup.horizons]
 
 
 def fitting_ratio(model: Model, tokens: int, ratio: int | None = None) -> int:
-    """The ratio that is given, or the smallest whose memory of that many tokens leaves room for a question and its answer."""
-    if ratio is not None:
-        return ratio
-    ratios = sorted(filter(None, model.plugin.config.ratios))
-    room = model.plugin.max_positions - room_tokens(model)
-    return next((one for one in ratios if _slots(model, tokens, one) <= room), ratios[-1] if ratios else 0)
+    """The ratio that is given, or the one that reading a document of that many tokens would choose."""
+    return adapted_ratio(model, tokens) if ratio is None else ratio
 
 
 def misfit(entry: Entry, model: Model, tokens: int, behind: int) -> str | None:
@@ -147,14 +170,7 @@ def misfit(entry: Entry, model: Model, tokens: int, behind: int) -> str | None:
         return f"it ends at {entry.max_tokens:,} tokens"
     if entry.name == "beacon":
         ratio = fitting_ratio(model, tokens, entry.ratio)
-        needed = _slots(model, tokens, ratio) + behind
+        needed = memory_slots(model, tokens, ratio) + behind
         if needed > model.plugin.max_positions:
             return f"ratio {ratio} needs {needed:,} of the decoder's {model.plugin.max_positions:,} positions"
     return None
-
-
-def _slots(model: Model, tokens: int, ratio: int) -> int:
-    """Slots of a memory of that many tokens, the unfinished window raw."""
-    windows, tail = divmod(tokens, model.plugin.config.window)
-    condensed = model.plugin.config.condensed_tokens
-    return len(model.opening) + windows * (condensed // ratio if ratio else condensed) + tail

@@ -3,7 +3,7 @@ from .config import (
     PluginSettings as PluginSettings,
     TrainingConfig as TrainingConfig,
 )
-from .data import Books as Books, Sample as Sample, read_questions as read_questions
+from .data import Books as Books, Sample as Sample
 from .loop import TrainingProgress as TrainingProgress, train as train
 from .losses import next_token as next_token
 from .mixture import Mixture as Mixture
@@ -27,6 +27,5 @@ __all__ = [
     "next_token",
     "plot_losses",
     "plugin_recipe",
-    "read_questions",
     "train",
 ]

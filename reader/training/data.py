@@ -1,4 +1,4 @@
-"""What is learned from: excerpts of plain text books, and questions whose passage lies somewhere in such an excerpt.
+"""What is learned from: excerpts of plain text books, questions on them, and made-up facts to recall.
 
 Sample number n is a function of the seed and n alone, so a run that is resumed, or shared by several processes, sees what one
 unbroken run sees. Nothing is tokenised before it is drawn. It knows no decoder beyond its tokenizer.
@@ -7,17 +7,14 @@ unbroken run sees. Nothing is tokenised before it is drawn. It knows no decoder 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from reader.corpora import load_books, load_questions
-
-Encode = Callable[[str], Tensor]
-"""Text to token ids (tokens,)."""
+from reader.corpora import Encode, Question, load_books
 
 _CHARS_PER_TOKEN = 7
 """More than any book's, so that an excerpt of characters holds enough tokens."""
@@ -57,15 +54,6 @@ class Sample:
         return len(self.document) + sum(len(one.again) + len(one.prompt) + len(one.answer) for one in self.exchanges)
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question, the passage that answers it, and the answer; the empty answer: the passage does not say."""
-
-    passage: str
-    question: str
-    answer: str
-
-
 class Books:
     """Plain texts from folders of .txt files or .tar archives of them.
 
@@ -91,15 +79,6 @@ class Books:
             parts.append(ids)
             missing -= max(1, len(ids))
         return torch.cat(parts)[:tokens]
-
-
-def read_questions(path: Path) -> list[Question]:
-    """Questions from any file that `evaluate` takes; the first answer is the one to learn.
-
-    Raises:
-        ConfigError: see `load_questions`.
-    """
-    return [Question(one.context, one.question, one.answers[0] if one.answers else "") for one in load_questions(path)]
 
 
 _COLOURS = ["red", "blue", "green", "white", "black", "golden", "silver", "purple", "orange", "brown"]
@@ -170,31 +149,4 @@ def _recall_question(kind: str, draw: random.Random) -> Question:
             ),
         )
     )
-    return Question(passage, question, draw.choice((digits, whole)))
-
-
-def hide(
-    passages: Sequence[str], filler: Tensor, tokens: int, encode: Encode, draw: random.Random
-) -> tuple[Tensor, list[int]]:
-    """Put the passages as paragraphs of their own at random places of a filler text.
-
-    Args:
-        filler: (any,) token ids, at least `tokens` of them.
-        tokens: the length of the result; longer where the passages alone are.
-
-    Returns:
-        Token ids, and where each passage begins.
-    """
-    encoded = [encode(f"\n\n{passage.strip()}\n\n") for passage in passages]
-    room = max(0, tokens - sum(map(len, encoded)))
-    cuts = sorted(draw.randrange(room + 1) for _ in encoded)
-    order = draw.sample(range(len(encoded)), len(encoded))
-    parts: list[Tensor] = []
-    starts = [0] * len(encoded)
-    before = length = 0
-    for cut, number in zip(cuts, order, strict=True):
-        parts += [filler[before:cut], encoded[number]]
-        starts[number] = length + cut - before
-        length = starts[number] + len(encoded[number])
-        before = cut
-    return torch.cat([*parts, filler[before:room]]), starts
+    return Question("", passage, question, (draw.choice((digits, whole)),))

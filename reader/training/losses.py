@@ -27,7 +27,8 @@ def distillation(states: Tensor, teacher_states: Tensor, head: Tensor) -> Tensor
         student.exp_().sub_(wanted)
         return divergence
 
-    return _Blockwise.apply(states, head, loss)
+    total: Tensor = _Blockwise.apply(states, head, loss)
+    return total
 
 
 def next_token(states: Tensor, targets: Tensor, head: Tensor) -> Tensor:
@@ -39,7 +40,8 @@ def next_token(states: Tensor, targets: Tensor, head: Tensor) -> Tensor:
         student.exp_()[rows, targets[block]] -= 1
         return entropy
 
-    return _Blockwise.apply(states, head, loss)
+    total: Tensor = _Blockwise.apply(states, head, loss)
+    return total
 
 
 class _Blockwise(torch.autograd.Function):

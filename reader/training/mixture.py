@@ -16,8 +16,9 @@ from functools import cached_property
 import torch
 
 from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading, sentences
+from reader.corpora import Question, hide_at_random
 from reader.models import Model
-from reader.training.data import MOST_RECALLED, Books, Exchange, Question, Sample, hide, recall_questions
+from reader.training.data import MOST_RECALLED, Books, Exchange, Sample, recall_questions
 from reader.training.unanswerable import alter
 
 _NEAR = 8
@@ -74,35 +75,35 @@ class Mixture:
         if not self.questions or draw.random() < self.recall_share:
             facts = recall_questions(draw, draw.randint(1, MOST_RECALLED))
             # A number is kept or lost where its window is condensed: a longer excerpt would cost more and teach no more.
-            passages = [fact.passage for fact in facts]
+            passages = [fact.context for fact in facts]
             return self._hidden(passages, facts, passages[0], min(self.excerpt_tokens), self.again_share, draw)
         asked, near = self._asked(draw)
-        passage = asked[0].passage
+        passage = asked[0].context
         if draw.random() < self.alone_share:
             exchanges = [Exchange(self._prompt(one, draw), self._answer(one)) for one in asked]
             return Sample(self._encode(passage.strip()), tuple(exchanges))
         if draw.random() < self.behind_share:
             return self._behind(passage, asked, near, draw)
-        others = [draw.choice(self.questions).passage for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
+        others = [draw.choice(self.questions).context for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
         return self._hidden([passage, *others], asked, near, tokens, self.again_share, draw)
 
     @cached_property
     def _groups(self) -> list[list[Question]]:
         """The questions of each passage."""
-        return [list(group) for _, group in itertools.groupby(self.questions, key=lambda one: one.passage)]
+        return [list(group) for _, group in itertools.groupby(self.questions, key=lambda one: one.context)]
 
     def _asked(self, draw: random.Random) -> tuple[list[Question], str]:
         """Questions asked of one passage, some of which it does not answer; and a passage that is often of the same matter."""
         number = draw.randrange(len(self._groups))
         group = self._groups[number]
         asked = draw.sample(group, min(len(group), _MOST_ASKED))
-        passage = asked[0].passage
+        passage = asked[0].context
         if draw.random() < self.unanswerable_share:
             passage = _without(asked[0].answer, passage)
         near = [one for other in self._groups[max(0, number - _NEAR) : number + _NEAR] for one in other]
         result = []
         for one in asked:
-            is_said = one.answer in passage or one.answer not in one.passage
+            is_said = one.answer in passage or one.answer not in one.context
             question = one.question
             if draw.random() < self.unanswerable_share:
                 other = draw.choice(near)
@@ -111,8 +112,8 @@ class Mixture:
                     question, is_said = altered, False
                 elif other.answer not in passage:
                     question, is_said = other.question, False
-            result.append(Question(passage, question, one.answer if is_said else ""))
-        return result, draw.choice(near).passage
+            result.append(replace(one, context=passage, question=question, answers=one.answers if is_said else ()))
+        return result, draw.choice(near).context
 
     def _hidden(
         self,
@@ -125,12 +126,12 @@ class Mixture:
     ) -> Sample:
         """An excerpt with all passages hidden in it, and the questions, each on one of them; some are looked at again."""
         filler = self.books.excerpt(tokens, self._encode, draw)
-        document, starts = hide(passages, filler, tokens, self._encode, draw)
+        document, starts = hide_at_random(passages, filler, tokens, self._encode, draw)
         exchanges = []
         for one in asked:
             exchange = Exchange(self._prompt(one, draw), self._answer(one))
             if draw.random() < again_share:
-                start, count = starts[passages.index(one.passage)], len(self._encode(one.passage))
+                start, count = starts[passages.index(one.context)], len(self._encode(one.context))
                 exchange = replace(exchange, again=self._again(document, start, count, near, draw))
             exchanges.append(exchange)
         return Sample(document, tuple(exchanges))

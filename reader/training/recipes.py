@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from reader.beacon import BeaconConfig, BeaconPlugin
+from reader.corpora import load_questions
 from reader.models import DEFAULT_MODEL, Model, PluginWeights, load_decoder, load_model
 from reader.training.config import LengtheningSettings, PluginSettings
-from reader.training.data import Books, Sample, read_questions
+from reader.training.data import Books, Sample
 from reader.training.loop import Objective
 from reader.training.mixture import Mixture
 from reader.training.objectives.beacon import BeaconObjective
@@ -83,7 +84,7 @@ def plugin_recipe(settings: PluginSettings, seed: int, cache_folder: Path | None
     mixture = Mixture(
         model,
         books,
-        [question for file in settings.questions for question in read_questions(file)],
+        [question for file in settings.questions for question in load_questions(file)],
         settings.excerpt_tokens,
         _QUESTION_SHARES[settings.method] if share is None else share,
         settings.unanswerable_share,
@@ -103,7 +104,7 @@ def _begin(decoder: Any, settings: PluginSettings, ratios: tuple[int, ...]) -> B
         weights = PluginWeights.from_pretrained(settings.plugin)
         changes: dict[str, Any] = {}
         if settings.window:
-            changes |= {"window": settings.window, "stride": None, "ratios": ()}
+            changes["window"] = settings.window
         if settings.intervals:
             changes["intervals"] = settings.intervals
         if settings.is_answering and weights.config.answer_rank is None:

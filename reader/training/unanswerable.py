@@ -42,14 +42,14 @@ def _number(question: str, passage: str, draw: random.Random) -> str | None:
     found = _NUMBER.search(question)
     if found is None:
         return None
-    others = [number for number in _NUMBER.findall(passage) if number != found[0]]
+    others: list[str] = [number for number in _NUMBER.findall(passage) if number != found[0]]
     digits = found[0][:-1] + str((int(found[0][-1]) + draw.randint(1, 9)) % 10) if found[0][-1].isdigit() else "12"
     return question[: found.start()] + draw.choice([*others, digits]) + question[found.end() :]
 
 
 def _name(question: str, passage: str, draw: random.Random) -> str | None:
     found = list(_NAME.finditer(question))
-    others = sorted({name for name in _NAME.findall(passage) if name not in question})
+    others: list[str] = sorted({name for name in _NAME.findall(passage) if name not in question})
     if not found or not others:
         return None
     place = draw.choice(found)

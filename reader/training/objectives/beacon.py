@@ -159,7 +159,8 @@ class BeaconObjective:
                 return twin, plugin.read(twin, ids, chooser=RatioChooser(config, 0, 0), logits=logits)
 
         if self.recompute and torch.is_grad_enabled():
-            return checkpoint(step, use_reentrant=False, preserve_rng_state=False)
+            read: tuple[Memory, Tensor | None] = checkpoint(step, use_reentrant=False, preserve_rng_state=False)
+            return read
         return step()
 
     def _teacher_states(self, ids: Tensor) -> Tensor:
