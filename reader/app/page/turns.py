@@ -189,6 +189,8 @@ def waiting_line(question: QuestionRecord, stream: Stream | None, *, is_loaded: 
     """What is being done for an answer of which no word has come."""
     if stream is None or not stream.is_begun:
         return "Waiting for its turn …" if is_loaded else "Waiting for the language model …"
+    if stream.looking_at:
+        return f"Re-reading {places(stream.looking_at)} …"
     return "Thinking …" if question.settings.get("look_again") == "off" else "Looking for the passage …"
 
 
