@@ -717,6 +717,7 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         window.shoot("search")
         hit.click()
         sync_api.expect(page.locator("#viewer header")).to_contain_text("two")
+        sync_api.expect(page.locator("#viewer mark")).to_have_text("twofold")
         sync_api.expect(page.locator(".document h2")).to_have_text("two")
         window.open_details()
         assert title.input_value() == "two", "a document opened by one of its pages, too"
@@ -792,6 +793,142 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
         assert page.evaluate(is_dark) != before
         window.reload()
         page.wait_for_function(f"{is_dark} !== {str(before).lower()}")
+
+
+DROP = """(files) => {
+    const dropped = new DataTransfer();
+    for (const [name, text] of files) dropped.items.add(new File([text], name));
+    const target = document.querySelector("#main");
+    for (const kind of ["dragenter", "dragover", "drop"]) {
+        const event = new DragEvent(kind, { dataTransfer: dropped, bubbles: true, cancelable: true });
+        target.dispatchEvent(event);
+        if (kind === "dragover") {
+            window.isTaken = event.defaultPrevented;
+            window.isShown = document.querySelector("#app").hasAttribute("data-dropping");
+        }
+    }
+}"""
+
+
+def test_files_dropped_anywhere_are_added_the_first_is_opened_and_a_return_leads_back_to_what_was_asked(
+    server: Server, visit: Callable[..., object]
+) -> None:
+    files = [(f"{name}.txt", f"{name} " + WORDS * count) for name, count in (("one", 400), ("two", 60), ("three", 50))]
+    with visit(server) as window:
+        page = window.page
+        page.evaluate(DROP, files)
+        assert page.evaluate("window.isTaken && window.isShown")
+        sync_api.expect(page.locator(".document h2")).to_have_text("one")
+        rows = page.locator("#library button")
+        sync_api.expect(rows.filter(has_text="three")).to_contain_text(
+            re.compile("waiting, [12] before it|reading|ready")
+        )
+        sync_api.expect(rows.filter(has_text="ready")).to_have_count(3, timeout=180_000)
+        page.evaluate(DROP, files[1:2])
+        sync_api.expect(page.locator("#added")).to_contain_text("two.txt is in your library already")
+        sync_api.expect(page.locator(".document h2")).to_have_text("two")
+        window.look_again("Never")
+        window.ask("What was calm?")
+        page.goto(server.address)
+        sync_api.expect(page.locator(".document h2")).to_have_text("two")
+        sync_api.expect(page.locator("#chat .answer")).to_have_count(1)
+        page.locator("#settings button").first.click()
+        sync_api.expect(page.locator("#look-again").get_by_label("Never")).to_be_checked()
+
+
+def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    (tmp_path / "one.txt").write_text(WORDS * 100)
+    with visit(server) as window:
+        page = window.page
+        page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
+        window.wait_until_ready()
+        sync_api.expect(window.box()).to_be_enabled()
+        with Store(server.library) as store:
+            (document,) = store.documents()
+            busy = store.conversations.add([document.id])
+            for number in range(7):  # another conversation keeps the document's memory in use
+                store.questions.add("", document.id, busy.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
+            window.box().fill("What was calm?")
+            window.box().press("Enter")
+            sync_api.expect(page.locator("#chat .pending")).to_have_text(
+                re.compile("^(Waiting|Looking|Re-reading) .+ …$")
+            )
+            sync_api.expect(page.locator("#choice input")).to_have_value(re.compile(r"^What was calm\?"))
+            page.get_by_role("button", name="Stop", exact=True).click()
+            sync_api.expect(window.box()).to_have_value("What was calm?")
+            sync_api.expect(page.get_by_role("button", name="Send")).to_be_visible()
+            sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
+            for question in store.questions.waiting(""):
+                store.questions.remove(question.id)
+            assert [one.id for one in store.conversations.all()] == [busy.id]
+        assert window.ask("What was calm?")  # and the decoder is free for the next
+
+
+def test_on_a_narrow_or_low_screen_one_part_is_shown_at_a_time_and_each_can_be_reached(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    for number in range(7):
+        (tmp_path / f"book {number}.txt").write_text(f"{number} " + WORDS * 12)
+    with visit(server, viewport=PHONE) as window:
+        page = window.page
+        sync_api.expect(page.locator("#side")).to_be_visible()  # nothing is open: the way in and the welcome
+        sync_api.expect(page.locator("#empty")).to_be_visible()
+        page.set_input_files("#upload input[type=file]", sorted(tmp_path.glob("book *.txt")))
+        sync_api.expect(page.locator(".document h2")).to_be_visible()
+        sync_api.expect(page.locator("#side")).to_be_hidden()
+        rows = page.locator("#library button")
+        sync_api.expect(rows.filter(has_text="ready")).to_have_count(7, timeout=180_000)
+        for width, height in ((390, 844), (640, 400)):  # the second is a window of 1280 by 800 at 200 %
+            page.set_viewport_size({"width": width, "height": height})
+            window.go("library")
+            name = rows.last.locator(".title").inner_text()
+            rows.last.click()
+            sync_api.expect(page.locator(".document h2")).to_have_text(name)
+            window.check_width()
+            window.check_access()
+            sync_api.expect(page.locator("#question")).to_be_in_viewport()
+            page.locator("#details button").first.click()
+            page.locator("#save").wait_for()
+            sync_api.expect(page.locator("#question")).to_be_in_viewport()
+            page.locator("#details button").first.click()
+        assert page.locator("#chat").bounding_box()["height"] >= 150  # type: ignore[index]
+        window.shoot("phone-low")
+        window.go("library")
+        window.shoot("library-low")
+
+
+def test_names_states_and_sizes_are_there_for_people_who_do_not_see_or_use_a_mouse(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    (tmp_path / "one.txt").write_text(WORDS * 60)
+    with visit(server) as window:
+        page = window.page
+        page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
+        window.wait_until_ready()
+        window.ask("What was calm?")
+        sync_api.expect(page.get_by_role("button", name="Send")).to_be_visible()
+        for name in ("Details", "Settings"):
+            fold = page.get_by_role("button", name=re.compile(f"^{name}"), expanded=False)
+            fold.click()
+            sync_api.expect(page.get_by_role("button", name=re.compile(f"^{name}"), expanded=True)).to_be_visible()
+        sync_api.expect(page.get_by_role("group", name="You asked")).to_contain_text("What was calm?")
+        sync_api.expect(page.get_by_role("group", name="Answer")).to_be_visible()
+        sync_api.expect(page.get_by_role("list", name=re.compile("Sources|Closest passages"))).to_be_visible()
+        low = page.evaluate(
+            """() => [...document.querySelectorAll("button, a.button, summary")].filter((one) => one.offsetParent
+                && !one.matches(".cell, .cite") && one.getBoundingClientRect().height < 24).map((one) => one.outerHTML)"""
+        )
+        assert low == []
+        sync_api.expect(page.locator("#question")).to_be_in_viewport()  # with all folds open, on 1280 by 800
+        for target in ("#search :is(input, textarea)", "#choice input", "#save"):
+            page.locator(target).focus()
+            page.keyboard.press("Shift+Tab")
+            page.keyboard.press("Tab")
+            shown = page.evaluate("""() => { const style = getComputedStyle(document.activeElement);
+                return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2; }""")
+            assert shown, f"{target} does not show that it has the focus"
 
 
 def test_a_killed_server_goes_on_with_three_books_and_two_answers(
