@@ -51,11 +51,15 @@ def place(label: str, page: int | None = None) -> str:
     return f"“{label}”"
 
 
+def places(labels: Iterable[str]) -> str:
+    """Several pages or sections, each once: "pages 12 and 40"; empty for none."""
+    names = list(dict.fromkeys(place(label) for label in labels))
+    if len(names) > 1 and all(name.startswith("page ") for name in names):
+        names = [f"pages {names[0].removeprefix('page ')}", *(name.removeprefix("page ") for name in names[1:])]
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
 def looked_again(labels: Iterable[str]) -> str:
     """Which pages were read again for an answer: "looked again at pages 12 and 40"; empty where none was."""
-    places = list(dict.fromkeys(place(label) for label in labels))
-    if not places:
-        return ""
-    if len(places) > 1 and all(name.startswith("page ") for name in places):
-        places = ["pages " + places[0].removeprefix("page "), *(name.removeprefix("page ") for name in places[1:])]
-    return "looked again at " + " and ".join(filter(None, [", ".join(places[:-1]), places[-1]]))
+    named = places(labels)
+    return f"looked again at {named}" if named else ""

@@ -103,6 +103,8 @@ class AnswerPart:
 
     text: str
     answer: Answer | None = None
+    looking_at: tuple[Passage, ...] = ()
+    """Passages that the decoder reads again next, before more text comes."""
 
 
 def ask(
@@ -136,6 +138,8 @@ def ask(
     try:
         while (step := decoding.next()) is not None:
             keep_behind(memory, mark, step.kept_tokens)
+            if len(step.passage_ids):
+                yield AnswerPart("", looking_at=decoding.looked_again[-1].passages)
             piece = decoding.take(_run(step, memory, model, decoding.queries))
             if piece:
                 yield AnswerPart(piece)

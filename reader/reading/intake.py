@@ -11,17 +11,22 @@ from storage import Store, StoredDocument
 
 
 def add_document(
-    document: Document, store: Store, also: Callable[[Database, StoredDocument], None] = lambda *_: None
+    document: Document, store: Store, also: Callable[[Database, StoredDocument], None] | None = None
 ) -> None:
     """Take a document into the library without reading it; a document that is there stays as it is.
 
     Args:
-        also: what else to do in the same transaction.
+        also: what else to do in the same transaction, such as giving the document to a user; None gives a new one to the
+            local user.
 
     Raises:
         StoreError: the library cannot be written.
     """
     pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
+    if also is None:
+        named = {"title": document.title, "file_name": document.file_name, "format": document.format}
+        store.add_document(document.id, pages=pages, **named)
+        return
     stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
     with store.adding_document(stored) as db:
         also(db, stored)

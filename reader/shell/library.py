@@ -33,7 +33,7 @@ from storage import (
     verify,
 )
 
-_COLUMNS = ("Id", "Title", "Pages", "Memories", "Size", "State", "Added")
+_COLUMNS = ("Id", "Title", "Pages", "Size", "State", "Added")
 _ROWS = {
     "documents": "documents",
     "pages": "pages",
@@ -159,19 +159,19 @@ def _list(options: argparse.Namespace) -> None:
         return
     table = Table(*(Column(name, no_wrap=name != "Title") for name in _COLUMNS), box=None)
     for document in documents:
-        added = datetime.fromtimestamp(document.added_at).strftime("%Y-%m-%d %H:%M")
+        added = datetime.fromtimestamp(document.added_at).strftime("%Y-%m-%d")
         cells = (
-            document.id[:12],
+            document.id[:8],
             document.title,
             f"{document.pages:,}",
-            str(document.memories),
             size(document.memory_bytes),
             _state(document),
         )
         table.add_row(*(escape(cell) for cell in cells), added)
     print_table(table)
     allowed = "" if max_bytes is None else f"; memories may take {size(max_bytes)}"
-    print(f"{len(documents):,} documents, {size(size_bytes)} in all{allowed}.")
+    many = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
+    print(f"{many}, {size(size_bytes)} in all{allowed}.")
 
 
 def _show(options: argparse.Namespace) -> None:

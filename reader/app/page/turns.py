@@ -16,7 +16,7 @@ import gradio as gr
 from reader.answering import content_words, says_nothing, sentences
 from reader.app.answer_queue import Stream
 from reader.app.page.html import sentence
-from reader.wording import looked_again, place
+from reader.wording import looked_again, place, places
 from storage import ConversationRecord, QuestionRecord
 
 MAP_CELLS = 96
@@ -48,8 +48,8 @@ def badge(counts: Mapping[str, Any]) -> str:
 
 def summary(counts: Mapping[str, Any]) -> str:
     """What an answer rests on and how long it took, in a few words."""
-    places = list(dict.fromkeys(place(label) for label in _labels(counts)))
-    checked = f"Checked {', '.join(places[:3])}{' …' if len(places) > 3 else ''}" if places else "From memory"
+    looked = places(_labels(counts))
+    checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     facts = [_based_on(counts), checked, f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"]
     if counts.get("ended") == "stopped":
@@ -189,6 +189,8 @@ def waiting_line(question: QuestionRecord, stream: Stream | None, *, is_loaded: 
     """What is being done for an answer of which no word has come."""
     if stream is None or not stream.is_begun:
         return "Waiting for its turn …" if is_loaded else "Waiting for the language model …"
+    if stream.looking_at:
+        return f"Re-reading {places(stream.looking_at)} …"
     return "Thinking …" if question.settings.get("look_again") == "off" else "Looking for the passage …"
 
 
