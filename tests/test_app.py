@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from reader.answering import Answer
+from reader.answering import Answer, AnswerPart
 from reader.answering.evidence import Evidence
 from reader.answering.passages import Passage
 from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of
@@ -28,7 +28,7 @@ from reader.app.answer_queue import Stream
 from reader.app.main import main
 from reader.app.page import events, html as views
 from reader.app.page.blocks import build
-from reader.app.service import RatioCost, Reply, Service
+from reader.app.service import RatioCost, Service
 from reader.app.workspace import PageView, Shown, Workspace
 from reader.documents import Document, Page
 from reader.errors import ConfigError, ModelError
@@ -155,7 +155,7 @@ def hostile_views(service: Service, words: str) -> list[str]:
     turn = TurnRecord(0, words, words, [evidence], counts, 0.0)
     conversation = ConversationRecord("c", "", (document.id,), 0.0, (turn,))
     question = QuestionRecord("q", "", document.id, "c", words, {}, None, 0.0)
-    failed: Stream[Reply] = Stream(question, error=ConfigError(words), is_done=True)
+    failed: Stream[AnswerPart] = Stream(question, error=ConfigError(words), is_done=True)
     page = PageView(document.id, words, 1, words, 1, text, ((0, 20),), False, ())
     return [
         views.library([shown], None),

@@ -14,8 +14,9 @@ from typing import Literal
 import pytest
 from helpers.documents import make_document
 
+from reader.answering import AnswerPart
 from reader.app.answer_queue import MAX_WAITING
-from reader.app.service import Reply, Service, state_of
+from reader.app.service import Service, state_of
 from reader.documents import Document
 from reader.errors import ConfigError
 from reader.reading.jobs import JobSettings, enqueue
@@ -36,12 +37,12 @@ def add(service: Service, document: Document) -> None:
     enqueue(document, JobSettings(service.model_name), service.store)
 
 
-def answers(service: Service, document_id: str, question: str, **options: object) -> Generator[Reply]:
+def answers(service: Service, document_id: str, question: str, **options: object) -> Generator[AnswerPart]:
     record = service.store.conversations.add([document_id])
     return service.answer(record, question, **options)  # type: ignore[arg-type]
 
 
-def whole_answer(service: Service, document_id: str, question: str) -> Reply:
+def whole_answer(service: Service, document_id: str, question: str) -> AnswerPart:
     *_, last = answers(service, document_id, question)
     assert last.answer is not None
     return last

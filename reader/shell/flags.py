@@ -42,15 +42,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_encoding(parser: argparse.ArgumentParser) -> None:
-    """Add `--encoding`."""
-    parser.add_argument(
-        "--encoding",
-        metavar="NAME",
-        help="what a text or HTML file is written in, such as iso-8859-2; default: found out",
-    )
-
-
 def add_model_name(parser: argparse.ArgumentParser) -> None:
     """Add `--model`."""
     parser.add_argument("--model", metavar="NAME", help="a Hugging Face name or a folder; default: the bundled decoder")

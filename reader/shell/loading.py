@@ -26,16 +26,12 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import: only command
 def load_document(file: Path, encoding: str | None = None) -> Document:
     """Open a file, asking for its password where it has one and someone sits at the terminal.
 
-        Args:
-    <<<<<<< HEAD
-            encoding: what a text or HTML file is written in; None: it is found out.
-    =======
-            file: the file.
-            encoding: what a text or HTML file is written in; by default, its bytes are looked at.
-    >>>>>>> refs/heads/office
+    Args:
+        file: the file.
+        encoding: what a text or HTML file is written in; by default, its bytes are looked at.
 
-        Raises:
-            DocumentError: the file cannot be read, or its password is wrong.
+    Raises:
+        DocumentError: the file cannot be read, or its password is wrong.
     """
     from reader.documents import load
 

@@ -12,7 +12,12 @@ from reader.answering import LOOK_AGAIN_TOKENS
 from reader.errors import ConfigError
 from reader.models import Model
 from reader.reading import adapted_ratio, memory_slots
-from reader.strategies import Beacon, FullAttention, Retrieval, SelfExtend, SlidingWindow, Strategy
+from reader.strategies.beacon import Beacon
+from reader.strategies.full_attention import FullAttention
+from reader.strategies.retrieval import Retrieval
+from reader.strategies.self_extend import SelfExtend
+from reader.strategies.sliding_window import SlidingWindow
+from reader.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)
