@@ -21,7 +21,7 @@ QUESTION = (
     "\n\nFrom the text above, answer this question in a sentence or two. "
     f"If the text does not answer it, say: {NOT_SAID}\nQuestion: {{question}}"
 )
-"""How a question follows the document."""
+"""How a question follows the document, for decoders without worked examples."""
 
 PASSAGES = "\n\nFrom the same text, once more:"
 """What comes before passages that are looked at again; the answer weights are trained with it."""
@@ -89,7 +89,8 @@ def make_prompt(
         assert index is not None
         put(heading(passage, index))
         put(passage.text, index.first_char[passage.document_id] + passage.start_char)
-    question_ids = model.closing(QUESTION.format(question=question))
+    words = QUESTION if model.examples is None else model.examples.question
+    question_ids = model.closing(words.format(question=question))
     asked_tokens = min(len(question_ids), len(model.closing(question)))
     return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens)
 
