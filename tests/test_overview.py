@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from test_answering import answered, attached_to
 
-from reader.answering import NOT_SAID, Answer, Decoding
+from reader.answering import NOT_SAID, Answer
 from reader.answering.evidence import Evidence, is_stated
 from reader.answering.look_again import choose_passages
 from reader.answering.outline import sections
@@ -121,7 +120,7 @@ def test_a_question_for_a_detail_is_none_about_the_whole(question: str) -> None:
         ("thanks!", ["The Harbour Year"]),
     ],
 )
-def test_a_small_decoder_answers_in_the_documents_own_words(
+def test_a_question_about_the_whole_or_a_place_is_answered_in_the_documents_own_words(
     question: str, expected: list[str], story: Document, roomy_model: Model, store: Store
 ) -> None:
     attached = attached_to(story, roomy_model, store)
@@ -152,32 +151,6 @@ def test_a_detail_of_a_chapter_is_looked_up_in_that_chapter(story: Document, roo
     for chapter in (1, 2, 3):
         passages = choose_passages(attached, f"Which ship sailed in chapter {chapter}?", roomy_model, 600)
         assert {passage.page for passage in passages} == {chapter}
-
-
-def test_a_decoder_that_writes_reads_the_overview_again_and_what_it_refuses_is_composed(
-    story: Document, shown_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attached = attached_to(story, shown_model, store)
-    before = attached.memory.counts()
-    said = ["A harbour and a cat."]
-
-    def take(self: Decoding, logits: torch.Tensor) -> str:
-        ids = [*shown_model.encode(said[0])[0].tolist(), min(shown_model.end_ids)]
-        scripted = torch.full_like(logits, -1.0)
-        scripted[-1, ids[len(self.tokens)]] = 1.0
-        return usual(self, scripted)
-
-    usual = Decoding.take
-    monkeypatch.setattr(Decoding, "take", take)
-    answer = answered(attached, shown_model, "What is this document about?", look_again=2000)
-    assert answer.text == said[0]
-    assert {passage.page for passage in answer.looked_again} == {1, 2, 3}
-    assert 0 < answer.looked_again_tokens == answer.recomputed_tokens <= 2000
-    for said[0] in (NOT_SAID, ""):
-        answer = answered(attached, shown_model, "What is this document about?", look_again=2000)
-        assert "Tomas Reel" in answer.text
-        assert answer.evidence
-    assert attached.memory.counts() == before
 
 
 def test_headings_are_found_in_plain_text_and_a_list_is_none() -> None:

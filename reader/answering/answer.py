@@ -70,7 +70,7 @@ class Answer:
             heat = attached.heat(decoding.attention)
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
-        elif decoding.is_composed and decoding.overview is not None and decoding.wants_evidence:
+        elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
         evidence_seconds = decoding.attend_seconds + time.perf_counter() - started
         return cls(

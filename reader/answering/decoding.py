@@ -19,7 +19,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
-from reader.answering.look_again import choose_passages, fitting_passages, look_again_tokens
+from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
@@ -67,8 +67,7 @@ class Decoding:
         held: text not shown yet, because the answer may still become `NOT_SAID`, and another passage be looked at.
         ended: why the answer has ended, as in `Answer`; None while it grows.
         looked_again: the prompts whose passages were looked at.
-        overview: what the document's own words say to a question about the whole or a place; None for other questions.
-        is_composed: whether the answer is that overview, not the decoder's.
+        overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
         attention: what question and answer attended to, once `attend` has noted it.
         first_token_seconds, attend_seconds: from the start to the first token shown, and what `attend` took.
     """
@@ -97,29 +96,24 @@ class Decoding:
         self._passage_tokens = 0  # behind the memory, of all passages so far
         self._run_tokens = 0  # behind the memory, of all steps so far
         self._is_new_prompt = True
-        self._places: deque[tuple[Passage, ...]] = deque()
+        self._places: deque[Passage] = deque()
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
-        self.is_composed = False
         self.wants_evidence = evidence
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(question, model))
         budget_tokens = look_again_tokens(look_again)
-        request = understand(self.question)
-        self.overview = overview(request, self.question, attached.sources)
+        self.overview = overview(understand(self.question), self.question, attached.sources)
         if self.overview is not None:
-            if model.examples is None or not self.overview.passages:
-                self._compose()
-                return
-            self._places.append(fitting_passages(attached, question, model, self.overview.passages, budget_tokens))
+            self.text = self.held = self.overview.text
+            self.ended, self.queries = "finished", None
         elif budget_tokens:
-            chosen = choose_passages(attached, question, model, budget_tokens, earlier)
-            self._places.extend((passage,) for passage in chosen)
-        if self._places and self._places[0]:
-            self._look_at_next_place()
+            self._places.extend(choose_passages(attached, question, model, budget_tokens, earlier))
+            if self._places:
+                self._look_at_next_place()
 
     @property
     def seconds(self) -> float:
@@ -152,19 +146,14 @@ class Decoding:
         token = greedy_token(self.tokens, logits)
         if token in self._model.end_ids:
             self.ended = "finished"
-            if self.overview is not None and not self.text.strip():
-                self._compose()
             return ""
         self.tokens.append(token)
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
         self.text += piece
         self.held += piece
-        if self._places or self.overview is not None:
+        if self._places:
             if says_nothing(self.text):
-                if self._places:
-                    self._look_at_next_place()
-                else:
-                    self._compose()
+                self._look_at_next_place()
                 return ""
             if may_become_refusal(self.text):
                 return ""
@@ -180,7 +169,7 @@ class Decoding:
     def attend(self) -> None:
         """Note what question and answer attended to, while their keys stand behind the memory."""
         self._note_first_token()  # where all of the answer was held back
-        if not self.queries:  # not wanted, or nothing was asked of the decoder
+        if self.queries is None:
             return
         started = time.perf_counter()
         last = self._prompt.asked_tokens + len(self.tokens)
@@ -199,19 +188,11 @@ class Decoding:
             self.queries.clear()
 
     def _look_at_next_place(self) -> None:
-        place = self._places.popleft()
+        place = (self._places.popleft(),)
         index, behind_others = self.attached.passages, bool(self.looked_again)
         prompt = make_prompt(self.question, self._model, place, index, behind_others=behind_others)
         self.looked_again.append(prompt)
         self._begin(prompt)
-
-    def _compose(self) -> None:
-        """Answer in the document's own words, where the decoder cannot or does not."""
-        assert self.overview is not None
-        self.text = self.held = self.overview.text
-        self.tokens, self.queries, self.ended = [], None, "finished"
-        self.is_composed = True
-        self._note_first_token()
 
     def _note_first_token(self) -> None:
         if not self.first_token_seconds:

@@ -12,7 +12,7 @@ from reader.answering.attention import attend
 from reader.answering.evidence import rank_passages
 from reader.answering.overview import place
 from reader.answering.passages import Passage
-from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, Prompt, heading, make_prompt
+from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
 from reader.answering.requests import searched, understand
 from reader.errors import ConfigError
 from reader.models import Model
@@ -56,39 +56,20 @@ def choose_passages(
         ContextOverflow: memory and question do not fit the decoder's positions.
     """
     prompt = make_prompt(question, model)
-    budget_tokens = _budget(attached, prompt, model, tokens)
+    room = model.plugin.max_positions - attached.memory.next_position - prompt.tokens - _answer_room(model)
+    budget_tokens = min(tokens, room - len(model.encode(PASSAGES)[0]))
     if budget_tokens <= 0 or not attached.passages.all:
         return ()
     heat = attached.heat(attend(attached.memory, prompt, model))
+
+    def count_tokens(passage: Passage) -> int:
+        return sum(len(model.encode(text)[0]) for text in (heading(passage, attached.passages), passage.text))
+
     words = searched(question, earlier)
     ranked = rank_passages(attached.passages, words, heat)
     if places := place(understand(question), attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
-    return attached.passages.choose(ranked, words, budget_tokens, lambda one: _count(one, attached, model))
-
-
-def fitting_passages(
-    attached: AttachedMemory, question: str, model: Model, passages: Sequence[Passage], tokens: int
-) -> tuple[Passage, ...]:
-    """The first of these passages that fit the budget together."""
-    left_tokens = _budget(attached, make_prompt(question, model), model, tokens)
-    kept = []
-    for passage in passages:
-        left_tokens -= _count(passage, attached, model)
-        if left_tokens < 0:
-            break
-        kept.append(passage)
-    return tuple(kept)
-
-
-def _budget(attached: AttachedMemory, prompt: Prompt, model: Model, tokens: int) -> int:
-    """How many of so many tokens the decoder's positions have room for."""
-    room = model.plugin.max_positions - attached.memory.next_position - prompt.tokens - _answer_room(model)
-    return min(tokens, room - len(model.encode(PASSAGES)[0]))
-
-
-def _count(passage: Passage, attached: AttachedMemory, model: Model) -> int:
-    return sum(len(model.encode(text)[0]) for text in (heading(passage, attached.passages), passage.text))
+    return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
 
 
 def _is_in(passage: Passage, places: Sequence[tuple[str, int, int]]) -> bool:

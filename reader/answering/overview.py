@@ -1,7 +1,7 @@
 """Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says.
 
-Everything but the greeting is cut out of the text: headings, and the first sentences under each. A decoder that is good enough
-gets the same passages to read, and says it in its own words.
+Everything but the greeting is cut out of the text: headings, and the first sentences under each. The bundled decoders, with these
+sentences in sight, did worse: SmolLM2 135M repeats a heading, Qwen2.5 Coder 0.5B mixes up who did what.
 """
 
 from __future__ import annotations
