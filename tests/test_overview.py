@@ -186,6 +186,7 @@ def test_an_answer_is_stated_when_its_words_and_every_number_stand_on_its_pages(
     source = source_of(story)
     place = Evidence(story.id, 2, "2", 350, 360, 1.0, "")
     assert is_stated("The repairs cost 4,200 crowns.", [source], [place])
+    assert is_stated("It burned for 3 nights.", [source], [place])
     assert not is_stated("The repairs cost 4,300 crowns.", [source], [place])
     assert not is_stated("A whale swallowed the mayor.", [source], [place])
     assert not is_stated("", [source], [place])

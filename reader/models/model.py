@@ -54,6 +54,12 @@ class Model:
         return None if is_trained or not self.decoder.tokenizer.chat_template else examples_for(self.name)
 
     @cached_property
+    def question(self) -> str | None:
+        """How a question follows its text, for decoders that have worked examples, shown or not; None for others."""
+        known = None if self.is_published else examples_for(self.name)
+        return None if known is None else known.question
+
+    @cached_property
     def opening(self) -> Tensor:
         """Token ids (tokens,) of the chat template up to where the user's words start, examples included; may be empty."""
         return self._ids(self._template[0])
