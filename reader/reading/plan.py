@@ -175,27 +175,22 @@ def room_tokens(model: Model) -> int:
 
 
 RAW_SLOTS = 8192
-"""A memory of rows has no more slots than these where no ratio is given: what it attends to costs time and bytes a slot."""
+"""Where no ratio is given, a memory of rows has no more slots than these: each slot that is attended to costs time and bytes."""
 
 
-def adapted_ratio(model: Model, document_tokens: int) -> int:
-    """The smallest of the plug-in's ratios whose memory fits, by adapt-R and by `fits`; the largest when none does.
+def smallest_ratio(model: Model, document_tokens: int, least: int = 1) -> int:
+    """The smallest of the plug-in's ratios, from `least` on, whose memory leaves room for question and answer; else the largest."""
+    ratios = [ratio for ratio in sorted(model.plugin.config.ratios) if ratio >= least]
+    fitting = (ratio for ratio in ratios if fits(model, memory_slots(model, document_tokens, ratio)))
+    return next(fitting, max(model.plugin.config.ratios))
 
-    A memory of rows is kept raw (0) up to `RAW_SLOTS`, and beyond at the smallest ratio that makes no more slots.
-    """
-    config = model.plugin.config
-    if model.plugin.rows is not None:
-        room = min(RAW_SLOTS, model.plugin.max_positions - room_tokens(model))
-        ratios = [0, *sorted(config.ratios)]
-        slots = {ratio: memory_slots(model, document_tokens, ratio) for ratio in ratios}
-        return next((ratio for ratio in ratios if slots[ratio] <= room), max(config.ratios))
-    tokens = document_tokens + (len(model.opening) if model.is_published else 0)
-    smallest = adapt_ratio(config, tokens, model.plugin.max_positions)
-    # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
-    ratios = [ratio for ratio in sorted(config.ratios) if ratio >= smallest]
-    return next(
-        (ratio for ratio in ratios if fits(model, memory_slots(model, document_tokens, ratio))), max(config.ratios)
-    )
+
+def _row_ratio(model: Model, document_tokens: int) -> int:
+    """How many rows of a window become one: 0, which keeps all, or the smallest ratio that makes no more than `RAW_SLOTS`."""
+    room = min(RAW_SLOTS, model.plugin.max_positions - room_tokens(model))
+    ratios = (0, *sorted(model.plugin.config.ratios))
+    fitting = (ratio for ratio in ratios if memory_slots(model, document_tokens, ratio) <= room)
+    return next(fitting, max(ratios))
 
 
 def _sink(model: Model) -> int:
@@ -209,7 +204,12 @@ def _resolve(model: Model, document_tokens: int, ratio: int | None) -> tuple[int
         return (ratio,)
     if model.plugin.config.ratio_choice == "sequence":
         return model.plugin.config.ratios
-    return (adapted_ratio(model, document_tokens),)
+    if model.plugin.rows is not None:
+        return (_row_ratio(model, document_tokens),)
+    tokens = document_tokens + (len(model.opening) if model.is_published else 0)
+    # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
+    least = adapt_ratio(model.plugin.config, tokens, model.plugin.max_positions)
+    return (smallest_ratio(model, document_tokens, least),)
 
 
 def _too_long(model: Model, document_tokens: int, slots: int, ratio: int | None) -> ContextOverflow:
