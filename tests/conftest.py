@@ -71,20 +71,18 @@ def model(
     tiny_folder: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Model:
-    """Every supported family as a tiny decoder with beacons, then the bundled default; window 32, float32."""
+    """Every supported family as a tiny decoder, then the bundled default; window 32, float32."""
     cache = tmp_path_factory.mktemp("cache")
     if request.param == "default":
         cache = request.getfixturevalue("cache_folder")
         return load_model(window=32, cache_folder=cache, device=device, dtype="float32")
-    folder = str(tiny_folder(request.param))
-    return load_model(folder, condenser="beacons", window=32, cache_folder=cache, device=device, dtype="float32")
+    return load_model(str(tiny_folder(request.param)), window=32, cache_folder=cache, device=device, dtype="float32")
 
 
 @pytest.fixture
 def tiny_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    """A tiny Llama with beacons and window 32."""
-    folder = str(tiny_folder("llama"))
-    return load_model(folder, condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu")
+    """A tiny Llama with window 32."""
+    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache", device="cpu")
 
 
 @pytest.fixture

@@ -3,76 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.decoders import FAMILIES, randomise_plugin, tiny_tokenizer
+from helpers.checkpoints import CASES, needs_cases, published_folder, widen
+from helpers.decoders import FAMILIES, randomise_plugin
 from helpers.documents import make_document
 from safetensors.torch import load_file, save_file
-from test_beacon_reference import CASES
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.errors import ConfigError, ModelError
 from reader.models.model import Model, PluginWeights, load_model
 from reader.reading.plan import plan_reading
 from reader.shell.main import main
-
-
-def published_folder(
-    case: Path,
-    folder: Path,
-    *,
-    shards: int = 1,
-    dtype: torch.dtype = torch.float32,
-    leave_out: str | None = None,
-    **config: Any,
-) -> Path:
-    """A reference case written as its authors publish checkpoints: sharded with an index, code beside it, half precision."""
-    folder.mkdir()
-    tensors = {
-        name: tensor.to(dtype) for name, tensor in load_file(case / "model.safetensors").items() if name != leave_out
-    }
-    names = sorted(tensors)
-    index = {}
-    for shard in range(shards):
-        file = "model.safetensors" if shards == 1 else f"model-{shard + 1:05}-of-{shards:05}.safetensors"
-        save_file({name: tensors[name] for name in names[shard::shards]}, folder / file, metadata={"format": "pt"})
-        index |= dict.fromkeys(names[shard::shards], file)
-    if shards > 1:
-        (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
-    settings = json.loads((case / "config.json").read_text())
-    architecture = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM"}
-    settings |= {
-        "architectures": [architecture[settings["model_type"]]],
-        "auto_map": {"AutoModelForCausalLM": "modeling_beacon.BeaconForCausalLM"},
-        "torch_dtype": str(dtype).removeprefix("torch."),
-    } | config
-    (folder / "config.json").write_text(json.dumps(settings))
-    (folder / "modeling_beacon.py").write_text("raise SystemExit('code of a checkpoint was run')\n")
-    # The reference's vocabulary is too small for a byte-level tokenizer; its ids are what is compared.
-    tiny_tokenizer().save_pretrained(folder)
-    return folder
-
-
-def widen(folder: Path) -> Path:
-    """Give the reference's decoder room for the tiny tokenizer's 300 tokens."""
-    for file in folder.glob("*.safetensors"):
-        tensors = load_file(file)
-        for name in ("model.embed_tokens.weight", "lm_head.weight"):
-            if name in tensors:
-                extra = torch.zeros(300 - tensors[name].shape[0], tensors[name].shape[1], dtype=tensors[name].dtype)
-                tensors[name] = torch.cat([tensors[name], extra])
-        save_file(tensors, file, metadata={"format": "pt"})
-    settings = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(settings | {"vocab_size": 300}))
-    return folder
-
-
-needs_cases = pytest.mark.skipif(not CASES, reason="no reference cases; set BEACON_REFERENCE")
 
 
 @needs_cases
@@ -143,16 +89,16 @@ def test_saved_plugin_comes_back_as_it_was(
     family: str, rank: int | None, tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     decoder = str(tiny_folder(family))
-    model = trained(load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache"), rank)
+    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), rank)
     before = logits_behind_memory(model)
-    weights = PluginWeights.of(model)
+    weights = model.plugin_weights
     weights.save_pretrained(tmp_path / "plugin")
     assert sorted(file.name for file in (tmp_path / "plugin").iterdir()) == ["beacon.safetensors", "beacon_config.json"]
     again = load_model(decoder, plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
     assert again.plugin.trained
     assert again.plugin_fingerprint == weights.fingerprint
     assert torch.equal(logits_behind_memory(again), before)
-    untrained = load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache")
+    untrained = load_model(decoder, window=32, cache_folder=tmp_path / "cache")
     assert not torch.allclose(logits_behind_memory(untrained), before)
 
 
@@ -172,7 +118,7 @@ def test_merged_plugins_are_their_mean_with_the_answer_weights_that_were_asked_f
         plugin = BeaconPlugin(loaded.model, config, loaded.is_figure)
         model = Model(loaded, plugin, "training", False)
         randomise_plugin(model, seed=number)
-        found[name] = PluginWeights.of(model)
+        found[name] = model.plugin_weights
         found[name].save_pretrained(folders[name])
         plugin.detach()
     assert (
@@ -195,17 +141,15 @@ def test_merged_plugins_are_their_mean_with_the_answer_weights_that_were_asked_f
 
 
 def test_plugin_of_another_decoder_is_refused(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
-    model = trained(
-        load_model(str(tiny_folder("llama")), condenser="beacons", window=32, cache_folder=tmp_path / "cache"), 4
-    )
-    PluginWeights.of(model).save_pretrained(tmp_path / "plugin")
+    model = trained(load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache"), 4)
+    model.plugin_weights.save_pretrained(tmp_path / "plugin")
     with pytest.raises(ModelError, match=r"trained for .* other weights"):
         load_model(str(tiny_folder("llama", seed=7)), plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
 
 
 def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     decoder = str(tiny_folder("llama"))
-    model = trained(load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache"), 4)
+    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), 4)
 
     def refused(name: str, error: type[Exception], told: str) -> None:
         with pytest.raises(error, match=told) as refusal:
@@ -213,7 +157,7 @@ def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable
         assert "\n" not in str(refusal.value)
 
     for name in ("torn", "garbled", "unknown", "short", "format"):
-        PluginWeights.of(model).save_pretrained(tmp_path / name)
+        model.plugin_weights.save_pretrained(tmp_path / name)
     weights = tmp_path / "torn" / "beacon.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
     refused("torn", ModelError, "is no plug-in")
@@ -236,10 +180,10 @@ def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable
 def test_plugins_tell_their_memories_apart(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     decoder = str(tiny_folder("llama"))
     document = make_document(60)
-    model = trained(load_model(decoder, condenser="beacons", window=32, cache_folder=tmp_path / "cache"), 4)
-    PluginWeights.of(model).save_pretrained(tmp_path / "one")
+    model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), 4)
+    model.plugin_weights.save_pretrained(tmp_path / "one")
     model.plugin.embedding.data.add_(0.01)
-    PluginWeights.of(model).save_pretrained(tmp_path / "two")
+    model.plugin_weights.save_pretrained(tmp_path / "two")
     keys = {
         plan_reading(
             document, load_model(decoder, plugin=plugin, window=32, cache_folder=tmp_path / "cache")

@@ -220,9 +220,7 @@ def test_token_ids_do_not_depend_on_how_many_are_asked_for(model: Model) -> None
 
 
 def test_what_does_not_fit_is_told_and_the_rest_is_run(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
-    small = load_model(
-        str(tiny_folder(max_positions=256)), condenser="beacons", window=WINDOW, cache_folder=tmp_path, device="cpu"
-    )
+    small = load_model(str(tiny_folder(max_positions=256)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     many = [book(seed, 1200) for seed in range(2)]
     report = lm_report(small, many, [128, 1024], [2, 16])
     assert {(row["strategy"], row["ratio"]) for row in report.rows if row["context"] == 1024} == {
@@ -579,9 +577,7 @@ def test_answer_weights_are_on_for_replies_and_off_when_told(model: Model) -> No
 
 
 def test_the_ratio_is_the_smallest_that_fits_unless_given(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
-    small = load_model(
-        str(tiny_folder(max_positions=256)), condenser="beacons", window=WINDOW, cache_folder=tmp_path, device="cpu"
-    )
+    small = load_model(str(tiny_folder(max_positions=256)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     assert fitting_ratio(small, 100) == 2
     assert fitting_ratio(small, 1500) > fitting_ratio(small, 500)
     assert fitting_ratio(small, 1500, 4) == 4
@@ -593,9 +589,7 @@ def test_the_ratio_is_the_smallest_that_fits_unless_given(tiny_folder: Callable[
 def test_longbench_shaped_questions_run_and_long_documents_lose_their_middle(
     tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    small = load_model(
-        str(tiny_folder(max_positions=1024)), condenser="beacons", window=WINDOW, cache_folder=tmp_path, device="cpu"
-    )
+    small = load_model(str(tiny_folder(max_positions=1024)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     questions = [
         Question("1", WORDS * 3, "Who wrote?", ("the keeper",), dataset="qasper"),
         Question("2", WORDS * 60, "Who wrote?", ("the keeper",), dataset="qasper"),

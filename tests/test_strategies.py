@@ -22,9 +22,7 @@ WINDOW = 32
 
 @pytest.fixture(params=FAMILIES)
 def family_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    model = load_model(
-        str(tiny_folder(request.param)), condenser="beacons", window=WINDOW, cache_folder=tmp_path, device="cpu"
-    )
+    model = load_model(str(tiny_folder(request.param)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     randomise_plugin(model)
     return model
 
@@ -239,9 +237,7 @@ def test_every_strategy_leaves_the_decoder_as_it_was(family_model: Model) -> Non
 def test_full_attention_ends_with_the_positions_and_goes_on_only_when_told(
     tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    model = load_model(
-        str(tiny_folder(max_positions=128)), condenser="beacons", window=WINDOW, cache_folder=tmp_path, device="cpu"
-    )
+    model = load_model(str(tiny_folder(max_positions=128)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     ids = tokens(model, 200)
     strategy = FullAttention(model)
     with pytest.raises(ContextOverflow, match="128 positions"):
@@ -257,9 +253,7 @@ def test_full_attention_ends_with_the_positions_and_goes_on_only_when_told(
 def test_self_extend_goes_beyond_the_positions_and_says_where_it_ends(
     tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    model = load_model(
-        str(tiny_folder(max_positions=128)), condenser="beacons", window=WINDOW, cache_folder=tmp_path, device="cpu"
-    )
+    model = load_model(str(tiny_folder(max_positions=128)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     strategy = SelfExtend(model, group=4, neighbour_tokens=32)
     assert strategy.max_tokens == (128 - 32) * 4 + 32
     strategy.read(tokens(model, 300))
