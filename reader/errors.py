@@ -48,9 +48,17 @@ class MemoryMismatch(ReaderError):
 
 
 class ContextOverflow(ReaderError):
-    """More positions are needed than the decoder has."""
+    """More positions are needed than the decoder has.
+
+    Attributes:
+        fitting_ratio: for a document that does not fit: the smallest condensing ratio whose memory fits; None: no ratio does.
+    """
 
     exit_status = 2
+
+    def __init__(self, message: str, *, fitting_ratio: int | None = None) -> None:
+        super().__init__(message)
+        self.fitting_ratio = fitting_ratio
 
 
 class Cancelled(ReaderError):

@@ -1,12 +1,15 @@
-"""Words that the shell and the page share: sizes, durations, and the stages of loading a decoder."""
+"""Words that the shell and the page share: sizes, durations, places, and the stages of loading a decoder."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 STAGES = {
-    "download": "Downloading the decoder, once",
-    "convert": "Converting the decoder, once",
-    "wait": "Waiting for another process to fetch the decoder",
-    "load": "Loading the decoder",
+    "download": "Downloading the language model (first start only)",
+    "convert": "Preparing the language model (first start only)",
+    "wait": "Waiting for another program to fetch the language model",
+    "load": "Loading the language model",
 }
 """What to say while a decoder loads, by the stage that `reader.models.load_model` reports."""
 
@@ -27,3 +30,32 @@ def size(size_bytes: int) -> str:
             return f"{number:.0f} {unit}"
         number /= 1000
     return f"{number:.1f} GB"
+
+
+_PAGE_NUMBER = re.compile(r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}|[IVXLCDM]{1,9}")
+_MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|\S{32,}")
+
+
+def place(label: str, page: int | None = None) -> str:
+    """A page or section as people name it: "page 12", "page xii", "“Part 2 · 3”".
+
+    Args:
+        label: what the document calls it; a name that only a machine reads is left out.
+        page: its place in the document, counted from 1.
+    """
+    label = " ".join(label.split())
+    if _PAGE_NUMBER.fullmatch(label):
+        return f"page {label}"
+    if not label or _MACHINE_NAME.fullmatch(label):
+        return f"page {page:,}" if page is not None else "a page"
+    return f"“{label}”"
+
+
+def looked_again(labels: Iterable[str]) -> str:
+    """Which pages were read again for an answer: "looked again at pages 12 and 40"; empty where none was."""
+    places = list(dict.fromkeys(place(label) for label in labels))
+    if not places:
+        return ""
+    if len(places) > 1 and all(name.startswith("page ") for name in places):
+        places = ["pages " + places[0].removeprefix("page "), *(name.removeprefix("page ") for name in places[1:])]
+    return "looked again at " + " and ".join(filter(None, [", ".join(places[:-1]), places[-1]]))

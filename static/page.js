@@ -6,8 +6,7 @@ let opener = null; // what opened the page that is shown, for the focus to go ba
 
 function copy(button) {
   const exchange = button.closest(".message-row, .bot-row") ?? document.getElementById("chat");
-  const answer = exchange.querySelector(".md, .message-content")?.textContent.trim() ?? "";
-  navigator.clipboard.writeText(answer).then(() => {
+  navigator.clipboard.writeText(exchange.querySelector(".answer")?.dataset.text ?? "").then(() => {
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
@@ -18,25 +17,48 @@ function show(theme) {
   localStorage.setItem("theme", theme);
 }
 
+// Narrow screens show one part at a time: the library, the questions, or a page.
+function go(part) {
+  document.body.dataset.part = part;
+  for (const button of document.querySelectorAll("#places button")) {
+    if (button.dataset.go === part) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
+  }
+}
+
+function close() {
+  trigger("clear", {});
+  go("chat");
+  opener?.focus();
+  opener = null;
+}
+
 document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("button[data-act], button[data-page], button[data-document]");
+  const button = event.target.closest?.("button[data-act], button[data-go], button[data-page], button[data-document]");
   if (!button || button.disabled) return;
-  const { act, document: id, page } = button.dataset;
-  if (act === "copy") copy(button);
+  const { act, document: id, page, go: part } = button.dataset;
+  if (part) go(part);
+  else if (act === "copy") copy(button);
   else if (act === "theme") show(document.body.classList.contains("dark") ? "light" : "dark");
   else if (act === "retry") trigger("retry", { turn: number(button.dataset.turn) });
   else if (act === "edit") trigger("edit", { turn: number(button.dataset.turn) });
-  else if (act === "close") { trigger("clear", {}); opener?.focus(); opener = null; }
+  else if (act === "dismiss") button.parentElement.replaceChildren();
+  else if (act === "close") close();
   else if (page) {
     if (!button.closest("#viewer")) opener = button;
-    trigger("input", { document: id, page: number(page), start: number(button.dataset.start), end: number(button.dataset.end) });
-  } else if (id) trigger("select", { document: id });
+    const { start, end, find } = button.dataset;
+    trigger("input", { document: id, page: number(page), start: number(start), end: number(end), find: find ?? "" });
+    go("page");
+  } else if (id) {
+    trigger("select", { document: id });
+    go("chat");
+  }
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.querySelector("#viewer header")) {
-    trigger("clear", {});
-    opener?.focus();
+  if (event.key === "Escape" && document.querySelector("#viewer header")) return close();
+  if (event.key === "Escape" && event.target.closest?.("#question")) {
+    document.querySelector("#cancel-edit")?.click();
     return;
   }
   const cell = event.target.closest?.(".map .cell");
@@ -50,6 +72,55 @@ document.addEventListener("keydown", (event) => {
   next.focus();
   event.preventDefault();
 });
+
+// Files can be dropped anywhere; the browser itself would leave the page and open them.
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+let over = 0; // elements that the files are over; each one sends its own enter and leave
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  window.addEventListener(kind, (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    over = kind === "dragenter" ? over + 1 : kind === "dragleave" ? over - 1 : kind === "drop" ? 0 : over;
+    document.body.classList.toggle("dropping", over > 0);
+    if (kind === "drop") add([...event.dataTransfer.files]);
+  }, true);
+}
+function add(files) {
+  const isMemory = (file) => file.name.endsWith(".beacon");
+  for (const [place, some] of [["import", files.filter(isMemory).slice(0, 1)], ["upload", files.filter((file) => !isMemory(file))]]) {
+    const input = document.querySelector(`#${place} input[type=file]`);
+    if (!some.length || !input) continue;
+    const dropped = new DataTransfer();
+    for (const file of some) dropped.items.add(file);
+    input.files = dropped.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+}
+
+// Names and states that Gradio leaves out, for people who do not see the page.
+function name(selector, name) {
+  for (const element of document.querySelectorAll(selector)) {
+    if (element.getAttribute("aria-label") !== name) element.setAttribute("aria-label", name);
+  }
+}
+function say() {
+  name("#question .submit-button", "Send");
+  name("#question .stop-button", "Stop");
+  name("#chat .user-row", "You asked");
+  name("#chat .bot-row", "Answer");
+  for (const row of document.querySelectorAll("#chat .message-row:not([role])")) row.setAttribute("role", "group");
+  for (const fold of document.querySelectorAll("button.label-wrap")) {
+    const isOpen = String(fold.classList.contains("open"));
+    if (fold.getAttribute("aria-expanded") !== isOpen) fold.setAttribute("aria-expanded", isOpen);
+  }
+}
+let isEditing = false;
+new MutationObserver(() => {
+  say();
+  const edits = Boolean(document.querySelector("#editing"));
+  if (edits && !isEditing) document.querySelector("#question textarea")?.focus();
+  isEditing = edits;
+}).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
 
 // What is drawn anew must not lose the keyboard's place.
 let place = null;
@@ -74,6 +145,8 @@ const viewer = document.getElementById("viewer");
 let shown = "";
 new MutationObserver(() => {
   const page = viewer.querySelector(".sheet, .text");
+  const toPage = document.querySelector('#places [data-go="page"]');
+  if (toPage) toPage.disabled = !page;
   const name = page ? page.innerHTML.length + (viewer.querySelector("header p")?.textContent ?? "") : "";
   if (!page || name === shown) { shown = name; return; }
   shown = name;
@@ -84,18 +157,23 @@ new MutationObserver(() => {
   find();
 }).observe(viewer, { childList: true, subtree: true });
 
-// The address names the document that is shown, so that a reload finds it again; on a narrow screen, where it lies below the
-// library, a new one is brought into view.
+// The address names the document that is shown, so that a reload finds it again.
+let seen = null;
 new MutationObserver(() => {
   const address = new URL(window.location);
   const id = document.querySelector("#head header")?.dataset.id ?? null;
+  const isEmpty = Boolean(document.querySelector("#empty"));
+  if (id !== seen && (id || isEmpty)) {
+    seen = id;
+    document.body.dataset.open = id ? "yes" : "no";
+    go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
+  }
   if (id === address.searchParams.get("document")) return;
-  const is_first = !address.searchParams.has("document");
   if (id) address.searchParams.set("document", id);
-  else if (document.querySelector("#empty")) address.searchParams.delete("document");
+  else if (isEmpty) address.searchParams.delete("document");
   window.history.replaceState(null, "", address);
-  if (id && !is_first && window.innerWidth < 768) document.getElementById("document")?.scrollIntoView({ behavior: "smooth" });
 }).observe(document.getElementById("main"), { childList: true, subtree: true });
+go("library");
 
 const kept = localStorage.getItem("theme");
 if (kept) show(kept);

@@ -115,6 +115,29 @@ class Conversations:
             db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?)", (*turn, time.time()))
         return self.get(conversation.id, conversation.user)
 
+    def branch(self, conversation: ConversationRecord, turns: int) -> ConversationRecord:
+        """Begin another conversation with copies of the first `turns` turns of this one; return it.
+
+        Raises:
+            NotFound: the conversation is gone.
+            StoreBusy: it went on elsewhere, so that its turns are no longer those of the record.
+        """
+        branch_id = uuid.uuid4().hex
+        with self._database.transaction() as db:
+            self._check_unchanged(db, conversation)
+            db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (branch_id, conversation.user, time.time()))
+            db.execute(
+                "INSERT INTO conversation_documents"
+                " SELECT ?, place, document_id FROM conversation_documents WHERE conversation_id = ?",
+                (branch_id, conversation.id),
+            )
+            db.execute(
+                "INSERT INTO turns SELECT ?, number, question, answer, evidence, counts, asked_at FROM turns"
+                " WHERE conversation_id = ? AND number < ?",
+                (branch_id, conversation.id, turns),
+            )
+        return self.get(branch_id, conversation.user)
+
     def drop_turns(self, conversation: ConversationRecord, first: int) -> ConversationRecord:
         """Forget the turns from number `first` on, and return the conversation as it is then.
 

@@ -20,7 +20,6 @@ import sqlite_utils
 from storage import repair
 from storage.database import Row
 from storage.errors import NotFound
-from storage.files import publish
 from storage.manifests import StoredDocument, clean
 from storage.records import DocumentRecord, Hit, PageRecord
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 LOCAL_USER = ""
 """Whoever uses the app on their own computer without a password."""
-
-SHARED_FILE = "shared"
-"""Lies in a library in which named users have documents, so that no rebuild takes theirs for the local user's."""
 
 MAX_TAGS = 12
 MAX_TAG_CHARS = 40
@@ -77,7 +73,6 @@ class Holdings:
         Args:
             original: the name of the file, if it was kept; see `keep_original`.
         """
-        self._mark_shared(user)
         named = {"user": user, "id": document.id}
         known = db.execute(
             "SELECT original IS NOT NULL, pages FROM holdings WHERE user = :user AND document_id = :id", named
@@ -112,11 +107,6 @@ class Holdings:
             },
         )
         _drop_divisions(db, document.id)
-
-    def mark_shared(self) -> None:
-        """Put `SHARED_FILE` into a library in which named users have documents."""
-        for row in self._database.read("SELECT user FROM holdings WHERE user <> ? LIMIT 1", (LOCAL_USER,)):
-            self._mark_shared(row["user"])
 
     def users(self, document_id: str) -> list[str]:
         """Return who has a document."""
@@ -262,11 +252,6 @@ class Holdings:
                 f"UPDATE holdings SET {change} WHERE user = :user AND document_id = :id",
                 {"value": value, "user": user, "id": document_id},
             )
-
-    def _mark_shared(self, user: str) -> None:
-        file = self._store.folder / SHARED_FILE
-        if user != LOCAL_USER and not file.exists():
-            publish(file, b"Several people have documents in this library.\n")
 
 
 def _drop_divisions(db: sqlite_utils.Database, document_id: str) -> None:

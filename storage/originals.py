@@ -23,6 +23,14 @@ KINDS = ("pdf",)
 
 COVER_KIND = "jpg"
 
+NEEDED = """
+    SELECT original AS name FROM holdings WHERE original IS NOT NULL
+    UNION SELECT id FROM documents
+    UNION SELECT id || '-' FROM documents WHERE id NOT IN (SELECT document_id FROM holdings)
+"""
+"""Names, or their beginnings, of the originals that stay: those that a user's row names, those that version 0.1 named after
+their document, and those of documents that are nobody's until their owner is known."""
+
 _STEM = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{64})?")
 _NAME = re.compile(rf"{_STEM.pattern}\.({'|'.join((*KINDS, COVER_KIND))})")
 _CHUNK_BYTES = 1 << 20
@@ -54,7 +62,13 @@ def files(library: Path, original: str) -> list[Path]:
     return [original_file(library, original, kind) for kind in (*KINDS, COVER_KIND)]
 
 
-def originals_by_document(library: Path) -> dict[str, str]:
+def unneeded(library: Path, needed: set[str]) -> list[str]:
+    """Return the names of the files that no row needs; see `NEEDED`."""
+    names = sorted(path.name for path in (library / ORIGINALS_FOLDER).glob("*") if is_original(path.name))
+    return [name for name in names if not {(stem := name.partition(".")[0]), stem[:65]} & needed]
+
+
+def by_document(library: Path) -> dict[str, str]:
     """Return for each document that has kept originals the name of one."""
     names = sorted(path.stem for path in (library / ORIGINALS_FOLDER).glob("*") if is_original(path.name))
     return {name.partition("-")[0]: name for name in names}

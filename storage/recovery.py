@@ -1,66 +1,177 @@
-"""Making `library.db` again from the files beside it, when it is lost or damaged.
+"""Making `library.db` again from what can still be read of it and from the files beside it, when it is lost or damaged.
 
-Every document and finished memory comes back whose file is what it says it is. What cannot be used is put aside in
-`damaged/`, with the old database, until `library gc`. Not in the files, and so lost: checkpoints of half-read
-memories, jobs, pins, the budget, and when a memory was last used.
+Every row of the old database that can be read is carried over, and every document and finished memory comes back whose file,
+or row, is what it says it is. What cannot be used is put aside in a folder of its own below `damaged/`, with the old database.
+Without a readable database there are no users, conversations, jobs, pins, settings, and no checkpoints of half-read memories.
+A document whose owner is not known any more belongs to nobody, as it might be anybody's.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
-from storage.database import DATABASE_FILE, DOCUMENTS_FOLDER, LIBRARY_LOCK, MEMORIES_FOLDER, Database
-from storage.errors import CorruptMemory, NotWritable, StoreBusy, translating
+import sqlite_utils
+
+from storage import originals
+from storage.database import DATABASE_FILE, DOCUMENTS_FOLDER, LIBRARY_LOCK, MEMORIES_FOLDER, ORIGINALS_FOLDER
+from storage.errors import CorruptMemory, NotWritable, StoreBusy, StoreError, translating
 from storage.files import TEMPORARY_SUFFIX, file_lock, sync_folder
-from storage.manifests import DOCUMENT_SUFFIX, MANIFEST_FILE, MAX_JSON_BYTES, StoredDocument, StoredMemory, checked_key
+from storage.holdings import LOCAL_USER
+from storage.manifests import (
+    DOCUMENT_SUFFIX,
+    MANIFEST_FILE,
+    MAX_JSON_BYTES,
+    StoredDocument,
+    StoredMemory,
+    checked_key,
+    text_id,
+)
 from storage.memories import SEALED_FILE
-from storage.records import Fault
+from storage.records import Fault, MemoryRecord, SegmentRecord
 from storage.repair import DAMAGED_FOLDER
+from storage.salvage import TABLES, applied_version, salvage
+from storage.schema import LATEST
 from storage.tensors import MappedTensors
 
 _DATABASE_FILES = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm")
+_IN_FILES = ("documents", "pages", "memories", "segments")
+"""Tables of which the files tell what there was."""
+
+# What is removed where the row is gone that it names, in this order.
+_DANGLING = (
+    ("pages", "document_id", "documents", "id"),
+    ("memories", "document_id", "documents", "id"),
+    ("segments", "memory_key", "memories", "key"),
+    ("jobs", "document_id", "documents", "id"),
+    ("conversation_documents", "document_id", "documents", "id"),
+    ("conversation_documents", "conversation_id", "conversations", "id"),
+    ("conversations", "id", "conversation_documents", "conversation_id"),
+    ("turns", "conversation_id", "conversations", "id"),
+    ("holdings", "document_id", "documents", "id"),
+    ("questions", "document_id", "documents", "id"),
+    ("questions", "conversation_id", "conversations", "id"),
+)
 
 
 @dataclass(frozen=True)
 class Rebuild:
-    """What came back, and what was put aside."""
+    """What came back, what did not, and what was put aside."""
 
     documents: int
     memories: int
+    kept: Mapping[str, int]
+    """Rows of the old database that were carried over, by table."""
+    lost: Mapping[str, int | None]
+    """Rows that could not be, by table; None where nobody can tell how many there were."""
+    unowned: int
+    """Documents that belong to nobody, as their owner is not known: only a shell lists them."""
     put_aside: tuple[Fault, ...]
+    aside: Path | None
+    """The folder with the old database and what was put aside; None where there was neither."""
 
 
-def rebuild(folder: Path) -> Rebuild:
-    """Make the database of the library in `folder` anew from its files.
+def rebuild(folder: Path, *, force: bool = False, mine: bool = False) -> Rebuild:
+    """Make the database of the library in `folder` anew from its rows that can be read and from the files beside it.
+
+    Args:
+        force: do so though the database is whole, or was written by a newer program.
+        mine: give the documents whose owner is not known to the local user.
 
     Raises:
         NotWritable: the folder is not there or cannot be written.
         StoreBusy: another process has the library open.
+        StoreError: the database is whole or newer, and this was not forced.
     """
     if not folder.is_dir():
         raise NotWritable(f"There is no library in {folder}: it is no folder. Name the folder of a library.")
+    path = folder / DATABASE_FILE
     with file_lock(folder / LIBRARY_LOCK, timeout_seconds=1) as held, translating(folder):
-        if not held or _is_open_elsewhere(folder / DATABASE_FILE):
+        if not held or _is_open_elsewhere(path):
             raise StoreBusy(f"Another process has the library in {folder} open. Stop it, then rebuild.")
-        with _new_database(folder) as database:
-            documents, damaged_documents = _add_documents(database, folder / DOCUMENTS_FOLDER)
-            memories, damaged_memories = _add_memories(database, folder / MEMORIES_FOLDER)
-        faults = damaged_documents + damaged_memories
-        for fault in faults:
-            _put_aside(folder, fault.file)
-        for name in _DATABASE_FILES:
-            _put_aside(folder, name)
-        os.replace(database.path, folder / DATABASE_FILE)
-        sync_folder(folder)
-        shutil.rmtree(database.folder)
-    return Rebuild(documents, memories, tuple(faults))
+        if path.exists() and not force:
+            _check_is_broken(path)
+        with _new_folder(folder) as place:
+            found = salvage(path, place / DATABASE_FILE)
+            with closing(sqlite_utils.Database(sqlite3.connect(place / DATABASE_FILE, isolation_level=None))) as db:
+                db.execute("BEGIN")
+                before = _counts(db)
+                faults = _add_documents(db, folder / DOCUMENTS_FOLDER) + _add_memories(db, folder / MEMORIES_FOLDER)
+                _remove_dangling(db)
+                after = _counts(db)
+                if mine:
+                    _adopt(db, folder)
+                memories = db.execute("SELECT COUNT(*) FROM memories WHERE state = 'ready'").fetchone()[0]
+                unowned = (
+                    after["documents"] - db.execute("SELECT COUNT(DISTINCT document_id) FROM holdings").fetchone()[0]
+                )
+                needed = {name for (name,) in db.execute(originals.NEEDED)}
+                db.execute("COMMIT")
+            aside = _new_aside(folder)
+            names = [f"{ORIGINALS_FOLDER}/{name}" for name in originals.unneeded(folder, needed)]
+            for name in (*(fault.file for fault in faults), *names, *_DATABASE_FILES):
+                _put_aside(folder, aside, name)
+            os.replace(place / DATABASE_FILE, path)
+            sync_folder(folder)
+    lost = dict(found.lost)
+    for table in TABLES:
+        known = lost.get(table, 0)
+        if known is not None:  # what came back from a file is not lost, what was dropped is
+            lost[table] = max(0, before[table] + known - after[table])
+        elif table in _IN_FILES:
+            lost[table] = 0
+    return Rebuild(
+        after["documents"],
+        memories,
+        {table: min(number, after[table]) for table, number in found.kept.items() if min(number, after[table])},
+        {table: number for table, number in lost.items() if number != 0},
+        unowned,
+        tuple(faults),
+        aside if aside.exists() else None,
+    )
+
+
+def _check_is_broken(path: Path) -> None:
+    """Refuse a database that has nothing to be mended, or that this program would only make poorer."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        try:
+            version = applied_version(db)
+            if version > LATEST:
+                raise StoreError(
+                    f"{path} has the schema {version!r} of a newer program; this one knows {LATEST!r}, and would lose what"
+                    " it does not know. Update this program, or rebuild with --force."
+                )
+            if not version or [row[0] for row in db.execute("PRAGMA integrity_check")] != ["ok"]:
+                return
+            if db.execute("PRAGMA foreign_key_check").fetchone():
+                return
+            db.execute("INSERT INTO pages_fts (pages_fts, rank) VALUES ('integrity-check', 1)")  # writes nothing
+            ids = [document_id for (document_id,) in db.execute("SELECT id FROM documents")]
+            if any(text_id(_text(db, document_id)) != document_id for document_id in ids):
+                return
+        except sqlite3.Error:
+            return
+    raise StoreError(
+        f"{path} is whole, so there is nothing to rebuild. `library verify` compares the files with it; rebuild with --force"
+        " to make it anew all the same."
+    )
+
+
+def _text(db: sqlite3.Connection, document_id: str, division: str = "") -> bytes:
+    """Return the text that a document's pages make; of a schema that knows no divisions, all of them."""
+    has_divisions = any(row[1] == "division" for row in db.execute("PRAGMA table_info(pages)"))
+    where, values = ("AND division = ?", (document_id, division)) if has_divisions else ("", (document_id,))
+    rows = db.execute(f"SELECT text FROM pages WHERE document_id = ? {where} ORDER BY number", values)
+    return "".join(text for (text,) in rows).encode("utf-8", "surrogatepass")
 
 
 def _is_open_elsewhere(path: Path) -> bool:
@@ -76,54 +187,145 @@ def _is_open_elsewhere(path: Path) -> bool:
 
 
 @contextmanager
-def _new_database(folder: Path) -> Iterator[Database]:
-    """Make an empty database in a folder of its own, which goes again if the block fails."""
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Make an empty folder in the library, which goes at the end."""
     place = folder / f".rebuild.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    place.mkdir()
     try:
-        with closing(Database(place)) as database:
-            yield database
-            database.compact()  # nothing stays in the log: the file is moved alone
-    except BaseException:
+        yield place
+    finally:
         shutil.rmtree(place, ignore_errors=True)
-        raise
 
 
-def _add_documents(database: Database, folder: Path) -> tuple[int, list[Fault]]:
-    added, faults = 0, []
-    with database.transaction() as db:
-        for path in sorted(folder.glob(f"*{DOCUMENT_SUFFIX}")):
-            if not _is_key(path.stem):
-                continue
-            try:
-                document = StoredDocument.decode(path.read_bytes())
-                if document.id != path.stem:
-                    raise ValueError("its text is not the one that its name was made from")
-            except (ValueError, RecursionError) as error:
-                faults.append(Fault(f"{DOCUMENTS_FOLDER}/{path.name}", f"It cannot be used: {error}."))
-                continue
-            document.insert(db)
-            added += 1
-    return added, faults
+def _add_documents(db: sqlite_utils.Database, folder: Path) -> list[Fault]:
+    """Keep the documents whose rows or whose file have the text that their id was made from; return what is put aside."""
+    faults: list[Fault] = []
+    known = {document_id for (document_id,) in db.execute("SELECT id FROM documents")}
+    whole = {document_id for document_id in known if text_id(_text(db.conn, document_id)) == document_id}
+    for path in sorted(folder.glob(f"*{DOCUMENT_SUFFIX}")):
+        if not _is_key(path.stem):
+            continue
+        try:
+            document = StoredDocument.decode(path.read_bytes())
+            if document.id != path.stem:
+                raise ValueError("its text is not the one that its name was made from")
+        except (ValueError, RecursionError) as error:
+            faults.append(Fault(f"{DOCUMENTS_FOLDER}/{path.name}", f"It cannot be used: {error}."))
+            continue
+        if document.id not in whole:
+            db.execute("DELETE FROM pages WHERE document_id = ? AND division = ''", (document.id,))
+            if document.id in known:
+                document.insert_pages(db, "")
+                db.execute("UPDATE documents SET pages = ? WHERE id = ?", (len(document.pages), document.id))
+            else:
+                document.insert(db)
+            whole.add(document.id)
+    for document_id in known - whole:
+        db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+    for document_id, division in db.execute(
+        "SELECT DISTINCT document_id, division FROM pages WHERE division <> ''"
+    ).fetchall():
+        if text_id(_text(db.conn, document_id, division)) != document_id:
+            db.execute("DELETE FROM pages WHERE document_id = ? AND division = ?", (document_id, division))
+    # A user whose own pages are lost, or whose row is older than the pages of users, has the document's.
+    db.execute(
+        """
+        UPDATE holdings SET division = '', pages = documents.pages,
+            format = CASE holdings.format WHEN '' THEN documents.format ELSE holdings.format END,
+            file_title = CASE file_title WHEN '' THEN holdings.title ELSE file_title END
+        FROM documents WHERE documents.id = holdings.document_id AND (holdings.pages = 0 OR NOT EXISTS (
+            SELECT 1 FROM pages WHERE pages.document_id = holdings.document_id AND pages.division = holdings.division
+        ))
+        """
+    )
+    return faults
 
 
-def _add_memories(database: Database, folder: Path) -> tuple[int, list[Fault]]:
-    added, faults = 0, []
-    with database.transaction() as db:
-        for path in sorted(folder.glob(f"*/{SEALED_FILE}")):
-            key = path.parent.name
-            if not _is_key(key):
-                continue
-            try:
-                memory = _read_manifest(path.with_name(MANIFEST_FILE))
-                check_memory(path, key, memory)
-                if not database.read("SELECT 1 FROM documents WHERE id = ?", (memory.record.document_id,)):
-                    raise ValueError("its document is missing")
-            except (ValueError, RecursionError, CorruptMemory) as error:
-                faults.append(Fault(f"{MEMORIES_FOLDER}/{key}", f"It cannot be used: {error}."))
-                continue
+def _add_memories(db: sqlite_utils.Database, folder: Path) -> list[Fault]:
+    """Keep the finished memories whose file is the one that their manifest or their row names; return what is put aside."""
+    faults: list[Fault] = []
+    whole: set[str] = set()
+    for path in sorted(folder.glob(f"*/{SEALED_FILE}")):
+        key = path.parent.name
+        if not _is_key(key):
+            continue
+        row, reason = _memory_row(db, key), "its manifest is missing"
+        memory = None
+        try:
+            memory = _checked(path, key, _read_manifest(path.with_name(MANIFEST_FILE)))
+        except (ValueError, RecursionError, CorruptMemory) as error:
+            reason = str(error)
+            if row is not None:
+                with suppress(ValueError, CorruptMemory):
+                    memory = _checked(path, key, row)
+                    if path.with_name(MANIFEST_FILE).exists():
+                        faults.append(Fault(f"{MEMORIES_FOLDER}/{key}/{MANIFEST_FILE}", f"It cannot be used: {error}."))
+        if memory is not None and not _has(db, "documents", "id", memory.record.document_id):
+            memory, reason = None, "its document is missing"
+        if memory is None:
+            faults.append(Fault(f"{MEMORIES_FOLDER}/{key}", f"It cannot be used: {reason}."))
+            continue
+        whole.add(key)
+        if row is None or row.encode() != memory.encode():
+            db.execute("DELETE FROM memories WHERE key = ?", (key,))
+            db.execute("DELETE FROM segments WHERE memory_key = ?", (key,))
             memory.insert(db)
-            added += 1
-    return added, faults
+    for (key,) in db.execute("SELECT key FROM memories WHERE state = 'ready'").fetchall():
+        if key not in whole:
+            db.execute("DELETE FROM memories WHERE key = ?", (key,))
+    return faults
+
+
+def _checked(path: Path, key: str, memory: StoredMemory) -> StoredMemory:
+    check_memory(path, key, memory)
+    return memory
+
+
+def _memory_row(db: sqlite_utils.Database, key: str) -> StoredMemory | None:
+    """Return what the rows say of a finished memory, if they do."""
+    for row in db.query("SELECT * FROM memories WHERE key = ? AND state = 'ready'", (key,)):
+        settings = json.loads(row["settings"])
+        record = MemoryRecord(**{**row, "settings": settings, "imported": bool(row["imported"])})
+        rows = db.query("SELECT * FROM segments WHERE memory_key = ? ORDER BY number", (key,))
+        return StoredMemory(record, [SegmentRecord(**segment) for segment in rows])
+    return None
+
+
+def _has(db: sqlite_utils.Database, table: str, column: str, value: str) -> bool:
+    return db.execute(f"SELECT 1 FROM {table} WHERE {column} = ?", (value,)).fetchone() is not None
+
+
+def _counts(db: sqlite_utils.Database) -> dict[str, int]:
+    return {table: int(db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]) for table in TABLES}
+
+
+def _remove_dangling(db: sqlite_utils.Database) -> None:
+    """Remove the rows that name rows which are not there."""
+    for table, column, other, key in _DANGLING:
+        db.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {key} FROM {other})")
+
+
+def _adopt(db: sqlite_utils.Database, folder: Path) -> None:
+    """Give the documents that no user holds to the local user, with their originals."""
+    db.execute(
+        "INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, pinned, added_at)"
+        " SELECT ?, id, title, title, file_name, format, pages, pinned, added_at FROM documents"
+        " WHERE id NOT IN (SELECT document_id FROM holdings)",
+        (LOCAL_USER,),
+    )
+    for document_id, original in originals.by_document(folder).items():
+        db.execute(
+            "UPDATE holdings SET original = ? WHERE document_id = ? AND user = ? AND original IS NULL"
+            " AND NOT EXISTS (SELECT 1 FROM holdings AS other WHERE other.original = ?1)",
+            (original, document_id, LOCAL_USER),
+        )
+
+
+def _new_aside(folder: Path) -> Path:
+    """Return a folder below `damaged/` that is not there yet."""
+    name = time.strftime("%Y%m%d-%H%M%S")
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(place for place in (folder / DAMAGED_FOLDER / name for name in names) if not place.exists())
 
 
 def _is_key(name: str) -> bool:
@@ -155,11 +357,9 @@ def check_memory(path: Path, key: str, memory: StoredMemory) -> None:
             raise ValueError("its tensors are those of another memory")
 
 
-def _put_aside(folder: Path, name: str) -> None:
-    """Move a file or folder of the library below `damaged/`, in place of what an earlier rebuild put there."""
-    source, target = folder / name, folder / DAMAGED_FOLDER / name
+def _put_aside(folder: Path, aside: Path, name: str) -> None:
+    """Move a file or folder of the library into the folder of what this rebuild puts aside."""
+    source, target = folder / name, aside / name
     if source.exists():
-        if target.is_dir():
-            shutil.rmtree(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)

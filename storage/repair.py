@@ -29,7 +29,6 @@ def sweep(store: Store) -> None:
     """Repair every document and memory whose files are not those of its rows, unless a live process is at work on it."""
     tidy_documents(store)
     tidy_originals(store)
-    store.holdings.mark_shared()
     expected: dict[str, set[str]] = {}
     for row in store.database.read(
         "SELECT memories.key, state, file FROM memories LEFT JOIN segments ON segments.memory_key = memories.key"
@@ -84,13 +83,9 @@ def tidy_originals(store: Store) -> None:
     folder = store.folder / ORIGINALS_FOLDER
 
     def extra() -> list[Path]:
-        rows = store.database.read("SELECT id FROM documents UNION SELECT original FROM holdings")
-        ids = {row["id"] for row in rows}
-        return [
-            path
-            for path in folder.iterdir()
-            if is_temporary(path.name) or (originals.is_original(path.name) and path.stem not in ids)
-        ]
+        needed = {row["name"] for row in store.database.read(originals.NEEDED)}
+        temporary = [path for path in folder.iterdir() if is_temporary(path.name)]
+        return temporary + [folder / name for name in originals.unneeded(store.folder, needed)]
 
     with translating(folder):
         if extra():
@@ -128,7 +123,7 @@ def tidy_memory(store: Store, key: str) -> None:
 def collect_garbage(store: Store) -> int:
     """Remove every file that no row needs, give unused room in the database back, and return the bytes freed.
 
-    Files that never were the library's own stay.
+    Files that never were the library's own stay, and so do the databases and texts that a rebuild has put aside.
 
     Raises:
         NotWritable: the library is open for reading only.
@@ -138,8 +133,13 @@ def collect_garbage(store: Store) -> int:
     with file_lock(store.folder / LIBRARY_LOCK, timeout_seconds=0) as held, translating(store.folder):
         # Without the lock a rebuild or an opening is under way, and what it has in hand is not garbage.
         for path in list(store.folder.iterdir()) if held else []:
-            if path.name == DAMAGED_FOLDER or is_temporary(path.name):
+            if is_temporary(path.name):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        # Of what a rebuild has put aside a memory can be read again; a database or a text may be the only one there is.
+        for path in (store.folder / DAMAGED_FOLDER).glob(f"*/{MEMORIES_FOLDER}") if held else ():
+            shutil.rmtree(path)
+            with suppress(OSError):
+                path.parent.rmdir()
     store.database.compact()
     return max(0, before_bytes - store.size_bytes())
 

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from reader.answering.answer import Answer
+from reader.answering import Answer, AnswerPart
 from reader.answering.evidence import Evidence
 from reader.answering.passages import Passage
 from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of
@@ -28,12 +28,13 @@ from reader.app.answer_queue import Stream
 from reader.app.main import main
 from reader.app.page import events, html as views
 from reader.app.page.blocks import build
-from reader.app.service import RatioCost, Reply, Service
+from reader.app.service import RatioCost, Service
 from reader.app.workspace import PageView, Shown, Workspace
 from reader.documents import Document, Page
 from reader.errors import ConfigError, ModelError
 from reader.reading.estimate import Estimate
 from reader.reading.jobs import JobSettings, enqueue
+from reader.wording import looked_again
 from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
@@ -154,7 +155,7 @@ def hostile_views(service: Service, words: str) -> list[str]:
     turn = TurnRecord(0, words, words, [evidence], counts, 0.0)
     conversation = ConversationRecord("c", "", (document.id,), 0.0, (turn,))
     question = QuestionRecord("q", "", document.id, "c", words, {}, None, 0.0)
-    failed: Stream[Reply] = Stream(question, error=ConfigError(words), is_done=True)
+    failed: Stream[AnswerPart] = Stream(question, error=ConfigError(words), is_done=True)
     page = PageView(document.id, words, 1, words, 1, text, ((0, 20),), False, ())
     return [
         views.library([shown], None),
@@ -386,3 +387,10 @@ def test_everything_of_a_page_is_found_by_id_and_never_by_path(service: Service)
         find: Callable[[str], object] = Workspace(service).cover
         with pytest.raises(Exception, match="no such document"):
             find(odd)
+
+
+def test_the_pages_looked_at_again_are_named_once_each() -> None:
+    assert looked_again([]) == ""
+    assert looked_again(["A-3"]) == looked_again(["A-3", "A-3"]) == "looked again at page A-3"
+    assert looked_again(["12", "40", "12"]) == "looked again at pages 12 and 40"
+    assert looked_again(["i", "2", "3"]) == "looked again at pages i, 2 and 3"

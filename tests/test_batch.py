@@ -14,7 +14,7 @@ from filelock import FileLock
 from helpers.decoders import randomise_plugin
 from helpers.documents import make_document
 
-from reader.answering.answer import Answer, ask, attach
+from reader.answering import Answer, ask, attach
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch
 from reader.batching.results import _cells
 from reader.errors import ConfigError, ContextOverflow
@@ -35,8 +35,7 @@ QUESTIONS = [
 
 @pytest.fixture(autouse=True)
 def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("reader.answering.answer", "reader.batching.local"):
-        monkeypatch.setattr(f"{module}.MAX_ANSWER_TOKENS", 24)
+    monkeypatch.setattr("reader.answering.decoding.MAX_ANSWER_TOKENS", 24)
 
 
 @pytest.fixture

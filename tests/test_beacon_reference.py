@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
-from reader.models.model import load_published_weights
+from reader.models.plugin_files import load_published_weights
 
 FOLDER = Path(
     os.environ.get("BEACON_REFERENCE", Path(__file__).parents[2] / "shared" / "fixtures" / "beacon-reference")

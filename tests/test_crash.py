@@ -24,7 +24,7 @@ from helpers import ROOT
 from helpers.decoders import tiny_decoder_folder
 from helpers.documents import WORDS
 
-from reader.answering.answer import attach
+from reader.answering import attach
 from reader.documents import Document, Page
 from reader.models.model import Model, load_model
 from reader.reading.loop import read

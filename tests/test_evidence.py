@@ -10,12 +10,23 @@ import torch
 from helpers.documents import make_document
 from test_answering import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, answered, attached_to, hide
 
-from reader.answering.answer import NOT_SAID, AttachedMemory, ask, find_evidence, make_prompt
-from reader.answering.evidence import QUOTE_CHARS, Attention, Evidence, Heat, fuse
+from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt
+from reader.answering.attention import Attention, Heat, attend
+from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse, name_evidence, reading_map
 from reader.beacon import NO_SPAN, recording
 from reader.documents import Document, Page
 from reader.models.model import Model, load_model
 from storage import Store
+
+
+def find_evidence(
+    attached: AttachedMemory, question: str, answer: str, model: Model
+) -> tuple[tuple[Evidence, ...], tuple[float, ...]]:
+    """Evidence and reading map of an answer that the decoder did not give itself."""
+    attention = attend(attached.memory, make_prompt(question, model), model, model.encode(answer)[0])
+    heat = attached.heat(attention)
+    found = name_evidence(attached.sources, attached.passages, question, answer, heat)
+    return found, reading_map(attached.sources, heat)
 
 
 def check(evidence: tuple[Evidence, ...], document: Document) -> None:
@@ -57,7 +68,7 @@ def test_evidence_changes_neither_answer_nor_memory(model: Model, store: Store) 
     before = {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}
     without = answered(attached, model, evidence=False)
     assert (without.evidence, without.reading_map, without.evidence_seconds) == ((), (), 0.0)
-    assert attached._neutral == []  # nothing was worked out
+    assert "attention" not in vars(attached.baseline)  # nothing was worked out
     assert answered(attached, model).text == without.text
     find_evidence(attached, QUESTION_ABOUT_FACT, without.text[:50], model)
     for name, tensor in attached.memory.tensors().items():
@@ -72,21 +83,21 @@ def test_the_attention_is_the_decoders_own(
     model = load_model(str(tiny_folder(family)), window=32, cache_folder=tmp_path / "cache", device="cpu")
     document = make_document(60)
     attached = attached_to(document, model, store, ratio=0)
-    prompt = make_prompt(attached, "Who?", (), model)
+    prompt = make_prompt("Who?", model)
     queries: dict[int, list[torch.Tensor]] = {}
     mark = attached.memory.mark()
     with torch.inference_mode(), recording(queries):
-        model.plugin.run(attached.memory, prompt.ids)
+        model.plugin.run(attached.memory, prompt.question_ids)
         found = Attention.of(attached.memory, queries, 7)
     attached.memory.back_to(mark)
 
-    ids = torch.cat([model.opening, model.encode(document.text)[0], prompt.ids])
+    ids = torch.cat([model.opening, model.encode(document.text)[0], prompt.question_ids])
     decoder = model.decoder.model
     usual, decoder.config._attn_implementation = decoder.config._attn_implementation, "eager"
     with torch.inference_mode():
         attentions = decoder(ids[None], output_attentions=True).attentions
     decoder.config._attn_implementation = usual
-    first, last = len(model.opening), len(ids) - len(prompt.ids)
+    first, last = len(model.opening), len(ids) - len(prompt.question_ids)
     expected = torch.cat([layer[0, :, -7:, first:last] for layer in attentions])
     expected = (expected / expected.sum(dim=-1, keepdim=True)).mean(dim=1)
     torch.testing.assert_close(found.shares, expected, rtol=0, atol=1e-4)
@@ -184,4 +195,39 @@ def test_beacons_carry_the_attention_of_what_they_stand_for(tiny_model: Model, s
     slots = attached.memory.spans[attached.memory.spans[:, 1] != NO_SPAN]
     assert len(slots) < len(tiny_model.encode(hide().text)[0]) / 4
     list(ask(attached, "Who?", tiny_model))
-    assert len(attached.neutral(tiny_model).spans) == len(slots)
+    assert attached.baseline.attention is not None
+    assert len(attached.baseline.attention.spans) == len(slots)
+
+
+def test_the_baseline_is_that_of_the_memory_alone_whenever_it_is_measured(tiny_model: Model, store: Store) -> None:
+    document = hide()
+    alone = attached_to(document, tiny_model, store).baseline.attention
+    attached = attached_to(document, tiny_model, store)
+    memory = attached.memory
+    with torch.inference_mode():
+        tiny_model.plugin.run(memory, tiny_model.encode("Something was said before. " * 9)[0])
+    before, counts = {name: tensor.clone() for name, tensor in memory.tensors().items()}, memory.counts()
+    late = attached.baseline.attention
+    assert alone is not None
+    assert late is not None
+    assert torch.equal(late.shares, alone.shares)
+    assert memory.counts() == counts
+    assert memory.layers[0].length == memory.slots
+    for name, tensor in memory.tensors().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_evidence_in_a_conversation_does_not_depend_on_when_the_baseline_is_measured(
+    tiny_model: Model, store: Store
+) -> None:
+    maps = []
+    for is_measured_first in (True, False):
+        attached = attached_to(hide(), tiny_model, store)
+        talk = Conversation(store.conversations.add([hide().id]), attached, tiny_model, store)
+        list(talk.ask("Who walked to the harbour?", evidence=False))
+        if is_measured_first:
+            assert attached.baseline.attention is not None
+        answer = list(talk.ask(QUESTION_ABOUT_FACT, look_again=100))[-1].answer
+        assert answer is not None
+        maps.append((answer.text, answer.reading_map, answer.evidence))
+    assert maps[0] == maps[1]

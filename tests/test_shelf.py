@@ -6,8 +6,9 @@ import pytest
 import torch
 from helpers.documents import make_document
 from test_answering import FACT, QUESTION_ABOUT_FACT, answered, attached_to, hide
+from test_evidence import find_evidence
 
-from reader.answering.answer import attach, attach_shelf, find_evidence
+from reader.answering import attach, attach_shelf
 from reader.beacon import Memory
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model

@@ -17,7 +17,7 @@ from helpers.decoders import randomise_plugin
 from helpers.documents import WORDS
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from reader.answering.answer import NOT_SAID, PASSAGES
+from reader.answering import NOT_SAID, PASSAGES
 from reader.beacon import BeaconConfig, BeaconPlugin, RatioChooser
 from reader.corpora import Question, hide_at_random, load_questions
 from reader.errors import ConfigError, ModelError

@@ -221,7 +221,7 @@ def test_an_original_is_kept_shown_backed_up_rebuilt_and_removed_with_its_docume
     assert cover[:3] == ann.picture(document_id, 2)[:3] == b"\xff\xd8\xff"
     backup(store, tmp_path / "copy")
     assert original_file(tmp_path / "copy", original).read_bytes() == file.read_bytes()
-    rebuild(tmp_path / "copy")
+    rebuild(tmp_path / "copy", force=True)
     with Store(tmp_path / "copy") as copy:
         assert original_file(copy.folder, original).exists()
     ann.remove(document_id)

@@ -1,26 +1,24 @@
-from .answer import (
-    LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
-    MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
-    NOT_SAID as NOT_SAID,
-    PASSAGES as PASSAGES,
-    QUESTION as QUESTION,
-    Answer as Answer,
+from .answer import Answer as Answer, AnswerPart as AnswerPart, ask as ask
+from .attached import (
     AttachedMemory as AttachedMemory,
-    Decoding as Decoding,
-    Prompt as Prompt,
-    ask as ask,
     attach as attach,
     attach_shelf as attach_shelf,
-    choose_memory as choose_memory,
-    look_again_tokens as look_again_tokens,
-    make_prompt as make_prompt,
-    passage_heading as passage_heading,
-    says_nothing as says_nothing,
     source_of as source_of,
 )
 from .conversations import Conversation as Conversation
+from .decoding import Decoding as Decoding, Step as Step, greedy_token as greedy_token
 from .evidence import Evidence as Evidence
+from .look_again import LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS, look_again_tokens as look_again_tokens
+from .memories import choose_memory as choose_memory
 from .passages import Passage as Passage, content_words as content_words, cut as cut, sentences as sentences
+from .prompt import (
+    MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
+    PASSAGES as PASSAGES,
+    QUESTION as QUESTION,
+    make_prompt as make_prompt,
+    passage_heading as passage_heading,
+)
+from .refusal import NOT_SAID as NOT_SAID, says_nothing as says_nothing
 
 __all__ = [
     "LOOK_AGAIN_TOKENS",
@@ -29,18 +27,20 @@ __all__ = [
     "PASSAGES",
     "QUESTION",
     "Answer",
+    "AnswerPart",
     "AttachedMemory",
     "Conversation",
     "Decoding",
     "Evidence",
     "Passage",
-    "Prompt",
+    "Step",
     "ask",
     "attach",
     "attach_shelf",
     "choose_memory",
     "content_words",
     "cut",
+    "greedy_token",
     "look_again_tokens",
     "make_prompt",
     "passage_heading",

@@ -15,8 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reader.answering.answer import MAX_ANSWER_TOKENS, AnswerPart, AttachedMemory, ask
-from reader.beacon import BeaconConfig, Memory, RatioChooser
+from reader.answering.answer import AnswerPart, ask
+from reader.answering.attached import AttachedMemory
+from reader.answering.decoding import keep_behind
+from reader.answering.prompt import MAX_ANSWER_TOKENS
+from reader.beacon import BeaconConfig, Mark, Memory, RatioChooser
 from reader.errors import ConfigError
 from reader.models import Model
 from storage import ConversationRecord, Store
@@ -31,16 +34,8 @@ class Conversation:
     def __init__(self, record: ConversationRecord, attached: AttachedMemory, model: Model, store: Store) -> None:
         self.record = record
         self._model, self._store = model, store
-        self._attached = attached
         self._said = _Said(attached.memory, model)
         self._behind = dataclasses.replace(attached, memory=self._said.memory)
-
-    @property
-    def reading_map(self) -> tuple[float, ...]:
-        """For each page its share of the attention over all turns; empty where no turn has evidence."""
-        maps = [turn.counts.get("reading_map") for turn in self.record.turns]
-        found = [pages for pages in maps if pages]
-        return tuple(sum(shares) / len(found) for shares in zip(*found, strict=True)) if found else ()
 
     def ask(
         self,
@@ -66,8 +61,6 @@ class Conversation:
         if number is not None and not 0 <= number < len(turns):
             raise ConfigError(f"The conversation has {len(turns)} turns, so there is no number {number} to ask again.")
         before = [(turn.question, turn.answer) for turn in turns[:number]]
-        if options.get("evidence", True) or options.get("look_again", "off") != "off":
-            self._attached.neutral(self._model)  # of the memory alone, however far the conversation is
         self._said.put(before)
         for part in ask(self._behind, question, self._model, stopped=stopped, **options):
             if (answer := part.answer) is not None:
@@ -80,21 +73,6 @@ class Conversation:
                 before.append((question, text))
             yield part
         self._said.put(before)  # now, so that the next question does not wait for it
-
-    def retry(self, *, stopped: Callable[[], bool] = lambda: False, **options: Any) -> Iterator[AnswerPart]:
-        """Ask the last question again, as `ask` with its number."""
-        if not self.record.turns:
-            raise ConfigError("Nothing has been asked yet; ask something first.")
-        last = self.record.turns[-1]
-        return self.ask(last.question, number=last.number, stopped=stopped, **options)
-
-    def drop(self, number: int) -> None:
-        """Forget the turns from this number on.
-
-        Raises:
-            StoreBusy: the conversation went on elsewhere in the meantime.
-        """
-        self.record = self._store.conversations.drop_turns(self.record, number)
 
 
 class _Said:
@@ -194,5 +172,5 @@ def _window_config(model: Model, slots: int) -> BeaconConfig:
 
 def _forget_tail(memory: Memory, tokens: int) -> None:
     """Keep the first tokens of the raw tail only."""
-    before = memory.sink + memory.beacons
-    memory.back_to(dataclasses.replace(memory.mark(), slots=before + tokens, tail=memory.tail[:tokens]))
+    tail = memory.tail[:0]
+    keep_behind(memory, Mark(memory.sink + memory.beacons, tail), tokens)

@@ -1,7 +1,7 @@
-"""Answering as jobs: a question is noted in the library, answered in the background, and kept until its answer is saved.
+"""Answers questions in the background. The library keeps each question until its answer is saved.
 
-So neither a closed tab nor a killed server loses one: whoever starts next on the library answers what was left. Pages look
-on. It neither attaches memories nor runs the decoder itself.
+So neither a closed tab nor a killed server loses a question: the next program on the library answers it. Pages follow the
+answer as a `Stream`. This module neither attaches memories nor runs the decoder.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from reader.errors import ConfigError
 from storage import QuestionRecord, Store, StoreError, new_owner
+
+if TYPE_CHECKING:  # torch takes seconds to import: a page opens without it
+    from reader.answering import Answer, AnswerPart
 
 ANSWERS_AT_ONCE = 2
 """Answers that stream side by side; they take turns with the decoder, token by token."""
@@ -26,37 +29,66 @@ MAX_QUESTION_CHARS = 4000
 _KEPT_STREAMS = 200
 _POLL_SECONDS = 1.0
 
-Reply = TypeVar("Reply")
+
+class Withdrawn(Exception):
+    """The question was withdrawn before its answer began; nothing of it is kept."""
 
 
 @dataclass
-class Stream(Generic[Reply]):
-    """What there is of an answer so far."""
+class Stream:
+    """An answer as it grows."""
 
     question: QuestionRecord
-    reply: Reply | None = None
+    text: str = ""
+    """The answer so far."""
+    answer: Answer | None = None
+    """The whole answer, once it has ended."""
+    parts: int = 0
+    """How many parts have come."""
     is_begun: bool = False
+    is_running: bool = False
+    """Whether the decoder is still at work on it."""
     error: Exception | None = None
     is_done: bool = False
+    """Whether nothing more comes."""
     stopped: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it was stopped before its first word."""
+        return self.is_done and self.stopped.is_set() and not self.text
 
-class Answerer(Generic[Reply]):
+    def is_stopped(self) -> bool:
+        """Whether the decoder is to end the answer here.
+
+        Raises:
+            Withdrawn: nothing of the answer was shown, so nothing of it is to be saved.
+        """
+        if self.is_withdrawn:
+            raise Withdrawn
+        return self.stopped.is_set()
+
+
+class Answerer:
     """Answers a library's questions in the background, `ANSWERS_AT_ONCE` of them side by side."""
 
     def __init__(
         self,
         store: Store,
-        respond: Callable[[QuestionRecord, Callable[[], bool]], Generator[Reply]],
+        respond: Callable[[QuestionRecord, Callable[[], bool]], Generator[AnswerPart]],
         is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take the library, what yields an answer so far, piece by piece, and saves it at its end, and whether it can.
+        """Take the library and the function that answers.
 
-        `respond` is given a question and whether it is to stop.
+        Args:
+            store: the library that keeps the questions.
+            respond: takes a question, and a function that says whether to stop; yields the answer's parts, and saves the
+                answer at its end.
+            is_ready: whether `respond` can answer now.
         """
         self.owner = new_owner()
         self._store, self._respond, self._is_ready = store, respond, is_ready
-        self._streams: dict[str, Stream[Reply]] = {}
+        self._streams: dict[str, Stream] = {}
         self._changed = threading.Condition()
         self._ended = False
         self._threads = [
@@ -94,8 +126,8 @@ class Answerer(Generic[Reply]):
             raise ConfigError(
                 f"{MAX_WAITING} of your questions wait for their answers; ask again when one is answered."
             )
-        question = self._store.questions.add(user, document_id, conversation_id, text.strip(), settings, self.owner)
-        with self._changed:
+        with self._changed:  # or a thread begins the question before its stream is here, and another begins it again
+            question = self._store.questions.add(user, document_id, conversation_id, text.strip(), settings, self.owner)
             self._streams[question.id] = Stream(question)
             for oldest in list(self._streams)[:-_KEPT_STREAMS]:
                 if self._streams[oldest].is_done:
@@ -103,15 +135,28 @@ class Answerer(Generic[Reply]):
             self._changed.notify_all()
         return question
 
-    def stream(self, question_id: str) -> Stream[Reply] | None:
+    def stream(self, question_id: str) -> Stream | None:
         """What there is of an answer, if this program has begun or ended it."""
         return self._streams.get(question_id)
 
-    def stop(self, question_id: str) -> None:
-        """End an answer where it is; what is there of it is saved."""
+    def stop(self, question_id: str) -> bool:
+        """Stop an answer. Return whether the question was withdrawn.
+
+        An answer of which words were shown ends there and is saved. Before its first word the question is withdrawn at
+        once: nothing is saved, and pages need not wait until the decoder notices.
+        """
         with self._changed:
-            if stream := self._streams.get(question_id):
-                stream.stopped.set()
+            stream = self._streams.get(question_id)
+            if stream is None or stream.is_done:
+                return False
+            stream.stopped.set()
+            if stream.text:
+                return False
+            with suppress(StoreError):  # `_next` forgets it later
+                self._store.questions.remove(question_id)
+            stream.is_done = True
+            self._changed.notify_all()
+            return True
 
     def _run(self) -> None:
         while not self._ended:
@@ -126,38 +171,43 @@ class Answerer(Generic[Reply]):
                     if not self._ended:
                         self._changed.wait(_POLL_SECONDS)
 
-    def _next(self) -> Stream[Reply] | None:
+    def _next(self) -> Stream | None:
         """Begin the oldest question that can be; within a conversation an answer rests on the one before."""
         if not self._is_ready():
             return None
         with self._changed:
-            going = [stream for stream in self._streams.values() if stream.is_begun and not stream.is_done]
-            busy = {stream.question.conversation_id for stream in going}
+            busy = {stream.question.conversation_id for stream in self._streams.values() if stream.is_running}
             for question in self._store.questions.claim(self.owner):
                 stream = self._streams.setdefault(question.id, Stream(question))
                 if stream.is_done:  # it could not be forgotten then
                     self._store.questions.remove(question.id)
                     continue
                 if not stream.is_begun and question.conversation_id not in busy:
-                    stream.is_begun = True
+                    stream.is_begun = stream.is_running = True
                     return stream
                 busy.add(question.conversation_id)
         return None
 
-    def _answer(self, stream: Stream[Reply]) -> None:
+    def _answer(self, stream: Stream) -> None:
         error: Exception | None = None
         try:
-            with closing(self._respond(stream.question, stream.stopped.is_set)) as replies:
-                for reply in replies:
+            with closing(self._respond(stream.question, stream.is_stopped)) as parts:
+                for part in parts:
                     with self._changed:
-                        stream.reply = reply
+                        if stream.is_withdrawn:
+                            raise Withdrawn
+                        stream.text += part.text
+                        stream.answer = part.answer
+                        stream.parts += 1
                         self._changed.notify_all()
                         if self._ended:
-                            return  # it is left for the next program
-        except Exception as caught:  # told to whoever looks on
+                            return  # the next program answers it
+        except Withdrawn:
+            pass
+        except Exception as caught:  # shown on the pages that follow
             error = caught
         with suppress(StoreError):  # at worst it is asked again at the next start
             self._store.questions.remove(stream.question.id)
         with self._changed:
-            stream.error, stream.is_done = error, True
+            stream.error, stream.is_done, stream.is_running = error, True, False
             self._changed.notify_all()

@@ -54,11 +54,10 @@ def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
             workspace = workspace_of(request)
             asked = workspace.ask(document_id, question, conversation_id or None, look_again=look_again)
             last = next(reversed(list(workspace.follow(asked.id))), None)
-            if last is None or last.reply is None or last.reply.answer is None:
+            if last is None or last.answer is None:
                 error = last.error if last is not None else None
-                raise error or ConfigError("The program is being stopped; ask again when it is back.")
-            answer = last.reply.answer
-            fields = asdict(answer)
+                raise error or ConfigError("The question was stopped before its answer. Ask again.")
+            fields = asdict(last.answer)
             return {"answer": fields.pop("text"), "conversation_id": asked.conversation_id, **fields}
 
     # Not queued: a tool call has to reach its function as itself, with the caller's own headers.

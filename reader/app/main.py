@@ -25,9 +25,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from reader.app.accounts import Accounts, Gate, add_account
 from reader.app.page.blocks import MAX_FILE_SIZE, build
 from reader.app.page.theme import Theme
+from reader.app.pages import Pictures
 from reader.app.routes import routes
 from reader.app.service import Service
-from reader.app.workspace import Pictures
 from reader.errors import ConfigError, ReaderError
 from reader.models import DEFAULT_MODEL
 from reader.settings import STATIC, accounts_file, cache_folder, is_debugging, library_folder, model_name

@@ -15,9 +15,10 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from reader.app.accounts import user_of
-from reader.app.page import html as views
+from reader.app.page import html as views, turns
+from reader.app.pages import Pictures
 from reader.app.service import Service
-from reader.app.workspace import Pictures, Workspace
+from reader.app.workspace import Workspace
 from reader.errors import ReaderError
 from storage import StoreError
 
@@ -57,7 +58,7 @@ def routes(service: Service, pictures: Pictures) -> Sequence[Route]:
         title = workspace.get(found.document_ids[0]).holding.document.title
         name = f'attachment; filename="{_name(title, "md")}"'
         return Response(
-            views.as_markdown(found, title), media_type="text/markdown", headers={"content-disposition": name}
+            turns.as_markdown(found, title), media_type="text/markdown", headers={"content-disposition": name}
         )
 
     return [

@@ -7,7 +7,6 @@ killed server was reading or answering goes on when the next one starts. Whose a
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,13 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
-    from reader.answering import Answer, AttachedMemory, Conversation
+    from reader.answering import AnswerPart, AttachedMemory, Conversation
     from reader.models import Model
     from reader.reading import Estimate, ReadingProgress, Worker
 
@@ -35,25 +35,13 @@ KEPT_CONVERSATIONS = 8
 _CLOSE_SECONDS = 5.0
 """How long closing waits for the window at hand; a job that is left behind is taken over at the next start."""
 
-_ROOM_TOKENS = 1024
-"""About what a question and its answer take."""
-
 _SIZE_SECONDS = 10.0
 """How long the counted size of the library is good for; counting takes longer the more files there are."""
 
 _Place = tuple[str, str, int, str]
 """Key, state and finished windows of a memory that is attached, and the user as whose it is shown."""
 
-_RATIO_ADVICE = re.compile(r"read it with --ratio \d+")
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer so far; the last one carries what it cost."""
-
-    text: str
-    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ class Service:
         self.load_error: Exception | None = None
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
-        self.answerer: Answerer[Reply] = Answerer(store, self._respond, lambda: self.model is not None)
+        self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
         self._cache_folder = cache_folder
         self._load_again = threading.Event()
         self._closed = False
@@ -206,7 +194,8 @@ class Service:
         tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:
             return []
-        config, positions = self.model.plugin.config, self.model.plugin.max_positions
+        from reader.reading import fits, memory_slots
+
         memories = [
             memory
             for memory in self.store.memories(document_id)
@@ -214,12 +203,9 @@ class Service:
         ]
         slot_bytes = memories[0].bytes / memories[0].slots if memories else self._slot_bytes(memory_dtype)
         costs = []
-        for ratio in sorted({0, *config.ratios}):
-            full_windows, tail = divmod(tokens, config.window)
-            kept = config.window // ratio if ratio else config.window
-            slots = full_windows * kept + tail + len(self.model.opening)
-            fits = slots + min(_ROOM_TOKENS, positions // 4) <= positions
-            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits))
+        for ratio in sorted({0, *self.model.plugin.config.ratios}):
+            slots = memory_slots(self.model, tokens, ratio)
+            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits(self.model, slots)))
         return costs
 
     def tokens(self, document_id: str, user: str = LOCAL_USER) -> int:
@@ -240,26 +226,9 @@ class Service:
     # Answers
 
     def memory(self, document_id: str, user: str = LOCAL_USER) -> MemoryRecord | None:
-        """The memory that a user can ask: that of their newest finished reading, or another ready or half-read one.
-
-        What others had read comes last, so that it changes nobody's answers.
-
-        While the decoder loads, it is the one that a decoder of this name made.
-        """
-        memories = self.store.memories(document_id)
-        usable = [memory for memory in memories if self._fits(memory) and (memory.state == "ready" or memory.slots)]
-        finished_at = {memory.key: memory.ready_at or 0.0 for memory in usable}
-        asked_for = set()
-        if len(usable) > 1:  # one that was there already was not made anew by the reading that ended with it
-            for job in self.store.jobs.all(document_id, user):
-                asked_for.add(job.memory_key)
-                if job.state == "ready" and job.memory_key in finished_at:
-                    finished_at[job.memory_key] = max(finished_at[job.memory_key], job.beat_at)
-        return min(
-            usable,
-            key=lambda memory: (memory.key not in asked_for, memory.state != "ready", -finished_at[memory.key]),
-            default=None,
-        )
+        """The memory that a user can ask, ready or half read; while the decoder loads, one that a decoder of its name made."""
+        model = self.model or self.model_name
+        return choose_memory(self.store, document_id, model, user=user, while_reading=True)
 
     def attach(self, document_id: str, user: str = LOCAL_USER) -> tuple[AttachedMemory, bool]:
         """Attach the memory that a user can ask, unless it is, and tell whether that had to be done now.
@@ -298,8 +267,8 @@ class Service:
         *,
         number: int | None = None,
         look_again: str | int = "off",
-    ) -> Generator[Reply]:
-        """Yield an answer so far, piece by piece, and save it as a turn; readings here wait before their next window.
+    ) -> Generator[AnswerPart]:
+        """Yield an answer, part by part, and save it as a turn; readings here wait before their next window.
 
         Args:
             number: the turn that the new one takes the place of, with those behind it; None puts it behind all.
@@ -321,12 +290,9 @@ class Service:
             self._conversations[record.id] = (attached, conversation)  # the last used comes last
             for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
                 del self._conversations[oldest]
-            text = ""
-            for part in conversation.ask(
+            yield from conversation.ask(
                 question, number=number, stopped=stopped, look_again=look_again, first_question=is_new
-            ):
-                text += part.text
-                yield Reply(text, part.answer)
+            )
 
     @contextmanager
     def _using_decoder(self, document_id: str) -> Iterator[None]:
@@ -342,7 +308,7 @@ class Service:
                 self._answers -= 1
                 self._answering.notify_all()
 
-    def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[Reply]:
+    def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[AnswerPart]:
         """Answer a question that somebody has noted."""
         record = self.store.conversations.get(question.conversation_id, question.user)
         if any(turn.question == question.text and turn.asked_at > question.asked_at for turn in record.turns):
@@ -398,15 +364,6 @@ class Service:
             cache_folder=self._cache_folder,
         )
 
-    def _fits(self, memory: MemoryRecord) -> bool:
-        if self.model is None:
-            return memory.settings.get("model") == self.model_name
-        return (
-            memory.settings.get("decoder") == self.model.decoder.fingerprint
-            and memory.settings.get("plugin") == self.model.plugin_fingerprint
-            and memory.settings.get("dtype") == str(self.model.decoder.dtype).removeprefix("torch.")
-        )
-
     def _slot_bytes(self, memory_dtype: str) -> float:
         assert self.model is not None
         config = self.model.decoder.model.config
@@ -430,13 +387,6 @@ def state_of(job: JobRecord | None, memory: MemoryRecord | None) -> str:
     if job is not None and job.state in _STOPPED_STATES:
         return _STOPPED_STATES[job.state]
     return "not read" if memory is None else "part read"
-
-
-def reason(job: JobRecord) -> str:
-    """Why a job failed, for those who have no flags at hand."""
-    adapts = job.settings.get("ratio") is None
-    advice = "split it, or use a decoder with more positions" if adapts else "try again to read it at a ratio that fits"
-    return _RATIO_ADVICE.sub(advice, job.reason or "")
 
 
 def _urgency(job: JobRecord) -> int:

@@ -10,16 +10,19 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlite_utils import Database
+
 from reader.app.answer_queue import Stream
-from reader.app.service import RatioCost, Reply, Service, reason, state_of
-from reader.documents import DRAWN_FORMATS, Box, Document, PagePicture, draw, load
+from reader.app.pages import PageView, Pictures, find_words
+from reader.app.service import RatioCost, Service, is_active, state_of
+from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
 from reader.errors import ConfigError, DocumentError
+from reader.reading import add_document
 from storage import (
     LOCAL_USER,
     ConversationRecord,
@@ -46,13 +49,11 @@ if TYPE_CHECKING:
 MAX_DOCUMENTS = 5_000
 """Documents that one user may have."""
 
-PAGE_WIDTH_PIXELS = 1000
 COVER_WIDTH_PIXELS = 144
 
 MAX_LOOK_AGAIN_TOKENS = 8_000
 """What one question may have read again, as others wait for the decoder meanwhile."""
 
-_KEPT_PICTURES = 48
 _MAX_HITS = 20
 _BEGIN_SECONDS = 600.0
 """How long nothing may come of an answer before nobody waits for it any more."""
@@ -68,6 +69,8 @@ class Shown:
     state: str
     estimate: Estimate | None
     is_read_here: bool
+    before: int = 0
+    """How many readings come before it, while it waits for its turn."""
 
     @property
     def id(self) -> str:
@@ -77,53 +80,7 @@ class Shown:
     @property
     def reason(self) -> str:
         """Why its reading failed; empty where it did not."""
-        return reason(self.job) if self.job is not None and self.state == "failed" else ""
-
-
-@dataclass(frozen=True)
-class PageView:
-    """A page to be looked at: as a picture where there is one, else its text, with what is marked on it."""
-
-    document_id: str
-    title: str
-    number: int
-    label: str
-    pages: int
-    text: str
-    marks: tuple[tuple[int, int], ...]
-    """What is marked, as characters of this page's text."""
-    is_drawn: bool
-    boxes: tuple[Box, ...]
-    """What is marked, on the picture; empty where it was not found there."""
-
-
-class Pictures:
-    """The page pictures drawn last, for all workspaces."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, str], PagePicture] = OrderedDict()
-        self._lock = threading.Lock()
-        self._drawing = threading.Semaphore(2)
-
-    def get(self, path: Path, page: int, quote: str) -> PagePicture:
-        """The picture of a page with the boxes of a quote; without a quote, with any.
-
-        Raises:
-            DocumentError: it cannot be drawn.
-        """
-        key = (path.name, page, quote)
-        with self._lock:
-            known = [other for other in self._kept if other == key or (not quote and other[:2] == key[:2])]
-            if known:
-                self._kept.move_to_end(known[-1])
-                return self._kept[known[-1]]
-        with self._drawing:
-            picture = draw(path, path.suffix[1:], page, width_pixels=PAGE_WIDTH_PIXELS, quote=quote)
-        with self._lock:
-            self._kept[key] = picture
-            while len(self._kept) > _KEPT_PICTURES:
-                self._kept.popitem(last=False)
-        return picture
+        return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
 
 
 _holding_changes = threading.Lock()
@@ -144,7 +101,16 @@ class Workspace:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
         active = self._store.holdings.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
-        return [self._shown(holding) for holding in self._store.holdings.page(self.user, query, limit=limit, kept=kept)]
+        holdings = self._store.holdings.page(self.user, query, limit=limit, kept=kept)
+        documents = [self._shown(holding) for holding in holdings]
+        # Jobs are taken in the order in which they were added, so that their times say who is before whom.
+        queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
+        return [
+            replace(shown, before=queue.index(shown.job.created_at))
+            if shown.job is not None and shown.state == "waiting"
+            else shown
+            for shown in documents
+        ]
 
     def count(self) -> int:
         """How many documents there are."""
@@ -182,14 +148,15 @@ class Workspace:
         if name is not None:
             document = replace(document, file_name=name)
         cover = self._draw_cover(path, document) if password is None else None
-        pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
-        stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
+
+        def hold(db: Database, stored: StoredDocument) -> None:
+            original = None
+            if password is None and document.format in DRAWN_FORMATS:
+                original = keep_original(self._store.folder, document.id, path, cover)
+            self._store.holdings.hold(db, self.user, stored, original)
+
         with _holding_changes:
-            with self._store.adding_document(stored) as db:
-                original = None
-                if password is None and document.format in DRAWN_FORMATS:
-                    original = keep_original(self._store.folder, document.id, path, cover)
-                self._store.holdings.hold(db, self.user, stored, original)
+            add_document(document, self._store, hold)
             tidy_originals(self._store)
         shown = self.get(document.id)
         # What others had read is theirs to read again; what is to be asked here is asked for here.
@@ -286,8 +253,14 @@ class Workspace:
 
     # Pages
 
-    def page(self, document_id: str, number: int, start_char: int = 0, end_char: int = 0) -> PageView:
-        """A page, counted from 1, with the part of those characters of the document marked that lies on it.
+    def page(
+        self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
+    ) -> PageView:
+        """A page, counted from 1, with a part of it marked.
+
+        Args:
+            start_char, end_char: characters of the document; what lies of them on the page is marked.
+            find: words to mark instead, as they were searched for.
 
         Raises:
             NotFound: there is no such document or page for this user.
@@ -295,6 +268,8 @@ class Workspace:
         holding = self._held(document_id)
         page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
+        if find:
+            first, last = find_words(page.text, find)
         marks = ((first, last),) if last > first else ()
         path = self._original(holding)
         boxes: tuple[Box, ...] = ()
@@ -350,6 +325,11 @@ class Workspace:
         self._held(document_id)
         return self._store.conversations.all(self.user, document_id)
 
+    def asked_last(self) -> str | None:
+        """The document of the newest conversation, if it is still there."""
+        newest = next(iter(self._store.conversations.all(self.user)), None)
+        return newest.document_ids[0] if newest is not None else None
+
     def conversation(self, conversation_id: str) -> ConversationRecord:
         """One of this user's conversations.
 
@@ -359,7 +339,9 @@ class Workspace:
         return self._store.conversations.get(conversation_id, self.user)
 
     def remove_conversation(self, conversation_id: str) -> None:
-        """Forget a conversation."""
+        """Delete a conversation, and stop the answers that it waits for."""
+        for question in self.waiting(conversation_id):
+            self.stop(question.id)
         self._store.conversations.remove(conversation_id, self.user)
 
     # Answers
@@ -368,7 +350,8 @@ class Workspace:
         """Note a question to be answered in a conversation, by default in a new one.
 
         Args:
-            settings: `number` and `look_again`; see `Service.answer`.
+            settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
+                follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
 
         Raises:
             ReaderError, StoreError: the document is not theirs or cannot be asked, or there is no question.
@@ -384,25 +367,30 @@ class Workspace:
             conversation_id = self._store.conversations.add([document_id], self.user).id
         elif document_id not in self.conversation(conversation_id).document_ids:
             raise NotFound("That conversation is about another document. Begin a new one.")
+        elif (number := settings.get("number")) is not None:
+            conversation = self.conversation(conversation_id)
+            if number < len(conversation.turns) - 1:
+                conversation_id = self._store.conversations.branch(conversation, number).id
+                settings = {name: value for name, value in settings.items() if name != "number"}
         return self._service.answerer.ask(self.user, document_id, conversation_id, text, settings)
 
     def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
         """The unanswered questions of a conversation, the oldest first."""
         return self._store.questions.waiting(self.user, self.conversation(conversation_id).id)
 
-    def stream(self, question_id: str) -> Stream[Reply] | None:
+    def stream(self, question_id: str) -> Stream | None:
         """What there is of an answer, if it was begun here."""
         stream = self._service.answerer.stream(question_id)
         return stream if stream is not None and stream.question.user == self.user else None
 
-    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream[Reply]]:
+    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
         """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
-        seen: Reply | None = None
+        seen: tuple[int, bool] | None = None
         until = time.monotonic() + _BEGIN_SECONDS
         while self._service.is_open and time.monotonic() < until:
             stream = self.stream(question_id)
-            if stream is not None and (stream.is_done or stream.reply is not seen):
-                seen, until = stream.reply, time.monotonic() + _BEGIN_SECONDS
+            if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
+                seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS
                 yield stream
             if stream is not None and stream.is_done:
                 return
@@ -410,10 +398,9 @@ class Workspace:
                 return
             time.sleep(seconds)
 
-    def stop(self, question_id: str) -> None:
-        """End an answer where it is."""
-        if self.stream(question_id) is not None:
-            self._service.answerer.stop(question_id)
+    def stop(self, question_id: str) -> bool:
+        """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""
+        return self.stream(question_id) is not None and self._service.answerer.stop(question_id)
 
     def prepare(self, document_id: str) -> None:
         """Attach a document's finished memory, so that the first question need not wait for it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from reader.batching.local import Group
-from reader.batching.questions import BatchQuestion, load_questions
+from reader.batching.questions import BatchQuestion, csv_delimiter, load_questions
 from reader.batching.results import Result, Results
 from reader.documents import Document, load
 from reader.errors import ConfigError, ReaderError
@@ -82,7 +82,7 @@ def batch(
         raise ConfigError(f"{str(output)!r} holds the questions; choose another output.")
     asked, problems = load_questions(questions, document)
     documents = _find_documents(asked, problems, store)
-    with Results(output) as results:
+    with Results(output, csv_delimiter(questions)) as results:
         for one in asked:
             known = results.question_of(one.custom_id)
             if known is not None and known != one.question:

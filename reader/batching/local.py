@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import torch
 
 from reader.answering import (
-    MAX_ANSWER_TOKENS,
     Answer,
     AttachedMemory,
     Decoding,
-    Prompt,
+    Step,
     attach,
     choose_memory,
     look_again_tokens,
@@ -113,12 +112,8 @@ class _Asked:
     number: int
     decoding: Decoding
     branch: Branch
-    prompt: Prompt
-    """What was put on the branch, but for its question where that is still to come."""
-    question_ids: torch.Tensor
-    looked_tokens: int = 0
-    """Tokens on the branch before the question."""
-    room_tokens: int = 0
+    step: Step
+    """What to run next on the branch."""
 
 
 def answer_together(
@@ -136,8 +131,6 @@ def answer_together(
     may be asked of the memory; afterwards it is as it was before.
     """
     memory = attached.memory
-    if evidence:
-        attached.neutral(model)  # of the memory alone
     shared = _shared_opening(attached, questions, model, look_again)
     mark = memory.mark()
     try:
@@ -158,14 +151,14 @@ def _shared_opening(
         try:
             if look_again_tokens(look_again, question):
                 return torch.empty(0, dtype=torch.int64)
-            prompts.append(make_prompt(attached, question, (), model))
+            prompts.append(make_prompt(question, model))
         except ReaderError:
             continue  # told when its turn comes
     if not prompts:
         return torch.empty(0, dtype=torch.int64)
-    length = min(len(prompt.ids) - prompt.asked_tokens for prompt in prompts)
-    first = prompts[0].ids[: max(0, min(length, model.plugin.max_positions - attached.memory.next_position))]
-    same = torch.stack([prompt.ids[: len(first)] == first for prompt in prompts]).all(dim=0)
+    length = min(len(prompt.question_ids) - prompt.asked_tokens for prompt in prompts)
+    first = prompts[0].question_ids[: max(0, min(length, model.plugin.max_positions - attached.memory.next_position))]
+    same = torch.stack([prompt.question_ids[: len(first)] == first for prompt in prompts]).all(dim=0)
     return first[: int(same.long().cumprod(0).sum())]
 
 
@@ -186,12 +179,17 @@ def _answer_behind(
         while waiting and len(under_way) + len(new) < batch_size:
             number, question = waiting.popleft()
             try:
-                decoding = Decoding(attached, question, model, look_again=look_again, evidence=evidence)
-                new.append(_begin(number, decoding, shared_tokens, branches, model))
+                decoding = Decoding(
+                    attached, question, model, look_again=look_again, evidence=evidence, shared_tokens=shared_tokens
+                )
+                step = decoding.next()
+                assert step is not None  # an answer does not end before it begins
+                branches.check_room(step.tokens)
+                new.append(_Asked(number, decoding, branches.add(), step))
             except ReaderError as error:
                 yield number, error
         ended = []
-        # The questions that have just come, at once; then the next token of all that were under way.
+        # The questions that are new, at once; then the next token of all that were under way.
         for asked in (new, under_way):
             if asked:
                 ended += _step(asked, branches, model)
@@ -201,44 +199,29 @@ def _answer_behind(
                 with branches.placed(one.branch):
                     one.decoding.attend()
                 branches.drop(one.branch)
-            yield one.number, one.decoding.answer(one.branch.source_tokens_run)
-
-
-def _begin(number: int, decoding: Decoding, shared_tokens: int, branches: Branches, model: Model) -> _Asked:
-    """Start a question on a branch of its own, with what is looked at again for it run already."""
-    branches.check_room(len(decoding.prompt.ids) - shared_tokens)
-    asked = _Asked(number, decoding, branches.add(), decoding.prompt, decoding.prompt.ids[:0])
-    _look(asked, branches, model)
-    asked.question_ids = asked.question_ids[shared_tokens:]
-    return asked
-
-
-def _look(asked: _Asked, branches: Branches, model: Model) -> None:
-    """Put the passages of a question's prompt on its branch, in place of a question that was answered from others before."""
-    prompt = asked.prompt = asked.decoding.prompt
-    first = len(prompt.ids) - prompt.question_tokens
-    branches.back_to(asked.branch, asked.looked_tokens)
-    if first:
-        with torch.inference_mode(), model.lock:
-            branches.run([asked.branch], [prompt.ids[:first]], [prompt.spans[:first]])
-    asked.looked_tokens, asked.question_ids = asked.branch.tokens, prompt.ids[first:]
+            yield one.number, Answer.of(one.decoding, one.branch.source_tokens_run)
 
 
 def _step(asked: Sequence[_Asked], branches: Branches, model: Model) -> list[_Asked]:
-    """Run what has not been run yet, the question or the last token, and choose the next; return those that have ended."""
+    """Run the next step of each answer, passages one by one, then all questions and tokens together; return what has ended."""
     asked = sorted(asked, key=lambda one: one.branch.row)  # neighbours share their buffers without a copy
-    ids = [torch.tensor(one.decoding.tokens[-1:]) if one.decoding.tokens else one.question_ids for one in asked]
     with torch.inference_mode(), model.lock:
+        for one in asked:
+            branches.back_to(one.branch, one.step.kept_tokens)
+            if len(one.step.passage_ids):
+                branches.run([one.branch], [one.step.passage_ids], [one.step.passage_spans])
         logits = branches.run(
-            [one.branch for one in asked], ids, queries=[one.decoding.queries for one in asked], answering=True
+            [one.branch for one in asked],
+            [one.step.ids for one in asked],
+            queries=[one.decoding.queries for one in asked],
+            answering=True,
         )
     ended = []
     for one, row in zip(asked, logits, strict=True):
-        if not one.decoding.tokens:
-            one.room_tokens = min(MAX_ANSWER_TOKENS, branches.room_tokens(one.branch))
-        is_full = len(one.decoding.tokens) >= one.room_tokens
-        if is_full or one.decoding.take(row[None]) is None:
+        one.decoding.take(row[None])
+        step = one.decoding.next()
+        if step is None:
             ended.append(one)
-        elif one.decoding.prompt is not one.prompt:
-            _look(one, branches, model)
+        else:
+            one.step = step
     return ended

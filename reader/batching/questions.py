@@ -1,4 +1,4 @@
-"""The questions of a batch, from JSON lines (our own shape or the OpenAI batch one) or a spreadsheet's CSV.
+"""The questions of a batch, from JSON (lines or an array; our own shape or the OpenAI batch one), a spreadsheet's CSV or an XLSX.
 
 A file is checked whole: everything that is wrong with it comes out at once, a sentence for each line. It opens no documents.
 """
@@ -8,14 +8,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reader.errors import ConfigError
+from reader.documents import decode_bytes, spreadsheet_rows
+from reader.errors import ConfigError, DocumentError
 
 _NEEDED = ("custom_id", "document", "question")
+_SHEETS = (".csv", ".tsv", ".tab")
+# XLSX is a ZIP, and XLS an OLE file.
+_WORKBOOK_MARKS = (b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1"))
+_SEPARATORS = re.compile(r"[\s,]*")
 _INSTRUCTIONS = ("system", "developer")
 
 
@@ -44,15 +51,7 @@ def load_questions(file: Path, document: str | None = None) -> tuple[list[BatchQ
     Raises:
         ConfigError: the file cannot be read, or is a CSV without the columns that are needed.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(
-            f"The questions {str(file)!r} cannot be read ({error.strerror}); give another file."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"The questions {str(file)!r} are not in UTF-8; save them as UTF-8.") from error
-    rows = _csv_rows(text, file, document) if file.suffix.lower() == ".csv" else _json_rows(text)
+    rows = _rows(file, document)
     questions: list[BatchQuestion] = []
     problems: list[tuple[int, str]] = []
     lines: dict[str, int] = {}
@@ -71,6 +70,78 @@ def load_questions(file: Path, document: str | None = None) -> tuple[list[BatchQ
     return questions, problems
 
 
+def csv_delimiter(file: Path) -> str:
+    """Return what parts the cells of a file of questions: what results beside it should have, too."""
+    with suppress(ConfigError):
+        if file.suffix.lower() in _SHEETS and not _is_workbook(file):
+            return _delimited(_text(file))[0]
+    return ","
+
+
+def _rows(file: Path, document: str | None) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    if _is_workbook(file):
+        try:
+            cells = spreadsheet_rows(file)
+        except DocumentError as error:
+            raise ConfigError(f"{str(file)!r} is a spreadsheet that cannot be read; save it as CSV.") from error
+        sheet = io.StringIO(newline="")
+        csv.writer(sheet).writerows(cells)
+        return _csv_rows(sheet.getvalue(), ",", 0, file, document)
+    text = _text(file)
+    if file.suffix.lower() in _SHEETS:
+        delimiter, rest, skipped = _delimited(text)
+        return _csv_rows(rest, delimiter, skipped, file, document)
+    return _json_array(text) if text.lstrip().startswith("[") else _json_rows(text)
+
+
+def _is_workbook(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(8).startswith(_WORKBOOK_MARKS)
+    except OSError as error:
+        raise ConfigError(
+            f"The questions {str(file)!r} cannot be read ({error.strerror}); give another file."
+        ) from error
+
+
+def _text(file: Path) -> str:
+    try:
+        text = decode_bytes(file.read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"The questions {str(file)!r} cannot be read ({error.strerror}); give another file."
+        ) from error
+    if text is None:
+        raise ConfigError(f"The questions {str(file)!r} are no text; save them as CSV in UTF-8.")
+    return text
+
+
+def _delimited(text: str) -> tuple[str, str, int]:
+    """What parts the cells, the text without Excel's line that says so ("sep=;"), and how many lines that is."""
+    first, _, rest = text.partition("\n")
+    said = re.fullmatch(r"\"?sep=(.)\"?", first.strip("\r "), re.IGNORECASE)
+    if said:
+        return said[1], rest, 1
+    return max(",;\t", key=first.count), text, 0  # spreadsheets write what their language has
+
+
+def _json_array(text: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    """The objects of an array, each with the line on which it begins."""
+    decoder, at, line = json.JSONDecoder(), text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
+    counted = text.index("[")
+    while True:
+        at = _SEPARATORS.match(text, at).end()  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, at), at
+        if text.startswith("]", at):
+            return
+        try:
+            row, at = decoder.raw_decode(text, at)
+        except ValueError as error:
+            yield line, BadLine(f"It is no JSON ({error}).")
+            return
+        yield line, row if isinstance(row, dict) else BadLine("It is no JSON object.")
+
+
 def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -83,10 +154,11 @@ def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
         yield number, row if isinstance(row, dict) else BadLine("It is no JSON object.")
 
 
-def _csv_rows(text: str, file: Path, document: str | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets write what their language has
+def _csv_rows(
+    text: str, delimiter: str, skipped: int, file: Path, document: str | None
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    table.fieldnames = [name.strip() for name in table.fieldnames or ()]
     missing = [
         name for name in _NEEDED if name not in (table.fieldnames or ()) and (name != "document" or not document)
     ]
@@ -96,7 +168,7 @@ def _csv_rows(text: str, file: Path, document: str | None) -> Iterator[tuple[int
     for row in table:
         first, line = line + 1, table.line_num
         if any(row.values()):
-            yield first, row
+            yield first + skipped, row
 
 
 def _question(row: Mapping[str, Any], line: int, document: str | None) -> BatchQuestion:

@@ -87,8 +87,10 @@ class Results:
         NotWritable, StorageFull: it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, delimiter: str = ",") -> None:
+        """`delimiter` parts the cells of a new CSV; a file that is there keeps its own."""
         self.path = path
+        self._delimiter = delimiter
         self._is_csv = path.suffix.lower() == ".csv"
         self._closing = ExitStack()
         self._rows: dict[str, Mapping[str, Any]] = {}
@@ -101,13 +103,14 @@ class Results:
                 raise StoreBusy(f"Another process writes to {self.path}; wait for it, or choose another output.")
             with translating(self.path.parent):
                 content = self.path.read_bytes() if self.path.exists() else b""
+                self._delimiter = _delimiter_of(content) or self._delimiter
                 self._rows, whole_bytes = self._read(content)
                 self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
                 closing.callback(lambda: os.close(self._descriptor))
                 if whole_bytes < len(content):
                     os.ftruncate(self._descriptor, whole_bytes)
                 if not whole_bytes and self._is_csv:
-                    self._write(_csv_line(COLUMNS))
+                    self._write(self._header)
                 os.fsync(self._descriptor)
                 sync_folder(self.path.parent)
             self._closing = closing.pop_all()
@@ -140,15 +143,24 @@ class Results:
         if not custom_ids:
             return
         self._rows = {custom_id: row for custom_id, row in self._rows.items() if custom_id not in custom_ids}
-        header = [_csv_line(COLUMNS)] if self._is_csv else []
+        header = [self._header] if self._is_csv else []
         publish(self.path, "".join([*header, *map(self._line, self._rows.values())]).encode())
         with translating(self.path.parent):
             opened = os.open(self.path, os.O_WRONLY | os.O_APPEND)
             os.dup2(opened, self._descriptor)
             os.close(opened)
 
+    @property
+    def _header(self) -> str:
+        """The first line of a CSV; with the byte order mark, Excel reads the rest as UTF-8."""
+        return "\ufeff" + _csv_line(COLUMNS, self._delimiter)
+
     def _line(self, row: Mapping[str, Any]) -> str:
-        return _csv_line(list(row.values())) if self._is_csv else json.dumps(row, ensure_ascii=False) + "\n"
+        return (
+            _csv_line(list(row.values()), self._delimiter)
+            if self._is_csv
+            else json.dumps(row, ensure_ascii=False) + "\n"
+        )
 
     def _write(self, line: str) -> None:
         with open(self._descriptor, "wb", buffering=0, closefd=False) as file:
@@ -161,7 +173,7 @@ class Results:
         parse = self._csv_results if self._is_csv else _json_results
         try:
             rows = parse(lines)
-            begins = _csv_line(COLUMNS).encode() if self._is_csv else b'{"custom_id": '
+            begins = self._header.encode() if self._is_csv else b'{"custom_id": '
             if not lines and not (begins.startswith(torn) or torn.startswith(begins)):
                 raise ValueError
         except (ValueError, KeyError, TypeError) as error:
@@ -173,10 +185,12 @@ class Results:
     def _csv_results(self, lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
         if not lines:
             return []
-        table = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""))
+        text = b"".join(lines).decode("utf-8-sig")
+        table = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
         if tuple(next(table)) != COLUMNS:
             raise ValueError
-        return [dict(zip(COLUMNS, row, strict=True)) for row in table]
+        rows: list[Mapping[str, Any]] = [dict(zip(COLUMNS, row, strict=True)) for row in table]
+        return [{**row, **{name: _unguarded(row[name]) for name in ("custom_id", "question")}} for row in rows]
 
 
 def _json_results(lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
@@ -197,9 +211,15 @@ def _whole_lines(content: bytes, quote: bytes) -> list[bytes]:
     return lines
 
 
-def _csv_line(cells: Sequence[object]) -> str:
+def _delimiter_of(content: bytes) -> str:
+    """What parts the cells of a file of results; "" where it has no whole header."""
+    header = content.partition(b"\n")[0].decode("utf-8", errors="replace").lstrip("\ufeff")
+    return next((sign for sign in ",;\t|" if header.rstrip("\r") == sign.join(COLUMNS)), "")
+
+
+def _csv_line(cells: Sequence[object], delimiter: str) -> str:
     line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)
+    csv.writer(line, delimiter=delimiter).writerow(cells)
     return line.getvalue()
 
 
@@ -211,9 +231,14 @@ def _cells(fields: Mapping[str, Any]) -> dict[str, object]:
         "pages": "; ".join(str(found["label"]) for found in evidence),
         "quotes": "\n".join(str(found["quote"]) for found in evidence),
     }
-    # What a document makes an answer say must not run as a formula in a spreadsheet.
-    safe = {
-        name: f"'{value}" if name in ("answer", "quotes") and str(value).startswith(_FORMULA_SIGNS) else value
-        for name, value in flat.items()
-    }
+    # What a document or a question says must not run as a formula in a spreadsheet.
+    safe = {name: _guarded(value) if isinstance(value, str) else value for name, value in flat.items()}
     return {name: safe.get(name, "") for name in COLUMNS}
+
+
+def _guarded(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
+
+
+def _unguarded(text: str) -> str:
+    return text[1:] if text.startswith(tuple(f"'{sign}" for sign in _FORMULA_SIGNS)) else text

@@ -3,7 +3,7 @@
 from reader.beacon.attention import ATTENTION, attending, recording, shares
 from reader.beacon.config import BeaconConfig
 from reader.beacon.low_rank import AnswerWeights
-from reader.beacon.memory import KeysWritten, Memory, quantise
+from reader.beacon.memory import KeysWritten, Mark, Memory, quantise
 from reader.beacon.plugin import NO_SPAN, BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
 from reader.beacon.rotary import check_decoder, max_positions, rotation
@@ -19,6 +19,7 @@ __all__ = [
     "Branches",
     "KeysWritten",
     "Logits",
+    "Mark",
     "Memory",
     "Output",
     "RatioChooser",

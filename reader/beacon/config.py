@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from reader.errors import ConfigError
@@ -125,6 +125,16 @@ class BeaconConfig:
         """
         fits = ratio == 0 or (ratio > 0 and self.condensed_tokens % ratio == 0)
         _check(fits, "ratio", ratio, f"0 or a divisor of the {self.condensed_tokens} tokens condensed per window")
+
+    def changed(self, **changes: Any) -> BeaconConfig:
+        """A copy with changes; with another window, stride and ratios follow it unless they are given, too.
+
+        Raises:
+            ConfigError: a bad value.
+        """
+        if changes.get("window") is not None:
+            changes = {"stride": None, "ratios": (), **changes}
+        return replace(self, **changes)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> BeaconConfig:

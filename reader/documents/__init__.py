@@ -6,12 +6,16 @@ or storage, and importing it costs no more than the standard library.
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from ..errors import DocumentError
-from .document import PARSER_VERSION, Document, Page
-from .isolation import Box, PagePicture, draw_isolated, parse_isolated
-from .text import split_pages
+from reader.documents.document import PARSER_VERSION, Document, Page
+from reader.documents.encodings import decode_bytes
+from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
+from reader.documents.kinds import kind_of
+from reader.documents.text import split_pages
+from reader.errors import DocumentError
 
 __all__ = [
     "DRAWN_FORMATS",
@@ -21,27 +25,45 @@ __all__ = [
     "Document",
     "Page",
     "PagePicture",
+    "decode_bytes",
     "draw",
     "load",
     "split_pages",
+    "spreadsheet_rows",
 ]
 
 # Suffix -> the module that parses it.
 FORMATS = {
+    ".csv": "csv",
+    ".doc": "doc",
     ".docx": "docx",
+    ".eml": "mail",
     ".epub": "epub",
     ".htm": "html",
     ".html": "html",
     ".markdown": "markdown",
     ".md": "markdown",
+    ".mht": "mail",
+    ".mhtml": "mail",
+    ".odp": "odt",
+    ".ods": "odt",
+    ".odt": "odt",
     ".pdf": "pdf",
+    ".pptx": "pptx",
     ".rtf": "rtf",
+    ".tsv": "csv",
     ".txt": "text",
     ".xhtml": "html",
+    ".xlsx": "xlsx",
 }
 
 DRAWN_FORMATS = ("pdf",)
 """Formats whose pages can be drawn as they look; those modules have a `draw`, too."""
+
+TEXT_FORMATS = ("csv", "html", "markdown", "text")
+"""Formats that are written in an encoding which the file need not name."""
+
+_OLD_WORD = "doc"
 
 
 def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: str = "") -> PagePicture:
@@ -54,12 +76,17 @@ def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: s
     return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote)
 
 
-def load(path: Path, *, password: str | None = None) -> Document:
+def load(path: Path, *, password: str | None = None, encoding: str | None = None) -> Document:
     """Read the file at `path` into a Document, in a separate process with limits on memory, time and size.
 
-    `password` opens an encrypted PDF.
+    Args:
+        path: the file; its suffix names its format, unless its first bytes are those of another one.
+        password: opens an encrypted PDF.
+        encoding: what a text, Markdown, CSV or HTML file is written in; without it, the file's bytes are looked at, and
+            what was guessed is in the document's `notes`.
 
-    Raises DocumentError, with one sentence naming the file, where the file cannot become a document.
+    Raises:
+        DocumentError: the file cannot become a document; one sentence that names it.
     """
     path = Path(path)
     if path.is_dir():
@@ -68,12 +95,61 @@ def load(path: Path, *, password: str | None = None) -> Document:
         raise DocumentError(f"{str(path)!r} does not exist: check the path.")
     if not path.is_file():
         raise DocumentError(f"{str(path)!r} is not a regular file: copy its contents to a file first.")
-    format_name = FORMATS.get(path.suffix.lower())
+    if path.stat().st_size == 0:
+        raise DocumentError(f"{path.name!r} is empty: choose a file with text in it.")
+    format_name = kind_of(path, FORMATS.get(path.suffix.lower()))
     if format_name is None:
         raise DocumentError(
             f"{path.name!r} is of a kind that cannot be read ({path.suffix or 'no suffix'}): "
             f"convert it to one of {', '.join(FORMATS)}."
         )
-    if path.stat().st_size == 0:
-        raise DocumentError(f"{path.name!r} is empty: choose a file with text in it.")
-    return parse_isolated(path, format_name, password=password)
+    if encoding is not None:
+        return _load_encoded(path, format_name, encoding)
+    if format_name == _OLD_WORD:
+        return _load_converted(path)
+    document = parse_isolated(path, format_name, password=password)
+    return replace(document, notes=_assumptions(path)) if format_name in TEXT_FORMATS else document
+
+
+def spreadsheet_rows(path: Path) -> list[list[str]]:
+    """Return the rows of a workbook's first sheet that is shown, as its cells show them.
+
+    Raises:
+        DocumentError: the file is no workbook that can be read.
+    """
+    from reader.documents.xlsx import first_sheet  # nothing else pays for it
+
+    return first_sheet(path)
+
+
+def _load_encoded(path: Path, format_name: str, encoding: str) -> Document:
+    """Read a file in the encoding that a person named."""
+    from reader.documents.encodings import in_utf8
+
+    if format_name not in TEXT_FORMATS:
+        raise DocumentError(f"{path.name!r} says itself how it is encoded: leave the encoding out.")
+    if path.stat().st_size > LIMITS.file_bytes:
+        raise DocumentError(f"{path.name!r} needs more than {LIMITS.file_bytes >> 20:,} MiB a file: split it.")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(in_utf8(path, encoding))
+        return parse_isolated(copy, format_name)
+
+
+def _load_converted(path: Path) -> Document:
+    """Read a file of Word before 2007 through the converter that this machine has."""
+    from reader.documents.doc import convert
+
+    with tempfile.TemporaryDirectory() as folder:
+        converted, format_name = convert(path, Path(folder))
+        document = parse_isolated(converted, format_name)
+    return replace(document, file_name=path.name, format=_OLD_WORD)
+
+
+def _assumptions(path: Path) -> tuple[str, ...]:
+    from reader.documents.encodings import guessed_encoding
+
+    name = guessed_encoding(path)
+    if name is None:
+        return ()
+    return (f"The text was read as {name}, which is a guess: name its encoding where letters are wrong.",)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 from lxml import etree
 
-from ..errors import DocumentError
+from reader.errors import DocumentError
 
 MOST_MEMBERS = 20_000
 MOST_EXPANDED_BYTES = 256 << 20
@@ -30,19 +31,20 @@ class Archive:
     Raises DocumentError where the file is no zip, damaged, protected or a bomb.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data: bytes | None = None) -> None:
+        """Open the file at `path`, or the archive in `data`, which is then named after it."""
         self._path = path
         self._expanded_bytes = 0
         try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
+            self._zip = zipfile.ZipFile(path if data is None else BytesIO(data))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             with path.open("rb") as file:
                 if file.read(len(_OLE_MARK)) == _OLE_MARK:
                     raise DocumentError(
                         f"{path.name!r} is protected by a password or of an old kind: "
                         "save it without a password in the current format."
-                    ) from exc
-            raise self.damaged() from exc
+                    ) from error
+            raise self.damaged() from error
         members = self._zip.infolist()
         if len(members) > MOST_MEMBERS:
             raise DocumentError(f"{path.name!r} holds more than {MOST_MEMBERS:,} files: split it into smaller files.")
@@ -50,6 +52,11 @@ class Archive:
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
+
+    @property
+    def names(self) -> list[str]:
+        """The members' names, in the archive's order."""
+        return list(self._members)
 
     def read(self, name: str) -> bytes:
         """Return the bytes of one member.
@@ -67,8 +74,8 @@ class Archive:
             with self._zip.open(member) as file:
                 # The size that the archive states is a claim: what counts is what comes out.
                 data = file.read(most_bytes + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as exc:
-            raise self.damaged() from exc
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+            raise self.damaged() from error
         if len(data) > most_bytes:
             raise DocumentError(
                 f"{self._path.name!r} expands to more than {MOST_EXPANSION} times its size or "
@@ -86,11 +93,15 @@ class Archive:
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=mend)
         try:
             root = etree.fromstring(self.read(name), parser)
-        except etree.XMLSyntaxError as exc:
-            raise self.damaged() from exc
+        except etree.XMLSyntaxError as error:
+            raise self.damaged() from error
         if root is None or gave_up(parser):
             raise self.damaged()
         return root
+
+    def optional_xml(self, name: str) -> etree._Element | None:
+        """Return the root of one XML member, mended where it is not well formed; None where there is none of that name."""
+        return self.xml(name, mend=True) if name in self else None
 
     def damaged(self) -> DocumentError:
         """Return the error that says that this file is not what its suffix promises."""
@@ -107,3 +118,13 @@ def gave_up(parser: etree.XMLParser | etree.HTMLParser) -> bool:
 def local_name(element: etree._Element) -> str:
     """Return an element's name in lower case, without its namespace; comments and the like have none."""
     return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
+
+
+def children(element: etree._Element | None, name: str) -> list[etree._Element]:
+    """Return the children of a name in lower case, whatever their namespace."""
+    return [] if element is None else [inner for inner in element if local_name(inner) == name]
+
+
+def attribute(element: etree._Element, name: str) -> str:
+    """Return an attribute by its local name in lower case; "" where there is none."""
+    return next((value for key, value in element.items() if key.rpartition("}")[2].lower() == name), "")

@@ -11,10 +11,10 @@ import functools
 import hashlib
 from dataclasses import dataclass
 
-from ..errors import DocumentError
+from reader.errors import DocumentError
 
 # Raise it whenever any parser gives another text for the same file: memories made from the old text are then not found.
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Document:
     """A value of `FORMATS`."""
     textless_pages: int
     """How many pages hold no text, such as scans without a text layer."""
+    notes: tuple[str, ...] = ()
+    """What was assumed to read the file, as sentences for the person who added it."""
 
     def __post_init__(self) -> None:
         end = 0

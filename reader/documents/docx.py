@@ -1,92 +1,261 @@
 """DOCX: the text of a Word document, a page of the document for each part between headings.
 
 It is read from the XML itself, because the libraries for it leave out equations, insertions under review and content
-controls. Footnotes and endnotes follow the paragraph that calls them, table rows are lines. Deleted and hidden text,
-comments, running heads and automatic numbers are left out, and macros are never looked at.
+controls. Automatic numbers, symbols and form fields become text, footnotes and endnotes follow the paragraph that calls
+them, table rows are lines, and imported parts stand where they are imported. Deleted and hidden text, comments and
+running heads are left out, and macros are never looked at.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from lxml import etree
 
-from .archive import Archive, local_name
-from .markup import Prose
-from .text import chosen_title, split_sections
+from reader.documents import formulas
+from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.forms import tick
+from reader.documents.imported import write_imported
+from reader.documents.numbering import Numbering
+from reader.documents.prose import BULLET, Prose
+from reader.documents.scripts import Script
+from reader.documents.symbols import in_symbol_font, is_symbol_font, symbol
+from reader.documents.text import Parsed, chosen_title, split_sections
 
 # Word's "strict" files use other namespaces for the same names, so that only the names count.
-_UNSEEN = {"del", "fallback", "instrtext", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"}
+_UNSEEN = {
+    *("del", "fallback", "instrtext", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"),
+    *("deltext", "delinstrtext", "sdtpr", "sdtendpr", "rpr", "tblprex"),
+}
 _HEADING_NAME = re.compile(r"title|heading [1-9]", re.I)
 _BODY_LEVEL = 9
 _MOST_BASES = 20
 _NOTES = {"footnotereference": "footnotes", "endnotereference": "endnotes"}
+_OFF = ("0", "false", "off", "none")
+_MOST_CELL_CHARS = 4000
+_MOST_HEADING_ROW_CHARS = 400
+_MOST_COLUMNS = 63
+_MOST_IMPORTS = 2
 
 
-def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+def parse(path: Path, password: str | None) -> Parsed:
     """Return the title and the (label, text) of each page.
 
     Raises DocumentError where the file is damaged, protected or a bomb.
     """
     archive = Archive(path)
+    prose = Prose()
+    write_docx(archive, path, prose)
+    core = archive.optional_xml("docProps/core.xml")
+    title = "".join(children(core, "title")[0].itertext()) if children(core, "title") else ""
+    return chosen_title(title, path), split_sections(prose.sections())
+
+
+def write_docx(archive: Archive, path: Path, prose: Prose, *, level: int = 0) -> None:
+    """Add the text of a Word document to a `Prose`; `level` counts the documents that it is imported into."""
     try:
         main = _main_part(archive)
         root = archive.xml(main)
         if root.getroottree().docinfo.internalDTD is not None:
             raise archive.damaged()  # the format has none, and text in its entities would be lost
-    except KeyError as exc:
-        raise archive.damaged() from exc
+    except KeyError as error:
+        raise archive.damaged() from error
     folder = posixpath.dirname(main)
+    styles = archive.optional_xml(f"{folder}/styles.xml")
     writer = _Writer(
-        headings=_heading_styles(_optional(archive, f"{folder}/styles.xml")),
+        prose,
+        headings=_heading_styles(styles),
+        numbering=Numbering(archive.optional_xml(f"{folder}/numbering.xml"), styles),
+        letters=_Letters(styles),
         notes={
-            (kind, _attribute(note, "id")): note
+            (kind, attribute(note, "id")): note
             for kind in _NOTES.values()
-            for note in _children(_optional(archive, f"{folder}/{kind}.xml"), kind[:-1])
+            for note in children(archive.optional_xml(f"{folder}/{kind}.xml"), kind[:-1])
         },
+        imports=_Imports(archive, path, main, level),
     )
     writer.write(root)
-    core = _optional(archive, "docProps/core.xml")
-    title = "".join(_children(core, "title")[0].itertext()) if _children(core, "title") else ""
-    return chosen_title(title, path), split_sections(writer.prose.sections())
+
+
+class _Imports:
+    """The parts that a document imports, such as HTML put in by a report generator."""
+
+    def __init__(self, archive: Archive, path: Path, main: str, level: int) -> None:
+        self._archive, self._path, self._level = archive, path, level
+        folder, name = posixpath.split(main)
+        relations = archive.optional_xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        self._targets = {
+            relation.get("Id", ""): posixpath.normpath(
+                posixpath.join("" if target.startswith("/") else folder, target.lstrip("/"))
+            )
+            for relation in (relations if relations is not None else ())
+            if relation.get("TargetMode", "").lower() != "external" and (target := unquote(relation.get("Target", "")))
+        }
+
+    def write(self, reference: str, prose: Prose) -> None:
+        name = self._targets.get(reference, "")
+        if name not in self._archive or self._level >= _MOST_IMPORTS:
+            return
+        prose.end_paragraph()
+        data = self._archive.read(name)
+        if data.startswith(b"PK"):
+            write_docx(Archive(self._path, data), self._path, prose, level=self._level + 1)
+        else:
+            write_imported(data, name, self._path, prose)
+        prose.end_paragraph()
+
+
+class _Letters:
+    """Which runs are raised, lowered, or in a symbol font, by themselves or by their style."""
+
+    def __init__(self, styles: etree._Element | None) -> None:
+        self._own: dict[str, tuple[str, str]] = {}
+        self._bases: dict[str, str] = {}
+        for style in children(styles, "style"):
+            key = attribute(style, "styleid")
+            for properties in children(style, "rpr"):
+                self._own[key] = _letters(properties)
+            for base in children(style, "basedon"):
+                self._bases[key] = attribute(base, "val")
+
+    def of(self, run: etree._Element) -> tuple[Script | None, str]:
+        """Return whether a run is raised or lowered, and its symbol font or ""."""
+        script = font = ""
+        for properties in children(run, "rpr"):
+            script, font = _letters(properties)
+            style = next((attribute(inner, "val") for inner in children(properties, "rstyle")), "")
+            for _ in range(_MOST_BASES):
+                if not style:
+                    break
+                own = self._own.get(style, ("", ""))
+                script, font = script or own[0], font or own[1]
+                style = self._bases.get(style, "")
+        kind: Script | None = "raised" if script == "raised" else "lowered" if script == "lowered" else None
+        return kind, font if is_symbol_font(font) else ""
+
+
+def _letters(properties: etree._Element) -> tuple[str, str]:
+    script = font = ""
+    for inner in properties:
+        name = local_name(inner)
+        if name == "vertalign":
+            script = {"superscript": "raised", "subscript": "lowered"}.get(attribute(inner, "val"), "baseline")
+        elif name == "position" and not script:
+            place = attribute(inner, "val")
+            if re.fullmatch(r"-?[1-9]\d{0,3}(?:pt)?", place):
+                script = "lowered" if place.startswith("-") else "raised"
+        elif name == "rfonts":
+            font = attribute(inner, "ascii") or attribute(inner, "hansi") or attribute(inner, "cs")
+    return script, font
 
 
 class _Writer:
     """Puts WordprocessingML into a `Prose`."""
 
-    def __init__(self, headings: set[str], notes: dict[tuple[str, str], etree._Element]) -> None:
-        self.prose = Prose()
+    def __init__(
+        self,
+        prose: Prose,
+        *,
+        headings: set[str],
+        numbering: Numbering,
+        letters: _Letters,
+        notes: dict[tuple[str, str], etree._Element],
+        imports: _Imports,
+    ) -> None:
+        self.prose = prose
         self._headings = headings
+        self._numbering = numbering
+        self._letters = letters
         self._notes = notes
+        self._imports = imports
         self._called: list[etree._Element] = []
         self._note_count = 0
         self._tables = 0
+        self._script: Script | None = None
+        self._font = ""
+        self._flat_rows: set[etree._Element] = set()
 
     def write(self, root: etree._Element) -> None:
+        self._flat_rows |= _flat_rows(root, self._headings)
         walk = etree.iterwalk(root, events=("start", "end"))
+        skipped: etree._Element | None = None
         for event, element in walk:
             name = local_name(element)
             if event == "start":
-                if name in _UNSEEN or (name == "r" and _is_hidden(element)):
+                if name in _UNSEEN or (name == "r" and _is_hidden(element)) or self._write_whole(name, element):
                     walk.skip_subtree()
+                    skipped = element
                 else:
                     self._start(name, element)
-            elif name not in _UNSEEN:
-                self._end(name)
+            elif element is skipped:
+                skipped = None
+            else:
+                self._end(name, element)
+
+    def _write_whole(self, name: str, element: etree._Element) -> bool:
+        """Write an element that is not walked through; return whether it is one."""
+        if name == "omath":
+            self.prose.write_formula(formulas.omml(element))
+        elif name == "sym":
+            self._write_text(symbol(_hexadecimal(attribute(element, "char")), attribute(element, "font")))
+        elif name == "ffdata":
+            self._write_field(element)
+        elif name == "altchunk":
+            self._imports.write(attribute(element, "id"), self.prose)
+        elif name == "sdt" and not "".join(element.itertext()).strip():
+            boxes = [inner for inner in element.iter() if local_name(inner) == "checkbox"]
+            if not boxes or any(local_name(inner) == "sym" for inner in element.iter()):
+                return False
+            checked = children(boxes[0], "checked")
+            self._write_text(tick(bool(checked) and attribute(checked[0], "val") not in _OFF))
+        else:
+            return False
+        return True
+
+    def _write_field(self, data: etree._Element) -> None:
+        """Write what a form field holds; a text field's text comes in the runs that follow."""
+        for box in children(data, "checkbox"):
+            states = [children(box, "default"), children(box, "checked")]
+            ticked = False
+            for state in states:
+                ticked = attribute(state[0], "val") not in _OFF if state else ticked
+            self.prose.write(tick(ticked))
+        for choices in children(data, "ddlist"):
+            entries = [attribute(entry, "val") for entry in children(choices, "listentry")]
+            chosen = children(choices, "result") or children(choices, "default")
+            index = attribute(chosen[0], "val") if chosen else "0"
+            if index.isdecimal() and int(index) < len(entries):
+                self.prose.write(entries[int(index)])
+
+    def _write_text(self, text: str) -> None:
+        text = in_symbol_font(text, self._font)
+        if self._script and text.strip():
+            if text[0].isspace():
+                self.prose.separate(" ")
+            self.prose.write_script(self._script, text.strip())
+            if text[-1].isspace():
+                self.prose.separate(" ")
+        else:
+            self.prose.write(text)
 
     def _start(self, name: str, element: etree._Element) -> None:
         prose = self.prose
         if name == "p":
             prose.end_paragraph()
+            mark = self._numbering.mark(element)
             if self._is_heading(element):
                 prose.start_heading()
-            elif _has(element, "ppr", "numpr"):
-                prose.start_item("- ")
+                if mark and mark != BULLET:
+                    prose.start_item(mark)
+            elif mark:
+                prose.start_item(mark)
+        elif name == "r":
+            self._script, self._font = self._letters.of(element)
         elif name == "t":
-            prose.write(element.text or "")
+            self._write_text(element.text or "")
         elif name in ("tab", "ptab"):
             prose.write(" ")
         elif name in ("br", "cr"):
@@ -97,21 +266,33 @@ class _Writer:
             self._tables += 1
             prose.end_paragraph()
         elif name == "tr":
-            prose.start_row()
+            prose.start_row(is_flat=element in self._flat_rows)
         elif name == "tc":
             previous = element.getprevious()
-            prose.start_cell(first=previous is None or local_name(previous) != "tc")
+            first = previous is None or local_name(previous) != "tc"
+            if not first and previous is not None:
+                for _ in range(_columns(previous) - 1):
+                    prose.start_cell(first=False)
+            prose.start_cell(first=first)
         elif name in _NOTES:
-            note = self._notes.pop((_NOTES[name], _attribute(element, "id")), None)
-            if note is not None:
-                self._note_count += 1
-                prose.write(f"[{self._note_count}]")
-                self._called.append(note)
+            self._call_note(name, element)
 
-    def _end(self, name: str) -> None:
+    def _call_note(self, name: str, element: etree._Element) -> None:
+        note = self._notes.pop((_NOTES[name], attribute(element, "id")), None)
+        if note is not None:
+            self._note_count += 1
+            self.prose.write(f"[{self._note_count}]")
+            self._called.append(note)
+
+    def _end(self, name: str, element: etree._Element) -> None:
         if name == "p":
             self.prose.end_heading()
             self.prose.end_paragraph()
+            if _is_drop_cap(element):
+                self.prose.join_next()
+                return
+        elif name == "r":
+            self._script, self._font = None, ""
         elif name == "tr":
             self.prose.end_row()
         elif name == "tbl":
@@ -130,14 +311,80 @@ class _Writer:
             self.prose.end_item()
 
     def _is_heading(self, paragraph: etree._Element) -> bool:
-        properties = _children(paragraph, "ppr")
-        for inner in properties[0] if properties else ():
-            name = local_name(inner)
-            if name == "pstyle" and _attribute(inner, "val") in self._headings:
-                return True
-            if name == "outlinelvl":
-                return _level(inner) < _BODY_LEVEL
-        return False
+        return _is_heading(paragraph, self._headings)
+
+
+def _is_heading(paragraph: etree._Element, headings: set[str]) -> bool:
+    properties = children(paragraph, "ppr")
+    for inner in properties[0] if properties else ():
+        name = local_name(inner)
+        if name == "pstyle" and attribute(inner, "val") in headings:
+            return True
+        if name == "outlinelvl":
+            return _outline_level(inner) < _BODY_LEVEL
+    return False
+
+
+def _is_drop_cap(paragraph: etree._Element) -> bool:
+    """Whether a paragraph is the large first letter of the next one."""
+    for properties in children(paragraph, "ppr"):
+        for frame in children(properties, "framepr"):
+            text = "".join(inner.text or "" for inner in paragraph.iter() if local_name(inner) == "t").strip()
+            return (
+                len(text) <= 3
+                and attribute(frame, "dropcap") not in ("none",)
+                and (bool(attribute(frame, "dropcap")) or (len(text) == 1 and text.isalpha()))
+            )
+    return False
+
+
+def _flat_rows(root: etree._Element, headings: set[str]) -> set[etree._Element]:
+    """The rows of tables that stay on one line: those with columns, and without long texts."""
+    found: set[etree._Element] = set()
+    tables: list[list[tuple[etree._Element, int]]] = []
+    rows: list[list[int]] = []  # columns, longest cell, characters, headings
+    cells: list[int] = []
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        name = local_name(element)
+        if event == "start":
+            if name == "tbl":
+                tables.append([])
+            elif name == "tr" and tables:
+                rows.append([0, 0, 0, 0])
+            elif name == "tc" and rows:
+                cells.append(0)
+            elif name == "t" and cells:
+                cells[-1] += len(element.text or "")
+            elif name == "p" and rows and _is_heading(element, headings):
+                for row in rows:
+                    row[3] = 1
+        elif name == "tc" and cells and rows:
+            chars = cells.pop()
+            row = rows[-1]
+            row[0], row[1], row[2] = row[0] + _columns(element), max(row[1], chars), row[2] + chars
+            if cells:
+                cells[-1] += chars
+        elif name == "tr" and rows and tables:
+            columns, longest, chars, has_heading = rows.pop()
+            fits = longest <= _MOST_CELL_CHARS and not (has_heading and chars > _MOST_HEADING_ROW_CHARS)
+            tables[-1].append((element, columns if fits else -columns))
+        elif name == "tbl" and tables:
+            own = tables.pop()
+            if max((abs(columns) for _, columns in own), default=0) > 1:
+                found |= {row for row, columns in own if columns > 0}
+    return found
+
+
+def _columns(cell: etree._Element) -> int:
+    for properties in children(cell, "tcpr"):
+        for span in children(properties, "gridspan"):
+            value = attribute(span, "val")
+            return min(max(int(value), 1), _MOST_COLUMNS) if value.isdecimal() else 1
+    return 1
+
+
+def _hexadecimal(text: str) -> int:
+    return int(text, 16) if re.fullmatch(r"[0-9A-Fa-f]{1,6}", text) else 0xFFFD
 
 
 def _main_part(archive: Archive) -> str:
@@ -147,23 +394,19 @@ def _main_part(archive: Archive) -> str:
     raise archive.damaged()
 
 
-def _optional(archive: Archive, name: str) -> etree._Element | None:
-    return archive.xml(name, mend=True) if name in archive else None
-
-
 def _heading_styles(styles: etree._Element | None) -> set[str]:
     """The ids of the styles that are headings, by their name, their outline level or the style that they build on."""
     found: set[str] = set()
     bases: dict[str, str] = {}
-    for style in _children(styles, "style"):
-        style_id = _attribute(style, "styleid")
+    for style in children(styles, "style"):
+        style_id = attribute(style, "styleid")
         for inner in style:
             name = local_name(inner)
-            if name == "name" and _HEADING_NAME.fullmatch(_attribute(inner, "val")):
+            if name == "name" and _HEADING_NAME.fullmatch(attribute(inner, "val")):
                 found.add(style_id)
             elif name == "basedon":
-                bases[style_id] = _attribute(inner, "val")
-            elif name == "ppr" and any(_level(level) < _BODY_LEVEL for level in _children(inner, "outlinelvl")):
+                bases[style_id] = attribute(inner, "val")
+            elif name == "ppr" and any(_outline_level(one) < _BODY_LEVEL for one in children(inner, "outlinelvl")):
                 found.add(style_id)
     for style_id in bases:
         base: str | None = style_id
@@ -175,31 +418,14 @@ def _heading_styles(styles: etree._Element | None) -> set[str]:
     return found
 
 
-def _level(element: etree._Element) -> int:
-    value = _attribute(element, "val")
+def _outline_level(element: etree._Element) -> int:
+    value = attribute(element, "val")
     return int(value) if value.isdecimal() else _BODY_LEVEL
 
 
 def _is_hidden(run: etree._Element) -> bool:
     return any(
-        local_name(inner) == "vanish" and _attribute(inner, "val") not in ("0", "false", "off")
-        for properties in _children(run, "rpr")
+        local_name(inner) == "vanish" and attribute(inner, "val") not in ("0", "false", "off")
+        for properties in children(run, "rpr")
         for inner in properties
     )
-
-
-def _has(element: etree._Element, *names: str) -> bool:
-    """Whether there is a child of a child … with these names."""
-    found = [element]
-    for name in names:
-        found = [inner for outer in found for inner in _children(outer, name)]
-    return bool(found)
-
-
-def _children(element: etree._Element | None, name: str) -> list[etree._Element]:
-    return [] if element is None else [inner for inner in element if local_name(inner) == name]
-
-
-def _attribute(element: etree._Element, name: str) -> str:
-    """An attribute by its local name in lower case; "" where there is none."""
-    return next((value for key, value in element.items() if key.rpartition("}")[2].lower() == name), "")

@@ -1,83 +1,168 @@
 """HTML: the text of a saved page, a page of the document for each part between headings.
 
-What the page itself marks as navigation, banner, footer, complement or hidden is left out, and where it marks its main
-part and most of the text is in it, so is the rest. There is no guess beyond that: the libraries that guess the main text
-are made for news articles, and of books and specifications in one page they dropped up to nine tenths. Nothing is
-fetched or run.
+What the page itself marks as navigation, banner, complement or hidden is left out, and where it marks its main part and
+most of the text is in it, so is the rest. A title block, notes that links lead to, and the header and footer of a page
+without a main part are its own. There is no guess beyond that: the libraries that guess the main text are made for news
+articles, and of books and specifications in one page they dropped up to nine tenths. Nothing is fetched or run.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from lxml import etree
 
-from ..errors import DocumentError
-from .archive import local_name
-from .markup import Prose, parse_html, write_html
-from .text import chosen_title, decode_bytes, split_sections
-
-_DECLARED = re.compile(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.I)
-_DECLARED_WITHIN_BYTES = 4096
-# What browsers read these names as.
-_SUPERSETS = {"ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
-
-# Python knows codecs under other names that are no encodings of text.
-_WEB_ENCODINGS = ("big5", "cp", "euc", "gb", "iso2022", "iso8859", "koi8", "mac", "shift_jis", "tis", "utf-8")
+from reader.documents.archive import local_name
+from reader.documents.encodings import declared_encoding, decode_bytes
+from reader.documents.markup import Prose, all_text, parse_html, write_html
+from reader.documents.text import Parsed, chosen_title, split_sections
+from reader.errors import DocumentError
 
 _AROUND_TAGS = {"aside", "footer", "header", "nav", "search"}
 _AROUND_ROLES = {"banner", "complementary", "contentinfo", "dialog", "menu", "navigation", "search", "toolbar"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+_TITLE_BLOCK = re.compile(
+    r"title-?(?:block|page)|front-?matter|abstract|footnotes?|endnotes?|references|bibliography", re.I
+)
+_SITE_WORDS = re.compile(r"©|\(c\)|copyright|all rights reserved|cookie|privacy|powered by|imprint|impressum", re.I)
+_MATH_WRAPPER = re.compile(r"math|katex|mwe|mjx|tex", re.I)
+_MOST_LINKED = 0.5
+_LEAST_FRAMELESS_CHARS = 400
+_MOST_FRAMES = 8
 
 
-def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+def parse(path: Path, password: str | None) -> Parsed:
     """Return the title and the (label, text) of each page.
 
-    Raises DocumentError where the file is no text, or nested too deep to be read to its end.
+    Raises DocumentError where the file is no text, only frames other files, or is nested too deep to be read to its end.
     """
     data = path.read_bytes()
-    text = decode_bytes(data, _declared(data))
+    text = decode_bytes(data, declared_encoding(data))
     if text is None:
         raise DocumentError(f"{path.name!r} is not HTML (it holds binary data): save a new copy of the page.")
     root = parse_html(text, path.name)
     title = next((element.text or "" for element in root.iter("title")), "")
-    return chosen_title(title, path), split_sections(_main_prose(root).sections())
+    prose = _unframed_prose(root, path) if _frames(root) else main_prose(root)
+    return chosen_title(title, path), split_sections(prose.sections())
 
 
-def _declared(data: bytes) -> str | None:
-    match = _DECLARED.search(data, 0, _DECLARED_WITHIN_BYTES)
-    try:
-        name = codecs.lookup(match[1].decode()).name if match else None
-    except LookupError:
-        return None
-    return _SUPERSETS.get(name, name) if name and name.startswith((*_WEB_ENCODINGS, "ascii")) else None
+def _frames(root: etree._Element) -> list[str]:
+    """The files that a page frames, where it has no text of its own."""
+    framed = [element.get("src", "").strip() for element in root.iter("frame")]
+    if not framed and next(root.iter("frameset"), None) is None:
+        framed = [element.get("src", "").strip() for element in root.iter("iframe")]
+        if not framed or main_prose(root).text.strip():
+            return []
+    return [source for source in framed if source] or ["no file"]
 
 
-def _main_prose(root: etree._Element) -> Prose:
+def _unframed_prose(root: etree._Element, path: Path) -> Prose:
+    """What a frameset page says to those who see no frames, where that is its text."""
+    prose = Prose()
+    for element in root.iter("noframes"):
+        # The parser takes what is inside for letters.
+        inner = "".join([element.text or "", *(etree.tostring(child, encoding="unicode") for child in element)])
+        write_html(parse_html(inner, path.name), prose)
+    if len(prose.text) < _LEAST_FRAMELESS_CHARS:
+        names = _frames(root)
+        shown = ", ".join(names[:_MOST_FRAMES]) + (" …" if len(names) > _MOST_FRAMES else "")
+        raise DocumentError(f"{path.name!r} only frames other files ({shown}): add those instead.")
+    return prose
+
+
+def main_prose(root: etree._Element) -> Prose:
+    """Return what a page says, without what is around it."""
+    around = _Surroundings(root)
     whole = Prose()
-    write_html(root, whole, skip={element for element in root.iter() if _is_around(element)})
+    write_html(root, whole, skip=around.elements)
     main = Prose()
     for element in root.iter():
-        if (local_name(element) == "main" or element.get("role") == "main") and not _is_hidden(element):
-            skip = {inner for inner in element.iter() if inner is not element and _is_around(inner)}
+        if (local_name(element) == "main" or element.get("role") == "main") and not is_hidden(element):
+            skip = {inner for inner in element.iter() if inner is not element and inner in around.elements}
+            if around.title_block is not None:
+                write_html(around.title_block, main, skip=skip)
             write_html(element, main, skip=skip)
             break
     return main if main.length > whole.length / 2 else whole
 
 
-def _is_around(element: etree._Element) -> bool:
-    if _is_hidden(element) or element.get("role") in _AROUND_ROLES or local_name(element) == "nav":
-        return True
-    # Inside an article a header is its title and an aside its margin.
-    return local_name(element) in _AROUND_TAGS and not any(
-        local_name(above) in ("article", "main", "section") for above in element.iterancestors()
-    )
+class _Surroundings:
+    """What of a page is not its text."""
+
+    def __init__(self, root: etree._Element) -> None:
+        self._targets = {
+            link.get("href", "")[1:] for link in root.iter("a") if link.get("href", "").startswith("#")
+        } - {""}
+        self._has_main = any(
+            local_name(element) in ("article", "main") or element.get("role") == "main" for element in root.iter()
+        )
+        self._titles = list(root.iter("h1"))
+        self.title_block: etree._Element | None = None
+        """The header outside the main part that holds the page's title."""
+        self.elements = {element for element in root.iter() if self._is_around(element)}
+
+    def _is_around(self, element: etree._Element) -> bool:
+        if not isinstance(element.tag, str):
+            return False
+        if is_hidden(element):
+            return not _is_hidden_math(element)
+        name, role = local_name(element), element.get("role")
+        if name == "nav" or (role in _AROUND_ROLES and not self._is_own(element, name)):
+            return True
+        # Inside an article a header is its title and an aside its margin.
+        if name not in _AROUND_TAGS or any(
+            local_name(above) in ("article", "main", "section") for above in element.iterancestors()
+        ):
+            return False
+        return not self._is_own(element, name)
+
+    def _is_own(self, element: etree._Element, name: str) -> bool:
+        """Whether a header, a footer or an aside belongs to the page's text."""
+        if name not in ("header", "footer", "aside") or element.get("role") in ("navigation", "search", "menu"):
+            return False
+        if name != "header" and not _is_of_site(element) and self._is_led_to(element):
+            return True
+        if _TITLE_BLOCK.search(f"{element.get('id', '')} {element.get('class', '')}"):
+            self._keep_title_block(element, name)
+            return True
+        holds_title = len(self._titles) == 1 and self._titles[0] in element.iterdescendants()
+        if name == "header" and holds_title and not _is_of_site(element):
+            self._keep_title_block(element, name)
+            return True
+        return not self._has_main and not _is_of_site(element)
+
+    def _is_led_to(self, element: etree._Element) -> bool:
+        """Whether the page links to places in an element, as a text does to its notes."""
+        return bool(self._targets) and any(
+            inner.get("id") in self._targets or (local_name(inner) == "a" and inner.get("name") in self._targets)
+            for inner in element.iterdescendants()
+        )
+
+    def _keep_title_block(self, element: etree._Element, name: str) -> None:
+        if name == "header" and self.title_block is None:
+            self.title_block = element
 
 
-def _is_hidden(element: etree._Element) -> bool:
+def _is_of_site(element: etree._Element) -> bool:
+    """Whether a header, a footer or an aside is the site's: links, or lines about rights."""
+    text = " ".join(all_text(element).split())
+    linked = sum(len(" ".join(all_text(link).split())) for link in element.iter("a"))
+    has_navigation = any(local_name(inner) in ("nav", "form", "search") for inner in element.iter())
+    return has_navigation or linked > _MOST_LINKED * len(text) or bool(_SITE_WORDS.search(text))
+
+
+def is_hidden(element: etree._Element) -> bool:
+    """Return whether a page hides an element."""
     # A page that a script shows later hides its body until then.
     hidden = "hidden" in element.attrib or bool(_HIDDEN_STYLE.search(element.get("style", "")))
     return hidden and local_name(element) not in ("body", "html")
+
+
+def _is_hidden_math(element: etree._Element) -> bool:
+    """Whether what is hidden is the text of a formula, shown as a picture or by a script beside it."""
+    if not any(local_name(inner) == "math" for inner in element.iter()):
+        return False
+    parent = element.getparent()
+    near = [element] if parent is None else [element, parent, *parent]
+    return any(_MATH_WRAPPER.search(other.get("class", "")) or local_name(other) == "img" for other in near)

@@ -1,25 +1,32 @@
-"""Marked-up text as a reader sees it: paragraphs apart, table cells in rows, list items with their marks.
+"""HTML and XHTML as a reader sees them, put into a `Prose`.
 
-`Prose` collects the text and remembers where headings and anchors lie; `write_html` puts an HTML tree into it. Pictures,
-scripts, styles and the reading aids of ruby text are left out. There is no layout, and no guess at what matters.
+Formulas, form values, raised numbers and the marks of lists become text. Pictures, scripts, styles and the reading aids
+of ruby text are left out. There is no layout, and no guess at what matters.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from lxml import etree
 
-from ..errors import DocumentError
-from .archive import gave_up, local_name
-from .text import decode_bytes
+from reader.documents import formulas, tables
+from reader.documents.archive import gave_up, local_name
+from reader.documents.counting import NUMBERED, counted
+from reader.documents.encodings import decode_bytes
+from reader.documents.forms import CONTROLS, label_has_value, write_control
+from reader.documents.prose import BULLET, Prose
+from reader.documents.scripts import MOST_CHARS, Script
+from reader.documents.styles import Counters, StyleSheet, declarations, list_style_of, script_of
+from reader.documents.symbols import in_symbol_font, is_symbol_font
+from reader.errors import DocumentError
 
-_SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
-_SPACE, _CELL, _LINE, _PARAGRAPH = " ", " | ", "\n", "\n\n"
-_STRENGTH = {"": 0, _SPACE: 1, _CELL: 2, _LINE: 3, _PARAGRAPH: 4}
+__all__ = ["PAGE_MARK", "Prose", "all_text", "parse_html", "parse_xhtml", "write_html"]
+
+PAGE_MARK = "\0page "
+"""Begins the name of the place where a printed page begins; its label follows."""
 
 _LINES = {"dd", "dt", "li", "option", "tr"}
 _PARAGRAPHS = {
@@ -30,211 +37,442 @@ _PARAGRAPHS = {
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 # What no reader sees as text, and what a reader's eye takes for decoration.
 _UNSEEN = {
-    *("annotation", "annotation-xml", "audio", "button", "canvas", "datalist", "embed", "head", "iframe", "input"),
-    *("noscript", "object", "rp", "rt", "script", "select", "style", "svg", "template", "textarea", "title", "video"),
+    *("annotation", "annotation-xml", "audio", "button", "canvas", "datalist", "embed", "head", "iframe", "noembed"),
+    *("noframes", "noscript", "object", "rp", "rt", "script", "style", "svg", "template", "title", "video"),
 }
+_LISTS = ("ol", "ul", "menu", "dir")
+_LIST_TYPES = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
+_MOST_NUMBER = 10**9
+
+_RAISED_CLASSES = {"sup", "super", "superscript", "msupsub"}
+_LOWERED_CLASSES = {"sub", "subscript"}
+_INLINE_SCRIPTS = {"a", "b", "em", "font", "i", "small", "span", "strong", "sub", "sup", "tt"}
+_NOTE_WORDS = re.compile(r"noteref|footnote-?ref|fnref|footnote-?(?:anchor|call|link|marker)|endnote-?ref", re.I)
+_EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
+_MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
+_MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
+_DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
+_LETTER = re.compile(r"[“\"‘'«„¿¡(]?[^\W\d_]")
+_WORD_LETTERS = frozenset("AIOYEUÀÉÈÙaioyeu")
+_SCRIPT_LEVELS = 12
 
 # HTML's named characters, which XML does not know without fetching a DTD.
 _NAMED = re.compile(rb"&[A-Za-z][A-Za-z0-9]{1,31};")
 
 
-@dataclass
-class Prose:
-    """Text under construction: separators wait until there is text on both sides, and the strongest wins."""
+def write_html(
+    root: etree._Element,
+    prose: Prose,
+    *,
+    skip: set[etree._Element] | None = None,
+    styles: StyleSheet | None = None,
+) -> None:
+    """Add what a reader sees of an HTML or XHTML tree, less the elements in `skip`.
 
-    anchors: dict[str, int] = field(default_factory=dict)
-    """Where each named place lies, in characters."""
-    headings: list[tuple[int, str]] = field(default_factory=list)
-    """(start, text) of each heading that has text."""
-    length: int = 0
-    _parts: list[str] = field(default_factory=list)
-    _separator: str = ""
-    _waiting_anchors: list[str] = field(default_factory=list)
-    _heading_start: int | None = None
-    _row_start: int = 0
-    _prefix: str = ""
-    _is_at_edge: bool = False
+    `styles` are those of the sheets that the page links to; by default, those in the page.
+    """
+    if styles is None:
+        styles = StyleSheet(all_text(element) for element in root.iter() if local_name(element) == "style")
+    _Writer(root, prose, skip or set(), styles).write()
 
-    @property
-    def text(self) -> str:
-        return "".join(self._parts)
 
-    def write(self, text: str) -> None:
-        """Add text whose runs of white space count as one space."""
-        words = _SPACES.sub(" ", text)
-        if words.startswith(" "):
-            self.separate(_SPACE)
-        if words.strip(" "):
-            self.write_exactly(words.strip(" "))
-            if words.endswith(" "):
-                self.separate(_SPACE)
+class _Writer:
+    """Puts one tree into a `Prose`."""
 
-    def write_exactly(self, text: str) -> None:
-        """Add text whose white space matters, such as program code."""
+    def __init__(self, root: etree._Element, prose: Prose, skip: set[etree._Element], styles: StyleSheet) -> None:
+        self._root, self._prose, self._skip, self._styles = root, prose, skip, styles
+        self._lists: list[_List] = []
+        self._tables: list[tables.Columns] = []
+        self._flat_rows = tables.flat_rows(root)
+        self._headers: dict[etree._Element, list[etree._Element]] = {}
+        self._counters = Counters(styles) if styles.has_counters else None
+        self._fonts: list[tuple[etree._Element, str]] = []
+        self._depth = self._code_depth = 0
+        self._ends_value = False
+        self._has_math_source = any(_is_math_source(element) for element in root.iter("script", "{*}script"))
+
+    def write(self) -> None:
+        walk = etree.iterwalk(self._root, events=("start", "end", "comment", "pi"))
+        skipped: etree._Element | None = None
+        for event, element in walk:
+            name = local_name(element)
+            if event == "start":
+                if self._is_unseen(name, element) or self._write_whole(name, element):
+                    # The tail still comes with the end event.
+                    walk.skip_subtree()
+                    skipped = element
+                    continue
+                self._mark(element, name)
+                self._depth += 1
+                self._start(name, element)
+                self._code_depth += name == "pre"
+                self._write_text(element.text)
+                continue
+            if event == "end":
+                if element is skipped:
+                    skipped = None
+                else:
+                    self._code_depth -= name == "pre"
+                    self._end(name, element)
+                    self._depth -= 1
+            if element is not self._root:
+                self._write_text(element.tail)
+        self._prose.end_paragraph()
+
+    def _is_unseen(self, name: str, element: etree._Element) -> bool:
+        if element in self._skip:
+            return True
+        if name == "script" and _is_math_source(element):
+            return False
+        return name in _UNSEEN
+
+    def _mark(self, element: etree._Element, name: str) -> None:
+        for anchor in (element.get("id"), element.get("name") if name == "a" else None):
+            if anchor:
+                self._prose.mark(anchor)
+
+    def _write_text(self, text: str | None) -> None:
         if not text:
             return
-        if self._parts:
-            self._add(self._separator)
-        self._add(self._prefix)
-        self._separator, self._prefix, self._is_at_edge = "", "", False
-        for name in self._waiting_anchors:
-            self.anchors.setdefault(name, self.length)
-        self._waiting_anchors.clear()
-        if self._heading_start == -1:
-            self._heading_start = self.length
-        self._add(text)
-
-    def _add(self, text: str) -> None:
-        self._parts.append(text)
-        self.length += len(text)
-
-    def separate(self, separator: str) -> None:
-        # Paragraphs at the edges of a table cell or a list item must not part it from its mark.
-        if not self._is_at_edge and _STRENGTH[separator] > _STRENGTH[self._separator]:
-            self._separator = separator
-
-    def break_line(self) -> None:
-        """End the line; a second time, the paragraph."""
-        self.separate(_PARAGRAPH if self._separator == _LINE else _LINE)
-
-    def end_line(self) -> None:
-        self.separate(_LINE)
-
-    def end_paragraph(self) -> None:
-        self.separate(_PARAGRAPH)
-
-    def start_item(self, mark: str) -> None:
-        """Put a mark before the next text, such as a list item's, whatever paragraph begins in between."""
-        self._prefix, self._is_at_edge = mark, True
-
-    def end_item(self) -> None:
-        self._prefix, self._is_at_edge = "", False
-        # The paragraph that ended inside ends no more than its item's line.
-        self._separator = _LINE
-
-    def start_row(self) -> None:
-        self.end_line()
-        self._row_start = self.length
-
-    def start_cell(self, *, first: bool) -> None:
-        if self.length > self._row_start and self._separator != _CELL:
-            self._separator = _CELL
-        elif not first:
-            self._prefix += "| "
-        self._is_at_edge = True
-
-    def end_row(self) -> None:
-        self.end_item()
-
-    def start_heading(self) -> None:
-        self._heading_start = -1
-
-    def end_heading(self) -> None:
-        if self._heading_start is not None and self._heading_start >= 0:
-            self.headings.append((self._heading_start, " ".join(self.text_from(self._heading_start).split())))
-        self._heading_start = None
-
-    def text_from(self, start: int) -> str:
-        """Return the text from a position near its end."""
-        parts: list[str] = []
-        length = self.length
-        for part in reversed(self._parts):
-            if length <= start:
-                break
-            parts.append(part)
-            length -= len(part)
-        return "".join(reversed(parts))[max(start - length, 0) :]
-
-    def mark(self, name: str) -> None:
-        """Remember where the next text starts under this name."""
-        self._waiting_anchors.append(name)
-
-    def sections(self) -> Iterator[tuple[str, str]]:
-        """Yield (heading, text) of each part between headings; headings that only follow one another share one."""
-        text = self.text + "\n\n"
-        start, title = 0, ""
-        heading_start = 0
-        for position, heading in self.headings:
-            if " ".join(text[heading_start:position].split()) != title:
-                yield title, text[start:position]
-                start = position
-            heading_start, title = position, heading
-        yield title, text[start:]
-
-
-def write_html(root: etree._Element, prose: Prose, *, skip: set[etree._Element] | None = None) -> None:
-    """Add what a reader sees of an HTML or XHTML tree, less the elements in `skip`."""
-    lists: list[int | None] = []
-    code_depth = 0
-    walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
-    for event, element in walk:
-        name = local_name(element)
-        if event == "start":
-            if name in _UNSEEN or (skip and element in skip):
-                # The tail still comes with the end event.
-                walk.skip_subtree()
-                continue
-            for anchor in (element.get("id"), element.get("name") if name == "a" else None):
-                if anchor:
-                    prose.mark(anchor)
-            _start(name, element, prose, lists)
-            code_depth += name == "pre"
-            _write(element.text, prose, code_depth)
-            continue
-        if event == "end" and not (name in _UNSEEN or (skip and element in skip)):
-            code_depth -= name == "pre"
-            _end(name, prose, lists)
-        if element is not root:
-            _write(element.tail, prose, code_depth)
-    prose.end_paragraph()
-
-
-def _write(text: str | None, prose: Prose, code_depth: int) -> None:
-    if text and code_depth:
-        prose.write_exactly(text)
-    elif text:
-        prose.write(text)
-
-
-def _start(name: str, element: etree._Element, prose: Prose, lists: list[int | None]) -> None:
-    if name in _PARAGRAPHS:
-        prose.end_paragraph()
-    elif name == "br":
-        prose.break_line()
-    elif name == "tr":
-        prose.start_row()
-    elif name in _LINES:
-        prose.end_line()
-    elif name in ("td", "th"):
-        prose.start_cell(
-            first=not any(local_name(other) in ("td", "th") for other in element.itersiblings(preceding=True))
-        )
-    if name in ("ol", "ul"):
-        lists.append(0 if name == "ol" else None)
-    elif name == "li" and lists:
-        count = lists[-1]
-        if count is None:
-            prose.start_item("- ")
+        if self._fonts and self._fonts[-1][1]:
+            text = in_symbol_font(text, self._fonts[-1][1])
+        if self._code_depth:
+            self._prose.write_exactly(text)
         else:
-            lists[-1] = count + 1
-            prose.start_item(f"{count + 1}. ")
-    elif name in _HEADINGS:
-        prose.start_heading()
+            self._prose.write(text)
+        self._ends_value &= not text.strip()
+
+    # --- what is written as a whole, without a look at its parts
+
+    def _write_whole(self, name: str, element: etree._Element) -> bool:
+        """Write an element that is not walked through; return whether it is one."""
+        if name in CONTROLS:
+            self._mark(element, name)
+            if self._ends_value:
+                self._prose.end_line()
+            self._ends_value = write_control(name, element, self._prose) or self._ends_value
+            return True
+        if name == "tr" and self._write_header(element):
+            return True
+        if name == "img":
+            self._write_picture(element)
+            return True
+        if _is_page_break(element):
+            self._mark_page(element)
+            return not len(element) and len(all_text(element)) <= 20
+        return self._write_math(name, element) or self._write_script(name, element)
+
+    def _write_math(self, name: str, element: etree._Element) -> bool:
+        if name == "math":
+            self._mark_all(element)
+            self._prose.write_formula(formulas.mathml(element))
+            return True
+        if name == "script":
+            self._prose.write_formula(_math_source(element))
+            return True
+        classes = element.get("class", "")
+        if "katex-html" in classes.split():
+            return any("katex-mathml" in other.get("class", "") for other in element.itersiblings(preceding=True))
+        if name != "mjx-container" and not (classes and _MATH_CLASS.search(classes)):
+            return False
+        if self._has_math_source:
+            return True
+        for inner in element.iter():
+            source = inner.get("data-mathml")
+            if local_name(inner) == "math" or source:
+                tree = parse_xhtml(source.encode(), "a formula") if source else inner
+                found = next((one for one in tree.iter() if local_name(one) == "math"), tree)
+                self._prose.write_formula(formulas.mathml(found))
+                return True
+        if name == "mjx-container" and (said := element.get("data-latex") or element.get("aria-label")):
+            self._prose.write_formula(formulas.tex(said) if element.get("data-latex") else said)
+            return True
+        return False
+
+    def _write_picture(self, element: etree._Element) -> None:
+        """A picture of a formula or of a chapter's first letter is text; others are left out."""
+        self._mark(element, "img")
+        alt = " ".join(element.get("alt", "").split())
+        if _LETTER.fullmatch(alt) and (element.tail or " ")[0].islower():
+            self._prose.write(alt)
+        elif alt and (_MATH_PICTURE.search(element.get("class", "")) or alt.startswith(("{\\displaystyle", "$"))):
+            around = element.getparent()
+            near = [element.getprevious(), element.getnext()]
+            if around is not None and local_name(around) == "span":
+                near.append(around)
+            if not any(local_name(inner) == "math" for tree in near if tree is not None for inner in tree.iter()):
+                self._prose.write_formula(formulas.tex(alt))
+
+    def _write_script(self, name: str, element: etree._Element) -> bool:
+        """Write raised and lowered text, and the number of a note."""
+        if name not in _INLINE_SCRIPTS:
+            return False
+        kind = self._script_kind(name, element)
+        is_note = _is_note(element, kind, self._prose)
+        if not kind and not is_note:
+            return False
+        text = _inline_text(element, 0)
+        if text is None or len(text) > (MOST_CHARS if kind else 8):
+            return False
+        if self._fonts and self._fonts[-1][1]:
+            text = in_symbol_font(text, self._fonts[-1][1])
+        self._mark_all(element)
+        if text.strip():
+            if text[0].isspace():
+                self._prose.separate(" ")
+            self._prose.write_script(kind or "raised", text.strip(), is_note=is_note)
+            if text[-1].isspace():
+                self._prose.separate(" ")
+        return True
+
+    def _script_kind(self, name: str, element: etree._Element) -> Script | None:
+        if name in ("sup", "sub"):
+            return "raised" if name == "sup" else "lowered"
+        classes = set(element.get("class", "").lower().split())
+        if classes & _RAISED_CLASSES:
+            return "raised"
+        if classes & _LOWERED_CLASSES:
+            return "lowered"
+        found = script_of(self._styles.of(element))
+        return "raised" if found == "raised" else "lowered" if found else None
+
+    def _mark_all(self, element: etree._Element) -> None:
+        for inner in element.iter():
+            self._mark(inner, local_name(inner))
+            if _is_page_break(inner):
+                self._mark_page(inner)
+
+    def _mark_page(self, element: etree._Element) -> None:
+        self._mark(element, local_name(element))
+        label = element.get("title") or element.get("aria-label") or all_text(element)
+        label = re.sub(r"^(?:page|pg|p)\.?\s+|\.$", "", " ".join(label.split()).strip("[]"), flags=re.I).strip()
+        if 0 < len(label) <= 20:
+            self._prose.mark(PAGE_MARK + label)
+
+    # --- lists, tables, headings
+
+    def _start(self, name: str, element: etree._Element) -> None:
+        prose = self._prose
+        before = self._counters.enter(element, self._depth) if self._counters else ""
+        self._start_font(name, element)
+        if name in _PARAGRAPHS or name == "dir":
+            prose.end_paragraph()
+        elif name == "br":
+            prose.break_line()
+        elif name == "label" and (label_has_value(element) or self._ends_value):
+            prose.end_line()
+        elif name == "tr":
+            self._table.start_row(prose, is_flat=element in self._flat_rows)
+        elif name in _LINES:
+            prose.end_line()
+        elif name in ("td", "th") and element is not self._root:
+            self._table.start_cell(element, prose)
+        if name in _LISTS:
+            self._lists.append(_List.of(name, element, self._styles))
+        elif name == "table":
+            self._tables.append(tables.Columns())
+        elif name == "li" and self._lists:
+            mark = self._lists[-1].next_mark(element, self._styles)
+            prose.start_item(before or mark)
+        elif name in _HEADINGS:
+            prose.start_heading()
+        if before and name != "li":
+            prose.start_item(before)
+        if name in ("p", "div", "span") and _is_page_break(element):
+            self._mark_page(element)
+
+    @property
+    def _table(self) -> tables.Columns:
+        if not self._tables:
+            self._tables.append(tables.Columns())
+        return self._tables[-1]
+
+    def _start_font(self, name: str, element: etree._Element) -> None:
+        font = element.get("face") if name == "font" else None
+        style = element.get("style", "")
+        if font is None and "font-family" in style:
+            font = declarations(style).get("font-family")
+        if font:
+            font = font.split(",")[0].strip("\"' ")
+            self._fonts.append((element, font if is_symbol_font(font) else ""))
+
+    def _end(self, name: str, element: etree._Element) -> None:
+        prose = self._prose
+        if self._counters:
+            self._counters.leave(self._depth)
+        if self._fonts and self._fonts[-1][0] is element:
+            self._fonts.pop()
+        if name in _HEADINGS:
+            prose.end_heading()
+        if name in _LISTS and self._lists:
+            self._lists.pop()
+        if name == "table" and self._tables:
+            self._tables.pop()
+        if name == "tr":
+            self._table.end_row(prose)
+        elif name in ("td", "th") and element is not self._root:
+            self._table.end_cell(prose)
+        elif name == "li":
+            prose.end_item()
+        elif name in _PARAGRAPHS or name == "dir":
+            prose.end_paragraph()
+        elif name in _LINES or (name == "label" and label_has_value(element)):
+            prose.end_line()
+        if name in ("p", "div", "span", "b", "big", "font") and self._is_drop_cap(element):
+            prose.join_next()
+
+    def _is_drop_cap(self, element: etree._Element) -> bool:
+        letter = (element.text or "").strip() or (all_text(element).strip() if len(element) == 1 else "")
+        if not _LETTER.fullmatch(letter):
+            return False
+        style = self._styles.of(element)
+        marked = "float" in style or _DROP_CAP_CLASS.search(element.get("class", ""))
+        follows = (element.tail or "").strip() or all_text(element.getnext()).strip()
+        if (
+            local_name(element) not in ("p", "div")
+            and letter[-1] in _WORD_LETTERS
+            and (element.tail or "")[:1].isspace()
+        ):
+            return False  # it may be a word of its own
+        return bool(marked and follows[:1].islower())
+
+    def _write_header(self, row: etree._Element) -> bool:
+        """Write a heading in several rows as one, with a name for each column."""
+        parent = row.getparent()
+        table = parent if parent is None or local_name(parent) == "table" else parent.getparent()
+        if table is None or local_name(table) != "table" or row not in self._flat_rows:
+            return False
+        if table not in self._headers:
+            self._headers[table] = tables.header_rows(table)
+        rows = self._headers[table]
+        if row not in rows:
+            return False
+        self._mark_all(row)
+        if row is rows[0]:
+            texts = {}
+            for cell in (inner for one in rows for inner in one if local_name(inner) in ("td", "th")):
+                own = Prose()
+                write_html(cell, own, skip=self._skip, styles=self._styles)
+                texts[cell] = " ".join(own.text.split())
+            self._prose.start_row(is_flat=True)
+            for index, text in enumerate(tables.column_names(rows, texts)):
+                self._prose.start_cell(first=index == 0)
+                self._prose.write_exactly(text)
+            self._prose.end_row()
+        return True
 
 
-def _end(name: str, prose: Prose, lists: list[int | None]) -> None:
-    if name in _HEADINGS:
-        prose.end_heading()
-    if name in ("ol", "ul"):
-        lists.pop()
-    if name == "tr":
-        prose.end_row()
-    elif name == "li":
-        prose.end_item()
-    elif name in _PARAGRAPHS:
-        prose.end_paragraph()
-    elif name in _LINES:
-        prose.end_line()
+class _List:
+    """How a list counts."""
+
+    def __init__(self, kind: str, number: int, step: int, *, is_ordered: bool) -> None:
+        self._kind, self._number, self._step, self._is_ordered = kind, number, step, is_ordered
+
+    @classmethod
+    def of(cls, name: str, element: etree._Element, styles: StyleSheet) -> _List:
+        is_ordered = name == "ol"
+        kind = _LIST_TYPES.get(element.get("type", ""), "decimal" if is_ordered else "disc")
+        kind = list_style_of(styles.of(element)).lower() or kind
+        start, step = _integer(element.get("start")), 1
+        if is_ordered and "reversed" in element.attrib:
+            step = -1
+            if start is None:
+                start = sum(local_name(item) == "li" for item in element)
+        return cls(kind, 1 if start is None else start, step, is_ordered=is_ordered)
+
+    def next_mark(self, item: etree._Element, styles: StyleSheet) -> str:
+        kind = _LIST_TYPES.get(item.get("type", "")) or list_style_of(styles.of(item)).lower() or self._kind
+        value = _integer(item.get("value"))
+        number = self._number if value is None else value
+        self._number = number + self._step
+        if kind in NUMBERED:
+            return f"{counted(number, kind)}. "
+        if self._is_ordered and kind not in ("disc", "circle", "square"):
+            return "" if kind == "none" else f"{number}. "
+        return BULLET
+
+
+def _integer(text: str | None) -> int | None:
+    match = re.match(r"\s*([+-]?\d{1,9})", text or "")
+    return int(match[1]) if match else None
+
+
+def _is_page_break(element: etree._Element) -> bool:
+    kinds = f"{element.get(_EPUB_TYPE, '')} {element.get('epub:type', '')} {element.get('role', '')}"
+    if "pagebreak" in kinds.split() or "doc-pagebreak" in kinds.split():
+        return True
+    classes = element.get("class", "").lower()
+    return bool(classes) and bool({"pagenum", "pageno", "page-number", "pagebreak"} & set(classes.split()))
+
+
+def _is_note(element: etree._Element, kind: Script | None, prose: Prose) -> bool:
+    """Whether an element is the number that calls a note."""
+    link = element if local_name(element) == "a" else None
+    if kind is not None and link is None:
+        inner = [one for one in element.iter() if local_name(one) == "a"] if len(element) else []
+        link = inner[0] if inner else next((above for above in _near(element) if local_name(above) == "a"), None)
+        if link is not None and not inner and all_text(link).strip() != all_text(element).strip():
+            return False
+    if link is None:
+        return False
+    kinds = " ".join(filter(None, (link.get(_EPUB_TYPE), link.get("epub:type"), link.get("role"), link.get("class"))))
+    if _NOTE_WORDS.search(kinds):
+        return True
+    if "#" not in link.get("href", ""):
+        return False
+    if kind is not None:
+        return kind == "raised"
+    # A bare link is a note's only where its digits would run into those before it.
+    return bool(re.search(r"\d[.,]?$", prose.tail) and re.fullmatch(r"\s*\d{1,3}\s*", all_text(link)))
+
+
+def _near(element: etree._Element) -> Iterable[etree._Element]:
+    for level, above in enumerate(element.iterancestors()):
+        if level == 3:
+            return
+        yield above
+
+
+def _inline_text(element: etree._Element, level: int) -> str | None:
+    """The text of raised or lowered letters; None where there is more than letters."""
+    out = element.text or ""
+    for child in element:
+        name = local_name(child)
+        if name in _PARAGRAPHS or name in _LINES or name in CONTROLS or level > _SCRIPT_LEVELS:
+            return None
+        if name == "math":
+            out += formulas.mathml(child)
+        elif name == "br":
+            out += " "
+        elif name and name not in _UNSEEN:
+            inner = _inline_text(child, level + 1)
+            if inner is None:
+                return None
+            if name in ("sup", "sub") and out.strip() and inner.strip():
+                inner = f"{'^' if name == 'sup' else '_'}{inner.strip()}"
+            out += inner
+        out += child.tail or ""
+        if len(out) > 4 * MOST_CHARS:
+            return None
+    return out
+
+
+def all_text(element: etree._Element | None) -> str:
+    """Return all the text in an element, as it is in the file."""
+    return "" if element is None or not isinstance(element.tag, str) else "".join(element.itertext())
+
+
+def _is_math_source(element: etree._Element) -> bool:
+    return element.get("type", "").lower().startswith(("math/tex", "math/latex", "math/mml", "math/asciimath"))
+
+
+def _math_source(element: etree._Element) -> str:
+    kind, source = element.get("type", "").lower(), all_text(element).strip()
+    source = source.removeprefix("<![CDATA[").removeprefix("% <![CDATA[").removesuffix("]]>").removesuffix("% ").strip()
+    if kind.startswith("math/mml"):
+        tree = parse_xhtml(source.encode(), "a formula")
+        return formulas.mathml(next((one for one in tree.iter() if local_name(one) == "math"), tree))
+    return source if kind.startswith("math/ascii") else formulas.tex(source)
 
 
 def parse_html(text: str, file_name: str) -> etree._Element:

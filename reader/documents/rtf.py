@@ -1,29 +1,804 @@
-"""RTF through striprtf: its running text, split like plain text.
+"""RTF read by our own tokenizer: running text, footnotes, text boxes, tables and symbols, split by headings or size.
 
-Pictures, embedded objects and layout are left out.
+Pictures, embedded objects, layout, and hidden or deleted text are left out. The libraries for RTF lose what follows a
+picture, notes, boxes, and letters of other code pages without a word.
 """
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from striprtf.striprtf import rtf_to_text
-
-from ..errors import DocumentError
-from .text import readable_stem, split_pages
+from reader.documents.prose import Prose
+from reader.documents.scripts import Script, on_line
+from reader.documents.symbols import in_symbol_font, is_symbol_font
+from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
+from reader.errors import DocumentError
 
 _MARK = b"{\\rtf"
+_MOST_DEPTH = 5_000
+
+# A control word, a control symbol, a brace, or a run of letters; line ends mean nothing.
+_TOKEN = re.compile(
+    rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
+)
+
+# Groups whose letters are not the document's.
+_SILENT = frozenset(
+    [
+        "fonttbl",
+        "colortbl",
+        "stylesheet",
+        "info",
+        "pict",
+        "object",
+        "objdata",
+        "datafield",
+        "themedata",
+        "colorschememapping",
+        "latentstyles",
+        "datastore",
+        "generator",
+        "listtable",
+        "listoverridetable",
+        "revtbl",
+        "rsidtbl",
+        "xmlnstbl",
+        "mmathpr",
+        "filetbl",
+        "template",
+        "header",
+        "headerl",
+        "headerr",
+        "headerf",
+        "footer",
+        "footerl",
+        "footerr",
+        "footerf",
+        "ftnsep",
+        "ftnsepc",
+        "ftncn",
+        "aftnsep",
+        "aftnsepc",
+        "aftncn",
+        "annotation",
+        "atnid",
+        "atnauthor",
+        "atndate",
+        "atnicn",
+        "atnref",
+        "atntime",
+        "atnparent",
+        "xe",
+        "tc",
+        "tcn",
+        "pntxta",
+        "pntxtb",
+        "bkmkstart",
+        "bkmkend",
+        "fldinst",
+        "pgptbl",
+        "passwordhash",
+        "userprops",
+        "docvar",
+        "sp",
+        "sn",
+        "sv",
+        "nonshppict",
+        "shprslt",
+        "nonesttables",
+        "picprop",
+        "blipuid",
+        "falt",
+        "panose",
+        "fname",
+        "wgrffmtfilter",
+        "keywords",
+        "subject",
+        "author",
+        "operator",
+        "company",
+        "comment",
+        "hlinkbase",
+        "background",
+        "pgp",
+        "oleclsid",
+        "objclass",
+        "objname",
+        "ffdeftext",
+        "ffname",
+        "ffhelptext",
+        "ffstattext",
+        "ffentrymcr",
+        "ffexitmcr",
+        "ffformat",
+        "defchp",
+        "defpap",
+    ]
+)
+# Ignorable groups (\*) with text that a reader sees.
+_SEEN = frozenset(
+    [
+        "shptxt",
+        "shpinst",
+        "shppict",
+        "footnote",
+        "ftnalt",
+        "pntext",
+        "listtext",
+        "cs",
+        "ud",
+        "dptxbxtext",
+        "do",
+        "mmath",
+        "nesttableprops",
+        "formfield",
+        "ffl",
+    ]
+)
+_LETTERS = {
+    "tab": "\t",
+    "emdash": "—",
+    "endash": "–",
+    "bullet": "•",
+    "lquote": "‘",
+    "rquote": "’",
+    "ldblquote": "“",
+    "rdblquote": "”",
+    "emspace": "\u2003",
+    "enspace": "\u2002",
+    "qmspace": "\u2005",
+    "zwj": "\u200d",
+    "zwnj": "\u200c",
+    "ltrmark": "\u200e",
+    "rtlmark": "\u200f",
+}
+_SYMBOLS = {b"~": "\xa0", b"_": "\u2011", b"-": ""}
+_CHARSETS = {
+    0: "cp1252",
+    1: "",
+    77: "mac_roman",
+    78: "shift_jis",
+    79: "johab",
+    80: "gb2312",
+    81: "big5",
+    83: "mac_hebrew",
+    84: "mac_arabic",
+    85: "mac_greek",
+    86: "mac_turkish",
+    87: "cp874",
+    88: "mac_latin2",
+    89: "mac_cyrillic",
+    128: "cp932",
+    129: "cp949",
+    130: "johab",
+    134: "gb18030",
+    136: "big5hkscs",
+    161: "cp1253",
+    162: "cp1254",
+    163: "cp1258",
+    177: "cp1255",
+    178: "cp1256",
+    186: "cp1257",
+    204: "cp1251",
+    222: "cp874",
+    238: "cp1250",
+    254: "cp437",
+    255: "",
+}
+_CODE_PAGES = {
+    10000: "mac_roman",
+    10001: "shift_jis",
+    10006: "mac_greek",
+    10007: "mac_cyrillic",
+    10029: "mac_latin2",
+    10081: "mac_turkish",
+    65001: "utf-8",
+    936: "gb18030",
+    950: "big5hkscs",
+    708: "iso8859-6",
+    0: "cp1252",
+}
+_HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
 
-def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+def parse(path: Path, password: str | None) -> Parsed:
     """Return the title and the (label, text) of each page.
 
     Raises DocumentError where the file is not RTF.
     """
     data = path.read_bytes()
-    if not data.lstrip().startswith(_MARK):
+    if not data.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(_MARK):
         raise DocumentError(f"{path.name!r} is damaged or no RTF file: save a new copy.")
-    # RTF is 7-bit and escapes the rest; a stray byte stands for the everyday encoding's character.
-    text = rtf_to_text(data.decode("cp1252", errors="replace"), errors="replace")
-    return readable_stem(path), split_pages(text)
+    reader = _Reader(data)
+    text = reader.text()
+    title = chosen_title(reader.title, path) if reader.title else readable_stem(path)
+    if reader.headings:
+        return title, split_sections(_sections(text, reader.headings))
+    return title, split_pages(text)
+
+
+def rtf_prose(data: bytes, prose: Prose) -> None:
+    """Add the text of an RTF part to a `Prose`."""
+    for line in _Reader(data).text().split("\n"):
+        prose.write(line)
+        prose.end_paragraph()
+
+
+def _sections(text: str, headings: list[tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    start, title = 0, ""
+    previous_end = 0
+    for heading_start, heading_end in headings:
+        label = " ".join(text[heading_start:heading_end].split())
+        if not label:
+            continue
+        if text[previous_end:heading_start].strip():
+            yield title, text[start:heading_start]
+            start = heading_start
+        title, previous_end = label, heading_end
+    yield title, text[start:]
+
+
+@dataclass
+class _State:
+    """What holds inside a group, and ends with it."""
+
+    is_silent: bool = False
+    is_hidden: bool = False
+    is_deleted: bool = False
+    font: int = -1
+    skip_count: int = 1
+    """Characters that stand after a Unicode one for readers without Unicode."""
+    script: Script | None = None
+    destination: str = ""
+
+
+@dataclass
+class _Font:
+    encoding: str = ""
+    name: str = ""
+
+
+@dataclass
+class _Flow:
+    """Text that is written in one place: the body, a note or a box."""
+
+    parts: list[str] = field(default_factory=list)
+    length: int = 0
+    tail: str = ""
+    row: list[str] = field(default_factory=list)
+    cell_start: int | None = None
+    """Where the table cell that is written begins among the parts."""
+    nested: list[str] = field(default_factory=list)
+    nested_rows: list[str] = field(default_factory=list)
+    script: tuple[Script, str] | None = None
+    ends_figure: bool = False
+
+    def add(self, text: str) -> None:
+        if not text:
+            return
+        self.settle(text)
+        if self.ends_figure and self.tail[-1:].isalnum() and text[0].isalnum():
+            ends_power = re.search(r"\S\^\S*$", self.tail)
+            if ends_power or (self.tail[-1:].isdigit() and text[0].isdigit()):
+                self._put(" ")
+        self._put(text)
+        self.ends_figure = False
+
+    def add_script(self, kind: Script, text: str) -> None:
+        if self.script and self.script[0] == kind:
+            self.script = (kind, self.script[1] + text)
+            return
+        self.settle()
+        self.script = (kind, text)
+
+    def settle(self, after: str = "") -> None:
+        if self.script is None:
+            return
+        (kind, text), self.script = self.script, None
+        lead, tail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+        line = self.tail.rpartition("\n")[2]
+        self._put(lead)
+        self._put(on_line(kind, text, line, after))
+        self.ends_figure = bool(text.strip())
+        self._put(tail)
+
+    def _put(self, text: str) -> None:
+        if text:
+            self.parts.append(text)
+            self.length += len(text)
+            self.tail = (self.tail + text[-40:])[-40:]
+
+    def take_cell(self) -> str:
+        """Return the text of the cell that ends, and take it out."""
+        self.settle()
+        start = 0 if self.cell_start is None else self.cell_start
+        text = "".join(self.parts[start:])
+        del self.parts[start:]
+        self.length -= len(text)
+        self.tail = ""
+        return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    lines = [" ".join(line.split()) for line in text.split("\n") if line.strip()]
+    out = ""
+    for line in lines:
+        # Two figures in one cell must not look like one with a space in it.
+        out += ("; " if out[-1:].isdigit() and line[:1].isdigit() else " " if out else "") + line
+    return out
+
+
+class _Reader:
+    """Walks through the tokens of an RTF file once."""
+
+    def __init__(self, data: bytes) -> None:
+        self.title = ""
+        self.headings: list[tuple[int, int]] = []
+        self._data = data
+        self._encoding = "cp1252"
+        self._fonts: dict[int, _Font] = {}
+        self._default_font = -1
+        self._heading_styles: set[int] = set()
+        self._state = _State()
+        self._stack: list[_State] = []
+        self._flow = _Flow()
+        self._flows: list[tuple[int, _Flow, str]] = []
+        """(depth, the flow before, its kind) of notes and boxes that are open."""
+        self._notes: list[str] = []
+        self._note_count = 0
+        self._bytes = bytearray()
+        self._bytes_font = -1
+        self._skip = 0
+        self._high: int | None = None
+        self._is_starred = self._is_new = False
+        self._in_table = False
+        self._level = 0
+        self._is_heading = self._is_drop_cap = False
+        self._paragraph_start = 0
+        self._style_number = 0
+        self._style_names: dict[int, str] = {}
+        self._held = ""
+        self._field: dict[str, int] = {}
+        self._field_items: list[str] = []
+
+    def text(self) -> str:
+        at, data = 0, self._data
+        while match := _TOKEN.match(data, at):
+            at = match.end()
+            word, number, byte, symbol, brace, letters = match.groups()
+            if word is not None:
+                at = self._word(word.decode(), None if number is None else int(number), at)
+            elif byte is not None:
+                self._byte(int(byte, 16))
+            elif symbol is not None:
+                self._symbol(symbol)
+            elif brace is not None:
+                self._brace(brace)
+            elif letters is not None:
+                self._letters(letters)
+        self._flush()
+        while self._flows:
+            self._close_flow()
+        self._flow.settle()
+        self._end_row_left_open()
+        if self._notes:
+            self._flow.add("\n")
+            self._write_notes()
+        return "".join(self._flow.parts)
+
+    # --- groups
+
+    def _brace(self, brace: bytes) -> None:
+        self._flush()
+        self._skip = 0
+        if brace == b"{":
+            if len(self._stack) >= _MOST_DEPTH:
+                raise DocumentError("The RTF file is nested too deep to be read: save it as plain text.")
+            self._stack.append(self._state)
+            self._state = replace(self._state)
+            self._is_starred, self._is_new = False, True
+            return
+        if not self._stack:
+            return
+        depth, ended = len(self._stack), self._state
+        if self._flows and self._flows[-1][0] == depth:
+            self._close_flow()
+        self._end_destination(ended)
+        self._state = self._stack.pop()
+
+    def _end_destination(self, state: _State) -> None:
+        outer = self._stack[-1].destination if self._stack else ""
+        if state.destination == outer:
+            return
+        if state.destination in ("upr", "otherstyle"):
+            self._held = ""
+        elif state.destination == "title":
+            self.title, self._held = self._held.strip(), ""
+        elif state.destination == "formfield":
+            self._write_field()
+        elif state.destination == "ffl":
+            self._field_items.append(self._held.strip())
+            self._held = ""
+        elif state.destination == "style":
+            self._style_names[self._style_number] = self._held.strip(" ;")
+            if _HEADING_STYLE.fullmatch(self._held.strip(" ;")):
+                self._heading_styles.add(self._style_number)
+            self._held, self._style_number = "", 0
+        elif state.destination == "font":
+            self._name_font(state.font)
+
+    def _name_font(self, number: int) -> None:
+        name = self._held.partition(";")[0].strip()
+        if number in self._fonts and name:
+            self._fonts[number].name = name
+            for suffix, encoding in ((" CE", "cp1250"), (" Cyr", "cp1251"), (" Greek", "cp1253"), (" Tur", "cp1254")):
+                if name.endswith(suffix):
+                    self._fonts[number].encoding = encoding
+        self._held = ""
+
+    def _open_flow(self, kind: str) -> None:
+        self._flow.settle()
+        self._flows.append((len(self._stack), self._flow, kind))
+        self._flow = _Flow()
+        self._state.script, self._state.destination, self._state.is_silent = None, "", False
+
+    def _close_flow(self) -> None:
+        self._flush()
+        self._end_row_left_open()
+        self._flow.settle()
+        inner, (_, self._flow, kind) = self._flow, self._flows.pop()
+        text = "".join(inner.parts).strip("\n ")
+        if not text.strip():
+            return
+        if kind == "note":
+            self._note_count += 1
+            number = self._note_count
+            text = re.sub(r"^\s*\[?\^?" + str(number) + r"\]?[.)]?\s+", "", text)
+            self._flow.add(f"[{number}]")
+            self._notes.append(f"[{number}] {text.strip()}")
+        else:
+            before = "" if self._flow.tail.endswith("\n") or not self._flow.length else "\n"
+            self._flow.add(f"{before}{text}\n")
+
+    # --- control words
+
+    def _word(self, word: str, number: int | None, at: int) -> int:
+        is_new, self._is_new = self._is_new, False
+        if word == "bin":
+            self._flush()
+            return min(at + max(number or 0, 0), len(self._data))
+        if self._skip and word not in ("u", "uc", "par", "cell", "row"):
+            self._skip -= 1
+            return at
+        state = self._state
+        if word == "u":
+            self._unicode(number or 0)
+            return at
+        if word in _LETTERS:
+            self._text(_LETTERS[word])
+            return at
+        self._flush()
+        if word == "upr":  # the same text twice, for readers without Unicode first
+            state.destination = "upr"
+        elif word == "ud" and state.destination == "upr":
+            state.destination = ""
+        elif word in ("footnote", "shptxt", "dptxbxtext") or (is_new and word in _DESTINATIONS):
+            self._destination(word)
+        elif is_new and (word in _SILENT or (self._is_starred and word not in _SEEN)):
+            state.is_silent = True
+        elif state.destination in ("fonttbl", "font", "stylesheet", "style", "formfield"):
+            self._in_definition(word, number)
+        elif word in _CHARACTER:
+            self._character(word, number)
+        elif not state.is_silent:
+            self._layout(word, number)
+        self._is_starred = False
+        return at
+
+    def _destination(self, word: str) -> None:
+        state = self._state
+        outer_silent = self._stack[-1].is_silent if self._stack else False
+        if word == "footnote":
+            if not outer_silent and not state.is_hidden:
+                self._open_flow("note")
+        elif word in ("shptxt", "dptxbxtext"):
+            # The same box stands in the file twice, for old readers too, which is silent.
+            if not outer_silent:
+                self._open_flow("box")
+        else:
+            state.destination, state.is_silent = word, True
+            self._held = ""
+            if word == "formfield":
+                self._field, self._field_items = {}, []
+
+    def _in_definition(self, word: str, number: int | None) -> None:
+        state = self._state
+        if state.destination in ("fonttbl", "font"):
+            if word == "f":
+                if state.destination == "font":  # fonts that are not in groups of their own
+                    self._name_font(state.font)
+                state.font, state.destination = number or 0, "font"
+                self._fonts.setdefault(state.font, _Font())
+                self._held = ""
+            elif word == "fcharset" and state.font in self._fonts:
+                self._fonts[state.font].encoding = _CHARSETS.get(number or 0, "")
+            elif word == "cpg" and state.font in self._fonts:
+                self._fonts[state.font].encoding = _code_page(number or 0)
+        elif state.destination in ("stylesheet", "style"):
+            if word == "s":
+                state.destination, self._style_number, self._held = "style", number or 0, ""
+            elif word == "outlinelevel" and state.destination == "style" and (number or 0) < 9:
+                self._heading_styles.add(self._style_number)
+            elif word in ("cs", "ts", "ds"):
+                state.destination = "otherstyle"
+        elif word in ("fftype", "ffdefres", "ffres"):
+            self._field[word] = number or 0
+
+    def _write_field(self) -> None:
+        kind = self._field.get("fftype")
+        result = self._field.get("ffres", 25)
+        if result == 25:  # nothing was chosen
+            result = self._field.get("ffdefres", 0)
+        silent = any(state.is_silent for state in self._stack[:1])
+        if kind == 1 and not silent:
+            self._flow.add("[x]" if result else "[ ]")
+        elif kind == 2 and result < len(self._field_items) and not silent:
+            self._flow.add(self._field_items[result])
+        self._field = {}
+
+    def _character(self, word: str, number: int | None) -> None:
+        state, is_on = self._state, number != 0
+        if word in ("ansi", "mac", "pc", "pca"):
+            self._encoding = {"ansi": "cp1252", "mac": "mac_roman", "pc": "cp437", "pca": "cp850"}[word]
+        elif word == "ansicpg":
+            self._encoding = _code_page(number or 0) or self._encoding
+        elif word == "deff":
+            self._default_font = number or 0
+            state.font = self._default_font
+        elif word in ("f", "af"):
+            if word == "f":
+                state.font = number or 0
+        elif word == "uc":
+            state.skip_count = max(number if number is not None else 1, 0)
+        elif word == "plain":
+            state.script, state.is_hidden, state.is_deleted, state.font = None, False, False, self._default_font
+        elif word == "v":
+            state.is_hidden = is_on
+        elif word == "deleted":
+            state.is_deleted = is_on
+        elif word in ("super", "sub", "up", "dn"):
+            raised: Script = "raised" if word in ("super", "up") else "lowered"
+            state.script = raised if is_on else None
+        elif word == "nosupersub":
+            state.script = None
+
+    def _layout(self, word: str, number: int | None) -> None:
+        flow = self._flow
+        if word == "par":
+            self._end_paragraph()
+        elif word in ("line", "softline", "lbr"):
+            flow.add("\n")
+        elif word in ("page", "column", "softpage"):
+            flow.add("\n\n" if word == "page" else "\n")
+        elif word in ("sect", "sectd"):
+            if word == "sect":
+                self._end_paragraph()
+        elif word == "pard":
+            self._in_table = self._is_heading = False
+            self._level = 0
+        elif word == "intbl":
+            self._start_table()
+        elif word == "itap":
+            self._level = number if number is not None else 1
+            if self._level:
+                self._start_table()
+        elif word in ("cell", "nestcell"):
+            self._end_cell(is_nested=word == "nestcell")
+        elif word in ("row", "nestrow"):
+            self._end_row(is_nested=word == "nestrow")
+        elif word == "s":
+            self._is_heading |= (number or 0) in self._heading_styles
+        elif word == "outlinelevel":
+            self._is_heading = (number or 0) < 9
+        elif word == "dropcapli":
+            self._is_drop_cap = (number or 0) > 1
+        elif word == "chftn":
+            pass  # the number is ours
+
+    def _start_table(self) -> None:
+        self._in_table = True
+        if self._flow.cell_start is None:
+            self._flow.settle()
+            self._flow.cell_start = len(self._flow.parts)
+
+    # --- paragraphs and tables
+
+    def _end_paragraph(self) -> None:
+        flow = self._flow
+        flow.settle()
+        if self._is_drop_cap:
+            self._is_drop_cap = False
+            text = "".join(flow.parts[-2:]).rpartition("\n")[2].strip()
+            if len(text) <= 2:
+                return
+        if self._is_heading and not self._flows and flow.cell_start is None:
+            self.headings.append((self._paragraph_start, flow.length))
+        flow.add("\n")
+        if not self._flows and flow.cell_start is None:
+            self._write_notes()
+            self._paragraph_start = flow.length
+
+    def _write_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        for note in notes:
+            self._flow.add(f"{note}\n")
+
+    def _end_cell(self, *, is_nested: bool) -> None:
+        flow = self._flow
+        if flow.cell_start is None and not flow.row:
+            # A file that does not say where its table begins: the cell is the line.
+            flow.cell_start = self._line_start()
+        cell = flow.take_cell()
+        flow.cell_start = len(flow.parts)
+        if is_nested:
+            flow.nested.append(cell)
+        else:
+            # The rows of an inner table stay inside the cell of the outer one.
+            inner, flow.nested_rows = "; ".join(flow.nested_rows), []
+            flow.row.append(f"{inner}{' ' if inner and cell else ''}{cell}")
+
+    def _line_start(self) -> int:
+        parts = self._flow.parts
+        at = len(parts)
+        while at and "\n" not in parts[at - 1]:
+            at -= 1
+        return at
+
+    def _end_row(self, *, is_nested: bool) -> None:
+        flow = self._flow
+        if is_nested:
+            flow.nested_rows.append(", ".join(flow.nested))
+            flow.nested = []
+            return
+        if flow.row:
+            row, flow.row = " | ".join(flow.row).rstrip(), []
+            left = flow.take_cell() if flow.cell_start is not None else ""
+            before = "" if not flow.parts or "".join(flow.parts[-1:]).endswith("\n") else "\n"
+            flow.add(f"{before}{row}{' | ' + left if left else ''}\n")
+        flow.cell_start = None
+        if not self._flows:
+            self._write_notes()
+            self._paragraph_start = flow.length
+
+    def _end_row_left_open(self) -> None:
+        if self._flow.row or self._flow.nested:
+            if self._flow.nested:
+                self._end_row(is_nested=True)
+            self._end_row(is_nested=False)
+
+    # --- letters
+
+    def _symbol(self, symbol: bytes) -> None:
+        if symbol == b"*":
+            self._is_starred = True
+            return
+        self._is_new = False
+        if self._skip and symbol not in b"\r\n":
+            self._skip -= 1
+        elif symbol in b"\\{}":
+            self._letters(symbol)
+        elif symbol in (b"\r", b"\n"):
+            self._flush()
+            if not self._state.is_silent:
+                self._end_paragraph()
+        elif symbol in _SYMBOLS:
+            self._text(_SYMBOLS[symbol])
+
+    def _letters(self, letters: bytes) -> None:
+        self._is_new = False
+        if self._skip:
+            taken = min(self._skip, len(letters))
+            self._skip -= taken
+            letters = letters[taken:]
+        if letters:
+            self._collect(letters)
+
+    def _byte(self, value: int) -> None:
+        self._is_new = False
+        if self._skip:
+            self._skip -= 1
+            return
+        self._collect(bytes([value]))
+
+    def _collect(self, letters: bytes) -> None:
+        """Keep bytes until a whole run can be decoded: a character of Chinese or Japanese is two of them."""
+        if self._bytes and self._bytes_font != self._state.font:
+            self._flush()
+        self._bytes_font = self._state.font
+        self._bytes += letters.replace(b"\0", b"")
+
+    def _flush(self) -> None:
+        if not self._bytes:
+            return
+        data, font = bytes(self._bytes), self._fonts.get(self._bytes_font, _Font())
+        self._bytes.clear()
+        encoding = self._encoding if self._state.destination else font.encoding or self._encoding
+        if is_symbol_font(font.name) and not self._state.destination:
+            encoding = "latin-1"
+        self._put(_decoded(data, encoding))
+
+    def _unicode(self, number: int) -> None:
+        self._flush()
+        self._skip = self._state.skip_count
+        code = number & 0xFFFF if -0x8000 <= number <= 0xFFFF else number
+        if 0xD800 <= code < 0xDC00:
+            self._high = code
+            return
+        if 0xDC00 <= code < 0xE000:
+            if self._high is not None:
+                self._put(chr(0x10000 + ((self._high - 0xD800) << 10) + (code - 0xDC00)))
+            self._high = None
+            return
+        self._high = None
+        if 0 < code <= 0x10FFFF:
+            self._put(chr(code))
+
+    def _text(self, text: str) -> None:
+        self._flush()
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        state = self._state
+        if state.destination:
+            self._held += text
+            return
+        if state.is_silent or state.is_hidden or state.is_deleted or not text:
+            return
+        text = in_symbol_font(text, self._fonts.get(state.font, _Font()).name)
+        if state.script and text.strip():
+            self._flow.add_script(state.script, text)
+        else:
+            self._flow.add(text)
+
+
+_DESTINATIONS = frozenset({"fonttbl", "stylesheet", "title", "formfield", "ffl"})
+_CHARACTER = frozenset(
+    [
+        "ansi",
+        "mac",
+        "pc",
+        "pca",
+        "ansicpg",
+        "deff",
+        "f",
+        "af",
+        "uc",
+        "plain",
+        "v",
+        "deleted",
+        "super",
+        "sub",
+        "up",
+        "dn",
+        "nosupersub",
+    ]
+)
+
+
+def _code_page(number: int) -> str:
+    name = _CODE_PAGES.get(number) or f"cp{number}"
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return ""
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return data.decode(encoding if encoding else "cp1252", errors="replace")

@@ -6,13 +6,10 @@ from contextlib import nullcontext
 
 import torch
 from torch import Tensor
-from transformers import NoRepeatNGramLogitsProcessor
 
-from reader.answering import QUESTION
+from reader.answering import QUESTION, greedy_token
 from reader.models import Model
 from reader.strategies import Context, Strategy
-
-_without_loops = NoRepeatNGramLogitsProcessor(8)
 
 
 def reply(
@@ -51,7 +48,7 @@ def generate(context: Context, prompt: Tensor, model: Model, max_tokens: int) ->
     logits = context.run(prompt)
     tokens: list[int] = []
     for _ in range(min(max_tokens, context.room_tokens)):
-        token = int(_without_loops(torch.tensor([tokens], dtype=torch.int64), logits[-1:].cpu().clone()).argmax())
+        token = greedy_token(tokens, logits)
         if token in model.end_ids:
             break
         tokens.append(token)

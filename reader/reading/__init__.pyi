@@ -1,11 +1,10 @@
 from .estimate import Estimate as Estimate, estimate_reading as estimate_reading
+from .intake import add_document as add_document, stored_document as stored_document
 from .jobs import JobSettings as JobSettings, Worker as Worker, enqueue as enqueue, run as run, watch as watch
 from .loop import (
     ReadingProgress as ReadingProgress,
     ReadingResult as ReadingResult,
-    add_document as add_document,
     read as read,
-    stored_document as stored_document,
 )
 from .memory_files import (
     counts as counts,
@@ -14,7 +13,13 @@ from .memory_files import (
     to_bytes as to_bytes,
     to_torch as to_torch,
 )
-from .plan import ROOM_TOKENS as ROOM_TOKENS, room_tokens as room_tokens
+from .plan import (
+    ROOM_TOKENS as ROOM_TOKENS,
+    adapted_ratio as adapted_ratio,
+    fits as fits,
+    memory_slots as memory_slots,
+    room_tokens as room_tokens,
+)
 
 __all__ = [
     "ROOM_TOKENS",
@@ -23,10 +28,13 @@ __all__ = [
     "ReadingProgress",
     "ReadingResult",
     "Worker",
+    "adapted_ratio",
     "add_document",
     "counts",
     "enqueue",
     "estimate_reading",
+    "fits",
+    "memory_slots",
     "metadata",
     "read",
     "restore",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from reader.documents import Document
 from reader.errors import Cancelled, ReaderError
+from reader.reading.intake import add_document, stored_document
 from storage import JobRecord, Store, StoreBusy, StoreError, is_running, new_owner
 
 if TYPE_CHECKING:  # torch takes seconds to import: a job is queued without it
@@ -51,8 +52,6 @@ def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecor
     Raises:
         StoreError: the library cannot be written.
     """
-    from reader.reading.loop import add_document
-
     add_document(document, store)
     return store.jobs.add(document.id, vars(settings))
 
@@ -76,7 +75,7 @@ def run(
         Cancelled: it was paused, cancelled, or `stopped()` said so.
         ReaderError, StoreError: it failed.
     """
-    from reader.reading.loop import read, stored_document
+    from reader.reading.loop import read
 
     beat = _Beat(job, store, owner)
 

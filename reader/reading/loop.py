@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from reader.beacon import Memory, RatioChooser, quantise
-from reader.documents import Document, Page
+from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
+from reader.reading.intake import add_document
 from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
@@ -136,42 +137,6 @@ def read(
         with torch.inference_mode():
             memory = _read_windows(plan, model, store, writer, progress, cancelled)
         return result(writer.record, memory.source_tokens_run)
-
-
-def add_document(document: Document, store: Store) -> None:
-    """Take a document into the library without reading it; does nothing when it is there.
-
-    Raises:
-        StoreError: the library cannot be written.
-    """
-    pages = ((page.label, document.text[page.start : page.end]) for page in document.pages)
-    store.add_document(
-        document.id, title=document.title, file_name=document.file_name, format=document.format, pages=pages
-    )
-
-
-def stored_document(store: Store, reference: str, user: str | None = None) -> Document:
-    """The document that the library holds under an id, a unique start of it, or a title.
-
-    Args:
-        user: name it and divide it into pages as the file of this user does, where they have it.
-
-    Raises:
-        StoreError: it is not there, or the reference fits several.
-    """
-    record, division = store.document(reference), ""
-    if user is not None and user in store.holdings.users(record.id):
-        holding = store.holdings.get(user, record.id)
-        record, division = holding.document, holding.division
-    pages = store.pages(record.id, division)
-    return Document(
-        text="".join(page.text for page in pages),
-        pages=tuple(Page(page.number, page.label, page.start_char, page.end_char) for page in pages),
-        title=record.title,
-        file_name=record.file_name,
-        format=record.format,
-        textless_pages=0,
-    )
 
 
 def _read_windows(

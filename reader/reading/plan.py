@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -98,17 +97,14 @@ def plan_reading(
     ids, spans = model.encode(document.text)
     document_tokens = len(ids)
     opening = model.opening
-    sink = config.sink_tokens
     if model.is_published:
         ids = torch.cat([opening, ids])
         spans = torch.cat([torch.full((len(opening), 2), NO_SPAN), spans])
-    else:
-        sink = len(opening)
 
-    ratios = _resolve(config, ratio, len(ids), sink, model)
-    slots = _count_slots(config, ratios, len(ids), sink)
-    if slots + room_tokens(model) > model.plugin.max_positions:
-        raise ContextOverflow(_too_long(model, slots, len(ids), sink, ratio))
+    ratios = _resolve(model, document_tokens, ratio)
+    slots = memory_slots(model, document_tokens, *ratios)
+    if not fits(model, slots):
+        raise _too_long(model, document_tokens, slots, ratio)
     config = dataclasses.replace(config, ratios=ratios, ratio_choice="sequence")
     full_windows = len(ids) // config.window
 
@@ -137,31 +133,40 @@ def plan_reading(
     memory_key = hashlib.sha256(f"{FORMAT}\0memory\0{document.id}\0".encode() + key).hexdigest()
     segment_keys = tuple(key.hex() for key in keys[:full_windows])
     return ReadingPlan(
-        document, config, ids, spans, document_tokens, ratios[0], sink, slots, settings, segment_keys, memory_key
+        document,
+        config,
+        ids,
+        spans,
+        document_tokens,
+        ratios[0],
+        _sink(model),
+        slots,
+        settings,
+        segment_keys,
+        memory_key,
     )
 
 
-def _resolve(config: BeaconConfig, ratio: int | None, tokens: int, sink: int, model: Model) -> tuple[int, ...]:
-    """The ratios that the windows take in turn."""
-    if ratio is not None:
-        return (ratio,)
-    if config.ratio_choice == "sequence":
-        return config.ratios
-    smallest = adapt_ratio(config, tokens, model.plugin.max_positions)
-    # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
-    positions = model.plugin.max_positions - room_tokens(model)
-    fitting = [
-        r for r in sorted(config.ratios) if r >= smallest and _count_slots(config, (r,), tokens, sink) <= positions
-    ]
-    return (fitting[0] if fitting else max(config.ratios),)
+# Slots
 
 
-def _count_slots(config: BeaconConfig, ratios: Sequence[int], tokens: int, sink: int) -> int:
-    """Slots of a memory of that many tokens."""
-    full_windows, tail = divmod(tokens, config.window)
-    kept = [config.condensed_tokens // ratio if ratio else config.condensed_tokens for ratio in ratios]
-    carried = config.window - config.condensed_tokens if full_windows else 0
-    return sink + sum(kept[number % len(kept)] for number in range(full_windows)) + carried + tail
+def memory_slots(model: Model, document_tokens: int, *ratios: int) -> int:
+    """Slots of the memory of a document of that many tokens, whose windows take the ratios in turn; 0 condenses nothing."""
+    config = model.plugin.config
+    tokens = document_tokens + (len(model.opening) if model.is_published else 0)
+    stride = config.condensed_tokens
+    # Each window condenses its first `stride` tokens; the others are the next window's first.
+    windows = 1 + (tokens - config.window) // stride if tokens >= config.window else 0
+    kept = [stride // ratio if ratio else stride for ratio in ratios]
+    condensed = sum(kept[number % len(kept)] for number in range(windows))
+    # A published checkpoint's sink is of its first window: apart from the beacons, but not from what is kept raw.
+    sink = _sink(model) if not model.is_published or (windows and ratios[0]) else 0
+    return sink + condensed + tokens - windows * stride
+
+
+def fits(model: Model, slots: int) -> bool:
+    """Whether a memory leaves room for a question and its answer in the decoder's positions."""
+    return slots + room_tokens(model) <= model.plugin.max_positions
 
 
 def room_tokens(model: Model) -> int:
@@ -169,13 +174,42 @@ def room_tokens(model: Model) -> int:
     return min(ROOM_TOKENS, model.plugin.max_positions // 4)
 
 
-def _too_long(model: Model, slots: int, tokens: int, sink: int, ratio: int | None) -> str:
-    config, positions = model.plugin.config, model.plugin.max_positions
-    divisors = [r for r in range(1, config.condensed_tokens + 1) if config.condensed_tokens % r == 0]
-    fitting = [r for r in divisors if _count_slots(config, (r,), tokens, sink) + room_tokens(model) <= positions]
-    advice = f"read it with --ratio {fitting[0]}" if fitting else "split it, or use a decoder with more positions"
-    at_ratio = "" if ratio is None else f" at ratio {ratio}"
-    return (
-        f"The document's {tokens:,} tokens make {slots:,} slots{at_ratio}, more than the {positions:,} positions of "
-        f"{model.name} less {room_tokens(model):,} for question and answer; {advice}."
+def adapted_ratio(model: Model, document_tokens: int) -> int:
+    """The smallest of the plug-in's ratios whose memory fits, by adapt-R and by `fits`; the largest when none does."""
+    config = model.plugin.config
+    tokens = document_tokens + (len(model.opening) if model.is_published else 0)
+    smallest = adapt_ratio(config, tokens, model.plugin.max_positions)
+    # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
+    ratios = [ratio for ratio in sorted(config.ratios) if ratio >= smallest]
+    return next(
+        (ratio for ratio in ratios if fits(model, memory_slots(model, document_tokens, ratio))), max(config.ratios)
+    )
+
+
+def _sink(model: Model) -> int:
+    """Slots in front of the beacons: a published checkpoint's own setting, else the opening."""
+    return model.plugin.config.sink_tokens if model.is_published else len(model.opening)
+
+
+def _resolve(model: Model, document_tokens: int, ratio: int | None) -> tuple[int, ...]:
+    """The ratios that the windows take in turn."""
+    if ratio is not None:
+        return (ratio,)
+    if model.plugin.config.ratio_choice == "sequence":
+        return model.plugin.config.ratios
+    return (adapted_ratio(model, document_tokens),)
+
+
+def _too_long(model: Model, document_tokens: int, slots: int, ratio: int | None) -> ContextOverflow:
+    condensed_tokens = model.plugin.config.condensed_tokens
+    divisors = [one for one in range(1, condensed_tokens + 1) if condensed_tokens % one == 0]
+    fitting = next((one for one in divisors if fits(model, memory_slots(model, document_tokens, one))), None)
+    chosen = "" if ratio is None else f" at ratio {ratio}"
+    # A ratio beyond those that the plug-in was trained with is for the one who asks for it by number.
+    is_offered = ratio is not None and fitting is not None
+    advice = f"read it at ratio {fitting}" if is_offered else "split it, or use a decoder with more positions"
+    return ContextOverflow(
+        f"The document's {document_tokens:,} tokens make {slots:,} slots{chosen}, more than the "
+        f"{model.plugin.max_positions:,} positions of {model.name} less {room_tokens(model):,} for question and answer; {advice}.",
+        fitting_ratio=fitting,
     )

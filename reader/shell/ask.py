@@ -12,6 +12,7 @@ from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
+from reader.wording import looked_again
 from storage import MemoryRecord, NotFound, Store, is_running
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
         print_warning(f"Left out, as not all documents fit the decoder: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
         print_warning(f"It is still being read: this is from {answer.pages_read:,} of {answer.pages:,} pages.")
-    if looked_again := answer.told_looked_again:
-        console.print(f"[dim]{escape(looked_again)}.[/]")
+    if places := looked_again(passage.label for passage in answer.looked_again):
+        console.print(f"[dim]{escape(places[0].upper() + places[1:])}, {answer.looked_again_tokens:,} tokens.[/]")
     evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
     console.print(
         f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "

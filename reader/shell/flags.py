@@ -15,6 +15,15 @@ def add_library(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_encoding(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of every command that opens one file."""
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="what a text or HTML file is written in, such as iso-8859-2; default: found out",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`."""
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -33,6 +33,20 @@ from storage import (
 )
 
 _COLUMNS = ("Id", "Title", "Pages", "Memories", "Size", "State", "Added")
+_ROWS = {
+    "documents": "documents",
+    "pages": "pages",
+    "memories": "memories",
+    "segments": "parts of memories",
+    "settings": "settings",
+    "jobs": "jobs",
+    "conversations": "conversations",
+    "conversation_documents": "links from conversations to documents",
+    "turns": "questions with their answers",
+    "holdings": "users' documents",
+    "questions": "questions that wait",
+}
+"""The tables of the database, as people are told of them."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +70,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_model(take)
     take.add_argument("file", type=Path, metavar="FILE")
     take.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
+    flags.add_encoding(take)
     take.set_defaults(memory_dtype="model", max_bytes=None)
     add("remove", _remove, "remove a document and its memories", of_document=True)
     add("budget", _budget, "show or set the most bytes that memories may take").add_argument(
@@ -64,7 +79,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("pin", _pin, "never evict a document's memories", of_document=True).set_defaults(pinned=True)
     add("unpin", _pin, "let them be evicted again", of_document=True).set_defaults(pinned=False)
     add("verify", _verify, "compare every file with its hash")
-    add("rebuild", _rebuild, "make the database again from the files")
+    again = add("rebuild", _rebuild, "make a damaged database again from what can be read of it and from the files")
+    again.add_argument("--force", action="store_true", help="also when it is whole, or was written by a newer version")
+    again.add_argument(
+        "--mine",
+        action="store_true",
+        help="give documents whose owner is not known to the user of the app without sign-in",
+    )
     add("gc", _collect_garbage, "remove the files that nothing needs")
     add("backup", _backup, "copy the whole library while it is in use").add_argument(
         "target", type=Path, metavar="FOLDER|FILE.tar"
@@ -82,7 +103,7 @@ def _add(options: argparse.Namespace) -> None:
     from reader.reading import enqueue
 
     with Store(options.library) as store:
-        document = load_document(options.file)
+        document = load_document(options.file, options.encoding)
         job = enqueue(document, read.job_settings(options), store)
     if options.json:
         print_json(
@@ -202,14 +223,36 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _rebuild(options: argparse.Namespace) -> None:
-    made = rebuild(options.library)
+    made = rebuild(options.library, force=options.force, mine=options.mine)
     if options.json:
-        faults = [vars(fault) for fault in made.put_aside]
-        print_json({"documents": made.documents, "memories": made.memories, "put_aside": faults})
+        print_json(
+            {
+                **vars(made),
+                "put_aside": [vars(fault) for fault in made.put_aside],
+                "aside": str(made.aside) if made.aside is not None else None,
+            }
+        )
         return
     _print_faults(made.put_aside)
-    print(f"{made.documents:,} documents and {made.memories:,} memories are back; pins and the budget are not kept.")
-    print("The old database and what cannot be used are in damaged/ until `library gc`.")
+    print(f"{made.documents:,} documents and {made.memories:,} memories are here.")
+    kept = [f"{made.kept[table]:,} {name}" for table, name in _ROWS.items() if table in made.kept]
+    print(f"Kept from the old database: {', '.join(kept) or 'nothing'}.")
+    if made.lost:
+        lost = [f"{'some' if number is None else f'{number:,}'} {_ROWS[table]}" for table, number in made.lost.items()]
+        print(f"Lost: {', '.join(lost)}.")
+    if not made.kept:
+        print(
+            "Users' documents, conversations, jobs, pins and the budget were in the old database alone, and are lost."
+        )
+    if made.unowned:
+        print(
+            f"{made.unowned:,} documents have no known owner, so only the shell lists them. If they are all yours, give them to"
+            " the app without sign-in: library rebuild --force --mine. Whoever adds such a file again has it again."
+        )
+    if made.aside is not None:
+        print(
+            f"The old database and what cannot be used are in {made.aside}; remove the folder when you need them no more."
+        )
 
 
 def _collect_garbage(options: argparse.Namespace) -> None:

@@ -23,8 +23,12 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import: only command
     from reader.models import Model
 
 
-def load_document(file: Path) -> Document:
+def load_document(file: Path, encoding: str | None = None) -> Document:
     """Open a file, asking for its password where it has one and someone sits at the terminal.
+
+    Args:
+        file: the file.
+        encoding: what a text or HTML file is written in; by default, its bytes are looked at.
 
     Raises:
         DocumentError: the file cannot be read, or its password is wrong.
@@ -35,13 +39,15 @@ def load_document(file: Path) -> Document:
     while True:
         try:
             with console.status(f"Opening {escape(file.name)} …"):
-                document = load(file, password=password)
+                document = load(file, password=password, encoding=encoding)
             break
         except PasswordNeeded as error:
             if not sys.stdin.isatty():
                 raise
             console.print(escape(str(error)))
             password = getpass("Password: ")  # asked for each time, and kept nowhere
+    for note in document.notes:
+        console.print(escape(note.replace("name its encoding", "give --encoding NAME")))
     if document.textless_pages:
         console.print(
             f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read."

@@ -34,13 +34,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-bytes", type=flags.byte_count, metavar="N", help="evict old memories rather than let them exceed N"
     )
+    flags.add_encoding(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Read the document, unless its memory is in the library already."""
     with Store(options.library) as store:
-        document = load_document(options.file)
+        document = load_document(options.file, options.encoding)
         model = load_model(options, to_read=document, store=store)
         result = read_with_progress(document, model, store, options)
     memory = result.memory

@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from reader.errors import ContextOverflow
+
 console = Console(stderr=True, highlight=False)
 
 PROGRAM = "python -m reader" if Path(sys.argv[0]).name == "__main__.py" else "beacon-reader"
@@ -74,8 +76,10 @@ def print_table(table: Table) -> None:
 
 
 def print_error(message: object) -> None:
-    """Print one sentence about what failed."""
-    console.print(f"[bold red]Error:[/] {escape(str(message))}", soft_wrap=True)
+    """Print what failed, and the flag that helps where there is one."""
+    ratio = message.fitting_ratio if isinstance(message, ContextOverflow) else None
+    flag = "" if ratio is None else f" Give --ratio {ratio}."
+    console.print(f"[bold red]Error:[/] {escape(str(message))}{flag}", soft_wrap=True)
 
 
 def print_warning(message: object) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.errors import ConfigError
 from reader.models import Model
-from reader.reading import room_tokens
+from reader.reading import adapted_ratio, memory_slots
 from reader.strategies.beacon import Beacon
 from reader.strategies.full_attention import FullAttention
 from reader.strategies.retrieval import Retrieval
@@ -160,12 +160,8 @@ def _beacon(setup: Setup) -> list[Entry]:
 
 
 def fitting_ratio(model: Model, tokens: int, ratio: int | None = None) -> int:
-    """The ratio that is given, or the smallest whose memory of that many tokens leaves room for a question and its answer."""
-    if ratio is not None:
-        return ratio
-    ratios = sorted(filter(None, model.plugin.config.ratios))
-    room = model.plugin.max_positions - room_tokens(model)
-    return next((one for one in ratios if _slots(model, tokens, one) <= room), ratios[-1] if ratios else 0)
+    """The ratio that is given, or the one that reading a document of that many tokens would choose."""
+    return adapted_ratio(model, tokens) if ratio is None else ratio
 
 
 def misfit(entry: Entry, model: Model, tokens: int, behind: int) -> str | None:
@@ -174,14 +170,7 @@ def misfit(entry: Entry, model: Model, tokens: int, behind: int) -> str | None:
         return f"it ends at {entry.max_tokens:,} tokens"
     if entry.name == "beacon":
         ratio = fitting_ratio(model, tokens, entry.ratio)
-        needed = _slots(model, tokens, ratio) + behind
+        needed = memory_slots(model, tokens, ratio) + behind
         if needed > model.plugin.max_positions:
             return f"ratio {ratio} needs {needed:,} of the decoder's {model.plugin.max_positions:,} positions"
     return None
-
-
-def _slots(model: Model, tokens: int, ratio: int) -> int:
-    """Slots of a memory of that many tokens, the unfinished window raw."""
-    windows, tail = divmod(tokens, model.plugin.config.window)
-    condensed = model.plugin.config.condensed_tokens
-    return len(model.opening) + windows * (condensed // ratio if ratio else condensed) + tail

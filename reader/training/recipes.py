@@ -104,7 +104,7 @@ def _begin(decoder: Any, settings: PluginSettings, ratios: tuple[int, ...]) -> B
         weights = PluginWeights.from_pretrained(settings.plugin)
         changes: dict[str, Any] = {}
         if settings.window:
-            changes |= {"window": settings.window, "stride": None, "ratios": ()}
+            changes["window"] = settings.window
         if settings.intervals:
             changes["intervals"] = settings.intervals
         if settings.is_answering and weights.config.answer_rank is None:

@@ -14,8 +14,8 @@ from reader.app.page.layout import lay_out
 from reader.app.page.library import LibraryEvents
 from reader.app.page.refresh import Refresh
 from reader.app.page.theme import NAME
+from reader.app.pages import Pictures
 from reader.app.service import Service
-from reader.app.workspace import Pictures
 
 MAX_FILE_SIZE = "512mb"
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from reader.app.page import html as views
+from reader.app.page import turns
 from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.layout import HARDER_TOKENS
 from reader.app.workspace import Workspace
-from storage import QuestionRecord
+from storage import ConversationRecord, NotFound, QuestionRecord
 
 STREAM_SECONDS = 0.1
 """How often a page looks whether the answer has grown."""
@@ -34,34 +35,37 @@ class ConversationEvents:
     def connect(self) -> None:
         """Tie the events of the conversation."""
         parts, kept, show = self._site.parts.conversation, self._site.parts.kept, self.show
-        look_again, viewer = self._site.parts.settings.look_again, self._site.parts.viewer
-        selected, talk, editing, question = kept.selected, kept.talk, kept.editing, parts.question
-        show(
-            on(
-                question.submit,
-                self.submit,
-                [question, selected, talk, editing, look_again],
-                [talk, question, editing],
-            )
-        )
-        show(on(viewer.retry, self.retry, [selected, talk, look_again]))
-        on(viewer.edit, self.edit, talk, [question, editing])
-        on(question.stop, self.stop, talk)
-        show(on(parts.choice.input, lambda talk_id: talk_id, parts.choice, talk))
-        show(on(parts.new.click, lambda: (None, None), None, [talk, editing]))
-        show(on(parts.forget.click, self.forget, [selected, talk], talk))
+        talks, viewer = self._site.parts.document.talks, self._site.parts.viewer
+        look_again = self._site.parts.settings.look_again
+        selected, talk, question = kept.selected, kept.talk, parts.question
+        editing = [kept.editing, parts.editing, parts.editing_line]
+        asking = [question, selected, talk, kept.editing, look_again]
+        show(on(question.submit, self.submit, asking, [talk, question, *editing]))
+        show(on(viewer.retry, self.retry, [selected, talk], talk))
+        on(viewer.edit, self.edit, talk, [question, *editing])
+        on(parts.cancel_edit.click, self.cancel_edit, None, [question, *editing])
+        stopped = on(question.stop, self.stop, talk, [talk, question, *editing], cancels=self.streaming)
+        on(stopped.then, self.show_talk, [selected, talk], self._shown, **self._following)
+        show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk))
+        show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing]))
+        on(talks.forget.click, lambda: gr.update(visible=True), None, talks.confirm)
+        on(talks.keep.click, lambda: gr.update(visible=False), None, talks.confirm)
+        forgetting = [talk, talks.confirm, *editing]
+        show(on(talks.confirm_forget.click, self.forget, [selected, talk], forgetting))
+
+    @property
+    def _shown(self) -> list[Any]:
+        parts, talks = self._site.parts.conversation, self._site.parts.document.talks
+        return [parts.chat, parts.whole_map, talks.row, talks.choice, talks.download, parts.question]
+
+    @property
+    def _following(self) -> dict[str, Any]:
+        return {"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS}
 
     def show(self, event: Any) -> Any:
         """Show the conversation when an event is through, and follow its answers."""
-        parts, kept = self._site.parts.conversation, self._site.parts.kept
-        following = on(
-            event.then,
-            self.show_talk,
-            [kept.selected, kept.talk],
-            [parts.chat, parts.whole_map, parts.bar, parts.choice, parts.download, parts.question],
-            concurrency_id="decoder",
-            concurrency_limit=MAX_STREAMS,
-        )
+        kept = self._site.parts.kept
+        following = on(event.then, self.show_talk, [kept.selected, kept.talk], self._shown, **self._following)
         self.streaming.append(following)
         return following
 
@@ -69,6 +73,8 @@ class ConversationEvents:
         """Show a conversation, and stream what is not answered of it yet; leaving stops no answer."""
         try:
             yield from self._stream(self._site.workspace(request), document_id, talk_id)
+        except NotFound:  # it was deleted meanwhile, here or in another window
+            yield from self._stream(self._site.workspace(request), document_id, None)
         except Exception as error:
             warn(error)
             yield *(gr.skip(),) * 5, IDLE_QUESTION
@@ -77,37 +83,48 @@ class ConversationEvents:
         if not document_id or found_or_none(workspace.get, document_id) is None:
             yield [], "", gr.update(visible=False), gr.skip(), gr.skip(), IDLE_QUESTION
             return
-        talks_now = workspace.conversations(document_id)
-        conversation = next((known for known in talks_now if known.id == talk_id), None)
-        names = [(views.conversation_name(known), known.id) for known in talks_now]
-        yield (
-            views.messages(conversation, [], document_id),
-            views.conversation_map(conversation, document_id),
-            gr.update(visible=bool(talks_now)),
-            gr.update(choices=names, value=conversation and conversation.id),
-            views.download_link(conversation.id if conversation else None),
-            IDLE_QUESTION,
-        )
+        conversation = next((known for known in workspace.conversations(document_id) if known.id == talk_id), None)
+        waiting = workspace.waiting(conversation.id) if conversation is not None else []
+        yield self._whole(workspace, document_id, conversation, waiting)
         failed: list[tuple[QuestionRecord, Any]] = []
-        while conversation is not None and (waiting := workspace.waiting(conversation.id)):
+        while conversation is not None and waiting:
+            is_loaded = self._site.service.model is not None
             pairs = [(question, workspace.stream(question.id)) for question in waiting]
-            yield views.messages(conversation, pairs, document_id), *(gr.skip(),) * 4, BUSY_QUESTION
             for grown in workspace.follow(waiting[0].id, STREAM_SECONDS):
                 pairs[0] = (waiting[0], grown)
-                yield views.messages(conversation, pairs, document_id), *(gr.skip(),) * 5
+                shown = turns.messages(conversation, [*failed, *pairs], document_id, is_loaded=is_loaded)
+                yield shown, *(gr.skip(),) * 4, BUSY_QUESTION
             ended = workspace.stream(waiting[0].id)
             if ended is not None and ended.error is not None:
                 failed.append((waiting[0], ended))
             conversation = workspace.conversation(conversation.id)
-            names = [(views.conversation_name(known), known.id) for known in workspace.conversations(document_id)]
-            yield (
-                views.messages(conversation, failed, document_id),
-                views.conversation_map(conversation, document_id),
-                gr.skip(),
-                gr.update(choices=names),
-                gr.skip(),
-                IDLE_QUESTION,
-            )
+            waiting = workspace.waiting(conversation.id)
+            yield self._whole(workspace, document_id, conversation, waiting, failed)
+
+    def _whole(
+        self,
+        workspace: Workspace,
+        document_id: str,
+        conversation: ConversationRecord | None,
+        waiting: list[QuestionRecord] | Any,
+        failed: list[tuple[QuestionRecord, Any]] | None = None,
+    ) -> tuple[Any, ...]:
+        """An update for each part that shows the conversation."""
+        is_loaded = self._site.service.model is not None
+        pairs = [*(failed or []), *((question, workspace.stream(question.id)) for question in waiting)]
+        first = waiting[0].text if waiting else ""
+        names = [
+            (turns.conversation_name(known, first if conversation and known.id == conversation.id else ""), known.id)
+            for known in workspace.conversations(document_id)
+        ]
+        return (
+            turns.messages(conversation, pairs, document_id, is_loaded=is_loaded),
+            turns.conversation_map(conversation, document_id),
+            gr.update(visible=bool(names)),
+            gr.update(choices=names, value=conversation and conversation.id),
+            turns.download_link(conversation.id if conversation and conversation.turns else None),
+            BUSY_QUESTION if waiting else IDLE_QUESTION,
+        )
 
     @tolerant
     def submit(
@@ -121,40 +138,65 @@ class ConversationEvents:
     ) -> tuple[Any, ...]:
         """Ask the question in the box."""
         if not document_id or not text.strip():
-            return gr.skip(), gr.skip(), gr.skip()
+            return (gr.skip(),) * 5
         workspace = self._site.workspace(request)
-        if talk_id and document_id not in workspace.conversation(talk_id).document_ids:
-            talk_id = None  # the document was changed a moment ago, and its own conversation is still to come
+        known = found_or_none(workspace.conversation, talk_id)
+        if known is None or document_id not in known.document_ids:
+            # It was deleted elsewhere; or the document was changed a moment ago, and its own conversation is to come.
+            talk_id = None
         number = turn if talk_id else None
         asked = workspace.ask(document_id, text, talk_id, look_again=looked, number=number)
-        return asked.conversation_id, gr.update(value=""), None
+        return asked.conversation_id, gr.update(value=""), *_not_editing()
 
     @tolerant
-    def retry(
-        self, document_id: str, talk_id: str | None, looked: str, event: gr.EventData, request: gr.Request
-    ) -> None:
-        """Ask a question again."""
+    def retry(self, document_id: str, talk_id: str | None, event: gr.EventData, request: gr.Request) -> str:
+        """Ask a question again, and have more pages re-read for it; an earlier one in a conversation of its own."""
         workspace = self._site.workspace(request)
         turn = workspace.conversation(talk_id or "").turns[int(event.turn)]
-        workspace.ask(document_id, turn.question, talk_id, look_again=looked, number=turn.number)
+        asked = workspace.ask(document_id, turn.question, talk_id, look_again=HARDER_TOKENS, number=turn.number)
+        return asked.conversation_id
 
     @tolerant
     def edit(self, talk_id: str | None, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Put a question back into the box, to be changed."""
-        turn = self._site.workspace(request).conversation(talk_id or "").turns[int(event.turn)]
-        return gr.update(value=turn.question), turn.number
+        known = self._site.workspace(request).conversation(talk_id or "").turns
+        turn = known[int(event.turn)]
+        return gr.update(value=turn.question), *_editing(turn.number, len(known))
+
+    def cancel_edit(self) -> tuple[Any, ...]:
+        """Leave the question as it was."""
+        return gr.update(value=""), *_not_editing()
 
     @tolerant
-    def stop(self, talk_id: str | None, request: gr.Request) -> None:
-        """Stop the answers of the conversation."""
+    def stop(self, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Stop the answers of the conversation; give the question back where no word of its answer had come."""
         workspace = self._site.workspace(request)
-        for asked in workspace.waiting(talk_id) if talk_id else []:
-            workspace.stop(asked.id)
+        withdrawn = [asked for asked in workspace.waiting(talk_id) if workspace.stop(asked.id)] if talk_id else []
+        if not withdrawn:
+            return (gr.skip(),) * 5
+        first = withdrawn[0]
+        conversation = workspace.conversation(first.conversation_id)
+        number = first.settings.get("number")
+        editing = _editing(number, len(conversation.turns)) if number is not None else _not_editing()
+        if conversation.turns:
+            return conversation.id, gr.update(value=first.text), *editing
+        workspace.remove_conversation(conversation.id)  # it was begun for this question
+        return None, gr.update(value=first.text), *editing
 
     @tolerant
-    def forget(self, document_id: str, talk_id: str | None, request: gr.Request) -> str | None:
+    def forget(self, document_id: str, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Delete the conversation, and open the newest of the others."""
         workspace = self._site.workspace(request)
         if talk_id:
             workspace.remove_conversation(talk_id)
-        return next((other.id for other in workspace.conversations(document_id)), None)
+        other = next((other.id for other in workspace.conversations(document_id)), None)
+        return other, gr.update(visible=False), *_not_editing()
+
+
+def _editing(number: int, count: int) -> tuple[Any, ...]:
+    """The number of the turn that is edited, and the row that says so."""
+    return number, gr.update(visible=True), gr.update(value=turns.editing_line(number, count))
+
+
+def _not_editing() -> tuple[Any, ...]:
+    return None, gr.update(visible=False), gr.update(value="")

@@ -25,30 +25,34 @@ class DocumentEvents:
     def connect(self) -> None:
         """Tie the events of the document, its pages and the settings."""
         parts, after = self._site.parts, self._refresh.after
-        kept, document, viewer, notices = parts.kept, parts.document, parts.viewer, parts.notices
+        kept, viewer, notices = parts.kept, parts.viewer, parts.notices
+        details, reading = parts.document.details, parts.document.reading
         chosen, selected = kept.chosen, kept.selected
-        removed = on(document.confirm_remove.click, self._act("remove"), selected, chosen)
+        removed = on(details.confirm_remove.click, self._act("remove"), selected, chosen)
         after(on(removed.then, lambda: "", None, viewer))
         on(viewer.input, self.turn_to, chosen, [viewer, chosen])
         on(viewer.clear, lambda: "", None, viewer)
 
-        details = [document.title, document.tags, document.pinned, document.export, document.confirm]
-        shown = [selected, kept.talk, kept.editing, *details]
+        fields = [details.title, details.tags, details.pinned, details.export, details.confirm]
+        shown = [selected, kept.talk, kept.editing, *fields, details.fold, parts.conversation.editing]
         opened = on(chosen.change, self.open_document, [chosen, kept.talk], shown)
         self._conversation.show(after(opened))
         on(chosen.change, None, cancels=self._conversation.streaming)
 
-        costing = [selected, document.memory_type]
-        on(opened.then, self.offer_ratios, costing, document.ratio)
-        on(document.memory_type.input, self.offer_ratios, costing, document.ratio)
-        on(document.details.expand, self.offer_export, selected, document.export)  # the reading may have ended since
-        after(on(document.pause.click, self._act("pause"), selected))
-        after(on(document.cancel.click, self._act("cancel"), selected))
-        after(on(document.resume.click, self._act("read"), selected))
-        after(on(document.save.click, self.save, [selected, document.title, document.tags, document.pinned]))
-        after(on(document.read_again.click, self.read_again, [selected, document.ratio, document.memory_type]))
-        on(document.remove.click, lambda: gr.update(visible=True), None, document.confirm)
-        on(document.keep.click, lambda: gr.update(visible=False), None, document.confirm)
+        costing = [selected, details.memory_type]
+        on(opened.then, self.offer_ratios, costing, details.ratio)
+        on(details.memory_type.input, self.offer_ratios, costing, details.ratio)
+        on(details.fold.expand, self.offer_export, selected, details.export)  # the reading may have ended since
+        after(on(reading.pause.click, self._act("pause"), selected))
+        after(on(reading.cancel.click, self._act("cancel"), selected))
+        after(on(reading.resume.click, self._act("read"), selected))
+        own = [details.title, details.tags, details.pinned]
+        after(on(details.save.click, self.save, [selected, *own], details.save))
+        for changed in (details.title.input, details.tags.input, details.pinned.input):
+            on(changed, lambda: gr.update(value="Save"), None, details.save)
+        after(on(details.read_again.click, self.read_again, [selected, details.ratio, details.memory_type]))
+        on(details.remove.click, lambda: gr.update(visible=True), None, details.confirm)
+        on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
         after(on(notices.load_again.click, self._site.service.load_again))
         after(on(parts.settings.model.input, self.switch_model, parts.settings.model))
 
@@ -57,7 +61,7 @@ class DocumentEvents:
         workspace = self._site.workspace(request)
         record = found_or_none(workspace.get, document_id)
         if record is None:
-            return None, None, None, *(gr.skip(),) * 4, gr.update(visible=False)
+            return None, None, None, *(gr.skip(),) * 4, *(gr.update(visible=False), gr.skip(), gr.update(visible=False))
         about = [conversation.id for conversation in workspace.conversations(record.id)]
         holding = record.holding
         try:
@@ -72,6 +76,8 @@ class DocumentEvents:
             ", ".join(holding.tags),
             holding.document.pinned,
             views.export_link(record),
+            gr.update(visible=False),
+            gr.update(open=False),
             gr.update(visible=False),
         )
 
@@ -89,12 +95,13 @@ class DocumentEvents:
         return gr.update(choices=views.ratio_choices(costs))
 
     @tolerant
-    def save(self, document_id: str, title: str, tags: str, is_pinned: bool, request: gr.Request) -> None:
-        """Keep the title, the tags and the pin."""
+    def save(self, document_id: str, title: str, tags: str, is_pinned: bool, request: gr.Request) -> Any:
+        """Keep the title, the tags and the pin; the button says that it was done."""
         workspace = self._site.workspace(request)
         workspace.rename(document_id, title)
         workspace.tag(document_id, tags.split(","))
         workspace.pin(document_id, is_pinned)
+        return gr.update(value="Saved")
 
     @tolerant
     def read_again(self, document_id: str, chosen: str, memory_dtype: str, request: gr.Request) -> None:
@@ -122,5 +129,7 @@ class DocumentEvents:
     @tolerant
     def turn_to(self, event: gr.EventData, document_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Show a page beside the conversation, and open its document where that is another one."""
-        place = self._site.workspace(request).page(str(event.document), event.page, event.start, event.end)
-        return views.viewer(place), place.document_id if place.document_id != document_id else gr.skip()
+        page = self._site.workspace(request).page(
+            str(event.document), event.page, event.start, event.end, find=event.find
+        )
+        return views.viewer(page), page.document_id if page.document_id != document_id else gr.skip()

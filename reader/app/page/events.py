@@ -15,8 +15,9 @@ import gradio as gr
 
 from reader.app.accounts import user_of
 from reader.app.page import html as views
+from reader.app.pages import Pictures
 from reader.app.service import Service
-from reader.app.workspace import Pictures, Workspace
+from reader.app.workspace import Workspace
 from storage import NotFound
 
 if TYPE_CHECKING:

@@ -22,16 +22,24 @@ LISTED_DOCUMENTS = 50
 """Rows of the library that are shown at first, and how many more "Show more" adds."""
 BUSY_POLL_SECONDS = 0.5
 
+HARDER_TOKENS = 2000
+"""How many tokens "Look harder" re-reads."""
 LOOK_AGAIN = [
-    ("When a question asks for detail: a second or two more, exact words and numbers", "auto"),
-    ("Never: fastest, from the memory alone", "off"),
+    ("When a question asks for detail (recommended)", "auto"),
+    ("Never: fastest, from memory alone", "off"),
     ("Always, about a page", str(LOOK_AGAIN_TOKENS)),
-    ("Always, about five pages: slower, for hard questions", "2000"),
+    ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
 ]
 MEMORY_TYPES = [
-    ("Full: exact, the decoder's own numbers", "model"),
-    ("Small (int8): a quarter of the disk, a little exactness", "int8"),
+    ("Full precision", "model"),
+    ("Compact: quarter of the space, slightly less exact", "int8"),
 ]
+KINDS = "PDF, EPUB, Word, web pages, Markdown, text"
+PLACES = (
+    '<nav aria-label="Parts of the page"><button data-go="library">Library</button>'
+    '<button data-go="chat">Questions</button><button data-go="page" disabled>Page</button></nav>'
+)
+"""The bar of narrow screens, which show one part at a time."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,8 @@ class Kept:
     """How many rows the library shows."""
     locked: gr.State
     """Uploaded files that wait for their passwords."""
+    look_again: gr.BrowserState
+    """The setting of this name, kept by the browser."""
     timer: gr.Timer
 
 
@@ -59,7 +69,7 @@ class Kept:
 class LibraryParts:
     """The left column."""
 
-    upload: gr.File
+    upload: gr.UploadButton
     sample: gr.Button
     take_in: gr.UploadButton
     search: gr.Textbox
@@ -83,26 +93,28 @@ class NoticeParts:
 
     decoder: gr.HTML
     load_again: gr.Button
+    added: gr.HTML
+    """What becomes of the files that were added."""
     lock: gr.Row
     lock_name: gr.HTML
     password: gr.Textbox
     unlock: gr.Button
     skip: gr.Button
     empty: gr.Column
+    welcome: gr.HTML
     first_sample: gr.Button
 
 
 @dataclass(frozen=True)
-class DocumentParts:
-    """The open document: its head, its details and its reading."""
+class DetailsParts:
+    """What can be changed about the open document."""
 
-    column: gr.Column
-    head: gr.HTML
-    details: gr.Accordion
+    fold: gr.Accordion
     title: gr.Textbox
     tags: gr.Textbox
     pinned: gr.Checkbox
     save: gr.Button
+    memory: gr.HTML
     ratio: gr.Dropdown
     memory_type: gr.Radio
     read_again: gr.Button
@@ -111,7 +123,13 @@ class DocumentParts:
     confirm: gr.Row
     confirm_remove: gr.Button
     keep: gr.Button
-    reading: gr.Row
+
+
+@dataclass(frozen=True)
+class ReadingParts:
+    """How far the open document is read."""
+
+    row: gr.Row
     status: gr.HTML
     pause: gr.Button
     cancel: gr.Button
@@ -119,16 +137,39 @@ class DocumentParts:
 
 
 @dataclass(frozen=True)
-class ConversationParts:
-    """The questions and answers about the open document."""
+class TalksParts:
+    """The choice of a conversation about the open document."""
 
-    bar: gr.Row
+    row: gr.Row
     choice: gr.Dropdown
     new: gr.Button
     download: gr.HTML
     forget: gr.Button
+    confirm: gr.Row
+    confirm_forget: gr.Button
+    keep: gr.Button
+
+
+@dataclass(frozen=True)
+class DocumentParts:
+    """The open document."""
+
+    column: gr.Column
+    head: gr.HTML
+    talks: TalksParts
+    details: DetailsParts
+    reading: ReadingParts
+
+
+@dataclass(frozen=True)
+class ConversationParts:
+    """Questions and answers about the open document."""
+
     chat: gr.Chatbot
     whole_map: gr.HTML
+    editing: gr.Row
+    editing_line: gr.HTML
+    cancel_edit: gr.Button
     question: gr.Textbox
 
 
@@ -161,6 +202,7 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
         shown=gr.State(None),
         listed=gr.State(LISTED_DOCUMENTS),
         locked=gr.State([], delete_callback=discard),
+        look_again=gr.BrowserState("auto", storage_key="reader-look-again", secret="reader"),
         timer=gr.Timer(BUSY_POLL_SECONDS),
     )
     with gr.Row(elem_id="app"):
@@ -170,30 +212,26 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
         with gr.Column(elem_id="main"):
             notices = _notices()
             with gr.Column(elem_id="document", visible=False) as column:
-                document = _document(column)
+                head = gr.HTML(elem_id="head", js_on_load=None)
+                with gr.Row(elem_id="bar"):
+                    talks, details = _talks(), _details()
+                document = DocumentParts(column, head, talks, details, _reading())
                 conversation = _conversation()
         viewer = gr.HTML(elem_id="viewer", js_on_load=(STATIC / "page.js").read_text())
+    gr.HTML(PLACES, elem_id="places", js_on_load=None)
     return Parts(kept, library, settings, notices, document, conversation, viewer)
 
 
 def _library(*, has_accounts: bool) -> LibraryParts:
-    leave = '<a href="/logout">Sign out</a>' if has_accounts else ""
-    theme = '<button class="turn" data-act="theme" aria-label="Light or dark" title="Light or dark">◐</button>'
-    gr.HTML(f"<h1>{NAME}</h1><p>{leave}{theme}</p>", elem_id="brand")
-    upload = gr.File(
-        label="Add documents",
-        show_label=False,
-        file_count="multiple",
-        file_types=list(FORMATS),
-        height=100,
-        elem_id="upload",
-    )
-    gr.HTML(f"<p>{', '.join(FORMATS)}</p>", elem_id="formats")
+    leave = '<p><a href="logout">Sign out</a></p>' if has_accounts else ""
+    gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
+    with gr.Column(elem_id="upload"):
+        upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
+        gr.HTML(f"<p>or drop files anywhere on the page<br>{KINDS}</p>", elem_id="formats")
     with gr.Row(elem_id="more-ways"):
         sample = _button("Try the sample", "sample", min_width=80)
-        take_in = gr.UploadButton(
-            "Import", file_types=[".beacon"], size="sm", visible=not has_accounts, elem_id="import", min_width=80
-        )
+        with gr.Column(elem_id="import", min_width=80, visible=not has_accounts):
+            take_in = gr.UploadButton("Import .beacon", file_types=[".beacon"], size="sm")
     search = gr.Textbox(
         label="Search titles, tags and pages",
         placeholder="Search titles, tags and pages",
@@ -218,13 +256,14 @@ def _library(*, has_accounts: bool) -> LibraryParts:
 
 def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool) -> SettingsParts:
     with gr.Accordion("Settings", open=False, elem_id="settings"):
+        gr.HTML('<button class="act" data-act="theme">Light or dark</button>', js_on_load=None)
         return SettingsParts(
-            gr.Radio(LOOK_AGAIN, value="auto", label="Look pages up again before answering"),
+            gr.Radio(LOOK_AGAIN, value="auto", label="Re-read pages before answering", elem_id="look-again"),
             gr.Dropdown(
                 list(dict.fromkeys([model_name, *model_names])),
                 value=model_name,
-                label="Decoder",
-                info="One is loaded at a time. Another one cannot use its memories: documents are read again.",
+                label="Language model",
+                info="Switching models means reading your documents again.",
                 interactive=len(model_names) > 1 and not has_accounts,
                 elem_id="model",
             ),
@@ -234,6 +273,7 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
 def _notices() -> NoticeParts:
     decoder = gr.HTML(elem_id="decoder", js_on_load=None)
     load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
+    added = gr.HTML(elem_id="added", js_on_load=None)
     with gr.Row(visible=False, elem_id="locked") as lock:
         lock_name = gr.HTML(js_on_load=None)
         password = gr.Textbox(
@@ -248,28 +288,30 @@ def _notices() -> NoticeParts:
             elem_id="password",
         )
         unlock = _button("Open", variant="primary", min_width=80)
-        skip = _button("Leave out", min_width=80)
+        skip = _button("Skip this file", min_width=100)
     with gr.Column(elem_id="empty", visible=False) as empty:
-        gr.HTML(views.EMPTY, js_on_load=None)
+        welcome = gr.HTML(views.WELCOME, js_on_load=None)
         first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
-    return NoticeParts(decoder, load_again, lock, lock_name, password, unlock, skip, empty, first_sample)
+    return NoticeParts(
+        decoder, load_again, added, lock, lock_name, password, unlock, skip, empty, welcome, first_sample
+    )
 
 
-def _document(column: gr.Column) -> DocumentParts:
-    head = gr.HTML(elem_id="head", js_on_load=None)
-    with gr.Accordion("Details", open=False, elem_id="details") as details:
+def _details() -> DetailsParts:
+    with gr.Accordion("Details", open=False, elem_id="details") as fold:
         with gr.Row(elem_id="own"):
             title = gr.Textbox(label="Title", max_lines=1, max_length=200, elem_id="title")
             tags = gr.Textbox(
                 label="Tags", placeholder="such as law, to read", max_lines=1, max_length=500, elem_id="tags"
             )
-            pinned = gr.Checkbox(label="Pin: first in the list, memory kept", elem_id="pinned")
+            pinned = gr.Checkbox(label="Pin to top (never evicted)", elem_id="pinned")
             save = _button("Save", "save", min_width=80)
+        memory = gr.HTML(elem_id="memory", js_on_load=None)
         with gr.Row(elem_id="again"):
             ratio = gr.Dropdown(
                 views.ratio_choices([]),
                 value="fitting",
-                label="Ratio: fewer slots are smaller and faster, and remember less",
+                label="Compression: higher is smaller and faster but remembers less",
                 elem_id="ratio",
             )
             memory_type = gr.Radio(MEMORY_TYPES, value="model", label="Memory", elem_id="memory-type")
@@ -277,23 +319,17 @@ def _document(column: gr.Column) -> DocumentParts:
         with gr.Row(elem_id="goods"):
             export = gr.HTML(elem_id="export", js_on_load=None)
             remove = _button("Remove", "remove", min_width=80)
-    with gr.Row(visible=False, elem_id="confirm") as confirm:
-        gr.HTML("<p>Remove this document, its memory and your conversations about it? Your own file stays.</p>")
-        confirm_remove = _button("Remove", variant="stop", min_width=80)
-        keep = _button("Keep", min_width=80)
-    with gr.Row(visible=False, elem_id="reading") as reading:
-        status = gr.HTML(js_on_load=None)
-        pause = _button("Pause", "pause", min_width=80)
-        cancel = _button("Cancel", "cancel", min_width=80)
-        resume = _button("Continue", "resume", variant="primary", min_width=100)
-    return DocumentParts(
-        column,
-        head,
-        details,
+        with gr.Row(visible=False, elem_id="confirm") as confirm:
+            gr.HTML("<p>Remove this document, its memory and your conversations about it? Your own file stays.</p>")
+            confirm_remove = _button("Remove", variant="stop", min_width=80)
+            keep = _button("Keep", min_width=80)
+    return DetailsParts(
+        fold,
         title,
         tags,
         pinned,
         save,
+        memory,
         ratio,
         memory_type,
         read_again,
@@ -302,26 +338,38 @@ def _document(column: gr.Column) -> DocumentParts:
         confirm,
         confirm_remove,
         keep,
-        reading,
-        status,
-        pause,
-        cancel,
-        resume,
     )
 
 
-def _conversation() -> ConversationParts:
-    with gr.Row(visible=False, elem_id="talks") as bar:
+def _reading() -> ReadingParts:
+    with gr.Row(visible=False, elem_id="reading") as row:
+        status = gr.HTML(js_on_load=None)
+        pause = _button("Pause", "pause", min_width=80)
+        cancel = _button("Stop reading", "cancel", min_width=80)
+        resume = _button("Continue", "resume", min_width=100)
+    return ReadingParts(row, status, pause, cancel, resume)
+
+
+def _talks() -> TalksParts:
+    with gr.Row(visible=False, elem_id="talks") as row:
         choice = gr.Dropdown(
             [], label="Conversation", show_label=False, container=False, filterable=False, elem_id="choice"
         )
         new = _button("New", "new-talk", min_width=60)
         download = gr.HTML(elem_id="download", js_on_load=None)
         forget = _button("Delete", "forget", min_width=60)
+    with gr.Row(visible=False, elem_id="confirm-forget") as confirm:
+        gr.HTML("<p>Delete this conversation?</p>")
+        confirm_forget = _button("Delete", variant="stop", min_width=80)
+        keep = _button("Keep", min_width=80)
+    return TalksParts(row, choice, new, download, forget, confirm, confirm_forget, keep)
+
+
+def _conversation() -> ConversationParts:
     chat = gr.Chatbot(
         label="Conversation",
         show_label=False,
-        placeholder="Answers appear here.",
+        placeholder="Ask anything about this document.",
         height=None,
         render_markdown=False,
         sanitize_html=True,
@@ -332,6 +380,9 @@ def _conversation() -> ConversationParts:
         elem_id="chat",
     )
     whole_map = gr.HTML(elem_id="whole-map", js_on_load=None)
+    with gr.Row(visible=False, elem_id="editing") as editing:
+        editing_line = gr.HTML(js_on_load=None)
+        cancel_edit = _button("Cancel", "cancel-edit", min_width=80)
     question = gr.Textbox(
         label="Question",
         show_label=False,
@@ -340,7 +391,7 @@ def _conversation() -> ConversationParts:
         max_length=MAX_QUESTION_CHARS,
         elem_id="question",
     )
-    return ConversationParts(bar, choice, new, download, forget, chat, whole_map, question)
+    return ConversationParts(chat, whole_map, editing, editing_line, cancel_edit, question)
 
 
 def _button(name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int) -> gr.Button:

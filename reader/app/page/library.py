@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +35,22 @@ class LibraryEvents:
         chosen = kept.chosen
         locking = [kept.locked, notices.lock, notices.lock_name, notices.password]
         unlocking = {"inputs": [notices.password, kept.locked], "outputs": [chosen, *locking]}
-        adding = [chosen, library.upload, *locking]
+        adding = [chosen, notices.added, *locking]
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
-            on(library.upload.upload, self.add_files, [library.upload, kept.locked], adding, show_progress="full"),
+            on(library.upload.upload, self.add_files, [library.upload, kept.locked], adding),
             on(notices.unlock.click, self.open_locked, **unlocking),
             on(notices.password.submit, self.open_locked, **unlocking),
             on(library.sample.click, self.add_sample, None, chosen),
             on(notices.first_sample.click, self.add_sample, None, chosen),
-            on(library.take_in.upload, self.import_file, library.take_in, chosen, show_progress="full"),
+            on(library.take_in.upload, self.import_file, library.take_in, chosen),
             on(viewer.select, self.choose, None, chosen),
         ]
         for event in choosing:
             self._refresh.after(on(event.then, lambda: "", None, viewer))
+        look_again = self._site.parts.settings.look_again
+        on(self._site.page.load, lambda kept: kept, kept.look_again, look_again)
+        on(look_again.input, lambda chosen: chosen, look_again, kept.look_again)
         on(notices.skip.click, self.leave_out, kept.locked, locking)
         on(library.search.change, self.look_for, library.search, library.hits)
         self._refresh.after(on(library.search.change, lambda: LISTED_DOCUMENTS, None, kept.listed))
@@ -55,35 +58,40 @@ class LibraryEvents:
 
     @tolerant
     def open_page(self, request: gr.Request) -> str | None:
-        """Select the document that the address names, or else the one that is being read."""
+        """Open the document that the address names, else the one that is being read, else the one asked last."""
         workspace, named = self._site.workspace(request), request.query_params.get("document")
         if named and found_or_none(workspace.get, named) is not None:
             return str(named)
-        return next(
-            (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading"), None
-        )
+        reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
+        return next(reading, None) or workspace.asked_last()
 
     @tolerant
     def choose(self, event: gr.EventData) -> str:
         """Select the document whose row was pressed."""
         return str(event.document)
 
-    @tolerant
-    def add_files(self, paths: Sequence[str] | None, waiting: list[str], request: gr.Request) -> tuple[Any, ...]:
-        """Add uploaded files, and ask for passwords where files need them."""
-        workspace, newest = self._site.workspace(request), gr.skip()
-        for number, path in enumerate(map(Path, paths or [])):
+    def add_files(
+        self, paths: Sequence[str] | None, waiting: list[str], request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """Add uploaded files, say what became of each, open the first, and ask for passwords where files need them."""
+        workspace, first, lines = self._site.workspace(request), None, list[str]()
+        files = [Path(path) for path in paths or []]
+        for number, path in enumerate(files):
+            progress = views.adding_line(path.name, number + 1, len(files))
+            yield gr.skip(), views.added(lines, progress), *(gr.skip(),) * 4
             try:
                 if number >= MAX_FILES:
-                    raise ConfigError(f"{path.name!r} was left out: add {MAX_FILES} files at a time.")
-                newest = self._add(workspace, path)
+                    raise ConfigError(f"{path.name!r} was not added: add at most {MAX_FILES} files at a time.")
+                document_id, line = self._add(workspace, path)
+                first = first or document_id
+                lines += filter(None, [line])
             except PasswordNeeded:
                 waiting = [*waiting, str(path)]
                 continue
             except Exception as error:  # one bad file must not cost the others
-                warn(error)
-            discard([str(path)])  # the library has its own copy; the upload is not to stay behind
-        return newest, None, *_ask_password(waiting)
+                lines.append(views.error_line(error))
+            discard([str(path)])  # the library has its own copy
+        yield first or gr.skip(), views.added(lines), *_ask_password(waiting)
 
     @tolerant
     def open_locked(self, secret: str, waiting: list[str], request: gr.Request) -> tuple[Any, ...]:
@@ -92,7 +100,7 @@ class LibraryEvents:
         if not waiting or not secret:
             return opened, *_ask_password(waiting)
         try:
-            opened = self._add(self._site.workspace(request), Path(waiting[0]), secret)
+            opened, _ = self._add(self._site.workspace(request), Path(waiting[0]), secret)
         except PasswordNeeded as error:
             warn(error)
             return opened, *_ask_password(waiting)
@@ -109,7 +117,7 @@ class LibraryEvents:
     @tolerant
     def add_sample(self, request: gr.Request) -> str:
         """Add the sample document."""
-        return self._add(self._site.workspace(request), SAMPLE)
+        return self._add(self._site.workspace(request), SAMPLE)[0]
 
     @tolerant
     def import_file(self, path: str, request: gr.Request) -> str:
@@ -122,14 +130,18 @@ class LibraryEvents:
     @tolerant
     def look_for(self, query: str, request: gr.Request) -> str:
         """Show the pages with the words that are searched."""
-        return views.hits(self._site.workspace(request).search(query or ""))
+        return views.hits(self._site.workspace(request).search(query or ""), query)
 
-    def _add(self, workspace: Workspace, path: Path, secret: str | None = None) -> str:
+    def _add(self, workspace: Workspace, path: Path, secret: str | None = None) -> tuple[str, str]:
+        """Add a file; return its document's id, and what is to be said about it, if anything."""
+        before = workspace.count()
         parsed = workspace.add(path, password=secret)
         if parsed.textless_pages:
-            pages = f"{parsed.textless_pages:,} of {len(parsed.pages):,} pages"
-            gr.Info(f"{pages} have no text layer and cannot be read.")
-        return parsed.id
+            pages = f"{parsed.textless_pages:,} of {len(parsed.pages):,} pages of {path.name}"
+            return parsed.id, views.note(f"{pages} have no text layer and cannot be read.")
+        if workspace.count() == before:
+            return parsed.id, views.note(f"{path.name} is in your library already.")
+        return parsed.id, ""
 
 
 def _ask_password(waiting: list[str]) -> tuple[Any, ...]:

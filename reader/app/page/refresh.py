@@ -23,10 +23,12 @@ class Refresh:
         self._site = site
         kept, library = site.parts.kept, site.parts.library
         notices, document = site.parts.notices, site.parts.document
+        reading = document.reading
         self._view = [
             *(kept.timer, library.search, library.rows, library.more, library.room),
-            *(notices.decoder, notices.load_again, notices.empty, document.column),
-            *(document.head, document.reading, document.status, document.pause, document.cancel, document.resume),
+            *(notices.decoder, notices.load_again, notices.empty, notices.welcome, notices.first_sample),
+            *(document.column, document.head, document.details.memory),
+            *(reading.row, reading.status, reading.pause, reading.cancel, reading.resume),
             site.parts.conversation.question,
         ]
         self._inputs = [kept.selected, kept.listed, library.search, kept.shown]
@@ -73,6 +75,8 @@ class Refresh:
             notices.decoder: gr.update(value=views.decoder_line(service)),
             notices.load_again: gr.update(visible=service.load_error is not None),
             notices.empty: gr.update(visible=record is None),
+            notices.welcome: gr.update(value=views.NONE_OPEN if count else views.WELCOME),
+            notices.first_sample: gr.update(visible=not count),
             parts.document.column: gr.update(visible=record is not None),
         }
         if record is not None:
@@ -81,6 +85,7 @@ class Refresh:
 
     def _document_updates(self, record: Shown) -> dict[Any, Any]:
         document = self._site.parts.document
+        reading = document.reading
         job, state = record.job, record.state
         is_going = job is not None and is_active(job)
         is_stopping = is_going and job is not None and job.wanted is not None
@@ -88,11 +93,12 @@ class Refresh:
         is_loaded = self._site.service.model is not None
         return {
             document.head: gr.update(value=views.document_head(record)),
-            document.reading: gr.update(visible=state != "ready"),
-            document.status: gr.update(value=views.reading(record)),
-            document.pause: gr.update(visible=is_going, interactive=not is_stopping),
-            document.cancel: gr.update(visible=is_going, interactive=not is_stopping),
-            document.resume: gr.update(visible=not is_going, value=again),
+            document.details.memory: gr.update(value=views.memory_facts(record)),
+            reading.row: gr.update(visible=state != "ready"),
+            reading.status: gr.update(value=views.reading(record)),
+            reading.pause: gr.update(visible=is_going, interactive=not is_stopping),
+            reading.cancel: gr.update(visible=is_going, interactive=not is_stopping),
+            reading.resume: gr.update(visible=not is_going, value=again),
             self._site.parts.conversation.question: gr.update(
                 interactive=record.memory is not None and is_loaded,
                 placeholder=views.invitation(record, is_loaded=is_loaded),

@@ -1,0 +1,194 @@
+"""Attaching memories: a saved memory, or several one behind another, copied to the decoder's side.
+
+Attaching runs nothing of the document. Which of a document's memories is asked, `memories` decides.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from reader.answering.attention import Attention, Baseline, Heat
+from reader.answering.passages import Passages, Source, content_words
+from reader.beacon import Memory
+from reader.errors import ConfigError
+from reader.models import Model
+from reader.reading import ROOM_TOKENS, counts, restore, room_tokens, to_torch
+from storage import CorruptMemory, MemoryRecord, NotFound, Store
+
+
+@dataclass(frozen=True)
+class AttachedMemory:
+    """One memory or several, one behind another, in the decoder's hands, ready for any number of questions."""
+
+    memory: Memory
+    records: tuple[MemoryRecord, ...]
+    sources: tuple[Source, ...]
+    """The documents, in the same order."""
+    attach_seconds: float
+    baseline: Baseline = field(repr=False, compare=False)
+    """What any question attends to in the memory."""
+    left_out: tuple[str, ...] = ()
+    """Titles of documents that were asked for, but did not fit the decoder's positions."""
+
+    @property
+    def record(self) -> MemoryRecord:
+        """The first memory's."""
+        return self.records[0]
+
+    @property
+    def document_tokens(self) -> int:
+        return sum(record.tokens for record in self.records)
+
+    @property
+    def pages(self) -> int:
+        return sum(len(source.pages) for source in self.sources)
+
+    @property
+    def pages_read(self) -> int:
+        """Pages that are in the memory whole; fewer than `pages` while it is being read."""
+        return sum(page.end_char <= source.chars_read for source in self.sources for page in source.pages)
+
+    @property
+    def chars(self) -> int:
+        """Characters of all documents, one after another."""
+        last = self.sources[-1]
+        return last.first_char + last.chars
+
+    @functools.cached_property
+    def passages(self) -> Passages:
+        """What can be looked at again, with an index over its words."""
+        return Passages(self.sources)
+
+    def heat(self, attention: Attention) -> Heat:
+        """Attention by character of all documents, beyond what any question attends to."""
+        return Heat(attention.spans, attention.beyond(self.baseline.attention), self.chars)
+
+
+def attach(record: MemoryRecord, model: Model, store: Store, user: str | None = None) -> AttachedMemory:
+    """Map a saved memory and copy it to the decoder's side, running nothing.
+
+    A memory that is still being read is attached as far as its windows are finished.
+
+    Args:
+        user: name title and pages as the file of this user does, where they have the document.
+
+    Raises:
+        StoreError: it is missing, or its bytes are not those that were written.
+        MemoryMismatch: another decoder or plug-in made it.
+    """
+    started = time.perf_counter()
+    memory, record = _attach_one(record, model, store)
+    source = source_of(record, memory, store, user=user)
+    seconds = time.perf_counter() - started
+    return AttachedMemory(memory, (record,), (source,), seconds, Baseline(memory, model))
+
+
+def attach_shelf(records: Sequence[MemoryRecord], model: Model, store: Store, question: str = "") -> AttachedMemory:
+    """Attach memories one behind another, as many as fit the decoder's positions beside a question and its answer.
+
+    Where not all fit, the documents whose passages share most with the question are taken; the others are `left_out`.
+    The first memory's sink serves all.
+
+    Raises:
+        StoreError, MemoryMismatch: see `attach`.
+        ConfigError: there is none to attach.
+    """
+    started = time.perf_counter()
+    records = list({record.document_id: record for record in records}.values())
+    if not records:
+        raise ConfigError("There is no document to ask; name one.")
+    if len(records) == 1:
+        return attach(records[0], model, store)
+    chosen = _fitting(records, model, store, question)
+    shelf, kept, sources = model.plugin.new_memory(), [], []
+    first_char = 0
+    for number in sorted(chosen):
+        memory, record = _attach_one(records[number], model, store)
+        source = source_of(record, memory, store, first_char)
+        with torch.inference_mode(), model.lock:
+            if not shelf.slots:
+                shelf.reserve(sum(_slots(records[other], store) for other in chosen) + ROOM_TOKENS)
+            model.plugin.put_behind(shelf, memory, first_char)
+        first_char += source.chars
+        kept.append(record)
+        sources.append(source)
+    left_out = [
+        store.document(record.document_id).title for number, record in enumerate(records) if number not in chosen
+    ]
+    seconds = time.perf_counter() - started
+    return AttachedMemory(shelf, tuple(kept), tuple(sources), seconds, Baseline(shelf, model), tuple(left_out))
+
+
+def _fitting(records: Sequence[MemoryRecord], model: Model, store: Store, question: str) -> set[int]:
+    """Numbers of the memories that are attached together, those first that matter most to the question."""
+    slots = [_slots(record, store) for record in records]
+    room = model.plugin.max_positions - room_tokens(model)
+    order = list(range(len(records)))
+    if sum(slots) > room:
+        whole = [
+            Source(r.document_id, "", tuple(pages), pages[-1].end_char)
+            for r in records
+            if (pages := store.pages(r.document_id))
+        ]
+        passages = Passages(whole)
+        places = {record.document_id: number for number, record in enumerate(records)}
+        found = passages.search(content_words(question), len(passages.all))
+        order = list(dict.fromkeys([*(places[passages.all[number].document_id] for number in found), *order]))
+    chosen: set[int] = set()
+    for number in order:
+        if slots[number] <= room or not chosen:
+            chosen.add(number)
+            room -= slots[number]
+    return chosen
+
+
+def _slots(record: MemoryRecord, store: Store) -> int:
+    return record.slots if record.state == "ready" else sum(segment.slots for segment in store.segments(record.key))
+
+
+def _attach_one(record: MemoryRecord, model: Model, store: Store) -> tuple[Memory, MemoryRecord]:
+    memory = None
+    if record.state == "reading":
+        memory = _attach_segments(record, model, store)
+        record = store.memory(record.key) or record
+    if memory is None:
+        with store.open_memory(record.key) as tensors:
+            memory = restore(model, tensors)
+    return memory, record
+
+
+def source_of(
+    record: MemoryRecord, memory: Memory, store: Store, first_char: int = 0, user: str | None = None
+) -> Source:
+    """The document of a memory, with title and pages as the file of a user has them, where they have it."""
+    chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
+    if user is not None and user in store.holdings.users(record.document_id):
+        title = store.holdings.get(user, record.document_id).document.title
+        pages = tuple(store.holdings.pages(user, record.document_id))
+    else:
+        title = store.document(record.document_id).title
+        pages = tuple(store.pages(record.document_id))
+    return Source(record.document_id, title, pages, max(0, chars_read), first_char)
+
+
+def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:
+    """The finished windows of a memory that is being read; None when it was sealed meanwhile."""
+    segments = store.segments(record.key)
+    memory = model.plugin.new_memory(sum(segment.slots for segment in segments) + ROOM_TOKENS)
+    try:
+        for segment in segments:
+            with store.open_segment(record.key, segment.number) as tensors:
+                memory.restore(to_torch(tensors), counts(tensors.metadata))
+    except (NotFound, CorruptMemory):
+        if (now := store.memory(record.key)) is None or now.state == "reading":
+            raise
+        return None
+    if not memory.slots and not model.is_published:
+        with torch.inference_mode(), model.lock:
+            model.plugin.open(memory, model.opening)
+    return memory

@@ -1,0 +1,194 @@
+"""One answer as it grows, token by token, for whichever driver runs the decoder: one question at a time, or many together.
+
+`Decoding.next` says what to run, `Decoding.take` chooses a token from the logits. Decoding is greedy, so the same memory and
+question give the same answer. It never runs an answer's tokens itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from tokenizers.decoders import DecodeStream
+from torch import Tensor
+from transformers import NoRepeatNGramLogitsProcessor
+
+from reader.answering.attached import AttachedMemory
+from reader.answering.attention import Attention, Queries
+from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.passages import Passage
+from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
+from reader.answering.refusal import may_become_refusal, says_nothing
+from reader.beacon import Mark, Memory
+from reader.models import Model
+
+_without_loops = NoRepeatNGramLogitsProcessor(8)
+"""Small decoders repeat themselves; no eight tokens come twice in one answer."""
+
+
+def greedy_token(tokens: Sequence[int], logits: Tensor) -> int:
+    """The likeliest next token behind an answer's tokens, without loops, by logits (1, vocab) or more, the last row."""
+    chosen = torch.tensor([list(tokens)], dtype=torch.int64)
+    return int(_without_loops(chosen, logits[-1:].cpu().clone()).argmax())
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to run next for an answer: rewind, then run the passages, then `ids`, whose last logits choose the next token."""
+
+    kept_tokens: int
+    """Tokens of this answer, behind what it began behind, that stay; those after them are forgotten first."""
+    passage_ids: Tensor
+    """(tokens,): source text, run without recording queries; often none."""
+    passage_spans: Tensor
+    """(tokens, 2)"""
+    ids: Tensor
+    """(tokens,): the question, or the last token; their queries are recorded."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it runs."""
+        return len(self.passage_ids) + len(self.ids)
+
+
+class Decoding:
+    """An answer as it grows token by token.
+
+    Attributes:
+        queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
+        tokens: the answer's tokens so far.
+        text: their text.
+        held: text not shown yet, because the answer may still become `NOT_SAID`, and another passage be looked at.
+        ended: why the answer has ended, as in `Answer`; None while it grows.
+        looked_again: the prompts whose passages were looked at.
+        attention: what question and answer attended to, once `attend` has noted it.
+        first_token_seconds, attend_seconds: from the start to the first token shown, and what `attend` took.
+    """
+
+    def __init__(
+        self,
+        attached: AttachedMemory,
+        question: str,
+        model: Model,
+        *,
+        look_again: str | int = "off",
+        evidence: bool = True,
+        shared_tokens: int = 0,
+    ) -> None:
+        """Choose what to look at again.
+
+        Args:
+            look_again, evidence: as for `ask`, and so is what is raised.
+            shared_tokens: the question's first tokens that stand behind the memory already.
+        """
+        self._started = time.perf_counter()
+        self.attached, self.question, self._model = attached, question.strip(), model
+        self._room_tokens = model.plugin.max_positions - attached.memory.next_position
+        self._shared_tokens = shared_tokens
+        self._passage_tokens = 0  # behind the memory, of all passages so far
+        self._run_tokens = 0  # behind the memory, of all steps so far
+        self._is_new_prompt = True
+        self._places: deque[Passage] = deque()
+        self.queries: Queries | None = {} if evidence else None
+        self.text = self.held = ""
+        self.ended: str | None = None
+        self.looked_again: list[Prompt] = []
+        self.attention: Attention | None = None
+        self.first_token_seconds = self.attend_seconds = 0.0
+        self._begin(make_prompt(question, model))
+        if budget_tokens := look_again_tokens(look_again, question):
+            self._places.extend(choose_passages(attached, question, model, budget_tokens))
+            if self._places:
+                self._look_at_next_place()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self._started
+
+    def next(self) -> Step | None:
+        """What to run next; None once the answer has ended."""
+        if self.ended is not None:
+            return None
+        prompt = self._prompt
+        if self._is_new_prompt:
+            self._is_new_prompt = False
+            kept_tokens = self._passage_tokens
+            self._passage_tokens += len(prompt.passage_ids)
+            ids = prompt.question_ids[self._shared_tokens :]
+            step = Step(kept_tokens, prompt.passage_ids, prompt.passage_spans, ids)
+        else:
+            step = Step(
+                self._run_tokens, prompt.passage_ids[:0], prompt.passage_spans[:0], torch.tensor(self.tokens[-1:])
+            )
+        self._run_tokens = step.kept_tokens + step.tokens
+        return step
+
+    def take(self, logits: Tensor) -> str:
+        """Choose the next token by the logits (1, vocab) of the last step; return the text to show now, often none."""
+        if len(self.tokens) >= MAX_ANSWER_TOKENS or self._run_tokens >= self._room_tokens:
+            self.ended = "length"
+            return ""
+        token = greedy_token(self.tokens, logits)
+        if token in self._model.end_ids:
+            self.ended = "finished"
+            return ""
+        self.tokens.append(token)
+        piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
+        self.text += piece
+        self.held += piece
+        if self._places:
+            if says_nothing(self.text):
+                self._look_at_next_place()
+                return ""
+            if may_become_refusal(self.text):
+                return ""
+        self._note_first_token()
+        shown, self.held = self.held, ""
+        return shown
+
+    def stop(self) -> None:
+        """End the answer here; between two passages, where there is nothing yet, it goes on to the next token."""
+        if self.tokens and self.ended is None:
+            self.ended = "stopped"
+
+    def attend(self) -> None:
+        """Note what question and answer attended to, while their keys stand behind the memory."""
+        self._note_first_token()  # where all of the answer was held back
+        if self.queries is None:
+            return
+        started = time.perf_counter()
+        last = self._prompt.asked_tokens + len(self.tokens)
+        with torch.inference_mode(), self._model.lock:
+            self.attention = Attention.of(self.attached.memory, self.queries, last)
+        self.attend_seconds = time.perf_counter() - started
+
+    def _begin(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+        self._is_new_prompt = True
+        self.tokens: list[int] = []
+        self.ended = None
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self.text = self.held = ""
+        if self.queries is not None:
+            self.queries.clear()
+
+    def _look_at_next_place(self) -> None:
+        place = (self._places.popleft(),)
+        index, behind_others = self.attached.passages, bool(self.looked_again)
+        prompt = make_prompt(self.question, self._model, place, index, behind_others=behind_others)
+        self.looked_again.append(prompt)
+        self._begin(prompt)
+
+    def _note_first_token(self) -> None:
+        if not self.first_token_seconds:
+            self.first_token_seconds = self.seconds
+
+
+def keep_behind(memory: Memory, mark: Mark, tokens: int) -> None:
+    """Keep so many raw tokens behind a mark, and forget those after them."""
+    memory.back_to(dataclasses.replace(mark, slots=mark.slots + tokens, tail=memory.tail[: len(mark.tail) + tokens]))

@@ -1,0 +1,105 @@
+"""The words and tokens around a question: passages under their pages, then the question, in the decoder's chat template.
+
+It runs no decoder and chooses no passages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reader.answering.passages import Passage, Passages
+from reader.answering.refusal import NOT_SAID
+from reader.beacon import NO_SPAN
+from reader.errors import ConfigError
+from reader.models import Model
+
+QUESTION = (
+    "\n\nFrom the text above, answer this question in a sentence or two. "
+    f"If the text does not answer it, say: {NOT_SAID}\nQuestion: {{question}}"
+)
+"""How a question follows the document."""
+
+PASSAGES = "\n\nFrom the same text, once more:"
+"""What comes before passages that are looked at again; the answer weights are trained with it."""
+
+MAX_ANSWER_TOKENS = 256
+"""An answer ends here at the latest."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is put behind a memory, or behind the passages that were looked at before, for a question."""
+
+    passages: tuple[Passage, ...]
+    """The passages that are looked at again."""
+    passage_ids: Tensor
+    """(tokens,): the passages with their headings."""
+    passage_spans: Tensor
+    """(tokens, 2): source spans of `passage_ids` among all attached characters, `NO_SPAN` for headings."""
+    question_ids: Tensor
+    """(tokens,): the question and the words around it."""
+    asked_tokens: int
+    """How many of the last tokens begin with the user's own words."""
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, of passages and question."""
+        return len(self.passage_ids) + len(self.question_ids)
+
+    @property
+    def looked_again_tokens(self) -> int:
+        """Tokens that stand for source text."""
+        return int((self.passage_spans[:, 1] != NO_SPAN).sum())
+
+
+def make_prompt(
+    question: str,
+    model: Model,
+    passages: Sequence[Passage] = (),
+    index: Passages | None = None,
+    *,
+    behind_others: bool = False,
+) -> Prompt:
+    """Tokens and spans of passages and of the question behind them.
+
+    Args:
+        index: the passages of all attached documents, where `passages` are given.
+        behind_others: whether other passages were looked at before these.
+
+    Raises:
+        ConfigError: there is no question.
+    """
+    question = question.strip()
+    if not question:
+        raise ConfigError("The question is empty; ask something.")
+    ids, spans = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, 2, dtype=torch.int64)]
+
+    def put(text: str, first_char: int | None = None) -> None:
+        own, places = model.encode(text)
+        ids.append(own)
+        spans.append(torch.full_like(places, NO_SPAN) if first_char is None else places + first_char)
+
+    if passages and not behind_others:
+        put(PASSAGES)
+    for passage in passages:
+        assert index is not None
+        put(heading(passage, index))
+        put(passage.text, index.first_char[passage.document_id] + passage.start_char)
+    question_ids = model.closing(QUESTION.format(question=question))
+    asked_tokens = min(len(question_ids), len(model.closing(question)))
+    return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens)
+
+
+def heading(passage: Passage, index: Passages) -> str:
+    """The heading of a passage among those of all attached documents, with its document's title where there are several."""
+    title = "" if len(index.titles) == 1 else f"{index.titles[passage.document_id]}, "
+    return passage_heading(passage.label, title)
+
+
+def passage_heading(label: str, title: str = "") -> str:
+    """What stands before a passage that is looked at again; title: of its document, where there are several."""
+    return f"\n\n[{title}page {label}] "

@@ -1,0 +1,278 @@
+"""Questions and answers as HTML: the answer first, the places that it rests on as cards, and its cost on demand.
+
+Questions, answers, labels and quotes are strangers' words: every one of them is escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from reader.answering import content_words, says_nothing, sentences
+from reader.app.answer_queue import Stream
+from reader.app.page.html import sentence
+from reader.wording import looked_again, place
+from storage import ConversationRecord, QuestionRecord
+
+MAP_CELLS = 96
+"""A reading map has no more cells; of a longer document each one stands for several pages."""
+
+QUOTE_CHARS = 320
+"""How much of a quote is on its card; the page shows it whole."""
+
+NO_ANSWER = "I did not find an answer in this document."
+
+
+def badge(counts: Mapping[str, Any]) -> str:
+    """What an answer cost and what it rests on, in full, in one line of text."""
+    again, tokens = int(counts.get("recomputed_tokens", 0)), int(counts.get("document_tokens", 0))
+    attach_seconds = counts.get("attach_seconds", 0.0)
+    facts = [
+        f"Memory attached in {attach_seconds:.2f} s" if attach_seconds else "Memory attached",
+        f"{again:,} of {tokens:,} document tokens read again",
+        f"first word after {counts.get('first_token_seconds', 0.0):.2f} s",
+    ]
+    if looked := looked_again(_labels(counts)):
+        facts.insert(2, looked)
+    if so_far := _based_on(counts):
+        facts.insert(0, so_far)
+    if counts.get("ended") == "stopped":
+        facts.append("stopped")
+    return " · ".join(facts)
+
+
+def summary(counts: Mapping[str, Any]) -> str:
+    """What an answer rests on and how long it took, in a few words."""
+    places = list(dict.fromkeys(place(label) for label in _labels(counts)))
+    checked = f"Checked {', '.join(places[:3])}{' …' if len(places) > 3 else ''}" if places else "From memory"
+    seconds = float(counts.get("seconds", 0.0))
+    facts = [_based_on(counts), checked, f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"]
+    if counts.get("ended") == "stopped":
+        facts.append("stopped")
+    return " · ".join(filter(None, facts))
+
+
+def _labels(counts: Mapping[str, Any]) -> list[str]:
+    return [str(passage["label"]) for passage in counts.get("looked_again") or ()]
+
+
+def _based_on(counts: Mapping[str, Any]) -> str:
+    """How much of the document was read when the question was asked; empty where all of it was."""
+    pages_read, pages = int(counts.get("pages_read", 0)), int(counts.get("pages", 0))
+    if pages_read >= pages:
+        return ""
+    so_far = "part of page 1" if not pages_read else "page 1" if pages_read == 1 else f"pages 1–{pages_read:,}"
+    return f"Based on {so_far} of {pages:,} (still reading)"
+
+
+def cited(answer: str, evidence: Sequence[Mapping[str, Any]]) -> str:
+    """An answer as HTML, with the numbers of the quotes that share most words with a sentence behind that sentence."""
+    quotes = [set(content_words(str(item.get("quote", "")))) for item in evidence]
+    spans = list(sentences(answer))
+    html, position = list[str](), 0
+    used: set[int] = set()
+    for number, (_, end) in enumerate(spans):
+        start = spans[number][0]
+        words = set(content_words(answer[start:end]))
+        shared = [len(words & quote) for quote in quotes]
+        best = max(range(len(quotes)), key=shared.__getitem__, default=None)
+        is_last = number == len(spans) - 1
+        html.append(escape(answer[position:end]))
+        position = end
+        # An answer that shares no word with any quote still rests on the first.
+        if best is not None and (shared[best] or (is_last and not used)):
+            used.add(best)
+            html.append(_citation(best + 1, evidence[best]))
+    return "".join(html) + escape(answer[position:])
+
+
+def _citation(number: int, item: Mapping[str, Any]) -> str:
+    where = escape(_place(item))
+    return (
+        f'<sup><button class="cite"{_target(item)} aria-label="Source {number}, {where}" title="{where}">'
+        f"{number}</button></sup>"
+    )
+
+
+def cards(evidence: Sequence[Mapping[str, Any]], *, not_said: bool = False) -> str:
+    """The places that an answer rests on, or those nearest to what is not said; each one opens its page."""
+    if not evidence:
+        return ""
+    shown = []
+    for number, item in enumerate(evidence, start=1):
+        quote = " ".join(str(item.get("quote", "")).split())
+        short = quote if len(quote) <= QUOTE_CHARS else quote[:QUOTE_CHARS].rsplit(" ", 1)[0] + " …"
+        mark = "" if not_said else f'<span class="number" aria-hidden="true">{number}</span>'
+        shown.append(
+            f'<li><button class="card"{_target(item)}><span class="where">{mark}{escape(_capital(_place(item)))}</span>'
+            f'<span class="quote">“{escape(short)}”</span></button></li>'
+        )
+    name = "Closest passages" if not_said else "Sources"
+    heading = f'<p class="small">{name}</p>' if not_said else ""
+    return f'{heading}<ol class="cards" aria-label="{name}">{"".join(shown)}</ol>'
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    return place(str(item.get("label") or ""), int(item["page"]))
+
+
+def _target(item: Mapping[str, Any]) -> str:
+    """The attributes that tell the browser which page to open, and what to mark on it."""
+    numbers = {"page": int(item["page"]), "start": int(item["start_char"]), "end": int(item["end_char"])}
+    data = "".join(f' data-{name}="{value}"' for name, value in numbers.items())
+    return f' data-document="{escape(str(item["document_id"]))}"{data}'
+
+
+def reading_map(weights: Sequence[float], document_id: str, name: str = "Reading map") -> str:
+    """A strip of the whole document, page by page, darker where the answer's attention went; each cell opens its page."""
+    if not weights or max(weights) <= 0:
+        return ""
+    per_cell = -(-len(weights) // MAP_CELLS)
+    most = max(weights)
+    cells: list[str] = []
+    for start in range(0, len(weights), per_cell):
+        group = weights[start : start + per_cell]
+        page = start + max(range(len(group)), key=group.__getitem__)
+        pages = f"Pages {start + 1:,} to {start + len(group):,}" if len(group) > 1 else f"Page {page + 1:,}"
+        cells.append(
+            f'<button class="cell" data-document="{document_id}" data-page="{page + 1}" tabindex="{0 if not cells else -1}"'
+            f' style="--weight:{max(group) / most:.2f}" aria-label="{pages}, {sum(group):.0%} of the attention"'
+            f' title="{pages} · {sum(group):.0%}"></button>'
+        )
+    return (
+        f'<div class="map" role="group" aria-label="{name}">{"".join(cells)}</div>'
+        f'<p class="legend"><span>Page 1</span><span>darker: mattered more for the answer</span>'
+        f"<span>{len(weights):,}</span></p>"
+    )
+
+
+def conversation_map(conversation: ConversationRecord | None, document_id: str) -> str:
+    """The map of all answers of a conversation together, folded; nothing where there is only one."""
+    maps = [turn.counts.get("reading_map") or () for turn in conversation.turns] if conversation is not None else []
+    maps = [weights for weights in maps if weights]
+    if len(maps) < 2 or len({len(weights) for weights in maps}) > 1:
+        return ""
+    mean = [sum(weights) / len(maps) for weights in zip(*maps, strict=True)]
+    strip = reading_map(mean, document_id, "Reading map of the conversation")
+    return f'<details class="fold"><summary>Pages that this conversation rests on</summary>{strip}</details>'
+
+
+def finished(
+    answer: str, counts: Mapping[str, Any], evidence: Iterable[Mapping[str, Any]], document_id: str, turn: int
+) -> str:
+    """An answer that has ended: its text with its sources, one quiet line about its cost, and what can be done with it."""
+    items, not_said = list(evidence), says_nothing(answer)
+    text = NO_ANSWER if not_said else answer.strip() or "No answer."
+    acts = (
+        ("copy", "Copy", "Copy the answer"),
+        ("retry", "Look harder", "Re-read more pages, and answer again"),
+        ("edit", "Edit", "Change the question"),
+    )
+    buttons = "".join(
+        f'<button class="act" data-act="{act}" data-turn="{turn}" title="{title}">{name}</button>'
+        for act, name, title in acts
+    )
+    return (
+        f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(text, items)}</div>'
+        f'<div class="under">{cards(items, not_said=not_said)}<div class="foot">'
+        f'<details class="cost"><summary>{escape(summary(counts))}</summary><p class="badge">{escape(badge(counts))}</p>'
+        f'{reading_map(counts.get("reading_map") or (), document_id)}</details><p class="acts">{buttons}</p></div></div>'
+    )
+
+
+def waiting_line(question: QuestionRecord, stream: Stream | None, *, is_loaded: bool = True) -> str:
+    """What is being done for an answer of which no word has come."""
+    if stream is None or not stream.is_begun:
+        return "Waiting for its turn …" if is_loaded else "Waiting for the language model …"
+    return "Thinking …" if question.settings.get("look_again") == "off" else "Looking for the passage …"
+
+
+def messages(
+    conversation: ConversationRecord | None,
+    waiting: Sequence[tuple[QuestionRecord, Stream | None]],
+    document_id: str,
+    *,
+    is_loaded: bool = True,
+) -> list[dict[str, Any]]:
+    """A conversation for the chatbot, which takes text for HTML even where it renders no Markdown."""
+    shown: list[dict[str, Any]] = []
+    turns = conversation.turns if conversation is not None else ()
+    if waiting and (number := waiting[0][0].settings.get("number")) is not None:
+        turns = turns[:number]  # the answer that is coming takes the place of this turn
+    for turn in turns:
+        html = finished(turn.answer, turn.counts, turn.evidence, document_id, turn.number)
+        shown += _exchange(turn.question, gr.HTML(html, render=False))
+    for question, stream in waiting:
+        shown += _exchange(question.text, _growing(question, stream, document_id, len(turns), is_loaded=is_loaded))
+    return shown
+
+
+def _growing(
+    question: QuestionRecord, stream: Stream | None, document_id: str, turn: int, *, is_loaded: bool
+) -> str | gr.HTML:
+    if stream is not None and stream.error is not None:
+        return gr.HTML(f'<p class="notice error badge" role="alert">{escape(sentence(stream.error))}</p>', render=False)
+    if stream is not None and (answer := stream.answer) is not None:
+        html = finished(answer.text, asdict(answer), map(vars, answer.evidence), document_id, turn)
+        return gr.HTML(html, render=False)
+    if stream is not None and stream.text.strip():
+        return escape(stream.text.strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
+    return f'<span class="pending">{escape(waiting_line(question, stream, is_loaded=is_loaded))}</span>'
+
+
+def _exchange(question: str, answer: str | gr.HTML) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": escape(question)}, {"role": "assistant", "content": [answer]}]
+
+
+def conversation_name(conversation: ConversationRecord, waiting: str = "") -> str:
+    """What a conversation is called: its first question and its day.
+
+    Args:
+        waiting: the question that it waits for, while it has no turn.
+    """
+    first = " ".join((conversation.turns[0].question if conversation.turns else waiting).split()) or "New conversation"
+    short = first if len(first) <= 60 else first[:60].rsplit(" ", 1)[0] + " …"
+    return f"{short} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
+
+
+def as_markdown(conversation: ConversationRecord, title: str) -> str:
+    """A conversation as a Markdown file, its strangers' words as plain text."""
+    lines = [f"# {_plain(title)}", ""]
+    for turn in conversation.turns:
+        lines += [f"## {_plain(turn.question)}", "", _plain(turn.answer), ""]
+        for item in turn.evidence:
+            quote = _plain(str(item.get("quote", "")))
+            lines += [f"> {quote}", ">", f"> {_plain(_capital(_place(item)))}", ""]
+        lines += [f"*{badge(turn.counts)}*", ""]
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|" else sign for sign in " ".join(text.split()))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def download_link(conversation_id: str | None) -> str:
+    """The link that takes a conversation elsewhere."""
+    if conversation_id is None:
+        return ""
+    return f'<a class="button" href="conversation/{conversation_id}" download>Export</a>'
+
+
+def editing_line(number: int | None, turns: int) -> str:
+    """What is said while a question is edited."""
+    if number is None:
+        return ""
+    effect = "The new answer replaces the old one."
+    if number < turns - 1:
+        effect = "It is asked in a new conversation; this one stays as it is."
+    return f"<p>You are editing question {number + 1}. {effect}</p>"

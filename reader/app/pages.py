@@ -1,0 +1,89 @@
+"""Pages to look at: their pictures, drawn once for all users, and where words that are searched stand on them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from reader.documents import Box, PagePicture, draw
+
+PAGE_WIDTH_PIXELS = 1000
+_MAX_FOUND_CHARS = 400
+"""Words of a search that are further apart are not marked as one place."""
+_KEPT_PICTURES = 48
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class PageView:
+    """A page to be looked at: as a picture where there is one, else its text, with what is marked on it."""
+
+    document_id: str
+    title: str
+    number: int
+    label: str
+    pages: int
+    text: str
+    marks: tuple[tuple[int, int], ...]
+    """What is marked, as characters of this page's text."""
+    is_drawn: bool
+    boxes: tuple[Box, ...]
+    """What is marked, on the picture; empty where it was not found there."""
+
+
+class Pictures:
+    """The page pictures drawn last, for all workspaces."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int, str], PagePicture] = OrderedDict()
+        self._lock = threading.Lock()
+        self._drawing = threading.Semaphore(2)
+
+    def get(self, path: Path, page: int, quote: str) -> PagePicture:
+        """The picture of a page with the boxes of a quote; without a quote, with any.
+
+        Raises:
+            DocumentError: it cannot be drawn.
+        """
+        key = (path.name, page, quote)
+        with self._lock:
+            known = [other for other in self._kept if other == key or (not quote and other[:2] == key[:2])]
+            if known:
+                self._kept.move_to_end(known[-1])
+                return self._kept[known[-1]]
+        with self._drawing:
+            picture = draw(path, path.suffix[1:], page, width_pixels=PAGE_WIDTH_PIXELS, quote=quote)
+        with self._lock:
+            self._kept[key] = picture
+            while len(self._kept) > _KEPT_PICTURES:
+                self._kept.popitem(last=False)
+        return picture
+
+
+def find_words(text: str, query: str) -> tuple[int, int]:
+    """Where the words of a query stand closest together in a page, as characters; (0, 0) where one is missing.
+
+    Words are compared without case and accents, as the search does.
+    """
+    words = _WORD.findall(_folded(query))
+    places = [(match.start(), match.end(), match[0]) for match in _WORD.finditer(_folded(text)) if match[0] in words]
+    best: tuple[int, int] | None = None
+    last: dict[str, tuple[int, int]] = {}
+    for start, end, word in places:
+        last[word] = (start, end)
+        if len(last) == len(set(words)):
+            first = min(place[0] for place in last.values())
+            if best is None or end - first < best[1] - best[0]:
+                best = (first, end)
+    if best is not None and best[1] - best[0] > _MAX_FOUND_CHARS:  # far apart: the first word shows where to look
+        best = places[0][:2]
+    return best or (0, 0)
+
+
+def _folded(text: str) -> str:
+    """A text without case and accents, as long as it was."""
+    return "".join(unicodedata.normalize("NFKD", sign)[0].lower()[:1] or sign for sign in text)

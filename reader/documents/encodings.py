@@ -1,0 +1,260 @@
+"""Bytes to text in any encoding: what the bytes show, what the file declares, and last a guess by chardet.
+
+One odd byte never costs a text: strays among good UTF-8 are read as Windows writes them, and NULs are dropped. What was
+guessed is said, so that a person can name another encoding.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from reader.errors import DocumentError
+
+# UTF-32's mark begins with UTF-16's, so it is tried first.
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig", 1),
+    (codecs.BOM_UTF32_LE, "utf-32", 4),
+    (codecs.BOM_UTF32_BE, "utf-32", 4),
+    (codecs.BOM_UTF16_LE, "utf-16", 2),
+    (codecs.BOM_UTF16_BE, "utf-16", 2),
+)
+
+# The larger sets of characters that files under these names hold.
+_SUPERSETS = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "cp950",
+    "iso8859-8": "cp1255",
+    "iso2022_jp": "iso2022_jp_ext",
+}
+# Where the larger set is not quite one, what it cannot read is read as named.
+_RARE = 0.005
+_SAMPLE_BYTES = 200_000
+
+# Tabs, line ends, form feeds and escapes are in honest text files; a few strays are forgiven.
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
+_MOST_CONTROL = 0.02
+_STRAY_NULS = 0.05
+_MOST_UNREADABLE = 0.05
+_DROPPED = str.maketrans({"\0": None, "\x1a": None})
+_ESCAPES = re.compile(rb"\x1b[$(][)(*@-Z]|\x1b\$\)C|~\{[\x21-\x7e]{2}")
+_MULTIBYTE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+
+# Found in text of every language that is told apart by them alone.
+_COMMON = frozenset(" \n\r\t,.-'\"0123456789aeinorst\u3000、。，")
+_SAMPLE_CHARS = 100_000
+
+
+_DECLARED = re.compile(
+    rb"<meta[^>]{1,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})|<\?xml[^>]{1,80}encoding\s*=\s*[\"']([\w.:-]{2,40})",
+    re.I,
+)
+_DECLARED_WITHIN_BYTES = 4096
+# What browsers read these names as.
+_WEB_SUPERSETS = {"ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
+
+# Python knows codecs under other names that are no encodings of text.
+_WEB_ENCODINGS = ("big5", "cp", "euc", "gb", "iso2022", "iso8859", "koi8", "mac", "shift_jis", "tis", "utf-8")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Text, and what was assumed to read it."""
+
+    text: str
+    encoding: str
+    is_guess: bool
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises DocumentError where the bytes are not text.
+    """
+    text = decode_bytes(path.read_bytes())
+    if text is None:
+        raise DocumentError(f"{path.name!r} is not text (it holds binary data): give its text, or the right suffix.")
+    return text
+
+
+def guessed_encoding(path: Path) -> str | None:
+    """Return the encoding that a file was read in where that was a guess, else None."""
+    data = path.read_bytes()
+    decoded = decode(data, declared_encoding(data))
+    return decoded.encoding if decoded and decoded.is_guess else None
+
+
+def in_utf8(path: Path, encoding: str) -> bytes:
+    """Return the text of a file in the encoding of that name, as UTF-8 with a byte order mark.
+
+    Raises DocumentError where there is no encoding of that name.
+    """
+    try:
+        codec = codecs.lookup(encoding.strip())
+        if not codec._is_text_encoding:
+            raise LookupError(encoding)
+        text = path.read_bytes().decode(codec.name, errors="replace")
+    except (LookupError, ValueError) as error:
+        raise DocumentError(
+            f"There is no encoding {encoding!r}: name one such as utf-8, cp1252 or iso-8859-2."
+        ) from error
+    return codecs.BOM_UTF8 + text.encode(errors="replace")
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """Return the encoding that an HTML page declares; None where there is none that is known."""
+    match = _DECLARED.search(data, 0, _DECLARED_WITHIN_BYTES)
+    try:
+        name = codecs.lookup((match[1] or match[2]).decode()).name if match else None
+    except LookupError:
+        return None
+    return _WEB_SUPERSETS.get(name, name) if name and name.startswith((*_WEB_ENCODINGS, "ascii")) else None
+
+
+def decode_bytes(data: bytes, declared: str | None = None) -> str | None:
+    """Return text with its line ends as "\\n", or None where the bytes are not text; see `decode`."""
+    decoded = decode(data, declared)
+    return decoded.text if decoded else None
+
+
+def decode(data: bytes, declared: str | None = None) -> Decoded | None:
+    """Return text with its line ends as "\\n", or None where the bytes are not text.
+
+    What the bytes show (a byte order mark, NULs, escapes, valid UTF-8) goes before the encoding that a file declares, and
+    that before a guess.
+    """
+    for mark, name, width in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            whole = data[: len(data) - (len(data) % width)] if width > 1 else data
+            return _checked(whole.decode(name, errors="replace"), name)
+    if b"\0" in data:
+        filled = data.rstrip(b"\0")  # old programs fill the last block
+        bare = filled.translate(None, b"\0")
+        are_strays = len(filled) - len(bare) <= _STRAY_NULS * len(filled)
+        if not are_strays or not _is_plain(bare):
+            wide = _decode_wide(data)
+            if wide is not None or not are_strays:
+                return _checked(*wide) if wide else None
+        data = bare
+    if _ESCAPES.search(data):
+        escaped = _decode_escapes(data, declared)
+        if escaped is not None:
+            return escaped
+    try:
+        return _checked(data.decode(), "utf-8")
+    except UnicodeDecodeError:
+        pass
+    mended = _decode_mended(data)
+    if mended is not None:
+        return _checked(mended, "utf-8")
+    if declared:
+        return _checked(data.decode(declared, errors="replace"), declared)
+    return _guess(data)
+
+
+def _checked(text: str, encoding: str, *, is_guess: bool = False) -> Decoded | None:
+    if len(_CONTROL.findall(text)) > _MOST_CONTROL * len(text):
+        return None
+    if is_guess and text.count("\ufffd") > _MOST_UNREADABLE * len(text):
+        return None
+    text = text.translate(_DROPPED)
+    return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), encoding, is_guess)
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether bytes are text without the NULs among them."""
+    text = data.decode("utf-8", errors="replace")
+    odd = len(_CONTROL.findall(text)) + text.count("\ufffd")
+    return odd <= _MOST_CONTROL * len(text)
+
+
+def _decode_wide(data: bytes) -> tuple[str, str] | None:
+    """Return text in UTF-16 or UTF-32 without a byte order mark: the reading with the most spaces and line ends.
+
+    Any other reading of the same bytes turns those into rare or unassigned characters.
+    """
+    best, most_common = None, 0.0
+    for encoding, width in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
+        text = data[: len(data) - len(data) % width].decode(encoding, errors="replace")
+        sample = text[:_SAMPLE_CHARS]
+        if not sample:
+            continue
+        odd = sum(char == "\ufffd" or unicodedata.category(char) in ("Cn", "Co") for char in sample)
+        common = sum(char in _COMMON for char in sample) / len(sample)
+        if odd <= _MOST_CONTROL * len(sample) and common > most_common:
+            best, most_common = (text, encoding), common
+    return best
+
+
+def _decode_escapes(data: bytes, declared: str | None) -> Decoded | None:
+    """Return text in ISO-2022 or HZ, whose escapes are valid ASCII too."""
+    for name in dict.fromkeys(filter(None, (declared, _detected(data)))):
+        if name.replace("-", "").replace("_", "").lower().startswith(("iso2022", "hz")):
+            codec = codecs.lookup(name).name
+            text = data.decode(_SUPERSETS.get(codec, codec), errors="replace")
+            if text.count("\ufffd") <= _MOST_CONTROL * len(text):
+                return _checked(text, codec)
+    return None
+
+
+def _decode_mended(data: bytes) -> str | None:
+    """Return text in UTF-8 whose few odd bytes are read as Windows writes them; None where it is not UTF-8."""
+    good = len(_MULTIBYTE.findall(data))
+    if not good:
+        return None
+    text = data.decode("utf-8", errors="surrogateescape")
+    odd = [char for char in text if "\udc80" <= char <= "\udcff"]
+    if len(odd) * 2 > good:
+        return None
+    table = {}
+    for char in set(odd):
+        table[ord(char)] = bytes([ord(char) - 0xDC00]).decode("cp1252", errors="replace")
+    return text.translate(table)
+
+
+def _guess(data: bytes) -> Decoded | None:
+    high_bytes = len(data) - len(data.translate(None, bytes(range(0x80, 0x100))))
+    name = None
+    # Where next to nothing but English letters is there to guess from, the everyday encoding is as good as any.
+    if high_bytes >= _RARE * len(data) or not _reads(data, "cp1252"):
+        name = _detected(data)
+    codec = _SUPERSETS.get(codecs.lookup(name).name, codecs.lookup(name).name) if name else "cp1252"
+    text = data.decode(codec, errors="replace")
+    if "\ufffd" in text and name:
+        plain = data.decode(name, errors="replace")
+        if plain.count("\ufffd") < text.count("\ufffd"):
+            text, codec = plain, codecs.lookup(name).name
+    return _checked(text, codec, is_guess=True)
+
+
+def _reads(data: bytes, codec: str) -> bool:
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _detected(data: bytes) -> str | None:
+    import chardet  # nothing else pays for it
+
+    if len(data) > _SAMPLE_BYTES:
+        # The beginning of a long file may say nothing, and only its lines with other letters do.
+        telling = [line for line in data.splitlines(keepends=True) if not line.isascii() or b"\x1b" in line]
+        data = b"".join(telling)[:_SAMPLE_BYTES] or data[:_SAMPLE_BYTES]
+    name = chardet.detect(data)["encoding"]
+    try:
+        return codecs.lookup(name).name if name else None
+    except LookupError:
+        return None

@@ -1,0 +1,281 @@
+"""PDF through PDFium: one page a page, labelled as printed and by the chapter of the document's outline.
+
+PDFium reads the text layer; what it gets wrong is mended from the glyphs' places and from the file's objects. Where
+PDFium cannot open a file, pypdf tries.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import unicodedata
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import pypdf
+import pypdfium2
+import pypdfium2.raw as pdfium
+from pypdf.errors import DependencyError
+
+from reader.documents.text import chosen_title, short_label
+from reader.errors import DocumentError
+
+from .glyphs import Glyph
+from .opening import ignore_installed_fonts, locked, open_document, use_installed_fonts
+from .pages import _LIGATURES, Pages, readable
+from .shells import portfolio, xfa_lines
+
+_MOST_CHAPTERS = 10_000
+_MOST_ATTACHED = 200
+
+_MOST_HEIGHTS = 3
+"""A page that is taller than so many times its width is drawn smaller."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in shares of the page."""
+
+
+def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+    """Return the title and the (label, text) of each page; a page that cannot be read is one without text.
+
+    Raises DocumentError where the file is damaged beyond reading or the password does not open it.
+    """
+    ignore_installed_fonts()
+    document = open_document(path, path.name, password)
+    if document is None:
+        return _parse_with_pypdf(path, password)
+    title = _ornament(lambda: document.get_metadata_value("Title")).translate(_LIGATURES)
+    return chosen_title(title, path), _refuse_textless(path, document, _pages(path, password, document))
+
+
+def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, int, int, list[Box]]:
+    """Return page `page`, counted from 1, as (JPEG, its width and height in pixels, the boxes of the quote's lines).
+
+    Raises DocumentError where the file or the page cannot be drawn.
+    """
+    from PIL import Image  # parsing does not pay for it
+
+    ignore_installed_fonts()
+    document = open_document(path, path.name, None)
+    if document is None or not 0 < page <= len(document):
+        raise DocumentError(f"Page {page} of {path.name!r} cannot be drawn: look at its text instead.")
+    try:
+        pages = Pages(path, None, document)
+        source = pages.document[page - 1]
+        text = source.get_textpage()
+        rects = _rects(text, pages.glyphs(source, text, page - 1), quote) if quote else []
+        use_installed_fonts()
+        shown_document = open_document(path, path.name, None) or document
+        shown_document.init_forms()
+        shown = shown_document[page - 1]
+        width, height = shown.get_size()
+        scale = min(width_pixels / width, _MOST_HEIGHTS * width_pixels / height)
+        bitmap = shown.render(scale=scale, may_draw_forms=True, rev_byteorder=True, prefer_bgrx=False)
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        out = BytesIO()
+        picture.save(out, "JPEG", quality=82, optimize=True)
+        boxes = _boxes(rects, bitmap.get_posconv(shown), picture.size)
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files raise nearly every error there is
+        raise DocumentError(f"Page {page} of {path.name!r} cannot be drawn: look at its text instead.") from error
+    return out.getvalue(), *picture.size, boxes
+
+
+def _rects(text: pypdfium2.PdfTextPage, glyphs: list[Glyph], quote: str) -> list[tuple[float, float, float, float]]:
+    """The rectangles of a quote's lines: letters and digits are compared, as parsing has mended all else."""
+    letters, places = [], []
+    for glyph in glyphs:
+        for letter in _letters(glyph.text):
+            letters.append(letter)
+            places.append(glyph.index)
+    wanted = _letters(quote)
+    start = "".join(letters).find(wanted)
+    if not wanted or start < 0:
+        return []
+    indices = sorted({index for index in places[start : start + len(wanted)] if index >= 0})
+    rects = []
+    first = 0
+    for at in range(1, len(indices) + 1):
+        # Between two letters of a run there may be spaces and line ends, which are not compared.
+        if at == len(indices) or indices[at] - indices[at - 1] > _MOST_SKIPPED:
+            count = indices[at - 1] - indices[first] + 1
+            rects += [text.get_rect(number) for number in range(text.count_rects(indices[first], count))]
+            first = at
+    return rects
+
+
+_MOST_SKIPPED = 12
+
+
+def _boxes(
+    rects: list[tuple[float, float, float, float]], place: pypdfium2.PdfPosConv, size: tuple[int, int]
+) -> list[Box]:
+    boxes = []
+    for left, bottom, right, top in rects:
+        corners = [place.to_bitmap(left, top), place.to_bitmap(right, bottom)]
+        (x0, x1), (y0, y1) = (
+            sorted(min(max(at / pixels, 0.0), 1.0) for at in axis)
+            for axis, pixels in zip(zip(*corners, strict=True), size, strict=True)
+        )
+        if x1 > x0 and y1 > y0:  # else it is beyond the edge of what is shown
+            boxes.append((x0, y0, x1 - x0, y1 - y0))
+    return boxes
+
+
+def _letters(text: str) -> str:
+    """Letters without their accents: PDFium has those apart where parsing has joined them."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", text).casefold()))
+
+
+def _pages(path: Path, password: str | None, document: pypdfium2.PdfDocument) -> Iterator[tuple[str, str]]:
+    pages = Pages(path, password, document)
+    first_text = pages.text(0) if len(document) else ""
+    if pages.survey is not None:
+        lines = xfa_lines(pages.survey.root, path.name, len(document), first_text)
+        if lines is not None:
+            yield "1", "\n".join(lines)
+            return
+    chapters = _chapters(document)
+    starts = [start for start, _ in chapters]
+    for index in range(len(document)):
+        label = _ornament(partial(document.get_page_label, index)).strip() or str(index + 1)
+        chapter = bisect_right(starts, index)
+        text = pages.text(index) if index else first_text
+        yield f"{label} — {chapters[chapter - 1][1]}" if chapter else label, text
+    if pages.survey is not None:
+        yield from _attached(pages.survey.reader)
+
+
+def _attached(reader: pypdf.PdfReader) -> Iterator[tuple[str, str]]:
+    """The pages of the PDF files in a portfolio, and the names of its other files."""
+    try:
+        files = portfolio(reader)[:_MOST_ATTACHED]
+    except MemoryError:
+        raise
+    except Exception:  # as below
+        return
+    others = [name for name, _ in files if not name.lower().endswith(".pdf")]
+    for name, data in files:
+        if name in others:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            inner = Path(folder, "attached.pdf")
+            inner.write_bytes(data)
+            try:
+                document = open_document(inner, name, None)
+                pages = Pages(inner, None, document) if document is not None else None
+            except DocumentError:
+                pages = None
+            if pages is None:
+                others.append(name)
+                continue
+            for index in range(len(pages.document)):
+                yield short_label(f"{name} · {index + 1}"), pages.text(index)
+    if others:
+        names = "".join(f"\n{name}" for name in others)
+        yield "Attached files", f"Attached files that are not read here:{names}"
+
+
+def _ornament(read: Callable[[], str]) -> str:
+    """A title or a label; "" where the file garbles it, which must not cost its text."""
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception:  # damaged files raise nearly every error there is
+        return ""
+
+
+def _chapters(document: pypdfium2.PdfDocument) -> list[tuple[int, str]]:
+    """(page index, title) by page, from the outline's highest level that has more than one entry."""
+    entries = []
+    try:
+        for bookmark in islice(document.get_toc(), _MOST_CHAPTERS):
+            target = bookmark.get_dest()
+            index = target.get_index() if target else None
+            title = short_label(bookmark.get_title())
+            if title and index is not None and index >= 0:
+                entries.append((bookmark.level, index, title))
+    except MemoryError:
+        raise
+    except Exception:  # the outline is an ornament: without it pages have their numbers
+        return []
+    levels = Counter(level for level, _, _ in entries)
+    level = min((level for level, count in levels.items() if count > 1), default=None)
+    return sorted(((index, title) for at, index, title in entries if at == level), key=lambda entry: entry[0])
+
+
+def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        reader = pypdf.PdfReader(path)
+        if reader.is_encrypted and not (reader.decrypt("") or (password and reader.decrypt(password))):
+            raise locked(path.name, password)
+        page_count = len(reader.pages)
+    except DependencyError as error:
+        raise DocumentError(
+            f"{path.name!r} is encrypted in a way that needs the 'cryptography' package: install it and try again."
+        ) from error
+    except (MemoryError, DocumentError):
+        raise
+    except Exception as error:  # damaged files raise nearly every error there is
+        raise DocumentError(
+            f"{path.name!r} is damaged or not a PDF: open it in a viewer and save a new copy."
+        ) from error
+    return chosen_title("", path), _refuse_textless(path, None, _pypdf_pages(reader, page_count))
+
+
+def _pypdf_pages(reader: pypdf.PdfReader, page_count: int) -> Iterator[tuple[str, str]]:
+    for index in range(page_count):
+        try:
+            text = reader.pages[index].extract_text()
+        except MemoryError:
+            raise
+        except Exception:  # as above
+            text = ""
+        yield str(index + 1), readable(text)
+
+
+def _refuse_textless(
+    path: Path, document: pypdfium2.PdfDocument | None, pages: Iterator[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Pass the pages on, parted by empty lines.
+
+    Raises:
+        DocumentError: None of the pages had text.
+    """
+    count, has_text = 0, False
+    for label, text in pages:
+        count, has_text = count + 1, has_text or bool(text)
+        yield label, text + "\n\n"
+    if has_text:
+        return
+    pages_said = "1 page" if count == 1 else f"{count:,} pages"
+    kinds = _kinds_of_objects(document)
+    if kinds & {pdfium.FPDF_PAGEOBJ_IMAGE}:
+        raise DocumentError(
+            f"{path.name!r} has no text layer ({pages_said} of images?): run text recognition (OCR) first."
+        )
+    if pdfium.FPDF_PAGEOBJ_TEXT in kinds:
+        raise DocumentError(
+            f"{path.name!r} does not say which letters its glyphs are ({pages_said}): run text recognition (OCR) first."
+        )
+    raise DocumentError(f"{path.name!r} has no text in it ({pages_said}): choose another file.")
+
+
+def _kinds_of_objects(document: pypdfium2.PdfDocument | None) -> set[int]:
+    """What the first pages are made of: texts, images, paths."""
+    if document is None:
+        return {pdfium.FPDF_PAGEOBJ_IMAGE}
+    try:
+        return {thing.type for index in range(min(len(document), 10)) for thing in document[index].get_objects()}
+    except MemoryError:
+        raise
+    except Exception:  # as above
+        return {pdfium.FPDF_PAGEOBJ_IMAGE}

@@ -1,0 +1,435 @@
+"""The glyphs of a page with their places, and what only their places tell.
+
+Cells that are set apart by character spacing, raised digits, accents that are drawn over their letter, columns of
+vertical writing, and text that lies outside the page. It changes PDFium's text at those places and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+import re
+import statistics
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+Rect = tuple[float, float, float, float]
+"""Left, bottom, right and top in points."""
+
+
+@dataclass(slots=True)
+class Glyph:
+    """A character, and where it is along its line and across it."""
+
+    index: int
+    """In PDFium's text page; -1 for what is not in it."""
+    text: str
+    made: bool = True
+    """PDFium or we put it in: a space, a line's end, a hyphen at a line's end, a form's value."""
+    x: float = 0.0
+    """Its origin in points along its line."""
+    y: float = 0.0
+    """Its baseline in points across its line, upwards."""
+    right: float = 0.0
+    """Where the next glyph is expected."""
+    size: float = 0.0
+    """Its em in points across the line."""
+    em: float = 0.0
+    """Its em in points along the line."""
+    place: tuple[float, float] = (0.0, 0.0)
+    """Its origin on the page."""
+    turn: int = 0
+    """The direction of its line in degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What the glyphs of one text object share."""
+
+    font: object
+    font_key: int
+    font_size: float
+    em: float
+    size: float
+    along: tuple[float, float]
+
+
+def read_glyphs(text: pypdfium2.PdfTextPage) -> list[Glyph]:
+    """Return all characters of a page in PDFium's order."""
+    raw, styles, widths = text.raw, {}, {}
+    x, y = ctypes.c_double(), ctypes.c_double()
+    x_ref, y_ref = ctypes.byref(x), ctypes.byref(y)
+    glyphs = []
+    for index in range(text.count_chars()):
+        code = pdfium.FPDFText_GetUnicode(raw, index)
+        if not code:
+            continue
+        char = chr(code) if code < 0x110000 else "\ufffd"
+        if pdfium.FPDFText_IsGenerated(raw, index) == 1:
+            glyphs.append(Glyph(index, char))
+            continue
+        handle = pdfium.FPDFText_GetTextObject(raw, index)
+        key = ctypes.cast(handle, ctypes.c_void_p).value or 0
+        style = styles.get(key)
+        if style is None:
+            style = styles[key] = _style(raw, index, handle)
+        pdfium.FPDFText_GetCharOrigin(raw, index, x_ref, y_ref)
+        width = widths.get((style.font_key, code))
+        if width is None:
+            width = widths[style.font_key, code] = _width(style.font, code)
+        at = x.value, y.value
+        along, across = _turned(at, style.along)
+        turn = round(math.degrees(math.atan2(style.along[1], style.along[0]))) % 360
+        glyphs.append(
+            Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, turn)
+        )
+    return glyphs
+
+
+def _turned(at: tuple[float, float], along: tuple[float, float]) -> tuple[float, float]:
+    return at[0] * along[0] + at[1] * along[1], at[1] * along[0] - at[0] * along[1]
+
+
+def _style(raw: object, index: int, handle: object) -> _Style:
+    matrix = pdfium.FS_MATRIX(1, 0, 0, 1, 0, 0)
+    pdfium.FPDFText_GetMatrix(raw, index, matrix)
+    size = pdfium.FPDFText_GetFontSize(raw, index) or 1.0
+    wide, high = math.hypot(matrix.a, matrix.b), math.hypot(matrix.c, matrix.d)
+    along = (matrix.a / wide, matrix.b / wide) if wide else (1.0, 0.0)
+    font = pdfium.FPDFTextObj_GetFont(handle) if handle else None
+    font_key = (ctypes.cast(font, ctypes.c_void_p).value or 0) if font else 0
+    return _Style(font, font_key, size, size * wide, size * high, along)
+
+
+def _width(font: object, code: int) -> float:
+    """A glyph's advance in ems; 0 where the font does not say."""
+    width = ctypes.c_float()
+    if font and pdfium.FPDFFont_GetGlyphWidth(font, code, 1.0, width):
+        return max(width.value, 0.0)
+    return 0.0
+
+
+def seen(glyphs: list[Glyph], page: Rect) -> list[Glyph]:
+    """Leave out glyphs outside the page, and the spaces and line ends that then have nothing before them."""
+    left, bottom, right, top = page
+    kept: list[Glyph] = []
+    cut = False
+    for glyph in glyphs:
+        if not glyph.made:
+            middle = (glyph.place[0], glyph.place[1] + glyph.size / 4)
+            inside = left - 1 <= middle[0] <= right + 1 and bottom - 1 <= middle[1] <= top + 1
+            cut = not inside
+            if inside:
+                kept.append(glyph)
+        elif not cut:
+            kept.append(glyph)
+    return kept
+
+
+# --- accents ---------------------------------------------------------------------------------------------------------
+
+COMBINING = {
+    "´": "\u0301",
+    "`": "\u0300",
+    "¨": "\u0308",
+    "˘": "\u0306",
+    "ˆ": "\u0302",
+    "^": "\u0302",
+    "˜": "\u0303",
+    "~": "\u0303",
+    "¸": "\u0327",
+    "ˇ": "\u030c",
+    "˚": "\u030a",
+    "°": "\u030a",
+    "˙": "\u0307",
+    "¯": "\u0304",
+    "˛": "\u0328",
+    "˝": "\u030b",
+}
+_LONE_ACCENTS = re.compile(r"[´`¨˘ˆ˜¸ˇ˚˙¯˛˝\u0300-\u036f]|(?<=\w)[\^~°]|[\^~°](?=\w)")
+_DOTLESS = {"ı": "i", "ȷ": "j"}
+
+
+def compose(glyphs: list[Glyph]) -> list[Glyph]:
+    """Join an accent that is drawn over or under a letter with the letter, whichever of them comes first."""
+    dropped: set[int] = set()
+    for at, glyph in enumerate(glyphs):
+        mark = COMBINING.get(glyph.text) or (glyph.text if unicodedata.combining(glyph.text[:1] or " ") else None)
+        if mark is None or glyph.made:
+            continue
+        base = max(_neighbours(glyphs, at), key=lambda near: _overlap(glyph, glyphs[near]), default=None)
+        if base is None or _overlap(glyph, glyphs[base]) < 0.3:
+            continue
+        letter = glyphs[base].text
+        joined = unicodedata.normalize("NFC", _DOTLESS.get(letter, letter) + mark)
+        if len(joined) > len(letter):
+            continue
+        glyphs[base] = replace(glyphs[base], text=joined)
+        dropped.add(at)
+        if at < base:  # a space that PDFium put between the accent and its letter
+            dropped |= {between for between in range(at + 1, base) if glyphs[between].made}
+        else:
+            dropped |= {between for between in range(base + 1, at) if glyphs[between].made}
+            # PDFium ends the word where the accent takes it back to the left.
+            after = at + 1
+            while after < len(glyphs) and glyphs[after].made:
+                after += 1
+            if after < len(glyphs) and glyphs[after].text.isalpha() and _gap(glyphs[base], glyphs[after]) < 0.1:
+                dropped |= set(range(at + 1, after))
+    return [glyph for at, glyph in enumerate(glyphs) if at not in dropped]
+
+
+def _neighbours(glyphs: list[Glyph], at: int) -> Iterator[int]:
+    """The nearest letters before and after."""
+    for step in (-1, 1):
+        near = at + step
+        while 0 <= near < len(glyphs) and abs(near - at) < 5 and (glyphs[near].made or not glyphs[near].text.isalpha()):
+            near += step
+        if 0 <= near < len(glyphs) and not glyphs[near].made and glyphs[near].text.isalpha():
+            yield near
+
+
+def _overlap(mark: Glyph, letter: Glyph) -> float:
+    """How much of the mark's width lies over the letter, 0 on another line."""
+    if abs(mark.y - letter.y) > letter.size or mark.turn != letter.turn:
+        return 0.0
+    if mark.right <= mark.x:  # a combining mark without a width
+        return 1.0 if letter.x - 0.1 * letter.em <= mark.x <= letter.right + 0.1 * letter.em else 0.0
+    return (min(mark.right, letter.right) - max(mark.x, letter.x)) / (mark.right - mark.x)
+
+
+# --- spacing ---------------------------------------------------------------------------------------------------------
+
+_WORD_GAP = 0.115
+_CELL_GAP = 0.5
+_WIDE_GAP = 1.0
+
+
+def part(glyphs: list[Glyph], text: pypdfium2.PdfTextPage) -> list[Glyph]:
+    """Put a space where a gap parts words or cells."""
+    parted: list[Glyph] = []
+    for line in lines_of(glyphs):
+        gaps = {at: _gap(line[at - 1], line[at]) for at in range(1, len(line)) if _joined(line[at - 1], line[at])}
+        usual = max(statistics.median_low(gaps.values()), 0.0) if len(gaps) > 2 else 0.0
+        for at, glyph in enumerate(line):
+            gap = gaps.get(at, 0.0)
+            if gap >= _WORD_GAP:
+                before = line[at - 1]
+                digits = before.text.isdigit() and glyph.text.isdigit()
+                least = min(usual + _WORD_GAP, _CELL_GAP if digits else _WIDE_GAP)
+                if gap >= least and _ink_gap(text, before, glyph) >= min(gap, 1.0) / 2:
+                    parted.append(Glyph(-1, " "))
+            parted.append(glyph)
+    return parted
+
+
+def lines_of(glyphs: Iterable[Glyph]) -> Iterator[list[Glyph]]:
+    """The glyphs of each line with its end."""
+    line: list[Glyph] = []
+    for glyph in glyphs:
+        line.append(glyph)
+        if glyph.text == "\n":
+            yield line
+            line = []
+    if line:
+        yield line
+
+
+def _gap(before: Glyph, after: Glyph) -> float:
+    return (after.x - before.right) / (before.em or 1.0)
+
+
+def _joined(before: Glyph, after: Glyph) -> bool:
+    """Two glyphs of one line with nothing between them."""
+    if before.made or after.made or before.text.isspace() or after.text.isspace() or before.turn != after.turn:
+        return False
+    if before.right <= before.x or abs(before.y - after.y) > 0.3 * before.size or after.x < before.x:
+        return False
+    return before.text < "\u0300" and after.text < "\u0300" and bool(_PARTED.match(before.text + after.text))
+
+
+_PARTED = re.compile(r"[\w.,;:!?)%$€£*-][\w($€£*-]")
+
+
+def _ink_gap(text: pypdfium2.PdfTextPage, before: Glyph, after: Glyph) -> float:
+    """The gap between what is drawn, in ems: widths that a font gets wrong must not part words."""
+    if before.turn or not before.em:
+        return math.inf
+    return (text.get_charbox(after.index)[0] - text.get_charbox(before.index)[2]) / before.em
+
+
+# --- raised and lowered digits ---------------------------------------------------------------------------------------
+
+_SMALLER = 0.88
+_UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
+_NUMBER = re.compile(r"[\d.,]*\d$")
+_WORD = re.compile(r"[^\W\d_]+$")
+_SIGNS = frozenset("-−–+")
+
+
+def may_be_raised(text: pypdfium2.PdfTextPage, string: str) -> bool:
+    """Whether a digit of the page is smaller than what it follows; PDFium is asked about numbers alone."""
+    if len(string) != text.count_chars():
+        return bool(_AFTER_SOMETHING.search(string))
+    size = pdfium.FPDFText_GetFontSize
+    for match in _AFTER_SOMETHING.finditer(string):
+        first, last = match.start(), match.end() - 1
+        before, after = size(text.raw, first), size(text.raw, last)
+        if before != after or (last - first > 1 and before == 1.0):
+            return True
+        if before == 1.0 and _height(text, last) != _height(text, first):  # the size is in the matrix
+            return True
+    return False
+
+
+_AFTER_SOMETHING = re.compile(r"[^\s\d]?\d+(?:[.,]\d+)*|\S[-−–+]\d+")
+
+
+def _height(text: pypdfium2.PdfTextPage, index: int) -> float:
+    matrix = pdfium.FS_MATRIX(1, 0, 0, 1, 0, 0)
+    pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
+    return round(matrix.d, 2) + round(matrix.b, 2)
+
+
+def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
+    """Keep raised and lowered digits apart from what they follow: 10^24, 1995[3], 10_2; H2O stays."""
+    out: list[Glyph] = []
+    at = 0
+    while at < len(glyphs):
+        base = _last_drawn(out)
+        end = _raised_run(glyphs, at, base)
+        if base is None or end == at:
+            out.append(glyphs[at])
+            at += 1
+            continue
+        while out and out[-1].made and out[-1].text in "\r\n ":
+            out.pop()
+        run = [glyph for glyph in glyphs[at:end] if not glyph.made]
+        raised = run[0].y > base.y
+        opening, closing = _marks("".join(g.text for g in out[-24:]), "".join(g.text for g in run), raised)
+        out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
+        at = _same_line_again(glyphs, end, base, run[-1])
+        following = glyphs[at] if at < len(glyphs) else None
+        if following and not following.made and following.text.isdigit() and not closing:
+            out.append(Glyph(-1, " "))  # log₂8 is not log28
+    return out
+
+
+def _last_drawn(out: list[Glyph]) -> Glyph | None:
+    for glyph in reversed(out[-3:]):
+        if not glyph.made:
+            return None if glyph.text.isspace() else glyph
+    return None
+
+
+def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
+    """Where the run of smaller digits at another height than `base` ends; `at` where there is none."""
+    start = at
+    while base is not None and start < len(glyphs) and glyphs[start].made and start < at + 2:
+        start += 1
+    if base is None or start >= len(glyphs) or not (base.text.isalnum() or base.text in ".,;:!?)]”’\"'»%"):
+        return at
+    first = glyphs[start]
+    if not _off_line(first, base) or not -0.3 <= _gap(base, first) <= 0.35:
+        return at
+    end = start
+    while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
+        if not (glyphs[end].text.isdigit() or glyphs[end].text in "-−–+,*"):
+            return at  # "2nd", "1st", "x^n": letters are not figures
+        end += 1
+    return end if any(glyph.text.isdigit() for glyph in glyphs[start:end]) and end - start <= 6 else at
+
+
+def _off_line(glyph: Glyph, base: Glyph) -> bool:
+    if glyph.made or glyph.turn != base.turn or glyph.size > _SMALLER * base.size:
+        return False
+    rise = (glyph.y - base.y) / (base.size or 1.0)
+    return 0.15 <= rise <= 0.75 or -0.4 <= rise <= -0.06
+
+
+def _marks(before: str, run: str, raised: bool) -> tuple[str, str]:
+    """What to put before and after a run of raised or lowered digits."""
+    number, word = _NUMBER.search(before), _WORD.search(before)
+    if not raised:
+        return ("_", "") if number else ("", "")
+    if number:
+        digits = re.sub(r"\D", "", number[0])
+        power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
+    else:
+        power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS)  # type: ignore[index]
+    return ("^", "") if power and "," not in run else ("[", "]")
+
+
+def _same_line_again(glyphs: list[Glyph], at: int, base: Glyph, last: Glyph) -> int:
+    """Skip a line's end that PDFium put in only because the next glyph is lower again."""
+    after = at
+    while after < len(glyphs) and glyphs[after].made and glyphs[after].text in "\r\n":
+        after += 1
+    if after == at or after == len(glyphs):
+        return at
+    following = glyphs[after]
+    near = abs(following.y - base.y) < 0.1 * base.size and -0.2 <= _gap(last, following) <= 1.0
+    return after if near and not following.made else at
+
+
+# --- vertical writing ------------------------------------------------------------------------------------------------
+
+UPRIGHT_SCRIPTS = re.compile(r"[\u1800-\u18af\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f]")
+_LEFT_TO_RIGHT = re.compile(r"[\u1800-\u18af\ua840-\ua87f]")
+
+
+def in_reading_order(glyphs: list[Glyph]) -> list[Glyph]:
+    """Order the columns of vertical writing: by tiers from the top, in a tier from the right.
+
+    Mongolian goes from the left. Lines that are written across stay before the columns below them.
+    """
+    pairs = [(first, second) for first, second in itertools.pairwise(glyphs) if not (first.made or second.made)]
+    down = sum(_goes_down(first, second) for first, second in pairs)
+    if down * 2 <= len(pairs) or not pairs:
+        return glyphs
+    columns = [column for line in lines_of(glyphs) for column in _columns(line)]
+    letters = "".join(glyph.text for glyph in glyphs)
+    from_left = 2 * len(_LEFT_TO_RIGHT.findall(letters)) > len(letters)
+    return [glyph for column in _tiers(columns, from_left) for glyph in (*column, Glyph(-1, "\n"))]
+
+
+def _goes_down(first: Glyph, second: Glyph) -> bool:
+    (x0, y0), (x1, y1) = first.place, second.place
+    return abs(x1 - x0) < 0.6 * first.size and 0.2 * first.size < y0 - y1 < 3 * first.size
+
+
+def _columns(line: list[Glyph]) -> Iterator[list[Glyph]]:
+    column: list[Glyph] = []
+    for glyph in line:
+        if glyph.made and glyph.text in "\r\n":
+            continue
+        drawn = next((g for g in reversed(column) if not g.made), None)
+        if drawn and not glyph.made and glyph.place[1] > drawn.place[1] + 0.5 * drawn.size:
+            yield column
+            column = []
+        column.append(glyph)
+    if any(not glyph.made for glyph in column):
+        yield column
+
+
+def _span(column: list[Glyph], axis: int) -> tuple[float, float]:
+    drawn = [glyph for glyph in column if not glyph.made]
+    return min(g.place[axis] for g in drawn), max(g.place[axis] + (g.size if axis else 0) for g in drawn)
+
+
+def _tiers(columns: list[list[Glyph]], from_left: bool) -> list[list[Glyph]]:
+    """Cut where an empty strip goes across the page, and order what lies between two strips."""
+    tiers: list[tuple[float, list[list[Glyph]]]] = []
+    for column in sorted(columns, key=lambda column: -_span(column, 1)[1]):
+        low, high = _span(column, 1)
+        if tiers and high > tiers[-1][0]:
+            tiers[-1] = (min(tiers[-1][0], low), [*tiers[-1][1], column])
+        else:
+            tiers.append((low, [column]))
+    sign = 1 if from_left else -1
+    return [column for _, tier in tiers for column in sorted(tier, key=lambda column: sign * _span(column, 0)[0])]

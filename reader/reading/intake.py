@@ -1,0 +1,51 @@
+"""Taking a document into the library, and getting it out as it was; it reads nothing and imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlite_utils import Database
+
+from reader.documents import Document, Page
+from storage import Store, StoredDocument
+
+
+def add_document(
+    document: Document, store: Store, also: Callable[[Database, StoredDocument], None] = lambda *_: None
+) -> None:
+    """Take a document into the library without reading it; a document that is there stays as it is.
+
+    Args:
+        also: what else to do in the same transaction.
+
+    Raises:
+        StoreError: the library cannot be written.
+    """
+    pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
+    stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
+    with store.adding_document(stored) as db:
+        also(db, stored)
+
+
+def stored_document(store: Store, reference: str, user: str | None = None) -> Document:
+    """The document that the library holds under an id, a unique start of it, or a title.
+
+    Args:
+        user: name it and divide it into pages as the file of this user does, where they have it.
+
+    Raises:
+        StoreError: it is not there, or the reference fits several.
+    """
+    record, division = store.document(reference), ""
+    if user is not None and user in store.holdings.users(record.id):
+        holding = store.holdings.get(user, record.id)
+        record, division = holding.document, holding.division
+    pages = store.pages(record.id, division)
+    return Document(
+        text="".join(page.text for page in pages),
+        pages=tuple(Page(page.number, page.label, page.start_char, page.end_char) for page in pages),
+        title=record.title,
+        file_name=record.file_name,
+        format=record.format,
+        textless_pages=0,
+    )
