@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from test_documents import PROSE, assert_tiles, slow_pdf
+from helpers.documents import PROSE, assert_tiles, slow_pdf
 
 from reader.documents import FORMATS, Document, load
 from reader.documents.archive import MOST_MEMBERS

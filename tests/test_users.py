@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 from helpers import ROOT
-from helpers.documents import WORDS
-from test_browser import Server, Visit, chromium, pytestmark, sync_api, visit
-from test_documents import write_pdf
+from helpers.browser import Visit, chromium, pytestmark, sync_api, visit
+from helpers.documents import WORDS, write_pdf
+from helpers.server import Server
 
 from reader.app.accounts import add_account
 

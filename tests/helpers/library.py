@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import storage
+from helpers import ROOT
+from reader.models import Model
+from reader.reading.jobs import run
 from storage import (
     MemoryRecord,
     Store,
     TensorSpec,
+    new_owner,
     text_id,
 )
 
@@ -70,3 +79,26 @@ def rows(store: Store) -> dict[str, object]:
 
 def memory_file(store: Store, name: int, file: str = "memory.safetensors") -> Path:
     return store.folder / "memories" / key(name) / file
+
+
+FIXTURE = ROOT / "tests" / "fixtures" / "library-0.1"
+
+
+@pytest.fixture
+def expected() -> dict[str, Any]:
+    """The ids and answers that the version that wrote the library gave."""
+    return json.loads((FIXTURE / "expected.json").read_text())  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    with tarfile.open(FIXTURE / "library.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "library"
+
+
+def run_all(store: Store, model: Model) -> None:
+    """Read all that waits."""
+    owner = new_owner()
+    while (job := store.jobs.claim(owner)) is not None:
+        run(job, model, store, owner)

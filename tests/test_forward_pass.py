@@ -1,4 +1,4 @@
-"""Every family and every kind of rotary positions; batches; the reading horizon."""
+"""Sequences that share a pass, and windows that see no further than the reading horizon."""
 
 from __future__ import annotations
 
@@ -9,72 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.decoders import FAMILIES, randomise_plugin
+from helpers.decoders import FAMILIES, randomise_plugin, read_at_ratio
 from helpers.documents import make_document
 
-from reader.beacon import BeaconConfig, Memory, RatioChooser
-from reader.beacon.plugin import rotation
+from reader.beacon import BeaconConfig, RatioChooser
 from reader.models.model import Model, load_model
 from reader.reading.plan import plan_reading
-
-ROPES: dict[str, dict[str, Any]] = {
-    "default": {"rope_type": "default", "rope_theta": 10000.0},
-    "linear": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0},
-    "llama3": {
-        "rope_type": "llama3",
-        "factor": 8.0,
-        "low_freq_factor": 1.0,
-        "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 512,
-        "rope_theta": 500000.0,
-    },
-    "yarn": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512, "rope_theta": 10000.0},
-}
-
-
-def read(model: Model, ids: torch.Tensor, ratio: int, **changes: Any) -> Memory:
-    model.plugin.config = BeaconConfig(window=32, ratios=(ratio,), ratio_choice="sequence", **changes)
-    memory = model.plugin.new_memory()
-    with torch.inference_mode():
-        chooser = RatioChooser(model.plugin.config, len(ids), model.plugin.max_positions)
-        model.plugin.read(memory, ids, chooser=chooser, beacons_in_tail=False)
-    return memory
-
-
-@pytest.mark.parametrize("rope", ROPES)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_kept_keys_are_rotated_to_their_slots(
-    family: str, rope: str, tiny_folder: Callable[..., Path], tmp_path: Path
-) -> None:
-    """A beacon's key at slot j is what the decoder itself would have computed for it at position j."""
-    folder = tiny_folder(family, rope_parameters=ROPES[rope])
-    model = load_model(str(folder), window=32, cache_folder=tmp_path)
-    assert model.decoder.model.base_model.rotary_emb.rope_type == rope
-    keys = torch.randn(1, 2, 5, model.plugin._layers[0].head_dim)
-    rotary = model.decoder.model.base_model.rotary_emb
-    module = __import__(type(model.decoder.model).__module__, fromlist=["x"])
-
-    def at(positions: torch.Tensor) -> torch.Tensor:
-        cos, sin = rotary(keys, positions[None])
-        return module.apply_rotary_pos_emb(keys, keys, cos, sin)[1]
-
-    old, new = torch.tensor([3, 90, 17, 1000, 8]), torch.tensor([0, 1, 2, 3, 900])
-    moved = rotation(model.decoder.model, new - old)(at(old))
-    torch.testing.assert_close(moved, at(new), rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("rope", ROPES)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_windows_kept_raw_are_one_full_pass_under_every_rope(
-    family: str, rope: str, tiny_folder: Callable[..., Path], tmp_path: Path
-) -> None:
-    model = load_model(str(tiny_folder(family, rope_parameters=ROPES[rope])), window=32, cache_folder=tmp_path)
-    ids = model.encode(make_document(60).text)[0][:140]
-    memory = read(model, ids[:-1], 0)
-    with torch.inference_mode():
-        full = model.decoder.model(ids[None]).logits[0, -1:]
-        last = model.plugin.run(memory, ids[-1:])
-    torch.testing.assert_close(last, full, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(("layout", "attention"), [("interleave", "full-coverage"), ("append", "step-expansion")])
@@ -114,7 +54,7 @@ def test_a_batch_is_its_sequences_one_at_a_time(model: Model, layout: str, atten
 def test_a_horizon_as_long_as_the_memory_changes_nothing(model: Model) -> None:
     randomise_plugin(model)
     ids, _ = model.encode(make_document(200).text)
-    everything, wide = read(model, ids[:300], 4), read(model, ids[:300], 4, horizon=1000)
+    everything, wide = read_at_ratio(model, ids[:300], 4), read_at_ratio(model, ids[:300], 4, horizon=1000)
     for name, tensor in wide.tensors().items():
         assert torch.equal(tensor, everything.tensors()[name])
 
@@ -131,7 +71,7 @@ def test_behind_the_horizon_a_window_sees_nothing_but_the_sink(
     other[:32] = ids[200:232]
     changes: dict[str, Any] = {"layout": layout, "attention": attention}
     for horizon, is_seen in ((8, False), (64, True)):
-        memories = [read(tiny_model, text[:160], 4, horizon=horizon, **changes) for text in (ids, other)]
+        memories = [read_at_ratio(tiny_model, text[:160], 4, horizon=horizon, **changes) for text in (ids, other)]
         # A slot's keys hold its own window's text from layer 1 on, and from layer 2 on that of the slots which it saw.
         first, second = (memory.keys(2)[:, -8:] for memory in memories)
         assert torch.allclose(first, second, atol=1e-6) != is_seen, horizon
@@ -159,7 +99,7 @@ def test_answers_see_past_the_horizon(tiny_model: Model) -> None:
     other[:32] = ids[200:232]
     answers = []
     for text in (ids, other):
-        memory = read(tiny_model, text[:160], 4, horizon=8)
+        memory = read_at_ratio(tiny_model, text[:160], 4, horizon=8)
         with torch.inference_mode():
             answers.append(tiny_model.plugin.run(memory, ids[170:175]))
     assert not torch.allclose(answers[0], answers[1], atol=1e-6)  # type: ignore[arg-type]
@@ -187,7 +127,7 @@ def test_a_gpu_in_bfloat16_reads_and_answers_like_the_cpu(
     for device in ("cpu", "cuda"):
         model = load_model(folder, window=32, cache_folder=tmp_path, device=device)
         ids, _ = model.encode(make_document(200).text)
-        memory = read(model, ids[:300], 4)
+        memory = read_at_ratio(model, ids[:300], 4)
         with torch.inference_mode():
             answers.append(model.plugin.run(memory, ids[310:330]).float().cpu())  # type: ignore[union-attr]
     cosine = torch.nn.functional.cosine_similarity(answers[0], answers[1])
