@@ -57,28 +57,36 @@ class Visit:
     def reload(self, address: str | None = None) -> None:
         """Load the page again, or another one."""
         self.page.goto(address or self.page.url)
-        self.page.locator("#upload").wait_for()
+        self.page.locator("#app").wait_for()
         self.complaints = [text for text in self.complaints if not LEFT.search(text)]
+
+    def go(self, part: str) -> None:
+        """On a narrow screen, change to the library, the questions or the page; a wide one shows all of them."""
+        button = self.page.locator(f'#places button[data-go="{part}"]')
+        if button.is_visible():
+            button.click()
 
     def box(self) -> sync_api.Locator:
         return self.page.locator("#question textarea")
 
     def ask(self, question: str) -> str:
-        """Ask, wait for the end of the answer, and return the line under it."""
+        """Ask, wait for the end of the answer, and return what it says about its cost."""
         notes = self.page.locator("#chat .badge")
         before = notes.count()  # those of answers that have ended
         sync_api.expect(self.box()).to_be_enabled()
         self.box().fill(question)
         self.box().press("Enter")
         sync_api.expect(notes).to_have_count(before + 1, timeout=180_000)
-        return str(notes.last.inner_text())
+        return str(notes.last.text_content())
 
     def look_again(self, name: str) -> None:
         """Choose in the settings whether pages are looked up again before an answer."""
+        self.go("library")
         choice = self.page.locator("#settings").get_by_label(name)
         if not choice.is_visible():
             self.page.locator("#settings button").first.click()
         choice.check()
+        self.go("chat")
 
     def open_details(self) -> None:
         if not self.page.locator("#save").is_visible():
@@ -120,7 +128,7 @@ def chromium() -> Iterator[sync_api.Browser]:
 def visit(chromium: sync_api.Browser) -> Callable[..., object]:
     @contextmanager
     def visit(
-        server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = "#upload", **options: object
+        server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = "#app", **options: object
     ) -> Iterator[Visit]:
         context = chromium.new_context(viewport=viewport, **options)
         context.set_default_timeout(60_000)
