@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import httpx
 import torch
@@ -27,12 +27,18 @@ from reader.beacon import BeaconConfig, BeaconPlugin, quantise
 from reader.errors import ModelError
 from reader.models.decoder import Decoder
 
-if TYPE_CHECKING:
-    from reader.models.model import Model
-
 PLUGIN_FORMAT = "beacon-plugin-1"
 PLUGIN_CONFIG = "beacon_config.json"
 PLUGIN_WEIGHTS = "beacon.safetensors"
+
+
+class _WithPlugin(Protocol):
+    """A decoder and the plug-in on it, as a `Model` has them."""
+
+    @property
+    def decoder(self) -> Decoder: ...
+    @property
+    def plugin(self) -> BeaconPlugin: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class PluginWeights:
     decoder_fingerprint: str
 
     @classmethod
-    def of(cls, model: Model) -> PluginWeights:
+    def of(cls, model: _WithPlugin) -> PluginWeights:
         """The weights of a model's plug-in, in memory."""
         dtype = model.decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
         tensors = {
