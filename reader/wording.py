@@ -14,6 +14,10 @@ STAGES = {
 """What to say while a decoder loads, by the stage that `reader.models.load_model` reports."""
 
 
+NOT_STATED = "Not found in so many words; nearest pages"
+"""Stands over an answer's pages where its words are not on them."""
+
+
 def duration(seconds: float) -> str:
     """Seconds as people read them: "12 s", "3 min 20 s", "1 h 5 min"."""
     if seconds < 60:
@@ -51,11 +55,15 @@ def place(label: str, page: int | None = None) -> str:
     return f"“{label}”"
 
 
+def places(labels: Iterable[str]) -> str:
+    """Several pages or sections, each once: "pages 12 and 40"; empty for none."""
+    names = list(dict.fromkeys(place(label) for label in labels))
+    if len(names) > 1 and all(name.startswith("page ") for name in names):
+        names = [f"pages {names[0].removeprefix('page ')}", *(name.removeprefix("page ") for name in names[1:])]
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
 def looked_again(labels: Iterable[str]) -> str:
     """Which pages were read again for an answer: "looked again at pages 12 and 40"; empty where none was."""
-    places = list(dict.fromkeys(place(label) for label in labels))
-    if not places:
-        return ""
-    if len(places) > 1 and all(name.startswith("page ") for name in places):
-        places = ["pages " + places[0].removeprefix("page "), *(name.removeprefix("page ") for name in places[1:])]
-    return "looked again at " + " and ".join(filter(None, [", ".join(places[:-1]), places[-1]]))
+    named = places(labels)
+    return f"looked again at {named}" if named else ""

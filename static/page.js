@@ -2,6 +2,7 @@
 // pressed is a button that says in its data what it stands for, wherever it is drawn.
 
 const number = (text) => Number.parseInt(text ?? "0", 10) || 0;
+const app = document.getElementById("app");
 let opener = null; // what opened the page that is shown, for the focus to go back to
 
 function copy(button) {
@@ -19,7 +20,7 @@ function show(theme) {
 
 // Narrow screens show one part at a time: the library, the questions, or a page.
 function go(part) {
-  document.body.dataset.part = part;
+  app.dataset.part = part;
   for (const button of document.querySelectorAll("#places button")) {
     if (button.dataset.go === part) button.setAttribute("aria-current", "page");
     else button.removeAttribute("aria-current");
@@ -81,7 +82,7 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     over = kind === "dragenter" ? over + 1 : kind === "dragleave" ? over - 1 : kind === "drop" ? 0 : over;
-    document.body.classList.toggle("dropping", over > 0);
+    app.toggleAttribute("data-dropping", over > 0);
     if (kind === "drop") add([...event.dataTransfer.files]);
   }, true);
 }
@@ -165,7 +166,7 @@ new MutationObserver(() => {
   const isEmpty = Boolean(document.querySelector("#empty"));
   if (id !== seen && (id || isEmpty)) {
     seen = id;
-    document.body.dataset.open = id ? "yes" : "no";
+    app.dataset.open = id ? "yes" : "no";
     go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
   }
   if (id === address.searchParams.get("document")) return;

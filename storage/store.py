@@ -41,6 +41,11 @@ _DOCUMENTS = """
         CASE WHEN COUNT(memories.hash) THEN 'ready' WHEN COUNT(memories.key) THEN 'reading' ELSE 'unread' END AS state
     FROM documents LEFT JOIN memories ON memories.document_id = documents.id
 """
+_LOCAL_TITLE = f"""
+    COALESCE((SELECT title FROM holdings WHERE user = '{LOCAL_USER}' AND document_id = documents.id), documents.title)
+"""
+"""A document's title as the local user named it: what the app shows without accounts is what the shell lists and finds."""
+_LOCAL_DOCUMENTS = _DOCUMENTS.replace("documents.*,", f"documents.*, {_LOCAL_TITLE} AS local_title,")
 _MAX_QUERY_WORDS = 32
 _MAX_RANKED_PAGES = 10_000
 _NEWEST_FIRST = "GROUP BY documents.id ORDER BY documents.added_at DESC, documents.rowid DESC"
@@ -117,7 +122,7 @@ class Store:
 
     def documents(self) -> list[DocumentRecord]:
         """Return all documents, newest first."""
-        return [_document(row) for row in self.database.read(f"{_DOCUMENTS} {_NEWEST_FIRST}")]
+        return [_document(row) for row in self.database.read(f"{_LOCAL_DOCUMENTS} {_NEWEST_FIRST}")]
 
     def documents_of(self, ids: Sequence[str]) -> list[DocumentRecord]:
         """Return the documents with these ids, as far as they are there."""
@@ -138,8 +143,8 @@ class Store:
         # A range, not LIKE, so that the primary key's index is used; "g" follows the last hexadecimal digit.
         low, high = (prefix, prefix + "g") if _PREFIX_ID.fullmatch(prefix) else ("", "")
         rows = self.database.read(
-            f"{_DOCUMENTS} WHERE (documents.id >= :low AND documents.id < :high) OR title = :name OR file_name = :name"
-            f" {_NEWEST_FIRST}",
+            f"{_LOCAL_DOCUMENTS} WHERE (documents.id >= :low AND documents.id < :high)"
+            f" OR documents.title = :name OR {_LOCAL_TITLE} = :name OR documents.file_name = :name {_NEWEST_FIRST}",
             {"low": low, "high": high, "name": reference},
         )
         found = [_document(row) for row in rows]
@@ -224,8 +229,8 @@ class Store:
         if not words:
             return []
         rows = self.database.read(
-            """
-            SELECT document_id, documents.title, number AS page, label, found.snippet FROM (
+            f"""
+            SELECT document_id, {_LOCAL_TITLE} AS title, number AS page, label, found.snippet FROM (
                 SELECT pages_fts.rowid, rank, snippet(pages_fts, 0, '', '', '…', 24) AS snippet
                 FROM pages_fts JOIN pages ON pages.id = pages_fts.rowid AND division = ''
                 WHERE pages_fts MATCH :words AND pages_fts.rowid >= COALESCE(
@@ -558,7 +563,8 @@ def _listed(documents: Sequence[DocumentRecord]) -> str:
 
 
 def _document(row: Row) -> DocumentRecord:
-    return DocumentRecord(**{**row, "pinned": bool(row["pinned"])})
+    fields = {name: value for name, value in row.items() if name != "local_title"}
+    return DocumentRecord(**{**fields, "title": row.get("local_title", row["title"]), "pinned": bool(row["pinned"])})
 
 
 def _memory(row: Row) -> MemoryRecord:

@@ -26,15 +26,16 @@ from reader.answering.passages import Passage
 from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of
 from reader.app.answer_queue import Stream
 from reader.app.main import main
-from reader.app.page import events, html as views
+from reader.app.page import events, html as views, turns
 from reader.app.page.blocks import build
+from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
-from reader.app.workspace import PageView, Shown, Workspace
+from reader.app.workspace import Shown, Workspace
 from reader.documents import Document, Page
 from reader.errors import ConfigError, ModelError
 from reader.reading.estimate import Estimate
 from reader.reading.jobs import JobSettings, enqueue
-from reader.wording import looked_again
+from reader.wording import looked_again, place
 from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
@@ -49,13 +50,13 @@ def shown(service: Service) -> Shown:
     return Workspace(service).get(job.document_id)
 
 
-def told_of(shown: Shown, **changes: object) -> str:
+def line_of(shown: Shown, **changes: object) -> str:
     job = replace(shown.job, **{k: v for k, v in changes.items() if k in JobRecord.__dataclass_fields__})  # type: ignore[type-var, arg-type]
     others = {k: v for k, v in changes.items() if k in Shown.__dataclass_fields__}
     return views.reading(replace(shown, job=job, **others))  # type: ignore[arg-type]
 
 
-def test_a_reading_is_told_in_every_state(shown: Shown) -> None:
+def test_a_reading_is_described_in_every_state(shown: Shown) -> None:
     running = {
         "pages_done": 3,
         "tokens": 100,
@@ -64,22 +65,24 @@ def test_a_reading_is_told_in_every_state(shown: Shown) -> None:
         "seconds_left": 90.0,
         "is_read_here": True,
     }
-    assert "Waiting for its turn" in told_of(shown)
-    assert "Read to page 3 of 10, waiting to go on" in told_of(shown, pages_done=3)
-    going = told_of(shown, state="reading", **running)
+    assert "Waiting for its turn: it is next." in line_of(shown)
+    assert "Waiting for its turn: 2 documents before it." in line_of(shown, before=2)
+    assert "Read to page 3 of 10, waiting to continue" in line_of(shown, pages_done=3)
+    going = line_of(shown, state="reading", **running)
     assert "Page 3 of 10 · 1,234 tokens/s · 1 min 30 s left" in going
     assert 'value="0.300"' in going
     estimate = Estimate(5000, 60.0, "measured")
-    assert "Expected before it began: about 5,000 tokens, 1 min 0 s (measured)" in told_of(
-        shown, state="reading", estimate=estimate, **running
-    )
-    assert "Another program is reading it" in told_of(shown, state="reading", **{**running, "is_read_here": False})
-    assert "Opening the document" in told_of(shown, state="reading", **{**running, "tokens": 0})
-    assert "Pausing …" in told_of(shown, state="reading", wanted="pause", **running)
-    assert "Stopping …" in told_of(shown, state="reading", wanted="cancel", **running)
-    assert "Paused at page 3 of 10" in told_of(shown, state="paused", **running)
-    assert "Read to page 3 of 10. What was read is kept" in told_of(shown, state="stopped", **running)
-    assert "the disk is full" in told_of(shown, state="failed", reason="the disk is full")
+    begun = {**running, "tokens_per_second": 0.0, "seconds_left": None}
+    assert "About 5,000 tokens, 1 min 0 s." in line_of(shown, state="reading", estimate=estimate, **begun)
+    # Two times that contradict each other are never side by side.
+    assert "1 min 0 s" not in line_of(shown, state="reading", estimate=estimate, **running)
+    assert "Another program is reading it" in line_of(shown, state="reading", **{**running, "is_read_here": False})
+    assert "Opening the document" in line_of(shown, state="reading", **{**running, "tokens": 0})
+    assert "Pausing …" in line_of(shown, state="reading", wanted="pause", **running)
+    assert "Stopping …" in line_of(shown, state="reading", wanted="cancel", **running)
+    assert "Paused at page 3 of 10" in line_of(shown, state="paused", **running)
+    assert "Stopped at page 3 of 10. What was read is kept" in line_of(shown, state="stopped", **running)
+    assert "the disk is full" in line_of(shown, state="failed", reason="the disk is full")
     assert "not read yet" in views.reading(replace(shown, job=None, state="not read"))
 
 
@@ -87,45 +90,110 @@ ANSWER = Answer("Yes.", "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished"
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "short", "whole"),
     [
-        ({}, "Attached in 0.25 s · 0 of 9,547 document tokens read again · first token 0.50 s"),
-        ({"attach_seconds": 0.0}, "Attached · 0 of 9,547 document tokens read again · first token 0.50 s"),
         (
-            {"looked_again": (Passage("d", 12, "xii", 0, 5, "Hello"),), "recomputed_tokens": 812},
-            "Attached in 0.25 s · 812 of 9,547 document tokens read again · looked again at page xii · first token 0.50 s",
+            {},
+            "From memory · 1 s",
+            "Memory attached in 0.25 s · 0 of 9,547 document tokens read again · first word after 0.50 s",
         ),
-        ({"pages_read": 4}, "From pages 1 to 4 of 10, as far as it was read then · Attached in 0.25 s"),
-        ({"pages_read": 0}, "From the beginning of page 1 of 10, as far as it was read then · Attached in 0.25 s"),
-        ({"ended": "stopped"}, "first token 0.50 s · stopped"),
+        (
+            {"attach_seconds": 0.0, "seconds": 0.4},
+            "From memory · under 1 s",
+            "Memory attached · 0 of 9,547 document tokens read again · first word after 0.50 s",
+        ),
+        (
+            {
+                "looked_again": tuple(Passage("d", 12, label, 0, 5, "Hello") for label in ("xii", "3", "xii")),
+                "recomputed_tokens": 812,
+                "seconds": 8.2,
+            },
+            "Checked pages xii and 3 · 8 s",
+            "812 of 9,547 document tokens read again · looked again at pages xii and 3 · first word after 0.50 s",
+        ),
+        ({"pages_read": 4}, "Based on pages 1–4 of 10 (still reading) · From memory · 1 s", "Based on pages 1–4 of 10"),
+        (
+            {"pages_read": 0},
+            "Based on part of page 1 of 10 (still reading) · From memory · 1 s",
+            "part of page 1 of 10",
+        ),
+        ({"ended": "stopped"}, "From memory · 1 s · stopped", "first word after 0.50 s · stopped"),
     ],
 )
-def test_a_badge_tells_what_an_answer_cost_and_rests_on(changes: dict[str, object], told: str) -> None:
-    assert told in views.badge(asdict(replace(ANSWER, **changes)))  # type: ignore[arg-type]
+def test_an_answer_says_what_it_rests_on_in_a_few_words_and_what_it_cost_on_demand(
+    changes: dict[str, object], short: str, whole: str
+) -> None:
+    counts = asdict(replace(ANSWER, **changes))  # type: ignore[arg-type]
+    assert turns.summary(counts) == short
+    assert whole in turns.badge(counts)
 
 
-def test_evidence_and_map_lead_to_their_pages() -> None:
-    evidence = Evidence("d" * 64, 12, "xii", 100, 140, 0.9, "The keeper lit the lamp. " * 10)
-    chip = views.chips([vars(evidence)])
-    assert "Nearest" not in chip
-    assert "Nearest pages" in views.chips([vars(evidence)], not_said=True)
-    assert 'data-page="12" data-start="100" data-end="140"' in chip
-    assert "<b>p. xii</b> “The keeper" in chip
-    assert len(chip) < 400
+@pytest.mark.parametrize(
+    ("label", "page", "name"),
+    [
+        ("12", 12, "page 12"),
+        ("xii", 12, "page xii"),
+        ("A-4", 3, "page A-4"),
+        ("Part 2 · 3", 7, "“Part 2 · 3”"),
+        ("Abstract", 1, "“Abstract”"),
+        ("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 5, "page 5"),
+        ("", 5, "page 5"),
+    ],
+)
+def test_a_place_is_named_as_people_name_it(label: str, page: int, name: str) -> None:
+    assert place(label, page) == name
+
+
+def test_sources_and_map_lead_to_their_pages() -> None:
+    evidence = Evidence("d" * 64, 12, "xii", 100, 140, 0.9, "The keeper lit the lamp. " * 30)
+    cards = turns.cards([vars(evidence)])
+    assert "Closest" not in cards
+    assert "Closest passages" in turns.cards([vars(evidence)], not_said=True)
+    assert 'data-page="12" data-start="100" data-end="140"' in cards
+    assert "Page xii</span>" in cards
+    assert "“The keeper" in cards
+    assert len(cards) < 700
     weights = [0.0] * 1000
     weights[499] = 0.75
     weights[3] = 0.25
-    strip = views.reading_map(weights, "d" * 64)
+    strip = turns.reading_map(weights, "d" * 64)
     cells = re.findall(r'data-page="(\d+)" tabindex="(-?\d)" style="--weight:([\d.]+)"', strip)
-    assert len(cells) <= views.MAP_CELLS
+    assert len(cells) <= turns.MAP_CELLS
     assert [page for page, _, weight in cells if weight == "1.00"] == ["500"]
     assert [tab for _, tab, _ in cells].count("0") == 1  # one stop for the keyboard
-    assert views.reading_map([], "d") == views.reading_map([0.0, 0.0], "d") == ""
+    assert turns.reading_map([], "d") == turns.reading_map([0.0, 0.0], "d") == ""
+
+
+def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words_with() -> None:
+    quotes = ("The boat is called Patience.", "Its mast was made of larch.", "The keeper had a dog.")
+    evidence = [
+        {"document_id": "d", "page": number, "label": str(number), "start_char": 0, "end_char": 9, "quote": quote}
+        for number, quote in enumerate(quotes, start=1)
+    ]
+    html = turns.cited("The mast was larch. The boat was Patience.", evidence)
+    assert re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html) == "The mast was larch.[2] The boat was Patience.[1]"
+    assert 'aria-label="Source 2, page 2"' in html
+    # Where no word is shared, the answer still leads to its first source; without evidence there is nothing to lead to.
+    assert turns.cited("Yes.", evidence).startswith("Yes.<sup>")
+    assert turns.cited("Yes.", []) == "Yes."
+
+
+def test_a_waiting_question_says_what_is_done_for_it() -> None:
+    question = QuestionRecord("q", "", "d", "c", "Who?", {"look_again": "auto"}, None, 0.0)
+    stream = Stream(question)
+    assert turns.waiting_line(question, None, is_loaded=False) == "Waiting for the language model …"
+    assert turns.waiting_line(question, stream) == "Waiting for its turn …"
+    stream.is_begun = True
+    assert turns.waiting_line(question, stream) == "Looking for the passage …"
+    stream.looking_at = ("3",)
+    assert turns.waiting_line(question, stream) == "Re-reading page 3 …"
+    quick = replace(question, settings={"look_again": "off"})
+    assert turns.waiting_line(quick, replace(stream, question=quick, looking_at=())) == "Thinking …"
 
 
 def test_the_decoder_is_told_while_it_loads_and_when_it_cannot(service: Service) -> None:
     service.loading = ("download", 0.42)
-    assert "Downloading the decoder, once (42%)" in views.decoder_line(service)
+    assert "Downloading the language model (first start only) … 42%" in views.decoder_line(service)
     service.load_error = ModelError(f"There is no decoder at {SCRIPT!r}.")
     assert "There is no decoder at" in views.decoder_line(service)
     assert "<script>" not in views.decoder_line(service)
@@ -133,7 +201,7 @@ def test_the_decoder_is_told_while_it_loads_and_when_it_cannot(service: Service)
 
 def test_ratios_that_fit_are_offered_with_what_they_cost() -> None:
     costs = [RatioCost(0, 9000, 400_000_000, False), RatioCost(8, 1200, 54_000_000, True)]
-    assert views.ratio_choices(costs)[1:] == [("8: 8 tokens into one · about 1,200 slots, 54 MB", "8")]
+    assert views.ratio_choices(costs)[1:] == [("8× · about 54 MB", "8")]
 
 
 def text_of(message: dict[str, Any]) -> str:
@@ -161,13 +229,17 @@ def hostile_views(service: Service, words: str) -> list[str]:
         views.library([shown], None),
         views.document_head(shown),
         views.reading(replace(shown, state="failed", job=replace(shown.job, state="failed", reason=words))),  # type: ignore[type-var]
-        views.hits([Hit(document.id, words, 1, words, words)]),
-        *map(text_of, views.messages(conversation, [(question, failed)], document.id)),
-        views.footer("Zebedee.", counts, [evidence], document.id, 0),
+        views.hits([Hit(document.id, words, 1, words, words)], words),
+        *map(text_of, turns.messages(conversation, [(question, failed)], document.id)),
+        turns.finished("Zebedee.", counts, [evidence], document.id, 0),
         views.viewer(page),
         views.viewer(replace(page, is_drawn=True)),
         views.error_line(words),
         views.password_line(words),
+        views.note(words),
+        views.added([views.error_line(words)], views.adding_line(words, 1, 2)),
+        turns.cited(f"{words} said.", [evidence]),
+        turns.waiting_line(question, Stream(question, is_begun=True, looking_at=(words,))).replace(words, "&lt;"),
     ]
 
 
@@ -176,32 +248,32 @@ def test_strangers_words_are_shown_as_text(service: Service, words: str) -> None
     for html in hostile_views(service, words):
         assert words not in html
         assert "<script" not in html
-        assert not re.search(r"<img(?! src=\"/(cover|picture)/)", html)
+        assert not re.search(r"<img(?! src=\"(cover|picture)/)", html)
         assert "&lt;" in html
 
 
 def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
     words = f"# {SCRIPT}\n[link](javascript:alert(1))"
     turn = TurnRecord(0, words, words, [{"page": 1, "label": words, "quote": words}], asdict(ANSWER), 0.0)
-    exported = views.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), words)
+    exported = turns.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), words)
     assert SCRIPT not in exported
     assert not re.search(r"(?<!\\)\]\(", exported)
     assert [line for line in exported.splitlines() if line.startswith("#")] == [
-        "# " + views._plain(words),
-        "## " + views._plain(words),
+        "# " + turns._plain(words),
+        "## " + turns._plain(words),
     ]
 
 
 def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(events.gr, "Warning", told.append)
+    shown: list[str] = []
+    monkeypatch.setattr(events.gr, "Warning", shown.append)
 
     def fail() -> None:
         raise RuntimeError(SCRIPT)
 
     assert events.tolerant(fail)() == events.gr.skip()
-    assert told == [
-        "This is a mistake of ours: RuntimeError: &lt;script&gt;alert(1)&lt;/script&gt;. READER_DEBUG=1 shows where."
+    assert shown == [
+        "Something went wrong on our side: RuntimeError: &lt;script&gt;alert(1)&lt;/script&gt;. READER_DEBUG=1 shows where."
     ]
 
 
@@ -226,7 +298,7 @@ def accounts_file(tmp_path: Path) -> Path:
     return file
 
 
-def gated(accounts: Accounts | None) -> TestClient:
+def gated(accounts: Accounts | None, root_path: str = "") -> TestClient:
     """A page of one line behind the gate, which says whom it sees."""
 
     def whoami(request: Request) -> PlainTextResponse:
@@ -237,7 +309,9 @@ def gated(accounts: Accounts | None) -> TestClient:
 
     form = (ROOT / "static" / "sign-in.html").read_text()
     routes = [Route("/whoami", whoami, methods=["GET", "POST"]), Route("/", page)]
-    application = Starlette(routes=routes, middleware=[Middleware(Gate, accounts=accounts, sign_in_page=form)])
+    application = Starlette(
+        routes=routes, middleware=[Middleware(Gate, accounts=accounts, sign_in_page=form, root_path=root_path)]
+    )
     return TestClient(application, base_url="http://127.0.0.1:7860", follow_redirects=False)
 
 
@@ -266,6 +340,18 @@ def test_a_session_is_of_one_user_whatever_its_requests_claim_and_ends_when_it_i
     assert guarded.get("/logout").status_code == 303
     guarded.cookies.set("reader_session", cookie)
     assert guarded.get("/whoami").status_code == 401
+
+
+@pytest.mark.parametrize("prefix", ["", "/reader"], ids=["taken off by the proxy", "left on by the proxy"])
+def test_signing_in_and_out_stays_under_the_path_of_a_proxy(accounts_file: Path, prefix: str) -> None:
+    client = gated(Accounts(accounts_file), "/reader")
+    assert client.get(f"{prefix}/", headers={"accept": "text/html"}).headers["location"] == "/reader/login"
+    assert 'action="login"' in client.get(f"{prefix}/login").text
+    inside = client.post(f"{prefix}/login", data={"username": "ann", "password": PASSWORD})
+    assert 'href="/reader/"' in inside.text
+    assert client.get(f"{prefix}/whoami").text == "ann"
+    assert client.get(f"{prefix}/logout").headers["location"] == "/reader/login"
+    assert client.get(f"{prefix}/whoami").status_code == 401
 
 
 def test_a_program_may_send_name_and_password_with_its_requests(guarded: TestClient) -> None:
@@ -373,7 +459,7 @@ def test_a_port_in_use_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["--port", str(port), "--library", str(tmp_path / "library")]) == 2
-    assert f"--port {port} cannot be used" in capsys.readouterr().err
+    assert f"Port {port} is in use" in capsys.readouterr().err
 
 
 def test_a_library_that_cannot_be_opened_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

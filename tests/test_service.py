@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -14,13 +15,14 @@ from typing import Literal
 import pytest
 from helpers.documents import make_document
 
-from reader.answering import AnswerPart
-from reader.app.answer_queue import MAX_WAITING
+from reader.answering import Answer, AnswerPart
+from reader.app import answer_queue
+from reader.app.answer_queue import MAX_WAITING, Answerer
 from reader.app.service import Service, state_of
 from reader.documents import Document
 from reader.errors import ConfigError
 from reader.reading.jobs import JobSettings, enqueue
-from storage import JobRecord, Store, new_owner
+from storage import JobRecord, QuestionRecord, Store, new_owner
 
 WAIT_SECONDS = 60.0
 LONG_WORDS = 40_000
@@ -42,10 +44,10 @@ def answers(service: Service, document_id: str, question: str, **options: object
     return service.answer(record, question, **options)  # type: ignore[arg-type]
 
 
-def whole_answer(service: Service, document_id: str, question: str) -> AnswerPart:
+def whole_answer(service: Service, document_id: str, question: str) -> Answer:
     *_, last = answers(service, document_id, question)
     assert last.answer is not None
-    return last
+    return last.answer
 
 
 def job_of(service: Service, document_id: str) -> JobRecord:
@@ -94,9 +96,8 @@ def test_a_document_is_read_once_and_then_asked_without_reading(service: Service
     memory = service.memory(document_id)
     assert memory is not None
     reply = whole_answer(service, document_id, "When did the keeper walk?")
-    assert reply.answer is not None
-    assert (reply.answer.recomputed_tokens, reply.answer.document_tokens) == (0, memory.tokens)
-    assert reply.answer.pages_read == reply.answer.pages
+    assert (reply.recomputed_tokens, reply.document_tokens) == (0, memory.tokens)
+    assert reply.pages_read == reply.pages
     assert whole_answer(service, document_id, "When did the keeper walk?").text == reply.text
     after = service.memory(document_id)
     assert after is not None
@@ -184,9 +185,7 @@ def test_a_document_is_asked_while_it_is_read_and_the_answer_says_how_far(servic
     for pages_done in (5, 10):
         wait_for(lambda enough=pages_done: job_of(service, document.id).pages_done > enough)  # type: ignore[misc]
         replies.append(whole_answer(service, document.id, "What was calm?"))
-    (first, second) = (reply.answer for reply in replies)
-    assert first is not None
-    assert second is not None
+    first, second = replies
     assert 5 < first.pages_read < second.pages_read < second.pages == len(document.pages)
     assert first.recomputed_tokens == second.recomputed_tokens == 0
     assert len(service._attached) == 1  # what has been outgrown is not kept
@@ -225,7 +224,7 @@ def test_a_stopped_answer_says_so(service: Service) -> None:
     *_, last = answers(service, document_id, "Who wrote it?", stopped=lambda: True)
     assert last.answer is not None
     assert last.answer.ended == "stopped"
-    assert len(last.text) < len(whole_answer(service, document_id, "Who wrote it?").text)
+    assert len(last.answer.text) < len(whole_answer(service, document_id, "Who wrote it?").text)
 
 
 def test_the_two_memories_asked_last_stay_attached(service: Service) -> None:
@@ -297,21 +296,123 @@ def test_questions_are_answered_in_the_background_in_the_order_of_their_conversa
     assert all(turn.counts["recomputed_tokens"] == 0 for turn in turns)
     stream = service.answerer.stream(asked[-1].id)
     assert stream is not None
-    assert stream.reply is not None
-    assert (stream.is_done, stream.error, stream.reply.answer.text) == (True, None, turns[-1].answer)  # type: ignore[union-attr]
+    assert stream.answer is not None
+    assert (stream.is_done, stream.error, stream.answer.text) == (True, None, turns[-1].answer)
 
 
-def test_a_stopped_question_keeps_what_there_was_of_its_answer(service: Service, store: Store) -> None:
+class Slow:
+    """Answers that come word by word, each when the test lets it come."""
+
+    def __init__(self, store: Store, words: int = 3) -> None:
+        self.begun: list[str] = []
+        self._store, self._words = store, words
+        self._next = threading.Semaphore(0)
+
+    def go_on(self, words: int = 1) -> None:
+        """Let so many words come."""
+        self._next.release(words)
+
+    def respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[AnswerPart]:
+        """As a service answers: stopped before its first word it raises, later it saves what there is."""
+        self.begun.append(question.text)
+        text = ""
+        for number in range(self._words):
+            assert self._next.acquire(timeout=WAIT_SECONDS)
+            if stopped():
+                break
+            yield AnswerPart(f"word{number} ")
+            text += f"word{number} "
+        record = self._store.conversations.get(question.conversation_id, question.user)
+        self._store.conversations.add_turn(record, question.text, text.strip())
+
+
+@pytest.fixture
+def queue(store: Store) -> Iterator[tuple[Answerer, Slow, str, str]]:
+    """A queue whose answers a test controls, a document and a conversation about it."""
+    slow = Slow(store)
+    document = make_document(50)
+    store.add_document(document.id, title="A", file_name="a.txt", format="text", pages=[("1", document.text)])
+    answerer = Answerer(store, slow.respond)
+    answerer.start()
+    yield answerer, slow, document.id, store.conversations.add([document.id]).id
+    slow.go_on(100)
+    answerer.close(WAIT_SECONDS)
+
+
+def test_a_question_is_begun_once_however_quick_the_threads_are(
+    store: Store, queue: tuple[Answerer, Slow, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answerer, slow, document_id, conversation_id = queue
+    monkeypatch.setattr(answer_queue, "_POLL_SECONDS", 0.002)
+    add = store.questions.add
+
+    def add_slowly(*arguments: object) -> QuestionRecord:
+        question = add(*arguments)  # type: ignore[arg-type]
+        time.sleep(0.05)  # the row is there; a thread that looks now may take it
+        return question
+
+    monkeypatch.setattr(store.questions, "add", add_slowly)
+    slow.go_on(100)
+    for number in range(6):
+        answerer.ask("", document_id, conversation_id, f"Question {number}?", {})
+        wait_for(lambda: not store.questions.waiting(""))
+    assert slow.begun == [f"Question {number}?" for number in range(6)]
+    assert len(store.conversations.get(conversation_id).turns) == 6
+
+
+def test_a_question_stopped_before_its_first_word_is_withdrawn_at_once_and_leaves_nothing(
+    store: Store, queue: tuple[Answerer, Slow, str, str]
+) -> None:
+    answerer, slow, document_id, conversation_id = queue
+    asked = answerer.ask("", document_id, conversation_id, QUESTIONS[0], {})
+    wait_for(lambda: slow.begun)
+    assert answerer.stop(asked.id)
+    stream = answerer.stream(asked.id)
+    assert stream is not None
+    assert (stream.is_done, stream.is_withdrawn) == (True, True)  # though the decoder is still at work
+    assert store.questions.waiting("") == []
+    following = answerer.ask("", document_id, conversation_id, QUESTIONS[1], {})
+    slow.go_on(100)
+    wait_for(lambda: not store.questions.waiting(""))
+    assert [turn.question for turn in store.conversations.get(conversation_id).turns] == [QUESTIONS[1]]
+    assert answerer.stream(following.id).error is None  # type: ignore[union-attr]
+
+
+def test_a_question_that_waits_for_its_turn_can_be_withdrawn(
+    store: Store, queue: tuple[Answerer, Slow, str, str]
+) -> None:
+    answerer, slow, document_id, conversation_id = queue
+    first = answerer.ask("", document_id, conversation_id, QUESTIONS[0], {})
+    second = answerer.ask("", document_id, conversation_id, QUESTIONS[1], {})
+    assert answerer.stop(second.id)
+    assert not answerer.stop(second.id)  # once
+    slow.go_on(100)
+    wait_for(lambda: not store.questions.waiting(""))
+    assert slow.begun == [QUESTIONS[0]]
+    assert not answerer.stop(first.id)  # it is answered
+
+
+def test_an_answer_stopped_after_its_first_word_is_kept_as_far_as_it_came(
+    store: Store, queue: tuple[Answerer, Slow, str, str]
+) -> None:
+    answerer, slow, document_id, conversation_id = queue
+    asked = answerer.ask("", document_id, conversation_id, QUESTIONS[0], {})
+    slow.go_on(1)
+    wait_for(lambda: (stream := answerer.stream(asked.id)) is not None and stream.text)
+    assert not answerer.stop(asked.id)
+    slow.go_on(1)
+    wait_for(lambda: not store.questions.waiting(""))
+    assert [turn.answer for turn in store.conversations.get(conversation_id).turns] == ["word0"]
+
+
+def test_a_stopped_question_leaves_the_memory_as_it_was(service: Service, store: Store) -> None:
     document_id = read(service, make_document(300))
     whole = whole_answer(service, document_id, QUESTIONS[0]).text
     record = store.conversations.add([document_id])
-    asked = service.answerer.ask("", document_id, record.id, QUESTIONS[0], {})
+    asked = service.answerer.ask("", document_id, record.id, QUESTIONS[0], {"look_again": 400})
     service.answerer.stop(asked.id)
-    wait_for(lambda: store.conversations.get(record.id).turns)
-    (turn,) = store.conversations.get(record.id).turns
-    assert turn.counts["ended"] == "stopped"
-    assert whole.startswith(turn.answer)
-    assert len(turn.answer) < len(whole)
+    wait_for(lambda: not store.questions.waiting(""))
+    assert whole_answer(service, document_id, QUESTIONS[0]).text == whole
 
 
 def test_what_a_lost_program_did_not_answer_is_answered_by_the_next_and_once(
@@ -372,7 +473,7 @@ def test_another_decoder_is_loaded_in_the_place_of_the_first(
     assert state(service, document_id) == "not read"
     service.read(document_id)
     wait_for(lambda: state(service, document_id) == "ready")
-    assert whole_answer(service, document_id, QUESTIONS[0]).answer is not None
+    assert whole_answer(service, document_id, QUESTIONS[0]).document_tokens
     service.choose_model(str(decoder_folder))
     wait_for(lambda: service.model or service.load_error)
     assert state(service, document_id) == "ready"

@@ -66,7 +66,7 @@ def test_two_people_share_a_server_and_nothing_else(
         ann.page.set_input_files("#upload input[type=file]", file)
         ann.wait_until_ready()
         ann.ask(f"What is the {SECRET}?")
-        chip = ann.page.locator(".chip").first
+        chip = ann.page.locator(".card").first
         chip.click()
         ann.page.locator("#viewer .sheet img").wait_for()
         ann.page.wait_for_function("location.search.startsWith('?document=')")

@@ -467,3 +467,19 @@ def test_a_document_that_its_owner_removed_while_it_was_claimed_does_not_come_ba
     with pytest.raises(NotFound):
         read(document, tiny_model, store, is_stored=True)
     assert (store.documents(), ids(nobody)) == ([], [])
+
+
+def test_a_title_given_in_the_app_is_the_title_everywhere_of_the_local_user(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("The lamp was lit by the keeper. " * 30)
+    local, ann = Workspace(service), Workspace(service, "ann")
+    document = local.add(tmp_path / "one.txt")
+    ann.add(tmp_path / "one.txt")
+    local.rename(document.id, "The lamp")
+    ann.rename(document.id, "Ann's own")
+    store = service.store
+    assert store.document("The lamp").id == store.document("one").id == document.id
+    assert [one.title for one in store.documents()] == ["The lamp"]
+    assert [hit.title for hit in store.search("keeper")] == ["The lamp"]
+    assert ann.get(document.id).holding.document.title == "Ann's own"
+    with pytest.raises(NotFound):
+        store.document("Ann's own")

@@ -170,8 +170,10 @@ def _digest(token: str) -> str:
 class Gate:
     """The outermost of our own layers: nobody comes in without a session where there are accounts."""
 
-    def __init__(self, app: ASGIApp, accounts: Accounts | None, sign_in_page: str) -> None:
+    def __init__(self, app: ASGIApp, accounts: Accounts | None, sign_in_page: str, root_path: str = "") -> None:
+        """Take the app behind the gate, who may come in, the page to sign in, and the path that a proxy serves all under."""
         self.app = app
+        self._root_path = root_path
         self._sessions = None if accounts is None else Sessions(accounts)
         self._sign_in_page = sign_in_page
 
@@ -182,6 +184,10 @@ class Gate:
             return
         if scope["type"] != "http":
             return  # no part of the page speaks anything else
+        if self._root_path and scope["path"].startswith(
+            f"{self._root_path}/"
+        ):  # a proxy may leave the prefix on or take it off
+            scope = {**scope, "path": scope["path"].removeprefix(self._root_path)}
         request = Request(scope, receive)
         answer = _Answer(send)
         if _comes_from_elsewhere(request.headers, request.method):
@@ -190,19 +196,21 @@ class Gate:
         user: str | None = LOCAL_USER
         if self._sessions is not None:
             token = request.cookies.get(SESSION_COOKIE)
-            if request.url.path.rstrip("/") == "/login":
+            path = str(scope["path"])
+            if path.rstrip("/") == "/login":
                 await (await self._sign_in(request))(scope, receive, answer)
                 return
-            if request.url.path.rstrip("/") == "/logout":
+            if path.rstrip("/") == "/logout":
                 self._sessions.close(token)
-                gone = RedirectResponse("/login", 303)
+                gone = RedirectResponse(f"{self._root_path}/login", 303)
                 gone.delete_cookie(SESSION_COOKIE)
                 await gone(scope, receive, answer)
                 return
             user = self._sessions.user(token) or await self._basic(request)
-            if user is None and request.url.path not in _OPEN_PATHS:
+            if user is None and path not in _OPEN_PATHS:
                 asks_for_page = "text/html" in request.headers.get("accept", "") and request.method == "GET"
-                refused = RedirectResponse("/login", 303) if asks_for_page else PlainTextResponse("Sign in first.", 401)
+                sign_in = RedirectResponse(f"{self._root_path}/login", 303)
+                refused = sign_in if asks_for_page else PlainTextResponse("Sign in first.", 401)
                 await refused(scope, receive, answer)
                 return
         headers = [(name, value) for name, value in scope["headers"] if name.lower() != USER_HEADER]
@@ -224,7 +232,10 @@ class Gate:
         if token is None:
             return self._form("Name and password do not go together.", 401)
         # No redirect: programs take any other status for a refusal.
-        inside = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Go on</a>')
+        home = escape(f"{self._root_path}/")
+        inside = HTMLResponse(
+            f'<!doctype html><meta http-equiv="refresh" content="0;url={home}"><a href="{home}">Open your library</a>'
+        )
         inside.set_cookie(
             SESSION_COOKIE,
             token,

@@ -45,6 +45,8 @@ class Stream:
     """The whole answer, once it has ended."""
     parts: int = 0
     """How many parts have come."""
+    looking_at: tuple[str, ...] = ()
+    """Labels of the pages that are re-read just now."""
     is_begun: bool = False
     is_running: bool = False
     """Whether the decoder is still at work on it."""
@@ -198,6 +200,7 @@ class Answerer:
                             raise Withdrawn
                         stream.text += part.text
                         stream.answer = part.answer
+                        stream.looking_at = tuple(passage.label for passage in part.looking_at)
                         stream.parts += 1
                         self._changed.notify_all()
                         if self._ended:

@@ -23,11 +23,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from reader.app.accounts import Accounts, Gate, add_account
-from reader.app.page.blocks import MAX_FILE_SIZE, build
-from reader.app.page.theme import Theme
-from reader.app.pages import Pictures
-from reader.app.routes import routes
-from reader.app.service import Service
 from reader.errors import ConfigError, ReaderError
 from reader.models import choose_decoder
 from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_debugging, library_folder, model_name
@@ -54,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     """Serve the page until it is interrupted, or add a user."""
     if is_debugging():
         logging.basicConfig()
-        logging.getLogger("page").setLevel(logging.DEBUG)
+        logging.getLogger("reader").setLevel(logging.DEBUG)
     if options.add_user is not None:
         _add_user(options)
     else:
@@ -74,6 +69,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--host", default=HOSTS[0], help="the address to listen on; any but this computer's needs --auth"
     )
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860 on")
+    parser.add_argument(
+        "--root-path",
+        default="",
+        metavar="PATH",
+        help="where a proxy serves the app, such as /reader; default: at the root",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser window when the app is ready")
     parser.add_argument("--share", action="store_true", help="also through a public tunnel of Gradio's; needs --auth")
     parser.add_argument(
         "--auth",
@@ -103,14 +105,24 @@ def _serve(options: argparse.Namespace) -> None:
     if options.auth is None and (options.host not in HOSTS or options.share):
         flag = "--share" if options.share else f"--host {options.host!r}"
         raise ConfigError(f"{flag} would open the library to others without a password; give --auth FILE, too.")
+    root_path = f"/{options.root_path.strip('/')}" if options.root_path.strip("/") else ""
     accounts = Accounts(Path(options.auth)) if options.auth is not None else None
+    print("Starting the app; this takes some seconds …", flush=True)
+    # Gradio takes seconds to import.
+    from reader.app.page.blocks import MAX_FILE_SIZE, build
+    from reader.app.page.theme import Theme
+    from reader.app.pages import Pictures
+    from reader.app.routes import routes
+    from reader.app.service import Service
+
     models = options.model or [model_name() or choose_decoder(cache_folder=cache_folder()).name]
     with Store(library_folder(options.library)) as store:
         service = Service(store, models[0], cache_folder(), dtype_name())
         pictures = Pictures()
         page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
         page.queue(default_concurrency_limit=8, max_size=256)
-        middleware = [Middleware(Gate, accounts=accounts, sign_in_page=(STATIC / "sign-in.html").read_text())]
+        sign_in_page = (STATIC / "sign-in.html").read_text()
+        middleware = [Middleware(Gate, accounts=accounts, sign_in_page=sign_in_page, root_path=root_path)]
         if accounts is None:  # a site that takes this computer's address for its own name is not let in
             middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
         inner: dict[str, Any] = {"middleware": middleware, "routes": routes(service, pictures)}
@@ -119,6 +131,8 @@ def _serve(options: argparse.Namespace) -> None:
                 server_name=options.host,
                 server_port=options.port,
                 share=options.share,
+                root_path=root_path or None,
+                inbrowser=_has_screen() and not options.no_browser,
                 quiet=True,
                 prevent_thread_lock=True,
                 ssr_mode=False,
@@ -133,7 +147,7 @@ def _serve(options: argparse.Namespace) -> None:
                 favicon_path=STATIC / "icon.svg",
             )
         except OSError as error:
-            raise ConfigError(f"--port {options.port} cannot be used ({error}); choose another.") from error
+            raise ConfigError(_port_advice(options.port)) from error
         service.start()
         print(f"Open {shared or address} in a browser; Ctrl+C stops.", flush=True)
         try:
@@ -141,3 +155,15 @@ def _serve(options: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             page.close(verbose=False)
             service.close()
+
+
+def _port_advice(port: int | None) -> str:
+    if port is None:
+        return "All ports from 7860 to 7959 are in use; choose another one with --port N."
+    return f"Port {port} is in use or not allowed; choose another --port, or leave it out to take the first free one."
+
+
+def _has_screen() -> bool:
+    """Whether a person at this computer has started the app from a terminal, and sees windows."""
+    has_windows = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(has_windows) and sys.stdout.isatty()

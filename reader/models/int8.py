@@ -2,8 +2,8 @@
 
 Each row of a matrix is rounded to int8 with a scale of its own when the decoder is loaded. Each token's activations are
 rounded likewise when they come (dynamic quantisation), so that a token's result is the same bit for bit whatever is computed
-beside it. Inputs with outliers (those of the MLP's last projection) are rounded twice, the second time what the first
-left over. Which of torch's kernels multiplies is measured once on each machine. Nothing here trains.
+beside it. Inputs with outliers (of the MLP's last projection and of the output matrix) are rounded twice, the second time
+what the first left over. Which of torch's kernels multiplies is measured once on each machine. Nothing here trains.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reader.models.machine import Notes, processor_seconds
 
 _SMALL_WEIGHTS = 1 << 18
 """A matrix with fewer weights stays in float32, which is faster."""
-_TWICE_ROUNDED = ("mlp.down_proj",)
+_TWICE_ROUNDED = ("mlp.down_proj", "lm_head")
 """The layers whose inputs are rounded twice."""
 _NEVER = 1e9
 _ROWS_AT_ONCE = 64
