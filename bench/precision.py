@@ -63,7 +63,7 @@ def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct")
-    parser.add_argument("--book", type=Path, default=ROOT / "static" / "the-harbour-year.md", help="a long text")
+    parser.add_argument("--book", type=Path, default=ROOT / "static" / "sample.md", help="a long text")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cache = cache_folder()
