@@ -177,7 +177,7 @@ def test_what_is_public_is_listed_and_what_is_listed_is_there(package: str) -> N
 MOST_LINES_OF_A_FUNCTION = 120
 MOST_LINES_OF_A_MODULE = 500
 # Modules that are still to be opened; a module that is opened leaves this list, and none comes to it.
-TOO_LONG = {"reader/answering/answer.py", "reader/models/decoder.py", "storage/store.py"}
+TOO_LONG = {"reader/answering/answer.py", "storage/store.py"}
 
 
 @pytest.mark.parametrize("file", product_files(), ids=lambda file: str(file.relative_to(ROOT)))
