@@ -2,8 +2,8 @@
 
 Each row of a matrix is rounded to int8 with a scale of its own when the decoder is loaded. Each token's activations are
 rounded likewise when they come (dynamic quantisation), so that a token's result is the same bit for bit whatever is computed
-beside it. Inputs with outliers (of the MLP's last projection and of the output matrix) are rounded twice, the second time
-what the first left over. Which of torch's kernels multiplies is measured once on each machine. Nothing here trains.
+beside it. Inputs with outliers (those of the MLP's last projection) are rounded twice, the second time what the first
+left over. Which of torch's kernels multiplies is measured once on each machine. Nothing here trains.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reader.models.machine import Notes, processor_seconds
 
 _SMALL_WEIGHTS = 1 << 18
 """A matrix with fewer weights stays in float32, which is faster."""
-_TWICE_ROUNDED = ("mlp.down_proj", "lm_head")
+_TWICE_ROUNDED = ("mlp.down_proj",)
 """The layers whose inputs are rounded twice."""
 _NEVER = 1e9
 _ROWS_AT_ONCE = 64
@@ -72,8 +72,10 @@ class Int8Linear(nn.Module):
             raise ConfigError("int8 weights cannot train: give --dtype float32 or bfloat16.")
         rows = states.reshape(-1, self.in_features)
         rounded, scale = _round(rows, self._roundings)
-        # Roundings of the same row are multiplied together, so that the weights are fetched from memory once.
-        products = self._multiply(rounded) * scale
+        # One row has a much faster kernel than two.
+        parts = rounded.split(1) if len(rows) == 1 else (rounded,)
+        products = torch.cat([self._multiply(part) for part in parts]) if len(parts) > 1 else self._multiply(rounded)
+        products = products * scale
         result = products.view(self._roundings, len(rows), self.out_features)
         result = result[0] if self._roundings == 1 else result.sum(0)
         result.mul_(self._row_scale)
