@@ -717,9 +717,9 @@ def test_a_bundled_decoder_is_listed_looked_for_and_removed(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("seconds", "ram", "name"),
     [
-        (2, 24, "qwen2.5-coder-1.5b-instruct"),
-        (6, 24, "qwen2.5-coder-0.5b-instruct"),
-        (2, 4, DEFAULT_MODEL),
+        (1, 24, "qwen2.5-coder-1.5b-instruct"),
+        (5, 24, "qwen2.5-coder-0.5b-instruct"),
+        (1, 4, DEFAULT_MODEL),
         (90, 24, None),
     ],
 )

@@ -19,8 +19,8 @@ from reader.models.machine import Notes, processor_seconds, ram_bytes
 CHOOSES_BY_MACHINE = False
 """Whether the default is the best decoder that this machine can use well, instead of the smallest."""
 
-_WELL_SECONDS = 12.0
-"""A decoder is used well where it reads 1,000 tokens in that time: a page in about five seconds."""
+_WELL_SECONDS = 6.0
+"""A decoder is used well where it reads 1,000 tokens in that time: a page in about three seconds."""
 _WELL_RAM = 0.5
 """And where it takes no more than this share of the machine's memory."""
 _EFFICIENCY = 0.7
