@@ -91,7 +91,7 @@ def test_saved_plugin_comes_back_as_it_was(
     decoder = str(tiny_folder(family))
     model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), rank)
     before = logits_behind_memory(model)
-    weights = PluginWeights.of(model)
+    weights = model.plugin_weights
     weights.save_pretrained(tmp_path / "plugin")
     assert sorted(file.name for file in (tmp_path / "plugin").iterdir()) == ["beacon.safetensors", "beacon_config.json"]
     again = load_model(decoder, plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
@@ -118,7 +118,7 @@ def test_merged_plugins_are_their_mean_with_the_answer_weights_that_were_asked_f
         plugin = BeaconPlugin(loaded.model, config, loaded.is_figure)
         model = Model(loaded, plugin, "training", False)
         randomise_plugin(model, seed=number)
-        found[name] = PluginWeights.of(model)
+        found[name] = model.plugin_weights
         found[name].save_pretrained(folders[name])
         plugin.detach()
     assert (
@@ -142,7 +142,7 @@ def test_merged_plugins_are_their_mean_with_the_answer_weights_that_were_asked_f
 
 def test_plugin_of_another_decoder_is_refused(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     model = trained(load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache"), 4)
-    PluginWeights.of(model).save_pretrained(tmp_path / "plugin")
+    model.plugin_weights.save_pretrained(tmp_path / "plugin")
     with pytest.raises(ModelError, match=r"trained for .* other weights"):
         load_model(str(tiny_folder("llama", seed=7)), plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
 
@@ -157,7 +157,7 @@ def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable
         assert "\n" not in str(refusal.value)
 
     for name in ("torn", "garbled", "unknown", "short", "format"):
-        PluginWeights.of(model).save_pretrained(tmp_path / name)
+        model.plugin_weights.save_pretrained(tmp_path / name)
     weights = tmp_path / "torn" / "beacon.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
     refused("torn", ModelError, "is no plug-in")
@@ -181,9 +181,9 @@ def test_plugins_tell_their_memories_apart(tiny_folder: Callable[..., Path], tmp
     decoder = str(tiny_folder("llama"))
     document = make_document(60)
     model = trained(load_model(decoder, window=32, cache_folder=tmp_path / "cache"), 4)
-    PluginWeights.of(model).save_pretrained(tmp_path / "one")
+    model.plugin_weights.save_pretrained(tmp_path / "one")
     model.plugin.embedding.data.add_(0.01)
-    PluginWeights.of(model).save_pretrained(tmp_path / "two")
+    model.plugin_weights.save_pretrained(tmp_path / "two")
     keys = {
         plan_reading(
             document, load_model(decoder, plugin=plugin, window=32, cache_folder=tmp_path / "cache")

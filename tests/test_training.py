@@ -193,7 +193,7 @@ def run(model: Model, output: Path, stop_after: int, mixture: Mixture, **changes
             mixture.draw,
             config,
             output,
-            save=lambda folder: PluginWeights.of(model).save_pretrained(folder),
+            save=lambda folder: model.plugin_weights.save_pretrained(folder),
             cancelled=cancelled,
         )
     except Cancelled:
@@ -290,14 +290,14 @@ def test_answer_weights_change_answers_and_neither_memories_nor_their_keys(answe
 
     before_keys, before = outcome(False)
     assert torch.equal(outcome(True)[1], before), "untrained, they are zero"
-    fingerprint = PluginWeights.of(model).fingerprint
+    fingerprint = model.plugin_weights.fingerprint
     for parameter in model.plugin.answers.parameters():
         parameter.data.normal_()
     assert torch.equal(outcome(False)[1], before), "switched off, the decoder is bit for bit itself"
     keys, answered = outcome(True)
     assert torch.equal(keys, before_keys)
     assert not torch.allclose(answered, before)
-    assert PluginWeights.of(model).fingerprint == fingerprint
+    assert model.plugin_weights.fingerprint == fingerprint
 
 
 def test_answer_weights_alone_learn_where_only_they_shall(answering_model: Model, books: Books) -> None:
@@ -576,7 +576,7 @@ def test_the_command_makes_a_plugin_that_the_reader_takes(
 
 def test_a_plugin_kept_in_int8_is_nearly_itself_in_fewer_bytes(answering_model: Model, tmp_path: Path) -> None:
     randomise_plugin(answering_model)
-    weights = PluginWeights.of(answering_model)
+    weights = answering_model.plugin_weights
     weights.save_pretrained(tmp_path / "float")
     weights.save_pretrained(tmp_path / "int8", "int8")
     kept = PluginWeights.from_pretrained(tmp_path / "int8")

@@ -59,6 +59,11 @@ class Model:
         known = None if self.is_published else examples_for(self.name)
         return None if known is None else known.question
 
+    @property
+    def plugin_weights(self) -> PluginWeights:
+        """The plug-in's weights as they are now, apart from the decoder."""
+        return PluginWeights.of(self.decoder, self.plugin)
+
     @cached_property
     def opening(self) -> Tensor:
         """Token ids (tokens,) of the chat template up to where the user's words start, examples included; may be empty."""

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import torch
@@ -32,15 +32,6 @@ PLUGIN_CONFIG = "beacon_config.json"
 PLUGIN_WEIGHTS = "beacon.safetensors"
 
 
-class _WithPlugin(Protocol):
-    """A decoder and the plug-in on it, as a `Model` has them."""
-
-    @property
-    def decoder(self) -> Decoder: ...
-    @property
-    def plugin(self) -> BeaconPlugin: ...
-
-
 @dataclass(frozen=True)
 class PluginWeights:
     """A plug-in as it is kept, apart from its decoder."""
@@ -52,13 +43,11 @@ class PluginWeights:
     decoder_fingerprint: str
 
     @classmethod
-    def of(cls, model: _WithPlugin) -> PluginWeights:
-        """The weights of a model's plug-in, in memory."""
-        dtype = model.decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
-        tensors = {
-            name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.plugin.state_dict().items()
-        }
-        return cls(model.plugin.config, tensors, model.decoder.name, model.decoder.fingerprint)
+    def of(cls, decoder: Decoder, plugin: BeaconPlugin) -> PluginWeights:
+        """The weights of a decoder's plug-in, in memory."""
+        dtype = decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
+        tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in plugin.state_dict().items()}
+        return cls(plugin.config, tensors, decoder.name, decoder.fingerprint)
 
     @property
     def fingerprint(self) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from reader.errors import PasswordNeeded
-from reader.settings import DEFAULT_WINDOW, cache_folder
+from reader.settings import DEFAULT_WINDOW, cache_folder, dtype_name, model_name
 from reader.shell.terminal import console, print_warning, progress_bar
 from reader.wording import STAGES, duration
 from storage import Store
@@ -62,9 +62,9 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
         ModelError: the decoder or its plug-in cannot be loaded.
     """
     with loading_bar() as progress:
-        from reader.models import DEFAULT_MODEL, load_model as load
+        from reader.models import load_model as load
 
-        name = options.model or DEFAULT_MODEL
+        name = model_of(options)
         if to_read is not None and store is not None:
             from reader.reading import estimate_reading
 
@@ -88,12 +88,19 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
             horizon=getattr(options, "horizon", None),
             cache_folder=cache_folder(),
             device=getattr(options, "device", None),
-            dtype=getattr(options, "dtype", None),
+            dtype=getattr(options, "dtype", None) or dtype_name(),
             progress=progress,
         )
     if not model.plugin.trained:
         print_warning("The plug-in is untrained: memories work, but answers from them will be poor.")
     return model
+
+
+def model_of(options: argparse.Namespace) -> str:
+    """The name of the decoder to use: the flag's, else READER_MODEL's, else the best of those that are here."""
+    from reader.models import choose_decoder
+
+    return options.model or model_name() or choose_decoder(cache_folder=cache_folder()).name
 
 
 @contextmanager
