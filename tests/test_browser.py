@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,10 +23,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pypdf
 import pytest
+import uvicorn
 from helpers import ROOT
 from helpers.documents import WORDS
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 from test_documents import write_pdf
 
 from reader.app.service import is_active
@@ -60,6 +68,13 @@ BENIGN = re.compile(r"Method not implemented")
 LEFT = re.compile(r"AbortError: signal is aborted|Connection errored out")
 
 
+def free_port() -> int:
+    """A port that no program uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @dataclass
 class Server:
     """`python app.py` on a free port."""
@@ -72,9 +87,7 @@ class Server:
     address: str = ""
 
     def start(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [sys.executable, str(ROOT / "app.py"), "--library", str(self.library), "--port", str(port)]
         command += self.flags
         environment = os.environ | {
@@ -210,7 +223,12 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
         context = chromium.new_context(viewport=viewport, **options)
         context.set_default_timeout(60_000)
         visit = Visit(context.new_page())
-        visit.page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
+        visit.page.on(
+            "console",
+            lambda message: (
+                message.type == "error" and visit.complaints.append(f"{message.text} {message.location.get('url', '')}")
+            ),
+        )
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         visit.page.on("request", lambda request: visit.hosts.add(urlsplit(request.url).hostname or "none"))
         visit.page.goto(server.address + path)
@@ -975,6 +993,67 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
         assert store.memory(begun[0].key).created_at == begun[0].created_at  # it went on behind its windows
         assert store.questions.waiting("") == []
         assert [len(conversation.turns) for conversation in store.conversations.all()] == [1, 1]
+
+
+@contextmanager
+def proxy(target: str, prefix: str) -> Iterator[str]:
+    """A proxy that serves another server under a path and takes the path off, as nginx does with `location /reader/`."""
+    client = httpx.AsyncClient(base_url=target, timeout=None)
+
+    async def forward(request: Request) -> StreamingResponse:
+        headers = {
+            **{name: value for name, value in request.headers.items() if name != "content-length"},
+            "x-forwarded-host": request.headers["host"],
+            "x-forwarded-proto": "http",
+        }
+        path = request.url.path.removeprefix(prefix) + (f"?{request.url.query}" if request.url.query else "")
+        sent = client.build_request(request.method, path, headers=headers, content=await request.body())
+        answer = await client.send(sent, stream=True)
+        kept = {
+            name: value for name, value in answer.headers.items() if name not in ("connection", "transfer-encoding")
+        }
+        close = BackgroundTask(answer.aclose)
+        return StreamingResponse(answer.aiter_raw(), answer.status_code, kept, background=close)
+
+    methods = ["GET", "POST", "HEAD", "OPTIONS", "DELETE"]
+    application = Starlette(routes=[Route(f"{prefix}/{{path:path}}", forward, methods=methods)])
+    port = free_port()
+    running = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error"))
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{port}{prefix}/"
+    running.should_exit = running.force_exit = True
+    thread.join(30)
+
+
+def test_everything_works_under_the_path_of_a_proxy(
+    tmp_path: Path, tiny_folder: Callable[..., Path], visit: Callable[..., object]
+) -> None:
+    pdf = write_pdf(tmp_path / "a.pdf", [f"Page {n}. {WORDS}" for n in range(1, 4)], title="Drawn")
+    flags = ("--root-path", "/reader")
+    server = Server(tmp_path / "library", str(tiny_folder("llama")), tmp_path / "cache", flags)
+    server.start()
+    try:
+        with proxy(server.address.removesuffix("/reader").rstrip("/"), "/reader") as address:
+            server.address = address
+            with visit(server) as window:
+                page, failed = window.page, list[str]()
+                page.on("response", lambda answer: answer.status >= 400 and failed.append(answer.url))
+                page.set_input_files("#upload input[type=file]", pdf)
+                window.wait_until_ready()
+                page.wait_for_function("document.querySelector('.cover img')?.naturalWidth > 0")
+                window.ask("What was calm?")
+                page.locator("#chat .card").first.click()
+                page.wait_for_function("document.querySelector('#viewer img')?.naturalWidth === 1000")
+                for link in ("#download a", "#export a"):
+                    if link == "#export a":
+                        window.open_details()
+                    with page.expect_download() as begun:
+                        page.locator(link).click()
+                    assert Path(begun.value.path()).stat().st_size
+                assert failed == []
+    finally:
+        server.kill()
 
 
 def test_a_decoder_that_is_not_there_is_told_on_the_page(tmp_path: Path, visit: Callable[..., object]) -> None:
