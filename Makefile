@@ -1,6 +1,14 @@
 PYTHON ?= python3
 
-.PHONY: setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch bench-train evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
+.DEFAULT_GOAL := help
+
+.PHONY: help docs setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch bench-train evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+docs:  ## put the commands' help into docs/shell.md again
+	PYTHONPATH=. $(PYTHON) -m cogapp -r docs/shell.md
 
 setup:  ## install what the reader and its tests need into the current environment
 	$(PYTHON) -m pip install -r requirements-test.txt
@@ -20,7 +28,7 @@ test-gpu:  ## the plug-in on a CUDA device
 test-crash:  ## two hundred kills at random moments
 	$(PYTHON) -m pytest -m slow tests/test_crash.py
 
-lint:
+lint:  ## ruff and mypy
 	ruff check . && ruff format --check . && mypy
 
 bench-read:  ## reading against plain passes, and memory while reading; BOOK=file for a long one

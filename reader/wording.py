@@ -14,6 +14,10 @@ STAGES = {
 """What to say while a decoder loads, by the stage that `reader.models.load_model` reports."""
 
 
+NOT_STATED = "Not found in so many words; nearest pages"
+"""Stands over an answer's pages where its words are not on them."""
+
+
 def duration(seconds: float) -> str:
     """Seconds as people read them: "12 s", "3 min 20 s", "1 h 5 min"."""
     if seconds < 60:

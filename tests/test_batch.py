@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import torch
 from filelock import FileLock
@@ -16,6 +17,7 @@ from helpers.documents import make_document
 
 from reader.answering import Answer, ask, attach
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch
+from reader.batching.questions import load_questions
 from reader.batching.results import _cells
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model
@@ -205,8 +207,8 @@ def test_openai_batches_and_spreadsheets_are_understood(
     batch(openai, tmp_path / "openai.out.jsonl", store, engine, document="First")
     batch(sheet, tmp_path / "sheet.out.csv", store, engine)
     rows = {row["custom_id"]: row for row in results(tmp_path / "openai.out.jsonl")}
-    with (tmp_path / "sheet.out.csv").open(newline="") as file:
-        cells = {row["custom_id"]: row for row in csv.DictReader(file)}
+    with (tmp_path / "sheet.out.csv").open(newline="", encoding="utf-8-sig") as file:
+        cells = {row["custom_id"]: row for row in csv.DictReader(file, delimiter=";")}
     assert [rows[name]["document_id"] for name in "abc"] == [
         store.document(t).id for t in ("Second", "Second", "First")
     ]
@@ -215,6 +217,62 @@ def test_openai_batches_and_spreadsheets_are_understood(
         assert cells[name]["answer"].lstrip("'") == rows[name]["answer"].lstrip("'")
         assert cells[name]["document_id"] == rows[name]["document_id"]
         assert cells[name]["pages"] == "; ".join(found["label"] for found in rows[name]["evidence"])
+
+
+FIELD = Path(__file__).parent / "fixtures" / "field" / "28-batch-spreadsheets-refused"
+
+
+@pytest.mark.parametrize(
+    ("name", "questions", "line"),
+    [
+        ("sep.csv", ["Who was the captain?"], 3),
+        ("array.json", ["Who was the captain?", "What did it carry?"], 2),
+        ("cp1252.csv", ["Où était le phare ?"], 2),
+        ("bom_semi.csv", ["Who was the captain?", "What did the repair\ncost?", "Qui était le gardien du phare ?"], 2),
+    ],
+)
+def test_what_spreadsheets_save_is_read(name: str, questions: list[str], line: int) -> None:
+    asked, problems = load_questions(FIELD / name)
+    assert not problems
+    assert [one.question.replace("\r\n", "\n") for one in asked] == questions
+    assert asked[0].line == line
+    assert asked[-1].custom_id in ("1", "2", "007")
+
+
+def test_a_workbook_is_read_or_refused_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"q\.xlsx' is a spreadsheet .*; save it as CSV\.$"):
+        load_questions(FIELD / "q.xlsx")
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["custom_id", "document", "question"], [7, "Book", "Who?\nWhen?"], [], ["b", "Book", "Wo?"]):
+        sheet.append(row)
+    book.save(tmp_path / "q.xlsx")
+    asked, problems = load_questions(tmp_path / "q.xlsx")
+    assert not problems
+    assert [(one.custom_id, one.question) for one in asked] == [("7", "Who?\nWhen?"), ("b", "Wo?")]
+    (tmp_path / "q.tsv").write_text("custom_id\tdocument\tquestion\n1\tBook\tWho, and when?\n")
+    assert load_questions(tmp_path / "q.tsv")[0][0].question == "Who, and when?"
+    (tmp_path / "q.json").write_text('[{"custom_id": 1, "document": "B", "question": "Who?"},\n 5, {"custom_id": 2}, {')
+    asked, problems = load_questions(tmp_path / "q.json")
+    assert [one.question for one in asked] == ["Who?"]
+    assert [line for line, _ in problems] == [2, 2, 2]
+
+
+def test_results_open_in_the_spreadsheet_that_asked(
+    tmp_path: Path, library: list[str], store: Store, engine: LocalEngine
+) -> None:
+    sheet, output = tmp_path / "q.csv", tmp_path / "out.csv"
+    sheet.write_bytes(
+        "sep=;\r\ncustom_id;document;question\r\n=1;First;Où était-il ?\r\n-2;Second;+Who?\r\n".encode("cp1252")
+    )
+    batch(sheet, output, store, engine)
+    content = output.read_bytes()
+    assert content.startswith("\ufeffcustom_id;document;".encode())
+    rows = list(csv.DictReader(output.read_text(encoding="utf-8-sig").splitlines(), delimiter=";"))
+    assert {(row["custom_id"], row["question"]) for row in rows} == {("'=1", "Où était-il ?"), ("'-2", "'+Who?")}
+    assert batch(sheet, output, store, engine).answered == 0
+    assert output.read_bytes() == content
 
 
 def test_a_file_is_read_into_the_library_once(tmp_path: Path, store: Store, engine: LocalEngine) -> None:

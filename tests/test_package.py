@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tomllib
 
+import pytest
 from helpers import ROOT
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -40,3 +44,13 @@ def test_the_lock_pins_what_the_package_requires() -> None:
 def test_the_version_is_the_changelogs() -> None:
     headings = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
     assert headings[0].removeprefix("## ").split()[0] == Version(PROJECT["version"]).base_version
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="argparse words its help a little differently in each Python"
+)
+def test_the_help_in_the_docs_is_what_the_commands_print() -> None:
+    command = [sys.executable, "-m", "cogapp", "--check", "docs/shell.md"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert checked.returncode == 0, f"{checked.stdout}{checked.stderr}Run `make docs`."

@@ -17,6 +17,7 @@ from .prompt import (
     QUESTION as QUESTION,
     make_prompt as make_prompt,
     passage_heading as passage_heading,
+    question_words as question_words,
 )
 from .refusal import NOT_SAID as NOT_SAID, says_nothing as says_nothing
 
@@ -44,6 +45,7 @@ __all__ = [
     "look_again_tokens",
     "make_prompt",
     "passage_heading",
+    "question_words",
     "says_nothing",
     "sentences",
     "source_of",

@@ -8,7 +8,7 @@ how many document tokens the decoder ran for it, counted where they are run. It 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Queries
 from reader.answering.decoding import Decoding, Step, keep_behind
-from reader.answering.evidence import Evidence, name_evidence, reading_map
+from reader.answering.evidence import Evidence, as_evidence, is_stated, name_evidence, reading_map
 from reader.answering.passages import Passage
 from reader.answering.refusal import says_nothing
 from reader.beacon import Memory, recording
@@ -56,6 +56,8 @@ class Answer:
     """What finding the evidence took, in `seconds` too."""
     left_out: tuple[str, ...] = ()
     """Titles of documents that were asked for, but did not fit the decoder's positions."""
+    is_stated: bool | None = None
+    """Whether the answer's words stand on the pages of its evidence; None without evidence."""
 
     @classmethod
     def of(cls, decoding: Decoding, recomputed_tokens: int, attach_seconds: float = 0.0) -> Answer:
@@ -68,6 +70,8 @@ class Answer:
             heat = attached.heat(decoding.attention)
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
+        elif decoding.overview is not None and decoding.wants_evidence:
+            found = as_evidence(decoding.overview.passages)
         evidence_seconds = decoding.attend_seconds + time.perf_counter() - started
         return cls(
             text=text,
@@ -89,6 +93,7 @@ class Answer:
             looked_again_tokens=sum(prompt.looked_again_tokens for prompt in decoding.looked_again),
             evidence_seconds=evidence_seconds if decoding.attention is not None else 0.0,
             left_out=attached.left_out,
+            is_stated=is_stated(text, attached.sources, found) if found else None,
         )
 
     @property
@@ -116,6 +121,7 @@ def ask(
     evidence: bool = True,
     stopped: Callable[[], bool] = lambda: False,
     first_question: bool = True,
+    earlier: Sequence[tuple[str, str]] = (),
 ) -> Iterator[AnswerPart]:
     """Answer a question from an attached memory, piece by piece; the memory is afterwards as it was before.
 
@@ -125,6 +131,7 @@ def ask(
         evidence: whether to find where the answer comes from, after its last token.
         stopped: asked before every token; True ends the answer there.
         first_question: whether attaching was done for this question, so that its time counts.
+        earlier: (question, answer) turns before it, whose words help to find what "he" or "there" means.
 
     Raises:
         ConfigError: there is no question, or `look_again` is something else.
@@ -132,7 +139,7 @@ def ask(
     """
     memory = attached.memory
     attach_seconds = attached.attach_seconds if first_question else 0.0
-    decoding = Decoding(attached, question, model, look_again=look_again, evidence=evidence)
+    decoding = Decoding(attached, question, model, look_again=look_again, evidence=evidence, earlier=earlier)
     ran_before = memory.source_tokens_run
     mark = memory.mark()
     try:

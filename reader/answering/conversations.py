@@ -62,7 +62,7 @@ class Conversation:
             raise ConfigError(f"The conversation has {len(turns)} turns, so there is no number {number} to ask again.")
         before = [(turn.question, turn.answer) for turn in turns[:number]]
         self._said.put(before)
-        for part in ask(self._behind, question, self._model, stopped=stopped, **options):
+        for part in ask(self._behind, question, self._model, stopped=stopped, earlier=before[:], **options):
             if (answer := part.answer) is not None:
                 counts = dataclasses.asdict(answer)
                 evidence = counts.pop("evidence")

@@ -20,9 +20,11 @@ from transformers import NoRepeatNGramLogitsProcessor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.refusal import may_become_refusal, says_nothing
+from reader.answering.requests import understand
 from reader.beacon import Mark, Memory
 from reader.models import Model
 
@@ -65,6 +67,7 @@ class Decoding:
         held: text not shown yet, because the answer may still become `NOT_SAID`, and another passage be looked at.
         ended: why the answer has ended, as in `Answer`; None while it grows.
         looked_again: the prompts whose passages were looked at.
+        overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
         attention: what question and answer attended to, once `attend` has noted it.
         first_token_seconds, attend_seconds: from the start to the first token shown, and what `attend` took.
     """
@@ -78,11 +81,12 @@ class Decoding:
         look_again: str | int = "off",
         evidence: bool = True,
         shared_tokens: int = 0,
+        earlier: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Choose what to look at again.
 
         Args:
-            look_again, evidence: as for `ask`, and so is what is raised.
+            look_again, evidence, earlier: as for `ask`, and so is what is raised.
             shared_tokens: the question's first tokens that stand behind the memory already.
         """
         self._started = time.perf_counter()
@@ -97,11 +101,17 @@ class Decoding:
         self.text = self.held = ""
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
+        self.wants_evidence = evidence
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(question, model))
-        if budget_tokens := look_again_tokens(look_again, question):
-            self._places.extend(choose_passages(attached, question, model, budget_tokens))
+        budget_tokens = look_again_tokens(look_again)
+        self.overview = overview(understand(self.question), self.question, attached.sources)
+        if self.overview is not None:
+            self.text = self.held = self.overview.text
+            self.ended, self.queries = "finished", None
+        elif budget_tokens:
+            self._places.extend(choose_passages(attached, question, model, budget_tokens, earlier))
             if self._places:
                 self._look_at_next_place()
 

@@ -10,6 +10,7 @@ Quotes are cut out of the text. Nothing here runs the decoder.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ QUOTE_CHARS = 300
 ATTENTION_WEIGHT = 0.98
 """What a rank by attention counts where one by words counts 1: alone, its first comes behind the second by words."""
 
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
 
@@ -121,3 +123,36 @@ def name_evidence(
         if len(evidence) == EVIDENCE_PAGES:
             break
     return tuple(evidence)
+
+
+def as_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:
+    """Passages that an answer was made of, as its evidence: the first pages, each with the beginning of its passage."""
+    first = {(passage.document_id, passage.page): passage for passage in reversed(passages)}
+    found = []
+    for passage in list(reversed(first.values()))[:EVIDENCE_PAGES]:
+        _, end = next(shortened(passage.text, (0, len(passage.text)), QUOTE_CHARS))
+        start_char = passage.start_char
+        found.append(
+            Evidence(
+                passage.document_id, passage.page, passage.label, start_char, start_char + end, 1.0, passage.text[:end]
+            )
+        )
+    return tuple(found)
+
+
+def is_stated(answer: str, sources: Sequence[Source], evidence: Sequence[Evidence]) -> bool:
+    """Whether an answer's words stand on the pages of its evidence: every number, and two thirds of the other words."""
+    named = {(place.document_id, place.page) for place in evidence}
+    pages = [page.text for source in sources for page in source.pages if (page.document_id, page.number) in named]
+    known = {_stem(word) for word in content_words(" ".join(pages))}
+    words = content_words(answer)
+    numbers = [_stem(word) for word in words if any(sign.isdigit() for sign in _stem(word))]
+    stated = sum(_stem(word) in known for word in words)
+    return all(number in known for number in numbers) and 3 * stated >= 2 * len(words) > 0
+
+
+def _stem(word: str) -> str:
+    """A word without the endings that say only how it is used; a number in figures."""
+    if word in _NUMBERS:
+        return str(_NUMBERS.index(word))
+    return word if any(sign.isdigit() for sign in word) else re.sub(r"(?<=\w{3})(ing|ed|es|s|en|e)$", "", word)

@@ -1,43 +1,34 @@
 """Looking again: which passages of a document are read again raw for a question, within which budget of tokens.
 
-A reader goes back to the page where it matters; so does this, where a question asks for a detail. It reads nothing again itself.
+A reader goes back to the page where it matters, or that a question names; so does this. It reads nothing again itself.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import attend
 from reader.answering.evidence import rank_passages
+from reader.answering.overview import place
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
+from reader.answering.requests import searched, understand
 from reader.errors import ConfigError
 from reader.models import Model
 
 LOOK_AGAIN_TOKENS = 400
 """How many tokens are looked at again by default."""
 
-_OF_THE_WHOLE = re.compile(
-    r"\b(summar\w+|overview|outline|gist|overall|main (idea|point|topic|theme|argument)s?|themes?|moral"
-    r"|(book|text|document|story|paper|article|report|novel|chapter)s? (is |are )?about|what is (it|this|that) about)\b",
-    re.I,
-)
 
-
-def asks_for_detail(question: str) -> bool:
-    """Whether to look again where nobody says: always, but for questions about the whole (its summary, theme, what it is about)."""
-    return not _OF_THE_WHOLE.search(question)
-
-
-def look_again_tokens(look_again: str | int, question: str) -> int:
+def look_again_tokens(look_again: str | int) -> int:
     """How many tokens a setting lets a question look at again.
 
     Raises:
         ConfigError: the setting is not `off`, `auto` or a number from 0 on.
     """
     if look_again == "auto":
-        return LOOK_AGAIN_TOKENS if asks_for_detail(question) else 0
+        return LOOK_AGAIN_TOKENS
     if look_again == "off":
         return 0
     if isinstance(look_again, int) and look_again >= 0:
@@ -46,12 +37,20 @@ def look_again_tokens(look_again: str | int, question: str) -> int:
 
 
 def choose_passages(
-    attached: AttachedMemory, question: str, model: Model, tokens: int = LOOK_AGAIN_TOKENS
+    attached: AttachedMemory,
+    question: str,
+    model: Model,
+    tokens: int = LOOK_AGAIN_TOKENS,
+    earlier: Sequence[tuple[str, str]] = (),
 ) -> tuple[Passage, ...]:
     """Choose what to read again for a question, at most `tokens` tokens of it; the best passage first, none overlapping.
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words, fused by
-    reciprocal rank. A budget that the decoder's positions have no room for is cut down. The memory stays as it was.
+    reciprocal rank. A page or chapter that it names is all that is looked at. The memory stays as it was.
+
+    Args:
+        tokens: cut down to what the decoder's positions have room for.
+        earlier: (question, answer) turns before it, whose words help to find what "he" or "there" means.
 
     Raises:
         ContextOverflow: memory and question do not fit the decoder's positions.
@@ -66,8 +65,16 @@ def choose_passages(
     def count_tokens(passage: Passage) -> int:
         return sum(len(model.encode(text)[0]) for text in (heading(passage, attached.passages), passage.text))
 
-    ranked = rank_passages(attached.passages, question, heat)
-    return attached.passages.choose(ranked, question, budget_tokens, count_tokens)
+    words = searched(question, earlier)
+    ranked = rank_passages(attached.passages, words, heat)
+    if places := place(understand(question), attached.sources):
+        ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
+    return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
+
+
+def _is_in(passage: Passage, places: Sequence[tuple[str, int, int]]) -> bool:
+    middle = (passage.start_char + passage.end_char) // 2
+    return any(passage.document_id == document_id and start <= middle < end for document_id, start, end in places)
 
 
 def _answer_room(model: Model) -> int:

@@ -21,7 +21,7 @@ QUESTION = (
     "\n\nFrom the text above, answer this question in a sentence or two. "
     f"If the text does not answer it, say: {NOT_SAID}\nQuestion: {{question}}"
 )
-"""How a question follows the document."""
+"""How a question follows the document, for decoders that have no form of their own."""
 
 PASSAGES = "\n\nFrom the same text, once more:"
 """What comes before passages that are looked at again; the answer weights are trained with it."""
@@ -89,9 +89,14 @@ def make_prompt(
         assert index is not None
         put(heading(passage, index))
         put(passage.text, index.first_char[passage.document_id] + passage.start_char)
-    question_ids = model.closing(QUESTION.format(question=question))
+    question_ids = model.closing(question_words(question, model))
     asked_tokens = min(len(question_ids), len(model.closing(question)))
     return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens)
+
+
+def question_words(question: str, model: Model) -> str:
+    """A question with the words around it that its decoder is used to."""
+    return (model.question or QUESTION).format(question=question.strip())
 
 
 def heading(passage: Passage, index: Passages) -> str:

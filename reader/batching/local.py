@@ -149,7 +149,7 @@ def _shared_opening(
     prompts = []
     for question in questions:
         try:
-            if look_again_tokens(look_again, question):
+            if look_again_tokens(look_again):
                 return torch.empty(0, dtype=torch.int64)
             prompts.append(make_prompt(question, model))
         except ReaderError:
@@ -183,7 +183,9 @@ def _answer_behind(
                     attached, question, model, look_again=look_again, evidence=evidence, shared_tokens=shared_tokens
                 )
                 step = decoding.next()
-                assert step is not None  # an answer does not end before it begins
+                if step is None:  # answered without the decoder
+                    yield number, Answer.of(decoding, 0)
+                    continue
                 branches.check_room(step.tokens)
                 new.append(_Asked(number, decoding, branches.add(), step))
             except ReaderError as error:

@@ -174,7 +174,7 @@ class Results:
         try:
             rows = parse(lines)
             begins = self._header.encode() if self._is_csv else b'{"custom_id": '
-            if not lines and not (begins.startswith(torn) or torn.startswith(begins)):
+            if not lines and not _is_beginning(torn, begins):
                 raise ValueError
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
@@ -209,6 +209,13 @@ def _whole_lines(content: bytes, quote: bytes) -> list[bytes]:
             lines.append(begun)
             begun = b""
     return lines
+
+
+def _is_beginning(torn: bytes, begins: bytes) -> bool:
+    """Whether a file without a whole line may be the beginning of results, with a byte order mark or without."""
+    mark = "\ufeff".encode()
+    pairs = ((begins, torn), (begins.removeprefix(mark), torn.removeprefix(mark)))
+    return any(start.startswith(own) or own.startswith(start) for start, own in pairs)
 
 
 def _delimiter_of(content: bytes) -> str:

@@ -7,6 +7,7 @@ or storage, and importing it costs no more than the standard library.
 from __future__ import annotations
 
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from reader.documents.document import PARSER_VERSION, Document, Page
 from reader.documents.encodings import decode_bytes
 from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
 from reader.documents.kinds import kind_of
+from reader.documents.recognition import Recognition
 from reader.documents.text import split_pages
 from reader.errors import DocumentError
 
@@ -25,11 +27,14 @@ __all__ = [
     "Document",
     "Page",
     "PagePicture",
+    "Recognition",
     "decode_bytes",
     "draw",
+    "is_bundle",
     "load",
     "split_pages",
     "spreadsheet_rows",
+    "unpacked",
 ]
 
 # Suffix -> the module that parses it.
@@ -76,7 +81,13 @@ def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: s
     return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote)
 
 
-def load(path: Path, *, password: str | None = None, encoding: str | None = None) -> Document:
+RECOGNISED_FORMATS = ("pdf",)
+"""Formats whose pages may be pictures of text; those modules have `pictures`, too."""
+
+
+def load(
+    path: Path, *, password: str | None = None, encoding: str | None = None, recognition: Recognition | None = None
+) -> Document:
     """Read the file at `path` into a Document, in a separate process with limits on memory, time and size.
 
     Args:
@@ -84,6 +95,7 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
         password: opens an encrypted PDF.
         encoding: what a text, Markdown, CSV or HTML file is written in; without it, the file's bytes are looked at, and
             what was guessed is in the document's `notes`.
+        recognition: reads the pages of a PDF that have no text, page by page.
 
     Raises:
         DocumentError: the file cannot become a document; one sentence that names it.
@@ -98,6 +110,8 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
     if path.stat().st_size == 0:
         raise DocumentError(f"{path.name!r} is empty: choose a file with text in it.")
     format_name = kind_of(path, FORMATS.get(path.suffix.lower()))
+    if format_name is None and is_bundle(path):
+        raise DocumentError(f"{path.name!r} holds several files: unpack it, or add all of them to the library.")
     if format_name is None:
         raise DocumentError(
             f"{path.name!r} is of a kind that cannot be read ({path.suffix or 'no suffix'}): "
@@ -107,8 +121,26 @@ def load(path: Path, *, password: str | None = None, encoding: str | None = None
         return _load_encoded(path, format_name, encoding)
     if format_name == _OLD_WORD:
         return _load_converted(path)
-    document = parse_isolated(path, format_name, password=password)
+    if format_name not in RECOGNISED_FORMATS:
+        recognition = None
+    document = parse_isolated(path, format_name, password=password, recognition=recognition)
     return replace(document, notes=_assumptions(path)) if format_name in TEXT_FORMATS else document
+
+
+def is_bundle(path: Path) -> bool:
+    """Return whether a path is a folder or a ZIP of files, of which each is a document."""
+    return path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file() and kind_of(path, None) is None)
+
+
+def unpacked(path: Path) -> AbstractContextManager[list[Path]]:
+    """Give the files of a folder or a ZIP that can become documents, for as long as the `with` block lasts.
+
+    Raises:
+        DocumentError: it holds none, too many, or is no ZIP that can be read.
+    """
+    from reader.documents.bundle import unpacked as unpack  # nothing else pays for it
+
+    return unpack(path, tuple(FORMATS))
 
 
 def spreadsheet_rows(path: Path) -> list[list[str]]:

@@ -45,6 +45,8 @@ class Document:
     """How many pages hold no text, such as scans without a text layer."""
     notes: tuple[str, ...] = ()
     """What was assumed to read the file, as sentences for the person who added it."""
+    recognised_pages: int = 0
+    """How many pages were read by text recognition."""
 
     def __post_init__(self) -> None:
         end = 0

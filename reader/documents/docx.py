@@ -34,6 +34,7 @@ _HEADING_NAME = re.compile(r"title|heading [1-9]", re.I)
 _BODY_LEVEL = 9
 _MOST_BASES = 20
 _NOTES = {"footnotereference": "footnotes", "endnotereference": "endnotes"}
+_SIGNS = {"tab": " ", "ptab": " ", "nobreakhyphen": "-"}
 _OFF = ("0", "false", "off", "none")
 _MOST_CELL_CHARS = 4000
 _MOST_HEADING_ROW_CHARS = 400
@@ -256,12 +257,10 @@ class _Writer:
             self._script, self._font = self._letters.of(element)
         elif name == "t":
             self._write_text(element.text or "")
-        elif name in ("tab", "ptab"):
-            prose.write(" ")
+        elif name in _SIGNS:
+            prose.write(_SIGNS[name])
         elif name in ("br", "cr"):
             prose.end_line()
-        elif name == "nobreakhyphen":
-            prose.write("-")
         elif name == "tbl":
             self._tables += 1
             prose.end_paragraph()

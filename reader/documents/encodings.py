@@ -40,6 +40,14 @@ _SUPERSETS = {
 }
 # Where the larger set is not quite one, what it cannot read is read as named.
 _RARE = 0.005
+# Quotes, dashes, the euro and the like, which all the Windows encodings share.
+_SIGNS_OF_WINDOWS = bytes([0x80, 0x85, *range(0x91, 0x98), 0x99, 0xA0, 0xA3, 0xA7, 0xA9, 0xAB, 0xAE, 0xB0, 0xB7, 0xBB])
+_FEW = 40
+_MOST_ACCENTED = 1.25
+_LEAST_CONFIDENCE = 0.04
+_ASCII_LETTERS = bytes([*range(0x41, 0x5B), *range(0x61, 0x7B)])
+_LANGUAGES = "cs da de en es et fi fr hr hu is it lt lv nl no nb pl pt ro sk sl sv tr"
+_LATIN_LANGUAGES = frozenset(_LANGUAGES.split())
 _SAMPLE_BYTES = 200_000
 
 # Tabs, line ends, form feeds and escapes are in honest text files; a few strays are forgiven.
@@ -190,7 +198,7 @@ def _decode_wide(data: bytes) -> tuple[str, str] | None:
         sample = text[:_SAMPLE_CHARS]
         if not sample:
             continue
-        odd = sum(char == "\ufffd" or unicodedata.category(char) in ("Cn", "Co") for char in sample)
+        odd = sum(char in "\0\ufffd" or unicodedata.category(char) in ("Cn", "Co") for char in sample)
         common = sum(char in _COMMON for char in sample) / len(sample)
         if odd <= _MOST_CONTROL * len(sample) and common > most_common:
             best, most_common = (text, encoding), common
@@ -227,15 +235,32 @@ def _guess(data: bytes) -> Decoded | None:
     high_bytes = len(data) - len(data.translate(None, bytes(range(0x80, 0x100))))
     name = None
     # Where next to nothing but English letters is there to guess from, the everyday encoding is as good as any.
-    if high_bytes >= _RARE * len(data) or not _reads(data, "cp1252"):
-        name = _detected(data)
+    is_plain = high_bytes < _RARE * len(data) or not data.translate(None, _SIGNS_OF_WINDOWS + bytes(range(0x80)))
+    if not is_plain or not _reads(data, "cp1252"):
+        letters = len(data) - len(data.translate(None, _ASCII_LETTERS))
+        is_latin = high_bytes <= _FEW and high_bytes < _MOST_ACCENTED * letters
+        name = _detected_latin(data) if is_latin else _detected(data)
     codec = _SUPERSETS.get(codecs.lookup(name).name, codecs.lookup(name).name) if name else "cp1252"
     text = data.decode(codec, errors="replace")
     if "\ufffd" in text and name:
         plain = data.decode(name, errors="replace")
         if plain.count("\ufffd") < text.count("\ufffd"):
             text, codec = plain, codecs.lookup(name).name
-    return _checked(text, codec, is_guess=True)
+    # Where the detector names what makes no text of it, the everyday encoding may.
+    return _checked(text, codec, is_guess=True) or _checked(data.decode("cp1252", "replace"), "cp1252", is_guess=True)
+
+
+def _detected_latin(data: bytes) -> str | None:
+    """Return the encoding of a short text in Latin letters with a few accents; None where nothing tells.
+
+    With so little to go by, the detector names any script that the few bytes could be of.
+    """
+    import chardet
+
+    for guess in chardet.detect_all(data):
+        if guess["language"] in _LATIN_LANGUAGES and guess["confidence"] >= _LEAST_CONFIDENCE and guess["encoding"]:
+            return codecs.lookup(guess["encoding"]).name
+    return None if _reads(data, "cp1252") else _detected(data)
 
 
 def _reads(data: bytes, codec: str) -> bool:

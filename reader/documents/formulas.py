@@ -43,7 +43,7 @@ _ACCENTS = {
 }
 _PRIMES = {"′", "″", "‴", "'", "∘", "°", "†", "‡"}
 _BARE = re.compile(r"[+\-−±]?[\w.∞°%′″\u0300-\u036f\u20d7]+")
-_UNSIGNED = re.compile(r"[\w.∞°%′″\u0300-\u036f\u20d7]+|[√∛∜]\w+")
+_UNSIGNED = re.compile(r"[\w.∞°%′″\u0300-\u036f\u20d7]+|[√∛∜](?:\w+|\([^()]*\))")
 _OPENING, _CLOSING = "([{⟨|‖⌊⌈", ")]}⟩|‖⌋⌉"
 _ROOTS = {"2": "√", "3": "∛", "4": "∜"}
 
@@ -117,7 +117,7 @@ def _row(children: list[etree._Element], level: int) -> str:
             after = next((text for other in children[index + 1 :] if (text := _write_edge(other, level))), "")
             if "/" in piece and (after[:1].isalnum() or (after[:1] in "([√" and after) or out[-1:].isalpha()):
                 piece = f"({piece})"
-        if local_name(child) == "mtable" and out[-1:] not in _OPENING:
+        if local_name(child) == "mtable" and (not out or out[-1] not in _OPENING):
             piece = f"[{piece}]"
         out += _gap(out, piece) + piece
     return out

@@ -20,8 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DocumentError, PasswordNeeded
-from .document import Document, Page
+from reader.documents.document import Document, Page
+from reader.documents.recognition import Engine, Kept, Recognition, batches, chosen_engine, load_engine
+from reader.errors import DocumentError, PasswordNeeded
 
 _PROJECT_FOLDER = Path(__file__).parents[2]
 
@@ -50,6 +51,9 @@ class Limits:
 
 LIMITS = Limits()
 
+RECOGNITION_LIMITS = Limits(cpu_seconds=1800, wall_seconds=1800.0)
+"""The pages that one process recognises."""
+
 DRAWING_LIMITS = Limits(memory_bytes=512 << 20, cpu_seconds=20, wall_seconds=60.0)
 """One page is drawn while a person looks on."""
 
@@ -74,20 +78,66 @@ class PagePicture:
     boxes: tuple[Box, ...]
 
 
-def parse_isolated(path: Path, format_name: str, *, password: str | None = None, limits: Limits = LIMITS) -> Document:
+def parse_isolated(
+    path: Path,
+    format_name: str,
+    *,
+    password: str | None = None,
+    recognition: Recognition | None = None,
+    limits: Limits = LIMITS,
+) -> Document:
     """Parse the file with the module named `format_name` in a child process and return its Document.
 
-    Raises DocumentError, naming the file and, where one was met, the limit.
+    Where `recognition` is given, pages without text are read by text recognition.
+
+    Raises:
+        DocumentError: The file cannot become a document; the message names the file and the limit that was met.
     """
-    reply = _ask_child({"format": format_name, "password": password}, path, limits)
+    engine = chosen_engine(recognition.engine) if recognition else None
+    request = {"format": format_name, "password": password, "keep_textless": recognition is not None}
+    reply = _ask_child(request, path, limits)
+    recognised = 0
+    if recognition and engine and reply["textless_pages"]:
+        recognised = _recognise(reply, path, request, recognition, engine)
+    if reply["textless_pages"] == len(reply["pages"]):
+        raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
     return Document(
         text=reply["text"],
         pages=tuple(Page(number, *page) for number, page in enumerate(reply["pages"], start=1)),
+        recognised_pages=recognised,
         title=reply["title"],
         file_name=os.fsencode(path.name).decode(errors="replace"),
         format=format_name,
         textless_pages=reply["textless_pages"],
     )
+
+
+def _recognise(
+    reply: dict[str, Any], path: Path, request: dict[str, Any], recognition: Recognition, engine: Engine
+) -> int:
+    """Read the pages without text into `reply`, and return how many have text now."""
+    texts = [reply["text"][start:end] for _, start, end in reply["pages"]]
+    wanted = [index for index, text in enumerate(texts) if not text.strip()]
+    kept = Kept(path, recognition, engine)
+    found = {index: text for index in wanted if (text := kept.get(index)) is not None}
+    report = recognition.report or (lambda _done, _all: None)
+    for batch in batches([index for index in wanted if index not in found]):
+        report(len(found), len(wanted))
+        asked = {"pages": batch, "engine": engine, "languages": list(recognition.languages)}
+        read = _ask_child({**request, "recognition": asked}, path, RECOGNITION_LIMITS)["texts"]
+        for index, text in zip(batch, read, strict=True):
+            found[index] = _clean(text)
+            kept.put(index, found[index])
+    report(len(wanted), len(wanted))
+    spans, end = [], 0
+    for index, (label, _, _) in enumerate(reply["pages"]):
+        if text := found.get(index, "").strip():
+            texts[index] = text + "\n\n"
+        spans.append((label, end, end + len(texts[index])))
+        end = spans[-1][2]
+    recognised = sum(bool(text.strip()) for text in found.values())
+    reply.update(text="".join(texts), pages=spans, textless_pages=reply["textless_pages"] - recognised)
+    return recognised
 
 
 def draw_isolated(
@@ -120,17 +170,17 @@ def _ask_child(request: dict[str, Any], path: Path, limits: Limits) -> dict[str,
             env=os.environ | {"PYTHONPATH": _python_path()},
             check=False,
         )
-    except subprocess.TimeoutExpired as exc:
-        raise _over(path, f"{limits.wall_seconds:g} seconds") from exc
+    except subprocess.TimeoutExpired as error:
+        raise _over(path, f"{limits.wall_seconds:g} seconds") from error
     if child.returncode == -signal.SIGXCPU:
         raise _over(path, f"{limits.cpu_seconds:g} seconds of processor time")
     try:
         reply = json.loads(child.stdout)
-    except ValueError as exc:
+    except ValueError as error:
         raise DocumentError(
             f"Reading {path.name!r} crashed the {format_name} parser (status {child.returncode}): "
             "the file is damaged or too large; save a new copy or split it."
-        ) from exc
+        ) from error
     if "error" in reply:
         raise (PasswordNeeded if reply["password_needed"] else DocumentError)(reply["error"])
     found: dict[str, Any] = reply
@@ -169,21 +219,32 @@ def _answer(request: dict[str, Any]) -> bytes:
     try:
         # The limit counts from here, so that no format pays for the size of its library.
         module = importlib.import_module(f".{request['format']}", __package__)
+        asked = request.get("recognition")
+        read = load_engine(asked["engine"], tuple(asked["languages"])) if asked else None
         _set_limits(limits)
+        if asked:
+            pictures = module.pictures(path, asked["pages"], request["password"])
+            texts = [read(picture) if picture is not None else "" for picture in pictures]  # type: ignore[misc]
+            return json.dumps({"texts": texts}).encode()
         if drawing := request.get("drawing"):
             jpeg, width_pixels, height_pixels, boxes = module.draw(path, **drawing)
             picture = {"width_pixels": width_pixels, "height_pixels": height_pixels, "boxes": boxes}
             return json.dumps({**picture, "jpeg": base64.b64encode(jpeg).decode()}).encode()
-        title, pages = module.parse(path, request["password"])
+        keep = {"keep_textless": True} if request.get("keep_textless") else {}
+        title, pages = module.parse(path, request["password"], **keep)
         reply = _gather(path, pages, limits)
+        if reply["textless_pages"] == len(reply["pages"]) and not keep:
+            raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
         reply["title"] = _clean(title).strip()[:_TITLE_CHARS] or path.name
         return json.dumps(reply, ensure_ascii=False).encode(errors="replace")
     except MemoryError:
         error = _over(path, f"{limits.memory_bytes >> 20:,} MiB of memory")
-    except OSError as exc:
-        error = DocumentError(f"{str(path)!r} cannot be read ({exc.strerror or exc}): check the file and its folder.")
-    except DocumentError as exc:
-        error = exc
+    except OSError as cause:
+        error = DocumentError(
+            f"{str(path)!r} cannot be read ({cause.strerror or cause}): check the file and its folder."
+        )
+    except DocumentError as cause:
+        error = cause
     return json.dumps({"error": str(error), "password_needed": isinstance(error, PasswordNeeded)}).encode()
 
 
@@ -201,8 +262,6 @@ def _gather(path: Path, pages: Iterator[tuple[str, str]], limits: Limits) -> dic
             raise _over(path, f"{limits.pages:,} pages")
         if end > limits.chars:
             raise _over(path, f"{limits.chars:,} characters")
-    if textless == len(spans):
-        raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
     return {"text": "".join(texts), "pages": spans, "textless_pages": textless}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
 
 from lxml import etree
 
@@ -17,6 +16,7 @@ from reader.documents.archive import gave_up, local_name
 from reader.documents.counting import NUMBERED, counted
 from reader.documents.encodings import decode_bytes
 from reader.documents.forms import CONTROLS, label_has_value, write_control
+from reader.documents.notes import all_text, calls_note, inline_text
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import MOST_CHARS, Script
 from reader.documents.styles import Counters, StyleSheet, declarations, list_style_of, script_of
@@ -47,14 +47,12 @@ _MOST_NUMBER = 10**9
 _RAISED_CLASSES = {"sup", "super", "superscript", "msupsub"}
 _LOWERED_CLASSES = {"sub", "subscript"}
 _INLINE_SCRIPTS = {"a", "b", "em", "font", "i", "small", "span", "strong", "sub", "sup", "tt"}
-_NOTE_WORDS = re.compile(r"noteref|footnote-?ref|fnref|footnote-?(?:anchor|call|link|marker)|endnote-?ref", re.I)
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
 _LETTER = re.compile(r"[“\"‘'«„¿¡(]?[^\W\d_]")
 _WORD_LETTERS = frozenset("AIOYEUÀÉÈÙaioyeu")
-_SCRIPT_LEVELS = 12
 
 # HTML's named characters, which XML does not know without fetching a DTD.
 _NAMED = re.compile(rb"&[A-Za-z][A-Za-z0-9]{1,31};")
@@ -208,10 +206,10 @@ class _Writer:
         if name not in _INLINE_SCRIPTS:
             return False
         kind = self._script_kind(name, element)
-        is_note = _is_note(element, kind, self._prose)
+        is_note = calls_note(element, kind, self._prose)
         if not kind and not is_note:
             return False
-        text = _inline_text(element, 0)
+        text = inline_text(element, 0)
         if text is None or len(text) > (MOST_CHARS if kind else 8):
             return False
         if self._fonts and self._fonts[-1][1]:
@@ -403,63 +401,6 @@ def _is_page_break(element: etree._Element) -> bool:
         return True
     classes = element.get("class", "").lower()
     return bool(classes) and bool({"pagenum", "pageno", "page-number", "pagebreak"} & set(classes.split()))
-
-
-def _is_note(element: etree._Element, kind: Script | None, prose: Prose) -> bool:
-    """Whether an element is the number that calls a note."""
-    link = element if local_name(element) == "a" else None
-    if kind is not None and link is None:
-        inner = [one for one in element.iter() if local_name(one) == "a"] if len(element) else []
-        link = inner[0] if inner else next((above for above in _near(element) if local_name(above) == "a"), None)
-        if link is not None and not inner and all_text(link).strip() != all_text(element).strip():
-            return False
-    if link is None:
-        return False
-    kinds = " ".join(filter(None, (link.get(_EPUB_TYPE), link.get("epub:type"), link.get("role"), link.get("class"))))
-    if _NOTE_WORDS.search(kinds):
-        return True
-    if "#" not in link.get("href", ""):
-        return False
-    if kind is not None:
-        return kind == "raised"
-    # A bare link is a note's only where its digits would run into those before it.
-    return bool(re.search(r"\d[.,]?$", prose.tail) and re.fullmatch(r"\s*\d{1,3}\s*", all_text(link)))
-
-
-def _near(element: etree._Element) -> Iterable[etree._Element]:
-    for level, above in enumerate(element.iterancestors()):
-        if level == 3:
-            return
-        yield above
-
-
-def _inline_text(element: etree._Element, level: int) -> str | None:
-    """The text of raised or lowered letters; None where there is more than letters."""
-    out = element.text or ""
-    for child in element:
-        name = local_name(child)
-        if name in _PARAGRAPHS or name in _LINES or name in CONTROLS or level > _SCRIPT_LEVELS:
-            return None
-        if name == "math":
-            out += formulas.mathml(child)
-        elif name == "br":
-            out += " "
-        elif name and name not in _UNSEEN:
-            inner = _inline_text(child, level + 1)
-            if inner is None:
-                return None
-            if name in ("sup", "sub") and out.strip() and inner.strip():
-                inner = f"{'^' if name == 'sup' else '_'}{inner.strip()}"
-            out += inner
-        out += child.tail or ""
-        if len(out) > 4 * MOST_CHARS:
-            return None
-    return out
-
-
-def all_text(element: etree._Element | None) -> str:
-    """Return all the text in an element, as it is in the file."""
-    return "" if element is None or not isinstance(element.tag, str) else "".join(element.itertext())
 
 
 def _is_math_source(element: etree._Element) -> bool:

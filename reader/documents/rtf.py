@@ -6,15 +6,25 @@ picture, notes, boxes, and letters of other code pages without a word.
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reader.documents.prose import Prose
-from reader.documents.scripts import Script, on_line
-from reader.documents.symbols import in_symbol_font, is_symbol_font
+from reader.documents.rtf_flow import Flow, Font, State, sections
+from reader.documents.rtf_words import (
+    CHARACTER,
+    CHARSETS,
+    DESTINATIONS,
+    LETTERS,
+    SEEN,
+    SILENT,
+    SYMBOLS,
+    code_page,
+    decoded,
+)
+from reader.documents.scripts import Script
+from reader.documents.symbols import in_symbol_font, is_symbol_font, symbol
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
 from reader.errors import DocumentError
 
@@ -26,182 +36,8 @@ _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
 )
 
-# Groups whose letters are not the document's.
-_SILENT = frozenset(
-    [
-        "fonttbl",
-        "colortbl",
-        "stylesheet",
-        "info",
-        "pict",
-        "object",
-        "objdata",
-        "datafield",
-        "themedata",
-        "colorschememapping",
-        "latentstyles",
-        "datastore",
-        "generator",
-        "listtable",
-        "listoverridetable",
-        "revtbl",
-        "rsidtbl",
-        "xmlnstbl",
-        "mmathpr",
-        "filetbl",
-        "template",
-        "header",
-        "headerl",
-        "headerr",
-        "headerf",
-        "footer",
-        "footerl",
-        "footerr",
-        "footerf",
-        "ftnsep",
-        "ftnsepc",
-        "ftncn",
-        "aftnsep",
-        "aftnsepc",
-        "aftncn",
-        "annotation",
-        "atnid",
-        "atnauthor",
-        "atndate",
-        "atnicn",
-        "atnref",
-        "atntime",
-        "atnparent",
-        "xe",
-        "tc",
-        "tcn",
-        "pntxta",
-        "pntxtb",
-        "bkmkstart",
-        "bkmkend",
-        "fldinst",
-        "pgptbl",
-        "passwordhash",
-        "userprops",
-        "docvar",
-        "sp",
-        "sn",
-        "sv",
-        "nonshppict",
-        "shprslt",
-        "nonesttables",
-        "picprop",
-        "blipuid",
-        "falt",
-        "panose",
-        "fname",
-        "wgrffmtfilter",
-        "keywords",
-        "subject",
-        "author",
-        "operator",
-        "company",
-        "comment",
-        "hlinkbase",
-        "background",
-        "pgp",
-        "oleclsid",
-        "objclass",
-        "objname",
-        "ffdeftext",
-        "ffname",
-        "ffhelptext",
-        "ffstattext",
-        "ffentrymcr",
-        "ffexitmcr",
-        "ffformat",
-        "defchp",
-        "defpap",
-    ]
-)
-# Ignorable groups (\*) with text that a reader sees.
-_SEEN = frozenset(
-    [
-        "shptxt",
-        "shpinst",
-        "shppict",
-        "footnote",
-        "ftnalt",
-        "pntext",
-        "listtext",
-        "cs",
-        "ud",
-        "dptxbxtext",
-        "do",
-        "mmath",
-        "nesttableprops",
-        "formfield",
-        "ffl",
-    ]
-)
-_LETTERS = {
-    "tab": "\t",
-    "emdash": "—",
-    "endash": "–",
-    "bullet": "•",
-    "lquote": "‘",
-    "rquote": "’",
-    "ldblquote": "“",
-    "rdblquote": "”",
-    "emspace": "\u2003",
-    "enspace": "\u2002",
-    "qmspace": "\u2005",
-    "zwj": "\u200d",
-    "zwnj": "\u200c",
-    "ltrmark": "\u200e",
-    "rtlmark": "\u200f",
-}
-_SYMBOLS = {b"~": "\xa0", b"_": "\u2011", b"-": ""}
-_CHARSETS = {
-    0: "cp1252",
-    1: "",
-    77: "mac_roman",
-    78: "shift_jis",
-    79: "johab",
-    80: "gb2312",
-    81: "big5",
-    83: "mac_hebrew",
-    84: "mac_arabic",
-    85: "mac_greek",
-    86: "mac_turkish",
-    87: "cp874",
-    88: "mac_latin2",
-    89: "mac_cyrillic",
-    128: "cp932",
-    129: "cp949",
-    130: "johab",
-    134: "gb18030",
-    136: "big5hkscs",
-    161: "cp1253",
-    162: "cp1254",
-    163: "cp1258",
-    177: "cp1255",
-    178: "cp1256",
-    186: "cp1257",
-    204: "cp1251",
-    222: "cp874",
-    238: "cp1250",
-    254: "cp437",
-    255: "",
-}
-_CODE_PAGES = {
-    10000: "mac_roman",
-    10001: "shift_jis",
-    10006: "mac_greek",
-    10007: "mac_cyrillic",
-    10029: "mac_latin2",
-    10081: "mac_turkish",
-    65001: "utf-8",
-    936: "gb18030",
-    950: "big5hkscs",
-    708: "iso8859-6",
-    0: "cp1252",
-}
+_SYMBOL_FIELD = re.compile(r"\s*SYMBOL\s+(0x[0-9a-f]{1,4}|\d{1,5})", re.IGNORECASE)
+_SYMBOL_FONT = re.compile(r"\\f\s+\"?([^\"\\]+)")
 _HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
 
@@ -217,7 +53,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     text = reader.text()
     title = chosen_title(reader.title, path) if reader.title else readable_stem(path)
     if reader.headings:
-        return title, split_sections(_sections(text, reader.headings))
+        return title, split_sections(sections(text, reader.headings))
     return title, split_pages(text)
 
 
@@ -228,110 +64,6 @@ def rtf_prose(data: bytes, prose: Prose) -> None:
         prose.end_paragraph()
 
 
-def _sections(text: str, headings: list[tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    start, title = 0, ""
-    previous_end = 0
-    for heading_start, heading_end in headings:
-        label = " ".join(text[heading_start:heading_end].split())
-        if not label:
-            continue
-        if text[previous_end:heading_start].strip():
-            yield title, text[start:heading_start]
-            start = heading_start
-        title, previous_end = label, heading_end
-    yield title, text[start:]
-
-
-@dataclass
-class _State:
-    """What holds inside a group, and ends with it."""
-
-    is_silent: bool = False
-    is_hidden: bool = False
-    is_deleted: bool = False
-    font: int = -1
-    skip_count: int = 1
-    """Characters that stand after a Unicode one for readers without Unicode."""
-    script: Script | None = None
-    destination: str = ""
-
-
-@dataclass
-class _Font:
-    encoding: str = ""
-    name: str = ""
-
-
-@dataclass
-class _Flow:
-    """Text that is written in one place: the body, a note or a box."""
-
-    parts: list[str] = field(default_factory=list)
-    length: int = 0
-    tail: str = ""
-    row: list[str] = field(default_factory=list)
-    cell_start: int | None = None
-    """Where the table cell that is written begins among the parts."""
-    nested: list[str] = field(default_factory=list)
-    nested_rows: list[str] = field(default_factory=list)
-    script: tuple[Script, str] | None = None
-    ends_figure: bool = False
-
-    def add(self, text: str) -> None:
-        if not text:
-            return
-        self.settle(text)
-        if self.ends_figure and self.tail[-1:].isalnum() and text[0].isalnum():
-            ends_power = re.search(r"\S\^\S*$", self.tail)
-            if ends_power or (self.tail[-1:].isdigit() and text[0].isdigit()):
-                self._put(" ")
-        self._put(text)
-        self.ends_figure = False
-
-    def add_script(self, kind: Script, text: str) -> None:
-        if self.script and self.script[0] == kind:
-            self.script = (kind, self.script[1] + text)
-            return
-        self.settle()
-        self.script = (kind, text)
-
-    def settle(self, after: str = "") -> None:
-        if self.script is None:
-            return
-        (kind, text), self.script = self.script, None
-        lead, tail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-        line = self.tail.rpartition("\n")[2]
-        self._put(lead)
-        self._put(on_line(kind, text, line, after))
-        self.ends_figure = bool(text.strip())
-        self._put(tail)
-
-    def _put(self, text: str) -> None:
-        if text:
-            self.parts.append(text)
-            self.length += len(text)
-            self.tail = (self.tail + text[-40:])[-40:]
-
-    def take_cell(self) -> str:
-        """Return the text of the cell that ends, and take it out."""
-        self.settle()
-        start = 0 if self.cell_start is None else self.cell_start
-        text = "".join(self.parts[start:])
-        del self.parts[start:]
-        self.length -= len(text)
-        self.tail = ""
-        return _one_line(text)
-
-
-def _one_line(text: str) -> str:
-    lines = [" ".join(line.split()) for line in text.split("\n") if line.strip()]
-    out = ""
-    for line in lines:
-        # Two figures in one cell must not look like one with a space in it.
-        out += ("; " if out[-1:].isdigit() and line[:1].isdigit() else " " if out else "") + line
-    return out
-
-
 class _Reader:
     """Walks through the tokens of an RTF file once."""
 
@@ -340,13 +72,13 @@ class _Reader:
         self.headings: list[tuple[int, int]] = []
         self._data = data
         self._encoding = "cp1252"
-        self._fonts: dict[int, _Font] = {}
+        self._fonts: dict[int, Font] = {}
         self._default_font = -1
         self._heading_styles: set[int] = set()
-        self._state = _State()
-        self._stack: list[_State] = []
-        self._flow = _Flow()
-        self._flows: list[tuple[int, _Flow, str]] = []
+        self._state = State()
+        self._stack: list[State] = []
+        self._flow = Flow()
+        self._flows: list[tuple[int, Flow, str]] = []
         """(depth, the flow before, its kind) of notes and boxes that are open."""
         self._notes: list[str] = []
         self._note_count = 0
@@ -355,15 +87,13 @@ class _Reader:
         self._skip = 0
         self._high: int | None = None
         self._is_starred = self._is_new = False
-        self._in_table = False
-        self._level = 0
         self._is_heading = self._is_drop_cap = False
         self._paragraph_start = 0
         self._style_number = 0
-        self._style_names: dict[int, str] = {}
         self._held = ""
         self._field: dict[str, int] = {}
         self._field_items: list[str] = []
+        self._has_symbol = False
 
     def text(self) -> str:
         at, data = 0, self._data
@@ -410,7 +140,7 @@ class _Reader:
         self._end_destination(ended)
         self._state = self._stack.pop()
 
-    def _end_destination(self, state: _State) -> None:
+    def _end_destination(self, state: State) -> None:
         outer = self._stack[-1].destination if self._stack else ""
         if state.destination == outer:
             return
@@ -423,13 +153,30 @@ class _Reader:
         elif state.destination == "ffl":
             self._field_items.append(self._held.strip())
             self._held = ""
+        elif state.destination == "fldinst":
+            self._write_symbol(self._held)
         elif state.destination == "style":
-            self._style_names[self._style_number] = self._held.strip(" ;")
             if _HEADING_STYLE.fullmatch(self._held.strip(" ;")):
                 self._heading_styles.add(self._style_number)
             self._held, self._style_number = "", 0
         elif state.destination == "font":
             self._name_font(state.font)
+
+    def _write_symbol(self, instruction: str) -> None:
+        """Write the character of a SYMBOL field, whose result many writers leave empty."""
+        self._held, self._has_symbol = "", False
+        found = _SYMBOL_FIELD.match(instruction)
+        if found:
+            named = _SYMBOL_FONT.search(instruction)
+            code = int(found[1], 16 if found[1].lower().startswith("0x") else 10)
+            self._has_symbol = True
+            self._put_in(symbol(code, named[1].strip() if named else "Symbol"))
+
+    def _put_in(self, text: str) -> None:
+        """Write letters outside of the destination that ends."""
+        outer = self._stack[-1] if self._stack else self._state
+        if not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination):
+            self._flow.add(text)
 
     def _name_font(self, number: int) -> None:
         name = self._held.partition(";")[0].strip()
@@ -443,7 +190,7 @@ class _Reader:
     def _open_flow(self, kind: str) -> None:
         self._flow.settle()
         self._flows.append((len(self._stack), self._flow, kind))
-        self._flow = _Flow()
+        self._flow = Flow()
         self._state.script, self._state.destination, self._state.is_silent = None, "", False
 
     def _close_flow(self) -> None:
@@ -478,21 +225,24 @@ class _Reader:
         if word == "u":
             self._unicode(number or 0)
             return at
-        if word in _LETTERS:
-            self._text(_LETTERS[word])
+        if word in LETTERS:
+            self._flush()
+            self._put(LETTERS[word])
             return at
         self._flush()
-        if word == "upr":  # the same text twice, for readers without Unicode first
+        if word == "fldrslt" and self._has_symbol:
+            state.is_silent, self._has_symbol = True, False
+        elif word == "upr":  # the same text twice, for readers without Unicode first
             state.destination = "upr"
         elif word == "ud" and state.destination == "upr":
             state.destination = ""
-        elif word in ("footnote", "shptxt", "dptxbxtext") or (is_new and word in _DESTINATIONS):
+        elif word in ("footnote", "shptxt", "dptxbxtext") or (is_new and word in DESTINATIONS):
             self._destination(word)
-        elif is_new and (word in _SILENT or (self._is_starred and word not in _SEEN)):
+        elif is_new and (word in SILENT or (self._is_starred and word not in SEEN)):
             state.is_silent = True
         elif state.destination in ("fonttbl", "font", "stylesheet", "style", "formfield"):
             self._in_definition(word, number)
-        elif word in _CHARACTER:
+        elif word in CHARACTER:
             self._character(word, number)
         elif not state.is_silent:
             self._layout(word, number)
@@ -522,12 +272,12 @@ class _Reader:
                 if state.destination == "font":  # fonts that are not in groups of their own
                     self._name_font(state.font)
                 state.font, state.destination = number or 0, "font"
-                self._fonts.setdefault(state.font, _Font())
+                self._fonts.setdefault(state.font, Font())
                 self._held = ""
             elif word == "fcharset" and state.font in self._fonts:
-                self._fonts[state.font].encoding = _CHARSETS.get(number or 0, "")
+                self._fonts[state.font].encoding = CHARSETS.get(number or 0, "")
             elif word == "cpg" and state.font in self._fonts:
-                self._fonts[state.font].encoding = _code_page(number or 0)
+                self._fonts[state.font].encoding = code_page(number or 0)
         elif state.destination in ("stylesheet", "style"):
             if word == "s":
                 state.destination, self._style_number, self._held = "style", number or 0, ""
@@ -555,13 +305,12 @@ class _Reader:
         if word in ("ansi", "mac", "pc", "pca"):
             self._encoding = {"ansi": "cp1252", "mac": "mac_roman", "pc": "cp437", "pca": "cp850"}[word]
         elif word == "ansicpg":
-            self._encoding = _code_page(number or 0) or self._encoding
+            self._encoding = code_page(number or 0) or self._encoding
         elif word == "deff":
             self._default_font = number or 0
             state.font = self._default_font
-        elif word in ("f", "af"):
-            if word == "f":
-                state.font = number or 0
+        elif word == "f":
+            state.font = number or 0
         elif word == "uc":
             state.skip_count = max(number if number is not None else 1, 0)
         elif word == "plain":
@@ -578,24 +327,16 @@ class _Reader:
 
     def _layout(self, word: str, number: int | None) -> None:
         flow = self._flow
-        if word == "par":
+        if word in ("par", "sect"):
             self._end_paragraph()
         elif word in ("line", "softline", "lbr"):
             flow.add("\n")
         elif word in ("page", "column", "softpage"):
             flow.add("\n\n" if word == "page" else "\n")
-        elif word in ("sect", "sectd"):
-            if word == "sect":
-                self._end_paragraph()
         elif word == "pard":
-            self._in_table = self._is_heading = False
-            self._level = 0
-        elif word == "intbl":
+            self._is_heading = False
+        elif word == "intbl" or (word == "itap" and number != 0):
             self._start_table()
-        elif word == "itap":
-            self._level = number if number is not None else 1
-            if self._level:
-                self._start_table()
         elif word in ("cell", "nestcell"):
             self._end_cell(is_nested=word == "nestcell")
         elif word in ("row", "nestrow"):
@@ -606,11 +347,8 @@ class _Reader:
             self._is_heading = (number or 0) < 9
         elif word == "dropcapli":
             self._is_drop_cap = (number or 0) > 1
-        elif word == "chftn":
-            pass  # the number is ours
 
     def _start_table(self) -> None:
-        self._in_table = True
         if self._flow.cell_start is None:
             self._flow.settle()
             self._flow.cell_start = len(self._flow.parts)
@@ -675,9 +413,9 @@ class _Reader:
             self._paragraph_start = flow.length
 
     def _end_row_left_open(self) -> None:
-        if self._flow.row or self._flow.nested:
-            if self._flow.nested:
-                self._end_row(is_nested=True)
+        if self._flow.nested:
+            self._end_row(is_nested=True)
+        if self._flow.row or self._flow.nested_rows:
             self._end_row(is_nested=False)
 
     # --- letters
@@ -695,8 +433,9 @@ class _Reader:
             self._flush()
             if not self._state.is_silent:
                 self._end_paragraph()
-        elif symbol in _SYMBOLS:
-            self._text(_SYMBOLS[symbol])
+        elif symbol in SYMBOLS:
+            self._flush()
+            self._put(SYMBOLS[symbol])
 
     def _letters(self, letters: bytes) -> None:
         self._is_new = False
@@ -724,12 +463,12 @@ class _Reader:
     def _flush(self) -> None:
         if not self._bytes:
             return
-        data, font = bytes(self._bytes), self._fonts.get(self._bytes_font, _Font())
+        data, font = bytes(self._bytes), self._fonts.get(self._bytes_font, Font())
         self._bytes.clear()
         encoding = self._encoding if self._state.destination else font.encoding or self._encoding
         if is_symbol_font(font.name) and not self._state.destination:
             encoding = "latin-1"
-        self._put(_decoded(data, encoding))
+        self._put(decoded(data, encoding))
 
     def _unicode(self, number: int) -> None:
         self._flush()
@@ -747,10 +486,6 @@ class _Reader:
         if 0 < code <= 0x10FFFF:
             self._put(chr(code))
 
-    def _text(self, text: str) -> None:
-        self._flush()
-        self._put(text)
-
     def _put(self, text: str) -> None:
         state = self._state
         if state.destination:
@@ -758,47 +493,8 @@ class _Reader:
             return
         if state.is_silent or state.is_hidden or state.is_deleted or not text:
             return
-        text = in_symbol_font(text, self._fonts.get(state.font, _Font()).name)
+        text = in_symbol_font(text, self._fonts.get(state.font, Font()).name)
         if state.script and text.strip():
             self._flow.add_script(state.script, text)
         else:
             self._flow.add(text)
-
-
-_DESTINATIONS = frozenset({"fonttbl", "stylesheet", "title", "formfield", "ffl"})
-_CHARACTER = frozenset(
-    [
-        "ansi",
-        "mac",
-        "pc",
-        "pca",
-        "ansicpg",
-        "deff",
-        "f",
-        "af",
-        "uc",
-        "plain",
-        "v",
-        "deleted",
-        "super",
-        "sub",
-        "up",
-        "dn",
-        "nosupersub",
-    ]
-)
-
-
-def _code_page(number: int) -> str:
-    name = _CODE_PAGES.get(number) or f"cp{number}"
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        return ""
-
-
-def _decoded(data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        return data.decode(encoding if encoding else "cp1252", errors="replace")

@@ -18,11 +18,14 @@ _NUMBER = re.compile(r"\d+")
 _SIGNED = re.compile(r"[+\-−–]\d+(?:[.,]\d+)*|\d+[.,:]\d+|\d*[+\-−–]")
 _NOTES = re.compile(r"\d{1,3}(?:\s*[,;–-]\s*\d{1,3})+")
 _NOTE = re.compile(r"[\d*†‡§¶]{1,4}|[a-zA-Z]{1,2}|[ivxlc]{1,6}")
-_BRACKETED = re.compile(r"[\[({].*[\])}]|[*†‡§¶#]+|[®©™]", re.DOTALL)
+_BRACKETED = re.compile(r"[\[({].*[\])}]|[*†‡§¶#]+|[®©™°′″'ºª]+", re.DOTALL)
 _LETTERS = re.compile(r"[^\W\d_]+\.?")
 _BASE = re.compile(r"[^\W\d_]+$")
 _BASE_NUMBER = re.compile(r"(?<![\d.,×*·])(?<![×*·]\s)\d{4}$")
-_ELEMENT = re.compile(r"[A-Z][a-z]?(?![a-z])")
+_ELEMENT = re.compile(
+    r"(?:A[cglmrstu]|B[aehikr]?|C[adeflmorsu]?|D[bsy]|E[rsu]|F[elmr]?|G[ade]|H[efgos]?|I[nr]|Kr?|L[airu]|M[dgno]|"
+    r"N[abdeiop]?|Os?|P[abdmortu]?|R[abefhnu]|S[bcegimnr]?|T[abcehilm]|U|V|W|Xe|Yb?|Z[nr])(?![a-z])"
+)
 _OPERATORS = re.compile(r"[\s+\-−–=*/<>|,^_]")
 
 _ORDINALS = frozenset(

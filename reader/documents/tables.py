@@ -58,19 +58,7 @@ def flat_rows(root: etree._Element, headings: frozenset[str] | set[str] = _HEADI
             if name == "table":
                 tables.append(_Open())
             elif tables:
-                table = tables[-1]
-                if name == "tr":
-                    table.rows.append(_Row(element))
-                elif name in _CELLS and table.rows:
-                    table.cells.append(0)
-                    table.rows[-1].cells += _span(element, "colspan", _MOST_COLUMNS)
-                    table.has_headers |= name == "th"
-                elif name in headings:
-                    for outer in tables:
-                        if outer.rows:
-                            outer.rows[-1].has_heading = True
-                elif name in ("thead", "caption"):
-                    table.has_headers = True
+                _enter(name, element, tables, headings)
             add(element.text)
             continue
         if tables and name in _CELLS and tables[-1].cells:
@@ -84,6 +72,22 @@ def flat_rows(root: etree._Element, headings: frozenset[str] | set[str] = _HEADI
                 tables[-1].cells[-1] += sum(row.chars for row in table.rows)
         add(element.tail)
     return found
+
+
+def _enter(name: str, element: etree._Element, tables: list[_Open], headings: frozenset[str] | set[str]) -> None:
+    table = tables[-1]
+    if name == "tr":
+        table.rows.append(_Row(element))
+    elif name in _CELLS and table.rows:
+        table.cells.append(0)
+        table.rows[-1].cells += _span(element, "colspan", _MOST_COLUMNS)
+        table.has_headers |= name == "th"
+    elif name in headings:
+        for outer in tables:
+            if outer.rows:
+                outer.rows[-1].has_heading = True
+    elif name in ("thead", "caption"):
+        table.has_headers = True
 
 
 def _flat(table: _Open) -> set[etree._Element]:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from reader.answering import QUESTION, greedy_token
+from reader.answering import greedy_token
 from reader.models import Model
 from reader.strategies import Context, Strategy
 
@@ -36,11 +36,6 @@ def reply(
     prompt = torch.cat([model.closing(question), model.encode(begin)[0]])
     with strategy.attach(searched or question) as context, model.plugin.answering() if tuned else nullcontext():
         return generate(context, prompt, model, max_tokens)
-
-
-def about_the_text(question: str) -> str:
-    """A question in the words that the reader itself puts around it."""
-    return QUESTION.format(question=question.strip())
 
 
 def generate(context: Context, prompt: Tensor, model: Model, max_tokens: int) -> str:

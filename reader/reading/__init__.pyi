@@ -15,10 +15,10 @@ from .memory_files import (
 )
 from .plan import (
     ROOM_TOKENS as ROOM_TOKENS,
-    adapted_ratio as adapted_ratio,
     fits as fits,
     memory_slots as memory_slots,
     room_tokens as room_tokens,
+    smallest_ratio as smallest_ratio,
 )
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "ReadingProgress",
     "ReadingResult",
     "Worker",
-    "adapted_ratio",
     "add_document",
     "counts",
     "enqueue",
@@ -40,6 +39,7 @@ __all__ = [
     "restore",
     "room_tokens",
     "run",
+    "smallest_ratio",
     "stored_document",
     "to_bytes",
     "to_torch",

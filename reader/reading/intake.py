@@ -11,25 +11,25 @@ from storage import Store, StoredDocument
 
 
 def add_document(
-    document: Document, store: Store, also: Callable[[Database, StoredDocument], None] | None = None
+    document: Document, store: Store, hold: Callable[[Database, StoredDocument], None] | None = None
 ) -> None:
     """Take a document into the library without reading it; a document that is there stays as it is.
 
     Args:
-        also: what else to do in the same transaction, such as giving the document to a user; None gives a new one to the
-            local user.
+        hold: gives the document to a user, in the same transaction; None: a new document is the local user's.
 
     Raises:
         StoreError: the library cannot be written.
     """
     pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
-    if also is None:
-        named = {"title": document.title, "file_name": document.file_name, "format": document.format}
-        store.add_document(document.id, pages=pages, **named)
+    if hold is None:
+        store.add_document(
+            document.id, title=document.title, file_name=document.file_name, format=document.format, pages=pages
+        )
         return
     stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
     with store.adding_document(stored) as db:
-        also(db, stored)
+        hold(db, stored)
 
 
 def stored_document(store: Store, reference: str, user: str | None = None) -> Document:

@@ -174,16 +174,11 @@ def room_tokens(model: Model) -> int:
     return min(ROOM_TOKENS, model.plugin.max_positions // 4)
 
 
-def adapted_ratio(model: Model, document_tokens: int) -> int:
-    """The smallest of the plug-in's ratios whose memory fits, by adapt-R and by `fits`; the largest when none does."""
-    config = model.plugin.config
-    tokens = document_tokens + (len(model.opening) if model.is_published else 0)
-    smallest = adapt_ratio(config, tokens, model.plugin.max_positions)
-    # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
-    ratios = [ratio for ratio in sorted(config.ratios) if ratio >= smallest]
-    return next(
-        (ratio for ratio in ratios if fits(model, memory_slots(model, document_tokens, ratio))), max(config.ratios)
-    )
+def smallest_ratio(model: Model, document_tokens: int, least: int = 1) -> int:
+    """The smallest of the plug-in's ratios, from `least` on, whose memory leaves room for question and answer; else the largest."""
+    ratios = [ratio for ratio in sorted(model.plugin.config.ratios) if ratio >= least]
+    fitting = (ratio for ratio in ratios if fits(model, memory_slots(model, document_tokens, ratio)))
+    return next(fitting, max(model.plugin.config.ratios))
 
 
 def _sink(model: Model) -> int:
@@ -197,7 +192,10 @@ def _resolve(model: Model, document_tokens: int, ratio: int | None) -> tuple[int
         return (ratio,)
     if model.plugin.config.ratio_choice == "sequence":
         return model.plugin.config.ratios
-    return (adapted_ratio(model, document_tokens),)
+    tokens = document_tokens + (len(model.opening) if model.is_published else 0)
+    # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
+    least = adapt_ratio(model.plugin.config, tokens, model.plugin.max_positions)
+    return (smallest_ratio(model, document_tokens, least),)
 
 
 def _too_long(model: Model, document_tokens: int, slots: int, ratio: int | None) -> ContextOverflow:

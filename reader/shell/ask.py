@@ -12,7 +12,7 @@ from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
-from reader.wording import looked_again
+from reader.wording import NOT_STATED, looked_again
 from storage import MemoryRecord, NotFound, Store, is_running
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
     titles = {source.document_id: source.title for source in attached.sources}
     if answer.not_said and answer.evidence:
         print("Nearest pages, to see for yourself:")
+    elif answer.is_stated is False:
+        print(f"{NOT_STATED}:")
     for place in answer.evidence:
         title = f"{titles[place.document_id]}, " if len(titles) > 1 else ""
         print(f"  {title}page {place.label}: “{' '.join(place.quote.split())}”")
@@ -86,6 +88,7 @@ def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -
         "answer": answer.text,
         "question": answer.question,
         "not_said": answer.not_said,
+        "is_stated": answer.is_stated,
         "document_id": attached.record.document_id,
         "memory_id": attached.record.key,
         "documents": [

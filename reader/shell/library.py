@@ -14,6 +14,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Column, Table
 
+from reader.errors import DocumentError
 from reader.shell import flags, read
 from reader.shell.loading import load_document
 from reader.shell.terminal import PROGRAM, print_json, print_table
@@ -66,7 +67,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("list", _list, "all documents")
     add("show", _show, "one document and its memories", of_document=True)
     add("search", _search, "pages that hold all of these words").add_argument("query", metavar="WORDS")
-    take = add("add", _add, "take a document in, and read it")
+    take = add("add", _add, "take a document in, and read it; of a folder or a ZIP, queue all documents")
     flags.add_model(take)
     take.add_argument("file", type=Path, metavar="FILE")
     take.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
@@ -96,7 +97,37 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("import", _import, "take in what was exported elsewhere").add_argument("file", type=Path, metavar="FILE.beacon")
 
 
+def _add_all(options: argparse.Namespace) -> None:
+    """Queue every document of a folder or a ZIP; what cannot be one is said and left out."""
+    from reader.documents import unpacked
+    from reader.reading import enqueue
+
+    taken, left_out = [], []
+    with Store(options.library) as store, unpacked(options.file) as files:
+        for file in files:
+            try:
+                document = load_document(file, options.encoding)
+            except DocumentError as error:
+                left_out.append(str(error))
+                continue
+            job = enqueue(document, read.job_settings(options), store)
+            taken.append({"document_id": document.id, "title": document.title, "job_id": job.id})
+    if options.json:
+        print_json({"documents": taken, "errors": left_out})
+        return
+    for reason in left_out:
+        print(reason)
+    print(
+        f"{len(taken):,} documents taken in, to be read by the app or `{PROGRAM} jobs run`; {len(left_out):,} left out."
+    )
+
+
 def _add(options: argparse.Namespace) -> None:
+    from reader.documents import is_bundle
+
+    if is_bundle(options.file):
+        _add_all(options)
+        return
     if not options.no_read:
         read.run(options)
         return

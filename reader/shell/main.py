@@ -37,6 +37,7 @@ COMMANDS = {
     "serve": Command("reader.app.main", "start the app in the browser"),
     "jobs": Command("reader.shell.jobs", "list, pause, cancel, resume and run readings"),
     "library": Command("reader.shell.library", "list, search, check, move and bound what was read"),
+    "models": Command("reader.shell.models", "list, fetch and remove the bundled decoders"),
     "evaluate": Command("reader.shell.evaluate", "measure what is remembered, beside other long-context methods"),
     "train": Command("reader.shell.train", "train the plug-in, its answer weights, or a longer decoder"),
     "merge": Command("reader.shell.merge", "the mean of trained plug-ins, with answer weights of one of them"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.errors import ConfigError
 from reader.models import Model
-from reader.reading import adapted_ratio, memory_slots
+from reader.reading import memory_slots, smallest_ratio
 from reader.strategies.beacon import Beacon
 from reader.strategies.full_attention import FullAttention
 from reader.strategies.retrieval import Retrieval
@@ -160,8 +160,8 @@ def _beacon(setup: Setup) -> list[Entry]:
 
 
 def fitting_ratio(model: Model, tokens: int, ratio: int | None = None) -> int:
-    """The ratio that is given, or the one that reading a document of that many tokens would choose."""
-    return adapted_ratio(model, tokens) if ratio is None else ratio
+    """The ratio that is given, or the smallest whose memory of that many tokens leaves room for question and answer."""
+    return smallest_ratio(model, tokens) if ratio is None else ratio
 
 
 def misfit(entry: Entry, model: Model, tokens: int, behind: int) -> str | None:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import torch
 
-from reader.answering import NOT_SAID, PASSAGES, QUESTION, passage_heading, sentences
+from reader.answering import NOT_SAID, PASSAGES, passage_heading, question_words, sentences
 from reader.corpora import Question, hide_at_random
 from reader.models import Model
 from reader.training.data import MOST_RECALLED, Books, Exchange, Sample, recall_questions
@@ -157,8 +157,9 @@ class Mixture:
         return torch.cat(parts)
 
     def _prompt(self, asked: Question, draw: random.Random) -> torch.Tensor:
-        words = _PLAIN if asked.answer and draw.random() < _PLAIN_SHARE else QUESTION
-        return self.model.closing(words.format(question=asked.question.strip()))
+        if asked.answer and draw.random() < _PLAIN_SHARE:
+            return self.model.closing(_PLAIN.format(question=asked.question.strip()))
+        return self.model.closing(question_words(asked.question, self.model))
 
     def _answer(self, asked: Question) -> torch.Tensor:
         end = self.model.decoder.tokenizer.eos_token_id

@@ -16,7 +16,7 @@ import gradio as gr
 from reader.answering import content_words, says_nothing, sentences
 from reader.app.answer_queue import Stream
 from reader.app.page.html import sentence
-from reader.wording import looked_again, place, places
+from reader.wording import NOT_STATED, looked_again, place, places
 from storage import ConversationRecord, QuestionRecord
 
 MAP_CELLS = 96
@@ -99,7 +99,7 @@ def _citation(number: int, item: Mapping[str, Any]) -> str:
     )
 
 
-def cards(evidence: Sequence[Mapping[str, Any]], *, not_said: bool = False) -> str:
+def cards(evidence: Sequence[Mapping[str, Any]], *, not_said: bool = False, is_stated: bool = True) -> str:
     """The places that an answer rests on, or those nearest to what is not said; each one opens its page."""
     if not evidence:
         return ""
@@ -113,7 +113,8 @@ def cards(evidence: Sequence[Mapping[str, Any]], *, not_said: bool = False) -> s
             f'<span class="quote">“{escape(short)}”</span></button></li>'
         )
     name = "Closest passages" if not_said else "Sources"
-    heading = f'<p class="small">{name}</p>' if not_said else ""
+    note = name if not_said else "" if is_stated else NOT_STATED
+    heading = f'<p class="small">{note}</p>' if note else ""
     return f'{heading}<ol class="cards" aria-label="{name}">{"".join(shown)}</ol>'
 
 
@@ -179,7 +180,7 @@ def finished(
     )
     return (
         f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(text, items)}</div>'
-        f'<div class="under">{cards(items, not_said=not_said)}<div class="foot">'
+        f'<div class="under">{cards(items, not_said=not_said, is_stated=counts.get("is_stated") is not False)}<div class="foot">'
         f'<details class="cost"><summary>{escape(summary(counts))}</summary><p class="badge">{escape(badge(counts))}</p>'
         f'{reading_map(counts.get("reading_map") or (), document_id)}</details><p class="acts">{buttons}</p></div></div>'
     )

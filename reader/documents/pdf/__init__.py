@@ -16,22 +16,28 @@ from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 from pypdf.errors import DependencyError
 
+from reader.documents.pdf.glyphs import Glyph
+from reader.documents.pdf.opening import ignore_installed_fonts, locked, open_document, use_installed_fonts
+from reader.documents.pdf.pages import _LIGATURES, Pages, readable
+from reader.documents.pdf.shells import portfolio, xfa_lines
 from reader.documents.text import chosen_title, short_label
 from reader.errors import DocumentError
 
-from .glyphs import Glyph
-from .opening import ignore_installed_fonts, locked, open_document, use_installed_fonts
-from .pages import _LIGATURES, Pages, readable
-from .shells import portfolio, xfa_lines
+if TYPE_CHECKING:
+    from PIL import Image
 
 _MOST_CHAPTERS = 10_000
 _MOST_ATTACHED = 200
+
+_DOTS_PER_INCH = 200
+_MOST_PIXELS = 3500
 
 _MOST_HEIGHTS = 3
 """A page that is taller than so many times its width is drawn smaller."""
@@ -40,7 +46,7 @@ Box = tuple[float, float, float, float]
 """Left, top, width and height in shares of the page."""
 
 
-def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+def parse(path: Path, password: str | None, keep_textless: bool = False) -> tuple[str, Iterator[tuple[str, str]]]:
     """Return the title and the (label, text) of each page; a page that cannot be read is one without text.
 
     Raises DocumentError where the file is damaged beyond reading or the password does not open it.
@@ -50,7 +56,28 @@ def parse(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, st
     if document is None:
         return _parse_with_pypdf(path, password)
     title = _ornament(lambda: document.get_metadata_value("Title")).translate(_LIGATURES)
-    return chosen_title(title, path), _refuse_textless(path, document, _pages(path, password, document))
+    pages = _pages(path, password, document)
+    if keep_textless:
+        return chosen_title(title, path), ((label, text + "\n\n") for label, text in pages)
+    return chosen_title(title, path), _refuse_textless(path, document, pages)
+
+
+def pictures(path: Path, indices: list[int], password: str | None) -> Iterator[Image.Image | None]:
+    """Yield pages, counted from 0, as they look at 200 dots per inch; None where one cannot be drawn."""
+    document = open_document(path, path.name, password)
+    for index in indices:
+        try:
+            if document is None:
+                yield None
+                continue
+            page = document[index]
+            scale = min(_DOTS_PER_INCH / 72, _MOST_PIXELS / max(page.get_size()))
+            yield page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False).to_pil().convert("RGB")
+            page.close()
+        except MemoryError:
+            raise
+        except Exception:  # one bad page must not cost the others
+            yield None
 
 
 def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, int, int, list[Box]]:
@@ -58,7 +85,6 @@ def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, i
 
     Raises DocumentError where the file or the page cannot be drawn.
     """
-    from PIL import Image  # parsing does not pay for it
 
     ignore_installed_fonts()
     document = open_document(path, path.name, None)

@@ -5,11 +5,12 @@ Sticky notes, links and buttons are not text of the page.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .glyphs import Glyph, Rect
+from reader.documents.pdf.glyphs import Glyph, Rect
 
 _HIDDEN = 2 | 32
 """The flags of annotations that no viewer shows."""
@@ -52,7 +53,7 @@ def page_values(page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Call
         (left, right), (bottom, top) = sorted(corners[::2]), sorted(corners[1::2])
         rect = (left, bottom, right, top)
         if kind == "/Widget":
-            text = _field_text(annotation, fresh, lambda rect=rect: drawn(rect))
+            text = _field_text(annotation, fresh, functools.partial(drawn, rect))
         elif kind == "/FreeText":
             text = str(annotation.get("/Contents", "")) or drawn(rect)
         else:
@@ -127,6 +128,8 @@ def _is_on(field: Any, value: Any, fresh: bool) -> bool:
 
 def place(glyphs: list[Glyph], values: list[Value]) -> list[Glyph]:
     """Put each value after what stands left of it on its line, else before what is right of it, else on its own line."""
+    if not values:
+        return glyphs
     lines = _lines(glyphs)
     inserts: list[tuple[int, float, str]] = []
     for value in sorted(values, key=lambda value: (-value.rect[3], value.rect[0])):

@@ -14,9 +14,13 @@ import statistics
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
+
+_HYPHEN = "\ufffe"
+"""What PDFium puts in place of a hyphen and the line's end after it."""
 
 Rect = tuple[float, float, float, float]
 """Left, bottom, right and top in points."""
@@ -51,62 +55,73 @@ class Glyph:
 class _Style:
     """What the glyphs of one text object share."""
 
-    font: object
+    font: Any
     font_key: int
-    font_size: float
     em: float
     size: float
     along: tuple[float, float]
+    turn: int
 
 
-def read_glyphs(text: pypdfium2.PdfTextPage) -> list[Glyph]:
-    """Return all characters of a page in PDFium's order."""
-    raw, styles, widths = text.raw, {}, {}
+# The same function, with the object's address for its answer: one object is many glyphs.
+_text_object = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
+    ctypes.cast(pdfium.FPDFText_GetTextObject, ctypes.c_void_p).value or 0
+)
+
+
+def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> list[Glyph]:
+    """Return characters of a page in PDFium's order; `string` is PDFium's text from index `start` on."""
+    raw = text.raw
+    address = ctypes.cast(raw, ctypes.c_void_p).value
+    styles: dict[int, _Style] = {}
+    widths: dict[tuple[int, str], float] = {}
     x, y = ctypes.c_double(), ctypes.c_double()
     x_ref, y_ref = ctypes.byref(x), ctypes.byref(y)
+    origin, is_generated = pdfium.FPDFText_GetCharOrigin, pdfium.FPDFText_IsGenerated
     glyphs = []
-    for index in range(text.count_chars()):
-        code = pdfium.FPDFText_GetUnicode(raw, index)
-        if not code:
-            continue
-        char = chr(code) if code < 0x110000 else "\ufffd"
-        if pdfium.FPDFText_IsGenerated(raw, index) == 1:
+    next_index = start
+    for char in string:
+        index, next_index = next_index, next_index + (2 if char > "\uffff" else 1)  # PDFium counts in UTF-16
+        if char in _MAY_BE_MADE and (char == _HYPHEN or is_generated(raw, index) == 1):
             glyphs.append(Glyph(index, char))
             continue
-        handle = pdfium.FPDFText_GetTextObject(raw, index)
-        key = ctypes.cast(handle, ctypes.c_void_p).value or 0
+        key = _text_object(address, index) or 0
         style = styles.get(key)
         if style is None:
-            style = styles[key] = _style(raw, index, handle)
-        pdfium.FPDFText_GetCharOrigin(raw, index, x_ref, y_ref)
-        width = widths.get((style.font_key, code))
+            style = styles[key] = _style(raw, index)
+        origin(raw, index, x_ref, y_ref)
+        width = widths.get((style.font_key, char))
         if width is None:
-            width = widths[style.font_key, code] = _width(style.font, code)
+            width = widths[style.font_key, char] = _width(style.font, ord(char))
         at = x.value, y.value
         along, across = _turned(at, style.along)
-        turn = round(math.degrees(math.atan2(style.along[1], style.along[0]))) % 360
         glyphs.append(
-            Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, turn)
+            Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, style.turn)
         )
     return glyphs
+
+
+_MAY_BE_MADE = frozenset(f" \r\n{_HYPHEN}")
 
 
 def _turned(at: tuple[float, float], along: tuple[float, float]) -> tuple[float, float]:
     return at[0] * along[0] + at[1] * along[1], at[1] * along[0] - at[0] * along[1]
 
 
-def _style(raw: object, index: int, handle: object) -> _Style:
+def _style(raw: Any, index: int) -> _Style:
     matrix = pdfium.FS_MATRIX(1, 0, 0, 1, 0, 0)
     pdfium.FPDFText_GetMatrix(raw, index, matrix)
     size = pdfium.FPDFText_GetFontSize(raw, index) or 1.0
     wide, high = math.hypot(matrix.a, matrix.b), math.hypot(matrix.c, matrix.d)
     along = (matrix.a / wide, matrix.b / wide) if wide else (1.0, 0.0)
-    font = pdfium.FPDFTextObj_GetFont(handle) if handle else None
+    shown = pdfium.FPDFText_GetTextObject(raw, index)
+    font = pdfium.FPDFTextObj_GetFont(shown) if shown else None
     font_key = (ctypes.cast(font, ctypes.c_void_p).value or 0) if font else 0
-    return _Style(font, font_key, size, size * wide, size * high, along)
+    turn = round(math.degrees(math.atan2(along[1], along[0]))) % 360
+    return _Style(font, font_key, size * wide, size * high, along, turn)
 
 
-def _width(font: object, code: int) -> float:
+def _width(font: Any, code: int) -> float:
     """A glyph's advance in ems; 0 where the font does not say."""
     width = ctypes.c_float()
     if font and pdfium.FPDFFont_GetGlyphWidth(font, code, 1.0, width):
@@ -114,21 +129,43 @@ def _width(font: object, code: int) -> float:
     return 0.0
 
 
+def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[tuple[int, int]] | None:
+    """Return the spans of PDFium's text that lie outside the page; None where only all glyphs tell."""
+    if not string.isascii() and max(string) > "\uffff":
+        return None  # PDFium counts in UTF-16
+    spans = []
+    for line in _LINE.finditer(string):
+        ends = [_is_inside(_origin(text, index), 0.0, page) for index in (line.start(), line.end() - 1)]
+        if ends[0] != ends[1]:
+            return None
+        if not ends[0]:
+            spans.append((line.start(), line.end()))
+    return spans
+
+
+_LINE = re.compile(rf"[^\s{_HYPHEN}](?:[^\r\n{_HYPHEN}]*[^\s{_HYPHEN}])?")
+
+
+def _is_inside(at: tuple[float, float], size: float, page: Rect) -> bool:
+    left, bottom, right, top = page
+    return left - 2 <= at[0] <= right + 2 and bottom - 2 <= at[1] + size / 4 <= top + 2
+
+
 def seen(glyphs: list[Glyph], page: Rect) -> list[Glyph]:
     """Leave out glyphs outside the page, and the spaces and line ends that then have nothing before them."""
-    left, bottom, right, top = page
     kept: list[Glyph] = []
-    cut = False
-    for glyph in glyphs:
-        if not glyph.made:
-            middle = (glyph.place[0], glyph.place[1] + glyph.size / 4)
-            inside = left - 1 <= middle[0] <= right + 1 and bottom - 1 <= middle[1] <= top + 1
-            cut = not inside
-            if inside:
-                kept.append(glyph)
-        elif not cut:
-            kept.append(glyph)
+    for line in lines_of(glyphs):
+        inside = [glyph.made or _is_inside(glyph.place, glyph.size, page) for glyph in line]
+        if any(shown and not glyph.made for glyph, shown in zip(line, inside, strict=True)):
+            kept += [glyph for glyph, shown in zip(line, inside, strict=True) if shown]
     return kept
+
+
+def page_box(page: pypdfium2.PdfPage) -> Rect:
+    """What viewers show of a page."""
+    box = pdfium.FS_RECTF()
+    pdfium.FPDF_GetPageBoundingBox(page, box)
+    return box.left, box.bottom, box.right, box.top
 
 
 # --- accents ---------------------------------------------------------------------------------------------------------
@@ -151,7 +188,8 @@ COMBINING = {
     "˛": "\u0328",
     "˝": "\u030b",
 }
-_LONE_ACCENTS = re.compile(r"[´`¨˘ˆ˜¸ˇ˚˙¯˛˝\u0300-\u036f]|(?<=\w)[\^~°]|[\^~°](?=\w)")
+LONE_ACCENTS = re.compile(r"[´`¨˘ˆ˜¸ˇ˚˙¯˛˝\u0300-\u036f]|(?<=\w)[\^~°]|[\^~°](?=\w)")
+_NEAR_LETTERS = 24
 _DOTLESS = {"ı": "i", "ȷ": "j"}
 
 
@@ -171,27 +209,27 @@ def compose(glyphs: list[Glyph]) -> list[Glyph]:
             continue
         glyphs[base] = replace(glyphs[base], text=joined)
         dropped.add(at)
-        if at < base:  # a space that PDFium put between the accent and its letter
-            dropped |= {between for between in range(at + 1, base) if glyphs[between].made}
-        else:
-            dropped |= {between for between in range(base + 1, at) if glyphs[between].made}
-            # PDFium ends the word where the accent takes it back to the left.
-            after = at + 1
-            while after < len(glyphs) and glyphs[after].made:
-                after += 1
-            if after < len(glyphs) and glyphs[after].text.isalpha() and _gap(glyphs[base], glyphs[after]) < 0.1:
-                dropped |= set(range(at + 1, after))
+        low, high = sorted((at, base))
+        if all(between.made for between in glyphs[low + 1 : high]):  # PDFium's space between accent and letter
+            dropped |= set(range(low + 1, high))
+        elif at and glyphs[at - 1].made and glyphs[at - 1].text == " ":
+            dropped.add(at - 1)
+        # PDFium ends the word where the accent takes it back to the left.
+        after = at + 1
+        while after < len(glyphs) and glyphs[after].made:
+            after += 1
+        goes_on = base == at - 1 and after < len(glyphs) and glyphs[after].text.isalpha()
+        if goes_on and -0.5 < _gap(glyphs[base], glyphs[after]) < 0.1:
+            dropped |= set(range(at + 1, after))
     return [glyph for at, glyph in enumerate(glyphs) if at not in dropped]
 
 
 def _neighbours(glyphs: list[Glyph], at: int) -> Iterator[int]:
-    """The nearest letters before and after."""
-    for step in (-1, 1):
-        near = at + step
-        while 0 <= near < len(glyphs) and abs(near - at) < 5 and (glyphs[near].made or not glyphs[near].text.isalpha()):
-            near += step
-        if 0 <= near < len(glyphs) and not glyphs[near].made and glyphs[near].text.isalpha():
-            yield near
+    """The letters near by, the nearest first."""
+    for distance in range(1, _NEAR_LETTERS):
+        for near in (at - distance, at + distance):
+            if 0 <= near < len(glyphs) and not glyphs[near].made and glyphs[near].text.isalpha():
+                yield near
 
 
 def _overlap(mark: Glyph, letter: Glyph) -> float:
@@ -216,16 +254,19 @@ def part(glyphs: list[Glyph], text: pypdfium2.PdfTextPage) -> list[Glyph]:
     for line in lines_of(glyphs):
         gaps = {at: _gap(line[at - 1], line[at]) for at in range(1, len(line)) if _joined(line[at - 1], line[at])}
         usual = max(statistics.median_low(gaps.values()), 0.0) if len(gaps) > 2 else 0.0
+        wide = {at for at, gap in gaps.items() if gap >= min(usual + _WORD_GAP, _least(line[at - 1], line[at]))}
+        if wide:
+            # Widths that a font gets wrong must not part words, so what is drawn has to be apart, too.
+            drawn = {at: _ink_gap(text, line[at - 1], line[at]) for at in gaps}
+            usual = statistics.median_low(drawn.values()) if len(gaps) > 2 else 0.0
+            wide = {at for at in wide if drawn[at] >= usual + _WORD_GAP * 0.8 or gaps[at] >= _WIDE_GAP}
         for at, glyph in enumerate(line):
-            gap = gaps.get(at, 0.0)
-            if gap >= _WORD_GAP:
-                before = line[at - 1]
-                digits = before.text.isdigit() and glyph.text.isdigit()
-                least = min(usual + _WORD_GAP, _CELL_GAP if digits else _WIDE_GAP)
-                if gap >= least and _ink_gap(text, before, glyph) >= min(gap, 1.0) / 2:
-                    parted.append(Glyph(-1, " "))
-            parted.append(glyph)
+            parted += [Glyph(-1, " "), glyph] if at in wide else [glyph]
     return parted
+
+
+def _least(before: Glyph, after: Glyph) -> float:
+    return _CELL_GAP if before.text.isdigit() and after.text.isdigit() else _WIDE_GAP
 
 
 def lines_of(glyphs: Iterable[Glyph]) -> Iterator[list[Glyph]]:
@@ -253,11 +294,11 @@ def _joined(before: Glyph, after: Glyph) -> bool:
     return before.text < "\u0300" and after.text < "\u0300" and bool(_PARTED.match(before.text + after.text))
 
 
-_PARTED = re.compile(r"[\w.,;:!?)%$€£*-][\w($€£*-]")
+_PARTED = re.compile(r"[\w.,;:!?)%][\w$€£]|\w-\d")
 
 
 def _ink_gap(text: pypdfium2.PdfTextPage, before: Glyph, after: Glyph) -> float:
-    """The gap between what is drawn, in ems: widths that a font gets wrong must not part words."""
+    """The gap between what is drawn, in ems."""
     if before.turn or not before.em:
         return math.inf
     return (text.get_charbox(after.index)[0] - text.get_charbox(before.index)[2]) / before.em
@@ -272,28 +313,32 @@ _WORD = re.compile(r"[^\W\d_]+$")
 _SIGNS = frozenset("-−–+")
 
 
-def may_be_raised(text: pypdfium2.PdfTextPage, string: str) -> bool:
-    """Whether a digit of the page is smaller than what it follows; PDFium is asked about numbers alone."""
-    if len(string) != text.count_chars():
-        return bool(_AFTER_SOMETHING.search(string))
-    size = pdfium.FPDFText_GetFontSize
+def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
+    """Yield where digits are smaller and higher or lower than what they follow; PDFium is asked about numbers alone."""
     for match in _AFTER_SOMETHING.finditer(string):
-        first, last = match.start(), match.end() - 1
-        before, after = size(text.raw, first), size(text.raw, last)
-        if before != after or (last - first > 1 and before == 1.0):
-            return True
-        if before == 1.0 and _height(text, last) != _height(text, first):  # the size is in the matrix
-            return True
-    return False
+        last = match.end() - 1
+        for first in {match.start(), match.start("figure")} - {last}:
+            high = _height(text, first)
+            if high - _height(text, last) > 0.1 * high:
+                rise = abs(_origin(text, last)[1] - _origin(text, first)[1])
+                if 0.05 * high < rise < high:
+                    yield first
 
 
-_AFTER_SOMETHING = re.compile(r"[^\s\d]?\d+(?:[.,]\d+)*|\S[-−–+]\d+")
+_AFTER_SOMETHING = re.compile(r"(?:[^\s\d](?:\r\n| )?)?(?P<figure>[-−–+]?\d+(?:[.,]\d+)*)")
+
+
+def _origin(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
+    x, y = ctypes.c_double(), ctypes.c_double()
+    pdfium.FPDFText_GetCharOrigin(text.raw, index, x, y)
+    return x.value, y.value
 
 
 def _height(text: pypdfium2.PdfTextPage, index: int) -> float:
-    matrix = pdfium.FS_MATRIX(1, 0, 0, 1, 0, 0)
+    """The size of a glyph in points."""
+    matrix = pdfium.FS_MATRIX()
     pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
-    return round(matrix.d, 2) + round(matrix.b, 2)
+    return float(math.hypot(matrix.c, matrix.d) * pdfium.FPDFText_GetFontSize(text.raw, index))
 
 
 def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
@@ -311,10 +356,11 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
             out.pop()
         run = [glyph for glyph in glyphs[at:end] if not glyph.made]
         raised = run[0].y > base.y
-        opening, closing = _marks("".join(g.text for g in out[-24:]), "".join(g.text for g in run), raised)
-        out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
         at = _same_line_again(glyphs, end, base, run[-1])
         following = glyphs[at] if at < len(glyphs) else None
+        before, middle = ("".join(glyph.text for glyph in part) for part in (out[-24:], run))
+        opening, closing = _marks(before, middle, following.text if following else "", raised)
+        out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
         if following and not following.made and following.text.isdigit() and not closing:
             out.append(Glyph(-1, " "))  # log₂8 is not log28
     return out
@@ -352,7 +398,7 @@ def _off_line(glyph: Glyph, base: Glyph) -> bool:
     return 0.15 <= rise <= 0.75 or -0.4 <= rise <= -0.06
 
 
-def _marks(before: str, run: str, raised: bool) -> tuple[str, str]:
+def _marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
     """What to put before and after a run of raised or lowered digits."""
     number, word = _NUMBER.search(before), _WORD.search(before)
     if not raised:
@@ -362,6 +408,8 @@ def _marks(before: str, run: str, raised: bool) -> tuple[str, str]:
         power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
     else:
         power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS)  # type: ignore[index]
+    if number and after in ("/", "⁄"):
+        return " ", ""  # 48½ is drawn as 48, a raised 1, a slash and a 2
     return ("^", "") if power and "," not in run else ("[", "]")
 
 
@@ -392,7 +440,7 @@ def in_reading_order(glyphs: list[Glyph]) -> list[Glyph]:
     down = sum(_goes_down(first, second) for first, second in pairs)
     if down * 2 <= len(pairs) or not pairs:
         return glyphs
-    columns = [column for line in lines_of(glyphs) for column in _columns(line)]
+    columns = [column for column in _columns(glyphs) if any(not glyph.made for glyph in column)]
     letters = "".join(glyph.text for glyph in glyphs)
     from_left = 2 * len(_LEFT_TO_RIGHT.findall(letters)) > len(letters)
     return [glyph for column in _tiers(columns, from_left) for glyph in (*column, Glyph(-1, "\n"))]
@@ -403,17 +451,23 @@ def _goes_down(first: Glyph, second: Glyph) -> bool:
     return abs(x1 - x0) < 0.6 * first.size and 0.2 * first.size < y0 - y1 < 3 * first.size
 
 
-def _columns(line: list[Glyph]) -> Iterator[list[Glyph]]:
+def _columns(glyphs: list[Glyph]) -> Iterator[list[Glyph]]:
+    """Runs of glyphs that go down, or across in lines that are not vertical."""
     column: list[Glyph] = []
-    for glyph in line:
-        if glyph.made and glyph.text in "\r\n":
+    drawn: Glyph | None = None
+    ended = False
+    for glyph in glyphs:
+        if glyph.made:
+            ended = ended or glyph.text in "\r\n"
+            if not ended:
+                column.append(glyph)
             continue
-        drawn = next((g for g in reversed(column) if not g.made), None)
-        if drawn and not glyph.made and glyph.place[1] > drawn.place[1] + 0.5 * drawn.size:
+        if drawn and (glyph.place[1] > drawn.place[1] + 0.5 * drawn.size or (ended and not _goes_down(drawn, glyph))):
             yield column
             column = []
         column.append(glyph)
-    if any(not glyph.made for glyph in column):
+        drawn, ended = glyph, False
+    if column:
         yield column
 
 

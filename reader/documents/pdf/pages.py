@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from . import fields, glyphs
-from .glyphs import Glyph
-from .opening import open_document
-from .survey import Survey, _is_hidden
+from reader.documents.pdf import fields, glyphs
+from reader.documents.pdf.glyphs import Glyph, Rect
+from reader.documents.pdf.opening import open_document
+from reader.documents.pdf.survey import Survey
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 
@@ -28,10 +30,16 @@ _SPLIT_WORD = re.compile(rf"([^\W\d_])?{_HYPHEN}(?=([^\W\d_])?)")
 _GLYPH_CODES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
 _MOST_GLYPH_CODES = 0.3
 
-_LEAST_TOKEN_CHARS = 20
+_LEAST_TOKEN_CHARS = 24
 _LEAST_WORDS = 0.35
+_MOST_TOKENS = 40
+_NEAR = 6
+_SAMPLE_CHARS = 2000
+_MOST_SCRIPTS = 6
+_TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
 _NUMBER = re.compile(r"[\d\W_]+")
 _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
+_ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýăąęěėēīıőōůűūœ]", re.I)
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
@@ -43,13 +51,17 @@ class Pages:
         """Look through the file's objects, and read a mended copy where its fonts or layers need it."""
         self.document = document
         self.survey = _tried(lambda: Survey(path, password))
-        self._spaced: set[int] = set()
+        self._gaps: dict[int, set[str] | None] = {}
         if self.survey is None:
             return
         survey = self.survey
         for index in range(len(document)):
-            if _tried(lambda index=index: survey.page_needs_places(index)):
-                self._spaced.add(index)
+            try:
+                self._gaps[index] = survey.gaps(index)
+            except MemoryError:
+                raise
+            except Exception:  # a damaged page has nothing to be mended
+                self._gaps[index] = set()
         copy = _tried(survey.mended_copy)
         mended = open_document(copy, path.name, None) if copy else None
         if mended is not None and len(mended) == len(document):
@@ -61,9 +73,12 @@ class Pages:
             page = self.document[index]
             text = page.get_textpage()
             string = text.get_text_range()
-            places = self._needs_places(page, text, string, index)
-            if places:
-                string = "".join(glyph.text for glyph in self.glyphs(page, text, index))
+            try:
+                string = self._mended(page, text, string, index)
+            except MemoryError:
+                raise
+            except Exception:  # what PDFium reads is better than nothing
+                pass
             text.close()
             page.close()
         except MemoryError:
@@ -72,23 +87,50 @@ class Pages:
             return ""
         return readable(_SPLIT_WORD.sub(_rejoin, string))
 
-    def _needs_places(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> bool:
-        return bool(
-            index in self._spaced
-            or pdfium.FPDFPage_GetAnnotCount(page)
-            or glyphs._LONE_ACCENTS.search(string)
+    def _mended(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> str:
+        """PDFium's text of a page, changed at the lines that places show to be wrong, or all of it by places."""
+        hidden = glyphs.hidden_spans(text, string, glyphs.page_box(page))
+        around = self._gaps.get(index, set())
+        if (
+            hidden is None
+            or around is None
+            or glyphs.LONE_ACCENTS.search(string)
             or glyphs.UPRIGHT_SCRIPTS.search(string)
-            or _reaches_out(page, text)
-            or glyphs.may_be_raised(text, string)
-        )
+            or self._values(page, index)
+        ):
+            return "".join(glyph.text for glyph in self.glyphs(page, text, index))
+        # A hyphen before a line that is left out ends its own line.
+        edits = [
+            (start - 1, _line_end(string, end), "-\n")
+            if string[start - 1 : start] == _HYPHEN
+            else (start, _line_end(string, end), "")
+            for start, end in hidden
+        ]
+        for start, end in _lines_at(string, sorted({*glyphs.raised(text, string), *_glued(string, around)})):
+            edits = [edit for edit in edits if edit[1] <= start or edit[0] >= end]
+            edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
+        position, pieces = 0, []
+        for start, end, new in sorted(edits):
+            pieces += [string[position:start], new]
+            position = end
+        return "".join((*pieces, string[position:]))
+
+    def _by_places(
+        self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, start: int, spaced: bool
+    ) -> str:
+        found = glyphs.seen(glyphs.read_glyphs(text, string, start), glyphs.page_box(page))
+        if spaced:
+            found = glyphs.part(found, text)
+        return "".join(glyph.text for glyph in glyphs.mark_raised(found))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
-        found = glyphs.read_glyphs(text)
-        if _reaches_out(page, text):
-            found = glyphs.seen(found, page.get_cropbox())
+        string = text.get_text_range()
+        found = glyphs.read_glyphs(text, string)
+        if glyphs.hidden_spans(text, string, glyphs.page_box(page)) != []:
+            found = glyphs.seen(found, glyphs.page_box(page))
         found = glyphs.compose(found)
-        if index in self._spaced:
+        if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
         found = glyphs.in_reading_order(glyphs.mark_raised(found))
         return fields.place(found, self._values(page, index))
@@ -98,34 +140,68 @@ class Pages:
         if survey is None or not pdfium.FPDFPage_GetAnnotCount(page):
             return []
         objects = survey.reader.pages[index]
-        return (
-            _tried(
-                lambda: fields.page_values(
-                    objects, survey.root, lambda layer: _is_hidden(layer, survey.hidden), self._drawn_text(index)
-                )
-            )
-            or []
-        )
+        drawn = self._drawn_text(index)
+        return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn)) or []
 
-    def _drawn_text(self, index: int) -> Callable[[glyphs.Rect], str]:
+    def _drawn_text(self, index: int) -> Callable[[Rect], str]:
         """A function that returns what annotations draw in a rectangle of the page."""
-        flat: list[Any] = []
 
-        def drawn(rect: glyphs.Rect) -> str:
-            if not flat:
-                page = self.document[index]
-                bare = page.get_textpage()
-                flat.append(bare)
-                before = pypdfium2.PdfDocument.new()
-                before.import_pages(self.document, [index])
-                copy = before[0]
-                pdfium.FPDFPage_Flatten(copy, pdfium.FLAT_NORMALDISPLAY)
-                flattened = before[0]
-                flat.extend((flattened.get_textpage(), before, page, copy))
-            printed, all_text = (each.get_text_bounded(*rect) for each in flat[:2])
-            return "" if all_text.strip() == printed.strip() else all_text.replace(printed, "", 1).strip()
+        @functools.cache
+        def without_and_with() -> tuple[Any, ...]:
+            copy = pypdfium2.PdfDocument.new()
+            copy.import_pages(self.document, [index])
+            page = copy[0]
+            bare = page.get_textpage()
+            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+            flat = copy[0]
+            return bare, flat.get_textpage(), flat, page, copy
+
+        def drawn(rect: Rect) -> str:
+            bare, flat = (str(text.get_text_bounded(*rect)) for text in without_and_with()[:2])
+            printed = Counter(bare.split())
+            lines = []
+            for line in flat.splitlines():
+                added = []
+                for word in line.split():
+                    if printed[word]:
+                        printed[word] -= 1
+                    else:
+                        added.append(word)
+                lines.append(" ".join(added))
+            text = "\n".join(filter(None, lines))
+            return text if any(map(str.isalnum, text)) else ""
 
         return drawn
+
+
+def _glued(string: str, around: set[str]) -> Iterator[int]:
+    """Where letters stand together that a narrow gap parts on the page."""
+    if around:
+        for match in re.finditer("|".join(map(re.escape, sorted(around))), string):
+            yield match.start()
+
+
+def _line_end(string: str, end: int) -> int:
+    return end + len(string[end : end + 8]) - len(string[end : end + 8].lstrip())
+
+
+def _lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
+    """The spans of the lines at some positions, with the line after where PDFium may have cut them."""
+    start = end = 0
+    for position in positions:
+        first = string.rfind("\n", 0, position) + 1
+        last = string.find("\n", position + _NEAR) + 1
+        if 0 < last <= position + 2 * _NEAR:  # PDFium may have ended the line at the raised digits
+            last = string.find("\n", last) + 1
+        last = last or len(string)
+        if first < end:
+            end = max(end, last)
+            continue
+        if end:
+            yield start, end
+        start, end = first, last
+    if end:
+        yield start, end
 
 
 def _tried(read: Callable[[], Any]) -> Any:
@@ -136,16 +212,6 @@ def _tried(read: Callable[[], Any]) -> Any:
         raise
     except Exception:  # damaged files raise nearly every error there is
         return None
-
-
-def _reaches_out(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage) -> bool:
-    """Whether text lies outside of what is shown of the page."""
-    left, bottom, right, top = page.get_cropbox()
-    inside = pdfium.FPDFText_GetBoundedText(text, left, top, right, bottom, None, 0)
-    return bool(inside < _DRAWN_SHARE * text.count_chars())
-
-
-_DRAWN_SHARE = 1.0
 
 
 def _rejoin(match: re.Match[str]) -> str:
@@ -162,15 +228,33 @@ def readable(text: str) -> str:
 
 
 def is_nonsense(text: str) -> bool:
-    """Whether hardly anything of a text has the form of words or numbers."""
+    """Whether hardly anything of a text has the form of words or numbers, or it mixes the scripts of the world."""
+    if not text.isascii() and _mixes_scripts(text):
+        return True
     good = total = 0
-    for token in text.split():
-        stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|")
+    tokens = text.split()
+    for token in tokens[:: max(1, len(tokens) // _MOST_TOKENS)]:
+        stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|#=+_~^%$&")
         if not stripped or _NUMBER.fullmatch(stripped):
+            continue
+        if _ADDRESS.search(stripped):
             continue
         total += len(stripped)
         good += len(stripped) * _is_word(stripped)
     return total >= _LEAST_TOKEN_CHARS and good < _LEAST_WORDS * total
+
+
+def _mixes_scripts(text: str) -> bool:
+    """Whether letters that hardly any language uses, or that no language uses together, are many.
+
+    Numbers of glyphs that are taken for letters look like that.
+    """
+    letters = [char for char in text[:_SAMPLE_CHARS] if char > "\u017f" and char.isalpha()]
+    rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
+    if len(letters) >= 4 and rare > len(letters) / 2:
+        return True
+    scripts = Counter(unicodedata.name(char, "?").split()[0] for char in letters)
+    return sum(count >= 2 for script, count in scripts.items() if script not in _TOGETHER) >= _MOST_SCRIPTS
 
 
 def _is_word(token: str) -> bool:
@@ -178,6 +262,8 @@ def _is_word(token: str) -> bool:
         # Scripts with marks and joiners of their own are not judged.
         return any(unicodedata.category(char) in ("Lo", "Mn", "Mc") for char in token)
     letters = [char for char in token if char.isalpha()]
+    if any(unicodedata.category(char) == "Lo" for char in letters):
+        return True  # scripts without cases are told apart by no rule here
     latin = sum(bool(_LATIN.match(char)) for char in letters)
     if latin == 0:
         return True

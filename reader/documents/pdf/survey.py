@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pypdf
-from pypdf.generic import ContentStream, DecodedStreamObject, DictionaryObject, NameObject, StreamObject
+from pypdf.generic import ContentStream, DecodedStreamObject, NameObject, StreamObject
 
-from .unicode_maps import mended_map
+from reader.documents.pdf.unicode_maps import mended_map
 
 _MOST_BYTES = 200 << 20
 """Larger files are not copied, so their layers and fonts are not mended."""
 
 # Spacing that may part cells or words: character spacing, and the gaps in TJ that PDFium takes for kerning.
-_CHARACTER_SPACING = re.compile(rb"(\d*\.?\d+)\s+T[cw]\b")
-_NARROW_GAP = re.compile(rb"[)>]\s*-(?:1[1-9]|2[0-2])\d(?:\.\d+)?\s*[(<]")
+_CHARACTER_SPACING = re.compile(rb"(?<![\d.])(0?\.[5-9]\d*|[1-9]\d*(?:\.\d+)?)\s+Tc\b")
+_NARROW_GAP = re.compile(rb"([^)]?)([)>])\s*-1[1-4]\d(?:\.\d+)?\s*[(<]([^)]{0,2})")
 _TEXT_SIZE = re.compile(rb"(\d*\.?\d+)\s+Tf\b")
-_LEAST_SPACING = 0.1
+_LEAST_SPACING = 0.5
+"""In ems; less is how headings are set."""
 _MOST_DEPTH = 6
 
 
@@ -49,15 +50,26 @@ class Survey:
         self.fonts: list[int] = []
         """Object numbers of fonts whose map to letters can be mended."""
 
-    def page_needs_places(self, index: int) -> bool:
-        """Whether page `index` sets glyphs apart in a way that only their places tell; notes its fonts on the way."""
+    def hides(self, layer: Any) -> bool:
+        """Whether what belongs to a layer, or to a rule over layers, is not shown."""
+        return _is_hidden(layer, self.hidden)
+
+    def gaps(self, index: int) -> set[str] | None:
+        """Return what stands around narrow gaps on page `index`, None where glyphs anywhere may be apart.
+
+        It notes the page's fonts on the way.
+        """
         page = self.reader.pages[index]
-        resources = page.get("/Resources")
-        self._note_fonts(resources, 0)
+        self._note_fonts(page.get("/Resources"), 0)
         contents = page.get("/Contents")
         contents = contents.get_object() if contents is not None else None
-        streams = contents if isinstance(contents, list) else [contents]
-        return any(_sets_apart(stream.get_object()) for stream in streams if stream is not None)
+        found: set[str] = set()
+        for stream in contents if isinstance(contents, list) else [contents]:
+            around = _gaps(stream.get_object()) if stream is not None else set()
+            if around is None:
+                return None
+            found |= around
+        return found
 
     def _note_fonts(self, resources: Any, depth: int) -> None:
         resources = resources.get_object() if resources is not None else None
@@ -136,24 +148,26 @@ class Survey:
             self._mend_forms(inner, hidden, writer, depth + 1, seen)
 
 
-def _values(resources: DictionaryObject, key: str) -> Iterator[Any]:
+def _values(resources: dict[Any, Any], key: str) -> Iterator[Any]:
     entries = resources.get(key)
     entries = entries.get_object() if entries is not None else None
     if isinstance(entries, dict):
         yield from (dict.get(entries, name) for name in entries)
 
 
-def _sets_apart(stream: Any) -> bool:
+def _gaps(stream: Any) -> set[str] | None:
     data = stream.get_data()
-    if _NARROW_GAP.search(data):
-        return True
-    if b"Tc" not in data and b"Tw" not in data:
-        return False
-    widest = max((float(match[1]) for match in _CHARACTER_SPACING.finditer(data)), default=0.0)
-    if widest < _LEAST_SPACING:
-        return False
-    sizes = [float(match[1]) for match in _TEXT_SIZE.finditer(data)]
-    return widest >= _LEAST_SPACING * min((size for size in sizes if size), default=1.0)
+    around: set[str] = set()
+    for before, bracket, after in _NARROW_GAP.findall(data):
+        if bracket == b">":
+            return None  # codes in hexadecimal are not the letters of the text
+        if (before + after).isalnum() or (before.strip(b".,;:!?") == b"" and after.isalnum()):
+            around.add((before + after).decode("latin-1"))
+    if b"Tc" in data and (wide := [float(match[1]) for match in _CHARACTER_SPACING.finditer(data)]):
+        sizes = [float(match[1]) for match in _TEXT_SIZE.finditer(data)]
+        if max(wide) >= _LEAST_SPACING * min((size for size in sizes if size), default=1.0):
+            return None
+    return around
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------
@@ -183,7 +197,7 @@ def _is_hidden(reference: Any, hidden: set[int]) -> bool:
     rule = reference.get_object()
     if not isinstance(rule, dict):
         return False
-    if getattr(rule.indirect_reference, "idnum", 0) in hidden:
+    if getattr(getattr(rule, "indirect_reference", None), "idnum", 0) in hidden:
         return True
     if rule.get("/Type") != "/OCMD":
         return False

@@ -16,6 +16,7 @@ _RANGES = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*(<[0-9A-Fa-f\s]*>|
 _RANGE_BLOCKS = re.compile(rb"beginbfrange(.*?)endbfrange", re.S)
 _HEX = re.compile(rb"<([0-9A-Fa-f\s]*)>")
 _MOST_CODES = 65_536
+_MOST_DIFFERENT = 0.1
 _FIRST_ASCII_GLYPH = 3
 """In the common glyph order of TrueType fonts, glyph 3 is the space, 4 the exclamation mark, and so on."""
 
@@ -103,7 +104,9 @@ def _wide_letters(font: Any) -> dict[int, str]:
     if not _is_identity(font):
         return {}
     own = _own_map(font)
-    if own and any(text.strip("\0\ufffd") for text in own.values()):
+    told = {code: text for code, text in (own or {}).items() if text.strip("\0\ufffd")}
+    # A map of glyph numbers to the letters of the same numbers says nothing.
+    if sum(text != chr(code) for code, text in told.items()) > _MOST_DIFFERENT * len(told):
         return {}
     inner = font["/DescendantFonts"].get_object()[0].get_object()
     ordering = inner.get("/CIDSystemInfo", {}).get_object().get("/Ordering", "Identity")

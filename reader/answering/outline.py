@@ -1,0 +1,110 @@
+"""The sections of a document, known without a model: its parser's page labels, or the lines that look like headings.
+
+A section reaches to the next one. Chapters are found by the number in their heading, else by their place in the list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reader.answering.passages import Source
+from storage import PageRecord
+
+CHAPTER = r"chapters?|sections?|kapiteln?s?|abschnitte?s?|chapitres?|cap[ií]tulos?|capitol[oi]|hoofdstuk(?:ken)?"
+"""The word for a chapter, in the languages that questions are understood in."""
+
+_WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+NUMBER = rf"\d+|[ivxlc]+|{'|'.join(_WORDS)}"
+_HEADING = re.compile(
+    rf"^[ \t]*(?P<marks>#{{1,6}}[ \t]+)?(?P<title>(?:(?:{CHAPTER}|part|teil|book|buch)[ \t]+(?:{NUMBER})\b.{{0,90}}"
+    r"|第[\d一二三四五六七八九十]+章.{0,60}|\d+(?:\.\d+)*\.?[ \t]+\w.{0,80}|(?(marks).{1,100}|(?!))))[ \t]*$",
+    re.I | re.M,
+)
+_NUMBERED = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?P<number>{NUMBER})(?=[\s.:)—–-]|$)|^第(?P<cjk>\d+)章", re.I)
+
+_LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stretch of a document under one heading."""
+
+    title: str
+    pages: tuple[PageRecord, ...]
+    """The pages that it touches."""
+    start_char: int
+    """Among the document's characters, heading included."""
+    end_char: int
+
+    @property
+    def number(self) -> int | None:
+        """The number in its heading."""
+        found = _NUMBERED.match(self.title)
+        return number_of(found["number"] or found["cjk"]) if found else None
+
+    @property
+    def body_char(self) -> int:
+        """Where its text begins, behind a file's settings and the headings at its start."""
+        page = self.pages[0]
+        text = page.text[max(0, self.start_char - page.start_char) : self.end_char - page.start_char]
+        heading = re.escape(self.title) if self.title else "(?!)"
+        front = re.compile(rf"\s*(?:---\n(?:.*\n)*?---\n|\s*(?:#{{1,6}}[ \t].*|{heading}[ \t]*)(?:\n|$))*\s*").match(
+            text
+        )
+        return max(self.start_char, page.start_char) + (front.end() if front else 0)
+
+
+def sections(source: Source) -> list[Section]:
+    """The sections of a document in order; empty where it shows none."""
+    starts = list(_labelled(source.pages)) or list(_headed(source.pages))
+    ends = [*(start for _, start in starts[1:]), source.chars] if starts else []
+    return [
+        Section(title, tuple(p for p in source.pages if p.start_char < end and p.end_char > start), start, end)
+        for (title, start), end in zip(starts, ends, strict=True)
+        if end > start
+    ]
+
+
+def chapter(found: Sequence[Section], number: int) -> Section | None:
+    """The section of that number: by its heading, else by its place in the list."""
+    numbered = [section for section in found if section.number == number]
+    if numbered:
+        return numbered[0]
+    return found[number - 1] if 0 < number <= len(found) and not any(s.number for s in found) else None
+
+
+def number_of(text: str) -> int:
+    """A number in figures, Roman figures or an English word; 0 where it is none."""
+    text = text.casefold()
+    if text.isdecimal():
+        return int(text)
+    if text in _WORDS:
+        return _WORDS.index(text) + 1
+    values = [_ROMAN.get(letter, 0) for letter in text]
+    return sum(-one if one < other else one for one, other in zip(values, [*values[1:], 0], strict=True))
+
+
+def _labelled(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
+    """(title, start) where a page's label is a heading, not a page number."""
+    last = ""
+    for page in pages:
+        if re.fullmatch(r"\W*(\d+|[ivxlcdm]+|[a-z]?[\d.-]+)\W*", page.label, re.I):
+            continue
+        if page.label != last:
+            yield page.label, page.start_char
+        last = page.label
+
+
+def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
+    """(title, start) of the lines that stand alone and look like headings."""
+    for page in pages:
+        for found in _HEADING.finditer(page.text):
+            before = page.text[max(0, found.start() - _LOOK_CHARS) : found.start()]
+            behind = page.text[found.end() : found.end() + 2]
+            is_first = found.start() < _LOOK_CHARS and not before.strip()
+            is_apart = is_first or found["marks"] or re.search(r"\n[ \t]*\n$", before)
+            if is_apart and not behind.strip() and not found["title"].rstrip().endswith((",", ";")):
+                yield found["title"].strip(), page.start_char + found.start("title")

@@ -1,0 +1,146 @@
+"""Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says.
+
+Everything but the greeting is cut out of the text: headings, and the first sentences under each. The bundled decoders, with these
+sentences in sight, did worse: SmolLM2 135M repeats a heading, Qwen2.5 Coder 0.5B mixes up who did what.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reader.answering.outline import Section, chapter, sections
+from reader.answering.passages import Passage, Source, passage_of, sentences
+from reader.answering.requests import Request
+from storage import PageRecord
+
+OVERVIEW_CHARS = 1600
+"""About as much as two passages that are looked at again."""
+
+_LISTED = 20
+"""The most sections that an overview of the whole takes a sentence of."""
+
+_GREETINGS = {
+    "hello": {
+        "en": "Hello! Ask me anything about “{title}”.",
+        "de": "Hallo! Fragen Sie mich etwas zu „{title}“.",
+        "fr": "Bonjour ! Posez-moi une question sur « {title} ».",
+        "es": "¡Hola! Pregúnteme lo que quiera sobre «{title}».",
+        "ja": "こんにちは。「{title}」について何でも聞いてください。",
+    },
+    "thanks": {
+        "en": "You are welcome. Ask me more about “{title}” whenever you like.",
+        "de": "Gern geschehen. Fragen Sie mich gern mehr zu „{title}“.",
+        "fr": "Je vous en prie. Posez-moi d'autres questions sur « {title} ».",
+        "es": "De nada. Pregúnteme más sobre «{title}» cuando quiera.",
+        "ja": "どういたしまして。「{title}」についてまた聞いてください。",
+    },
+}
+_LANGUAGES = {
+    "de": r"hallo|guten|danke|dank",
+    "fr": r"bonjour|salut|bonsoir|merci",
+    "es": r"hola|buen[oa]s|gracias",
+    "ja": r"こんにちは|ありがとう",
+}
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What can be said of a request without a decoder."""
+
+    text: str
+    passages: tuple[Passage, ...]
+    """The passages that the text is made of, in document order."""
+
+
+def overview(request: Request, question: str, sources: Sequence[Source]) -> Overview | None:
+    """What the documents say to a request; None where it asks for a detail, or for a place that there is not."""
+    if request.kind in ("hello", "thanks"):
+        named = [language for language, words in _LANGUAGES.items() if re.search(words, question, re.I)]
+        title = ", ".join(source.title for source in sources)
+        return Overview(_GREETINGS[request.kind][named[0] if named else "en"].format(title=title), ())
+    if not request.is_overview:
+        return None
+    found = [one for source in sources if (one := _of_document(request, source, OVERVIEW_CHARS // len(sources)))]
+    if not found:
+        return None
+    texts = [one.text for one in found]
+    if len(sources) > 1:
+        titles = [source.title for source in sources]
+        texts = [f"{title}\n{text}" for title, text in zip(titles, texts, strict=False)]
+    return Overview("\n\n".join(texts), tuple(passage for one in found for passage in one.passages))
+
+
+def place(request: Request, sources: Sequence[Source]) -> list[tuple[str, int, int]]:
+    """(document, start, end) of the page or chapter that a request names; empty where it names none that there is."""
+    found = []
+    for source in sources:
+        section = _section(request, source)
+        if section is not None:
+            found.append((source.document_id, section.start_char, section.end_char))
+    return found
+
+
+def _of_document(request: Request, source: Source, chars: int) -> Overview | None:
+    if request.kind in ("page", "chapter"):
+        section = _section(request, source)
+        return None if section is None else _joined([(section.title, _beginning(section, chars))])
+    read = [section for section in sections(source) if section.start_char < source.chars_read]
+    if request.kind == "outline":
+        return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None
+    listed = read or _pages(source)
+    # Of many sections, every so manyth: a document's end says as much as its beginning.
+    chosen = listed[:: -(-len(listed) // _LISTED) or 1]
+    parts = [(section.title, _beginning(section, chars // max(1, len(chosen)))) for section in chosen]
+    return _joined([(title, passages) for title, passages in parts if passages])
+
+
+def _section(request: Request, source: Source) -> Section | None:
+    """The page or the chapter that a request names."""
+    if request.number is None:
+        return None
+    if request.kind == "chapter":
+        return chapter(sections(source), request.number)
+    named = [page for page in source.pages if page.label == str(request.number)]
+    pages = named or [page for page in source.pages if page.number == request.number]
+    return _page(pages[0]) if pages and request.kind == "page" else None
+
+
+def _pages(source: Source) -> list[Section]:
+    return [_page(page) for page in source.pages if page.text.strip() and page.end_char <= source.chars_read]
+
+
+def _page(page: PageRecord) -> Section:
+    return Section("", (page,), page.start_char, page.end_char)
+
+
+def _beginning(section: Section, chars: int) -> list[Passage]:
+    """A section's first sentences behind its heading, one at least, in passages of one page each."""
+    passages: list[Passage] = []
+    for page in section.pages:
+        first = max(0, section.body_char - page.start_char)
+        text = page.text[first : section.end_char - page.start_char]
+        spans = [(first + start, first + end) for start, end in sentences(text)]
+        taken: list[tuple[int, int]] = []
+        for start, end in spans:
+            if (taken or passages) and end - spans[0][0] > chars:
+                break
+            taken.append((start, end))
+        if taken:
+            passages.append(passage_of(page, taken[0][0], taken[-1][1]))
+            chars -= taken[-1][1] - taken[0][0]
+        if chars <= 0 or len(taken) < len(spans):
+            break
+    return passages
+
+
+def _joined(parts: Sequence[tuple[str, list[Passage]]]) -> Overview | None:
+    passages = tuple(passage for _, own in parts for passage in own)
+    if not passages:
+        return None
+    lines = []
+    for title, own in parts:
+        said = " ".join(" ".join(passage.text.split()) for passage in own)
+        lines.append(f"{title}: {said}" if title else said)
+    return Overview("\n".join(lines), passages)

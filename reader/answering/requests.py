@@ -1,0 +1,111 @@
+"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, or nothing but a greeting.
+
+By words alone, in English, German, French, Spanish, Italian, Portuguese, Dutch and Japanese; what is not understood is a
+question for a detail. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reader.answering.outline import CHAPTER, NUMBER, number_of
+from reader.answering.passages import STOP_WORDS, content_words
+from reader.answering.refusal import says_nothing
+
+Kind = Literal["detail", "whole", "outline", "page", "chapter", "hello", "thanks"]
+
+_PAGE = re.compile(
+    r"\b(?:pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\.)\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)", re.I
+)
+_CHAPTER = re.compile(rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b|第?(?P<cjk>\d+)章", re.I)
+_OUTLINE = re.compile(
+    rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
+    rf"|inhoudsopgave)\b|目次"
+    rf"|\b(?:list|show|name|what are|which|how many|nenne?|liste|zeige?|welche|wie viele|quels?|combien de|[eé]num[eè]re\w*|donne"
+    rf"|cu[aá]les|lista|enumera|cu[aá]ntos|quali|elenca|quais|welke|noem)\b.{{0,30}}\b(?:{CHAPTER})\b(?!\s+(?:{NUMBER})\b)|章(?:を|の)",
+    re.I,
+)
+_WHOLE = re.compile(
+    r"\b(summar\w+|overview|gist|overall|main (idea|point|topic|theme|argument)s?|themes?|moral"
+    r"|(book|text|document|story|paper|article|report|novel)s? (is |are )?about|what is (it|this|that) about"
+    r"|zusammenfass\w*|fasse?n?\b.*\bzusammen|worum geht|wovon handelt|überblick|hauptthem\w+"
+    r"|r[eé]sum\w+|de quoi (parle|s['’]agit|traite)|sujet principal"
+    r"|de qu[eé] (trata|va|habla)|tema principal|riassum\w+|riassunto|di cosa (parla|tratta)|sobre o qu[eê]|do que (trata|fala)"
+    r"|samenvat\w*|waar gaat\b.*\bover)\b|要約|まとめて|あらすじ|何について|どんな(本|話|内容|文書)",
+    re.I,
+)
+_HELLO = re.compile(
+    r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
+    r"|buenas tardes|ciao|buongiorno|ol[aá]|bom dia|goedendag|こんにちは|你好)(\s+there)?\W*",
+    re.I,
+)
+_THANKS = re.compile(
+    r"\W*(thanks?( you)?( (very|so) much)?|danke( (schön|sehr))?|vielen dank|merci( beaucoup)?|(muchas )?gracias|grazie( mille)?"
+    r"|(muito )?obrigad[oa]|bedankt|dank je|ありがとう(ございます)?|谢谢)\W*",
+    re.I,
+)
+# What a question for an overview says beside the place: "What happens in chapter 3?", "Fasse Seite 2 zusammen."
+_OVERVIEW_WORDS = STOP_WORDS | frozenset(
+    """
+    happen happens happened happening summary summarise summarize summarised give please content contents page chapter section
+    brief short sentence sentences three two one part book list show
+    geschieht passiert steht fasse fassen zusammen zusammenfassung gib mir eine einen der die das den dem des auf im in was wovon
+    handelt geht es um worum ist seite kapitel abschnitt bitte kurz von über inhalt
+    que quoi se passe passe-t-il passer dans le la les du de des un une sur est il y a résume résumé résumez moi donne page chapitre
+    qué pasa ocurre sucede en el los las trata hay resume resumen dame página capítulo cosa succede nel nella riassumi
+    riassunto pagina capitolo o acontece no na resumo página gebeurt er wat op het hoofdstuk bladzijde samenvatting geef
+    何 が に は の を で 内容 書 か れ て い ます 起き こり
+    """.split()  # noqa: SIM905 - as in passages
+)
+_FOLLOW_UP = re.compile(
+    r"^\W*(and|but|so|what about|how about|why|und|aber|warum|et|mais|pourquoi|y|pero|e|ma|mas|en|maar)\b"
+    r"|\b(he|she|it|they|him|her|his|hers|its|their|theirs|them|this|that|these|those|there|er|sie|ihn|ihm|ihr|ihre?[mnrs]?"
+    r"|seine?[mnrs]?|elle|ils|elles|lui|leurs?|él|ella|ellos|ellas)\b|彼|彼女|それ",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a question asks for."""
+
+    kind: Kind
+    number: int | None = None
+    """Of the page or the chapter."""
+    is_overview: bool = False
+    """Whether it asks what the place or the document says, and not for a detail there."""
+
+
+def understand(question: str) -> Request:
+    """What a question asks for."""
+    if _HELLO.fullmatch(question):
+        return Request("hello")
+    if _THANKS.fullmatch(question):
+        return Request("thanks")
+    for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
+        if found := pattern.search(question):
+            rest = question[: found.start()] + " " + question[found.end() :]
+            is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
+            return Request(kind, number_of(found["number"] or found["cjk"]), is_overview)  # type: ignore[arg-type]
+    if _OUTLINE.search(question):
+        return Request("outline", is_overview=True)
+    return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")
+
+
+def searched(question: str, earlier: Sequence[tuple[str, str]]) -> str:
+    """What to look for, for a question: where it leans on the (question, answer) turn before it, that turn's words, too."""
+    if not earlier or not (_FOLLOW_UP.search(question) or set(content_words(question)) <= STOP_WORDS):
+        return question
+    before, answer = earlier[-1]
+    return " ".join([question, before, "" if says_nothing(answer) else answer])
+
+
+def _details(question: str) -> list[str]:
+    """Words that say what is asked about a place; Japanese has no spaces, so its characters count one by one."""
+    words = [
+        word for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", question.casefold()) if word not in _OVERVIEW_WORDS
+    ]
+    return [word for word in words if not re.fullmatch(r"[\u3040-\u30ff\u4e00-\u9fff]+", word)]

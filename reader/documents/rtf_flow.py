@@ -1,0 +1,117 @@
+"""Text of an RTF file that is written in one place, such as the body, a note or a box, with its tables' cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from reader.documents.scripts import Script, on_line
+
+
+@dataclass
+class State:
+    """What holds inside a group, and ends with it."""
+
+    is_silent: bool = False
+    is_hidden: bool = False
+    is_deleted: bool = False
+    font: int = -1
+    skip_count: int = 1
+    """Characters that stand after a Unicode one for readers without Unicode."""
+    script: Script | None = None
+    destination: str = ""
+
+
+@dataclass
+class Font:
+    """A font of the file's table."""
+
+    encoding: str = ""
+    name: str = ""
+
+
+@dataclass
+class Flow:
+    """Text that is written in one place: the body, a note or a box."""
+
+    parts: list[str] = field(default_factory=list)
+    length: int = 0
+    tail: str = ""
+    row: list[str] = field(default_factory=list)
+    cell_start: int | None = None
+    """Where the table cell that is written begins among the parts."""
+    nested: list[str] = field(default_factory=list)
+    nested_rows: list[str] = field(default_factory=list)
+    script: tuple[Script, str] | None = None
+    ends_figure: bool = False
+
+    def add(self, text: str) -> None:
+        if not text:
+            return
+        self.settle(text)
+        if self.ends_figure and self.tail[-1:].isalnum() and text[0].isalnum():
+            ends_power = re.search(r"\S\^\S*$", self.tail)
+            if ends_power or (self.tail[-1:].isdigit() and text[0].isdigit()):
+                self._put(" ")
+        self._put(text)
+        self.ends_figure = False
+
+    def add_script(self, kind: Script, text: str) -> None:
+        if self.script and self.script[0] == kind:
+            self.script = (kind, self.script[1] + text)
+            return
+        self.settle()
+        self.script = (kind, text)
+
+    def settle(self, after: str = "") -> None:
+        if self.script is None:
+            return
+        (kind, text), self.script = self.script, None
+        lead, tail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+        line = self.tail.rpartition("\n")[2]
+        self._put(lead)
+        self._put(on_line(kind, text, line, after))
+        self.ends_figure = bool(text.strip())
+        self._put(tail)
+
+    def _put(self, text: str) -> None:
+        if text:
+            self.parts.append(text)
+            self.length += len(text)
+            self.tail = (self.tail + text[-40:])[-40:]
+
+    def take_cell(self) -> str:
+        """Return the text of the cell that ends, and take it out."""
+        self.settle()
+        start = 0 if self.cell_start is None else self.cell_start
+        text = "".join(self.parts[start:])
+        del self.parts[start:]
+        self.length -= len(text)
+        self.tail = ""
+        return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Return the lines of a cell as one."""
+    lines = [" ".join(line.split()) for line in text.split("\n") if line.strip()]
+    out = ""
+    for line in lines:
+        # Two figures in one cell must not look like one with a space in it.
+        out += ("; " if out[-1:].isdigit() and line[:1].isdigit() else " " if out else "") + line
+    return out
+
+
+def sections(text: str, headings: list[tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    """Yield (heading, text) of each part; headings that only follow one another share one."""
+    start, title = 0, ""
+    previous_end = 0
+    for heading_start, heading_end in headings:
+        label = " ".join(text[heading_start:heading_end].split())
+        if not label:
+            continue
+        if text[previous_end:heading_start].strip():
+            yield title, text[start:heading_start]
+            start = heading_start
+        title, previous_end = label, heading_end
+    yield title, text[start:]

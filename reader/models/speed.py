@@ -1,0 +1,197 @@
+"""How fast a bundled decoder reads on this machine, and which of them this machine can use well.
+
+A short matrix product tells what to expect of a decoder that is not here yet; one that is here is measured once. Both are
+kept in the cache folder. Nothing is read but random tokens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from reader.models.bundled import is_fetched
+from reader.models.cache import cache_path
+from reader.models.catalogue import DEFAULT_MODEL, BundledDecoder, bundled_decoder, catalogue
+
+CHOOSES_BY_MACHINE = False
+"""Whether the default is the best decoder that this machine can use well, instead of the smallest."""
+
+_WELL_SECONDS = 12.0
+"""A decoder is used well where it reads 1,000 tokens in that time: a page in about five seconds."""
+_WELL_RAM = 0.5
+"""And where it takes no more than this share of the machine's memory."""
+_EFFICIENCY = 0.7
+"""A forward pass's share of the rate of its largest matrix product."""
+_ROWS, _INNER, _OUTER = 512, 896, 4864
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long a decoder takes to read 1,000 tokens in windows, without a memory in front of them."""
+
+    seconds: float
+    basis: Literal["measured", "calculated"]
+
+
+@dataclass(frozen=True)
+class DecoderChoice:
+    """Which decoder is used where none is named."""
+
+    name: str
+    """The one to use now: it is here, or small enough to fetch while somebody waits."""
+    better: str | None
+    """A better one that this machine can use well, to be fetched while the other already answers; None: there is none."""
+    reason: str
+    """One sentence."""
+
+
+def reading_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
+    """What is known of a bundled decoder's speed here: measured, or calculated from a short matrix product.
+
+    Raises:
+        ModelError: there is no bundled decoder of that name.
+    """
+    decoder, notes = bundled_decoder(name), _Notes(cache_path(cache_folder))
+    if (seconds := notes.get(f"{name}-{decoder.conversion}")) is not None:
+        return Speed(seconds, "measured")
+    if (rate := notes.get("matrix rate")) is None:
+        rate = _matrix_rate()
+        notes.set("matrix rate", rate)
+    layer_parameters = decoder.parameters - decoder.embedding_parameters
+    return Speed(2 * layer_parameters * 1000 / (rate * _EFFICIENCY), "calculated")
+
+
+def measure_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
+    """Load a bundled decoder, time two windows and keep the better time.
+
+    Raises:
+        ModelError: there is no bundled decoder of that name, or it cannot be loaded.
+    """
+    import torch
+
+    from reader.models.decoder import load_decoder
+
+    cache = cache_path(cache_folder)
+    decoder = load_decoder(name, cache_folder=cache)
+    ids = torch.arange(_ROWS, device=decoder.device)[None] + 1000
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(2):
+            started = _seconds()
+            decoder.model.base_model(ids).last_hidden_state[0, -1, 0].item()
+            seconds.append(_seconds() - started)
+    best = min(seconds) * 1000 / _ROWS
+    _Notes(cache).set(f"{name}-{bundled_decoder(name).conversion}", best)
+    return Speed(best, "measured")
+
+
+def choose_decoder(*, cache_folder: Path | None = None) -> DecoderChoice:
+    """The decoder to use where none is named: the best that this machine can use well, of those that are here."""
+    if not CHOOSES_BY_MACHINE:
+        return DecoderChoice(
+            DEFAULT_MODEL, None, f"{DEFAULT_MODEL} is the default; READER_MODEL or --model changes it."
+        )
+    cores, ram = os.cpu_count() or 1, ram_bytes()
+    best = next(
+        (
+            decoder
+            for decoder in reversed(catalogue())
+            if decoder.ram_bytes <= _WELL_RAM * ram
+            and reading_speed(decoder.name, cache_folder=cache_folder).seconds <= _WELL_SECONDS
+        ),
+        bundled_decoder(DEFAULT_MODEL),
+    )
+    seconds = reading_speed(best.name, cache_folder=cache_folder).seconds
+    reason = (
+        f"With {cores} cores and {ram / (1 << 30):.0f} GiB of memory this machine can use {best.name} well "
+        f"(1,000 tokens read in {seconds:.1f} s); READER_MODEL or --model changes it."
+    )
+    if best.name == DEFAULT_MODEL or is_fetched(best.name, cache_folder):
+        return DecoderChoice(best.name, None, reason)
+    return DecoderChoice(DEFAULT_MODEL, best.name, f"{reason} Until it is fetched, {DEFAULT_MODEL} answers.")
+
+
+def ram_bytes() -> int:
+    """The memory that this process may use: the machine's, or its container's where that is less."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
+    with contextlib.suppress(OSError, ValueError):  # elsewhere than in a container "max", or no such file
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return total
+
+
+def fits(decoder: BundledDecoder) -> bool:
+    """Whether the memory that is free now is enough to convert the decoder."""
+    import psutil
+
+    return int(psutil.virtual_memory().available) >= decoder.convert_ram_bytes
+
+
+def _matrix_rate() -> float:
+    """Operations a second of a matrix product of a decoder's shape, on the device that reading will use."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    left = torch.rand(_ROWS, _INNER, device=device, dtype=dtype)
+    right = torch.rand(_INNER, _OUTER, device=device, dtype=dtype)
+    (left @ right).sum().item()  # starts the threads and the device
+    best = float("inf")
+    for _ in range(5):
+        started = _seconds()
+        (left @ right)[0, 0].item()
+        best = min(best, _seconds() - started)
+    return 2 * _ROWS * _INNER * _OUTER / best
+
+
+def _seconds() -> float:
+    """A clock that other programs do not slow down: on a CPU, the processor time of all threads, as if they ran undisturbed."""
+    import torch
+
+    return time.perf_counter() if torch.cuda.is_available() else time.process_time() / torch.get_num_threads()
+
+
+class _Notes:
+    """Numbers about this machine, in the cache folder; a folder that cannot be written costs measuring again."""
+
+    def __init__(self, cache: Path) -> None:
+        self._file = cache / "speeds.json"
+        # Another processor, or another number of cores, is another machine, even with the same cache folder.
+        self._machine = f"{_processor()}, {os.cpu_count()} cores"
+
+    def get(self, name: str) -> float | None:
+        """A number that was kept."""
+        value = self._all().get(self._machine, {}).get(name)
+        return float(value) if isinstance(value, int | float) and value > 0 else None
+
+    def set(self, name: str, value: float) -> None:
+        """Keep a number."""
+        notes = self._all()
+        notes.setdefault(self._machine, {})[name] = value
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            partial = self._file.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(notes, indent=1))
+            partial.replace(self._file)
+
+    def _all(self) -> dict[str, dict[str, Any]]:
+        try:
+            notes = json.loads(self._file.read_text())
+            return {machine: dict(values) for machine, values in notes.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

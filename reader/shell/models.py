@@ -1,0 +1,116 @@
+"""The `models` commands: the bundled decoders, what each costs here, fetching one and removing it again."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Column, Table
+
+from reader.settings import cache_folder
+from reader.shell import flags
+from reader.shell.loading import loading_bar
+from reader.shell.terminal import console, print_json, print_table, print_warning
+from reader.wording import duration, size
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `models` takes."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the bundled decoders and what each costs on this machine")
+    flags.add_json(listing)
+    listing.set_defaults(run=_list)
+    fetching = actions.add_parser("fetch", help="bring one here; an interrupted fetch continues")
+    fetching.add_argument("name", metavar="NAME")
+    flags.add_json(fetching)
+    fetching.set_defaults(run=_fetch)
+    removing = actions.add_parser("remove", help="delete one from the disk; documents and memories stay")
+    removing.add_argument("name", metavar="NAME")
+    flags.add_json(removing)
+    removing.set_defaults(run=_remove)
+
+
+def _list(options: argparse.Namespace) -> None:
+    from reader.models import catalogue, choose_decoder
+
+    rows = [_costs(decoder.name) for decoder in catalogue()]
+    choice = choose_decoder(cache_folder=cache_folder())
+    if options.json:
+        print_json({"decoders": rows, "default": choice.name, "better": choice.better, "reason": choice.reason})
+        return
+    right = {"justify": "right", "no_wrap": True}
+    table = Table(
+        Column("Name", no_wrap=True),
+        *(Column(name, **right) for name in ("Weights", "Positions", "To fetch", "On disk", "Memory")),  # type: ignore[arg-type]
+        Column("1,000 tokens", **right),  # type: ignore[arg-type]
+        "Licence",
+        "Here",
+        box=None,
+    )
+    for row in rows:
+        about = "" if row["speed_basis"] == "measured" else "~"
+        table.add_row(
+            escape(row["name"]),
+            f"{row['parameters'] / 1e6:,.0f} M",
+            f"{row['positions']:,}",
+            size(row["fetch_bytes"]),
+            size(row["folder_bytes"]),
+            size(row["ram_bytes"]),
+            f"{about}{row['seconds_per_1000_tokens']:.1f} s",
+            row["licence"],
+            "yes" if row["fetched"] else "no",
+        )
+    print_table(table)
+    print(choice.reason)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from reader.models import bundled_decoder, fetch, fits, is_fetched, measure_speed
+
+    decoder = bundled_decoder(options.name)
+    if not is_fetched(decoder.name, cache_folder()):
+        console.print(
+            f"{escape(decoder.title)}: {size(decoder.parts_bytes)} to fetch, at most {size(decoder.disk_bytes)} on the "
+            f"disk and {size(decoder.convert_ram_bytes)} in memory on the way, {size(decoder.folder_bytes)} on the disk then."
+        )
+        if not fits(decoder):
+            print_warning("That is more memory than is free now: close other programs if it fails.")
+    with loading_bar() as show:
+        folder = fetch(decoder.name, show, cache_folder=cache_folder())
+        show("measure", 0.0)
+        speed = measure_speed(decoder.name, cache_folder=cache_folder())
+    if options.json:
+        print_json(_costs(decoder.name) | {"folder": str(folder)})
+        return
+    print(f"{decoder.name} is here: it reads 1,000 tokens in {duration(speed.seconds)}. Use it: --model {decoder.name}")
+
+
+def _remove(options: argparse.Namespace) -> None:
+    from reader.models import remove
+
+    freed = remove(options.name, cache_folder=cache_folder())
+    if options.json:
+        print_json({"name": options.name, "freed_bytes": freed})
+    else:
+        print(f"{options.name} was not here." if not freed else f"{options.name} removed: {size(freed)} freed.")
+
+
+def _costs(name: str) -> dict[str, Any]:
+    from reader.models import bundled_decoder, is_fetched, reading_speed
+
+    decoder, speed = bundled_decoder(name), reading_speed(name, cache_folder=cache_folder())
+    return {
+        "name": decoder.name,
+        "title": decoder.title,
+        "licence": decoder.licence,
+        "parameters": decoder.parameters,
+        "positions": decoder.positions,
+        "fetch_bytes": decoder.parts_bytes,
+        "folder_bytes": decoder.folder_bytes,
+        "ram_bytes": decoder.ram_bytes,
+        "slot_bytes": decoder.slot_bytes,
+        "seconds_per_1000_tokens": round(speed.seconds, 2),
+        "speed_basis": speed.basis,
+        "fetched": is_fetched(name, cache_folder()),
+    }

@@ -1,0 +1,209 @@
+"""Questions about the whole, a page or a chapter, follow-ups and greetings: answered from the document by any decoder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_answering import answered, attached_to
+
+from reader.answering import NOT_SAID, Answer
+from reader.answering.evidence import Evidence, is_stated
+from reader.answering.look_again import choose_passages
+from reader.answering.outline import sections
+from reader.answering.passages import Source
+from reader.answering.requests import searched, understand
+from reader.batching.local import answer_together
+from reader.documents import Document, Page, load
+from reader.models import Model, load_model
+from reader.models.examples import examples_for
+from reader.reading.plan import plan_reading
+from storage import PageRecord, Store
+
+FIELD = Path(__file__).parent / "fixtures" / "field" / "29-questions-about-the-whole"
+
+
+@pytest.fixture
+def story() -> Document:
+    return load(FIELD / "story.md")
+
+
+@pytest.fixture
+def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    folder = tiny_folder("llama", max_positions=8192)
+    return load_model(str(folder), window=32, cache_folder=tmp_path / "cache", device="cpu")
+
+
+@pytest.fixture
+def shown_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    """A tiny decoder that is shown worked examples, as its name says."""
+    folder = tmp_path / "qwen2.5-coder-0.5b-instruct"
+    shutil.copytree(tiny_folder("qwen2", max_positions=8192), folder)
+    return load_model(str(folder), window=32, cache_folder=tmp_path / "cache", device="cpu")
+
+
+def source_of(document: Document) -> Source:
+    pages = tuple(
+        PageRecord(document.id, page.number, page.label, page.start, page.end, document.text[page.start : page.end])
+        for page in document.pages
+    )
+    return Source(document.id, document.title, pages, len(document.text))
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "number"),
+    [
+        ("What is this document about?", "whole", None),
+        ("Summarize the document in three sentences.", "whole", None),
+        ("What are the main themes?", "whole", None),
+        ("Worum geht es in diesem Text?", "whole", None),
+        ("Fasse das Dokument zusammen.", "whole", None),
+        ("De quoi parle ce document ?", "whole", None),
+        ("¿De qué trata este documento?", "whole", None),
+        ("この文書は何についてですか？", "whole", None),
+        ("List the chapters.", "outline", None),
+        ("How many chapters are there?", "outline", None),
+        ("Welche Kapitel gibt es?", "outline", None),
+        ("Quels sont les chapitres ?", "outline", None),
+        ("Give me a summary of chapter 2.", "chapter", 2),
+        ("What happens in Chapter III?", "chapter", 3),
+        ("What is chapter two about?", "chapter", 2),
+        ("Was passiert in Kapitel 2?", "chapter", 2),
+        ("Résume le chapitre 3.", "chapter", 3),
+        ("第2章の内容は？", "chapter", 2),
+        ("What is on page 12?", "page", 12),
+        ("Was steht auf Seite 12?", "page", 12),
+    ],
+)
+def test_what_a_question_asks_for_an_overview_of(question: str, kind: str, number: int | None) -> None:
+    request = understand(question)
+    assert (request.kind, request.number, request.is_overview) == (kind, number, True)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who wrote the letter?",
+        "When?",
+        "Welche Farbe?",
+        "List the three names.",
+        "Is he dead?",
+        "Who burned the lamp in chapter 2?",
+        "Wie hoch sind die Kosten auf Seite 3?",
+        "Is hello the first word?",
+        "Who thanks the keeper?",
+        "",
+        "\0",
+        "(((((((",
+        "chapter",
+        "page of chapter",
+    ],
+)
+def test_a_question_for_a_detail_is_none_about_the_whole(question: str) -> None:
+    request = understand(question)
+    assert not request.is_overview
+    assert request.kind not in ("hello", "thanks")
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is this document about?", ["The Storm", "Tomas Reel", "Marigold"]),
+        ("¿De qué trata este documento?", ["The Storm", "Tomas Reel", "Marigold"]),
+        ("List the chapters.", ["Chapter 1: The Arrival", "Chapter 2: The Storm", "Chapter 3: The Leaving"]),
+        ("Give me a summary of chapter 2.", ["Tomas Reel", "4,200 crowns"]),
+        ("What happens in chapter 3?", ["found in the galley"]),
+        ("What is on page 1?", ["3 May 1871"]),
+        ("hello", ["The Harbour Year"]),
+        ("thanks!", ["The Harbour Year"]),
+    ],
+)
+def test_a_question_about_the_whole_or_a_place_is_answered_in_the_documents_own_words(
+    question: str, expected: list[str], story: Document, roomy_model: Model, store: Store
+) -> None:
+    attached = attached_to(story, roomy_model, store)
+    answer = answered(attached, roomy_model, question, look_again="auto")
+    assert all(words in answer.text for words in expected)
+    assert not answer.not_said
+    assert (answer.recomputed_tokens, answer.answer_tokens, answer.ended) == (0, 0, "finished")
+    for place in answer.evidence:
+        assert place.quote == story.text[place.start_char : place.end_char]
+    ((_, together),) = answer_together(attached, [question], roomy_model, look_again="auto")
+    assert isinstance(together, Answer)
+    assert (together.text, together.evidence) == (answer.text, answer.evidence)
+
+
+def test_a_chapter_overview_is_of_that_chapter_alone(story: Document, roomy_model: Model, store: Store) -> None:
+    answer = answered(attached_to(story, roomy_model, store), roomy_model, "What happens in chapter 3?")
+    assert {place.page for place in answer.evidence} == {3}
+    assert "Tomas" not in answer.text
+
+
+def test_a_place_that_there_is_not_is_asked_for_as_a_detail(story: Document, roomy_model: Model, store: Store) -> None:
+    answer = answered(attached_to(story, roomy_model, store), roomy_model, "What happens in chapter 30?")
+    assert answer.answer_tokens > 0
+
+
+def test_a_detail_of_a_chapter_is_looked_up_in_that_chapter(story: Document, roomy_model: Model, store: Store) -> None:
+    attached = attached_to(story, roomy_model, store)
+    for chapter in (1, 2, 3):
+        passages = choose_passages(attached, f"Which ship sailed in chapter {chapter}?", roomy_model, 600)
+        assert {passage.page for passage in passages} == {chapter}
+
+
+def test_headings_are_found_in_plain_text_and_a_list_is_none() -> None:
+    text = "CHAPTER I. THE DOOR\n\nIt was shut.\n\n1. A lamp\n2. A rope\n\nCHAPTER II\n\nIt was open.\n"
+    document = Document(text, (Page(1, "1", 0, 56), Page(2, "2", 56, len(text))), "T", "t.txt", "text", 0)
+    found = sections(source_of(document))
+    assert [section.title for section in found] == ["CHAPTER I. THE DOOR", "CHAPTER II"]
+    assert [section.number for section in found] == [1, 2]
+    assert text[found[1].body_char :].startswith("It was open.")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# \n", "---\n" * 500, "#" * 9000, "Chapter 1\n" * 3000, "1.1.1.1" * 4000])
+def test_no_text_breaks_the_outline(text: str) -> None:
+    document = Document(text, (Page(1, "1", 0, len(text)),), "T", "t.txt", "text", 0)
+    for section in sections(source_of(document)):
+        assert section.start_char <= section.body_char <= section.end_char
+
+
+def test_a_follow_up_is_looked_up_with_the_words_of_the_turn_before(
+    story: Document, roomy_model: Model, store: Store
+) -> None:
+    attached = attached_to(story, roomy_model, store)
+    earlier = [("Who kept the lamp burning?", "The lighthouse keeper, Tomas Reel.")]
+    assert searched("Who is the captain?", earlier) == "Who is the captain?"
+    assert searched("How long did he do it?", []) == "How long did he do it?"
+    assert "Tomas" in searched("How long did he do it?", earlier)
+    assert NOT_SAID not in searched("Why?", [("Who?", NOT_SAID)])
+    passages = choose_passages(attached, "How long did he do it?", roomy_model, 600, earlier)
+    assert "three nights" in passages[0].text
+
+
+def test_an_answer_is_stated_when_its_words_and_every_number_stand_on_its_pages(story: Document) -> None:
+    source = source_of(story)
+    place = Evidence(story.id, 2, "2", 350, 360, 1.0, "")
+    assert is_stated("The repairs cost 4,200 crowns.", [source], [place])
+    assert is_stated("It burned for 3 nights.", [source], [place])
+    assert not is_stated("The repairs cost 4,300 crowns.", [source], [place])
+    assert not is_stated("A whale swallowed the mayor.", [source], [place])
+    assert not is_stated("", [source], [place])
+    assert not is_stated("The ship reached Venn.", [source], [place])
+
+
+def test_examples_stand_in_the_opening_and_only_there(story: Document, shown_model: Model, roomy_model: Model) -> None:
+    examples = shown_model.examples
+    assert examples is not None
+    tokenizer = shown_model.decoder.tokenizer
+    opening = tokenizer.decode(shown_model.opening)
+    for text, question, answer in examples.turns:
+        assert text in opening
+        assert question in opening
+        assert answer in opening
+    assert plan_reading(story, shown_model).sink == len(shown_model.opening)
+    assert roomy_model.examples is None
+    assert len(roomy_model.opening) < len(shown_model.opening)
+    assert examples_for("smollm2-135m-instruct") is None
+    assert examples_for("Qwen/Qwen2.5-Coder-0.5B-Instruct") == examples

@@ -1,0 +1,288 @@
+"""PDF as people have it: forms, layers, fonts without maps, vertical writing, figures that only places keep apart."""
+
+from __future__ import annotations
+
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import pypdf
+import pytest
+from pypdf.generic import (
+    ArrayObject,
+    BooleanObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    FloatObject,
+    NameObject,
+    NumberObject,
+    TextStringObject,
+)
+
+from reader.documents import Document, Recognition, draw, load
+from reader.documents.recognition import in_reading_order
+from reader.errors import DocumentError
+
+FIELD = Path(__file__).parent / "fixtures" / "field"
+
+HORIZONTAL = """春の朝、港はまだ静かだった。
+船長の名は小田といった。
+彼は三十年この海を渡った。
+（ある日、霧が深く立ちこめた）
+灯台の光だけが頼りだった。
+夕方、ようやく岸が見えた。"""
+
+
+def words(document: Document) -> str:
+    return " ".join(document.text.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "unwanted"),
+    [
+        (
+            "form_filled",
+            ("Applicant name: Ada Example", "Smoker: [x]", "Country: Peru", "Remarks: Allergic to peanuts"),
+            (),
+        ),
+        ("typed_on", ("Name: Ada Example", "Date of birth: 3 May 1971"), ("Reviewer",)),
+        ("xfa_shell", ("Family name: Example",), ("Please wait",)),
+        ("lig_names", ("stuff and figures, offers",), ()),
+        ("tc_columns", ("Guam 3 0", "Peru 2 5"), ()),
+        ("shifted", ("Lorem ipsum: the captain was Oduya",), ()),
+        ("accents", ("protégé performance",), ()),
+        ("layers", ("Visible price 120.", "Invisible OCR text"), ("Hidden", "Off page")),
+        ("super", ("6.0 x 10^24 kg", "1995[3] the well"), ("1024", "19953")),
+    ],
+)
+def test_a_pdf_says_what_its_page_shows(name: str, wanted: tuple[str, ...], unwanted: tuple[str, ...]) -> None:
+    text = words(load(FIELD / f"{name}.pdf"))
+    assert [phrase for phrase in wanted if phrase not in text] == []
+    assert [phrase for phrase in unwanted if phrase in text] == []
+
+
+@pytest.mark.parametrize("name", ["vertical_embedded", "vertical_noembed"])
+def test_vertical_writing_is_read_from_the_right(name: str) -> None:
+    assert load(FIELD / f"{name}.pdf").text.strip() == HORIZONTAL
+
+
+def test_letters_do_not_depend_on_the_fonts_of_the_machine() -> None:
+    assert load(FIELD / "vertical_plain.pdf").text.strip().split("\n") == [
+        "春の朝港はまだ静かだった",
+        "船長の名は小田である",
+        "彼は三十年この海を渡る",
+        "灯台の光だけが頼りである",
+    ]
+
+
+def name(value: str) -> NameObject:
+    return NameObject(f"/{value}")
+
+
+def dictionary(**entries: object) -> DictionaryObject:
+    return DictionaryObject({name(key): value for key, value in entries.items()})
+
+
+class Made:
+    """A one-page PDF in the making."""
+
+    def __init__(self, content: bytes = b"", **resources: object) -> None:
+        self.writer = pypdf.PdfWriter()
+        self.page = self.writer.add_blank_page(400, 400)
+        font = dictionary(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("Helvetica"))
+        font[name("Encoding")] = name("WinAnsiEncoding")
+        self.page[name("Resources")] = dictionary(Font=dictionary(F1=font), **resources)
+        stream = DecodedStreamObject()
+        stream.set_data(content)
+        self.page[name("Contents")] = self.writer._add_object(stream)
+        self.page[name("Annots")] = ArrayObject()
+
+    def add(self, box: tuple[int, int, int, int], subtype: str = "Widget", **entries: object) -> DictionaryObject:
+        rect = ArrayObject(FloatObject(corner) for corner in box)
+        made = dictionary(Type=name("Annot"), Subtype=name(subtype), Rect=rect, **entries)
+        self.page[name("Annots")].append(self.writer._add_object(made))
+        return made
+
+    def text(self, tmp_path: Path) -> str:
+        path = tmp_path / "made.pdf"
+        self.writer.write(path)
+        return words(load(path))
+
+
+def shown(*lines: tuple[int, int, str]) -> bytes:
+    return b"".join(b"BT /F1 10 Tf 1 0 0 1 %d %d Tm (%s) Tj ET " % (x, y, t.encode("latin-1")) for x, y, t in lines)
+
+
+def test_fields_without_appearances_are_read_next_to_their_labels(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Name:"), (20, 270, "Children:"), (20, 240, "Notes:"), (20, 180, "End.")))
+    parent = dictionary(FT=name("Tx"), T=TextStringObject("p"), V=TextStringObject("Ada Example"))
+    made.add((100, 296, 300, 312), Parent=made.writer._add_object(parent))
+    made.add(
+        (100, 266, 300, 282),
+        FT=name("Tx"),
+        Ff=NumberObject(1 << 24),
+        MaxLen=NumberObject(4),
+        V=TextStringObject("1 24"),
+    )
+    made.add((100, 200, 300, 252), FT=name("Tx"), Ff=NumberObject(1 << 12), V=TextStringObject("first\rsecond"))
+    assert made.text(tmp_path) == "Name: Ada Example Children: 1 24 Notes: first second End."
+
+
+def test_boxes_with_odd_states_choices_and_signatures_are_read(tmp_path: Path) -> None:
+    labels = ("Smoker", "Driver", "Country", "Pets", "Signed")
+    made = Made(shown(*((20, 300 - 30 * row, f"{label}:") for row, label in enumerate(labels))))
+    empty = made.writer._add_object(DecodedStreamObject())
+    for row, state in ((0, "J#20a"), (1, "Off")):
+        looks = dictionary(N=DictionaryObject({name("J#20a"): empty, name("Off"): empty}))
+        made.add((100, 296 - 30 * row, 112, 308 - 30 * row), FT=name("Btn"), AP=looks, AS=name(state))
+    pair = ArrayObject((TextStringObject("pe"), TextStringObject("Peru")))
+    made.add((100, 236, 200, 248), FT=name("Ch"), Opt=ArrayObject((pair,)), V=TextStringObject("pe"))
+    pets = ArrayObject(TextStringObject(pet) for pet in ("cat", "dog"))
+    made.add((100, 206, 200, 218), FT=name("Ch"), Opt=pets, V=pets)
+    made.add((100, 176, 200, 188), FT=name("Sig"), V=dictionary(Type=name("Sig"), Name=TextStringObject("Ada Example")))
+    made.add((300, 176, 320, 188), FT=name("Tx"), F=NumberObject(2), V=TextStringObject("hidden"))
+    expected = "Smoker: [x] Driver: Country: Peru Pets: cat, dog Signed: Signed by Ada Example"
+    assert made.text(tmp_path) == expected
+
+
+def test_what_only_an_appearance_draws_is_read(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Seal:")))
+    form = DecodedStreamObject()
+    form.set_data(b"BT /F1 10 Tf 2 4 Td (APPROVED 12) Tj ET")
+    form.update(
+        dictionary(
+            Type=name("XObject"),
+            Subtype=name("Form"),
+            BBox=ArrayObject(NumberObject(side) for side in (0, 0, 120, 16)),
+            Resources=made.page["/Resources"],
+        )
+    )
+    made.add((100, 296, 220, 312), "Stamp", AP=dictionary(N=made.writer._add_object(form)))
+    assert made.text(tmp_path) == "Seal: APPROVED 12"
+
+
+def test_a_page_of_typed_text_alone_is_that_text(tmp_path: Path) -> None:
+    made = Made()
+    made.add((20, 300, 200, 320), "FreeText", Contents=TextStringObject("Only typed"))
+    assert made.text(tmp_path) == "Only typed"
+
+
+def test_an_error_speaks_of_images_only_where_there_are_some(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="has no text in it") as refusal:
+        Made(b"0 0 m 99 99 l S").text(tmp_path)
+    assert "OCR" not in str(refusal.value)
+
+
+def test_an_xfa_form_without_data_is_refused(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Please wait... your viewer may not be able to display this type of document.")))
+    packet = DecodedStreamObject()
+    packet.set_data(b"<xdp:xdp xmlns:xdp='http://ns.adobe.com/xdp/'><template/></xdp:xdp>")
+    made.writer.root_object[name("AcroForm")] = dictionary(XFA=made.writer._add_object(packet), Fields=ArrayObject())
+    made.writer.root_object[name("NeedsRendering")] = BooleanObject(True)
+    with pytest.raises(DocumentError, match=r"is an XFA form.*print it to a new PDF"):
+        made.text(tmp_path)
+
+
+def test_a_portfolio_is_read_with_its_files(tmp_path: Path) -> None:
+    inner = Made(shown((20, 300, "The inner letter.")))
+    held = BytesIO()
+    inner.writer.write(held)
+    made = Made(shown((20, 300, "Open this portfolio in Acrobat.")))
+    made.writer.add_attachment("letter.pdf", held.getvalue())
+    made.writer.add_attachment("sums.xlsx", b"PK")
+    made.writer.root_object[name("Collection")] = dictionary(Type=name("Collection"))
+    text = made.text(tmp_path)
+    assert "The inner letter." in text
+    assert "sums.xlsx" in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_read"),
+    [
+        ({"Type": "OCMD", "P": "AllOn"}, False),
+        ({"Type": "OCMD", "P": "AnyOn"}, True),
+        ({"Type": "OCMD", "VE": "Not"}, True),
+        ({"Type": "OCMD", "VE": "And"}, False),
+    ],
+)
+def test_rules_over_layers_are_kept(tmp_path: Path, rule: dict[str, str], is_read: bool) -> None:
+    content = shown((20, 300, "Shown")) + b"/OC /P0 BDC " + shown((20, 280, "Layer")) + b"/Span BMC EMC EMC "
+    made = Made(content + shown((20, 260, "After")))
+    off, on = (made.writer._add_object(dictionary(Type=name("OCG"), Name=TextStringObject(n))) for n in ("off", "on"))
+    both = ArrayObject((off, on))
+    made.writer.root_object[name("OCProperties")] = dictionary(
+        OCGs=both, D=dictionary(BaseState=name("OFF"), ON=ArrayObject((on,)))
+    )
+    if "VE" in rule:
+        members = (off,) if rule["VE"] == "Not" else (off, on)
+        entries = {"VE": ArrayObject((name(rule["VE"]), *members))}
+    else:
+        entries = {"OCGs": both, "P": name(rule["P"])}
+    made.page["/Resources"][name("Properties")] = dictionary(P0=dictionary(Type=name("OCMD"), **entries))
+    assert made.text(tmp_path) == ("Shown Layer After" if is_read else "Shown After")
+
+
+def test_figures_stay_what_they_are(tmp_path: Path) -> None:
+    def line(y: int, *parts: tuple[str, int]) -> bytes:
+        runs = b" ".join(
+            b"/F1 %d Tf %d Ts (%s) Tj" % (10 if not rise else 6, rise, text.encode("latin-1")) for text, rise in parts
+        )
+        return b"BT 1 0 0 1 20 %d Tm %s ET " % (y, runs)
+
+    content = (
+        line(300, ("area 5 m", 0), ("2", 4), (" of H", 0), ("2", -2), ("O", 0))
+        + line(280, ("in 1995.", 0), ("12", 4), (" Then 10", 0), ("-5", 4), (" V", 0))
+        + line(260, ("48", 0), ("1", 4), ("/2 cents on the 2", 0), ("nd", 4))
+    )
+    text = Made(content).text(tmp_path)
+    assert "5 m^2 of H2O" in text
+    assert "1995.[12] Then 10^-5 V" in text
+    assert "48 1/2 cents on the 2nd" in text
+
+
+def test_narrow_gaps_part_words_and_kerning_does_not(tmp_path: Path) -> None:
+    content = b"BT /F1 10 Tf 20 300 Td [(mentorship) -125 (in A) 70 (V) -30 (A)] TJ ET"
+    assert Made(content).text(tmp_path) == "mentorship in AVA"
+
+
+@pytest.mark.parametrize("content", ["(\\250) Tj -1.2 0 Td (uber) Tj", "(u) Tj 1.2 0 Td (\\250) Tj 4.4 0 Td (ber) Tj"])
+def test_an_accent_before_or_after_its_letter_is_joined(tmp_path: Path, content: str) -> None:
+    assert Made(f"BT /F1 10 Tf 20 300 Td {content} ET".encode()).text(tmp_path) == "über"
+
+
+def test_the_picture_marks_a_quote_in_mended_text(tmp_path: Path) -> None:
+    for file, quote in (("accents", "protégé performance"), ("lig_names", "stuff and figures"), ("super", "10^24 kg")):
+        assert draw(FIELD / f"{file}.pdf", "pdf", 1, width_pixels=400, quote=quote).boxes
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+def test_a_scan_is_recognised_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    source = tmp_path / "source.pdf"
+    made = Made(b"BT /F1 24 Tf 40 300 Td (The captain was Oduya) Tj ET")
+    made.writer.write(source)
+    import pypdfium2
+
+    picture = pypdfium2.PdfDocument(source)[0].render(scale=3).to_pil()
+    scan = tmp_path / "scan.pdf"
+    picture.save(scan, "PDF", resolution=216)
+    with pytest.raises(DocumentError, match="OCR"):
+        load(scan)
+    steps: list[tuple[int, int]] = []
+    how = Recognition(
+        engine="tesseract", folder=tmp_path / "kept", report=lambda done, all_: steps.append((done, all_))
+    )
+    document = load(scan, recognition=how)
+    assert "The captain was Oduya" in document.text
+    assert (document.recognised_pages, document.textless_pages) == (1, 0)
+    assert steps == [(0, 1), (1, 1)]
+    steps.clear()
+    assert load(scan, recognition=how).id == document.id
+    assert steps == [(1, 1)]  # nothing was recognised twice
+
+
+def test_recognised_columns_are_read_one_after_the_other() -> None:
+    left = [((10.0, 20.0 * row, 480.0, 20.0 * row + 15), f"l{row}") for row in range(1, 6)]
+    right = [((520.0, 20.0 * row, 990.0, 20.0 * row + 15), f"r{row}") for row in range(1, 6)]
+    head = ((10.0, 0.0, 990.0, 15.0), "head")
+    read = in_reading_order([*right, head, *left], 1000)
+    assert read.split() == ["head", *(f"l{row}" for row in range(1, 6)), *(f"r{row}" for row in range(1, 6))]
