@@ -582,9 +582,9 @@ def test_an_answer_can_be_copied_asked_again_edited_and_left(
         window.box().fill("And the harbour?")
         window.box().press("Enter")
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(2)
-        rows.nth(1).click()
+        rows.filter(has_text="two").click()
         sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
-        rows.nth(0).click()
+        rows.filter(has_text="one").click()
         sync_api.expect(page.locator("#chat .badge")).to_have_count(2, timeout=60_000)
         assert window.page.locator("#chat .user-row").last.inner_text().strip() == "And the harbour?"
 
