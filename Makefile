@@ -2,7 +2,7 @@ PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 
-.PHONY: help docs setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch bench-train evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
+.PHONY: help docs setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +45,9 @@ bench-app:  ## the app with a thousand documents beside ten
 
 bench-train:  ## training against its floor, forward and backward without weight gradients
 	$(PYTHON) -m bench.train
+
+bench-precision:  ## int8 weights against float32
+	$(PYTHON) -m bench.precision
 
 bench-batch:  ## many questions together against one by one
 	$(PYTHON) -m bench.batch $(BOOK)

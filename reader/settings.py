@@ -37,6 +37,11 @@ def model_name() -> str | None:
     return os.environ.get("READER_MODEL") or None
 
 
+def dtype_name() -> str | None:
+    """What the decoder is computed in, as READER_DTYPE says; None: float32 on a CPU, bfloat16 on a GPU."""
+    return os.environ.get("READER_DTYPE") or None
+
+
 def accounts_file() -> Path | None:
     """The file of users that READER_AUTH names, None where it names none."""
     named = os.environ.get("READER_AUTH")

@@ -159,8 +159,8 @@ new MutationObserver(() => {
 }).observe(viewer, { childList: true, subtree: true });
 
 // The address names the document that is shown, so that a reload finds it again.
-let seen = null;
-new MutationObserver(() => {
+let seen; // the document that was shown last; null: none
+function follow() {
   const address = new URL(window.location);
   const id = document.querySelector("#head header")?.dataset.id ?? null;
   const isEmpty = Boolean(document.querySelector("#empty"));
@@ -171,10 +171,12 @@ new MutationObserver(() => {
   }
   if (id === address.searchParams.get("document")) return;
   if (id) address.searchParams.set("document", id);
-  else if (isEmpty) address.searchParams.delete("document");
+  else if (isEmpty && seen === null) address.searchParams.delete("document");
   window.history.replaceState(null, "", address);
-}).observe(document.getElementById("main"), { childList: true, subtree: true });
+}
+new MutationObserver(follow).observe(document.getElementById("main"), { childList: true, subtree: true });
 go("library");
+follow();
 
 const kept = localStorage.getItem("theme");
 if (kept) show(kept);

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import pytest
 import torch
-from helpers.documents import WORDS, make_document
+from helpers.answers import answered, attached_to
+from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import (
     LOOK_AGAIN_TOKENS,
@@ -27,15 +28,10 @@ from reader.answering.look_again import choose_passages
 from reader.answering.passages import Passages, Source, cut, sentences
 from reader.batching.local import answer_together
 from reader.beacon import NO_SPAN
-from reader.documents import Document, Page
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model, load_model
 from reader.reading.loop import ReadingProgress, read
 from storage import PageRecord, Store
-
-FACT = "The grey cat of the miller is called Zebedee and sleeps in the oven."
-QUESTION_ABOUT_FACT = "What is the miller's cat called?"
-FACT_PAGE = 5
 
 
 @pytest.fixture
@@ -43,28 +39,6 @@ def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     """A tiny Llama with room for passages: its tokens are hardly longer than characters."""
     folder = tiny_folder("llama", max_positions=8192)
     return load_model(str(folder), window=32, cache_folder=tmp_path / "cache", device="cpu")
-
-
-def hide(fact: str = FACT, page: int = FACT_PAGE, pages: int = 8, title: str = "A document") -> Document:
-    """A document of pages that say the same, one of which says something more."""
-    texts = [f"[{number}] " + WORDS * 6 for number in range(1, pages + 1)]
-    texts[page - 1] = f"[{page}] " + WORDS * 3 + fact + " " + WORDS * 3
-    ends = list(itertools.accumulate(map(len, texts)))
-    starts = [0, *ends[:-1]]
-    marked = tuple(
-        Page(n, f"p{n}", start, end) for n, (start, end) in enumerate(zip(starts, ends, strict=True), start=1)
-    )
-    return Document("".join(texts), marked, title, "a.txt", "text", 0)
-
-
-def attached_to(document: Document, model: Model, store: Store, **settings: object) -> AttachedMemory:
-    return attach(read(document, model, store, **settings).memory, model, store)  # type: ignore[arg-type]
-
-
-def answered(attached: AttachedMemory, model: Model, question: str = QUESTION_ABOUT_FACT, **options: object) -> Answer:
-    answer = list(ask(attached, question, model, **options))[-1].answer  # type: ignore[arg-type]
-    assert answer is not None
-    return answer
 
 
 def snapshot(attached: AttachedMemory) -> dict[str, torch.Tensor]:

@@ -266,7 +266,7 @@ def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
 
 def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(events.gr, "Warning", shown.append)
+    monkeypatch.setattr(events.gr, "Warning", lambda text, **_: shown.append(text))
 
     def fail() -> None:
         raise RuntimeError(SCRIPT)

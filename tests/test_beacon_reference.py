@@ -6,11 +6,11 @@ The folder of cases is ../shared/fixtures/beacon-reference, or what BEACON_REFER
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.checkpoints import CASES, FOLDER
 from helpers.decoders import unrotated_keys
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
@@ -18,10 +18,6 @@ from transformers import AutoModelForCausalLM
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
 from reader.models.plugin_files import load_published_weights
 
-FOLDER = Path(
-    os.environ.get("BEACON_REFERENCE", Path(__file__).parents[2] / "shared" / "fixtures" / "beacon-reference")
-)
-CASES = [file.parent for file in sorted(FOLDER.glob("*/config.json"))]
 TOLERANCE = 1e-4
 
 

@@ -24,12 +24,12 @@ from storage import Store
 
 @pytest.fixture(params=FAMILIES)
 def rows_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder(request.param)), window=32, cache_folder=tmp_path)
+    return load_model(str(tiny_folder(request.param)), condenser="expected-attention", window=32, cache_folder=tmp_path)
 
 
 @pytest.fixture
 def llama(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path)
+    return load_model(str(tiny_folder("llama")), condenser="expected-attention", window=32, cache_folder=tmp_path)
 
 
 def logits(model: Model, ratio: int, tokens: int = 150) -> torch.Tensor:
@@ -46,7 +46,7 @@ def logits(model: Model, ratio: int, tokens: int = 150) -> torch.Tensor:
     return result
 
 
-def test_a_decoder_without_a_plug_in_keeps_rows_and_needs_no_training(rows_model: Model) -> None:
+def test_a_decoder_without_a_plug_in_can_keep_rows_and_needs_no_training(rows_model: Model) -> None:
     assert rows_model.plugin.rows == ExpectedAttention()
     assert rows_model.plugin.trained
     assert not list(rows_model.plugin.projections.parameters())
@@ -192,7 +192,7 @@ def test_a_short_document_stays_raw_and_a_long_one_makes_no_more_slots_than_fit(
 
 def test_memories_of_another_condenser_are_not_asked(tiny_folder: Callable[..., Path], store: Store) -> None:
     folder, cache = str(tiny_folder("llama")), Path(store.folder) / "cache"
-    rows = load_model(folder, window=32, cache_folder=cache)
+    rows = load_model(folder, condenser="expected-attention", window=32, cache_folder=cache)
     spread = load_model(folder, window=32, cache_folder=cache, condenser="spread")
     assert spread.plugin.rows == Spread()
     document = make_document(100)

@@ -13,52 +13,12 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, StreamObject
+from helpers.documents import PROSE, assert_tiles, slow_pdf, write_pdf
+from pypdf.generic import DecodedStreamObject, NameObject, StreamObject
 
 from reader.documents import FORMATS, Document, Page, load
 from reader.documents.isolation import Limits, parse_isolated
 from reader.errors import DocumentError
-
-PROSE = "The keeper lit the lamp at 19:45, and the sea was calm. Nobody in the harbour saw the letter that night. "
-
-
-def write_pdf(path: Path, pages: list[str | bytes], *, title: str = "", password: str = "", labels: str = "") -> Path:
-    """Write a PDF: a page's str is shown line by line, its bytes are the content stream itself."""
-    writer = pypdf.PdfWriter()
-    font = DictionaryObject(
-        {
-            NameObject(k): NameObject(v)
-            for k, v in {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}.items()
-        }
-    )
-    for content in pages:
-        page = writer.add_blank_page(612, 792)
-        fonts = DictionaryObject({NameObject("/F1"): font})
-        page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
-        stream: StreamObject = DecodedStreamObject()
-        if isinstance(content, str):
-            shown = b"".join(b"(%s) Tj 0 -14 Td " % line.encode("latin-1") for line in content.split("\n") if line)
-            content = b"BT /F1 12 Tf 50 700 Td " + shown + b"ET"
-        stream.set_data(content)
-        page[NameObject("/Contents")] = writer._add_object(stream)
-    if title:
-        writer.add_metadata({"/Title": title})
-    if labels:
-        writer.set_page_label(0, len(pages) - 1, style=labels)
-    if password:
-        writer.encrypt(password, algorithm="AES-256")
-    writer.write(path)
-    return path
-
-
-def assert_tiles(document: Document) -> None:
-    assert "".join(document.text[page.start : page.end] for page in document.pages) == document.text
-    for page in document.pages:
-        if page.start < page.end:
-            assert document.page_at(page.start) == document.page_at(page.end - 1) == page
-    document.text.encode()
-    assert not set(document.text) & set("\0\r\f\x0b")
-
 
 # --- text
 
@@ -324,10 +284,6 @@ def test_a_limit_is_named_when_it_is_met(tmp_path: Path, limits: Limits, reason:
     (tmp_path / "a.txt").write_text(PROSE * 80_000)
     with pytest.raises(DocumentError, match=rf"'a\.txt' needs more than {reason}"):
         parse_isolated(tmp_path / "a.txt", "text", limits=limits)
-
-
-def slow_pdf(path: Path) -> Path:
-    return write_pdf(path, [b"BT /F1 12 Tf " + b"(a) Tj 1 2 Td " * 2_000_000 + b"ET"])
 
 
 def test_a_file_that_takes_forever_is_given_up(tmp_path: Path) -> None:

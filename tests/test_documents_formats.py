@@ -10,12 +10,12 @@ import struct
 import subprocess
 import sys
 import time
-import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from test_documents import PROSE, assert_tiles, slow_pdf
+from helpers.documents import PROSE, assert_tiles, slow_pdf
+from helpers.formats import CONTAINER, p, pages, write_docx, write_epub, write_zip, xhtml
 
 from reader.documents import FORMATS, Document, load
 from reader.documents.archive import MOST_MEMBERS
@@ -24,75 +24,9 @@ from reader.errors import DocumentError
 
 DATA = Path(os.environ.get("BEACON_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
-CONTAINER = '<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 LAUGHS = "<!DOCTYPE x [<!ENTITY a 'ha'>" + "".join(
     f"<!ENTITY {name} '{f'&{inner};' * 10}'>" for inner, name in zip("abcdefghi", "bcdefghij", strict=True)
 )
-
-
-def xhtml(body: str, head: str = "") -> str:
-    return (
-        '<?xml version="1.0"?>'
-        f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>no text</title>{head}</head><body>{body}</body></html>'
-    )
-
-
-def write_zip(path: Path, members: dict[str, str | bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def write_epub(
-    path: Path,
-    chapters: dict[str, str],
-    *,
-    contents: str = "",
-    more: dict[str, str | bytes] | None = None,
-    spine: str = "",
-) -> Path:
-    """Write an EPUB 3: chapters by file name in reading order, the contents list as links, other members."""
-    items = "".join(
-        f'<item id="c{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(chapters)
-    )
-    refs = spine or "".join(f'<itemref idref="c{n}"/>' for n in range(len(chapters)))
-    package = (
-        '<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>The Lamp</dc:title></metadata><manifest>'
-        f'<item id="nav" properties="nav" href="nav.xhtml" media-type="application/xhtml+xml"/>{items}</manifest>'
-        f"<spine>{refs}</spine></package>"
-    )
-    nav = xhtml(f'<nav xmlns:epub="http://www.idpf.org/2007/ops" epub:type="toc">{contents}</nav>')
-    members: dict[str, str | bytes] = {
-        "META-INF/container.xml": CONTAINER,
-        "OPS/book.opf": package,
-        "OPS/nav.xhtml": nav,
-    }
-    members |= {f"OPS/{name}": content for name, content in chapters.items()}
-    return write_zip(path, members | (more or {}))
-
-
-def write_docx(path: Path, body: str, more: dict[str, str | bytes] | None = None, doctype: str = "") -> Path:
-    names = 'xmlns:w="w" xmlns:m="m" xmlns:mc="mc"'
-    styles = (
-        '<w:style w:styleId="H1"><w:name w:val="heading 1"/></w:style>'
-        '<w:style w:styleId="Mine"><w:basedOn w:val="H1"/></w:style>'
-    )
-    members: dict[str, str | bytes] = {
-        "_rels/.rels": '<r><Relationship Type="x/officeDocument" Target="word/document.xml"/></r>',
-        "word/document.xml": f"{doctype}<w:document {names}><w:body>{body}</w:body></w:document>",
-        "word/styles.xml": f"<w:styles {names}>{styles}</w:styles>",
-    }
-    return write_zip(path, members | (more or {}))
-
-
-def p(text: str, properties: str = "") -> str:
-    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
-
-
-def pages(document: Document) -> list[tuple[str, str]]:
-    assert_tiles(document)
-    return [(page.label, document.text[page.start : page.end].strip()) for page in document.pages]
 
 
 # --- EPUB

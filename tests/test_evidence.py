@@ -7,26 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.documents import make_document
-from test_answering import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, answered, attached_to, hide
+from helpers.answers import answered, attached_to, find_evidence
+from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt
-from reader.answering.attention import Attention, Heat, attend
-from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse, name_evidence, reading_map
+from reader.answering.attention import Attention, Heat
+from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse
 from reader.beacon import NO_SPAN, recording
 from reader.documents import Document, Page
 from reader.models.model import Model, load_model
 from storage import Store
-
-
-def find_evidence(
-    attached: AttachedMemory, question: str, answer: str, model: Model
-) -> tuple[tuple[Evidence, ...], tuple[float, ...]]:
-    """Evidence and reading map of an answer that the decoder did not give itself."""
-    attention = attend(attached.memory, make_prompt(question, model), model, model.encode(answer)[0])
-    heat = attached.heat(attention)
-    found = name_evidence(attached.sources, attached.passages, question, answer, heat)
-    return found, reading_map(attached.sources, heat)
 
 
 def check(evidence: tuple[Evidence, ...], document: Document) -> None:

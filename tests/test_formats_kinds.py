@@ -8,18 +8,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from test_documents_formats import p, pages, write_docx, write_epub, write_zip, xhtml
+from helpers.formats import p, pages, write_docx, write_epub, write_odt, write_zip, xhtml
 
 from reader.documents import Document, is_bundle, load, unpacked
 from reader.errors import DocumentError
-
-NAMES = (
-    'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
-    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" '
-    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
-    'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" '
-    'xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"'
-)
 
 
 def html(tmp_path: Path, body: str, head: str = "") -> str:
@@ -336,14 +328,6 @@ def test_a_file_is_what_its_first_bytes_are(tmp_path: Path) -> None:
     (tmp_path / "e.doc").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + b"old" * 999)
     with pytest.raises(DocumentError, match=r"'e\.doc' .*(DOCX)"):
         load(tmp_path / "e.doc")
-
-
-def write_odt(path: Path, body: str, styles: str = "") -> Path:
-    content = (
-        f"<office:document-content {NAMES}><office:automatic-styles>{styles}</office:automatic-styles>"
-        f"<office:body><office:text>{body}</office:text></office:body></office:document-content>"
-    )
-    return write_zip(path, {"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content})
 
 
 def test_an_odt_gives_headings_notes_lists_and_tables(tmp_path: Path) -> None:

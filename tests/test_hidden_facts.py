@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_documents_formats import p, write_docx, write_epub, xhtml
-from test_formats_kinds import write_odt
+from helpers.formats import p, write_docx, write_epub, write_odt, xhtml
 
 from reader.documents import Document, load
 from reader.reading import add_document

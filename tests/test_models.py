@@ -37,13 +37,17 @@ from reader.models import (
     Progress,
     bundled_decoder,
     catalogue,
+    choose_decoder,
     count_tokens,
     fetch,
+    int8,
     is_bundled,
     is_fetched,
     load_decoder,
     load_tokenizer,
+    reading_speed,
     remove,
+    speed,
 )
 from reader.models.cache import publish
 from reader.models.catalogue import Part
@@ -131,8 +135,8 @@ def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, tmp_path: 
 def test_a_dtype_is_obeyed_and_a_wrong_one_named(tiny: Path) -> None:
     assert load_decoder(str(tiny), device="cpu", dtype="bfloat16").dtype == torch.bfloat16
     assert load_decoder(str(tiny), device="cpu", dtype=torch.float16).dtype == torch.float16
-    for dtype in ("int8", "float64", "nn"):
-        with pytest.raises(ConfigError, match=f"dtype '{dtype}' is not one of float32, bfloat16, float16"):
+    for dtype in ("int4", "float64", "nn"):
+        with pytest.raises(ConfigError, match=f"dtype '{dtype}' is not one of float32, bfloat16, float16, int8"):
             load_decoder(str(tiny), dtype=dtype)
 
 
@@ -140,6 +144,89 @@ def test_a_device_that_is_not_there_is_named() -> None:
     for device in ("toaster", "cuda:99"):
         with pytest.raises(ConfigError, match=f"device '{device}' is not there"):
             load_decoder("nothing", device=device)
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A decoder whose layers are large enough for int8."""
+    return tiny_decoder_folder(tmp_path_factory.mktemp("wide") / "qwen2", "qwen2", hidden=512, heads=4, seed=3)
+
+
+def load_int8(folder: Path, cache: Path) -> Decoder:
+    try:
+        return load_decoder(str(folder), device="cpu", dtype="int8", cache_folder=cache)
+    except ConfigError as error:
+        pytest.skip(str(error))
+
+
+def logits_of(decoder: Decoder, ids: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = decoder.model(ids).logits
+    return logits
+
+
+def test_int8_weights_take_a_quarter_and_compute_nearly_the_same(wide: Path, tmp_path: Path) -> None:
+    exact, small = load_decoder(str(wide), device="cpu"), load_int8(wide, tmp_path)
+    assert (exact.precision, small.precision, small.dtype) == ("float32", "int8", torch.float32)
+    assert small.fingerprint == exact.fingerprint
+    layer, own = small.model.model.layers[1].mlp.down_proj, exact.model.model.layers[1].mlp.down_proj
+    assert layer._rounded.dtype == torch.int8
+    assert not any(parameter.shape == own.weight.shape for parameter in small.model.parameters())
+    step = own.weight.abs().amax(1, keepdim=True) / 127
+    assert ((layer.weight - own.weight).abs() <= step * 0.5001).all()
+    ids = torch.randint(300, (1, 64), generator=torch.Generator().manual_seed(0))
+    expected, found = logits_of(exact, ids), logits_of(small, ids)
+    assert torch.nn.functional.cosine_similarity(expected, found, dim=-1).mean() > 0.99
+    assert not torch.equal(expected, found)
+
+
+def test_with_int8_weights_a_token_is_the_same_whatever_is_computed_beside_it(wide: Path, tmp_path: Path) -> None:
+    layer = load_int8(wide, tmp_path).model.model.layers[0].mlp.down_proj
+    rows = torch.randn(3, 200, layer.in_features, generator=torch.Generator().manual_seed(0))
+    rows[1, 7] *= 1000
+    rows[2, 9] = 0
+    together = layer(rows)
+    for batch, row in ((0, 0), (1, 7), (2, 9), (2, 199)):
+        assert torch.equal(layer(rows[batch, row][None])[0], together[batch, row])
+    assert torch.equal(together[2, 9], torch.zeros(layer.out_features) if layer.bias is None else layer.bias)
+    assert torch.isfinite(together).all()
+
+
+def test_rounded_twice_is_exact_where_once_is_not(wide: Path, tmp_path: Path) -> None:
+    layer = load_int8(wide, tmp_path).model.model.layers[0].mlp.down_proj
+    rows = torch.randn(5, layer.in_features, generator=torch.Generator().manual_seed(0))
+    rows[:, 0] = 300  # an outlier, beside which the others are small
+    expected, twice = rows @ layer.weight.T, layer(rows)
+    layer._roundings = 1
+    once = layer(rows)
+    assert (twice - expected).norm() * 50 < (once - expected).norm()
+
+
+def test_int8_weights_do_not_train_and_are_not_for_gpus(wide: Path, tmp_path: Path) -> None:
+    decoder = load_int8(wide, tmp_path)
+    states = torch.randn(1, 512, requires_grad=True)
+    with pytest.raises(ConfigError, match="int8 weights cannot train: give --dtype float32 or bfloat16"):
+        decoder.model.model.layers[0].mlp.gate_proj(states)
+
+
+def test_the_kernel_is_measured_once_and_a_wrong_one_never_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(weights: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda rows: torch.zeros(len(rows), len(weights))
+
+    def right(weights: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        made.append(weights)
+        return lambda rows: rows.float() @ weights.float().T
+
+    made: list[torch.Tensor] = []
+    monkeypatch.setattr(int8, "_KERNELS", {"wrong": wrong, "right": right})
+    assert int8.best_kernel(tmp_path) == "right"
+    assert int8.best_kernel(tmp_path) == "right"
+    assert len(made) == 1
+    monkeypatch.setattr(int8, "_KERNELS", {"wrong": wrong})
+    with pytest.raises(ConfigError, match=r"does not multiply int8 exactly.*--dtype float32"):
+        int8.best_kernel(tmp_path)
 
 
 @pytest.mark.gpu
@@ -625,6 +712,48 @@ def test_a_bundled_decoder_is_listed_looked_for_and_removed(tmp_path: Path) -> N
     for call in (is_fetched, remove, fetch):
         with pytest.raises(ModelError, match="no bundled decoder 'none-such': give one of smollm2-135m-instruct, qwen"):
             call("none-such")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ram", "name"),
+    [
+        (1, 24, "qwen2.5-coder-1.5b-instruct"),
+        (5, 24, "qwen2.5-coder-0.5b-instruct"),
+        (1, 4, DEFAULT_MODEL),
+        (90, 24, None),
+    ],
+)
+def test_the_best_decoder_that_the_machine_can_use_well_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, ram: int, name: str | None
+) -> None:
+    assert choose_decoder(cache_folder=tmp_path).name == DEFAULT_MODEL
+    monkeypatch.setattr(speed, "CHOOSES_BY_MACHINE", True)
+    monkeypatch.setattr(speed, "ram_bytes", lambda: ram << 30)
+    # A rate with which the 0.5B takes so many seconds for 1,000 tokens.
+    monkeypatch.setattr(speed, "_matrix_rate", lambda: 2 * 357_898_112 * 1000 / 0.7 / seconds)
+    choice = choose_decoder(cache_folder=tmp_path)
+    assert choice.name == DEFAULT_MODEL  # until the better one is here
+    better = name if name != DEFAULT_MODEL else None
+    assert choice.better == better
+    assert choice.reason.count(". ") == (1 if better else 0)
+    assert "READER_MODEL" in choice.reason
+    if better:
+        decoder = bundled_decoder(better)
+        publish(tmp_path / "models" / f"{better}-1", lambda folder, _: (folder / "x").touch(), lambda *_: None)
+        assert choose_decoder(cache_folder=tmp_path).name == better
+        assert choose_decoder(cache_folder=tmp_path).better is None
+        assert decoder.ram_bytes < ram << 29
+
+
+def test_speeds_are_kept_for_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = reading_speed(DEFAULT_MODEL, cache_folder=tmp_path)
+    assert first.basis == "calculated"
+    assert first.seconds > 0
+    monkeypatch.setattr(speed, "_matrix_rate", None)
+    assert reading_speed(DEFAULT_MODEL, cache_folder=tmp_path) == first
+    (tmp_path / "speeds.json").write_text("[1, 2]")
+    monkeypatch.setattr(speed, "_matrix_rate", lambda: 1e12)
+    assert reading_speed(DEFAULT_MODEL, cache_folder=tmp_path) != first
 
 
 def test_the_catalogue_is_what_it_says() -> None:

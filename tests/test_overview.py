@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_answering import answered, attached_to
+from helpers.answers import answered, attached_to
 
 from reader.answering import NOT_SAID, Answer
 from reader.answering.evidence import Evidence, is_stated

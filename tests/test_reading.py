@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import ROOT
+from helpers.checkpoints import CASES, needs_cases, published_folder, widen
 from helpers.decoders import randomise_plugin
 from helpers.documents import make_document
-from test_beacon_reference import CASES
-from test_checkpoints import needs_cases, published_folder, widen
 
 from reader.answering import ask, attach, choose_memory
 from reader.app.service import Service

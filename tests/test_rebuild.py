@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_released_library import expected, library
-from test_workspace import painted_pdf, same_text, text_file
+from helpers.documents import painted_pdf, same_text, text_file
+from helpers.library import expected, library
 
 from reader.app.service import Service
 from reader.app.workspace import Workspace

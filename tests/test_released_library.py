@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT
+from helpers.library import expected, library
 
 from reader.app.service import Service
 from reader.app.workspace import Workspace
 from reader.models import Model, load_model
 from storage import NotFound, Store, verify
 
-FIXTURE = ROOT / "tests" / "fixtures" / "library-0.1"
-
-
-@pytest.fixture
-def expected() -> dict[str, Any]:
-    """The ids and answers that the version that wrote the library gave."""
-    return json.loads((FIXTURE / "expected.json").read_text())  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    with tarfile.open(FIXTURE / "library.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    return tmp_path / "library"
+__all__ = ["expected", "library"]  # fixtures
 
 
 @pytest.fixture

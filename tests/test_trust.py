@@ -8,11 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from helpers.documents import RED, foot, painted_pdf, same_text
+from helpers.library import FIXTURE, run_all
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
-from test_released_library import FIXTURE
-from test_workspace import RED, foot, painted_pdf, run_all, same_text
 
 from reader.app.accounts import Accounts, Gate, add_account
 from reader.app.routes import routes

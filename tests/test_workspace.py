@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.documents import WORDS, make_document
-from test_documents import write_pdf
+from helpers.documents import BLUE, RED, TEXTS, WORDS, foot, make_document, painted_pdf, same_text, text_file, write_pdf
+from helpers.library import run_all
 
 from reader.app.service import Service
 from reader.app.workspace import Workspace
@@ -36,12 +36,6 @@ def bob(service: Service) -> Workspace:
 def nobody(service: Service) -> Workspace:
     """Whoever uses the app without a password."""
     return Workspace(service)
-
-
-def text_file(folder: Path, text: str = "One. " + WORDS) -> Path:
-    file = folder / "a.txt"
-    file.write_text(text)
-    return file
 
 
 def ids(workspace: Workspace, query: str = "") -> list[str]:
@@ -295,31 +289,6 @@ def test_a_document_made_in_python_has_no_original(store: Store, nobody: Workspa
 
 # What two people share who have the same text: what was read from it, and nothing of each other's files
 
-TEXTS = ("The rent is 500 and due on Monday.", "The deposit is 900 and due at once.")
-RED, BLUE = ((f"{colour} rg 0 0 612 300 re f 0 0 0 rg ".encode()) for colour in ("1 0 0", "0 0 1"))
-
-
-def painted_pdf(path: Path, paint: bytes = b"", title: str = "", labels: str = "") -> Path:
-    """A PDF of two pages with a colour at the foot of each, which its text does not show."""
-    pages = [paint + b"BT /F1 12 Tf 50 700 Td (" + text.encode() + b") Tj ET" for text in TEXTS]
-    return write_pdf(path, pages, title=title, labels=labels)  # type: ignore[arg-type]
-
-
-def same_text(path: Path) -> Path:
-    """A plain text file with the same text as those PDFs."""
-    path.write_text(load(painted_pdf(path.with_suffix(".pdf"))).text)
-    return path
-
-
-def foot(jpeg: bytes) -> tuple[bool, ...]:
-    """Whether the foot of a picture is bright in red, green and blue."""
-    import io
-
-    from PIL import Image
-
-    picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
-    return tuple(value > 128 for value in picture.getpixel((picture.width // 2, picture.height - 20)))  # type: ignore[union-attr]
-
 
 def test_a_text_of_the_same_words_gives_nothing_of_anothers_pdf(
     ann: Workspace, bob: Workspace, store: Store, tmp_path: Path
@@ -398,13 +367,6 @@ def test_an_export_names_the_holders_own_file_and_holds_what_they_had_read(
     content = ann.export(document_id).read_bytes()
     assert b'"file_name":"ann-divorce.pdf"' in content
     assert b"int8" in content
-
-
-def run_all(store: Store, model: Model) -> None:
-    """Read all that waits."""
-    owner = new_owner()
-    while (job := store.jobs.claim(owner)) is not None:
-        run(job, model, store, owner)
 
 
 def test_what_one_pauses_cancels_or_reads_again_is_read_for_the_other(

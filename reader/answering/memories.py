@@ -51,5 +51,5 @@ def can_attach(record: MemoryRecord, model: Model | str) -> bool:
     return (
         record.settings.get("decoder") == model.decoder.fingerprint
         and record.settings.get("plugin") == model.plugin_fingerprint
-        and record.settings.get("dtype") == str(model.decoder.dtype).removeprefix("torch.")
+        and record.settings.get("dtype") == model.decoder.precision
     )

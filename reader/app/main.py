@@ -24,8 +24,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from reader.app.accounts import Accounts, Gate, add_account
 from reader.errors import ConfigError, ReaderError
-from reader.models import DEFAULT_MODEL
-from reader.settings import STATIC, accounts_file, cache_folder, is_debugging, library_folder, model_name
+from reader.models import choose_decoder
+from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_debugging, library_folder, model_name
 from storage import Store, StoreError
 
 HOSTS = ("127.0.0.1", "localhost")
@@ -115,9 +115,9 @@ def _serve(options: argparse.Namespace) -> None:
     from reader.app.routes import routes
     from reader.app.service import Service
 
-    models = options.model or [model_name() or DEFAULT_MODEL]
+    models = options.model or [model_name() or choose_decoder(cache_folder=cache_folder()).name]
     with Store(library_folder(options.library)) as store:
-        service = Service(store, models[0], cache_folder())
+        service = Service(store, models[0], cache_folder(), dtype_name())
         pictures = Pictures()
         page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
         page.queue(default_concurrency_limit=8, max_size=256)

@@ -59,7 +59,13 @@ class RatioCost:
 class Service:
     """One library and one decoder behind any number of pages."""
 
-    def __init__(self, store: Store, model_name: str = DEFAULT_MODEL, cache_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        model_name: str = DEFAULT_MODEL,
+        cache_folder: Path | None = None,
+        dtype: str | None = None,
+    ) -> None:
         self.store = store
         self.model_name = model_name
         self.model: Model | None = None
@@ -69,7 +75,7 @@ class Service:
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
         self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
-        self._cache_folder = cache_folder
+        self._cache_folder, self._dtype = cache_folder, dtype
         self._load_again = threading.Event()
         self._closed = False
         self._worker: Worker | None = None
@@ -340,7 +346,7 @@ class Service:
             def show(stage: str, fraction: float) -> None:
                 self.loading = (stage, fraction)
 
-            self.model = load_model(self.model_name, cache_folder=self._cache_folder, progress=show)
+            self.model = load_model(self.model_name, cache_folder=self._cache_folder, dtype=self._dtype, progress=show)
         except Exception as error:  # told on the page, where it can be tried again
             self.load_error = error
 

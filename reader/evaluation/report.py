@@ -52,7 +52,7 @@ class Report:
     ) -> Report:
         """The report of a task; `skipped` says for a strategy, ratio and number of tokens why it was left out."""
         left_out = [Skipped(*key, reason) for key, reason in (skipped or {}).items()]
-        dtype = str(model.decoder.dtype).removeprefix("torch.")
+        dtype = model.decoder.precision
         return cls(task, model.name, model.plugin_fingerprint, dtype, tuple(rows), tuple(left_out), tuple(replies))
 
     def as_json(self, *, has_replies: bool = True) -> dict[str, Any]:

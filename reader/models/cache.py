@@ -59,7 +59,7 @@ def locked(folder: Path, report: Progress) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"))
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
     while True:
         try:
             lock.acquire(timeout=0.5)

@@ -38,6 +38,13 @@ class Decoder:
     tokenizer_fingerprint: str
     """Changes with the token ids of any text or with the chat template."""
     folder: Path | None = None
+    has_int8_weights: bool = False
+    """Whether its linear layers are int8; the rest is in `dtype`."""
+
+    @property
+    def precision(self) -> str:
+        """What its weights are computed in, "int8" or the name of a dtype: part of a memory's key."""
+        return "int8" if self.has_int8_weights else str(self.dtype).removeprefix("torch.")
 
     @property
     def max_positions(self) -> int:
@@ -73,7 +80,10 @@ def load_decoder(
 ) -> Decoder:
     """Load the decoder called `name`, fetching and converting it first where it is not here yet.
 
-    `device` is a GPU where there is one; `dtype` is float32 on a CPU and bfloat16 on a GPU that has it.
+    Args:
+        name: a bundled decoder, a local folder, or a name on the Hugging Face hub.
+        device: None: a GPU where there is one.
+        dtype: None: float32 on a CPU and bfloat16 on a GPU that has it; "int8": linear layers in int8, for CPUs.
 
     Raises:
         ModelError: `name` does not lead to a decoder with a tokenizer.
@@ -83,7 +93,8 @@ def load_decoder(
 
     cache, report = cache_path(cache_folder), progress or no_report
     device = _device(device)
-    dtype = _dtype(dtype, device)
+    is_int8 = _is_int8(dtype, device)
+    dtype = torch.float32 if is_int8 else _dtype(dtype, device)
     source = find(name, cache, report, weights=True)
     report("load", 0.0)
     tokenizer = _read_tokenizer(name, source.folder)
@@ -98,8 +109,12 @@ def load_decoder(
             f"{name!r} does not fit into the memory of {device}: choose a smaller one or the CPU."
         ) from error
     model.eval().requires_grad_(False)
+    if is_int8:
+        from reader.models.int8 import use_int8
+
+        use_int8(model, cache)
     report("load", 1.0)
-    return Decoder(name, model, tokenizer, fingerprint, fingerprint_tokenizer(tokenizer), source.folder)
+    return Decoder(name, model, tokenizer, fingerprint, fingerprint_tokenizer(tokenizer), source.folder, is_int8)
 
 
 def load_tokenizer(
@@ -190,6 +205,14 @@ def _device(device: str | torch.device | None) -> torch.device:
         ) from error
 
 
+def _is_int8(dtype: str | torch.dtype | None, device: torch.device) -> bool:
+    if dtype != "int8":
+        return False
+    if device.type != "cpu":
+        raise ConfigError(f"dtype 'int8' is for a CPU, not for {device}: use bfloat16 there, or --device cpu.")
+    return True
+
+
 def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
     import torch
 
@@ -198,5 +221,5 @@ def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype
         return torch.bfloat16 if bfloat16 else torch.float32
     chosen = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
     if chosen not in (torch.float32, torch.bfloat16, torch.float16):
-        raise ConfigError(f"dtype {str(dtype)!r} is not one of float32, bfloat16, float16.")
+        raise ConfigError(f"dtype {str(dtype)!r} is not one of float32, bfloat16, float16, int8.")
     return chosen

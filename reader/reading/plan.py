@@ -114,7 +114,7 @@ def plan_reading(
         "decoder": model.decoder.fingerprint,
         "plugin": model.plugin_fingerprint,
         "tokenizer": model.decoder.tokenizer_fingerprint,
-        "dtype": str(model.decoder.dtype).removeprefix("torch."),
+        "dtype": model.decoder.precision,
         "memory_dtype": memory_dtype,
         "rope": model.decoder.model.config.rope_parameters,
         "opening": opening.tolist(),

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reader.errors import ConfigError
-from reader.settings import cache_folder
+from reader.settings import cache_folder, dtype_name
 from reader.shell import flags
-from reader.shell.loading import load_model
+from reader.shell.loading import load_model, model_of
 from reader.shell.terminal import print_json, print_warning, progress_bar
 from storage import Store
 
@@ -69,7 +69,6 @@ def run(options: argparse.Namespace) -> None:
 
 def _engine(options: argparse.Namespace) -> Engine:
     from reader.batching import BATCH_SIZE, LocalEngine, RayEngine
-    from reader.models import DEFAULT_MODEL
 
     how = {
         "ratio": options.ratio,
@@ -80,10 +79,11 @@ def _engine(options: argparse.Namespace) -> Engine:
     if options.engine == "local":
         return LocalEngine(load_model(options), **how)
     model = {
-        "name": options.model or DEFAULT_MODEL,
+        "name": model_of(options),
         "plugin": options.plugin,
         "window": options.window,
         "horizon": options.horizon,
+        "dtype": options.dtype or dtype_name(),
         "cache_folder": cache_folder().absolute(),
     }
     return RayEngine(model, how, workers=options.workers, address=options.address)

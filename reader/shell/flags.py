@@ -32,6 +32,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every command that reads documents: the decoder, its plug-in and how windows are read."""
     add_model_name(parser)
+    add_dtype(parser)
     parser.add_argument(
         "--ratio", type=ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
     )
@@ -44,7 +45,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def add_model_name(parser: argparse.ArgumentParser) -> None:
     """Add `--model`."""
-    parser.add_argument("--model", metavar="NAME", help="a Hugging Face name or a folder; default: the bundled decoder")
+    parser.add_argument(
+        "--model", metavar="NAME", help="a bundled decoder, a Hugging Face name or a folder (or READER_MODEL)"
+    )
 
 
 def add_plugin_name(parser: argparse.ArgumentParser) -> None:
@@ -55,10 +58,16 @@ def add_plugin_name(parser: argparse.ArgumentParser) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add where a decoder runs and in which precision."""
     parser.add_argument("--device", metavar="NAME", help="cpu or a GPU; default: a GPU where there is one")
+    add_dtype(parser)
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """Add the precision that a decoder runs in."""
     parser.add_argument(
         "--dtype",
         metavar="TYPE",
-        help="the decoder's: bfloat16, float16 or float32; default: bfloat16 on a GPU, else float32",
+        help="the decoder's: float32, bfloat16, float16, or int8 on a CPU (or READER_DTYPE); "
+        "default: bfloat16 on a GPU, else float32",
     )
 
 

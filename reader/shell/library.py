@@ -18,7 +18,7 @@ from reader.errors import DocumentError
 from reader.shell import flags, read
 from reader.shell.loading import load_document
 from reader.shell.terminal import PROGRAM, print_json, print_table
-from reader.wording import size
+from reader.wording import place, size
 from storage import (
     DocumentRecord,
     Fault,
@@ -198,7 +198,7 @@ def _search(options: argparse.Namespace) -> None:
         print_json({"hits": [vars(hit) for hit in hits]})
         return
     for hit in hits:
-        print(f"{hit.document_id[:12]}  {hit.title}, page {hit.label}\n    {' '.join(hit.snippet.split())}")
+        print(f"{hit.document_id[:12]}  {hit.title}, {place(hit.label)}\n    {' '.join(hit.snippet.split())}")
     if not hits:
         print("No page holds all of these words.")
 

@@ -39,27 +39,19 @@ def _list(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"decoders": rows, "default": choice.name, "better": choice.better, "reason": choice.reason})
         return
-    right = {"justify": "right", "no_wrap": True}
-    table = Table(
-        Column("Name", no_wrap=True),
-        *(Column(name, **right) for name in ("Weights", "Positions", "To fetch", "On disk", "Memory")),  # type: ignore[arg-type]
-        Column("1,000 tokens", **right),  # type: ignore[arg-type]
-        "Licence",
-        "Here",
-        box=None,
-    )
+    names = Column("Name", no_wrap=True, min_width=max(len(row["name"]) for row in rows))
+    figures = ("Weights", "Positions", "To fetch", "On disk", "Memory", "1,000 tokens")
+    table = Table(names, *(Column(name, justify="right") for name in figures), box=None)
     for row in rows:
         about = "" if row["speed_basis"] == "measured" else "~"
         table.add_row(
-            escape(row["name"]),
+            f"{escape(row['name'])}\n[dim]{row['licence']}[/]",
             f"{row['parameters'] / 1e6:,.0f} M",
             f"{row['positions']:,}",
-            size(row["fetch_bytes"]),
+            "here" if row["fetched"] else size(row["fetch_bytes"]),
             size(row["folder_bytes"]),
             size(row["ram_bytes"]),
             f"{about}{row['seconds_per_1000_tokens']:.1f} s",
-            row["licence"],
-            "yes" if row["fetched"] else "no",
         )
     print_table(table)
     print(choice.reason)

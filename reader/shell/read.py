@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reader.shell import flags
-from reader.shell.loading import load_document, load_model
+from reader.shell.loading import load_document, load_model, model_of
 from reader.shell.terminal import PROGRAM, print_json, progress_bar
 from reader.wording import duration, size
 from storage import JobRecord, Store, new_owner
@@ -91,11 +91,10 @@ def read_with_progress(document: Document, model: Model, store: Store, options: 
 
 def job_settings(options: argparse.Namespace) -> JobSettings:
     """How the flags want a document to be read."""
-    from reader.models import DEFAULT_MODEL
     from reader.reading import JobSettings
 
     return JobSettings(
-        model=options.model or DEFAULT_MODEL,
+        model=model_of(options),
         plugin=options.plugin,
         window=options.window,
         horizon=options.horizon,

@@ -94,7 +94,7 @@ def plugin_recipe(settings: PluginSettings, seed: int, cache_folder: Path | None
         behind_share=_BEHIND_SHARE if long_texts else 0.0,
     )
     return Recipe(
-        objective, mixture.draw, lambda folder: PluginWeights.of(model).save_pretrained(folder, settings.save_dtype)
+        objective, mixture.draw, lambda folder: model.plugin_weights.save_pretrained(folder, settings.save_dtype)
     )
 
 

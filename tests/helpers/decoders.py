@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from reader.beacon import BeaconPlugin, Memory, rotation
+from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser, rotation
 from reader.models import Model
 
 DEVICES = [
@@ -142,3 +142,13 @@ def randomise_plugin(model: Model, seed: int = 1) -> None:
 def unrotated_keys(plugin: BeaconPlugin, memory: Memory, layer: int) -> torch.Tensor:
     """A layer's keys (kv_heads, slots, head_dim) as they were before any rotation."""
     return rotation(plugin.decoder, -memory.positions)(memory.keys(layer)[None])[0]
+
+
+def read_at_ratio(model: Model, ids: torch.Tensor, ratio: int, **changes: Any) -> Memory:
+    """The memory of token ids (tokens,) read in windows of 32, the unfinished window raw; `changes` are of the config."""
+    model.plugin.config = BeaconConfig(window=32, ratios=(ratio,), ratio_choice="sequence", **changes)
+    memory = model.plugin.new_memory()
+    with torch.inference_mode():
+        chooser = RatioChooser(model.plugin.config, len(ids), model.plugin.max_positions)
+        model.plugin.read(memory, ids, chooser=chooser, beacons_in_tail=False)
+    return memory

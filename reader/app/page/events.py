@@ -63,7 +63,7 @@ def tolerant(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def warn(error: Exception) -> None:
     """Show an error as one sentence on the page of the user who caused it."""
-    gr.Warning(views.escaped(views.sentence(error)))
+    gr.Warning(views.escaped(views.sentence(error)), duration=20, title="This did not work")
 
 
 def found_or_none(get: Callable[[str], Any], reference: str | None) -> Any:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _MOST_CHAPTERS = 10_000
 _MOST_ATTACHED = 200
 
-_DOTS_PER_INCH = 200
+_DOTS_PER_INCH = 300
 _MOST_PIXELS = 3500
 
 _MOST_HEIGHTS = 3
@@ -63,7 +63,7 @@ def parse(path: Path, password: str | None, keep_textless: bool = False) -> tupl
 
 
 def pictures(path: Path, indices: list[int], password: str | None) -> Iterator[Image.Image | None]:
-    """Yield pages, counted from 0, as they look at 200 dots per inch; None where one cannot be drawn."""
+    """Yield pages, counted from 0, as they look at 300 dots per inch; None where one cannot be drawn."""
     document = open_document(path, path.name, password)
     for index in indices:
         try:

@@ -318,20 +318,24 @@ def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
     for match in _AFTER_SOMETHING.finditer(string):
         last = match.end() - 1
         for first in {match.start(), match.start("figure")} - {last}:
+            rise = abs(_origin(text, last)[1] - _origin(text, first)[1])
+            if rise < 0.3:
+                continue  # numbers on one line, as nearly all are
             high = _height(text, first)
-            if high - _height(text, last) > 0.1 * high:
-                rise = abs(_origin(text, last)[1] - _origin(text, first)[1])
-                if 0.05 * high < rise < high:
-                    yield first
+            if rise < high and _height(text, last) < 0.9 * high:
+                yield first
 
 
 _AFTER_SOMETHING = re.compile(r"(?:[^\s\d](?:\r\n| )?)?(?P<figure>[-−–+]?\d+(?:[.,]\d+)*)")
 
 
+_x, _y = ctypes.c_double(), ctypes.c_double()
+_x_reference, _y_reference = ctypes.byref(_x), ctypes.byref(_y)
+
+
 def _origin(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
-    x, y = ctypes.c_double(), ctypes.c_double()
-    pdfium.FPDFText_GetCharOrigin(text.raw, index, x, y)
-    return x.value, y.value
+    pdfium.FPDFText_GetCharOrigin(text.raw, index, _x_reference, _y_reference)
+    return _x.value, _y.value
 
 
 def _height(text: pypdfium2.PdfTextPage, index: int) -> float:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.documents import make_document
-from test_answering import FACT, QUESTION_ABOUT_FACT, answered, attached_to, hide
-from test_evidence import find_evidence
+from helpers.answers import answered, attached_to, find_evidence
+from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import attach, attach_shelf
 from reader.beacon import Memory

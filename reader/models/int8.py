@@ -1,0 +1,183 @@
+"""int8 weights for a decoder's linear layers on a CPU: a quarter of the bytes, and sums of integers in place of floats.
+
+Each row of a matrix is rounded to int8 with a scale of its own when the decoder is loaded. Each token's activations are
+rounded likewise when they come (dynamic quantisation), so that a token's result is the same bit for bit whatever is computed
+beside it. Inputs with outliers (those of the MLP's last projection) are rounded twice, the second time what the first
+left over. Which of torch's kernels multiplies is measured once on each machine. Nothing here trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reader.errors import ConfigError
+from reader.models.machine import Notes, processor_seconds
+
+_SMALL_WEIGHTS = 1 << 18
+"""A matrix with fewer weights stays in float32, which is faster."""
+_TWICE_ROUNDED = ("mlp.down_proj",)
+"""The layers whose inputs are rounded twice."""
+_NEVER = 1e9
+_ROWS_AT_ONCE = 64
+"""Rows that are rounded together: few enough to stay in the processor's cache."""
+
+
+def use_int8(decoder: Any, cache: Path) -> None:
+    """Replace a decoder's large linear layers, its output matrix too, by int8 ones, in place.
+
+    Raises:
+        ConfigError: no kernel of this machine multiplies int8 exactly.
+    """
+    kernel = _KERNELS[best_kernel(cache)]
+    for name, module in list(decoder.named_modules()):
+        if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS:
+            parent, _, own = name.rpartition(".")
+            int8 = Int8Linear(module, kernel, roundings=2 if name.endswith(_TWICE_ROUNDED) else 1)
+            setattr(decoder.get_submodule(parent), own, int8)
+
+
+class Int8Linear(nn.Module):
+    """A linear layer with int8 weights."""
+
+    def __init__(self, own: nn.Linear, kernel: Kernel, roundings: int = 1) -> None:
+        super().__init__()
+        self.in_features, self.out_features = own.in_features, own.out_features
+        self.bias = own.bias
+        weight = own.weight.detach()
+        scale = _scale(weight)
+        self._rounded: Tensor
+        self._row_scale: Tensor
+        self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8), persistent=False)
+        self.register_buffer("_row_scale", scale[:, 0].contiguous(), persistent=False)
+        self._roundings = roundings
+        self._multiply = kernel(self._rounded)
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights (out, in) as they are used, in float32; made anew at each call."""
+        return self._rounded * self._row_scale[:, None]
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Project states (…, in) to (…, out).
+
+        Raises:
+            ConfigError: a gradient is wanted.
+        """
+        if states.requires_grad and torch.is_grad_enabled():
+            raise ConfigError("int8 weights cannot train: give --dtype float32 or bfloat16.")
+        rows = states.reshape(-1, self.in_features)
+        rounded, scale = _round(rows, self._roundings)
+        # One row has a much faster kernel than two.
+        parts = rounded.split(1) if len(rows) == 1 else (rounded,)
+        products = torch.cat([self._multiply(part) for part in parts]) if len(parts) > 1 else self._multiply(rounded)
+        products = products * scale
+        result = products.view(self._roundings, len(rows), self.out_features)
+        result = result[0] if self._roundings == 1 else result.sum(0)
+        result.mul_(self._row_scale)
+        if self.bias is not None:
+            result += self.bias
+        return result.view(*states.shape[:-1], self.out_features)
+
+
+def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor]:
+    """Round rows (rows, in) to int8, again and again what is left over.
+
+    Returns:
+        (roundings * rows, in) int8, and what each is to be multiplied by, (roundings * rows, 1).
+    """
+    count = len(rows)
+    rounded = torch.empty(roundings * count, rows.shape[1], dtype=torch.int8)
+    scales = torch.empty(roundings * count, 1)
+    for start in range(0, count, _ROWS_AT_ONCE):
+        rest = rows[start : start + _ROWS_AT_ONCE]
+        for number in range(roundings):
+            place = slice(number * count + start, number * count + start + len(rest))
+            scale = _scale(rest)
+            whole = torch.div(rest, scale).round_()
+            rounded[place], scales[place] = whole, scale
+            if number + 1 < roundings:
+                rest = rest - whole.mul_(scale)
+    return rounded, scales
+
+
+def _scale(rows: Tensor) -> Tensor:
+    """What each row (rows, in) is divided by so that its largest number becomes 127, (rows, 1)."""
+    return torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True)).div_(127).clamp_min_(1e-30)
+
+
+# --- kernels ------------------------------------------------------------------------------------------------
+
+Kernel = Callable[[Tensor], Callable[[Tensor], Tensor]]
+"""Takes int8 weights (out, in) and returns what multiplies int8 rows (rows, in) by them: (rows, out), int32 or float32."""
+
+
+def _int_mm(weights: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda rows: torch._int_mm(rows, weights.t())
+
+
+def _onednn(weights: Tensor) -> Callable[[Tensor], Tensor]:
+    packed = torch.ops.onednn.qlinear_prepack(weights, None)
+    ones, zeros = torch.ones(len(weights)), torch.zeros(len(weights), dtype=torch.int64)
+
+    def multiply(rows: Tensor) -> Tensor:
+        raised = torch.bitwise_xor(rows.view(torch.uint8), 128)  # every number plus 128
+        product: Tensor = torch.ops.onednn.qlinear_pointwise(
+            raised, 1.0, 128, packed, ones, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+        )
+        return product
+
+    return multiply
+
+
+_KERNELS: dict[str, Kernel] = {"int_mm": _int_mm, "onednn": _onednn}
+
+
+def best_kernel(cache: Path) -> str:
+    """The name of the kernel that is fastest here at 512 rows and at one; measured once and kept in the cache folder.
+
+    Raises:
+        ConfigError: none multiplies exactly.
+    """
+    notes = Notes(cache)
+    seconds: dict[str, float] = {}
+    for name, kernel in _KERNELS.items():
+        known = notes.get(f"int8 {name}")
+        if known is None:
+            known = _measure(kernel)
+            notes.set(f"int8 {name}", known)
+        seconds[name] = known
+    best = min(seconds, key=lambda name: seconds[name])
+    if seconds[best] >= _NEVER:
+        raise ConfigError("This processor does not multiply int8 exactly (it lacks VNNI): give --dtype float32.")
+    return best
+
+
+def _measure(kernel: Kernel) -> float:
+    """Relative time of a kernel: to read 512 tokens and to decode 64, one after another; `_NEVER` where it is wrong."""
+    weights = torch.full((4864, 896), 127, dtype=torch.int8)
+    weights[::2] = -127
+    rows = torch.full((512, 896), 127, dtype=torch.int8)
+    expected = torch.full((4864,), 127.0 * 127 * 896)
+    expected[::2] *= -1
+    try:
+        multiply = kernel(weights)
+        # Processors without VNNI add pairs of products in 16 bits, which overflow.
+        if not torch.allclose(multiply(rows)[-1].float(), expected, rtol=1e-5):
+            return _NEVER
+        total = 0.0
+        for part, count in ((rows, 1), (rows[:1], 64)):
+            best = _NEVER
+            for _ in range(4):
+                started = processor_seconds()
+                for _ in range(count):
+                    multiply(part)
+                best = min(best, processor_seconds() - started)
+            total += best
+        return total
+    except (RuntimeError, AttributeError, NotImplementedError):  # a kernel that this build of torch does not have
+        return _NEVER

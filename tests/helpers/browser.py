@@ -1,0 +1,146 @@
+"""A real Chromium on a running app; tests that import `visit` are skipped without one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+
+from helpers import ROOT
+from helpers.server import Server
+
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+sync_api.expect.set_options(timeout=60_000)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on the PATH"),
+]
+ARTIFACTS = ROOT / "test-artifacts"
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS = 180.0
+
+
+# Written by Gradio itself, on a browser with a dark colour scheme.
+BENIGN = re.compile(r"Method not implemented")
+
+
+# Of what a page was asking when it was left.
+LEFT = re.compile(r"AbortError: signal is aborted|Connection errored out")
+
+
+@dataclass
+class Visit:
+    """A browser window on the app, with what it complained about and whom it asked."""
+
+    page: sync_api.Page
+    complaints: list[str] = field(default_factory=list)
+    is_orphaned: bool = False
+    """Whether its server was killed, of which it may complain."""
+    hosts: set[str] = field(default_factory=set)
+
+    def reload(self, address: str | None = None) -> None:
+        """Load the page again, or another one."""
+        self.page.goto(address or self.page.url)
+        self.page.locator("#app").wait_for()
+        self.complaints = [text for text in self.complaints if not LEFT.search(text)]
+
+    def go(self, part: str) -> None:
+        """On a narrow screen, change to the library, the questions or the page; a wide one shows all of them."""
+        button = self.page.locator(f'#places button[data-go="{part}"]')
+        if button.is_visible():
+            button.click()
+
+    def box(self) -> sync_api.Locator:
+        return self.page.locator("#question textarea")
+
+    def ask(self, question: str) -> str:
+        """Ask, wait for the end of the answer, and return what it says about its cost."""
+        notes = self.page.locator("#chat .badge")
+        before = notes.count()  # those of answers that have ended
+        sync_api.expect(self.box()).to_be_enabled()
+        self.box().fill(question)
+        self.box().press("Enter")
+        sync_api.expect(notes).to_have_count(before + 1, timeout=180_000)
+        return str(notes.last.text_content())
+
+    def look_again(self, name: str) -> None:
+        """Choose in the settings whether pages are looked up again before an answer."""
+        self.go("library")
+        choice = self.page.locator("#settings").get_by_label(name)
+        if not choice.is_visible():
+            self.page.locator("#settings button").first.click()
+        choice.check()
+        self.go("chat")
+
+    def open_details(self) -> None:
+        if not self.page.locator("#save").is_visible():
+            self.page.locator("#details button").first.click()
+        self.page.locator("#save").wait_for()
+
+    def wait_until_ready(self, seconds: float = 180) -> None:
+        self.page.locator(".state.ready").wait_for(timeout=seconds * 1000)
+
+    def shoot(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.wait_for_timeout(300)  # transitions
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+    def check_access(self) -> None:
+        """Fail on what axe-core finds wrong for people who read or steer the page by other means."""
+        found = Axe().run(self.page).response["violations"]
+        serious = [
+            f"{violation['id']}: {violation['help']}: {violation['nodes'][0]['html'][:200]}"
+            for violation in found
+            if violation["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+
+    def check_width(self) -> None:
+        widths = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1], f"the page is {widths[0]} pixels wide in a window of {widths[1]}"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: sync_api.Browser) -> Callable[..., object]:
+    @contextmanager
+    def visit(
+        server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = "#app", **options: object
+    ) -> Iterator[Visit]:
+        context = chromium.new_context(viewport=viewport, **options)
+        context.set_default_timeout(60_000)
+        visit = Visit(context.new_page())
+        visit.page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
+        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        visit.page.on("request", lambda request: visit.hosts.add(urlsplit(request.url).hostname or "none"))
+        visit.page.goto(server.address + path)
+        visit.page.locator(ready).wait_for(timeout=START_SECONDS * 1000)
+        yield visit
+        context.close()
+        assert visit.hosts <= {"127.0.0.1", "none"}  # none: data within the page
+        assert visit.is_orphaned or [text for text in visit.complaints if not BENIGN.search(text)] == []
+
+    return visit

@@ -1,0 +1,83 @@
+"""A full disk stops a write in a sentence, leaves nothing behind, and can be emptied again."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers.library import (
+    add_document,
+    key,
+    reading,
+    rows,
+)
+
+from storage import (
+    StorageFull,
+    Store,
+    TensorSpec,
+    backup,
+    export_document,
+    import_document,
+    verify,
+)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs takes root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_a_copy_and_an_import_and_leaves_nothing(
+    store: Store, tmp_path: Path, small_disk: Path
+) -> None:
+    document_id = add_document(store)
+    spec = [TensorSpec("keys", "I8", (3 << 20,))]
+    with reading(store, 1, document_id) as writer:
+        writer.seal(spec, [bytes(3 << 20)], {}, slots=1, seconds=0)
+    for act in (
+        lambda: backup(store, small_disk / "copy"),
+        lambda: backup(store, small_disk / "copy.tar"),
+        lambda: export_document(store, document_id, small_disk / "a.beacon"),
+    ):
+        with pytest.raises(StorageFull):
+            act()
+        assert list(small_disk.iterdir()) == []
+    export_document(store, document_id, tmp_path / "a.beacon")
+    with Store(small_disk / "library") as small:
+        own = add_document(small, "Own", "own")
+        before = rows(small)
+        with pytest.raises(StorageFull):
+            import_document(small, tmp_path / "a.beacon")
+        assert rows(small) == before
+        assert list((small_disk / "library" / "memories").iterdir()) == []
+        assert [path.stem for path in (small_disk / "library" / "documents").iterdir()] == [own]
+
+
+def test_room_can_be_made_on_a_disk_that_is_full_to_the_last_byte(small_disk: Path) -> None:
+    spec = [TensorSpec("keys", "I8", (1 << 18,))]
+    with Store(small_disk / "library") as store:
+        ids = [add_document(store, f"Book {number}", "x" * number) for number in range(2)]
+        for number, document_id in enumerate(ids):
+            with reading(store, number, document_id) as writer:
+                writer.seal(spec, [bytes(1 << 18)], {}, slots=1, seconds=0)
+        for size_bytes in (4096, 1):
+            with contextlib.suppress(OSError), open(small_disk / f"filler{size_bytes}", "wb", buffering=0) as file:
+                while file.write(bytes(size_bytes)):
+                    pass
+        assert shutil.disk_usage(small_disk).free == 0
+        store.remove_memory(key(0))
+        store.remove_document(ids[1])
+        assert [document.id for document in store.documents()] == ids[:1]
+    with Store(small_disk / "library") as store:
+        assert verify(store).faults == ()

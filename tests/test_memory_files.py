@@ -1,0 +1,79 @@
+"""Memories of a real decoder, moved between libraries and refused where they are not what their rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.documents import make_document
+
+from storage import (
+    CorruptMemory,
+    Store,
+    export_document,
+    import_document,
+    verify,
+)
+
+
+def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
+    from reader.answering import ask, attach, choose_memory
+    from reader.reading import read, stored_document
+
+    document = make_document(120)
+    answers = []
+    with Store(tmp_path / "big") as big:
+        result = read(document, tiny_model, big)
+        answers.append([part.text for part in ask(attach(result.memory, tiny_model, big), "Who?", tiny_model)])
+        export_document(big, document.id, tmp_path / "a.beacon")
+    with Store(tmp_path / "small") as small:
+        import_document(small, tmp_path / "a.beacon")
+        assert stored_document(small, document.id).text == document.text
+        record = choose_memory(small, document.id, tiny_model)
+        assert record is not None
+        answers.append([part.text for part in ask(attach(record, tiny_model, small), "Who?", tiny_model)])
+        assert read(document, tiny_model, small).tokens_read == 0
+        # Evicted, it is read again into the very same memory.
+        assert [memory.key for memory in small.make_room(record.bytes, record.bytes)] == [record.key]
+        assert small.document(document.id).state == "unread"
+        again = read(document, tiny_model, small)
+        assert again.tokens_read == again.document_tokens
+        assert (again.memory.key, again.memory.imported) == (record.key, False)
+    assert answers[0] == answers[1]
+
+
+@pytest.fixture
+def two_models(tiny_folder: Callable[..., Path], tmp_path: Path) -> list:
+    from reader.models.model import load_model
+
+    return [load_model(str(tiny_folder("llama", seed=n)), window=32, cache_folder=tmp_path / "cache") for n in (0, 1)]
+
+
+def test_a_memory_that_is_not_what_its_row_says_is_never_attached(tmp_path: Path, two_models: list) -> None:
+    from reader.answering import attach
+    from reader.reading.loop import read
+
+    first, second = two_models
+    document = make_document(60)
+    with Store(tmp_path / "library") as store:
+        mine, other = read(document, first, store).memory, read(document, second, store).memory
+        assert mine.bytes == other.bytes  # nothing but the content tells them apart
+        path, other_path = (tmp_path / "library" / "memories" / r.key / "memory.safetensors" for r in (mine, other))
+        whole, foreign = path.read_bytes(), other_path.read_bytes()
+        changes = {"another model's": foreign, "cut": whole[:-1], "empty": b"", "longer": whole + b"\0"}
+        for position in range(0, len(whole), len(whole) // 64):
+            changes[f"flipped at {position}"] = whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :]
+        for name, changed in changes.items():
+            path.write_bytes(changed)
+            with pytest.raises(CorruptMemory, match="Read the document again"):
+                attach(mine, first, store)
+            assert [fault.file for fault in verify(store).faults] == [f"memories/{mine.key}/memory.safetensors"], name
+        other_path.write_bytes(whole)
+        path.write_bytes(foreign)  # the two swapped
+        for record, model in ((mine, first), (other, second)):
+            with pytest.raises(CorruptMemory):
+                attach(record, model, store)
+        # Reading again is the way out that the message names.
+        assert read(document, first, store).memory.hash == mine.hash
+        attach(mine, first, store)

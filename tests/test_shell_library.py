@@ -1,0 +1,87 @@
+"""The `library` commands of the shell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.library import (
+    add_document,
+    key,
+    read_memory,
+)
+
+from storage import (
+    Store,
+)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict]]:
+    """Runs a `library` command with --json and gives back its exit status and what it printed."""
+    from reader.shell.main import main
+
+    def run(*arguments: object) -> tuple[int, dict]:
+        command = ["library", *map(str, arguments), "--json", "--library", str(tmp_path / "library")]
+        status = main(command)
+        printed = capsys.readouterr().out
+        return status, json.loads(printed) if printed else {}
+
+    return run
+
+
+def test_every_command_does_what_it_says(shell, store: Store, tmp_path: Path) -> None:
+    document_id = add_document(store)
+    size_bytes = read_memory(store, 1, document_id).bytes
+    found = shell("list")[1]["documents"][0]
+    assert (found["state"], found["pinned"], found["memory_bytes"]) == ("ready", False, size_bytes)
+    assert [hit["page"] for hit in shell("search", "ishmael")[1]["hits"]] == [1]
+    assert shell("verify") == (0, {"files": 3, "bytes": shell("verify")[1]["bytes"], "faults": []})
+    assert shell("export", "Moby Dick", tmp_path / "a.beacon")[0] == 0
+    assert shell("import", tmp_path / "a.beacon")[1]["already_here"] == 1
+    assert shell("backup", tmp_path / "copy")[1]["memories"] == 1
+    assert shell("backup", tmp_path / "copy")[0] == 2
+    assert shell("pin", "Moby Dick")[1]["pinned"] is True
+    assert shell("budget", 10)[0] == 2
+    assert shell("budget")[1] == {"max_bytes": None, "memory_bytes": size_bytes, "evicted": []}
+    assert shell("unpin", document_id[:8])[1]["pinned"] is False
+    assert shell("budget", "1.2kB")[1] == {"max_bytes": 1200, "memory_bytes": 0, "evicted": [key(1)]}
+    found = shell("list")[1]["documents"][0]
+    assert (found["state"], found["must_be_read_again"]) == ("unread", True)
+    assert shell("budget", "none")[1]["max_bytes"] is None
+    assert shell("gc")[0] == 0
+    assert shell("rebuild")[0] == 1  # it is open here
+    store.close()
+    assert shell("rebuild")[0] == 1  # it is whole
+    made = shell("rebuild", "--force")[1]
+    assert (made["documents"], made["memories"], made["put_aside"], made["lost"]) == (1, 0, [], {})
+    (tmp_path / "library" / "documents" / f"{document_id}.txt").write_text("changed")
+    status, told = shell("verify")
+    assert (status, len(told["faults"])) == (1, 1)
+    (tmp_path / "a.beacon").write_text("no zip")
+    assert shell("import", tmp_path / "a.beacon") == (2, {})
+
+
+def test_people_are_told_what_must_be_read_again(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    from reader.shell.main import main
+
+    read_memory(store, 1, add_document(store))
+    add_document(store, "Never", "never")
+    store.make_room(0, 0)
+    for command in (["list"], ["show", "Moby Dick"]):
+        assert main(["library", *command, "--library", str(store.folder)]) == 0
+        assert "must be read again" in " ".join(capsys.readouterr().out.split())
+    assert main(["library", "show", "Never", "--library", str(store.folder)]) == 0
+    assert "not read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1e9", "ten", "nan", "1PB", "٣", "1_000", "5 GBB"])
+def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
+    from reader.shell.flags import byte_count
+
+    with pytest.raises(argparse.ArgumentTypeError):
+        byte_count(text)
+    assert [byte_count(good) for good in ("0", "500", "1.5kB", "2 GB", "3tb")] == [0, 500, 1500, 2 * 10**9, 3 * 10**12]
