@@ -1,6 +1,6 @@
 """A model ready to read and answer: decoder, tokenizer and plug-in, put together from what is on disk.
 
-A decoder without a plug-in of its own gets an untrained one, unless rows are asked for (`condenser`), which need no training. Nothing here reads
+A decoder without a plug-in of its own gets an untrained one, unless rows are asked for, which need no training. Nothing here reads
 documents or talks to the store.
 """
 
