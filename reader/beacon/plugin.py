@@ -35,7 +35,7 @@ from reader.beacon.memory import KeysWritten, Memory, SlotLayer
 from reader.beacon.projections import first_embedding, new_projection, replacing_hook
 from reader.beacon.ratio import RatioChooser
 from reader.beacon.rotary import check_decoder, max_positions, rotation
-from reader.beacon.rows import RowChooser, keep_rows
+from reader.beacon.rows import RowChooser, joined_row_spans, keep_rows
 from reader.errors import ContextOverflow
 
 NO_SPAN = -1
@@ -319,8 +319,7 @@ class BeaconPlugin(nn.Module):
         config, input_ids, raw_before = self.config, input_ids.cpu(), memory.raw_tokens
         is_full = raw_before + len(input_ids) == config.window
         is_even = config.intervals == "even"
-        has_beacons = self.rows is None and (is_full or (beacons_in_tail and is_even))
-        ratio = (memory.ratio or 0) if has_beacons else 0
+        ratio = (memory.ratio or 0) if self.rows is None and (is_full or (beacons_in_tail and is_even)) else 0
         if is_even or not ratio:
             ends = even_ends(config.condensed_tokens, ratio)
         else:
@@ -410,14 +409,12 @@ class BeaconPlugin(nn.Module):
     def _condense(self, memory: Memory, queries: Mapping[int, Tensor]) -> None:
         """Keep the beacons of the full window (and the sink of the first), move them to their slots, drop the rest.
 
-        Raw tokens behind the stride stay raw for the next window. `queries` of the window (heads, tokens, head_dim) by layer
-        are what rows are chosen by.
+        Raw tokens behind the stride stay raw for the next window. Rows are chosen by `queries` (heads, tokens, head_dim) by layer.
         """
         if self.rows is not None and memory.ratio:
             keep_rows(self.decoder, memory, queries, self.rows, self.config.window // memory.ratio)
             return
-        config, tail = self.config, memory.tail
-        base = memory.sink + memory.beacons
+        config, tail, base = self.config, memory.tail, memory.sink + memory.beacons
         order = torch.arange(len(tail))
         condensed = tail.raw_number < config.condensed_tokens
         is_kept = tail.is_beacon if memory.ratio else condensed
@@ -471,11 +468,7 @@ class BeaconPlugin(nn.Module):
             layer.values[:, :, first:end] = other.values(number)[None, :, start:]
             layer.length = end
         spans = other.spans[start:]
-        if other.row_spans is not None or memory.row_spans is not None:
-            own = memory.of_all_heads(memory.spans) if memory.row_spans is None else memory.row_spans
-            rows = (other.of_all_heads(other.spans) if other.row_spans is None else other.row_spans)[:, :, start:]
-            rows = torch.where(rows == NO_SPAN, rows, rows + source_offset)
-            memory.row_spans = torch.cat([own, rows], dim=2)
+        memory.row_spans = joined_row_spans(memory, other, start, source_offset)
         memory.spans = torch.cat([memory.spans, torch.where(spans == NO_SPAN, spans, spans + source_offset)])
         memory.positions = torch.cat([memory.positions, positions])
         memory.sink = memory.sink or other.sink

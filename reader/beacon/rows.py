@@ -71,3 +71,15 @@ def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], choos
     memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
     memory.beacons += keep
     memory.windows += 1
+
+
+def joined_row_spans(memory: Memory, other: Memory, start: int, source_offset: int) -> Tensor | None:
+    """The `row_spans` of a memory with the slots of another from `start` on behind it; None where neither keeps rows.
+
+    The other's spans move by `source_offset`.
+    """
+    if memory.row_spans is None and other.row_spans is None:
+        return None
+    own, others = (one.of_all_heads(one.spans) if one.row_spans is None else one.row_spans for one in (memory, other))
+    added = others[:, :, start:]
+    return torch.cat([own, torch.where(added < 0, added, added + source_offset)], dim=2)
