@@ -178,7 +178,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "missing file": (["read", folder / "missing.txt"], "does not exist"),
         "empty file": (["read", empty], "empty"),
         "binary": (["read", binary], "binary"),
-        "no text layer": (["read", textless], "no text layer"),
+        "no text": (["read", textless], "has no text in it"),
         "password": (["read", locked], "password"),
         "folder": (["read", folder], "folder"),
         "unknown kind": (["read", folder / "x.xyz"], "does not exist"),
