@@ -19,7 +19,7 @@ from typing import Any
 import sqlite_utils
 
 from storage.errors import NotWritable, StoreBusy, StoreError, translating
-from storage.files import file_lock
+from storage.files import file_lock, make_folder, make_private, private_opener
 from storage.schema import LATEST, migrations
 
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -51,7 +51,7 @@ class Database:
         self._closed = False
         with translating(folder):
             if not folder.exists():
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             elif not folder.is_dir():
                 raise NotWritable(f"The library cannot be in {folder}: it is a file. Choose a folder.")
         self.read_only = not os.access(folder, os.W_OK) or (self.path.exists() and not os.access(self.path, os.W_OK))
@@ -118,6 +118,7 @@ class Database:
         with (
             translating(path.parent),
             closing(self._connect(str(self.path))) as source,
+            open(path, "xb", opener=private_opener),
             closing(sqlite3.connect(path)) as copy,
         ):
             source.conn.backup(copy)
@@ -145,6 +146,10 @@ class Database:
         with file_lock(self.folder / LIBRARY_LOCK, timeout_seconds=BUSY_TIMEOUT_SECONDS) as locked:
             if not locked:
                 raise StoreBusy(f"Another process has been opening the library in {self.folder} for too long.")
+            with translating(self.folder):
+                make_private(self.folder)
+                if not self.path.exists():
+                    open(self.path, "xb", opener=private_opener).close()  # SQLite's own would be everybody's to read
             self._check_version()
             with translating(self.folder):
                 db = self._connection()

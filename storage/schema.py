@@ -262,5 +262,12 @@ def m006_files_of_their_own(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m007_hashes_of_originals(db: Database) -> None:
+    """The hashes of an original and of its cover. `Store` fills them in where the files are older than the columns."""
+    for column in ("original_hash TEXT", "cover_hash TEXT"):
+        db.execute(f"ALTER TABLE holdings ADD COLUMN {column}")
+
+
 # Names begin with their number, so that a database with a greater one is known to come from a newer program.
-LATEST = m006_files_of_their_own.__name__
+LATEST = m007_hashes_of_originals.__name__

@@ -21,7 +21,7 @@ from storage.conversations import Conversations
 from storage.database import DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER, Database
 from storage.documents import Documents
 from storage.errors import NotFound, StoreError, translating
-from storage.files import publish, sync_folder
+from storage.files import make_folder, publish, sync_folder
 from storage.jobs import Jobs
 from storage.manifests import StoredDocument, checked_key
 from storage.memories import Memories, being_read
@@ -56,9 +56,10 @@ class Store(Documents, Memories):
                 with translating(self.folder):
                     for name in (DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER):
                         if not (self.folder / name).is_dir():
-                            (self.folder / name).mkdir(exist_ok=True)
+                            make_folder(self.folder / name)
                             sync_folder(self.folder)
                 repair.sweep(self, self)
+                originals.note_hashes(self.database)
             except BaseException:
                 self.close()
                 raise
