@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlite_utils
+
 from storage.database import MEMORIES_FOLDER, Database, Row
 from storage.errors import CorruptMemory, NotFound, StorageFull, StoreBusy, StoreError, translating
 from storage.files import file_lock, make_folder, sync_folder
@@ -198,13 +200,19 @@ class Memories:
         tensors.close()
         raise CorruptMemory(f"The memory file {path} belongs to another memory. Read the document again.")
 
-    def _remove_memories(self, keys: Sequence[str], remove_rows: Callable[[], None]) -> int:
+    def _remove_memories(self, keys: Sequence[str], remove_rows: Callable[[sqlite_utils.Database], None]) -> int:
         """Remove rows, then files; return the files' bytes. On a full disk, where rows cannot go first, they go last."""
         try:
-            remove_rows()
+            with self.database.transaction() as db:
+                remove_rows(db)
         except StorageFull:
             freed_bytes = sum(self.memory_folder(key).remove() for key in keys)
-            remove_rows()
+            try:
+                with self.database.transaction() as db:
+                    remove_rows(db)
+            except StorageFull:  # the memories made too little room, or there was none
+                with self.database.transaction_without_journal() as db:
+                    remove_rows(db)
             return freed_bytes
         return sum(self.memory_folder(key).remove() for key in keys)
 

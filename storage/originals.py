@@ -124,10 +124,10 @@ def hash_of(path: Path) -> str:
 
 def hashes(library: Path, original: str | None) -> dict[str, str | None]:
     """Return the hashes of an original and of its cover for a user's row; None where there is no such file."""
-    columns = {"original_hash": KINDS[0], "cover_hash": COVER_KIND}
     if original is None:
-        return dict.fromkeys(columns)
-    return {column: _hash_if_there(original_file(library, original, kind)) for column, kind in columns.items()}
+        return {"original_hash": None, "cover_hash": None}
+    noted = original.partition("-")[2] or _hash_if_there(original_file(library, original))
+    return {"original_hash": noted, "cover_hash": _hash_if_there(cover_file(library, original))}
 
 
 def note_hashes(database: Database) -> None:
