@@ -177,8 +177,7 @@ function follow() {
   if (id !== seen && (id || isEmpty)) {
     seen = id;
     app.dataset.open = id ? "yes" : "no";
-    if (!id) chosen = false;
-    if (!chosen) go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
+    if (!chosen || !id) go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
   }
   if (id === address.searchParams.get("document")) return;
   if (id) address.searchParams.set("document", id);
