@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.answer_queue import MAX_QUESTION_CHARS
 from reader.app.page import html as views
-from reader.app.page.events import discard
 from reader.app.page.theme import NAME
 from reader.documents import FORMATS
 from reader.settings import STATIC
@@ -396,3 +396,9 @@ def _conversation() -> ConversationParts:
 
 def _button(name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int) -> gr.Button:
     return gr.Button(name, variant=variant, size="sm", min_width=min_width, scale=0, elem_id=elem_id)  # type: ignore[arg-type]
+
+
+def discard(paths: Sequence[str]) -> None:
+    """Remove uploaded files that are not needed any more."""
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
