@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from helpers import ROOT
-from helpers.browser import Visit, chromium, pytestmark, sync_api, visit
+from helpers.browser import READY, Visit, chromium, pytestmark, sync_api, visit
 from helpers.documents import WORDS, write_pdf
 from helpers.server import Server
 
@@ -50,7 +50,7 @@ def come_in(visit: Visit, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORDS[name])
     page.get_by_role("button", name="Sign in").click()
-    page.locator("#upload").wait_for(timeout=60_000)
+    page.locator(READY).wait_for(timeout=60_000)
 
 
 def test_two_people_share_a_server_and_nothing_else(
