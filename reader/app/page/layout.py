@@ -223,7 +223,7 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
 
 
 def _library(*, has_accounts: bool) -> LibraryParts:
-    leave = '<p><a href="logout">Sign out</a></p>' if has_accounts else ""
+    leave = '<form method="post" action="logout"><button>Sign out</button></form>' if has_accounts else ""
     gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
     with gr.Column(elem_id="upload"):
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
