@@ -80,6 +80,7 @@ class Service:
         self._closed = False
         self._worker: Worker | None = None
         self._attached: dict[_Place, AttachedMemory] = {}
+        self._shelf: tuple[tuple[_Place, ...], str, AttachedMemory] | None = None
         self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
         self._in_use: dict[str, threading.Lock] = {}
         self._attaching = threading.Lock()
@@ -131,6 +132,7 @@ class Service:
             is_loading = self.model is None  # the loading thread waits for another try
             self.model_name, self.model = model_name, None
             self._attached.clear()
+            self._shelf = None
             self._conversations.clear()
         self.load_again()
         if not is_loading:
@@ -228,6 +230,7 @@ class Service:
                 for place, attached in self._attached.items()
                 if attached.record.document_id != document_id
             }
+            self._shelf = None
 
     # Answers
 
@@ -248,9 +251,7 @@ class Service:
         if self.model is None or record is None:
             raise ConfigError("The document is not read yet; wait until its first pages are.")
         with self._attaching:
-            # What was attached of a memory that has grown since, or is finished by now, is another memory's.
-            windows = record.windows if record.state == "ready" else len(self.store.segments(record.key))
-            place = (record.key, record.state, windows, user)
+            place = self._place(record, user)
             same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
             attached = same.get(place) or next(iter(same.values()), None)
             is_new = attached is None
@@ -264,6 +265,39 @@ class Service:
             kept_keys = list(dict.fromkeys(other[0] for other in self._attached))[-ATTACHED_MEMORIES:]
             self._attached = {other: kept for other, kept in self._attached.items() if other[0] in kept_keys}
         return attached, is_new
+
+    def attach_several(
+        self, document_ids: Sequence[str], question: str, user: str = LOCAL_USER
+    ) -> tuple[AttachedMemory, bool]:
+        """Attach the memories of several documents one behind another, and tell whether that had to be done now.
+
+        Documents without a memory are left out, as are those that do not fit; the answer names them.
+
+        Raises:
+            ReaderError, StoreError: no document has a memory, or one cannot be used.
+        """
+        from reader.answering import attach_shelf
+
+        found = [(document_id, self.memory(document_id, user)) for document_id in document_ids]
+        records = [record for _, record in found if record is not None]
+        if self.model is None or not records:
+            raise ConfigError("None of the documents is read yet; wait until the first pages of one are.")
+        with self._attaching:
+            places = tuple(self._place(record, user) for record in records)
+            if self._shelf is not None and self._shelf[0] == places and self._shelf[1] in ("", question):
+                return self._shelf[2], False
+            attached = attach_shelf(records, self.model, self.store, question, user)
+            # Where not all fit, the question chooses.
+            chosen_by = question if attached.left_out else ""
+            unread = [self.store.document(document_id).title for document_id, record in found if record is None]
+            attached = replace(attached, left_out=(*attached.left_out, *unread))
+            self._shelf = (places, chosen_by, attached)
+        return attached, True
+
+    def _place(self, record: MemoryRecord, user: str) -> _Place:
+        # What was attached of a memory that has grown since, or is finished by now, is another memory's.
+        windows = record.windows if record.state == "ready" else len(self.store.segments(record.key))
+        return (record.key, record.state, windows, user)
 
     def answer(
         self,
@@ -285,9 +319,11 @@ class Service:
         """
         from reader.answering import Conversation
 
-        document_id = record.document_ids[0]
-        with self._using_decoder(document_id):
-            attached, is_new = self.attach(document_id, record.user)
+        with self._using_decoder(" ".join(record.document_ids)):
+            if len(record.document_ids) == 1:
+                attached, is_new = self.attach(record.document_ids[0], record.user)
+            else:
+                attached, is_new = self.attach_several(record.document_ids, question, record.user)
             assert self.model is not None
             known, conversation = self._conversations.pop(record.id, (None, None))
             if conversation is None or known is not attached:
@@ -301,10 +337,10 @@ class Service:
             )
 
     @contextmanager
-    def _using_decoder(self, document_id: str) -> Iterator[None]:
+    def _using_decoder(self, documents: str) -> Iterator[None]:
         """Keep readings waiting, and other answers from the same attached memory."""
         with self._answering:
-            in_use = self._in_use.setdefault(document_id, threading.Lock())
+            in_use = self._in_use.setdefault(documents, threading.Lock())
             self._answers += 1
         try:
             with in_use:

@@ -9,29 +9,26 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from reader.app.answer_queue import Stream
 from reader.app.pages import PageView, Pictures, find_words
 from reader.app.service import RatioCost, Service, is_active, state_of
+from reader.app.talks import Talks
 from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
 from reader.errors import ConfigError, DocumentError
 from reader.reading import add_document
 from storage import (
     LOCAL_USER,
-    ConversationRecord,
     Hit,
     JobRecord,
     MemoryRecord,
     NotFound,
     PageRecord,
-    QuestionRecord,
     StoredDocument,
     StoreError,
     UserDocument,
@@ -51,12 +48,7 @@ MAX_DOCUMENTS = 5_000
 
 COVER_WIDTH_PIXELS = 144
 
-MAX_LOOK_AGAIN_TOKENS = 8_000
-"""What one question may have read again, as others wait for the decoder meanwhile."""
-
 _MAX_HITS = 20
-_BEGIN_SECONDS = 600.0
-"""How long nothing may come of an answer before nobody waits for it any more."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +79,11 @@ _holding_changes = threading.Lock()
 """Held while a document is given to somebody or is let go, so that the last to go takes nobody's with it."""
 
 
-class Workspace:
+class Workspace(Talks):
     """One user's view of a library; `LOCAL_USER` is whoever uses it without a password."""
 
     def __init__(self, service: Service, user: str = LOCAL_USER, pictures: Pictures | None = None) -> None:
-        self.user = user
-        self._service, self._store = service, service.store
+        super().__init__(service, user)
         self._pictures = pictures or Pictures()
 
     # Documents
@@ -318,101 +309,7 @@ class Workspace:
         except FileNotFoundError:
             return None
 
-    # Conversations
-
-    def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
-        """Those about a document, the newest first."""
-        self._held(document_id)
-        return self._store.conversations.all(self.user, document_id)
-
-    def asked_last(self) -> str | None:
-        """The document of the newest conversation, if it is still there."""
-        newest = next(iter(self._store.conversations.all(self.user)), None)
-        return newest.document_ids[0] if newest is not None else None
-
-    def conversation(self, conversation_id: str) -> ConversationRecord:
-        """One of this user's conversations.
-
-        Raises:
-            NotFound: it is not there, or not theirs.
-        """
-        return self._store.conversations.get(conversation_id, self.user)
-
-    def remove_conversation(self, conversation_id: str) -> None:
-        """Delete a conversation, and stop the answers that it waits for."""
-        for question in self.waiting(conversation_id):
-            self.stop(question.id)
-        self._store.conversations.remove(conversation_id, self.user)
-
-    # Answers
-
-    def ask(self, document_id: str, text: str, conversation_id: str | None = None, **settings: Any) -> QuestionRecord:
-        """Note a question to be answered in a conversation, by default in a new one.
-
-        Args:
-            settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
-                follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
-
-        Raises:
-            ReaderError, StoreError: the document is not theirs or cannot be asked, or there is no question.
-        """
-        self._held(document_id)
-        if settings.get("look_again", "auto") not in ("auto", "off"):
-            settings["look_again"] = _token_count(settings["look_again"])
-        if self._service.memory(document_id, self.user) is None:
-            raise ConfigError("The document is not read yet; wait until its first pages are.")
-        if conversation_id is None:
-            if not text.strip():
-                raise ConfigError("The question is empty; ask something.")
-            conversation_id = self._store.conversations.add([document_id], self.user).id
-        elif document_id not in self.conversation(conversation_id).document_ids:
-            raise NotFound("That conversation is about another document. Begin a new one.")
-        elif (number := settings.get("number")) is not None:
-            conversation = self.conversation(conversation_id)
-            if number < len(conversation.turns) - 1:
-                conversation_id = self._store.conversations.branch(conversation, number).id
-                settings = {name: value for name, value in settings.items() if name != "number"}
-        return self._service.answerer.ask(self.user, document_id, conversation_id, text, settings)
-
-    def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
-        """The unanswered questions of a conversation, the oldest first."""
-        return self._store.questions.waiting(self.user, self.conversation(conversation_id).id)
-
-    def stream(self, question_id: str) -> Stream | None:
-        """What there is of an answer, if it was begun here."""
-        stream = self._service.answerer.stream(question_id)
-        return stream if stream is not None and stream.question.user == self.user else None
-
-    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
-        """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
-        seen: tuple[int, bool] | None = None
-        until = time.monotonic() + _BEGIN_SECONDS
-        while self._service.is_open and time.monotonic() < until:
-            stream = self.stream(question_id)
-            if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
-                seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS
-                yield stream
-            if stream is not None and stream.is_done:
-                return
-            if stream is None and not any(q.id == question_id for q in self._store.questions.waiting(self.user)):
-                return
-            time.sleep(seconds)
-
-    def stop(self, question_id: str) -> bool:
-        """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""
-        return self.stream(question_id) is not None and self._service.answerer.stop(question_id)
-
-    def prepare(self, document_id: str) -> None:
-        """Attach a document's finished memory, so that the first question need not wait for it."""
-        self._held(document_id)
-        memory = self._service.memory(document_id, self.user)
-        if self._service.model is not None and memory is not None and memory.state == "ready":
-            self._service.attach(document_id, self.user)
-
     # Within
-
-    def _held(self, document_id: str) -> UserDocument:
-        return self._store.user_documents.get(self.user, document_id)
 
     def _original(self, holding: UserDocument) -> Path | None:
         path = original_file(self._store.folder, holding.original) if holding.original is not None else None
@@ -443,20 +340,3 @@ class Workspace:
             return draw(path, document.format, 1, width_pixels=COVER_WIDTH_PIXELS).jpeg
         except (DocumentError, StoreError):
             return None
-
-
-def _token_count(look_again: Any) -> int:
-    """How many tokens may be looked at again.
-
-    Raises:
-        ConfigError: it is no number of them.
-    """
-    try:
-        tokens = int(look_again)
-    except (TypeError, ValueError):
-        tokens = 0
-    if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:
-        raise ConfigError(
-            f"look_again is {str(look_again)[:40]!r}; it is auto, off, or 1 to {MAX_LOOK_AGAIN_TOKENS:,} tokens."
-        )
-    return tokens

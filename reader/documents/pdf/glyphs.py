@@ -160,7 +160,12 @@ def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[t
 def _count_outside(text: pypdfium2.PdfTextPage, page: Rect) -> int:
     """How many glyphs reach beyond an edge of the page, which PDFium says of all glyphs at once."""
     left, bottom, right, top = page[0] - _EDGE, page[1] - _EDGE, page[2] + _EDGE, page[3] + _EDGE
-    strips = ((-_FAR, -_FAR, left, _FAR), (right, -_FAR, _FAR, _FAR), (left, -_FAR, right, bottom), (left, top, right, _FAR))
+    strips = (
+        (-_FAR, -_FAR, left, _FAR),
+        (right, -_FAR, _FAR, _FAR),
+        (left, -_FAR, right, bottom),
+        (left, top, right, _FAR),
+    )
     return sum(len("".join(text.get_text_bounded(*strip).split())) for strip in strips)
 
 
