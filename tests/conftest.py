@@ -76,13 +76,22 @@ def model(
     if request.param == "default":
         cache = request.getfixturevalue("cache_folder")
         return load_model(window=32, cache_folder=cache, device=device, dtype="float32")
-    return load_model(str(tiny_folder(request.param)), window=32, cache_folder=cache, device=device, dtype="float32")
+    return load_model(
+        str(tiny_folder(request.param)),
+        condenser="beacons",
+        window=32,
+        cache_folder=cache,
+        device=device,
+        dtype="float32",
+    )
 
 
 @pytest.fixture
 def tiny_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    """A tiny Llama with window 32."""
-    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache", device="cpu")
+    """A tiny Llama with window 32 that condenses into beacons, untrained."""
+    return load_model(
+        str(tiny_folder("llama")), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu"
+    )
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def error_line(error: Exception | str) -> str:
 
 
 def decoder_line(service: Service) -> str:
-    """The line about the decoder: how far it is loaded, why it could not be, or that its plug-in is untrained."""
+    """The line about the decoder: how far it is loaded, or why it could not be."""
     if service.load_error is not None:
         return error_line(service.load_error)
     if service.model is None:
@@ -51,8 +51,6 @@ def decoder_line(service: Service) -> str:
         done = f" {fraction:.0%}" if fraction else ""
         bar = _bar(fraction, "Loading the language model")
         return f'<p class="notice">{escape(STAGES.get(stage, stage))} …{done}{bar}</p>'
-    if not service.model.plugin.trained:
-        return '<p class="notice">The plug-in is untrained: memories work, but answers from them will be poor.</p>'
     return ""
 
 
