@@ -12,9 +12,12 @@ from helpers import ROOT
 from helpers.decoders import DEVICES, FAMILIES, tiny_decoder_folder
 
 from reader.app.service import Service
+from reader.models import DEFAULT_MODEL
 from reader.models.model import Model, load_model
 from storage import Store
 
+# No program that a test starts fetches a larger decoder.
+os.environ.setdefault("READER_MODEL", DEFAULT_MODEL)
 # Two test processes share the cores: a thread each, also in the programs that they start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
