@@ -36,6 +36,8 @@ KEPT_CONVERSATIONS = 8
 _CLOSE_SECONDS = 5.0
 """How long closing waits for the window at hand; a job that is left behind is taken over at the next start."""
 
+_LOADING_POLL_SECONDS = 0.1
+
 _SIZE_SECONDS = 10.0
 """How long the counted size of the library is good for; counting takes longer the more files there are."""
 
@@ -352,7 +354,9 @@ class Service:
 
     def _use_if_new(self) -> None:
         """Use a better decoder at once where nothing was read yet, so that nothing is to be read again."""
-        if not self.store.documents():
+        while self.model is None and self.load_error is None and not self._closed:
+            time.sleep(_LOADING_POLL_SECONDS)  # it came before the present one was loaded
+        if not self._closed and not self.store.documents():
             with suppress(ConfigError):  # it is offered instead
                 self.use_fetched()
 
