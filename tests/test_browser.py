@@ -105,7 +105,7 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
     with visit(server) as window:
         page = window.page
         sync_api.expect(page.locator("#empty")).to_contain_text("It is read once")
-        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        sync_api.expect(page.locator("p.notice")).to_have_count(0, timeout=START_SECONDS * 1000)
         window.shoot("empty")
         page.set_input_files("#upload input[type=file]", book)
         reading = page.locator("#reading")
@@ -247,7 +247,7 @@ def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
 ) -> None:
     with visit(server, color_scheme="dark") as window:
         page = window.page
-        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        sync_api.expect(page.locator("p.notice")).to_have_count(0, timeout=START_SECONDS * 1000)
         reading = server.shell("read", long_book, "--model", server.model)
         page.locator("#library button").first.click(timeout=180_000)
         page.get_by_text("Another program is reading it.").wait_for(timeout=180_000)
@@ -587,7 +587,7 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
     (tmp_path / "one.txt").write_text(WORDS * 60)
     with visit(server, color_scheme=scheme) as window:
         page = window.page
-        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        sync_api.expect(page.locator("p.notice")).to_have_count(0, timeout=START_SECONDS * 1000)
         window.check_access()
         page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
         window.wait_until_ready()

@@ -28,7 +28,7 @@ from reader.app.accounts import Accounts, Gate, add_account
 from reader.app.proxies import around
 from reader.app.uploads import Uploads, run_folder
 from reader.errors import ConfigError, ReaderError
-from reader.models import choose_decoder
+from reader.models import catalogue, choose_decoder
 from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_debugging, library_folder, model_name
 from storage import Store, StoreError
 
@@ -135,9 +135,12 @@ def _serve_library(
     from reader.app.routes import routes
     from reader.app.service import Service
 
-    models = options.model or [model_name() or choose_decoder(cache_folder=cache_folder()).name]
+    named = options.model or ([name] if (name := model_name()) else [])
+    choice = None if named else choose_decoder(cache_folder=cache_folder())
+    models = named or [choice.name, *(decoder.name for decoder in catalogue())] if choice else named
+    better = None if choice is None or accounts is not None else choice.better
     root_path = f"/{options.root_path.strip('/')}" if options.root_path.strip("/") else ""
-    service = Service(store, models[0], cache_folder(), dtype_name())
+    service = Service(store, models[0], cache_folder(), dtype_name(), better)
     pictures = Pictures()
     page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
     page.queue(default_concurrency_limit=8, max_size=256)

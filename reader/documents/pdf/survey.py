@@ -125,7 +125,7 @@ class Survey:
 def _values(resources: Any, key: str) -> Iterator[Any]:
     entries = resources.get(key) if isinstance(resources, pikepdf.Dictionary) else None
     if isinstance(entries, pikepdf.Dictionary):
-        for name in entries.keys():  # noqa: SIM118: it is no Python dictionary
+        for name in entries.keys():  # noqa: SIM118
             if isinstance(value := entries[name], pikepdf.Dictionary | pikepdf.Stream):
                 yield value
 
