@@ -91,7 +91,8 @@ def test_a_parser_that_takes_too_much_is_ended_at_its_limit(
 
 def test_a_parser_cannot_fill_the_memory_of_who_asks_it(tmp_path: Path) -> None:
     code = "import os\nchunk = b'x' * (1 << 20)\n"
-    code += "for n in range(3, 20):  # one of them is the pipe that the answer goes through\n    try:\n        while True: os.write(n, chunk)\n    except OSError: pass\n"
+    code += "for n in range(3, 20):  # one of them is the pipe that the answer goes through\n"
+    code += "    try:\n        while True: os.write(n, chunk)\n    except OSError: pass\n"
     before = psutil.Process().memory_info().rss
     with pytest.raises(DocumentError, match="crashed the hostile parser"):
         take_over(tmp_path, code, Limits(memory_bytes=256 << 20, cpu_seconds=20, wall_seconds=20.0, chars=1000))

@@ -431,7 +431,7 @@ class Workspace:
         is_one = 1 <= number <= holding.document.pages
         page = self._store.page(holding.document.id, number, holding.division) if is_one else None
         if page is None:
-            raise NotFound(f"The document has no page {number}. Choose one that it has.")
+            raise NotFound(f"The document has no page {str(number)[:20]}. Choose one that it has.")
         return page
 
     def _shown(self, holding: Holding) -> Shown:
