@@ -63,7 +63,7 @@ class Questions:
         """Return a user's unanswered questions, or those of one conversation, the oldest first."""
         rows = self._database.read(
             "SELECT * FROM questions WHERE user = :user AND (:id IS NULL OR conversation_id = :id)"
-            " ORDER BY asked_at, rowid",
+            " ORDER BY rowid",  # not by time: clocks are set
             {"user": user, "id": conversation_id},
         )
         return [_question(row) for row in rows]
@@ -78,7 +78,7 @@ class Questions:
                     db.execute(
                         "UPDATE questions SET owner = ? WHERE id = ? AND owner IS ?", (owner, question_id, previous)
                     )
-        rows = self._database.read("SELECT * FROM questions WHERE owner = ? ORDER BY asked_at, rowid", (owner,))
+        rows = self._database.read("SELECT * FROM questions WHERE owner = ? ORDER BY rowid", (owner,))
         return [_question(row) for row in rows]
 
     def remove(self, question_id: str) -> None:
