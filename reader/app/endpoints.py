@@ -16,6 +16,8 @@ from reader.errors import ConfigError, ReaderError
 from storage import StoreError
 
 MAX_LISTED = 200
+PROGRAM = "endpoint"
+"""Who asks in the conversations that are begun here; pages do not list them."""
 
 
 def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
@@ -52,7 +54,9 @@ def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
         """
         with _plain_errors():
             workspace = workspace_of(request)
-            asked = workspace.ask(document_id, question, conversation_id or None, look_again=look_again)
+            asked = workspace.ask(
+                document_id, question, conversation_id or None, look_again=look_again, asked_by=PROGRAM
+            )
             last = next(reversed(list(workspace.follow(asked.id))), None)
             if last is None or last.answer is None:
                 error = last.error if last is not None else None

@@ -9,32 +9,29 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from reader.app.answer_queue import Stream
 from reader.app.pages import PageView, Pictures, find_words
 from reader.app.service import RatioCost, Service, is_active, state_of
+from reader.app.talks import Talks
 from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
 from reader.errors import ConfigError, DocumentError
 from reader.reading import add_document
 from storage import (
     LOCAL_USER,
-    ConversationRecord,
     Hit,
-    Holding,
     JobRecord,
     MemoryRecord,
     NotFound,
     PageRecord,
-    QuestionRecord,
     StoredDocument,
     StoreError,
+    UserDocument,
     cover_file,
     export_document,
     import_document,
@@ -51,19 +48,14 @@ MAX_DOCUMENTS = 5_000
 
 COVER_WIDTH_PIXELS = 144
 
-MAX_LOOK_AGAIN_TOKENS = 8_000
-"""What one question may have read again, as others wait for the decoder meanwhile."""
-
 _MAX_HITS = 20
-_BEGIN_SECONDS = 600.0
-"""How long nothing may come of an answer before nobody waits for it any more."""
 
 
 @dataclass(frozen=True)
 class Shown:
     """A document with all that is to be known of its reading."""
 
-    holding: Holding
+    holding: UserDocument
     job: JobRecord | None
     memory: MemoryRecord | None
     state: str
@@ -87,21 +79,20 @@ _holding_changes = threading.Lock()
 """Held while a document is given to somebody or is let go, so that the last to go takes nobody's with it."""
 
 
-class Workspace:
+class Workspace(Talks):
     """One user's view of a library; `LOCAL_USER` is whoever uses it without a password."""
 
     def __init__(self, service: Service, user: str = LOCAL_USER, pictures: Pictures | None = None) -> None:
-        self.user = user
-        self._service, self._store = service, service.store
+        super().__init__(service, user)
         self._pictures = pictures or Pictures()
 
     # Documents
 
     def documents(self, query: str = "", *, limit: int, selected: str | None = None) -> list[Shown]:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
-        active = self._store.holdings.active(self.user)
+        active = self._store.user_documents.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
-        holdings = self._store.holdings.page(self.user, query, limit=limit, kept=kept)
+        holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept)
         documents = [self._shown(holding) for holding in holdings]
         # Jobs are taken in the order in which they were added, so that their times say who is before whom.
         queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
@@ -114,11 +105,11 @@ class Workspace:
 
     def count(self) -> int:
         """How many documents there are."""
-        return self._store.holdings.count(self.user)
+        return self._store.user_documents.count(self.user)
 
     def active(self) -> Sequence[str]:
         """The ids of the documents that are being read or wait for it."""
-        return self._store.holdings.active(self.user)
+        return self._store.user_documents.active(self.user)
 
     def get(self, document_id: str) -> Shown:
         """One document.
@@ -130,7 +121,7 @@ class Workspace:
 
     def search(self, query: str) -> Sequence[Hit]:
         """The pages that hold all words of a query, the best first."""
-        return self._store.holdings.search(self.user, query, limit=_MAX_HITS)
+        return self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
 
     def add(self, path: Path, *, password: str | None = None, name: str | None = None) -> Document:
         """Take a file into the library, with the picture of its cover, and read it when its turn comes.
@@ -153,14 +144,14 @@ class Workspace:
             original = None
             if password is None and document.format in DRAWN_FORMATS:
                 original = keep_original(self._store.folder, document.id, path, cover)
-            self._store.holdings.hold(db, self.user, stored, original)
+            self._store.user_documents.hold(db, self.user, stored, original)
 
         with _holding_changes:
             add_document(document, self._store, hold)
-            tidy_originals(self._store)
+            tidy_originals(self._store.database)
         shown = self.get(document.id)
         # What others had read is theirs to read again; what is to be asked here is asked for here.
-        is_anothers = shown.job is None and len(self._store.holdings.users(document.id)) > 1
+        is_anothers = shown.job is None and len(self._store.user_documents.users(document.id)) > 1
         if shown.memory is None or shown.state not in ("ready", "reading") or is_anothers:
             self.read(document.id)
         return document
@@ -174,7 +165,7 @@ class Workspace:
         """
         title = self._held(document_id).document.title
         with _holding_changes:
-            if self._store.holdings.let_go(self.user, document_id):
+            if self._store.user_documents.let_go(self.user, document_id):
                 for conversation in self._store.conversations.all(self.user, document_id):
                     self._store.conversations.remove(conversation.id, self.user)
             else:
@@ -184,17 +175,17 @@ class Workspace:
     def rename(self, document_id: str, title: str) -> None:
         """Give a document a title of one's own; an empty one brings the document's back."""
         self._held(document_id)
-        self._store.holdings.rename(self.user, document_id, title)
+        self._store.user_documents.rename(self.user, document_id, title)
 
     def tag(self, document_id: str, tags: Sequence[str]) -> None:
         """Replace the tags of a document."""
         self._held(document_id)
-        self._store.holdings.set_tags(self.user, document_id, tags)
+        self._store.user_documents.set_tags(self.user, document_id, tags)
 
     def pin(self, document_id: str, pinned: bool) -> None:
         """Put a document first, and keep its memories from being evicted."""
         self._held(document_id)
-        self._store.holdings.pin(self.user, document_id, pinned)
+        self._store.user_documents.pin(self.user, document_id, pinned)
 
     def export(self, document_id: str) -> Path:
         """Write a document and its finished memories into a file of a new temporary folder, for the caller to remove.
@@ -318,113 +309,19 @@ class Workspace:
         except FileNotFoundError:
             return None
 
-    # Conversations
-
-    def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
-        """Those about a document, the newest first."""
-        self._held(document_id)
-        return self._store.conversations.all(self.user, document_id)
-
-    def asked_last(self) -> str | None:
-        """The document of the newest conversation, if it is still there."""
-        newest = next(iter(self._store.conversations.all(self.user)), None)
-        return newest.document_ids[0] if newest is not None else None
-
-    def conversation(self, conversation_id: str) -> ConversationRecord:
-        """One of this user's conversations.
-
-        Raises:
-            NotFound: it is not there, or not theirs.
-        """
-        return self._store.conversations.get(conversation_id, self.user)
-
-    def remove_conversation(self, conversation_id: str) -> None:
-        """Delete a conversation, and stop the answers that it waits for."""
-        for question in self.waiting(conversation_id):
-            self.stop(question.id)
-        self._store.conversations.remove(conversation_id, self.user)
-
-    # Answers
-
-    def ask(self, document_id: str, text: str, conversation_id: str | None = None, **settings: Any) -> QuestionRecord:
-        """Note a question to be answered in a conversation, by default in a new one.
-
-        Args:
-            settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
-                follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
-
-        Raises:
-            ReaderError, StoreError: the document is not theirs or cannot be asked, or there is no question.
-        """
-        self._held(document_id)
-        if settings.get("look_again", "auto") not in ("auto", "off"):
-            settings["look_again"] = _token_count(settings["look_again"])
-        if self._service.memory(document_id, self.user) is None:
-            raise ConfigError("The document is not read yet; wait until its first pages are.")
-        if conversation_id is None:
-            if not text.strip():
-                raise ConfigError("The question is empty; ask something.")
-            conversation_id = self._store.conversations.add([document_id], self.user).id
-        elif document_id not in self.conversation(conversation_id).document_ids:
-            raise NotFound("That conversation is about another document. Begin a new one.")
-        elif (number := settings.get("number")) is not None:
-            conversation = self.conversation(conversation_id)
-            if number < len(conversation.turns) - 1:
-                conversation_id = self._store.conversations.branch(conversation, number).id
-                settings = {name: value for name, value in settings.items() if name != "number"}
-        return self._service.answerer.ask(self.user, document_id, conversation_id, text, settings)
-
-    def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
-        """The unanswered questions of a conversation, the oldest first."""
-        return self._store.questions.waiting(self.user, self.conversation(conversation_id).id)
-
-    def stream(self, question_id: str) -> Stream | None:
-        """What there is of an answer, if it was begun here."""
-        stream = self._service.answerer.stream(question_id)
-        return stream if stream is not None and stream.question.user == self.user else None
-
-    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
-        """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
-        seen: tuple[int, bool] | None = None
-        until = time.monotonic() + _BEGIN_SECONDS
-        while self._service.is_open and time.monotonic() < until:
-            stream = self.stream(question_id)
-            if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
-                seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS
-                yield stream
-            if stream is not None and stream.is_done:
-                return
-            if stream is None and not any(q.id == question_id for q in self._store.questions.waiting(self.user)):
-                return
-            time.sleep(seconds)
-
-    def stop(self, question_id: str) -> bool:
-        """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""
-        return self.stream(question_id) is not None and self._service.answerer.stop(question_id)
-
-    def prepare(self, document_id: str) -> None:
-        """Attach a document's finished memory, so that the first question need not wait for it."""
-        self._held(document_id)
-        memory = self._service.memory(document_id, self.user)
-        if self._service.model is not None and memory is not None and memory.state == "ready":
-            self._service.attach(document_id, self.user)
-
     # Within
 
-    def _held(self, document_id: str) -> Holding:
-        return self._store.holdings.get(self.user, document_id)
-
-    def _original(self, holding: Holding) -> Path | None:
+    def _original(self, holding: UserDocument) -> Path | None:
         path = original_file(self._store.folder, holding.original) if holding.original is not None else None
         return path if path is not None and path.exists() else None
 
-    def _page(self, holding: Holding, number: int) -> PageRecord:
+    def _page(self, holding: UserDocument, number: int) -> PageRecord:
         page = self._store.page(holding.document.id, number, holding.division)
         if page is None:
             raise NotFound(f"The document has no page {number}. Choose one that it has.")
         return page
 
-    def _shown(self, holding: Holding) -> Shown:
+    def _shown(self, holding: UserDocument) -> Shown:
         document_id = holding.document.id
         job = self._service.jobs([document_id], self.user).get(document_id)
         memory = self._service.memory(document_id, self.user)
@@ -443,20 +340,3 @@ class Workspace:
             return draw(path, document.format, 1, width_pixels=COVER_WIDTH_PIXELS).jpeg
         except (DocumentError, StoreError):
             return None
-
-
-def _token_count(look_again: Any) -> int:
-    """How many tokens may be looked at again.
-
-    Raises:
-        ConfigError: it is no number of them.
-    """
-    try:
-        tokens = int(look_again)
-    except (TypeError, ValueError):
-        tokens = 0
-    if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:
-        raise ConfigError(
-            f"look_again is {str(look_again)[:40]!r}; it is auto, off, or 1 to {MAX_LOOK_AGAIN_TOKENS:,} tokens."
-        )
-    return tokens
