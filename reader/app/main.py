@@ -23,6 +23,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from reader.app.accounts import Accounts, Gate, add_account
+from reader.app.keys import Keys, add_key
 from reader.errors import ConfigError, ReaderError
 from reader.models import choose_decoder
 from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_debugging, library_folder, model_name
@@ -52,6 +53,8 @@ def run(options: argparse.Namespace) -> None:
         logging.getLogger("reader").setLevel(logging.DEBUG)
     if options.add_user is not None:
         _add_user(options)
+    elif options.add_key is not None:
+        _add_key(options)
     else:
         _serve(options)
 
@@ -90,6 +93,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mcp", action="store_true", help="let assistants use the library, ask and read_status as tools"
     )
+    parser.add_argument(
+        "--openai",
+        action="store_true",
+        help="also speak the OpenAI API at /v1: documents are models; with --auth, by keys",
+    )
+    parser.add_argument("--add-key", metavar="NAME", help="print a new API key of a user of the --auth file, and end")
     parser.set_defaults(run=run)
 
 
@@ -101,6 +110,14 @@ def _add_user(options: argparse.Namespace) -> None:
     print(f"{options.add_user} can sign in: python app.py --auth {options.auth}")
 
 
+def _add_key(options: argparse.Namespace) -> None:
+    if options.auth is None:
+        raise ConfigError("--add-key needs --auth FILE, the file that names the user.")
+    if options.add_key not in Accounts(Path(options.auth)).names:
+        raise ConfigError(f"--add-key {options.add_key!r}: no such user; add the user with --add-user first.")
+    print(add_key(Path(options.auth), options.add_key))
+
+
 def _serve(options: argparse.Namespace) -> None:
     if options.auth is None and (options.host not in HOSTS or options.share):
         flag = "--share" if options.share else f"--host {options.host!r}"
@@ -109,6 +126,7 @@ def _serve(options: argparse.Namespace) -> None:
     accounts = Accounts(Path(options.auth)) if options.auth is not None else None
     print("Starting the app; this takes some seconds …", flush=True)
     # Gradio takes seconds to import.
+    from reader.app.openai_api.routes import Api
     from reader.app.page.blocks import MAX_FILE_SIZE, build
     from reader.app.page.theme import Theme
     from reader.app.pages import Pictures
@@ -122,10 +140,19 @@ def _serve(options: argparse.Namespace) -> None:
         page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
         page.queue(default_concurrency_limit=8, max_size=256)
         sign_in_page = (STATIC / "sign-in.html").read_text()
-        middleware = [Middleware(Gate, accounts=accounts, sign_in_page=sign_in_page, root_path=root_path)]
+        keys = Keys(Path(options.auth)) if options.auth is not None and options.openai else None
+        gate: dict[str, Any] = {
+            "accounts": accounts,
+            "keys": keys,
+            "sign_in_page": sign_in_page,
+            "root_path": root_path,
+        }
+        middleware = [Middleware(Gate, **gate)]
         if accounts is None:  # a site that takes this computer's address for its own name is not let in
             middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
         inner: dict[str, Any] = {"middleware": middleware, "routes": routes(service, pictures)}
+        if options.openai:
+            inner["routes"] = [*inner["routes"], *Api(service, pictures).routes]
         try:
             _, address, shared = page.launch(
                 server_name=options.host,

@@ -103,6 +103,15 @@ class Workspace(Talks):
             for shown in documents
         ]
 
+    def held(self, tag: str | None = None) -> list[Holding]:
+        """All documents, or those with a tag, without how far their readings are."""
+        holdings = self._store.holdings.page(self.user, limit=MAX_DOCUMENTS)
+        return [holding for holding in holdings if tag is None or tag in holding.tags]
+
+    def tags(self) -> Sequence[str]:
+        """All tags that this user has given."""
+        return self._store.holdings.tags(self.user)
+
     def count(self) -> int:
         """How many documents there are."""
         return self._store.holdings.count(self.user)
@@ -243,6 +252,14 @@ class Workspace(Talks):
         return self._service.ratio_costs(document_id, memory_dtype, self.user)
 
     # Pages
+
+    def text(self, document_id: str) -> str:
+        """All of a document's text.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        return "".join(page.text for page in self._store.holdings.pages(self.user, document_id))
 
     def page(
         self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
