@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -96,9 +97,9 @@ class Api:
             sent, purpose = form.get("file"), str(form.get("purpose") or "")
             if not isinstance(sent, UploadFile):
                 raise ApiError("The request has no `file`.", param="file")
-            name = Path(str(sent.filename or "file").replace("\\", "/")).name or "file"
+            name = re.sub(r"[\x00-\x1f]|.*[/\\]", "", sent.filename or "").strip(" .")[-120:] or "file"
             with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"upload{Path(name).suffix[:20]}"
+                path = Path(folder) / name
                 size = 0
                 with path.open("wb") as file:
                     while chunk := await sent.read(1 << 20):
