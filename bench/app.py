@@ -23,8 +23,7 @@ from reader.app.page.layout import LISTED_DOCUMENTS
 from reader.app.service import Service
 from reader.app.workspace import Workspace
 from reader.reading import JobSettings
-from storage import Store, text_id
-from storage.manifests import StoredDocument
+from storage import LOCAL_USER, Store, StoredDocument, text_id
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -46,7 +45,9 @@ def filled(folder: Path, documents: int) -> Workspace:
                 (str(page), f"Page {page} of book {number}: the keeper lit the lamp. ") for page in range(1, PAGES + 1)
             ]
             document_id = text_id("".join(text for _, text in pages).encode())
-            StoredDocument.new(document_id, f"Book {number}", "a.txt", "text", pages).insert(db)
+            document = StoredDocument.new(document_id, f"Book {number}", "a.txt", "text", pages)
+            document.insert(db)
+            store.user_documents.hold(db, LOCAL_USER, document, None)
     for record in store.documents()[::2]:
         store.jobs.stop(store.jobs.add(record.id, vars(JobSettings("m"))).id, "cancel")
     return Workspace(Service(store, "m"))

@@ -18,7 +18,9 @@ function show(theme) {
   localStorage.setItem("theme", theme);
 }
 
-// Narrow screens show one part at a time: the library, the questions, or a page.
+// Narrow screens show one part at a time: the library, the questions, or a page. The one that a person chose stays until
+// that person opens something else, also while the page is still being filled.
+let chosen = false;
 function go(part) {
   app.dataset.part = part;
   for (const button of document.querySelectorAll("#places button")) {
@@ -38,8 +40,10 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest?.("button[data-act], button[data-go], button[data-page], button[data-document]");
   if (!button || button.disabled) return;
   const { act, document: id, page, go: part } = button.dataset;
-  if (part) go(part);
-  else if (act === "copy") copy(button);
+  if (part) {
+    chosen = true;
+    go(part);
+  } else if (act === "copy") copy(button);
   else if (act === "theme") show(document.body.classList.contains("dark") ? "light" : "dark");
   else if (act === "retry") trigger("retry", { turn: number(button.dataset.turn) });
   else if (act === "edit") trigger("edit", { turn: number(button.dataset.turn) });
@@ -51,6 +55,7 @@ document.addEventListener("click", (event) => {
     trigger("input", { document: id, page: number(page), start: number(start), end: number(end), find: find ?? "" });
     go("page");
   } else if (id) {
+    chosen = false;
     trigger("select", { document: id });
     go("chat");
   }
@@ -73,6 +78,11 @@ document.addEventListener("keydown", (event) => {
   next.focus();
   event.preventDefault();
 });
+
+// What is uploaded is opened, wherever the viewer is.
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("input[type=file]")) chosen = false;
+}, true);
 
 // Files can be dropped anywhere; the browser itself would leave the page and open them.
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
@@ -167,7 +177,7 @@ function follow() {
   if (id !== seen && (id || isEmpty)) {
     seen = id;
     app.dataset.open = id ? "yes" : "no";
-    go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
+    if (!chosen || !id) go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
   }
   if (id === address.searchParams.get("document")) return;
   if (id) address.searchParams.set("document", id);

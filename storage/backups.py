@@ -12,7 +12,6 @@ import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -22,9 +21,7 @@ from storage.errors import NotWritable, translating
 from storage.files import TEMPORARY_SUFFIX, sync_folder, write_whole
 from storage.memories import SEALED_FILE
 from storage.records import Fault
-
-if TYPE_CHECKING:
-    from storage.store import Store
+from storage.store import Store
 
 _BRIEF_BYTES = 64 << 20
 """What may be copied while others wait to write; more only when they keep on adding more."""
@@ -59,7 +56,7 @@ def backup(store: Store, target: Path) -> Backup:
             left_out = _copy(store, place)
             originals.copy(store.folder, place)
             # Opening the copy writes the texts and manifests from its rows, and drops rows whose files are not there.
-            with type(store)(place) as copy:
+            with Store(place) as copy:
                 documents = copy.documents()
                 copy.database.compact()
             size_bytes = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())

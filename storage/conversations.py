@@ -151,18 +151,6 @@ class Conversations:
             )
         return self.get(branch_id, conversation.user)
 
-    def drop_turns(self, conversation: ConversationRecord, first: int) -> ConversationRecord:
-        """Forget the turns from number `first` on, and return the conversation as it is then.
-
-        Raises:
-            NotFound: the conversation is gone.
-            StoreBusy: it went on elsewhere, so that its turns are no longer those of the record.
-        """
-        with self._database.transaction() as db:
-            self._check_unchanged(db, conversation)
-            db.execute("DELETE FROM turns WHERE conversation_id = ? AND number >= ?", (conversation.id, first))
-        return self.get(conversation.id, conversation.user)
-
     def remove(self, conversation_id: str, user: str = "") -> None:
         """Remove a user's conversation.
 

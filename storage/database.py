@@ -27,6 +27,8 @@ DATABASE_FILE = "library.db"
 DOCUMENTS_FOLDER = "documents"
 MEMORIES_FOLDER = "memories"
 ORIGINALS_FOLDER = "originals"
+DAMAGED_FOLDER = "damaged"
+"""Where a rebuild puts what it cannot use."""
 LIBRARY_LOCK = "library.lock"
 
 Row = dict[str, Any]

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -25,7 +26,7 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 @contextmanager
-def publishing(path: Path, *, needed_bytes: int | None = None) -> Iterator[FileIO]:
+def publishing(path: Path, *, needed_bytes: int | None = None, mode: int = 0o666) -> Iterator[FileIO]:
     """Hand out a temporary file beside `path` that takes its name, durably, when the block ends without an error.
 
     After any error nothing new is there, and an old file of this name is as it was.
@@ -36,7 +37,7 @@ def publishing(path: Path, *, needed_bytes: int | None = None) -> Iterator[FileI
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
     try:
         with translating(path.parent, needed_bytes=needed_bytes):
-            with open(temporary, "xb", buffering=0) as file:
+            with open(temporary, "xb", buffering=0, opener=partial(os.open, mode=mode)) as file:
                 yield file
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -53,9 +54,9 @@ def write_whole(file: FileIO, chunk: memoryview) -> None:
         chunk = chunk[file.write(chunk) :]
 
 
-def publish(path: Path, content: bytes) -> None:
+def publish(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a small file at once; see `publishing`."""
-    with publishing(path, needed_bytes=len(content)) as file:
+    with publishing(path, needed_bytes=len(content), mode=mode) as file:
         write_whole(file, memoryview(content))
 
 

@@ -14,8 +14,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from storage.database import ORIGINALS_FOLDER
-from storage.files import publish, publishing, write_whole
+from storage.database import ORIGINALS_FOLDER, Database
+from storage.errors import translating
+from storage.files import is_temporary, publish, publishing, write_whole
 from storage.manifests import checked_key
 
 KINDS = ("pdf",)
@@ -66,6 +67,22 @@ def unneeded(library: Path, needed: set[str]) -> list[str]:
     """Return the names of the files that no row needs; see `NEEDED`."""
     names = sorted(path.name for path in (library / ORIGINALS_FOLDER).glob("*") if is_original(path.name))
     return [name for name in names if not {(stem := name.partition(".")[0]), stem[:65]} & needed]
+
+
+def tidy_originals(database: Database) -> None:
+    """Remove the originals and covers that no user's row names; those named after a document, by version 0.1, go with it."""
+    folder = database.folder / ORIGINALS_FOLDER
+
+    def extra() -> list[Path]:
+        needed = {row["name"] for row in database.read(NEEDED)}
+        temporary = [path for path in folder.iterdir() if is_temporary(path.name)]
+        return temporary + [folder / name for name in unneeded(database.folder, needed)]
+
+    with translating(folder):
+        if extra():
+            with database.transaction():  # nobody adds a document meanwhile
+                for path in extra():
+                    path.unlink(missing_ok=True)
 
 
 def by_document(library: Path) -> dict[str, str]:

@@ -23,10 +23,16 @@ from pathlib import Path
 import sqlite_utils
 
 from storage import originals
-from storage.database import DATABASE_FILE, DOCUMENTS_FOLDER, LIBRARY_LOCK, MEMORIES_FOLDER, ORIGINALS_FOLDER
+from storage.database import (
+    DAMAGED_FOLDER,
+    DATABASE_FILE,
+    DOCUMENTS_FOLDER,
+    LIBRARY_LOCK,
+    MEMORIES_FOLDER,
+    ORIGINALS_FOLDER,
+)
 from storage.errors import CorruptMemory, NotWritable, StoreBusy, StoreError, translating
 from storage.files import TEMPORARY_SUFFIX, file_lock, sync_folder
-from storage.holdings import LOCAL_USER
 from storage.manifests import (
     DOCUMENT_SUFFIX,
     MANIFEST_FILE,
@@ -37,8 +43,7 @@ from storage.manifests import (
     text_id,
 )
 from storage.memories import SEALED_FILE
-from storage.records import Fault, MemoryRecord, SegmentRecord
-from storage.repair import DAMAGED_FOLDER
+from storage.records import LOCAL_USER, Fault, MemoryRecord, SegmentRecord
 from storage.salvage import TABLES, applied_version, salvage
 from storage.schema import LATEST
 from storage.tensors import MappedTensors

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from storage.database import DATABASE_FILE
 from storage.errors import CorruptMemory, NotFound
 from storage.manifests import MANIFEST_FILE, StoredDocument, StoredMemory, text_id
 from storage.memories import SEALED_FILE
 from storage.records import Fault, MemoryRecord
-
-if TYPE_CHECKING:
-    from storage.store import Store
+from storage.store import Store
 
 _REWRITE = "Remove the file, and the next start of the library writes it anew."
 

@@ -7,19 +7,13 @@ views are left in test-artifacts/ to be looked at.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,217 +21,21 @@ import httpx
 import pypdf
 import pytest
 import uvicorn
-from helpers import ROOT
+from helpers.browser import DESKTOP, PHONE, START_SECONDS, chromium, pytestmark, sync_api, visit
 from helpers.documents import WORDS, write_pdf
+from helpers.server import Server, free_port
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from reader.app.service import is_active
+from reader.app.answer_queue import ANSWERS_AT_ONCE
 from storage import MemoryRecord, Store
 
-Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-sync_api.expect.set_options(timeout=60_000)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on the PATH"),
-]
-
-ARTIFACTS = ROOT / "test-artifacts"
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-START_SECONDS = 180.0
+__all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
 TITLE = '<img src=x onerror="window.hacked=1"> & the keeper'
 QUESTION = "Who wrote <b>in the book</b> & what?"
-# Written by Gradio itself, on a browser with a dark colour scheme.
-BENIGN = re.compile(r"Method not implemented")
-# Of what a page was asking when it was left.
-LEFT = re.compile(r"AbortError: signal is aborted|Connection errored out")
-
-
-def free_port() -> int:
-    """A port that no program uses."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@dataclass
-class Server:
-    """`python app.py` on a free port."""
-
-    library: Path
-    model: str | None
-    cache: Path
-    flags: tuple[str, ...] = ()
-    process: subprocess.Popen[str] | None = None
-    address: str = ""
-
-    def start(self) -> None:
-        port = free_port()
-        command = [sys.executable, str(ROOT / "app.py"), "--library", str(self.library), "--port", str(port)]
-        command += self.flags
-        environment = os.environ | {
-            "READER_CACHE": str(self.cache),
-            "GRADIO_TEMP_DIR": str(self.library.parent / "temp"),
-        }
-        if self.model is not None:
-            command += ["--model", self.model]
-            environment["OMP_NUM_THREADS"] = "1"
-        self.process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE)
-        assert self.process.stdout is not None
-        found = None
-        for line in self.process.stdout:  # ends with the process, too, so that this cannot hang
-            if found := re.match(r"Open (\S+) in a browser", line):
-                break
-        assert found, "the server did not start"
-        self.address = found[1]
-
-    def shell(self, *arguments: object) -> subprocess.Popen[str]:
-        """`python -m reader …` on the same library, meanwhile."""
-        command = [sys.executable, "-m", "reader", *map(str, arguments), "--library", str(self.library), "--json"]
-        environment = os.environ | {"READER_CACHE": str(self.cache), "OMP_NUM_THREADS": "1"}
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-
-    def clear(self) -> None:
-        """Remove all documents with what was read and asked of them, as another program may."""
-        with Store(self.library) as store:
-            for job in store.jobs.all():
-                store.jobs.stop(job.id, "cancel")
-            until = time.monotonic() + 60
-            while any(is_active(job) for job in store.jobs.all()):
-                assert time.monotonic() < until, "a reading did not stop"
-                time.sleep(0.05)
-            for document in store.documents():
-                store.remove_document(document.id)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-@dataclass
-class Visit:
-    """A browser window on the app, with what it complained about and whom it asked."""
-
-    page: sync_api.Page
-    complaints: list[str] = field(default_factory=list)
-    is_orphaned: bool = False
-    """Whether its server was killed, of which it may complain."""
-    hosts: set[str] = field(default_factory=set)
-
-    def reload(self, address: str | None = None) -> None:
-        """Load the page again, or another one."""
-        self.page.goto(address or self.page.url)
-        self.page.locator("#app").wait_for()
-        self.complaints = [text for text in self.complaints if not LEFT.search(text)]
-
-    def go(self, part: str) -> None:
-        """On a narrow screen, change to the library, the questions or the page; a wide one shows all of them."""
-        button = self.page.locator(f'#places button[data-go="{part}"]')
-        if button.is_visible():
-            button.click()
-
-    def box(self) -> sync_api.Locator:
-        return self.page.locator("#question textarea")
-
-    def ask(self, question: str) -> str:
-        """Ask, wait for the end of the answer, and return what it says about its cost."""
-        notes = self.page.locator("#chat .badge")
-        before = notes.count()  # those of answers that have ended
-        sync_api.expect(self.box()).to_be_enabled()
-        self.box().fill(question)
-        self.box().press("Enter")
-        sync_api.expect(notes).to_have_count(before + 1, timeout=180_000)
-        return str(notes.last.text_content())
-
-    def look_again(self, name: str) -> None:
-        """Choose in the settings whether pages are looked up again before an answer."""
-        self.go("library")
-        choice = self.page.locator("#settings").get_by_label(name)
-        if not choice.is_visible():
-            self.page.locator("#settings button").first.click()
-        choice.check()
-        self.go("chat")
-
-    def open_details(self) -> None:
-        if not self.page.locator("#save").is_visible():
-            self.page.locator("#details button").first.click()
-        self.page.locator("#save").wait_for()
-
-    def wait_until_ready(self, seconds: float = 180) -> None:
-        self.page.locator(".state.ready").wait_for(timeout=seconds * 1000)
-
-    def shoot(self, name: str) -> None:
-        ARTIFACTS.mkdir(exist_ok=True)
-        self.page.wait_for_timeout(300)  # transitions
-        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
-
-    def check_access(self) -> None:
-        """Fail on what axe-core finds wrong for people who read or steer the page by other means."""
-        found = Axe().run(self.page).response["violations"]
-        serious = [
-            f"{violation['id']}: {violation['help']}: {violation['nodes'][0]['html'][:200]}"
-            for violation in found
-            if violation["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
-
-    def check_width(self) -> None:
-        widths = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert widths[0] <= widths[1], f"the page is {widths[0]} pixels wide in a window of {widths[1]}"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[sync_api.Browser]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium: sync_api.Browser) -> Callable[..., object]:
-    @contextmanager
-    def visit(
-        server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = "#app", **options: object
-    ) -> Iterator[Visit]:
-        context = chromium.new_context(viewport=viewport, **options)
-        context.set_default_timeout(60_000)
-        visit = Visit(context.new_page())
-        visit.page.on(
-            "console",
-            lambda message: (
-                message.type == "error" and visit.complaints.append(f"{message.text} {message.location.get('url', '')}")
-            ),
-        )
-        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-        visit.page.on("request", lambda request: visit.hosts.add(urlsplit(request.url).hostname or "none"))
-        visit.page.goto(server.address + path)
-        visit.page.locator(ready).wait_for(timeout=START_SECONDS * 1000)
-        yield visit
-        context.close()
-        assert visit.hosts <= {"127.0.0.1", "none"}  # none: data within the page
-        assert visit.is_orphaned or [text for text in visit.complaints if not BENIGN.search(text)] == []
-
-    return visit
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +105,7 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
     with visit(server) as window:
         page = window.page
         sync_api.expect(page.locator("#empty")).to_contain_text("It is read once")
-        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        sync_api.expect(page.locator("p.notice")).to_have_count(0, timeout=START_SECONDS * 1000)
         window.shoot("empty")
         page.set_input_files("#upload input[type=file]", book)
         reading = page.locator("#reading")
@@ -449,7 +247,7 @@ def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
 ) -> None:
     with visit(server, color_scheme="dark") as window:
         page = window.page
-        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        sync_api.expect(page.locator("p.notice")).to_have_count(0, timeout=START_SECONDS * 1000)
         reading = server.shell("read", long_book, "--model", server.model)
         page.locator("#library button").first.click(timeout=180_000)
         page.get_by_text("Another program is reading it.").wait_for(timeout=180_000)
@@ -789,7 +587,7 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
     (tmp_path / "one.txt").write_text(WORDS * 60)
     with visit(server, color_scheme=scheme) as window:
         page = window.page
-        page.get_by_text("The plug-in is untrained").wait_for(timeout=START_SECONDS * 1000)
+        sync_api.expect(page.locator("p.notice")).to_have_count(0, timeout=START_SECONDS * 1000)
         window.check_access()
         page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
         window.wait_until_ready()
@@ -846,7 +644,7 @@ def test_files_dropped_anywhere_are_added_the_first_is_opened_and_a_return_leads
         sync_api.expect(page.locator(".document h2")).to_have_text("two")
         window.look_again("Never")
         window.ask("What was calm?")
-        page.goto(server.address)
+        window.reload(server.address)
         sync_api.expect(page.locator(".document h2")).to_have_text("two")
         sync_api.expect(page.locator("#chat .answer")).to_have_count(1)
         page.locator("#settings button").first.click()
@@ -864,9 +662,10 @@ def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
         sync_api.expect(window.box()).to_be_enabled()
         with Store(server.library) as store:
             (document,) = store.documents()
-            busy = store.conversations.add([document.id])
-            for number in range(7):  # another conversation keeps the document's memory in use
-                store.questions.add("", document.id, busy.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
+            busy = [store.conversations.add([document.id]) for _ in range(ANSWERS_AT_ONCE)]
+            for number in range(7):  # older questions, in as many conversations as are answered at once
+                talk = busy[number % len(busy)]
+                store.questions.add("", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
             window.box().fill("What was calm?")
             window.box().press("Enter")
             sync_api.expect(page.locator("#chat .pending")).to_have_text(
@@ -879,7 +678,7 @@ def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
             sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
             for question in store.questions.waiting(""):
                 store.questions.remove(question.id)
-            assert [one.id for one in store.conversations.all()] == [busy.id]
+            assert {one.id for one in store.conversations.all()} == {one.id for one in busy}
         assert window.ask("What was calm?")  # and the decoder is free for the next
 
 

@@ -45,7 +45,7 @@ def client(server: Server) -> OpenAI:
         time.sleep(0.2)
     with Store(server.library) as store:
         for document in store.documents():
-            store.holdings.set_tags("", document.id, ["tales"])
+            store.user_documents.set_tags("", document.id, ["tales"])
     return client
 
 

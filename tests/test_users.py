@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from helpers import ROOT
-from helpers.browser import Visit, chromium, pytestmark, sync_api, visit
+from helpers.browser import READY, Visit, chromium, pytestmark, sync_api, visit
 from helpers.documents import WORDS, write_pdf
 from helpers.server import Server
 
@@ -50,7 +50,7 @@ def come_in(visit: Visit, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORDS[name])
     page.get_by_role("button", name="Sign in").click()
-    page.locator("#upload").wait_for(timeout=60_000)
+    page.locator(READY).wait_for(timeout=60_000)
 
 
 def test_two_people_share_a_server_and_nothing_else(
@@ -133,7 +133,7 @@ def test_two_people_share_a_server_and_nothing_else(
         sync_api.expect(ann.page.locator("#empty")).to_be_visible(timeout=20_000)
         assert clients["bob"].predict(document_id, api_name="/read_status")["state"] == "ready"
         bob.is_orphaned = True  # what the page asks while it is left is refused
-        bob.page.get_by_role("link", name="Sign out").click()
+        bob.page.get_by_role("button", name="Sign out").click()
         bob.page.get_by_label("Password").wait_for()
 
 

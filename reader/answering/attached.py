@@ -172,9 +172,9 @@ def source_of(
 ) -> Source:
     """The document of a memory, with title and pages as the file of a user has them, where they have it."""
     chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
-    if user is not None and user in store.holdings.users(record.document_id):
-        title = store.holdings.get(user, record.document_id).document.title
-        pages = tuple(store.holdings.pages(user, record.document_id))
+    if user is not None and user in store.user_documents.users(record.document_id):
+        title = store.user_documents.get(user, record.document_id).document.title
+        pages = tuple(store.user_documents.pages(user, record.document_id))
     else:
         title = store.document(record.document_id).title
         pages = tuple(store.pages(record.document_id))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.app.batch_runs import BatchRuns
+from reader.app.decoder_fetch import DecoderFetch
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
@@ -35,6 +36,8 @@ KEPT_CONVERSATIONS = 8
 
 _CLOSE_SECONDS = 5.0
 """How long closing waits for the window at hand; a job that is left behind is taken over at the next start."""
+
+_LOADING_POLL_SECONDS = 0.1
 
 _SIZE_SECONDS = 10.0
 """How long the counted size of the library is good for; counting takes longer the more files there are."""
@@ -66,13 +69,17 @@ class Service:
         model_name: str = DEFAULT_MODEL,
         cache_folder: Path | None = None,
         dtype: str | None = None,
+        better: str | None = None,
     ) -> None:
+        """Take the library and the decoder's name; `better` is one to fetch meanwhile."""
         self.store = store
         self.model_name = model_name
         self.model: Model | None = None
         self.loading: tuple[str, float] = ("load", 0.0)
         """The stage of loading the decoder, and how much of it is done."""
         self.load_error: Exception | None = None
+        self.fetching = DecoderFetch(better, cache_folder, self._use_if_new) if better else None
+        """A better decoder on its way here, while this one answers."""
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
         self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
@@ -95,6 +102,8 @@ class Service:
         self.answerer.start()
         self.batches.start()
         self._start_loading()
+        if self.fetching is not None:
+            self.fetching.start()
 
     def close(self) -> None:
         """Stop reading and answering where they are; both go on at the next start or in another program."""
@@ -362,6 +371,34 @@ class Service:
         yield from self.answer(record, question.text, stopped, **question.settings)
 
     # In the background
+
+    def fetch(self, model_name: str) -> None:
+        """Fetch a bundled decoder while the present one answers."""
+        if self.fetching is None or self.fetching.is_here or self.fetching.error is not None:
+            self.fetching = DecoderFetch(model_name, self._cache_folder, self._use_if_new)
+            self.fetching.start()
+
+    def use_fetched(self) -> None:
+        """Put the decoder that was fetched in the place of the present one; after an error, try once more to fetch it.
+
+        Raises:
+            ConfigError: the present one is still being loaded.
+        """
+        if self.fetching is None:
+            return
+        if self.fetching.error is not None:
+            self.fetching.start()
+        elif self.fetching.is_here:
+            self.choose_model(self.fetching.decoder.name)
+            self.fetching = None
+
+    def _use_if_new(self) -> None:
+        """Use a better decoder at once where nothing was read yet, so that nothing is to be read again."""
+        while self.model is None and self.load_error is None and not self._closed:
+            time.sleep(_LOADING_POLL_SECONDS)  # it came before the present one was loaded
+        if not self._closed and not self.store.documents():
+            with suppress(ConfigError):  # it is offered instead
+                self.use_fetched()
 
     def _start_loading(self) -> None:
         threading.Thread(target=self._load_and_work, name="loading", daemon=True).start()

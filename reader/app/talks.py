@@ -13,7 +13,7 @@ from typing import Any
 from reader.app.answer_queue import MAX_WAITING, Stream
 from reader.app.service import Service
 from reader.errors import ConfigError
-from storage import ConversationRecord, Holding, NotFound, QuestionRecord
+from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
 
 MAX_LOOK_AGAIN_TOKENS = 8_000
 """What one question may have read again, as others wait for the decoder meanwhile."""
@@ -29,8 +29,8 @@ class Talks:
         self.user = user
         self._service, self._store = service, service.store
 
-    def _held(self, document_id: str) -> Holding:
-        return self._store.holdings.get(self.user, document_id)
+    def _held(self, document_id: str) -> UserDocument:
+        return self._store.user_documents.get(self.user, document_id)
 
     def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
         """Those of the person about this document alone, the newest first."""

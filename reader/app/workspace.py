@@ -25,13 +25,13 @@ from reader.reading import add_document
 from storage import (
     LOCAL_USER,
     Hit,
-    Holding,
     JobRecord,
     MemoryRecord,
     NotFound,
     PageRecord,
     StoredDocument,
     StoreError,
+    UserDocument,
     cover_file,
     export_document,
     import_document,
@@ -55,7 +55,7 @@ _MAX_HITS = 20
 class Shown:
     """A document with all that is to be known of its reading."""
 
-    holding: Holding
+    holding: UserDocument
     job: JobRecord | None
     memory: MemoryRecord | None
     state: str
@@ -90,9 +90,9 @@ class Workspace(Talks):
 
     def documents(self, query: str = "", *, limit: int, selected: str | None = None) -> list[Shown]:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
-        active = self._store.holdings.active(self.user)
+        active = self._store.user_documents.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
-        holdings = self._store.holdings.page(self.user, query, limit=limit, kept=kept)
+        holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept)
         documents = [self._shown(holding) for holding in holdings]
         # Jobs are taken in the order in which they were added, so that their times say who is before whom.
         queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
@@ -105,20 +105,20 @@ class Workspace(Talks):
 
     def held(self, tag: str | None = None) -> list[Holding]:
         """All documents, or those with a tag, without how far their readings are."""
-        holdings = self._store.holdings.page(self.user, limit=MAX_DOCUMENTS)
+        holdings = self._store.user_documents.page(self.user, limit=MAX_DOCUMENTS)
         return [holding for holding in holdings if tag is None or tag in holding.tags]
 
     def tags(self) -> Sequence[str]:
         """All tags that this user has given."""
-        return self._store.holdings.tags(self.user)
+        return self._store.user_documents.tags(self.user)
 
     def count(self) -> int:
         """How many documents there are."""
-        return self._store.holdings.count(self.user)
+        return self._store.user_documents.count(self.user)
 
     def active(self) -> Sequence[str]:
         """The ids of the documents that are being read or wait for it."""
-        return self._store.holdings.active(self.user)
+        return self._store.user_documents.active(self.user)
 
     def get(self, document_id: str) -> Shown:
         """One document.
@@ -130,7 +130,7 @@ class Workspace(Talks):
 
     def search(self, query: str) -> Sequence[Hit]:
         """The pages that hold all words of a query, the best first."""
-        return self._store.holdings.search(self.user, query, limit=_MAX_HITS)
+        return self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
 
     def add(self, path: Path, *, password: str | None = None, name: str | None = None) -> Document:
         """Take a file into the library, with the picture of its cover, and read it when its turn comes.
@@ -153,14 +153,14 @@ class Workspace(Talks):
             original = None
             if password is None and document.format in DRAWN_FORMATS:
                 original = keep_original(self._store.folder, document.id, path, cover)
-            self._store.holdings.hold(db, self.user, stored, original)
+            self._store.user_documents.hold(db, self.user, stored, original)
 
         with _holding_changes:
             add_document(document, self._store, hold)
-            tidy_originals(self._store)
+            tidy_originals(self._store.database)
         shown = self.get(document.id)
         # What others had read is theirs to read again; what is to be asked here is asked for here.
-        is_anothers = shown.job is None and len(self._store.holdings.users(document.id)) > 1
+        is_anothers = shown.job is None and len(self._store.user_documents.users(document.id)) > 1
         if shown.memory is None or shown.state not in ("ready", "reading") or is_anothers:
             self.read(document.id)
         return document
@@ -174,7 +174,7 @@ class Workspace(Talks):
         """
         title = self._held(document_id).document.title
         with _holding_changes:
-            if self._store.holdings.let_go(self.user, document_id):
+            if self._store.user_documents.let_go(self.user, document_id):
                 for conversation in self._store.conversations.all(self.user, document_id):
                     self._store.conversations.remove(conversation.id, self.user)
             else:
@@ -184,17 +184,17 @@ class Workspace(Talks):
     def rename(self, document_id: str, title: str) -> None:
         """Give a document a title of one's own; an empty one brings the document's back."""
         self._held(document_id)
-        self._store.holdings.rename(self.user, document_id, title)
+        self._store.user_documents.rename(self.user, document_id, title)
 
     def tag(self, document_id: str, tags: Sequence[str]) -> None:
         """Replace the tags of a document."""
         self._held(document_id)
-        self._store.holdings.set_tags(self.user, document_id, tags)
+        self._store.user_documents.set_tags(self.user, document_id, tags)
 
     def pin(self, document_id: str, pinned: bool) -> None:
         """Put a document first, and keep its memories from being evicted."""
         self._held(document_id)
-        self._store.holdings.pin(self.user, document_id, pinned)
+        self._store.user_documents.pin(self.user, document_id, pinned)
 
     def export(self, document_id: str) -> Path:
         """Write a document and its finished memories into a file of a new temporary folder, for the caller to remove.
@@ -259,7 +259,7 @@ class Workspace(Talks):
         Raises:
             NotFound: it is not theirs.
         """
-        return "".join(page.text for page in self._store.holdings.pages(self.user, document_id))
+        return "".join(page.text for page in self._store.user_documents.pages(self.user, document_id))
 
     def page(
         self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
@@ -328,17 +328,17 @@ class Workspace(Talks):
 
     # Within
 
-    def _original(self, holding: Holding) -> Path | None:
+    def _original(self, holding: UserDocument) -> Path | None:
         path = original_file(self._store.folder, holding.original) if holding.original is not None else None
         return path if path is not None and path.exists() else None
 
-    def _page(self, holding: Holding, number: int) -> PageRecord:
+    def _page(self, holding: UserDocument, number: int) -> PageRecord:
         page = self._store.page(holding.document.id, number, holding.division)
         if page is None:
             raise NotFound(f"The document has no page {number}. Choose one that it has.")
         return page
 
-    def _shown(self, holding: Holding) -> Shown:
+    def _shown(self, holding: UserDocument) -> Shown:
         document_id = holding.document.id
         job = self._service.jobs([document_id], self.user).get(document_id)
         memory = self._service.memory(document_id, self.user)

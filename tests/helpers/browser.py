@@ -34,6 +34,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 START_SECONDS = 180.0
+READY = "#app[data-part]"
+"""The page once its own script has run: what is pressed earlier is not heard."""
 
 
 # Written by Gradio itself, on a browser with a dark colour scheme.
@@ -57,7 +59,7 @@ class Visit:
     def reload(self, address: str | None = None) -> None:
         """Load the page again, or another one."""
         self.page.goto(address or self.page.url)
-        self.page.locator("#app").wait_for()
+        self.page.locator(READY).wait_for()
         self.complaints = [text for text in self.complaints if not LEFT.search(text)]
 
     def go(self, part: str) -> None:
@@ -128,12 +130,17 @@ def chromium() -> Iterator[sync_api.Browser]:
 def visit(chromium: sync_api.Browser) -> Callable[..., object]:
     @contextmanager
     def visit(
-        server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = "#app", **options: object
+        server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = READY, **options: object
     ) -> Iterator[Visit]:
         context = chromium.new_context(viewport=viewport, **options)
         context.set_default_timeout(60_000)
         visit = Visit(context.new_page())
-        visit.page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
+        visit.page.on(
+            "console",
+            lambda message: (
+                message.type == "error" and visit.complaints.append(f"{message.text} {message.location.get('url', '')}")
+            ),
+        )
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         visit.page.on("request", lambda request: visit.hosts.add(urlsplit(request.url).hostname or "none"))
         visit.page.goto(server.address + path)

@@ -17,6 +17,13 @@ from reader.app.service import is_active
 from storage import Store
 
 
+def free_port() -> int:
+    """A port that no program uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @dataclass
 class Server:
     """`python app.py` on a free port."""
@@ -29,9 +36,7 @@ class Server:
     address: str = ""
 
     def start(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [sys.executable, str(ROOT / "app.py"), "--library", str(self.library), "--port", str(port)]
         command += self.flags
         environment = os.environ | {

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
+from reader.app.decoder_fetch import DecoderFetch
 from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown
 from reader.errors import ReaderError
+from reader.models import bundled_decoder, is_bundled
 from reader.wording import STAGES, duration, place, size
 from storage import Hit, StoreError
 
@@ -43,7 +45,7 @@ def error_line(error: Exception | str) -> str:
 
 
 def decoder_line(service: Service) -> str:
-    """The line about the decoder: how far it is loaded, why it could not be, or that its plug-in is untrained."""
+    """The line about the decoder: how far it is loaded, or why it could not be."""
     if service.load_error is not None:
         return error_line(service.load_error)
     if service.model is None:
@@ -51,9 +53,28 @@ def decoder_line(service: Service) -> str:
         done = f" {fraction:.0%}" if fraction else ""
         bar = _bar(fraction, "Loading the language model")
         return f'<p class="notice">{escape(STAGES.get(stage, stage))} …{done}{bar}</p>'
-    if not service.model.plugin.trained:
-        return '<p class="notice">The plug-in is untrained: memories work, but answers from them will be poor.</p>'
-    return ""
+    return "" if service.fetching is None else _fetch_line(service.fetching, _decoder_title(service.model_name))
+
+
+def _fetch_line(fetching: DecoderFetch, present: str) -> str:
+    """How far a better decoder is, while the present one answers."""
+    title = escape(fetching.decoder.title)
+    if fetching.error is not None:
+        return f'<p class="notice">{title} could not be fetched: {escape(sentence(fetching.error))} {present} still answers.</p>'
+    if fetching.is_here:
+        return f'<p class="notice" role="status">{title} is here and answers better. It reads your documents again.</p>'
+    doing = "Preparing" if fetching.stage == "convert" else "Fetching"
+    size = f"{fetching.decoder.parts_bytes / 1e6:,.0f} MB"
+    bar = _bar(fetching.fraction, f"{doing} {fetching.decoder.title}")
+    return (
+        f'<p class="notice">{doing} {title}, which answers better ({size}): {fetching.fraction:.0%}. '
+        f"{present} answers meanwhile.{bar}</p>"
+    )
+
+
+def _decoder_title(name: str) -> str:
+    """A decoder's name for people."""
+    return escape(bundled_decoder(name).title if is_bundled(name) else name)
 
 
 # The library

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.answer_queue import MAX_QUESTION_CHARS
 from reader.app.page import html as views
-from reader.app.page.events import discard
 from reader.app.page.theme import NAME
 from reader.documents import FORMATS
+from reader.models import bundled_decoder, is_bundled
 from reader.settings import STATIC
 
 LISTED_DOCUMENTS = 50
@@ -93,6 +94,7 @@ class NoticeParts:
 
     decoder: gr.HTML
     load_again: gr.Button
+    use_fetched: gr.Button
     added: gr.HTML
     """What becomes of the files that were added."""
     lock: gr.Row
@@ -223,7 +225,7 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
 
 
 def _library(*, has_accounts: bool) -> LibraryParts:
-    leave = '<p><a href="logout">Sign out</a></p>' if has_accounts else ""
+    leave = '<form method="post" action="logout"><button>Sign out</button></form>' if has_accounts else ""
     gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
     with gr.Column(elem_id="upload"):
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
@@ -260,7 +262,7 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
         return SettingsParts(
             gr.Radio(LOOK_AGAIN, value="auto", label="Re-read pages before answering", elem_id="look-again"),
             gr.Dropdown(
-                list(dict.fromkeys([model_name, *model_names])),
+                [(_decoder_choice(name), name) for name in dict.fromkeys([model_name, *model_names])],
                 value=model_name,
                 label="Language model",
                 info="Switching models means reading your documents again.",
@@ -270,9 +272,18 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
         )
 
 
+def _decoder_choice(name: str) -> str:
+    """A decoder's name and what it costs."""
+    if not is_bundled(name):
+        return name
+    decoder = bundled_decoder(name)
+    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB to fetch, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
+
+
 def _notices() -> NoticeParts:
     decoder = gr.HTML(elem_id="decoder", js_on_load=None)
     load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
+    use_fetched = gr.Button("Use it", size="sm", visible=False, elem_id="use-fetched")
     added = gr.HTML(elem_id="added", js_on_load=None)
     with gr.Row(visible=False, elem_id="locked") as lock:
         lock_name = gr.HTML(js_on_load=None)
@@ -293,7 +304,7 @@ def _notices() -> NoticeParts:
         welcome = gr.HTML(views.WELCOME, js_on_load=None)
         first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
     return NoticeParts(
-        decoder, load_again, added, lock, lock_name, password, unlock, skip, empty, welcome, first_sample
+        decoder, load_again, use_fetched, added, lock, lock_name, password, unlock, skip, empty, welcome, first_sample
     )
 
 
@@ -396,3 +407,9 @@ def _conversation() -> ConversationParts:
 
 def _button(name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int) -> gr.Button:
     return gr.Button(name, variant=variant, size="sm", min_width=min_width, scale=0, elem_id=elem_id)  # type: ignore[arg-type]
+
+
+def discard(paths: Sequence[str]) -> None:
+    """Remove uploaded files that are not needed any more."""
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
