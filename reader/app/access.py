@@ -26,7 +26,8 @@ from reader.app.uploads import Uploads
 Who = Literal["anyone", "gate", "user", "session", "uploader", "holder", "program", "nobody"]
 """anyone: also without signing in. gate: answered by the gate itself. user: who has signed in, or sits at this computer. session:
 the user who began that session, event or upload. uploader: the user who sent that file. holder: the user whose document or
-conversation it is. program: as user, also by a key; the OpenAI API itself reads and bounds the body. nobody: what Gradio brings along and this app does not use."""
+conversation it is. program: as user, also by a key; the OpenAI API itself reads and bounds the body. nobody: what Gradio brings
+along and this app does not use."""
 
 MAX_BODY_BYTES = 4 << 20
 BODY_SECONDS = 60.0

@@ -103,7 +103,7 @@ class Workspace(Talks):
             for shown in documents
         ]
 
-    def held(self, tag: str | None = None) -> list[Holding]:
+    def held(self, tag: str | None = None) -> list[UserDocument]:
         """All documents, or those with a tag, without how far their readings are."""
         holdings = self._store.user_documents.page(self.user, limit=MAX_DOCUMENTS)
         return [holding for holding in holdings if tag is None or tag in holding.tags]

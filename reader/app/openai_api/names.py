@@ -12,7 +12,7 @@ from typing import Any
 
 from reader.app.openai_api.errors import ApiError
 from reader.app.workspace import Workspace
-from storage import Holding
+from storage import UserDocument
 
 PREFIX = "beacon/"
 TAG = "tag:"
@@ -23,7 +23,7 @@ class ApiModel:
     """A document, or the documents with one tag."""
 
     name: str
-    holdings: tuple[Holding, ...]
+    holdings: tuple[UserDocument, ...]
 
     @property
     def document_ids(self) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def find(workspace: Workspace, name: Any) -> ApiModel:
     return ApiModel(name, tuple(found))
 
 
-def _own_titles(held: Sequence[Holding]) -> dict[str, str]:
+def _own_titles(held: Sequence[UserDocument]) -> dict[str, str]:
     """The titles that only one document has, by its id."""
     count = Counter(holding.document.title for holding in held)
     return {
