@@ -142,7 +142,7 @@ def test_a_tag_answers_from_all_its_documents(client: OpenAI) -> None:
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"stop": [""]}, "stop"),
-        ({"max_tokens": 0}, None),
+        ({"max_tokens": 0}, "max_completion_tokens"),
         ({"messages": [{"role": "assistant", "content": "Hello."}]}, "messages"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]},
@@ -160,9 +160,6 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(
     client: OpenAI, server: Server, options: dict[str, object], param: str | None
 ) -> None:
     body = {"model": "beacon/sea", "messages": [{"role": "user", "content": "Who?"}], **options}
-    if options == {"max_tokens": 0}:  # as good as none
-        assert httpx.post(f"{server.address}v1/chat/completions", json=body, timeout=60).status_code == 200
-        return
     for stream in (False, True):
         refused = httpx.post(f"{server.address}v1/chat/completions", json={**body, "stream": stream}, timeout=60)
         assert refused.status_code in (400, 404)

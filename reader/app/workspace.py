@@ -6,6 +6,7 @@ answered exactly like what is not there. Pages, programs and tools all come thro
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 import threading
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from reader.app.pages import PageView, Pictures, find_words
+from reader.app.overview import Glance, glance
+from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
 from reader.app.talks import Talks
 from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
@@ -29,6 +31,7 @@ from storage import (
     MemoryRecord,
     NotFound,
     PageRecord,
+    Store,
     StoredDocument,
     StoreError,
     UserDocument,
@@ -73,6 +76,12 @@ class Shown:
     def reason(self) -> str:
         """Why its reading failed; empty where it did not."""
         return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
+
+
+@functools.lru_cache(maxsize=64)
+def _glance(store: Store, user: str, document_id: str, title: str, division: str) -> Glance:
+    """The same for all pages of a user that show a document."""
+    return glance(document_id, title, store.user_documents.pages(user, document_id))
 
 
 _holding_changes = threading.Lock()
@@ -262,18 +271,31 @@ class Workspace(Talks):
         return "".join(page.text for page in self._store.user_documents.pages(self.user, document_id))
 
     def page(
-        self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
+        self,
+        document_id: str,
+        number: int,
+        start_char: int = 0,
+        end_char: int = 0,
+        *,
+        find: str = "",
+        as_text: bool = False,
     ) -> PageView:
         """A page, counted from 1, with a part of it marked.
 
         Args:
             start_char, end_char: characters of the document; what lies of them on the page is marked.
-            find: words to mark instead, as they were searched for.
+            find: words to mark instead, as they were searched for; where the page does not hold them all, the next one that does
+                is shown.
+            as_text: show the text of a page that has a picture, too.
 
         Raises:
             NotFound: there is no such document or page for this user.
         """
         holding = self._held(document_id)
+        found: tuple[int, ...] = ()
+        if find:
+            found = pages_with(self._store.user_documents.pages(self.user, document_id), find)
+            number = next((other for other in found if other >= number), found[0] if found else number)
         page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
         if find:
@@ -282,7 +304,7 @@ class Workspace(Talks):
         path = self._original(holding)
         boxes: tuple[Box, ...] = ()
         is_drawn = False
-        if path is not None:
+        if path is not None and not as_text:
             is_drawn = True
             try:
                 boxes = self._pictures.get(path, number, page.text[first:last]).boxes
@@ -298,7 +320,20 @@ class Workspace(Talks):
             marks,
             is_drawn,
             boxes,
+            holding.document.format,
+            path is not None,
+            find,
+            found,
         )
+
+    def glance(self, document_id: str) -> Glance:
+        """The contents of a document, and questions worth asking.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        holding = self._held(document_id)
+        return _glance(self._store, self.user, document_id, holding.document.title, holding.division)
 
     def picture(self, document_id: str, number: int) -> bytes:
         """A page as a JPEG.
