@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
+from reader.app.batch_runs import BatchRuns
 from reader.app.decoder_fetch import DecoderFetch
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
@@ -82,6 +83,7 @@ class Service:
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
         self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
+        self.batches = BatchRuns(store, lambda: self.model)
         self._cache_folder, self._dtype = cache_folder, dtype
         self._load_again = threading.Event()
         self._closed = False
@@ -98,6 +100,7 @@ class Service:
     def start(self) -> None:
         """Load the decoder in the background; then read and answer what the library has waiting or a lost program left."""
         self.answerer.start()
+        self.batches.start()
         self._start_loading()
         if self.fetching is not None:
             self.fetching.start()
@@ -106,6 +109,7 @@ class Service:
         """Stop reading and answering where they are; both go on at the next start or in another program."""
         self._closed = True
         self._load_again.set()
+        self.batches.close(_CLOSE_SECONDS)
         self.answerer.close(_CLOSE_SECONDS)
         if self._worker is not None:
             self._worker.stop()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
-from reader.app.answer_queue import Stream, check_whole
+from reader.app.answer_queue import MAX_WAITING, Stream, check_whole
 from reader.app.service import Service
 from reader.errors import ConfigError
 from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
@@ -63,6 +64,17 @@ class Talks:
         for question in self.waiting(conversation_id):
             self.stop(question.id)
         self._store.conversations.remove(conversation_id, self.user)
+
+    def forget_conversation(self, conversation_id: str) -> None:
+        """Remove a conversation if it is there."""
+        with suppress(NotFound):
+            self.remove_conversation(conversation_id)
+
+    def forget_all(self, asked_by: str) -> None:
+        """Remove the conversations of one kind of program that nothing waits for."""
+        for conversation in self._store.conversations.all(self.user, asked_by=asked_by):
+            if not self.waiting(conversation.id):
+                self.forget_conversation(conversation.id)
 
     # Answers
 
@@ -120,6 +132,22 @@ class Talks:
                 conversation_id = self._store.conversations.branch(conversation, number).id
                 settings = {name: value for name, value in settings.items() if name != "number"}
         return self._service.answerer.ask(self.user, ids[0], conversation_id, text, settings)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many questions wait as may."""
+        return len(self._store.questions.waiting(self.user)) >= MAX_WAITING
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has; 0 while the decoder loads."""
+        return len(self._service.model.encode(text)[0]) if self._service.model is not None else 0
+
+    def first_tokens(self, text: str, tokens: int) -> str:
+        """The beginning of a text that has so many tokens at most."""
+        if self._service.model is None:
+            return text
+        spans = self._service.model.encode(text)[1]
+        return text[: int(spans[tokens - 1, 1])] if len(spans) > tokens else text
 
     def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
         """The unanswered questions of a conversation, the oldest first."""

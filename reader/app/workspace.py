@@ -6,6 +6,7 @@ answered exactly like what is not there. Pages, programs and tools all come thro
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 import threading
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from reader.app.answer_queue import check_whole
-from reader.app.pages import PageView, Pictures, find_words
+from reader.app.overview import Glance, glance
+from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
 from reader.app.talks import Talks
 from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
@@ -30,6 +32,7 @@ from storage import (
     MemoryRecord,
     NotFound,
     PageRecord,
+    Store,
     StoredDocument,
     StoreError,
     UserDocument,
@@ -76,6 +79,12 @@ class Shown:
         return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
 
 
+@functools.lru_cache(maxsize=64)
+def _glance(store: Store, user: str, document_id: str, title: str, division: str) -> Glance:
+    """The same for all pages of a user that show a document."""
+    return glance(document_id, title, store.user_documents.pages(user, document_id))
+
+
 _holding_changes = threading.Lock()
 """Held while a document is given to somebody or is let go, so that the last to go takes nobody's with it."""
 
@@ -104,6 +113,15 @@ class Workspace(Talks):
             else shown
             for shown in documents
         ]
+
+    def held(self, tag: str | None = None) -> list[UserDocument]:
+        """All documents, or those with a tag, without how far their readings are."""
+        holdings = self._store.user_documents.page(self.user, limit=MAX_DOCUMENTS)
+        return [holding for holding in holdings if tag is None or tag in holding.tags]
+
+    def tags(self) -> Sequence[str]:
+        """All tags that this user has given."""
+        return self._store.user_documents.tags(self.user)
 
     def count(self) -> int:
         """How many documents there are."""
@@ -249,14 +267,31 @@ class Workspace(Talks):
 
     # Pages
 
+    def text(self, document_id: str) -> str:
+        """All of a document's text.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        return "".join(page.text for page in self._store.user_documents.pages(self.user, document_id))
+
     def page(
-        self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
+        self,
+        document_id: str,
+        number: int,
+        start_char: int = 0,
+        end_char: int = 0,
+        *,
+        find: str = "",
+        as_text: bool = False,
     ) -> PageView:
         """A page, counted from 1, with a part of it marked.
 
         Args:
             start_char, end_char: characters of the document; what lies of them on the page is marked.
-            find: words to mark instead, as they were searched for.
+            find: words to mark instead, as they were searched for; where the page does not hold them all, the next one that does
+                is shown.
+            as_text: show the text of a page that has a picture, too.
 
         Raises:
             NotFound: there is no such document or page for this user.
@@ -265,6 +300,10 @@ class Workspace(Talks):
         holding = self._held(document_id)
         number, start_char, end_char = (whole_number(n, "page or place") for n in (number, start_char, end_char))
         check_whole(search=find)
+        found: tuple[int, ...] = ()
+        if find:
+            found = pages_with(self._store.user_documents.pages(self.user, document_id), find)
+            number = next((other for other in found if other >= number), found[0] if found else number)
         page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
         if find:
@@ -273,7 +312,7 @@ class Workspace(Talks):
         path = self._original(holding)
         boxes: tuple[Box, ...] = ()
         is_drawn = False
-        if path is not None:
+        if path is not None and not as_text:
             is_drawn = True
             try:
                 boxes = self._pictures.get(path, number, page.text[first:last]).boxes
@@ -289,7 +328,20 @@ class Workspace(Talks):
             marks,
             is_drawn,
             boxes,
+            holding.document.format,
+            path is not None,
+            find,
+            found,
         )
+
+    def glance(self, document_id: str) -> Glance:
+        """The contents of a document, and questions worth asking.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        holding = self._held(document_id)
+        return _glance(self._store, self.user, document_id, holding.document.title, holding.division)
 
     def picture(self, document_id: str, number: int) -> bytes:
         """A page as a JPEG.

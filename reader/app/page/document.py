@@ -12,6 +12,7 @@ from reader.app.page import html as views
 from reader.app.page.conversation import ConversationEvents
 from reader.app.page.events import Site, found_or_none, on, tolerant, warn
 from reader.app.page.refresh import Refresh
+from reader.app.page.viewer import viewer
 from reader.errors import ConfigError
 from reader.models import is_bundled, is_fetched
 from reader.settings import cache_folder
@@ -142,7 +143,9 @@ class DocumentEvents:
     @tolerant
     def turn_to(self, event: gr.EventData, document_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Show a page beside the conversation, and open its document where that is another one."""
-        page = self._site.workspace(request).page(
-            str(event.document), event.page, event.start, event.end, find=event.find
+        workspace = self._site.workspace(request)
+        page = workspace.page(
+            str(event.document), event.page, event.start, event.end, find=event.find, as_text=bool(event.text)
         )
-        return views.viewer(page), page.document_id if page.document_id != document_id else gr.skip()
+        contents = workspace.glance(page.document_id).contents
+        return viewer(page, contents), page.document_id if page.document_id != document_id else gr.skip()

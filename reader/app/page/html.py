@@ -12,7 +12,6 @@ from datetime import datetime
 from html import escape
 
 from reader.app.decoder_fetch import DecoderFetch
-from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown
 from reader.errors import ReaderError
@@ -162,7 +161,8 @@ def document_head(shown: Shown) -> str:
     return (
         f'<header class="document" data-id="{document.id}"><h2>{escape(document.title)}</h2>'
         f'<p><span class="state {shown.state.replace(" ", "-")}">{shown.state}</span>'
-        f" {' · '.join(map(escape, facts))}{tags}</p></header>"
+        f" {' · '.join(map(escape, facts))}{tags}"
+        f'<button class="act read" data-document="{document.id}" data-page="1">Read it</button></p></header>'
     )
 
 
@@ -245,49 +245,6 @@ def ratio_choices(costs: Sequence[RatioCost]) -> list[tuple[str, str]]:
             kept = f"{cost.ratio}×" if cost.ratio else "None"
             choices.append((f"{kept} · about {size(cost.bytes)}", str(cost.ratio)))
     return choices
-
-
-# The viewer
-
-
-def viewer(page: PageView | None) -> str:
-    """A page beside the conversation, with what is marked on it; nothing where none is open."""
-    if page is None:
-        return ""
-    turn = [
-        f'<button class="turn" data-document="{page.document_id}" data-page="{number}" aria-label="{name}"'
-        f"{'' if 0 < number <= page.pages else ' disabled'}>{sign}</button>"
-        for number, name, sign in ((page.number - 1, "Page before", "‹"), (page.number + 1, "Page after", "›"))
-    ]
-    name = place(page.label, page.number)
-    label = "" if name == f"page {page.number}" else f" ({escape(name)})"
-    head = (
-        f"<header><p><b>{escape(page.title)}</b><span>Page {page.number:,} of {page.pages:,}{label}</span></p>"
-        f'{"".join(turn)}<button class="turn" data-act="close" aria-label="Close the page">✕</button></header>'
-    )
-    if not page.is_drawn:
-        return f'{head}<article class="text" tabindex="0" aria-label="Page {page.number}">{_marked(page)}</article>'
-    boxes = "".join(
-        f'<i class="box" style="left:{box.left:.2%};top:{box.top:.2%};width:{box.width:.2%};height:{box.height:.2%}"></i>'
-        for box in page.boxes
-    )
-    unmarked = ""
-    if page.marks and not page.boxes:
-        quote = page.text[page.marks[0][0] : page.marks[0][1]]
-        unmarked = f'<p class="quote">“{escape(" ".join(quote.split()))}”</p>'
-    return (
-        f'{head}{unmarked}<div class="sheet" tabindex="0" role="region" aria-label="Page {page.number}">'
-        f'<div class="paper"><img src="picture/{page.document_id}/{page.number}" alt="{escape(page.text[:2000])}">'
-        f"{boxes}</div></div>"
-    )
-
-
-def _marked(page: PageView) -> str:
-    parts, position = [], 0
-    for start, end in page.marks:
-        parts += [escape(page.text[position:start]), "<mark>", escape(page.text[start:end]), "</mark>"]
-        position = end
-    return "".join(parts) + escape(page.text[position:])
 
 
 def password_line(file_name: str) -> str:

@@ -15,6 +15,7 @@ from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.answer_queue import MAX_QUESTION_CHARS
 from reader.app.page import html as views
 from reader.app.page.theme import NAME
+from reader.app.page.viewer import keys_list
 from reader.documents import FORMATS
 from reader.models import bundled_decoder, is_bundled
 from reader.settings import STATIC
@@ -219,8 +220,10 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
                     talks, details = _talks(), _details()
                 document = DocumentParts(column, head, talks, details, _reading())
                 conversation = _conversation()
-        viewer = gr.HTML(elem_id="viewer", js_on_load=(STATIC / "page.js").read_text())
-    gr.HTML(PLACES, elem_id="places", js_on_load=None)
+        # One script, as both files speak through the viewer's `trigger`.
+        gestures = "\n".join((STATIC / name).read_text() for name in ("page.js", "reading.js"))
+        viewer = gr.HTML(elem_id="viewer", js_on_load=gestures)
+    gr.HTML(PLACES + keys_list(), elem_id="places", js_on_load=None)
     return Parts(kept, library, settings, notices, document, conversation, viewer)
 
 
