@@ -13,6 +13,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -29,10 +30,13 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 @contextmanager
-def publishing(path: Path, *, needed_bytes: int | None = None) -> Iterator[FileIO]:
+def publishing(path: Path, *, needed_bytes: int | None = None, mode: int | None = None) -> Iterator[FileIO]:
     """Hand out a temporary file beside `path` that takes its name, durably, when the block ends without an error.
 
     After any error nothing new is there, and an old file of this name is as it was.
+
+    Args:
+        mode: who may read it; None: those who may read the folder.
 
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.
@@ -40,7 +44,8 @@ def publishing(path: Path, *, needed_bytes: int | None = None) -> Iterator[FileI
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
     try:
         with translating(path.parent, needed_bytes=needed_bytes):
-            with open(temporary, "xb", buffering=0, opener=private_opener) as file:
+            opener = private_opener if mode is None else partial(os.open, mode=mode)
+            with open(temporary, "xb", buffering=0, opener=opener) as file:
                 yield file
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -85,9 +90,9 @@ def write_whole(file: FileIO, chunk: memoryview) -> None:
         chunk = chunk[file.write(chunk) :]
 
 
-def publish(path: Path, content: bytes) -> None:
+def publish(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Write a small file at once; see `publishing`."""
-    with publishing(path, needed_bytes=len(content)) as file:
+    with publishing(path, needed_bytes=len(content), mode=mode) as file:
         write_whole(file, memoryview(content))
 
 

@@ -59,7 +59,8 @@ class Questions:
     def waiting(self, user: str, conversation_id: str | None = None) -> list[QuestionRecord]:
         """Return a user's unanswered questions, or those of one conversation, the oldest first."""
         rows = self._database.read(
-            "SELECT * FROM questions WHERE user = :user AND (:id IS NULL OR conversation_id = :id) ORDER BY rowid",
+            "SELECT * FROM questions WHERE user = :user AND (:id IS NULL OR conversation_id = :id)"
+            " ORDER BY rowid",  # not by time: clocks are set
             {"user": user, "id": conversation_id},
         )
         return [_question(row) for row in rows]

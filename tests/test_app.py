@@ -28,6 +28,7 @@ from reader.app.answer_queue import Stream
 from reader.app.main import main
 from reader.app.page import events, html as views, turns
 from reader.app.page.blocks import build
+from reader.app.page.viewer import viewer
 from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown, Workspace
@@ -232,8 +233,8 @@ def hostile_views(service: Service, words: str) -> list[str]:
         views.hits([Hit(document.id, words, 1, words, words)], words),
         *map(text_of, turns.messages(conversation, [(question, failed)], document.id)),
         turns.finished("Zebedee.", counts, [evidence], document.id, 0),
-        views.viewer(page),
-        views.viewer(replace(page, is_drawn=True)),
+        viewer(page),
+        viewer(replace(page, is_drawn=True)),
         views.error_line(words),
         views.password_line(words),
         views.note(words),
@@ -337,7 +338,11 @@ def test_a_session_is_of_one_user_whatever_its_requests_claim_and_ends_when_it_i
     assert sign_in(guarded, "ann", PASSWORD) == 200
     assert guarded.get("/whoami", headers={"X-Reader-User": "bob"}).text == "ann"
     cookie = guarded.cookies["reader_session"]
-    assert guarded.get("/logout").status_code == 303
+    assert guarded.get("/logout").status_code == 405
+    assert guarded.get("/whoami").text == "ann"
+    assert guarded.post("/logout", headers={"origin": "http://evil.example"}).status_code == 403
+    assert guarded.get("/whoami").text == "ann"
+    assert guarded.post("/logout").status_code == 303
     guarded.cookies.set("reader_session", cookie)
     assert guarded.get("/whoami").status_code == 401
 
@@ -350,7 +355,7 @@ def test_signing_in_and_out_stays_under_the_path_of_a_proxy(accounts_file: Path,
     inside = client.post(f"{prefix}/login", data={"username": "ann", "password": PASSWORD})
     assert 'href="/reader/"' in inside.text
     assert client.get(f"{prefix}/whoami").text == "ann"
-    assert client.get(f"{prefix}/logout").headers["location"] == "/reader/login"
+    assert client.post(f"{prefix}/logout").headers["location"] == "/reader/login"
     assert client.get(f"{prefix}/whoami").status_code == 401
 
 
@@ -372,7 +377,7 @@ def test_who_guesses_has_to_wait_and_others_need_not(guarded: TestClient) -> Non
     for _ in range(MAX_FAILURES):
         assert sign_in(guarded, "ann", "guess") == 401
     assert sign_in(guarded, "ann", PASSWORD) == 429
-    assert guarded.get("/whoami", auth=("ann", PASSWORD)).status_code == 401
+    assert guarded.get("/whoami", auth=("ann", PASSWORD)).status_code == 429
     assert sign_in(guarded, "bob", PASSWORD + "!") == 200
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from helpers.decoders import randomise_plugin
 from helpers.documents import make_document
 
 from reader.answering import Answer, ask, attach
+from reader.answering.evidence import Evidence
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch
-from reader.batching.questions import load_questions
-from reader.batching.results import _cells
+from reader.batching.questions import BatchQuestion, load_questions
+from reader.batching.results import Result, Results
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model
 from reader.reading.loop import read
@@ -79,8 +82,11 @@ def one_by_one(attached: Any, question: str, model: Model, **options: Any) -> An
     return answer
 
 
-@pytest.mark.parametrize("look_again", ["off", 120])
-def test_answers_together_are_those_one_by_one(model: Model, store: Store, look_again: str | int) -> None:
+@pytest.mark.parametrize(("look_again", "horizon"), [("off", None), (120, None), (120, 1)])
+def test_answers_together_are_those_one_by_one(
+    model: Model, store: Store, look_again: str | int, horizon: int | None
+) -> None:
+    vars(model)["passage_horizon"] = horizon
     randomise_plugin(model)
     attached = attach(read(make_document(150), model, store).memory, model, store)
     before = {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}
@@ -339,6 +345,90 @@ def test_one_output_has_one_writer(questions: Path, store: Store, engine: LocalE
     assert sorted(path.name for path in tmp_path.glob("out.jsonl*")) == ["out.jsonl"]
 
 
-def test_answers_are_no_formulas_in_a_spreadsheet() -> None:
-    cells = _cells({"answer": "=HYPERLINK(1)", "evidence": [{"label": "1", "quote": "-1"}]})
-    assert (cells["answer"], cells["quotes"]) == ("'=HYPERLINK(1)", "'-1")
+SIGNS = ("=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "'=1", "''+1")
+
+
+@pytest.mark.parametrize("text", SIGNS)
+def test_no_cell_of_strangers_words_is_a_formula_and_each_is_read_back_as_it_was(text: str, tmp_path: Path) -> None:
+    question = BatchQuestion(text, text, text, 1)
+    answer = Answer(text, "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished")
+    answer = replace(answer, evidence=(Evidence("d", 1, text, 0, 1, 1.0, text),))
+    asked = [Result(question, text, answer), Result(replace(question, custom_id=f"{text}2"), text, None, text)]
+    for result in asked:
+        with Results(tmp_path / "out.csv") as results:
+            results.append(result)
+    table = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_bytes().decode("utf-8-sig"), newline="")))
+    for row in table:
+        for name, cell in row.items():
+            assert not cell or cell.startswith("'") or cell[0].isalnum(), f"{name}: {cell!r}"
+    assert [row["error"] for row in table] == ["", f"'{text}"]
+    with Results(tmp_path / "out.csv") as results:
+        for result in asked:
+            assert results.question_of(result.question.custom_id) == text
+
+
+BROKEN = {
+    "deep": ("[" * 200_000, "nested too deeply"),
+    "deep in a field": ('{"custom_id": ' + "[" * 200_000, "nested too deeply"),
+    "half an id": ('{"custom_id": "\\ud800", "document": "First", "question": "Who?"}', "half a character"),
+    "half a question": ('{"custom_id": "b", "document": "First", "question": "How \\ud800?"}', "half a character"),
+    "half a document": ('{"custom_id": "b", "document": "\\udfff", "question": "Who?"}', "half a character"),
+    "a long name": (json.dumps({"custom_id": "b", "document": "n" * 4_000, "question": "Who?"}), "no document"),
+    "a longer name": (json.dumps({"custom_id": "b", "document": "n" * 5_000, "question": "Who?"}), "5,000 characters"),
+    "no name": (json.dumps({"custom_id": "b", "document": "a\0b", "question": "Who?"}), "no document"),
+    "another's home": (json.dumps({"custom_id": "b", "document": "~nobody at all/x", "question": "?"}), "no document"),
+    "a name twice": (
+        '{"custom_id": "b", "custom_id": "c", "document": "First", "question": "Who?"}',
+        "'custom_id' twice",
+    ),
+    "a name twice within": ('{"custom_id": "b", "body": {"a": 1, "a": 2}}', "'a' twice"),
+    "a long question": (json.dumps({"custom_id": "b", "document": "First", "question": "x" * 200_000}), "200,000 char"),
+    "two on a line": ('{"custom_id": "b", "document": "First", "question": "Who?"} {}', "Something follows"),
+    "a long number": ('{"custom_id": ' + "9" * 5_000 + "}", "JSON"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("shape", ["lines", "array"])
+def test_a_line_of_any_kind_that_cannot_be_asked_is_told_with_its_number(
+    tmp_path: Path, library: list[str], store: Store, engine: LocalEngine, kind: str, shape: str
+) -> None:
+    good = json.dumps({"custom_id": "a", "document": "First", "question": "Who?"})
+    broken, words = BROKEN[kind]
+    if shape == "array" and kind == "two on a line":
+        pytest.skip("in an array that is two elements")
+    questions = tmp_path / "questions.json"
+    questions.write_text(f"{good}\n{broken}\n" if shape == "lines" else f"[{good},\n{broken}]")
+    with pytest.raises(ConfigError, match="1 line of it cannot be asked") as refused:
+        batch(questions, tmp_path / "out.jsonl", store, engine)
+    (told,) = str(refused.value).splitlines()[1:]
+    assert told.startswith("Line 2: ")
+    assert words in told
+    assert not (tmp_path / "out.jsonl").read_bytes()
+
+
+def test_a_huge_cell_is_told_by_line_and_the_others_are_read(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text(
+        f"custom_id,document,question\na,First,Who?\nb,First,{'x' * 200_000}\nc,First,Who?\n"
+    )
+    questions, problems = load_questions(tmp_path / "q.csv")
+    assert [question.custom_id for question in questions] == ["a", "c"]
+    assert problems == [(3, "Its question has 200,000 characters; 100,000 are the most.")]
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("custom_id,document,question,question\na,First,Who?,When?\n")
+    with pytest.raises(ConfigError, match="two columns 'question'"):
+        load_questions(tmp_path / "q.csv")
+
+
+@pytest.mark.parametrize("name", ["q.jsonl", "q.csv"])
+def test_a_line_of_a_hundred_megabytes_is_told_in_seconds(tmp_path: Path, name: str) -> None:
+    text = "x" * 100_000_000
+    with (tmp_path / name).open("w") as file:
+        file.write("custom_id,document,question\n" if name == "q.csv" else "")
+        row = {"custom_id": "a", "document": "First", "question": text}
+        file.write(",".join(row.values()) if name == "q.csv" else json.dumps(row))
+    questions, problems = load_questions(tmp_path / name)
+    assert not questions
+    assert [problem for _, problem in problems] == ["Its question has 100,000,000 characters; 100,000 are the most."]

@@ -133,7 +133,7 @@ def test_two_people_share_a_server_and_nothing_else(
         sync_api.expect(ann.page.locator("#empty")).to_be_visible(timeout=20_000)
         assert clients["bob"].predict(document_id, api_name="/read_status")["state"] == "ready"
         bob.is_orphaned = True  # what the page asks while it is left is refused
-        bob.page.get_by_role("link", name="Sign out").click()
+        bob.page.get_by_role("button", name="Sign out").click()
         bob.page.get_by_label("Password").wait_for()
 
 

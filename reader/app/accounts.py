@@ -12,37 +12,39 @@ import base64
 import hashlib
 import re
 import secrets
-import time
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-import anyio.to_thread
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reader.app.bodies import BadBody, read_body
+from reader.app.keys import Keys
+from reader.app.sessions import MAX_FAILURES, SESSION_SECONDS, WAIT_SECONDS, Sessions, TooManyGuesses
 from reader.errors import ConfigError
-from storage import LOCAL_USER
+from storage import LOCAL_USER, StoreError, file_lock, publish
+
+__all__ = ["MAX_FAILURES", "Accounts", "Gate", "add_account", "user_of"]
 
 USER_HEADER = b"x-reader-user"
 SESSION_COOKIE = "reader_session"
-SESSION_SECONDS = 30 * 24 * 3600
-MAX_FAILURES = 5
-"""Wrong passwords for one name before it has to wait."""
-WAIT_SECONDS = 60.0
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _MIN_PASSWORD_CHARS = 8
+_LOCK_SECONDS = 10.0
 _MAX_FORM_BYTES = 4096
+_FORM_SECONDS = 10.0
 _SCRIPT = re.compile(rb"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL | re.IGNORECASE)
 _OPEN_PATHS = ("/gradio_api/startup-events", "/favicon.ico")
 """What the server calls on itself before anybody can have a session, and the page's icon; they tell nothing."""
+_LATER = {"retry-after": str(int(WAIT_SECONDS))}
 
 
 class Accounts:
@@ -79,6 +81,11 @@ class Accounts:
         # Compared with for names that are not there, so that they take as long as those that are.
         self._nobody = self._hasher.hash(secrets.token_hex(16))
 
+    @property
+    def names(self) -> Collection[str]:
+        """Who may come in."""
+        return self._hashes.keys()
+
     def check(self, name: str, password: str) -> bool:
         """Whether this is the password of that name; takes as long for names that are not there."""
         try:
@@ -97,12 +104,17 @@ def add_account(file: Path, name: str, password: str) -> None:
         raise ConfigError(f"--add-user {name!r}: a name has up to 64 letters, digits and any of . _ @ -")
     if len(password) < _MIN_PASSWORD_CHARS:
         raise ConfigError(f"The password has {len(password)} characters; choose one of {_MIN_PASSWORD_CHARS} or more.")
+    line = f"{name}:{PasswordHasher().hash(password)}"
+    file = file.resolve()  # of a link, what it points to
     try:
-        lines = file.read_text().splitlines() if file.exists() else []
-        others = [line for line in lines if line.partition(":")[0] != name]
-        file.touch(mode=0o600)
-        file.write_text("\n".join([*others, f"{name}:{PasswordHasher().hash(password)}"]) + "\n")
-    except OSError as error:
+        # Two programs that add users at once must not lose one of them; a kill or a full disk must lose none.
+        with file_lock(file.with_name(f".{file.name}.lock"), timeout_seconds=_LOCK_SECONDS) as locked:
+            if not locked:
+                raise ConfigError(f"--auth {str(file)!r} is being changed by another program; try again.")
+            lines = file.read_text().splitlines() if file.exists() else []
+            others = [other for other in lines if other.partition(":")[0] != name]
+            publish(file, ("\n".join([*others, line]) + "\n").encode(), mode=0o600)
+    except (OSError, UnicodeDecodeError, StoreError) as error:
         raise ConfigError(f"--auth {str(file)!r} cannot be written ({error}).") from error
 
 
@@ -118,63 +130,26 @@ def user_of(request: Any) -> str:
     return name
 
 
-@dataclass
-class _Failures:
-    count: int = 0
-    last_at: float = 0.0
-
-
-@dataclass
-class Sessions:
-    """Who has signed in, by cookie; and wrong passwords by name, which have to wait."""
-
-    accounts: Accounts
-    _users: dict[str, tuple[str, float]] = field(default_factory=dict)
-    _failures: dict[str, _Failures] = field(default_factory=dict)
-
-    def user(self, token: str | None) -> str | None:
-        """The user of a cookie, if it is one of ours and not too old."""
-        user, until = self._users.get(_digest(token or ""), (None, 0.0))
-        return user if until > time.time() else None
-
-    def must_wait(self, name: str) -> bool:
-        """Whether too many wrong passwords were given for a name just now."""
-        failures = self._failures.get(name)
-        return failures is not None and failures.count >= MAX_FAILURES and time.time() < failures.last_at + WAIT_SECONDS
-
-    def open(self, name: str, password: str, token: str | None = None) -> str | None:
-        """The cookie of a new session, or None where the password is wrong; `token` is one that the sender has already."""
-        if not self.accounts.check(name, password):
-            now = time.time()
-            if len(self._failures) > 10_000:
-                self._failures = {n: f for n, f in self._failures.items() if f.last_at + WAIT_SECONDS > now}
-            failures = self._failures.setdefault(name, _Failures())
-            failures.count = failures.count + 1 if now < failures.last_at + WAIT_SECONDS else 1
-            failures.last_at = now
-            return None
-        self._failures.pop(name, None)
-        token = token or secrets.token_urlsafe(32)
-        self._users = {key: value for key, value in self._users.items() if value[1] > time.time()}
-        self._users[_digest(token)] = (name, time.time() + SESSION_SECONDS)
-        return token
-
-    def close(self, token: str | None) -> None:
-        """End a session."""
-        self._users.pop(_digest(token or ""), None)
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 class Gate:
     """The outermost of our own layers: nobody comes in without a session where there are accounts."""
 
-    def __init__(self, app: ASGIApp, accounts: Accounts | None, sign_in_page: str, root_path: str = "") -> None:
-        """Take the app behind the gate, who may come in, the page to sign in, and the path that a proxy serves all under."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        accounts: Accounts | None,
+        sign_in_page: str,
+        root_path: str = "",
+        keys: Keys | None = None,
+    ) -> None:
+        """Take the app behind the gate, who may come in, the page to sign in, and the path that a proxy serves all under.
+
+        Args:
+            keys: those of programs; they open the OpenAI API and nothing else.
+        """
         self.app = app
+        self._keys = keys
         self._root_path = root_path
-        self._sessions = None if accounts is None else Sessions(accounts)
+        self._sessions = None if accounts is None else Sessions(accounts.check)
         self._sign_in_page = sign_in_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -201,16 +176,17 @@ class Gate:
                 await (await self._sign_in(request))(scope, receive, answer)
                 return
             if path.rstrip("/") == "/logout":
-                self._sessions.close(token)
-                gone = RedirectResponse(f"{self._root_path}/login", 303)
-                gone.delete_cookie(SESSION_COOKIE)
-                await gone(scope, receive, answer)
+                await self._sign_out(request)(scope, receive, answer)
                 return
-            user = self._sessions.user(token) or await self._basic(request)
+            try:
+                user = self._sessions.user(token) or self._bearer(request) or await self._basic(request)
+            except TooManyGuesses as error:
+                await PlainTextResponse(str(error), 429, _LATER)(scope, receive, answer)
+                return
             if user is None and path not in _OPEN_PATHS:
                 asks_for_page = "text/html" in request.headers.get("accept", "") and request.method == "GET"
                 sign_in = RedirectResponse(f"{self._root_path}/login", 303)
-                refused = sign_in if asks_for_page else PlainTextResponse("Sign in first.", 401)
+                refused = sign_in if asks_for_page else _unknown(path)
                 await refused(scope, receive, answer)
                 return
         headers = [(name, value) for name, value in scope["headers"] if name.lower() != USER_HEADER]
@@ -218,17 +194,32 @@ class Gate:
             headers.append((USER_HEADER, user.encode()))
         await self.app({**scope, "headers": headers}, receive, answer)
 
+    def _sign_out(self, request: Request) -> Response:
+        assert self._sessions is not None
+        if request.method != "POST":  # an address that signs out would work from a picture on any page
+            return PlainTextResponse("Sign out with the button on the page.", 405, {"allow": "POST"})
+        self._sessions.close(request.cookies.get(SESSION_COOKIE))
+        gone = RedirectResponse(f"{self._root_path}/login", 303)
+        gone.delete_cookie(SESSION_COOKIE)
+        return gone
+
     async def _sign_in(self, request: Request) -> Response:
         assert self._sessions is not None
-        if request.method != "POST":
+        if request.method in ("GET", "HEAD"):
             return self._form("")
-        if int(request.headers.get("content-length") or _MAX_FORM_BYTES + 1) > _MAX_FORM_BYTES:
-            return self._form("That is too long.", 400)
-        form = await request.form(max_files=0, max_fields=10)
-        name, password = str(form.get("username", "")), str(form.get("password", ""))
-        if self._sessions.must_wait(name):
-            return self._form("Too many wrong passwords; wait a minute and try again.", 429)
-        token = await anyio.to_thread.run_sync(self._sessions.open, name, password)
+        if request.method != "POST":
+            return PlainTextResponse("Sign in by POST.", 405, {"allow": "GET, POST"})
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+            return self._form("Sign in with this form.", 415)
+        try:
+            body = await read_body(request.receive, _MAX_FORM_BYTES, seconds=_FORM_SECONDS)
+        except BadBody as error:
+            return self._form(str(error), error.status)
+        form = dict(parse_qsl(body.decode(errors="replace")))
+        try:
+            token = await self._sessions.open(form.get("username", ""), form.get("password", ""), _address(request))
+        except TooManyGuesses as error:
+            return self._form(str(error), 429, _LATER)
         if token is None:
             return self._form("Name and password do not go together.", 401)
         # No redirect: programs take any other status for a refusal.
@@ -246,12 +237,23 @@ class Gate:
         )
         return inside
 
-    def _form(self, told: str, status: int = 200) -> Response:
+    def _form(self, told: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         line = f'<p class="error" role="alert">{escape(told)}</p>' if told else ""
-        return HTMLResponse(self._sign_in_page.replace("<!-- told -->", line), status)
+        return HTMLResponse(self._sign_in_page.replace("<!-- told -->", line), status, headers)
+
+    def _bearer(self, request: Request) -> str | None:
+        """The user of a program that sends a key with each request to the OpenAI API."""
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if self._keys is None or kind.lower() != "bearer" or not str(request.scope["path"]).startswith("/v1/"):
+            return None
+        return self._keys.user(key.strip())
 
     async def _basic(self, request: Request) -> str | None:
-        """The user of programs that send name and password with each request, as MCP clients do."""
+        """The user of programs that send name and password with each request, as MCP clients do.
+
+        Raises:
+            TooManyGuesses: see `Sessions.open`.
+        """
         assert self._sessions is not None
         kind, _, encoded = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "basic":
@@ -263,9 +265,20 @@ class Gate:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except ValueError:
             return None
-        if self._sessions.must_wait(name):
-            return None
-        return name if await anyio.to_thread.run_sync(self._sessions.open, name, password, encoded) else None
+        return name if await self._sessions.open(name, password, _address(request), encoded) else None
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
+def _unknown(path: str) -> Response:
+    """What a program is answered that does not say who it is; to one that speaks the OpenAI API, in its shape."""
+    if not path.startswith("/v1/"):
+        return PlainTextResponse("Sign in first.", 401)
+    message = "The API key is missing or wrong; `serve --auth FILE --add-key NAME` prints a new one."
+    error = {"message": message, "type": "authentication_error", "param": None, "code": "invalid_api_key"}
+    return JSONResponse({"error": error}, 401)
 
 
 def _comes_from_elsewhere(headers: Headers, method: str) -> bool:
@@ -275,7 +288,7 @@ def _comes_from_elsewhere(headers: Headers, method: str) -> bool:
     origin = headers.get("origin")
     if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return True
-    return origin is not None and urlsplit(origin).netloc not in (headers.get("host"), headers.get("x-forwarded-host"))
+    return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
 class _Answer:

@@ -10,6 +10,7 @@ import argparse
 import getpass
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -22,9 +23,13 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from reader.app.access import Access
 from reader.app.accounts import Accounts, Gate, add_account
+from reader.app.keys import Keys, add_key
+from reader.app.proxies import around
+from reader.app.uploads import Uploads, run_folder
 from reader.errors import ConfigError, ReaderError
-from reader.models import choose_decoder
+from reader.models import catalogue, choose_decoder
 from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_debugging, library_folder, model_name
 from storage import Store, StoreError
 
@@ -52,6 +57,8 @@ def run(options: argparse.Namespace) -> None:
         logging.getLogger("reader").setLevel(logging.DEBUG)
     if options.add_user is not None:
         _add_user(options)
+    elif options.add_key is not None:
+        _add_key(options)
     else:
         _serve(options)
 
@@ -75,6 +82,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="where a proxy serves the app, such as /reader; default: at the root",
     )
+    parser.add_argument(
+        "--proxy",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="an address or network of proxies that are believed about visitors (X-Forwarded-For, -Host, -Proto); default: none",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window when the app is ready")
     parser.add_argument("--share", action="store_true", help="also through a public tunnel of Gradio's; needs --auth")
     parser.add_argument(
@@ -90,6 +104,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mcp", action="store_true", help="let assistants use the library, ask and read_status as tools"
     )
+    parser.add_argument(
+        "--openai",
+        action="store_true",
+        help="also speak the OpenAI API at /v1: documents are models; with --auth, by keys",
+    )
+    parser.add_argument("--add-key", metavar="NAME", help="print a new API key of a user of the --auth file, and end")
     parser.set_defaults(run=run)
 
 
@@ -101,60 +121,90 @@ def _add_user(options: argparse.Namespace) -> None:
     print(f"{options.add_user} can sign in: python app.py --auth {options.auth}")
 
 
+def _add_key(options: argparse.Namespace) -> None:
+    if options.auth is None:
+        raise ConfigError("--add-key needs --auth FILE, the file that names the user.")
+    if options.add_key not in Accounts(Path(options.auth)).names:
+        raise ConfigError(f"--add-key {options.add_key!r}: no such user; add the user with --add-user first.")
+    print(add_key(Path(options.auth), options.add_key))
+
+
 def _serve(options: argparse.Namespace) -> None:
     if options.auth is None and (options.host not in HOSTS or options.share):
         flag = "--share" if options.share else f"--host {options.host!r}"
         raise ConfigError(f"{flag} would open the library to others without a password; give --auth FILE, too.")
-    root_path = f"/{options.root_path.strip('/')}" if options.root_path.strip("/") else ""
     accounts = Accounts(Path(options.auth)) if options.auth is not None else None
+    # The public tunnel's end is a program on this computer.
+    lifespan = around([*options.proxy, *([HOSTS[0]] if options.share else [])])
     print("Starting the app; this takes some seconds …", flush=True)
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # read by Uvicorn; `Outside` knows whom to believe
+    with run_folder() as folder, Store(library_folder(options.library)) as store:
+        _serve_library(options, store, accounts, Uploads(folder), lifespan)
+
+
+def _serve_library(
+    options: argparse.Namespace, store: Store, accounts: Accounts | None, uploads: Uploads, lifespan: Any
+) -> None:
     # Gradio takes seconds to import.
+    from reader.app.openai_api.routes import Api
     from reader.app.page.blocks import MAX_FILE_SIZE, build
     from reader.app.page.theme import Theme
     from reader.app.pages import Pictures
     from reader.app.routes import routes
     from reader.app.service import Service
 
-    models = options.model or [model_name() or choose_decoder(cache_folder=cache_folder()).name]
-    with Store(library_folder(options.library)) as store:
-        service = Service(store, models[0], cache_folder(), dtype_name())
-        pictures = Pictures()
-        page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
-        page.queue(default_concurrency_limit=8, max_size=256)
-        sign_in_page = (STATIC / "sign-in.html").read_text()
-        middleware = [Middleware(Gate, accounts=accounts, sign_in_page=sign_in_page, root_path=root_path)]
-        if accounts is None:  # a site that takes this computer's address for its own name is not let in
-            middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
-        inner: dict[str, Any] = {"middleware": middleware, "routes": routes(service, pictures)}
-        try:
-            _, address, shared = page.launch(
-                server_name=options.host,
-                server_port=options.port,
-                share=options.share,
-                root_path=root_path or None,
-                inbrowser=_has_screen() and not options.no_browser,
-                quiet=True,
-                prevent_thread_lock=True,
-                ssr_mode=False,
-                enable_monitoring=False,
-                run_history=False,
-                footer_links=[],
-                max_file_size=MAX_FILE_SIZE,
-                mcp_server=options.mcp,
-                app_kwargs=inner,
-                theme=Theme(),
-                css_paths=[STATIC / "app.css"],
-                favicon_path=STATIC / "icon.svg",
-            )
-        except OSError as error:
-            raise ConfigError(_port_advice(options.port)) from error
-        service.start()
-        print(f"Open {shared or address} in a browser; Ctrl+C stops.", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            page.close(verbose=False)
-            service.close()
+    named = options.model or ([name] if (name := model_name()) else [])
+    choice = None if named else choose_decoder(cache_folder=cache_folder())
+    models = named or [choice.name, *(decoder.name for decoder in catalogue())] if choice else named
+    better = None if choice is None or accounts is not None else choice.better
+    root_path = f"/{options.root_path.strip('/')}" if options.root_path.strip("/") else ""
+    service = Service(store, models[0], cache_folder(), dtype_name(), better)
+    pictures = Pictures()
+    page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
+    page.queue(default_concurrency_limit=8, max_size=256)
+    keys = Keys(Path(options.auth)) if options.auth is not None and options.openai else None
+    sign_in_page = (STATIC / "sign-in.html").read_text()
+    middleware = [
+        Middleware(Gate, accounts=accounts, sign_in_page=sign_in_page, root_path=root_path, keys=keys),
+        Middleware(Access, uploads=uploads),
+    ]
+    if accounts is None:  # a site that takes this computer's address for its own name is not let in
+        middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
+    inner: dict[str, Any] = {
+        "middleware": middleware,
+        "routes": [*routes(service, pictures, uploads), *(Api(service, pictures).routes if options.openai else ())],
+        "lifespan": lifespan,
+    }
+    try:
+        _, address, shared = page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share,
+            root_path=root_path or None,
+            inbrowser=_has_screen() and not options.no_browser,
+            quiet=True,
+            prevent_thread_lock=True,
+            ssr_mode=False,
+            enable_monitoring=False,
+            run_history=False,
+            footer_links=[],
+            max_file_size=MAX_FILE_SIZE,
+            mcp_server=options.mcp,
+            app_kwargs=inner,
+            theme=Theme(),
+            css_paths=[STATIC / "app.css"],
+            favicon_path=STATIC / "icon.svg",
+        )
+    except OSError as error:
+        raise ConfigError(_port_advice(options.port)) from error
+    service.start()
+    print(f"Open {shared or address} in a browser; Ctrl+C stops.", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        page.close(verbose=False)
+        service.close()
 
 
 def _port_advice(port: int | None) -> str:

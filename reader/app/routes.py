@@ -14,26 +14,30 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from reader.app.access import API
 from reader.app.accounts import user_of
 from reader.app.page import html as views, turns
 from reader.app.pages import Pictures
 from reader.app.service import Service
+from reader.app.uploads import Uploads
 from reader.app.workspace import Workspace
 from reader.errors import ReaderError
 from storage import StoreError
 
-_KEEP = {"cache-control": "private, max-age=86400"}
+# With another cookie, or none, a browser asks again: who has signed out is not shown what the last one saw.
+_KEEP = {"cache-control": "private, max-age=86400", "vary": "cookie"}
+_FORGET = {"cache-control": "no-store"}
 
 
-def routes(service: Service, pictures: Pictures) -> Sequence[Route]:
-    """The addresses, for the workspace of whoever asks."""
+def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None) -> Sequence[Route]:
+    """The addresses, for the workspace of whoever asks; with uploads, Gradio's own one is not used."""
 
     def answering(answer: Callable[[Workspace, Request], Response]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             try:
                 return await anyio.to_thread.run_sync(answer, Workspace(service, user_of(request), pictures), request)
             except (ReaderError, StoreError) as error:
-                return PlainTextResponse(views.sentence(error), 404)
+                return PlainTextResponse(views.sentence(error), 404, _FORGET)
 
         return endpoint
 
@@ -51,17 +55,19 @@ def routes(service: Service, pictures: Pictures) -> Sequence[Route]:
         shown = workspace.get(request.path_params["document_id"])
         path = workspace.export(shown.id)
         gone = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
-        return FileResponse(path, filename=_name(shown.holding.document.title, "beacon"), background=gone)
+        name = _name(shown.holding.document.title, "beacon")
+        return FileResponse(path, filename=name, background=gone, headers=_FORGET)
 
     def conversation(workspace: Workspace, request: Request) -> Response:
         found = workspace.conversation(request.path_params["conversation_id"])
         title = workspace.get(found.document_ids[0]).holding.document.title
         name = f'attachment; filename="{_name(title, "md")}"'
-        return Response(
-            turns.as_markdown(found, title), media_type="text/markdown", headers={"content-disposition": name}
-        )
+        headers = {**_FORGET, "content-disposition": name}
+        return Response(turns.as_markdown(found, title), media_type="text/markdown", headers=headers)
 
+    uploading = [Route(f"{API}/upload", uploads.receive, methods=["POST"])] if uploads is not None else []
     return [
+        *uploading,
         Route("/cover/{document_id:str}", answering(cover)),
         Route("/picture/{document_id:str}/{page:int}", answering(picture)),
         Route("/export/{document_id:str}", answering(export)),

@@ -137,8 +137,12 @@ def _find_documents(
 
 
 def _find_document(reference: str, store: Store) -> str | Document:
-    path = Path(reference).expanduser()
-    return load(path) if path.is_file() else store.document(reference).id
+    try:
+        path = Path(reference).expanduser()
+        is_file = path.is_file()
+    except (OSError, RuntimeError, ValueError):  # too long for a path, or in the home of a stranger
+        is_file = False
+    return load(path) if is_file else store.document(reference).id
 
 
 def _group(asked: Sequence[BatchQuestion], documents: dict[str, str | Document], store: Store) -> list[Group]:

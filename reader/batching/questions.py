@@ -22,8 +22,12 @@ _NEEDED = ("custom_id", "document", "question")
 _SHEETS = (".csv", ".tsv", ".tab")
 # XLSX is a ZIP, and XLS an OLE file.
 _WORKBOOK_MARKS = (b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1"))
+_HALF = re.compile("[\ud800-\udfff]")
 _SEPARATORS = re.compile(r"[\s,]*")
 _INSTRUCTIONS = ("system", "developer")
+_MOST_CHARS = {"custom_id": 1_000, "document": 4_096, "question": 100_000}
+_MOST_BYTES = 1 << 30
+"""Of a file, which is held in memory; more is for several files."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ def _is_workbook(file: Path) -> bool:
 
 def _text(file: Path) -> str:
     try:
+        if (size := file.stat().st_size) > _MOST_BYTES:
+            raise ConfigError(f"The questions {str(file)!r} have {size:,} bytes; split them into several files.")
         text = decode_bytes(file.read_bytes())
     except OSError as error:
         raise ConfigError(
@@ -125,38 +131,66 @@ def _delimited(text: str) -> tuple[str, str, int]:
     return max(",;\t", key=first.count), text, 0  # spreadsheets write what their language has
 
 
+class _Rows:
+    """Reads the JSON object of a row, and says what is wrong with it."""
+
+    def __init__(self) -> None:
+        self._repeated: list[str] = []
+        self._decoder = json.JSONDecoder(object_pairs_hook=self._object)
+
+    def read(self, text: str, at: int) -> tuple[Mapping[str, Any] | BadLine, int | None]:
+        """The object that begins at a character, and where it ends; None where that cannot be said."""
+        self._repeated.clear()
+        try:
+            row, end = self._decoder.raw_decode(text, at)
+        except RecursionError:
+            return BadLine("It is nested too deeply."), None
+        except ValueError as error:
+            return BadLine(f"It is no JSON ({error})."), None
+        if self._repeated:
+            return BadLine(f"It names {self._repeated[0][:40]!r} twice."), end
+        return row if isinstance(row, dict) else BadLine("It is no JSON object."), end
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                self._repeated.append(name)
+            found[name] = value
+        return found
+
+
 def _json_array(text: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
     """The objects of an array, each with the line on which it begins."""
-    decoder, at, line = json.JSONDecoder(), text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
+    rows, at, line = _Rows(), text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
     counted = text.index("[")
     while True:
         at = _SEPARATORS.match(text, at).end()  # type: ignore[union-attr]
         line, counted = line + text.count("\n", counted, at), at
         if text.startswith("]", at):
             return
-        try:
-            row, at = decoder.raw_decode(text, at)
-        except ValueError as error:
-            yield line, BadLine(f"It is no JSON ({error}).")
+        row, end = rows.read(text, at)
+        yield line, row
+        if end is None:
             return
-        yield line, row if isinstance(row, dict) else BadLine("It is no JSON object.")
+        at = end
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    rows = _Rows()
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            yield number, BadLine(f"It is no JSON ({error}).")
-            continue
-        yield number, row if isinstance(row, dict) else BadLine("It is no JSON object.")
+        if line.strip():
+            line = line.strip()
+            row, end = rows.read(line, 0)
+            is_more = end is not None and end < len(line)
+            yield number, BadLine("Something follows its JSON object.") if is_more else row
 
 
 def _csv_rows(
     text: str, delimiter: str, skipped: int, file: Path, document: str | None
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
+) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    # What is too long is said of its line, in `_question`.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     table.fieldnames = [name.strip() for name in table.fieldnames or ()]
     missing = [
@@ -164,8 +198,17 @@ def _csv_rows(
     ]
     if missing:
         raise ConfigError(f"{str(file)!r} has no column {missing[0]!r}; its first line names the columns.")
+    if repeated := [name for name in _NEEDED if (table.fieldnames or []).count(name) > 1]:
+        raise ConfigError(f"{str(file)!r} has two columns {repeated[0]!r}; name one of them otherwise.")
     line = table.line_num
-    for row in table:
+    while True:
+        try:
+            row = next(table, None)
+        except csv.Error as error:
+            yield line + 1 + skipped, BadLine(f"It cannot be read ({error}).")
+            return
+        if row is None:
+            return
         first, line = line + 1, table.line_num
         if any(row.values()):
             yield first + skipped, row
@@ -189,9 +232,13 @@ def _question(row: Mapping[str, Any], line: int, document: str | None) -> BatchQ
         if value is None or value == "":
             raise BadLine(f"It has no {name}.")
         if not isinstance(value, str):
-            raise BadLine(f"Its {name} is {value!r}, not text.")
+            raise BadLine(f"Its {name} is {repr(value)[:100]}, not text.")
         if not value.strip():
             raise BadLine(f"Its {name} is empty.")
+        if len(value) > _MOST_CHARS[name]:
+            raise BadLine(f"Its {name} has {len(value):,} characters; {_MOST_CHARS[name]:,} are the most.")
+        if half := _HALF.search(value):
+            raise BadLine(f"Its {name} holds half a character (\\u{ord(half[0]):04x}); write whole ones.")
     return BatchQuestion(**{name: str(value).strip() for name, value in values.items()}, line=line)
 
 
@@ -199,7 +246,7 @@ def _from_messages(row: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     """The question in an OpenAI chat request; what its system message says is left aside."""
     address = row.get("url")
     if address is not None and not str(address).rstrip("/").endswith("/chat/completions"):
-        raise BadLine(f"Its url is {address!r}; only /v1/chat/completions can be answered.")
+        raise BadLine(f"Its url is {str(address)[:100]!r}; only /v1/chat/completions can be answered.")
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
         raise BadLine("Its body has no messages.")

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -38,7 +39,8 @@ COLUMNS = (
 )
 """Of a CSV."""
 
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet may take for the beginning of a formula; and the same behind the quotes that make it harmless.
+_FORMULA = re.compile(r"'*(\s*[=+\-@＝＋－＠]|[\t\r\n])")
 
 
 @dataclass(frozen=True)
@@ -244,8 +246,8 @@ def _cells(fields: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith(tuple(f"'{sign}" for sign in _FORMULA_SIGNS)) else text
+    return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text

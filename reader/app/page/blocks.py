@@ -18,6 +18,8 @@ from reader.app.pages import Pictures
 from reader.app.service import Service
 
 MAX_FILE_SIZE = "512mb"
+DELETE_CACHE = (600, 6 * 3600)
+"""How often Gradio looks for files of its own that are too old, and how old those are, in seconds."""
 
 
 def build(
@@ -35,7 +37,7 @@ def build(
         has_accounts: whether people sign in, and share what there is only one of.
         model_names: decoders to choose from, where it is one person's to choose.
     """
-    page = gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True)
+    page = gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True, delete_cache=DELETE_CACHE)
     with page:
         parts = lay_out(service.model_name, model_names, has_accounts=has_accounts)
         site = Site(page, parts, service, pictures or Pictures(), has_accounts, model_names)

@@ -1,0 +1,201 @@
+"""Who may call which address: one table, and nothing that it does not list is answered.
+
+Inside the gate, which says who asks. Requests that change something come from the page's own origin (the gate holds that), are
+JSON of a bounded size, and name only sessions and uploads of the user who sends them: whoever is first to use the name of a
+session, an event or an upload, is the only one to use it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reader.app.accounts import user_of
+from reader.app.bodies import BadBody, parse, read_body, texts
+from reader.app.uploads import Uploads
+
+Who = Literal["anyone", "gate", "user", "session", "uploader", "holder", "program", "nobody"]
+"""anyone: also without signing in. gate: answered by the gate itself. user: who has signed in, or sits at this computer. session:
+the user who began that session, event or upload. uploader: the user who sent that file. holder: the user whose document or
+conversation it is. program: as user, also by a key; the OpenAI API itself reads and bounds the body. nobody: what Gradio brings
+along and this app does not use."""
+
+MAX_BODY_BYTES = 4 << 20
+BODY_SECONDS = 60.0
+_MAX_NAMES = 2_000
+"""Names of sessions, events and uploads that are kept of a user; the oldest are forgotten first."""
+_MAX_NAME_CHARS = 200
+_NAMES = ("session_hash", "event_id", "upload_id")
+_GET, _POST = ("GET", "HEAD"), ("POST",)
+API = "/gradio_api"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may call an address, and how."""
+
+    path: str
+    """As the server lists it."""
+    who: Who
+    methods: tuple[str, ...] = _GET
+
+
+def _rules(who: Who, methods: tuple[str, ...], *paths: str) -> list[Rule]:
+    """Rules for addresses; one that ends in "/?" may end in a slash or not."""
+    ends = [(path.removesuffix("/?"), ("", "/") if path.endswith("/?") else ("",)) for path in paths]
+    return [Rule(path + end, who, methods) for path, both in ends for end in both]
+
+
+RULES: Sequence[Rule] = (
+    *_rules("anyone", _GET, f"{API}/startup-events", "/favicon.ico"),
+    *_rules("gate", (*_GET, *_POST), "/login/?", "/logout/?"),
+    *_rules("user", _GET, "/", "/config/?", "/theme.css", f"{API}/theme.css", "/robots.txt", "/manifest.json"),
+    *_rules("user", _GET, f"{API}/info/?", f"{API}/openapi.json", f"{API}/app_id/?"),
+    *_rules("user", _GET, "/static/{path:path}", "/assets/{path:path}", "/svelte/{path:path}"),
+    *_rules("user", _POST, f"{API}/run/{{api_name}}/?", f"{API}/api/{{api_name}}/?"),
+    *_rules("user", (*_GET, *_POST, "DELETE"), f"{API}/mcp/?"),
+    *_rules("user", _GET, f"{API}/mcp/schema"),
+    *_rules("session", _POST, f"{API}/queue/join", f"{API}/cancel", f"{API}/reset/?", f"{API}/upload"),
+    *_rules("session", _POST, f"{API}/call/v2/{{api_name}}/?", f"{API}/call/{{api_name}}/?"),
+    *_rules("session", _GET, f"{API}/call/v2/{{api_name}}/{{event_id}}", f"{API}/call/{{api_name}}/{{event_id}}"),
+    *_rules("session", _GET, f"{API}/queue/data", f"{API}/upload_progress", f"{API}/heartbeat/{{session_hash}}"),
+    *_rules("uploader", _GET, f"{API}/file={{path_or_url:path}}", f"{API}/file/{{path:path}}"),
+    *_rules("holder", _GET, "/cover/{document_id:str}", "/picture/{document_id:str}/{page:int}"),
+    *_rules("holder", _GET, "/export/{document_id:str}", "/conversation/{conversation_id:str}"),
+    *_rules("program", _GET, "/v1/models", "/v1/models/{name:path}", "/v1/files/{file}/content", "/v1/batches/{batch}"),
+    *_rules("program", (*_GET, *_POST), "/v1/files", "/v1/batches", "/v1/{rest:path}"),
+    *_rules("program", (*_GET, "DELETE"), "/v1/files/{file}"),
+    *_rules("program", _POST, "/v1/chat/completions", "/v1/batches/{batch}/cancel"),
+    *_rules(
+        "nobody", _GET, "/openapi.json", f"{API}/deep_link", "/monitoring", "/monitoring/summary", "/monitoring/{key}"
+    ),
+    *_rules("nobody", _GET, "/pwa_icon", "/pwa_icon/{size}"),
+    *_rules("nobody", _GET, f"{API}/user/?", f"{API}/login_check/?", f"{API}/token/?", f"{API}/dev/reload"),
+    *_rules("nobody", _GET, f"{API}/runs/?", f"{API}/run-history/buckets", f"{API}/run-history/records"),
+    *_rules("nobody", _GET, f"{API}/run-history/records/{{endpoint}}/{{record_id}}/assets/{{asset_id}}"),
+    *_rules("nobody", _POST, f"{API}/run-history/connect", f"{API}/component_server/?", f"{API}/process_recording"),
+    *_rules("nobody", _GET, f"{API}/custom_component/{{id}}/{{environment}}/{{type}}/{{file_name}}"),
+    *_rules("nobody", _GET, f"{API}/proxy={{url_path:path}}", f"{API}/queue/status", f"{API}/mcp/sse"),
+    *_rules("nobody", (*_GET, *_POST), f"{API}/mcp/messages", f"{API}/vibe-code/?"),
+    *_rules("nobody", _POST, f"{API}/stream/{{event_id}}", f"{API}/stream/{{event_id}}/close"),
+    *_rules("nobody", _GET, f"{API}/stream/{{session_hash}}/{{run}}/{{component_id}}/playlist.m3u8"),
+    *_rules("nobody", _GET, f"{API}/stream/{{session_hash}}/{{run}}/{{component_id}}/playlist-file"),
+    *_rules("nobody", _GET, f"{API}/stream/{{session_hash}}/{{run}}/{{component_id}}/{{segment_id}}.{{ext}}"),
+    *_rules("nobody", _POST, f"{API}/vibe-edit/?", f"{API}/undo-vibe-edit/?", f"{API}/vibe-starter-queries/?"),
+)
+
+
+class _Refused(Exception):
+    """A request that is not handed on; the message says why in a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Access:
+    """Hands on what the table allows, and refuses everything else in a sentence."""
+
+    def __init__(self, app: ASGIApp, uploads: Uploads, rules: Sequence[Rule] = RULES) -> None:
+        """Take the app behind, the uploads, and the table."""
+        self.app = app
+        self._uploads = uploads
+        self._rules = [(compile_path(rule.path)[0], rule) for rule in rules]
+        self._owners = Owners()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, or answer that it may not be made."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            rule, parameters = self._rule(scope)
+            if rule.who not in ("anyone", "program"):
+                receive, send = await self._checked(rule, parameters, scope, receive, send)
+        except (_Refused, BadBody) as error:
+            await JSONResponse({"error": str(error)}, error.status)(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return
+        await self.app(scope, receive, send)
+
+    def _rule(self, scope: Scope) -> tuple[Rule, dict[str, str]]:
+        """The rule for a request, and the parameters in its address."""
+        path, method = str(scope["path"]), str(scope["method"])
+        matching = [(rule, found) for pattern, rule in self._rules if (found := pattern.match(path)) is not None]
+        for rule, found in matching:
+            if rule.who not in ("nobody", "gate") and method in rule.methods:
+                return rule, found.groupdict()
+        if any(rule.who not in ("nobody", "gate") for rule, _ in matching):
+            raise _Refused(405, f"This address does not take {method}.")
+        raise _Refused(404, "There is no such address.")
+
+    async def _checked(
+        self, rule: Rule, parameters: dict[str, str], scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Receive, Send]:
+        """Refuse what names another's session or upload; return what to read the request with and to answer it with."""
+        user = user_of(Request(scope))
+        if rule.who == "uploader" and not self._uploads.may_read(user, next(iter(parameters.values()))):
+            raise _Refused(403, "There is no such file of yours.")
+        named = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
+        body: Any = None
+        if scope["method"] not in _GET and rule.path != f"{API}/upload":
+            content = await read_body(receive, MAX_BODY_BYTES, seconds=BODY_SECONDS)
+            body, receive = parse(content), _replayed(content, receive)
+            if any(self._uploads.is_anothers(user, text) for text in texts(body)):
+                raise _Refused(403, "There is no such file of yours.")
+        for names in (named, parameters, body if isinstance(body, dict) else {}):
+            for name in _NAMES:
+                if names.get(name) is not None and not self._owners.claim(user, names[name]):
+                    raise _Refused(404, "There is no such session. Load the page again.")
+        return receive, self._claiming(user, send) if rule.who == "session" and body is not None else send
+
+    def _claiming(self, user: str, send: Send) -> Send:
+        """Note the event that an answer names as the user's."""
+
+        async def claiming(message: Message) -> None:
+            content = message.get("body", b"")
+            if content.startswith(b'{"event_id":'):
+                self._owners.claim(user, json.loads(content)["event_id"])
+            await send(message)
+
+        return claiming
+
+
+class Owners:
+    """Who was first to use the name of a session, an event or an upload."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, OrderedDict[str, None]] = {}
+
+    def claim(self, user: str, name: Any) -> bool:
+        """Whether a name is the user's, or can be from now on."""
+        if not isinstance(name, str) or len(name) > _MAX_NAME_CHARS:
+            return False
+        if any(name in names for other, names in self._names.items() if other != user):
+            return False
+        own = self._names.setdefault(user, OrderedDict())
+        own[name] = None
+        own.move_to_end(name)
+        if len(own) > _MAX_NAMES:
+            own.popitem(last=False)
+        return True
+
+
+def _replayed(content: bytes, receive: Receive) -> Receive:
+    """A way to read a body again that was read whole."""
+    rest: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def replayed() -> Message:
+        return rest.pop() if rest else await receive()
+
+    return replayed
