@@ -21,6 +21,7 @@ import tarfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,12 +146,12 @@ def hold(folder: Path, store: Store, document: Document, user: str) -> None:
 
 def rebuild_often(folder: Path, seed: int, ready: Callable[[], None]) -> None:
     """Rebuild the library again and again, whenever nobody else has it open, until killed."""
+    chance = random.Random(seed)
     ready()
     while True:
-        try:
+        with suppress(StoreBusy):
             rebuild(folder / "library", force=True)
-        except StoreBusy:
-            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.2))  # for others to open it between
 
 
 def migrate_often(folder: Path, seed: int, ready: Callable[[], None]) -> None:
