@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 from reader.app.page import html as views
 from reader.app.page.layout import LISTED_DOCUMENTS
+from reader.app.page.viewer import viewer
 from reader.app.service import Service
 from reader.app.workspace import Workspace
 from reader.reading import JobSettings
-from storage import Store, text_id
-from storage.manifests import StoredDocument
+from storage import LOCAL_USER, Store, StoredDocument, text_id
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -46,7 +46,9 @@ def filled(folder: Path, documents: int) -> Workspace:
                 (str(page), f"Page {page} of book {number}: the keeper lit the lamp. ") for page in range(1, PAGES + 1)
             ]
             document_id = text_id("".join(text for _, text in pages).encode())
-            StoredDocument.new(document_id, f"Book {number}", "a.txt", "text", pages).insert(db)
+            document = StoredDocument.new(document_id, f"Book {number}", "a.txt", "text", pages)
+            document.insert(db)
+            store.user_documents.hold(db, LOCAL_USER, document, None)
     for record in store.documents()[::2]:
         store.jobs.stop(store.jobs.add(record.id, vars(JobSettings("m"))).id, "cancel")
     return Workspace(Service(store, "m"))
@@ -71,7 +73,7 @@ def main() -> None:
 
         def opening(workspace: Workspace) -> str:
             shown = workspace.get(workspace.documents(limit=1)[0].id)
-            return views.document_head(shown) + views.viewer(workspace.page(shown.id, 7))
+            return views.document_head(shown) + viewer(workspace.page(shown.id, 7))
 
         def room(workspace: Workspace) -> str:
             return views.room_line(workspace.count(), *workspace.room(), is_shared=False)

@@ -3,6 +3,7 @@
 
 const number = (text) => Number.parseInt(text ?? "0", 10) || 0;
 const app = document.getElementById("app");
+const reading = {}; // what is done with an open page, by the name that its button gives
 let opener = null; // what opened the page that is shown, for the focus to go back to
 
 function copy(button) {
@@ -29,6 +30,10 @@ function go(part) {
   }
 }
 
+function turnTo(id, page, more) {
+  trigger("input", { document: id, page, start: 0, end: 0, find: "", text: 0, ...more });
+}
+
 function close() {
   trigger("clear", {});
   go("chat");
@@ -49,10 +54,11 @@ document.addEventListener("click", (event) => {
   else if (act === "edit") trigger("edit", { turn: number(button.dataset.turn) });
   else if (act === "dismiss") button.parentElement.replaceChildren();
   else if (act === "close") close();
+  else if (act in reading) reading[act](button);
   else if (page) {
     if (!button.closest("#viewer")) opener = button;
-    const { start, end, find } = button.dataset;
-    trigger("input", { document: id, page: number(page), start: number(start), end: number(end), find: find ?? "" });
+    const { start, end, find, text } = button.dataset;
+    turnTo(id, number(page), { start: number(start), end: number(end), find: find ?? "", text: number(text) });
     go("page");
   } else if (id) {
     chosen = false;
@@ -177,8 +183,7 @@ function follow() {
   if (id !== seen && (id || isEmpty)) {
     seen = id;
     app.dataset.open = id ? "yes" : "no";
-    if (!id) chosen = false;
-    if (!chosen) go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
+    if (!chosen || !id) go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
   }
   if (id === address.searchParams.get("document")) return;
   if (id) address.searchParams.set("document", id);

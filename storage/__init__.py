@@ -17,18 +17,18 @@ from storage.errors import (
     translating,
 )
 from storage.files import file_lock, publish, sync_folder, write_whole
-from storage.holdings import LOCAL_USER, Holding, Holdings
+from storage.full_text import TextIndex
+from storage.garbage import collect_garbage
 from storage.jobs import JobRecord, Jobs, is_running, is_unfinished, new_owner
 from storage.manifests import StoredDocument, text_id
-from storage.memories import MemoryWriter
-from storage.originals import cover_file, keep_original, original_file
+from storage.memory_writer import MemoryWriter
+from storage.originals import cover_file, keep_original, original_file, tidy_originals
 from storage.questions import QuestionRecord, Questions
-from storage.ranking import TextIndex
-from storage.records import DocumentRecord, Fault, Hit, MemoryRecord, PageRecord, SegmentRecord
+from storage.records import LOCAL_USER, DocumentRecord, Fault, Hit, MemoryRecord, PageRecord, SegmentRecord
 from storage.recovery import Rebuild, rebuild
-from storage.repair import collect_garbage, tidy_originals
 from storage.store import Store
 from storage.tensors import MappedTensors, TensorSpec, write_tensors
+from storage.user_documents import UserDocument, UserDocuments
 from storage.verification import Verification, verify
 
 __all__ = [
@@ -41,8 +41,6 @@ __all__ = [
     "DocumentRecord",
     "Fault",
     "Hit",
-    "Holding",
-    "Holdings",
     "Import",
     "JobRecord",
     "Jobs",
@@ -65,6 +63,8 @@ __all__ = [
     "TensorSpec",
     "TextIndex",
     "TurnRecord",
+    "UserDocument",
+    "UserDocuments",
     "Verification",
     "backup",
     "collect_garbage",

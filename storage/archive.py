@@ -23,18 +23,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedWriter, FileIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from storage.errors import BadImport, CorruptMemory, NotFound, NotWritable, StoreBusy
 from storage.files import publish, publishing, write_whole
-from storage.holdings import LOCAL_USER
 from storage.manifests import MANIFEST_FILE, MAX_JSON_BYTES, StoredDocument, StoredMemory
 from storage.memories import SEALED_FILE
-from storage.records import DocumentRecord
+from storage.records import LOCAL_USER, DocumentRecord
 from storage.recovery import check_memory
-
-if TYPE_CHECKING:
-    from storage.store import Store
+from storage.store import Store
 
 MAX_MEMORIES = 1000
 MAX_DOCUMENT_BYTES = 256 << 20
@@ -75,8 +72,8 @@ def export_document(store: Store, document_id: str, path: Path, user: str | None
         record = store.document(document_id)
         document = StoredDocument.of(record, store.pages(record.id))
     else:
-        record = store.holdings.get(user, document_id).document
-        document = StoredDocument.of(record, store.holdings.pages(user, document_id))
+        record = store.user_documents.get(user, document_id).document
+        document = StoredDocument.of(record, store.user_documents.pages(user, document_id))
     memories = [memory for memory in store.memories(record.id) if memory.state == "ready"]
     if user is not None:  # what others have had read at other ratios is left out
         asked_for = {job.memory_key for job in store.jobs.all(record.id, user)}
@@ -118,9 +115,9 @@ def import_document(store: Store, path: Path, *, max_bytes: int | None = None) -
             keys = [memory.record.key for memory in placing]
             with store.locked(keys, f"A memory of {document.title!r}"):
                 _place(store, archive, document, placing, max_bytes, path)
-    if LOCAL_USER not in store.holdings.users(document.id):
+    if LOCAL_USER not in store.user_documents.users(document.id):
         with store.adding_document(document) as db:
-            store.holdings.hold(db, LOCAL_USER, document, None)
+            store.user_documents.hold(db, LOCAL_USER, document, None)
     return Import(store.document(document.id), len(placing), len(memories) - len(placing))
 
 

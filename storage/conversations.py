@@ -45,6 +45,8 @@ class ConversationRecord:
     document_ids: tuple[str, ...]
     created_at: float
     turns: tuple[TurnRecord, ...]
+    asked_by: str = ""
+    """Empty for a person on the page, else the kind of program that asks."""
 
 
 class Conversations:
@@ -53,8 +55,11 @@ class Conversations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, document_ids: Sequence[str], user: str = "") -> ConversationRecord:
+    def add(self, document_ids: Sequence[str], user: str = "", *, asked_by: str = "") -> ConversationRecord:
         """Begin a conversation about one document or several, in this order.
+
+        Args:
+            asked_by: the kind of program that asks; empty for a person on the page.
 
         Raises:
             NotFound: a document is not there.
@@ -67,7 +72,8 @@ class Conversations:
             for document_id in document_ids:
                 if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
                     raise NotFound(f"There is no document {document_id!r} in this library; add it first.")
-            db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (conversation_id, user, time.time()))
+            row = (conversation_id, user, time.time(), asked_by)
+            db.execute("INSERT INTO conversations VALUES (?, ?, ?, ?)", row)
             for place, document_id in enumerate(document_ids):
                 db.execute("INSERT INTO conversation_documents VALUES (?, ?, ?)", (conversation_id, place, document_id))
         return self.get(conversation_id, user)
@@ -83,12 +89,18 @@ class Conversations:
             raise NotFound(f"There is no conversation {conversation_id!r}; it may have gone with its document.")
         return found[0]
 
-    def all(self, user: str = "", document_id: str | None = None) -> list[ConversationRecord]:
-        """Return a user's conversations, or those about one document, newest first."""
+    def all(
+        self, user: str = "", document_id: str | None = None, *, asked_by: str | None = None
+    ) -> list[ConversationRecord]:
+        """Return a user's conversations, or those about one document, newest first.
+
+        Args:
+            asked_by: only those of people (""), or of one kind of program; None returns all.
+        """
         return self._read(
-            ":document IS NULL OR id IN"
-            " (SELECT conversation_id FROM conversation_documents WHERE document_id = :document)",
-            {"document": document_id, "user": user},
+            "(:asked_by IS NULL OR asked_by = :asked_by) AND (:document IS NULL OR id IN"
+            " (SELECT conversation_id FROM conversation_documents WHERE document_id = :document))",
+            {"document": document_id, "user": user, "asked_by": asked_by},
         )
 
     def add_turn(
@@ -125,7 +137,8 @@ class Conversations:
         branch_id = uuid.uuid4().hex
         with self._database.transaction() as db:
             self._check_unchanged(db, conversation)
-            db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (branch_id, conversation.user, time.time()))
+            row = (branch_id, conversation.user, time.time(), conversation.asked_by)
+            db.execute("INSERT INTO conversations VALUES (?, ?, ?, ?)", row)
             db.execute(
                 "INSERT INTO conversation_documents"
                 " SELECT ?, place, document_id FROM conversation_documents WHERE conversation_id = ?",
@@ -137,18 +150,6 @@ class Conversations:
                 (branch_id, conversation.id, turns),
             )
         return self.get(branch_id, conversation.user)
-
-    def drop_turns(self, conversation: ConversationRecord, first: int) -> ConversationRecord:
-        """Forget the turns from number `first` on, and return the conversation as it is then.
-
-        Raises:
-            NotFound: the conversation is gone.
-            StoreBusy: it went on elsewhere, so that its turns are no longer those of the record.
-        """
-        with self._database.transaction() as db:
-            self._check_unchanged(db, conversation)
-            db.execute("DELETE FROM turns WHERE conversation_id = ? AND number >= ?", (conversation.id, first))
-        return self.get(conversation.id, conversation.user)
 
     def remove(self, conversation_id: str, user: str = "") -> None:
         """Remove a user's conversation.
@@ -170,7 +171,7 @@ class Conversations:
                 (SELECT json_group_array(json_object('number', number, 'question', question, 'answer', answer,
                     'evidence', json(evidence), 'counts', json(counts), 'asked_at', asked_at))
                     FROM turns WHERE conversation_id = conversations.id) AS turns
-            FROM conversations WHERE user = :user AND ({condition}) ORDER BY created_at DESC, rowid DESC
+            FROM conversations WHERE user = :user AND ({condition}) ORDER BY rowid DESC
             """,
             parameters,
         )
@@ -181,6 +182,7 @@ class Conversations:
                 tuple(document_id for _, document_id in sorted(json.loads(row["document_ids"]))),
                 row["created_at"],
                 tuple(TurnRecord(**turn) for turn in sorted(json.loads(row["turns"]), key=itemgetter("number"))),
+                row["asked_by"],
             )
             for row in rows
         ]

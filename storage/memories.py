@@ -1,31 +1,226 @@
-"""One memory's files in its own folder, and the writer that fills it segment by segment and seals it.
+"""The memories of a library: their rows, and the files of each in its own folder, compared before they are used.
 
 A file is published before its row, and a row is gone before its file: a kill in between leaves a file without a row,
-which `repair` removes. Deliberately not here: what the tensors mean, and any order among memories.
+which `repair` removes. Deliberately not here: writing one (`memory_writer`), and what the tensors mean.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from storage.errors import translating
-from storage.files import file_lock, publish, sync_folder
-from storage.manifests import MANIFEST_FILE, StoredMemory, checked_key
+import sqlite_utils
+
+from storage.database import MEMORIES_FOLDER, Database, Row
+from storage.errors import CorruptMemory, NotFound, StorageFull, StoreBusy, StoreError, translating
+from storage.files import file_lock, make_folder, sync_folder
+from storage.manifests import checked_key
 from storage.records import MemoryRecord, SegmentRecord
-from storage.tensors import MappedTensors, TensorSpec, file_bytes, write_tensors
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
-    from storage.store import Store
+from storage.tensors import MappedTensors
 
 SEALED_FILE = "memory.safetensors"
 LOCK_SUFFIX = ".lock"
+
+_WAIT_SECONDS = 1.0
+_MOMENT_SECONDS = 1e-6
+
+
+class Memories:
+    """The memories of one library."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.folder = database.folder
+
+    def memory(self, key: str) -> MemoryRecord | None:
+        """Return the memory with this key, whether it is being read or ready."""
+        rows = self.database.read("SELECT * FROM memories WHERE key = ?", (key,))
+        return _memory(rows[0]) if rows else None
+
+    def memories(self, document_id: str | None = None) -> list[MemoryRecord]:
+        """Return the memories of a document, or of all, the last used first."""
+        which = "" if document_id is None else "WHERE document_id = :id"  # told apart here, for the index to be used
+        rows = self.database.read(
+            f"SELECT * FROM memories {which} ORDER BY last_used_at DESC, rowid DESC", {"id": document_id}
+        )
+        return [_memory(row) for row in rows]
+
+    def next_moment(self) -> float:
+        """Return the time, but later than all times of memories: their order stays that of use when the clock is set back."""
+        (row,) = self.database.read(
+            "SELECT MAX(MAX(created_at, last_used_at, COALESCE(ready_at, 0))) AS latest FROM memories"
+        )
+        return max(time.time(), (row["latest"] or 0.0) + _MOMENT_SECONDS)
+
+    def segments(self, memory_key: str) -> list[SegmentRecord]:
+        """Return the finished segments of a memory in order."""
+        rows = self.database.read("SELECT * FROM segments WHERE memory_key = ? ORDER BY number", (memory_key,))
+        return [SegmentRecord(**row) for row in rows]
+
+    def find_prefix(self, chain_keys: Sequence[str]) -> tuple[str, int] | None:
+        """Return (memory key, n) for the longest n such that a memory's first n segments have chain_keys[:n].
+
+        Half-read memories count, too; among equals a ready one is preferred, then the one used last.
+        """
+        rows = self.database.read(
+            """
+            SELECT found.memory_key, COUNT(*) AS count FROM (
+                SELECT segments.memory_key, segments.number,
+                    ROW_NUMBER() OVER (PARTITION BY segments.memory_key ORDER BY segments.number) - 1 AS place
+                FROM json_each(?) AS chain CROSS JOIN segments
+                    ON segments.key = chain.value AND segments.number = chain.key
+            ) AS found JOIN memories ON memories.key = found.memory_key
+            WHERE found.number = found.place
+            GROUP BY found.memory_key
+            ORDER BY count DESC, memories.state = 'ready' DESC, memories.last_used_at DESC LIMIT 1
+            """,
+            (json.dumps(list(chain_keys)),),
+        )
+        return (rows[0]["memory_key"], rows[0]["count"]) if rows else None
+
+    def open_memory(self, key: str) -> MappedTensors:
+        """Map a ready memory after its size, hash and key were compared with the row; note that it was used.
+
+        Raises:
+            NotFound: there is no such memory, or it is not ready.
+            CorruptMemory: the file is not the one that was sealed.
+        """
+        tensors = self.map_memory(key)
+        with suppress(StoreError), self.database.transaction(durable=False) as db:  # read-only can still be asked
+            db.execute("UPDATE memories SET last_used_at = ? WHERE key = ?", (self.next_moment(), key))
+        return tensors
+
+    def open_segment(self, memory_key: str, number: int) -> MappedTensors:
+        """Map one segment of a memory that is being read, verified like a memory.
+
+        Raises:
+            NotFound: there is no such segment, or it was sealed into its memory.
+            CorruptMemory: the file is not the one that was written.
+        """
+        rows = self.database.read(
+            "SELECT * FROM segments WHERE memory_key = ? AND number = ? AND file IS NOT NULL", (memory_key, number)
+        )
+        if not rows:
+            raise NotFound(f"Memory {memory_key[:12]!r} has no segment {number} of its own. Open the memory instead.")
+        segment = SegmentRecord(**rows[0])
+        assert segment.file is not None
+        names = {"memory_key": memory_key, "segment_key": segment.key, "segment": str(number)}
+        return self._open(memory_key, segment.file, segment.hash, segment.bytes, names)
+
+    def map_memory(self, key: str) -> MappedTensors:
+        """Map a ready memory as `open_memory` does, for another purpose than to use it."""
+        memory = self._ready_memory(key)
+        while True:
+            assert memory.hash is not None  # held by a constraint of the table
+            try:
+                return self._open(key, SEALED_FILE, memory.hash, memory.bytes, {"memory_key": key})
+            except CorruptMemory:
+                # Another process may have evicted it, or written it anew, since its row was read.
+                before, memory = memory, self._ready_memory(key)
+                if memory.ready_at == before.ready_at:
+                    raise
+
+    def memory_folder(self, key: str) -> MemoryFolder:
+        """Return the folder of a memory, which may not be there yet."""
+        return MemoryFolder(self.folder / MEMORIES_FOLDER, key)
+
+    @contextmanager
+    def locked(self, keys: Iterable[str], what: str) -> Iterator[None]:
+        """Hold the locks of memories, all of them or none.
+
+        Raises:
+            StoreBusy: another process or thread holds one; the message begins with `what`.
+        """
+        with ExitStack() as stack:
+            for key in sorted(keys):
+                # Not at once: another process that is just opening the library may hold the lock for a moment.
+                if not stack.enter_context(self.memory_folder(key).lock(timeout_seconds=_WAIT_SECONDS)):
+                    raise being_read(what)
+            yield
+
+    @contextmanager
+    def _waiting_lock(self, key: str, on_wait: Callable[[], None] | None) -> Iterator[None]:
+        folder = self.memory_folder(key)
+        while True:
+            with folder.lock(timeout_seconds=_WAIT_SECONDS) as held:
+                if held:
+                    yield
+                    return
+            if on_wait is not None:
+                on_wait()
+
+    def _begin(self, key: str, document_id: str, settings: Mapping[str, Any], windows: int, tokens: int) -> None:
+        with self.database.transaction() as db:
+            now = self.next_moment()
+            if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
+                raise NotFound(f"There is no document {document_id[:12]!r} in {self.folder}. Add it first.")
+            db.table("memories").insert(
+                {
+                    "key": key,
+                    "document_id": document_id,
+                    "state": "reading",
+                    "settings": json.dumps(dict(settings), sort_keys=True),
+                    "windows": windows,
+                    "tokens": tokens,
+                    "created_at": now,
+                    "last_used_at": now,
+                },
+                ignore=True,
+            )
+
+    def _drop_corrupt_files(self, key: str) -> None:
+        memory = self.memory(key)
+        if memory is None:
+            return
+        files: list[tuple[str, Callable[[], MappedTensors]]]
+        if memory.state == "ready":
+            files = [(SEALED_FILE, partial(self.open_memory, key))]
+        else:
+            files = [(s.file, partial(self.open_segment, key, s.number)) for s in self.segments(key) if s.file]
+        for file, open_file in files:
+            try:
+                open_file().close()
+            except CorruptMemory:
+                with translating(self.folder):
+                    (self.memory_folder(key).path / file).unlink(missing_ok=True)
+                return  # what comes after it cannot be used either
+
+    def _open(
+        self, key: str, file: str, expected_hash: str, expected_bytes: int, names: Mapping[str, str]
+    ) -> MappedTensors:
+        path = self.memory_folder(key).path / file
+        tensors = MappedTensors(path, expected_hash=expected_hash, expected_bytes=expected_bytes)
+        if names.items() <= tensors.metadata.items():
+            return tensors
+        tensors.close()
+        raise CorruptMemory(f"The memory file {path} belongs to another memory. Read the document again.")
+
+    def _remove_memories(self, keys: Sequence[str], remove_rows: Callable[[sqlite_utils.Database], None]) -> int:
+        """Remove rows, then files; return the files' bytes. On a full disk, where rows cannot go first, they go last."""
+        try:
+            with self.database.transaction() as db:
+                remove_rows(db)
+        except StorageFull:
+            freed_bytes = sum(self.memory_folder(key).remove() for key in keys)
+            try:
+                with self.database.transaction() as db:
+                    remove_rows(db)
+            except StorageFull:  # the memories made too little room, or there was none
+                with self.database.transaction_without_journal() as db:
+                    remove_rows(db)
+            return freed_bytes
+        return sum(self.memory_folder(key).remove() for key in keys)
+
+    def _ready_memory(self, key: str) -> MemoryRecord:
+        memory = self.memory(key)
+        if memory is None or memory.state != "ready":
+            raise NotFound(f"There is no finished memory {key[:12]!r} in {self.folder}. Read the document first.")
+        return memory
 
 
 class MemoryFolder:
@@ -60,7 +255,7 @@ class MemoryFolder:
         """Create the folder, durably."""
         with translating(self.path.parent):
             if not self.path.is_dir():
-                self.path.mkdir()
+                make_folder(self.path)
                 sync_folder(self.path.parent)
 
     def keep_only(self, names: set[str]) -> None:
@@ -78,123 +273,9 @@ class MemoryFolder:
         return size_bytes
 
 
-class MemoryWriter:
-    """Writes one memory; handed out by `Store.writing`, which holds the memory's lock for as long as it may be used."""
+def _memory(row: Row) -> MemoryRecord:
+    return MemoryRecord(**{**row, "settings": json.loads(row["settings"]), "imported": bool(row["imported"])})
 
-    def __init__(self, store: Store, key: str, max_bytes: int | None = None) -> None:
-        self._store = store
-        self._key = key
-        self._max_bytes = max_bytes
-        self._folder = store.memory_folder(key)
-        self._active = True
 
-    @property
-    def record(self) -> MemoryRecord:
-        """The memory's row as it is now; its state is 'ready' when there is nothing left to write."""
-        record = self._store.memory(self._key)
-        assert record is not None  # the row is there as long as the lock is held
-        return record
-
-    @property
-    def segments(self) -> list[SegmentRecord]:
-        """The finished segments, without a gap from number 0 on."""
-        return self._store.segments(self._key)
-
-    def open_segment(self, number: int) -> MappedTensors:
-        """Map a finished segment, verified; see `Store.open_segment`."""
-        return self._store.open_segment(self._key, number)
-
-    def add_segment(
-        self,
-        key: str,
-        *,
-        tokens: int,
-        slots: int,
-        seconds: float,
-        specs: Sequence[TensorSpec],
-        buffers: Iterable[Buffer | Iterable[Buffer]],
-        metadata: Mapping[str, str],
-    ) -> SegmentRecord:
-        """Checkpoint the next window under its chain key; `seconds` is the time that this window took.
-
-        When this returns, the segment is on disk for good. Buffers and metadata are those of `write_tensors`.
-
-        Raises:
-            StorageFull: there is no room; what was finished before stays.
-            OverBudget: the library's memories would take more than they may; what was finished before stays.
-            ValueError: the memory is ready, the block of `writing` is over, or the buffers do not fit the specs.
-        """
-        self._check_writable()
-        done = self.segments
-        number = len(done)
-        file = f"segment-{number:06}.safetensors"
-        names = {**metadata, "memory_key": self._key, "segment_key": checked_key(key), "segment": str(number)}
-        self._store.make_room(file_bytes(specs, names), self._max_bytes)
-        self._folder.make()
-        size_bytes, digest = write_tensors(self._folder.path / file, specs, buffers, names)
-        first_slot = sum(segment.slots for segment in done)
-        segment = SegmentRecord(self._key, number, key, first_slot, slots, tokens, file, size_bytes, digest)
-        with self._store.database.transaction() as db:
-            db.table("segments").insert(vars(segment))
-            db.execute(
-                "UPDATE memories SET slots = slots + ?, bytes = bytes + ?, seconds = seconds + ? WHERE key = ?",
-                (slots, size_bytes, seconds, self._key),
-            )
-        return segment
-
-    def seal(
-        self,
-        specs: Sequence[TensorSpec],
-        buffers: Iterable[Buffer | Iterable[Buffer]],
-        metadata: Mapping[str, str],
-        *,
-        slots: int,
-        seconds: float,
-    ) -> MemoryRecord:
-        """Write the whole memory into one file, its manifest beside it, call it ready, and remove the checkpoints.
-
-        `slots` is the number in the sealed file; `seconds` is the time since the last segment, added to theirs.
-        The row says ready only after both files are synced; the segments' rows stay, for prefixes to be found.
-
-        Raises:
-            StorageFull: there is no room; the finished segments stay.
-            OverBudget, ValueError: as for `add_segment`.
-        """
-        self._check_writable()
-        names = {**metadata, "memory_key": self._key}
-        before = self.record
-        self._store.make_room(file_bytes(specs, names) - before.bytes, self._max_bytes)
-        self._folder.make()
-        size_bytes, digest = write_tensors(self._folder.path / SEALED_FILE, specs, buffers, names)
-        now = time.time()
-        record = replace(
-            before,
-            state="ready",
-            slots=slots,
-            bytes=size_bytes,
-            hash=digest,
-            seconds=before.seconds + seconds,
-            ready_at=now,
-            last_used_at=now,
-        )
-        publish(self._folder.path / MANIFEST_FILE, StoredMemory(record, self.segments).encode())
-        with self._store.database.transaction() as db:
-            db.execute("UPDATE segments SET file = NULL WHERE memory_key = ?", (self._key,))
-            db.execute(
-                "UPDATE memories SET state = 'ready', slots = ?, bytes = ?, hash = ?, seconds = ?, ready_at = ?,"
-                " last_used_at = ? WHERE key = ?",
-                (slots, size_bytes, digest, record.seconds, now, now, self._key),
-            )
-            db.execute("UPDATE documents SET read_at = ? WHERE id = ?", (now, before.document_id))
-        self._folder.keep_only({SEALED_FILE, MANIFEST_FILE})
-        return self.record
-
-    def close(self) -> None:
-        """Refuse further writing; the lock is about to be given back."""
-        self._active = False
-
-    def _check_writable(self) -> None:
-        if not self._active:
-            raise ValueError("the block that held the memory's lock is over")
-        if self.record.state == "ready":
-            raise ValueError(f"memory {self._key[:12]} is ready; there is nothing left to write")
+def being_read(what: str) -> StoreBusy:
+    return StoreBusy(f"{what} is being read by another process. Wait for it or stop it, then try again.")

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+LOCAL_USER = ""
+"""The user of the app on their own computer, without a password. What a shell adds is theirs, too."""
+
 
 @dataclass(frozen=True)
 class DocumentRecord:

@@ -23,10 +23,16 @@ from pathlib import Path
 import sqlite_utils
 
 from storage import originals
-from storage.database import DATABASE_FILE, DOCUMENTS_FOLDER, LIBRARY_LOCK, MEMORIES_FOLDER, ORIGINALS_FOLDER
+from storage.database import (
+    DAMAGED_FOLDER,
+    DATABASE_FILE,
+    DOCUMENTS_FOLDER,
+    LIBRARY_LOCK,
+    MEMORIES_FOLDER,
+    ORIGINALS_FOLDER,
+)
 from storage.errors import CorruptMemory, NotWritable, StoreBusy, StoreError, translating
-from storage.files import TEMPORARY_SUFFIX, file_lock, sync_folder
-from storage.holdings import LOCAL_USER
+from storage.files import TEMPORARY_SUFFIX, file_lock, make_folder, sync_folder
 from storage.manifests import (
     DOCUMENT_SUFFIX,
     MANIFEST_FILE,
@@ -37,8 +43,7 @@ from storage.manifests import (
     text_id,
 )
 from storage.memories import SEALED_FILE
-from storage.records import Fault, MemoryRecord, SegmentRecord
-from storage.repair import DAMAGED_FOLDER
+from storage.records import LOCAL_USER, Fault, MemoryRecord, SegmentRecord
 from storage.salvage import TABLES, applied_version, salvage
 from storage.schema import LATEST
 from storage.tensors import MappedTensors
@@ -190,7 +195,7 @@ def _is_open_elsewhere(path: Path) -> bool:
 def _new_folder(folder: Path) -> Iterator[Path]:
     """Make an empty folder in the library, which goes at the end."""
     place = folder / f".rebuild.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    place.mkdir()
+    make_folder(place)
     try:
         yield place
     finally:
@@ -361,5 +366,7 @@ def _put_aside(folder: Path, aside: Path, name: str) -> None:
     """Move a file or folder of the library into the folder of what this rebuild puts aside."""
     source, target = folder / name, aside / name
     if source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(aside.parent)
+        make_folder(aside)
+        make_folder(target.parent)
         os.replace(source, target)

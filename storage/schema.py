@@ -262,5 +262,18 @@ def m006_files_of_their_own(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m007_conversations_of_programs(db: Database) -> None:
+    """Who asks in a conversation: a person on the page (''), or a program, whose questions no page lists."""
+    db.execute("ALTER TABLE conversations ADD COLUMN asked_by TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m008_hashes_of_originals(db: Database) -> None:
+    """The hashes of an original and of its cover. `Store` fills them in where the files are older than the columns."""
+    for column in ("original_hash TEXT", "cover_hash TEXT"):
+        db.execute(f"ALTER TABLE holdings ADD COLUMN {column}")
+
+
 # Names begin with their number, so that a database with a greater one is known to come from a newer program.
-LATEST = m006_files_of_their_own.__name__
+LATEST = m008_hashes_of_originals.__name__

@@ -12,9 +12,12 @@ from helpers import ROOT
 from helpers.decoders import DEVICES, FAMILIES, tiny_decoder_folder
 
 from reader.app.service import Service
+from reader.models import DEFAULT_MODEL
 from reader.models.model import Model, load_model
 from storage import Store
 
+# No program that a test starts fetches a larger decoder.
+os.environ.setdefault("READER_MODEL", DEFAULT_MODEL)
 # Two test processes share the cores: a thread each, also in the programs that they start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
@@ -76,13 +79,22 @@ def model(
     if request.param == "default":
         cache = request.getfixturevalue("cache_folder")
         return load_model(window=32, cache_folder=cache, device=device, dtype="float32")
-    return load_model(str(tiny_folder(request.param)), window=32, cache_folder=cache, device=device, dtype="float32")
+    return load_model(
+        str(tiny_folder(request.param)),
+        condenser="beacons",
+        window=32,
+        cache_folder=cache,
+        device=device,
+        dtype="float32",
+    )
 
 
 @pytest.fixture
 def tiny_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    """A tiny Llama with window 32."""
-    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache", device="cpu")
+    """A tiny Llama with window 32 that condenses into beacons, untrained."""
+    return load_model(
+        str(tiny_folder("llama")), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu"
+    )
 
 
 @pytest.fixture

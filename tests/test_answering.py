@@ -38,7 +38,7 @@ from storage import PageRecord, Store
 def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     """A tiny Llama with room for passages: its tokens are hardly longer than characters."""
     folder = tiny_folder("llama", max_positions=8192)
-    return load_model(str(folder), window=32, cache_folder=tmp_path / "cache", device="cpu")
+    return load_model(str(folder), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu")
 
 
 def snapshot(attached: AttachedMemory) -> dict[str, torch.Tensor]:
@@ -129,6 +129,28 @@ def test_where_a_passage_does_not_say_the_next_is_looked_at_behind_it(
     assert attached.memory.counts() == counts
     for name, tensor in snapshot(attached).items():
         assert torch.equal(tensor, before[name]), name
+
+
+@pytest.mark.parametrize("horizon", [1, None])
+def test_a_decoder_that_reads_a_passage_better_alone_sees_little_else_of_the_memory(
+    horizon: int | None, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vars(roomy_model)["passage_horizon"] = horizon
+    attached = attached_to(hide(), roomy_model, store)
+    passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model)
+    monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: passages)
+
+    def texts() -> list[str]:
+        together = dict(answer_together(attached, [QUESTION_ABOUT_FACT] * 2, roomy_model, look_again="auto"))
+        alone = answered(attached, roomy_model, look_again="auto")
+        return [alone.text, *(answer.text for answer in together.values() if isinstance(answer, Answer))]
+
+    before = texts()
+    assert before[0] == before[1] == before[2]
+    memory = attached.memory
+    for layer in memory.layers:
+        layer.values[:, :, memory.sink : memory.sink + memory.beacons - 1] = 3.0
+    assert (texts() == before) == (horizon == 1)
 
 
 def test_an_answer_can_be_stopped_at_any_token_also_between_two_places(

@@ -28,6 +28,7 @@ from reader.app.answer_queue import Stream
 from reader.app.main import main
 from reader.app.page import events, html as views, turns
 from reader.app.page.blocks import build
+from reader.app.page.viewer import viewer
 from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown, Workspace
@@ -232,8 +233,8 @@ def hostile_views(service: Service, words: str) -> list[str]:
         views.hits([Hit(document.id, words, 1, words, words)], words),
         *map(text_of, turns.messages(conversation, [(question, failed)], document.id)),
         turns.finished("Zebedee.", counts, [evidence], document.id, 0),
-        views.viewer(page),
-        views.viewer(replace(page, is_drawn=True)),
+        viewer(page),
+        viewer(replace(page, is_drawn=True)),
         views.error_line(words),
         views.password_line(words),
         views.note(words),

@@ -16,6 +16,7 @@ from helpers.library import (
     PAGES,
     SPECS,
     add_document,
+    add_read_document,
     add_segment,
     buffers,
     content,
@@ -45,9 +46,7 @@ from storage import (
 @pytest.fixture
 def exported(tmp_path: Path) -> Path:
     with Store(tmp_path / "there") as there:
-        document_id = add_document(there)
-        for name in (1, 2):
-            read_memory(there, name, document_id)
+        document_id = add_read_document(there, 1, 2)
         export_document(there, document_id, tmp_path / "moby.beacon")
     return tmp_path / "moby.beacon"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.library import (
     add_document,
+    add_read_document,
     add_segment,
     buffers,
     content,
@@ -30,8 +31,7 @@ from storage import (
 
 @pytest.mark.parametrize("name", ["copy", "copy.tar"])
 def test_a_backup_is_the_library_as_it_was(store: Store, tmp_path: Path, name: str) -> None:
-    document_id = add_document(store)
-    read_memory(store, 1, document_id)
+    document_id = add_read_document(store, 1)
     with reading(store, 2, document_id) as writer:
         add_segment(writer, 0)
     store.pin(document_id)
@@ -54,9 +54,7 @@ def test_a_backup_is_the_library_as_it_was(store: Store, tmp_path: Path, name: s
 
 
 def test_a_backup_leaves_out_what_is_broken_and_says_so(store: Store, tmp_path: Path) -> None:
-    document_id = add_document(store)
-    for name in (1, 2, 3):
-        read_memory(store, name, document_id)
+    add_read_document(store, 1, 2, 3)
     file = memory_file(store, 2)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     memory_file(store, 3).unlink()
@@ -68,8 +66,7 @@ def test_a_backup_leaves_out_what_is_broken_and_says_so(store: Store, tmp_path: 
 
 
 def test_a_backup_is_whole_although_others_read_and_remove_meanwhile(store: Store, tmp_path: Path) -> None:
-    document_id = add_document(store)
-    read_memory(store, 0, document_id)
+    document_id = add_read_document(store, 0)
     stop, failures = threading.Event(), []
 
     def work(first: int) -> None:

@@ -82,8 +82,11 @@ def one_by_one(attached: Any, question: str, model: Model, **options: Any) -> An
     return answer
 
 
-@pytest.mark.parametrize("look_again", ["off", 120])
-def test_answers_together_are_those_one_by_one(model: Model, store: Store, look_again: str | int) -> None:
+@pytest.mark.parametrize(("look_again", "horizon"), [("off", None), (120, None), (120, 1)])
+def test_answers_together_are_those_one_by_one(
+    model: Model, store: Store, look_again: str | int, horizon: int | None
+) -> None:
+    vars(model)["passage_horizon"] = horizon
     randomise_plugin(model)
     attached = attach(read(make_document(150), model, store).memory, model, store)
     before = {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}

@@ -97,7 +97,7 @@ def test_read_once_ask_often(run: Run, run_program: Run, book: Path) -> None:
     assert (read["cached"], read["tokens_read"]) == (False, read["document_tokens"])
     assert read["windows"] == -(-read["document_tokens"] // 32)
     assert read["memory_bytes"] > 0
-    assert read["trained"] is False
+    assert read["trained"] is True
     again = json.loads(run("read", book, "--json").stdout)
     assert (again["cached"], again["memory_id"]) == (True, read["memory_id"])
     for reference in (book, read["document_id"][:12]):
@@ -138,10 +138,16 @@ def test_ratio_is_kept_and_asked_for(run: Run, book: Path) -> None:
     assert (asked["memory_id"], asked["tokens_read"]) == (read["memory_id"], 0)
 
 
-def test_people_are_told_that_the_plugin_is_untrained(run: Run, book: Path) -> None:
-    told = run("read", book)
-    assert "untrained" in told.stderr
-    assert "tokens on 1 pages" in told.stderr  # the estimate comes before the reading
+def test_a_decoder_without_a_plugin_keeps_rows_and_untrained_beacons_are_said_to_be_so(run: Run, book: Path) -> None:
+    rows = run("read", book)
+    assert "untrained" not in rows.stderr
+    assert "tokens on 1 pages" in rows.stderr  # the estimate comes before the reading
+    beacons = run("read", book, "--condenser", "beacons", "--json")
+    assert "untrained" in beacons.stderr
+    assert json.loads(beacons.stdout)["trained"] is False
+    refused = run("read", book, "--condenser", "magic")
+    assert refused.returncode != 0
+    assert "beacons, expected-attention, spread" in refused.stderr
 
 
 def test_library_lists_shows_and_removes(run: Run, book: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.library import (
     add_document,
+    add_read_document,
     add_segment,
     buffers,
     key,
@@ -119,8 +120,7 @@ def test_pinned_half_read_and_used_memories_stay_and_then_it_is_refused(store: S
 
 
 def test_a_map_stays_valid_although_its_memory_is_removed(store: Store) -> None:
-    document_id = add_document(store)
-    read_memory(store, 1, document_id)
+    add_read_document(store, 1)
     with store.open_memory(key(1)) as tensors:
         store.remove_memory(key(1))
         assert tensors["keys"][2].tobytes() == buffers(101)[0]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 from helpers.documents import make_document
+from helpers.waiting import wait_for
 
 from reader.errors import Cancelled
 from reader.models.model import Model, load_model
@@ -26,13 +26,6 @@ from storage import JobRecord, NotFound, Store, StoreBusy, jobs as storage_jobs,
 
 def settings(model: Model, **changes: object) -> JobSettings:
     return JobSettings(model=model.name, window=32, **changes)  # type: ignore[arg-type]
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_job_is_read_to_its_end(tiny_model: Model, store: Store) -> None:

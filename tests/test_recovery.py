@@ -10,12 +10,12 @@ import pytest
 import sqlite_utils
 from helpers.library import (
     add_document,
+    add_read_document,
     add_segment,
     buffers,
     content,
     key,
     memory_file,
-    read_memory,
     reading,
     rows,
 )
@@ -36,8 +36,7 @@ def test_a_lost_database_is_told_and_made_again_from_the_files(tmp_path: Path) -
     folder = tmp_path / "library"
     with Store(folder) as store:
         for number in range(3):
-            document_id = add_document(store, f"Book {number}", "x" * number)
-            read_memory(store, number, document_id)
+            document_id = add_read_document(store, number, title=f"Book {number}", extra="x" * number)
         store.pin(document_id)
         add_document(store, "Unread", "y")
         before = rows(store)
@@ -63,7 +62,7 @@ def test_a_lost_database_is_told_and_made_again_from_the_files(tmp_path: Path) -
 def test_a_damaged_database_is_put_aside_and_made_again(tmp_path: Path) -> None:
     folder = tmp_path / "library"
     with Store(folder) as store:
-        read_memory(store, 1, add_document(store))
+        add_read_document(store, 1)
         before = rows(store)
     path = folder / "library.db"
     path.write_bytes(b"not a database any more" * 1000)
@@ -81,9 +80,7 @@ def test_a_damaged_database_is_put_aside_and_made_again(tmp_path: Path) -> None:
 def test_a_rebuild_takes_only_what_is_whole_and_throws_nothing_away(tmp_path: Path, has_rows: bool) -> None:
     folder = tmp_path / "library"
     with Store(folder) as store:
-        ids = [add_document(store, f"Book {number}", "x" * number) for number in range(6)]
-        for number, document_id in enumerate(ids):
-            read_memory(store, number, document_id)
+        ids = [add_read_document(store, number, title=f"Book {number}", extra="x" * number) for number in range(6)]
         broken = [memory_file(store, number) for number in range(6)]
     broken[0].write_bytes(broken[0].read_bytes()[:-1] + b"?")
     broken[1].with_name("memory.json").unlink()
@@ -133,8 +130,7 @@ def first_schema(path: Path) -> None:
 def test_an_old_library_gets_its_files_and_can_be_rebuilt_from_then_on(tmp_path: Path) -> None:
     folder = tmp_path / "library"
     with Store(folder) as store:
-        document_id = add_document(store)
-        read_memory(store, 1, document_id)
+        add_read_document(store, 1)
         before = rows(store)
     first_schema(folder / "library.db")
     shutil.rmtree(folder / "documents")

@@ -14,6 +14,7 @@ from typing import Literal
 
 import pytest
 from helpers.documents import make_document
+from helpers.waiting import wait_for
 
 from reader.answering import Answer, AnswerPart
 from reader.app import answer_queue
@@ -26,13 +27,6 @@ from storage import JobRecord, QuestionRecord, Store, new_owner
 
 WAIT_SECONDS = 60.0
 LONG_WORDS = 40_000
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    until = time.monotonic() + WAIT_SECONDS
-    while not happened():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def add(service: Service, document: Document) -> None:

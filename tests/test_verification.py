@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from helpers.library import (
     add_document,
+    add_read_document,
     add_segment,
     memory_file,
-    read_memory,
     reading,
 )
 
@@ -18,8 +18,7 @@ from storage import (
 
 
 def test_a_whole_library_has_no_faults(store: Store) -> None:
-    document_id = add_document(store)
-    read_memory(store, 1, document_id)
+    document_id = add_read_document(store, 1)
     with reading(store, 2, document_id) as writer:
         add_segment(writer, 0)
     used = [memory.last_used_at for memory in store.memories()]
@@ -31,8 +30,7 @@ def test_a_whole_library_has_no_faults(store: Store) -> None:
 
 @pytest.mark.parametrize("part", ["document", "memory", "manifest", "segment"])
 def test_a_byte_changed_anywhere_in_any_file_is_found(store: Store, part: str) -> None:
-    document_id = add_document(store)
-    read_memory(store, 1, document_id)
+    document_id = add_read_document(store, 1)
     with reading(store, 2, document_id) as writer:
         add_segment(writer, 0)
     path = {

@@ -163,8 +163,8 @@ def _run(step: Step, memory: Memory, model: Model, queries: Queries | None) -> T
     """The logits (1, vocab) of a step's last token."""
     with torch.inference_mode(), model.lock:
         if len(step.passage_ids):
-            model.plugin.run(memory, step.passage_ids, step.passage_spans, logits="none")
+            model.plugin.run(memory, step.passage_ids, step.passage_spans, logits="none", horizon=step.horizon)
         with nullcontext() if queries is None else recording(queries):
-            logits = model.plugin.run(memory, step.ids, answering=True)
+            logits = model.plugin.run(memory, step.ids, answering=True, horizon=step.horizon)
     assert logits is not None
     return logits

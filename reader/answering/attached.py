@@ -88,11 +88,16 @@ def attach(record: MemoryRecord, model: Model, store: Store, user: str | None = 
     return AttachedMemory(memory, (record,), (source,), seconds, Baseline(memory, model))
 
 
-def attach_shelf(records: Sequence[MemoryRecord], model: Model, store: Store, question: str = "") -> AttachedMemory:
+def attach_shelf(
+    records: Sequence[MemoryRecord], model: Model, store: Store, question: str = "", user: str | None = None
+) -> AttachedMemory:
     """Attach memories one behind another, as many as fit the decoder's positions beside a question and its answer.
 
     Where not all fit, the documents whose passages share most with the question are taken; the others are `left_out`.
     The first memory's sink serves all.
+
+    Args:
+        user: name titles and pages as the files of this user do, where they have the documents.
 
     Raises:
         StoreError, MemoryMismatch: see `attach`.
@@ -103,13 +108,13 @@ def attach_shelf(records: Sequence[MemoryRecord], model: Model, store: Store, qu
     if not records:
         raise ConfigError("There is no document to ask; name one.")
     if len(records) == 1:
-        return attach(records[0], model, store)
+        return attach(records[0], model, store, user)
     chosen = _fitting(records, model, store, question)
     shelf, kept, sources = model.plugin.new_memory(), [], []
     first_char = 0
     for number in sorted(chosen):
         memory, record = _attach_one(records[number], model, store)
-        source = source_of(record, memory, store, first_char)
+        source = source_of(record, memory, store, first_char, user)
         with torch.inference_mode(), model.lock:
             if not shelf.slots:
                 shelf.reserve(sum(_slots(records[other], store) for other in chosen) + ROOM_TOKENS)
@@ -167,9 +172,9 @@ def source_of(
 ) -> Source:
     """The document of a memory, with title and pages as the file of a user has them, where they have it."""
     chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
-    if user is not None and user in store.holdings.users(record.document_id):
-        title = store.holdings.get(user, record.document_id).document.title
-        pages = tuple(store.holdings.pages(user, record.document_id))
+    if user is not None and user in store.user_documents.users(record.document_id):
+        title = store.user_documents.get(user, record.document_id).document.title
+        pages = tuple(store.user_documents.pages(user, record.document_id))
     else:
         title = store.document(record.document_id).title
         pages = tuple(store.pages(record.document_id))

@@ -50,6 +50,8 @@ class Step:
     """(tokens, 2)"""
     ids: Tensor
     """(tokens,): the question, or the last token; their queries are recorded."""
+    horizon: int | None
+    """The newest slots of the memory, beside its sink, that all of these see; None: all slots."""
 
     @property
     def tokens(self) -> int:
@@ -130,11 +132,11 @@ class Decoding:
             kept_tokens = self._passage_tokens
             self._passage_tokens += len(prompt.passage_ids)
             ids = prompt.question_ids[self._shared_tokens :]
-            step = Step(kept_tokens, prompt.passage_ids, prompt.passage_spans, ids)
+            step = Step(kept_tokens, prompt.passage_ids, prompt.passage_spans, ids, self._horizon)
         else:
-            step = Step(
-                self._run_tokens, prompt.passage_ids[:0], prompt.passage_spans[:0], torch.tensor(self.tokens[-1:])
-            )
+            last = torch.tensor(self.tokens[-1:])
+            nothing = prompt.passage_ids[:0], prompt.passage_spans[:0]
+            step = Step(self._run_tokens, *nothing, last, self._horizon)
         self._run_tokens = step.kept_tokens + step.tokens
         return step
 
@@ -176,6 +178,10 @@ class Decoding:
         with torch.inference_mode(), self._model.lock:
             self.attention = Attention.of(self.attached.memory, self.queries, last)
         self.attend_seconds = time.perf_counter() - started
+
+    @property
+    def _horizon(self) -> int | None:
+        return self._model.passage_horizon if self.looked_again else None
 
     def _begin(self, prompt: Prompt) -> None:
         self._prompt = prompt

@@ -10,13 +10,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
+from reader.app.batch_runs import BatchRuns
+from reader.app.decoder_fetch import DecoderFetch
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
@@ -34,6 +36,8 @@ KEPT_CONVERSATIONS = 8
 
 _CLOSE_SECONDS = 5.0
 """How long closing waits for the window at hand; a job that is left behind is taken over at the next start."""
+
+_LOADING_POLL_SECONDS = 0.1
 
 _SIZE_SECONDS = 10.0
 """How long the counted size of the library is good for; counting takes longer the more files there are."""
@@ -65,21 +69,27 @@ class Service:
         model_name: str = DEFAULT_MODEL,
         cache_folder: Path | None = None,
         dtype: str | None = None,
+        better: str | None = None,
     ) -> None:
+        """Take the library and the decoder's name; `better` is one to fetch meanwhile."""
         self.store = store
         self.model_name = model_name
         self.model: Model | None = None
         self.loading: tuple[str, float] = ("load", 0.0)
         """The stage of loading the decoder, and how much of it is done."""
         self.load_error: Exception | None = None
+        self.fetching = DecoderFetch(better, cache_folder, self._use_if_new) if better else None
+        """A better decoder on its way here, while this one answers."""
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
         self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
+        self.batches = BatchRuns(store, lambda: self.model)
         self._cache_folder, self._dtype = cache_folder, dtype
         self._load_again = threading.Event()
         self._closed = False
         self._worker: Worker | None = None
         self._attached: dict[_Place, AttachedMemory] = {}
+        self._shelf: tuple[tuple[_Place, ...], str, AttachedMemory] | None = None
         self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
         self._in_use: dict[str, threading.Lock] = {}
         self._attaching = threading.Lock()
@@ -90,12 +100,16 @@ class Service:
     def start(self) -> None:
         """Load the decoder in the background; then read and answer what the library has waiting or a lost program left."""
         self.answerer.start()
+        self.batches.start()
         self._start_loading()
+        if self.fetching is not None:
+            self.fetching.start()
 
     def close(self) -> None:
         """Stop reading and answering where they are; both go on at the next start or in another program."""
         self._closed = True
         self._load_again.set()
+        self.batches.close(_CLOSE_SECONDS)
         self.answerer.close(_CLOSE_SECONDS)
         if self._worker is not None:
             self._worker.stop()
@@ -131,6 +145,7 @@ class Service:
             is_loading = self.model is None  # the loading thread waits for another try
             self.model_name, self.model = model_name, None
             self._attached.clear()
+            self._shelf = None
             self._conversations.clear()
         self.load_again()
         if not is_loading:
@@ -228,6 +243,7 @@ class Service:
                 for place, attached in self._attached.items()
                 if attached.record.document_id != document_id
             }
+            self._shelf = None
 
     # Answers
 
@@ -248,9 +264,7 @@ class Service:
         if self.model is None or record is None:
             raise ConfigError("The document is not read yet; wait until its first pages are.")
         with self._attaching:
-            # What was attached of a memory that has grown since, or is finished by now, is another memory's.
-            windows = record.windows if record.state == "ready" else len(self.store.segments(record.key))
-            place = (record.key, record.state, windows, user)
+            place = self._place(record, user)
             same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
             attached = same.get(place) or next(iter(same.values()), None)
             is_new = attached is None
@@ -264,6 +278,39 @@ class Service:
             kept_keys = list(dict.fromkeys(other[0] for other in self._attached))[-ATTACHED_MEMORIES:]
             self._attached = {other: kept for other, kept in self._attached.items() if other[0] in kept_keys}
         return attached, is_new
+
+    def attach_several(
+        self, document_ids: Sequence[str], question: str, user: str = LOCAL_USER
+    ) -> tuple[AttachedMemory, bool]:
+        """Attach the memories of several documents one behind another, and tell whether that had to be done now.
+
+        Documents without a memory are left out, as are those that do not fit; the answer names them.
+
+        Raises:
+            ReaderError, StoreError: no document has a memory, or one cannot be used.
+        """
+        from reader.answering import attach_shelf
+
+        found = [(document_id, self.memory(document_id, user)) for document_id in document_ids]
+        records = [record for _, record in found if record is not None]
+        if self.model is None or not records:
+            raise ConfigError("None of the documents is read yet; wait until the first pages of one are.")
+        with self._attaching:
+            places = tuple(self._place(record, user) for record in records)
+            if self._shelf is not None and self._shelf[0] == places and self._shelf[1] in ("", question):
+                return self._shelf[2], False
+            attached = attach_shelf(records, self.model, self.store, question, user)
+            # Where not all fit, the question chooses.
+            chosen_by = question if attached.left_out else ""
+            unread = [self.store.document(document_id).title for document_id, record in found if record is None]
+            attached = replace(attached, left_out=(*attached.left_out, *unread))
+            self._shelf = (places, chosen_by, attached)
+        return attached, True
+
+    def _place(self, record: MemoryRecord, user: str) -> _Place:
+        # What was attached of a memory that has grown since, or is finished by now, is another memory's.
+        windows = record.windows if record.state == "ready" else len(self.store.segments(record.key))
+        return (record.key, record.state, windows, user)
 
     def answer(
         self,
@@ -287,9 +334,11 @@ class Service:
         """
         from reader.answering import Conversation
 
-        document_id = record.document_ids[0]
-        with self._using_decoder(document_id):
-            attached, is_new = self.attach(document_id, record.user)
+        with self._using_decoder(" ".join(record.document_ids)):
+            if len(record.document_ids) == 1:
+                attached, is_new = self.attach(record.document_ids[0], record.user)
+            else:
+                attached, is_new = self.attach_several(record.document_ids, question, record.user)
             assert self.model is not None
             known, conversation = self._conversations.pop(record.id, (None, None))
             if conversation is None or known is not attached:
@@ -308,10 +357,10 @@ class Service:
             )
 
     @contextmanager
-    def _using_decoder(self, document_id: str) -> Iterator[None]:
+    def _using_decoder(self, documents: str) -> Iterator[None]:
         """Keep readings waiting, and other answers from the same attached memory."""
         with self._answering:
-            in_use = self._in_use.setdefault(document_id, threading.Lock())
+            in_use = self._in_use.setdefault(documents, threading.Lock())
             self._answers += 1
         try:
             with in_use:
@@ -329,6 +378,34 @@ class Service:
         yield from self.answer(record, question.text, stopped, question_id=question.id, **question.settings)
 
     # In the background
+
+    def fetch(self, model_name: str) -> None:
+        """Fetch a bundled decoder while the present one answers."""
+        if self.fetching is None or self.fetching.is_here or self.fetching.error is not None:
+            self.fetching = DecoderFetch(model_name, self._cache_folder, self._use_if_new)
+            self.fetching.start()
+
+    def use_fetched(self) -> None:
+        """Put the decoder that was fetched in the place of the present one; after an error, try once more to fetch it.
+
+        Raises:
+            ConfigError: the present one is still being loaded.
+        """
+        if self.fetching is None:
+            return
+        if self.fetching.error is not None:
+            self.fetching.start()
+        elif self.fetching.is_here:
+            self.choose_model(self.fetching.decoder.name)
+            self.fetching = None
+
+    def _use_if_new(self) -> None:
+        """Use a better decoder at once where nothing was read yet, so that nothing is to be read again."""
+        while self.model is None and self.load_error is None and not self._closed:
+            time.sleep(_LOADING_POLL_SECONDS)  # it came before the present one was loaded
+        if not self._closed and not self.store.documents():
+            with suppress(ConfigError):  # it is offered instead
+                self.use_fetched()
 
     def _start_loading(self) -> None:
         threading.Thread(target=self._load_and_work, name="loading", daemon=True).start()

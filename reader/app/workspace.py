@@ -6,35 +6,36 @@ answered exactly like what is not there. Pages, programs and tools all come thro
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from reader.app.answer_queue import Stream, check_whole
-from reader.app.pages import PageView, Pictures, find_words
+from reader.app.answer_queue import check_whole
+from reader.app.overview import Glance, glance
+from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
+from reader.app.talks import Talks
 from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
 from reader.errors import ConfigError, DocumentError
 from reader.reading import add_document
 from storage import (
     LOCAL_USER,
-    ConversationRecord,
     Hit,
-    Holding,
     JobRecord,
     MemoryRecord,
     NotFound,
     PageRecord,
-    QuestionRecord,
+    Store,
     StoredDocument,
     StoreError,
+    UserDocument,
     cover_file,
     export_document,
     import_document,
@@ -51,19 +52,14 @@ MAX_DOCUMENTS = 5_000
 
 COVER_WIDTH_PIXELS = 144
 
-MAX_LOOK_AGAIN_TOKENS = 8_000
-"""What one question may have read again, as others wait for the decoder meanwhile."""
-
 _MAX_HITS = 20
-_BEGIN_SECONDS = 600.0
-"""How long nothing may come of an answer before nobody waits for it any more."""
 
 
 @dataclass(frozen=True)
 class Shown:
     """A document with all that is to be known of its reading."""
 
-    holding: Holding
+    holding: UserDocument
     job: JobRecord | None
     memory: MemoryRecord | None
     state: str
@@ -83,16 +79,21 @@ class Shown:
         return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
 
 
+@functools.lru_cache(maxsize=64)
+def _glance(store: Store, user: str, document_id: str, title: str, division: str) -> Glance:
+    """The same for all pages of a user that show a document."""
+    return glance(document_id, title, store.user_documents.pages(user, document_id))
+
+
 _holding_changes = threading.Lock()
 """Held while a document is given to somebody or is let go, so that the last to go takes nobody's with it."""
 
 
-class Workspace:
+class Workspace(Talks):
     """One user's view of a library; `LOCAL_USER` is whoever uses it without a password."""
 
     def __init__(self, service: Service, user: str = LOCAL_USER, pictures: Pictures | None = None) -> None:
-        self.user = user
-        self._service, self._store = service, service.store
+        super().__init__(service, user)
         self._pictures = pictures or Pictures()
 
     # Documents
@@ -100,9 +101,9 @@ class Workspace:
     def documents(self, query: str = "", *, limit: int, selected: str | None = None) -> list[Shown]:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
         check_whole(search=query)
-        active = self._store.holdings.active(self.user)
+        active = self._store.user_documents.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
-        holdings = self._store.holdings.page(self.user, query, limit=limit, kept=kept)
+        holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept)
         documents = [self._shown(holding) for holding in holdings]
         # Jobs are taken in the order in which they were added, so that their times say who is before whom.
         queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
@@ -113,13 +114,22 @@ class Workspace:
             for shown in documents
         ]
 
+    def held(self, tag: str | None = None) -> list[UserDocument]:
+        """All documents, or those with a tag, without how far their readings are."""
+        holdings = self._store.user_documents.page(self.user, limit=MAX_DOCUMENTS)
+        return [holding for holding in holdings if tag is None or tag in holding.tags]
+
+    def tags(self) -> Sequence[str]:
+        """All tags that this user has given."""
+        return self._store.user_documents.tags(self.user)
+
     def count(self) -> int:
         """How many documents there are."""
-        return self._store.holdings.count(self.user)
+        return self._store.user_documents.count(self.user)
 
     def active(self) -> Sequence[str]:
         """The ids of the documents that are being read or wait for it."""
-        return self._store.holdings.active(self.user)
+        return self._store.user_documents.active(self.user)
 
     def get(self, document_id: str) -> Shown:
         """One document.
@@ -132,7 +142,7 @@ class Workspace:
     def search(self, query: str) -> Sequence[Hit]:
         """The pages that hold all words of a query, the best first."""
         check_whole(search=query)
-        return self._store.holdings.search(self.user, query, limit=_MAX_HITS)
+        return self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
 
     def add(self, path: Path, *, password: str | None = None, name: str | None = None) -> Document:
         """Take a file into the library, with the picture of its cover, and read it when its turn comes.
@@ -155,14 +165,14 @@ class Workspace:
             original = None
             if password is None and document.format in DRAWN_FORMATS:
                 original = keep_original(self._store.folder, document.id, path, cover)
-            self._store.holdings.hold(db, self.user, stored, original)
+            self._store.user_documents.hold(db, self.user, stored, original)
 
         with _holding_changes:
             add_document(document, self._store, hold)
-            tidy_originals(self._store)
+            tidy_originals(self._store.database)
         shown = self.get(document.id)
         # What others had read is theirs to read again; what is to be asked here is asked for here.
-        is_anothers = shown.job is None and len(self._store.holdings.users(document.id)) > 1
+        is_anothers = shown.job is None and len(self._store.user_documents.users(document.id)) > 1
         if shown.memory is None or shown.state not in ("ready", "reading") or is_anothers:
             self.read(document.id)
         return document
@@ -176,7 +186,7 @@ class Workspace:
         """
         title = self._held(document_id).document.title
         with _holding_changes:
-            if self._store.holdings.let_go(self.user, document_id):
+            if self._store.user_documents.let_go(self.user, document_id):
                 for conversation in self._store.conversations.all(self.user, document_id):
                     self._store.conversations.remove(conversation.id, self.user)
             else:
@@ -187,18 +197,18 @@ class Workspace:
         """Give a document a title of one's own; an empty one brings the document's back."""
         self._held(document_id)
         check_whole(title=title)
-        self._store.holdings.rename(self.user, document_id, title)
+        self._store.user_documents.rename(self.user, document_id, title)
 
     def tag(self, document_id: str, tags: Sequence[str]) -> None:
         """Replace the tags of a document."""
         self._held(document_id)
         check_whole(tags=" ".join(tags))
-        self._store.holdings.set_tags(self.user, document_id, tags)
+        self._store.user_documents.set_tags(self.user, document_id, tags)
 
     def pin(self, document_id: str, pinned: bool) -> None:
         """Put a document first, and keep its memories from being evicted."""
         self._held(document_id)
-        self._store.holdings.pin(self.user, document_id, pinned)
+        self._store.user_documents.pin(self.user, document_id, pinned)
 
     def export(self, document_id: str) -> Path:
         """Write a document and its finished memories into a file of a new temporary folder, for the caller to remove.
@@ -257,14 +267,31 @@ class Workspace:
 
     # Pages
 
+    def text(self, document_id: str) -> str:
+        """All of a document's text.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        return "".join(page.text for page in self._store.user_documents.pages(self.user, document_id))
+
     def page(
-        self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
+        self,
+        document_id: str,
+        number: int,
+        start_char: int = 0,
+        end_char: int = 0,
+        *,
+        find: str = "",
+        as_text: bool = False,
     ) -> PageView:
         """A page, counted from 1, with a part of it marked.
 
         Args:
             start_char, end_char: characters of the document; what lies of them on the page is marked.
-            find: words to mark instead, as they were searched for.
+            find: words to mark instead, as they were searched for; where the page does not hold them all, the next one that does
+                is shown.
+            as_text: show the text of a page that has a picture, too.
 
         Raises:
             NotFound: there is no such document or page for this user.
@@ -273,6 +300,10 @@ class Workspace:
         holding = self._held(document_id)
         number, start_char, end_char = (whole_number(n, "page or place") for n in (number, start_char, end_char))
         check_whole(search=find)
+        found: tuple[int, ...] = ()
+        if find:
+            found = pages_with(self._store.user_documents.pages(self.user, document_id), find)
+            number = next((other for other in found if other >= number), found[0] if found else number)
         page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
         if find:
@@ -281,7 +312,7 @@ class Workspace:
         path = self._original(holding)
         boxes: tuple[Box, ...] = ()
         is_drawn = False
-        if path is not None:
+        if path is not None and not as_text:
             is_drawn = True
             try:
                 boxes = self._pictures.get(path, number, page.text[first:last]).boxes
@@ -297,7 +328,20 @@ class Workspace:
             marks,
             is_drawn,
             boxes,
+            holding.document.format,
+            path is not None,
+            find,
+            found,
         )
+
+    def glance(self, document_id: str) -> Glance:
+        """The contents of a document, and questions worth asking.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        holding = self._held(document_id)
+        return _glance(self._store, self.user, document_id, holding.document.title, holding.division)
 
     def picture(self, document_id: str, number: int) -> bytes:
         """A page as a JPEG.
@@ -326,115 +370,20 @@ class Workspace:
         except FileNotFoundError:
             return None
 
-    # Conversations
-
-    def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
-        """Those about a document, the newest first."""
-        self._held(document_id)
-        return self._store.conversations.all(self.user, document_id)
-
-    def asked_last(self) -> str | None:
-        """The document of the newest conversation, if it is still there."""
-        newest = next(iter(self._store.conversations.all(self.user)), None)
-        return newest.document_ids[0] if newest is not None else None
-
-    def conversation(self, conversation_id: str) -> ConversationRecord:
-        """One of this user's conversations.
-
-        Raises:
-            NotFound: it is not there, or not theirs.
-        """
-        return self._store.conversations.get(conversation_id, self.user)
-
-    def remove_conversation(self, conversation_id: str) -> None:
-        """Delete a conversation, and stop the answers that it waits for."""
-        for question in self.waiting(conversation_id):
-            self.stop(question.id)
-        self._store.conversations.remove(conversation_id, self.user)
-
-    # Answers
-
-    def ask(self, document_id: str, text: str, conversation_id: str | None = None, **settings: Any) -> QuestionRecord:
-        """Note a question to be answered in a conversation, by default in a new one.
-
-        Args:
-            settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
-                follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
-
-        Raises:
-            ReaderError, StoreError: the document is not theirs or cannot be asked, or there is no question.
-        """
-        self._held(document_id)
-        if settings.get("look_again", "auto") not in ("auto", "off"):
-            settings["look_again"] = _token_count(settings["look_again"])
-        if self._service.memory(document_id, self.user) is None:
-            raise ConfigError("The document is not read yet; wait until its first pages are.")
-        check_whole(question=text)
-        if conversation_id is None:
-            if not text.strip():
-                raise ConfigError("The question is empty; ask something.")
-            conversation_id = self._store.conversations.add([document_id], self.user).id
-        elif document_id not in self.conversation(conversation_id).document_ids:
-            raise NotFound("That conversation is about another document. Begin a new one.")
-        elif (number := settings.get("number")) is not None:
-            conversation = self.conversation(conversation_id)
-            if number < len(conversation.turns) - 1:
-                conversation_id = self._store.conversations.branch(conversation, number).id
-                settings = {name: value for name, value in settings.items() if name != "number"}
-        return self._service.answerer.ask(self.user, document_id, conversation_id, text, settings)
-
-    def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
-        """The unanswered questions of a conversation, the oldest first."""
-        return self._store.questions.waiting(self.user, self.conversation(conversation_id).id)
-
-    def stream(self, question_id: str) -> Stream | None:
-        """What there is of an answer, if it was begun here."""
-        stream = self._service.answerer.stream(question_id)
-        return stream if stream is not None and stream.question.user == self.user else None
-
-    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
-        """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
-        seen: tuple[int, bool] | None = None
-        until = time.monotonic() + _BEGIN_SECONDS
-        while self._service.is_open and time.monotonic() < until:
-            stream = self.stream(question_id)
-            if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
-                seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS
-                yield stream
-            if stream is not None and stream.is_done:
-                return
-            if stream is None and not any(q.id == question_id for q in self._store.questions.waiting(self.user)):
-                return
-            time.sleep(seconds)
-
-    def stop(self, question_id: str) -> bool:
-        """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""
-        return self.stream(question_id) is not None and self._service.answerer.stop(question_id)
-
-    def prepare(self, document_id: str) -> None:
-        """Attach a document's finished memory, so that the first question need not wait for it."""
-        self._held(document_id)
-        memory = self._service.memory(document_id, self.user)
-        if self._service.model is not None and memory is not None and memory.state == "ready":
-            self._service.attach(document_id, self.user)
-
     # Within
 
-    def _held(self, document_id: str) -> Holding:
-        return self._store.holdings.get(self.user, document_id)
-
-    def _original(self, holding: Holding) -> Path | None:
+    def _original(self, holding: UserDocument) -> Path | None:
         path = original_file(self._store.folder, holding.original) if holding.original is not None else None
         return path if path is not None and path.exists() else None
 
-    def _page(self, holding: Holding, number: int) -> PageRecord:
+    def _page(self, holding: UserDocument, number: int) -> PageRecord:
         is_one = 1 <= number <= holding.document.pages
         page = self._store.page(holding.document.id, number, holding.division) if is_one else None
         if page is None:
             raise NotFound(f"The document has no page {str(number)[:20]}. Choose one that it has.")
         return page
 
-    def _shown(self, holding: Holding) -> Shown:
+    def _shown(self, holding: UserDocument) -> Shown:
         document_id = holding.document.id
         job = self._service.jobs([document_id], self.user).get(document_id)
         memory = self._service.memory(document_id, self.user)
@@ -465,20 +414,3 @@ def whole_number(value: Any, name: str) -> int:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"The {name} is {str(value)[:40]!r}, not a number. Load the page again.") from error
-
-
-def _token_count(look_again: Any) -> int:
-    """How many tokens may be looked at again.
-
-    Raises:
-        ConfigError: it is no number of them.
-    """
-    try:
-        tokens = int(look_again)
-    except (TypeError, ValueError, OverflowError):
-        tokens = 0
-    if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:
-        raise ConfigError(
-            f"look_again is {str(look_again)[:40]!r}; it is auto, off, or 1 to {MAX_LOOK_AGAIN_TOKENS:,} tokens."
-        )
-    return tokens

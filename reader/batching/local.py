@@ -211,15 +211,20 @@ def _step(asked: Sequence[_Asked], branches: Branches, model: Model) -> list[_As
         for one in asked:
             branches.back_to(one.branch, one.step.kept_tokens)
             if len(one.step.passage_ids):
-                branches.run([one.branch], [one.step.passage_ids], [one.step.passage_spans])
-        logits = branches.run(
-            [one.branch for one in asked],
-            [one.step.ids for one in asked],
-            queries=[one.decoding.queries for one in asked],
-            answering=True,
-        )
+                branches.run([one.branch], [one.step.passage_ids], [one.step.passage_spans], horizon=one.step.horizon)
+        chosen: list[tuple[_Asked, torch.Tensor]] = []
+        for horizon in dict.fromkeys(one.step.horizon for one in asked):
+            alike = [one for one in asked if one.step.horizon == horizon]
+            logits = branches.run(
+                [one.branch for one in alike],
+                [one.step.ids for one in alike],
+                queries=[one.decoding.queries for one in alike],
+                answering=True,
+                horizon=horizon,
+            )
+            chosen += zip(alike, logits, strict=True)
     ended = []
-    for one, row in zip(asked, logits, strict=True):
+    for one, row in chosen:
         one.decoding.take(row[None])
         step = one.decoding.next()
         if step is None:

@@ -125,6 +125,7 @@ class Branches:
         self._layers = [BranchLayer(layer) for layer in memory.layers]
         self._branches: list[Branch] = []
         self._queries: Sequence[dict[int, list[Tensor]] | None] = ()
+        self._seen = self._slots_seen(None)
 
     def add(self) -> Branch:
         """A new branch, empty."""
@@ -171,6 +172,7 @@ class Branches:
         *,
         queries: Sequence[dict[int, list[Tensor]] | None] | None = None,
         answering: bool = False,
+        horizon: int | None = None,
     ) -> Tensor:
         """Put (tokens,) raw behind each branch; return the logits (branches, vocab) at each one's last token.
 
@@ -178,7 +180,7 @@ class Branches:
             input_ids: for each branch one token or more.
             spans: for each branch (tokens, 2) source spans; None: tokens that stand for no source.
             queries: for each branch where its queries are recorded by layer, as by `recording`; None: nowhere.
-            answering: as for `BeaconPlugin.run_batch`.
+            answering, horizon: as for `BeaconPlugin.run_batch`.
 
         Raises:
             ContextOverflow: they would stand behind the decoder's last position.
@@ -192,6 +194,7 @@ class Branches:
             layer.packing = packing
         counts = torch.tensor([len(ids) for ids in input_ids])
         self._queries = queries or [None] * len(branches)
+        self._seen = self._slots_seen(horizon)
         usual_or_answering = self._plugin.answering() if answering else nullcontext()
         with attending(decoder, BRANCHED_ATTENTION), usual_or_answering:
             logits: Tensor = decoder(
@@ -240,14 +243,23 @@ class Branches:
         own = own.reshape(padded.shape).transpose(1, 2)[packing.is_token]
         own_lse = own_lse.reshape(-1, query.shape[1], longest).transpose(1, 2)[packing.is_token]
 
-        slots = self.memory.slots
-        if not slots:
+        if not self.memory.slots:
             return own.transpose(0, 1)[None]
-        shared, shared_lse = attend_with_lse(
-            fold(query, groups), layer.memory.keys[:, :, :slots], layer.memory.values[:, :, :slots], None, scaling
+        seen_keys, seen_values = (
+            parts[0] if len(parts := [tensor[:, :, seen] for seen in self._seen]) == 1 else torch.cat(parts, dim=2)
+            for tensor in (layer.memory.keys, layer.memory.values)
         )
+        shared, shared_lse = attend_with_lse(fold(query, groups), seen_keys, seen_values, None, scaling)
         shared, shared_lse = shared.reshape(query.shape), shared_lse.reshape(1, -1, tokens)
         return merge(own.transpose(0, 1)[None], own_lse.transpose(0, 1)[None], shared, shared_lse)
+
+    def _slots_seen(self, horizon: int | None) -> list[slice]:
+        """The slots of the memory that a pass sees, as one slice or two."""
+        memory = self.memory
+        newest = memory.slots if horizon is None else horizon + memory.raw
+        if memory.sink + newest >= memory.slots:
+            return [slice(0, memory.slots)]
+        return [slice(0, memory.sink), slice(memory.slots - newest, memory.slots)]
 
     def _record(self, layer_number: int, query: Tensor, scaling: float) -> None:
         packing = self._layers[layer_number].packing

@@ -10,4 +10,7 @@ from reader.condensing.spread import Spread
 CHOOSERS = {"expected-attention": ExpectedAttention, "spread": Spread}
 """Name -> the class that chooses rows in this way."""
 
-__all__ = ["CHOOSERS", "ExpectedAttention", "Spread"]
+DEFAULT_CHOOSER = "expected-attention"
+"""What a decoder without a plug-in of its own keeps its windows by: of those that need no training, the best by loss."""
+
+__all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "ExpectedAttention", "Spread"]

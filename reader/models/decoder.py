@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reader.errors import ConfigError, ModelError
 from reader.models.cache import cache_path
-from reader.models.catalogue import DEFAULT_MODEL
+from reader.models.catalogue import DEFAULT_MODEL, catalogue
 from reader.models.fingerprints import fingerprint_tokenizer, fingerprint_weights
 from reader.models.reporting import Progress, first_line, no_report, quiet
 from reader.models.sources import CHOICES, find
@@ -83,7 +83,8 @@ def load_decoder(
     Args:
         name: a bundled decoder, a local folder, or a name on the Hugging Face hub.
         device: None: a GPU where there is one.
-        dtype: None: float32 on a CPU and bfloat16 on a GPU that has it; "int8": linear layers in int8, for CPUs.
+        dtype: None: float32 on a CPU (int8 for larger bundled decoders) and bfloat16 on a GPU that has it; "int8": linear layers
+            in int8, for CPUs.
 
     Raises:
         ModelError: `name` does not lead to a decoder with a tokenizer.
@@ -93,7 +94,7 @@ def load_decoder(
 
     cache, report = cache_path(cache_folder), progress or no_report
     device = _device(device)
-    is_int8 = _is_int8(dtype, device)
+    is_int8 = _is_int8(dtype, device) or (dtype is None and device.type == "cpu" and _prefers_int8(name, cache))
     dtype = torch.float32 if is_int8 else _dtype(dtype, device)
     source = find(name, cache, report, weights=True)
     report("load", 0.0)
@@ -203,6 +204,19 @@ def _device(device: str | torch.device | None) -> torch.device:
         raise ConfigError(
             f"device {str(device)!r} is not there ({first_line(error)}): use 'cpu' or a GPU's name."
         ) from error
+
+
+def _prefers_int8(name: str, cache: Path) -> bool:
+    """Whether a decoder is to run in int8, and this processor multiplies int8 exactly."""
+    if not any(decoder.name == name and decoder.runs_in_int8 for decoder in catalogue()):
+        return False
+    from reader.models.int8 import best_kernel
+
+    try:
+        best_kernel(cache)
+    except ConfigError:
+        return False
+    return True
 
 
 def _is_int8(dtype: str | torch.dtype | None, device: torch.device) -> bool:

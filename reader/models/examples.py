@@ -20,6 +20,8 @@ class Examples:
     """(text, question, answer)."""
     question: str = "\n\nQuestion: {question}"
     """How a question follows its text, here and behind the document."""
+    horizon: int | None = 1
+    """How many of the memory's newest slots a question sees, beside the sink, where a passage is looked at again; None: all."""
 
     def messages(self) -> Iterator[dict[str, str]]:
         """The turns of a chat; a text that is asked about again is not shown again."""

@@ -1,6 +1,6 @@
 """A model ready to read and answer: decoder, tokenizer and plug-in, put together from what is on disk.
 
-A decoder without a plug-in of its own gets an untrained one, unless rows are asked for, which need no training. Nothing here reads
+A decoder without a plug-in of its own keeps rows, which need no training, unless beacons are asked for. Nothing here reads
 documents or talks to the store.
 """
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser
-from reader.condensing import CHOOSERS
+from reader.condensing import CHOOSERS, DEFAULT_CHOOSER
 from reader.errors import ConfigError, ModelError
 from reader.models.bundled import is_bundled
 from reader.models.catalogue import DEFAULT_MODEL
@@ -60,6 +60,15 @@ class Model:
         """How a question follows its text, for decoders that have worked examples, shown or not; None for others."""
         known = None if self.is_published else examples_for(self.name)
         return None if known is None else known.question
+
+    @cached_property
+    def passage_horizon(self) -> int | None:
+        """How many of a memory's newest slots are seen beside its sink where a passage is looked at again; None: all.
+
+        A decoder that was not trained to answer behind a memory reads a passage better without one in front of it.
+        """
+        known = None if self.is_published else examples_for(self.name)
+        return None if known is None else known.horizon
 
     @property
     def plugin_weights(self) -> PluginWeights:
@@ -162,8 +171,9 @@ def load_model(
 
     Args:
         plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder (bundled ones may have ours),
-            else an untrained one.
-        condenser: `beacons`, or one of `reader.condensing.CHOOSERS` to keep rows in place of beacons; None: as the plug-in says.
+            else none.
+        condenser: `beacons`, or one of `reader.condensing.CHOOSERS` to keep rows in place of beacons; None: as the plug-in says, or
+            `DEFAULT_CHOOSER` without one.
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
         horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
         device, dtype: None: a GPU where there is one, in bfloat16 where it can; else the CPU in float32.
@@ -191,7 +201,7 @@ def load_model(
         return Model(decoder, own, load_published_weights(own, decoder.folder), True)
     size = window or (512 if decoder.device.type == "cpu" else 2048)
     config = BeaconConfig(window=size, horizon=horizon)
-    rows = _chooser(condenser or "beacons")
+    rows = _chooser(condenser or DEFAULT_CHOOSER)
     if rows is None:  # beacons that are not trained: where training and measuring begin
         return Model(decoder, BeaconPlugin(decoder.model, config), "untrained", False)
     return Model(

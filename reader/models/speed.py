@@ -16,9 +16,6 @@ from reader.models.cache import cache_path
 from reader.models.catalogue import DEFAULT_MODEL, BundledDecoder, bundled_decoder, catalogue
 from reader.models.machine import Notes, processor_seconds, ram_bytes
 
-CHOOSES_BY_MACHINE = False
-"""Whether the default is the best decoder that this machine can use well, instead of the smallest."""
-
 _WELL_SECONDS = 6.0
 """A decoder is used well where it reads 1,000 tokens in that time: a page in about three seconds."""
 _WELL_RAM = 0.5
@@ -90,10 +87,6 @@ def measure_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
 
 def choose_decoder(*, cache_folder: Path | None = None) -> DecoderChoice:
     """The decoder to use where none is named: the best that this machine can use well, of those that are here."""
-    if not CHOOSES_BY_MACHINE:
-        return DecoderChoice(
-            DEFAULT_MODEL, None, f"{DEFAULT_MODEL} is the default; READER_MODEL or --model changes it."
-        )
     cores, ram = os.cpu_count() or 1, ram_bytes()
     best = next(
         (

@@ -42,8 +42,8 @@ def stored_document(store: Store, reference: str, user: str | None = None) -> Do
         StoreError: it is not there, or the reference fits several.
     """
     record, division = store.document(reference), ""
-    if user is not None and user in store.holdings.users(record.id):
-        holding = store.holdings.get(user, record.id)
+    if user is not None and user in store.user_documents.users(record.id):
+        holding = store.user_documents.get(user, record.id)
         record, division = holding.document, holding.division
     pages = store.pages(record.id, division)
     return Document(

@@ -39,11 +39,13 @@ class JobSettings:
     ratio: int | None = None
     """None adapts it to the document's length."""
     memory_dtype: str = "model"
+    condenser: str | None = None
 
     @property
     def of_model(self) -> dict[str, str | int | None]:
         """Those that a model is loaded with, and that a job must have for that model to read it."""
-        return {"model": self.model, "plugin": self.plugin, "window": self.window, "horizon": self.horizon}
+        names = ("model", "plugin", "condenser", "window", "horizon")
+        return {name: getattr(self, name) for name in names}
 
 
 def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecord:

@@ -81,6 +81,7 @@ def _engine(options: argparse.Namespace) -> Engine:
     model = {
         "name": model_of(options),
         "plugin": options.plugin,
+        "condenser": options.condenser,
         "window": options.window,
         "horizon": options.horizon,
         "dtype": options.dtype or dtype_name(),

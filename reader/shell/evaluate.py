@@ -47,7 +47,7 @@ def _add_task(tasks: Any, name: str, run: Callable[[argparse.Namespace], None], 
     flags.add_json(task)
     task.add_argument("--output", type=Path, metavar="DIR", help="write JSON, a Markdown table and plots there")
     flags.add_model_name(task)
-    flags.add_plugin_name(task)
+    flags.add_condenser(task)
     task.add_argument("--window", type=flags.count, metavar="N", help="tokens read at once; default: the plug-in's")
     flags.add_device(task)
     task.add_argument("--lengthened", metavar="NAME", help="a lengthened decoder (CREAM), as one more strategy")
@@ -282,7 +282,9 @@ def _models(options: argparse.Namespace) -> tuple[Model, Model | None]:
     model: Model = load_model(usual)
     if options.lengthened is None:
         return model, None
-    return model, load_model(argparse.Namespace(**vars(usual) | {"model": options.lengthened, "plugin": None}))
+    return model, load_model(
+        argparse.Namespace(**vars(usual) | {"model": options.lengthened, "plugin": None, "condenser": None})
+    )
 
 
 def _show(report: Report, columns: Sequence[str], options: argparse.Namespace) -> None:

@@ -36,7 +36,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ratio", type=ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
     )
-    add_plugin_name(parser)
+    add_condenser(parser)
     parser.add_argument("--window", type=count, metavar="N", help="tokens read at once; default: 512, on a GPU 2048")
     parser.add_argument(
         "--horizon", type=count, metavar="N", help="newest slots a window attends to while reading; default: all"
@@ -53,6 +53,17 @@ def add_model_name(parser: argparse.ArgumentParser) -> None:
 def add_plugin_name(parser: argparse.ArgumentParser) -> None:
     """Add `--plugin`."""
     parser.add_argument("--plugin", metavar="NAME", help="a plug-in's folder or Hugging Face name")
+
+
+def add_condenser(parser: argparse.ArgumentParser) -> None:
+    """Add `--plugin` and `--condenser`."""
+    add_plugin_name(parser)
+    parser.add_argument(
+        "--condenser",
+        metavar="NAME",
+        help="what stays of a window: beacons, which a plug-in makes, or rows of the window itself, chosen by "
+        "expected-attention or evenly by spread; default: beacons where there is a plug-in, else expected-attention",
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -84,6 +84,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
         model = load(
             name,
             plugin=options.plugin,
+            condenser=getattr(options, "condenser", None),
             window=options.window,
             horizon=getattr(options, "horizon", None),
             cache_folder=cache_folder(),
@@ -92,7 +93,9 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
             progress=progress,
         )
     if not model.plugin.trained:
-        print_warning("The plug-in is untrained: memories work, but answers from them will be poor.")
+        print_warning(
+            "The beacons are untrained: memories work, but answers from them will be poor; leave --condenser out to keep rows."
+        )
     return model
 
 

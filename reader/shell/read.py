@@ -96,6 +96,7 @@ def job_settings(options: argparse.Namespace) -> JobSettings:
     return JobSettings(
         model=model_of(options),
         plugin=options.plugin,
+        condenser=options.condenser,
         window=options.window,
         horizon=options.horizon,
         ratio=options.ratio,

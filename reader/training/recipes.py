@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.corpora import load_questions
 from reader.models import DEFAULT_MODEL, Model, PluginWeights, load_decoder, load_model
@@ -59,7 +61,7 @@ def plugin_recipe(settings: PluginSettings, seed: int, cache_folder: Path | None
         ModelError: the decoder or the plug-in cannot be loaded.
     """
     decoder = load_decoder(
-        settings.model or DEFAULT_MODEL, cache_folder=cache_folder, device=settings.device, dtype=settings.dtype
+        settings.model or DEFAULT_MODEL, cache_folder=cache_folder, device=settings.device, dtype=_dtype(settings)
     )
     ratios = settings.ratios or _RATIOS
     plugin = _begin(decoder, settings, ratios)
@@ -133,10 +135,20 @@ def lengthening_recipe(settings: LengtheningSettings, cache_folder: Path | None 
         ModelError: the decoder cannot be loaded.
     """
     model = load_model(
-        settings.model or DEFAULT_MODEL, cache_folder=cache_folder, device=settings.device, dtype=settings.dtype
+        settings.model or DEFAULT_MODEL,
+        cache_folder=cache_folder,
+        condenser="beacons",
+        device=settings.device,
+        dtype=_dtype(settings),
     )
     mixture = Mixture(model, Books(settings.books), excerpt_tokens=settings.excerpt_tokens)
     objective = PositionsObjective(
         model, method=settings.method, target_tokens=settings.target_tokens, rank=settings.rank
     )
     return Recipe(objective, mixture.draw, objective.save)
+
+
+def _dtype(settings: PluginSettings | LengtheningSettings) -> str | None:
+    """What the decoder is trained in: int8 weights, which a CPU may prefer, cannot be trained through."""
+    on_gpu = torch.cuda.is_available() if settings.device is None else settings.device != "cpu"
+    return settings.dtype or (None if on_gpu else "float32")

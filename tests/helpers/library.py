@@ -61,6 +61,14 @@ def read_memory(store: Store, name: int, document_id: str, max_bytes: int | None
         return writer.seal(SPECS, buffers(100 + name), {}, slots=2, seconds=0.25)
 
 
+def add_read_document(store: Store, *names: int, title: str = "Moby Dick", extra: str = "") -> str:
+    """Add a document and finish a memory of it for each name."""
+    document_id = add_document(store, title, extra)
+    for name in names:
+        read_memory(store, name, document_id)
+    return document_id
+
+
 def content(store: Store, name: int) -> bytes:
     with store.open_memory(key(name)) as tensors:
         return tensors["keys"][2].tobytes()

@@ -12,7 +12,10 @@ from reader.app.page import html as views
 from reader.app.page.conversation import ConversationEvents
 from reader.app.page.events import Site, found_or_none, on, tolerant, warn
 from reader.app.page.refresh import Refresh
+from reader.app.page.viewer import viewer
 from reader.errors import ConfigError
+from reader.models import is_bundled, is_fetched
+from reader.settings import cache_folder
 
 
 class DocumentEvents:
@@ -54,6 +57,7 @@ class DocumentEvents:
         on(details.remove.click, lambda: gr.update(visible=True), None, details.confirm)
         on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
         after(on(notices.load_again.click, self._site.service.load_again))
+        after(on(notices.use_fetched.click, self.use_fetched))
         after(on(parts.settings.model.input, self.switch_model, parts.settings.model))
 
     def open_document(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
@@ -124,12 +128,24 @@ class DocumentEvents:
         """Load another decoder in place of the present one."""
         if user_of(request) or name not in self._site.model_names:
             raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
-        self._site.service.choose_model(name)
+        if is_bundled(name) and not is_fetched(name, cache_folder()):
+            self._site.service.fetch(name)
+        else:
+            self._site.service.choose_model(name)
+
+    @tolerant
+    def use_fetched(self, request: gr.Request) -> None:
+        """Put the decoder that was fetched in the place of the present one."""
+        if user_of(request):
+            raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
+        self._site.service.use_fetched()
 
     @tolerant
     def turn_to(self, event: gr.EventData, document_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Show a page beside the conversation, and open its document where that is another one."""
-        page = self._site.workspace(request).page(
-            str(event.document), event.page, event.start, event.end, find=event.find
+        workspace = self._site.workspace(request)
+        page = workspace.page(
+            str(event.document), event.page, event.start, event.end, find=event.find, as_text=bool(event.text)
         )
-        return views.viewer(page), page.document_id if page.document_id != document_id else gr.skip()
+        contents = workspace.glance(page.document_id).contents
+        return viewer(page, contents), page.document_id if page.document_id != document_id else gr.skip()

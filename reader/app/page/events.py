@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
 from reader.app.accounts import user_of
 from reader.app.page import html as views
+from reader.app.page.layout import Parts
 from reader.app.pages import Pictures
 from reader.app.service import Service
 from reader.app.workspace import Workspace
 from storage import NotFound
-
-if TYPE_CHECKING:
-    from reader.app.page.layout import Parts
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,3 @@ def found_or_none(get: Callable[[str], Any], reference: str | None) -> Any:
         return get(reference) if reference else None
     except NotFound:
         return None
-
-
-def discard(paths: Sequence[str]) -> None:
-    """Remove uploaded files that are not needed any more."""
-    for path in paths:
-        Path(path).unlink(missing_ok=True)

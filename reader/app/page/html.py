@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from reader.app.pages import PageView
+from reader.app.decoder_fetch import DecoderFetch
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown
 from reader.errors import ReaderError
+from reader.models import bundled_decoder, is_bundled
 from reader.wording import STAGES, duration, place, size
 from storage import Hit, StoreError
 
@@ -43,7 +44,7 @@ def error_line(error: Exception | str) -> str:
 
 
 def decoder_line(service: Service) -> str:
-    """The line about the decoder: how far it is loaded, why it could not be, or that its plug-in is untrained."""
+    """The line about the decoder: how far it is loaded, or why it could not be."""
     if service.load_error is not None:
         return error_line(service.load_error)
     if service.model is None:
@@ -51,9 +52,28 @@ def decoder_line(service: Service) -> str:
         done = f" {fraction:.0%}" if fraction else ""
         bar = _bar(fraction, "Loading the language model")
         return f'<p class="notice">{escape(STAGES.get(stage, stage))} …{done}{bar}</p>'
-    if not service.model.plugin.trained:
-        return '<p class="notice">The plug-in is untrained: memories work, but answers from them will be poor.</p>'
-    return ""
+    return "" if service.fetching is None else _fetch_line(service.fetching, _decoder_title(service.model_name))
+
+
+def _fetch_line(fetching: DecoderFetch, present: str) -> str:
+    """How far a better decoder is, while the present one answers."""
+    title = escape(fetching.decoder.title)
+    if fetching.error is not None:
+        return f'<p class="notice">{title} could not be fetched: {escape(sentence(fetching.error))} {present} still answers.</p>'
+    if fetching.is_here:
+        return f'<p class="notice" role="status">{title} is here and answers better. It reads your documents again.</p>'
+    doing = "Preparing" if fetching.stage == "convert" else "Fetching"
+    size = f"{fetching.decoder.parts_bytes / 1e6:,.0f} MB"
+    bar = _bar(fetching.fraction, f"{doing} {fetching.decoder.title}")
+    return (
+        f'<p class="notice">{doing} {title}, which answers better ({size}): {fetching.fraction:.0%}. '
+        f"{present} answers meanwhile.{bar}</p>"
+    )
+
+
+def _decoder_title(name: str) -> str:
+    """A decoder's name for people."""
+    return escape(bundled_decoder(name).title if is_bundled(name) else name)
 
 
 # The library
@@ -141,7 +161,8 @@ def document_head(shown: Shown) -> str:
     return (
         f'<header class="document" data-id="{document.id}"><h2>{escape(document.title)}</h2>'
         f'<p><span class="state {shown.state.replace(" ", "-")}">{shown.state}</span>'
-        f" {' · '.join(map(escape, facts))}{tags}</p></header>"
+        f" {' · '.join(map(escape, facts))}{tags}"
+        f'<button class="act read" data-document="{document.id}" data-page="1">Read it</button></p></header>'
     )
 
 
@@ -224,49 +245,6 @@ def ratio_choices(costs: Sequence[RatioCost]) -> list[tuple[str, str]]:
             kept = f"{cost.ratio}×" if cost.ratio else "None"
             choices.append((f"{kept} · about {size(cost.bytes)}", str(cost.ratio)))
     return choices
-
-
-# The viewer
-
-
-def viewer(page: PageView | None) -> str:
-    """A page beside the conversation, with what is marked on it; nothing where none is open."""
-    if page is None:
-        return ""
-    turn = [
-        f'<button class="turn" data-document="{page.document_id}" data-page="{number}" aria-label="{name}"'
-        f"{'' if 0 < number <= page.pages else ' disabled'}>{sign}</button>"
-        for number, name, sign in ((page.number - 1, "Page before", "‹"), (page.number + 1, "Page after", "›"))
-    ]
-    name = place(page.label, page.number)
-    label = "" if name == f"page {page.number}" else f" ({escape(name)})"
-    head = (
-        f"<header><p><b>{escape(page.title)}</b><span>Page {page.number:,} of {page.pages:,}{label}</span></p>"
-        f'{"".join(turn)}<button class="turn" data-act="close" aria-label="Close the page">✕</button></header>'
-    )
-    if not page.is_drawn:
-        return f'{head}<article class="text" tabindex="0" aria-label="Page {page.number}">{_marked(page)}</article>'
-    boxes = "".join(
-        f'<i class="box" style="left:{box.left:.2%};top:{box.top:.2%};width:{box.width:.2%};height:{box.height:.2%}"></i>'
-        for box in page.boxes
-    )
-    unmarked = ""
-    if page.marks and not page.boxes:
-        quote = page.text[page.marks[0][0] : page.marks[0][1]]
-        unmarked = f'<p class="quote">“{escape(" ".join(quote.split()))}”</p>'
-    return (
-        f'{head}{unmarked}<div class="sheet" tabindex="0" role="region" aria-label="Page {page.number}">'
-        f'<div class="paper"><img src="picture/{page.document_id}/{page.number}" alt="{escape(page.text[:2000])}">'
-        f"{boxes}</div></div>"
-    )
-
-
-def _marked(page: PageView) -> str:
-    parts, position = [], 0
-    for start, end in page.marks:
-        parts += [escape(page.text[position:start]), "<mark>", escape(page.text[start:end]), "</mark>"]
-        position = end
-    return "".join(parts) + escape(page.text[position:])
 
 
 def password_line(file_name: str) -> str:

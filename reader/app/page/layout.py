@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.answer_queue import MAX_QUESTION_CHARS
 from reader.app.page import html as views
-from reader.app.page.events import discard
 from reader.app.page.theme import NAME
+from reader.app.page.viewer import keys_list
 from reader.documents import FORMATS
+from reader.models import bundled_decoder, is_bundled
 from reader.settings import STATIC
 
 LISTED_DOCUMENTS = 50
@@ -93,6 +95,7 @@ class NoticeParts:
 
     decoder: gr.HTML
     load_again: gr.Button
+    use_fetched: gr.Button
     added: gr.HTML
     """What becomes of the files that were added."""
     lock: gr.Row
@@ -217,8 +220,10 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
                     talks, details = _talks(), _details()
                 document = DocumentParts(column, head, talks, details, _reading())
                 conversation = _conversation()
-        viewer = gr.HTML(elem_id="viewer", js_on_load=(STATIC / "page.js").read_text())
-    gr.HTML(PLACES, elem_id="places", js_on_load=None)
+        # One script, as both files speak through the viewer's `trigger`.
+        gestures = "\n".join((STATIC / name).read_text() for name in ("page.js", "reading.js"))
+        viewer = gr.HTML(elem_id="viewer", js_on_load=gestures)
+    gr.HTML(PLACES + keys_list(), elem_id="places", js_on_load=None)
     return Parts(kept, library, settings, notices, document, conversation, viewer)
 
 
@@ -260,7 +265,7 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
         return SettingsParts(
             gr.Radio(LOOK_AGAIN, value="auto", label="Re-read pages before answering", elem_id="look-again"),
             gr.Dropdown(
-                list(dict.fromkeys([model_name, *model_names])),
+                [(_decoder_choice(name), name) for name in dict.fromkeys([model_name, *model_names])],
                 value=model_name,
                 label="Language model",
                 info="Switching models means reading your documents again.",
@@ -270,9 +275,18 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
         )
 
 
+def _decoder_choice(name: str) -> str:
+    """A decoder's name and what it costs."""
+    if not is_bundled(name):
+        return name
+    decoder = bundled_decoder(name)
+    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB to fetch, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
+
+
 def _notices() -> NoticeParts:
     decoder = gr.HTML(elem_id="decoder", js_on_load=None)
     load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
+    use_fetched = gr.Button("Use it", size="sm", visible=False, elem_id="use-fetched")
     added = gr.HTML(elem_id="added", js_on_load=None)
     with gr.Row(visible=False, elem_id="locked") as lock:
         lock_name = gr.HTML(js_on_load=None)
@@ -293,7 +307,7 @@ def _notices() -> NoticeParts:
         welcome = gr.HTML(views.WELCOME, js_on_load=None)
         first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
     return NoticeParts(
-        decoder, load_again, added, lock, lock_name, password, unlock, skip, empty, welcome, first_sample
+        decoder, load_again, use_fetched, added, lock, lock_name, password, unlock, skip, empty, welcome, first_sample
     )
 
 
@@ -396,3 +410,9 @@ def _conversation() -> ConversationParts:
 
 def _button(name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int) -> gr.Button:
     return gr.Button(name, variant=variant, size="sm", min_width=min_width, scale=0, elem_id=elem_id)  # type: ignore[arg-type]
+
+
+def discard(paths: Sequence[str]) -> None:
+    """Remove uploaded files that are not needed any more."""
+    for path in paths:
+        Path(path).unlink(missing_ok=True)

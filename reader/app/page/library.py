@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from reader.app.page import html as views
-from reader.app.page.events import Site, discard, found_or_none, on, tolerant, warn
-from reader.app.page.layout import LISTED_DOCUMENTS
+from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.layout import LISTED_DOCUMENTS, discard
 from reader.app.page.refresh import Refresh
 from reader.app.workspace import Workspace
 from reader.errors import ConfigError, PasswordNeeded

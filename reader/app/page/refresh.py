@@ -26,7 +26,14 @@ class Refresh:
         reading = document.reading
         self._view = [
             *(kept.timer, library.search, library.rows, library.more, library.room),
-            *(notices.decoder, notices.load_again, notices.empty, notices.welcome, notices.first_sample),
+            *(
+                notices.decoder,
+                notices.load_again,
+                notices.use_fetched,
+                notices.empty,
+                notices.welcome,
+                notices.first_sample,
+            ),
             *(document.column, document.head, document.details.memory),
             *(reading.row, reading.status, reading.pause, reading.cancel, reading.resume),
             site.parts.conversation.question,
@@ -74,6 +81,7 @@ class Refresh:
             library.room: gr.update(value=room),
             notices.decoder: gr.update(value=views.decoder_line(service)),
             notices.load_again: gr.update(visible=service.load_error is not None),
+            notices.use_fetched: self._use_fetched_button(),
             notices.empty: gr.update(visible=record is None),
             notices.welcome: gr.update(value=views.NONE_OPEN if count else views.WELCOME),
             notices.first_sample: gr.update(visible=not count),
@@ -82,6 +90,14 @@ class Refresh:
         if record is not None:
             updates |= self._document_updates(record)
         return [updates.get(part, gr.skip()) for part in self._view]
+
+    def _use_fetched_button(self) -> dict[str, Any]:
+        fetching = self._site.service.fetching
+        has_ended = fetching is not None and (fetching.is_here or fetching.error is not None)
+        value = "Use it" if fetching is None or fetching.error is None else "Try again"
+        is_own = not self._site.has_accounts and self._site.service.model is not None
+        update: dict[str, Any] = gr.update(visible=has_ended and is_own, value=value)
+        return update
 
     def _document_updates(self, record: Shown) -> dict[Any, Any]:
         document = self._site.parts.document

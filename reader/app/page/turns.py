@@ -13,8 +13,9 @@ from typing import Any
 
 import gradio as gr
 
-from reader.answering import content_words, says_nothing, sentences
+from reader.answering import says_nothing
 from reader.app.answer_queue import Stream
+from reader.app.citations import citations
 from reader.app.page.html import sentence
 from reader.wording import NOT_STATED, looked_again, place, places
 from storage import ConversationRecord, QuestionRecord
@@ -72,22 +73,11 @@ def _based_on(counts: Mapping[str, Any]) -> str:
 
 def cited(answer: str, evidence: Sequence[Mapping[str, Any]]) -> str:
     """An answer as HTML, with the numbers of the quotes that share most words with a sentence behind that sentence."""
-    quotes = [set(content_words(str(item.get("quote", "")))) for item in evidence]
-    spans = list(sentences(answer))
     html, position = list[str](), 0
-    used: set[int] = set()
-    for number, (_, end) in enumerate(spans):
-        start = spans[number][0]
-        words = set(content_words(answer[start:end]))
-        shared = [len(words & quote) for quote in quotes]
-        best = max(range(len(quotes)), key=shared.__getitem__, default=None)
-        is_last = number == len(spans) - 1
-        html.append(escape(answer[position:end]))
-        position = end
-        # An answer that shares no word with any quote still rests on the first.
-        if best is not None and (shared[best] or (is_last and not used)):
-            used.add(best)
-            html.append(_citation(best + 1, evidence[best]))
+    for citation in citations(answer, evidence):
+        html.append(escape(answer[position : citation.end]))
+        html.append(_citation(citation.evidence + 1, evidence[citation.evidence]))
+        position = citation.end
     return "".join(html) + escape(answer[position:])
 
 

@@ -16,16 +16,15 @@ from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pypdf
+import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
-from pypdf.errors import DependencyError
 
 from reader.documents.pdf.glyphs import Glyph
 from reader.documents.pdf.opening import ignore_installed_fonts, locked, open_document, use_installed_fonts
-from reader.documents.pdf.pages import _LIGATURES, Pages, readable
+from reader.documents.pdf.pages import Pages, plain_ligatures, readable
 from reader.documents.pdf.shells import portfolio, xfa_lines
 from reader.documents.text import chosen_title, short_label
 from reader.errors import DocumentError
@@ -55,7 +54,7 @@ def parse(path: Path, password: str | None, keep_textless: bool = False) -> tupl
     document = open_document(path, path.name, password)
     if document is None:
         return _parse_with_pypdf(path, password)
-    title = _ornament(lambda: document.get_metadata_value("Title")).translate(_LIGATURES)
+    title = plain_ligatures(_ornament(lambda: document.get_metadata_value("Title")))
     pages = _pages(path, password, document)
     if keep_textless:
         return chosen_title(title, path), ((label, text + "\n\n") for label, text in pages)
@@ -175,13 +174,13 @@ def _pages(path: Path, password: str | None, document: pypdfium2.PdfDocument) ->
         text = pages.text(index) if index else first_text
         yield f"{label} — {chapters[chapter - 1][1]}" if chapter else label, text
     if pages.survey is not None:
-        yield from _attached(pages.survey.reader)
+        yield from _attached(pages.survey.pdf)
 
 
-def _attached(reader: pypdf.PdfReader) -> Iterator[tuple[str, str]]:
+def _attached(pdf: pikepdf.Pdf) -> Iterator[tuple[str, str]]:
     """The pages of the PDF files in a portfolio, and the names of its other files."""
     try:
-        files = portfolio(reader)[:_MOST_ATTACHED]
+        files = portfolio(pdf)[:_MOST_ATTACHED]
     except MemoryError:
         raise
     except Exception:  # as below
@@ -238,6 +237,9 @@ def _chapters(document: pypdfium2.PdfDocument) -> list[tuple[int, str]]:
 
 
 def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+    import pypdf  # nearly no file needs it
+    from pypdf.errors import DependencyError
+
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = pypdf.PdfReader(path)
@@ -257,7 +259,7 @@ def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[t
     return chosen_title("", path), _refuse_textless(path, None, _pypdf_pages(reader, page_count))
 
 
-def _pypdf_pages(reader: pypdf.PdfReader, page_count: int) -> Iterator[tuple[str, str]]:
+def _pypdf_pages(reader: Any, page_count: int) -> Iterator[tuple[str, str]]:
     for index in range(page_count):
         try:
             text = reader.pages[index].extract_text()

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pikepdf
+
 from reader.documents.pdf.glyphs import Glyph, Rect
 
 _HIDDEN = 2 | 32
@@ -27,24 +29,21 @@ class Value:
 
 
 def page_values(page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Callable[[Rect], str]) -> list[Value]:
-    """Return what is filled in on a page of pypdf's.
+    """Return what is filled in on a page.
 
     Args:
-        page: The page.
+        page: The page's objects.
         root: The file's catalogue.
         hidden: Whether the layer of an annotation is switched off.
         drawn: The text that is drawn in a rectangle, asked for where an annotation has no text itself.
     """
     form = root.get("/AcroForm")
-    form = form.get_object() if form is not None else {}
-    fresh = bool(form.get("/NeedAppearances", False)) if isinstance(form, dict) else False
+    fresh = isinstance(form, pikepdf.Dictionary) and bool(form.get("/NeedAppearances", False))
     values = []
-    annotations = page.get("/Annots")
-    for reference in annotations.get_object() if annotations is not None else []:
-        annotation = reference.get_object()
-        if not isinstance(annotation, dict) or int(annotation.get("/F", 0)) & _HIDDEN:
+    for annotation in page.get("/Annots", []):
+        if not isinstance(annotation, pikepdf.Dictionary) or int(annotation.get("/F", 0)) & _HIDDEN:
             continue
-        if hidden(dict.get(annotation, "/OC")):
+        if hidden(annotation.get("/OC")):
             continue
         kind = annotation.get("/Subtype")
         corners = [float(corner) for corner in annotation.get("/Rect", [])]
@@ -70,8 +69,7 @@ def _inherited(field: Any, key: str) -> Any:
         if key in field:
             return field[key]
         parent = field.get("/Parent")
-        parent = parent.get_object() if parent is not None else None
-        if not isinstance(parent, dict):
+        if not isinstance(parent, pikepdf.Dictionary):
             return None
         field = parent
     return None
@@ -83,19 +81,18 @@ def _field_text(field: Any, fresh: bool, drawn: Callable[[], str]) -> str:
     if kind == "/Btn":
         return "" if flags & _PUSH_BUTTON or not _is_on(field, value, fresh) else "[x]"
     if kind == "/Sig":
-        if not isinstance(value, dict):
+        if not isinstance(value, pikepdf.Dictionary):
             return drawn()
         name = str(value.get("/Name", "")).strip()
         return drawn() or (f"Signed by {name}" if name else "Signed")
     if kind == "/Tx" and flags & _PASSWORD:
         return ""
     if kind == "/Ch":
-        chosen = value if isinstance(value, list) else [value] if value is not None else []
+        chosen = value if isinstance(value, pikepdf.Array) else [value] if value is not None else []
         shown = _shown_options(field)
-        text = ", ".join(shown.get(str(item.get_object()), str(item.get_object())) for item in chosen)
-    elif value is not None and hasattr(value, "get_data"):
-        data = value.get_data()
-        text = data if isinstance(data, str) else data.decode("utf-8", errors="replace")
+        text = ", ".join(shown.get(str(item), str(item)) for item in chosen)
+    elif isinstance(value, pikepdf.Stream):
+        text = value.read_bytes().decode("utf-8", errors="replace")
     else:
         text = "" if value is None else str(value)
     return text if text.strip() else drawn()
@@ -105,19 +102,16 @@ def _shown_options(field: Any) -> dict[str, str]:
     """What a list shows for the values that it exports."""
     shown = {}
     for option in _inherited(field, "/Opt") or []:
-        option = option.get_object()
-        if isinstance(option, list) and len(option) == 2:
-            shown[str(option[0].get_object())] = str(option[1].get_object())
+        if isinstance(option, pikepdf.Array) and len(option) == 2:
+            shown[str(option[0])] = str(option[1])
     return shown
 
 
 def _is_on(field: Any, value: Any, fresh: bool) -> bool:
     """Whether a box is ticked: its state, or its value where the state is missing or to be drawn afresh."""
     looks = field.get("/AP")
-    looks = looks.get_object() if looks is not None else {}
-    normal = looks.get("/N") if isinstance(looks, dict) else None
-    normal = normal.get_object() if normal is not None else {}
-    states = [state for state in normal if state != "/Off"] if isinstance(normal, dict) else []
+    normal = looks.get("/N") if isinstance(looks, pikepdf.Dictionary) else None
+    states = set(normal.keys()) - {"/Off"} if isinstance(normal, pikepdf.Dictionary) else set()
     state = field.get("/AS")
     if state is not None and not (fresh and state == "/Off"):
         return str(state) not in ("/Off", "Off", "")

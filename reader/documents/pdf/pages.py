@@ -18,12 +18,11 @@ from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
 
-_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 
 # PDFium puts this in place of a hyphen at a line's end together with the line's end, and in place of glyphs that it
 # cannot map.
 _HYPHEN = "\ufffe"
-_SPLIT_WORD = re.compile(rf"([^\W\d_])?{_HYPHEN}(?=([^\W\d_])?)")
 
 # A font that does not say which letters its glyphs are comes out as control characters from PDFium, and as
 # "/g134/g135/g3" from pypdf: no reader could use that.
@@ -40,6 +39,7 @@ _TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWID
 _NUMBER = re.compile(r"[\d\W_]+")
 _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
+_FAR_LETTERS = re.compile(r"[^\W\d_\x00-\u017f]")
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýăąęěėēīıőōůűūœ]", re.I)
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
@@ -85,7 +85,7 @@ class Pages:
             raise
         except Exception:  # one bad page must not cost the other three hundred
             return ""
-        return readable(_SPLIT_WORD.sub(_rejoin, string))
+        return readable(_rejoined(string))
 
     def _mended(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> str:
         """PDFium's text of a page, changed at the lines that places show to be wrong, or all of it by places."""
@@ -94,7 +94,7 @@ class Pages:
         if (
             hidden is None
             or around is None
-            or glyphs.LONE_ACCENTS.search(string)
+            or glyphs.has_lone_accents(string)
             or glyphs.UPRIGHT_SCRIPTS.search(string)
             or self._values(page, index)
         ):
@@ -106,7 +106,10 @@ class Pages:
             else (start, _line_end(string, end), "")
             for start, end in hidden
         ]
-        for start, end in _lines_at(string, sorted({*glyphs.raised(text, string), *_glued(string, around)})):
+        shown = string
+        for start, end in hidden:
+            shown = shown[:start] + " " * (end - start) + shown[end:]
+        for start, end in _lines_at(string, sorted({*glyphs.raised(text, shown), *_glued(shown, around)})):
             edits = [edit for edit in edits if edit[1] <= start or edit[0] >= end]
             edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
         position, pieces = 0, []
@@ -139,7 +142,7 @@ class Pages:
         survey = self.survey
         if survey is None or not pdfium.FPDFPage_GetAnnotCount(page):
             return []
-        objects = survey.reader.pages[index]
+        objects = survey.page(index)
         drawn = self._drawn_text(index)
         return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn)) or []
 
@@ -214,17 +217,29 @@ def _tried(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _rejoin(match: re.Match[str]) -> str:
-    """A word split between small letters is one word; elsewhere the hyphen may be its own."""
-    before, after = match[1] or "", match[2] or ""
-    return before if before and after.islower() else f"{before}-\n"
+def _rejoined(string: str) -> str:
+    """A word that is split between small letters is one word; elsewhere the hyphen may be its own."""
+    first, *others = string.split(_HYPHEN)
+    parts = [first]
+    for other in others:
+        if not (parts[-1][-1:].isalpha() and other[:1].islower()):
+            parts.append("-\n")
+        parts.append(other)
+    return "".join(parts)
+
+
+def plain_ligatures(text: str) -> str:
+    """Return text with two letters for each ligature."""
+    for ligature, letters in _LIGATURES.items():
+        text = text.replace(ligature, letters)
+    return text
 
 
 def readable(text: str) -> str:
     """Return text as people write it; "" where it is codes of glyphs and no letters."""
     if sum(map(len, _GLYPH_CODES.findall(text))) > _MOST_GLYPH_CODES * len(text) or is_nonsense(text):
         return ""
-    return text.translate(_LIGATURES).strip()
+    return plain_ligatures(text).strip()
 
 
 def is_nonsense(text: str) -> bool:
@@ -235,6 +250,10 @@ def is_nonsense(text: str) -> bool:
     tokens = text.split()
     for token in tokens[:: max(1, len(tokens) // _MOST_TOKENS)]:
         stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|#=+_~^%$&")
+        if stripped.isascii() and stripped.isalpha():  # as nearly all are
+            total += len(stripped)
+            good += len(stripped) * (len(stripped) < 4 or bool(_VOWELS.search(stripped)))
+            continue
         if not stripped or _NUMBER.fullmatch(stripped):
             continue
         if _ADDRESS.search(stripped):
@@ -249,7 +268,7 @@ def _mixes_scripts(text: str) -> bool:
 
     Numbers of glyphs that are taken for letters look like that.
     """
-    letters = [char for char in text[:_SAMPLE_CHARS] if char > "\u017f" and char.isalpha()]
+    letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
     rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
     if len(letters) >= 4 and rare > len(letters) / 2:
         return True

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pikepdf
 from lxml import etree
 
 from reader.errors import DocumentError
@@ -22,14 +23,13 @@ def xfa_lines(root: Any, name: str, page_count: int, first_text: str) -> list[st
         DocumentError: The form has no data that could be read.
     """
     form = root.get("/AcroForm")
-    form = form.get_object() if form is not None else None
-    packets = form.get("/XFA") if isinstance(form, dict) else None
+    packets = form.get("/XFA") if isinstance(form, pikepdf.Dictionary) else None
     if packets is None:
         return None
     dynamic = bool(root.get("/NeedsRendering", False)) or page_count <= _MOST_SHELL_PAGES
     if not dynamic or not (_NOTICE.search(first_text) or not first_text.strip()):
         return None
-    lines = _labelled(list(_parts(packets.get_object())))
+    lines = _labelled(list(_parts(packets)))
     if not lines:
         raise DocumentError(
             f"{name!r} is an XFA form, which only Adobe Reader shows: open it there and print it to a new PDF."
@@ -38,11 +38,11 @@ def xfa_lines(root: Any, name: str, page_count: int, first_text: str) -> list[st
 
 
 def _parts(packets: Any) -> Iterator[Any]:
-    streams = packets[1::2] if isinstance(packets, list) else [packets]
+    streams = list(packets)[1::2] if isinstance(packets, pikepdf.Array) else [packets]
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=False)
     # The pieces of an array are one XML file that is cut between them; each of the inner pieces is whole itself.
     for stream in streams:
-        data = stream.get_object().get_data()
+        data = stream.read_bytes()
         try:
             yield etree.fromstring(data, parser)
         except etree.XMLSyntaxError:
@@ -79,8 +79,8 @@ def _labelled(parts: list[Any]) -> list[str]:
     return lines
 
 
-def portfolio(reader: Any) -> list[tuple[str, bytes]]:
+def portfolio(pdf: pikepdf.Pdf) -> list[tuple[str, bytes]]:
     """Return the (name, content) of the files that a portfolio holds; none where the PDF is no portfolio."""
-    if "/Collection" not in reader.trailer["/Root"].get_object():
+    if "/Collection" not in pdf.Root:
         return []
-    return [(name, data) for name, versions in reader.attachments.items() for data in versions[:1]]
+    return [(name, file.get_file().read_bytes()) for name, file in pdf.attachments.items()]

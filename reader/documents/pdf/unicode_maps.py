@@ -6,9 +6,7 @@ import re
 from io import BytesIO
 from typing import Any
 
-from fontTools import agl
-from fontTools.cffLib import CFFFontSet
-from fontTools.ttLib import TTFont
+import pikepdf
 
 _CODE_PAIR = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f\s]*)>")
 _SINGLES = re.compile(rb"beginbfchar(.*?)endbfchar", re.S)
@@ -26,7 +24,7 @@ _PARTS = re.compile(r"_|^uni(?:[0-9A-F]{4}){2,}|\.")
 
 def mended_map(font: Any) -> bytes | None:
     """Return a ToUnicode map that says more than the font's own; None where it would say the same."""
-    if not isinstance(font, dict):
+    if not isinstance(font, pikepdf.Dictionary):
         return None
     try:
         whole = font.get("/Subtype") == "/Type0"
@@ -36,11 +34,6 @@ def mended_map(font: Any) -> bytes | None:
     except Exception:  # a damaged font leaves its text as it is
         return None
     return _to_unicode(letters, 4 if whole else 2) if letters else None
-
-
-def lacks_map(font: Any) -> bool:
-    """Whether a font with glyph numbers for codes tells its letters nowhere."""
-    return _is_identity(font) and "/ToUnicode" not in font
 
 
 def _simple_letters(font: Any) -> dict[int, str]:
@@ -54,21 +47,19 @@ def _simple_letters(font: Any) -> dict[int, str]:
             wanted = bool(_PARTS.search(name)) and not name.startswith(".")
         else:
             wanted = code in holes or (code not in own and bool(_PARTS.search(name)))
-        if wanted and (text := agl.toUnicode(name)) and text.isprintable():
+        if wanted and (text := _letters(name)):
             added[code] = text
     return {**{code: text for code, text in (own or {}).items() if code not in holes}, **added} if added else {}
 
 
 def _named(font: Any) -> dict[int, str]:
     encoding = font.get("/Encoding")
-    encoding = encoding.get_object() if encoding is not None else None
     names: dict[int, str] = {}
-    if not isinstance(encoding, dict):
+    if not isinstance(encoding, pikepdf.Dictionary):
         names = _built_in_names(font)
     else:
         code = 0
         for entry in encoding.get("/Differences", []):
-            entry = entry.get_object()
             if isinstance(entry, int):
                 code = entry
             else:
@@ -82,21 +73,18 @@ def _built_in_names(font: Any) -> dict[int, str]:
     program = _program(font, "/FontFile3")
     if program is None or program[:1] != b"\x01":
         return {}
-    fonts = CFFFontSet()
-    fonts.decompile(BytesIO(program), None)
-    encoding = getattr(fonts[fonts.fontNames[0]], "Encoding", None)
+    encoding = getattr(_compact_font(program), "Encoding", None)
     return {code: name for code, name in enumerate(encoding) if name != ".notdef"} if isinstance(encoding, list) else {}
 
 
 def _program(font: Any, key: str) -> bytes | None:
     descriptor = font.get("/FontDescriptor")
-    descriptor = descriptor.get_object() if descriptor is not None else None
-    stream = descriptor.get(key) if isinstance(descriptor, dict) else None
-    return stream.get_object().get_data() if stream is not None else None
+    stream = descriptor.get(key) if isinstance(descriptor, pikepdf.Dictionary) else None
+    return stream.read_bytes() if stream is not None else None
 
 
 def _is_identity(font: Any) -> bool:
-    return font.get("/Subtype") == "/Type0" and str(font.get("/Encoding")) in ("/Identity-H", "/Identity-V")
+    return font.get("/Subtype") == "/Type0" and font.get("/Encoding") in ("/Identity-H", "/Identity-V")
 
 
 def _wide_letters(font: Any) -> dict[int, str]:
@@ -108,12 +96,12 @@ def _wide_letters(font: Any) -> dict[int, str]:
     # A map of glyph numbers to the letters of the same numbers says nothing.
     if sum(text != chr(code) for code, text in told.items()) > _MOST_DIFFERENT * len(told):
         return {}
-    inner = font["/DescendantFonts"].get_object()[0].get_object()
-    ordering = inner.get("/CIDSystemInfo", {}).get_object().get("/Ordering", "Identity")
+    inner = font["/DescendantFonts"][0]
+    ordering = inner.get("/CIDSystemInfo", {}).get("/Ordering", "Identity")
     if str(ordering) != "Identity":
         return {}  # PDFium knows the registered orderings
     glyphs = inner.get("/CIDToGIDMap")
-    moved = glyphs.get_object().get_data() if glyphs is not None and str(glyphs) != "/Identity" else None
+    moved = glyphs.read_bytes() if isinstance(glyphs, pikepdf.Stream) else None
     letters = _font_letters(inner)
     if moved is None:
         return letters
@@ -126,10 +114,10 @@ def _font_letters(inner: Any) -> dict[int, str]:
     if program is None:
         return {}
     if program[:1] == b"\x01":  # a bare CFF font
-        fonts = CFFFontSet()
-        fonts.decompile(BytesIO(program), None)
-        top = fonts[fonts.fontNames[0]]
+        top = _compact_font(program)
         return {} if hasattr(top, "ROS") else _by_names(top.charset)
+    from fontTools.ttLib import TTFont  # nearly no file needs it
+
     loaded = TTFont(BytesIO(program), lazy=True)
     names = loaded.getGlyphOrder()
     numbers = {name: number for number, name in enumerate(names)}
@@ -147,10 +135,24 @@ def _font_letters(inner: Any) -> dict[int, str]:
 def _by_names(names: list[str]) -> dict[int, str]:
     found = {}
     for number, name in enumerate(names):
-        text = agl.toUnicode(name)
-        if text and text.isprintable():
+        if text := _letters(name):
             found[number] = text
     return found
+
+
+def _letters(glyph_name: str) -> str:
+    from fontTools import agl  # its tables take longer to load than a short file to read
+
+    text = agl.toUnicode(glyph_name)
+    return text if text.isprintable() else ""
+
+
+def _compact_font(program: bytes) -> Any:
+    from fontTools.cffLib import CFFFontSet  # nearly no file needs it
+
+    fonts = CFFFontSet()
+    fonts.decompile(BytesIO(program), None)
+    return fonts[fonts.fontNames[0]]
 
 
 def _by_common_order(count: int) -> dict[int, str]:
@@ -159,10 +161,9 @@ def _by_common_order(count: int) -> dict[int, str]:
 
 def _own_map(font: Any) -> dict[int, str] | None:
     stream = font.get("/ToUnicode")
-    stream = stream.get_object() if stream is not None else None
-    if stream is None or not hasattr(stream, "get_data"):
+    if not isinstance(stream, pikepdf.Stream):
         return None
-    data = stream.get_data()
+    data = stream.read_bytes()
     found: dict[int, str] = {}
     for block in _SINGLES.finditer(data):
         for code, text in _CODE_PAIR.findall(block[1]):

@@ -1,10 +1,12 @@
 """Who has which document: each person's own shelf over the one library, with their own file, title, tags and pin.
 
-The same text added by two people is one document with two holdings. They share the text and the memories that were read
-from it. All else that a file says is the holding's: title, file name, format, how the text is divided into pages, and the
+The same text added by two people is one document that both users have. They share the text and the memories that were read
+from it. All else that a file says is the user's own: title, file name, format, how the text is divided into pages, and the
 original. A document added in a shell belongs to the person who uses the app without a password, `LOCAL_USER`; a document
-that a rebuild found without a holding belongs to nobody, and only a shell lists it. Every question here is put for one
+that a rebuild found without a user belongs to nobody, and only a shell lists it. Every question here is put for one
 user, and what is not theirs is answered like what is not there.
+
+The SQL table keeps the name `holdings`: to rename it would migrate every library and give its users nothing.
 """
 
 from __future__ import annotations
@@ -12,28 +14,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING
 
 import sqlite_utils
 
-from storage import repair
+from storage import originals
 from storage.database import Row
+from storage.documents import Documents
 from storage.errors import NotFound
+from storage.full_text import all_words
 from storage.manifests import StoredDocument, clean
 from storage.records import DocumentRecord, Hit, PageRecord
-
-if TYPE_CHECKING:
-    from storage.store import Store
-
-LOCAL_USER = ""
-"""Whoever uses the app on their own computer without a password."""
 
 MAX_TAGS = 12
 MAX_TAG_CHARS = 40
 MAX_TITLE_CHARS = 200
 
-_MAX_QUERY_WORDS = 16
+_MAX_FILTER_WORDS = 16
 _MAX_RANKED_PAGES = 10_000
 _HELD = """
     SELECT document_id, title AS own_title, pinned AS own_pin, tags AS own_tags, added_at AS held_at, file_name, format,
@@ -45,7 +41,7 @@ _ORDER = "own_pin DESC, held_at DESC, document_id"
 
 
 @dataclass(frozen=True)
-class Holding:
+class UserDocument:
     """A document as one user has it; of the record, title, file name, format, pages, time and pin are the user's own."""
 
     document: DocumentRecord
@@ -57,12 +53,12 @@ class Holding:
     """The name of the user's file, if it is kept; see `keep_original`."""
 
 
-class Holdings:
+class UserDocuments:
     """The documents of all users of one library."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._database = store.database
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._database = documents.database
 
     def hold(self, db: sqlite_utils.Database, user: str, document: StoredDocument, original: str | None) -> None:
         """Give a document to a user as their file has it, in the transaction that adds it.
@@ -89,11 +85,14 @@ class Holdings:
             document.insert_pages(db, division)
         db.execute(
             """
-            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, added_at)
-            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :added_at)
+            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, original_hash,
+                cover_hash, added_at)
+            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :original_hash,
+                :cover_hash, :added_at)
             ON CONFLICT DO UPDATE SET title = CASE title WHEN file_title THEN excluded.title ELSE title END,
                 file_title = excluded.file_title, file_name = excluded.file_name, format = excluded.format,
-                pages = excluded.pages, division = excluded.division, original = excluded.original
+                pages = excluded.pages, division = excluded.division, original = excluded.original,
+                original_hash = excluded.original_hash, cover_hash = excluded.cover_hash
             """,
             {
                 **named,
@@ -103,6 +102,7 @@ class Holdings:
                 "pages": len(document.pages),
                 "division": division,
                 "original": original,
+                **originals.hashes(self._database.folder, original),
                 "added_at": document.added_at,
             },
         )
@@ -124,7 +124,7 @@ class Holdings:
         """How many documents a user has."""
         return int(self._database.read(f"SELECT COUNT(*) AS count FROM ({_HELD})", {"user": user})[0]["count"])
 
-    def page(self, user: str, query: str = "", *, limit: int, kept: Sequence[str] = ()) -> list[Holding]:
+    def page(self, user: str, query: str = "", *, limit: int, kept: Sequence[str] = ()) -> list[UserDocument]:
         """Return a user's documents that have all words of `query` in title or tags: pinned ones first, then the newest.
 
         Args:
@@ -134,7 +134,7 @@ class Holdings:
         words = clean(query).casefold().split()
         conditions = "".join(
             f" AND instr(lower(own_title || ' ' || own_tags), :word{number}) > 0"
-            for number in range(min(len(words), _MAX_QUERY_WORDS))
+            for number in range(min(len(words), _MAX_FILTER_WORDS))
         )
         parameters: dict[str, object] = {
             f"word{number}": json.dumps(word, ensure_ascii=False)[1:-1] for number, word in enumerate(words)
@@ -145,20 +145,20 @@ class Holdings:
             f" ORDER BY {_ORDER}",
             {**parameters, "user": user, "limit": limit, "kept": json.dumps(list(kept))},
         )
-        records = {record.id: record for record in self._store.documents_of([row["document_id"] for row in rows])}
-        return [_holding(row, records[row["document_id"]]) for row in rows if row["document_id"] in records]
+        records = {record.id: record for record in self._documents.documents_of([row["document_id"] for row in rows])}
+        return [_user_document(row, records[row["document_id"]]) for row in rows if row["document_id"] in records]
 
-    def get(self, user: str, document_id: str) -> Holding:
+    def get(self, user: str, document_id: str) -> UserDocument:
         """Return one of a user's documents by its whole id.
 
         Raises:
             NotFound: there is none, or it is not theirs; the two cannot be told apart.
         """
         rows = self._database.read(f"{_HELD} AND document_id = :id", {"user": user, "id": document_id})
-        records = self._store.documents_of([document_id]) if rows else []
+        records = self._documents.documents_of([document_id]) if rows else []
         if not records:
             raise NotFound("There is no such document in your library. Choose one from the list.")
-        return _holding(rows[0], records[0])
+        return _user_document(rows[0], records[0])
 
     def active(self, user: str) -> list[str]:
         """Return the ids of a user's documents that are being read or wait for it."""
@@ -182,9 +182,8 @@ class Holdings:
 
         Of more than 10,000 such pages only those added last are compared.
         """
-        words = [word for word in clean(query).split() if any(map(str.isalnum, word))]
-        quoted = " ".join('"' + word.replace('"', '""') + '"' for word in islice(words, _MAX_QUERY_WORDS))
-        if not quoted:
+        words = all_words(query)
+        if not words:
             return []
         rows = self._database.read(
             f"""
@@ -198,7 +197,7 @@ class Holdings:
                 WHERE pages_fts MATCH :words ORDER BY pages_fts.rowid DESC LIMIT 1 OFFSET :most
             ), 0) ORDER BY pages_fts.rank LIMIT :limit
             """,
-            {"user": user, "words": quoted, "most": _MAX_RANKED_PAGES, "limit": limit},
+            {"user": user, "words": words, "most": _MAX_RANKED_PAGES, "limit": limit},
         )
         return [Hit(**row) for row in rows]
 
@@ -208,7 +207,7 @@ class Holdings:
         Raises:
             NotFound: it is not theirs.
         """
-        return self._store.pages(document_id, self.get(user, document_id).division)
+        return self._documents.pages(document_id, self.get(user, document_id).division)
 
     def rename(self, user: str, document_id: str, title: str) -> None:
         """Give a document a title that only this user sees; an empty one brings that of the user's file back."""
@@ -242,7 +241,7 @@ class Holdings:
                     db.execute(f"DELETE FROM {table} WHERE document_id = ? AND user = ?", (document_id, user))
                 _drop_divisions(db, document_id)
                 _pin_as_held(db, document_id)
-        repair.tidy_originals(self._store)
+        originals.tidy_originals(self._database)
         return others is not None
 
     def _change(self, user: str, document_id: str, change: str, value: object) -> None:
@@ -270,7 +269,7 @@ def _pin_as_held(db: sqlite_utils.Database, document_id: str) -> None:
     )
 
 
-def _holding(row: Row, record: DocumentRecord) -> Holding:
+def _user_document(row: Row, record: DocumentRecord) -> UserDocument:
     own = replace(
         record,
         title=row["own_title"],
@@ -280,4 +279,4 @@ def _holding(row: Row, record: DocumentRecord) -> Holding:
         added_at=row["held_at"],
         pinned=bool(row["own_pin"]),
     )
-    return Holding(own, tuple(json.loads(row["own_tags"])), row["held_at"], row["division"], row["original"])
+    return UserDocument(own, tuple(json.loads(row["own_tags"])), row["held_at"], row["division"], row["original"])

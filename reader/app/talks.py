@@ -1,0 +1,202 @@
+"""One person's conversations: begin one about a document or several, ask, follow the answer, stop it.
+
+The part of a workspace that asks. Whose a document is, the workspace knows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from reader.app.answer_queue import MAX_WAITING, Stream, check_whole
+from reader.app.service import Service
+from reader.errors import ConfigError
+from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
+
+MAX_LOOK_AGAIN_TOKENS = 8_000
+"""What one question may have read again, as others wait for the decoder meanwhile."""
+
+_BEGIN_SECONDS = 600.0
+"""How long nothing may come of an answer before nobody waits for it any more."""
+
+
+class Talks:
+    """One user's conversations and answers."""
+
+    def __init__(self, service: Service, user: str) -> None:
+        self.user = user
+        self._service, self._store = service, service.store
+
+    def _held(self, document_id: str) -> UserDocument:
+        return self._store.user_documents.get(self.user, document_id)
+
+    def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
+        """Those of the person about this document alone, the newest first."""
+        self._held(document_id)
+        found = self._store.conversations.all(self.user, document_id, asked_by="")
+        return [conversation for conversation in found if len(conversation.document_ids) == 1]
+
+    def shelf_conversations(self, document_ids: Sequence[str]) -> Sequence[ConversationRecord]:
+        """Those of the person about exactly these documents, the newest first."""
+        return [
+            conversation
+            for conversation in self._store.conversations.all(self.user, document_ids[0], asked_by="")
+            if set(conversation.document_ids) == set(document_ids)
+        ]
+
+    def asked_last(self) -> str | None:
+        """The document of the person's newest conversation, if it is still there."""
+        newest = next(iter(self._store.conversations.all(self.user, asked_by="")), None)
+        return newest.document_ids[0] if newest is not None else None
+
+    def conversation(self, conversation_id: str) -> ConversationRecord:
+        """One of this user's conversations.
+
+        Raises:
+            NotFound: it is not there, or not theirs.
+        """
+        return self._store.conversations.get(conversation_id, self.user)
+
+    def remove_conversation(self, conversation_id: str) -> None:
+        """Delete a conversation, and stop the answers that it waits for."""
+        for question in self.waiting(conversation_id):
+            self.stop(question.id)
+        self._store.conversations.remove(conversation_id, self.user)
+
+    def forget_conversation(self, conversation_id: str) -> None:
+        """Remove a conversation if it is there."""
+        with suppress(NotFound):
+            self.remove_conversation(conversation_id)
+
+    def forget_all(self, asked_by: str) -> None:
+        """Remove the conversations of one kind of program that nothing waits for."""
+        for conversation in self._store.conversations.all(self.user, asked_by=asked_by):
+            if not self.waiting(conversation.id):
+                self.forget_conversation(conversation.id)
+
+    # Answers
+
+    def begin(
+        self, document_ids: Sequence[str], said: Sequence[tuple[str, str]] = (), *, asked_by: str = ""
+    ) -> ConversationRecord:
+        """Begin a conversation about documents, with (question, answer) turns that were said before.
+
+        Raises:
+            ReaderError, StoreError: a document is not theirs, or the library cannot be written.
+        """
+        for document_id in document_ids:
+            self._held(document_id)
+        conversation = self._store.conversations.add(document_ids, self.user, asked_by=asked_by)
+        for question, answer in said:
+            conversation = self._store.conversations.add_turn(conversation, question, answer)
+        return conversation
+
+    def ask(
+        self,
+        document_ids: str | Sequence[str],
+        text: str,
+        conversation_id: str | None = None,
+        *,
+        asked_by: str = "",
+        **settings: Any,
+    ) -> QuestionRecord:
+        """Note a question about a document or several to be answered in a conversation, by default in a new one.
+
+        Args:
+            asked_by: the kind of program that asks; empty for a person on the page.
+            settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
+                follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
+
+        Raises:
+            ReaderError, StoreError: the document is not theirs or cannot be asked, or there is no question.
+        """
+        ids = [document_ids] if isinstance(document_ids, str) else list(document_ids)
+        for document_id in ids:
+            self._held(document_id)
+        if settings.get("look_again", "auto") not in ("auto", "off"):
+            settings["look_again"] = _token_count(settings["look_again"])
+        if all(self._service.memory(document_id, self.user) is None for document_id in ids):
+            raise ConfigError("The document is not read yet; wait until its first pages are.")
+        check_whole(question=text)
+        if conversation_id is None:
+            if not text.strip():
+                raise ConfigError("The question is empty; ask something.")
+            conversation_id = self.begin(ids, asked_by=asked_by).id
+        elif set(ids) != set(self.conversation(conversation_id).document_ids):
+            raise NotFound("That conversation is about another document. Begin a new one.")
+        elif (number := settings.get("number")) is not None:
+            conversation = self.conversation(conversation_id)
+            if number < len(conversation.turns) - 1:
+                conversation_id = self._store.conversations.branch(conversation, number).id
+                settings = {name: value for name, value in settings.items() if name != "number"}
+        return self._service.answerer.ask(self.user, ids[0], conversation_id, text, settings)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many questions wait as may."""
+        return len(self._store.questions.waiting(self.user)) >= MAX_WAITING
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has; 0 while the decoder loads."""
+        return len(self._service.model.encode(text)[0]) if self._service.model is not None else 0
+
+    def first_tokens(self, text: str, tokens: int) -> str:
+        """The beginning of a text that has so many tokens at most."""
+        if self._service.model is None:
+            return text
+        spans = self._service.model.encode(text)[1]
+        return text[: int(spans[tokens - 1, 1])] if len(spans) > tokens else text
+
+    def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
+        """The unanswered questions of a conversation, the oldest first."""
+        return self._store.questions.waiting(self.user, self.conversation(conversation_id).id)
+
+    def stream(self, question_id: str) -> Stream | None:
+        """What there is of an answer, if it was begun here."""
+        stream = self._service.answerer.stream(question_id)
+        return stream if stream is not None and stream.question.user == self.user else None
+
+    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
+        """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
+        seen: tuple[int, bool] | None = None
+        until = time.monotonic() + _BEGIN_SECONDS
+        while self._service.is_open and time.monotonic() < until:
+            stream = self.stream(question_id)
+            if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
+                seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS
+                yield stream
+            if stream is not None and stream.is_done:
+                return
+            if stream is None and not any(q.id == question_id for q in self._store.questions.waiting(self.user)):
+                return
+            time.sleep(seconds)
+
+    def stop(self, question_id: str) -> bool:
+        """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""
+        return self.stream(question_id) is not None and self._service.answerer.stop(question_id)
+
+    def prepare(self, document_id: str) -> None:
+        """Attach a document's finished memory, so that the first question need not wait for it."""
+        self._held(document_id)
+        memory = self._service.memory(document_id, self.user)
+        if self._service.model is not None and memory is not None and memory.state == "ready":
+            self._service.attach(document_id, self.user)
+
+
+def _token_count(look_again: Any) -> int:
+    """How many tokens may be looked at again.
+
+    Raises:
+        ConfigError: it is no number of them.
+    """
+    try:
+        tokens = int(look_again)
+    except (TypeError, ValueError, OverflowError):
+        tokens = 0
+    if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:
+        raise ConfigError(
+            f"look_again is {str(look_again)[:40]!r}; it is auto, off, or 1 to {MAX_LOOK_AGAIN_TOKENS:,} tokens."
+        )
+    return tokens
