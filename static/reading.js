@@ -46,7 +46,7 @@ panel.addEventListener("keydown", (event) => {
 });
 
 // What is selected on a page can be asked about.
-const askAbout = document.getElementById("ask-about");
+const askAbout = () => document.getElementById("ask-about"); // drawn after the viewer
 function selected() {
   const selection = window.getSelection();
   const isInPage = selection?.anchorNode && panel.querySelector(".text")?.contains(selection.anchorNode);
@@ -54,13 +54,17 @@ function selected() {
 }
 document.addEventListener("selectionchange", () => {
   const text = selected();
-  askAbout.hidden = !text;
+  const button = askAbout();
+  if (!button) return;
+  button.hidden = !text;
   if (!text) return;
   const place = window.getSelection().getRangeAt(0).getBoundingClientRect();
-  askAbout.style.left = `${Math.max(8, Math.min(place.left, window.innerWidth - 160))}px`;
-  askAbout.style.top = `${Math.min(place.bottom + 6, window.innerHeight - 90)}px`;
+  button.style.left = `${Math.max(8, Math.min(place.left, window.innerWidth - 160))}px`;
+  button.style.top = `${Math.min(place.bottom + 6, window.innerHeight - 90)}px`;
 });
-askAbout.addEventListener("pointerdown", (event) => event.preventDefault()); // the selection stays
+document.addEventListener("pointerdown", (event) => {
+  if (event.target === askAbout()) event.preventDefault(); // the selection stays
+});
 reading["ask-about"] = () => {
   const text = selected();
   if (text) write(`What does this mean: “${text}”?`);
@@ -70,7 +74,7 @@ function write(question) {
   if (!box) return;
   widen(false);
   go("chat");
-  askAbout.hidden = true;
+  askAbout().hidden = true;
   Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, question);
   box.dispatchEvent(new Event("input", { bubbles: true }));
   box.focus();
@@ -116,8 +120,8 @@ new MutationObserver(() => {
 
 // An address may name a page, as a citation elsewhere does.
 const linked = new URL(window.location);
-if (linked.searchParams.has("page") && linked.searchParams.has("document")) {
-  turnTo(linked.searchParams.get("document"), number(linked.searchParams.get("page")));
-  linked.searchParams.delete("page");
+if (linked.searchParams.has("at") && linked.searchParams.has("document")) {
+  turnTo(linked.searchParams.get("document"), number(linked.searchParams.get("at")));
+  linked.searchParams.delete("at");
   window.history.replaceState(null, "", linked);
 }

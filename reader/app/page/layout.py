@@ -223,7 +223,8 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
         # One script, as both files speak through the viewer's `trigger`.
         gestures = "\n".join((STATIC / name).read_text() for name in ("page.js", "reading.js"))
         viewer = gr.HTML(elem_id="viewer", js_on_load=gestures)
-    gr.HTML(PLACES + keys_list(), elem_id="places", js_on_load=None)
+    gr.HTML(PLACES, elem_id="places", js_on_load=None)
+    gr.HTML(keys_list(), elem_id="tips", js_on_load=None)
     return Parts(kept, library, settings, notices, document, conversation, viewer)
 
 
