@@ -125,3 +125,72 @@ if (linked.searchParams.has("at") && linked.searchParams.has("document")) {
   linked.searchParams.delete("at");
   window.history.replaceState(null, "", linked);
 }
+
+// Several documents: rows are pressed to choose them while "Select" is on, and stay chosen when the list is drawn anew.
+const side = document.getElementById("side");
+const picked = new Set();
+let isPicking = false;
+function picks(button) {
+  if (!isPicking || !button.matches("#library .entry[data-document]")) return false;
+  const { document: id } = button.dataset;
+  if (!picked.delete(id)) picked.add(id);
+  drawPicked();
+  return true;
+}
+function drawPicked() {
+  const bar = side.querySelector(".picked");
+  if (!bar) return;
+  bar.hidden = !isPicking;
+  side.querySelector('[data-act="pick"]').setAttribute("aria-pressed", String(isPicking));
+  const line = picked.size ? `${picked.size} selected` : "Choose documents from the list.";
+  const status = bar.querySelector("p");
+  if (status.textContent !== line) status.textContent = line;
+  for (const row of side.querySelectorAll("#library .entry[data-document]")) {
+    if (!isPicking) row.removeAttribute("aria-pressed");
+    else if (row.getAttribute("aria-pressed") !== String(picked.has(row.dataset.document))) {
+      row.setAttribute("aria-pressed", String(picked.has(row.dataset.document)));
+    }
+  }
+}
+new MutationObserver(drawPicked).observe(side, { childList: true, subtree: true });
+reading.pick = () => {
+  isPicking = !isPicking;
+  picked.clear();
+  drawPicked();
+};
+function many(act, value = "") {
+  trigger("apply", { act, value, documents: [...picked] });
+  if (act !== "tag") reading.pick();
+  if (act === "together") go("chat");
+}
+reading.together = () => many("together");
+reading["tag-many"] = () => {
+  const box = document.getElementById("tag-many");
+  if (box.value.trim()) many("tag", box.value.trim());
+  box.value = "";
+};
+reading["remove-many"] = (button) => {
+  if (button.dataset.sure) return many("remove");
+  button.dataset.sure = "yes";
+  button.textContent = `Remove ${picked.size} for good?`;
+  setTimeout(() => { delete button.dataset.sure; button.textContent = "Remove"; }, 4000);
+};
+side.addEventListener("change", (event) => {
+  if (event.target.id === "order") trigger("option_select", { order: event.target.value });
+});
+side.addEventListener("keydown", (event) => {
+  if (event.target.id === "tag-many" && event.key === "Enter") reading["tag-many"]();
+});
+reading["run-cancel"] = (button) => trigger("delete", { act: "cancel", run: button.dataset.run });
+reading["run-remove"] = (button) => trigger("delete", { act: "remove", run: button.dataset.run });
+
+// A question that is suggested is asked at once.
+reading.idea = (button) => {
+  write(button.textContent);
+  setTimeout(() => document.querySelector("#question .submit-button")?.click(), 60); // when the box has taken it
+};
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
+  }
+});
