@@ -94,14 +94,16 @@ class DocumentEvents:
     @tolerant
     def offer_export(self, document_id: str | None, request: gr.Request) -> Any:
         """Show the link that exports the document."""
-        return views.export_link(self._site.workspace(request).get(document_id)) if document_id else gr.skip()
+        record = found_or_none(self._site.workspace(request).get, document_id)  # none of several documents
+        return views.export_link(record) if record is not None else gr.skip()
 
     @tolerant
     def offer_ratios(self, document_id: str | None, memory_dtype: str, request: gr.Request) -> Any:
         """List the ratios that fit, with what each costs."""
-        if not document_id:
+        workspace = self._site.workspace(request)
+        if document_id is None or found_or_none(workspace.get, document_id) is None:
             return gr.skip()
-        costs = self._site.workspace(request).ratio_costs(document_id, memory_dtype)
+        costs = workspace.ratio_costs(document_id, memory_dtype)
         return gr.update(choices=views.ratio_choices(costs))
 
     @tolerant

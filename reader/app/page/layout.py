@@ -237,9 +237,8 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
             with gr.Column(elem_id="document", visible=False) as column:
                 head = gr.HTML(elem_id="head", js_on_load=None)
                 with gr.Row(elem_id="bar"):
-                    talks, details = _talks(), _details()
+                    talks, table, details = _talks(), _table(), _details()
                 document = DocumentParts(column, head, talks, details, _reading())
-                table = _table()
                 conversation = _conversation()
         # One script, as both files speak through the viewer's `trigger`.
         gestures = "\n".join((STATIC / name).read_text() for name in ("page.js", "reading.js"))
