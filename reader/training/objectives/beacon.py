@@ -91,7 +91,9 @@ class BeaconObjective:
             if not model.is_published and len(model.opening):
                 plugin.open(self._opened, model.opening)
         if long_texts and train_reading:
-            raise ConfigError("Long texts need fixed beacon weights; train the answer weights alone, or leave the long texts out.")
+            raise ConfigError(
+                "Long texts need fixed beacon weights; train the answer weights alone, or leave the long texts out."
+            )
         self._long_texts = [self._read_once(ids) for ids in long_texts]
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
