@@ -1,6 +1,6 @@
-"""A memory as named tensors and back: what `storage` writes to disk and maps again.
+"""Converts a memory to the named tensors that `storage` writes to disk and maps, and back.
 
-Attaching is one map and one copy a layer. It runs no decoder.
+Attaching maps the file once and copies once per layer. This module runs no decoder.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _DTYPES = {
 
 
 def restore(model: Model, tensors: MappedTensors) -> Memory:
-    """A memory from its sealed file: one copy a layer, nothing is run.
+    """Restore a memory from its sealed file, with one copy per layer and no pass of the decoder.
 
     Raises:
-        MemoryMismatch: it was made by another decoder.
+        MemoryMismatch: another decoder made the memory.
     """
     kept = counts(tensors.metadata)
     slots = kept["sink"] + kept["beacons"] + kept["raw"]
@@ -78,7 +78,7 @@ def counts(metadata: Mapping[str, str]) -> dict[str, int]:
 
 
 def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[Iterable[memoryview]]]:
-    """Specs, and for each tensor its bytes head by head, so that nothing is copied that is contiguous."""
+    """The specs, and each tensor's bytes head by head, so that contiguous bytes are not copied."""
     specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
 
     def parts(tensor: Tensor) -> Iterator[memoryview]:
@@ -89,7 +89,7 @@ def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[
 
 
 def to_torch(tensors: MappedTensors) -> dict[str, Tensor]:
-    """Views of the mapped bytes, only to be read."""
+    """Read-only views of the mapped bytes."""
     types = {name: dtype for dtype, name in _DTYPES.items()}
     views: dict[str, Tensor] = {}
     with warnings.catch_warnings():
