@@ -95,6 +95,17 @@ def test_a_byte_changed_anywhere_in_an_original_or_a_cover_is_found(
     assert verify(store).faults == ()
 
 
+def test_a_cover_that_is_drawn_anew_is_no_fault_for_those_who_had_the_file_before(
+    store: Store, tmp_path: Path, original: str
+) -> None:
+    record = store.user_documents.get("ann", original[:64]).document
+    document = StoredDocument.of(record, store.user_documents.pages("ann", original[:64]))
+    with store.adding_document(document) as db:
+        assert keep_original(store.folder, document.id, tmp_path / "a.pdf", b"\xff\xd8another") == original
+        store.user_documents.hold(db, "cem", document, original)
+    assert verify(store).faults == ()
+
+
 @pytest.mark.parametrize("kind", ["pdf", "jpg"])
 def test_a_backup_leaves_out_a_broken_original_or_cover_and_says_so(
     store: Store, tmp_path: Path, original: str, kind: str
