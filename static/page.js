@@ -43,6 +43,7 @@ function close() {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("button[data-act], button[data-go], button[data-page], button[data-document]");
+  if (button && picks(button)) return;
   if (!button || button.disabled) return;
   const { act, document: id, page, go: part } = button.dataset;
   if (part) {

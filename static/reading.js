@@ -46,7 +46,7 @@ panel.addEventListener("keydown", (event) => {
 });
 
 // What is selected on a page can be asked about.
-const askAbout = document.getElementById("ask-about");
+const askAbout = () => document.getElementById("ask-about"); // drawn after the viewer
 function selected() {
   const selection = window.getSelection();
   const isInPage = selection?.anchorNode && panel.querySelector(".text")?.contains(selection.anchorNode);
@@ -54,13 +54,17 @@ function selected() {
 }
 document.addEventListener("selectionchange", () => {
   const text = selected();
-  askAbout.hidden = !text;
+  const button = askAbout();
+  if (!button) return;
+  button.hidden = !text;
   if (!text) return;
   const place = window.getSelection().getRangeAt(0).getBoundingClientRect();
-  askAbout.style.left = `${Math.max(8, Math.min(place.left, window.innerWidth - 160))}px`;
-  askAbout.style.top = `${Math.min(place.bottom + 6, window.innerHeight - 90)}px`;
+  button.style.left = `${Math.max(8, Math.min(place.left, window.innerWidth - 160))}px`;
+  button.style.top = `${Math.min(place.bottom + 6, window.innerHeight - 90)}px`;
 });
-askAbout.addEventListener("pointerdown", (event) => event.preventDefault()); // the selection stays
+document.addEventListener("pointerdown", (event) => {
+  if (event.target === askAbout()) event.preventDefault(); // the selection stays
+});
 reading["ask-about"] = () => {
   const text = selected();
   if (text) write(`What does this mean: “${text}”?`);
@@ -70,7 +74,7 @@ function write(question) {
   if (!box) return;
   widen(false);
   go("chat");
-  askAbout.hidden = true;
+  askAbout().hidden = true;
   Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, question);
   box.dispatchEvent(new Event("input", { bubbles: true }));
   box.focus();
@@ -116,8 +120,77 @@ new MutationObserver(() => {
 
 // An address may name a page, as a citation elsewhere does.
 const linked = new URL(window.location);
-if (linked.searchParams.has("page") && linked.searchParams.has("document")) {
-  turnTo(linked.searchParams.get("document"), number(linked.searchParams.get("page")));
-  linked.searchParams.delete("page");
+if (linked.searchParams.has("at") && linked.searchParams.has("document")) {
+  turnTo(linked.searchParams.get("document"), number(linked.searchParams.get("at")));
+  linked.searchParams.delete("at");
   window.history.replaceState(null, "", linked);
 }
+
+// Several documents: rows are pressed to choose them while "Select" is on, and stay chosen when the list is drawn anew.
+const side = document.getElementById("side");
+const picked = new Set();
+let isPicking = false;
+function picks(button) {
+  if (!isPicking || !button.matches("#library .entry[data-document]")) return false;
+  const { document: id } = button.dataset;
+  if (!picked.delete(id)) picked.add(id);
+  drawPicked();
+  return true;
+}
+function drawPicked() {
+  const bar = side.querySelector(".picked");
+  if (!bar) return;
+  bar.hidden = !isPicking;
+  side.querySelector('[data-act="pick"]').setAttribute("aria-pressed", String(isPicking));
+  const line = picked.size ? `${picked.size} selected` : "Choose documents from the list.";
+  const status = bar.querySelector("p");
+  if (status.textContent !== line) status.textContent = line;
+  for (const row of side.querySelectorAll("#library .entry[data-document]")) {
+    if (!isPicking) row.removeAttribute("aria-pressed");
+    else if (row.getAttribute("aria-pressed") !== String(picked.has(row.dataset.document))) {
+      row.setAttribute("aria-pressed", String(picked.has(row.dataset.document)));
+    }
+  }
+}
+new MutationObserver(drawPicked).observe(side, { childList: true, subtree: true });
+reading.pick = () => {
+  isPicking = !isPicking;
+  picked.clear();
+  drawPicked();
+};
+function many(act, value = "") {
+  trigger("apply", { act, value, documents: [...picked] });
+  if (act !== "tag") reading.pick();
+  if (act === "together") go("chat");
+}
+reading.together = () => many("together");
+reading["tag-many"] = () => {
+  const box = document.getElementById("tag-many");
+  if (box.value.trim()) many("tag", box.value.trim());
+  box.value = "";
+};
+reading["remove-many"] = (button) => {
+  if (button.dataset.sure) return many("remove");
+  button.dataset.sure = "yes";
+  button.textContent = `Remove ${picked.size} for good?`;
+  setTimeout(() => { delete button.dataset.sure; button.textContent = "Remove"; }, 4000);
+};
+side.addEventListener("change", (event) => {
+  if (event.target.id === "order") trigger("option_select", { order: event.target.value });
+});
+side.addEventListener("keydown", (event) => {
+  if (event.target.id === "tag-many" && event.key === "Enter") reading["tag-many"]();
+});
+reading["run-cancel"] = (button) => trigger("delete", { act: "cancel", run: button.dataset.run });
+reading["run-remove"] = (button) => trigger("delete", { act: "remove", run: button.dataset.run });
+
+// A question that is suggested is asked at once.
+reading.idea = (button) => {
+  write(button.textContent);
+  setTimeout(() => document.querySelector("#question .submit-button")?.click(), 60); // when the box has taken it
+};
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
+  }
+});

@@ -6,8 +6,9 @@ The part of a workspace that asks. Whose a document is, the workspace knows.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from reader.app.answer_queue import MAX_WAITING, Stream, check_whole
@@ -18,8 +19,32 @@ from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
 MAX_LOOK_AGAIN_TOKENS = 8_000
 """What one question may have read again, as others wait for the decoder meanwhile."""
 
+MAX_SHELF = 500
+"""Documents that are asked together. As many as fit the decoder answer; the question chooses them."""
+TAG = "tag:"
+
 _BEGIN_SECONDS = 600.0
 """How long nothing may come of an answer before nobody waits for it any more."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a conversation is about: a document, or several that are asked together."""
+
+    reference: str
+    title: str
+    titles: Mapping[str, str]
+    """The documents' titles, by id."""
+
+    @property
+    def document_ids(self) -> list[str]:
+        """The documents, in the order in which their memories stand."""
+        return list(self.titles)
+
+    @property
+    def is_shelf(self) -> bool:
+        """Whether several documents can be asked here."""
+        return len(self.titles) > 1 or self.reference.startswith(TAG)
 
 
 class Talks:
@@ -31,6 +56,27 @@ class Talks:
 
     def _held(self, document_id: str) -> UserDocument:
         return self._store.user_documents.get(self.user, document_id)
+
+    def place(self, reference: str) -> Place:
+        """The documents that are asked together: one by its id, several by theirs with "+" between, or a tag as "tag:law".
+
+        Raises:
+            NotFound: there is none of them, or one is not theirs.
+        """
+        if reference.startswith(TAG):
+            tag = reference.removeprefix(TAG)
+            found = [one for one in self._store.user_documents.page(self.user, limit=MAX_SHELF) if tag in one.tags]
+            if not found:
+                raise NotFound(f"No document has the tag {tag[:60]!r}. Choose one from the list.")
+            return Place(reference, tag, {one.document.id: one.document.title for one in found})
+        held = [self._held(document_id) for document_id in dict.fromkeys(reference.split("+")[:MAX_SHELF])]
+        titles = {one.document.id: one.document.title for one in held}
+        title = next(iter(titles.values())) if len(titles) == 1 else f"{len(titles):,} documents"
+        return Place(reference, title, titles)
+
+    def conversations_at(self, place: Place) -> Sequence[ConversationRecord]:
+        """Those of the person about exactly the documents of a place, the newest first."""
+        return self.shelf_conversations(place.document_ids)
 
     def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
         """Those of the person about this document alone, the newest first."""

@@ -27,6 +27,7 @@ from reader.errors import ConfigError, DocumentError
 from reader.reading import add_document
 from storage import (
     LOCAL_USER,
+    DocumentOrder,
     Hit,
     JobRecord,
     MemoryRecord,
@@ -98,12 +99,14 @@ class Workspace(Talks):
 
     # Documents
 
-    def documents(self, query: str = "", *, limit: int, selected: str | None = None) -> list[Shown]:
+    def documents(
+        self, query: str = "", *, limit: int, selected: str | None = None, order: DocumentOrder = "newest"
+    ) -> list[Shown]:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
         check_whole(search=query)
         active = self._store.user_documents.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
-        holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept)
+        holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept, order=order)
         documents = [self._shown(holding) for holding in holdings]
         # Jobs are taken in the order in which they were added, so that their times say who is before whom.
         queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))

@@ -300,7 +300,7 @@ def completion(
 
 def annotation(start: int, end: int, item: Mapping[str, Any], titles: Mapping[str, str], home: str) -> dict[str, Any]:
     """OpenAI's citation of an address, with the quote, the page and its document beside what OpenAI knows."""
-    query = urlencode({"document": item["document_id"], "page": item["page"]})
+    query = urlencode({"document": item["document_id"], "at": item["page"]})  # Gradio takes `page` for its own
     where = place(str(item.get("label") or ""), int(item["page"]))
     return {
         "type": "url_citation",

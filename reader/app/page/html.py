@@ -87,7 +87,7 @@ def library(documents: Sequence[Shown], selected: str | None) -> str:
 
 def _row(shown: Shown, is_selected: bool) -> str:
     document = shown.holding.document
-    facts = [_progress(shown), _count(document.pages, "page")]
+    facts = [_progress(shown), count(document.pages, "page")]
     if document.memory_bytes:
         facts.append(size(document.memory_bytes))
     day = datetime.fromtimestamp(document.read_at or shown.holding.held_at)
@@ -136,14 +136,14 @@ def hits(found: Sequence[Hit], query: str = "") -> str:
     return f'<h2 class="small">In the pages</h2><ul class="entries">{rows}</ul>'
 
 
-def room_line(count: int, library_bytes: int, budget_bytes: int | None, free_bytes: int, *, is_shared: bool) -> str:
+def room_line(documents: int, library_bytes: int, budget_bytes: int | None, free_bytes: int, *, is_shared: bool) -> str:
     """How full the library and the disk are."""
     if is_shared:
-        return f'<p class="room">{_count(count, "document")}</p>'
+        return f'<p class="room">{count(documents, "document")}</p>'
     share = library_bytes / budget_bytes if budget_bytes else library_bytes / max(library_bytes + free_bytes, 1)
     limit = f"of {size(budget_bytes)} allowed" if budget_bytes else f"{size(free_bytes)} free on the disk"
     return (
-        f'<div class="room"><p>{_count(count, "document")} · {size(library_bytes)}, {limit}</p>'
+        f'<div class="room"><p>{count(documents, "document")} · {size(library_bytes)}, {limit}</p>'
         f"{_bar(min(share, 1.0), 'How full the disk is')}</div>"
     )
 
@@ -154,7 +154,7 @@ def room_line(count: int, library_bytes: int, budget_bytes: int | None, free_byt
 def document_head(shown: Shown) -> str:
     """The head of a document: its title, its pages, its state and its tags."""
     document, memory = shown.holding.document, shown.memory
-    facts = [_count(document.pages, "page")]
+    facts = [count(document.pages, "page")]
     if memory is not None and memory.state == "ready" and memory.imported:
         facts.append("imported")
     tags = "".join(f' <span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
@@ -173,8 +173,8 @@ def memory_facts(shown: Shown) -> str:
         return '<p class="quiet">There is no finished memory yet.</p>'
     ratio = memory.settings.get("ratio")
     facts = [
-        _count(memory.tokens, "token"),
-        f"{_count(memory.slots, 'slot')}, {f'compression {ratio}×' if ratio else 'not compressed'}",
+        count(memory.tokens, "token"),
+        f"{count(memory.slots, 'slot')}, {f'compression {ratio}×' if ratio else 'not compressed'}",
         f"{size(memory.bytes)} on the disk",
     ]
     if memory.settings.get("memory_dtype") == "int8":
@@ -201,7 +201,7 @@ def reading(shown: Shown) -> str:
     elif state == "stopped":
         lines.append(f"Stopped at {page}. What was read is kept.")
     elif state == "waiting":
-        turn = f"{_count(shown.before, 'document')} before it" if shown.before else "it is next"
+        turn = f"{count(shown.before, 'document')} before it" if shown.before else "it is next"
         lines.append(
             f"Waiting for its turn: {turn}." if not job.pages_done else f"Read to {page}, waiting to continue."
         )
@@ -287,5 +287,6 @@ def _bar(done: float, what: str) -> str:
     return f'<progress max="1" value="{done:.3f}" aria-label="{what}"></progress>'
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """How many of something there are."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

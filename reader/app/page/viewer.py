@@ -41,6 +41,7 @@ def _head(page: PageView) -> str:
     return (
         f'<header data-document="{page.document_id}" data-page="{page.number}" data-pages="{page.pages}">'
         f"<p><b>{escape(page.title)}</b><span>{label}</span></p>"
+        '<button class="turn" data-act="keys" aria-label="Keys">?</button>'
         '<button class="turn wide" data-act="wide" aria-pressed="false" aria-label="Use the whole width">⤢</button>'
         '<button class="turn" data-act="close" aria-label="Close the page">✕</button></header>'
     )
@@ -73,10 +74,7 @@ def _tools(page: PageView, contents: Sequence[Heading]) -> str:
         '<label class="find"><span class="unseen">Find in this document</span>'
         f'<input id="find" type="search" placeholder="Find" value="{escape(page.find)}" maxlength="200"></label>{_hits(page)}'
     )
-    return (
-        f'<div class="tools">{turns[0]}{box}{turns[1]}<span class="zoom">{zoom}</span>{other}{find}'
-        f'<button class="turn" data-act="keys" aria-label="Keys">?</button>{listed}</div>'
-    )
+    return f'<div class="tools">{turns[0]}{box}{turns[1]}<span class="zoom">{zoom}</span>{other}{find}{listed}</div>'
 
 
 def _entry(page: PageView, heading: Heading) -> str:
