@@ -1,8 +1,9 @@
-"""Opens the document and loads the decoder that a command's flags name, with progress on standard error."""
+"""Opens the document and loads the decoder that a command's flags name. Shows progress on standard error."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,17 +19,17 @@ from reader.shell.terminal import console, print_warning, progress_bar
 from reader.wording import STAGES, duration
 from storage import Store
 
-if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
+if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder import them
     from reader.documents import Document, Recognition
     from reader.models import Model
 
 
 def load_document(file: Path, encoding: str | None = None, *, ocr: bool = False) -> Document:
-    """Open a file, asking for its password where it has one and someone sits at the terminal.
+    """Open a file. If it needs a password and the shell is interactive, ask for the password.
 
     Args:
         file: the file.
-        encoding: what a text or HTML file is written in; by default, its bytes are looked at.
+        encoding: the encoding of a text or HTML file; None: detected from its bytes.
         ocr: read pages that are pictures of text by text recognition.
 
     Raises:
@@ -48,7 +49,7 @@ def load_document(file: Path, encoding: str | None = None, *, ocr: bool = False)
             if not sys.stdin.isatty():
                 raise
             console.print(escape(str(error)))
-            password = getpass("Password: ")  # asked for each time, and kept nowhere
+            password = getpass("Password: ")  # never stored
     for note in document.notes:
         console.print(escape(note.replace("name its encoding", "give --encoding NAME")))
     pages = f"of {len(document.pages):,} pages"
@@ -82,7 +83,7 @@ def _opening(file: Path, ocr: bool) -> Iterator[Recognition | None]:
 
 
 def load_model(options: argparse.Namespace, *, to_read: Document | None = None, store: Store | None = None) -> Model:
-    """Load the decoder that the flags name; before that, say how long the document will take to read.
+    """Load the decoder that the flags name. Before that, print how long reading the document will take.
 
     Raises:
         ModelError: the decoder or its plug-in cannot be loaded.
@@ -126,14 +127,24 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
 
 
 def model_of(options: argparse.Namespace) -> str:
-    """The name of the decoder to use: the flag's, else READER_MODEL's, else the best of those that are here."""
+    """The name of the decoder to use: the flag's, else READER_MODEL's, else the best one in the cache."""
+    return options.model or model_name() or _best_here()
+
+
+@functools.cache  # asked for several times in a run, and said once
+def _best_here() -> str:
     from reader.models import choose_decoder
 
-    return options.model or model_name() or choose_decoder(cache_folder=cache_folder()).name
+    choice = choose_decoder(cache_folder=cache_folder())
+    if choice.better is not None:
+        console.print(
+            f"{choice.better} would answer better here; fetch it once with beacon-reader models fetch {choice.better}."
+        )
+    return choice.name
 
 
 @contextmanager
 def loading_bar() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar until the block ends; yield what `reader.models` reports a decoder's loading to."""
+    """Show a bar until the block ends; yield the `progress` function for loading a decoder."""
     with progress_bar("Loading the decoder", 1.0) as show:
         yield lambda stage, fraction: show(fraction, doing=STAGES.get(stage, stage))
