@@ -32,7 +32,7 @@ from storage.database import (
     ORIGINALS_FOLDER,
 )
 from storage.errors import CorruptMemory, NotWritable, StoreBusy, StoreError, translating
-from storage.files import TEMPORARY_SUFFIX, file_lock, sync_folder
+from storage.files import TEMPORARY_SUFFIX, file_lock, make_folder, sync_folder
 from storage.manifests import (
     DOCUMENT_SUFFIX,
     MANIFEST_FILE,
@@ -195,7 +195,7 @@ def _is_open_elsewhere(path: Path) -> bool:
 def _new_folder(folder: Path) -> Iterator[Path]:
     """Make an empty folder in the library, which goes at the end."""
     place = folder / f".rebuild.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    place.mkdir()
+    make_folder(place)
     try:
         yield place
     finally:
@@ -366,5 +366,7 @@ def _put_aside(folder: Path, aside: Path, name: str) -> None:
     """Move a file or folder of the library into the folder of what this rebuild puts aside."""
     source, target = folder / name, aside / name
     if source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(aside.parent)
+        make_folder(aside)
+        make_folder(target.parent)
         os.replace(source, target)

@@ -92,11 +92,14 @@ class UserDocuments:
             document.insert_pages(db, division)
         db.execute(
             """
-            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, added_at)
-            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :added_at)
+            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, original_hash,
+                cover_hash, added_at)
+            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :original_hash,
+                :cover_hash, :added_at)
             ON CONFLICT DO UPDATE SET title = CASE title WHEN file_title THEN excluded.title ELSE title END,
                 file_title = excluded.file_title, file_name = excluded.file_name, format = excluded.format,
-                pages = excluded.pages, division = excluded.division, original = excluded.original
+                pages = excluded.pages, division = excluded.division, original = excluded.original,
+                original_hash = excluded.original_hash, cover_hash = excluded.cover_hash
             """,
             {
                 **named,
@@ -106,6 +109,7 @@ class UserDocuments:
                 "pages": len(document.pages),
                 "division": division,
                 "original": original,
+                **originals.hashes(self._database.folder, original),
                 "added_at": document.added_at,
             },
         )

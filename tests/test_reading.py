@@ -114,10 +114,17 @@ def test_keys_tell_settings_apart(tiny_folder: Callable[..., Path], tiny_model: 
     def key(model: Model, ratio: int | None = None) -> str:
         return plan_reading(document, model, ratio).memory_key
 
-    other_window = load_model(str(tiny_folder("llama")), window=64, cache_folder=tmp_path / "cache")
-    other_weights = load_model(str(tiny_folder("llama", seed=5)), window=32, cache_folder=tmp_path / "cache")
-    same_weights = load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "elsewhere")
-    keys = [key(tiny_model, 2), key(tiny_model, 8), key(other_window, 2), key(other_weights, 2)]
+    other_window = load_model(
+        str(tiny_folder("llama")), condenser="beacons", window=64, cache_folder=tmp_path / "cache"
+    )
+    other_weights = load_model(
+        str(tiny_folder("llama", seed=5)), condenser="beacons", window=32, cache_folder=tmp_path / "cache"
+    )
+    same_weights = load_model(
+        str(tiny_folder("llama")), condenser="beacons", window=32, cache_folder=tmp_path / "elsewhere"
+    )
+    rows = load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache")
+    keys = [key(tiny_model, 2), key(tiny_model, 8), key(other_window, 2), key(other_weights, 2), key(rows, 2)]
     assert len(set(keys)) == len(keys)
     assert key(same_weights, 2) == keys[0]
 

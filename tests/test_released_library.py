@@ -19,7 +19,9 @@ __all__ = ["expected", "library"]  # fixtures
 
 @pytest.fixture
 def its_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder("llama")), window=32, cache_folder=tmp_path / "cache", device="cpu")
+    return load_model(
+        str(tiny_folder("llama")), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu"
+    )
 
 
 def test_it_opens_whole_and_every_owner_finds_their_own(library: Path, expected: dict[str, Any]) -> None:

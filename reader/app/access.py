@@ -59,7 +59,7 @@ RULES: Sequence[Rule] = (
     *_rules("anyone", _GET, f"{API}/startup-events", "/favicon.ico"),
     *_rules("gate", (*_GET, *_POST), "/login/?", "/logout/?"),
     *_rules("user", _GET, "/", "/config/?", "/theme.css", f"{API}/theme.css", "/robots.txt", "/manifest.json"),
-    *_rules("user", _GET, "/pwa_icon", "/pwa_icon/{size}", f"{API}/info/?", f"{API}/openapi.json", f"{API}/app_id/?"),
+    *_rules("user", _GET, f"{API}/info/?", f"{API}/openapi.json", f"{API}/app_id/?"),
     *_rules("user", _GET, "/static/{path:path}", "/assets/{path:path}", "/svelte/{path:path}"),
     *_rules("user", _POST, f"{API}/run/{{api_name}}/?", f"{API}/api/{{api_name}}/?"),
     *_rules("user", (*_GET, *_POST, "DELETE"), f"{API}/mcp/?"),
@@ -78,6 +78,7 @@ RULES: Sequence[Rule] = (
     *_rules(
         "nobody", _GET, "/openapi.json", f"{API}/deep_link", "/monitoring", "/monitoring/summary", "/monitoring/{key}"
     ),
+    *_rules("nobody", _GET, "/pwa_icon", "/pwa_icon/{size}"),
     *_rules("nobody", _GET, f"{API}/user/?", f"{API}/login_check/?", f"{API}/token/?", f"{API}/dev/reload"),
     *_rules("nobody", _GET, f"{API}/runs/?", f"{API}/run-history/buckets", f"{API}/run-history/records"),
     *_rules("nobody", _GET, f"{API}/run-history/records/{{endpoint}}/{{record_id}}/assets/{{asset_id}}"),

@@ -320,12 +320,14 @@ class Service:
         *,
         number: int | None = None,
         look_again: str | int = "off",
+        question_id: str = "",
     ) -> Generator[AnswerPart]:
         """Yield an answer, part by part, and save it as a turn; readings here wait before their next window.
 
         Args:
             number: the turn that the new one takes the place of, with those behind it; None puts it behind all.
             look_again: see `reader.answering.ask`.
+            question_id: see `reader.answering.conversations.Conversation.ask`.
 
         Raises:
             ReaderError, StoreError: see `attach` and `reader.answering.conversations.Conversation.ask`.
@@ -346,7 +348,12 @@ class Service:
             for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
                 del self._conversations[oldest]
             yield from conversation.ask(
-                question, number=number, stopped=stopped, look_again=look_again, first_question=is_new
+                question,
+                number=number,
+                stopped=stopped,
+                look_again=look_again,
+                first_question=is_new,
+                question_id=question_id,
             )
 
     @contextmanager
@@ -366,9 +373,9 @@ class Service:
     def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[AnswerPart]:
         """Answer a question that somebody has noted."""
         record = self.store.conversations.get(question.conversation_id, question.user)
-        if any(turn.question == question.text and turn.asked_at > question.asked_at for turn in record.turns):
+        if any(turn.counts.get("question_id") == question.id for turn in record.turns):
             return  # the turn was saved, and then the program was killed
-        yield from self.answer(record, question.text, stopped, **question.settings)
+        yield from self.answer(record, question.text, stopped, question_id=question.id, **question.settings)
 
     # In the background
 

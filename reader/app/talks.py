@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from reader.app.answer_queue import MAX_WAITING, Stream
+from reader.app.answer_queue import MAX_WAITING, Stream, check_whole
 from reader.app.service import Service
 from reader.errors import ConfigError
 from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
@@ -165,6 +165,7 @@ class Talks:
             settings["look_again"] = _token_count(settings["look_again"])
         if all(self._service.memory(document_id, self.user) is None for document_id in ids):
             raise ConfigError("The document is not read yet; wait until its first pages are.")
+        check_whole(question=text)
         if conversation_id is None:
             if not text.strip():
                 raise ConfigError("The question is empty; ask something.")
@@ -238,7 +239,7 @@ def _token_count(look_again: Any) -> int:
     """
     try:
         tokens = int(look_again)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         tokens = 0
     if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:
         raise ConfigError(

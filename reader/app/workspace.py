@@ -13,10 +13,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
+from reader.app.answer_queue import check_whole
 from reader.app.overview import Glance, glance
 from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
@@ -102,6 +103,7 @@ class Workspace(Talks):
         self, query: str = "", *, limit: int, selected: str | None = None, order: DocumentOrder = "newest"
     ) -> list[Shown]:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
+        check_whole(search=query)
         active = self._store.user_documents.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
         holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept, order=order)
@@ -142,6 +144,7 @@ class Workspace(Talks):
 
     def search(self, query: str) -> Sequence[Hit]:
         """The pages that hold all words of a query, the best first."""
+        check_whole(search=query)
         return self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
 
     def add(self, path: Path, *, password: str | None = None, name: str | None = None) -> Document:
@@ -196,11 +199,13 @@ class Workspace(Talks):
     def rename(self, document_id: str, title: str) -> None:
         """Give a document a title of one's own; an empty one brings the document's back."""
         self._held(document_id)
+        check_whole(title=title)
         self._store.user_documents.rename(self.user, document_id, title)
 
     def tag(self, document_id: str, tags: Sequence[str]) -> None:
         """Replace the tags of a document."""
         self._held(document_id)
+        check_whole(tags=" ".join(tags))
         self._store.user_documents.set_tags(self.user, document_id, tags)
 
     def pin(self, document_id: str, pinned: bool) -> None:
@@ -293,8 +298,11 @@ class Workspace(Talks):
 
         Raises:
             NotFound: there is no such document or page for this user.
+            ConfigError: a number is none.
         """
         holding = self._held(document_id)
+        number, start_char, end_char = (whole_number(n, "page or place") for n in (number, start_char, end_char))
+        check_whole(search=find)
         found: tuple[int, ...] = ()
         if find:
             found = pages_with(self._store.user_documents.pages(self.user, document_id), find)
@@ -345,8 +353,9 @@ class Workspace(Talks):
             NotFound: there is no such document or page for this user.
             DocumentError: it cannot be drawn.
         """
-        path = self._original(self._held(document_id))
-        if path is None:
+        holding = self._held(document_id)
+        path = self._original(holding)
+        if path is None or not 1 <= number <= holding.document.pages:
             raise NotFound("There is no picture of this page. Look at its text instead.")
         return self._pictures.get(path, number, "").jpeg
 
@@ -371,9 +380,10 @@ class Workspace(Talks):
         return path if path is not None and path.exists() else None
 
     def _page(self, holding: UserDocument, number: int) -> PageRecord:
-        page = self._store.page(holding.document.id, number, holding.division)
+        is_one = 1 <= number <= holding.document.pages
+        page = self._store.page(holding.document.id, number, holding.division) if is_one else None
         if page is None:
-            raise NotFound(f"The document has no page {number}. Choose one that it has.")
+            raise NotFound(f"The document has no page {str(number)[:20]}. Choose one that it has.")
         return page
 
     def _shown(self, holding: UserDocument) -> Shown:
@@ -395,3 +405,15 @@ class Workspace(Talks):
             return draw(path, document.format, 1, width_pixels=COVER_WIDTH_PIXELS).jpeg
         except (DocumentError, StoreError):
             return None
+
+
+def whole_number(value: Any, name: str) -> int:
+    """A number that a page or a program has sent.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"The {name} is {str(value)[:40]!r}, not a number. Load the page again.") from error

@@ -12,8 +12,9 @@ from reader.app.page.events import Site, found_or_none, on, tolerant, warn
 from reader.app.page.glance import glance
 from reader.app.page.layout import HARDER_TOKENS
 from reader.app.talks import Place
-from reader.app.workspace import Workspace
-from storage import ConversationRecord, NotFound, QuestionRecord
+from reader.app.workspace import Workspace, whole_number
+from reader.errors import ConfigError
+from storage import ConversationRecord, NotFound, QuestionRecord, TurnRecord
 
 STREAM_SECONDS = 0.1
 """How often a page looks whether the answer has grown."""
@@ -161,7 +162,7 @@ class ConversationEvents:
     def retry(self, document_id: str, talk_id: str | None, event: gr.EventData, request: gr.Request) -> str:
         """Ask a question again, and have more pages re-read for it; an earlier one in a conversation of its own."""
         workspace = self._site.workspace(request)
-        turn = workspace.conversation(talk_id or "").turns[int(event.turn)]
+        turn = _turn(workspace.conversation(talk_id or ""), event)
         ids = workspace.place(document_id).document_ids
         asked = workspace.ask(ids, turn.question, talk_id, look_again=HARDER_TOKENS, number=turn.number)
         return asked.conversation_id
@@ -169,9 +170,9 @@ class ConversationEvents:
     @tolerant
     def edit(self, talk_id: str | None, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Put a question back into the box, to be changed."""
-        known = self._site.workspace(request).conversation(talk_id or "").turns
-        turn = known[int(event.turn)]
-        return gr.update(value=turn.question), *_editing(turn.number, len(known))
+        known = self._site.workspace(request).conversation(talk_id or "")
+        turn = _turn(known, event)
+        return gr.update(value=turn.question), *_editing(turn.number, len(known.turns))
 
     def cancel_edit(self) -> tuple[Any, ...]:
         """Leave the question as it was."""
@@ -201,6 +202,13 @@ class ConversationEvents:
             workspace.remove_conversation(talk_id)
         other = next((other.id for other in workspace.conversations_at(workspace.place(document_id))), None)
         return other, gr.update(visible=False), *_not_editing()
+
+
+def _turn(conversation: ConversationRecord, event: gr.EventData) -> TurnRecord:
+    number = whole_number(event.turn, "question")
+    if not 0 <= number < len(conversation.turns):
+        raise ConfigError("The conversation has no such question. Load the page again.")
+    return conversation.turns[number]
 
 
 def _editing(number: int, count: int) -> tuple[Any, ...]:
