@@ -140,7 +140,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
     except BadBody as error:
         raise ApiError(str(error), error.status) from error
     if not isinstance(body, Mapping):
-        raise ApiError("The request is no JSON object; send one.")
+        raise ApiError("The request is not a JSON object; send one.")
     return body
 
 
