@@ -1,4 +1,4 @@
-"""Files that appear under their names only when they are whole and synced, and locks that a killed process gives back.
+"""Files that appear under their names only when complete and synced, and locks that the system frees after a kill.
 
 Deliberately not here: what is in a file, and any SQL.
 """
@@ -27,9 +27,9 @@ TEMPORARY_SUFFIX = ".tmp"
 
 @contextmanager
 def publishing(path: Path, *, needed_bytes: int | None = None, mode: int = 0o666) -> Iterator[FileIO]:
-    """Hand out a temporary file beside `path` that takes its name, durably, when the block ends without an error.
+    """Yield a temporary file beside `path`. If the block ends without an error, rename it to `path`, durably.
 
-    After any error nothing new is there, and an old file of this name is as it was.
+    After an error no new file is left, and an old file of this name is unchanged.
 
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.
@@ -49,7 +49,7 @@ def publishing(path: Path, *, needed_bytes: int | None = None, mode: int = 0o666
 
 
 def write_whole(file: FileIO, chunk: memoryview) -> None:
-    """Write all bytes of a flat view, as an unbuffered write may take less than it was given."""
+    """Write all bytes of a flat view: a single unbuffered write may be incomplete."""
     while chunk:
         chunk = chunk[file.write(chunk) :]
 
@@ -61,12 +61,12 @@ def publish(path: Path, content: bytes, *, mode: int = 0o666) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is one that `publishing` gives until the file is whole."""
+    """Whether a file's name is a temporary name of `publishing`."""
     return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, where the system lets a folder be opened."""
+    """Make the names in `folder` durable, if the system can open a folder."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -77,7 +77,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def mark_used(descriptor: int) -> None:
-    """Tell `unused` in every process that a file is in use, for as long as its descriptor or a map of it is open."""
+    """Mark a file as in use, for `unused` in every process, while its descriptor or a map of it is open."""
     if fcntl is not None:
         with suppress(OSError):  # a file system without locks can still be read
             fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -85,7 +85,7 @@ def mark_used(descriptor: int) -> None:
 
 @contextmanager
 def unused(path: Path) -> Iterator[bool]:
-    """Tell whether no process has the file in use, and keep it so in the block; a missing file is not in use."""
+    """Yield whether no process uses the file, and keep others from using it inside the block. A missing file is unused."""
     try:
         file = open(path, "rb")  # noqa: SIM115 -- closed below; only its opening may fail
     except FileNotFoundError:
@@ -105,9 +105,9 @@ def unused(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def file_lock(path: Path, *, timeout_seconds: float) -> Iterator[bool]:
-    """Hold the exclusive lock file `path` in the block, if it can be had in time, and remove it afterwards.
+    """Hold the exclusive lock file `path` inside the block, and remove it afterwards.
 
-    The operating system frees the lock of a killed process. Yields whether the lock is held.
+    Yields whether the lock was acquired in time. The operating system frees the lock of a killed process.
 
     Raises:
         NotWritable: the lock file cannot be made; StorageFull: there is no room for it.
@@ -126,8 +126,8 @@ def file_lock(path: Path, *, timeout_seconds: float) -> Iterator[bool]:
     try:
         yield True
     finally:
-        # Removed while still held, as the last act: who waits on the removed file notices (filelock compares) and
-        # starts over with the new one.
+        # Remove the file while still holding the lock. A process that waits on the removed file notices (filelock compares
+        # the two) and tries again with a new file.
         with suppress(OSError):
             path.unlink()
         lock.release()

@@ -1,8 +1,8 @@
-"""The files that documents were made from, where their pages can be shown as they were, and pictures of their covers.
+"""Original files of documents, if their pages can be shown as pictures, and pictures of their covers.
 
-`originals/<document id>-<hash of the file>.<kind>` and the same name with `.jpg`: two files with the same text are two
-originals, and each user's row names their own. Version 0.1 left the hash out. They are published before the row and removed
-when no row names them. Deliberately not here: what is in them.
+An original is `originals/<document id>-<hash of the file>.<kind>`; its cover has the same name with `.jpg`. Two files with the same
+text are two originals, and each user's row names their own. Names from version 0.1 lack the hash. An original is published before
+its row is written, and removed when no row names it. Deliberately not here: the files' contents.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ NEEDED = """
     UNION SELECT id FROM documents
     UNION SELECT id || '-' FROM documents WHERE id NOT IN (SELECT document_id FROM holdings)
 """
-"""Names, or their beginnings, of the originals that stay: those that a user's row names, those that version 0.1 named after
-their document, and those of documents that are nobody's until their owner is known."""
+"""Names, or starts of names, of the originals to keep: those that a user's row names, those that version 0.1 named after their
+document, and those of documents without a known owner."""
 
 _STEM = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{64})?")
 _NAME = re.compile(rf"{_STEM.pattern}\.({'|'.join((*KINDS, COVER_KIND))})")
@@ -38,15 +38,15 @@ _CHUNK_BYTES = 1 << 20
 
 
 def is_original(name: str) -> bool:
-    """Whether a file of the folder has a name of those that are given here."""
+    """Whether a file's name is that of an original or a cover."""
     return _NAME.fullmatch(name) is not None
 
 
 def original_file(library: Path, original: str, kind: str = "pdf") -> Path:
-    """Return where an original is, if it is kept, by the name that `keep_original` gave.
+    """Return the path of an original, if it is kept, from its name by `keep_original`.
 
     Raises:
-        ValueError: it is no such name.
+        ValueError: `original` is no such name.
     """
     if not _STEM.fullmatch(original):
         raise ValueError(f"{original!r} is not the name of an original")
@@ -54,12 +54,12 @@ def original_file(library: Path, original: str, kind: str = "pdf") -> Path:
 
 
 def cover_file(library: Path, original: str) -> Path:
-    """Return where the picture of an original's first page is, if there is one."""
+    """Return the path of the picture of an original's first page, if there is one."""
     return original_file(library, original, COVER_KIND)
 
 
 def files(library: Path, original: str) -> list[Path]:
-    """Return where all that is kept of an original may be."""
+    """Return the paths of all files that an original may have."""
     return [original_file(library, original, kind) for kind in (*KINDS, COVER_KIND)]
 
 
@@ -70,7 +70,7 @@ def unneeded(library: Path, needed: set[str]) -> list[str]:
 
 
 def tidy_originals(database: Database) -> None:
-    """Remove the originals and covers that no user's row names; those named after a document, by version 0.1, go with it."""
+    """Remove the originals and covers that no user's row names, and those from version 0.1 whose document was removed."""
     folder = database.folder / ORIGINALS_FOLDER
 
     def extra() -> list[Path]:
@@ -80,19 +80,19 @@ def tidy_originals(database: Database) -> None:
 
     with translating(folder):
         if extra():
-            with database.transaction():  # nobody adds a document meanwhile
+            with database.transaction():  # keeps other processes from adding a document meanwhile
                 for path in extra():
                     path.unlink(missing_ok=True)
 
 
 def by_document(library: Path) -> dict[str, str]:
-    """Return for each document that has kept originals the name of one."""
+    """Return the name of one original for each document that has any."""
     names = sorted(path.stem for path in (library / ORIGINALS_FOLDER).glob("*") if is_original(path.name))
     return {name.partition("-")[0]: name for name in names}
 
 
 def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> str:
-    """Copy a document's file, durably, with the picture of its cover; return the name that it gets, without the kind.
+    """Copy a document's file and the picture of its cover, durably; return the copy's name without the kind.
 
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.
@@ -117,7 +117,7 @@ def _hash(path: Path) -> str:
 
 
 def copy(library: Path, place: Path) -> None:
-    """Copy all of them to the library in `place`, which drops at its opening what no document of its own needs."""
+    """Copy all originals to the library in `place`. When that library is opened, it drops those that it does not need."""
     (place / ORIGINALS_FOLDER).mkdir(exist_ok=True)
     for path in sorted((library / ORIGINALS_FOLDER).glob("*")):
         if is_original(path.name):

@@ -1,8 +1,8 @@
-"""Safetensors files written as a stream and read as a map, so that no tensor is ever held twice.
+"""Writes safetensors files as a stream and reads them as a map, so that no tensor is in memory twice.
 
-Writing takes raw buffers one after another, hashes them with BLAKE3 as they go by, and publishes the file only when it
-is whole and synced. Reading maps the file, compares its size and hash before it looks at anything else, and hands out
-read-only views. Deliberately not here: any tensor library, any meaning of a tensor's name, any SQL.
+Writing takes raw buffers one after another, hashes them with BLAKE3 on the way, and publishes the file only when it is complete
+and synced. Reading maps the file, checks its size and hash before anything else, and returns read-only views. Deliberately not
+here: any tensor library, the meaning of tensors' names, any SQL.
 
 Format: https://huggingface.co/docs/safetensors (8 bytes of header length, JSON header, contiguous data).
 """
@@ -60,7 +60,7 @@ def write_tensors(
 ) -> tuple[int, str]:
     """Write a safetensors file from one buffer, or one iterable of buffers, per spec, and publish it at `path`.
 
-    The file appears under its name only when it is complete and synced; after any error nothing new is there.
+    The file appears under its name only when it is complete and synced. After an error no new file is left.
 
     Returns:
         the file's size in bytes and its BLAKE3 hash (hex).
@@ -88,11 +88,11 @@ def file_bytes(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> int:
 class MappedTensors(Mapping[str, tuple[str, tuple[int, ...], memoryview]]):
     """A verified safetensors file as a read-only mapping: name -> (dtype, shape, bytes as a flat memoryview).
 
-    The views stay valid as long as someone holds them, also after `close()` and after the file's removal; as long as one
-    is held, the memory counts as in use and is not evicted.
+    A view stays valid while it is referenced, also after `close()` and after the file's removal. While a view is referenced, the
+    memory counts as in use and is not evicted.
 
     Raises:
-        CorruptMemory: size, hash or header are not those of the file that was written.
+        CorruptMemory: size, hash or header differ from those of the written file.
     """
 
     metadata: Mapping[str, str]
@@ -125,14 +125,14 @@ class MappedTensors(Mapping[str, tuple[str, tuple[int, ...], memoryview]]):
 
     @property
     def content(self) -> memoryview:
-        """All bytes of the file, header included."""
+        """All bytes of the file, with the header."""
         return memoryview(self._map)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
-        """Forget the map; its memory is given back with the last view that a caller still holds."""
+        """Release the map. The system unmaps the file when the last view of a caller is gone."""
         self._tensors.clear()
         with suppress(BufferError):
             self._map.close()
@@ -211,7 +211,7 @@ def _header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
         table[spec.name] = {"dtype": spec.dtype, "shape": list(spec.shape), "data_offsets": [position, end]}
         position = end
     text = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
-    # Aligned data lets a map be used in place; the format allows spaces behind the JSON.
+    # Aligned data can be used in place in a map; the format allows spaces after the JSON.
     padding = b" " * (-(8 + len(text)) % _ALIGNMENT_BYTES)
     return struct.pack("<Q", len(text) + len(padding)) + text + padding
 
