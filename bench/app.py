@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from reader.app.page import html as views
 from reader.app.page.layout import LISTED_DOCUMENTS
+from reader.app.page.viewer import viewer
 from reader.app.service import Service
 from reader.app.workspace import Workspace
 from reader.reading import JobSettings
@@ -72,7 +73,7 @@ def main() -> None:
 
         def opening(workspace: Workspace) -> str:
             shown = workspace.get(workspace.documents(limit=1)[0].id)
-            return views.document_head(shown) + views.viewer(workspace.page(shown.id, 7))
+            return views.document_head(shown) + viewer(workspace.page(shown.id, 7))
 
         def room(workspace: Workspace) -> str:
             return views.room_line(workspace.count(), *workspace.room(), is_shared=False)

@@ -3,6 +3,7 @@
 
 const number = (text) => Number.parseInt(text ?? "0", 10) || 0;
 const app = document.getElementById("app");
+const reading = {}; // what is done with an open page, by the name that its button gives
 let opener = null; // what opened the page that is shown, for the focus to go back to
 
 function copy(button) {
@@ -29,6 +30,10 @@ function go(part) {
   }
 }
 
+function turnTo(id, page, more) {
+  trigger("input", { document: id, page, start: 0, end: 0, find: "", text: 0, ...more });
+}
+
 function close() {
   trigger("clear", {});
   go("chat");
@@ -38,6 +43,7 @@ function close() {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("button[data-act], button[data-go], button[data-page], button[data-document]");
+  if (button && picks(button)) return;
   if (!button || button.disabled) return;
   const { act, document: id, page, go: part } = button.dataset;
   if (part) {
@@ -49,10 +55,11 @@ document.addEventListener("click", (event) => {
   else if (act === "edit") trigger("edit", { turn: number(button.dataset.turn) });
   else if (act === "dismiss") button.parentElement.replaceChildren();
   else if (act === "close") close();
+  else if (act in reading) reading[act](button);
   else if (page) {
     if (!button.closest("#viewer")) opener = button;
-    const { start, end, find } = button.dataset;
-    trigger("input", { document: id, page: number(page), start: number(start), end: number(end), find: find ?? "" });
+    const { start, end, find, text } = button.dataset;
+    turnTo(id, number(page), { start: number(start), end: number(end), find: find ?? "", text: number(text) });
     go("page");
   } else if (id) {
     chosen = false;

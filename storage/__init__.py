@@ -28,7 +28,7 @@ from storage.records import LOCAL_USER, DocumentRecord, Fault, Hit, MemoryRecord
 from storage.recovery import Rebuild, rebuild
 from storage.store import Store
 from storage.tensors import MappedTensors, TensorSpec, write_tensors
-from storage.user_documents import UserDocument, UserDocuments
+from storage.user_documents import DocumentOrder, UserDocument, UserDocuments
 from storage.verification import Verification, verify
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "ConversationRecord",
     "Conversations",
     "CorruptMemory",
+    "DocumentOrder",
     "DocumentRecord",
     "Fault",
     "Hit",

@@ -18,7 +18,7 @@ from blake3 import blake3
 from storage import originals
 from storage.database import DATABASE_FILE, MEMORIES_FOLDER
 from storage.errors import NotWritable, translating
-from storage.files import TEMPORARY_SUFFIX, sync_folder, write_whole
+from storage.files import TEMPORARY_SUFFIX, make_folder, private_opener, sync_folder, write_whole
 from storage.memories import SEALED_FILE
 from storage.records import Fault
 from storage.store import Store
@@ -52,11 +52,13 @@ def backup(store: Store, target: Path) -> Backup:
     packed = place.with_name(f"{place.name}.tar")
     try:
         with translating(target.parent):
-            (place / MEMORIES_FOLDER).mkdir(parents=True)
+            make_folder(place)
+            make_folder(place / MEMORIES_FOLDER)
             left_out = _copy(store, place)
-            originals.copy(store.folder, place)
+            left_out += originals.copy(store.database, place)
             # Opening the copy writes the texts and manifests from its rows, and drops rows without files.
             with Store(place) as copy:
+                originals.forget_missing(copy.database)
                 documents = copy.documents()
                 copy.database.compact()
             size_bytes = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
@@ -119,8 +121,8 @@ def _copy_file(source: Path, target: Path) -> str:
     """Copy a file, durably, and return its BLAKE3 hash (hex)."""
     hasher = blake3(max_threads=blake3.AUTO)
     with open(source, "rb", buffering=0) as reading:
-        target.parent.mkdir(exist_ok=True)
-        with open(target, "wb", buffering=0) as writing:
+        make_folder(target.parent)
+        with open(target, "wb", buffering=0, opener=private_opener) as writing:
             while chunk := reading.read(_CHUNK_BYTES):
                 hasher.update(chunk)
                 write_whole(writing, memoryview(chunk))
@@ -130,7 +132,7 @@ def _copy_file(source: Path, target: Path) -> str:
 
 def _pack(place: Path, packed: Path, name: str) -> None:
     """Move all files into one uncompressed archive, one by one, so that the disk needs little more than one copy's room."""
-    with open(packed, "xb") as file, tarfile.open(fileobj=file, mode="w") as archive:
+    with open(packed, "xb", opener=_owner_only) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for path in sorted(place.rglob("*")):
             archive.add(path, f"{name}/{path.relative_to(place)}", recursive=False)
             if path.is_file():
@@ -138,3 +140,7 @@ def _pack(place: Path, packed: Path, name: str) -> None:
         archive.close()
         file.flush()
         os.fsync(file.fileno())
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -171,7 +171,7 @@ class Conversations:
                 (SELECT json_group_array(json_object('number', number, 'question', question, 'answer', answer,
                     'evidence', json(evidence), 'counts', json(counts), 'asked_at', asked_at))
                     FROM turns WHERE conversation_id = conversations.id) AS turns
-            FROM conversations WHERE user = :user AND ({condition}) ORDER BY created_at DESC, rowid DESC
+            FROM conversations WHERE user = :user AND ({condition}) ORDER BY rowid DESC
             """,
             parameters,
         )

@@ -2,7 +2,9 @@
 
 Every thread has its own connection (a SQLite connection belongs to one thread). Writers begin with BEGIN IMMEDIATE: a
 deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT, whatever the timeout.
-A folder without write permission is opened for reading only. A Database does not survive fork(): open one in each process.
+A folder without write permission is opened for reading only. To read a database, SQLite needs files beside it. On a full disk,
+where it cannot make them, the library is read without these files until there is room.
+A Database does not survive fork(): open one in each process.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from typing import Any
 
 import sqlite_utils
 
-from storage.errors import NotWritable, StoreBusy, StoreError, translating
-from storage.files import file_lock
+from storage.errors import NotWritable, StorageFull, StoreBusy, StoreError, translating
+from storage.files import file_lock, make_folder, make_private, private_opener
 from storage.schema import LATEST, migrations
 
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -51,7 +53,7 @@ class Database:
         self._closed = False
         with translating(folder):
             if not folder.exists():
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             elif not folder.is_dir():
                 raise NotWritable(f"The library cannot be in {folder}: it is a file. Choose a folder.")
         self.read_only = not os.access(folder, os.W_OK) or (self.path.exists() and not os.access(self.path, os.W_OK))
@@ -65,8 +67,8 @@ class Database:
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of one query."""
-        with translating(self.folder):
-            return list(self._connection().query(sql, parameters))
+        with translating(self.folder), self._reading() as db:
+            return list(db.query(sql, parameters))
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite_utils.Database]:
@@ -94,6 +96,29 @@ class Database:
                 if not durable:
                     db.execute("PRAGMA synchronous = FULL")
 
+    @contextmanager
+    def transaction_without_journal(self) -> Iterator[sqlite_utils.Database]:
+        """Run the block as one transaction that needs no room on the disk, to remove rows when the disk is completely full.
+
+        SQLite keeps its journal in memory. A kill at this moment may damage the database; a rebuild then restores the readable
+        rows.
+
+        Raises:
+            StoreBusy: another process, or another thread, has the library open.
+            StorageFull: the block needs more room than it gives.
+        """
+        self._drop_connection()
+        with translating(self.folder), closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            for name, value in (("locking_mode", "EXCLUSIVE"), ("journal_mode", "MEMORY"), ("foreign_keys", "ON")):
+                connection.execute(f"PRAGMA {name} = {value}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield sqlite_utils.Database(connection, execute_plugins=False)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
+
     def complaints(self) -> list[str]:
         """Return the faults that SQLite finds in the database, its references and its full text index."""
         found = [row["integrity_check"] for row in self.read("PRAGMA integrity_check")]
@@ -106,10 +131,10 @@ class Database:
                 with self.transaction() as db:
                     db.execute("INSERT INTO pages_fts (pages_fts, rank) VALUES ('integrity-check', 1)")
             except StoreError as error:
-                if isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error, StoreBusy):
-                    complaints.append("the full text index does not fit the pages")
-                else:
+                if isinstance(error, StoreBusy) or not isinstance(error.__cause__, sqlite3.DatabaseError):
                     raise
+                if not isinstance(error, StorageFull):  # without room for a journal the index cannot be checked
+                    complaints.append("the full text index does not fit the pages")
         return complaints
 
     def snapshot(self, path: Path) -> None:
@@ -118,6 +143,7 @@ class Database:
         with (
             translating(path.parent),
             closing(self._connect(str(self.path))) as source,
+            open(path, "xb", opener=private_opener),
             closing(sqlite3.connect(path)) as copy,
         ):
             source.conn.backup(copy)
@@ -145,16 +171,22 @@ class Database:
         with file_lock(self.folder / LIBRARY_LOCK, timeout_seconds=BUSY_TIMEOUT_SECONDS) as locked:
             if not locked:
                 raise StoreBusy(f"Another process has been opening the library in {self.folder} for too long.")
+            with translating(self.folder):
+                make_private(self.folder)
+                if not self.path.exists():
+                    open(
+                        self.path, "xb", opener=private_opener
+                    ).close()  # SQLite would make a file that every user can read
             self._check_version()
             with translating(self.folder):
-                db = self._connection()
-                if migrations.pending(db):
-                    with self.transaction():
+                with self._reading() as db:
+                    is_outdated = bool(migrations.pending(db))
+                if is_outdated:
+                    with self.transaction() as db:
                         migrations.apply(db)
 
     def _check_version(self) -> None:
-        with translating(self.folder):
-            db = self._connection()
+        with translating(self.folder), self._reading() as db:
             version = max((migration.name for migration in migrations.applied(db)), default="")
             outdated = bool(migrations.pending(db))
         if not version and _holds_files(self.folder):
@@ -173,17 +205,31 @@ class Database:
                 " written. Open it once with write permission."
             )
 
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite_utils.Database]:
+        """Yield this thread's connection. On a full disk, yield one that is closed afterwards, as there may be room later."""
+        try:
+            db = self._connection()
+        except StorageFull:
+            if self.read_only:
+                raise
+            with translating(self.folder), closing(self._connect_on_full_disk()) as db:
+                yield db
+        else:
+            yield db
+
     def _connection(self) -> sqlite_utils.Database:
         if self._closed:
             raise StoreError(f"The library in {self.folder} is closed. Open it again.")
         db: sqlite_utils.Database | None = getattr(self._local, "db", None)
         if db is None:
-            db = self._connect_read_only() if self.read_only else self._connect(str(self.path))
+            with translating(self.folder):
+                db = self._connect_read_only() if self.read_only else self._connect(str(self.path))
             self._local.db = db
             self._connections.add(db)
         return db
 
-    def _connect(self, address: str) -> sqlite_utils.Database:
+    def _connect(self, address: str, *, is_written: bool = True, locking_mode: str = "NORMAL") -> sqlite_utils.Database:
         # Autocommit mode: transactions begin and end where transaction() says so. close() may run in another thread.
         connection = sqlite3.connect(
             address,
@@ -193,7 +239,8 @@ class Database:
             uri=address.startswith("file:"),
         )
         try:
-            if not self.read_only:
+            connection.execute(f"PRAGMA locking_mode = {locking_mode}")
+            if is_written and not self.read_only:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -214,6 +261,22 @@ class Database:
             if log.exists() and log.stat().st_size:
                 raise
             return self._connect(f"{uri}?immutable=1")
+
+    def _connect_on_full_disk(self) -> sqlite_utils.Database:
+        """Open the database for reading without the files that SQLite would have to make."""
+        log = self.path.with_name(self.path.name + "-wal")
+        if not (log.exists() and log.stat().st_size):
+            return self._connect(f"{self.path.absolute().as_uri()}?immutable=1", is_written=False)
+        # To replay a log, SQLite keeps the log's index in this process's memory, which needs exclusive access.
+        return self._connect(str(self.path), is_written=False, locking_mode="EXCLUSIVE")
+
+    def _drop_connection(self) -> None:
+        """Close this thread's own connection, if it has one."""
+        db: sqlite_utils.Database | None = getattr(self._local, "db", None)
+        if db is not None:
+            self._local.db = None
+            self._connections.discard(db)
+            db.close()
 
 
 def _holds_files(folder: Path) -> bool:

@@ -1,4 +1,7 @@
-"""Files that appear under their names only when complete and synced, and locks that the system frees after a kill.
+"""Files that appear under their names only when complete and synced, their permissions, and locks.
+
+Only its owner may read a library. A setgid bit on the library's folder means that it is shared with a group on purpose: the
+group's permissions then stay unchanged.
 
 Deliberately not here: what is in a file, and any SQL.
 """
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -26,10 +30,13 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 @contextmanager
-def publishing(path: Path, *, needed_bytes: int | None = None, mode: int = 0o666) -> Iterator[FileIO]:
+def publishing(path: Path, *, needed_bytes: int | None = None, mode: int | None = None) -> Iterator[FileIO]:
     """Yield a temporary file beside `path`. If the block ends without an error, rename it to `path`, durably.
 
     After an error no new file is left, and an old file of this name is unchanged.
+
+    Args:
+        mode: who may read it; None: those who may read the folder.
 
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.
@@ -37,7 +44,8 @@ def publishing(path: Path, *, needed_bytes: int | None = None, mode: int = 0o666
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
     try:
         with translating(path.parent, needed_bytes=needed_bytes):
-            with open(temporary, "xb", buffering=0, opener=partial(os.open, mode=mode)) as file:
+            opener = private_opener if mode is None else partial(os.open, mode=mode)
+            with open(temporary, "xb", buffering=0, opener=opener) as file:
                 yield file
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -48,13 +56,41 @@ def publishing(path: Path, *, needed_bytes: int | None = None, mode: int = 0o666
         raise
 
 
+def private_opener(path: str, flags: int) -> int:
+    """Open a file for `open`. Only users who may read the folder may read a new file."""
+    return os.open(path, flags, 0o666 & stat.S_IMODE(os.stat(os.path.dirname(path) or ".").st_mode))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of a library, unless it exists. Only the owner may enter it."""
+    shared = folder.parent.exists() and folder.parent.stat().st_mode & stat.S_ISGID
+    folder.mkdir(mode=0o770 if shared else 0o700, parents=True, exist_ok=True)
+
+
+def make_private(folder: Path) -> None:
+    """Remove other users' permissions from a folder and everything in it, the folder itself last."""
+    allowed = _allowed(folder)
+    if os.name != "posix" or not stat.S_IMODE(folder.stat().st_mode) & ~allowed & 0o777:
+        return
+    for place, _, names in os.walk(folder, topdown=False):
+        for path in (*(os.path.join(place, name) for name in names), place):
+            with suppress(FileNotFoundError, PermissionError):  # removed meanwhile, or another user's
+                mode = os.lstat(path).st_mode
+                if not stat.S_ISLNK(mode) and mode & 0o777 & ~allowed:
+                    os.chmod(path, stat.S_IMODE(mode) & ~(0o777 & ~allowed))
+
+
+def _allowed(folder: Path) -> int:
+    return 0o770 if folder.stat().st_mode & stat.S_ISGID else 0o700
+
+
 def write_whole(file: FileIO, chunk: memoryview) -> None:
     """Write all bytes of a flat view: a single unbuffered write may be incomplete."""
     while chunk:
         chunk = chunk[file.write(chunk) :]
 
 
-def publish(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+def publish(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Write a small file at once; see `publishing`."""
     with publishing(path, needed_bytes=len(content), mode=mode) as file:
         write_whole(file, memoryview(content))
@@ -114,7 +150,7 @@ def file_lock(path: Path, *, timeout_seconds: float) -> Iterator[bool]:
     """
     # thread_local off: a web server may run one generator's steps in different threads. No soft lock: it would
     # outlive a killed process.
-    lock = FileLock(path, thread_local=False, fallback_to_soft=False)
+    lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
     with translating(path.parent):
         try:
             lock.acquire(timeout=timeout_seconds)

@@ -23,6 +23,8 @@ JobState = Literal["queued", "running", "paused", "cancelled", "failed", "ready"
 SILENT_SECONDS = 20.0
 """An owner without a beat for this time loses its job."""
 
+_OWNERS: set[str] = set()
+"""All that this process has named. In a container a program that is started again may well have its old number."""
 _UNFINISHED = ("queued", "running", "paused")
 _OUTCOMES = {"pause": "paused", "cancel": "cancelled"}
 
@@ -56,7 +58,9 @@ class JobRecord:
 
 def new_owner() -> str:
     """A new name for an owner of jobs: host, process, and a random number."""
-    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    _OWNERS.add(owner)
+    return owner
 
 
 class Jobs:
@@ -115,7 +119,7 @@ class Jobs:
         """Return all jobs, or those of one document, or of one user, newest first."""
         which = "1" if document_id is None else "document_id = :id"  # chosen here, so that SQLite uses the index
         rows = self._database.read(
-            f"SELECT * FROM jobs WHERE {which} AND (:user IS NULL OR user = :user) ORDER BY created_at DESC, rowid DESC",
+            f"SELECT * FROM jobs WHERE {which} AND (:user IS NULL OR user = :user) ORDER BY rowid DESC",
             {"id": document_id, "user": user},
         )
         return [_job(row) for row in rows]
@@ -132,7 +136,7 @@ class Jobs:
         with self._database.transaction() as db:
             rows = db.execute(
                 "SELECT id, state, owner, beat_at, document_id, settings FROM jobs"
-                " WHERE state IN ('queued', 'running') ORDER BY created_at, rowid"
+                " WHERE state IN ('queued', 'running') ORDER BY rowid"
             ).fetchall()
             at_work = {
                 claimed: (document_id, text)
@@ -184,6 +188,17 @@ class Jobs:
                 " WHERE id = ? AND owner = ?",
                 (state, reason, memory_key, job_id, owner),
             )
+            if state == "ready":  # the reading that ended last is asked, even if the clock was set back
+                db.execute(
+                    """
+                    UPDATE jobs SET beat_at = MAX(beat_at, (
+                        SELECT MAX(ready_at) FROM memories WHERE document_id = jobs.document_id
+                    ) + 1e-6, (
+                        SELECT MAX(beat_at) FROM jobs AS other WHERE other.document_id = jobs.document_id AND state = 'ready'
+                    ) + 1e-6) WHERE id = ? AND EXISTS (SELECT 1 FROM memories WHERE document_id = jobs.document_id AND ready_at)
+                    """,
+                    (job_id,),
+                )
 
     def stop(self, job_id: str, wanted: Literal["pause", "cancel"]) -> JobRecord:
         """Pause or cancel a job: at once if it waits or its owner is lost, else at its owner's next beat."""
@@ -222,14 +237,17 @@ def is_unfinished(job: JobRecord) -> bool:
 
 
 def _is_lost(owner: str | None, beat_at: float) -> bool:
-    return owner is None or time.time() - beat_at > SILENT_SECONDS or is_gone(owner)
+    # A beat in the future is from before the clock was set back. A living owner beats again at once.
+    return owner is None or abs(time.time() - beat_at) > SILENT_SECONDS or is_gone(owner)
 
 
 def is_gone(owner: str) -> bool:
     """Whether the process of an owner (a name from `new_owner`) has certainly ended."""
     host, process, _ = owner.rsplit("/", 2)
-    if host != socket.gethostname() or int(process) == os.getpid():
+    if host != socket.gethostname():
         return False
+    if int(process) == os.getpid():
+        return owner not in _OWNERS
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

@@ -26,12 +26,18 @@ DOCUMENT_SUFFIX = ".txt"
 MAX_JSON_BYTES = 16 << 20
 """The largest JSON that is decoded: small values take about 25 times their bytes after parsing."""
 
+MAX_PAGES = 20_000
+MAX_CHARS = 50_000_000
+MAX_NAME_CHARS = 200
+"""Limits of an imported document, the same as for parsed ones: pages, text, and the length of each name and label."""
+
 _FORMAT = 1
 _KEY = re.compile(r"[0-9a-f]{64}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 T = TypeVar("T")
 _MAX_DEPTH = 20
 _MAX_INTEGER = (1 << 63) - 1
+_MAX_SETTINGS_BYTES = 64 << 10
 
 
 def checked_key(key: str) -> str:
@@ -81,8 +87,20 @@ class StoredDocument:
         return cls(document_id, clean(title), clean(file_name), clean(document_format), time.time(), labelled)
 
     def as_imported(self) -> StoredDocument:
-        """Return a copy that is added now."""
-        return self.new(self.id, self.title, self.file_name, self.format, self.pages)
+        """Return a copy that is added now, with names and labels cut to the limits of a parsed file.
+
+        Raises:
+            ValueError: the document has too many pages or too much text.
+        """
+        chars = sum(len(text) for _, text in self.pages)
+        if len(self.pages) > MAX_PAGES or chars > MAX_CHARS:
+            raise ValueError(
+                f"its document has {len(self.pages):,} pages and {chars:,} characters, more than {MAX_PAGES:,} and"
+                f" {MAX_CHARS:,}"
+            )
+        title, file_name, kind = (name[:MAX_NAME_CHARS] for name in (self.title, self.file_name, self.format))
+        pages = [(label[:MAX_NAME_CHARS], text) for label, text in self.pages]
+        return self.new(self.id, title or file_name or self.id[:12], file_name, kind, pages)
 
     def encode(self) -> bytes:
         """Return the content of its file.
@@ -237,9 +255,18 @@ class StoredMemory:
         """Return a copy that is marked as imported. It has no segments, because their keys cannot be checked.
 
         Raises:
-            ValueError: the settings contain values that are not plain text.
+            ValueError: the settings contain impossible values, or the counts do not fit the bytes.
         """
-        _check_plain(self.record.settings)
+        record = self.record
+        _check_plain(record.settings)
+        settings_bytes = len(json.dumps(dict(record.settings)))
+        if settings_bytes > _MAX_SETTINGS_BYTES:
+            raise ValueError(f"its settings have {settings_bytes:,} bytes, more than {_MAX_SETTINGS_BYTES:,}")
+        if not (record.windows <= record.tokens + 1 and record.slots <= record.bytes):
+            raise ValueError(
+                f"memory {record.key[:12]} cannot have {record.windows:,} windows, {record.tokens:,} tokens and"
+                f" {record.slots:,} slots in {record.bytes:,} bytes"
+            )
         now = time.time()  # no later time is accepted, so that the memory is evicted in its turn
         record = replace(
             self.record,
@@ -317,10 +344,12 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _check_plain(value: Any, depth: int = 0) -> None:
-    """Refuse strings with invalid text or control characters, and values nested too deeply."""
+    """Refuse strings with invalid text or control characters, numbers out of range, and values nested too deeply."""
     if depth > _MAX_DEPTH:
         raise ValueError(f"the settings are nested more than {_MAX_DEPTH} deep")
     match value:
+        case int() | float() if not -_MAX_INTEGER <= value <= _MAX_INTEGER:  # also refuses infinite numbers
+            raise ValueError("the settings hold a number that is none of a setting's")
         case str():
             if clean(value) != value:
                 raise ValueError(f"the settings hold {value[:100]!r}, which is not plain text")

@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlite_utils
+
 from storage.database import MEMORIES_FOLDER, Database, Row
 from storage.errors import CorruptMemory, NotFound, StorageFull, StoreBusy, StoreError, translating
-from storage.files import file_lock, sync_folder
+from storage.files import file_lock, make_folder, sync_folder
 from storage.manifests import checked_key
 from storage.records import MemoryRecord, SegmentRecord
 from storage.tensors import MappedTensors
@@ -25,6 +27,7 @@ SEALED_FILE = "memory.safetensors"
 LOCK_SUFFIX = ".lock"
 
 _WAIT_SECONDS = 1.0
+_MOMENT_SECONDS = 1e-6
 
 
 class Memories:
@@ -46,6 +49,13 @@ class Memories:
             f"SELECT * FROM memories {which} ORDER BY last_used_at DESC, rowid DESC", {"id": document_id}
         )
         return [_memory(row) for row in rows]
+
+    def next_moment(self) -> float:
+        """Return the time, but later than all times of memories, so that their order of use survives a clock that is set back."""
+        (row,) = self.database.read(
+            "SELECT MAX(MAX(created_at, last_used_at, COALESCE(ready_at, 0))) AS latest FROM memories"
+        )
+        return max(time.time(), (row["latest"] or 0.0) + _MOMENT_SECONDS)
 
     def segments(self, memory_key: str) -> list[SegmentRecord]:
         """Return the finished segments of a memory in order."""
@@ -85,7 +95,7 @@ class Memories:
             suppress(StoreError),
             self.database.transaction(durable=False) as db,
         ):  # a read-only library can still be asked
-            db.execute("UPDATE memories SET last_used_at = ? WHERE key = ?", (time.time(), key))
+            db.execute("UPDATE memories SET last_used_at = ? WHERE key = ?", (self.next_moment(), key))
         return tensors
 
     def open_segment(self, memory_key: str, number: int) -> MappedTensors:
@@ -148,8 +158,8 @@ class Memories:
                 on_wait()
 
     def _begin(self, key: str, document_id: str, settings: Mapping[str, Any], windows: int, tokens: int) -> None:
-        now = time.time()
         with self.database.transaction() as db:
+            now = self.next_moment()
             if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
                 raise NotFound(f"There is no document {document_id[:12]!r} in {self.folder}. Add it first.")
             db.table("memories").insert(
@@ -193,13 +203,19 @@ class Memories:
         tensors.close()
         raise CorruptMemory(f"The memory file {path} belongs to another memory. Read the document again.")
 
-    def _remove_memories(self, keys: Sequence[str], remove_rows: Callable[[], None]) -> int:
+    def _remove_memories(self, keys: Sequence[str], remove_rows: Callable[[sqlite_utils.Database], None]) -> int:
         """Remove rows, then files; return the files' bytes. On a full disk, where rows cannot go first, remove them last."""
         try:
-            remove_rows()
+            with self.database.transaction() as db:
+                remove_rows(db)
         except StorageFull:
             freed_bytes = sum(self.memory_folder(key).remove() for key in keys)
-            remove_rows()
+            try:
+                with self.database.transaction() as db:
+                    remove_rows(db)
+            except StorageFull:  # removing the memories made too little room
+                with self.database.transaction_without_journal() as db:
+                    remove_rows(db)
             return freed_bytes
         return sum(self.memory_folder(key).remove() for key in keys)
 
@@ -242,7 +258,7 @@ class MemoryFolder:
         """Create the folder, durably."""
         with translating(self.path.parent):
             if not self.path.is_dir():
-                self.path.mkdir()
+                make_folder(self.path)
                 sync_folder(self.path.parent)
 
     def keep_only(self, names: set[str]) -> None:

@@ -5,7 +5,6 @@ Deliberately not here: the tensors' meaning, and any order among memories.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -109,7 +108,7 @@ class MemoryWriter:
         eviction.make_room(self._memories, file_bytes(specs, names) - before.bytes, self._max_bytes)
         self._folder.make()
         size_bytes, digest = write_tensors(self._folder.path / SEALED_FILE, specs, buffers, names)
-        now = time.time()
+        now = self._memories.next_moment()
         record = replace(
             before,
             state="ready",

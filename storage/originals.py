@@ -16,8 +16,9 @@ from pathlib import Path
 
 from storage.database import ORIGINALS_FOLDER, Database
 from storage.errors import translating
-from storage.files import is_temporary, publish, publishing, write_whole
+from storage.files import is_temporary, make_folder, private_opener, publish, publishing, write_whole
 from storage.manifests import checked_key
+from storage.records import Fault
 
 KINDS = ("pdf",)
 """Formats whose files are kept."""
@@ -94,21 +95,26 @@ def by_document(library: Path) -> dict[str, str]:
 def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> str:
     """Copy a document's file and the picture of its cover, durably; return the copy's name without the kind.
 
+    A copy that is there already and is broken is written anew.
+
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.
     """
-    original = f"{checked_key(document_id)}-{_hash(source)}"
+    digest = hash_of(source)
+    original = f"{checked_key(document_id)}-{digest}"
     target = original_file(library, original)
-    if not target.exists():
+    if not target.exists() or hash_of(target) != digest:
         with open(source, "rb") as reading, publishing(target, needed_bytes=source.stat().st_size) as writing:
             while chunk := reading.read(_CHUNK_BYTES):
                 write_whole(writing, memoryview(chunk))
-    if cover is not None and not cover_file(library, original).exists():
-        publish(cover_file(library, original), cover)
+    picture = cover_file(library, original)
+    if cover is not None and not (picture.exists() and picture.read_bytes() == cover):
+        publish(picture, cover)
     return original
 
 
-def _hash(path: Path) -> str:
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file, with a domain prefix."""
     hasher = hashlib.sha256(b"reader-original-1\0")
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -116,13 +122,97 @@ def _hash(path: Path) -> str:
     return hasher.hexdigest()
 
 
-def copy(library: Path, place: Path) -> None:
-    """Copy all originals to the library in `place`. When that library is opened, it drops those that it does not need."""
-    (place / ORIGINALS_FOLDER).mkdir(exist_ok=True)
-    for path in sorted((library / ORIGINALS_FOLDER).glob("*")):
-        if is_original(path.name):
-            with suppress(FileNotFoundError):  # its document was removed meanwhile
-                target = place / ORIGINALS_FOLDER / path.name
-                shutil.copyfile(path, target)
-                with open(target, "rb") as copied:
-                    os.fsync(copied.fileno())
+def hashes(library: Path, original: str | None) -> dict[str, str | None]:
+    """Return the hashes of an original and of its cover for a user's row; None for a missing file."""
+    if original is None:
+        return {"original_hash": None, "cover_hash": None}
+    noted = original.partition("-")[2] or _hash_if_there(original_file(library, original))
+    return {"original_hash": noted, "cover_hash": _hash_if_there(cover_file(library, original))}
+
+
+def note_hashes(database: Database) -> None:
+    """Record the hashes of originals and covers from versions that did not record them."""
+    rows = database.read(
+        "SELECT DISTINCT original FROM holdings WHERE original IS NOT NULL AND original_hash IS NULL AND cover_hash IS NULL"
+    )
+    found = [{"original": row["original"], **hashes(database.folder, row["original"])} for row in rows]
+    found = [row for row in found if row["original_hash"] or row["cover_hash"]]
+    if found:
+        with database.transaction() as db:
+            db.conn.executemany(
+                "UPDATE holdings SET original_hash = :original_hash, cover_hash = :cover_hash WHERE original = :original"
+                " AND original_hash IS NULL AND cover_hash IS NULL",
+                found,
+            )
+
+
+def expected(database: Database) -> list[tuple[str, str]]:
+    """Return (file name, hash) of each original and cover that users' rows name."""
+    rows = database.read("SELECT DISTINCT original, original_hash, cover_hash FROM holdings WHERE original IS NOT NULL")
+    found: set[tuple[str, str]] = set()
+    for row in rows:
+        original = row["original"]
+        # The name contains the hash of the kept file, also if the file was broken before its hash was recorded.
+        digest = original.partition("-")[2] or row["original_hash"]
+        for kind, noted in ((KINDS[0], digest), (COVER_KIND, row["cover_hash"])):
+            if noted:
+                found.add((original_file(database.folder, original, kind).name, noted))
+    return sorted(found)
+
+
+def faults(database: Database) -> list[Fault]:
+    """Compare all originals and covers with their names and the users' rows; return the faults."""
+    return [
+        Fault(f"{ORIGINALS_FOLDER}/{name}", f"{reason} Add the file to the library again.")
+        for name, digest in expected(database)
+        if (reason := _reason(database.folder / ORIGINALS_FOLDER / name, digest))
+    ]
+
+
+def _hash_if_there(path: Path) -> str | None:
+    try:
+        return hash_of(path)
+    except FileNotFoundError:
+        return None
+
+
+def _reason(path: Path, digest: str) -> str:
+    try:
+        return "" if digest == hash_of(path) else "Its bytes are not those that were kept."
+    except FileNotFoundError:
+        return "It is missing."
+    except OSError as error:
+        return f"It cannot be read ({error.strerror})."
+
+
+def copy(database: Database, place: Path) -> list[Fault]:
+    """Copy all whole originals and covers to the library in `place`; return the faults of those that were left out."""
+    target_folder = place / ORIGINALS_FOLDER
+    make_folder(target_folder)
+    left_out = faults(database)
+    broken = {Path(fault.file).name for fault in left_out}
+    for path in sorted((database.folder / ORIGINALS_FOLDER).glob("*")):
+        if is_original(path.name) and path.name not in broken:
+            with (
+                suppress(FileNotFoundError),  # the document was removed meanwhile
+                open(path, "rb") as source,
+                open(target_folder / path.name, "xb", opener=private_opener) as target,
+            ):
+                shutil.copyfileobj(source, target, _CHUNK_BYTES)
+                target.flush()
+                os.fsync(target.fileno())
+    return left_out
+
+
+def forget_missing(database: Database) -> None:
+    """Remove missing originals and covers from the users' rows of a copy."""
+    for name, _ in expected(database):
+        if not (database.folder / ORIGINALS_FOLDER / name).exists():
+            stem, _, kind = name.partition(".")
+            columns = (
+                "cover_hash = NULL"
+                if kind == COVER_KIND
+                else "original = NULL, original_hash = NULL, cover_hash = NULL"
+            )
+            with database.transaction() as db:
+                db.execute(f"UPDATE holdings SET {columns} WHERE original = ?", (stem,))

@@ -7,7 +7,6 @@ neither a closed page nor a killed server loses a question. This module answers 
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,8 +16,6 @@ from typing import Any
 from storage.database import Database, Row
 from storage.errors import NotFound
 from storage.jobs import is_gone
-
-_STARTED_AT = time.time()
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Questions:
         """Return a user's unanswered questions, or those of one conversation, the oldest first."""
         rows = self._database.read(
             "SELECT * FROM questions WHERE user = :user AND (:id IS NULL OR conversation_id = :id)"
-            " ORDER BY asked_at, rowid",
+            " ORDER BY rowid",  # not by time: clocks are set
             {"user": user, "id": conversation_id},
         )
         return [_question(row) for row in rows]
@@ -71,27 +68,20 @@ class Questions:
     def claim(self, owner: str) -> list[QuestionRecord]:
         """Take over the questions whose owners have ended; return all of `owner`'s questions, the oldest first."""
         rows = self._database.read("SELECT * FROM questions WHERE owner IS NOT :owner", {"owner": owner})
-        lost = [(row["id"], row["owner"]) for row in rows if _is_lost(row["owner"], row["asked_at"])]
+        lost = [(row["id"], row["owner"]) for row in rows if (row["owner"] is None or is_gone(row["owner"]))]
         if lost:
             with self._database.transaction() as db:
                 for question_id, previous in lost:  # unless another process took it over first
                     db.execute(
                         "UPDATE questions SET owner = ? WHERE id = ? AND owner IS ?", (owner, question_id, previous)
                     )
-        rows = self._database.read("SELECT * FROM questions WHERE owner = ? ORDER BY asked_at, rowid", (owner,))
+        rows = self._database.read("SELECT * FROM questions WHERE owner = ? ORDER BY rowid", (owner,))
         return [_question(row) for row in rows]
 
     def remove(self, question_id: str) -> None:
         """Remove a question that is answered or abandoned."""
         with self._database.transaction() as db:
             db.execute("DELETE FROM questions WHERE id = ?", (question_id,))
-
-
-def _is_lost(owner: str | None, asked_at: float) -> bool:
-    if owner is None or is_gone(owner):
-        return True
-    # In a container, a restarted program often has the same process number.
-    return int(owner.rsplit("/", 2)[1]) == os.getpid() and asked_at < _STARTED_AT
 
 
 def _question(row: Row) -> QuestionRecord:

@@ -32,7 +32,7 @@ from storage.database import (
     ORIGINALS_FOLDER,
 )
 from storage.errors import CorruptMemory, NotWritable, StoreBusy, StoreError, translating
-from storage.files import TEMPORARY_SUFFIX, file_lock, sync_folder
+from storage.files import TEMPORARY_SUFFIX, file_lock, make_folder, sync_folder
 from storage.manifests import (
     DOCUMENT_SUFFIX,
     MANIFEST_FILE,
@@ -123,8 +123,15 @@ def rebuild(folder: Path, *, force: bool = False, mine: bool = False) -> Rebuild
                 db.execute("COMMIT")
             aside = _new_aside(folder)
             names = [f"{ORIGINALS_FOLDER}/{name}" for name in originals.unneeded(folder, needed)]
-            for name in (*(fault.file for fault in faults), *names, *_DATABASE_FILES):
+            for name in _DATABASE_FILES:
+                _keep_a_copy(folder, aside, name)
+            for name in (*(fault.file for fault in faults), *names):
                 _put_aside(folder, aside, name)
+            # A kill before this line leaves the old database in place, and a kill after it the new one. The log is removed
+            # first, because SQLite would replay it into the database beside it.
+            for name in _DATABASE_FILES[1:]:
+                (folder / name).unlink(missing_ok=True)
+            os.chmod(place / DATABASE_FILE, 0o666 & place.stat().st_mode)
             os.replace(place / DATABASE_FILE, path)
             sync_folder(folder)
     lost = dict(found.lost)
@@ -195,7 +202,7 @@ def _is_open_elsewhere(path: Path) -> bool:
 def _new_folder(folder: Path) -> Iterator[Path]:
     """Make an empty folder in the library and remove it at the end."""
     place = folder / f".rebuild.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    place.mkdir()
+    make_folder(place)
     try:
         yield place
     finally:
@@ -362,9 +369,24 @@ def check_memory(path: Path, key: str, memory: StoredMemory) -> None:
             raise ValueError("its tensors are those of another memory")
 
 
+def _keep_a_copy(folder: Path, aside: Path, name: str) -> None:
+    """Link a file into the folder of unusable files, or copy it if the file system has no links."""
+    source, target = folder / name, aside / name
+    if source.exists():
+        make_folder(aside.parent)
+        make_folder(aside)
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+        sync_folder(aside)
+
+
 def _put_aside(folder: Path, aside: Path, name: str) -> None:
     """Move a file or folder of the library into the folder of unusable files."""
     source, target = folder / name, aside / name
     if source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(aside.parent)
+        make_folder(aside)
+        make_folder(target.parent)
         os.replace(source, target)

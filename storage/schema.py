@@ -268,5 +268,12 @@ def m007_conversations_of_programs(db: Database) -> None:
     db.execute("ALTER TABLE conversations ADD COLUMN asked_by TEXT NOT NULL DEFAULT ''")
 
 
+@migrations()
+def m008_hashes_of_originals(db: Database) -> None:
+    """The hashes of an original and of its cover. `Store` fills them in for files older than the columns."""
+    for column in ("original_hash TEXT", "cover_hash TEXT"):
+        db.execute(f"ALTER TABLE holdings ADD COLUMN {column}")
+
+
 # Names begin with their number: a database with a greater number comes from a newer program.
-LATEST = m007_conversations_of_programs.__name__
+LATEST = m008_hashes_of_originals.__name__

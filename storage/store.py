@@ -20,8 +20,8 @@ from storage import eviction, originals, repair
 from storage.conversations import Conversations
 from storage.database import DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER, Database
 from storage.documents import Documents
-from storage.errors import NotFound, StoreError, translating
-from storage.files import publish, sync_folder
+from storage.errors import NotFound, StorageFull, StoreError, translating
+from storage.files import make_folder, publish, sync_folder
 from storage.jobs import Jobs
 from storage.manifests import StoredDocument, checked_key
 from storage.memories import Memories, being_read
@@ -53,12 +53,10 @@ class Store(Documents, Memories):
         self.questions = Questions(self.database)
         if not self.database.read_only:
             try:
-                with translating(self.folder):
-                    for name in (DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER):
-                        if not (self.folder / name).is_dir():
-                            (self.folder / name).mkdir(exist_ok=True)
-                            sync_folder(self.folder)
-                repair.sweep(self, self)
+                with suppress(StorageFull):  # the library can still be read and shrunk; the next opening repairs
+                    self._make_folders()
+                    repair.sweep(self, self)
+                    originals.note_hashes(self.database)
             except BaseException:
                 self.close()
                 raise
@@ -72,6 +70,13 @@ class Store(Documents, Memories):
     def close(self) -> None:
         """Close the database in all threads. Open maps stay valid."""
         self.database.close()
+
+    def _make_folders(self) -> None:
+        with translating(self.folder):
+            for name in (DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER):
+                if not (self.folder / name).is_dir():
+                    make_folder(self.folder / name)
+                    sync_folder(self.folder)
 
     def size_bytes(self) -> int:
         """Return the bytes of all files of the library."""
@@ -134,14 +139,13 @@ class Store(Documents, Memories):
             files += originals.files(self.folder, original)
         file_bytes = sum(file.stat().st_size for file in files if file.exists())
 
-        def remove_rows() -> None:
-            with self.database.transaction() as db:
-                rows = db.execute("SELECT key FROM memories WHERE document_id = ?", (document_id,)).fetchall()
-                if not {key for (key,) in rows} <= set(keys):
-                    raise being_read(what)
-                db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
-                for file in files:
-                    file.unlink(missing_ok=True)
+        def remove_rows(db: sqlite_utils.Database) -> None:
+            rows = db.execute("SELECT key FROM memories WHERE document_id = ?", (document_id,)).fetchall()
+            if not {key for (key,) in rows} <= set(keys):
+                raise being_read(what)
+            db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+            for file in files:
+                file.unlink(missing_ok=True)
 
         with self.locked(keys, what):
             return file_bytes + self._remove_memories(keys, remove_rows)
@@ -169,9 +173,8 @@ class Store(Documents, Memories):
         if self.memory(key) is None:
             raise NotFound(f"There is no memory {key[:12]!r} in {self.folder}.")
 
-        def remove_row() -> None:
-            with self.database.transaction() as db:
-                db.execute("DELETE FROM memories WHERE key = ?", (key,))
+        def remove_row(db: sqlite_utils.Database) -> None:
+            db.execute("DELETE FROM memories WHERE key = ?", (key,))
 
         with self.locked([key], f"The memory {key[:12]!r}"):
             return self._remove_memories([key], remove_row)

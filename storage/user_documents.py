@@ -11,8 +11,9 @@ The SQL table keeps its old name `holdings`: renaming it would migrate every lib
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import sqlite_utils
 
@@ -36,7 +37,13 @@ _HELD = """
     FROM holdings WHERE user = :user
 """
 _IN_HELD = "JOIN held ON held.document_id = pages.document_id AND held.division = pages.division"
-_ORDER = "own_pin DESC, held_at DESC, document_id"
+DocumentOrder = Literal["newest", "title", "longest"]
+"""The possible orders of a list of documents."""
+_ORDERS: Mapping[DocumentOrder, str] = {
+    "newest": "own_pin DESC, held_at DESC, document_id",
+    "title": "own_pin DESC, own_title COLLATE NOCASE, document_id",
+    "longest": "own_pin DESC, pages DESC, document_id",
+}
 
 
 @dataclass(frozen=True)
@@ -84,11 +91,14 @@ class UserDocuments:
             document.insert_pages(db, division)
         db.execute(
             """
-            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, added_at)
-            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :added_at)
+            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, original_hash,
+                cover_hash, added_at)
+            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :original_hash,
+                :cover_hash, :added_at)
             ON CONFLICT DO UPDATE SET title = CASE title WHEN file_title THEN excluded.title ELSE title END,
                 file_title = excluded.file_title, file_name = excluded.file_name, format = excluded.format,
-                pages = excluded.pages, division = excluded.division, original = excluded.original
+                pages = excluded.pages, division = excluded.division, original = excluded.original,
+                original_hash = excluded.original_hash, cover_hash = excluded.cover_hash
             """,
             {
                 **named,
@@ -98,6 +108,7 @@ class UserDocuments:
                 "pages": len(document.pages),
                 "division": division,
                 "original": original,
+                **originals.hashes(self._database.folder, original),
                 "added_at": document.added_at,
             },
         )
@@ -119,12 +130,15 @@ class UserDocuments:
         """Return the number of a user's documents."""
         return int(self._database.read(f"SELECT COUNT(*) AS count FROM ({_HELD})", {"user": user})[0]["count"])
 
-    def page(self, user: str, query: str = "", *, limit: int, kept: Sequence[str] = ()) -> list[UserDocument]:
-        """Return a user's documents with all words of `query` in title or tags: pinned ones first, then the newest.
+    def page(
+        self, user: str, query: str = "", *, limit: int, kept: Sequence[str] = (), order: DocumentOrder = "newest"
+    ) -> list[UserDocument]:
+        """Return a user's documents that have all words of `query` in title or tags, the pinned ones first.
 
         Args:
-            limit: the most documents to return.
-            kept: ids of documents that are returned beyond the limit, too.
+            limit: how many at most.
+            kept: ids that are returned whatever their place.
+            order: of the documents that are pinned, and of the others.
         """
         words = clean(query).casefold().split()
         conditions = "".join(
@@ -134,10 +148,11 @@ class UserDocuments:
         parameters: dict[str, object] = {
             f"word{number}": json.dumps(word, ensure_ascii=False)[1:-1] for number, word in enumerate(words)
         }
+        ordered = _ORDERS[order]
         rows = self._database.read(
-            f"SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {_ORDER} LIMIT :limit)"
+            f"SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {ordered} LIMIT :limit)"
             f" UNION SELECT * FROM ({_HELD} AND document_id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions}"
-            f" ORDER BY {_ORDER}",
+            f" ORDER BY {ordered}",
             {**parameters, "user": user, "limit": limit, "kept": json.dumps(list(kept))},
         )
         records = {record.id: record for record in self._documents.documents_of([row["document_id"] for row in rows])}

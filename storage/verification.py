@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.database import DATABASE_FILE
+from storage import originals
+from storage.database import DATABASE_FILE, ORIGINALS_FOLDER
 from storage.errors import CorruptMemory, NotFound
 from storage.manifests import MANIFEST_FILE, StoredDocument, StoredMemory, text_id
 from storage.memories import SEALED_FILE
@@ -29,7 +30,7 @@ class Verification:
 
 
 def verify(store: Store) -> Verification:
-    """Compare all documents and memories with their rows, and the database with itself; see `Verification`."""
+    """Compare all documents, memories, originals and covers with their rows, and the database with itself; see `Verification`."""
     faults = [Fault(DATABASE_FILE, f"{complaint}. Run `library rebuild`.") for complaint in store.database.complaints()]
     files = size_bytes = 0
     for document in store.documents():
@@ -44,6 +45,11 @@ def verify(store: Store) -> Verification:
         if store.memory(memory.key) is not None:
             faults += (Fault(_name(store, folder.path / name), reason) for name, reason in found)
         files, size_bytes = files + len(folder.names()), size_bytes + folder.size_bytes()
+    for name, _ in originals.expected(store.database):
+        files, size_bytes = files + 1, size_bytes + _size_bytes(store.folder / ORIGINALS_FOLDER / name)
+    found_first = originals.faults(store.database)
+    # Again: a document may have been removed, or added anew, while its file was compared.
+    faults += [fault for fault in found_first if fault in originals.faults(store.database)] if found_first else []
     return Verification(files, size_bytes, tuple(faults))
 
 

@@ -26,8 +26,9 @@ from reader.answering.passages import Passage
 from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of
 from reader.app.answer_queue import Stream
 from reader.app.main import main
-from reader.app.page import events, html as views, turns
+from reader.app.page import events, export, html as views, turns
 from reader.app.page.blocks import build
+from reader.app.page.viewer import viewer
 from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown, Workspace
@@ -224,16 +225,17 @@ def hostile_views(service: Service, words: str) -> list[str]:
     conversation = ConversationRecord("c", "", (document.id,), 0.0, (turn,))
     question = QuestionRecord("q", "", document.id, "c", words, {}, None, 0.0)
     failed: Stream[AnswerPart] = Stream(question, error=ConfigError(words), is_done=True)
+    place = workspace.place(document.id)
     page = PageView(document.id, words, 1, words, 1, text, ((0, 20),), False, ())
     return [
         views.library([shown], None),
         views.document_head(shown),
         views.reading(replace(shown, state="failed", job=replace(shown.job, state="failed", reason=words))),  # type: ignore[type-var]
         views.hits([Hit(document.id, words, 1, words, words)], words),
-        *map(text_of, turns.messages(conversation, [(question, failed)], document.id)),
-        turns.finished("Zebedee.", counts, [evidence], document.id, 0),
-        views.viewer(page),
-        views.viewer(replace(page, is_drawn=True)),
+        *map(text_of, turns.messages(conversation, [(question, failed)], place)),
+        turns.finished("Zebedee.", counts, [evidence], place, 0),
+        viewer(page),
+        viewer(replace(page, is_drawn=True)),
         views.error_line(words),
         views.password_line(words),
         views.note(words),
@@ -255,7 +257,7 @@ def test_strangers_words_are_shown_as_text(service: Service, words: str) -> None
 def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
     words = f"# {SCRIPT}\n[link](javascript:alert(1))"
     turn = TurnRecord(0, words, words, [{"page": 1, "label": words, "quote": words}], asdict(ANSWER), 0.0)
-    exported = turns.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), words)
+    exported = export.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), words, {})
     assert SCRIPT not in exported
     assert not re.search(r"(?<!\\)\]\(", exported)
     assert [line for line in exported.splitlines() if line.startswith("#")] == [

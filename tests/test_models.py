@@ -743,6 +743,20 @@ def test_the_best_decoder_that_the_machine_can_use_well_is_chosen(
         assert decoder.ram_bytes < ram << 29
 
 
+def test_a_machine_that_was_busy_when_it_was_measured_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "ram_bytes", lambda: 24 << 30)
+    rate = 2 * 357_898_112 * 1000 / 0.7  # with which the 0.5B takes a second for 1,000 tokens
+    for measured, better in (
+        (rate / 90, None),
+        (rate / 5, "qwen2.5-coder-0.5b-instruct"),
+        (rate / 90, "qwen2.5-coder-0.5b-instruct"),
+    ):
+        monkeypatch.setattr(speed, "_matrix_rate", lambda measured=measured: measured)
+        assert choose_decoder(cache_folder=tmp_path).better == better
+
+
 def test_speeds_are_kept_for_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = reading_speed(DEFAULT_MODEL, cache_folder=tmp_path)
     assert first.basis == "calculated"

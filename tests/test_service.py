@@ -424,6 +424,59 @@ def test_what_a_lost_program_did_not_answer_is_answered_by_the_next_and_once(
     assert len(store.conversations.get(record.id).turns) == 1
 
 
+def test_the_same_question_asked_twice_at_once_is_answered_twice(service: Service, store: Store) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id])
+    asked = [service.answerer.ask("", document_id, record.id, QUESTIONS[0], {}) for _ in range(2)]
+    wait_for(lambda: not store.questions.waiting(""))
+    streams = [service.answerer.stream(question.id) for question in asked]
+    assert [stream is not None and stream.is_done and stream.answer is not None for stream in streams] == [True, True]
+    assert [turn.question for turn in store.conversations.get(record.id).turns] == [QUESTIONS[0]] * 2
+
+
+def test_a_question_is_asked_again_after_the_clock_was_set_back(
+    service: Service, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id])
+    service.answerer.ask("", document_id, record.id, QUESTIONS[0], {})
+    wait_for(lambda: not store.questions.waiting(""))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 7 * 24 * 3600)
+    again = service.answerer.ask("", document_id, record.id, QUESTIONS[0], {"number": 0})
+    service.answerer.ask("", document_id, record.id, QUESTIONS[1], {})
+    wait_for(lambda: not store.questions.waiting(""))
+    stream = service.answerer.stream(again.id)
+    assert stream is not None
+    assert stream.answer is not None
+    turns = store.conversations.get(record.id).turns
+    assert [(turn.question, turn.counts["question_id"] == again.id) for turn in turns] == [
+        (QUESTIONS[0], True),
+        (QUESTIONS[1], False),
+    ]
+
+
+def test_questions_keep_their_order_when_the_clock_is_set_back_between_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = make_document(50)
+    store.add_document(document.id, title="A", file_name="a.txt", format="text", pages=[("1", document.text)])
+    conversation, owner = store.conversations.add([document.id]), new_owner()
+    first = store.questions.add("", document.id, conversation.id, "First?", {}, owner)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    second = store.questions.add("", document.id, conversation.id, "Second?", {}, owner)
+    assert [question.id for question in store.questions.claim(owner)] == [first.id, second.id]
+    assert [question.id for question in store.questions.waiting("")] == [first.id, second.id]
+
+
+def test_a_question_with_half_a_character_is_refused_in_a_sentence(service: Service, store: Store) -> None:
+    document_id = read(service, make_document(300))
+    record = store.conversations.add([document_id])
+    with pytest.raises(ConfigError, match=r"question holds half a character \(\\ud800\)"):
+        service.answerer.ask("", document_id, record.id, "How \ud800?", {})
+
+
 def test_a_question_of_a_program_that_is_alive_is_left_to_it(service: Service, store: Store) -> None:
     document_id = read(service, make_document(300))
     record = store.conversations.add([document_id])

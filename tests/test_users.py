@@ -72,7 +72,7 @@ def test_two_people_share_a_server_and_nothing_else(
         ann.page.wait_for_function("location.search.startsWith('?document=')")
         address = ann.page.url
         document_id = re.search(r"document=([0-9a-f]{64})", address)[1]  # type: ignore[index]
-        conversation = "/" + ann.page.locator("#download a").get_attribute("href")  # relative, for proxies
+        conversation = "/" + ann.page.locator("#download a").first.get_attribute("href")  # relative, for proxies
         assert conversation
 
         # The other's page, by its address and by search.

@@ -445,3 +445,33 @@ def test_a_title_given_in_the_app_is_the_title_everywhere_of_the_local_user(serv
     assert ann.get(document.id).holding.document.title == "Ann's own"
     with pytest.raises(NotFound):
         store.document("Ann's own")
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
+def test_half_a_character_is_refused_wherever_a_person_writes(ann: Workspace, tmp_path: Path, text: str) -> None:
+    document_id = ann.add(text_file(tmp_path)).id
+    for act in (
+        lambda: ann.search(text),
+        lambda: ann.documents(text, limit=9),
+        lambda: ann.rename(document_id, text),
+        lambda: ann.tag(document_id, ["x", text]),
+        lambda: ann.page(document_id, 1, find=text),
+    ):
+        with pytest.raises(ConfigError, match="half a character"):
+            act()
+
+
+ABSURD = [10**30, -1, 0, 2, 1e300, float("inf"), float("nan"), "x", None, [], {}, "1" * 10_000]
+
+
+@pytest.mark.parametrize("number", ABSURD, ids=lambda number: repr(number)[:12])
+def test_a_page_of_an_absurd_number_is_refused_in_a_sentence(ann: Workspace, tmp_path: Path, number: object) -> None:
+    document_id = ann.add(text_file(tmp_path)).id
+    with pytest.raises((NotFound, ConfigError), match=r"has no page|not a number") as refused:
+        ann.page(document_id, number)  # type: ignore[arg-type]
+    assert len(str(refused.value)) < 200
+    if number not in (-1, 0, 2, 10**30, 1e300):
+        with pytest.raises(ConfigError, match="not a number"):
+            ann.page(document_id, 1, number, number)  # type: ignore[arg-type]
+    else:
+        assert ann.page(document_id, 1, int(number), int(number)).marks in ((), ((0, 2),))  # type: ignore[call-overload]

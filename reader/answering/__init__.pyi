@@ -10,6 +10,7 @@ from .decoding import Decoding as Decoding, Step as Step, greedy_token as greedy
 from .evidence import Evidence as Evidence
 from .look_again import LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS, look_again_tokens as look_again_tokens
 from .memories import choose_memory as choose_memory
+from .outline import Section as Section, sections_of as sections_of
 from .passages import Passage as Passage, content_words as content_words, cut as cut, sentences as sentences
 from .prompt import (
     MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
@@ -34,6 +35,7 @@ __all__ = [
     "Decoding",
     "Evidence",
     "Passage",
+    "Section",
     "Step",
     "ask",
     "attach",
@@ -47,6 +49,7 @@ __all__ = [
     "passage_heading",
     "question_words",
     "says_nothing",
+    "sections_of",
     "sentences",
     "source_of",
 ]

@@ -43,6 +43,7 @@ class Conversation:
         *,
         number: int | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        question_id: str = "",
         **options: Any,
     ) -> Iterator[AnswerPart]:
         """Answer a question after what was said, piece by piece, and keep both as a turn once the answer has ended.
@@ -50,6 +51,7 @@ class Conversation:
         Args:
             number: the turn that the new one takes the place of; those behind it go, too, once the answer has ended. None: a
                 turn behind all others.
+            question_id: of the question in the library, kept with the turn; it says which question a turn answers.
             stopped, options: as for `reader.answering.ask`.
 
         Raises:
@@ -67,6 +69,8 @@ class Conversation:
                 counts = dataclasses.asdict(answer)
                 evidence = counts.pop("evidence")
                 text, question = counts.pop("text"), counts.pop("question")
+                if question_id:
+                    counts["question_id"] = question_id
                 self.record = self._store.conversations.add_turn(
                     self.record, question, text, number=number, evidence=evidence, counts=counts
                 )

@@ -68,6 +68,11 @@ def sections(source: Source) -> list[Section]:
     ]
 
 
+def sections_of(document_id: str, title: str, pages: Sequence[PageRecord]) -> list[Section]:
+    """The sections of a document by its pages, read or not."""
+    return sections(Source(document_id, title, tuple(pages), pages[-1].end_char if pages else 0))
+
+
 def chapter(found: Sequence[Section], number: int) -> Section | None:
     """The section of that number: by its heading, else by its place in the list."""
     numbered = [section for section in found if section.number == number]

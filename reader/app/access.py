@@ -23,10 +23,11 @@ from reader.app.accounts import user_of
 from reader.app.bodies import BadBody, parse, read_body, texts
 from reader.app.uploads import Uploads
 
-Who = Literal["anyone", "gate", "user", "session", "uploader", "holder", "nobody"]
+Who = Literal["anyone", "gate", "user", "session", "uploader", "holder", "program", "nobody"]
 """anyone: also without signing in. gate: answered by the gate itself. user: who has signed in, or sits at this computer. session:
 the user who began that session, event or upload. uploader: the user who sent that file. holder: the user whose document or
-conversation it is. nobody: what Gradio brings along and this app does not use."""
+conversation it is. program: as user, also by a key; the OpenAI API itself reads and bounds the body. nobody: what Gradio brings
+along and this app does not use."""
 
 MAX_BODY_BYTES = 4 << 20
 BODY_SECONDS = 60.0
@@ -58,7 +59,7 @@ RULES: Sequence[Rule] = (
     *_rules("anyone", _GET, f"{API}/startup-events", "/favicon.ico"),
     *_rules("gate", (*_GET, *_POST), "/login/?", "/logout/?"),
     *_rules("user", _GET, "/", "/config/?", "/theme.css", f"{API}/theme.css", "/robots.txt", "/manifest.json"),
-    *_rules("user", _GET, "/pwa_icon", "/pwa_icon/{size}", f"{API}/info/?", f"{API}/openapi.json", f"{API}/app_id/?"),
+    *_rules("user", _GET, f"{API}/info/?", f"{API}/openapi.json", f"{API}/app_id/?"),
     *_rules("user", _GET, "/static/{path:path}", "/assets/{path:path}", "/svelte/{path:path}"),
     *_rules("user", _POST, f"{API}/run/{{api_name}}/?", f"{API}/api/{{api_name}}/?"),
     *_rules("user", (*_GET, *_POST, "DELETE"), f"{API}/mcp/?"),
@@ -69,10 +70,15 @@ RULES: Sequence[Rule] = (
     *_rules("session", _GET, f"{API}/queue/data", f"{API}/upload_progress", f"{API}/heartbeat/{{session_hash}}"),
     *_rules("uploader", _GET, f"{API}/file={{path_or_url:path}}", f"{API}/file/{{path:path}}"),
     *_rules("holder", _GET, "/cover/{document_id:str}", "/picture/{document_id:str}/{page:int}"),
-    *_rules("holder", _GET, "/export/{document_id:str}", "/conversation/{conversation_id:str}"),
+    *_rules("holder", _GET, "/export/{document_id:str}", "/conversation/{conversation_id:str}", "/batch/{run_id:str}"),
+    *_rules("program", _GET, "/v1/models", "/v1/models/{name:path}", "/v1/files/{file}/content", "/v1/batches/{batch}"),
+    *_rules("program", (*_GET, *_POST), "/v1/files", "/v1/batches", "/v1/{rest:path}"),
+    *_rules("program", (*_GET, "DELETE"), "/v1/files/{file}"),
+    *_rules("program", _POST, "/v1/chat/completions", "/v1/batches/{batch}/cancel"),
     *_rules(
         "nobody", _GET, "/openapi.json", f"{API}/deep_link", "/monitoring", "/monitoring/summary", "/monitoring/{key}"
     ),
+    *_rules("nobody", _GET, "/pwa_icon", "/pwa_icon/{size}"),
     *_rules("nobody", _GET, f"{API}/user/?", f"{API}/login_check/?", f"{API}/token/?", f"{API}/dev/reload"),
     *_rules("nobody", _GET, f"{API}/runs/?", f"{API}/run-history/buckets", f"{API}/run-history/records"),
     *_rules("nobody", _GET, f"{API}/run-history/records/{{endpoint}}/{{record_id}}/assets/{{asset_id}}"),
@@ -113,7 +119,7 @@ class Access:
             return
         try:
             rule, parameters = self._rule(scope)
-            if rule.who != "anyone":
+            if rule.who not in ("anyone", "program"):
                 receive, send = await self._checked(rule, parameters, scope, receive, send)
         except (_Refused, BadBody) as error:
             await JSONResponse({"error": str(error)}, error.status)(scope, receive, send)

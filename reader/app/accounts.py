@@ -12,7 +12,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reader.app.bodies import BadBody, read_body
+from reader.app.keys import Keys
 from reader.app.sessions import MAX_FAILURES, SESSION_SECONDS, WAIT_SECONDS, Sessions, TooManyGuesses
 from reader.errors import ConfigError
 from storage import LOCAL_USER, StoreError, file_lock, publish
@@ -80,6 +81,11 @@ class Accounts:
         # Compared with for names that are not there, so that they take as long as those that are.
         self._nobody = self._hasher.hash(secrets.token_hex(16))
 
+    @property
+    def names(self) -> Collection[str]:
+        """Who may come in."""
+        return self._hashes.keys()
+
     def check(self, name: str, password: str) -> bool:
         """Whether this is the password of that name; takes as long for names that are not there."""
         try:
@@ -127,9 +133,21 @@ def user_of(request: Any) -> str:
 class Gate:
     """The outermost of our own layers: nobody comes in without a session where there are accounts."""
 
-    def __init__(self, app: ASGIApp, accounts: Accounts | None, sign_in_page: str, root_path: str = "") -> None:
-        """Take the app behind the gate, who may come in, the page to sign in, and the path that a proxy serves all under."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        accounts: Accounts | None,
+        sign_in_page: str,
+        root_path: str = "",
+        keys: Keys | None = None,
+    ) -> None:
+        """Take the app behind the gate, who may come in, the page to sign in, and the path that a proxy serves all under.
+
+        Args:
+            keys: those of programs; they open the OpenAI API and nothing else.
+        """
         self.app = app
+        self._keys = keys
         self._root_path = root_path
         self._sessions = None if accounts is None else Sessions(accounts.check)
         self._sign_in_page = sign_in_page
@@ -161,14 +179,14 @@ class Gate:
                 await self._sign_out(request)(scope, receive, answer)
                 return
             try:
-                user = self._sessions.user(token) or await self._basic(request)
+                user = self._sessions.user(token) or self._bearer(request) or await self._basic(request)
             except TooManyGuesses as error:
                 await PlainTextResponse(str(error), 429, _LATER)(scope, receive, answer)
                 return
             if user is None and path not in _OPEN_PATHS:
                 asks_for_page = "text/html" in request.headers.get("accept", "") and request.method == "GET"
                 sign_in = RedirectResponse(f"{self._root_path}/login", 303)
-                refused = sign_in if asks_for_page else PlainTextResponse("Sign in first.", 401)
+                refused = sign_in if asks_for_page else _unknown(path)
                 await refused(scope, receive, answer)
                 return
         headers = [(name, value) for name, value in scope["headers"] if name.lower() != USER_HEADER]
@@ -223,6 +241,13 @@ class Gate:
         line = f'<p class="error" role="alert">{escape(told)}</p>' if told else ""
         return HTMLResponse(self._sign_in_page.replace("<!-- told -->", line), status, headers)
 
+    def _bearer(self, request: Request) -> str | None:
+        """The user of a program that sends a key with each request to the OpenAI API."""
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if self._keys is None or kind.lower() != "bearer" or not str(request.scope["path"]).startswith("/v1/"):
+            return None
+        return self._keys.user(key.strip())
+
     async def _basic(self, request: Request) -> str | None:
         """The user of programs that send name and password with each request, as MCP clients do.
 
@@ -245,6 +270,15 @@ class Gate:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client is not None else ""
+
+
+def _unknown(path: str) -> Response:
+    """What a program is answered that does not say who it is; to one that speaks the OpenAI API, in its shape."""
+    if not path.startswith("/v1/"):
+        return PlainTextResponse("Sign in first.", 401)
+    message = "The API key is missing or wrong; `serve --auth FILE --add-key NAME` prints a new one."
+    error = {"message": message, "type": "authentication_error", "param": None, "code": "invalid_api_key"}
+    return JSONResponse({"error": error}, 401)
 
 
 def _comes_from_elsewhere(headers: Headers, method: str) -> bool:

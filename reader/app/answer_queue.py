@@ -30,6 +30,20 @@ _KEPT_STREAMS = 200
 _POLL_SECONDS = 1.0
 
 
+def check_whole(**texts: str) -> None:
+    """Make sure that texts are of whole characters: what is cut within one can neither be kept nor read.
+
+    Raises:
+        ConfigError: one is not; the message names it.
+    """
+    for name, text in texts.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = ord(text[error.start])
+            raise ConfigError(f"The {name} holds half a character (\\u{half:04x}); write whole ones.") from error
+
+
 class Withdrawn(Exception):
     """The question was withdrawn before its answer began; nothing of it is kept."""
 
@@ -122,6 +136,7 @@ class Answerer:
         """
         if not text.strip():
             raise ConfigError("The question is empty; ask something.")
+        check_whole(question=text)
         if len(text) > MAX_QUESTION_CHARS:
             raise ConfigError(f"The question has {len(text):,} characters; ask in {MAX_QUESTION_CHARS:,} at most.")
         if len(self._store.questions.waiting(user)) >= MAX_WAITING:

@@ -6,18 +6,12 @@ The same three are endpoints for `gradio_client` and, with --mcp, tools for assi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
 
-from reader.app.workspace import Shown, Workspace
-from reader.errors import ConfigError, ReaderError
-from storage import StoreError
-
-MAX_LISTED = 200
-PROGRAM = "endpoint"
-"""Who asks in the conversations that are begun here; pages do not list them."""
+from reader.app.tools import ERRORS, answered, listed, status
+from reader.app.workspace import Workspace
 
 
 def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
@@ -30,7 +24,7 @@ def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
             query: words to look for; empty lists all.
         """
         with _plain_errors():
-            return [_fields(shown) for shown in workspace_of(request).documents(query, limit=MAX_LISTED)]
+            return listed(workspace_of(request), query)
 
     def read_status(document_id: str, request: gr.Request) -> dict[str, Any]:
         """Tell how far a document of your library is read, and whether it can be asked.
@@ -39,7 +33,7 @@ def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
             document_id: the id that `library` gave.
         """
         with _plain_errors():
-            return _fields(workspace_of(request).get(document_id))
+            return status(workspace_of(request), document_id)
 
     def ask(
         document_id: str, question: str, request: gr.Request, conversation_id: str = "", look_again: str = "auto"
@@ -53,16 +47,7 @@ def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
             look_again: "auto", "off", or how many tokens of the document may be read again in full.
         """
         with _plain_errors():
-            workspace = workspace_of(request)
-            asked = workspace.ask(
-                document_id, question, conversation_id or None, look_again=look_again, asked_by=PROGRAM
-            )
-            last = next(reversed(list(workspace.follow(asked.id))), None)
-            if last is None or last.answer is None:
-                error = last.error if last is not None else None
-                raise error or ConfigError("The question was stopped before its answer. Ask again.")
-            fields = asdict(last.answer)
-            return {"answer": fields.pop("text"), "conversation_id": asked.conversation_id, **fields}
+            return answered(workspace_of(request), document_id, question, conversation_id, look_again)
 
     # Not queued: a tool call has to reach its function as itself, with the caller's own headers.
     for function in (library, read_status, ask):
@@ -76,21 +61,5 @@ class _plain_errors:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, at: Any) -> None:
-        if isinstance(error, (ReaderError, StoreError)):
+        if isinstance(error, ERRORS):
             raise gr.Error(str(error), print_exception=False) from error
-
-
-def _fields(shown: Shown) -> dict[str, Any]:
-    document, job = shown.holding.document, shown.job
-    return {
-        "document_id": document.id,
-        "title": document.title,
-        "tags": list(shown.holding.tags),
-        "pages": document.pages,
-        "pages_read": document.pages if shown.state == "ready" else job.pages_done if job is not None else 0,
-        "state": shown.state,
-        "reason": shown.reason,
-        "can_be_asked": shown.memory is not None,
-        "tokens_per_second": job.tokens_per_second if job is not None and shown.state == "reading" else 0.0,
-        "seconds_left": job.seconds_left if job is not None else None,
-    }

@@ -25,6 +25,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from reader.app.access import Access
 from reader.app.accounts import Accounts, Gate, add_account
+from reader.app.keys import Keys, add_key
 from reader.app.proxies import around
 from reader.app.uploads import Uploads, run_folder
 from reader.errors import ConfigError, ReaderError
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> None:
         logging.getLogger("reader").setLevel(logging.DEBUG)
     if options.add_user is not None:
         _add_user(options)
+    elif options.add_key is not None:
+        _add_key(options)
     else:
         _serve(options)
 
@@ -101,6 +104,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mcp", action="store_true", help="let assistants use the library, ask and read_status as tools"
     )
+    parser.add_argument(
+        "--openai",
+        action="store_true",
+        help="also speak the OpenAI API at /v1: documents are models; with --auth, by keys",
+    )
+    parser.add_argument("--add-key", metavar="NAME", help="print a new API key of a user of the --auth file, and end")
     parser.set_defaults(run=run)
 
 
@@ -110,6 +119,14 @@ def _add_user(options: argparse.Namespace) -> None:
     password = getpass.getpass(f"Password for {options.add_user}: ") if sys.stdin.isatty() else sys.stdin.readline()
     add_account(Path(options.auth), options.add_user, password.rstrip("\n"))
     print(f"{options.add_user} can sign in: python app.py --auth {options.auth}")
+
+
+def _add_key(options: argparse.Namespace) -> None:
+    if options.auth is None:
+        raise ConfigError("--add-key needs --auth FILE, the file that names the user.")
+    if options.add_key not in Accounts(Path(options.auth)).names:
+        raise ConfigError(f"--add-key {options.add_key!r}: no such user; add the user with --add-user first.")
+    print(add_key(Path(options.auth), options.add_key))
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -129,6 +146,7 @@ def _serve_library(
     options: argparse.Namespace, store: Store, accounts: Accounts | None, uploads: Uploads, lifespan: Any
 ) -> None:
     # Gradio takes seconds to import.
+    from reader.app.openai_api.routes import Api
     from reader.app.page.blocks import MAX_FILE_SIZE, build
     from reader.app.page.theme import Theme
     from reader.app.pages import Pictures
@@ -144,16 +162,17 @@ def _serve_library(
     pictures = Pictures()
     page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
     page.queue(default_concurrency_limit=8, max_size=256)
+    keys = Keys(Path(options.auth)) if options.auth is not None and options.openai else None
     sign_in_page = (STATIC / "sign-in.html").read_text()
     middleware = [
-        Middleware(Gate, accounts=accounts, sign_in_page=sign_in_page, root_path=root_path),
+        Middleware(Gate, accounts=accounts, sign_in_page=sign_in_page, root_path=root_path, keys=keys),
         Middleware(Access, uploads=uploads),
     ]
     if accounts is None:  # a site that takes this computer's address for its own name is not let in
         middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
     inner: dict[str, Any] = {
         "middleware": middleware,
-        "routes": routes(service, pictures, uploads),
+        "routes": [*routes(service, pictures, uploads), *(Api(service, pictures).routes if options.openai else ())],
         "lifespan": lifespan,
     }
     try:

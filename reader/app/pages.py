@@ -6,10 +6,12 @@ import re
 import threading
 import unicodedata
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reader.documents import Box, PagePicture, draw
+from storage import PageRecord
 
 PAGE_WIDTH_PIXELS = 1000
 _MAX_FOUND_CHARS = 400
@@ -33,6 +35,14 @@ class PageView:
     is_drawn: bool
     boxes: tuple[Box, ...]
     """What is marked, on the picture; empty where it was not found there."""
+    format: str = ""
+    """Of the file."""
+    has_picture: bool = False
+    """Whether the page can be shown as it looks, whichever way it is shown now."""
+    find: str = ""
+    """The words that were looked for."""
+    found: tuple[int, ...] = ()
+    """The pages that hold all of them."""
 
 
 class Pictures:
@@ -84,6 +94,14 @@ def find_words(text: str, query: str) -> tuple[int, int]:
     return best or (0, 0)
 
 
+def pages_with(pages: Sequence[PageRecord], query: str) -> tuple[int, ...]:
+    """The numbers of the pages that hold all words of a query."""
+    words = set(_WORD.findall(_folded(query)))
+    return tuple(page.number for page in pages if words and words <= set(_WORD.findall(_folded(page.text))))
+
+
 def _folded(text: str) -> str:
     """A text without case and accents, as long as it was."""
+    if text.isascii():
+        return text.lower()
     return "".join(unicodedata.normalize("NFKD", sign)[0].lower()[:1] or sign for sign in text)

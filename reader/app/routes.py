@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from reader.app.access import API
 from reader.app.accounts import user_of
-from reader.app.page import html as views, turns
+from reader.app.page import export as export_file, html as views
 from reader.app.pages import Pictures
 from reader.app.service import Service
 from reader.app.uploads import Uploads
@@ -60,10 +60,29 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
 
     def conversation(workspace: Workspace, request: Request) -> Response:
         found = workspace.conversation(request.path_params["conversation_id"])
-        title = workspace.get(found.document_ids[0]).holding.document.title
-        name = f'attachment; filename="{_name(title, "md")}"'
-        headers = {**_FORGET, "content-disposition": name}
-        return Response(turns.as_markdown(found, title), media_type="text/markdown", headers=headers)
+        place = workspace.place("+".join(found.document_ids))
+        title = ", ".join(list(place.titles.values())[:3])
+
+        def picture(document_id: str, page: int) -> bytes | None:
+            try:
+                return workspace.picture(document_id, page)
+            except (ReaderError, StoreError):  # a text, or a page that cannot be drawn
+                return None
+
+        if request.query_params.get("form") == "html":
+            content, suffix = export_file.as_html(found, title, place.titles, picture), "html"
+        else:
+            content, suffix = export_file.as_markdown(found, title, place.titles), "md"
+        headers = {**_FORGET, "content-disposition": f'attachment; filename="{_name(title, suffix)}"'}
+        # Not as HTML: the gate would hold it back and give it the page's policy.
+        kind = "text/markdown" if suffix == "md" else "application/octet-stream"
+        return Response(content, media_type=kind, headers=headers)
+
+    def table(workspace: Workspace, request: Request) -> Response:
+        run = service.batches.get(workspace.user, request.path_params["run_id"])
+        titles = {one.document.id: one.document.title for one in workspace.held()}
+        headers = {**_FORGET, "content-disposition": f'attachment; filename="{_name(run.name, "csv")}"'}
+        return Response(service.batches.as_csv(run, titles), media_type="text/csv; charset=utf-8", headers=headers)
 
     uploading = [Route(f"{API}/upload", uploads.receive, methods=["POST"])] if uploads is not None else []
     return [
@@ -72,6 +91,7 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
         Route("/picture/{document_id:str}/{page:int}", answering(picture)),
         Route("/export/{document_id:str}", answering(export)),
         Route("/conversation/{conversation_id:str}", answering(conversation)),
+        Route("/batch/{run_id:str}", answering(table)),
     ]
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
+from reader.app.batch_runs import BatchRuns
 from reader.app.decoder_fetch import DecoderFetch
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
@@ -82,6 +83,7 @@ class Service:
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
         self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
+        self.batches = BatchRuns(store, lambda: self.model)
         self._cache_folder, self._dtype = cache_folder, dtype
         self._load_again = threading.Event()
         self._closed = False
@@ -98,6 +100,7 @@ class Service:
     def start(self) -> None:
         """Load the decoder in the background; then read and answer what the library has waiting or a lost program left."""
         self.answerer.start()
+        self.batches.start()
         self._start_loading()
         if self.fetching is not None:
             self.fetching.start()
@@ -106,6 +109,7 @@ class Service:
         """Stop reading and answering where they are; both go on at the next start or in another program."""
         self._closed = True
         self._load_again.set()
+        self.batches.close(_CLOSE_SECONDS)
         self.answerer.close(_CLOSE_SECONDS)
         if self._worker is not None:
             self._worker.stop()
@@ -316,12 +320,14 @@ class Service:
         *,
         number: int | None = None,
         look_again: str | int = "off",
+        question_id: str = "",
     ) -> Generator[AnswerPart]:
         """Yield an answer, part by part, and save it as a turn; readings here wait before their next window.
 
         Args:
             number: the turn that the new one takes the place of, with those behind it; None puts it behind all.
             look_again: see `reader.answering.ask`.
+            question_id: see `reader.answering.conversations.Conversation.ask`.
 
         Raises:
             ReaderError, StoreError: see `attach` and `reader.answering.conversations.Conversation.ask`.
@@ -342,7 +348,12 @@ class Service:
             for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
                 del self._conversations[oldest]
             yield from conversation.ask(
-                question, number=number, stopped=stopped, look_again=look_again, first_question=is_new
+                question,
+                number=number,
+                stopped=stopped,
+                look_again=look_again,
+                first_question=is_new,
+                question_id=question_id,
             )
 
     @contextmanager
@@ -362,9 +373,9 @@ class Service:
     def _respond(self, question: QuestionRecord, stopped: Callable[[], bool]) -> Generator[AnswerPart]:
         """Answer a question that somebody has noted."""
         record = self.store.conversations.get(question.conversation_id, question.user)
-        if any(turn.question == question.text and turn.asked_at > question.asked_at for turn in record.turns):
+        if any(turn.counts.get("question_id") == question.id for turn in record.turns):
             return  # the turn was saved, and then the program was killed
-        yield from self.answer(record, question.text, stopped, **question.settings)
+        yield from self.answer(record, question.text, stopped, question_id=question.id, **question.settings)
 
     # In the background
 

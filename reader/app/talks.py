@@ -6,10 +6,12 @@ The part of a workspace that asks. Whose a document is, the workspace knows.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from reader.app.answer_queue import Stream
+from reader.app.answer_queue import MAX_WAITING, Stream, check_whole
 from reader.app.service import Service
 from reader.errors import ConfigError
 from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
@@ -17,8 +19,32 @@ from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
 MAX_LOOK_AGAIN_TOKENS = 8_000
 """What one question may have read again, as others wait for the decoder meanwhile."""
 
+MAX_SHELF = 500
+"""Documents that are asked together. As many as fit the decoder answer; the question chooses them."""
+TAG = "tag:"
+
 _BEGIN_SECONDS = 600.0
 """How long nothing may come of an answer before nobody waits for it any more."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a conversation is about: a document, or several that are asked together."""
+
+    reference: str
+    title: str
+    titles: Mapping[str, str]
+    """The documents' titles, by id."""
+
+    @property
+    def document_ids(self) -> list[str]:
+        """The documents, in the order in which their memories stand."""
+        return list(self.titles)
+
+    @property
+    def is_shelf(self) -> bool:
+        """Whether several documents can be asked here."""
+        return len(self.titles) > 1 or self.reference.startswith(TAG)
 
 
 class Talks:
@@ -30,6 +56,27 @@ class Talks:
 
     def _held(self, document_id: str) -> UserDocument:
         return self._store.user_documents.get(self.user, document_id)
+
+    def place(self, reference: str) -> Place:
+        """The documents that are asked together: one by its id, several by theirs with "+" between, or a tag as "tag:law".
+
+        Raises:
+            NotFound: there is none of them, or one is not theirs.
+        """
+        if reference.startswith(TAG):
+            tag = reference.removeprefix(TAG)
+            found = [one for one in self._store.user_documents.page(self.user, limit=MAX_SHELF) if tag in one.tags]
+            if not found:
+                raise NotFound(f"No document has the tag {tag[:60]!r}. Choose one from the list.")
+            return Place(reference, tag, {one.document.id: one.document.title for one in found})
+        held = [self._held(document_id) for document_id in dict.fromkeys(reference.split("+")[:MAX_SHELF])]
+        titles = {one.document.id: one.document.title for one in held}
+        title = next(iter(titles.values())) if len(titles) == 1 else f"{len(titles):,} documents"
+        return Place(reference, title, titles)
+
+    def conversations_at(self, place: Place) -> Sequence[ConversationRecord]:
+        """Those of the person about exactly the documents of a place, the newest first."""
+        return self.shelf_conversations(place.document_ids)
 
     def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
         """Those of the person about this document alone, the newest first."""
@@ -63,6 +110,17 @@ class Talks:
         for question in self.waiting(conversation_id):
             self.stop(question.id)
         self._store.conversations.remove(conversation_id, self.user)
+
+    def forget_conversation(self, conversation_id: str) -> None:
+        """Remove a conversation if it is there."""
+        with suppress(NotFound):
+            self.remove_conversation(conversation_id)
+
+    def forget_all(self, asked_by: str) -> None:
+        """Remove the conversations of one kind of program that nothing waits for."""
+        for conversation in self._store.conversations.all(self.user, asked_by=asked_by):
+            if not self.waiting(conversation.id):
+                self.forget_conversation(conversation.id)
 
     # Answers
 
@@ -107,6 +165,7 @@ class Talks:
             settings["look_again"] = _token_count(settings["look_again"])
         if all(self._service.memory(document_id, self.user) is None for document_id in ids):
             raise ConfigError("The document is not read yet; wait until its first pages are.")
+        check_whole(question=text)
         if conversation_id is None:
             if not text.strip():
                 raise ConfigError("The question is empty; ask something.")
@@ -119,6 +178,22 @@ class Talks:
                 conversation_id = self._store.conversations.branch(conversation, number).id
                 settings = {name: value for name, value in settings.items() if name != "number"}
         return self._service.answerer.ask(self.user, ids[0], conversation_id, text, settings)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many questions wait as may."""
+        return len(self._store.questions.waiting(self.user)) >= MAX_WAITING
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has; 0 while the decoder loads."""
+        return len(self._service.model.encode(text)[0]) if self._service.model is not None else 0
+
+    def first_tokens(self, text: str, tokens: int) -> str:
+        """The beginning of a text that has so many tokens at most."""
+        if self._service.model is None:
+            return text
+        spans = self._service.model.encode(text)[1]
+        return text[: int(spans[tokens - 1, 1])] if len(spans) > tokens else text
 
     def waiting(self, conversation_id: str) -> Sequence[QuestionRecord]:
         """The unanswered questions of a conversation, the oldest first."""
@@ -164,7 +239,7 @@ def _token_count(look_again: Any) -> int:
     """
     try:
         tokens = int(look_again)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         tokens = 0
     if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:
         raise ConfigError(

@@ -6,17 +6,20 @@ answered exactly like what is not there. Pages, programs and tools all come thro
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from reader.app.pages import PageView, Pictures, find_words
+from reader.app.answer_queue import check_whole
+from reader.app.overview import Glance, glance
+from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
 from reader.app.talks import Talks
 from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
@@ -24,11 +27,13 @@ from reader.errors import ConfigError, DocumentError
 from reader.reading import add_document
 from storage import (
     LOCAL_USER,
+    DocumentOrder,
     Hit,
     JobRecord,
     MemoryRecord,
     NotFound,
     PageRecord,
+    Store,
     StoredDocument,
     StoreError,
     UserDocument,
@@ -75,6 +80,12 @@ class Shown:
         return (self.job.reason or "") if self.job is not None and self.state == "failed" else ""
 
 
+@functools.lru_cache(maxsize=64)
+def _glance(store: Store, user: str, document_id: str, title: str, division: str) -> Glance:
+    """The same for all pages of a user that show a document."""
+    return glance(document_id, title, store.user_documents.pages(user, document_id))
+
+
 _holding_changes = threading.Lock()
 """Held while a document is given to somebody or is let go, so that the last to go takes nobody's with it."""
 
@@ -88,11 +99,14 @@ class Workspace(Talks):
 
     # Documents
 
-    def documents(self, query: str = "", *, limit: int, selected: str | None = None) -> list[Shown]:
+    def documents(
+        self, query: str = "", *, limit: int, selected: str | None = None, order: DocumentOrder = "newest"
+    ) -> list[Shown]:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
+        check_whole(search=query)
         active = self._store.user_documents.active(self.user)
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
-        holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept)
+        holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept, order=order)
         documents = [self._shown(holding) for holding in holdings]
         # Jobs are taken in the order in which they were added, so that their times say who is before whom.
         queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
@@ -102,6 +116,15 @@ class Workspace(Talks):
             else shown
             for shown in documents
         ]
+
+    def held(self, tag: str | None = None) -> list[UserDocument]:
+        """All documents, or those with a tag, without how far their readings are."""
+        holdings = self._store.user_documents.page(self.user, limit=MAX_DOCUMENTS)
+        return [holding for holding in holdings if tag is None or tag in holding.tags]
+
+    def tags(self) -> Sequence[str]:
+        """All tags that this user has given."""
+        return self._store.user_documents.tags(self.user)
 
     def count(self) -> int:
         """How many documents there are."""
@@ -121,6 +144,7 @@ class Workspace(Talks):
 
     def search(self, query: str) -> Sequence[Hit]:
         """The pages that hold all words of a query, the best first."""
+        check_whole(search=query)
         return self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
 
     def add(self, path: Path, *, password: str | None = None, name: str | None = None) -> Document:
@@ -175,11 +199,13 @@ class Workspace(Talks):
     def rename(self, document_id: str, title: str) -> None:
         """Give a document a title of one's own; an empty one brings the document's back."""
         self._held(document_id)
+        check_whole(title=title)
         self._store.user_documents.rename(self.user, document_id, title)
 
     def tag(self, document_id: str, tags: Sequence[str]) -> None:
         """Replace the tags of a document."""
         self._held(document_id)
+        check_whole(tags=" ".join(tags))
         self._store.user_documents.set_tags(self.user, document_id, tags)
 
     def pin(self, document_id: str, pinned: bool) -> None:
@@ -244,19 +270,43 @@ class Workspace(Talks):
 
     # Pages
 
+    def text(self, document_id: str) -> str:
+        """All of a document's text.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        return "".join(page.text for page in self._store.user_documents.pages(self.user, document_id))
+
     def page(
-        self, document_id: str, number: int, start_char: int = 0, end_char: int = 0, *, find: str = ""
+        self,
+        document_id: str,
+        number: int,
+        start_char: int = 0,
+        end_char: int = 0,
+        *,
+        find: str = "",
+        as_text: bool = False,
     ) -> PageView:
         """A page, counted from 1, with a part of it marked.
 
         Args:
             start_char, end_char: characters of the document; what lies of them on the page is marked.
-            find: words to mark instead, as they were searched for.
+            find: words to mark instead, as they were searched for; where the page does not hold them all, the next one that does
+                is shown.
+            as_text: show the text of a page that has a picture, too.
 
         Raises:
             NotFound: there is no such document or page for this user.
+            ConfigError: a number is none.
         """
         holding = self._held(document_id)
+        number, start_char, end_char = (whole_number(n, "page or place") for n in (number, start_char, end_char))
+        check_whole(search=find)
+        found: tuple[int, ...] = ()
+        if find:
+            found = pages_with(self._store.user_documents.pages(self.user, document_id), find)
+            number = next((other for other in found if other >= number), found[0] if found else number)
         page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
         if find:
@@ -265,7 +315,7 @@ class Workspace(Talks):
         path = self._original(holding)
         boxes: tuple[Box, ...] = ()
         is_drawn = False
-        if path is not None:
+        if path is not None and not as_text:
             is_drawn = True
             try:
                 boxes = self._pictures.get(path, number, page.text[first:last]).boxes
@@ -281,7 +331,20 @@ class Workspace(Talks):
             marks,
             is_drawn,
             boxes,
+            holding.document.format,
+            path is not None,
+            find,
+            found,
         )
+
+    def glance(self, document_id: str) -> Glance:
+        """The contents of a document, and questions worth asking.
+
+        Raises:
+            NotFound: it is not theirs.
+        """
+        holding = self._held(document_id)
+        return _glance(self._store, self.user, document_id, holding.document.title, holding.division)
 
     def picture(self, document_id: str, number: int) -> bytes:
         """A page as a JPEG.
@@ -290,8 +353,9 @@ class Workspace(Talks):
             NotFound: there is no such document or page for this user.
             DocumentError: it cannot be drawn.
         """
-        path = self._original(self._held(document_id))
-        if path is None:
+        holding = self._held(document_id)
+        path = self._original(holding)
+        if path is None or not 1 <= number <= holding.document.pages:
             raise NotFound("There is no picture of this page. Look at its text instead.")
         return self._pictures.get(path, number, "").jpeg
 
@@ -316,9 +380,10 @@ class Workspace(Talks):
         return path if path is not None and path.exists() else None
 
     def _page(self, holding: UserDocument, number: int) -> PageRecord:
-        page = self._store.page(holding.document.id, number, holding.division)
+        is_one = 1 <= number <= holding.document.pages
+        page = self._store.page(holding.document.id, number, holding.division) if is_one else None
         if page is None:
-            raise NotFound(f"The document has no page {number}. Choose one that it has.")
+            raise NotFound(f"The document has no page {str(number)[:20]}. Choose one that it has.")
         return page
 
     def _shown(self, holding: UserDocument) -> Shown:
@@ -340,3 +405,15 @@ class Workspace(Talks):
             return draw(path, document.format, 1, width_pixels=COVER_WIDTH_PIXELS).jpeg
         except (DocumentError, StoreError):
             return None
+
+
+def whole_number(value: Any, name: str) -> int:
+    """A number that a page or a program has sent.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"The {name} is {str(value)[:40]!r}, not a number. Load the page again.") from error

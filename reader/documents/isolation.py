@@ -1,7 +1,7 @@
 """Parsing and drawing in a child process that can be killed, with limits on memory, time, pages and characters.
 
 Files come from strangers and parsers are large: a hang, a crash or a bomb must cost one sentence, not the server. The
-child is not a sandbox: it may read what its user may read.
+child reads the file and the program, and on Linux can do nothing else: see `reader.documents.wall`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ import base64
 import ctypes
 import importlib
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from reader.documents import wall
 from reader.documents.document import Document, Page
 from reader.documents.recognition import Engine, Kept, Recognition, batches, chosen_engine, load_engine
 from reader.errors import DocumentError, PasswordNeeded
@@ -33,6 +39,12 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\u2060\ud800-\
 
 
 _TITLE_CHARS = 200
+_ANSWER_BYTES = 64 << 20
+_BYTES_A_CHAR = 6
+"""Of JSON, at most."""
+_CORES = os.cpu_count() or 1
+# However many people add documents: a parse takes a core, and up to a gigabyte. Drawing a page does not wait for parses.
+_PARSES, _DRAWINGS = threading.BoundedSemaphore(_CORES), threading.BoundedSemaphore(_CORES)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -159,32 +171,76 @@ def _ask_child(request: dict[str, Any], path: Path, limits: Limits) -> dict[str,
         raise _over(path, f"{limits.file_bytes >> 20:,} MiB a file")
     format_name = request["format"]
     request = {**request, "path": str(path), "limits": asdict(limits), "parent": os.getpid()}
-    try:
-        # The request goes through the pipe because a command line shows the password to every process of the machine.
-        child = subprocess.run(
-            [sys.executable, "-X", "utf8", "-m", "reader.documents"],
-            input=json.dumps(request).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=limits.wall_seconds,
-            env=os.environ | {"PYTHONPATH": _python_path()},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _over(path, f"{limits.wall_seconds:g} seconds") from error
-    if child.returncode == -signal.SIGXCPU:
+    with _DRAWINGS if "drawing" in request else _PARSES:
+        answer, status, is_late = _run_child(json.dumps(request).encode(), limits)
+    if is_late:
+        raise _over(path, f"{limits.wall_seconds:g} seconds")
+    if status == -signal.SIGXCPU:
         raise _over(path, f"{limits.cpu_seconds:g} seconds of processor time")
     try:
-        reply = json.loads(child.stdout)
-    except ValueError as error:
+        reply = json.loads(answer)
+        if not isinstance(reply, dict):
+            raise ValueError
+    except (ValueError, RecursionError) as error:
         raise DocumentError(
-            f"Reading {path.name!r} crashed the {format_name} parser (status {child.returncode}): "
+            f"Reading {path.name!r} crashed the {format_name} parser (status {status}): "
             "the file is damaged or too large; save a new copy or split it."
         ) from error
     if "error" in reply:
         raise (PasswordNeeded if reply["password_needed"] else DocumentError)(reply["error"])
+    for danger in reply.get("missing", ()):
+        _log_missing(str(danger))
     found: dict[str, Any] = reply
     return found
+
+
+def _run_child(request: bytes, limits: Limits) -> tuple[bytes, int, bool]:
+    """A child's answer, as much of it as one may be long, its exit status, and whether it took too long."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # the wall is built around the first one
+    # The request goes through the pipe because a command line shows the password to every process of the machine.
+    with (
+        tempfile.TemporaryDirectory(prefix="parse-") as temporary,
+        subprocess.Popen(
+            [sys.executable, "-P", "-X", "utf8", "-m", "reader.documents"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | threads | {"PYTHONPATH": _python_path(), "TMPDIR": temporary},
+            start_new_session=True,
+        ) as child,
+    ):
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            _kill(child)
+
+        clock = threading.Timer(limits.wall_seconds, stop)
+        clock.daemon = True
+        clock.start()
+        try:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            with suppress(BrokenPipeError):  # it ended at once, or was too slow
+                child.stdin.write(request)
+                child.stdin.close()
+            answer = child.stdout.read(_ANSWER_BYTES + limits.chars * _BYTES_A_CHAR)
+        finally:
+            clock.cancel()
+            clock.join()
+            _kill(child)
+    return answer, child.returncode, late.is_set()
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End a child that nothing has waited for yet, and what it has started."""
+    with suppress(OSError):
+        os.killpg(child.pid, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
+
+
+@cache
+def _log_missing(danger: str) -> None:
+    logging.getLogger("reader").warning("This system does not keep parsers from %s; only limits do.", danger)
 
 
 def _python_path() -> str:
@@ -222,19 +278,24 @@ def _answer(request: dict[str, Any]) -> bytes:
         asked = request.get("recognition")
         read = load_engine(asked["engine"], tuple(asked["languages"])) if asked else None
         _set_limits(limits)
+        is_program = asked is not None and asked["engine"] == "tesseract"
+        missing = wall.build(
+            [path, Path(__file__).parents[1]], Path(tempfile.gettempdir()), may_run_programs=is_program
+        )
         if asked:
             pictures = module.pictures(path, asked["pages"], request["password"])
             texts = [read(picture) if picture is not None else "" for picture in pictures]  # type: ignore[misc]
-            return json.dumps({"texts": texts}).encode()
+            return json.dumps({"texts": texts, "missing": missing}).encode()
         if drawing := request.get("drawing"):
             jpeg, width_pixels, height_pixels, boxes = module.draw(path, **drawing)
-            picture = {"width_pixels": width_pixels, "height_pixels": height_pixels, "boxes": boxes}
+            picture = {"width_pixels": width_pixels, "height_pixels": height_pixels, "boxes": boxes, "missing": missing}
             return json.dumps({**picture, "jpeg": base64.b64encode(jpeg).decode()}).encode()
         keep = {"keep_textless": True} if request.get("keep_textless") else {}
         title, pages = module.parse(path, request["password"], **keep)
         reply = _gather(path, pages, limits)
         if reply["textless_pages"] == len(reply["pages"]) and not keep:
             raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
+        reply["missing"] = missing
         reply["title"] = _clean(title).strip()[:_TITLE_CHARS] or path.name
         return json.dumps(reply, ensure_ascii=False).encode(errors="replace")
     except MemoryError:
@@ -275,6 +336,7 @@ def _set_limits(limits: Limits) -> None:
     # The soft limit's signal tells the parent why the child ended; at the hard limit it would be a bare SIGKILL.
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes,) * 2)
     try:
         base_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (base_bytes + limits.memory_bytes,) * 2)

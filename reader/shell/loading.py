@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,9 +102,19 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
 
 def model_of(options: argparse.Namespace) -> str:
     """The name of the decoder to use: the flag's, else READER_MODEL's, else the best one in the cache."""
+    return options.model or model_name() or _best_here()
+
+
+@functools.cache  # asked for several times in a run, and said once
+def _best_here() -> str:
     from reader.models import choose_decoder
 
-    return options.model or model_name() or choose_decoder(cache_folder=cache_folder()).name
+    choice = choose_decoder(cache_folder=cache_folder())
+    if choice.better is not None:
+        console.print(
+            f"{choice.better} would answer better here; fetch it once with beacon-reader models fetch {choice.better}."
+        )
+    return choice.name
 
 
 @contextmanager

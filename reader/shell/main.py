@@ -35,6 +35,7 @@ COMMANDS = {
     "ask": Command("reader.shell.ask", "ask one or more documents; read them first if necessary"),
     "batch": Command("reader.shell.batch", "answer a file of questions about any documents"),
     "serve": Command("reader.app.main", "start the app in the browser"),
+    "mcp": Command("reader.app.mcp_stdio", "let an assistant use the library over standard input and output"),
     "jobs": Command("reader.shell.jobs", "list, pause, cancel, resume and run readings"),
     "library": Command("reader.shell.library", "list, search, check, move and limit the library"),
     "models": Command("reader.shell.models", "list, fetch and remove the bundled decoders"),

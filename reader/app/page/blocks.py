@@ -13,6 +13,7 @@ from reader.app.page.events import Site
 from reader.app.page.layout import lay_out
 from reader.app.page.library import LibraryEvents
 from reader.app.page.refresh import Refresh
+from reader.app.page.shelf_events import ShelfEvents
 from reader.app.page.theme import NAME
 from reader.app.pages import Pictures
 from reader.app.service import Service
@@ -44,6 +45,7 @@ def build(
         refresh, conversation = Refresh(site), ConversationEvents(site)
         conversation.connect()
         LibraryEvents(site, refresh).connect()
+        ShelfEvents(site, refresh).connect()
         DocumentEvents(site, refresh, conversation).connect()
         refresh.connect()
         add_endpoints(site.workspace)

@@ -9,9 +9,12 @@ import gradio as gr
 
 from reader.app.page import turns
 from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.glance import glance
 from reader.app.page.layout import HARDER_TOKENS
-from reader.app.workspace import Workspace
-from storage import ConversationRecord, NotFound, QuestionRecord
+from reader.app.talks import Place
+from reader.app.workspace import Workspace, whole_number
+from reader.errors import ConfigError
+from storage import ConversationRecord, NotFound, QuestionRecord, TurnRecord
 
 STREAM_SECONDS = 0.1
 """How often a page looks whether the answer has grown."""
@@ -56,7 +59,7 @@ class ConversationEvents:
     @property
     def _shown(self) -> list[Any]:
         parts, talks = self._site.parts.conversation, self._site.parts.document.talks
-        return [parts.chat, parts.whole_map, talks.row, talks.choice, talks.download, parts.question]
+        return [parts.chat, parts.whole_map, talks.row, talks.choice, talks.download, parts.glance, parts.question]
 
     @property
     def _following(self) -> dict[str, Any]:
@@ -77,34 +80,35 @@ class ConversationEvents:
             yield from self._stream(self._site.workspace(request), document_id, None)
         except Exception as error:
             warn(error)
-            yield *(gr.skip(),) * 5, IDLE_QUESTION
+            yield *(gr.skip(),) * 6, IDLE_QUESTION
 
     def _stream(self, workspace: Workspace, document_id: str | None, talk_id: str | None) -> Iterator[tuple[Any, ...]]:
-        if not document_id or found_or_none(workspace.get, document_id) is None:
-            yield [], "", gr.update(visible=False), gr.skip(), gr.skip(), IDLE_QUESTION
+        place = found_or_none(workspace.place, document_id)
+        if place is None:
+            yield [], "", gr.update(visible=False), gr.skip(), gr.skip(), "", IDLE_QUESTION
             return
-        conversation = next((known for known in workspace.conversations(document_id) if known.id == talk_id), None)
+        conversation = next((known for known in workspace.conversations_at(place) if known.id == talk_id), None)
         waiting = workspace.waiting(conversation.id) if conversation is not None else []
-        yield self._whole(workspace, document_id, conversation, waiting)
+        yield self._whole(workspace, place, conversation, waiting)
         failed: list[tuple[QuestionRecord, Any]] = []
         while conversation is not None and waiting:
             is_loaded = self._site.service.model is not None
             pairs = [(question, workspace.stream(question.id)) for question in waiting]
             for grown in workspace.follow(waiting[0].id, STREAM_SECONDS):
                 pairs[0] = (waiting[0], grown)
-                shown = turns.messages(conversation, [*failed, *pairs], document_id, is_loaded=is_loaded)
-                yield shown, *(gr.skip(),) * 4, BUSY_QUESTION
+                shown = turns.messages(conversation, [*failed, *pairs], place, is_loaded=is_loaded)
+                yield shown, *(gr.skip(),) * 5, BUSY_QUESTION
             ended = workspace.stream(waiting[0].id)
             if ended is not None and ended.error is not None:
                 failed.append((waiting[0], ended))
             conversation = workspace.conversation(conversation.id)
             waiting = workspace.waiting(conversation.id)
-            yield self._whole(workspace, document_id, conversation, waiting, failed)
+            yield self._whole(workspace, place, conversation, waiting, failed)
 
     def _whole(
         self,
         workspace: Workspace,
-        document_id: str,
+        place: Place,
         conversation: ConversationRecord | None,
         waiting: list[QuestionRecord] | Any,
         failed: list[tuple[QuestionRecord, Any]] | None = None,
@@ -115,16 +119,21 @@ class ConversationEvents:
         first = waiting[0].text if waiting else ""
         names = [
             (turns.conversation_name(known, first if conversation and known.id == conversation.id else ""), known.id)
-            for known in workspace.conversations(document_id)
+            for known in workspace.conversations_at(place)
         ]
         return (
-            turns.messages(conversation, pairs, document_id, is_loaded=is_loaded),
-            turns.conversation_map(conversation, document_id),
+            turns.messages(conversation, pairs, place, is_loaded=is_loaded),
+            turns.conversation_map(conversation, place),
             gr.update(visible=bool(names)),
             gr.update(choices=names, value=conversation and conversation.id),
             turns.download_link(conversation.id if conversation and conversation.turns else None),
+            "" if pairs or (conversation and conversation.turns) or place.is_shelf else self._glance(workspace, place),
             BUSY_QUESTION if waiting else IDLE_QUESTION,
         )
+
+    def _glance(self, workspace: Workspace, place: Place) -> str:
+        document_id = place.document_ids[0]
+        return glance(document_id, workspace.glance(document_id))
 
     @tolerant
     def submit(
@@ -140,28 +149,30 @@ class ConversationEvents:
         if not document_id or not text.strip():
             return (gr.skip(),) * 5
         workspace = self._site.workspace(request)
+        place = workspace.place(document_id)
         known = found_or_none(workspace.conversation, talk_id)
-        if known is None or document_id not in known.document_ids:
+        if known is None or set(place.document_ids) != set(known.document_ids):
             # It was deleted elsewhere; or the document was changed a moment ago, and its own conversation is to come.
             talk_id = None
         number = turn if talk_id else None
-        asked = workspace.ask(document_id, text, talk_id, look_again=looked, number=number)
+        asked = workspace.ask(place.document_ids, text, talk_id, look_again=looked, number=number)
         return asked.conversation_id, gr.update(value=""), *_not_editing()
 
     @tolerant
     def retry(self, document_id: str, talk_id: str | None, event: gr.EventData, request: gr.Request) -> str:
         """Ask a question again, and have more pages re-read for it; an earlier one in a conversation of its own."""
         workspace = self._site.workspace(request)
-        turn = workspace.conversation(talk_id or "").turns[int(event.turn)]
-        asked = workspace.ask(document_id, turn.question, talk_id, look_again=HARDER_TOKENS, number=turn.number)
+        turn = _turn(workspace.conversation(talk_id or ""), event)
+        ids = workspace.place(document_id).document_ids
+        asked = workspace.ask(ids, turn.question, talk_id, look_again=HARDER_TOKENS, number=turn.number)
         return asked.conversation_id
 
     @tolerant
     def edit(self, talk_id: str | None, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Put a question back into the box, to be changed."""
-        known = self._site.workspace(request).conversation(talk_id or "").turns
-        turn = known[int(event.turn)]
-        return gr.update(value=turn.question), *_editing(turn.number, len(known))
+        known = self._site.workspace(request).conversation(talk_id or "")
+        turn = _turn(known, event)
+        return gr.update(value=turn.question), *_editing(turn.number, len(known.turns))
 
     def cancel_edit(self) -> tuple[Any, ...]:
         """Leave the question as it was."""
@@ -189,8 +200,15 @@ class ConversationEvents:
         workspace = self._site.workspace(request)
         if talk_id:
             workspace.remove_conversation(talk_id)
-        other = next((other.id for other in workspace.conversations(document_id)), None)
+        other = next((other.id for other in workspace.conversations_at(workspace.place(document_id))), None)
         return other, gr.update(visible=False), *_not_editing()
+
+
+def _turn(conversation: ConversationRecord, event: gr.EventData) -> TurnRecord:
+    number = whole_number(event.turn, "question")
+    if not 0 <= number < len(conversation.turns):
+        raise ConfigError("The conversation has no such question. Load the page again.")
+    return conversation.turns[number]
 
 
 def _editing(number: int, count: int) -> tuple[Any, ...]:

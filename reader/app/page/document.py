@@ -12,6 +12,7 @@ from reader.app.page import html as views
 from reader.app.page.conversation import ConversationEvents
 from reader.app.page.events import Site, found_or_none, on, tolerant, warn
 from reader.app.page.refresh import Refresh
+from reader.app.page.viewer import viewer
 from reader.errors import ConfigError
 from reader.models import is_bundled, is_fetched
 from reader.settings import cache_folder
@@ -62,6 +63,12 @@ class DocumentEvents:
     def open_document(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Show the conversation, or the newest about this document, and what can be set; attach its memory meanwhile."""
         workspace = self._site.workspace(request)
+        place = found_or_none(workspace.place, document_id)
+        if place is not None and place.is_shelf:
+            about = [conversation.id for conversation in workspace.conversations_at(place)]
+            talk = talk_id if talk_id in about else next(iter(about), None)
+            closed = gr.update(visible=False)
+            return place.reference, talk, None, *(gr.skip(),) * 4, closed, gr.update(open=False), closed
         record = found_or_none(workspace.get, document_id)
         if record is None:
             return None, None, None, *(gr.skip(),) * 4, *(gr.update(visible=False), gr.skip(), gr.update(visible=False))
@@ -87,14 +94,16 @@ class DocumentEvents:
     @tolerant
     def offer_export(self, document_id: str | None, request: gr.Request) -> Any:
         """Show the link that exports the document."""
-        return views.export_link(self._site.workspace(request).get(document_id)) if document_id else gr.skip()
+        record = found_or_none(self._site.workspace(request).get, document_id)  # none of several documents
+        return views.export_link(record) if record is not None else gr.skip()
 
     @tolerant
     def offer_ratios(self, document_id: str | None, memory_dtype: str, request: gr.Request) -> Any:
         """List the ratios that fit, with what each costs."""
-        if not document_id:
+        workspace = self._site.workspace(request)
+        if document_id is None or found_or_none(workspace.get, document_id) is None:
             return gr.skip()
-        costs = self._site.workspace(request).ratio_costs(document_id, memory_dtype)
+        costs = workspace.ratio_costs(document_id, memory_dtype)
         return gr.update(choices=views.ratio_choices(costs))
 
     @tolerant
@@ -142,7 +151,11 @@ class DocumentEvents:
     @tolerant
     def turn_to(self, event: gr.EventData, document_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Show a page beside the conversation, and open its document where that is another one."""
-        page = self._site.workspace(request).page(
-            str(event.document), event.page, event.start, event.end, find=event.find
+        workspace = self._site.workspace(request)
+        page = workspace.page(
+            str(event.document), event.page, event.start, event.end, find=event.find, as_text=bool(event.text)
         )
-        return views.viewer(page), page.document_id if page.document_id != document_id else gr.skip()
+        contents = workspace.glance(page.document_id).contents
+        here = found_or_none(workspace.place, document_id)
+        is_here = here is not None and page.document_id in here.titles
+        return viewer(page, contents), gr.skip() if is_here else page.document_id

@@ -14,7 +14,9 @@ import gradio as gr
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.answer_queue import MAX_QUESTION_CHARS
 from reader.app.page import html as views
+from reader.app.page.shelf import PICK
 from reader.app.page.theme import NAME
+from reader.app.page.viewer import keys_list
 from reader.documents import FORMATS
 from reader.models import bundled_decoder, is_bundled
 from reader.settings import STATIC
@@ -59,6 +61,8 @@ class Kept:
     """The updates that were sent last."""
     listed: gr.State
     """How many rows the library shows."""
+    order: gr.State
+    """The order of the library's rows."""
     locked: gr.State
     """Uploaded files that wait for their passwords."""
     look_again: gr.BrowserState
@@ -74,6 +78,8 @@ class LibraryParts:
     sample: gr.Button
     take_in: gr.UploadButton
     search: gr.Textbox
+    tags: gr.HTML
+    pick: gr.HTML
     rows: gr.HTML
     more: gr.Button
     hits: gr.HTML
@@ -168,11 +174,24 @@ class ConversationParts:
     """Questions and answers about the open document."""
 
     chat: gr.Chatbot
+    glance: gr.HTML
+    """What is shown before anything is asked."""
     whole_map: gr.HTML
     editing: gr.Row
     editing_line: gr.HTML
     cancel_edit: gr.Button
     question: gr.Textbox
+
+
+@dataclass(frozen=True)
+class TableParts:
+    """Questions asked as a table."""
+
+    fold: gr.Accordion
+    questions: gr.Textbox
+    upload: gr.UploadButton
+    ask: gr.Button
+    runs: gr.HTML
 
 
 @dataclass(frozen=True)
@@ -184,6 +203,7 @@ class Parts:
     settings: SettingsParts
     notices: NoticeParts
     document: DocumentParts
+    table: TableParts
     conversation: ConversationParts
     viewer: gr.HTML
 
@@ -203,6 +223,7 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
         editing=gr.State(None),
         shown=gr.State(None),
         listed=gr.State(LISTED_DOCUMENTS),
+        order=gr.State("newest"),
         locked=gr.State([], delete_callback=discard),
         look_again=gr.BrowserState("auto", storage_key="reader-look-again", secret="reader"),
         timer=gr.Timer(BUSY_POLL_SECONDS),
@@ -216,12 +237,15 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
             with gr.Column(elem_id="document", visible=False) as column:
                 head = gr.HTML(elem_id="head", js_on_load=None)
                 with gr.Row(elem_id="bar"):
-                    talks, details = _talks(), _details()
+                    talks, table, details = _talks(), _table(), _details()
                 document = DocumentParts(column, head, talks, details, _reading())
                 conversation = _conversation()
-        viewer = gr.HTML(elem_id="viewer", js_on_load=(STATIC / "page.js").read_text())
+        # One script, as both files speak through the viewer's `trigger`.
+        gestures = "\n".join((STATIC / name).read_text() for name in ("page.js", "reading.js"))
+        viewer = gr.HTML(elem_id="viewer", js_on_load=gestures)
     gr.HTML(PLACES, elem_id="places", js_on_load=None)
-    return Parts(kept, library, settings, notices, document, conversation, viewer)
+    gr.HTML(keys_list(), elem_id="tips", js_on_load=None)
+    return Parts(kept, library, settings, notices, document, table, conversation, viewer)
 
 
 def _library(*, has_accounts: bool) -> LibraryParts:
@@ -249,6 +273,8 @@ def _library(*, has_accounts: bool) -> LibraryParts:
         sample,
         take_in,
         search,
+        tags=gr.HTML(elem_id="tags-list", js_on_load=None),
+        pick=gr.HTML(PICK, elem_id="pick", js_on_load=None, visible=False),
         rows=gr.HTML(elem_id="library", js_on_load=None),
         more=gr.Button("Show more", size="sm", visible=False, elem_id="more"),
         hits=gr.HTML(elem_id="hits", js_on_load=None),
@@ -376,7 +402,23 @@ def _talks() -> TalksParts:
     return TalksParts(row, choice, new, download, forget, confirm, confirm_forget, keep)
 
 
+def _table() -> TableParts:
+    with gr.Accordion("Ask a table of questions", open=False, elem_id="table") as fold:
+        questions = gr.Textbox(
+            label="Questions, one a line, or a table with a column “question”",
+            lines=3,
+            max_lines=8,
+            elem_id="table-questions",
+        )
+        with gr.Row(elem_id="table-acts"):
+            ask = _button("Ask all", "table-ask", min_width=80)
+            upload = gr.UploadButton("Upload a CSV or XLSX", file_types=[".csv", ".tsv", ".txt", ".xlsx"], size="sm")
+        runs = gr.HTML(elem_id="runs", js_on_load=None)
+    return TableParts(fold, questions, upload, ask, runs)
+
+
 def _conversation() -> ConversationParts:
+    glance = gr.HTML(elem_id="glance", js_on_load=None)
     chat = gr.Chatbot(
         label="Conversation",
         show_label=False,
@@ -402,7 +444,7 @@ def _conversation() -> ConversationParts:
         max_length=MAX_QUESTION_CHARS,
         elem_id="question",
     )
-    return ConversationParts(chat, whole_map, editing, editing_line, cancel_edit, question)
+    return ConversationParts(chat, glance, whole_map, editing, editing_line, cancel_edit, question)
 
 
 def _button(name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int) -> gr.Button:

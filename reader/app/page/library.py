@@ -60,7 +60,7 @@ class LibraryEvents:
     def open_page(self, request: gr.Request) -> str | None:
         """Open the document that the address names, else the one that is being read, else the one asked last."""
         workspace, named = self._site.workspace(request), request.query_params.get("document")
-        if named and found_or_none(workspace.get, named) is not None:
+        if named and found_or_none(workspace.place, named) is not None:
             return str(named)
         reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
         return next(reading, None) or workspace.asked_last()

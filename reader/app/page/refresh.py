@@ -6,11 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from reader.app.page import html as views
+from reader.app.page import html as views, shelf
 from reader.app.page.events import Site, found_or_none, on
 from reader.app.page.layout import BUSY_POLL_SECONDS
 from reader.app.service import is_active
+from reader.app.talks import Place
 from reader.app.workspace import Shown, Workspace
+from storage import DocumentOrder
 
 IDLE_POLL_SECONDS = 3.0
 
@@ -37,8 +39,9 @@ class Refresh:
             *(document.column, document.head, document.details.memory),
             *(reading.row, reading.status, reading.pause, reading.cancel, reading.resume),
             site.parts.conversation.question,
+            *(library.tags, library.pick, document.details.fold, site.parts.table.runs),
         ]
-        self._inputs = [kept.selected, kept.listed, library.search, kept.shown]
+        self._inputs = [kept.selected, kept.listed, library.search, kept.order, kept.shown]
         self._outputs = [kept.shown, *self._view]
 
     def connect(self) -> None:
@@ -50,45 +53,64 @@ class Refresh:
         return on(event.then, self.refresh, self._inputs, self._outputs)
 
     def refresh(
-        self, document_id: str | None, rows: int, query: str, before: list[dict[str, Any]] | None, request: gr.Request
+        self,
+        reference: str | None,
+        rows: int,
+        query: str,
+        order: DocumentOrder,
+        before: list[dict[str, Any]] | None,
+        request: gr.Request,
     ) -> tuple[Any, ...]:
         """Send what has changed since the last update."""
         try:
-            now = self._look(self._site.workspace(request), document_id, rows, query)
+            now = self._look(self._site.workspace(request), reference, rows, query, order)
         except Exception as error:  # shown in place, as this runs again and again
             decoder = self._site.parts.notices.decoder
             line = gr.update(value=views.error_line(error))
             now = [line if part is decoder else gr.skip() for part in self._view]
         return now, *(now if before is None else map(_changed, before, now))
 
-    def _look(self, workspace: Workspace, document_id: str | None, rows: int, query: str) -> list[dict[str, Any]]:
+    def _look(
+        self, workspace: Workspace, reference: str | None, rows: int, query: str, order: DocumentOrder
+    ) -> list[dict[str, Any]]:
         """An update for each part of the view, as things stand."""
         service, parts = self._site.service, self._site.parts
         kept, library, notices = parts.kept, parts.library, parts.notices
         count = workspace.count()
         query = query or ""  # of a box that was never shown
-        documents = workspace.documents(query, limit=rows, selected=document_id)
-        record = next((entry for entry in documents if entry.id == document_id), None)
-        if record is None:
-            record = found_or_none(workspace.get, document_id)
-        is_busy = service.load_error is None and (service.model is None or bool(workspace.active()))
+        place = found_or_none(workspace.place, reference)
+        record = found_or_none(workspace.get, None if place is None or place.is_shelf else reference)
+        documents = workspace.documents(query, limit=rows, selected=record and record.id, order=order)
+        runs = [
+            run for run in service.batches.all(workspace.user) if place and run.details.get("place") == place.reference
+        ]
+        is_active = bool(workspace.active()) or any(not run.is_over for run in runs)
+        is_busy = service.load_error is None and (service.model is None or is_active)
         room = views.room_line(count, *workspace.room(), is_shared=self._site.has_accounts) if count else ""
         updates = {
             kept.timer: gr.update(value=BUSY_POLL_SECONDS if is_busy else IDLE_POLL_SECONDS),
             library.search: gr.update(visible=bool(count)),
-            library.rows: gr.update(value=views.library(documents, document_id) if count else ""),
+            library.rows: gr.update(value=views.library(documents, reference) if count else ""),
             library.more: gr.update(visible=not query and len(documents) < count, value=f"Show more of {count:,}"),
             library.room: gr.update(value=room),
             notices.decoder: gr.update(value=views.decoder_line(service)),
             notices.load_again: gr.update(visible=service.load_error is not None),
             notices.use_fetched: self._use_fetched_button(),
-            notices.empty: gr.update(visible=record is None),
+            notices.empty: gr.update(visible=place is None),
             notices.welcome: gr.update(value=views.NONE_OPEN if count else views.WELCOME),
             notices.first_sample: gr.update(visible=not count),
-            parts.document.column: gr.update(visible=record is not None),
+            parts.document.column: gr.update(visible=place is not None),
+            library.tags: gr.update(value=shelf.tags(workspace.tags(), reference)),
+            library.pick: gr.update(visible=count > 1),
+            parts.document.details.fold: gr.update(visible=record is not None),
         }
         if record is not None:
             updates |= self._document_updates(record)
+        elif place is not None:
+            updates |= self._shelf_updates(workspace, place)
+        if place is not None:
+            rows_shown = service.batches.rows(runs[0]) if runs else []
+            updates[parts.table.runs] = gr.update(value=shelf.runs(runs, rows_shown, place.titles))
         return [updates.get(part, gr.skip()) for part in self._view]
 
     def _use_fetched_button(self) -> dict[str, Any]:
@@ -98,6 +120,19 @@ class Refresh:
         is_own = not self._site.has_accounts and self._site.service.model is not None
         update: dict[str, Any] = gr.update(visible=has_ended and is_own, value=value)
         return update
+
+    def _shelf_updates(self, workspace: Workspace, place: Place) -> dict[Any, Any]:
+        document = self._site.parts.document
+        shown = [workspace.get(document_id) for document_id in place.document_ids[: shelf.SHOWN_DOCUMENTS]]
+        can_ask = self._site.service.model is not None and any(one.memory is not None for one in shown)
+        return {
+            document.head: gr.update(value=shelf.head(place, shown)),
+            document.reading.row: gr.update(visible=False),
+            self._site.parts.conversation.question: gr.update(
+                interactive=can_ask,
+                placeholder="Ask all of these documents …" if can_ask else "You can ask as soon as a document is read.",
+            ),
+        }
 
     def _document_updates(self, record: Shown) -> dict[Any, Any]:
         document = self._site.parts.document

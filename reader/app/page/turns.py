@@ -9,15 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
 
-from reader.answering import content_words, says_nothing, sentences
+from reader.answering import says_nothing
 from reader.app.answer_queue import Stream
+from reader.app.citations import citations
 from reader.app.page.html import sentence
+from reader.app.talks import Place
 from reader.wording import NOT_STATED, looked_again, place, places
 from storage import ConversationRecord, QuestionRecord
+
+NO_TITLES: Mapping[str, str] = MappingProxyType({})
 
 MAP_CELLS = 96
 """A reading map has no more cells; of a longer document each one stands for several pages."""
@@ -41,6 +46,8 @@ def badge(counts: Mapping[str, Any]) -> str:
         facts.insert(2, looked)
     if so_far := _based_on(counts):
         facts.insert(0, so_far)
+    if left_out := counts.get("left_out"):
+        facts.append(f"Left out: {', '.join(map(str, left_out))}")
     if counts.get("ended") == "stopped":
         facts.append("stopped")
     return " · ".join(facts)
@@ -51,7 +58,9 @@ def summary(counts: Mapping[str, Any]) -> str:
     looked = places(_labels(counts))
     checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
-    facts = [_based_on(counts), checked, f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"]
+    left_out = len(counts.get("left_out") or ())
+    some = f"{left_out:,} document{'' if left_out == 1 else 's'} left out" if left_out else ""
+    facts = [_based_on(counts), checked, some, f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"]
     if counts.get("ended") == "stopped":
         facts.append("stopped")
     return " · ".join(filter(None, facts))
@@ -70,36 +79,31 @@ def _based_on(counts: Mapping[str, Any]) -> str:
     return f"Based on {so_far} of {pages:,} (still reading)"
 
 
-def cited(answer: str, evidence: Sequence[Mapping[str, Any]]) -> str:
+def cited(answer: str, evidence: Sequence[Mapping[str, Any]], titles: Mapping[str, str] = NO_TITLES) -> str:
     """An answer as HTML, with the numbers of the quotes that share most words with a sentence behind that sentence."""
-    quotes = [set(content_words(str(item.get("quote", "")))) for item in evidence]
-    spans = list(sentences(answer))
     html, position = list[str](), 0
-    used: set[int] = set()
-    for number, (_, end) in enumerate(spans):
-        start = spans[number][0]
-        words = set(content_words(answer[start:end]))
-        shared = [len(words & quote) for quote in quotes]
-        best = max(range(len(quotes)), key=shared.__getitem__, default=None)
-        is_last = number == len(spans) - 1
-        html.append(escape(answer[position:end]))
-        position = end
-        # An answer that shares no word with any quote still rests on the first.
-        if best is not None and (shared[best] or (is_last and not used)):
-            used.add(best)
-            html.append(_citation(best + 1, evidence[best]))
+    for citation in citations(answer, evidence):
+        html.append(escape(answer[position : citation.end]))
+        html.append(_citation(citation.evidence + 1, evidence[citation.evidence], titles))
+        position = citation.end
     return "".join(html) + escape(answer[position:])
 
 
-def _citation(number: int, item: Mapping[str, Any]) -> str:
-    where = escape(_place(item))
+def _citation(number: int, item: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    shown = escape(where(item, titles))
     return (
-        f'<sup><button class="cite"{_target(item)} aria-label="Source {number}, {where}" title="{where}">'
+        f'<sup><button class="cite"{target(item)} aria-label="Source {number}, {shown}" title="{shown}">'
         f"{number}</button></sup>"
     )
 
 
-def cards(evidence: Sequence[Mapping[str, Any]], *, not_said: bool = False, is_stated: bool = True) -> str:
+def cards(
+    evidence: Sequence[Mapping[str, Any]],
+    *,
+    not_said: bool = False,
+    is_stated: bool = True,
+    titles: Mapping[str, str] = NO_TITLES,
+) -> str:
     """The places that an answer rests on, or those nearest to what is not said; each one opens its page."""
     if not evidence:
         return ""
@@ -109,7 +113,7 @@ def cards(evidence: Sequence[Mapping[str, Any]], *, not_said: bool = False, is_s
         short = quote if len(quote) <= QUOTE_CHARS else quote[:QUOTE_CHARS].rsplit(" ", 1)[0] + " …"
         mark = "" if not_said else f'<span class="number" aria-hidden="true">{number}</span>'
         shown.append(
-            f'<li><button class="card"{_target(item)}><span class="where">{mark}{escape(_capital(_place(item)))}</span>'
+            f'<li><button class="card"{target(item)}><span class="where">{mark}{escape(capital(where(item, titles)))}</span>'
             f'<span class="quote">“{escape(short)}”</span></button></li>'
         )
     name = "Closest passages" if not_said else "Sources"
@@ -118,11 +122,13 @@ def cards(evidence: Sequence[Mapping[str, Any]], *, not_said: bool = False, is_s
     return f'{heading}<ol class="cards" aria-label="{name}">{"".join(shown)}</ol>'
 
 
-def _place(item: Mapping[str, Any]) -> str:
-    return place(str(item.get("label") or ""), int(item["page"]))
+def where(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
+    """The page of a quote, and among several documents whose it is."""
+    page = place(str(item.get("label") or ""), int(item["page"]))
+    return f"{titles.get(str(item['document_id']), 'A removed document')}, {page}" if len(titles) > 1 else page
 
 
-def _target(item: Mapping[str, Any]) -> str:
+def target(item: Mapping[str, Any]) -> str:
     """The attributes that tell the browser which page to open, and what to mark on it."""
     numbers = {"page": int(item["page"]), "start": int(item["start_char"]), "end": int(item["end_char"])}
     data = "".join(f' data-{name}="{value}"' for name, value in numbers.items())
@@ -152,37 +158,42 @@ def reading_map(weights: Sequence[float], document_id: str, name: str = "Reading
     )
 
 
-def conversation_map(conversation: ConversationRecord | None, document_id: str) -> str:
-    """The map of all answers of a conversation together, folded; nothing where there is only one."""
+def conversation_map(conversation: ConversationRecord | None, about: Place) -> str:
+    """The map of all answers of a conversation together, folded; nothing where there is only one, or several documents."""
+    if about.is_shelf:
+        return ""
     maps = [turn.counts.get("reading_map") or () for turn in conversation.turns] if conversation is not None else []
     maps = [weights for weights in maps if weights]
     if len(maps) < 2 or len({len(weights) for weights in maps}) > 1:
         return ""
     mean = [sum(weights) / len(maps) for weights in zip(*maps, strict=True)]
-    strip = reading_map(mean, document_id, "Reading map of the conversation")
+    strip = reading_map(mean, about.document_ids[0], "Reading map of the conversation")
     return f'<details class="fold"><summary>Pages that this conversation rests on</summary>{strip}</details>'
 
 
 def finished(
-    answer: str, counts: Mapping[str, Any], evidence: Iterable[Mapping[str, Any]], document_id: str, turn: int
+    answer: str, counts: Mapping[str, Any], evidence: Iterable[Mapping[str, Any]], about: Place, turn: int
 ) -> str:
     """An answer that has ended: its text with its sources, one quiet line about its cost, and what can be done with it."""
     items, not_said = list(evidence), says_nothing(answer)
+    titles = about.titles
     text = NO_ANSWER if not_said else answer.strip() or "No answer."
     acts = (
         ("copy", "Copy", "Copy the answer"),
         ("retry", "Look harder", "Re-read more pages, and answer again"),
         ("edit", "Edit", "Change the question"),
     )
+    strip = "" if about.is_shelf else reading_map(counts.get("reading_map") or (), about.document_ids[0])
+    places = cards(items, not_said=not_said, is_stated=counts.get("is_stated") is not False, titles=titles)
     buttons = "".join(
         f'<button class="act" data-act="{act}" data-turn="{turn}" title="{title}">{name}</button>'
         for act, name, title in acts
     )
     return (
-        f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(text, items)}</div>'
-        f'<div class="under">{cards(items, not_said=not_said, is_stated=counts.get("is_stated") is not False)}<div class="foot">'
+        f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(text, items, titles)}</div>'
+        f'<div class="under">{places}<div class="foot">'
         f'<details class="cost"><summary>{escape(summary(counts))}</summary><p class="badge">{escape(badge(counts))}</p>'
-        f'{reading_map(counts.get("reading_map") or (), document_id)}</details><p class="acts">{buttons}</p></div></div>'
+        f'{strip}</details><p class="acts">{buttons}</p></div></div>'
     )
 
 
@@ -198,7 +209,7 @@ def waiting_line(question: QuestionRecord, stream: Stream | None, *, is_loaded: 
 def messages(
     conversation: ConversationRecord | None,
     waiting: Sequence[tuple[QuestionRecord, Stream | None]],
-    document_id: str,
+    about: Place,
     *,
     is_loaded: bool = True,
 ) -> list[dict[str, Any]]:
@@ -208,20 +219,20 @@ def messages(
     if waiting and (number := waiting[0][0].settings.get("number")) is not None:
         turns = turns[:number]  # the answer that is coming takes the place of this turn
     for turn in turns:
-        html = finished(turn.answer, turn.counts, turn.evidence, document_id, turn.number)
+        html = finished(turn.answer, turn.counts, turn.evidence, about, turn.number)
         shown += _exchange(turn.question, gr.HTML(html, render=False))
     for question, stream in waiting:
-        shown += _exchange(question.text, _growing(question, stream, document_id, len(turns), is_loaded=is_loaded))
+        shown += _exchange(question.text, _growing(question, stream, about, len(turns), is_loaded=is_loaded))
     return shown
 
 
 def _growing(
-    question: QuestionRecord, stream: Stream | None, document_id: str, turn: int, *, is_loaded: bool
+    question: QuestionRecord, stream: Stream | None, about: Place, turn: int, *, is_loaded: bool
 ) -> str | gr.HTML:
     if stream is not None and stream.error is not None:
         return gr.HTML(f'<p class="notice error badge" role="alert">{escape(sentence(stream.error))}</p>', render=False)
     if stream is not None and (answer := stream.answer) is not None:
-        html = finished(answer.text, asdict(answer), map(vars, answer.evidence), document_id, turn)
+        html = finished(answer.text, asdict(answer), map(vars, answer.evidence), about, turn)
         return gr.HTML(html, render=False)
     if stream is not None and stream.text.strip():
         return escape(stream.text.strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
@@ -243,32 +254,20 @@ def conversation_name(conversation: ConversationRecord, waiting: str = "") -> st
     return f"{short} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
 
 
-def as_markdown(conversation: ConversationRecord, title: str) -> str:
-    """A conversation as a Markdown file, its strangers' words as plain text."""
-    lines = [f"# {_plain(title)}", ""]
-    for turn in conversation.turns:
-        lines += [f"## {_plain(turn.question)}", "", _plain(turn.answer), ""]
-        for item in turn.evidence:
-            quote = _plain(str(item.get("quote", "")))
-            lines += [f"> {quote}", ">", f"> {_plain(_capital(_place(item)))}", ""]
-        lines += [f"*{badge(turn.counts)}*", ""]
-    return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|" else sign for sign in " ".join(text.split()))
-
-
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """Text with a capital letter first."""
     return text[:1].upper() + text[1:]
 
 
 def download_link(conversation_id: str | None) -> str:
-    """The link that takes a conversation elsewhere."""
+    """The links that take a conversation elsewhere."""
     if conversation_id is None:
         return ""
-    return f'<a class="button" href="conversation/{conversation_id}" download>Export</a>'
+    return (
+        '<details class="menu"><summary class="button">Export</summary><div>'
+        f'<a href="conversation/{conversation_id}" download>Markdown</a>'
+        f'<a href="conversation/{conversation_id}?form=html" download>Web page with quotes and pages</a></div></details>'
+    )
 
 
 def editing_line(number: int | None, turns: int) -> str:

@@ -94,7 +94,7 @@ class Pages:
         if (
             hidden is None
             or around is None
-            or glyphs.LONE_ACCENTS.search(string)
+            or glyphs.has_lone_accents(string)
             or glyphs.UPRIGHT_SCRIPTS.search(string)
             or self._values(page, index)
         ):

@@ -125,8 +125,8 @@ class Survey:
 def _values(resources: Any, key: str) -> Iterator[Any]:
     entries = resources.get(key) if isinstance(resources, pikepdf.Dictionary) else None
     if isinstance(entries, pikepdf.Dictionary):
-        for name in entries.keys():  # noqa: SIM118
-            if isinstance(value := entries[name], pikepdf.Dictionary | pikepdf.Stream):
+        for _, value in entries.items():
+            if isinstance(value, pikepdf.Dictionary | pikepdf.Stream):
                 yield value
 
 
@@ -170,7 +170,7 @@ def _hidden_layers(root: Any) -> set[int]:
     properties = root.get("/OCProperties")
     if not isinstance(properties, pikepdf.Dictionary):
         return set()
-    default = properties.get("/D", {})
+    default: Any = properties.get("/D", {})
     hidden = _numbers(default.get("/OFF", []))
     if default.get("/BaseState") == "/OFF":
         hidden |= _numbers(properties.get("/OCGs", [])) - _numbers(default.get("/ON", []))
@@ -229,7 +229,7 @@ def _without_layers(contents: Any, resources: Any, hidden: set[int]) -> bytes:
         if operator in ("BDC", "BMC"):
             depth += 1
             if hidden_at is None and operator == "BDC" and len(operands) == 2 and operands[0] == "/OC":
-                layer = operands[1]
+                layer: Any = operands[1]
                 if isinstance(layer, pikepdf.Name):
                     layer = marks.get(str(layer)) if marks is not None else None
                 if _is_hidden(layer, hidden):

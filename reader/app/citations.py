@@ -1,0 +1,35 @@
+"""Which sentence of an answer rests on which of its quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reader.answering import content_words, sentences
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A sentence of an answer, and the quote that shares most words with it."""
+
+    start: int
+    """Characters of the answer."""
+    end: int
+    evidence: int
+    """The quote's place in the evidence, counted from 0."""
+
+
+def citations(answer: str, evidence: Sequence[Mapping[str, Any]]) -> list[Citation]:
+    """The citations of an answer, in its order; an answer that shares no word with any quote still rests on the first."""
+    quotes = [set(content_words(str(item.get("quote", "")))) for item in evidence]
+    spans = list(sentences(answer))
+    found: list[Citation] = []
+    for number, (start, end) in enumerate(spans):
+        words = set(content_words(answer[start:end]))
+        shared = [len(words & quote) for quote in quotes]
+        best = max(range(len(quotes)), key=shared.__getitem__, default=None)
+        is_last = number == len(spans) - 1
+        if best is not None and (shared[best] or (is_last and not found)):
+            found.append(Citation(start, end, best))
+    return found

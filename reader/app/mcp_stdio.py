@@ -1,0 +1,88 @@
+"""The shell's `mcp`: the library's tools for one assistant that starts this program and speaks to it on standard input and output.
+
+The same three tools as the app's with --mcp. It reads and answers by itself, beside other programs on the library; nothing but the
+protocol goes to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from reader.app import tools
+from reader.app.service import Service
+from reader.app.workspace import Workspace
+from reader.models import choose_decoder
+from reader.settings import cache_folder, dtype_name, library_folder, model_name, version
+from storage import Store
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `mcp` takes."""
+    parser.add_argument("--library", type=Path, metavar="DIR", help="the library's folder (or READER_LIBRARY)")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="a Hugging Face name or a folder (or READER_MODEL); default: the bundled decoder",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve the tools until standard input ends."""
+    from mcp.server.stdio import stdio_server
+
+    name = options.model or model_name() or choose_decoder(cache_folder=cache_folder()).name
+    with Store(library_folder(options.library)) as store:
+        service = Service(store, name, cache_folder(), dtype_name())
+        server = _server(Workspace(service))._mcp_server  # its own `run` takes standard output as it is
+
+        async def serve() -> None:
+            async with stdio_server() as (reading, writing):
+                with contextlib.redirect_stdout(sys.stderr):
+                    service.start()
+                    await server.run(reading, writing, server.create_initialization_options())
+
+        try:
+            anyio.run(serve)
+        finally:
+            service.close()
+
+
+def _server(workspace: Workspace) -> Any:
+    """The tools, on one library."""
+    from mcp.server.fastmcp import FastMCP
+    from mcp.server.fastmcp.exceptions import ToolError
+
+    server = FastMCP("Activation Beacon Reader")
+    server._mcp_server.version = version()
+
+    async def called(function: Any, *arguments: Any) -> Any:
+        try:
+            return await anyio.to_thread.run_sync(function, workspace, *arguments)
+        except tools.ERRORS as error:
+            raise ToolError(str(error)) from error
+
+    @server.tool(description=tools.LIBRARY)
+    async def library(query: str = "") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await called(tools.listed, query)
+        return found
+
+    @server.tool(description=tools.READ_STATUS)
+    async def read_status(document_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = await called(tools.status, document_id)
+        return found
+
+    @server.tool(description=tools.ASK)
+    async def ask(
+        document_id: str, question: str, conversation_id: str = "", look_again: str = "auto"
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = await called(tools.answered, document_id, question, conversation_id, look_again)
+        return found
+
+    return server

@@ -1,0 +1,88 @@
+"""What the models of the API are called: `beacon/<title>` for a document, `beacon/tag:<tag>` for all documents with a tag.
+
+A document whose title is not its own is listed by its id, which always works.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reader.app.openai_api.errors import ApiError
+from reader.app.workspace import Workspace
+from storage import UserDocument
+
+PREFIX = "beacon/"
+TAG = "tag:"
+
+
+@dataclass(frozen=True)
+class ApiModel:
+    """A document, or the documents with one tag."""
+
+    name: str
+    holdings: tuple[UserDocument, ...]
+
+    @property
+    def document_ids(self) -> tuple[str, ...]:
+        """The documents that answer."""
+        return tuple(holding.document.id for holding in self.holdings)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What the documents are called, by id."""
+        return {holding.document.id: holding.document.title for holding in self.holdings}
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """OpenAI's model object."""
+        created = int(min(holding.held_at for holding in self.holdings))
+        return {"id": self.name, "object": "model", "created": created, "owned_by": "library"}
+
+
+def models(workspace: Workspace) -> list[ApiModel]:
+    """All that can be asked: the documents of which something was read, and their tags."""
+    held = workspace.held()
+    titles = _own_titles(held)
+    readable = [holding for holding in held if holding.document.state != "unread"]
+    tags = sorted({tag for holding in readable for tag in holding.tags})
+    return [
+        *(ApiModel(PREFIX + titles.get(holding.document.id, holding.document.id), (holding,)) for holding in readable),
+        *(ApiModel(f"{PREFIX}{TAG}{tag}", tuple(one for one in readable if tag in one.tags)) for tag in tags),
+    ]
+
+
+def find(workspace: Workspace, name: Any) -> ApiModel:
+    """The model of a name, with `beacon/` before it or without.
+
+    Raises:
+        ApiError: there is none.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ApiError("The model is missing; name one that /v1/models lists.", param="model")
+    short, held = name.removeprefix(PREFIX), workspace.held()
+    titles = _own_titles(held)
+    if short.startswith(TAG):
+        found = [holding for holding in held if short.removeprefix(TAG).casefold() in holding.tags]
+    else:
+        found = [holding for holding in held if short in (holding.document.id, titles.get(holding.document.id))]
+    if not found:
+        raise ApiError(
+            f"The model {name[:100]!r} does not exist; /v1/models lists those that do.",
+            404,
+            param="model",
+            code="model_not_found",
+        )
+    return ApiModel(name, tuple(found))
+
+
+def _own_titles(held: Sequence[UserDocument]) -> dict[str, str]:
+    """The titles that only one document has, by its id."""
+    count = Counter(holding.document.title for holding in held)
+    return {
+        holding.document.id: holding.document.title
+        for holding in held
+        if count[holding.document.title] == 1 and not holding.document.title.startswith(TAG)
+    }

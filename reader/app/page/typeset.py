@@ -1,0 +1,159 @@
+"""A page's text as typeset HTML, with a quote marked in it.
+
+Markdown is rendered without its HTML, pictures and styles. Other formats come from their parsers as plain text with headings, lists
+and rows of tables on lines of their own. Texts are strangers' words: all of them are escaped here or by markdown-it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import lxml.html
+from lxml import etree
+from markdown_it import MarkdownIt
+
+from reader.app.pages import PageView
+
+MARKDOWN = "markdown"
+_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
+_ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s+")
+_WORD = re.compile(r"\w+")
+_WRAPPED_CHARS = 50
+"""Lines that are longer in the mean were broken by their width, and their breaks mean nothing."""
+
+
+def typeset(page: PageView) -> str:
+    """The text of a page as HTML, its marked part in `<mark>`."""
+    text = page.text
+    html = _markdown(text) if page.format == MARKDOWN else _plain(text, page.label)
+    for start, end in page.marks:
+        quote = text[start:end]
+        shown = _markdown(quote) if page.format == MARKDOWN else escape(quote)
+        html = _marked(html, _text_of(shown), start / max(1, len(text)))
+    return html
+
+
+def _markdown(text: str) -> str:
+    front = _FRONT_MATTER.match(text)
+    settings = f'<pre class="front">{escape(front[2])}</pre>' if front else ""
+    return settings + str(_RENDERER.render(text[front.end() :] if front else text))
+
+
+def _renderer() -> MarkdownIt:
+    """CommonMark and tables. A file's own HTML is shown as text; pictures would be loaded from elsewhere, so their words stand."""
+    renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+    def link(self: Any, tokens: Any, number: int, options: Any, env: Any) -> str:
+        tokens[number].attrSet("target", "_blank")
+        tokens[number].attrSet("rel", "noopener noreferrer nofollow")
+        return str(self.renderToken(tokens, number, options, env))
+
+    def picture(self: Any, tokens: Any, number: int, options: Any, env: Any) -> str:
+        return f'<span class="picture">{escape(tokens[number].content)}</span>'
+
+    renderer.add_render_rule("link_open", link)
+    renderer.add_render_rule("image", picture)
+    return renderer
+
+
+_RENDERER = _renderer()
+
+
+def _plain(text: str, label: str) -> str:
+    blocks = [block for block in re.split(r"\n[ \t]*\n\s*?(?=\S|[ \t]+\S)", text) if block.strip()]
+    return "".join(_block(block.strip("\n"), is_heading=_same(block, label)) for block in blocks)
+
+
+def _block(block: str, *, is_heading: bool) -> str:
+    lines = block.split("\n")
+    if is_heading:
+        return f"<h2>{escape(block.strip())}</h2>"
+    if len(lines) > 1 and all(" | " in line for line in lines):
+        rows = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line.split(' | '))}</tr>" for line in lines]
+        return f'<div class="table"><table>{"".join(rows)}</table></div>'
+    if all(_ITEM.match(line) for line in lines):
+        return f"<p class='items'>{escape(block)}</p>"
+    is_wrapped = len(lines) > 1 and sum(map(len, lines)) / len(lines) > _WRAPPED_CHARS
+    return f"<p>{escape(' '.join(line.strip() for line in lines) if is_wrapped else block)}</p>"
+
+
+def _same(block: str, label: str) -> bool:
+    return bool(label.strip()) and " ".join(block.split()) == " ".join(label.split())
+
+
+# Marking
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A text of the tree: that before an element's children, or that behind the element."""
+
+    element: Any
+    is_tail: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class _Word:
+    piece: int
+    start: int
+    end: int
+    folded: str
+
+
+def _marked(html: str, quote: str, at: float) -> str:
+    """HTML with the words of a quote marked: of several places the one nearest to a share of the text."""
+    root = lxml.html.fragment_fromstring(html, create_parent="div")
+    pieces = list(_pieces(root))
+    words = [
+        _Word(number, found.start(), found.end(), _folded(found[0]))
+        for number, piece in enumerate(pieces)
+        for found in _WORD.finditer(piece.text)
+    ]
+    wanted = [_folded(found[0]) for found in _WORD.finditer(quote)]
+    folded = [word.folded for word in words]
+    count = len(wanted)
+    places = [n for n in range(len(folded) - count + 1) if folded[n] == wanted[0] and folded[n : n + count] == wanted]
+    if not count or not places:
+        return html
+    first = min(places, key=lambda place: abs(place - at * len(words)))
+    chosen = words[first : first + count]
+    for number in sorted({word.piece for word in chosen}, reverse=True):
+        own = [word for word in chosen if word.piece == number]
+        _mark(pieces[number], own[0].start, own[-1].end)
+    inside = "".join(etree.tostring(child, encoding="unicode", method="html") for child in root)
+    return escape(root.text or "") + inside
+
+
+def _pieces(element: Any) -> Iterator[_Piece]:
+    if element.text:
+        yield _Piece(element, False, element.text)
+    for child in element:
+        yield from _pieces(child)
+        if child.tail:
+            yield _Piece(child, True, child.tail)
+
+
+def _mark(piece: _Piece, start: int, end: int) -> None:
+    mark = etree.Element("mark")
+    mark.text, mark.tail = piece.text[start:end], piece.text[end:]
+    if piece.is_tail:
+        piece.element.tail = piece.text[:start]
+        parent = piece.element.getparent()
+        parent.insert(parent.index(piece.element) + 1, mark)
+    else:
+        piece.element.text = piece.text[:start]
+        piece.element.insert(0, mark)
+
+
+def _text_of(html: str) -> str:
+    return str(lxml.html.fragment_fromstring(html, create_parent="div").text_content())
+
+
+def _folded(word: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", word).casefold() if not unicodedata.combining(c))

@@ -1,0 +1,67 @@
+"""What programs and assistants do with a library: list it, see how far a reading is, and ask a document.
+
+The endpoints of the app and the tools of the shell's `mcp` call these. It knows no Gradio and no protocol.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from reader.app.workspace import Shown, Workspace
+from reader.errors import ConfigError, ReaderError
+from storage import StoreError
+
+MAX_LISTED = 200
+PROGRAM = "endpoint"
+"""Who asks in the conversations that are begun here; pages do not list them."""
+
+
+LIBRARY = "List the documents of your library that have all words of the query in their title or tags; empty lists all."
+READ_STATUS = "Tell how far a document of your library is read, and whether it can be asked."
+ASK = "Ask a document of your library, and return the answer with the pages and quotes that it rests on."
+ERRORS = (ReaderError, StoreError)
+"""What callers are told as it is."""
+
+
+def listed(workspace: Workspace, query: str = "") -> list[dict[str, Any]]:
+    """The documents of a library."""
+    return [_fields(shown) for shown in workspace.documents(query, limit=MAX_LISTED)]
+
+
+def status(workspace: Workspace, document_id: str) -> dict[str, Any]:
+    """How far a document is read."""
+    return _fields(workspace.get(document_id))
+
+
+def answered(
+    workspace: Workspace, document_id: str, question: str, conversation_id: str = "", look_again: str = "auto"
+) -> dict[str, Any]:
+    """Ask a document, and wait for the answer.
+
+    Raises:
+        ReaderError, StoreError: there is none.
+    """
+    asked = workspace.ask(document_id, question, conversation_id or None, look_again=look_again, asked_by=PROGRAM)
+    last = next(reversed(list(workspace.follow(asked.id))), None)
+    if last is None or last.answer is None:
+        error = last.error if last is not None else None
+        raise error or ConfigError("The question was stopped before its answer. Ask again.")
+    fields = asdict(last.answer)
+    return {"answer": fields.pop("text"), "conversation_id": asked.conversation_id, **fields}
+
+
+def _fields(shown: Shown) -> dict[str, Any]:
+    document, job = shown.holding.document, shown.job
+    return {
+        "document_id": document.id,
+        "title": document.title,
+        "tags": list(shown.holding.tags),
+        "pages": document.pages,
+        "pages_read": document.pages if shown.state == "ready" else job.pages_done if job is not None else 0,
+        "state": shown.state,
+        "reason": shown.reason,
+        "can_be_asked": shown.memory is not None,
+        "tokens_per_second": job.tokens_per_second if job is not None and shown.state == "reading" else 0.0,
+        "seconds_left": job.seconds_left if job is not None else None,
+    }

@@ -1,0 +1,197 @@
+"""Reading a document in the browser: its pages, its contents, what is found and asked on them, and the keys for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visit
+from helpers.documents import write_pdf
+from helpers.server import Server
+
+__all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
+expect = sync_api.expect
+ZOOMED = {"width": 640, "height": 400}
+
+HANDBOOK = """# The Mill
+
+A book about **the mill**. <script>window.hacked = 1</script> [Elsewhere](https://example.org) ![a wheel](https://example.org/x.png)
+
+## Rules
+
+1. Keep the *red key* in your pocket.
+2. Never run the stones empty, said Walter Pettifer.
+
+| part | weight |
+| --- | --- |
+| stone | 9 |
+
+## Weather
+
+Foul weather comes with Walter Pettifer. The brass nail and Walter Pettifer are old friends. The red key hangs dry.
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("reader")
+    server = Server(folder / "library", str(tiny_folder("llama", max_positions=8192)), folder / "cache")
+    server.start()
+    (folder / "mill.md").write_text(HANDBOOK)
+    write_pdf(folder / "sea.pdf", ["The sea was calm. The keeper slept.", "A letter came with the tide."])
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def opened(visit: Callable[..., object], server: Server) -> Callable[..., object]:
+    """A visit that has a document of this name open, with its first page beside the questions."""
+
+    def opened(name: str, viewport: dict[str, int] = DESKTOP, **options: object):
+        entering = visit(server, viewport=viewport, **options)
+
+        class Opened:
+            def __enter__(self):
+                self.visit = entering.__enter__()
+                page, title = self.visit.page, {"mill.md": "The Mill"}.get(name, Path(name).stem)
+                row = page.locator("#library .entry").filter(has_text=title)
+                self.visit.go("library")
+                page.locator("#upload input[type=file]").set_input_files(server.library.parent / name)
+                expect(page.locator("#head h2")).to_have_text(title)
+                self.visit.go("library")
+                expect(row).to_be_visible()
+                self.visit.go("chat")
+                page.locator("button.read").click()
+                page.locator("#viewer header").wait_for()
+                return self.visit
+
+            def __exit__(self, *error: object):
+                return entering.__exit__(*error)
+
+        return Opened()
+
+    return opened
+
+
+def place(window, number: int) -> None:
+    expect(window.page.locator("#viewer header")).to_have_attribute("data-page", str(number))
+
+
+def test_a_document_is_opened_and_read_without_asking(opened: Callable[..., object]) -> None:
+    with opened("mill.md") as window:
+        page = window.page
+        text = page.locator("#viewer .text")
+        expect(text.locator("h1")).to_have_text("The Mill")
+        expect(text.locator("strong")).to_have_text("the mill")
+        # A stranger's markup is text, a picture from elsewhere is its words, a link leads out of this window.
+        expect(text).to_contain_text("<script>window.hacked = 1</script>")
+        assert page.evaluate("window.hacked") is None
+        assert text.locator("img").count() == 0
+        expect(text.locator("a")).to_have_attribute("rel", "noopener noreferrer nofollow")
+        page.locator("#viewer .contents summary").click()
+        page.locator("#viewer .contents button").filter(has_text="Rules").click()
+        place(window, 2)
+        expect(text.locator("ol > li")).to_have_count(2)
+        expect(text.locator("td").first).to_have_text("stone")
+        page.locator("#go-to").fill("3")
+        page.locator("#go-to").press("Enter")
+        place(window, 3)
+        page.locator("#go-to").fill("77")
+        page.locator("#go-to").press("Enter")
+        expect(page.locator("#go-to")).to_have_value("3")
+        window.check_access()
+
+
+def test_words_are_found_page_after_page_and_marked(opened: Callable[..., object]) -> None:
+    with opened("mill.md") as window:
+        page = window.page
+        page.keyboard.press("/")
+        page.keyboard.type("RED key")
+        page.keyboard.press("Enter")
+        place(window, 2)
+        expect(page.locator("#viewer mark")).to_have_text("red key")
+        expect(page.locator("#viewer .hits")).to_have_text("2 pages")
+        expect(page.locator("#find")).to_be_focused()
+        page.keyboard.press("Enter")  # the next place
+        place(window, 3)
+        page.get_by_label("Place before").click()
+        place(window, 2)
+        page.locator("#find").fill("nowhere at all")
+        page.locator("#find").press("Enter")
+        expect(page.locator("#viewer .hits")).to_have_text("Not found")
+
+
+def test_pages_are_turned_enlarged_and_closed_by_keys(opened: Callable[..., object]) -> None:
+    with opened("sea.pdf") as window:
+        page = window.page
+        page.locator("#viewer .sheet").focus()
+        page.keyboard.press("ArrowRight")
+        place(window, 2)
+        page.keyboard.press("ArrowRight")  # there is no third
+        page.keyboard.press("ArrowLeft")
+        place(window, 1)
+        before = page.locator("#viewer .paper").bounding_box()["width"]
+        page.keyboard.press("+")
+        page.wait_for_function(f"document.querySelector('#viewer .paper').offsetWidth > {before + 10}")
+        page.keyboard.press("-")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        window.check_access()
+        page.keyboard.press("Escape")
+        expect(page.locator("#keys")).to_be_hidden()
+        place(window, 1)  # Escape closed the list alone
+        page.keyboard.press("q")
+        expect(window.box()).to_be_focused()
+        page.keyboard.type("a / ? question")  # typed, not taken for keys
+        expect(window.box()).to_have_value("a / ? question")
+        page.keyboard.press("Escape")
+        expect(page.locator("#viewer header")).to_have_count(0)
+
+
+def test_what_is_selected_can_be_asked_about(opened: Callable[..., object]) -> None:
+    with opened("sea.pdf") as window:
+        page = window.page
+        page.locator("#viewer").get_by_role("button", name="Text").click()
+        text = page.locator("#viewer article.text p").first
+        text.click(click_count=3)
+        page.get_by_role("button", name="Ask about this").click()
+        expect(window.box()).to_have_value("What does this mean: “The sea was calm. The keeper slept.”?")
+        expect(window.box()).to_be_focused()
+        page.locator("#viewer").get_by_role("button", name="Picture").click()
+        expect(page.locator("#viewer .sheet img")).to_be_visible()
+
+
+def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[..., object]) -> None:
+    with opened("mill.md") as window:
+        page = window.page
+        window.wait_until_ready()
+        ideas = page.locator("#glance .ideas button")
+        expect(ideas.first).to_have_text("What is this document about?")
+        assert "Who or what is Walter Pettifer?" in ideas.all_text_contents()
+        page.locator("#glance .outline summary").click()
+        page.locator("#glance .outline button").filter(has_text="Weather").click()
+        place(window, 3)
+        ideas.first.click()
+        expect(page.locator("#chat .answer")).to_contain_text("Rules: Keep the")
+        expect(page.locator("#glance .ideas")).to_have_count(0)
+        page.locator("#download summary").click()
+        with page.expect_download() as begun:
+            page.locator("#download a").nth(1).click()
+        exported = Path(begun.value.path()).read_text()
+        assert begun.value.suggested_filename == "The-Mill.html"
+        assert "What is this document about?" in exported
+        assert "<script" not in exported
+        assert "http" not in exported.split("</head>")[1]
+
+
+@pytest.mark.parametrize("viewport", [PHONE, ZOOMED], ids=["phone", "zoomed"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dict[str, int], scheme: str) -> None:
+    with opened("mill.md", viewport, color_scheme=scheme) as window:
+        page = window.page
+        expect(page.locator("#viewer .text")).to_be_visible()
+        window.check_width()
+        window.check_access()
+        assert page.locator("#viewer .text").bounding_box()["height"] > viewport["height"] / 3
+        window.shoot(f"reading-{viewport['width']}-{scheme}")
