@@ -312,7 +312,8 @@ def test_anothers_session_event_and_upload_are_as_if_they_were_not_there(ann: ht
 
 
 def temporary(server: Server) -> list[Path]:
-    return sorted((server.library.parent / "temp").rglob("*"))
+    """The temporary files of a server."""
+    return sorted(path for path in (server.library.parent / "temp").rglob("*") if path.is_file())
 
 
 def test_a_temporary_folder_is_this_accounts_alone(ann: httpx.Client, server: Server) -> None:
@@ -489,4 +490,4 @@ def test_what_a_killed_app_left_goes_at_the_next_start_and_the_rest_at_the_end(
         server.process.wait(60)
         server.process.stdout.close()
         assert Path(path).exists() == (end == signal.SIGKILL)
-    assert [one for one in temporary(server) if one.is_file()] == []
+    assert temporary(server) == []
