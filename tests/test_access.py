@@ -259,8 +259,8 @@ def test_the_body_of_every_request_is_bounded(ann: httpx.Client, address: str) -
         (b"[" * 200_000, "nested too deeply"),
         (b'{"data": ["\\ud800", ""]}', "half a character"),
         (b'{"\\udfff": 1}', "half a character"),
-        (b'{"data": ["\xff"]}', "no JSON"),
-        (b"session_hash=x", "no JSON"),
+        (b'{"data": ["\xff"]}', "not valid JSON"),
+        (b"session_hash=x", "not valid JSON"),
     ],
 )
 def test_a_body_that_cannot_be_is_a_sentence(ann: httpx.Client, content: bytes, words: str) -> None:
