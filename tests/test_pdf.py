@@ -338,14 +338,3 @@ def test_a_table_with_rules_keeps_its_rows_and_parts_its_cells(tmp_path: Path) -
         "Heron | | 12 tons",
         "",
     ]
-
-
-def test_words_upside_down_with_a_box_each_are_no_table(tmp_path: Path) -> None:
-    words_ = [
-        (300 - 60 * at, 250 + 20 * line, f"{'abcd'[line]}alm{'aeio'[at]}") for line in range(4) for at in range(4)
-    ]
-    boxes = b"".join(b"%d %d 58 18 re S " % (x - 56, y - 14) for x, y, _ in words_)
-    content = b"".join(b"BT /F1 10 Tf -1 0 0 -1 %d %d Tm (%s) Tj ET " % (x, y, t.encode()) for x, y, t in words_)
-    text = Made(boxes + content).text(tmp_path)
-    assert text.startswith("aalma")
-    assert "|" not in text
