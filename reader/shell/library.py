@@ -231,7 +231,8 @@ def _budget(options: argparse.Namespace) -> None:
     limit = "no limit is set" if max_bytes is None else f"{size(max_bytes)} are allowed"
     print(f"Memories take {size(used_bytes)}; {limit}.")
     if evicted:
-        print(f"{len(evicted):,} memories were removed to keep to it; their documents must be read again.")
+        removed = "1 memory was" if len(evicted) == 1 else f"{len(evicted):,} memories were"
+        print(f"{removed} removed to keep to it; read their documents again to ask them.")
 
 
 def _pin(options: argparse.Namespace) -> None:
