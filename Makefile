@@ -8,7 +8,7 @@ help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 docs:  ## put the commands' help into docs/shell.md again
-	PYTHONPATH=. $(PYTHON) -m cogapp -r docs/shell.md
+	PYTHONPATH=. $(PYTHON) -m cogapp -r docs/shell.md docs/architecture.md
 
 setup:  ## install what the reader and its tests need into the current environment
 	$(PYTHON) -m pip install -r requirements-test.txt

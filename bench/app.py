@@ -1,8 +1,8 @@
-"""The app with many documents beside few, and its first paint: `python -m bench.app`.
+"""The app with many documents compared with few, and its first paint: `python -m bench.app`.
 
-The same views are made for a library of 10 and of 1,000 documents, turn by turn, so that a busy machine slows them alike; what
-counts is the ratio. First what the server makes of each, then whole views in a browser, from the click to what is shown; the
-first paint is the browser's own `first-contentful-paint`. The browser's part is left out where there is no Chromium.
+Makes the same views for libraries of 10 and of 1,000 documents in alternation, so that a busy machine slows both alike; the ratio
+is the result. First come the server's views, then whole views in a browser, from the click to the visible result. The first
+paint is the browser's own `first-contentful-paint`. Without Chromium, the browser's part is skipped.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ HEAD = f"| {{}} | {FEW} documents | {MANY:,} documents | ratio |\n| --- | --- | 
 
 
 def filled(folder: Path, documents: int) -> Workspace:
-    """A library of so many documents, half of them with a reading that has ended."""
+    """A library of `documents` documents, half of them with a finished reading."""
     store = Store(folder)
-    with store.database.transaction() as db:  # as `add_document` does, without a thousand synced files
+    with store.database.transaction() as db:  # like `add_document`, but without syncing a thousand files
         for number in range(documents):
             pages = [
                 (str(page), f"Page {page} of book {number}: the keeper lit the lamp. ") for page in range(1, PAGES + 1)
@@ -105,10 +105,10 @@ def row(name: str, seconds: dict[int, list[float]]) -> str:
 
 
 def print_browser_views(libraries: dict[int, Path]) -> None:
-    """Print how long whole views take in a browser, each library behind a server of its own."""
+    """Print how long whole views take in a browser. Each library has its own server."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
-        print("\nIn the browser: not measured, there is no Chromium.")
+        print("\nIn the browser: not measured, Chromium is missing.")
         return
     from playwright import sync_api
 
@@ -124,7 +124,7 @@ def print_browser_views(libraries: dict[int, Path]) -> None:
             assert server.stdout is not None
             addresses[count] = server.stdout.readline().split()[1]
             pages[count] = browser.new_page()
-            pages[count].goto(addresses[count])  # once, for the browser's cache
+            pages[count].goto(addresses[count])  # fills the browser's cache
             pages[count].locator("#library button").first.wait_for()
         views_seconds: dict[str, dict[int, list[float]]] = {}
         for _ in range(BROWSER_ROUNDS):
@@ -138,7 +138,7 @@ def print_browser_views(libraries: dict[int, Path]) -> None:
 
 
 def visit(page: Page, address: str) -> dict[str, float]:
-    """Open the app, filter, search, look at a page and open a document; return the seconds that each took to be shown."""
+    """Open the app, filter, search, look at a page and open a document; return the seconds until each is visible."""
     seconds: dict[str, float] = {}
 
     def timed(name: str, act: Callable[[], object], shown: str) -> None:

@@ -1,9 +1,8 @@
 """Batches against asking one by one: `python -m bench.batch [BOOK]`.
 
-Questions about one document, with the bundled default decoder: as many as `--questions` says through `ask` in a loop, and the
-same ones, again and again until there are `--batch` of them, answered together. Both in turns in the same process, from the same
-attached memory, evidence included, nothing looked at again. Printed as questions per minute and their ratio; the answers are
-compared, too.
+Asks `--questions` questions about one document through `ask` in a loop, then repeats them to fill a batch of `--batch` and answers
+the batch together, with the bundled default decoder. Both run in alternation in the same process, from the same attached memory,
+with evidence and without looking again. Prints questions per minute and the ratio, and compares the answers.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ ASKED = (
 
 
 def one_by_one(attached: AttachedMemory, questions: list[str], model: Model) -> tuple[float, list[str]]:
-    """Seconds a question, and the answers."""
+    """Seconds per question, and the answers."""
     started = time.perf_counter()
     answers = [list(ask(attached, question, model))[-1].answer for question in questions]
     return (time.perf_counter() - started) / len(questions), [answer.text if answer else "" for answer in answers]
 
 
 def together(attached: AttachedMemory, questions: list[str], model: Model, size: int) -> tuple[float, list[str]]:
-    """Seconds a question, and the answers."""
+    """Seconds per question, and the answers."""
     started = time.perf_counter()
     answers = dict(answer_together(attached, questions, model, batch_size=size))
     seconds = (time.perf_counter() - started) / len(questions)
@@ -54,11 +53,13 @@ def together(attached: AttachedMemory, questions: list[str], model: Model, size:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("book", nargs="?", type=Path, default=ROOT / "static" / "sample.md", help="a document to ask")
+    parser.add_argument(
+        "book", nargs="?", type=Path, default=ROOT / "static" / "sample.md", help="the document to ask about"
+    )
     parser.add_argument("--questions", type=int, default=4, help="asked one by one in each round; default: 4")
     parser.add_argument("--batch", type=int, default=32, help="asked together in each round; default: 32")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", help="another decoder than the bundled one")
+    parser.add_argument("--model", help="a decoder in place of the bundled one")
     options = parser.parse_args()
     named = {"name": options.model} if options.model else {}
     model = load_model(**named, cache_folder=cache_folder())

@@ -1,9 +1,9 @@
 """Attaching, listing and searching: `python -m bench.library`.
 
-Two things:
-- attach: a memory of at least 200 MB, in the layout that reading writes, from the page cache into a decoder's buffers
-  (rows, hash check and copy included), beside what the machine's memcpy and `torch.load` of a pickle of the same tensors take;
-- library: how long 10,000 documents take to be opened, listed and searched.
+Measures two things:
+- attach: the time to copy a memory of at least 200 MB, in the layout that reading writes, from the page cache into a decoder's
+  buffers (with rows, hash check and copy), compared with memcpy and with `torch.load` of a pickle of the same tensors;
+- library: the time to open, list and search a library of 10,000 documents.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ DOCUMENTS, PAGES, PAGE_WORDS = 10_000, 10, 200
 
 
 def seconds_of(**acts: Callable[[], object]) -> dict[str, list[float]]:
-    """Seconds of each act in each round, the acts taking turns so that a busy machine slows them alike.
+    """Seconds of each act in each round. The acts alternate, so that a busy machine slows them alike.
 
-    What one act has freed is given back to the system before the next, which would else find its memory ready.
+    The memory that an act frees returns to the system before the next act, which could otherwise reuse it.
     """
     give_back = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
     found: dict[str, list[float]] = {name: [] for name in acts}
@@ -68,7 +68,7 @@ def filled_memory(model: Model) -> Memory:
 
 
 def attaching(folder: Path) -> None:
-    """Print attaching beside memcpy and torch.load."""
+    """Print the times of attaching, memcpy and torch.load."""
     sys.path.insert(0, str(ROOT / "tests"))
     from helpers.decoders import tiny_decoder_folder  # type: ignore[import-not-found]
 
@@ -115,7 +115,7 @@ def attaching(folder: Path) -> None:
     def ratio(over: str, under: str) -> float:
         return statistics.median(a / b for a, b in zip(found[over], found[under], strict=True))
 
-    # The goal's "memcpy" is the first; a new memory's pages must be had from the system, which the second pays for, too.
+    # The goal compares with the first memcpy. The second also allocates pages from the system, as a new memory must.
     print(f"  attach's rate over memcpy, memory in use {ratio('used', 'attach'):8.2f}     (goal 0.5)")
     print(f"  attach's rate over memcpy, fresh memory  {ratio('fresh', 'attach'):8.2f}     (goal 0.5)")
     print(f"  the hash's share of attach               {ratio('hash', 'attach'):8.2f}")
@@ -124,10 +124,12 @@ def attaching(folder: Path) -> None:
 
 
 def listing(folder: Path) -> None:
-    """Print how long a large library takes to be opened, listed and searched."""
+    """Print the time to open, list and search a large library."""
     chance = random.Random(0)
     words = [f"{chance.choice('bdfgklmnprst')}{chance.choice('aeiou')}{number:x}" for number in range(20_000)]
-    weights = list(accumulate(1 / (rank + 1) for rank in range(len(words))))  # as in language: a few are everywhere
+    weights = list(
+        accumulate(1 / (rank + 1) for rank in range(len(words)))
+    )  # as in language, a few words are very frequent
     library = folder / "large"
     (library / "documents").mkdir(parents=True)
     for number in range(DOCUMENTS):

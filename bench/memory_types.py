@@ -1,8 +1,8 @@
-"""What keeping a memory as int8 costs: `python -m bench.memory_types [DOCUMENT …]`.
+"""The cost of saving a memory as int8: `python -m bench.memory_types [DOCUMENT …]`.
 
-For each document, the bundled default decoder reads 4,096 tokens at ratio 4 into a library, once in its own type and once as
-int8; both are attached, and the next 512 tokens are scored behind each. Printed: bytes, attach seconds, and next-token loss,
-beside the loss of the same 512 tokens with no memory at all.
+For each document, the bundled default decoder reads 4,096 tokens at ratio 4 into a library, once in its own type and once in
+int8. Both memories are attached, and the next 512 tokens are scored after each. Prints bytes, attach seconds and next-token loss,
+and for comparison the loss of the same 512 tokens without a memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def beginning(document: Document, chars: int) -> Document:
 
 
 def loss(model: Model, scored: torch.Tensor, memory_key: str | None, store: Store) -> tuple[float, float]:
-    """Next-token loss of the scored tokens behind a memory (None: an opening alone), and the seconds that attaching took."""
+    """Next-token loss of the scored tokens after a memory (None: after the opening alone), and the seconds for attaching."""
     seconds = 0.0
     if memory_key is None:
         memory = model.plugin.new_memory(2 * SCORED)

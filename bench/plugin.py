@@ -1,12 +1,12 @@
-"""The plug-in against its floor and against plain transformers: `python -m bench.plugin`.
+"""The plug-in's speed compared with its lower bound and with plain transformers: `python -m bench.plugin`.
 
-Everything in one run, as ratios, peers side by side, round by round in turn so that a noisy machine does less harm:
-1. reading a window with the plug-in over the same window without (memory 0), at ratios 4, 8 and 32; goal (1 + 1/ratio) * 1.10;
-   and the time per window behind 4,096 slots, beside what the extra attention operations must cost;
-2. decoding 64 tokens behind 4,000 slots over plain decoding behind a 4,000-token cache; goal 1.05;
-3. reading 8,192 / 16,384 / 32,768 tokens at ratio 8 over one full-attention pass (sdpa, `logits_to_keep=1`): tokens per second
-   and peak memory, each in a process of its own; and time per token with a horizon of 1,024 slots at 2,048 to 131,072 tokens;
-4. with a CUDA device: a Qwen2-7B-shaped random decoder in bfloat16.
+All figures are ratios of one run. The compared runs alternate, so that a noisy machine affects both alike:
+1. a window with the plug-in / the same window without (no memory), at ratios 4, 8 and 32; goal (1 + 1/ratio) * 1.10. Also the time
+   per window after 4,096 slots, compared with the cost of the extra attention operations;
+2. decoding 64 tokens after 4,000 slots / plain decoding after a cache of 4,000 tokens; goal 1.05;
+3. reading 8,192 / 16,384 / 32,768 tokens at ratio 8, compared with one full-attention pass (sdpa, `logits_to_keep=1`): tokens per
+   second and peak memory, each in its own process. Also the time per token with a horizon of 1,024 slots, up to 131,072 tokens;
+4. with a CUDA device: a random decoder of Qwen2-7B's shape in bfloat16.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def synchronised() -> float:
 
 
 def side_by_side(runs: list[Callable[[], object]], rounds: int) -> list[float]:
-    """Median seconds of each run, taken in turn; one round warms up."""
+    """Median seconds of each run. The runs alternate, and one round warms up."""
     seconds: list[list[float]] = [[] for _ in runs]
     for round_number in range(rounds + 1):
         for number, run in enumerate(runs):
@@ -54,7 +54,7 @@ def side_by_side(runs: list[Callable[[], object]], rounds: int) -> list[float]:
 
 
 def random_memory(plugin: BeaconPlugin, slots: int) -> Memory:
-    """A memory of that many slots of plausible size; what is in them costs the same."""
+    """A memory of `slots` slots with random values. The values do not change the cost."""
     memory = plugin.new_memory(slots + 2 * WINDOW)
     for layer in memory.layers:
         layer.keys[:, :, :slots].normal_()
@@ -67,7 +67,7 @@ def random_memory(plugin: BeaconPlugin, slots: int) -> Memory:
 
 
 def read_window(plugin: BeaconPlugin, memory: Memory, ids: torch.Tensor, ratio: int) -> None:
-    """Read one window behind a memory, and forget it again."""
+    """Read one window after a memory, then drop the window."""
     slots = memory.slots
     mark = memory.mark()
     config = BeaconConfig(window=WINDOW, ratios=(ratio,), ratio_choice="sequence")
@@ -131,13 +131,13 @@ def decoding(model: Model, rounds: int) -> None:
 
     plain: list[float] = []
     ours = side_by_side([behind_memory, behind_cache], rounds)[0]
-    print("\n2. Decoding 64 tokens behind 4,000 slots / behind a plain cache of 4,000 tokens")
+    print("\n2. Decoding 64 tokens after 4,000 slots / after a plain cache of 4,000 tokens")
     theirs = statistics.median(plain[1:])
     print(f"{ours / theirs:.3f} (goal 1.05): {tokens / ours:.1f} against {tokens / theirs:.1f} tokens/s")
 
 
 def one_length(kind: str, length: int, horizon: int | None) -> dict[str, float]:
-    """Read or pass over `length` tokens in this process; seconds and peak bytes beyond the loaded decoder."""
+    """Read `length` tokens, or run one full pass over them, in this process; return seconds and peak bytes beyond the decoder's."""
     model = load_model(window=WINDOW, horizon=horizon, cache_folder=cache_folder())
     plugin, decoder = model.plugin, model.decoder.model
     ids = torch.randint(1000, 40000, (length,))
@@ -189,7 +189,7 @@ def horizon() -> None:
 
 
 def gpu() -> None:
-    """A Qwen2-7B-shaped decoder with random weights: the fraction of the measured matrix-product rate that reading reaches."""
+    """Print the share of the measured matrix-product rate that reading reaches, with a random decoder of Qwen2-7B's shape."""
     print("\n4. GPU")
     if not torch.cuda.is_available():
         print("no CUDA device here: not measured")

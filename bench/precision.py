@@ -1,7 +1,7 @@
 """int8 weights against float32, on one core: `python -m bench.precision [--model NAME]`.
 
-One decoder in both precisions side by side, alternating in one run: reading a window of 512 tokens, decoding one token behind
-that window, the bytes of its weights, and the difference in loss. Processor time, which other programs do not add to.
+Measures one decoder in both precisions, in alternation: reading a window of 512 tokens, decoding one token after that window, the
+bytes of the weights, and the difference in loss. The times are processor time, which excludes other programs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def time_both(decoders: dict[str, Decoder], ids: torch.Tensor) -> dict[str, tupl
 
 
 def weight_bytes(decoder: Decoder) -> int:
-    """Bytes that decoding a token goes through: linear layers and the output matrix."""
+    """Bytes of weights that decoding a token reads: linear layers and the output matrix."""
     total = 0
     for module in decoder.model.modules():
         if isinstance(module, Int8Linear):
@@ -51,7 +51,7 @@ def weight_bytes(decoder: Decoder) -> int:
 
 
 def losses(decoder: Decoder, windows: list[torch.Tensor]) -> torch.Tensor:
-    """The loss at each token behind the first 128 of each window."""
+    """The loss at each token after the first 128 of each window."""
     found = []
     for ids in windows:
         logits = decoder.model(ids[None]).logits[0, 128:-1].float()

@@ -1,10 +1,10 @@
 """Reading speed and memory: `python bench/reading.py [BOOK]`.
 
-Two things, with the bundled default decoder, window 512:
-- speed: tokens per second of reading at ratio 8 over those of plain forward passes of the same decoder over the same
-  windows with no memory (no logits in either), the first 16 windows, each window's two runs side by side;
-- memory: by how much peak resident memory grows from window 20 to window 200 of one reading into a library, beside the bytes
-  that the memory itself grows by.
+Measures two things with the bundled default decoder and windows of 512 tokens:
+- speed: the ratio of tokens per second, reading at ratio 8 / plain forward passes of the same decoder over the same first 16
+  windows without a memory. Neither computes logits, and each window's two runs directly follow each other;
+- memory: the growth of peak resident memory from window 20 to window 200 of one reading into a library, compared with the growth
+  of the memory's own slots.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def speed(model: Model, document: Document) -> None:
 
 
 def memory_growth(model: Model, document: Document) -> None:
-    """Print how peak resident memory grows from window 20 to window 200."""
+    """Print the growth of peak resident memory from window 20 to window 200."""
     peaks: dict[int, int] = {}
 
     def note(progress: ReadingProgress) -> None:
@@ -88,8 +88,10 @@ def memory_growth(model: Model, document: Document) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("book", nargs="?", type=Path, default=ROOT / "static" / "sample.md", help="a document to read")
-    parser.add_argument("--speed-only", action="store_true", help="leave the long reading out")
+    parser.add_argument(
+        "book", nargs="?", type=Path, default=ROOT / "static" / "sample.md", help="the document to read"
+    )
+    parser.add_argument("--speed-only", action="store_true", help="skip the long reading")
     options = parser.parse_args()
     document = load(options.book)
     model = load_model(window=WINDOW, cache_folder=cache_folder())

@@ -1,8 +1,8 @@
-"""Training throughput against its floor, as ratios in one run.
+"""Training throughput compared with its lower bound, as ratios of one run.
 
-The floor is what any training through the frozen decoder must do: plain windows of the same size, forward and backward without
-weight gradients, with the same loss over the vocabulary. A training step adds the beacons, attention to the memory, the update, and
-for distillation the forward pass of the decoder that attends in full.
+The bound is the work of any training through the frozen decoder: plain windows of the same size, forward and backward without
+weight gradients, with the same loss over the vocabulary. A training step adds the beacons, attention to the memory, the update,
+and for distillation the decoder's forward pass with full attention.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ROUNDS = 3
 
 
 def main() -> None:
-    """Print tokens per second of the floor and of training, and their ratio."""
+    """Print tokens per second of the bound and of training, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokens", type=int, default=2048, help="of an excerpt")
-    parser.add_argument("--dtype", default=None, help="of the frozen decoder")
+    parser.add_argument("--dtype", default=None, help="the frozen decoder's type")
     parser.add_argument("--rank", type=int, default=64)
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -47,7 +47,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for step in variants.values():
         step()  # warm
-    for _ in range(ROUNDS):  # in turn, so that a noisy minute hits all alike
+    for _ in range(ROUNDS):  # alternate, so that a noisy minute affects all alike
         for name, step in variants.items():
             started = time.perf_counter()
             step()

@@ -32,6 +32,7 @@ from storage.memories import SEALED_FILE
 from storage.records import LOCAL_USER, DocumentRecord
 from storage.recovery import check_memory
 from storage.store import Store
+from storage.tensors import MappedTensors, is_finite
 
 MAX_MEMORIES = 1000
 MAX_DOCUMENT_BYTES = 256 << 20
@@ -44,6 +45,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _MAX_DIRECTORY_BYTES = 1 << 20
+_MAX_ADDED_TOKENS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,11 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[StoredDocument, list
     expected = {_name(memory): memory.record.bytes for memory in memories}
     if len(expected) != len(memories) or expected.keys() | {_MANIFEST, _DOCUMENT} != sizes.keys():
         raise ValueError("its memories are not those of its manifest")
+    # A token has a byte of its text at least, but for the few that a decoder puts around the text.
+    most_tokens = sum(len(text.encode()) for _, text in document.pages) + _MAX_ADDED_TOKENS
     for memory in memories:
+        if memory.record.tokens > most_tokens:
+            raise ValueError(f"memory {memory.record.key[:12]} has more tokens than its document has letters")
         if memory.record.document_id != document.id or sizes[_name(memory)] != memory.record.bytes:
             raise ValueError(f"memory {memory.record.key[:12]} does not fit its manifest")
     return document, memories
@@ -246,6 +252,7 @@ def _place(
                 file = published.enter_context(publication)
                 _copy_member(archive, memory, file)
                 check_memory(Path(os.fsdecode(file.name)), memory.record.key, memory)
+                _check_numbers(Path(os.fsdecode(file.name)), memory)
             store.make_room(sum(memory.record.bytes for memory in memories), max_bytes)
         for memory, folder in zip(memories, folders, strict=True):
             publish(folder.path / MANIFEST_FILE, memory.encode())
@@ -268,6 +275,19 @@ def _copy_member(archive: zipfile.ZipFile, memory: StoredMemory, file: FileIO) -
         write_whole(file, memoryview(first))
         while chunk := member.read(_CHUNK_BYTES):
             write_whole(file, memoryview(chunk))
+
+
+def _check_numbers(path: Path, memory: StoredMemory) -> None:
+    """Refuse a memory with a number that is none, or is infinite: whatever is asked of it, its answer is noise.
+
+    Raises:
+        ValueError: says in which tensor.
+    """
+    assert memory.record.hash is not None
+    with MappedTensors(path, expected_hash=memory.record.hash, expected_bytes=memory.record.bytes) as tensors:
+        for name, (dtype, _, content) in tensors.items():
+            if not is_finite(dtype, content):
+                raise ValueError(f"memory {memory.record.key[:12]} has numbers in {name[:100]!r} that are not finite")
 
 
 def _name(memory: StoredMemory) -> str:

@@ -26,12 +26,18 @@ DOCUMENT_SUFFIX = ".txt"
 MAX_JSON_BYTES = 16 << 20
 """The largest JSON that is decoded: parsed, small values take some 25 times their bytes."""
 
+MAX_PAGES = 20_000
+MAX_CHARS = 50_000_000
+MAX_NAME_CHARS = 200
+"""What a document from elsewhere may have, as one that is parsed here: its pages, its text, and each of its names and labels."""
+
 _FORMAT = 1
 _KEY = re.compile(r"[0-9a-f]{64}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 T = TypeVar("T")
 _MAX_DEPTH = 20
 _MAX_INTEGER = (1 << 63) - 1
+_MAX_SETTINGS_BYTES = 64 << 10
 
 
 def checked_key(key: str) -> str:
@@ -81,8 +87,20 @@ class StoredDocument:
         return cls(document_id, clean(title), clean(file_name), clean(document_format), time.time(), labelled)
 
     def as_imported(self) -> StoredDocument:
-        """Return it as one that is added now."""
-        return self.new(self.id, self.title, self.file_name, self.format, self.pages)
+        """Return it as one that is added now, its names and labels no longer than those of a file that is parsed here.
+
+        Raises:
+            ValueError: it has more pages or more text than a document may have.
+        """
+        chars = sum(len(text) for _, text in self.pages)
+        if len(self.pages) > MAX_PAGES or chars > MAX_CHARS:
+            raise ValueError(
+                f"its document has {len(self.pages):,} pages and {chars:,} characters, more than {MAX_PAGES:,} and"
+                f" {MAX_CHARS:,}"
+            )
+        title, file_name, kind = (name[:MAX_NAME_CHARS] for name in (self.title, self.file_name, self.format))
+        pages = [(label[:MAX_NAME_CHARS], text) for label, text in self.pages]
+        return self.new(self.id, title or file_name or self.id[:12], file_name, kind, pages)
 
     def encode(self) -> bytes:
         """Return the content of its file.
@@ -237,9 +255,18 @@ class StoredMemory:
         """Return it as one from elsewhere, which lends no segments, as nothing says that their keys are theirs.
 
         Raises:
-            ValueError: its settings hold what is no plain text.
+            ValueError: its settings hold what no settings can be, or its counts do not go with its bytes.
         """
-        _check_plain(self.record.settings)
+        record = self.record
+        _check_plain(record.settings)
+        settings_bytes = len(json.dumps(dict(record.settings)))
+        if settings_bytes > _MAX_SETTINGS_BYTES:
+            raise ValueError(f"its settings have {settings_bytes:,} bytes, more than {_MAX_SETTINGS_BYTES:,}")
+        if not (record.windows <= record.tokens + 1 and record.slots <= record.bytes):
+            raise ValueError(
+                f"memory {record.key[:12]} cannot have {record.windows:,} windows, {record.tokens:,} tokens and"
+                f" {record.slots:,} slots in {record.bytes:,} bytes"
+            )
         now = time.time()  # no time of theirs is later, so that it is evicted in its turn
         record = replace(
             self.record,
@@ -317,10 +344,12 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _check_plain(value: Any, depth: int = 0) -> None:
-    """Refuse strings that are no text or hold controls, and nesting that no program could read in any place."""
+    """Refuse strings that are no text or hold controls, numbers out of range, and nesting that no program could read."""
     if depth > _MAX_DEPTH:
         raise ValueError(f"the settings are nested more than {_MAX_DEPTH} deep")
     match value:
+        case int() | float() if not -_MAX_INTEGER <= value <= _MAX_INTEGER:  # an infinite one is none, either
+            raise ValueError("the settings hold a number that is none of a setting's")
         case str():
             if clean(value) != value:
                 raise ValueError(f"the settings hold {value[:100]!r}, which is not plain text")

@@ -123,8 +123,15 @@ def rebuild(folder: Path, *, force: bool = False, mine: bool = False) -> Rebuild
                 db.execute("COMMIT")
             aside = _new_aside(folder)
             names = [f"{ORIGINALS_FOLDER}/{name}" for name in originals.unneeded(folder, needed)]
-            for name in (*(fault.file for fault in faults), *names, *_DATABASE_FILES):
+            for name in _DATABASE_FILES:
+                _keep_a_copy(folder, aside, name)
+            for name in (*(fault.file for fault in faults), *names):
                 _put_aside(folder, aside, name)
+            # A kill before this line leaves the old database in its place, and a kill behind it the new one. The log goes
+            # first, as SQLite would play it into whichever database stands beside it.
+            for name in _DATABASE_FILES[1:]:
+                (folder / name).unlink(missing_ok=True)
+            os.chmod(place / DATABASE_FILE, 0o666 & place.stat().st_mode)
             os.replace(place / DATABASE_FILE, path)
             sync_folder(folder)
     lost = dict(found.lost)
@@ -360,6 +367,19 @@ def check_memory(path: Path, key: str, memory: StoredMemory) -> None:
     with MappedTensors(path, expected_hash=memory.record.hash, expected_bytes=memory.record.bytes) as tensors:
         if tensors.metadata.get("memory_key") != key:
             raise ValueError("its tensors are those of another memory")
+
+
+def _keep_a_copy(folder: Path, aside: Path, name: str) -> None:
+    """Give a file a second name in the folder of what this rebuild puts aside, or copy it where a file has but one."""
+    source, target = folder / name, aside / name
+    if source.exists():
+        make_folder(aside.parent)
+        make_folder(aside)
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+        sync_folder(aside)
 
 
 def _put_aside(folder: Path, aside: Path, name: str) -> None:

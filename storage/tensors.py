@@ -17,6 +17,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -34,6 +35,11 @@ DTYPE_BYTES: Mapping[str, int] = {
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
 }  # fmt: skip
 
+_EXPONENTS = {
+    "F16": (2, 0x7C00), "BF16": (2, 0x7F80), "F32": (4, 0x7F80_0000), "F64": (8, 0x7FF0_0000_0000_0000),
+}  # fmt: skip
+"""Bytes of a number and the bits of its exponent."""
+_COMPARED_BYTES = 1 << 16
 _ALIGNMENT_BYTES = 64
 _MAX_HEADER_BYTES = 100_000_000  # the safetensors library's own limit
 _METADATA = "__metadata__"
@@ -78,6 +84,29 @@ def write_tensors(
             hasher.update(chunk)
             write_whole(file, chunk)
     return size_bytes, hasher.hexdigest()
+
+
+def is_finite(dtype: str, content: memoryview) -> bool:
+    """Whether all numbers in the bytes of a tensor are finite; whole numbers always are."""
+    if dtype not in _EXPONENTS:
+        return True
+    chunks = (content[start : start + _COMPARED_BYTES] for start in range(0, len(content), _COMPARED_BYTES))
+    return not any(_has_infinite(dtype, chunk) for chunk in chunks)
+
+
+def _has_infinite(dtype: str, chunk: memoryview) -> bool:
+    # A number that is not finite has an exponent of ones alone. All numbers are looked at as one long integer: when the lowest
+    # bit of each exponent is added, an exponent of ones alone carries into the place of its sign, and no other does.
+    exponents, lowest, signs = _masks(dtype, len(chunk))
+    return bool(((int.from_bytes(chunk, "little") & exponents) + lowest) & signs)
+
+
+@lru_cache(maxsize=16)
+def _masks(dtype: str, size_bytes: int) -> tuple[int, int, int]:
+    """Return the bits of all exponents, of the lowest place of each, and of all signs in so many bytes."""
+    width, exponent = _EXPONENTS[dtype]
+    ones = int.from_bytes((1).to_bytes(width, "little") * (size_bytes // width), "little")
+    return ones * exponent, ones * (exponent & -exponent), ones << (8 * width - 1)
 
 
 def file_bytes(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> int:

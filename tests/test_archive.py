@@ -156,6 +156,14 @@ def with_memory(**fields: object) -> Callable[[dict[str, bytes]], None]:
     return with_manifest(lambda table: table["memories"][0].update(fields))
 
 
+def with_pages(document: bytes, pages: int) -> bytes:
+    """The file of a document, with empty pages behind its own until there are so many."""
+    line, _, text = document.partition(b"\n")
+    head = json.loads(line)
+    head["pages"] += [["", 0]] * (pages - len(head["pages"]))
+    return json.dumps(head).encode() + b"\n" + text
+
+
 def link(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o120777 << 16
@@ -220,6 +228,15 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], object]] = {
     "no memories": with_manifest(lambda t: t.update(memories=[])),
     "memories in a table": with_manifest(lambda t: t.update(memories={})),
     "memory twice": with_manifest(lambda t: t.update(memories=[t["memories"][0]] * 2)),
+    "more windows than tokens": with_memory(windows=9, tokens=4),
+    "more tokens than letters": with_memory(tokens=1 << 40),
+    "more slots than bytes": with_memory(slots=1 << 40),
+    "settings of a megabyte": with_memory(settings={"model": "x" * (1 << 20)}),
+    "a setting past all numbers": with_memory(settings={"window": 10**30}),
+    "an infinite setting": lambda m: m.update({"manifest.json": m["manifest.json"].replace(b'"ratio": 8', b'"ratio": 1e999')}),
+    "more pages than a document has": lambda m: m.update({"document.txt": with_pages(m["document.txt"], 20_001)}),
+    "a number that is none": lambda m: forged_memory(SPECS, [b"\x00\x7e" * 512, b"abc"], key(1))(m),
+    "an infinite number": lambda m: forged_memory(SPECS, [bytes(1022) + b"\x00\xfc", b"abc"], key(1))(m),
     "manifest of no json": lambda m: m.update({"manifest.json": b"\xff{"}),
     "manifest too deep": lambda m: m.update({"manifest.json": b"[" * 1_000_000}),
     "manifest too large": lambda m: m.update({"manifest.json": b" " * (17 << 20) + m["manifest.json"]}),
@@ -283,6 +300,22 @@ def test_a_hostile_import_is_refused_in_a_sentence_and_leaves_nothing(
 
 def everything(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if not path.name.startswith("library.db")}
+
+
+def test_the_names_of_an_import_are_cut_as_those_of_a_file_are(store: Store, exported: Path) -> None:
+    def rename(members: dict[str, bytes]) -> None:
+        line, _, text = members["document.txt"].partition(b"\n")
+        head = json.loads(line)
+        head.update(title="T" * 1_000_000, file_name="f" * 1_000_000)
+        head["pages"][0][0] = "l" * 1_000_000
+        members["document.txt"] = json.dumps(head).encode() + b"\n" + text
+
+    rewrite(exported, rename)
+    found = import_document(store, exported).document
+    assert (found.title, found.file_name) == ("T" * 200, "f" * 200)
+    assert [page.label for page in store.pages(found.id)][:2] == ["l" * 200, PAGES[1][0]]
+    assert store.user_documents.get("", found.id).document.title == "T" * 200
+    assert verify(store).faults == ()
 
 
 def test_an_import_evicts_nothing_before_it_is_found_good(store: Store, exported: Path) -> None:

@@ -118,7 +118,7 @@ TRIES = {
     "a link to the library": "import os; os.symlink('{library}/library.db', '{library}/link')",
     "opening the library to all": "import os; os.chmod('{library}/library.db', 0o777)",
     "another time of the library": "import os; os.utime('{library}/library.db', (0, 0))",
-    "a temporary file": "import tempfile; tempfile.TemporaryFile()",
+    "a temporary file of all": "open('/tmp/{parent}.hostile', 'w')",
     "the end of the server": "import os; os.kill({parent}, 15)",
     "the limits of the server": "import resource; resource.prlimit({parent}, resource.RLIMIT_CPU, (1, 1))",
     "a namespace": "import ctypes; l = ctypes.CDLL(None, use_errno=True)\nif l.unshare(0x10000000): raise PermissionError",
@@ -147,6 +147,17 @@ def test_a_parser_reaches_nothing_but_its_file(tmp_path: Path, what: str) -> Non
 def test_a_parser_may_have_threads_and_read_what_it_is_made_of(tmp_path: Path) -> None:
     code = "import threading, colorsys, ctypes, os\nthread = threading.Thread(target=list)\nthread.start(); thread.join()\n"
     assert take_over(tmp_path, code + "result = len(os.urandom(8)) + bool(colorsys.rgb_to_hsv(1, 1, 1))") == "9"
+
+
+@linux
+def test_a_parser_has_a_temporary_folder_that_goes_with_it(tmp_path: Path) -> None:
+    code = "import tempfile, os\npath = os.path.join(tempfile.mkdtemp(), 'a')\nopen(path, 'w').write('x')\n"
+    code += "with open(path, 'a') as file: file.truncate(0)\nresult = path"
+    left = Path(take_over(tmp_path, code))
+    assert left.parent.parent.name.startswith("parse-")
+    assert not left.parent.parent.exists()
+    with pytest.raises(DocumentError, match="File too large"):
+        take_over(tmp_path, code + "\nopen(path, 'w').write('x' * 2_000_000)", Limits(file_bytes=1 << 20))
 
 
 @linux

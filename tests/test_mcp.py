@@ -37,7 +37,9 @@ def test_an_assistant_that_starts_the_program_lists_asks_and_is_told_what_is_wro
             assert {tool.name for tool in (await session.list_tools()).tools} == {"library", "read_status", "ask"}
             listed = await session.call_tool("library", {"query": "tale"})
             assert json.loads(listed.content[0].text)["document_id"] == document.id
-            asked = await session.call_tool("ask", {"document_id": document.id, "question": "Who?", "look_again": "off"})
+            asked = await session.call_tool(
+                "ask", {"document_id": document.id, "question": "Who?", "look_again": "off"}
+            )
             answer = json.loads(asked.content[0].text)
             assert answer["answer"]
             assert answer["recomputed_tokens"] == 0

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from helpers.documents import make_document
 
+from reader.errors import MemoryMismatch
 from storage import (
     CorruptMemory,
     Store,
+    TensorSpec,
     export_document,
     import_document,
     verify,
+    write_tensors,
 )
 
 
@@ -77,3 +80,49 @@ def test_a_memory_that_is_not_what_its_row_says_is_never_attached(tmp_path: Path
         # Reading again is the way out that the message names.
         assert read(document, first, store).memory.hash == mine.hash
         attach(mine, first, store)
+
+
+@pytest.mark.parametrize(
+    ("count", "value"),
+    [("beacons", 10**12), ("beacons", -50_000), ("raw", 2**63), ("sink", 10**30), ("windows", -2), ("ratio", -2)],
+)
+def test_counts_that_do_not_fit_are_refused_before_room_is_made_by_them(
+    tmp_path: Path, tiny_model, count: str, value: int
+) -> None:
+    from reader.answering import attach
+
+    record = forge(tmp_path / "library", tiny_model, {count: str(value)}, {})
+    with Store(tmp_path / "library") as store, pytest.raises(MemoryMismatch, match="Read the document again"):
+        attach(record, tiny_model, store)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("positions", 2**63 - 1), ("positions", -1), ("spans", -(2**63)), ("spans", 2**62)]
+)
+def test_places_that_no_memory_has_are_refused(tmp_path: Path, tiny_model, name: str, value: int) -> None:
+    from reader.answering import attach
+
+    record = forge(tmp_path / "library", tiny_model, {}, {name: value})
+    with Store(tmp_path / "library") as store, pytest.raises(MemoryMismatch, match=f"{name} are not all from"):
+        attach(record, tiny_model, store)
+
+
+def forge(folder: Path, model, counts: dict[str, str], places: dict[str, int]):
+    """A library with a memory whose hash is right, and whose counts or first numbers are a forger's."""
+    from reader.reading import read
+
+    with Store(folder) as store:
+        record = read(make_document(60), model, store).memory
+        path = folder / "memories" / record.key / "memory.safetensors"
+        with store.open_memory(record.key) as tensors:
+            metadata = {**tensors.metadata, **counts}
+            specs = [TensorSpec(name, dtype, shape) for name, (dtype, shape, _) in tensors.items()]
+            contents = {name: bytearray(content) for name, (_, _, content) in tensors.items()}
+        for name, value in places.items():
+            contents[name][:8] = value.to_bytes(8, "little", signed=True)
+        size_bytes, digest = write_tensors(path, specs, list(contents.values()), metadata)
+        with store.database.transaction() as db:
+            db.execute("UPDATE memories SET hash = ?, bytes = ? WHERE key = ?", (digest, size_bytes, record.key))
+        found = store.memory(record.key)
+        assert found is not None
+        return found

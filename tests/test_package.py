@@ -50,7 +50,7 @@ def test_the_version_is_the_changelogs() -> None:
     sys.version_info[:2] != (3, 11), reason="argparse words its help a little differently in each Python"
 )
 def test_the_help_in_the_docs_is_what_the_commands_print() -> None:
-    command = [sys.executable, "-m", "cogapp", "--check", "docs/shell.md"]
+    command = [sys.executable, "-m", "cogapp", "--check", "docs/shell.md", "docs/architecture.md"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert checked.returncode == 0, f"{checked.stdout}{checked.stderr}Run `make docs`."

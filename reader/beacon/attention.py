@@ -1,15 +1,15 @@
-"""Attention over a memory and the tokens behind it, without building masks that say nothing.
+"""Attention over a memory and the tokens after it. Builds a mask only where one is needed.
 
-Registered with transformers under the name `ATTENTION`, and used only while the plug-in runs the decoder. When no mask is
-given, it is causal attention aligned at the bottom right: L queries are the last L of S keys. It does not rotate, cache
-or condense.
+Registered with transformers under the name `ATTENTION`, and used only while the plug-in runs the decoder. Without a mask,
+attention is causal and aligned at the bottom right: the L queries are the last L of the S keys. This module does not rotate,
+cache or condense.
 
-One query attends with the query heads of a group folded into the query length, so that keys are never repeated in memory.
-While `recording`, the queries are kept for whoever wants to know afterwards what they attended to; else that costs nothing.
+A single query folds the query heads of each group into the query length, so that keys are never repeated in memory.
+Inside `recording`, the queries are kept, so that the caller can compute later what they attended to.
 
-Many queries on a CPU attend in two parts, the memory (seen whole, no mask, groups folded) and the window (causal), merged by
-their log-sum-exp: the split of FlashAttention (arXiv 2205.14135, section 3.1). On CUDA the bottom-right causal kernel does
-it in one.
+On a CPU, many queries attend in two parts: to the memory (all of it, no mask, groups folded) and to the window (causal). The
+two outputs are merged by their log-sum-exp, as in FlashAttention (arXiv 2205.14135, section 3.1). On CUDA one bottom-right
+causal kernel computes both.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def attend(
 ) -> tuple[Tensor, None]:
     """Attention output (batch, queries, heads, head_dim) for the query (batch, heads, queries, head_dim).
 
-    key and value are (batch, kv_heads, keys, head_dim); attention_mask is None (bottom-right causal) or, broadcastable,
-    (batch, heads, queries, keys), True or 0 where a query sees a key.
+    key and value are (batch, kv_heads, keys, head_dim). attention_mask is None (bottom-right causal) or broadcasts to
+    (batch, heads, queries, keys): True or 0 where a query sees a key.
     """
     if (recorded := _recorded.get()) is not None:
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -76,7 +76,7 @@ def attend(
 def recording(queries: dict[int, list[Tensor]]) -> Iterator[None]:
     """Until the block ends, add each layer's scaled queries (batch, heads, queries, head_dim) to its list in `queries`.
 
-    Only what this thread runs is recorded, and only in the attention of this module.
+    Records only the passes of this thread, and only those that use this module's attention.
     """
     token = _recorded.set(queries)
     try:
@@ -86,10 +86,10 @@ def recording(queries: dict[int, list[Tensor]]) -> Iterator[None]:
 
 
 def shares(queries: Tensor, keys: Tensor) -> Tensor:
-    """How each head's attention to some keys is shared out among them, averaged over the queries: (heads, keys) in float32.
+    """Each key's share of each head's attention to these keys, averaged over the queries: (heads, keys) in float32.
 
-    queries (heads, queries, head_dim) are scaled and rotated, keys (kv_heads, keys, head_dim) rotated. Other keys that the queries
-    may have seen do not count.
+    queries (heads, queries, head_dim) are scaled and rotated, keys (kv_heads, keys, head_dim) rotated. The shares of these keys
+    add up to 1, whatever other keys the queries have seen.
     """
     groups = queries.shape[0] // keys.shape[0]
     parts = [
@@ -101,7 +101,7 @@ def shares(queries: Tensor, keys: Tensor) -> Tensor:
 
 @contextmanager
 def attending(decoder: Any, attention: str) -> Iterator[None]:
-    """Until the block ends, the decoder attends with the function that transformers knows under this name."""
+    """Inside the block, the decoder uses the attention function that is registered with transformers under this name."""
     config = decoder.config
     usual, config._attn_implementation = config._attn_implementation, attention
     try:
@@ -116,7 +116,7 @@ def attend_with_lse(
     """Attention output (batch, heads, queries, head_dim) and the float32 log-sum-exp (batch, heads, queries) of its scores.
 
     Args:
-        is_causal: in place of a mask, for as many keys as queries.
+        is_causal: replaces the mask; needs as many keys as queries.
     """
     if query.device.type == "cpu":
         kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -125,7 +125,7 @@ def attend_with_lse(
     if query.device.type == "cuda" and mask is None:
         kernel = torch.ops.aten._scaled_dot_product_efficient_attention
         output, lse, *_ = kernel(query, key, value, None, True, 0.0, is_causal, scale=scaling)
-        return output, lse[..., : query.shape[2]]  # the kernel pads it
+        return output, lse[..., : query.shape[2]]  # the kernel pads the log-sum-exp
     scores = (query @ key.mT).float() * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     if is_causal:
         mask = torch.full(scores.shape[-2:], float("-inf"), device=scores.device).triu(1)
@@ -134,7 +134,7 @@ def attend_with_lse(
 
 
 def merge(own: Tensor, own_lse: Tensor, shared: Tensor, shared_lse: Tensor) -> Tensor:
-    """Two attention outputs (…, queries, head_dim) over different keys as one softmax over all of them.
+    """Merge two attention outputs (…, queries, head_dim) over different keys into that of one softmax over all keys.
 
     own_lse and shared_lse (…, queries) are the log-sum-exp of their scores.
     """

@@ -1,8 +1,8 @@
 """The plug-in's settings: window, ratios, layout, attention, sink, projections.
 
-Says what a setting may be and refuses what it may not. It does not read files and knows no decoder.
-Terms are those of "Soaring from 4K to 400K" (arXiv 2401.03462, sections 3.1 to 3.3); the published checkpoints' names for
-them (`beacon_*` in `config.json`) are translated in `from_published`.
+Defines the allowed values and refuses all others. Reads no files and knows no decoder. The terms are those of "Soaring from 4K
+to 400K" (arXiv 2401.03462, sections 3.1 to 3.3). `from_published` translates the names that published checkpoints use
+(`beacon_*` in `config.json`).
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ class BeaconConfig:
     """How windows are condensed."""
 
     window: int = 512
-    """Raw tokens read at once."""
+    """Raw tokens in a window."""
     stride: int | None = None
     """Raw tokens condensed per window; the rest stay raw for the next one. None: the whole window."""
     ratios: tuple[int, ...] = ()
-    """Raw tokens per beacon to choose from, 0 keeping the raw activations; none given: powers of 2 to 128 that fit the stride."""
+    """The ratios to choose from (raw tokens per beacon); 0 keeps raw activations. Empty: powers of 2 to 128 that fit the stride."""
     ratio_choice: str = "adapt-1024"
-    """How a ratio is chosen: `adapt-R` (R tokens of room kept), `sequence`, `step-random`, `instance-random`."""
+    """How a ratio is chosen: `adapt-R` (keeps R positions free), `sequence`, `step-random`, `instance-random`."""
     layout: str = "interleave"
-    """Beacons between the raw tokens (`interleave`) or behind each window (`append`)."""
+    """Beacons between the raw tokens (`interleave`) or after each window (`append`)."""
     intervals: str = "even"
-    """Which tokens a beacon condenses: `ratio` tokens each (`even`, the paper's), or as many beacons with one of them behind each
-    digit and behind what follows a number, so that figures are remembered exactly (`figures`)."""
+    """Which tokens a beacon condenses. `even` (the paper's): `ratio` tokens each. `figures`: as many beacons, but one after each
+    digit and one after the token that follows a number, so that the memory keeps figures exactly."""
     attention: str = "full-coverage"
     """What a beacon sees of its window: all before it, its first i+1 intervals, or its own interval."""
     attend_previous: bool = True
     """Whether later tokens of a window see its earlier beacons."""
     sink_tokens: int = 0
-    """First positions of the first window that stay raw in front of the memory."""
+    """How many of the first window's first positions stay raw at the front of the memory."""
     projections: tuple[str, ...] = ("q", "k", "v")
-    """The attention projections that beacons have of their own, out of q, k, v, o."""
+    """The attention projections (of q, k, v, o) for which beacons have their own weights."""
     rank: int | None = None
-    """The projections' rank as differences to the decoder's; None: projections of full rank."""
+    """The rank of the projections' differences from the decoder's; None: projections of full rank."""
     horizon: int | None = None
-    """While reading, how many of the newest beacon slots a window attends to, beside the sink; None: all. Answers see all."""
+    """How many of the newest beacon slots a window attends to while reading, beside the sink; None: all. Answers attend to all."""
     answer_rank: int | None = None
-    """The rank of the weights that the decoder has only while it answers; None: it has none."""
+    """The rank of the answer weights, which are active only while the decoder answers; None: no answer weights."""
     embedding_from: str = "eos"
-    """The token whose embedding the beacon's starts as, `eos` or `bos` (the paper's); or `last`: each beacon starts as the last
-    token that it condenses, plus an embedding that starts at zero."""
+    """What a beacon's embedding starts as. `eos` or `bos` (the paper's): that token's embedding. `last`: the embedding of the last
+    token that the beacon condenses, plus a trained one that starts at zero."""
 
     def __post_init__(self) -> None:
         if self.stride is None:
@@ -127,7 +127,7 @@ class BeaconConfig:
         _check(fits, "ratio", ratio, f"0 or a divisor of the {self.condensed_tokens} tokens condensed per window")
 
     def changed(self, **changes: Any) -> BeaconConfig:
-        """A copy with changes; with another window, stride and ratios follow it unless they are given, too.
+        """A copy with changes. A changed window resets stride and ratios to their defaults unless `changes` names them, too.
 
         Raises:
             ConfigError: a bad value.

@@ -1,7 +1,7 @@
-"""One forward pass: which tokens stand behind which memories, what they see, and how several sequences share a pass.
+"""The inputs of one forward pass: tokens, memories and masks, for one sequence or several.
 
-A batch's memories have different lengths: they are padded on the left, their tokens on the right, and a mask hides the padding.
-It runs no decoder.
+The memories of a batch differ in length. They are padded on the left, their tokens on the right, and a mask hides the padding.
+This module runs no decoder.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from reader.beacon.memory import Memory, SlotLayer
 
 @dataclass(frozen=True)
 class Pass:
-    """The tokens that one sequence puts behind its memory."""
+    """The tokens that one sequence runs after its memory."""
 
     memory: Memory
     ids: Tensor
-    """(tokens,); anything at the beacons."""
+    """(tokens,); the values at beacons are not used."""
     tokens: WindowTokens
     positions: Tensor
     """(tokens,)"""
     spans: Tensor
     """(tokens, 2)"""
     sees: Tensor | None = None
-    """(tokens, tail + tokens): what each sees of its own window; None: plain causal."""
+    """(tokens, tail + tokens): what each token sees of its own window; None: plain causal."""
 
     def mask(self, horizon: int | None) -> Tensor:
         """What each token sees of all slots and tokens: bool (tokens, slots + tokens).
 
         Args:
-            horizon: of the beacon slots, how many of the newest are seen; None: all.
+            horizon: how many of the newest beacon slots the tokens see; None: all.
         """
         memory, count = self.memory, len(self.tokens)
         before = memory.sink + memory.beacons
@@ -56,7 +56,7 @@ def stack(passes: Sequence[Pass], horizon: int | None) -> tuple[list[SlotLayer],
     layers: list[SlotLayer] = []
     for number, like in enumerate(first):
         shape = (len(passes), like.keys.shape[1], slots + tokens, like.keys.shape[3])
-        # Zeros, not whatever memory held: a hidden value still counts as 0 times itself, and 0 times NaN is NaN.
+        # Zeros, not uninitialised memory: a hidden value is still multiplied by 0, and 0 times NaN is NaN.
         layer = SlotLayer(like.keys.new_zeros(shape), like.values.new_zeros(shape))
         for row, one in enumerate(passes):
             layer.keys[row, :, slots - one.memory.slots : slots] = one.memory.keys(number)
@@ -72,7 +72,7 @@ def stack(passes: Sequence[Pass], horizon: int | None) -> tuple[list[SlotLayer],
 
 
 def unstack(passes: Sequence[Pass], layers: Sequence[SlotLayer]) -> None:
-    """Write each sequence's new keys and values behind its own memory."""
+    """Write each sequence's new keys and values after its own memory."""
     slots = max(one.memory.slots for one in passes)
     for row, one in enumerate(passes):
         start, count = one.memory.slots, len(one.tokens)

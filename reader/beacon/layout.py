@@ -1,9 +1,8 @@
-"""Where raw tokens and beacons of one window stand, at which positions, and what they see.
+"""The order, positions and visibility of the raw tokens and beacons of one window.
 
-Everything about the order, the positions and the visibility of a window's tokens is derived here, from three numbers a
-token: is it a beacon, which raw token of the window it is (a beacon: the last one that it condenses), which beacon it is.
-It touches no activations. Source: arXiv 2401.03462 v3 section 3.2 (interleave), v1 section 3.2 (append; segmentation,
-step-expansion, full coverage); positions as in the authors' code.
+All three are derived from three values per token: whether the token is a beacon; its raw number in the window (for a beacon,
+that of the last token that it condenses); its beacon number. This module touches no activations. Source: arXiv 2401.03462 v3
+section 3.2 (interleave), v1 section 3.2 (append; segmentation, step-expansion, full coverage); positions as in the authors' code.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class WindowTokens:
     is_beacon: Tensor
     """bool."""
     raw_number: Tensor
-    """int64; a raw token's number in its window, a beacon's last raw token."""
+    """int64; a raw token's number in its window; for a beacon, the number of the last raw token that it condenses."""
     beacon_number: Tensor
     """int64; a beacon's number in its window, -1 for raw tokens."""
 
@@ -53,12 +52,12 @@ def even_ends(tokens: int, ratio: int) -> Tensor:
 
 
 def figure_ends(is_figure: Tensor, ratio: int) -> Tensor:
-    """The last raw token of as many intervals (beacons,), one behind each digit and each number's next token, the others even.
+    """The last raw token of each interval (beacons,): each digit, the token after each number, and evenly spaced others.
 
-    is_figure (tokens,) says which tokens hold a digit. Words can be told from what stands around them, digits cannot: a beacon
-    passes on the last token that it condenses far better than the others. The token behind a number says that it ends there.
-    Where figures would take more than three quarters of the beacons, too little would be left for all else, and the longest
-    numbers have them: what is looked up later is seldom one of a table's many short ones.
+    The number of beacons is that of `even_ends`. is_figure (tokens,) marks the tokens that hold a digit. A reader can infer a word
+    from its context, but not a digit, and a beacon passes on the last token that it condenses far better than the others. The
+    token after a number marks the number's end. Figures get at most three quarters of the beacons, so that enough remain for the
+    words. If that is too few, the longest numbers get them: readers seldom look up one of a table's many short numbers.
     """
     beacons = len(is_figure) // ratio
     ends = _with_next(is_figure)
@@ -72,7 +71,7 @@ def figure_ends(is_figure: Tensor, ratio: int) -> Tensor:
 
 
 def _with_next(is_figure: Tensor) -> Tensor:
-    """Each digit and the token behind it (tokens,), but for the last of all."""
+    """Each digit and the token after it (tokens,), except the window's last token."""
     ends = is_figure.clone()
     ends[1:] |= is_figure[:-1]
     ends[-1] = False
@@ -80,7 +79,10 @@ def _with_next(is_figure: Tensor) -> Tensor:
 
 
 def _longest_numbers(is_figure: Tensor, most: int) -> Tensor:
-    """The digits (tokens,) of the longest numbers, the first of equally long ones, that have `most` with a token behind each."""
+    """The digits (tokens,) of as many of the longest numbers as fit `most` beacons, counting the token after each number.
+
+    Of equally long numbers, the first ones.
+    """
     begins = is_figure.clone()
     begins[1:] &= ~is_figure[:-1]
     number = begins.cumsum(0)
@@ -96,10 +98,10 @@ def interval_starts(ends: Tensor) -> Tensor:
 
 
 def lay_out(config: BeaconConfig, ends: Tensor, raw_before: int, raw_tokens: int) -> WindowTokens:
-    """The tokens that the next `raw_tokens` raw tokens of a window become, `raw_before` of it having been read already.
+    """Lay out the next `raw_tokens` raw tokens of a window, of which `raw_before` are read already, with their beacons.
 
-    Interleave puts a beacon behind the last raw token of each interval (`ends`), append puts them all behind the last raw token of
-    a full window.
+    Interleave puts a beacon after the last raw token of each interval (`ends`). Append puts all beacons after the last raw token
+    of a full window.
     """
     tokens = WindowTokens.raw(raw_before, raw_tokens)
     end = raw_before + raw_tokens
@@ -110,17 +112,17 @@ def lay_out(config: BeaconConfig, ends: Tensor, raw_before: int, raw_tokens: int
     merged = tokens + WindowTokens(torch.ones(len(numbers), dtype=torch.bool), ends[numbers], numbers)
     if config.layout == "append":
         return merged
-    # A beacon comes right behind its last raw token: a stable sort by raw number, raw before beacon.
+    # A beacon follows the last raw token of its interval: a stable sort by raw number, raw before beacon.
     order = torch.argsort(merged.raw_number * 2 + merged.is_beacon.long(), stable=True)
     return merged[order]
 
 
 def place(config: BeaconConfig, ends: Tensor, tokens: WindowTokens) -> Tensor:
-    """Each token's position, counted from the window's first (tokens,): how many raw and beacon tokens it counts before it."""
+    """Each token's position (tokens,), counted from the window's first token: the raw and beacon tokens counted before it."""
     raw_before = tokens.raw_number + tokens.is_beacon.long()
     if config.layout == "append":
         if config.attention == "full-coverage":
-            # Beacons count on from the window's end, also where they condense less than the window.
+            # The beacons' positions start at the window's end, also where they condense less than the window.
             return torch.where(tokens.is_beacon, config.window + tokens.beacon_number, raw_before)
         beacons_before = torch.where(tokens.is_beacon, tokens.beacon_number, 0)
     else:
@@ -129,16 +131,16 @@ def place(config: BeaconConfig, ends: Tensor, tokens: WindowTokens) -> Tensor:
 
 
 def is_plain_causal(config: BeaconConfig) -> bool:
-    """Whether causal attention over memory and window says all there is to say, so that no mask is needed."""
+    """Whether plain causal attention over memory and window is right, so that no mask is needed."""
     if config.layout == "interleave":
         return config.attend_previous and config.attention != "segmentation"
     return config.attention == "full-coverage"
 
 
 def visibility(config: BeaconConfig, ends: Tensor, queries: WindowTokens, before: WindowTokens) -> Tensor:
-    """What each query sees of its own window: bool (queries, before + queries). Memory slots are seen by all, always.
+    """What each query sees of its own window: bool (queries, before + queries). All queries always see the memory slots.
 
-    `before` are the window's tokens that were read earlier, in their order.
+    `before` holds the window's tokens that were read earlier, in their order.
     """
     keys = before + queries
     key_order = torch.arange(len(keys))
@@ -151,8 +153,8 @@ def visibility(config: BeaconConfig, ends: Tensor, queries: WindowTokens, before
     if not config.attend_previous and config.layout == "append":
         sees &= ~beacon_key | itself
     elif not config.attend_previous:
-        # The authors mean to hide the beacons, but index their mask by the flags (0 and 1) instead of the beacons' places:
-        # what is hidden, in training and inference alike, are the first two tokens of the window. Their weights expect it.
+        # The authors mean to hide the beacons, but index their mask by the flags (0 and 1) instead of the beacons' places.
+        # So their code hides the window's first two tokens, in training and inference alike, and their weights expect this.
         hidden = keys.is_beacon.long().unique()
         sees[:, hidden] &= itself[:, hidden]
     raw_key_of_beacon = beacon_query & ~beacon_key

@@ -1,7 +1,7 @@
-"""Low-rank weights that the decoder has only while it answers behind a memory (the idea of LLoCO, arXiv 2404.07979).
+"""Answer weights: low-rank weights, active only while the decoder answers after a memory (as in LLoCO, arXiv 2404.07979).
 
-The questions' and answers' tokens go through them, what is read does not: memories are the same with and without. Switched
-off, and where a plug-in has none, the decoder is bit for bit itself. They know nothing of questions.
+Only the tokens of questions and answers pass through them, not the document's tokens: memories are the same with and without.
+Without active answer weights, the decoder's output is bit for bit its own. This module knows nothing of questions.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ PLACES = (
     "mlp.up_proj",
     "mlp.down_proj",
 )
-"""The decoder's projections that get a difference, in each layer that has them."""
+"""The projections of the decoder to which a difference is added, in each layer that has them."""
 
 
 class AnswerWeights(nn.Module):
-    """Per layer and projection a low-rank difference."""
+    """A low-rank difference for each layer and projection."""
 
     def __init__(self, decoder: Any, rank: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class AnswerWeights(nn.Module):
 
 
 class Difference(nn.Module):
-    """What a projection gains: `up @ down`, (out, rank) by (rank, in), zero to start with (arXiv 2106.09685)."""
+    """The difference added to a projection: `up @ down`, (out, rank) by (rank, in), initially zero (arXiv 2106.09685)."""
 
     def __init__(self, own: nn.Linear, rank: int) -> None:
         super().__init__()
@@ -66,6 +66,6 @@ class Difference(nn.Module):
         self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
 
     def forward(self, states: Tensor, projected: Tensor) -> Tensor:
-        """Add the difference for states (…, in) to `projected` (…, out), what the decoder's own projection made of them."""
-        # While it trains, it is in float32 and the decoder may be in bfloat16.
+        """Add the difference for states (…, in) to `projected` (…, out), the output of the decoder's own projection."""
+        # In training the difference is in float32, and the decoder may be in bfloat16.
         return projected + linear(linear(states, self.down.to(states)), self.up.to(states))

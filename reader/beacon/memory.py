@@ -1,9 +1,9 @@
-"""The memory: sink, beacon slots and raw tail of what was read, layer by layer.
+"""The memory of one sequence, layer by layer: sink, beacon slots and raw tail.
 
-Keys are kept rotated, each at its slot's position, so that decoding behind a memory costs what decoding behind as many
-cached tokens costs. The buffers have spare room behind the slots: the tokens of a window, or of a question and its answer,
-are written there and forgotten by setting the length back, so asking never changes the memory. It knows nothing of
-files or text: spans are whatever unit its caller counts in.
+Keys are stored rotated, each at its slot's position, so decoding after a memory costs as much as decoding after the same number
+of cached tokens. The buffers have spare room after the slots, for the tokens of a window or of a question and its answer.
+Resetting the length drops those tokens, so asking never changes the memory. This module knows nothing of files or text: the
+caller chooses the unit of the spans.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from reader.errors import MemoryMismatch
 
 
 class KeysWritten(Exception):
-    """The last layer's keys and values are written, and nothing after them is needed."""
+    """Ends a forward pass early: the last layer's keys and values are written, and the rest of the pass is not needed."""
 
 
 class SlotLayer(CacheLayerMixin):
-    """One layer's keys and values (batch, kv_heads, capacity, head_dim), of which the first `length` hold."""
+    """One layer's keys and values (batch, kv_heads, capacity, head_dim). The first `length` slots are in use."""
 
     keys: Tensor
     values: Tensor
@@ -45,7 +45,7 @@ class SlotLayer(CacheLayerMixin):
         """Nothing to do: the buffers exist from the start."""
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write (batch, kv_heads, tokens, head_dim) behind the slots; give back what the tokens may attend to."""
+        """Write (batch, kv_heads, tokens, head_dim) after the slots; return the keys and values that the tokens may attend to."""
         start, end = self.length, self.length + key_states.shape[2]
         self._write(key_states, value_states, start)
         self.length = end
@@ -59,28 +59,28 @@ class SlotLayer(CacheLayerMixin):
         return keys, values
 
     def _write(self, keys: Tensor, values: Tensor, start: int) -> None:
-        """Put keys and values (batch, kv_heads, tokens, head_dim) at the slots from `start` on."""
+        """Write keys and values (batch, kv_heads, tokens, head_dim) into the slots from `start`."""
         end = start + keys.shape[2]
         self.keys[:, :, start:end] = keys
         self.values[:, :, start:end] = values
 
     def move(self, index: Tensor, first: int, rotate: Callable[[Tensor], Tensor]) -> None:
-        """Put the slots at index (slots,) at those from `first` on, their keys rotated, and end the layer behind them."""
+        """Move the slots at index (slots,) to the slots from `first`, rotate their keys, and drop every slot after them."""
         self._write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
         self.length = first + len(index)
 
     def keep(self, index: Tensor, first: int, turn: Callable[[Tensor], Tensor]) -> None:
-        """Put each head's slots at index (kv_heads, slots) at those from `first` on, and end the layer behind them.
+        """Move each head's slots at index (kv_heads, slots) to the slots from `first`, and drop every slot after them.
 
         Args:
-            turn: takes the keys (1, kv_heads, slots, head_dim) at those slots and turns them to their new positions.
+            turn: rotates the keys (1, kv_heads, slots, head_dim) of those slots to their new positions.
         """
         rows = index[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
         self._write(turn(self.keys.gather(2, rows)), self.values.gather(2, rows), first)
         self.length = first + index.shape[1]
 
     def reserve(self, capacity: int) -> None:
-        """Make room for `capacity` slots, keeping those that hold."""
+        """Make room for `capacity` slots and keep those in use."""
         if capacity <= self.keys.shape[2]:
             return
         shape = (*self.keys.shape[:2], capacity, self.keys.shape[3])
@@ -101,7 +101,7 @@ class SlotLayer(CacheLayerMixin):
 
 
 class TracedLayer(SlotLayer):
-    """A layer that gradients flow through: what it holds is replaced, never written over."""
+    """A layer that gradients flow through: each write makes new tensors and never overwrites the old ones."""
 
     def _write(self, keys: Tensor, values: Tensor, start: int) -> None:
         self.keys = torch.cat([self.keys[:, :, :start], keys], dim=2)
@@ -113,16 +113,16 @@ class TracedLayer(SlotLayer):
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in a memory to go back to."""
+    """The state of a memory that `Memory.back_to` restores."""
 
     slots: int
     tail: WindowTokens
 
 
 class Memory:
-    """What was read of one sequence: sink | beacons | raw tail.
+    """The memory of one sequence: sink | beacons | raw tail.
 
-    A slot's position is its number, except in an unfinished window whose tokens do not count its beacons (`positions`).
+    A slot's position is its number. The exception is an unfinished window whose token positions skip its beacons (`positions`).
     """
 
     def __init__(self, layers: Sequence[SlotLayer]) -> None:
@@ -136,7 +136,7 @@ class Memory:
         self.positions = torch.empty(0, dtype=torch.int64)
         """(slots,): the position that each slot's keys are rotated to."""
         self.row_spans: Tensor | None = None
-        """(layers, kv_heads, slots, 2) int32: where each head's slots have their source, where heads keep rows of their own."""
+        """(layers, kv_heads, slots, 2) int32: the source span of each head's slots; None unless each head keeps its own rows."""
         self.tail = WindowTokens.raw(0, 0)
         """The tokens of the raw tail, the unfinished window."""
         self.ratio: int | None = None
@@ -163,7 +163,7 @@ class Memory:
 
     @property
     def next_position(self) -> int:
-        """The position of a token put raw behind the memory."""
+        """The position of the next raw token after the memory."""
         return int(self.positions.max()) + 1 if self.slots else 0
 
     @property
@@ -180,7 +180,7 @@ class Memory:
             layer.reserve(capacity)
 
     def append(self, tokens: WindowTokens, positions: Tensor, spans: Tensor) -> None:
-        """Take note of tokens whose activations the decoder has just written behind the slots."""
+        """Record tokens whose keys and values the decoder has just written after the slots."""
         self.tail = self.tail + tokens
         self.positions = torch.cat([self.positions, positions])
         self.spans = torch.cat([self.spans, spans])
@@ -188,15 +188,15 @@ class Memory:
             self.row_spans = torch.cat([self.row_spans, self.of_all_heads(spans)], dim=2)
 
     def of_all_heads(self, spans: Tensor) -> Tensor:
-        """Spans (slots, 2) that are the same for all heads, as a part of `row_spans`."""
+        """Expand spans (slots, 2) that all heads share to the shape of `row_spans`."""
         return spans.int().expand(len(self.layers), self.layers[0].keys.shape[1], -1, -1)
 
     def mark(self) -> Mark:
-        """The present end of the memory."""
+        """The current end of the memory."""
         return Mark(self.slots, self.tail)
 
     def back_to(self, mark: Mark) -> None:
-        """Forget every slot behind the mark; the slots before it were never touched."""
+        """Drop every slot after the mark. The slots before it are unchanged."""
         self.tail = mark.tail
         self.positions = self.positions[: mark.slots]
         self.spans = self.spans[: mark.slots]
@@ -206,7 +206,7 @@ class Memory:
             layer.length = mark.slots
 
     def traced(self) -> Memory:
-        """A memory that begins as this one and that gradients flow through; neither changes the other."""
+        """A copy of this memory that gradients flow through. Neither memory changes the other."""
         twin = copy.copy(self)
         twin.layers = []
         for layer in self.layers:
@@ -223,7 +223,7 @@ class Memory:
         return self.layers[layer].values[0, :, : self.slots]
 
     def counts(self) -> dict[str, int]:
-        """The numbers that `restore` needs beside the tensors."""
+        """The counts that `restore` needs beside the tensors."""
         return {
             "sink": self.sink,
             "beacons": self.beacons,
@@ -233,7 +233,7 @@ class Memory:
         }
 
     def tensors(self, first: int = 0) -> dict[str, Tensor]:
-        """Views of all slots from `first` on: `layers.N.keys`, `layers.N.values`, `spans`, `positions`, `tail`, `row_spans`."""
+        """Views of all slots from `first`: `layers.N.keys`, `layers.N.values`, `spans`, `positions`, `tail`, `row_spans`."""
         tail = torch.stack([self.tail.is_beacon.long(), self.tail.raw_number, self.tail.beacon_number])
         parts: dict[str, Tensor] = {"spans": self.spans[first:], "positions": self.positions[first:], "tail": tail}
         if self.row_spans is not None:
@@ -244,9 +244,9 @@ class Memory:
         return parts
 
     def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
-        """Put saved slots behind the sink and beacons already here, in place of the raw tail.
+        """Copy saved slots after the sink and beacons of this memory, in place of its raw tail.
 
-        One copy a layer; everything is checked before anything is touched.
+        Copies once per layer. Checks all tensors before it changes any.
 
         Raises:
             MemoryMismatch: a tensor is missing, or has another shape or type than this decoder's.
@@ -302,9 +302,10 @@ class Memory:
 
 
 def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A memory's tensors with keys and values (kv_heads, slots, head_dim) as int8, beside `.scale` (kv_heads, slots, 1).
+    """A memory's tensors with keys and values (kv_heads, slots, head_dim) in int8 and their `.scale` (kv_heads, slots, 1).
 
-    A slot's scale is the largest of its numbers over 127: about a quarter of float32's bytes. `Memory.restore` takes them back.
+    A slot's scale is its largest absolute value divided by 127. The result takes about a quarter of float32's bytes.
+    `Memory.restore` accepts it.
     """
     result: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -318,7 +319,7 @@ def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _put(tensors: Mapping[str, Tensor], name: str, place: Tensor) -> None:
-    """Copy to where the decoder runs; through pinned memory to a GPU, so that one layer is staged while another is sent."""
+    """Copy a tensor to the decoder's device. For a GPU, stage it in pinned memory, so that staging and sending overlap."""
 
     def sent(tensor: Tensor) -> Tensor:
         return (

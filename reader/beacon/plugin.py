@@ -1,9 +1,10 @@
-"""The Activation Beacon plug-in: trainable projections beside a frozen decoder's own, and the condensing of windows.
+"""The Activation Beacon plug-in: trainable projections beside those of a frozen decoder, and the condensing of windows.
 
-Works on any Hugging Face decoder whose layers have `self_attn.{q,k,v,o}_proj` and rotary positions, without forking its
-code: forward hooks replace the projections' output at beacon positions, the memory is handed over as the decoder's cache, and
-keys are rotated by the difference when a beacon moves to its slot. Idle, and after `detach`, the decoder is bit for bit
-itself. It sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, sections 3.1 to 3.3.
+Works with any Hugging Face decoder whose layers have `self_attn.{q,k,v,o}_proj` and rotary positions, without forking its
+code: forward hooks replace the projections' output at beacon positions, the decoder uses the memory as its cache, and a
+beacon's keys are rotated by the difference when it moves to its slot. While the plug-in is idle or detached, the decoder's
+output is bit for bit its own. The plug-in sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, sections 3.1
+to 3.3.
 """
 
 from __future__ import annotations
@@ -39,21 +40,21 @@ from reader.beacon.rows import RowChooser, joined_row_spans, keep_rows
 from reader.errors import ContextOverflow
 
 NO_SPAN = -1
-"""Start and end of a token that stands for no source text."""
+"""Start and end of the span of a token without source text."""
 
 Output = Literal["last", "all", "states"]
-"""Logits at the last token or at all, or the states (tokens, hidden) that logits are computed from."""
+"""Logits at the last token or at all tokens, or the states (tokens, hidden) from which logits are computed."""
 Logits = Literal["none", "last", "all", "states"]
 
 
 class BeaconPlugin(nn.Module):
-    """Activation Beacon for one decoder; its parameters are the only ones that train.
+    """Activation Beacon for one decoder. Only the plug-in's parameters are trained.
 
     Attributes:
-        embedding: (hidden,), what every beacon starts as, or what it adds to the last token that it condenses.
-        projections: per layer, `q`, `k`, `v`, `o` (those in the config), starting as the decoder's own.
-        trained: False while beacons are condensed by those copies.
-        rows: what chooses a window's own rows, where those stay in place of beacons.
+        embedding: (hidden,), the input embedding of every beacon, or what is added to that of the last token that it condenses.
+        projections: per layer, `q`, `k`, `v`, `o` (those in the config), initially equal to the decoder's own.
+        trained: False while the projections are still those copies.
+        rows: chooses which of a window's own rows the memory keeps in place of beacons.
     """
 
     def __init__(
@@ -67,17 +68,17 @@ class BeaconPlugin(nn.Module):
 
         Args:
             is_figure: (vocab,) bool, which tokens hold a digit; needed where the config's intervals are `figures`.
-            rows: keeps some of each window's own rows in place of beacons.
+            rows: chooses the rows of each window that the memory keeps in place of beacons.
 
         Raises:
-            ModelError: the decoder cannot take the plug-in; names it and says why.
+            ModelError: the decoder cannot take the plug-in; the message names the decoder and the reason.
         """
         super().__init__()
         check_decoder(decoder)
         self.config = config
         self.rows = rows
         self._is_figure = is_figure
-        self.trained = rows is not None  # choosing needs no training
+        self.trained = rows is not None  # choosing rows needs no training
         # In a tuple, so that the decoder's parameters do not become the plug-in's.
         self._decoder: tuple[Any] = (decoder,)
         self._layers: list[Any] = [layer.self_attn for layer in self.decoder.base_model.layers]
@@ -117,7 +118,7 @@ class BeaconPlugin(nn.Module):
             self._handles += self.answers.hook(self.decoder, lambda: self._is_answering)
 
     def detach(self) -> None:
-        """Take every hook out of the decoder again."""
+        """Remove every hook from the decoder."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -132,7 +133,7 @@ class BeaconPlugin(nn.Module):
         return Memory(layers)
 
     def open(self, memory: Memory, input_ids: Tensor) -> None:
-        """Read (tokens,) raw and keep them in front of the memory as its sink.
+        """Read (tokens,) and keep them raw at the front of the memory, as its sink.
 
         Raises:
             ValueError: the memory has been read into already.
@@ -190,19 +191,19 @@ class BeaconPlugin(nn.Module):
         answering: bool = False,
         horizon: int | None = None,
     ) -> list[Tensor | None]:
-        """Put (tokens,) raw behind each memory, as a question, an answer or the document's unfinished last window.
+        """Run (tokens,) raw after each memory: a question, an answer or the document's unfinished last window.
 
         Args:
-            spans: for each sequence (tokens, 2) source spans; None: tokens that stand for no source.
-            logits: "none", "last" or "all"; "states" for what the logits are made of, (tokens, hidden) instead.
-            answering: whether the tokens are a question and its answer, which the answer weights are for, where there are any.
-            horizon: newest beacon slots that they attend to; None: all, whatever the config says of reading.
+            spans: for each sequence (tokens, 2) source spans; None: tokens without a source.
+            logits: "none", "last" or "all"; "states" for the states (tokens, hidden) from which logits are computed.
+            answering: whether the tokens are a question and its answer, so that the answer weights, if any, are active.
+            horizon: how many of the newest beacon slots they attend to; None: all, also where the config limits reading.
 
         Returns:
             For each sequence None, (1, vocab) or (tokens, vocab).
 
         Raises:
-            ContextOverflow: they would stand behind the decoder's last position.
+            ContextOverflow: the tokens do not fit the decoder's positions.
         """
         passes = []
         for memory, ids, own in zip(memories, input_ids, spans or [None] * len(memories), strict=True):
@@ -213,14 +214,14 @@ class BeaconPlugin(nn.Module):
                     f"{self.max_positions:,} positions; ask something shorter or read with a larger ratio."
                 )
             tokens = WindowTokens.raw(memory.raw_tokens, len(ids))
-            # Question and answer see all of the tail, its beacons too: what stands behind a memory is plain causal.
+            # Question and answer see all of the tail, with its beacons: attention after a memory is plain causal.
             passes.append(Pass(memory, ids, tokens, positions, _no_spans(len(ids)) if own is None else own))
         with self.answering() if answering else nullcontext():
             return self._forward(passes, logits, horizon)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Until the block ends, the decoder has its answer weights, where there are any."""
+        """Inside the block, the answer weights are active if the plug-in has any."""
         self._is_answering = True
         try:
             yield
@@ -229,7 +230,7 @@ class BeaconPlugin(nn.Module):
 
     @contextmanager
     def configured(self, config: BeaconConfig) -> Iterator[None]:
-        """Until the block ends, windows are read with these settings: another window, other ratios, another horizon."""
+        """Inside the block, windows are read with these settings: another window, other ratios, another horizon."""
         own, self.config = self.config, config
         try:
             yield
@@ -261,21 +262,21 @@ class BeaconPlugin(nn.Module):
         logits: Logits = "none",
         beacons_in_tail: bool = True,
     ) -> list[Tensor | None]:
-        """Read (tokens,) of each sequence window by window into its memory, condensing each window as it gets full.
+        """Read (tokens,) of each sequence window by window into its memory, and condense each window when it is full.
 
         Args:
             spans: for each sequence (tokens, 2) source spans; a beacon gets the span of the tokens that it condenses.
             choosers: choose the ratio when a window starts.
-            logits: "none", "last" or "all"; "states" for what the logits are made of, (tokens, hidden) instead.
+            logits: "none", "last" or "all"; "states" for the states (tokens, hidden) from which logits are computed.
             beacons_in_tail: whether an unfinished last window has beacons (as in the authors' inference) or stays raw
-                (as in their training, and wherever intervals depend on the whole window; then nothing more can be read
-                behind it).
+                (as in their training, and wherever intervals depend on the whole window). After a raw tail nothing more
+                can be read.
 
         Returns:
             For each sequence None, (1, vocab) or (tokens, vocab) at the raw tokens.
 
         Raises:
-            ValueError: an unfinished window was kept raw, so it cannot be condensed any more.
+            ValueError: the memory ends in an unfinished window without beacons, which cannot be condensed.
         """
         is_even = self.config.intervals == "even"
         for memory in memories:
@@ -315,7 +316,7 @@ class BeaconPlugin(nn.Module):
         return [torch.cat(part) if part else None for part in parts]
 
     def _window_pass(self, memory: Memory, input_ids: Tensor, spans: Tensor, beacons_in_tail: bool) -> Pass:
-        """Raw tokens that fit into the unfinished window, with the beacons that come among or behind them."""
+        """The pass for as many raw tokens as fit into the unfinished window, with the beacons among or after them."""
         config, input_ids, raw_before = self.config, input_ids.cpu(), memory.raw_tokens
         is_full = raw_before + len(input_ids) == config.window
         is_even = config.intervals == "even"
@@ -341,11 +342,11 @@ class BeaconPlugin(nn.Module):
         first = tokens.raw_number.clone()
         first[tokens.is_beacon] = interval_starts(ends)[tokens.beacon_number[tokens.is_beacon]]
         starts, ends = of_raw[first, 0], of_raw[tokens.raw_number, 1]
-        # A beacon may begin in an opening that stands for no source: its source then begins where the document does.
+        # A beacon may begin in the opening, which has no source: its span then starts at the document's start.
         return torch.stack([torch.where(ends == NO_SPAN, starts, starts.clamp(min=0)), ends], dim=1)
 
     def _forward(self, passes: Sequence[Pass], logits: Logits, horizon: int | None = None) -> list[Tensor | None]:
-        """Run the decoder once over tokens behind their memories, which take note. The one place where it is run."""
+        """Run the decoder once over tokens after their memories, and record the tokens there. Only this method runs the decoder."""
         decoder, device = self.decoder, self.decoder.device
         longest = max(len(one.tokens) for one in passes)
         ids, positions = torch.zeros(2, len(passes), longest, dtype=torch.int64)
@@ -356,7 +357,7 @@ class BeaconPlugin(nn.Module):
             is_beacon[row, :count], is_raw[row, :count] = one.tokens.is_beacon, ~one.tokens.is_beacon
             one.memory.reserve(one.memory.slots + count)
             for layer in one.memory.layers:
-                layer.length = one.memory.slots  # a pass that was interrupted left it further on
+                layer.length = one.memory.slots  # an interrupted pass may have left more
         layers, mask = passes[0].memory.layers, None
         if len(passes) > 1:
             layers, mask = stack(passes, horizon)
@@ -382,7 +383,7 @@ class BeaconPlugin(nn.Module):
         with attending(decoder, ATTENTION), self._projecting(is_beacon):
             try:
                 if logits == "none":
-                    layers[-1].keys_suffice = self.rows is None  # rows are chosen by the last layer's queries, too
+                    layers[-1].keys_suffice = self.rows is None  # choosing rows needs the last layer's queries, too
                     decoder.base_model(**arguments)
                 elif logits == "states":
                     rows = decoder.base_model(**arguments).last_hidden_state
@@ -407,9 +408,9 @@ class BeaconPlugin(nn.Module):
         return outputs
 
     def _condense(self, memory: Memory, queries: Mapping[int, Tensor]) -> None:
-        """Keep the beacons of the full window (and the sink of the first), move them to their slots, drop the rest.
+        """Keep the beacons of the full window (and the first window's sink), move them to their slots, drop the rest.
 
-        Raw tokens behind the stride stay raw for the next window. Rows are chosen by `queries` (heads, tokens, head_dim) by layer.
+        Raw tokens after the stride stay raw for the next window. `queries` has (heads, tokens, head_dim) by layer, to choose rows.
         """
         if self.rows is not None and memory.ratio:
             keep_rows(self.decoder, memory, queries, self.rows, self.config.window // memory.ratio)
@@ -421,7 +422,7 @@ class BeaconPlugin(nn.Module):
         sink = order[: config.sink_tokens] if memory.windows == 0 and memory.sink == 0 else order[:0]
         kept = order[is_kept]
         if not memory.ratio:
-            kept = kept[len(sink) :]  # kept raw, the sink's tokens are in the memory once
+            kept = kept[len(sink) :]  # with ratio 0 the sink's tokens are among these, too
         carried = order[~tail.is_beacon & ~condensed]
         carried_tokens = WindowTokens.raw(0, len(carried))
 
@@ -438,17 +439,17 @@ class BeaconPlugin(nn.Module):
         memory.ratio = None
 
     def _move(self, memory: Memory, slots: Tensor, first: int, positions: Tensor) -> None:
-        """Move slots to consecutive ones from `first` on, rotating their keys to the new positions by the difference."""
+        """Move slots to consecutive slots from `first`, and rotate their keys by the difference of the positions."""
         index = slots.to(self.decoder.device)
         rotate = rotation(self.decoder, positions - memory.positions[slots])
         for layer in memory.layers:
             layer.move(index, first, rotate)
 
     def put_behind(self, memory: Memory, other: Memory, source_offset: int = 0) -> None:
-        """Copy another memory behind this one, its keys rotated to where they come to stand; the other stays as it is.
+        """Copy another memory after this one and rotate its keys to their new positions. The other memory does not change.
 
-        The other's sink is left out where this memory has slots: the first one's does for both. Spans move by `source_offset`.
-        What was raw in either stays so, and nothing more can be read into their unfinished windows.
+        If this memory has slots, the other's sink is left out: one sink is enough. The other's spans move by `source_offset`.
+        Raw tails stay raw, and nothing more can be read into their unfinished windows.
 
         Raises:
             ContextOverflow: the two do not fit the decoder's positions.
@@ -477,9 +478,9 @@ class BeaconPlugin(nn.Module):
         memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
 
     def move_away(self, memory: Memory, positions: int) -> None:
-        """Let what comes behind the memory see it as though so many more slots stood in between.
+        """Shift the positions after the memory, as if this many slots lay between the memory and the next tokens.
 
-        What a memory is worth at a distance is learned and measured so without reading what would stand there.
+        Training and evaluation use a distant memory in this way without reading the text in between.
         """
         rotate = rotation(self.decoder, torch.full((memory.slots,), -positions))
         for layer in memory.layers:
@@ -487,7 +488,7 @@ class BeaconPlugin(nn.Module):
 
     @contextmanager
     def _projecting(self, is_beacon: Tensor) -> Iterator[None]:
-        """Until the block ends, the tokens where is_beacon (batch, tokens) is true take the beacons' own projections."""
+        """Inside the block, the tokens where is_beacon (batch, tokens) is true use the beacons' own projections."""
         if is_beacon.any():
             self._beacon_index = torch.nonzero(is_beacon.flatten())[:, 0].to(self.decoder.device)
         try:

@@ -1,6 +1,6 @@
-"""What beacons have of their own: a first embedding, and projections that replace the decoder's at their positions.
+"""The beacons' own weights: an initial embedding, and projections that replace the decoder's at beacon positions.
 
-It knows no memory and no window: the plug-in says which tokens are beacons.
+This module knows neither memories nor windows: the plug-in marks the beacons.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reader.beacon.low_rank import Difference
 
 
 class Projection(nn.Module):
-    """A projection of full rank that beacons have of their own, a copy of the decoder's to start with."""
+    """A beacon projection of full rank, initially a copy of the decoder's."""
 
     def __init__(self, own: nn.Linear) -> None:
         super().__init__()
@@ -24,13 +24,13 @@ class Projection(nn.Module):
         self.bias = None if own.bias is None else nn.Parameter(own.bias.detach().clone())
 
     def forward(self, states: Tensor, projected: Tensor) -> Tensor:
-        """Project states (beacons, in); `projected` (beacons, out), what the decoder's own made of them, does not matter."""
-        # While it trains, it is in float32 and the decoder may be in bfloat16.
+        """Project states (beacons, in). Ignores `projected` (beacons, out), the output of the decoder's own projection."""
+        # In training the projection is in float32, and the decoder may be in bfloat16.
         return linear(states, self.weight.to(states), None if self.bias is None else self.bias.to(states))
 
 
 def first_embedding(decoder: Any, source: str) -> Tensor:
-    """What a new plug-in's beacons start as (hidden,): the embedding of `eos` or `bos`, or zero for `last`."""
+    """The initial beacon embedding (hidden,) of a new plug-in: that of `eos` or `bos`, or zero for `last`."""
     weight: Tensor = decoder.get_input_embeddings().weight.detach()
     if source == "last":
         return torch.zeros_like(weight[0])
@@ -40,14 +40,14 @@ def first_embedding(decoder: Any, source: str) -> Tensor:
 
 
 def new_projection(own: nn.Linear, rank: int | None) -> nn.Module:
-    """What beacons have in place of the decoder's own projection: all of one, or a low-rank difference to it."""
+    """The beacons' projection: a full one, or (with a rank) a low-rank difference from the decoder's."""
     return Projection(own) if rank is None else Difference(own, rank)
 
 
 def replacing_hook(projection: nn.Module, beacon_index: Callable[[], Tensor | None]) -> Any:
-    """A forward hook that lets `projection` compute the output at the tokens (beacons,) that `beacon_index` names.
+    """A forward hook that computes the output with `projection` at the tokens (beacons,) that `beacon_index` returns.
 
-    The index counts through the flattened batch; None: the output stays the decoder's own.
+    The index counts through the flattened batch; None: the decoder's own output everywhere.
     """
 
     def replace_at_beacons(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:

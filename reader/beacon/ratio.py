@@ -1,7 +1,7 @@
 """Which condensing ratio a window gets (paper section 3.3; `adapt-R` as in the authors' code).
 
-A chooser belongs to one document. It does not look at the text: only its length, the window's number and, for the random
-choices, a seed.
+A chooser belongs to one document. It uses the document's length, the window's number and, for the random choices, a seed. It
+does not use the text.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RatioChooser:
         self._of_document = self._random.choice(self.config.ratios)
 
     def choose(self, window_number: int) -> int:
-        """The ratio of window `window_number` (counted from 0); call it once a window, in order."""
+        """The ratio of window `window_number` (counted from 0). Call it once for each window, in order."""
         config = self.config
         if config.ratio_choice == "sequence":
             return config.ratios[window_number % len(config.ratios)]

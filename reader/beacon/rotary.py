@@ -1,6 +1,6 @@
 """Rotary positions: rotating keys that move, how many positions a decoder has, and which decoders can take the plug-in.
 
-Keys are rotated by the difference between two positions, once, whatever the decoder's own rotation is. It changes no memory.
+Keys are rotated once, by the difference between two positions, for every kind of rotary embedding. This module changes no memory.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def max_positions(decoder: Any) -> int:
 def rotation(decoder: Any, difference: Tensor) -> Callable[[Tensor], Tensor]:
     """A function that rotates keys (batch, kv_heads, slots, head_dim) by `difference` positions, in float32.
 
-    difference is (slots,); or (kv_heads, slots), where each head's slots move by amounts of their own and the batch is 1.
+    difference is (slots,); or (kv_heads, slots) if the heads' slots move by different amounts, with a batch of 1.
     """
     apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
     is_by_head = difference.dim() > 1
     cos, sin = _cos_sin(decoder, difference if is_by_head else difference[None])
 
     def rotate(keys: Tensor) -> Tensor:
-        states = keys.transpose(0, 1) if is_by_head else keys  # heads in the place of sequences
+        states = keys.transpose(0, 1) if is_by_head else keys  # treat the heads as sequences
         rotated: Tensor = apply(states[:, :0].float(), states.float(), cos, sin)[1].to(keys.dtype)
         return rotated.transpose(0, 1) if is_by_head else rotated
 
@@ -43,7 +43,8 @@ def rotation(decoder: Any, difference: Tensor) -> Callable[[Tensor], Tensor]:
 def mean_rotation(decoder: Any, positions: Tensor) -> Callable[[Tensor], Tensor]:
     """A function that turns keys (kv_heads, slots, head_dim) back by the mean rotation of positions (positions,), in float32.
 
-    A query's mean product with a key, over those positions, is the unrotated query's product with what it returns.
+    The product of an unrotated query with the returned key is the mean, over those positions, of the rotated query's product
+    with the key.
     """
     apply = sys.modules[type(decoder).__module__].apply_rotary_pos_emb
     cos, sin = (part.mean(dim=1, keepdim=True) for part in _cos_sin(decoder, positions[None]))
@@ -59,7 +60,7 @@ def _cos_sin(decoder: Any, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and sines (rows, positions, head_dim) of positions (rows, positions)."""
     rotary, device = decoder.base_model.rotary_emb, decoder.device
     cos, sin = rotary(torch.empty(0, device=device), positions.to(device))
-    scaling = getattr(rotary, "attention_scaling", 1.0)  # once applied to the keys, it must not be applied again
+    scaling = getattr(rotary, "attention_scaling", 1.0)  # the keys have this factor already: divide it out
     return cos / scaling, sin / scaling
 
 
@@ -67,7 +68,7 @@ def check_decoder(decoder: Any) -> None:
     """Accept a decoder that can take the plug-in.
 
     Raises:
-        ModelError: names the architecture and the reason why not.
+        ModelError: the decoder cannot take the plug-in; the message names its architecture and the reason.
     """
     name = type(decoder).__name__
 

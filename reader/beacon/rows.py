@@ -1,7 +1,7 @@
-"""Rows: each head keeps some of a window's own keys and values, in place of beacons; which, a chooser says (`reader.condensing`).
+"""Rows: each head keeps some of a window's own keys and values in place of beacons.
 
-A kept row is turned to its slot's position by the difference, once, and remembers the source of each head's token. It chooses
-nothing itself.
+A chooser (`reader.condensing`) picks the rows. A kept row is rotated once, by the difference, to its slot's position, and keeps
+the source span of each head's token.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reader.beacon.memory import Memory
 from reader.beacon.rotary import mean_rotation, rotation
 
 FUTURE_TOKENS = 512
-"""Rows are chosen for as many positions behind their window."""
+"""Rows are chosen for the attention of this many positions after their window."""
 
 
 class RowChooser(Protocol):
@@ -25,25 +25,25 @@ class RowChooser(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call this way of choosing."""
+        """The name of this method, as users write it."""
 
     @property
     def fingerprint(self) -> str:
-        """Changes with what is chosen; part of a memory's key."""
+        """Part of a memory's key; changes when the method would choose other rows."""
 
     def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending.
 
         Args:
             queries: (heads, queries, head_dim), scaled, before rotation.
-            keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the positions to come, so that their
-                product with unrotated queries is what a later token can be expected to see.
+            keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the next positions, so that their product
+                with unrotated queries is the expected attention score of a later token.
             values: (kv_heads, tokens, head_dim).
         """
 
 
 def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], chooser: RowChooser, keep: int) -> None:
-    """Keep each head's chosen rows of the full window, turned to consecutive positions, and drop the rest.
+    """Keep each head's chosen rows of the full window, rotated to consecutive positions, and drop the rest.
 
     Args:
         queries: (heads, tokens, head_dim) by layer, scaled and rotated, of the window's last tokens.
@@ -64,7 +64,7 @@ def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], choos
         kept_spans.append(spans[places])
     chosen = torch.stack(kept_spans)
     memory.row_spans = torch.cat([memory.row_spans[:, :, :base], chosen], dim=2)
-    # A slot's own span reaches over what any head keeps in it.
+    # A slot's own span covers the tokens that all heads keep in it.
     widest = torch.stack([chosen[..., 0].amin(dim=(0, 1)), chosen[..., 1].amax(dim=(0, 1))], dim=1)
     memory.spans = torch.cat([memory.spans[:base], widest.long()])
     memory.positions = torch.cat([memory.positions[:base], slots])
@@ -74,7 +74,7 @@ def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], choos
 
 
 def joined_row_spans(memory: Memory, other: Memory, start: int, source_offset: int) -> Tensor | None:
-    """The `row_spans` of a memory with the slots of another from `start` on behind it; None where neither keeps rows.
+    """The joined `row_spans` of a memory and the other's slots from `start`; None if neither keeps rows.
 
     The other's spans move by `source_offset`.
     """

@@ -1,9 +1,9 @@
-"""Many sequences behind one memory: its keys and values are held once and read once a step, whatever their number.
+"""Many sequences (branches) after one memory, whose keys and values are stored once and read once per step.
 
-The branches' tokens go through the decoder side by side in one row, none of them padding. Attention to the memory has the
-queries of all branches folded into one, without a mask, as all see all of it; attention to a branch's own tokens is
-causal; both are merged by their log-sum-exp (as in FlashAttention, arXiv 2205.14135, section 3.1). A step so reads
-weights and memory once for all branches. It condenses nothing and never changes the memory.
+The branches' tokens pass through the decoder side by side in one row without padding. Every branch sees the whole memory, so
+attention to it folds the queries of all branches into one and needs no mask. Attention to a branch's own tokens is causal. The
+two are merged by their log-sum-exp (as in FlashAttention, arXiv 2205.14135, section 3.1). Each step reads the weights and the
+memory once for all branches. This module condenses nothing and never changes the memory.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from reader.errors import ContextOverflow
 BRANCHED_ATTENTION = "activation_beacon_branches"
 
 _ROOM_TOKENS = 256
-"""By how much the room for the branches' own tokens grows at least."""
+"""The least number of tokens by which the room for the branches' own tokens grows."""
 
 
 @dataclass(eq=False)
 class Branch:
-    """One sequence behind the memory."""
+    """One sequence after the memory."""
 
     row: int
     spans: Tensor = field(default_factory=lambda: torch.empty(0, 2, dtype=torch.int64))
-    """(tokens, 2): the source spans of its own tokens so far."""
+    """(tokens, 2): the source spans of the branch's own tokens so far."""
 
     @property
     def tokens(self) -> int:
-        """Its own tokens so far."""
+        """The branch's own tokens so far."""
         return len(self.spans)
 
     @property
     def source_tokens_run(self) -> int:
-        """Those of them that have a source span."""
+        """The branch's own tokens that have a source span."""
         return int((self.spans[:, 0] != NO_SPAN).sum())
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Which token of a pass is whose, and what it sees of its branch."""
+    """Maps the tokens of a pass to their branches, and holds what each token sees of its branch."""
 
     counts: list[int]
     """Tokens of each branch in the pass."""
@@ -60,11 +60,11 @@ class Packing:
     places: Tensor
     """(tokens,): each token's number in its branch."""
     part: slice | Tensor
-    """The rows that take part."""
+    """The rows whose branches have tokens in the pass."""
     keys: int
     """Tokens of the longest branch, this pass included."""
     index: Tensor
-    """(branches, longest): the number in the pass of each branch's tokens, padded on the right with any."""
+    """(branches, longest): the number in the pass of each branch's tokens; the padding on the right is arbitrary."""
     is_token: Tensor
     """bool (branches, longest): False at the padding."""
     mask: Tensor
@@ -72,7 +72,7 @@ class Packing:
 
 
 class BranchLayer(CacheLayerMixin):
-    """One layer: the memory's, and keys and values (rows, kv_heads, capacity, head_dim) of the branches' own tokens."""
+    """One layer: the memory's layer, and keys and values (rows, kv_heads, capacity, head_dim) of the branches' own tokens."""
 
     keys: Tensor
     values: Tensor
@@ -89,20 +89,20 @@ class BranchLayer(CacheLayerMixin):
         """Nothing to do: the buffers grow with `reserve`."""
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write (1, kv_heads, tokens, head_dim) to the tokens' branches, and give them back; `attend` finds the rest."""
+        """Write (1, kv_heads, tokens, head_dim) to the tokens' branches and return them. `attend` reads the rest."""
         assert self.packing is not None
         self.keys[self.packing.rows, :, self.packing.places] = key_states[0].transpose(0, 1)
         self.values[self.packing.rows, :, self.packing.places] = value_states[0].transpose(0, 1)
         return key_states, value_states
 
     def reserve(self, rows: int, tokens: int) -> None:
-        """Make room for that many branches of that many tokens, keeping what is there."""
+        """Make room for `rows` branches of `tokens` tokens and keep the tokens in use."""
         rows, tokens = max(rows, self.keys.shape[0]), max(tokens, self.keys.shape[2])
         if (rows, tokens) == (self.keys.shape[0], self.keys.shape[2]):
             return
         for name in ("keys", "values"):
             old = getattr(self, name)
-            # Zeros, not whatever memory held: a hidden value still counts as 0 times itself, and 0 times NaN is NaN.
+            # Zeros, not uninitialised memory: a hidden value is still multiplied by 0, and 0 times NaN is NaN.
             new = old.new_zeros(rows, old.shape[1], tokens, old.shape[3])
             new[: old.shape[0], :, : old.shape[2]] = old
             setattr(self, name, new)
@@ -118,7 +118,7 @@ class BranchLayer(CacheLayerMixin):
 
 
 class Branches:
-    """Sequences behind one memory; while they are used, nothing else may be put behind it."""
+    """Sequences after one memory. While they are in use, run nothing else after the memory."""
 
     def __init__(self, plugin: BeaconPlugin, memory: Memory) -> None:
         self._plugin, self.memory = plugin, memory
@@ -133,11 +133,11 @@ class Branches:
         return self._branches[-1]
 
     def back_to(self, branch: Branch, tokens: int) -> None:
-        """Forget all but the first tokens of a branch."""
+        """Drop all but the first `tokens` tokens of a branch."""
         branch.spans = branch.spans[:tokens]
 
     def drop(self, branch: Branch) -> None:
-        """Forget a branch; the last one takes its row, so that the rows in use stay side by side."""
+        """Remove a branch. The last branch moves to its row, so that the rows in use stay contiguous."""
         last = self._branches.pop()
         if last is branch:
             return
@@ -148,15 +148,15 @@ class Branches:
         self._branches[last.row] = last
 
     def room_tokens(self, branch: Branch | None = None) -> int:
-        """Positions that the decoder has behind a branch, or behind the memory."""
+        """Free positions of the decoder after a branch, or after the memory."""
         own = 0 if branch is None else branch.tokens
         return self._plugin.max_positions - self.memory.next_position - own
 
     def check_room(self, tokens: int, branch: Branch | None = None) -> None:
-        """Accept so many more tokens behind a branch, or behind the memory.
+        """Check that `tokens` more tokens fit after a branch, or after the memory.
 
         Raises:
-            ContextOverflow: they would stand behind the decoder's last position.
+            ContextOverflow: the tokens do not fit the decoder's positions.
         """
         if tokens > self.room_tokens(branch):
             raise ContextOverflow(
@@ -174,16 +174,16 @@ class Branches:
         answering: bool = False,
         horizon: int | None = None,
     ) -> Tensor:
-        """Put (tokens,) raw behind each branch; return the logits (branches, vocab) at each one's last token.
+        """Run (tokens,) raw after each branch; return the logits (branches, vocab) at each branch's last token.
 
         Args:
             input_ids: for each branch one token or more.
-            spans: for each branch (tokens, 2) source spans; None: tokens that stand for no source.
-            queries: for each branch where its queries are recorded by layer, as by `recording`; None: nowhere.
+            spans: for each branch (tokens, 2) source spans; None: tokens without a source.
+            queries: for each branch the dictionary that records its queries by layer, as in `recording`; None: not recorded.
             answering, horizon: as for `BeaconPlugin.run_batch`.
 
         Raises:
-            ContextOverflow: they would stand behind the decoder's last position.
+            ContextOverflow: the tokens do not fit the decoder's positions.
         """
         for branch, ids in zip(branches, input_ids, strict=True):
             self.check_room(len(ids), branch)
@@ -212,7 +212,7 @@ class Branches:
 
     @contextmanager
     def placed(self, branch: Branch) -> Iterator[Memory]:
-        """Until the block ends, the memory has a branch's tokens behind it, as if it had been run there."""
+        """Inside the block, the branch's tokens are in the memory, as if they had been run after it."""
         memory = self.memory
         mark, first, end = memory.mark(), memory.slots, memory.slots + branch.tokens
         positions = torch.arange(memory.next_position, memory.next_position + branch.tokens)
@@ -278,7 +278,7 @@ class Branches:
         is_token = number < counts[:, None]
         index = (counts.cumsum(0) - counts)[:, None] + torch.where(is_token, number, 0)
         places = before[:, None] + number
-        # The padding sees what the first token sees: a row that sees nothing would be NaN.
+        # The padding sees the same keys as the first token: a row that sees nothing would be NaN.
         sees = torch.arange(keys) <= torch.where(is_token, places, before[:, None])[..., None]
         mask = torch.zeros(sees.shape, dtype=dtype).masked_fill(~sees, float("-inf"))[:, None]
         are_neighbours = bool((rows == rows[0] + torch.arange(len(rows))).all())

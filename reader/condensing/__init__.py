@@ -1,16 +1,16 @@
-"""What becomes of a window that was just read: beacons are the plug-in's own; rows are chosen here. Tensors only.
+"""Choosers: which rows of a window the memory keeps. Tensors only; beacons are condensed by the plug-in.
 
-To add a way of choosing: a module with a class that has `name` and `choose`, a docstring with the paper's link, and a line in
-`CHOOSERS`. It sees one layer of one window at a time, so it streams in constant memory.
+To add a method, write a module with a class that has `name`, `fingerprint` and `choose`, link the paper in its docstring, and add a
+line to `CHOOSERS`. A chooser sees one layer of one window at a time, so reading needs constant memory.
 """
 
 from reader.condensing.expected_attention import ExpectedAttention
 from reader.condensing.spread import Spread
 
 CHOOSERS = {"expected-attention": ExpectedAttention, "spread": Spread}
-"""Name -> the class that chooses rows in this way."""
+"""Name -> the class of the method."""
 
 DEFAULT_CHOOSER = "expected-attention"
-"""What a decoder without a plug-in of its own keeps its windows by: of those that need no training, the best by loss."""
+"""The method for a decoder without a plug-in: it has the lowest loss of those that need no training."""
 
 __all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "ExpectedAttention", "Spread"]

@@ -1,8 +1,8 @@
-"""Expected Attention: keep the rows that the next tokens will attend to most, as far as this window's queries tell.
+"""Expected Attention: keep the rows to which later tokens are expected to attend most.
 
-A window's queries, before their rotation, are taken for a normal distribution; turned by the mean rotation of the positions to
-come, they say how much weight a later token is expected to give to each key. Nothing is trained and nothing is run again.
-Source: arXiv 2510.00636, section 3. It knows no decoder: rotations come from its caller.
+The window's unrotated queries are modelled as a normal distribution. Turned by the mean rotation of the next positions, it gives
+the attention weight that a later token is expected to put on each key. This needs neither training nor another pass. Source:
+arXiv 2510.00636, section 3. This module knows no decoder: the caller rotates the keys.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_SINK_QUERIES = 4  # the first queries of a window are unlike the others
+_SINK_QUERIES = 4  # the first queries of a window have another distribution than the rest
 
 
 @dataclass(frozen=True)
 class ExpectedAttention:
-    """Chooses each head's rows by the attention that they can expect; part of them evenly spaced."""
+    """Chooses each head's rows by their expected attention, and a part of them evenly spaced."""
 
     spread: float = 0.5
-    """The share of the rows that are evenly spaced among those left: they keep what attention spreads over the rest."""
+    """The share of the kept rows that is evenly spaced among the others, to represent the text that gets little attention."""
 
     @property
     def name(self) -> str:
-        """What people call this way of choosing."""
+        """The name of this method, as users write it."""
         return "expected-attention"
 
     @property
     def fingerprint(self) -> str:
-        """Changes with what is chosen; part of a memory's key."""
+        """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
     def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
@@ -37,8 +37,8 @@ class ExpectedAttention:
 
         Args:
             queries: (heads, queries, head_dim), scaled, before rotation.
-            keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the positions to come, so that their
-                product with unrotated queries is what a later token would see.
+            keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the next positions, so that their product
+                with unrotated queries is the expected attention score of a later token.
             values: (kv_heads, tokens, head_dim).
         """
         heads, tokens = queries.shape[0], keys.shape[1]
@@ -56,11 +56,11 @@ class ExpectedAttention:
 
 
 def with_spread(scores: Tensor, keep: int, spread: int) -> Tensor:
-    """The rows of the highest scores (kv_heads, tokens), and `spread` of them evenly spaced among the others: (kv_heads, keep)."""
+    """The rows with the highest scores (kv_heads, tokens), and `spread` rows evenly spaced among the others: (kv_heads, keep)."""
     best = scores.topk(keep - spread, dim=1).indices
     if spread:
         others = torch.ones_like(scores, dtype=torch.bool).scatter(1, best, False)
-        left = others.nonzero()[:, 1].view(len(scores), -1)  # each head leaves out as many
+        left = others.nonzero()[:, 1].view(len(scores), -1)  # every head has equally many left
         places = (torch.arange(1, spread + 1, device=scores.device) * left.shape[1]) // spread - 1
         best = torch.cat([best, left[:, places]], dim=1)
     return best.sort(dim=1).values

@@ -1,4 +1,4 @@
-"""Every r-th row, whatever it holds: what a choice must beat."""
+"""Every r-th row, whatever its content: the baseline for the other methods."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Spread:
-    """Chooses evenly spaced rows, the last of each interval; the same for all heads."""
+    """Chooses evenly spaced rows, the last of each interval, the same for all heads."""
 
     @property
     def name(self) -> str:
-        """What people call this way of choosing."""
+        """The name of this method, as users write it."""
         return "spread"
 
     @property
     def fingerprint(self) -> str:
-        """Changes with what is chosen; part of a memory's key."""
+        """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1"
 
     def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:

@@ -1,6 +1,6 @@
-"""Plain text books out of a folder or an archive, as token ids of any length.
+"""Reads plain text books from a folder or an archive, and gives their token ids at any length.
 
-Books that are too short for a context are joined with those that follow. It does not download or clean anything.
+A book that is too short for a context is joined with the books after it. This module downloads and cleans nothing.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Book:
 
 
 def load_books(path: Path) -> list[Book]:
-    """All `.txt` files of a folder (and its subfolders) or of a tar archive, by name.
+    """Load all `.txt` files of a folder (and its subfolders) or of a tar archive, sorted by name.
 
     Raises:
-        ConfigError: there is no such folder or archive, it has no texts, or one is not UTF-8.
+        ConfigError: the folder or archive does not exist or has no texts, or a text is not UTF-8.
     """
     try:
         if path.is_dir():
@@ -55,12 +55,12 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
     for member in archive:
         if member.isfile() and member.name.endswith(".txt"):
             content = archive.extractfile(member)
-            assert content is not None  # it is a file
+            assert content is not None  # only files are read
             yield PurePosixPath(member.name).name, content.read()
 
 
 class BookTokens:
-    """Token ids of books, made as far as they are asked for."""
+    """Token ids of books. Each book is tokenised only as far as needed."""
 
     def __init__(self, books: Sequence[Book], model: Model) -> None:
         self.books, self._model = books, model
@@ -68,18 +68,18 @@ class BookTokens:
         self._ids: list[list[Tensor]] = [[] for _ in books]
 
     def of(self, number: int, tokens: int) -> Tensor:
-        """The first `tokens` token ids of a book, or all where it has fewer."""
+        """The first `tokens` token ids of a book, or all if it has fewer."""
         ids = self._ids[number]
         while self._rest[number] and sum(map(len, ids)) < tokens:
             text = self._rest[number]
-            # Cut at the end of a line: the pieces do not depend on how much is asked for.
+            # Cut at the end of a line, so that the pieces do not depend on `tokens`.
             cut = text.find("\n", _PIECE_CHARS) + 1 or len(text)
             ids.append(self._model.encode(text[:cut])[0])
             self._rest[number] = text[cut:]
         return torch.cat([torch.empty(0, dtype=torch.int64), *ids])[:tokens]
 
     def joined(self, first: int, tokens: int) -> tuple[Tensor, int]:
-        """Up to `tokens` token ids from the book `first` on, and how many books they reach into."""
+        """Up to `tokens` token ids, starting with the book `first`, and the number of books that they come from."""
         parts: list[Tensor] = []
         missing = tokens
         number = first
@@ -90,7 +90,7 @@ class BookTokens:
         return torch.cat([torch.empty(0, dtype=torch.int64), *parts]), number - first
 
     def groups(self, tokens: int) -> list[int]:
-        """First books of disjoint runs of books that have at least `tokens` tokens together."""
+        """Divide the books into disjoint runs of at least `tokens` tokens; return the number of each run's first book."""
         starts, number = [], 0
         while number < len(self.books):
             ids, count = self.joined(number, tokens)

@@ -1,6 +1,6 @@
-"""Things hidden in texts: token ids at places of a filler text, and passages as paragraphs of long books.
+"""Hides token ids in a filler text, and passages as paragraphs in long books.
 
-Where something is hidden follows from the seed or the random numbers alone. It asks nothing and scores nothing.
+The seed or the random numbers alone decide the places. This module asks and scores nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Encode = Callable[[str], Tensor]
 
 
 def hide(hidden: Sequence[Tensor], filler: Tensor, places: Sequence[int]) -> tuple[Tensor, list[int]]:
-    """Put token ids (any,) at places of a filler (tokens,), in ascending order.
+    """Insert token ids (any,) into a filler (tokens,) at `places`, which ascend.
 
     Returns:
-        Token ids, and where in them each of the hidden begins.
+        The token ids, and the place in them where each hidden sequence begins.
     """
     parts: list[Tensor] = []
     starts: list[int] = []
@@ -44,14 +44,14 @@ def hide(hidden: Sequence[Tensor], filler: Tensor, places: Sequence[int]) -> tup
 def hide_at_random(
     passages: Sequence[str], filler: Tensor, tokens: int, encode: Encode, draw: random.Random
 ) -> tuple[Tensor, list[int]]:
-    """Put the passages as paragraphs of their own at random places of a filler text, in random order.
+    """Insert the passages, each as its own paragraph, at random places of a filler text, in random order.
 
     Args:
         filler: (any,) token ids, at least `tokens` of them.
-        tokens: the length of the result; longer where the passages alone are.
+        tokens: the length of the result; the result is longer if the passages alone are longer.
 
     Returns:
-        Token ids, and where each passage begins.
+        The token ids, and the place where each passage begins.
     """
     encoded = [encode(f"\n\n{passage.strip()}\n\n") for passage in passages]
     room = max(0, tokens - sum(map(len, encoded)))
@@ -64,12 +64,12 @@ def hide_at_random(
 
 @dataclass(frozen=True)
 class HiddenBook:
-    """A book with passages hidden in it, and what is asked about them."""
+    """A book with hidden passages, and the questions about them."""
 
     document: Document
     questions: tuple[Question, ...]
     places: tuple[tuple[int, int] | None, ...]
-    """For each question the span of its passage in the document's text; None: it is about the whole book."""
+    """For each question the span of its passage in the document's text; None: the question is about the whole book."""
 
 
 def hide_in_books(
@@ -84,11 +84,11 @@ def hide_in_books(
     """Hide the questions' contexts in books.
 
     Args:
-        book_tokens: the shortest and the longest book; longer ones are cut.
-        per_book: contexts to a book.
+        book_tokens: the least and the greatest length of a book; longer books are cut.
+        per_book: contexts per book.
 
     Raises:
-        ConfigError: no book is long enough, or a whole-book question names a book that is not there.
+        ConfigError: no book is long enough, or a question about a whole book names a book that is missing.
     """
     hidden = [question for question in questions if question.context]
     whole: dict[str, list[Question]] = defaultdict(list)
@@ -111,7 +111,7 @@ def hide_in_books(
     for number, share in enumerate(shares):
         book = next(long_enough, None)
         if book is None:
-            # Books come again, with other passages in other places, when there are more passages than books for them.
+            # If there are more passages than the books have room for, use the books again with other passages at other places.
             long_enough = _long_books(books, model, book_tokens)
             book = next(long_enough, None)
         if book is None:
@@ -124,7 +124,7 @@ def hide_in_books(
 
 def _long_books(books: Sequence[Book], model: Model, book_tokens: tuple[int, int]) -> Iterator[Book]:
     for book in books:
-        # A token has seldom more than six characters: the cheap test first.
+        # A token has at least two characters on average, so the cheap test on characters comes first.
         if len(book.text) >= 2 * book_tokens[0] and len(model.encode(book.text)[0]) >= book_tokens[0]:
             yield dataclasses.replace(book, text=_cut(book.text, model, book_tokens[1]))
 
@@ -137,7 +137,7 @@ def _cut(text: str, model: Model, tokens: int) -> str:
 def _hide_in(
     book: Book, contexts: Sequence[str], by_context: dict[str, list[Question]], chance: random.Random
 ) -> HiddenBook:
-    """Each context between two paragraphs of its own stretch of the book."""
+    """Put each context between two paragraphs of its own section of the book."""
     paragraphs = book.text.split("\n\n")
     count = len(contexts)
     pieces: list[str] = []

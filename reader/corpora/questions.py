@@ -1,13 +1,13 @@
-"""Question sets as they lie on people's disks: one JSON object a line, in any of the shapes below, gzipped or not.
+"""Loads question sets: one JSON object per line, in any of the shapes below, gzipped or not.
 
-    {id, context, question, answers}                                   SQuAD-like, id or not; no answers: it does not say
+    {id, context, question, answers}                                   SQuAD-like, id optional; no answers: unanswerable
     {input, context, answers, all_classes, dataset, length, _id}       LongBench
     {id, context, input, answer, options}                              InfiniteBench
     {input, instructions, outputs, source, evaluation}                 L-Eval
     {story, sections, qas: [{question, answer1, …, cor_section}]}      FairytaleQA, a section as context
     {book_file, qas: [{q, a}]}                                         NarrativeQA, a whole book as context
 
-It scores nothing.
+This module scores nothing.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Question:
     """A question about a text."""
 
     id: str
-    """Its name in its data set."""
+    """The question's name in its data set."""
     context: str
-    """The text, or the passage of it that answers; empty where the text is a book."""
+    """The text, or its passage that holds the answer; empty if the text is a whole book."""
     question: str
-    """May be empty: the text itself says what to do, or is to be summarised."""
+    """May be empty: the text itself states the task, or the task is to summarise the text."""
     answers: tuple[str, ...]
-    """None: the text does not say."""
+    """Empty: the text does not answer the question."""
     book_file: str = ""
     dataset: str = ""
     classes: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Question:
 
     @property
     def answer(self) -> str:
-        """The first answer, which a decoder learns; empty: the text does not say."""
+        """The first answer, on which a decoder is trained; empty: the text does not answer the question."""
         return self.answers[0] if self.answers else ""
 
 
@@ -51,7 +51,7 @@ def load_questions(path: Path) -> list[Question]:
     """All questions of a `.jsonl` or `.jsonl.gz` file.
 
     Raises:
-        ConfigError: it cannot be read, is no JSON, or has another shape; names the line.
+        ConfigError: the file cannot be read, or a line is not JSON or has an unknown shape; the message names the line.
     """
     questions: list[Question] = []
     number = 0
@@ -66,7 +66,7 @@ def load_questions(path: Path) -> list[Question]:
         ) from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ConfigError(
-            f"Line {number} of {str(path)!r} is no question ({type(error).__name__}: {error}); "
+            f"Line {number} of {str(path)!r} is not a question ({type(error).__name__}: {error}); "
             "it needs context, question and answers, or the shape of LongBench, InfiniteBench or L-Eval."
         ) from error
     if not questions:
@@ -129,7 +129,7 @@ _AFTER = re.compile(r"([(\[{‘“$])\s+")
 
 
 def detokenise(text: str) -> str:
-    """Text whose words were set apart by spaces, as people write it.
+    """Undo the spaces around tokens of a tokenised text.
 
     "What did Scrooge 's clerk say , then ?" becomes "What did Scrooge's clerk say, then?".
     """

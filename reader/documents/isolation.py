@@ -16,6 +16,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -197,14 +198,17 @@ def _run_child(request: bytes, limits: Limits) -> tuple[bytes, int, bool]:
     """A child's answer, as much of it as one may be long, its exit status, and whether it took too long."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # the wall is built around the first one
     # The request goes through the pipe because a command line shows the password to every process of the machine.
-    with subprocess.Popen(
-        [sys.executable, "-P", "-X", "utf8", "-m", "reader.documents"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | threads | {"PYTHONPATH": _python_path()},
-        start_new_session=True,
-    ) as child:
+    with (
+        tempfile.TemporaryDirectory(prefix="parse-") as temporary,
+        subprocess.Popen(
+            [sys.executable, "-P", "-X", "utf8", "-m", "reader.documents"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | threads | {"PYTHONPATH": _python_path(), "TMPDIR": temporary},
+            start_new_session=True,
+        ) as child,
+    ):
         late = threading.Event()
 
         def stop() -> None:
@@ -275,7 +279,9 @@ def _answer(request: dict[str, Any]) -> bytes:
         read = load_engine(asked["engine"], tuple(asked["languages"])) if asked else None
         _set_limits(limits)
         is_program = asked is not None and asked["engine"] == "tesseract"
-        missing = wall.build([path, Path(__file__).parents[1]], may_run_programs=is_program)
+        missing = wall.build(
+            [path, Path(__file__).parents[1]], Path(tempfile.gettempdir()), may_run_programs=is_program
+        )
         if asked:
             pictures = module.pictures(path, asked["pages"], request["password"])
             texts = [read(picture) if picture is not None else "" for picture in pictures]  # type: ignore[misc]
@@ -330,7 +336,7 @@ def _set_limits(limits: Limits) -> None:
     # The soft limit's signal tells the parent why the child ended; at the hard limit it would be a bare SIGKILL.
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes,) * 2)
     try:
         base_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (base_bytes + limits.memory_bytes,) * 2)

@@ -23,6 +23,8 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
 _RULE_PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 1 << 1, 1 << 2, 1 << 3
+_REMOVE_FOLDER, _REMOVE_FILE, _MAKE_FOLDER, _MAKE_FILE, _CUT = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 14
+_TEMPORARY = _WRITE_FILE | _READ_FILE | _READ_DIR | _REMOVE_FOLDER | _REMOVE_FILE | _MAKE_FOLDER | _MAKE_FILE | _CUT
 # What each version of the kernel's interface can forbid: files, TCP, abstract sockets and signals.
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP_VERSION, _TCP_RIGHTS = 4, 0b11
@@ -73,11 +75,12 @@ _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _FILES, _REST = "files of others", "the network, processes and signals"
 
 
-def build(readable: Iterable[Path], *, may_run_programs: bool = False) -> list[str]:
+def build(readable: Iterable[Path], writable: Path, *, may_run_programs: bool = False) -> list[str]:
     """Shut this process in, for good; return what this system cannot keep it from.
 
     Args:
         readable: files and folders that it may read beside Python, its packages and the system's libraries.
+        writable: the folder for its temporary files.
         may_run_programs: whether it may start programs of the system, which are shut in with it.
     """
     missing = []
@@ -88,7 +91,7 @@ def build(readable: Iterable[Path], *, may_run_programs: bool = False) -> list[s
     except (OSError, TypeError, AttributeError):  # not Linux
         return [_FILES, _REST]
     try:
-        _shut_files(libc, readable)
+        _shut_files(libc, readable, writable)
     except OSError:
         missing.append(_FILES)
     try:
@@ -98,7 +101,7 @@ def build(readable: Iterable[Path], *, may_run_programs: bool = False) -> list[s
     return missing
 
 
-def _shut_files(libc: ctypes.CDLL, readable: Iterable[Path]) -> None:
+def _shut_files(libc: ctypes.CDLL, readable: Iterable[Path], writable: Path) -> None:
     """Leave these files to be read, and no other file to be opened.
 
     Raises:
@@ -112,7 +115,8 @@ def _shut_files(libc: ctypes.CDLL, readable: Iterable[Path]) -> None:
     python = {sys.prefix, sys.base_prefix, *(path for path in sys.path if path.endswith("-packages"))}
     folders = [*map(Path, (*_SYSTEM_FOLDERS, *python)), *readable]
     grants = [(path, _READ_FILE | _READ_DIR | _EXECUTE) for path in folders]
-    for path, right in (*grants, *((Path(device), _READ_FILE | _WRITE_FILE) for device in _DEVICES)):
+    grants += [(Path(device), _READ_FILE | _WRITE_FILE) for device in _DEVICES]
+    for path, right in (*grants, (writable, _TEMPORARY & rights)):
         if not path.exists():
             continue
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)

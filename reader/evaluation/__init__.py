@@ -1,4 +1,4 @@
-"""Tasks, metrics and plots that show what a long-context method remembers."""
+"""Tasks, metrics and plots that measure how much of a document a long-context method remembers."""
 
 from lazy_loader import attach_stub
 

@@ -1,4 +1,4 @@
-"""A strategy's greedy reply to a question, with the same words around the question for every strategy."""
+"""A strategy's greedy reply to a question. All strategies use the same prompt around the question."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def reply(
     searched: str = "",
     tuned: bool = True,
 ) -> str:
-    """What the decoder says to a question behind what the strategy kept.
+    """The decoder's reply to a question after the strategy's context.
 
     Args:
-        question: with the words around it.
-        begin: put into the decoder's mouth.
-        searched: the question alone, for a strategy that searches; none: the question as it is.
-        tuned: whether the plug-in's answer weights are on, where there are any, as they are when the reader answers.
+        question: the whole prompt.
+        begin: the first words of the reply.
+        searched: the question without the prompt, for a strategy that searches; empty: the same as `question`.
+        tuned: whether the plug-in's answer weights, if any, are active, as they are when the reader answers.
 
     Raises:
-        ContextOverflow: the question does not fit behind it.
+        ContextOverflow: the question does not fit after the context.
     """
     prompt = torch.cat([model.closing(question), model.encode(begin)[0]])
     with strategy.attach(searched or question) as context, model.plugin.answering() if tuned else nullcontext():
@@ -39,7 +39,7 @@ def reply(
 
 
 def generate(context: Context, prompt: Tensor, model: Model, max_tokens: int) -> str:
-    """Greedy text behind a prompt (tokens,)."""
+    """Decode greedily after a prompt (tokens,)."""
     logits = context.run(prompt)
     tokens: list[int] = []
     for _ in range(min(max_tokens, context.room_tokens)):

@@ -1,9 +1,9 @@
-"""Language modelling: the next-token loss in a context's last window, behind what each strategy kept of the rest.
+"""Language modelling: the next-token loss in a context's last window, given what each strategy kept of the rest.
 
-Every strategy scores exactly the same tokens of the same books: those of the last window but its first, which only full
-attention could predict; and of some windows behind it, too, where one is too few to tell contexts apart. In front of all of
-them stands the model's opening. Two controls tell remembering from the rest: `sliding-window` sees the window alone,
-`beacon-swapped` sees another book's memory.
+All strategies score exactly the same tokens of the same books: the last window without its first token, which only full
+attention could predict. If one window is too few to compare contexts, the windows after it are scored, too. Every strategy
+starts with the model's opening. Two controls separate remembering from other effects: `sliding-window` sees only the window,
+and `beacon-swapped` sees another book's memory.
 """
 
 from __future__ import annotations
@@ -38,32 +38,32 @@ KNOWN_STRATEGIES = (
 LM_STRATEGIES = ("sliding-window", "full", "beacon", "beacon-swapped")
 
 PARTS = 8
-"""Equal parts of the scored window that losses by position are given for."""
+"""The number of equal parts of the scored window for which losses by position are reported."""
 
 
 @dataclass(frozen=True)
 class LmSettings:
-    """Which contexts are scored, and how."""
+    """The contexts to score, and how to score them."""
 
     contexts: Sequence[int]
-    """Tokens, each at least the plug-in's window, which is the part that is scored."""
+    """Lengths in tokens, each at least the plug-in's window, which is the scored part."""
     ratios: Sequence[int]
     horizons: Sequence[int | None] = (None,)
-    """Newest beacon slots that a window attends to, read or scored; None: as the plug-in says."""
+    """How many of the newest beacon slots a window attends to, read or scored; None: the plug-in's horizon."""
     full_tokens: int | None = None
-    """The longest context that full attention is run for; None: the decoder's positions."""
+    """The longest context for full attention; None: the decoder's positions."""
     limit: int | None = None
-    """Contexts of each length, each from books of its own; None: as many as there are."""
+    """The number of contexts of each length, each from different books; None: as many as the books allow."""
     same_target: bool = False
-    """Whether all contexts end with the longest one's window, so that their losses are of the same tokens.
+    """Whether all contexts end with the longest one's window, so that all losses are of the same tokens.
 
-    Else all begin where the longest one begins, which takes one reading for all of them.
+    Otherwise all contexts begin where the longest one begins, and one reading serves them all.
     """
     scored_windows: int = 1
-    """How many windows are scored: the context's last and those behind it, each behind all that precedes it."""
+    """How many windows are scored: the context's last window and those after it, each given all tokens before it."""
 
     def check(self, window: int) -> None:
-        """Accept settings for a plug-in's window.
+        """Check the settings against a plug-in's window.
 
         Raises:
             ConfigError: a context is shorter than the window, or no window is scored.
@@ -93,19 +93,19 @@ Results = dict[tuple[Key, int], _Losses]
 
 
 class _Texts:
-    """The token ids that contexts are cut from."""
+    """The token ids from which contexts are cut."""
 
     def __init__(self, books: Sequence[Book], model: Model, settings: LmSettings) -> None:
         self._tokens = BookTokens(books, model)
         self.window = model.plugin.config.window
         self.contexts = sorted(set(settings.contexts))
         self.behind = (settings.scored_windows - 1) * self.window
-        """Tokens that are scored behind a context."""
+        """Tokens that are scored after a context."""
         self._same_target, self._longest = settings.same_target, self.contexts[-1]
         self.groups = {
             context: self._tokens.groups(self._read_tokens(context))[: settings.limit] for context in self.contexts
         }
-        """The first book of each of a context's texts."""
+        """Context -> the first book of each of its texts."""
         for context, starts in self.groups.items():
             if not starts:
                 raise ConfigError(
@@ -116,22 +116,22 @@ class _Texts:
         return (self._longest if self._same_target else context) + self.behind
 
     def text(self, start: int, context: int) -> Tensor:
-        """A context from the book `start` on, and the windows scored behind it."""
+        """A context that starts with the book `start`, and the windows scored after it."""
         return self._tokens.joined(start, self._read_tokens(context))[0][-context - self.behind :]
 
     def readings(self) -> list[tuple[int, list[int]]]:
-        """(book, contexts): a reading from one book on serves every context that begins there."""
+        """(book, contexts): one reading that starts with a book serves every context that begins there."""
         starts = sorted({start for starts in self.groups.values() for start in starts})
         if self._same_target:
             return [(start, [context]) for start in starts for context in self.contexts]
         return [(start, [one for one in self.contexts if start in self.groups[one]]) for start in starts]
 
     def names(self, context: int) -> list[str]:
-        """The names of the books that a context's texts begin in."""
+        """The names of the books with which a context's texts begin."""
         return [self._tokens.books[start].name for start in self.groups[context]]
 
     def after(self, start: int, context: int) -> int | None:
-        """The first book of the context's next text, None where it has but one."""
+        """The first book of the context's next text; None if the context has only one text."""
         starts = self.groups[context]
         return starts[(starts.index(start) + 1) % len(starts)] if len(starts) > 1 else None
 
@@ -145,17 +145,17 @@ def evaluate_lm(
     lengthened: Model | None = None,
     progress: Progress = lambda doing, fraction: None,
 ) -> Report:
-    """Losses of the last window of each context, or of several from there on.
+    """Losses of the last window of each context, or of the last and some that follow.
 
     Args:
-        strategies: out of `KNOWN_STRATEGIES`.
-        lengthened: the decoder of the strategy of that name, with the same tokenizer.
+        strategies: names from `KNOWN_STRATEGIES`.
+        lengthened: the decoder of the strategy `lengthened`, with the same tokenizer.
 
     Returns:
-        `rows`, one for each strategy, ratio, horizon and context; `skipped`, those that do not fit, and why.
+        `rows`, one for each strategy, ratio, horizon and context; `skipped`, the combinations that do not fit, with the reason.
 
     Raises:
-        ConfigError: a context, ratio or strategy that cannot be, or books that are too short.
+        ConfigError: an impossible context, ratio or strategy, or books that are too short.
     """
     settings.check(model.plugin.config.window)
     is_swapping = "beacon-swapped" in strategies
@@ -203,9 +203,9 @@ def _score_reading(
     is_swapping: bool,
     on_reading: Callable[[int], None],
 ) -> None:
-    """Read one text once and score every window of its contexts on the way, swapped memories, too."""
+    """Read one text once and score every window of its contexts on the way, also with swapped memories."""
     window = texts.window
-    # How much has been read when a window is scored, and for which contexts it is.
+    # Maps the number of tokens read when a window is scored to the contexts that the window belongs to.
     places: dict[int, list[int]] = defaultdict(list)
     for context in contexts:
         for place in range(context - window, context + texts.behind, window):
@@ -228,7 +228,7 @@ def _score_reading(
 
 
 def score(strategy: Strategy, ids: Tensor) -> Tensor:
-    """Losses (tokens - 1,) of the tokens behind the first, in front of what the strategy keeps; it is afterwards as before."""
+    """Losses (tokens - 1,) of all tokens but the first, given what the strategy kept. Leaves the strategy unchanged."""
     with strategy.attach() as context:
         logits = context.run(ids, logits="all")
     with torch.inference_mode():

@@ -1,8 +1,8 @@
-"""LongBench, InfiniteBench and L-Eval files as they are: each question behind its own document.
+"""LongBench, InfiniteBench and L-Eval files: each question follows its own document.
 
-The scores are LongBench's for its data sets (arXiv 2308.14508) and letters for multiple choice; the words around a question are
-ours, so figures compare strategies, not papers. A document that is too long for full attention loses its middle, as is usual
-with these sets.
+Scores are LongBench's for its data sets (arXiv 2308.14508), and the letter for multiple choice. The prompts are this project's
+own, so the figures compare strategies with each other, not with published figures. A document that is too long for full
+attention loses its middle, as is usual with these sets.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def evaluate_longbench(
     """Scores by data set and strategy.
 
     Args:
-        ratios: of the beacon; None adapts it to the document.
-        limit: questions, the first of each data set; None: all.
+        ratios: the beacon's ratios; None adapts the ratio to the document.
+        limit: how many questions of each data set are asked, the first ones; None: all.
 
     Returns:
-        `rows`, one for each data set, strategy and ratio; `replies`, each with what was said.
+        `rows`, one for each data set, strategy and ratio; `replies`, each with its text.
 
     Raises:
-        ConfigError: a strategy or ratio that cannot be.
+        ConfigError: an unknown strategy or an impossible ratio.
     """
     window = model.plugin.config.window
     entries = line_up(Setup(model, ratios, lengthened=lengthened, kept_tokens=window), strategies, KNOWN_STRATEGIES)
@@ -113,7 +113,7 @@ def evaluate_longbench(
 
 
 def _fitted(ids: Tensor, entry: Entry, model: Model, behind: int) -> Tensor:
-    """The document's tokens, without the middle where they do not fit."""
+    """The document's tokens, without the middle if they do not fit."""
     if misfit(entry, model, len(ids), behind) is None:
         return ids
     if entry.max_tokens is not None:
@@ -126,11 +126,11 @@ def _fitted(ids: Tensor, entry: Entry, model: Model, behind: int) -> Tensor:
 
 
 def _prompt(question: Question) -> str:
-    """The question as it follows the document."""
+    """The prompt that follows the document."""
     if not question.question.strip():
         return "\n\nSummarise the text above."
     if question.dataset.removesuffix("_e") in ("lcc", "repobench-p", "trec", "triviaqa", "samsum", "lsht"):
-        return f"\n\n{question.question}"  # the examples in the document say what to do
+        return f"\n\n{question.question}"  # the document's examples show the task
     if question.is_choice:
         return f"\n\nAnswer the question about the text above with the letter of the right choice.\n{question.question}"
     return f"\n\nAnswer the question about the text above, in a few words.\n{question.question}"

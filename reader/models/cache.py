@@ -1,4 +1,4 @@
-"""The cache folder, and folders in it that are there whole or not at all: made once under a lock, made again where damaged."""
+"""The cache folder and its subfolders. Each is made once under a lock, is complete or absent, and is made again if damaged."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _MANIFEST = "manifest.json"
 
 
 def cache_path(cache_folder: Path | None) -> Path:
-    """Where decoders are kept: the folder that is given, else the user's cache folder."""
+    """The folder of the decoders: `cache_folder`, else the user's cache folder."""
     from platformdirs import user_cache_path
 
     return Path(cache_folder) if cache_folder else user_cache_path(APP)
 
 
 def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progress) -> Path:
-    """Return `folder`, made whole by `make(work_folder, report)` under a lock where it is missing or broken.
+    """Return `folder`. If it is missing or broken, make it with `make(work_folder, report)` under a lock.
 
     Raises:
-        ModelError: it cannot be written.
+        ModelError: the folder cannot be written.
     """
     if _is_whole(folder):
         return folder
@@ -36,7 +36,7 @@ def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progre
         with locked(folder, report):
             if _is_whole(folder):
                 return folder
-            # Only the lock's holder writes here, so whatever lies about was left by a process that is gone.
+            # Only the lock's holder writes here, so these folders belong to a process that has ended.
             for leftover in (folder, *folder.parent.glob(f".{folder.name}-*")):
                 shutil.rmtree(leftover, ignore_errors=True)
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
@@ -55,7 +55,7 @@ def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progre
 
 @contextmanager
 def locked(folder: Path, report: Progress) -> Iterator[None]:
-    """Until the block ends, no other process makes or removes `folder`; `report` hears "wait" while another does."""
+    """Inside the block, no other process makes or removes `folder`. `report` gets "wait" while another process does."""
     from filelock import FileLock, Timeout
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def locked(folder: Path, report: Progress) -> Iterator[None]:
 
 
 def looks_whole(folder: Path) -> bool:
-    """Whether the files of a published folder are there in their sizes; their contents are not read."""
+    """Whether all files of a published folder exist and have the right sizes. Does not read their contents."""
     return _fits(folder, lambda path, file: bool(path.stat().st_size == file["bytes"]))
 
 

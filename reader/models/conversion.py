@@ -1,4 +1,4 @@
-"""From a GGUF file to a folder with float32 safetensors and a tokenizer, which load in seconds."""
+"""Converts a GGUF file to a folder with float32 safetensors and a tokenizer, which load in seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def convert(decoder: BundledDecoder, gguf: Path, folder: Path, report: Progress)
     """Write the decoder and the tokenizer in `gguf` to `folder` as float32 safetensors and tokenizer.json.
 
     Args:
-        report: hears "convert" and the fraction that is done.
+        report: called with "convert" and the fraction that is done.
     """
     report("convert", 0.0)
     with quiet():
@@ -39,7 +39,7 @@ def _tokenizer(decoder: BundledDecoder, gguf: Path) -> Any:
     converted = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     pipeline = json.loads(converted.backend_tokenizer.to_str())
     if decoder.splits_digits:
-        # GGUF names its pre-tokenizer ("smollm") without saying what it does, and single digits get lost on the way.
+        # GGUF names its pre-tokenizer ("smollm") but does not describe it, and the conversion loses the splitting of digits.
         digits = {"type": "Digits", "individual_digits": True}
         pipeline["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [digits, _BYTE_LEVEL]}
     pipeline["decoder"] = _BYTE_LEVEL
@@ -64,7 +64,7 @@ def _decoder(gguf: Path, report: Progress) -> Any:
             report("convert", 0.25 + 0.5 * index / len(tensors))
             yield tensor
 
-    # The only way to its progress, and to keep it from drawing a bar of its own.
+    # Only this patch gives access to the library's progress and hides its own bar.
     gguf_reading: Any = modeling_gguf_pytorch_utils
     bar, gguf_reading.tqdm = gguf_reading.tqdm, watch
     try:
@@ -72,7 +72,7 @@ def _decoder(gguf: Path, report: Progress) -> Any:
             gguf.parent,
             gguf_file=gguf.name,
             dtype=torch.float32,
-            # Without this a machine with GPU kernels for GGUF would keep the weights packed.
+            # Without this option a machine with GPU kernels for GGUF would keep the weights packed.
             quantization_config=GgufConfig(dequantize=True),
         )
     finally:
@@ -80,7 +80,7 @@ def _decoder(gguf: Path, report: Progress) -> Any:
 
 
 def _tie(model: Any, gguf: Path) -> None:
-    """Make one matrix of the embedding and the output matrix, which were one before they were rounded: the finer of the two."""
+    """Tie the embedding and the output matrix, which were one matrix before quantisation. Keeps the finer of the two."""
     from gguf import GGUFReader
 
     bits = {tensor.name: tensor.n_bytes / tensor.n_elements for tensor in GGUFReader(gguf).tensors}

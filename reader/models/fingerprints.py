@@ -1,4 +1,4 @@
-"""Fingerprints of weights, of tokenizers and of files: equal only where what they are taken of computes the same."""
+"""Fingerprints of weights, tokenizers and files. Equal fingerprints mean equal results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def fingerprint_weights(folder: Path, cache: Path) -> str:
     """A hash of the configuration and the weights files in a folder; `cache` remembers the hashes of files."""
     config = json.loads((folder / "config.json").read_text())
-    # These say who wrote the file, not what it computes.
+    # These fields record who wrote the file and do not change the results.
     for key in ("_name_or_path", "transformers_version"):
         config.pop(key, None)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
@@ -37,7 +37,7 @@ def _remembered_blake3(path: Path, cache: Path) -> str:
         if re.fullmatch(r"[0-9a-f]{64}", known):
             return known
     known = blake3_of(path)
-    # A cache that cannot be written costs time at the next start and nothing else.
+    # If the cache cannot be written, the next start only takes longer.
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         partial = note.with_suffix(f".{os.getpid()}")
@@ -47,7 +47,7 @@ def _remembered_blake3(path: Path, cache: Path) -> str:
 
 
 def fingerprint_tokenizer(tokenizer: PreTrainedTokenizerFast) -> str:
-    """A hash of all that makes token ids of a text, and of the chat template."""
+    """A hash of everything that determines a text's token ids, and of the chat template."""
     content = f"{tokenizer.backend_tokenizer.to_str()}\0{tokenizer.chat_template}"
     return f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()}"
 

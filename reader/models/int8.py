@@ -1,9 +1,9 @@
-"""int8 weights for a decoder's linear layers on a CPU: a quarter of the bytes, and sums of integers in place of floats.
+"""int8 weights for a decoder's linear layers on a CPU: a quarter of float32's bytes, and integer instead of float products.
 
-Each row of a matrix is rounded to int8 with a scale of its own when the decoder is loaded. Each token's activations are
-rounded likewise when they come (dynamic quantisation), so that a token's result is the same bit for bit whatever is computed
-beside it. Inputs with outliers (those of the MLP's last projection) are rounded twice, the second time what the first
-left over. Which of torch's kernels multiplies is measured once on each machine. Nothing here trains.
+Each row of a matrix is rounded to int8 with its own scale when the decoder is loaded. Each token's activations are rounded in the
+same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
+Inputs with outliers (those of the MLP's last projection) are rounded twice: the second rounding takes the remainder of the first.
+The fastest of torch's kernels is measured once on each machine. int8 layers cannot be trained.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from reader.errors import ConfigError
 from reader.models.machine import Notes, processor_seconds
 
 _SMALL_WEIGHTS = 1 << 18
-"""A matrix with fewer weights stays in float32, which is faster."""
+"""A matrix with fewer weights stays in float32, which is faster for it."""
 _TWICE_ROUNDED = ("mlp.down_proj",)
 """The layers whose inputs are rounded twice."""
 _NEVER = 1e9
 _ROWS_AT_ONCE = 64
-"""Rows that are rounded together: few enough to stay in the processor's cache."""
+"""Rows that are rounded together: few enough to fit the processor's cache."""
 
 
 def use_int8(decoder: Any, cache: Path) -> None:
-    """Replace a decoder's large linear layers, its output matrix too, by int8 ones, in place.
+    """Replace a decoder's large linear layers and its output matrix by int8 ones, in place.
 
     Raises:
         ConfigError: no kernel of this machine multiplies int8 exactly.
@@ -59,14 +59,14 @@ class Int8Linear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The weights (out, in) as they are used, in float32; made anew at each call."""
+        """The rounded weights (out, in) in float32, computed at each call."""
         return self._rounded * self._row_scale[:, None]
 
     def forward(self, states: Tensor) -> Tensor:
         """Project states (…, in) to (…, out).
 
         Raises:
-            ConfigError: a gradient is wanted.
+            ConfigError: gradients are required.
         """
         if states.requires_grad and torch.is_grad_enabled():
             raise ConfigError("int8 weights cannot train: give --dtype float32 or bfloat16.")
@@ -85,10 +85,10 @@ class Int8Linear(nn.Module):
 
 
 def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor]:
-    """Round rows (rows, in) to int8, again and again what is left over.
+    """Round rows (rows, in) to int8, then round the remainder, `roundings` times in all.
 
     Returns:
-        (roundings * rows, in) int8, and what each is to be multiplied by, (roundings * rows, 1).
+        (roundings * rows, in) int8, and the scale of each row, (roundings * rows, 1).
     """
     count = len(rows)
     rounded = torch.empty(roundings * count, rows.shape[1], dtype=torch.int8)
@@ -106,14 +106,14 @@ def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor]:
 
 
 def _scale(rows: Tensor) -> Tensor:
-    """What each row (rows, in) is divided by so that its largest number becomes 127, (rows, 1)."""
+    """The divisor (rows, 1) that makes the largest absolute value of each row (rows, in) 127."""
     return torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True)).div_(127).clamp_min_(1e-30)
 
 
 # --- kernels ------------------------------------------------------------------------------------------------
 
 Kernel = Callable[[Tensor], Callable[[Tensor], Tensor]]
-"""Takes int8 weights (out, in) and returns what multiplies int8 rows (rows, in) by them: (rows, out), int32 or float32."""
+"""Takes int8 weights (out, in); returns a function from int8 rows (rows, in) to the product (rows, out), int32 or float32."""
 
 
 def _int_mm(weights: Tensor) -> Callable[[Tensor], Tensor]:
@@ -138,10 +138,10 @@ _KERNELS: dict[str, Kernel] = {"int_mm": _int_mm, "onednn": _onednn}
 
 
 def best_kernel(cache: Path) -> str:
-    """The name of the kernel that is fastest here at 512 rows and at one; measured once and kept in the cache folder.
+    """The name of this machine's fastest kernel for 512 rows and for one row, measured once and kept in the cache folder.
 
     Raises:
-        ConfigError: none multiplies exactly.
+        ConfigError: no kernel multiplies exactly.
     """
     notes = Notes(cache)
     seconds: dict[str, float] = {}
@@ -158,7 +158,7 @@ def best_kernel(cache: Path) -> str:
 
 
 def _measure(kernel: Kernel) -> float:
-    """Relative time of a kernel: to read 512 tokens and to decode 64, one after another; `_NEVER` where it is wrong."""
+    """A kernel's relative time to read 512 tokens and decode 64, one after another; `_NEVER` if its products are wrong."""
     weights = torch.full((4864, 896), 127, dtype=torch.int8)
     weights[::2] = -127
     rows = torch.full((512, 896), 127, dtype=torch.int8)
@@ -179,5 +179,5 @@ def _measure(kernel: Kernel) -> float:
                 best = min(best, processor_seconds() - started)
             total += best
         return total
-    except (RuntimeError, AttributeError, NotImplementedError):  # a kernel that this build of torch does not have
+    except (RuntimeError, AttributeError, NotImplementedError):  # this build of torch lacks the kernel
         return _NEVER

@@ -1,4 +1,4 @@
-"""This machine: its memory, a clock that other programs do not slow down, and numbers that were measured here once."""
+"""This machine: its memory, a clock of processor time, and stored measurements."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from typing import Any
 
 
 def ram_bytes() -> int:
-    """The memory that this process may use: the machine's, or its container's where that is less."""
+    """The memory that this process may use: the machine's, or the container's limit if that is less."""
     import psutil
 
     total = int(psutil.virtual_memory().total)
-    with contextlib.suppress(OSError, ValueError):  # elsewhere than in a container "max", or no such file
+    with contextlib.suppress(OSError, ValueError):  # outside a container the file says "max" or does not exist
         total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return total
 
 
 def processor_seconds() -> float:
-    """A clock that other programs do not slow down: on a CPU, the processor time of all threads, as if they ran undisturbed."""
+    """A clock that other programs hardly affect: on a CPU, the processor time of all threads as seconds of an undisturbed run."""
     import torch
 
     return time.perf_counter() if torch.cuda.is_available() else time.process_time() / torch.get_num_threads()
 
 
 class Notes:
-    """Numbers about this machine, in the cache folder; a folder that cannot be written costs measuring again."""
+    """Measurements of this machine, stored in the cache folder. If the folder cannot be written, they are measured again."""
 
     def __init__(self, cache: Path) -> None:
         self._file = cache / "speeds.json"
-        # Another processor, or another number of cores, is another machine, even with the same cache folder.
+        # With another processor or another number of cores, old measurements in the same cache folder do not apply.
         self._machine = f"{_processor()}, {os.cpu_count()} cores"
 
     def get(self, name: str) -> float | None:
-        """A number that was kept."""
+        """A stored measurement."""
         value = self._all().get(self._machine, {}).get(name)
         return float(value) if isinstance(value, int | float) and value > 0 else None
 
     def set(self, name: str, value: float) -> None:
-        """Keep a number."""
+        """Store a measurement."""
         notes = self._all()
         notes.setdefault(self._machine, {})[name] = value
         with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
 """A plug-in's weights on disk: our own folders, and published Activation Beacon checkpoints.
 
-Our own plug-ins are folders of two files, `beacon_config.json` and `beacon.safetensors`, tied to their decoder by a
-fingerprint of its weights. Published checkpoints carry the plug-in's weights beside the decoder's (`beacon_*` in
-`config.json` and in the safetensors files) and are read without `trust_remote_code`.
+Our own plug-ins are folders with two files, `beacon_config.json` and `beacon.safetensors`. A fingerprint of the decoder's weights
+ties a plug-in to its decoder. Published checkpoints hold the plug-in's weights beside the decoder's (`beacon_*` in `config.json`
+and in the safetensors files) and are read without `trust_remote_code`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PLUGIN_WEIGHTS = "beacon.safetensors"
 
 @dataclass(frozen=True)
 class PluginWeights:
-    """A plug-in as it is kept, apart from its decoder."""
+    """A plug-in's weights and settings, apart from its decoder."""
 
     config: BeaconConfig
     tensors: Mapping[str, Tensor]
@@ -43,18 +43,18 @@ class PluginWeights:
     decoder_name: str
     decoder_fingerprint: str
     rows: RowChooser | None = None
-    """What chooses a window's own rows, where those stay in place of beacons."""
+    """Chooses which of a window's own rows the memory keeps in place of beacons; None: beacons."""
 
     @classmethod
     def of(cls, decoder: Decoder, plugin: BeaconPlugin) -> PluginWeights:
         """The weights of a decoder's plug-in, in memory."""
-        dtype = decoder.dtype  # while it trains, the plug-in is in float32 whatever the decoder is in
+        dtype = decoder.dtype  # in training, the plug-in is in float32 for any dtype of the decoder
         tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in plugin.state_dict().items()}
         return cls(plugin.config, tensors, decoder.name, decoder.fingerprint, plugin.rows)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the settings and weights that make a memory, 64 hexadecimal digits; not of those that answer behind it."""
+        """A hash of the settings and weights that shape a memory, without the answer weights: 64 hexadecimal digits."""
         if self.rows is not None:
             return self.rows.fingerprint
         settings = dataclasses.asdict(self.config)
@@ -65,10 +65,10 @@ class PluginWeights:
         return digest.hexdigest()
 
     def save_pretrained(self, folder: Path | str, dtype: str = "model") -> None:
-        """Write `beacon_config.json` and `beacon.safetensors` into a folder, made where it is missing.
+        """Write `beacon_config.json` and `beacon.safetensors` into a folder. Make the folder if it is missing.
 
         Args:
-            dtype: `model`: as they are; `int8`: the matrices as int8 beside a scale for each row, rounded for good.
+            dtype: `model`: unchanged; `int8`: the matrices in int8 with a scale for each row, which loses precision.
 
         Raises:
             ModelError: the folder cannot be written.
@@ -95,7 +95,7 @@ class PluginWeights:
         """Read a plug-in from a folder, or from the Hugging Face hub by name.
 
         Raises:
-            ModelError: there is none, or its files are not what they should be.
+            ModelError: there is no such plug-in, or its files are broken.
         """
         folder = Path(name)
         try:
@@ -117,15 +117,15 @@ class PluginWeights:
             return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"], rows)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, HFValidationError, httpx.HTTPError) as error:
             raise ModelError(
-                f"{str(name)!r} is no plug-in ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
+                f"{str(name)!r} is not a plug-in ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
                 f"give a folder with {PLUGIN_CONFIG} and {PLUGIN_WEIGHTS}, or a hub name."
             ) from error
 
     def mean(self, *others: PluginWeights) -> PluginWeights:
-        """The mean of these weights and others': of runs that began alike, often better than each (arXiv 2203.05482).
+        """The mean of these and other weights, often better than each if all runs had the same start (arXiv 2203.05482).
 
         Raises:
-            ModelError: they are for different decoders, or differ in a setting.
+            ModelError: the plug-ins are for different decoders, or differ in a setting.
         """
         for other in others:
             self._check_same_decoder(other)
@@ -139,10 +139,10 @@ class PluginWeights:
         return dataclasses.replace(self, tensors=tensors)
 
     def answering_as(self, other: PluginWeights) -> PluginWeights:
-        """These weights with another plug-in's answer weights in place of their own; memories stay good.
+        """These weights with the answer weights of another plug-in. Existing memories stay valid.
 
         Raises:
-            ModelError: they are for different decoders.
+            ModelError: the plug-ins are for different decoders.
         """
         self._check_same_decoder(other)
         kept = {name: tensor for name, tensor in self.tensors.items() if not name.startswith("answers.")}
@@ -157,10 +157,10 @@ class PluginWeights:
             )
 
     def onto(self, decoder: Decoder, **changes: Any) -> BeaconPlugin:
-        """Put the weights on their decoder; `changes` are to the config.
+        """Put the weights on their decoder, with `changes` to the config.
 
         Raises:
-            ModelError: they were trained for another decoder, or do not fit it.
+            ModelError: the weights were trained for another decoder, or do not fit this one.
         """
         if self.decoder_fingerprint != decoder.fingerprint:
             raise ModelError(
@@ -171,7 +171,7 @@ class PluginWeights:
         is_figure = decoder.is_figure if config.intervals == "figures" else None
         plugin = BeaconPlugin(decoder.model, config, is_figure, self.rows)
         expected = plugin.state_dict()
-        if self.config.answer_rank is None:  # answer weights that a change asks for begin as they are made
+        if self.config.answer_rank is None:  # a change that adds answer weights starts with new ones
             expected = {name: tensor for name, tensor in expected.items() if not name.startswith("answers.")}
         for name in sorted(set(expected) ^ set(self.tensors)):
             raise ModelError(
@@ -189,10 +189,10 @@ class PluginWeights:
 
 
 def load_published_weights(plugin: BeaconPlugin, folder: Path) -> str:
-    """Load the `beacon_*` tensors of a published checkpoint's safetensors files, sharded or not; return their hash.
+    """Load the `beacon_*` tensors of a published checkpoint's safetensors files, sharded or not; return the tensors' hash.
 
     Raises:
-        ModelError: a tensor is missing, or has another shape than the decoder's projection.
+        ModelError: a tensor is missing, or its shape differs from the decoder's projection.
     """
     parameters = {"model.beacon_embed_tokens.weight": plugin.embedding}
     for number, layer in enumerate(plugin.projections):

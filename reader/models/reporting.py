@@ -1,4 +1,4 @@
-"""What a caller hears while a decoder is made ready: a stage with a fraction, one line of an error, nothing of the libraries'."""
+"""Reports to the caller while a decoder is prepared: stage and fraction, one-line errors, and no output of the libraries."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Progress = Callable[[str, float], None]
-"""Called with a stage ("download", "convert", "wait", "load") and how much of it is done, from 0 to 1."""
+"""Called with a stage ("download", "convert", "wait", "load") and the fraction of the stage that is done, from 0 to 1."""
 
 
 def no_report(stage: str, fraction: float) -> None:
-    """Let it pass."""
+    """Ignore the report."""
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, without its full stop; its type where it says nothing."""
+    """The first line of an error's message, without its full stop; the error's type if the message is empty."""
     return next((line.strip().rstrip(".:") for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries from writing on the user's screen: what matters is raised, or told through `progress`."""
+    """Keep the libraries from printing. Errors are raised, and progress is reported through `progress`."""
     import transformers
 
     transformers_logging: Any = transformers.utils.logging
@@ -57,7 +57,7 @@ def progress_bar(total_bytes: int, report: Progress) -> Any:
         def update(self, n: float | None = 1) -> bool:
             nonlocal done_bytes
             shown = super().update(n)
-            # Two bars count the same bytes, on their way and on the disk; the files are counted by a third.
+            # Two bars count the same bytes, as downloaded and as written; a third bar counts the files.
             if self.unit == "B" and self.n > done_bytes:
                 done_bytes = int(self.n)
                 report("download", min(1.0, done_bytes / max(1, total_bytes)))

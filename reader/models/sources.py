@@ -1,4 +1,4 @@
-"""Where a decoder's name leads: to a bundled decoder, a local folder, or the Hugging Face hub."""
+"""Finds a decoder by name: a bundled decoder, a local folder, or a name on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 
 @dataclass(frozen=True)
 class Source:
-    """A folder with a decoder in it."""
+    """A folder that contains a decoder."""
 
     folder: Path
     fingerprint: str | None = None
-    """Of its weights; None: they have to be hashed."""
+    """The fingerprint of the weights; None: they must be hashed."""
 
 
 def find(name: str, cache: Path, report: Progress, *, weights: bool) -> Source:
-    """Find the folder of the decoder called `name`, fetching it first where it is not here yet.
+    """Find the folder of the decoder `name`. Fetch it first if necessary.
 
     Raises:
-        ModelError: the name leads nowhere, or its files cannot be had.
+        ModelError: there is no such decoder, or its files cannot be fetched.
     """
     if is_bundled(name):
         return Source(fetch(name, report, cache_folder=cache), bundled_fingerprint(name))
@@ -48,7 +48,7 @@ def _download(name: str, report: Progress, *, weights: bool) -> Source:
     from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,
         HFValidationError,
-        HTTPError,  # of whichever client the hub's library uses
+        HTTPError,  # the type depends on the client that the hub's library uses
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
     )
@@ -56,7 +56,7 @@ def _download(name: str, report: Progress, *, weights: bool) -> Source:
     with quiet():
         try:
             try:
-                # Asked first, and once: the download alone would retry for half a minute before it gives up.
+                # Ask once before the download, which would retry for half a minute before it fails.
                 info = HfApi().model_info(name, files_metadata=True, timeout=10)
             except RepositoryNotFoundError:
                 raise
@@ -70,7 +70,7 @@ def _download(name: str, report: Progress, *, weights: bool) -> Source:
                 report("download", 1.0)
         except GatedRepoError as error:
             raise ModelError(
-                f"{name!r} is only for those who accepted its terms: accept them on huggingface.co and log in "
+                f"{name!r} is only for users who have accepted its terms: accept them on huggingface.co and log in "
                 "with 'hf auth login'."
             ) from error
         except (RepositoryNotFoundError, HFValidationError) as error:

@@ -1,7 +1,7 @@
-"""How fast a bundled decoder reads on this machine, and which of them this machine can use well.
+"""How fast a bundled decoder reads on this machine, and which decoder the machine can use well.
 
-A short matrix product tells what to expect of a decoder that is not here yet; one that is here is measured once. Both are
-kept in the cache folder. Nothing is read but random tokens.
+For a decoder that is not fetched yet, a short matrix product predicts the speed; a fetched decoder is measured once, on random
+tokens. Both results are kept in the cache folder.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from reader.models.catalogue import DEFAULT_MODEL, BundledDecoder, bundled_decod
 from reader.models.machine import Notes, processor_seconds, ram_bytes
 
 _WELL_SECONDS = 6.0
-"""A decoder is used well where it reads 1,000 tokens in that time: a page in about three seconds."""
+"""The machine uses a decoder well if it reads 1,000 tokens in this time: about three seconds per page."""
 _WELL_RAM = 0.5
-"""And where it takes no more than this share of the machine's memory."""
+"""A decoder that the machine uses well takes at most this share of the machine's memory."""
 _EFFICIENCY = 0.7
-"""A forward pass's share of the rate of its largest matrix product."""
+"""The rate of a forward pass as a share of the rate of its largest matrix product."""
 _ROWS, _INNER, _OUTER = 512, 896, 4864
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How long a decoder takes to read 1,000 tokens in windows, without a memory in front of them."""
+    """How long a decoder takes to read 1,000 tokens in windows without a memory before them."""
 
     seconds: float
     basis: Literal["measured", "calculated"]
@@ -35,18 +35,18 @@ class Speed:
 
 @dataclass(frozen=True)
 class DecoderChoice:
-    """Which decoder is used where none is named."""
+    """The choice of a decoder when the user names none."""
 
     name: str
-    """The one to use now: it is here, or small enough to fetch while somebody waits."""
+    """The decoder to use now: it is in the cache, or small enough to fetch while the user waits."""
     better: str | None
-    """A better one that this machine can use well, to be fetched while the other already answers; None: there is none."""
+    """A better decoder that this machine can use well, to fetch while the first one answers; None: there is none."""
     reason: str
-    """One sentence."""
+    """The reason for the choice, in one sentence."""
 
 
 def reading_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
-    """What is known of a bundled decoder's speed here: measured, or calculated from a short matrix product.
+    """A bundled decoder's speed on this machine: measured, or calculated from a short matrix product.
 
     Raises:
         ModelError: there is no bundled decoder of that name.
@@ -62,10 +62,10 @@ def reading_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
 
 
 def measure_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
-    """Load a bundled decoder, time two windows and keep the better time.
+    """Load a bundled decoder, time two windows and store the better time.
 
     Raises:
-        ModelError: there is no bundled decoder of that name, or it cannot be loaded.
+        ModelError: there is no bundled decoder of that name, or the decoder cannot be loaded.
     """
     import torch
 
@@ -86,7 +86,7 @@ def measure_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
 
 
 def choose_decoder(*, cache_folder: Path | None = None) -> DecoderChoice:
-    """The decoder to use where none is named: the best that this machine can use well, of those that are here."""
+    """Choose a decoder when the user names none: the best one in the cache that this machine can use well."""
     best = _best_here(cache_folder)
     if best.name == DEFAULT_MODEL and _is_faster_now(cache_folder):
         best = _best_here(cache_folder)
@@ -125,14 +125,14 @@ def _is_faster_now(cache_folder: Path | None) -> bool:
 
 
 def fits(decoder: BundledDecoder) -> bool:
-    """Whether the memory that is free now is enough to convert the decoder."""
+    """Whether the free memory is enough to convert the decoder."""
     import psutil
 
     return int(psutil.virtual_memory().available) >= decoder.convert_ram_bytes
 
 
 def _matrix_rate() -> float:
-    """Operations a second of a matrix product of a decoder's shape, on the device that reading will use."""
+    """Operations per second of a matrix product of a decoder's shape, on the device that reading will use."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"

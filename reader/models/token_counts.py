@@ -1,4 +1,4 @@
-"""How many tokens a text has, several times as fast as the tokenizer counts them; the tokens themselves are not made."""
+"""Counts a text's tokens without making them, several times as fast as the tokenizer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# What a pre-tokenizer does to a text, as one pattern. Where digits are split off first, a digit ends the piece before
-# it, so that whitespace in front of it stays together as it would at the end of a text.
+# The pre-tokenizer as one pattern. If digits are split off first, a digit ends the piece before it, so the whitespace before a
+# digit stays together, as it does at the end of a text.
 _GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _DIGITS_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?![^\s\p{N}])|\s+"
 
@@ -22,10 +22,10 @@ _WORD_START = re.compile(r"(?<=\S) (?=[^\W\d_])")
 
 
 def count_tokens(tokenizer: PreTrainedTokenizerFast) -> Callable[[str], int]:
-    """Return a function that counts the tokens of a text, several times as fast as the tokenizer where it can.
+    """Return a function that counts a text's tokens.
 
-    Byte-level BPE is counted through tiktoken with the tokenizer's own merges; any other tokenizer counts itself.
-    Special tokens written out in the text count as the plain text that they are there.
+    For byte-level BPE, tiktoken counts with the tokenizer's own merges, which is several times as fast. Any other tokenizer counts
+    its tokens itself. Special tokens written in the text count as plain text.
     """
     pipeline = json.loads(tokenizer.backend_tokenizer.to_str())
     pattern = _split_pattern(pipeline["pre_tokenizer"])
@@ -48,7 +48,7 @@ def count_tokens(tokenizer: PreTrainedTokenizerFast) -> Callable[[str], int]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut a long text where a token begins anyway: a million spaces at once overflow the pattern's stack."""
+    """Cut a long text at places where a token always begins: a million spaces at once overflow the pattern's stack."""
     start = 0
     while len(text) - start > 2 * _PIECE_CHARS:
         cut = _WORD_START.search(text, start + _PIECE_CHARS, start + 2 * _PIECE_CHARS)
@@ -59,7 +59,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _split_pattern(pre_tokenizer: dict[str, Any] | None) -> str | None:
-    """Return the one regular expression that splits as `pre_tokenizer` does, or None where there is none."""
+    """Return the regular expression that splits like `pre_tokenizer`, or None if there is none."""
     steps: list[dict[str, Any]]
     steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer]) if pre_tokenizer else [{"type": "none"}]
     first, last = steps[0], steps[-1]
@@ -76,7 +76,7 @@ def _split_pattern(pre_tokenizer: dict[str, Any] | None) -> str | None:
 
 
 def _merge_ranks(merges: Iterable[Any]) -> dict[bytes, int]:
-    # Counting needs no ids, so every byte may come first, even those that the vocabulary lacks.
+    # Counting needs no ids, so all bytes get the first ranks, also those that the vocabulary lacks.
     ranks = {bytes([byte]): byte for byte in range(256)}
     letters = _byte_letters()
     for merge in merges:
@@ -87,7 +87,7 @@ def _merge_ranks(merges: Iterable[Any]) -> dict[bytes, int]:
 
 @functools.cache
 def _byte_letters() -> dict[str, int]:
-    """Return which byte each letter of a byte-level vocabulary stands for."""
+    """Return the byte that each letter of a byte-level vocabulary represents."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     return {letter: byte for byte, letter in bytes_to_unicode().items()}

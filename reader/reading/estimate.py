@@ -1,8 +1,8 @@
-"""How many tokens a document has and how long reading it will take, told before the decoder is loaded.
+"""Estimates a document's tokens and reading time before the decoder is loaded.
 
-Tokens are counted by a tiktoken encoding of the decoder's own vocabulary. Time comes from the last reading with the same
-decoder on this library, or else from the operations a window needs (arXiv 2401.03462 v3, section 3.4) over the matrix-product rate
-measured here for a tenth of a second. It promises nothing: it is an estimate and says what it rests on.
+Tokens are counted with a tiktoken encoding of the decoder's own vocabulary. The time is that of the last reading with the same
+decoder in this library. Without one, it is the number of operations that a window needs (arXiv 2401.03462 v3, section 3.4)
+divided by the matrix-product rate, which is measured for a tenth of a second. An estimate says which of the two it uses.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from reader.models import count_tokens, load_tokenizer
 from storage import Store
 
 _EFFICIENCY = 0.7
-"""The share of the matrix-product rate that reading reaches; measured, see bench/README.md."""
+"""The measured share of the matrix-product rate that reading reaches (bench/README.md)."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What reading a document will take."""
+    """The estimated cost of reading a document."""
 
     document_tokens: int
     seconds: float
     basis: str
-    """`measured` on this library before, or `calculated`."""
+    """`measured` in an earlier reading of this library, or `calculated`."""
 
 
 def estimate_reading(
@@ -48,7 +48,7 @@ def estimate_reading(
     """Estimate tokens and seconds without the decoder's weights.
 
     Raises:
-        ModelError: the model is not to be found.
+        ModelError: the model does not exist.
     """
     tokenizer = load_tokenizer(model_name, cache_folder=cache_folder, progress=progress)
     tokens = count_tokens(tokenizer)(document.text)

@@ -1,4 +1,4 @@
-"""Taking a document into the library, and getting it out as it was; it reads nothing and imports no torch."""
+"""Adds a document to the library and gets it back unchanged. Reads no document and imports no torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from storage import Store, StoredDocument
 def add_document(
     document: Document, store: Store, hold: Callable[[Database, StoredDocument], None] | None = None
 ) -> None:
-    """Take a document into the library without reading it; a document that is there stays as it is.
+    """Add a document to the library without reading it. A document that the library has already stays as it is.
 
     Args:
-        hold: gives the document to a user, in the same transaction; None: a new document is the local user's.
+        hold: gives the document to a user, in the same transaction; None: a new document belongs to the local user.
 
     Raises:
         StoreError: the library cannot be written.
@@ -33,13 +33,13 @@ def add_document(
 
 
 def stored_document(store: Store, reference: str, user: str | None = None) -> Document:
-    """The document that the library holds under an id, a unique start of it, or a title.
+    """The document in the library with this id, this unique start of an id, or this title.
 
     Args:
-        user: name it and divide it into pages as the file of this user does, where they have it.
+        user: use the title and pages of this user's file, if the user has one.
 
     Raises:
-        StoreError: it is not there, or the reference fits several.
+        StoreError: the library has no such document, or several fit the reference.
     """
     record, division = store.document(reference), ""
     if user is not None and user in store.user_documents.users(record.id):

@@ -1,7 +1,7 @@
-"""Reading as jobs: whoever holds a decoder takes them one by one, whoever looks sees how far they are.
+"""Reading as jobs: a program with a decoder runs them one by one, and any program can watch their progress.
 
-The jobs themselves live in the library (`storage.jobs`), so closing a browser tab, a shell or the program loses nothing: another
-program, or the same one started again, takes a job over behind its last finished window. It neither plans nor reads itself.
+The library holds the jobs (`storage.jobs`), so closing a browser tab, a shell or the program loses nothing. Another program, or
+the same one after a restart, continues a job after its last finished window. This module neither plans nor reads.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ if TYPE_CHECKING:  # torch takes seconds to import: a job is queued without it
     from reader.reading.loop import ReadingProgress, ReadingResult
 
 BEAT_SECONDS = 2.0
-"""How often an owner shows that it is alive, whatever a window takes."""
+"""How often a job's owner reports that it is alive, however long a window takes."""
 
 _POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class JobSettings:
-    """What a job is read with, beside its document."""
+    """The settings of a job's reading."""
 
     model: str
     plugin: str | None = None
     window: int | None = None
     horizon: int | None = None
     ratio: int | None = None
-    """None adapts it to the document's length."""
+    """None: adapt the ratio to the document's length."""
     memory_dtype: str = "model"
     condenser: str | None = None
 
     @property
     def of_model(self) -> dict[str, str | int | None]:
-        """Those that a model is loaded with, and that a job must have for that model to read it."""
+        """The settings with which a model is loaded. A model reads only jobs with the same ones."""
         names = ("model", "plugin", "condenser", "window", "horizon")
         return {name: getattr(self, name) for name in names}
 
 
 def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecord:
-    """Take a document into the library and queue it to be read.
+    """Add a document to the library and queue it for reading.
 
     Raises:
         StoreError: the library cannot be written.
@@ -68,14 +68,14 @@ def run(
     progress: Callable[[ReadingProgress], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> ReadingResult:
-    """Read a claimed job's document to its end, telling the library how far it is.
+    """Read a claimed job's document to its end and report the progress to the library.
 
-    However it ends, the job says so: `ready`; `paused` or `cancelled` where that was asked for, `paused` on an interrupt;
-    `queued` again where `stopped()` said so; `failed` with the reason.
+    The job's last state says how the reading ended: `ready`; `paused` or `cancelled` on request, `paused` on an interrupt;
+    `queued` again after `stopped()` returned true; `failed` with the reason.
 
     Raises:
-        Cancelled: it was paused, cancelled, or `stopped()` said so.
-        ReaderError, StoreError: it failed.
+        Cancelled: the job was paused or cancelled, or `stopped()` returned true.
+        ReaderError, StoreError: the job failed.
     """
     from reader.reading.loop import read
 
@@ -108,7 +108,7 @@ def run(
         state, reason = "failed", str(error)
         raise
     except Exception as error:
-        state, reason = "failed", f"{type(error).__name__}: {error}. Something went wrong on our side."
+        state, reason = "failed", f"{type(error).__name__}: {error}. This is a bug in the reader."
         raise
     finally:
         store.jobs.end(job.id, owner, state, reason=reason, memory_key=key)  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def run(
 
 
 def watch(job: JobRecord, store: Store, progress: Callable[[JobRecord], None]) -> JobRecord:
-    """Look on while someone else runs a job; return it once nobody alive does."""
+    """Watch a job that another program runs; return it when no living program runs it."""
     while is_running(job := store.jobs.get(job.id)):
         progress(job)
         time.sleep(_POLL_SECONDS)
@@ -133,9 +133,9 @@ class Worker(threading.Thread):
         settings: JobSettings,
         progress: Callable[[JobRecord, ReadingProgress], None] = lambda *_: None,
     ) -> None:
-        """Take the model and the settings that it was loaded with: jobs with others are left to others.
+        """Take the model and the settings with which it was loaded. Other workers run the jobs with other settings.
 
-        `progress` is called before the first window and after each one; reading goes on when it returns.
+        `progress` is called before the first window and after each one; reading continues when it returns.
         """
         super().__init__(name="reading", daemon=True)
         self.owner = new_owner()
@@ -144,16 +144,16 @@ class Worker(threading.Thread):
         self._something_new = threading.Event()
 
     def wake(self) -> None:
-        """Look for jobs now instead of at the next turn."""
+        """Look for jobs now instead of at the next interval."""
         self._something_new.set()
 
     def stop(self) -> None:
-        """End after the present window; its job is queued again for whoever comes next."""
+        """End after the current window and queue its job again for another worker."""
         self._ended.set()
         self.wake()
 
     def run(self) -> None:
-        """Claim and read until stopped; a job that fails says so in the library and does not end the worker."""
+        """Claim and run jobs until stopped. A failed job records its reason in the library and does not end the worker."""
         while not self._ended.is_set():
             self._something_new.clear()
             try:
@@ -168,13 +168,13 @@ class Worker(threading.Thread):
                         stopped=self._ended.is_set,
                     )
                     continue
-            except Exception:  # the job holds its reason, and the worker outlives any one of them
+            except Exception:  # the job holds the reason, and the worker must survive every job
                 pass
             self._something_new.wait(_POLL_SECONDS)
 
 
 class _Beat:
-    """Shows every BEAT_SECONDS that the owner is alive, and hears what it is asked to do."""
+    """Reports every BEAT_SECONDS that the owner is alive, and receives requests to pause or cancel."""
 
     def __init__(self, job: JobRecord, store: Store, owner: str) -> None:
         self._job, self._store, self._owner = job, store, owner
@@ -215,4 +215,4 @@ class _Beat:
         except StoreBusy:
             self.is_lost = True
         except StoreError:
-            pass  # a full disk is told by the reading itself, which writes more than this
+            pass  # on a full disk the reading itself fails, as it writes more than this

@@ -1,8 +1,8 @@
-"""The streaming loop: a document goes through the decoder window by window and becomes a saved memory.
+"""The reading loop: runs a document through the decoder window by window and saves its memory.
 
-What was read before under the same settings is found by content key and never read again: a finished memory is
-attached, an unfinished one resumed, a document that grew is read from its first changed window on. It does not parse files,
-and it does not answer. Source: arXiv 2401.03462 v3, section 3.2.
+Content keys find windows that were read before with the same settings, and the loop never reads those again: it attaches a
+finished memory, resumes an unfinished one, and reads a document that grew from its first changed window. This module parses no
+files and answers no questions. Source: arXiv 2401.03462 v3, section 3.2.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, Segment
 
 @dataclass(frozen=True)
 class ReadingProgress:
-    """How far a reading has got."""
+    """The progress of a reading."""
 
     windows_done: int
     windows: int
@@ -35,32 +35,32 @@ class ReadingProgress:
     pages_done: int
     pages: int
     tokens_per_second: float
-    """Over what was read in this run; 0 before the first window is done."""
+    """The speed of this run; 0 before the first window is done."""
     seconds_left: float | None
     memory_key: str = ""
-    """The memory that is being made."""
+    """The key of the memory that this reading makes."""
     waiting: bool = False
-    """Another process is reading the same document; its memory is waited for."""
+    """Whether another process is reading the same document, and this one waits for its memory."""
 
 
 @dataclass(frozen=True)
 class ReadingResult:
-    """A document's memory in the store, and what it cost to make."""
+    """A document's memory in the store, and the cost of making it."""
 
     memory: MemoryRecord
     pages: int
     document_tokens: int
     ratio: int
     cached: bool
-    """Whether nothing had to be read."""
+    """Whether the memory existed already."""
     tokens_read: int
-    """Document tokens that the decoder has run, counted where it is run."""
+    """Document tokens that the decoder has run, counted by the plug-in."""
     seconds: float
     trained: bool
 
     @property
     def tokens_per_second(self) -> float:
-        """0 when nothing had to be read."""
+        """0 if the memory existed already."""
         return self.tokens_read / self.seconds if self.tokens_read else 0.0
 
 
@@ -76,17 +76,17 @@ def read(
     cancelled: Callable[[], bool] = lambda: False,
     is_stored: bool = False,
 ) -> ReadingResult:
-    """Read a document into a memory in the store, or find the memory that is there already.
+    """Read a document into a memory in the store, or find its existing memory.
 
-    Every finished window is saved as it comes: after a stop of any kind, the next call goes on behind it.
+    Each window is saved when it is finished. After any kind of stop, the next call continues after the last finished window.
 
     Args:
         ratio, memory_dtype: see `plan_reading`.
-        max_bytes: evict old memories rather than let the library's memories exceed it; None: the library's own budget.
-        is_stored: the document is somebody's in the library, and is not to come back if they remove it meanwhile.
+        max_bytes: evict old memories to keep the library's memories below this size; None: the library's own budget.
+        is_stored: the document is in the library already; if its owner removes it meanwhile, reading does not restore it.
 
     Raises:
-        Cancelled: `cancelled()` said so; finished windows are kept.
+        Cancelled: `cancelled()` returned true; finished windows are kept.
         ConfigError, ContextOverflow: see `plan_reading`.
         StoreError: the library cannot be read or written.
     """
@@ -113,7 +113,7 @@ def read(
         try:
             store.open_memory(record.key).close()
         except (CorruptMemory, NotFound):
-            pass  # told to read it again, people do: what is broken is dropped below; or it has just been evicted
+            pass  # The memory was just evicted, or it is broken and its error asked to read again: it is dropped below.
         else:
             return result(record, 0)
 
@@ -166,7 +166,7 @@ def _read_windows(
         if cancelled():
             raise Cancelled(
                 f"Stopped reading after {plan.pages_read(number):,} of {len(plan.document.pages):,} pages; "
-                "read it again to go on from there."
+                "read it again to continue from there."
             )
         window = plan.window(number)
         started = time.perf_counter()
@@ -197,7 +197,7 @@ def _read_windows(
 
 
 def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memory) -> int:
-    """Restore the windows that were finished before, here or in another memory that begins alike; return their number."""
+    """Restore finished windows, from this memory or from another that begins with the same windows; return their number."""
     done = 0
     for segment in writer.segments:
         if segment.number >= len(plan.segment_keys) or segment.key != plan.segment_keys[segment.number]:
@@ -211,7 +211,7 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
     key, count = found
     source = store.memory(key)
     if source is None or source.state != "ready" or source.settings.get("memory_dtype") != "model":
-        return done  # int8 would lose a little with each memory made from another
+        return done  # int8 loses a little precision with each copy
     try:
         with store.open_memory(key) as tensors:
             whole = to_torch(tensors)
@@ -230,12 +230,12 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
                 )
                 done += 1
     except (CorruptMemory, NotFound):
-        pass  # broken, or just evicted: then it is read, like any document that nobody has read
+        pass  # the other memory is broken or was just evicted: read the windows instead
     return done
 
 
 def _cut(whole: dict[str, Tensor], segment: SegmentRecord) -> dict[str, Tensor]:
-    """A window's own slots out of a sealed memory."""
+    """The slots of one window, cut from a sealed memory."""
     part = slice(segment.first_slot, segment.first_slot + segment.slots)
     cut = {name: tensor[:, part] for name, tensor in whole.items() if name.startswith("layers.")}
     if "row_spans" in whole:

@@ -1,6 +1,6 @@
-"""A memory as named tensors and back: what `storage` writes to disk and maps again.
+"""Converts a memory to the named tensors that `storage` writes to disk and maps, and back.
 
-Attaching is one map and one copy a layer. It runs no decoder.
+Attaching maps the file once and copies once per layer. This module runs no decoder.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from reader.models import Model
 from reader.reading.plan import FORMAT, ROOM_TOKENS
 from storage import MappedTensors, TensorSpec
 
+_MOST = 1 << 31
+"""No count and no place in a text is as large."""
 _DTYPES = {
     torch.float32: "F32",
     torch.float16: "F16",
@@ -28,16 +30,30 @@ _DTYPES = {
 
 
 def restore(model: Model, tensors: MappedTensors) -> Memory:
-    """A memory from its sealed file: one copy a layer, nothing is run.
+    """Restore a memory from its sealed file, with one copy per layer and no pass of the decoder.
 
     Raises:
-        MemoryMismatch: it was made by another decoder.
+        MemoryMismatch: another decoder made the memory.
     """
     kept = counts(tensors.metadata)
     slots = kept["sink"] + kept["beacons"] + kept["raw"]
+    views = to_torch(tensors)
+    # The file may come from elsewhere: its counts and positions are compared before room is made by them.
+    positions = views.get("positions")
+    if positions is None or tuple(positions.shape) != (slots,) or positions.dtype != torch.int64:
+        raise MemoryMismatch(f"The memory does not have its {slots:,} slots. Read the document again.")
+    _check_range("positions", positions, 0, model.plugin.max_positions)
+    for name in ("spans", "row_spans"):
+        if name in views:
+            _check_range(name, views[name], -1, _MOST)  # -1: of no place in the document
     memory = model.plugin.new_memory(slots + ROOM_TOKENS)
-    memory.restore(to_torch(tensors), kept)
+    memory.restore(views, kept)
     return memory
+
+
+def _check_range(name: str, numbers: Tensor, first: int, end: int) -> None:
+    if numbers.numel() and not (first <= int(numbers.min()) and int(numbers.max()) < end):
+        raise MemoryMismatch(f"The memory's {name} are not all from {first} to {end - 1:,}. Read the document again.")
 
 
 def metadata(memory: Memory) -> dict[str, str]:
@@ -50,13 +66,19 @@ def counts(metadata: Mapping[str, str]) -> dict[str, int]:
             f"The memory's format is {metadata.get('format')!r}, this version reads {FORMAT!r}. Read the document again."
         )
     try:
-        return {name: int(metadata[name]) for name in ("sink", "beacons", "raw", "windows", "ratio")}
+        found = {name: int(metadata[name]) for name in ("sink", "beacons", "raw", "windows", "ratio")}
     except (KeyError, ValueError) as error:
         raise MemoryMismatch(f"The memory's own counts cannot be read ({error}). Read the document again.") from error
+    for name, count in found.items():
+        if not (-1 if name == "ratio" else 0) <= count <= _MOST:
+            raise MemoryMismatch(
+                f"The memory's count of {name} is {count}, which none can have. Read the document again."
+            )
+    return found
 
 
 def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[Iterable[memoryview]]]:
-    """Specs, and for each tensor its bytes head by head, so that nothing is copied that is contiguous."""
+    """The specs, and each tensor's bytes head by head, so that contiguous bytes are not copied."""
     specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
 
     def parts(tensor: Tensor) -> Iterator[memoryview]:
@@ -67,7 +89,7 @@ def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[
 
 
 def to_torch(tensors: MappedTensors) -> dict[str, Tensor]:
-    """Views of the mapped bytes, only to be read."""
+    """Read-only views of the mapped bytes."""
     types = {name: dtype for dtype, name in _DTYPES.items()}
     views: dict[str, Tensor] = {}
     with warnings.catch_warnings():

@@ -1,8 +1,8 @@
-"""What reading a document will do, settled before the decoder runs: windows, ratio, slots, and the keys of what comes out.
+"""Plans a reading before the decoder runs: windows, ratio, slots, and the keys of windows and memory.
 
-A memory's key is a hash of all that shapes it: decoder, plug-in, tokenizer and settings, then the token ids window by window, each
-window's key made from the one before it. The parser's version is not in it: what is read are the tokens, and where a parser gives
-another text, they differ. It runs no decoder and touches no file.
+A memory's key is a hash of everything that shapes the memory: decoder, plug-in, tokenizer and settings, then the token ids
+window by window. Each window's key contains the key of the window before it. The parser's version is not part of the key: a
+parser that extracts another text gives other tokens and so another key. This module runs no decoder and touches no file.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from reader.errors import ConfigError, ContextOverflow
 from reader.models import Model
 
 FORMAT = "reader-memory-1"
-"""Raise it whenever the same settings and tokens would give another memory."""
+"""Raise this number whenever the same settings and tokens would give another memory."""
 
 ROOM_TOKENS = 1024
-"""Positions kept free behind the memory for the question and the answer."""
+"""Positions kept free after the memory for the question and the answer."""
 
 MEMORY_DTYPES = ("model", "int8")
-"""How a memory is kept: in the decoder's type, or as bytes with a scale for each slot."""
+"""The type of a saved memory: the decoder's, or int8 with a scale for each slot."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Consecutive token ids (tokens,) with their character spans (tokens, 2); all windows together are the document's tokens."""
+    """Consecutive token ids (tokens,) with their character spans (tokens, 2). All windows together hold the document's tokens."""
 
     number: int
     ids: Tensor
@@ -41,12 +41,12 @@ class Window:
 
 @dataclass(frozen=True)
 class ReadingPlan:
-    """What reading a document will do, known before the decoder runs."""
+    """The plan of a reading, known before the decoder runs."""
 
     document: Document
     config: BeaconConfig
     ids: Tensor
-    """(tokens,): what is read window by window."""
+    """(tokens,): the tokens to read window by window."""
     spans: Tensor
     """(tokens, 2)"""
     document_tokens: int
@@ -60,7 +60,7 @@ class ReadingPlan:
 
     @property
     def windows(self) -> int:
-        """Windows, the unfinished last one included."""
+        """The number of windows, with the unfinished last one."""
         return -(-len(self.ids) // self.config.window)
 
     def window(self, number: int) -> Window:
@@ -69,7 +69,7 @@ class ReadingPlan:
         return Window(number, self.ids[part], self.spans[part])
 
     def pages_read(self, windows: int) -> int:
-        """Pages of which every character is read after that many windows."""
+        """The number of pages that are fully read after `windows` windows."""
         if windows >= self.windows:
             return len(self.document.pages)
         end = int(self.spans[windows * self.config.window - 1, 1]) if windows else 0
@@ -82,12 +82,12 @@ def plan_reading(
     """Cut a document into windows, choose the ratio, and derive the keys.
 
     Args:
-        ratio: raw tokens per beacon, 0 to keep raw activations; None adapts it to the document's length.
+        ratio: raw tokens per beacon; 0 keeps raw activations; None adapts the ratio to the document's length.
         memory_dtype: one of `MEMORY_DTYPES`.
 
     Raises:
-        ConfigError: the ratio does not divide the window, or there is no such type.
-        ContextOverflow: the memory would not fit the decoder's positions; names the ratio that does.
+        ConfigError: the ratio does not divide the window, or the memory type is unknown.
+        ContextOverflow: the memory does not fit the decoder's positions; the message names a ratio that fits.
     """
     config = model.plugin.config
     if memory_dtype not in MEMORY_DTYPES:
@@ -121,7 +121,7 @@ def plan_reading(
         "ratio": ratios[0],
         "beacon": dataclasses.asdict(config),
     }
-    # The model's name is for people; the same weights under another name give the same memory.
+    # The model's name is not part of the key: the same weights under another name give the same memory.
     identity = json.dumps({name: value for name, value in settings.items() if name != "model"}, sort_keys=True)
     key = hashlib.sha256(f"{FORMAT}\0settings\0{identity}".encode()).digest()
     keys: list[bytes] = []
@@ -129,7 +129,8 @@ def plan_reading(
         window = ids[number * config.window : (number + 1) * config.window]
         key = hashlib.sha256(f"{FORMAT}\0window\0".encode() + key + window.numpy().astype("<i4").tobytes()).digest()
         keys.append(key)
-    # The document's id goes in because slots point into its text, which a tokenizer that normalises may not tell apart.
+    # The document's id is part of the key because slots point into its text. A tokenizer that normalises its input may give the
+    # same tokens for different texts.
     memory_key = hashlib.sha256(f"{FORMAT}\0memory\0{document.id}\0".encode() + key).hexdigest()
     segment_keys = tuple(key.hex() for key in keys[:full_windows])
     return ReadingPlan(
@@ -151,15 +152,15 @@ def plan_reading(
 
 
 def memory_slots(model: Model, document_tokens: int, *ratios: int) -> int:
-    """Slots of the memory of a document of that many tokens, whose windows take the ratios in turn; 0 condenses nothing."""
+    """The number of slots in a document's memory. Its windows use the ratios in turn; ratio 0 condenses nothing."""
     config = model.plugin.config
     tokens = document_tokens + (len(model.opening) if model.is_published else 0)
     stride = config.condensed_tokens
-    # Each window condenses its first `stride` tokens; the others are the next window's first.
+    # Each window condenses its first `stride` tokens; the next window starts with the others.
     windows = 1 + (tokens - config.window) // stride if tokens >= config.window else 0
     kept = [stride // ratio if ratio else stride for ratio in ratios]
     condensed = sum(kept[number % len(kept)] for number in range(windows))
-    # A published checkpoint's sink is of its first window: apart from the beacons, but not from what is kept raw.
+    # A published checkpoint's sink is part of its first window. It adds slots to the beacons, but not to tokens kept raw.
     sink = _sink(model) if not model.is_published or (windows and ratios[0]) else 0
     return sink + condensed + tokens - windows * stride
 
@@ -170,23 +171,23 @@ def fits(model: Model, slots: int) -> bool:
 
 
 def room_tokens(model: Model) -> int:
-    """Positions kept free for the question and the answer."""
+    """The number of positions kept free for the question and the answer."""
     return min(ROOM_TOKENS, model.plugin.max_positions // 4)
 
 
 RAW_SLOTS = 8192
-"""Where no ratio is given, a memory of rows has no more slots than these: each slot that is attended to costs time and bytes."""
+"""The most slots of a memory of rows if no ratio is given: each slot costs attention time and bytes."""
 
 
 def smallest_ratio(model: Model, document_tokens: int, least: int = 1) -> int:
-    """The smallest of the plug-in's ratios, from `least` on, whose memory leaves room for question and answer; else the largest."""
+    """The smallest ratio of the plug-in, from `least`, whose memory leaves room for question and answer; else the largest."""
     ratios = [ratio for ratio in sorted(model.plugin.config.ratios) if ratio >= least]
     fitting = (ratio for ratio in ratios if fits(model, memory_slots(model, document_tokens, ratio)))
     return next(fitting, max(model.plugin.config.ratios))
 
 
 def _row_ratio(model: Model, document_tokens: int) -> int:
-    """How many rows of a window become one: 0, which keeps all, or the smallest ratio that makes no more than `RAW_SLOTS`."""
+    """The ratio for a memory of rows: 0, which keeps all rows, or the smallest ratio with at most `RAW_SLOTS` slots."""
     room = min(RAW_SLOTS, model.plugin.max_positions - room_tokens(model))
     ratios = (0, *sorted(model.plugin.config.ratios))
     fitting = (ratio for ratio in ratios if memory_slots(model, document_tokens, ratio) <= room)
@@ -194,12 +195,12 @@ def _row_ratio(model: Model, document_tokens: int) -> int:
 
 
 def _sink(model: Model) -> int:
-    """Slots in front of the beacons: a published checkpoint's own setting, else the opening."""
+    """The number of slots before the beacons: a published checkpoint's own setting, else the opening's length."""
     return model.plugin.config.sink_tokens if model.is_published else len(model.opening)
 
 
 def _resolve(model: Model, document_tokens: int, ratio: int | None) -> tuple[int, ...]:
-    """The ratios that the windows take in turn."""
+    """The ratios that the windows use in turn."""
     if ratio is not None:
         return (ratio,)
     if model.plugin.config.ratio_choice == "sequence":
@@ -207,7 +208,7 @@ def _resolve(model: Model, document_tokens: int, ratio: int | None) -> tuple[int
     if model.plugin.rows is not None:
         return (_row_ratio(model, document_tokens),)
     tokens = document_tokens + (len(model.opening) if model.is_published else 0)
-    # adapt-R counts its room as if it were condensed, too; a question and its answer stay raw.
+    # adapt-R counts the free room as if it were condensed, too, but a question and its answer stay raw.
     least = adapt_ratio(model.plugin.config, tokens, model.plugin.max_positions)
     return (smallest_ratio(model, document_tokens, least),)
 
@@ -217,7 +218,7 @@ def _too_long(model: Model, document_tokens: int, slots: int, ratio: int | None)
     divisors = [one for one in range(1, condensed_tokens + 1) if condensed_tokens % one == 0]
     fitting = next((one for one in divisors if fits(model, memory_slots(model, document_tokens, one))), None)
     chosen = "" if ratio is None else f" at ratio {ratio}"
-    # A ratio beyond those that the plug-in was trained with is for the one who asks for it by number.
+    # Advise another ratio only to a user who gave one: the fitting ratio may be beyond those that the plug-in was trained with.
     is_offered = ratio is not None and fitting is not None
     advice = f"read it at ratio {fitting}" if is_offered else "split it, or use a decoder with more positions"
     return ContextOverflow(

@@ -1,4 +1,4 @@
-"""The `ask` command: one question about one or more documents, its answer printed as it is found."""
+"""The `ask` command: asks one question about one or more documents and prints the answer as it is decoded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what `ask` takes."""
+    """Add the flags of `ask`."""
     flags.add_library(parser)
     flags.add_model(parser)
     parser.add_argument("documents", nargs="+", metavar="FILE_OR_ID")
@@ -32,7 +32,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Answer the question from the documents' memories; read first what has none."""
+    """Answer the question from the documents' memories. Read documents without a memory first."""
     from reader.answering import ask, attach_shelf
     from reader.reading import stored_document
 
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
-    """Print what belongs to an answer: its pages as a result, its cost and its limits on standard error."""
+    """Print the answer's pages to standard output, and its cost and limits to standard error."""
     titles = {source.document_id: source.title for source in attached.sources}
     if answer.not_said and answer.evidence:
         print("Nearest pages, to see for yourself:")
@@ -73,7 +73,9 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
     if answer.left_out:
         print_warning(f"Left out, as not all documents fit the decoder: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
-        print_warning(f"It is still being read: this is from {answer.pages_read:,} of {answer.pages:,} pages.")
+        print_warning(
+            f"The document is still being read: this answer is from {answer.pages_read:,} of {answer.pages:,} pages."
+        )
     if places := looked_again(passage.label for passage in answer.looked_again):
         console.print(f"[dim]{escape(places[0].upper() + places[1:])}, {answer.looked_again_tokens:,} tokens.[/]")
     evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
@@ -119,10 +121,10 @@ def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -
 def _memory_to_ask(
     document: Document, model: Model, store: Store, options: argparse.Namespace
 ) -> tuple[MemoryRecord, int]:
-    """The memory of a document, and how many of its tokens had to be read for it now."""
+    """The memory of a document, and the number of tokens that were read for it now."""
     from reader.answering import choose_memory
 
-    # While another process reads it, the answer comes from what has been read; a document that nothing reads is read first.
+    # If another process is reading the document, answer from the part read so far. Otherwise read the document first.
     being_read = any(is_running(job) for job in store.jobs.all(document.id))
     record = choose_memory(store, document.id, model, while_reading=being_read) if options.ratio is None else None
     if record is not None:
@@ -142,7 +144,7 @@ def _place(place: Evidence | Passage) -> dict[str, Any]:
 
 
 def _is_file(path: Path, store: Store) -> bool:
-    """Whether a reference means a file: one that exists, or one that names no document and looks like a path."""
+    """Whether a reference means a file: the file exists, or the reference names no document and looks like a path."""
     if path.exists():
         return True
     try:

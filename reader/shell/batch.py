@@ -1,7 +1,6 @@
-"""The `batch` command: a file of questions in, a file of answers out.
+"""The `batch` command: answers a file of questions and writes a file of answers.
 
-Reads its flags, shows progress on standard error and a summary on standard output. What is asked and how lives in
-`reader.batching`.
+Reads the flags, shows progress on standard error and prints a summary to standard output. `reader.batching` does the work.
 """
 
 from __future__ import annotations
@@ -26,29 +25,29 @@ _OF_RAY = ("workers", "address")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what `batch` takes."""
+    """Add the flags of `batch`."""
     flags.add_library(parser)
     flags.add_model(parser)
     add = parser.add_argument
     add("questions", type=Path, metavar="QUESTIONS", help="JSON lines (also OpenAI batches) or CSV")
-    add("--output", type=Path, required=True, metavar="FILE", help="JSON lines or CSV; a run continues what is there")
-    add("--document", metavar="FILE_OR_ID", help="what questions that name no document are about")
-    add("--retry-errors", action="store_true", help="ask again what failed before")
+    add("--output", type=Path, required=True, metavar="FILE", help="JSON lines or CSV; a second run continues the file")
+    add("--document", metavar="FILE_OR_ID", help="the document of questions that name none")
+    add("--retry-errors", action="store_true", help="ask failed questions again")
     flags.add_answering(parser)
     add("--batch-size", type=flags.count, metavar="N", help="questions answered together; default: 16")
-    add("--engine", choices=("local", "ray"), default="local", help="where; default: in this process")
-    add("--workers", type=flags.count, metavar="N", help="Ray: decoders; default: one a GPU, else a machine")
-    add("--address", metavar="ADDRESS", help="Ray: a cluster that runs already; default: this machine")
+    add("--engine", choices=("local", "ray"), default="local", help="where to run; default: in this process")
+    add("--workers", type=flags.count, metavar="N", help="Ray: decoders; default: one per GPU, else per machine")
+    add("--address", metavar="ADDRESS", help="Ray: a running cluster; default: this machine")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Answer the questions that the output file has no answers to yet."""
+    """Answer the questions that have no answer in the output file yet."""
     from reader.batching import batch
 
     for name in _OF_RAY:
         if options.engine != "ray" and getattr(options, name) is not None:
-            raise ConfigError(f"--{name} is of the Ray engine; add --engine ray.")
+            raise ConfigError(f"--{name} is a flag of the Ray engine; add --engine ray.")
     with Store(options.library) as store, _batch_bar() as show:
         summary = batch(
             options.questions,

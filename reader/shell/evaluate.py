@@ -1,7 +1,7 @@
-"""The `evaluate` command: what a long-context method remembers, measured.
+"""The `evaluate` command: measures how much of a document a long-context method remembers.
 
-Reads the flags of its tasks, shows progress on standard error, prints a table or JSON, and writes results into a folder. What is
-measured lives in `reader/evaluation`.
+Reads the flags of its tasks, shows progress on standard error, prints a table or JSON, and writes results into a folder.
+`reader.evaluation` does the work.
 """
 
 from __future__ import annotations
@@ -45,14 +45,18 @@ def _add_task(tasks: Any, name: str, run: Callable[[argparse.Namespace], None], 
     """Add a task with the flags that all tasks have."""
     task: argparse.ArgumentParser = tasks.add_parser(name, help=help_text)
     flags.add_json(task)
-    task.add_argument("--output", type=Path, metavar="DIR", help="write JSON, a Markdown table and plots there")
+    task.add_argument(
+        "--output", type=Path, metavar="DIR", help="write JSON, a Markdown table and plots to this folder"
+    )
     flags.add_model_name(task)
     flags.add_condenser(task)
-    task.add_argument("--window", type=flags.count, metavar="N", help="tokens read at once; default: the plug-in's")
+    task.add_argument("--window", type=flags.count, metavar="N", help="tokens per window; default: the plug-in's")
     flags.add_device(task)
     task.add_argument("--lengthened", metavar="NAME", help="a lengthened decoder (CREAM), as one more strategy")
     task.add_argument("--limit", type=flags.count, metavar="N", help="books or questions; default: all")
-    task.add_argument("--strategies", nargs="+", metavar="NAME", help="which methods; default: the task's usual")
+    task.add_argument(
+        "--strategies", nargs="+", metavar="NAME", help="methods to compare; default: the task's own list"
+    )
     task.set_defaults(run=run)
     return task
 
@@ -67,7 +71,7 @@ def _add_lm(tasks: Any) -> None:
     lm = _add_task(tasks, "lm", _lm, "next-token loss in the last window of whole books")
     lm.add_argument("--books", type=Path, required=True, metavar="DIR|ARCHIVE", help="plain text books")
     lm.add_argument(
-        "--context", type=flags.count, nargs="+", required=True, metavar="N", help="tokens, the scored included"
+        "--context", type=flags.count, nargs="+", required=True, metavar="N", help="tokens, with the scored ones"
     )
     lm.add_argument(
         "--ratio", type=flags.number, nargs="+", default=[4], metavar="N", help="tokens per beacon; default: 4"
@@ -77,39 +81,46 @@ def _add_lm(tasks: Any) -> None:
         type=flags.count,
         nargs="+",
         metavar="N",
-        help="newest slots that a window attends to; default: all",
+        help="newest slots to which a window attends; default: all",
     )
     lm.add_argument(
         "--full-tokens",
         type=flags.count,
         metavar="N",
-        help="run full attention this far; default: the decoder's positions",
+        help="longest context for full attention; default: the decoder's positions",
     )
     lm.add_argument(
         "--same-target",
         action="store_true",
-        help="let all contexts end with the same window, to compare their losses; takes a reading for each",
+        help="let all contexts end with the same window, to compare their losses; needs one reading per context",
     )
     lm.add_argument(
         "--scored-windows",
         type=flags.count,
         default=1,
         metavar="N",
-        help="score the context's last window and those behind it, N in all; default: 1",
+        help="score N windows: the context's last one and those after it; default: 1",
     )
 
 
 def _add_synthetic(tasks: Any, task: str, help_text: str, depths: list[float]) -> None:
     hidden = _add_task(tasks, task, _synthetic, help_text)
-    hidden.add_argument("--books", type=Path, metavar="DIR|ARCHIVE", help="hide it in these; default: filler sentences")
     hidden.add_argument(
-        "--context", type=flags.count, nargs="+", default=[2048, 4096, 8192], metavar="N", help="tokens of the texts"
+        "--books", type=Path, metavar="DIR|ARCHIVE", help="texts to hide it in; default: filler sentences"
     )
-    hidden.add_argument("--depth", type=float, nargs="+", default=depths, metavar="D", help="where, from 0 to 1")
+    hidden.add_argument(
+        "--context",
+        type=flags.count,
+        nargs="+",
+        default=[2048, 4096, 8192],
+        metavar="N",
+        help="lengths of the texts in tokens",
+    )
+    hidden.add_argument("--depth", type=float, nargs="+", default=depths, metavar="D", help="depths, from 0 to 1")
     hidden.add_argument(
         "--ratio", type=flags.number, nargs="+", default=[8], metavar="N", help="tokens per beacon; default: 8"
     )
-    hidden.add_argument("--seed", type=int, default=0, metavar="N", help="which keys and fillers; default: 0")
+    hidden.add_argument("--seed", type=int, default=0, metavar="N", help="seed for keys and fillers; default: 0")
     hidden.set_defaults(task=task)
 
 
@@ -124,16 +135,16 @@ def _add_qa(tasks: Any) -> None:
         nargs=2,
         default=[50_000, 200_000],
         metavar=("MIN", "MAX"),
-        help="length of the books; longer ones are cut; default: 50000 200000",
+        help="least and greatest length of the books; longer books are cut; default: 50000 200000",
     )
     qa.add_argument(
         "--per-book", type=flags.count, default=20, metavar="N", help="passages hidden in one book; default: 20"
     )
-    qa.add_argument("--seed", type=int, default=0, metavar="N", help="which questions, and where; default: 0")
+    qa.add_argument("--seed", type=int, default=0, metavar="N", help="seed for questions and places; default: 0")
 
 
 def _add_longbench(tasks: Any) -> None:
-    longbench = _add_task(tasks, "longbench", _longbench, "LongBench, InfiniteBench and L-Eval files as they are")
+    longbench = _add_task(tasks, "longbench", _longbench, "LongBench, InfiniteBench and L-Eval files")
     _add_ratios(longbench)
     longbench.add_argument(
         "--questions", type=Path, nargs="+", required=True, metavar="FILE", help=".jsonl or .jsonl.gz"
@@ -199,7 +210,7 @@ def _synthetic(options: argparse.Namespace) -> None:
             lengthened=lengthened,
             progress=progress,
         )
-    # A heat map in the table, too: a column for each depth.
+    # The table is a heat map, too: it has a column for each depth.
     rows = [
         {**row, **{f"{float(depth):.0%}": score for depth, score in row["by_depth"].items()}} for row in report.rows
     ]
@@ -268,7 +279,7 @@ def _strategies(options: argparse.Namespace, usual: Sequence[str]) -> Sequence[s
 
 
 def _models(options: argparse.Namespace) -> tuple[Model, Model | None]:
-    """The model that the flags name, and the lengthened decoder if there is one; told at once where results cannot be written."""
+    """The model that the flags name, and the lengthened decoder if there is one. Fails at once if results cannot be written."""
     if options.output is not None:
         try:
             options.output.mkdir(parents=True, exist_ok=True)
@@ -277,7 +288,7 @@ def _models(options: argparse.Namespace) -> tuple[Model, Model | None]:
             raise ConfigError(
                 f"Results cannot be written to {str(options.output)!r} ({error.strerror}); give --output another folder."
             ) from error
-    # How far windows look back while reading is a strategy's setting here, not the model's.
+    # In evaluation the horizon is a setting of the strategy, not of the model.
     usual = argparse.Namespace(**vars(options) | {"horizon": None})
     model: Model = load_model(usual)
     if options.lengthened is None:

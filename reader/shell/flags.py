@@ -1,4 +1,4 @@
-"""Flags that several commands have, and what a flag's text may be. A mistake in a flag is one sentence and exit status 2."""
+"""Flags that several commands share, and the parsers of their values. A bad flag gives one sentence and exit status 2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoding",
         metavar="NAME",
-        help="what a text or HTML file is written in, such as iso-8859-2; default: found out",
+        help="the encoding of a text or HTML file, such as iso-8859-2; default: detected",
     )
 
 
@@ -34,12 +34,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add_model_name(parser)
     add_dtype(parser)
     parser.add_argument(
-        "--ratio", type=ratio, metavar="N|adapt", help="tokens condensed into one beacon, 0: keep all; default: adapt"
+        "--ratio", type=ratio, metavar="N|adapt", help="tokens per beacon, 0: keep all; default: adapt to the document"
     )
     add_condenser(parser)
-    parser.add_argument("--window", type=count, metavar="N", help="tokens read at once; default: 512, on a GPU 2048")
+    parser.add_argument("--window", type=count, metavar="N", help="tokens per window; default: 512, on a GPU 2048")
     parser.add_argument(
-        "--horizon", type=count, metavar="N", help="newest slots a window attends to while reading; default: all"
+        "--horizon", type=count, metavar="N", help="newest slots to which a window attends; default: all"
     )
 
 
@@ -61,46 +61,46 @@ def add_condenser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--condenser",
         metavar="NAME",
-        help="what stays of a window: beacons, which a plug-in makes, or rows of the window itself, chosen by "
-        "expected-attention or evenly by spread; default: beacons where there is a plug-in, else expected-attention",
+        help="how a window is condensed: into beacons (needs a plug-in), or to rows of the window, chosen by expected-attention "
+        "or evenly (spread); default: beacons with a plug-in, else expected-attention",
     )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add where a decoder runs and in which precision."""
-    parser.add_argument("--device", metavar="NAME", help="cpu or a GPU; default: a GPU where there is one")
+    """Add `--device` and `--dtype`."""
+    parser.add_argument("--device", metavar="NAME", help="cpu or a GPU; default: a GPU if there is one")
     add_dtype(parser)
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
-    """Add the precision that a decoder runs in."""
+    """Add `--dtype`."""
     parser.add_argument(
         "--dtype",
         metavar="TYPE",
-        help="the decoder's: float32, bfloat16, float16, or int8 on a CPU (or READER_DTYPE); "
+        help="the decoder's precision: float32, bfloat16, float16, or int8 on a CPU (or READER_DTYPE); "
         "default: bfloat16 on a GPU, else float32",
     )
 
 
 def add_answering(parser: argparse.ArgumentParser) -> None:
-    """Add how a question is answered: what is read again, and whether evidence is computed."""
+    """Add `--look-again` and `--no-evidence`."""
     parser.add_argument(
         "--look-again",
         type=look_again,
         default="auto",
         metavar="off|auto|N",
-        help="read passages that matter again, N tokens of them at most; default: when the question asks for detail",
+        help="read relevant passages again, at most N tokens; default: when the question asks for detail",
     )
-    parser.add_argument("--no-evidence", action="store_true", help="do not work out where the answer comes from")
+    parser.add_argument("--no-evidence", action="store_true", help="do not compute where the answer comes from")
 
 
 def add_save_dtype(parser: argparse.ArgumentParser) -> None:
-    """Add how a plug-in's file is written."""
+    """Add `--save-dtype`."""
     parser.add_argument(
         "--save-dtype",
         choices=("model", "int8"),
         default="model",
-        help="of the plug-in's file; int8 takes half of bfloat16",
+        help="the type of the plug-in's file; int8 takes half of bfloat16's bytes",
     )
 
 
@@ -108,7 +108,7 @@ def count(text: str) -> int:
     """A positive whole number.
 
     Raises:
-        argparse.ArgumentTypeError: the text is none.
+        argparse.ArgumentTypeError: the text is no such number.
     """
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
@@ -119,7 +119,7 @@ def number(text: str) -> int:
     """A whole number, 0 or more.
 
     Raises:
-        argparse.ArgumentTypeError: the text is none.
+        argparse.ArgumentTypeError: the text is no such number.
     """
     if text.isascii() and text.isdigit():
         return int(text)
@@ -143,7 +143,7 @@ def look_again(text: str) -> str | int:
     """`off`, `auto` or the most tokens to read again.
 
     Raises:
-        argparse.ArgumentTypeError: the text is none of them.
+        argparse.ArgumentTypeError: the text is none of these.
     """
     if text in ("off", "auto"):
         return text

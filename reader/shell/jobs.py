@@ -1,4 +1,4 @@
-"""The `jobs` commands: readings that live in the library, listed, stopped, queued again and run."""
+"""The `jobs` commands: list, pause, cancel, resume and run the library's readings."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from storage import JobRecord, Store, StoreError, new_owner
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `jobs`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    everything = actions.add_parser("list", help="all readings and how far they are")
+    everything = actions.add_parser("list", help="list all readings and their progress")
     flags.add_library(everything)
     everything.set_defaults(run=_list)
     for wanted, help_text in (
-        ("pause", "stop a reading after its present window"),
-        ("cancel", "give a reading up; finished windows are kept"),
+        ("pause", "stop a reading after its current window"),
+        ("cancel", "end a reading; finished windows are kept"),
         ("resume", "queue a stopped reading again"),
     ):
         action = actions.add_parser(wanted, help=help_text)
         flags.add_library(action)
         action.add_argument("job", metavar="ID")
         action.set_defaults(run=_change, wanted=wanted)
-    work = actions.add_parser("run", help="read whatever is queued, in this shell")
+    work = actions.add_parser("run", help="run all queued readings in this shell")
     flags.add_library(work)
     flags.add_model(work)
     work.set_defaults(run=_run, memory_dtype="model")
@@ -46,7 +46,7 @@ def _list(options: argparse.Namespace) -> None:
         print_json({"jobs": [_job_fields(job) for job in jobs]})
         return
     if not jobs:
-        print("Nothing is being read, and nothing waits to be.")
+        print("Nothing is being read, and nothing is queued.")
         return
     table = Table("Id", "State", "Document", "Pages", "Tokens/s", "Left", box=None)
     for job in jobs:

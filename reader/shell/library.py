@@ -1,6 +1,6 @@
-"""The `library` commands: what was read, listed, searched, checked, moved and kept within its room on the disk.
+"""The `library` commands: list, search, check, move and limit the library.
 
-Of all its actions only `add` runs a decoder.
+Only `add` runs a decoder.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _ROWS = {
     "holdings": "users' documents",
     "questions": "questions that wait",
 }
-"""The tables of the database, as people are told of them."""
+"""Database table -> the words for its rows in messages."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -65,40 +65,44 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         return action
 
     add("list", _list, "all documents")
-    add("show", _show, "one document and its memories", of_document=True)
-    add("search", _search, "pages that hold all of these words").add_argument("query", metavar="WORDS")
-    take = add("add", _add, "take a document in, and read it; of a folder or a ZIP, queue all documents")
+    add("show", _show, "show one document and its memories", of_document=True)
+    add("search", _search, "find pages that contain all of these words").add_argument("query", metavar="WORDS")
+    take = add("add", _add, "add a document and read it; queue all documents of a folder or a ZIP")
     flags.add_model(take)
     take.add_argument("file", type=Path, metavar="FILE")
-    take.add_argument("--no-read", action="store_true", help="queue it instead; `jobs run` or the app reads it")
+    take.add_argument("--no-read", action="store_true", help="only queue it; `jobs run` or the app reads it")
     flags.add_encoding(take)
     take.set_defaults(memory_dtype="model", max_bytes=None)
     add("remove", _remove, "remove a document and its memories", of_document=True)
-    add("budget", _budget, "show or set the most bytes that memories may take").add_argument(
+    add("budget", _budget, "show or set the limit on the memories' bytes").add_argument(
         "max_bytes", nargs="?", type=_limit, metavar="BYTES|none", help="such as 500000000 or 2GB; none: no limit"
     )
     add("pin", _pin, "never evict a document's memories", of_document=True).set_defaults(pinned=True)
-    add("unpin", _pin, "let them be evicted again", of_document=True).set_defaults(pinned=False)
+    add("unpin", _pin, "allow eviction of a document's memories again", of_document=True).set_defaults(pinned=False)
     add("verify", _verify, "compare every file with its hash")
-    again = add("rebuild", _rebuild, "make a damaged database again from what can be read of it and from the files")
-    again.add_argument("--force", action="store_true", help="also when it is whole, or was written by a newer version")
+    again = add("rebuild", _rebuild, "rebuild a damaged database from its readable rows and the files")
+    again.add_argument(
+        "--force", action="store_true", help="also if the database is whole, or a newer version wrote it"
+    )
     again.add_argument(
         "--mine",
         action="store_true",
-        help="give documents whose owner is not known to the user of the app without sign-in",
+        help="give documents without a known owner to the user of the app without sign-in",
     )
-    add("gc", _collect_garbage, "remove the files that nothing needs")
+    add("gc", _collect_garbage, "remove files that are not needed")
     add("backup", _backup, "copy the whole library while it is in use").add_argument(
         "target", type=Path, metavar="FOLDER|FILE.tar"
     )
-    add("export", _export, "a document and its memories as a file", of_document=True).add_argument(
+    add("export", _export, "write a document and its memories to a file", of_document=True).add_argument(
         "file", type=Path, metavar="FILE.beacon"
     )
-    add("import", _import, "take in what was exported elsewhere").add_argument("file", type=Path, metavar="FILE.beacon")
+    add("import", _import, "add an exported document and its memories").add_argument(
+        "file", type=Path, metavar="FILE.beacon"
+    )
 
 
 def _add_all(options: argparse.Namespace) -> None:
-    """Queue every document of a folder or a ZIP; what cannot be one is said and left out."""
+    """Queue every document of a folder or a ZIP. Report and skip the files that are not documents."""
     from reader.documents import unpacked
     from reader.reading import enqueue
 

@@ -1,4 +1,4 @@
-"""Opens the document and loads the decoder that a command's flags name, with progress on standard error."""
+"""Opens the document and loads the decoder that a command's flags name. Shows progress on standard error."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from reader.shell.terminal import console, print_warning, progress_bar
 from reader.wording import STAGES, duration
 from storage import Store
 
-if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder pay for them
+if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder import them
     from reader.documents import Document
     from reader.models import Model
 
 
 def load_document(file: Path, encoding: str | None = None) -> Document:
-    """Open a file, asking for its password where it has one and someone sits at the terminal.
+    """Open a file. If it needs a password and the shell is interactive, ask for the password.
 
     Args:
         file: the file.
-        encoding: what a text or HTML file is written in; by default, its bytes are looked at.
+        encoding: the encoding of a text or HTML file; None: detected from its bytes.
 
     Raises:
         DocumentError: the file cannot be read, or its password is wrong.
@@ -46,7 +46,7 @@ def load_document(file: Path, encoding: str | None = None) -> Document:
             if not sys.stdin.isatty():
                 raise
             console.print(escape(str(error)))
-            password = getpass("Password: ")  # asked for each time, and kept nowhere
+            password = getpass("Password: ")  # never stored
     for note in document.notes:
         console.print(escape(note.replace("name its encoding", "give --encoding NAME")))
     if document.textless_pages:
@@ -57,7 +57,7 @@ def load_document(file: Path, encoding: str | None = None) -> Document:
 
 
 def load_model(options: argparse.Namespace, *, to_read: Document | None = None, store: Store | None = None) -> Model:
-    """Load the decoder that the flags name; before that, say how long the document will take to read.
+    """Load the decoder that the flags name. Before that, print how long reading the document will take.
 
     Raises:
         ModelError: the decoder or its plug-in cannot be loaded.
@@ -101,7 +101,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
 
 
 def model_of(options: argparse.Namespace) -> str:
-    """The name of the decoder to use: the flag's, else READER_MODEL's, else the best of those that are here."""
+    """The name of the decoder to use: the flag's, else READER_MODEL's, else the best one in the cache."""
     return options.model or model_name() or _best_here()
 
 
@@ -119,6 +119,6 @@ def _best_here() -> str:
 
 @contextmanager
 def loading_bar() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar until the block ends; yield what `reader.models` reports a decoder's loading to."""
+    """Show a bar until the block ends; yield the `progress` function for loading a decoder."""
     with progress_bar("Loading the decoder", 1.0) as show:
         yield lambda stage, fraction: show(fraction, doing=STAGES.get(stage, stage))

@@ -1,7 +1,7 @@
-"""The shell's front door: a table of commands, each in a module of its own that is imported when its command is given.
+"""The shell's entry point: a table of commands, each in its own module, which is imported when the command is used.
 
-A command's module has `add_flags(parser)`, which also sets `run`, the function that takes the parsed flags. The front door turns
-errors into one sentence and an exit status (2: the user's mistake, 1: ours, 130: stopped). No logic of its own.
+A command's module has `add_flags(parser)`, which also sets `run`, the function that takes the parsed flags. The entry point turns
+an error into one sentence and an exit status (2: the user's mistake, 1: a bug in the reader, 130: stopped).
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ class Command:
     """A command of the shell."""
 
     module: str
-    """Where its `add_flags` is; named and not imported, as most commands import torch or Gradio."""
+    """The module of its `add_flags`, as a name, because importing most commands imports torch or Gradio."""
     help: str
 
 
 COMMANDS = {
     "read": Command("reader.shell.read", "read a document and save its memory"),
-    "ask": Command("reader.shell.ask", "ask one or more documents, reading them first if need be"),
+    "ask": Command("reader.shell.ask", "ask one or more documents; read them first if necessary"),
     "batch": Command("reader.shell.batch", "answer a file of questions about any documents"),
     "serve": Command("reader.app.main", "start the app in the browser"),
     "mcp": Command("reader.app.mcp_stdio", "let an assistant use the library over standard input and output"),
     "jobs": Command("reader.shell.jobs", "list, pause, cancel, resume and run readings"),
-    "library": Command("reader.shell.library", "list, search, check, move and bound what was read"),
+    "library": Command("reader.shell.library", "list, search, check, move and limit the library"),
     "models": Command("reader.shell.models", "list, fetch and remove the bundled decoders"),
-    "evaluate": Command("reader.shell.evaluate", "measure what is remembered, beside other long-context methods"),
+    "evaluate": Command(
+        "reader.shell.evaluate", "measure what a memory keeps, compared with other long-context methods"
+    ),
     "train": Command("reader.shell.train", "train the plug-in, its answer weights, or a longer decoder"),
-    "merge": Command("reader.shell.merge", "the mean of trained plug-ins, with answer weights of one of them"),
+    "merge": Command("reader.shell.merge", "average trained plug-ins; take the answer weights of one"),
 }
 
 
@@ -59,15 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(error)
         return error.exit_status
     except KeyboardInterrupt:
-        console.print("Stopped. What was finished is kept; run the same command to continue.")
+        console.print("Stopped. Finished work is kept; run the same command to continue.")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the program that read our output has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the program that read the output has ended
         return 1
     except Exception as error:
         if is_debugging():
             traceback.print_exc()
-        print_error(f"{type(error).__name__}: {error}. Something went wrong on our side; READER_DEBUG=1 shows where.")
+        print_error(f"{type(error).__name__}: {error}. This is a bug in the reader; READER_DEBUG=1 shows where.")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""The `merge` command: the mean of trained plug-ins, with the answer weights of one of them."""
+"""The `merge` command: averages trained plug-ins, and takes the answer weights of one of them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from reader.shell.terminal import console
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what `merge` takes."""
+    """Add the flags of `merge`."""
     parser.description = (
-        "Take the mean of plug-ins trained apart from the same beginning, which is often better than each."
+        "Average plug-ins that were trained separately from the same weights; the average is often better than each."
     )
-    parser.add_argument("plugins", nargs="+", metavar="PLUGIN", help="folders or Hugging Face names, the same settings")
     parser.add_argument(
-        "--answers", metavar="PLUGIN", help="take the answer weights of this one; default: the mean, too"
+        "plugins", nargs="+", metavar="PLUGIN", help="folders or Hugging Face names with the same settings"
+    )
+    parser.add_argument(
+        "--answers", metavar="PLUGIN", help="take the answer weights of this plug-in; default: average them, too"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder for the weights")
     flags.add_save_dtype(parser)
@@ -24,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Merge the plug-ins and save what comes out."""
+    """Merge the plug-ins and save the result."""
     from reader.models import PluginWeights
 
     first, *others = [PluginWeights.from_pretrained(name) for name in options.plugins]

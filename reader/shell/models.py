@@ -1,4 +1,4 @@
-"""The `models` commands: the bundled decoders, what each costs here, fetching one and removing it again."""
+"""The `models` commands: list the bundled decoders and their cost on this machine, fetch one, remove one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reader.wording import duration, size
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what `models` takes."""
+    """Add the flags of `models`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="the bundled decoders and what each costs on this machine")
+    listing = actions.add_parser("list", help="list the bundled decoders and their cost on this machine")
     flags.add_json(listing)
     listing.set_defaults(run=_list)
-    fetching = actions.add_parser("fetch", help="bring one here; an interrupted fetch continues")
+    fetching = actions.add_parser("fetch", help="fetch one; an interrupted fetch continues")
     fetching.add_argument("name", metavar="NAME")
     flags.add_json(fetching)
     fetching.set_defaults(run=_fetch)
@@ -67,7 +67,7 @@ def _fetch(options: argparse.Namespace) -> None:
             f"disk and {size(decoder.convert_ram_bytes)} in memory on the way, {size(decoder.folder_bytes)} on the disk then."
         )
         if not fits(decoder):
-            print_warning("That is more memory than is free now: close other programs if it fails.")
+            print_warning("This is more than the free memory: close other programs if the fetch fails.")
     with loading_bar() as show:
         folder = fetch(decoder.name, show, cache_folder=cache_folder())
         show("measure", 0.0)

@@ -1,4 +1,4 @@
-"""The `read` command: a document in, its memory saved. Other commands read with `read_with_progress`, too."""
+"""The `read` command: reads a document and saves its memory. Other commands use `read_with_progress`, too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what `read` takes."""
+    """Add the flags of `read`."""
     flags.add_library(parser)
     flags.add_model(parser)
     parser.add_argument("file", type=Path, metavar="FILE")
@@ -29,10 +29,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--memory-dtype",
         choices=("model", "int8"),
         default="model",
-        help="how the memory is kept; int8 takes a quarter",
+        help="the type of the saved memory; int8 takes a quarter of float32",
     )
     parser.add_argument(
-        "--max-bytes", type=flags.byte_count, metavar="N", help="evict old memories rather than let them exceed N"
+        "--max-bytes", type=flags.byte_count, metavar="N", help="evict old memories to keep all within N bytes"
     )
     flags.add_encoding(parser)
     parser.set_defaults(run=run)
@@ -90,7 +90,7 @@ def read_with_progress(document: Document, model: Model, store: Store, options: 
 
 
 def job_settings(options: argparse.Namespace) -> JobSettings:
-    """How the flags want a document to be read."""
+    """The reading settings that the flags name."""
     from reader.reading import JobSettings
 
     return JobSettings(
@@ -106,7 +106,7 @@ def job_settings(options: argparse.Namespace) -> JobSettings:
 
 @contextmanager
 def reading_bar() -> Iterator[Callable[[ReadingProgress | JobRecord], None]]:
-    """Show a bar until the block ends; yield what reports a reading, whether it happens here or in another process."""
+    """Show a bar until the block ends; yield the function that takes progress, of this process's reading or of another's."""
     with progress_bar("Reading") as bar:
 
         def show(now: ReadingProgress | JobRecord) -> None:

@@ -1,4 +1,4 @@
-"""What every command prints with: one console, one kind of progress bar, one way to print JSON, tables and errors.
+"""Output of all commands: one console, one kind of progress bar, one way to print JSON, tables and errors.
 
 Progress, warnings and errors go to standard error, results to standard output.
 """
@@ -22,7 +22,7 @@ from reader.errors import ContextOverflow
 console = Console(stderr=True, highlight=False)
 
 PROGRAM = "python -m reader" if Path(sys.argv[0]).name == "__main__.py" else "beacon-reader"
-"""What people type to run a command again."""
+"""The program's name, as the user typed it."""
 
 
 class Show(Protocol):
@@ -31,7 +31,7 @@ class Show(Protocol):
     def __call__(
         self, completed: float, total: float | None = None, *, doing: str | None = None, note: str | None = None
     ) -> None:
-        """Show what is completed of the total; `doing` replaces the text before the bar, `note` the text behind it."""
+        """Show how much of the total is completed; `doing` replaces the text before the bar, `note` the text after it."""
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def progress_bar(
 
     Args:
         doing: the text before the bar.
-        total: what the bar is full at; None: unknown yet.
+        total: the value of a full bar; None: not known yet.
         has_time_left: whether to add the time left, extrapolated from the bar's own speed.
         stays: whether the full bar stays on the screen.
     """
@@ -71,17 +71,17 @@ def print_json(fields: Mapping[str, Any]) -> None:
 
 
 def print_table(table: Table) -> None:
-    """Print a table as a result, its numbers uncoloured."""
+    """Print a table to standard output, with uncoloured numbers."""
     Console(highlight=False).print(table)
 
 
 def print_error(message: object) -> None:
-    """Print what failed, and the flag that helps where there is one."""
+    """Print an error, and the flag that helps if there is one."""
     ratio = message.fitting_ratio if isinstance(message, ContextOverflow) else None
     flag = "" if ratio is None else f" Give --ratio {ratio}."
     console.print(f"[bold red]Error:[/] {escape(str(message))}{flag}", soft_wrap=True)
 
 
 def print_warning(message: object) -> None:
-    """Print one sentence that people should see although nothing failed."""
+    """Print a warning of one sentence."""
     console.print(f"[yellow]{escape(str(message))}[/]")

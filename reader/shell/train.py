@@ -1,6 +1,6 @@
-"""The `train` command: a plug-in, its answer weights, or a longer decoder, from books and questions.
+"""The `train` command: trains a plug-in, its answer weights, or a longer decoder on books and questions.
 
-Reads flags, shows progress, draws the loss. What is trained on what lives in `reader.training`.
+Reads flags, shows progress and plots the loss. `reader.training` does the work.
 """
 
 from __future__ import annotations
@@ -21,29 +21,27 @@ if TYPE_CHECKING:
 Settings = TypeVar("Settings", PluginSettings, LengtheningSettings, TrainingConfig)
 
 _METHODS = {
-    "beacon": "the plug-in's weights that condense",
-    "answers": "low-rank weights that the decoder has only while it answers behind a memory",
-    "both": "the plug-in's weights and the answer weights together",
+    "beacon": "the plug-in's beacon weights",
+    "answers": "answer weights: low-rank weights, active only while the decoder answers after a memory",
+    "both": "the beacon weights and the answer weights together",
     "cream": "the decoder, lengthened by CREAM",
     "pose": "the decoder, lengthened by PoSE",
 }
 _RUN = {
     "steps": "updates of the weights",
-    "batch": "samples an update, over all processes",
+    "batch": "samples per update, over all processes",
     "learning_rate": "AdamW's peak rate",
-    "warmup_steps": "updates until the peak rate",
+    "warmup_steps": "updates before the peak rate",
     "weight_decay": "AdamW's weight decay",
-    "max_gradient_norm": "gradients are scaled down to this norm",
-    "seed": "which samples and ratios, in which order",
+    "max_gradient_norm": "larger gradients are scaled down to this norm",
+    "seed": "seed for the samples, their ratios and their order",
     "checkpoint_every": "updates between two checkpoints",
 }
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what `train` takes."""
-    parser.description = (
-        "Train from plain text books and questions; the same command again continues where a run ended."
-    )
+    """Add the flags of `train`."""
+    parser.description = "Train on plain text books and questions; the same command continues an interrupted run."
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="a folder for the weights, the log and the checkpoint"
     )
@@ -57,7 +55,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_device(parser)
     flags.add_save_dtype(parser)
     _add_plugin_flags(parser.add_argument_group("the plug-in"))
-    _add_sample_flags(parser.add_argument_group("what it learns from"))
+    _add_sample_flags(parser.add_argument_group("training data"))
     run_flags = parser.add_argument_group("the run")
     for field in fields(TrainingConfig):
         kind, metavar = (float, "X") if isinstance(field.default, float) else (int, "N")
@@ -70,37 +68,51 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def _add_plugin_flags(group: argparse._ArgumentGroup) -> None:
     usual = PluginSettings
     add = group.add_argument
-    add("--plugin", metavar="NAME", help="begin with this plug-in's weights; default: the decoder's own projections")
-    add("--window", type=flags.count, metavar="N", help="tokens read at once; default: 512, or the plug-in's")
-    add("--windows", type=flags.count, nargs="+", default=[], metavar="N", help="draw from these; default: --window")
-    add("--ratios", type=flags.number, nargs="+", metavar="N", help="drawn for each window; default: 2 4 8 16 32 64")
+    add("--plugin", metavar="NAME", help="start from this plug-in's weights; default: the decoder's own projections")
+    add("--window", type=flags.count, metavar="N", help="tokens per window; default: 512, or the plug-in's")
+    add(
+        "--windows",
+        type=flags.count,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="windows to draw from; default: --window",
+    )
+    add(
+        "--ratios",
+        type=flags.number,
+        nargs="+",
+        metavar="N",
+        help="ratios to draw from for each window; default: 2 4 8 16 32 64",
+    )
     add(
         "--rank",
         type=flags.count,
         metavar="N",
-        help="low-rank projections (or differences, for cream and pose); default: full",
+        help="rank of the projections (of the differences, for cream and pose); default: full",
     )
     add(
         "--answer-rank",
         type=flags.count,
         default=usual.answer_rank,
         metavar="N",
-        help=f"of the answer weights; default: {usual.answer_rank}",
+        help=f"rank of the answer weights; default: {usual.answer_rank}",
     )
     add(
         "--embedding-from",
         metavar="TOKEN",
         default=usual.embedding_from,
-        help="what a new plug-in's beacons start as: eos or bos (the paper), or last, the last token that they condense; "
+        help="initial embedding of a new plug-in's beacons: eos or bos (the paper), or last, the last token that they condense; "
         "default: last",
     )
     add(
         "--intervals",
         metavar="KIND",
-        help="what a beacon condenses: even (the paper's) or figures (one behind each digit); default: the plug-in's, or figures",
+        help="intervals that beacons condense: even (the paper's) or figures (a beacon after each digit); "
+        "default: the plug-in's, or figures",
     )
     add("--loss", default=usual.loss, help=f"next-token, distillation or both; default: {usual.loss}")
-    add("--recompute", action="store_true", help="keep one window's activations at a time: slower, in less memory")
+    add("--recompute", action="store_true", help="keep one window's activations at a time: slower, less memory")
     add(
         "--target-tokens",
         type=flags.count,
@@ -121,13 +133,15 @@ def _add_sample_flags(group: argparse._ArgumentGroup) -> None:
         nargs="+",
         default=list(usual.excerpt_tokens),
         metavar="N",
-        help=f"lengths drawn; default: {' '.join(map(str, usual.excerpt_tokens))}",
+        help=f"lengths to draw from; default: {' '.join(map(str, usual.excerpt_tokens))}",
     )
-    add("--question-share", type=float, metavar="X", help="of the samples; default: 0.2, for answers 1")
+    add(
+        "--question-share", type=float, metavar="X", help="share of samples with questions; default: 0.2, for answers 1"
+    )
     for name, words in (
-        ("recall_share", "made-up numbers among the questions"),
-        ("unanswerable_share", "questions whose passage does not say"),
-        ("alone_share", "questions with nothing but their passage"),
+        ("recall_share", "share of questions on made-up numbers"),
+        ("unanswerable_share", "share of unanswerable questions"),
+        ("alone_share", "share of questions whose passage is the whole document"),
     ):
         share: float = getattr(usual, name)
         flag = f"--{name.replace('_', '-')}"
@@ -137,12 +151,12 @@ def _add_sample_flags(group: argparse._ArgumentGroup) -> None:
         type=flags.number,
         default=usual.long_text_tokens,
         metavar="N",
-        help="for answers: read three texts of so many tokens first, and look at passages again behind their memories; default: 0",
+        help="for answers: read three texts of N tokens first, and look at passages again after their memories; default: 0",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train, or continue the run in the output folder, and draw its losses."""
+    """Train, or continue the run in the output folder, and plot its losses."""
     import torch
 
     from reader.training import lengthening_recipe, plot_losses, plugin_recipe, train
@@ -153,7 +167,7 @@ def run(options: argparse.Namespace) -> None:
         recipe = lengthening_recipe(_settings(LengtheningSettings, options), cache_folder())
     else:
         recipe = plugin_recipe(_settings(PluginSettings, options), config.seed, cache_folder())
-    # A run is continued only with the settings that it began with; these may differ.
+    # A run continues only with the settings of its start, except for these.
     free = {"run", "output", "device", *vars(config)}
     settings = {name: value for name, value in sorted(vars(options).items()) if name not in free}
     with progress_bar("Training", config.steps, stays=True) as bar:
@@ -177,11 +191,11 @@ def run(options: argparse.Namespace) -> None:
             progress=show,
         )
     picture = plot_losses(options.output)
-    console.print(f"Saved to {options.output}; the losses are drawn in {picture.name}.", markup=False)
+    console.print(f"Saved to {options.output}; {picture.name} shows the losses.", markup=False)
 
 
 def _settings(kind: type[Settings], options: argparse.Namespace) -> Settings:
-    """The settings whose fields the flags are named after."""
+    """The settings, from the flags of the same names."""
     values: dict[str, Any] = {}
     for field in fields(kind):
         value = getattr(options, field.name)

@@ -1,7 +1,7 @@
-"""Rival long-context methods behind one interface, for comparison.
+"""Long-context methods with one interface, for comparison.
 
-To add one: a module named after its class, a subclass of `Strategy` that reads token ids and attaches for a question, a docstring
-with the paper's link, and a line here and in `reader/evaluation`. It touches neither disk nor UI.
+To add a method, write a module with a subclass of `Strategy` that reads token ids and attaches for a question. Link the paper in
+its docstring, register the method in `registry.py` and export the class in `__init__.pyi`. A strategy touches neither disk nor UI.
 """
 
 from lazy_loader import attach_stub

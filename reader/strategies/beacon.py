@@ -1,6 +1,6 @@
-"""Activation Beacon: what was read is condensed window by window (arXiv 2401.03462).
+"""Activation Beacon: condenses the document window by window (arXiv 2401.03462).
 
-The one strategy that this project is about; the others are what it is compared with.
+This is the project's own method. The other strategies are compared with it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from reader.strategies.strategy import Context, MemoryContext, Strategy, make_ro
 
 
 class Beacon(Strategy):
-    """A memory at one ratio; the unfinished last window and whatever stands behind it are raw."""
+    """A memory at one ratio. The unfinished last window and everything after it stay raw."""
 
     name = "beacon"
 
     def __init__(self, model: Model, ratio: int, horizon: int | None = None) -> None:
-        """Start with the model's opening raw in front (a published checkpoint reads it as it was trained to).
+        """Start with the model's opening, raw (a published checkpoint reads the opening as in its training).
 
         Args:
-            horizon: newest beacon slots that text attends to; questions see all. None: as the plug-in says.
+            horizon: how many of the newest beacon slots text attends to; questions attend to all. None: the plug-in's horizon.
 
         Raises:
             ConfigError: the ratio does not divide the window.
@@ -65,7 +65,7 @@ class Beacon(Strategy):
 
     @contextmanager
     def attach(self, question: str = "") -> Iterator[Context]:
-        # A question sees past the horizon; text that goes on sees what it would while it is read.
+        # A question attends beyond the horizon; continued text attends as it would while being read.
         context = MemoryContext(self.model, self._memory, None if question else self.horizon)
         if len(self._unread) and self._memory.slots == self._finished.slots:
             context.run(self._unread)

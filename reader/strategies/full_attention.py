@@ -1,6 +1,6 @@
-"""Full attention: every token sees all tokens before it, by the untouched decoder.
+"""Full attention: in the unchanged decoder, every token attends to all tokens before it.
 
-The ceiling as far as the decoder's positions go, and what breaks down behind them. A lengthened decoder (CREAM, arXiv
+Within the decoder's positions this is the upper bound; beyond them it breaks down. A lengthened decoder (CREAM, arXiv
 2406.07138) is this strategy with another decoder.
 """
 
@@ -32,22 +32,22 @@ class FullAttention(Strategy):
         """Start with the model's opening.
 
         Args:
-            beyond_positions: whether to go on where the decoder's positions end, to see it break down.
+            beyond_positions: whether to continue beyond the decoder's positions, to measure the breakdown.
         """
         super().__init__(model)
         self._is_unlimited = beyond_positions
-        # Only its layers are used: buffers with room, which take keys and values of any decoder.
+        # Only the memory's layers are used: growing buffers for the keys and values of any decoder.
         self._memory = model.plugin.new_memory(2 * CHUNK_TOKENS)
         self.read(model.opening)
 
     @property
     def tokens(self) -> int:
-        """Tokens in the cache, the opening's included."""
+        """Tokens in the cache, with the opening's."""
         return self._memory.layers[0].length
 
     @property
     def max_tokens(self) -> int:
-        """Tokens that it may hold."""
+        """The most tokens that the cache may hold."""
         return 10**9 if self._is_unlimited else self.model.plugin.max_positions
 
     def read(self, ids: Tensor) -> None:
@@ -68,7 +68,7 @@ class FullAttention(Strategy):
         return torch.arange(first, first + count)
 
     def _attention_arguments(self) -> dict[str, Any]:
-        """What the attention function needs beside queries, keys and values."""
+        """Arguments of the attention function beside queries, keys and values."""
         return {}
 
     def _forward(self, ids: Tensor, logits: Logits) -> Tensor | None:
@@ -77,7 +77,7 @@ class FullAttention(Strategy):
         if first + len(ids) > self.max_tokens:
             raise ContextOverflow(
                 f"{first + len(ids):,} tokens do not fit the {self.max_tokens:,} positions of {self.model.name!r}; "
-                "give less text, or use a memory."
+                "use a shorter text, or a memory."
             )
         make_room(self._memory, first + len(ids))
         arguments: dict[str, Any] = {

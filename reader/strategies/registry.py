@@ -1,6 +1,6 @@
-"""The methods by name: how each is made for a document, and how long a document it takes.
+"""The methods by name: how to make each for a document, and the longest document that each accepts.
 
-A new method is one function under `_method`.
+To add a method, write one function under `_method`.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class Entry:
 
     name: str
     make: Callable[[int], Strategy]
-    """For a document of that many tokens."""
+    """Makes the strategy for a document of this many tokens."""
     ratio: int | None = None
-    """None: nothing is condensed, or it is adapted to the document."""
+    """None: the method condenses nothing, or adapts the ratio to the document."""
     horizon: int | None = None
     max_tokens: int | None = None
-    """The longest document that it takes, with what is put behind it; None: any."""
+    """The most tokens that the method accepts, document and question together; None: no limit."""
 
     @property
     def key(self) -> tuple[str, int | None, int | None]:
-        """Tells entries apart."""
+        """Identifies the entry."""
         return self.name, self.ratio, self.horizon
 
     def __str__(self) -> str:
@@ -44,32 +44,32 @@ class Entry:
 
 @dataclass(frozen=True)
 class Setup:
-    """What the methods of a task are made with."""
+    """The settings with which a task's methods are made."""
 
     model: Model
     ratios: Sequence[int | None] = (None,)
-    """Of the beacon; None adapts it to the document."""
+    """The beacon's ratios; None adapts the ratio to the document."""
     horizons: Sequence[int | None] = (None,)
-    """Of the beacon, each with each ratio."""
+    """The beacon's horizons, each combined with each ratio."""
     lengthened: Model | None = None
-    """The decoder of the method of that name."""
+    """The decoder of the method `lengthened`."""
     full_tokens: int | None = None
-    """How far full attention is run; None: to the end of the decoder's positions."""
+    """The longest context for full attention; None: the decoder's positions."""
     kept_tokens: int = 0
-    """Newest tokens that the sliding window keeps in front of what follows it."""
+    """How many of the newest tokens the sliding window keeps before the question."""
 
     @property
     def positions(self) -> int:
-        """Positions that the decoder has behind its opening."""
+        """The number of positions that the decoder has after its opening."""
         return self.model.plugin.max_positions - len(self.model.opening)
 
 
 _METHODS: dict[str, Callable[[Setup], list[Entry]]] = {}
-"""Each method by its name, with the function that makes its entries."""
+"""Name -> the function that makes the method's entries."""
 
 
 def _method(name: str) -> Callable[[Callable[[Setup], list[Entry]]], Callable[[Setup], list[Entry]]]:
-    """Register a method under the name that people choose it by."""
+    """Register a method under the name that users write."""
 
     def register(make: Callable[[Setup], list[Entry]]) -> Callable[[Setup], list[Entry]]:
         _METHODS[name] = make
@@ -79,12 +79,12 @@ def _method(name: str) -> Callable[[Callable[[Setup], list[Entry]]], Callable[[S
 
 
 def line_up(setup: Setup, strategies: Sequence[str], choices: Sequence[str]) -> list[Entry]:
-    """Entries for the strategies, in the order of `choices`, the names that a task knows.
+    """Entries for the strategies, in the order of `choices`, which holds the names that the task allows.
 
-    A name that is not registered is a control of the task's own and makes no entry.
+    An unregistered name is one of the task's own controls and makes no entry.
 
     Raises:
-        ConfigError: an unknown strategy, a ratio that cannot be, or no lengthened decoder where one is wanted.
+        ConfigError: an unknown strategy, an impossible ratio, or no decoder for `lengthened`.
     """
     check_names(strategies, choices)
     chosen = [name for name in choices if name in strategies and name in _METHODS]
@@ -92,10 +92,10 @@ def line_up(setup: Setup, strategies: Sequence[str], choices: Sequence[str]) -> 
 
 
 def check_names(strategies: Sequence[str], choices: Sequence[str]) -> None:
-    """Accept strategies that a task knows.
+    """Check that the task allows these strategies.
 
     Raises:
-        ConfigError: names the one that it does not know.
+        ConfigError: a strategy is unknown; the message names it.
     """
     for name in strategies:
         if name not in choices:
@@ -116,7 +116,7 @@ def _two_windows(setup: Setup) -> list[Entry]:
 @_method("full")
 def _full(setup: Setup) -> list[Entry]:
     full = setup.full_tokens or setup.positions
-    # Where it is asked to go beyond the decoder's positions, it does.
+    # If the settings ask for a context beyond the decoder's positions, the method runs it.
     is_beyond = full > setup.positions
     return [Entry("full", lambda _: FullAttention(setup.model, beyond_positions=is_beyond), max_tokens=full)]
 
@@ -160,12 +160,12 @@ def _beacon(setup: Setup) -> list[Entry]:
 
 
 def fitting_ratio(model: Model, tokens: int, ratio: int | None = None) -> int:
-    """The ratio that is given, or the smallest whose memory of that many tokens leaves room for question and answer."""
+    """`ratio`, or the smallest ratio whose memory of this many tokens leaves room for question and answer."""
     return smallest_ratio(model, tokens) if ratio is None else ratio
 
 
 def misfit(entry: Entry, model: Model, tokens: int, behind: int) -> str | None:
-    """Why a document of that many tokens cannot be read with `behind` more tokens raw behind it; None where it can."""
+    """Why the method cannot read a document of `tokens` tokens with `behind` raw tokens after it; None if it can."""
     if entry.max_tokens is not None and tokens + behind > entry.max_tokens:
         return f"it ends at {entry.max_tokens:,} tokens"
     if entry.name == "beacon":

@@ -1,7 +1,7 @@
-"""Retrieval: the passages that share most words with the question stand in the prompt, the rest is not seen.
+"""Retrieval: the prompt contains the passages that share most words with the question, and nothing else of the document.
 
-BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009) over the same overlapping passages and within the
-same budget of tokens as looking again behind a memory, so that the two differ in the memory and in what finds the passages.
+BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009). The passages overlap as they do in looking again, and
+the token budget is the same. So the two methods differ only in the memory and in the search for passages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from storage import TextIndex
 
 
 class Retrieval(Strategy):
-    """The best passages within `budget_tokens`, the best last, behind the model's opening."""
+    """The best passages within `budget_tokens`, the best one last, after the model's opening."""
 
     name = "retrieval"
 
@@ -36,7 +36,7 @@ class Retrieval(Strategy):
         self._index = None
 
     def search(self, question: str, limit: int = 50) -> list[tuple[int, int]]:
-        """Character spans, in the text that was read, of the passages that share words with the question, the best first."""
+        """Character spans of the passages that share words with the question, the best first."""
         if self._index is None:
             tokenizer = self.model.decoder.tokenizer
             self._text = str(tokenizer.decode(torch.cat(self._ids)) if self._ids else "")
@@ -50,7 +50,7 @@ class Retrieval(Strategy):
         left = self.budget_tokens
         for start, end in self.search(question):
             if any(start < other_end and other_start < end for other_start, other_end in taken):
-                continue  # passages overlap by half: the same words twice help nobody
+                continue  # passages overlap by half: do not show the same words twice
             ids = self.model.encode(self._text[start:end] + "\n\n")[0]
             if len(ids) <= left:
                 taken[start, end] = ids

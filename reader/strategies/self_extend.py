@@ -1,8 +1,8 @@
-"""SelfExtend: positions far away are shared by groups, near ones are exact; nothing is trained (arXiv 2401.01325).
+"""SelfExtend: near tokens keep their exact positions, groups of far tokens share one; no training (arXiv 2401.01325).
 
-A key nearer than `neighbour_tokens` is seen at its own distance; a farther one at the distance of groups of `group` tokens,
-shifted so that both meet: i // g - j // g + n - n // g (the paper's equations 3 and 4). The cache holds unrotated keys, and
-an attention function of our own rotates queries and keys twice and takes one softmax over both.
+A key nearer than `neighbour_tokens` has its own distance. A farther key has the distance between groups of `group` tokens,
+shifted so that the two ranges meet: i // g - j // g + n - n // g (the paper's equations 3 and 4). The cache holds unrotated keys.
+This module's attention function rotates queries and keys for both ranges and takes one softmax over both.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from reader.models import Model
 from reader.strategies.full_attention import FullAttention
 
 ATTENTION = "self_extend"
-_QUERIES = 128  # at a time, so that the scores of a long context stay small
+_QUERIES = 128  # queries per block, so that the scores of a long context stay small
 
 
 class SelfExtend(FullAttention):
-    """The whole document as the decoder's cache, its far positions grouped."""
+    """The whole document in the decoder's cache, with grouped far positions."""
 
     name = "self-extend"
     attention = ATTENTION
@@ -33,7 +33,7 @@ class SelfExtend(FullAttention):
 
         Args:
             group: far tokens that share one position.
-            neighbour_tokens: how far distances stay exact.
+            neighbour_tokens: the range within which distances are exact.
 
         Raises:
             ConfigError: the neighbours leave no positions for groups.
@@ -49,12 +49,12 @@ class SelfExtend(FullAttention):
 
     @property
     def max_tokens(self) -> int:
-        """(L - n) * g + n, as in the paper, by the largest distance that is seen."""
+        """(L - n) * g + n, as in the paper: the context at which the largest grouped distance is L."""
         far = self.model.plugin.max_positions - self.neighbour_tokens
         return far * self.group + self.neighbour_tokens
 
     def _positions(self, first: int, count: int) -> Tensor:
-        """All zero: the decoder leaves queries and keys unrotated, and the attention function rotates them."""
+        """All zero: the decoder does not rotate queries and keys; the attention function does."""
         return torch.zeros(count, dtype=torch.int64)
 
     def _attention_arguments(self) -> dict[str, Any]:
@@ -72,9 +72,9 @@ def attend(
     self_extend: SelfExtend,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Attention output (batch, queries, heads, head_dim) for unrotated queries, the last of the keys.
+    """Attention output (batch, queries, heads, head_dim) for unrotated queries at the positions of the last keys.
 
-    query is (batch, heads, queries, head_dim); key and value are (batch, kv_heads, keys, head_dim), unrotated, too.
+    query is (batch, heads, queries, head_dim); key and value are (batch, kv_heads, keys, head_dim), key unrotated, too.
     """
     decoder, group, near = self_extend.model.decoder.model, self_extend.group, self_extend.neighbour_tokens
     heads, kv_heads, keys = query.shape[1], key.shape[1], key.shape[2]

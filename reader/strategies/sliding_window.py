@@ -1,8 +1,8 @@
 """Sliding window with attention sink: the beginning and the newest tokens, nothing in between.
 
-StreamingLLM (arXiv 2309.17453) keeps the activations of the sink and of the newest tokens; here the newest tokens are run
-again behind the sink, which that paper finds to be at least as good, so that nothing older leaks into them. With
-`kept_tokens=0` it is exactly what a reader with the same window sees when it has no memory.
+StreamingLLM (arXiv 2309.17453) keeps the activations of the sink and of the newest tokens. This strategy runs the newest tokens
+again after the sink, so that they hold no information about older ones; the paper finds this at least as good. With
+`kept_tokens=0` the strategy sees exactly what a reader with the same window sees without a memory.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What every long-context method does: read a document's tokens, then stand in front of a question.
+"""The interface of all long-context methods: read a document's tokens, then attach them for a question.
 
-A strategy sees token ids and a question's text; it touches neither disk nor UI, and keeps no answer.
+A strategy sees token ids and a question's text. It touches neither disk nor UI, and keeps no answer.
 """
 
 from __future__ import annotations
@@ -18,43 +18,43 @@ from reader.models import Model
 
 
 class Context(ABC):
-    """What stands in front of a question or of more text, ready to run tokens behind it."""
+    """The context that precedes a question or more text, ready to run tokens after it."""
 
     @property
     @abstractmethod
     def room_tokens(self) -> int:
-        """Tokens that fit behind it before the decoder runs out of positions."""
+        """The number of tokens after the context that fit the decoder's positions."""
 
     @abstractmethod
     def run(self, ids: Tensor, logits: Output = "last") -> Tensor:
-        """Put (tokens,) behind what is there; logits (1, vocab) of the last or (tokens, vocab) of all of them.
+        """Run (tokens,) after the context; return the logits (1, vocab) of the last token or (tokens, vocab) of all.
 
         Raises:
-            ContextOverflow: they would stand behind the decoder's last position.
+            ContextOverflow: the tokens do not fit the decoder's positions.
         """
 
 
 class Strategy(ABC):
-    """One long-context method at work on one document."""
+    """One long-context method applied to one document."""
 
     name: ClassVar[str]
-    """As it is called in tables."""
+    """The method's name in tables."""
     ratio: int | None = None
-    """Tokens condensed into one slot; None where nothing is condensed."""
+    """Tokens condensed into one slot; None if the method condenses nothing."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
     @abstractmethod
     def read(self, ids: Tensor) -> None:
-        """Read the document's next (tokens,); may be called again with those that follow."""
+        """Read the document's next (tokens,). Further calls read the tokens that follow."""
 
     @abstractmethod
     @contextmanager
     def attach(self, question: str = "") -> Iterator[Context]:
-        """What it kept of the document, for this question, or for more of its text where there is none.
+        """The context for this question; without a question, for more of the document's text.
 
-        What is put behind it is forgotten when the block ends.
+        When the block ends, the tokens run after the context are dropped.
         """
 
 
@@ -62,7 +62,7 @@ class MemoryContext(Context):
     """Tokens behind a memory, through the plug-in."""
 
     def __init__(self, model: Model, memory: Memory, horizon: int | None = None) -> None:
-        """What runs behind it attends to the `horizon` newest beacon slots; None: to all."""
+        """Take the memory. Tokens after it attend to the `horizon` newest beacon slots; None: to all."""
         self.model, self.memory, self.horizon = model, memory, horizon
 
     @property
@@ -76,7 +76,7 @@ class MemoryContext(Context):
 
 
 def make_room(memory: Memory, slots: int) -> None:
-    """Reserve at least twice as much at a time, so that a growing memory is copied seldom."""
+    """Make room for `slots` slots in all. Double the capacity if it is too small, so that a growing memory is seldom copied."""
     capacity = memory.layers[0].get_max_length()
     if slots > capacity:
         memory.reserve(max(slots, 2 * capacity))

@@ -1,7 +1,7 @@
-"""Training: the plug-in, the weights that answer behind a memory, and decoders lengthened by their positions.
+"""Training of the plug-in, of answer weights, and of decoders whose positions are lengthened.
 
-One loop (`loop.py`) for three things that learn, each of which says what a sample costs (`objectives/`). It imports nothing
-here, so that the shell can show a run's settings without loading torch.
+One loop (`loop.py`) trains all three. Each has an objective that computes a sample's losses (`objectives/`). This file imports
+nothing, so that the shell can show a run's settings without loading torch.
 """
 
 from lazy_loader import attach_stub

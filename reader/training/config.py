@@ -1,4 +1,4 @@
-"""A training run's settings: the run itself, and what is trained on what. It refuses impossible values and reads no files."""
+"""The settings of a training run: the run itself, the weights and the data. Refuses impossible values and reads no files."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from reader.errors import ConfigError
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a run learns; the same config, data and seed give the same weights on the same machine."""
+    """The settings of the loop. The same config, data and seed give the same weights on the same machine."""
 
     steps: int = 1000
     """Updates of the weights (`--steps`)."""
     batch: int = 1
     """Samples whose gradients are summed for one update, over all processes (`--batch`)."""
     learning_rate: float = 1e-3
-    """AdamW's peak rate (`--learning-rate`); warmed up, then a cosine down to a tenth."""
+    """AdamW's peak learning rate (`--learning-rate`): linear warm-up, then a cosine down to a tenth of the peak."""
     warmup_steps: int = 20
-    """Updates until the peak rate (`--warmup-steps`)."""
+    """Updates before the peak rate (`--warmup-steps`)."""
     weight_decay: float = 0.0
     """AdamW's weight decay (`--weight-decay`)."""
     max_gradient_norm: float = 1.0
-    """Gradients are scaled down to this norm (`--max-gradient-norm`)."""
+    """Larger gradients are scaled down to this norm (`--max-gradient-norm`)."""
     seed: int = 0
-    """What the samples, their ratios and their order are drawn from (`--seed`)."""
+    """The seed for the samples, their ratios and their order (`--seed`)."""
     checkpoint_every: int = 50
     """Updates between two checkpoints (`--checkpoint-every`)."""
 
@@ -42,55 +42,55 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class PluginSettings:
-    """What a plug-in is trained on, and which of its weights."""
+    """The data of a plug-in's training, and the weights to train."""
 
     books: tuple[Path, ...]
     """Folders or archives of plain texts."""
     questions: tuple[Path, ...] = ()
     """Files of questions, each with its passage and answers."""
     method: Literal["beacon", "answers", "both"] = "beacon"
-    """The weights that condense, those that the decoder has while it answers, or both."""
+    """Trains the beacon weights, the answer weights, or both."""
     model: str | None = None
     """The decoder's name or folder; None: the bundled one."""
     plugin: str | None = None
-    """The plug-in to begin with; None: the decoder's own projections."""
+    """The plug-in to start from; None: the decoder's own projections."""
     device: str | None = None
     dtype: str | None = None
-    """Of the frozen decoder."""
+    """The type of the frozen decoder's weights."""
     window: int | None = None
-    """Tokens read at once; None: 512, or the plug-in's."""
+    """Tokens in a window; None: 512, or the plug-in's window."""
     windows: tuple[int, ...] = ()
-    """Drawn from while training; none: the window."""
+    """Windows to draw from in training; empty: only `window`."""
     ratios: tuple[int, ...] | None = None
-    """Drawn for each window; None: 2, 4, 8, 16, 32, 64."""
+    """Ratios to draw from for each window; None: 2, 4, 8, 16, 32, 64."""
     rank: int | None = None
-    """Of a new plug-in's projections; None: full."""
+    """The rank of a new plug-in's projections; None: full rank."""
     answer_rank: int = 12
     embedding_from: str = "last"
     intervals: str | None = None
-    """What a beacon condenses; None: the plug-in's, or figures."""
+    """The kind of intervals that beacons condense; None: the plug-in's, or `figures`."""
     loss: str = "distillation"
     recompute: bool = False
-    """Whether to keep one window's activations at a time."""
+    """Whether to keep only one window's activations at a time and compute the others again."""
     excerpt_tokens: tuple[int, ...] = (2048,)
     question_share: float | None = None
-    """Of the samples; None: the method's usual."""
+    """The share of samples with questions; None: the method's default."""
     recall_share: float = 0.3
     unanswerable_share: float = 0.3
     alone_share: float = 0.5
     long_text_tokens: int = 0
-    """Length of the texts behind whose memories questions are asked; 0: no such texts."""
+    """Length of the long texts after whose memories questions are asked; 0: no long texts."""
     save_dtype: Literal["model", "int8"] = "model"
 
     @property
     def is_answering(self) -> bool:
-        """Whether answer weights learn."""
+        """Whether answer weights are trained."""
         return self.method in ("answers", "both")
 
 
 @dataclass(frozen=True)
 class LengtheningSettings:
-    """What a decoder is lengthened on, and how far."""
+    """The data and the target of a decoder's lengthening."""
 
     books: tuple[Path, ...]
     """Folders or archives of plain texts."""
@@ -102,9 +102,9 @@ class LengtheningSettings:
     target_tokens: int = 32768
     """The new context (`--target-tokens`)."""
     excerpt_tokens: tuple[int, ...] = (2048,)
-    """Lengths of excerpts, drawn with equal chance (`--excerpt-tokens`)."""
+    """Lengths of excerpts, drawn with equal probability (`--excerpt-tokens`)."""
     rank: int | None = None
-    """Of the differences that learn; None: the layers' weights themselves learn."""
+    """The rank of trained low-rank differences; None: train the layers' weights themselves."""
 
     def __post_init__(self) -> None:
         longest = max(self.excerpt_tokens)

@@ -1,7 +1,7 @@
-"""What is learned from: excerpts of plain text books, questions on them, and made-up facts to recall.
+"""Training data: excerpts of plain text books, questions on them, and made-up facts to recall.
 
-Sample number n is a function of the seed and n alone, so a run that is resumed, or shared by several processes, sees what one
-unbroken run sees. Nothing is tokenised before it is drawn. It knows no decoder beyond its tokenizer.
+Sample n depends only on the seed and n. So a resumed run, or a run of several processes, sees the same samples as one unbroken
+run. Texts are tokenised only when drawn. This module uses only the decoder's tokenizer.
 """
 
 from __future__ import annotations
@@ -17,40 +17,41 @@ from torch import Tensor
 from reader.corpora import Encode, Question, load_books
 
 _CHARS_PER_TOKEN = 7
-"""More than any book's, so that an excerpt of characters holds enough tokens."""
+"""More than in any book, so that an excerpt of this many characters per token holds enough tokens."""
 
 _BEGINNING_SHARE = 0.25
-"""How many excerpts are a text's beginning: documents are read from there, and titles, years and contents stand there."""
+"""The share of excerpts that start at a text's beginning. Documents are read from their beginning, which holds titles, years and
+tables of contents."""
 
 _NONE = torch.empty(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A question behind a document, and the answer to learn."""
+    """A question after a document, and the answer to learn."""
 
     prompt: Tensor
     """(tokens,) ids of the question."""
     answer: Tensor
-    """(tokens,) ids that should follow it."""
+    """(tokens,) ids of the answer."""
     again: Tensor = _NONE
-    """(tokens,) ids of passages that are looked at again, raw between memory and question."""
+    """(tokens,) ids of passages to look at again, raw between memory and question."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One thing to learn from."""
+    """One training sample."""
 
     document: Tensor
-    """(tokens,) ids that are read."""
+    """(tokens,) ids of the document to read."""
     exchanges: tuple[Exchange, ...] = ()
-    """Questions behind it, none of which sees another; none where only reading is learned."""
+    """Questions after the document, none of which sees another; empty to train only reading."""
     is_behind_long_text: bool = False
-    """Whether it is asked behind the memory of one of the objective's long texts."""
+    """Whether the questions are asked after the memory of one of the objective's long texts."""
 
     @property
     def tokens(self) -> int:
-        """Of all parts."""
+        """The number of tokens in all parts."""
         return len(self.document) + sum(len(one.again) + len(one.prompt) + len(one.answer) for one in self.exchanges)
 
 
@@ -66,14 +67,14 @@ class Books:
         self._lengths = [len(text) for text in self.texts]
 
     def excerpt(self, tokens: int, encode: Encode, draw: random.Random) -> Tensor:
-        """Consecutive token ids (tokens,) of one book, or of books one behind another where one is too short."""
+        """Consecutive token ids (tokens,) of one book, or of several in a row if one is too short."""
         parts: list[Tensor] = []
         missing = tokens
         while missing > 0:
             text = draw.choices(self.texts, self._lengths)[0]
             start = draw.randrange(max(1, len(text) - missing * _CHARS_PER_TOKEN // 2))
             start = 0 if draw.random() < _BEGINNING_SHARE else start
-            # Begin with a word: a book does not start in the middle of one.
+            # Begin at the start of a word, as a book does.
             start = text.find(" ", start) + 1 if start else 0
             ids = encode(text[start : start + missing * _CHARS_PER_TOKEN])[:missing]
             parts.append(ids)
@@ -120,9 +121,9 @@ MOST_RECALLED = len(_KINDS)
 
 
 def recall_questions(draw: random.Random, count: int) -> list[Question]:
-    """Made-up facts with a number in each, and the questions for them: what a memory must keep exactly.
+    """Made-up facts with a number each, and questions about the numbers, which a memory must keep exactly.
 
-    No two are of the same kind, so that no question could mean another fact; at most `MOST_RECALLED` of them.
+    Each fact is of another kind, so that no question fits two facts. There are at most `MOST_RECALLED` facts.
     """
     return [_recall_question(kind, draw) for kind in draw.sample(_KINDS, count)]
 

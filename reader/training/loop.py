@@ -1,8 +1,8 @@
-"""The training loop: samples in, updates of the weights, a log and checkpoints out.
+"""The training loop: draws samples, updates the weights, and writes a log and checkpoints.
 
-A step is a function of the seed, its number and the weights, so a run that is killed and resumed has the losses and the weights
-of one that was not. What learns, and what a sample costs, is the objective's; the loop knows neither books nor beacons.
-Several processes (started by `accelerate launch`) share a batch and sum their gradients.
+A step depends only on the seed, its number and the weights. So a run that was killed and resumed has the same losses and weights
+as an unbroken run. The objective holds the parameters and computes the losses; the loop knows neither books nor beacons. Several
+processes (started by `accelerate launch`) share a batch and sum their gradients.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ _COLUMNS = ["step", "kind", "loss", "parts", "learning_rate", "gradient_norm", "
 
 
 class Objective(Protocol):
-    """What learns."""
+    """Trainable parameters and their losses."""
 
     parameters: dict[str, nn.Parameter]
-    """Those that learn, by name, in float32."""
+    """The trained parameters by name, in float32."""
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
-        """A sample's losses, one a part; their mean is what falls."""
+        """A sample's losses, one for each part. Training minimises their mean."""
 
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where a run is."""
+    """The progress of a run."""
 
     step: int
     steps: int
     loss: float
-    """Of this step, a mean over its samples."""
+    """The step's loss, the mean over its samples."""
     parts: tuple[float, ...]
-    """Of the step's last sample, window by window."""
+    """The losses of the step's last sample, window by window."""
     tokens_per_second: float
     seconds_left: float
 
@@ -70,18 +70,18 @@ def train(
     progress: Callable[[TrainingProgress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train, or go on where the folder's last checkpoint ends.
+    """Train, or continue from the folder's last checkpoint.
 
     Args:
-        draw_sample: the next sample, from nothing but the random numbers that it is given.
-        output: a folder; holds `training.safetensors` (the checkpoint), `log.csv`, and what `save` writes.
-        save: writes what was learned so far into the folder.
-        settings: more that a run must be resumed with unchanged, such as the data.
+        draw_sample: draws the next sample, using only the given random numbers.
+        output: the folder for `training.safetensors` (the checkpoint), `log.csv`, and the files of `save`.
+        save: writes the trained weights into the folder.
+        settings: further settings that must not change when a run is resumed, such as the data.
 
     Raises:
         ConfigError: the folder holds a run with other settings.
-        ModelError: a loss or a gradient is not a number; the last checkpoint is good.
-        Cancelled: `cancelled()` said so; a checkpoint was written.
+        ModelError: a loss or a gradient is NaN or infinite; the last checkpoint is good.
+        Cancelled: `cancelled()` returned true; a checkpoint was written.
     """
     processes = PartialState()
     names = list(objective.parameters)
@@ -89,7 +89,7 @@ def train(
     optimizer = torch.optim.AdamW(
         parameters, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
     )
-    # What a run may be resumed with changed: it decides only where the run ends and how often it is saved.
+    # Settings that may change when a run is resumed: they decide only where the run ends and how often it is saved.
     fixed = {**dataclasses.asdict(config), **(settings or {})}
     fixed.pop("checkpoint_every")
     output.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ def _restore(
     optimizer: torch.optim.AdamW,
     fixed: Mapping[str, object],
 ) -> tuple[int, int]:
-    """Steps done and tokens seen so far; weights and optimizer are as they were then."""
+    """Restore weights and optimizer from the checkpoint; return the steps done and the tokens seen."""
     if not file.is_file():
         return 0, 0
     try:
@@ -214,7 +214,7 @@ def _restore(
 
 
 def _cut_log(file: Path, steps: int) -> None:
-    """Drop the rows that a killed run logged behind its last checkpoint, and begin a log where there is none."""
+    """Drop the rows that a killed run logged after its last checkpoint. Start a log if there is none."""
     rows = []
     if file.is_file():
         with file.open(newline="", encoding="utf-8") as log:

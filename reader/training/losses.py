@@ -1,8 +1,8 @@
 """Losses on a decoder's last hidden states, a block of tokens at a time.
 
-Logits over a vocabulary of 49,152 are the largest tensors of a training step; here only a block of them exists at a time, and
-their gradient is made in the forward pass, while they are there. A step costs what its matrix products cost (the same idea as
-fused linear cross entropy, arXiv 2410.10989). Nothing here knows of windows or memories.
+Logits over a vocabulary of 49,152 are the largest tensors of a training step. This module holds only one block of logits at a time
+and computes their gradient in the forward pass, as fused linear cross entropy does (arXiv 2410.10989). So a step costs little more
+than its matrix products. This module knows neither windows nor memories.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def next_token(states: Tensor, targets: Tensor, head: Tensor) -> Tensor:
 
 
 class _Blockwise(torch.autograd.Function):
-    """The sum of `loss(student, block)` over blocks, which is given log-probabilities (block, vocab) in float32 and leaves in
-    their place its gradient by the logits."""
+    """The sum of `loss(student, block)` over blocks. `loss` gets log-probabilities (block, vocab) in float32 and overwrites them
+    with its gradient with respect to the logits."""
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, head: Tensor, loss: Callable[[Tensor, slice], Tensor]) -> Tensor:

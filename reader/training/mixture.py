@@ -1,8 +1,8 @@
-"""What a run of the plug-in sees: book excerpts, and questions on passages that it finds in different places.
+"""The samples of a plug-in's training: book excerpts, and questions on passages in different places.
 
-A question's passage is alone (what the reader does with a short text), hidden in an excerpt (what it does from memory), or
-hidden and looked at again behind the memory. A passage is read once for several of its questions, each of them asked as if it
-were the only one. Prompts are those that the reader asks with. It draws samples and computes nothing.
+A question's passage is the whole document (as in short texts), hidden in an excerpt (as in answers from memory), or hidden and
+looked at again after the memory. A passage is read once for several of its questions, and each question is asked as if it were
+the only one. The prompts are the reader's own. This module draws samples and computes nothing.
 """
 
 from __future__ import annotations
@@ -22,59 +22,59 @@ from reader.training.data import MOST_RECALLED, Books, Exchange, Sample, recall_
 from reader.training.unanswerable import alter
 
 _NEAR = 8
-"""How many passages further in its file another one is at most: often it is of the same matter, and nearly says."""
+"""The greatest distance in the file, in passages, of a passage used as a near one: it often treats the same subject."""
 
 _MOST_ASKED = 5
-"""Questions on one passage at most."""
+"""The most questions on one passage."""
 
 _ALTERED_SHARE = 0.7
-"""Of the unanswerable questions, how many are the passage's own with something changed; the rest are another passage's."""
+"""The share of unanswerable questions that are the passage's own with one change; the rest are another passage's."""
 
 _MOST_PASSAGES = 3
-"""Hidden in one excerpt, at most."""
+"""The most passages hidden in one excerpt."""
 
 _PLAIN = "\n\n{question}"
 _PLAIN_SHARE = 0.2
-"""How often a question comes without the reader's words around it, as those of other programs do."""
+"""The share of questions without the reader's prompt, as other programs ask them."""
 
 _BEHIND_ANOTHER_SHARE = 0.3
-"""How often a passage is looked at again after another one that did not answer."""
+"""The share of passages that are looked at again after another one that did not answer."""
 
 _AROUND_TOKENS = 60
-"""How much of what stands before and after a passage is looked at with it, at most."""
+"""The most tokens before and after a passage that are looked at with the passage."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Samples of several kinds, drawn by share."""
+    """Draws samples of several kinds by their shares."""
 
     model: Model
     books: Books
     questions: Sequence[Question] = ()
-    """Those on the same passage one behind another."""
+    """Questions on the same passage are next to each other."""
     excerpt_tokens: tuple[int, ...] = (2048,)
-    """Lengths of excerpts, drawn with equal chance."""
+    """Lengths of excerpts, drawn with equal probability."""
     question_share: float = 0.0
-    """The share of samples that ask; the rest are text."""
+    """The share of samples with questions; the rest are text."""
     unanswerable_share: float = 0.3
-    """The share of questions whose passage does not say: it lacks the answer's sentences, or they are altered, or another one's."""
+    """The share of unanswerable questions: the answer's sentences are removed, or the question is altered or another passage's."""
     recall_share: float = 0.3
-    """The share of asking samples that ask for made-up numbers hidden in an excerpt; all where there are no questions."""
+    """Of the samples with questions, the share on made-up numbers hidden in an excerpt; all if `questions` is empty."""
     alone_share: float = 0.5
-    """Of the other asking samples, the share whose passage is the whole document; the rest are hidden in an excerpt."""
+    """Of the other samples with questions, the share whose passage is the whole document; the rest are hidden in an excerpt."""
     again_share: float = 0.5
-    """Of the questions on hidden passages, the share for which they are looked at again."""
+    """Of the questions on hidden passages, the share whose passage is looked at again."""
     behind_share: float = 0.0
-    """Of the asking samples whose passage is not alone, the share that looks at it again behind the memory of a long text."""
+    """Of the samples whose passage is not the whole document, the share that looks at it again after a long text's memory."""
 
     def draw(self, draw: random.Random) -> Sample:
-        """The next sample, from nothing but the random numbers."""
+        """Draw the next sample, using only the random numbers."""
         tokens = draw.choice(self.excerpt_tokens)
         if draw.random() >= self.question_share:
             return Sample(self.books.excerpt(tokens, self._encode, draw))
         if not self.questions or draw.random() < self.recall_share:
             facts = recall_questions(draw, draw.randint(1, MOST_RECALLED))
-            # A number is kept or lost where its window is condensed: a longer excerpt would cost more and teach no more.
+            # A number is kept or lost when its window is condensed: a longer excerpt would cost more and teach no more.
             passages = [fact.context for fact in facts]
             return self._hidden(passages, facts, passages[0], min(self.excerpt_tokens), self.again_share, draw)
         asked, near = self._asked(draw)
@@ -93,7 +93,7 @@ class Mixture:
         return [list(group) for _, group in itertools.groupby(self.questions, key=lambda one: one.context)]
 
     def _asked(self, draw: random.Random) -> tuple[list[Question], str]:
-        """Questions asked of one passage, some of which it does not answer; and a passage that is often of the same matter."""
+        """Questions on one passage, some of them unanswerable, and a near passage, which often treats the same subject."""
         number = draw.randrange(len(self._groups))
         group = self._groups[number]
         asked = draw.sample(group, min(len(group), _MOST_ASKED))
@@ -124,7 +124,7 @@ class Mixture:
         again_share: float,
         draw: random.Random,
     ) -> Sample:
-        """An excerpt with all passages hidden in it, and the questions, each on one of them; some are looked at again."""
+        """An excerpt with all passages hidden in it, and questions on them. Some passages are looked at again."""
         filler = self.books.excerpt(tokens, self._encode, draw)
         document, starts = hide_at_random(passages, filler, tokens, self._encode, draw)
         exchanges = []
@@ -137,15 +137,15 @@ class Mixture:
         return Sample(document, tuple(exchanges))
 
     def _behind(self, passage: str, asked: Sequence[Question], near: str, draw: random.Random) -> Sample:
-        """The questions, and the passage looked at again for each, behind the memory of a text that has nothing to do with them."""
+        """The questions, each with the passage looked at again, after the memory of an unrelated text."""
         tokens = len(self._encode(passage)) + 4 * _AROUND_TOKENS
         hidden = self._hidden([passage], asked, near, tokens, 1.0, draw)
         return replace(hidden, document=hidden.document[:0], is_behind_long_text=True)
 
     def _again(self, document: torch.Tensor, start: int, count: int, near: str, draw: random.Random) -> torch.Tensor:
-        """What the reader would look at again: the passage with some of what stands around it.
+        """The token ids that the reader would look at again: the passage with some of its surroundings.
 
-        Perhaps behind a near one, which was looked at first and did not answer.
+        Sometimes a near passage, which was looked at first and did not answer, precedes it.
         """
         first, last = max(0, start - draw.randrange(_AROUND_TOKENS)), start + count + draw.randrange(_AROUND_TOKENS)
         shown = [document[first:last]]
@@ -170,6 +170,6 @@ class Mixture:
 
 
 def _without(answer: str, passage: str) -> str:
-    """The passage without the sentences that hold the answer; as it is where that leaves nothing, or changes nothing."""
+    """The passage without the sentences that hold the answer; the whole passage if nothing else is left or nothing is removed."""
     kept = [passage[slice(*span)] for span in sentences(passage) if answer not in passage[slice(*span)]]
     return " ".join(kept) if answer and kept else passage

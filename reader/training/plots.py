@@ -1,4 +1,4 @@
-"""The loss of a run, drawn from its log."""
+"""Plots a run's loss from its log."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a training run is made of: the loss, the samples and how the result is saved, from a run's settings.
+"""Turns a run's settings into its objective, its samples and the way to save the result.
 
-It chooses what `reader.training` has and computes nothing itself.
+This module combines parts of `reader.training` and computes nothing.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ _RATIOS = (2, 4, 8, 16, 32, 64)
 _WINDOW = 512
 
 _LONG_TEXTS = 3
-"""Texts that answer weights are trained behind, where they are trained behind any."""
+"""The number of long texts for training answer weights, if any are used."""
 
 _QUESTION_SHARES = {"beacon": 0.2, "both": 0.2, "answers": 1.0}
-"""The share of samples that ask, by method."""
+"""The share of samples with questions, by method."""
 
 _AGAIN_SHARE = 0.8
-"""Of the questions on hidden passages, the share whose passages are looked at again; none where no answer weights learn."""
+"""Of the questions on hidden passages, the share whose passage is looked at again; 0 unless answer weights are trained."""
 
 _BEHIND_SHARE = 0.9
-"""Of the asking samples whose passage is not alone, the share asked behind a long text, where there are long texts."""
+"""Of the samples whose passage is not the whole document, the share asked after a long text, if there are long texts."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that `train` needs beside the run's own settings."""
+    """All arguments of `train` beside the run's own settings."""
 
     objective: Objective
     draw_sample: Callable[[random.Random], Sample]
     save: Callable[[Path], None]
-    """Writes what was learned into a folder."""
+    """Writes the trained weights into a folder."""
 
 
 def plugin_recipe(settings: PluginSettings, seed: int, cache_folder: Path | None = None) -> Recipe:
-    """Train a new plug-in, or one that was trained before, its answer weights, or both.
+    """The recipe to train a new or an existing plug-in, its answer weights, or both.
 
     Args:
-        seed: what the long texts are drawn from.
-        cache_folder: where decoders are kept; None: the user's cache folder.
+        seed: the seed for the long texts.
+        cache_folder: the folder of the decoders; None: the user's cache folder.
 
     Raises:
         ConfigError: books or questions cannot be read, or a setting is impossible.
@@ -101,7 +101,7 @@ def plugin_recipe(settings: PluginSettings, seed: int, cache_folder: Path | None
 
 
 def _begin(decoder: Any, settings: PluginSettings, ratios: tuple[int, ...]) -> BeaconPlugin:
-    """The plug-in that learns: trained weights to begin with, or the decoder's own projections."""
+    """The plug-in to train, initialised with trained weights or with the decoder's own projections."""
     if settings.plugin is not None:
         weights = PluginWeights.from_pretrained(settings.plugin)
         changes: dict[str, Any] = {}
@@ -125,10 +125,10 @@ def _begin(decoder: Any, settings: PluginSettings, ratios: tuple[int, ...]) -> B
 
 
 def lengthening_recipe(settings: LengtheningSettings, cache_folder: Path | None = None) -> Recipe:
-    """Lengthen a decoder by the positions it is trained at.
+    """The recipe to lengthen a decoder.
 
     Args:
-        cache_folder: where decoders are kept; None: the user's cache folder.
+        cache_folder: the folder of the decoders; None: the user's cache folder.
 
     Raises:
         ConfigError: books cannot be read, or a setting is impossible.
@@ -149,6 +149,6 @@ def lengthening_recipe(settings: LengtheningSettings, cache_folder: Path | None 
 
 
 def _dtype(settings: PluginSettings | LengtheningSettings) -> str | None:
-    """What the decoder is trained in: int8 weights, which a CPU may prefer, cannot be trained through."""
+    """The decoder's type in training. Gradients cannot flow through int8 weights, which a CPU may prefer."""
     on_gpu = torch.cuda.is_available() if settings.device is None else settings.device != "cpu"
     return settings.dtype or (None if on_gpu else "float32")

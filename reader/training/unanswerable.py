@@ -1,7 +1,7 @@
-"""Questions that nearly fit a passage: a question it answers, with one thing in it changed.
+"""Makes a question unanswerable by changing one detail.
 
-Another number, another name out of the passage, an opposite, a "not": kinds of unanswerable question that people wrote for SQuAD
-2.0 (arXiv 1806.03822), so that a decoder learns to compare the whole question and does not take the likeliest phrase.
+The changes are another number, another name from the passage, an opposite, or a "not". People wrote such questions for SQuAD 2.0
+(arXiv 1806.03822). From them a decoder learns to compare the whole question instead of taking the likeliest phrase.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _VERB = re.compile(r"\b(is|are|was|were|does|do|did|can|could|will|would|has|had
 
 
 def alter(question: str, passage: str, draw: random.Random) -> str | None:
-    """The question with one thing changed, so that the passage hardly answers it; None where there is nothing to change."""
+    """The question with one detail changed, so that the passage hardly answers it; None if no change is possible."""
     changes: list[Callable[[str, str, random.Random], str | None]] = [_number, _name, _opposite, _negation]
     draw.shuffle(changes)
-    # A "not" fits nearly every question: last and seldom, lest it be all that is learned.
+    # A "not" fits nearly every question. It is the last and rarest change, so that the decoder does not learn only the "not".
     changes.sort(key=lambda change: change is _negation)
     if draw.random() < 0.7:
         changes.remove(_negation)

@@ -1,1 +1,1 @@
-"""What learns, one thing a file: what a sample costs it."""
+"""Objectives, one per file: the trained parameters and the losses of a sample."""

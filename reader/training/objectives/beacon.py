@@ -1,11 +1,11 @@
 """Training the plug-in: the decoder stays frozen, gradients flow through the memory (arXiv 2401.03462 v3, section 3.3).
 
-A document is read window by window as it is in use, each window at a ratio drawn for it; the last window is raw. The loss is over
-all raw tokens: cross entropy of the next token (the paper's), or the divergence from what the same decoder says when it attends to
-the whole excerpt (distillation), or the mean of both. Where there are questions, the cross entropy of each answer, put behind the
-memory, comes to it; or is all, where only the answer weights learn. In half of the samples what was read up to some window then
-stands far away, by a gap in the positions (as PoSE, arXiv 2309.10400, lengthens a decoder): an excerpt has a tenth of the slots
-that a book has, and what is kept must be found from there, too. It draws no data and updates no weights.
+A document is read window by window as in use, with a random ratio for each window; the last window is raw. The loss is over all raw
+tokens: the cross entropy of the next token (the paper's), the divergence from the same decoder with attention to the whole excerpt
+(distillation), or the mean of both. If the sample has questions, the cross entropy of each answer after the memory is added. If
+only the answer weights are trained, the answers' cross entropy is the whole loss. In half of the samples, a gap in the positions
+moves everything up to some window far away (as in PoSE, arXiv 2309.10400): an excerpt has a tenth of a book's slots, and tokens
+must find the memory at a book's distances, too. This module draws no data and updates no weights.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ LOSSES = ("next-token", "distillation", "both")
 LONG_TEXT_RATIO = 8
 
 FAR_SHARE = 0.5
-"""How many samples' beginnings stand far away: excerpts are short, and what is kept must be found behind a whole book's slots."""
+"""The share of samples whose beginning moves far away: excerpts are short, but a book's memory lies at large distances."""
 
 QUESTION_WEIGHT = 0.2
-"""The weight of an answer's loss a token beside that of a text's, which is an order of magnitude smaller."""
+"""The weight of an answer's loss per token, which is an order of magnitude larger than a text's."""
 
 
 class BeaconObjective:
-    """What a sample costs a plug-in.
+    """The losses of a plug-in.
 
     Args:
-        model: its decoder is frozen here, in whatever precision it is; its plug-in is brought to float32.
-        windows: sizes to draw from for each sample, of those that a text fills four times; () for the plug-in's own. The smaller
-            the window, the more of a text's tokens have nothing but the memory to go by.
-        ratios: to draw from, uniformly, for each window; where there is a question, those up to 16, as no 64th part of a text
-            keeps five digits.
+        model: the objective freezes its decoder in its own precision and converts its plug-in to float32.
+        windows: window sizes to draw from for each sample, among those that the text fills four times; (): the plug-in's own. With
+            a smaller window, more of a text's tokens depend on the memory.
+        ratios: drawn uniformly for each window. Samples with questions use only ratios up to 16, because at larger ratios no
+            memory keeps five digits.
         loss: `next-token`, `distillation` or `both`.
-        recompute: keep one window's activations at a time and run each window again on the way back: a third more operations,
-            memory that does not grow with the excerpt's windows.
-        train_reading, train_answering: which weights learn: those that condense, those that answer behind a memory.
-        long_texts: token ids (tokens,) of texts that samples stand behind where they say so. They are read here, once, at
-            `LONG_TEXT_RATIO`, so they need reading that does not learn.
+        recompute: keep only one window's activations at a time and run each window again in the backward pass. Costs a third more
+            operations, but activation memory does not grow with the excerpt's windows.
+        train_reading, train_answering: whether to train the beacon weights and the answer weights.
+        long_texts: token ids (tokens,) of the texts for samples that are asked after a long text. They are read once, at
+            `LONG_TEXT_RATIO`, so the beacon weights must stay fixed.
 
     Raises:
-        ConfigError: an unknown loss, nothing to train, or long texts beside reading that learns.
+        ConfigError: an unknown loss, nothing to train, or long texts while the beacon weights are trained.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class BeaconObjective:
             if (train_answering if name.startswith("answers.") else train_reading)
         }
         if not self.parameters:
-            raise ConfigError("Nothing would learn: the plug-in has no answer weights; give --answer-rank.")
+            raise ConfigError("Nothing to train: the plug-in has no answer weights; give --answer-rank.")
         for parameter in self.parameters.values():
             parameter.requires_grad_()
         with torch.no_grad():
@@ -91,22 +91,24 @@ class BeaconObjective:
             if not model.is_published and len(model.opening):
                 plugin.open(self._opened, model.opening)
         if long_texts and train_reading:
-            raise ConfigError("Questions stand behind long texts only where nothing but the answer weights learns.")
+            raise ConfigError(
+                "Long texts need fixed beacon weights; train the answer weights alone, or leave the long texts out."
+            )
         self._long_texts = [self._read_once(ids) for ids in long_texts]
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
-        """Mean losses a token: of each window in turn, then of each answer where the sample asks."""
+        """Mean losses per token: of each window in turn, then of each answer."""
         if sample.is_behind_long_text:
             memory = self._behind_long_text(draw)
             return [self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges]
         plugin, ids = self.model.plugin, sample.document
         window = draw.choice([size for size in self.windows if 4 * size <= len(ids)] or [min(self.windows)])
         memory = self._opened.traced()
-        # A text that is asked about is learned from, too: what is kept for the questions must not cost the rest.
+        # The text of a sample with questions has a loss, too: the memory must not keep the answers at the cost of the rest.
         learns_text = self.train_reading or not sample.exchanges
         logits: Logits = "states" if learns_text else "none"
         teacher = self._teacher_states(ids) if learns_text and self.loss != "next-token" else None
-        # The last window stays raw, as the end of a document does; a question may stand right behind a full window.
+        # The last window stays raw, like the end of a document. A question may directly follow a full window.
         last = (len(ids) - 1) // window * window if not sample.exchanges else len(ids) // window * window
         gap = self._draw_gap(range(window, last + 1, window), len(ids), draw)
         losses: list[Tensor] = []
@@ -126,7 +128,7 @@ class BeaconObjective:
         return [*losses, *(self._answer_loss(memory.traced(), exchange) for exchange in sample.exchanges)]
 
     def _draw_gap(self, ends: Sequence[int], tokens: int, draw: random.Random) -> tuple[int, int] | None:
-        """Behind which token all that was read moves away, and by how many positions that the decoder has left; or None."""
+        """The number of tokens after which the memory moves away, and the distance in free positions; or None."""
         if not self.train_reading or not ends or draw.random() >= FAR_SHARE:
             return None
         return draw.choice(ends), draw.randrange(max(1, self.model.plugin.max_positions - tokens))
@@ -141,7 +143,7 @@ class BeaconObjective:
         return memory
 
     def _behind_long_text(self, draw: random.Random) -> Memory:
-        """The memory of a part of a long text, from its beginning on."""
+        """The memory of the first part of a long text."""
         memory = draw.choice(self._long_texts).traced()
         slots = draw.randint(memory.sink, memory.slots)
         memory.back_to(replace(memory.mark(), slots=slots))
@@ -150,7 +152,7 @@ class BeaconObjective:
     def _window(
         self, memory: Memory, ids: Tensor, config: BeaconConfig, logits: Logits
     ) -> tuple[Memory, Tensor | None]:
-        """Read one window into a twin of the memory; give back the twin and the window's states."""
+        """Read one window into a copy of the memory; return the copy and the window's states."""
         plugin = self.model.plugin
 
         def step() -> tuple[Memory, Tensor | None]:
@@ -164,7 +166,7 @@ class BeaconObjective:
         return step()
 
     def _teacher_states(self, ids: Tensor) -> Tensor:
-        """The frozen decoder's last hidden states (tokens, hidden) with the whole excerpt in sight."""
+        """The frozen decoder's last hidden states (tokens, hidden) with attention to the whole excerpt."""
         model = self.model
         opening = ids[:0] if model.is_published else model.opening
         if len(opening) + len(ids) > model.plugin.max_positions:

@@ -1,9 +1,9 @@
-"""Lengthening a decoder's context by the positions it is trained at, inside a window that it can afford.
+"""Lengthens a decoder's context: trains it on short excerpts at the positions of a long text.
 
-The tokens of a short excerpt stand at positions of a long text: CREAM (arXiv 2406.07138, section 3) keeps a head and a tail of the
-long text's positions, at equal chance short (continuity) or a third of the excerpt each (relativity), and draws where the
-middle ends from a truncated Gaussian around the long text's middle. PoSE (arXiv 2309.10400) has two chunks and one skip. The rotary
-positions are interpolated linearly to the new length. The decoder that comes out is an ordinary one. It draws no data.
+CREAM (arXiv 2406.07138, section 3) splits the excerpt into head, middle and tail. Head and tail keep the first and last positions
+of the long text. With equal probability they are short (continuity) or a third of the excerpt each (relativity). The end of the
+middle is drawn from a truncated Gaussian around the long text's middle. PoSE (arXiv 2309.10400) uses two chunks and one skip. The
+rotary positions are interpolated linearly to the new length. The result is an ordinary decoder. This module draws no data.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _DEVIATION = 3.0
 
 
 def draw_positions(method: str, tokens: int, target_tokens: int, draw: random.Random) -> Tensor:
-    """Positions (tokens,) below target_tokens, strictly rising, in three pieces (`cream`) or two (`pose`).
+    """Draw strictly increasing positions (tokens,) below target_tokens, in three pieces (`cream`) or two (`pose`).
 
     Raises:
-        ConfigError: an unknown method, or a target that is not at least twice the excerpt, or an excerpt too short to cut.
+        ConfigError: an unknown method, a target of less than twice the excerpt, or an excerpt that is too short to cut.
     """
     if method not in METHODS:
         raise ConfigError(f"The training setting --method is {method!r}; it must be one of {', '.join(METHODS)}.")
@@ -51,7 +51,7 @@ def draw_positions(method: str, tokens: int, target_tokens: int, draw: random.Ra
         )
     end_tokens = draw.choice((4 * scale, tokens // 3))
     middle_tokens = tokens - 2 * end_tokens
-    # Halves of the excerpt's length that the middle's end lies at: from one excerpt (2) to the whole target (2 * scale).
+    # The end of the middle, in halves of the excerpt's length: from one excerpt (2) to the whole target (2 * scale).
     halves = draw.gauss(1 + scale, _DEVIATION)
     while not 2 <= halves <= 2 * scale:
         halves = draw.gauss(1 + scale, _DEVIATION)
@@ -67,13 +67,13 @@ def draw_positions(method: str, tokens: int, target_tokens: int, draw: random.Ra
 
 
 class PositionsObjective:
-    """What a sample costs a decoder that is being lengthened: cross entropy of the next token, at drawn positions.
+    """The loss of a decoder that is being lengthened: cross entropy of the next token, at drawn positions.
 
     Args:
-        model: its decoder is changed: rotary positions interpolated, weights trained.
+        model: its decoder is changed: the rotary positions are interpolated and the weights trained.
         method: `cream` or `pose`.
         target_tokens: the new length.
-        rank: of the differences that learn; None: the layers' weights themselves learn (not embeddings and head).
+        rank: the rank of trained low-rank differences; None: train the layers' weights themselves (not embeddings and head).
 
     Raises:
         ConfigError: see `draw_positions`; or the decoder's positions are scaled already.
@@ -98,10 +98,10 @@ class PositionsObjective:
             parameter.requires_grad_()
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
-        """The mean loss a token, one part."""
+        """The mean loss per token, in one part."""
         decoder, ids = self.model.decoder.model, sample.document.to(self.model.decoder.device)
         positions = draw_positions(self.method, len(ids), self.target_tokens, draw).to(ids.device)
-        # The cut positions are no separate texts: the mask is plain causal, and said to be, lest the library infer otherwise.
+        # The pieces are one text. Without an explicit causal mask, the library would infer separate texts from the positions.
         states = decoder.base_model(
             ids[None], position_ids=positions[None], attention_mask=torch.ones_like(ids)[None], use_cache=False
         ).last_hidden_state[0]
@@ -130,7 +130,7 @@ class PositionsObjective:
 
 
 def _interpolate(decoder: PreTrainedModel, target_tokens: int) -> None:
-    """Squeeze the rotary positions of a text of target_tokens into those that the decoder was made for."""
+    """Scale the rotary positions of a text of target_tokens to those for which the decoder was made."""
     config = decoder.config
     rope = dict(config.rope_parameters or {})
     if rope.get("rope_type", "default") != "default":
