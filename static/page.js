@@ -69,6 +69,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]")) return;
   if (event.key === "Escape" && document.querySelector("#viewer header")) return close();
   if (event.key === "Escape" && event.target.closest?.("#question")) {
     document.querySelector("#cancel-edit")?.click();

@@ -49,8 +49,13 @@ panel.addEventListener("keydown", (event) => {
 const askAbout = () => document.getElementById("ask-about"); // drawn after the viewer
 function selected() {
   const selection = window.getSelection();
-  const isInPage = selection?.anchorNode && panel.querySelector(".text")?.contains(selection.anchorNode);
-  return isInPage ? selection.toString().replace(/\s+/g, " ").trim().slice(0, 600) : "";
+  const text = panel.querySelector(".text");
+  if (!text || !selection?.rangeCount || !text.contains(selection.anchorNode)) return "";
+  const range = selection.getRangeAt(0).cloneRange();
+  const ends = text.contains(range.endContainer) && text.contains(range.startContainer);
+  if (!text.contains(range.endContainer)) range.setEndAfter(text.lastChild); // a triple click reaches into what follows
+  if (!text.contains(range.startContainer)) range.setStartBefore(text.firstChild);
+  return (ends ? selection : range).toString().replace(/\s+/g, " ").trim().slice(0, 600);
 }
 document.addEventListener("selectionchange", () => {
   const text = selected();
@@ -69,14 +74,17 @@ reading["ask-about"] = () => {
   const text = selected();
   if (text) write(`What does this mean: “${text}”?`);
 };
+function fill(box, text) { // as if it was typed
+  Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+}
 function write(question) {
   const box = document.querySelector("#question textarea");
   if (!box) return;
   widen(false);
   go("chat");
   askAbout().hidden = true;
-  Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, question);
-  box.dispatchEvent(new Event("input", { bubbles: true }));
+  fill(box, question);
   box.focus();
   box.setSelectionRange(0, question.indexOf(":") < 0 ? question.length : question.indexOf(":")); // to be changed at once
 }
@@ -194,3 +202,23 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
   }
 });
+
+// What is typed and not sent outlives a reload, also that after the server was started again.
+const isBox = (target) => target.matches?.("#question textarea");
+document.addEventListener("input", (event) => { if (isBox(event.target)) sessionStorage.setItem("draft", event.target.value); });
+document.addEventListener("keydown", (event) => {
+  if (isBox(event.target) && event.key === "Enter" && !event.shiftKey) sessionStorage.removeItem("draft");
+}, true);
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("#question .submit-button")) sessionStorage.removeItem("draft");
+}, true);
+const draft = sessionStorage.getItem("draft");
+if (draft) {
+  const restoring = new MutationObserver(() => {
+    const box = document.querySelector("#question textarea");
+    if (!box || box.disabled) return;
+    restoring.disconnect();
+    if (!box.value) fill(box, draft);
+  });
+  restoring.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled"] });
+}

@@ -197,4 +197,4 @@ class Conversations:
             "SELECT question, answer FROM turns WHERE conversation_id = ? ORDER BY number", (conversation.id,)
         ).fetchall()
         if turns != [(turn.question, turn.answer) for turn in conversation.turns]:
-            raise StoreBusy("The conversation went on elsewhere, in another window perhaps; open it again.")
+            raise StoreBusy("This conversation changed in another window. Reload it.")

@@ -32,6 +32,11 @@ ORIGINALS_FOLDER = "originals"
 DAMAGED_FOLDER = "damaged"
 """The folder for files that a rebuild cannot use."""
 LIBRARY_LOCK = "library.lock"
+_OWN_NAMES = (
+    DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER,
+    DAMAGED_FOLDER,
+)  # fmt: skip
+"""What a library has in its folder; whatever else is there is somebody else's."""
 
 Row = dict[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -172,7 +177,7 @@ class Database:
             if not locked:
                 raise StoreBusy(f"Another process has been opening the library in {self.folder} for too long.")
             with translating(self.folder):
-                make_private(self.folder)
+                make_private(self.folder, _OWN_NAMES)
                 if not self.path.exists():
                     open(
                         self.path, "xb", opener=private_opener

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from io import FileIO
@@ -67,17 +67,18 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o770 if shared else 0o700, parents=True, exist_ok=True)
 
 
-def make_private(folder: Path) -> None:
-    """Remove other users' permissions from a folder and everything in it, the folder itself last."""
+def make_private(folder: Path, names: Iterable[str]) -> None:
+    """Remove other users' permissions from a folder and from its parts with these names, the folder itself last."""
     allowed = _allowed(folder)
-    if os.name != "posix" or not stat.S_IMODE(folder.stat().st_mode) & ~allowed & 0o777:
+    if os.name != "posix" or not folder.stat().st_mode & 0o777 & ~allowed:
         return
-    for place, _, names in os.walk(folder, topdown=False):
-        for path in (*(os.path.join(place, name) for name in names), place):
-            with suppress(FileNotFoundError, PermissionError):  # removed meanwhile, or another user's
-                mode = os.lstat(path).st_mode
-                if not stat.S_ISLNK(mode) and mode & 0o777 & ~allowed:
-                    os.chmod(path, stat.S_IMODE(mode) & ~(0o777 & ~allowed))
+    parts = [folder / name for name in names]
+    inside = (path for part in parts if part.is_dir() and not part.is_symlink() for path in part.rglob("*"))
+    for path in (*inside, *parts, folder):
+        with suppress(FileNotFoundError, PermissionError):  # removed meanwhile, or another user's
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & 0o777 & ~allowed:
+                path.chmod(stat.S_IMODE(mode) & ~(0o777 & ~allowed))
 
 
 def _allowed(folder: Path) -> int:

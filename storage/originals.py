@@ -95,7 +95,8 @@ def by_document(library: Path) -> dict[str, str]:
 def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> str:
     """Copy a document's file and the picture of its cover, durably; return the copy's name without the kind.
 
-    A copy that is there already and is broken is written anew.
+    It belongs into the transaction of `Store.adding_document`, as whoever tidies in another removes what no row names. A copy
+    that is there already and is broken is written anew.
 
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.

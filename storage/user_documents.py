@@ -112,6 +112,12 @@ class UserDocuments:
                 "added_at": document.added_at,
             },
         )
+        # Of one original there is one cover, the one that was kept last.
+        db.execute(
+            "UPDATE holdings SET cover_hash = (SELECT cover_hash FROM holdings WHERE user = :user AND document_id = :id)"
+            " WHERE document_id = :id AND original = :original",
+            {**named, "original": original},
+        )
         _drop_divisions(db, document.id)
 
     def users(self, document_id: str) -> list[str]:

@@ -162,6 +162,18 @@ def test_what_is_selected_can_be_asked_about(opened: Callable[..., object]) -> N
         expect(page.locator("#viewer .sheet img")).to_be_visible()
 
 
+def test_a_draft_outlives_a_reload(opened: Callable[..., object]) -> None:
+    with opened("sea.pdf") as window:
+        window.wait_until_ready()
+        window.box().fill("Half a quest")
+        window.reload()
+        expect(window.box()).to_have_value("Half a quest")
+        window.ask("A whole question?")
+        window.reload()
+        expect(window.page.locator("#chat .badge")).to_have_count(1)
+        expect(window.box()).to_have_value("")
+
+
 def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[..., object]) -> None:
     with opened("mill.md") as window:
         page = window.page

@@ -153,7 +153,7 @@ def test_two_windows_of_one_conversation_do_not_mix(small_model: Model, store: S
     conversation, memory = start(small_model, store)
     twin = go_on(conversation.record, memory, small_model, store)
     last(conversation.ask("Who walked?"))
-    with pytest.raises(StoreBusy, match="went on elsewhere"):
+    with pytest.raises(StoreBusy, match="changed in another window"):
         last(twin.ask("Who wrote?"))
     assert len(store.conversations.get(conversation.record.id).turns) == 1
 

@@ -169,7 +169,7 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(
         assert error["message"].endswith(".")
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'"\\ud800"'])
 def test_what_is_no_request_is_refused(client: OpenAI, server: Server, content: bytes) -> None:
     for path in ("chat/completions", "batches"):
         assert httpx.post(f"{server.address}v1/{path}", content=content).status_code == 400

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from reader.app.answer_queue import check_whole
 from reader.errors import ConfigError, ReaderError
 from storage import NotFound, Store, StoreError, publish
 
@@ -114,6 +115,8 @@ class BatchRuns:
         """
         if not asked:
             raise ConfigError("The batch has no questions; add one a line.")
+        for one in asked:
+            check_whole(question=one.question, custom_id=one.custom_id)
         if len(asked) > MAX_QUESTIONS:
             raise ConfigError(f"The batch has {len(asked):,} questions; ask {MAX_QUESTIONS:,} at most.")
         if len(self.all(user)) >= MAX_RUNS:

@@ -78,7 +78,7 @@ def parse(body: bytes) -> Any:
             400, f"The request holds half a character (\\u{ord(error.object[error.start]):04x}); send whole ones."
         ) from error
     except ValueError as error:
-        raise BadBody(400, "The request is no JSON; send JSON.") from error
+        raise BadBody(400, "The request is not valid JSON; send JSON.") from error
     return value
 
 

@@ -146,10 +146,10 @@ class _Rows:
         except RecursionError:
             return BadLine("It is nested too deeply."), None
         except ValueError as error:
-            return BadLine(f"It is no JSON ({error})."), None
+            return BadLine(f"It is not valid JSON ({error})."), None
         if self._repeated:
             return BadLine(f"It names {self._repeated[0][:40]!r} twice."), end
-        return row if isinstance(row, dict) else BadLine("It is no JSON object."), end
+        return row if isinstance(row, dict) else BadLine("It is not a JSON object."), end
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}

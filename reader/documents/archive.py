@@ -22,6 +22,15 @@ MOST_EXPANSION = 200
 """Times that a member may grow: text grows 3 to 20 times, a bomb 1,000 times."""
 _ALWAYS_EXPANDED_BYTES = 4 << 20
 
+_NAMES = {
+    ".docx": "a Word file",
+    ".epub": "an EPUB file",
+    ".odp": "an OpenDocument presentation",
+    ".ods": "an OpenDocument table",
+    ".odt": "an OpenDocument text",
+    ".pptx": "a PowerPoint file",
+    ".xlsx": "an Excel file",
+}
 _OLE_MARK = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
@@ -106,7 +115,7 @@ class Archive:
     def damaged(self) -> DocumentError:
         """Return the error that says that this file is not what its suffix promises."""
         return DocumentError(
-            f"{self._path.name!r} is damaged or no {self._path.suffix[1:].upper()} file: save a new copy."
+            f"{self._path.name!r} is damaged or not {_NAMES.get(self._path.suffix.lower(), 'of its kind')}: save a new copy."
         )
 
 

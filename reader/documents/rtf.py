@@ -48,7 +48,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     """
     data = path.read_bytes()
     if not data.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(_MARK):
-        raise DocumentError(f"{path.name!r} is damaged or no RTF file: save a new copy.")
+        raise DocumentError(f"{path.name!r} is damaged or not an RTF file: save a new copy.")
     reader = _Reader(data)
     text = reader.text()
     title = chosen_title(reader.title, path) if reader.title else readable_stem(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reader.app.accounts import user_of
+from reader.app.bodies import BadBody, parse
 from reader.app.openai_api import chat, errors
 from reader.app.openai_api.batches import Batches
 from reader.app.openai_api.errors import ApiError
@@ -136,11 +136,11 @@ async def _body(request: Request) -> Mapping[str, Any]:
         if len(content) > MAX_BODY_BYTES:
             raise ApiError(f"The request has more than {MAX_BODY_BYTES:,} bytes; send less.", 413)
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        body = None
+        body = parse(content)
+    except BadBody as error:
+        raise ApiError(str(error), error.status) from error
     if not isinstance(body, Mapping):
-        raise ApiError("The request is no JSON object; send one.")
+        raise ApiError("The request is not a JSON object; send one.")
     return body
 
 
