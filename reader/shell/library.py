@@ -242,9 +242,7 @@ def _pin(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"document_id": document.id, "pinned": options.pinned})
     else:
-        print(
-            f"The memories of {document.title} {'stay, whatever room is needed' if options.pinned else 'may be evicted'}."
-        )
+        print(f"The memories of {document.title} {'are never evicted' if options.pinned else 'may be evicted'}.")
 
 
 def _verify(options: argparse.Namespace) -> None:
