@@ -126,7 +126,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ValueError("it is no file")
+                raise ValueError("it is not a file")
             _check_directory_size(file)
             with zipfile.ZipFile(file) as archive:
                 yield archive
@@ -178,7 +178,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[StoredDocument, list
         ):
             raise ValueError(f"{name!r} is compressed or encrypted")
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise ValueError(f"{name!r} is no plain file")
+            raise ValueError(f"{name!r} is not a plain file")
         sizes[name] = member.file_size
     if sum(sizes.values()) > path.stat().st_size:
         raise ValueError("its members overlap")
