@@ -173,7 +173,9 @@ class Jobs:
                 {**fields, "id": job_id, "owner": owner},
             ).fetchone()
         if found is None:
-            raise StoreBusy(f"The job {job_id[:8]} was taken over or ended elsewhere; look at the list of jobs.")
+            raise StoreBusy(
+                f"The job {job_id[:8]} was taken over or ended by another program; list the jobs to see its state."
+            )
         wanted: Literal["pause", "cancel"] | None = found[0]
         return wanted
 

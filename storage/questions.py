@@ -52,7 +52,7 @@ class Questions:
         )
         with self._database.transaction() as db:
             if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
-                raise NotFound("The document is not there any more. Choose another one.")
+                raise NotFound("The document was removed. Choose another one.")
             db.table("questions").insert({**vars(record), "settings": json.dumps(dict(settings))})
         return record
 
