@@ -86,7 +86,8 @@ class Window:
         self._other = next(other for other in USERS if other != user)
         self._random = random.Random(seed)
         self._own: list[str] = []
-        self._functions: dict[str, list[int]] = {}
+        self._functions: dict[str, list[tuple[int, int]]] = {}
+        """By name, each one's number and how many inputs it takes."""
         self._client = httpx.Client()
         self._session = ""
 
@@ -126,7 +127,7 @@ class Window:
         for function in config["dependencies"]:
             name = str(function["api_name"])
             stem = name.rstrip("0123456789").rstrip("_") if name.rstrip("0123456789").endswith("_") else name
-            self._functions.setdefault(stem, []).append(function["id"])
+            self._functions.setdefault(stem, []).append((function["id"], len(function["inputs"])))
 
     def _get(self, path: str, body: Any = None, form: Any = None, files: Any = None) -> bytes:
         """An answer, searched for the other's marks."""
@@ -154,16 +155,21 @@ class Window:
 
     def _event(self, name: str, data: list[Any], number: int = 0, **event: Any) -> bytes:
         """What the page's own event sends back, all of it."""
+        function, inputs = self._functions[name][number]
         joined = {
-            "data": data,
-            "fn_index": self._functions[name][number],
+            "data": [*data, *[None] * (inputs - len(data))],  # what a page remembers is not sent
+            "fn_index": function,
             "session_hash": self._session,
             "trigger_id": None,
             "event_data": event or None,
         }
         if b"event_id" not in self._get(f"{API}/queue/join", joined):
             return b""  # it was refused
-        return self._get(f"{API}/queue/data?session_hash={self._session}")
+        told = self._get(f"{API}/queue/data?session_hash={self._session}")
+        if b'"success":false' in told:
+            with self._board.lock:
+                self._board.faults.append(f"{self.user} {name}: {told[-300:]!r}")
+        return told
 
     # What a person does
 
