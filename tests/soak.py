@@ -149,7 +149,12 @@ class Window:
             is_page = path.startswith("/picture") and answer.headers.get("content-type") == "image/jpeg"
             if is_page and foot(content) == OTHERS_COLOUR[self.user]:
                 self._board.leaks.append(f"{self.user} got a page in the other's colour: {path}")
-            if answer.status_code >= 500 and not (path.startswith(f"{API}/run/") and b'"error":"' in content):
+            is_told = self._board.is_down.is_set()  # the server stops, and says so
+            if (
+                answer.status_code >= 500
+                and not is_told
+                and not (path.startswith(f"{API}/run/") and b'"error":"' in content)
+            ):
                 self._board.faults.append(f"{self.user} {path[:120]}: {answer.status_code} {content[:200]!r}")
         return content
 
@@ -166,7 +171,7 @@ class Window:
         if b"event_id" not in self._get(f"{API}/queue/join", joined):
             return b""  # it was refused
         told = self._get(f"{API}/queue/data?session_hash={self._session}")
-        if b'"success":false' in told:
+        if b'"success":false' in told and not self._board.is_down.is_set():
             with self._board.lock:
                 self._board.faults.append(f"{self.user} {name}: {told[-300:]!r}")
         return told
@@ -311,6 +316,7 @@ def run(minutes: float, rebuilds: int, seed: int, folder: Path) -> Board:
             time.sleep(60 * minutes / (rebuilds + 1))
             board.is_down.set()
             rebuild(server)
+            board.uploads.clear()  # they went with the server
             board.is_down.clear()
         time.sleep(60 * minutes / (rebuilds + 1))
     finally:
