@@ -1,8 +1,9 @@
 PYTHON ?= python3
+MINUTES ?= 20
 
 .DEFAULT_GOAL := help
 
-.PHONY: help docs setup app test test-slow test-gpu test-crash lint bench-read bench-plugin bench-library bench-app bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
+.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +28,12 @@ test-gpu:  ## the plug-in on a CUDA device
 
 test-crash:  ## two hundred kills at random moments
 	$(PYTHON) -m pytest -m slow tests/test_crash.py
+
+soak:  ## two people on one server, every byte searched for the other's; MINUTES=20
+	PYTHONPATH=.:tests $(PYTHON) -m soak --minutes $(MINUTES)
+
+audit:  ## known faults of the pinned packages, by the public lists; needs pip-audit and a network that reaches them
+	$(PYTHON) -m pip_audit --requirement requirements.txt --no-deps --disable-pip --strict
 
 lint:  ## ruff and mypy
 	ruff check . && ruff format --check . && mypy

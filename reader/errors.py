@@ -3,7 +3,8 @@
     ReaderError               the root; the front doors catch it (and StoreError) once
     ├── ConfigError           a setting that cannot be: names the field, the value and what would do
     ├── DocumentError         a file that cannot become a Document
-    │   └── PasswordNeeded    … without its password, or with this one
+    │   ├── PasswordNeeded    … without its password, or with this one
+    │   └── RecognitionNeeded … without text recognition, as its pages are pictures of text
     ├── ModelError            a decoder or plug-in that cannot be found, loaded or used together
     ├── MemoryMismatch        a memory that does not fit the decoder or the plug-in at hand
     ├── ContextOverflow       more slots or tokens than the decoder has positions
@@ -35,6 +36,10 @@ class DocumentError(ReaderError):
 
 class PasswordNeeded(DocumentError):
     """A document is protected by a password that was not given, or by another one."""
+
+
+class RecognitionNeeded(DocumentError):
+    """A document's pages are pictures of text, or their text layer is nonsense."""
 
 
 class ModelError(ReaderError):

@@ -42,6 +42,11 @@ def dtype_name() -> str | None:
     return os.environ.get("READER_DTYPE") or None
 
 
+def recognition_languages() -> tuple[str, ...]:
+    """The languages of scans, as READER_OCR names them in tesseract's way: eng+deu; English where it names none."""
+    return tuple(filter(None, os.environ.get("READER_OCR", "").split("+"))) or ("eng",)
+
+
 def accounts_file() -> Path | None:
     """The file of users that READER_AUTH names, None where it names none."""
     named = os.environ.get("READER_AUTH")

@@ -1,13 +1,12 @@
-"""One document with its finished memories as one file, to be read on one machine and asked on another.
+"""Exports and imports one document with its finished memories as one file: read on one machine, ask on another.
 
 The file is an uncompressed zip of `manifest.json`, `document.txt` (as in `documents/`) and `memories/<key>.safetensors`.
 
-What is imported is taken for hostile. Names, sizes and counts are compared with what an export can have before a member is
-read, hashes, headers and the document's id before anything gets its place, and all of it appears at once or not at
-all. What nobody can check is whether a memory was made by honestly reading its document, as its key cannot be
-computed without the decoder: at worst a stranger's file brings a memory that answers wrongly for the document in that
-same file. So that this is the worst, an imported memory never takes the place of anything and never comes beside
-another memory of its document, and lends no segments to the reading of other documents.
+An imported file is treated as hostile. Names, sizes and counts are checked before a member is read; hashes, headers and the
+document's id are checked before anything is published. All of the file appears in the library at once, or nothing does. One thing
+cannot be checked: whether a memory was really made by reading its document, because its key cannot be computed without the
+decoder. At worst, a stranger's file brings a memory that answers wrongly for the document in the same file. To keep it at that, an
+imported memory never replaces a memory, never joins another memory of its document, and lends no segments to other readings.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _MAX_ADDED_TOKENS = 1 << 16
 
 @dataclass(frozen=True)
 class Import:
-    """The document, and how many of the file's memories were placed or had been here before."""
+    """The imported document, with the numbers of memories that were added and that the library had already."""
 
     document: DocumentRecord
     placed: int
@@ -66,7 +65,7 @@ def export_document(store: Store, document_id: str, path: Path, user: str | None
     Raises:
         NotFound: there is no such document, or it has no finished memory.
         CorruptMemory: a memory is broken; nothing is written.
-        NotWritable: there is something at `path`, or it cannot be written; StorageFull: there is no room.
+        NotWritable: `path` exists, or cannot be written; StorageFull: the disk has no room.
     """
     if path.exists():
         raise NotWritable(f"{path} is there already. Name a file that is not.")
@@ -77,14 +76,14 @@ def export_document(store: Store, document_id: str, path: Path, user: str | None
         record = store.user_documents.get(user, document_id).document
         document = StoredDocument.of(record, store.user_documents.pages(user, document_id))
     memories = [memory for memory in store.memories(record.id) if memory.state == "ready"]
-    if user is not None:  # what others have had read at other ratios is left out
+    if user is not None:  # leave out memories that other users had made at other ratios
         asked_for = {job.memory_key for job in store.jobs.all(record.id, user)}
         memories = [memory for memory in memories if memory.key in asked_for] or memories
     if not memories:
         raise NotFound(f"{record.title!r} has no finished memory to export. Read it first.")
     manifests = [json.loads(StoredMemory(memory, []).encode()) for memory in memories]
     with publishing(path, needed_bytes=sum(memory.bytes for memory in memories)) as file:
-        whole = BufferedWriter(file)  # zipfile takes for granted that a write takes all it is given
+        whole = BufferedWriter(file)  # zipfile expects that every write is complete
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(_MANIFEST, json.dumps({"document_id": record.id, "memories": manifests}))
             archive.writestr(_DOCUMENT, document.encode())
@@ -99,16 +98,14 @@ def export_document(store: Store, document_id: str, path: Path, user: str | None
 
 
 def import_document(store: Store, path: Path, *, max_bytes: int | None = None) -> Import:
-    """Take the document and the memories of an export into the library; do nothing where they are here already.
+    """Add the document and the memories of an export to the library. Do nothing if the library has them already.
 
-    The document is the local user's then.
-
-    Room is made as for reading; see `Store.make_room`.
+    The document then belongs to the local user. Old memories are evicted as for reading; see `Store.make_room`.
 
     Raises:
-        BadImport: the file is no export, is damaged, or its memories would stand beside or in place of others.
-        OverBudget, StorageFull: there is no room; the library is as it was.
-        StoreBusy: the same memory is just being read here.
+        BadImport: the file is no export, is damaged, or its memories conflict with others.
+        OverBudget, StorageFull: there is no room; the library is unchanged.
+        StoreBusy: the same memory is just being read.
     """
     with _opened(path) as archive:
         document, memories = _checked(archive, path)
@@ -125,7 +122,7 @@ def import_document(store: Store, path: Path, *, max_bytes: int | None = None) -
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open the archive and translate whatever is wrong with it; nothing but its table of contents is read here."""
+    """Open the archive and translate its errors. Reads only the table of contents."""
     try:
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -133,7 +130,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             _check_directory_size(file)
             with zipfile.ZipFile(file) as archive:
                 yield archive
-    except OSError as error:  # those of the library are translated where they happen
+    except OSError as error:  # errors of the library are translated elsewhere
         raise BadImport(
             f"{path} cannot be read ({error.strerror}). Name a file that `library export` wrote."
         ) from error
@@ -144,7 +141,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _check_directory_size(file: IO[bytes]) -> None:
-    """Refuse a table of contents that is larger than an export's, which opening would read whole."""
+    """Refuse a table of contents that is larger than an export's, before `zipfile` reads all of it."""
     size_bytes = file.seek(0, os.SEEK_END)
     tail_bytes = min(size_bytes, _END.size + _END64_LOCATOR.size + _END64.size)
     file.seek(size_bytes - tail_bytes)
@@ -166,7 +163,7 @@ def _check_directory_size(file: IO[bytes]) -> None:
 
 
 def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[StoredDocument, list[StoredMemory]]:
-    """Return what the archive holds after its names, sizes and texts were checked; the tensors are still unread."""
+    """Check names, sizes and texts; return the document and the memories. Reads no tensors yet."""
     sizes: dict[str, int] = {}
     for member in archive.infolist():
         name = member.filename
@@ -203,7 +200,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[StoredDocument, list
     expected = {_name(memory): memory.record.bytes for memory in memories}
     if len(expected) != len(memories) or expected.keys() | {_MANIFEST, _DOCUMENT} != sizes.keys():
         raise ValueError("its memories are not those of its manifest")
-    # A token has a byte of its text at least, but for the few that a decoder puts around the text.
+    # A token stands for at least one byte of text, except for the few tokens that a decoder adds around the text.
     most_tokens = sum(len(text.encode()) for _, text in document.pages) + _MAX_ADDED_TOKENS
     for memory in memories:
         if memory.record.tokens > most_tokens:
@@ -214,10 +211,10 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[StoredDocument, list
 
 
 def _is_here(store: Store, memory: StoredMemory, path: Path) -> bool:
-    """Whether the very same memory is in the library.
+    """Whether the same memory is in the library.
 
     Raises:
-        BadImport: another one is, under its key or for its document.
+        BadImport: the library has another memory with its key or of its document.
     """
     here = store.memory(memory.record.key)
     if here is not None and (here.state, here.hash) == ("ready", memory.record.hash):
@@ -240,7 +237,9 @@ def _place(
     path: Path,
 ) -> None:
     """Copy and check all tensors under temporary names, publish them, then insert all rows at once."""
-    if any(_is_here(store, memory, path) for memory in memories):  # again, now that nobody else can bring them
+    if any(
+        _is_here(store, memory, path) for memory in memories
+    ):  # again, now that the lock keeps other processes from adding them
         raise StoreBusy(f"{document.title!r} has just been imported by another process. Import it again to see it.")
     folders = [store.memory_folder(memory.record.key) for memory in memories]
     try:
@@ -278,7 +277,7 @@ def _copy_member(archive: zipfile.ZipFile, memory: StoredMemory, file: FileIO) -
 
 
 def _check_numbers(path: Path, memory: StoredMemory) -> None:
-    """Refuse a memory with a number that is none, or is infinite: whatever is asked of it, its answer is noise.
+    """Refuse a memory with NaN or infinite numbers: its answers would be noise.
 
     Raises:
         ValueError: says in which tensor.

@@ -1,7 +1,7 @@
-"""A copy of the whole library as it was at one moment, made while others read and write it.
+"""Copies the whole library as it is at one moment, while other processes read and write it.
 
-Tensors are copied before anybody is kept from writing; only what came in meanwhile, and the database itself, are copied
-under the lock that writers take. The copy is a library: a folder to open, or a .tar of one.
+Most tensors are copied without a lock. Only the tensors added meanwhile and the database are copied under the writers' lock. The
+copy is itself a library: a folder to open, or a .tar of one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from storage.records import Fault
 from storage.store import Store
 
 _BRIEF_BYTES = 64 << 20
-"""What may be copied while others wait to write; more only when they keep on adding more."""
+"""The most bytes to copy while writers wait; more only if writers keep adding more."""
 _MAX_PASSES = 5
 _CHUNK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
 class Backup:
-    """What the copy holds, and which files were broken already and are not in it."""
+    """The content of the copy, and the files that were broken already and were left out."""
 
     documents: int
     memories: int
@@ -43,8 +43,8 @@ def backup(store: Store, target: Path) -> Backup:
     """Copy the library to the folder `target`, or into the file if its name ends in .tar.
 
     Raises:
-        NotWritable: there is something at `target`, or it cannot be written.
-        StorageFull: there is no room; nothing is left there.
+        NotWritable: `target` exists, or cannot be written.
+        StorageFull: there is no room; no partial copy is left.
     """
     if target.exists():
         raise NotWritable(f"{target} is there already. Name a folder or a .tar file that is not.")
@@ -56,7 +56,7 @@ def backup(store: Store, target: Path) -> Backup:
             make_folder(place / MEMORIES_FOLDER)
             left_out = _copy(store, place)
             left_out += originals.copy(store.database, place)
-            # Opening the copy writes the texts and manifests from its rows, and drops rows whose files are not there.
+            # Opening the copy writes the texts and manifests from its rows, and drops rows without files.
             with Store(place) as copy:
                 originals.forget_missing(copy.database)
                 documents = copy.documents()
@@ -76,7 +76,7 @@ def backup(store: Store, target: Path) -> Backup:
 
 
 def _copy(store: Store, place: Path) -> list[Fault]:
-    """Copy tensors until hardly any are missing, then, with writers waiting, the rest and the database."""
+    """Copy most tensors; then, while writers wait, copy the rest and the database."""
     copied: dict[str, str] = {}
     faults: dict[str, Fault] = {}
     for turn in range(_MAX_PASSES + 1):
@@ -114,7 +114,7 @@ def _copy_tensors(store: Store, place: Path, copied: dict[str, str], faults: dic
         copied[name] = digest
         if found != digest:
             faults[name] = Fault(name, "Its bytes are not those that were written. Read the document again.")
-            (place / name).unlink()  # its row goes with it, when the copy is opened
+            (place / name).unlink()  # opening the copy removes its row
 
 
 def _copy_file(source: Path, target: Path) -> str:
@@ -131,7 +131,7 @@ def _copy_file(source: Path, target: Path) -> str:
 
 
 def _pack(place: Path, packed: Path, name: str) -> None:
-    """Move all files into one uncompressed archive, so that room for hardly more than one copy is needed."""
+    """Move all files into one uncompressed archive, one by one, so that the disk needs little more than one copy's room."""
     with open(packed, "xb", opener=_owner_only) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for path in sorted(place.rglob("*")):
             archive.add(path, f"{name}/{path.relative_to(place)}", recursive=False)

@@ -1,7 +1,7 @@
-"""Conversations about documents: who asked what, in turns, and what the answers rest on.
+"""Conversations about documents: each user's turns of question, answer and evidence.
 
-Everything is asked for by user: what another user said is answered like what is not there. A conversation goes with any
-of its documents, so that nothing quotes a document that was removed. It knows no models and answers nothing.
+Every method takes the user: another user's conversation is reported as missing. Removing a document removes its conversations, so
+that no conversation quotes a removed document. This module knows no models and answers nothing.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class TurnRecord:
     question: str
     answer: str
     evidence: Sequence[Mapping[str, Any]]
-    """Whatever the reader keeps of each place that the answer comes from."""
+    """The reader's fields for each place of the evidence."""
     counts: Mapping[str, Any]
-    """What the answer cost: tokens, seconds."""
+    """The cost of the answer: tokens, seconds."""
     asked_at: float
 
 
@@ -41,12 +41,12 @@ class ConversationRecord:
 
     id: str
     user: str
-    """Empty for whoever uses the library on their own computer."""
+    """Empty for the local user."""
     document_ids: tuple[str, ...]
     created_at: float
     turns: tuple[TurnRecord, ...]
     asked_by: str = ""
-    """Empty for a person on the page, else the kind of program that asks."""
+    """Empty for a person in the app, else the kind of program that asks."""
 
 
 class Conversations:
@@ -59,11 +59,11 @@ class Conversations:
         """Begin a conversation about one document or several, in this order.
 
         Args:
-            asked_by: the kind of program that asks; empty for a person on the page.
+            asked_by: the kind of program that asks; empty for a person in the app.
 
         Raises:
-            NotFound: a document is not there.
-            ValueError: no document, or one of them twice.
+            NotFound: a document does not exist.
+            ValueError: no document, or the same document twice.
         """
         if not document_ids or len(set(document_ids)) < len(document_ids):
             raise ValueError(f"A conversation is about one document or several different ones, not {document_ids!r}.")
@@ -82,7 +82,7 @@ class Conversations:
         """Return a user's conversation.
 
         Raises:
-            NotFound: this user has none of this id.
+            NotFound: this user has no conversation with this id.
         """
         found = self._read("id = :id", {"id": conversation_id, "user": user})
         if not found:
@@ -95,7 +95,7 @@ class Conversations:
         """Return a user's conversations, or those about one document, newest first.
 
         Args:
-            asked_by: only those of people (""), or of one kind of program; None returns all.
+            asked_by: only conversations of people (""), or of one kind of program; None: all.
         """
         return self._read(
             "(:asked_by IS NULL OR asked_by = :asked_by) AND (:document IS NULL OR id IN"
@@ -113,11 +113,11 @@ class Conversations:
         evidence: Sequence[Mapping[str, Any]] = (),
         counts: Mapping[str, Any] | None = None,
     ) -> ConversationRecord:
-        """Put a turn behind those of the record, or in place of those from `number` on; return the conversation as it is then.
+        """Add a turn after the record's turns, or replace the turns from `number`; return the changed conversation.
 
         Raises:
             NotFound: the conversation is gone.
-            StoreBusy: it went on elsewhere, so that its turns are no longer those of the record.
+            StoreBusy: another program added turns since the record was read.
         """
         place = len(conversation.turns) if number is None else number
         turn = (conversation.id, place, question, answer, json.dumps(list(evidence)), json.dumps(dict(counts or {})))
@@ -132,7 +132,7 @@ class Conversations:
 
         Raises:
             NotFound: the conversation is gone.
-            StoreBusy: it went on elsewhere, so that its turns are no longer those of the record.
+            StoreBusy: another program added turns since the record was read.
         """
         branch_id = uuid.uuid4().hex
         with self._database.transaction() as db:
@@ -155,7 +155,7 @@ class Conversations:
         """Remove a user's conversation.
 
         Raises:
-            NotFound: this user has none of this id.
+            NotFound: this user has no conversation with this id.
         """
         self.get(conversation_id, user)
         with self._database.transaction() as db:

@@ -1,10 +1,10 @@
-"""library.db as a place to read rows and to run transactions: connections, set-up, and nothing of what the rows mean.
+"""Connections to library.db: set-up, reading rows, running transactions. Knows nothing of the rows' meaning.
 
 Every thread has its own connection (a SQLite connection belongs to one thread). Writers begin with BEGIN IMMEDIATE: a
 deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT, whatever the timeout.
-A folder that may not be written is opened for reading only. On a full disk, where SQLite cannot make the files that it needs
-beside a database even to read it, the library is read without them until there is room.
-A Database does not survive fork(): open one a process.
+A folder without write permission is opened for reading only. To read a database, SQLite needs files beside it. On a full disk,
+where it cannot make them, the library is read without these files until there is room.
+A Database does not survive fork(): open one in each process.
 """
 
 from __future__ import annotations
@@ -30,8 +30,13 @@ DOCUMENTS_FOLDER = "documents"
 MEMORIES_FOLDER = "memories"
 ORIGINALS_FOLDER = "originals"
 DAMAGED_FOLDER = "damaged"
-"""Where a rebuild puts what it cannot use."""
+"""The folder for files that a rebuild cannot use."""
 LIBRARY_LOCK = "library.lock"
+_OWN_NAMES = (
+    DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER,
+    DAMAGED_FOLDER,
+)  # fmt: skip
+"""What a library has in its folder; whatever else is there is somebody else's."""
 
 Row = dict[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -72,12 +77,12 @@ class Database:
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite_utils.Database]:
-        """Run the block as one transaction: all of it is in the database afterwards, or, after an error, none.
+        """Run the block as one transaction: afterwards the database has all changes, or, after an error, none.
 
-        Without `durable` nobody waits for the disk, and a power failure may take it back, nothing else.
+        Without `durable` the transaction does not wait for the disk. A power failure may undo it, but cannot damage the database.
 
         Raises:
-            StoreBusy: another process kept on writing for BUSY_TIMEOUT_SECONDS.
+            StoreBusy: another process wrote for BUSY_TIMEOUT_SECONDS.
             StorageFull: the disk has no room; NotWritable: the library is open for reading only.
         """
         with translating(self.folder):
@@ -98,10 +103,10 @@ class Database:
 
     @contextmanager
     def transaction_without_journal(self) -> Iterator[sqlite_utils.Database]:
-        """Run the block as one transaction that needs no room on the disk, for removing on one that is full to the last byte.
+        """Run the block as one transaction that needs no room on the disk, to remove rows when the disk is completely full.
 
-        SQLite keeps its journal in memory. A kill in just this moment may damage the database, and then a rebuild brings back
-        what can be read.
+        SQLite keeps its journal in memory. A kill at this moment may damage the database; a rebuild then restores the readable
+        rows.
 
         Raises:
             StoreBusy: another process, or another thread, has the library open.
@@ -120,13 +125,13 @@ class Database:
                 raise
 
     def complaints(self) -> list[str]:
-        """Return what SQLite finds wrong with the database, its references and its full text index."""
+        """Return the faults that SQLite finds in the database, its references and its full text index."""
         found = [row["integrity_check"] for row in self.read("PRAGMA integrity_check")]
         broken = [
             f"{row['table']} refers to a missing {row['parent']}" for row in self.read("PRAGMA foreign_key_check")
         ]
         complaints = [line for line in found if line != "ok"] + broken
-        if not self.read_only:  # the index checks itself through a statement that counts as writing
+        if not self.read_only:  # the index checks itself with a statement that counts as a write
             try:
                 with self.transaction() as db:
                     db.execute("INSERT INTO pages_fts (pages_fts, rank) VALUES ('integrity-check', 1)")
@@ -138,8 +143,8 @@ class Database:
         return complaints
 
     def snapshot(self, path: Path) -> None:
-        """Copy the database, as its last finished transaction left it, into the new file `path`."""
-        # A connection of its own: the copying waits, forever, for a transaction that is open in the one it reads from.
+        """Copy the database, in the state after its last finished transaction, into the new file `path`."""
+        # Copy through a separate connection: the copy would wait forever for an open transaction in its source connection.
         with (
             translating(path.parent),
             closing(self._connect(str(self.path))) as source,
@@ -149,7 +154,7 @@ class Database:
             source.conn.backup(copy)
 
     def compact(self) -> None:
-        """Give the room that removed rows left in the database back to the disk, unless another process is writing."""
+        """Return the room of removed rows to the disk, unless another process is writing."""
         with translating(self.folder), suppress(sqlite3.OperationalError):
             db = self._connection()
             if db.execute("PRAGMA freelist_count").fetchone()[0]:
@@ -167,14 +172,16 @@ class Database:
         if self.read_only:
             self._check_version()
             return
-        # Two processes must not turn on WAL or migrate at once: SQLite's busy timeout does not cover the former.
+        # Two processes must not turn on WAL or migrate at once: SQLite's busy timeout does not cover turning on WAL.
         with file_lock(self.folder / LIBRARY_LOCK, timeout_seconds=BUSY_TIMEOUT_SECONDS) as locked:
             if not locked:
                 raise StoreBusy(f"Another process has been opening the library in {self.folder} for too long.")
             with translating(self.folder):
-                make_private(self.folder)
+                make_private(self.folder, _OWN_NAMES)
                 if not self.path.exists():
-                    open(self.path, "xb", opener=private_opener).close()  # SQLite's own would be everybody's to read
+                    open(
+                        self.path, "xb", opener=private_opener
+                    ).close()  # SQLite would make a file that every user can read
             self._check_version()
             with translating(self.folder):
                 with self._reading() as db:
@@ -205,7 +212,7 @@ class Database:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite_utils.Database]:
-        """Hand out this thread's connection, or, on a full disk, one that is closed again: later there may be room."""
+        """Yield this thread's connection. On a full disk, yield one that is closed afterwards, as there may be room later."""
         try:
             db = self._connection()
         except StorageFull:
@@ -253,19 +260,19 @@ class Database:
         try:
             return self._connect(f"{uri}?mode=ro")
         except sqlite3.OperationalError:
-            # WAL needs files beside the database that cannot be made here. Without a log to replay the database file
-            # alone is the whole library; with one it is not, and the error stands.
+            # WAL needs files beside the database that cannot be made here. Without a log to replay, the database file alone
+            # is complete. With a log it is not, and the error is raised.
             log = self.path.with_name(self.path.name + "-wal")
             if log.exists() and log.stat().st_size:
                 raise
             return self._connect(f"{uri}?immutable=1")
 
     def _connect_on_full_disk(self) -> sqlite_utils.Database:
-        """Open the database to be read without any other file, as it had to be made."""
+        """Open the database for reading without the files that SQLite would have to make."""
         log = self.path.with_name(self.path.name + "-wal")
         if not (log.exists() and log.stat().st_size):
             return self._connect(f"{self.path.absolute().as_uri()}?immutable=1", is_written=False)
-        # With a log to replay its index is kept in this process's memory, which takes being the only one.
+        # To replay a log, SQLite keeps the log's index in this process's memory, which needs exclusive access.
         return self._connect(str(self.path), is_written=False, locking_mode="EXCLUSIVE")
 
     def _drop_connection(self) -> None:
@@ -278,7 +285,7 @@ class Database:
 
 
 def _holds_files(folder: Path) -> bool:
-    """Whether documents or finished memories are there, which an empty database would have swept away."""
+    """Whether the folder has documents or finished memories, which the sweep after an empty database would remove."""
     any_key = "[0-9a-f]" * 64
     patterns = (f"{DOCUMENTS_FOLDER}/{any_key}.txt", f"{MEMORIES_FOLDER}/{any_key}/memory.safetensors")
     return any(True for pattern in patterns for _ in folder.glob(pattern))

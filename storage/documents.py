@@ -1,6 +1,6 @@
 """The documents of a library: their rows, their pages, and their texts in files beside the database.
 
-Deliberately not here: who has which document (`user_documents`), and what was read of it (`memories`).
+Deliberately not here: which user has which document (`user_documents`), and documents' memories (`memories`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DOCUMENTS = """
 _LOCAL_TITLE = f"""
     COALESCE((SELECT title FROM holdings WHERE user = '{LOCAL_USER}' AND document_id = documents.id), documents.title)
 """
-"""A document's title as the local user named it: what the app shows without accounts is what the shell lists and finds."""
+"""A document's title for the local user, so that the shell lists and finds the titles that the app shows without accounts."""
 _LOCAL_DOCUMENTS = _DOCUMENTS.replace("documents.*,", f"documents.*, {_LOCAL_TITLE} AS local_title,")
 _MAX_RANKED_PAGES = 10_000
 _NEWEST_FIRST = "GROUP BY documents.id ORDER BY documents.added_at DESC, documents.rowid DESC"
@@ -44,7 +44,7 @@ class Documents:
         return [_document(row) for row in self.database.read(f"{_LOCAL_DOCUMENTS} {_NEWEST_FIRST}")]
 
     def documents_of(self, ids: Sequence[str]) -> list[DocumentRecord]:
-        """Return the documents with these ids, as far as they are there."""
+        """Return those documents with these ids that exist."""
         rows = self.database.read(
             f"{_DOCUMENTS} WHERE documents.id IN (SELECT value FROM json_each(?)) {_NEWEST_FIRST}",
             (json.dumps(list(ids)),),
@@ -55,7 +55,7 @@ class Documents:
         """Return the one document with this id, beginning of an id (4 digits or more), title or file name.
 
         Raises:
-            NotFound: there is none, or more than one.
+            NotFound: no document matches, or several do.
         """
         reference = clean(reference)
         prefix = reference.lower()
@@ -78,7 +78,7 @@ class Documents:
         """Return the pages of a document in order; together their texts are the document's text.
 
         Args:
-            division: that of a user's own file (see `UserDocument`), where it is not the document's.
+            division: the division of a user's own file (see `UserDocument`), if it differs from the document's.
 
         Raises:
             NotFound: there is no document with this id.
@@ -92,7 +92,7 @@ class Documents:
         return [PageRecord(**row) for row in rows]
 
     def page(self, document_id: str, number: int, division: str = "") -> PageRecord | None:
-        """Return one page of a document, counted from 1, if it is there."""
+        """Return one page of a document, counted from 1; None if there is no such page."""
         rows = self.database.read(
             "SELECT document_id, number, label, start_char, end_char, text FROM pages"
             " WHERE document_id = ? AND division = ? AND number = ?",
@@ -109,9 +109,9 @@ class Documents:
         return "".join(page.text for page in self.pages(document_id))
 
     def search(self, query: str, *, limit: int = 20) -> list[Hit]:
-        """Return the pages that hold all words of a query, whatever else is typed in it, the best first.
+        """Return the pages that contain all words of a query, the best first. Signs in the query are ignored.
 
-        Of more than 10,000 such pages only those added last are compared.
+        If more than 10,000 pages match, only the 10,000 added last are compared.
         """
         words = all_words(query)
         if not words:
@@ -132,7 +132,7 @@ class Documents:
         return [Hit(**row) for row in rows]
 
     def document_file(self, document_id: str) -> Path:
-        """Return the path of a document's file, which may not be there yet."""
+        """Return the path of a document's file, which may not exist yet."""
         return self.folder / DOCUMENTS_FOLDER / (checked_key(document_id) + DOCUMENT_SUFFIX)
 
     def _document(self, document_id: str) -> DocumentRecord:

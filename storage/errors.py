@@ -1,16 +1,16 @@
-"""What can go wrong with the library on disk, as a person is told it: one sentence and what to do.
+"""Errors of the library on disk. Each message is one sentence with the fault and what to do.
 
-    StoreError             the root; the front doors catch it once (a library of a newer program is one, too)
+    StoreError             the root, which shell and app catch; also raised for a library of a newer program
     ├── NotFound           no document or memory of that name, or more than one
     ├── StorageFull        the disk, the quota or the file size limit is reached
     ├── NotWritable        the library's folder cannot be written, or is no folder
-    ├── OverBudget         the memories would take more than the library's own limit
-    ├── CorruptMemory      a file of a memory is not what was once written
-    ├── BadImport          a file from elsewhere is no export, is damaged, or does not go with what is here
-    └── StoreBusy          another process works on the same thing
+    ├── OverBudget         the memories would exceed the library's own limit
+    ├── CorruptMemory      a memory's file has changed since it was written
+    ├── BadImport          a file from elsewhere is no export, is damaged, or conflicts with the library
+    └── StoreBusy          another process uses the same document or memory
 
-`exit_status` is the shell's: 2 for the user's mistake, 1 for ours. This module also translates the errors of the
-operating system and of SQLite into these, once, where storage/ touches either.
+`exit_status` is the shell's: 2 for the user's mistake, 1 for a fault of the program. This module also translates errors of the
+operating system and of SQLite into these.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class StoreError(Exception):
 
 
 class NotFound(StoreError):
-    """No document or memory goes by this name, or more than one does."""
+    """No document or memory has this name, or several have it."""
 
     exit_status = 2
 
 
 class StorageFull(StoreError):
-    """There is no room left for what was to be written."""
+    """There is no room left to write."""
 
 
 class NotWritable(StoreError):
@@ -52,22 +52,22 @@ class OverBudget(StoreError):
 
 
 class CorruptMemory(StoreError):
-    """A memory's file is not the one that was written."""
+    """A memory's file has changed since it was written."""
 
 
 class BadImport(StoreError):
-    """A file from elsewhere cannot be taken into the library."""
+    """A file from elsewhere cannot be imported."""
 
     exit_status = 2
 
 
 class StoreBusy(StoreError):
-    """Another process or thread is at work on the same thing."""
+    """Another process or thread uses the same document or memory."""
 
 
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
-# SQLite reports a full disk as a plain I/O error where it grows its shared-memory file; then the free space tells.
+# SQLite reports a full disk as a plain I/O error when it grows its shared-memory file. The free space shows the cause.
 _HARDLY_FREE_BYTES = 1 << 20
 
 
@@ -76,7 +76,7 @@ def translating(folder: Path, *, needed_bytes: int | None = None) -> Iterator[No
     """Turn errors of the operating system and of SQLite inside the block into StoreErrors about `folder`.
 
     Raises:
-        StoreError: or one of its kinds, from the error that was caught; any other exception passes unchanged.
+        StoreError: or a subclass, from the caught error; any other exception passes unchanged.
     """
     try:
         yield

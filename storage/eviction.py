@@ -1,6 +1,6 @@
-"""Making room within a budget: the finished memories used longest ago go first, and their documents stay.
+"""Evicts memories to stay within a budget: the finished ones used longest ago first. Their documents stay.
 
-A document's pin and a memory's use by any process keep it. Deliberately not here: who asks for how much.
+A memory stays if its document is pinned or any process uses the memory. Deliberately not here: how much room is needed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from storage.records import MemoryRecord
 
 
 def budget(database: Database) -> int | None:
-    """Return the most bytes that the files of all memories may take together, or None where there is no limit."""
+    """Return the limit on the bytes of all memories' files, or None if there is no limit."""
     rows = database.read("SELECT value FROM settings WHERE name = 'max_bytes'")
     return rows[0]["value"] if rows else None
 
@@ -32,7 +32,7 @@ def make_room(memories: Memories, needed_bytes: int, max_bytes: int | None) -> l
             break
         if _evict(memories, memory):
             evicted.append(memory)
-    if _excess(memories, needed_bytes, limit_bytes) > 0:  # what was idle is in use now
+    if _excess(memories, needed_bytes, limit_bytes) > 0:  # idle memories have come into use since
         raise _refusal(memories, needed_bytes, limit_bytes)
     return evicted
 
@@ -62,7 +62,7 @@ def _is_idle(memories: Memories, memory: MemoryRecord) -> bool:
 
 
 def _evict(memories: Memories, memory: MemoryRecord) -> bool:
-    """Remove a memory if it is still there as it was, is not pinned, and nobody has it in use; return whether."""
+    """Remove a memory if it is unchanged, not pinned, and not in use; return whether it was removed."""
     folder = memories.memory_folder(memory.key)
     with folder.lock(timeout_seconds=0) as held, unused(folder.path / SEALED_FILE) as idle:
         if not (held and idle):

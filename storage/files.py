@@ -1,7 +1,7 @@
-"""Files that appear under their names only when they are whole and synced, who may read them, and locks.
+"""Files that appear under their names only when complete and synced, their permissions, and locks.
 
-Of a library only its owner may read anything. A library is shared with a group on purpose where its folder has the setgid bit:
-what rights the group has there stay as they are.
+Only its owner may read a library. A setgid bit on the library's folder means that it is shared with a group on purpose: the
+group's permissions then stay unchanged.
 
 Deliberately not here: what is in a file, and any SQL.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from io import FileIO
@@ -31,9 +31,9 @@ TEMPORARY_SUFFIX = ".tmp"
 
 @contextmanager
 def publishing(path: Path, *, needed_bytes: int | None = None, mode: int | None = None) -> Iterator[FileIO]:
-    """Hand out a temporary file beside `path` that takes its name, durably, when the block ends without an error.
+    """Yield a temporary file beside `path`. If the block ends without an error, rename it to `path`, durably.
 
-    After any error nothing new is there, and an old file of this name is as it was.
+    After an error no new file is left, and an old file of this name is unchanged.
 
     Args:
         mode: who may read it; None: those who may read the folder.
@@ -57,27 +57,28 @@ def publishing(path: Path, *, needed_bytes: int | None = None, mode: int | None 
 
 
 def private_opener(path: str, flags: int) -> int:
-    """Open a file for `open`; a new one can be read by those who may read its folder, and by nobody else."""
+    """Open a file for `open`. Only users who may read the folder may read a new file."""
     return os.open(path, flags, 0o666 & stat.S_IMODE(os.stat(os.path.dirname(path) or ".").st_mode))
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder of a library, unless it is there; only the owner may enter it."""
+    """Make a folder of a library, unless it exists. Only the owner may enter it."""
     shared = folder.parent.exists() and folder.parent.stat().st_mode & stat.S_ISGID
     folder.mkdir(mode=0o770 if shared else 0o700, parents=True, exist_ok=True)
 
 
-def make_private(folder: Path) -> None:
-    """Take the rights of all others from a folder with everything in it, if they have any; the folder itself comes last."""
+def make_private(folder: Path, names: Iterable[str]) -> None:
+    """Remove other users' permissions from a folder and from what is in it under these names, the folder itself last."""
     allowed = _allowed(folder)
-    if os.name != "posix" or not stat.S_IMODE(folder.stat().st_mode) & ~allowed & 0o777:
+    if os.name != "posix" or not folder.stat().st_mode & 0o777 & ~allowed:
         return
-    for place, _, names in os.walk(folder, topdown=False):
-        for path in (*(os.path.join(place, name) for name in names), place):
-            with suppress(FileNotFoundError, PermissionError):  # gone meanwhile, or another user's
-                mode = os.lstat(path).st_mode
-                if not stat.S_ISLNK(mode) and mode & 0o777 & ~allowed:
-                    os.chmod(path, stat.S_IMODE(mode) & ~(0o777 & ~allowed))
+    parts = [folder / name for name in names]
+    inside = (path for part in parts if part.is_dir() and not part.is_symlink() for path in part.rglob("*"))
+    for path in (*inside, *parts, folder):
+        with suppress(FileNotFoundError, PermissionError):  # removed meanwhile, or another user's
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & 0o777 & ~allowed:
+                path.chmod(stat.S_IMODE(mode) & ~(0o777 & ~allowed))
 
 
 def _allowed(folder: Path) -> int:
@@ -85,7 +86,7 @@ def _allowed(folder: Path) -> int:
 
 
 def write_whole(file: FileIO, chunk: memoryview) -> None:
-    """Write all bytes of a flat view, as an unbuffered write may take less than it was given."""
+    """Write all bytes of a flat view: a single unbuffered write may be incomplete."""
     while chunk:
         chunk = chunk[file.write(chunk) :]
 
@@ -97,12 +98,12 @@ def publish(path: Path, content: bytes, *, mode: int | None = None) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is one that `publishing` gives until the file is whole."""
+    """Whether a file's name is a temporary name of `publishing`."""
     return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, where the system lets a folder be opened."""
+    """Make the names in `folder` durable, if the system can open a folder."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -113,7 +114,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def mark_used(descriptor: int) -> None:
-    """Tell `unused` in every process that a file is in use, for as long as its descriptor or a map of it is open."""
+    """Mark a file as in use, for `unused` in every process, while its descriptor or a map of it is open."""
     if fcntl is not None:
         with suppress(OSError):  # a file system without locks can still be read
             fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -121,7 +122,7 @@ def mark_used(descriptor: int) -> None:
 
 @contextmanager
 def unused(path: Path) -> Iterator[bool]:
-    """Tell whether no process has the file in use, and keep it so in the block; a missing file is not in use."""
+    """Yield whether no process uses the file, and keep others from using it inside the block. A missing file is unused."""
     try:
         file = open(path, "rb")  # noqa: SIM115 -- closed below; only its opening may fail
     except FileNotFoundError:
@@ -141,9 +142,9 @@ def unused(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def file_lock(path: Path, *, timeout_seconds: float) -> Iterator[bool]:
-    """Hold the exclusive lock file `path` in the block, if it can be had in time, and remove it afterwards.
+    """Hold the exclusive lock file `path` inside the block, and remove it afterwards.
 
-    The operating system frees the lock of a killed process. Yields whether the lock is held.
+    Yields whether the lock was acquired in time. The operating system frees the lock of a killed process.
 
     Raises:
         NotWritable: the lock file cannot be made; StorageFull: there is no room for it.
@@ -162,8 +163,8 @@ def file_lock(path: Path, *, timeout_seconds: float) -> Iterator[bool]:
     try:
         yield True
     finally:
-        # Removed while still held, as the last act: who waits on the removed file notices (filelock compares) and
-        # starts over with the new one.
+        # Remove the file while still holding the lock. A process that waits on the removed file notices (filelock compares
+        # the two) and tries again with a new file.
         with suppress(OSError):
             path.unlink()
         lock.release()

@@ -1,7 +1,7 @@
-"""Words of a user as a query of SQLite's full text index, and a throw-away index in memory over any texts.
+"""Turns a user's words into a query of SQLite's full text index, and makes temporary indexes in memory.
 
-The library's own index is over whole pages, and a page must hold all words of a query. For the index in memory any word
-counts, by BM25 over word stems. Nothing is written to disk.
+The library's index is over whole pages, and a page must contain all words of a query. The index in memory finds texts with any of
+the words and ranks them by BM25 over word stems. This module writes nothing to disk.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _MAX_QUERY_WORDS = 32
 
 
 def all_words(query: str) -> str:
-    """Return the query for the texts that hold all words of what a user has typed; empty where it has no word."""
+    """Return the query for texts that contain all words of a user's query; empty if it has no word."""
     return " ".join(islice(_quoted(clean(query).split()), _MAX_QUERY_WORDS))
 
 
 def any_word(words: Iterable[str]) -> str:
-    """Return the query for the texts that hold one of the words at least; empty where none is a word."""
+    """Return the query for texts that contain at least one of the words; empty if none is a word."""
     return " OR ".join(_quoted(words))
 
 
 def _quoted(words: Iterable[str]) -> Iterator[str]:
-    # Quoted, a word is text to the index, whatever signs it holds; without a letter or digit it is empty.
+    # Quotes make the index read a word as text, with any signs. A word without a letter or digit would be empty.
     return ('"' + word.replace('"', '""') + '"' for word in words if any(map(str.isalnum, word)))
 
 
@@ -46,7 +46,7 @@ class TextIndex:
             self._db.conn.executemany("INSERT INTO texts (rowid, text) VALUES (?, ?)", enumerate(texts))
 
     def search(self, words: Sequence[str], limit: int) -> list[int]:
-        """Return the numbers of the texts that hold any of the words, the best first."""
+        """Return the numbers of the texts that contain any of the words, the best first."""
         query = any_word(words)
         if not query:
             return []

@@ -1,4 +1,4 @@
-"""Removing what no row of the library needs, and giving the room back to the disk."""
+"""Removes files that no row of the library needs, and returns their room to the disk."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from storage.store import Store
 
 
 def collect_garbage(store: Store) -> int:
-    """Remove every file that no row needs, give unused room in the database back, and return the bytes freed.
+    """Remove every file that no row needs, shrink the database, and return the bytes freed.
 
-    Files that never were the library's own stay, and so do the databases and texts that a rebuild has put aside.
+    Files that do not belong to the library stay, and so do the databases and texts that a rebuild has set aside.
 
     Raises:
         NotWritable: the library is open for reading only.
@@ -23,11 +23,11 @@ def collect_garbage(store: Store) -> int:
     before_bytes = store.size_bytes()
     sweep(store, store)
     with file_lock(store.folder / LIBRARY_LOCK, timeout_seconds=0) as held, translating(store.folder):
-        # Without the lock a rebuild or an opening is under way, and what it has in hand is not garbage.
+        # If the lock is taken, a rebuild or an opening is running, and its temporary files are not garbage.
         for path in list(store.folder.iterdir()) if held else []:
             if is_temporary(path.name):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        # Of what a rebuild has put aside a memory can be read again; a database or a text may be the only one there is.
+        # A memory that a rebuild has set aside can be made again by reading; a database or a text may be the only copy.
         for path in (store.folder / DAMAGED_FOLDER).glob(f"*/{MEMORIES_FOLDER}") if held else ():
             shutil.rmtree(path)
             with suppress(OSError):

@@ -1,7 +1,7 @@
-"""Reading jobs: which documents are to be read, by whom, and how far they are. They belong to the library, not to a program.
+"""Reading jobs: the documents to read, their owners and their progress. Jobs belong to the library, not to a program.
 
-A job is run by one owner at a time, who shows with every beat that it is alive. An owner that is silent or whose
-process is gone has lost the job, and the next one to ask takes it over. It reads nothing and knows no models.
+One owner at a time runs a job and shows with every beat that it is alive. If the owner is silent or its process has ended, the
+next owner that asks takes the job over. This module reads nothing and knows no models.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.errors import NotFound, StoreBusy
 JobState = Literal["queued", "running", "paused", "cancelled", "failed", "ready"]
 
 SILENT_SECONDS = 20.0
-"""An owner that has not been heard of for so long has lost its job."""
+"""An owner without a beat for this time loses its job."""
 
 _OWNERS: set[str] = set()
 """All that this process has named. In a container a program that is started again may well have its old number."""
@@ -31,17 +31,17 @@ _OUTCOMES = {"pause": "paused", "cancel": "cancelled"}
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One document to be read under some settings, and how far it is."""
+    """A reading of one document with some settings, and its progress."""
 
     id: str
     user: str
-    """Who has asked for it; empty for whoever uses the library on their own computer."""
+    """The user who asked for it; empty for the local user."""
     document_id: str
     settings: Mapping[str, Any]
-    """What the reader needs to know: model, ratio and so on."""
+    """The reader's settings: model, ratio and so on."""
     state: JobState
     wanted: Literal["pause", "cancel"] | None
-    """What the owner of a running job was asked to do."""
+    """A request to the owner of a running job."""
     owner: str | None
     beat_at: float
     pages_done: int
@@ -51,13 +51,13 @@ class JobRecord:
     tokens_per_second: float
     seconds_left: float | None
     reason: str | None
-    """Why it failed, for a person."""
+    """The reason of a failure, in words for the user."""
     memory_key: str | None
     created_at: float
 
 
 def new_owner() -> str:
-    """A name for whoever runs jobs here: host, process, and a number of its own."""
+    """A new name for an owner of jobs: host, process, and a random number."""
     owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
     _OWNERS.add(owner)
     return owner
@@ -70,9 +70,9 @@ class Jobs:
         self._database = database
 
     def add(self, document_id: str, settings: Mapping[str, Any], user: str = "") -> JobRecord:
-        """Queue a document for a user; the same unfinished job is not queued twice, and goes on where it was paused.
+        """Queue a document for a user. If the same job is unfinished, return that job, and resume it if it was paused.
 
-        Users who want the same have a job each: what one of them pauses or cancels is still read for the other.
+        Each user has their own job: if one user pauses or cancels, the document is still read for the others.
 
         Raises:
             NotFound: there is no such document.
@@ -90,7 +90,7 @@ class Jobs:
                 db.execute("UPDATE jobs SET state = 'queued' WHERE id = ? AND state = 'paused'", (known[0],))
                 job_id = known[0]
             else:
-                # Of a document under one setting the library remembers one job, the latest.
+                # The library keeps only the latest job of a document with the same settings.
                 db.execute(
                     "DELETE FROM jobs WHERE document_id = ? AND settings = ? AND user = ?", (document_id, text, user)
                 )
@@ -104,10 +104,10 @@ class Jobs:
         return self.get(job_id)
 
     def get(self, job_id: str) -> JobRecord:
-        """Return a job by its id or the unique beginning of it.
+        """Return a job by its id or a unique start of its id.
 
         Raises:
-            NotFound: there is none, or there are several.
+            NotFound: no job matches, or several do.
         """
         rows = self._database.read("SELECT * FROM jobs WHERE substr(id, 1, length(?1)) = ?1", (job_id,))
         if len(rows) != 1 or not job_id:
@@ -117,7 +117,7 @@ class Jobs:
 
     def all(self, document_id: str | None = None, user: str | None = None) -> list[JobRecord]:
         """Return all jobs, or those of one document, or of one user, newest first."""
-        which = "1" if document_id is None else "document_id = :id"  # told apart here, for the index to be used
+        which = "1" if document_id is None else "document_id = :id"  # chosen here, so that SQLite uses the index
         rows = self._database.read(
             f"SELECT * FROM jobs WHERE {which} AND (:user IS NULL OR user = :user) ORDER BY rowid DESC",
             {"id": document_id, "user": user},
@@ -127,11 +127,11 @@ class Jobs:
     def claim(
         self, owner: str, *, job_id: str | None = None, settings: Mapping[str, Any] | None = None
     ) -> JobRecord | None:
-        """Take the oldest job that waits, or that a lost owner left behind; None when there is nothing to do.
+        """Claim the oldest queued job or job of a lost owner; None if there is none.
 
         Args:
-            job_id: this job only.
-            settings: only jobs that have these among their settings.
+            job_id: claim only this job.
+            settings: claim only jobs whose settings include these.
         """
         with self._database.transaction() as db:
             rows = db.execute(
@@ -146,7 +146,7 @@ class Jobs:
             for claimed, _, _, _, document_id, text in rows:
                 if claimed in at_work or job_id not in (None, claimed):
                     continue
-                # What is just being read for one user is not begun for another: it is found finished afterwards.
+                # Do not start a reading that runs for another user already: its memory will serve both.
                 if job_id is None and (document_id, text) in at_work.values():
                     continue
                 if (settings or {}).items() <= json.loads(text).items():
@@ -160,7 +160,7 @@ class Jobs:
         return self.get(claimed)
 
     def beat(self, job_id: str, owner: str, **progress: float | str | None) -> Literal["pause", "cancel"] | None:
-        """Show that the owner is alive, note its progress (fields of `JobRecord`), and return what it is asked to do.
+        """Show that the owner is alive, record its progress (fields of `JobRecord`), and return the request to it, if any.
 
         Raises:
             StoreBusy: another owner has taken the job over.
@@ -180,7 +180,7 @@ class Jobs:
     def end(
         self, job_id: str, owner: str, state: JobState, *, reason: str | None = None, memory_key: str | None = None
     ) -> None:
-        """Give a job back in its last state. Does nothing when another owner has it."""
+        """End a job with its last state. Does nothing if another owner has it."""
         with self._database.transaction() as db:
             db.execute(
                 "UPDATE jobs SET state = ?, wanted = NULL, reason = ?, memory_key = COALESCE(?, memory_key), owner = NULL,"
@@ -188,7 +188,7 @@ class Jobs:
                 " WHERE id = ? AND owner = ?",
                 (state, reason, memory_key, job_id, owner),
             )
-            if state == "ready":  # of two readings the one that ended last is asked, also when the clock was set back
+            if state == "ready":  # the reading that ended last is asked, even if the clock was set back
                 db.execute(
                     """
                     UPDATE jobs SET beat_at = MAX(beat_at, (
@@ -201,7 +201,7 @@ class Jobs:
                 )
 
     def stop(self, job_id: str, wanted: Literal["pause", "cancel"]) -> JobRecord:
-        """Pause or cancel a job: at once where it waits or its owner is lost, else as soon as its owner hears of it."""
+        """Pause or cancel a job: at once if it waits or its owner is lost, else at its owner's next beat."""
         job = self.get(job_id)
         outcome = _OUTCOMES[wanted]
         with self._database.transaction() as db:
@@ -215,7 +215,7 @@ class Jobs:
         return self.get(job.id)
 
     def go_on(self, job_id: str) -> JobRecord:
-        """Queue a job again that was paused, was cancelled or has failed."""
+        """Queue a paused, cancelled or failed job again."""
         job = self.get(job_id)
         with self._database.transaction() as db:
             db.execute("UPDATE jobs SET wanted = NULL WHERE id = ? AND state = 'running'", (job.id,))
@@ -227,7 +227,7 @@ class Jobs:
 
 
 def is_running(job: JobRecord) -> bool:
-    """Whether someone who is alive runs the job."""
+    """Whether a living owner runs the job."""
     return job.state == "running" and not _is_lost(job.owner, job.beat_at)
 
 
@@ -237,12 +237,12 @@ def is_unfinished(job: JobRecord) -> bool:
 
 
 def _is_lost(owner: str | None, beat_at: float) -> bool:
-    # A beat of the future is one of before the clock was set back; an owner that is alive beats again at once.
+    # A beat in the future is from before the clock was set back. A living owner beats again at once.
     return owner is None or abs(time.time() - beat_at) > SILENT_SECONDS or is_gone(owner)
 
 
 def is_gone(owner: str) -> bool:
-    """Whether the process of an owner, as `new_owner` named it, is known to be gone."""
+    """Whether the process of an owner (a name from `new_owner`) has certainly ended."""
     host, process, _ = owner.rsplit("/", 2)
     if host != socket.gethostname():
         return False

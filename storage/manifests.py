@@ -1,8 +1,8 @@
-"""A document and a finished memory as files that say all that their rows say, so that rows can be made from files alone.
+"""Files with all fields of a document's or a memory's rows, so that the rows can be rebuilt from files alone.
 
-`documents/<id>.txt` is one line of JSON (title, file name, pages) and behind it the text, byte for byte; `memory.json`
-beside the tensors is a memory's row and its segments'. What changes with use is not in them: when a memory was last
-used, what is pinned, the budget. Decoding trusts nothing, as the same bytes also come from elsewhere by import.
+`documents/<id>.txt` is one line of JSON (title, file name, pages) followed by the text, byte for byte. `memory.json` beside the
+tensors has the rows of a memory and of its segments. The files leave out values that change with use: time of last use, pins,
+budget. Decoding checks everything, because the bytes may come from an import.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MANIFEST_FILE = "memory.json"
 DOCUMENT_SUFFIX = ".txt"
 
 MAX_JSON_BYTES = 16 << 20
-"""The largest JSON that is decoded: parsed, small values take some 25 times their bytes."""
+"""The largest JSON that is decoded: small values take about 25 times their bytes after parsing."""
 
 MAX_PAGES = 20_000
 MAX_CHARS = 50_000_000
 MAX_NAME_CHARS = 200
-"""What a document from elsewhere may have, as one that is parsed here: its pages, its text, and each of its names and labels."""
+"""Limits of an imported document, the same as for parsed ones: pages, text, and the length of each name and label."""
 
 _FORMAT = 1
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -41,10 +41,10 @@ _MAX_SETTINGS_BYTES = 64 << 10
 
 
 def checked_key(key: str) -> str:
-    """Return `key` if it is 64 lower-case hexadecimal digits, and so safe as a file's name.
+    """Return `key` if it is 64 lower-case hexadecimal digits, which are safe in a file's name.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: `key` is anything else.
     """
     if not _KEY.fullmatch(key):
         raise ValueError(f"{key!r} is not a key of 64 hexadecimal digits")
@@ -52,12 +52,12 @@ def checked_key(key: str) -> str:
 
 
 def text_id(text: bytes) -> str:
-    """Return the id of the document with this text in UTF-8: its SHA-256, set apart from other uses of that hash."""
+    """Return the id of the document with this text in UTF-8: a SHA-256 with a domain prefix."""
     return hashlib.sha256(b"reader-document-1\0" + text).hexdigest()
 
 
 def clean(name: str) -> str:
-    """Return a name with "?" for what UTF-8 cannot carry and for controls, which could drive a terminal."""
+    """Return a name with "?" in place of characters that UTF-8 cannot encode and of control characters."""
     return _CONTROLS.sub("?", name).encode("utf-8", "replace").decode("utf-8")
 
 
@@ -74,7 +74,7 @@ class StoredDocument:
 
     @classmethod
     def of(cls, record: DocumentRecord, pages: Iterable[PageRecord]) -> StoredDocument:
-        """Return what the rows of a document say."""
+        """Return the document of these rows."""
         texts = [(page.label, page.text) for page in pages]
         return cls(record.id, record.title, record.file_name, record.format, record.added_at, texts)
 
@@ -82,15 +82,15 @@ class StoredDocument:
     def new(
         cls, document_id: str, title: str, file_name: str, document_format: str, pages: Iterable[tuple[str, str]]
     ) -> StoredDocument:
-        """Return a document that is added now, its names safe to show; the text stays as it is."""
+        """Return a document that is added now, with names that are safe to display and unchanged text."""
         labelled = [(clean(label), text) for label, text in pages]
         return cls(document_id, clean(title), clean(file_name), clean(document_format), time.time(), labelled)
 
     def as_imported(self) -> StoredDocument:
-        """Return it as one that is added now, its names and labels no longer than those of a file that is parsed here.
+        """Return a copy that is added now, with names and labels cut to the limits of a parsed file.
 
         Raises:
-            ValueError: it has more pages or more text than a document may have.
+            ValueError: the document has too many pages or too much text.
         """
         chars = sum(len(text) for _, text in self.pages)
         if len(self.pages) > MAX_PAGES or chars > MAX_CHARS:
@@ -106,7 +106,7 @@ class StoredDocument:
         """Return the content of its file.
 
         Raises:
-            UnicodeEncodeError: a page's text is no text.
+            UnicodeEncodeError: a page's text cannot be encoded as UTF-8.
         """
         text = "".join(text for _, text in self.pages).encode()
         head = {
@@ -121,10 +121,10 @@ class StoredDocument:
 
     @classmethod
     def decode(cls, content: bytes) -> StoredDocument:
-        """Return the document of a file; its id is made from the text, so it is that of no other text.
+        """Return the document of a file. Its id is computed from the text.
 
         Raises:
-            ValueError: the content is not that of such a file; says why.
+            ValueError: the content is not that of such a file; the message gives the reason.
         """
         line, newline, text_bytes = content.partition(b"\n")
         if not newline:
@@ -152,7 +152,7 @@ class StoredDocument:
 
     @property
     def division(self) -> str:
-        """A name for how the text is divided into pages, the same for the same labels and lengths."""
+        """A name for the text's division into pages: the same labels and lengths give the same name."""
         pages = [[label, len(text)] for label, text in self.pages]
         return hashlib.sha256(b"reader-division-1\0" + _json({"pages": pages})).hexdigest()
 
@@ -172,7 +172,7 @@ class StoredDocument:
         self.insert_pages(db, "")
 
     def insert_pages(self, db: sqlite_utils.Database, division: str) -> None:
-        """Insert the rows of the pages as those of one division of the document's text; "" is the document's own."""
+        """Insert the rows of the pages as one division of the document's text; "" is the document's own division."""
         ends = [0]
         for _, text in self.pages:
             ends.append(ends[-1] + len(text))
@@ -185,7 +185,7 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class StoredMemory:
-    """A finished memory's row and those of the segments it was read in."""
+    """The rows of a finished memory and of its segments."""
 
     record: MemoryRecord
     segments: Sequence[SegmentRecord]
@@ -214,10 +214,10 @@ class StoredMemory:
 
     @classmethod
     def decode(cls, content: bytes) -> StoredMemory:
-        """Return the memory of a manifest, last used when it was finished.
+        """Return the memory of a manifest. Its last use is the time when it was finished.
 
         Raises:
-            ValueError: the content is not that of a manifest; says why.
+            ValueError: the content is not that of a manifest; the message gives the reason.
         """
         fields = _Fields(_table(content), "the manifest")
         if fields.integer("format") != _FORMAT:
@@ -252,10 +252,10 @@ class StoredMemory:
         return cls(record, segments)
 
     def as_imported(self) -> StoredMemory:
-        """Return it as one from elsewhere, which lends no segments, as nothing says that their keys are theirs.
+        """Return a copy that is marked as imported. It has no segments, because their keys cannot be checked.
 
         Raises:
-            ValueError: its settings hold what no settings can be, or its counts do not go with its bytes.
+            ValueError: the settings contain impossible values, or the counts do not fit the bytes.
         """
         record = self.record
         _check_plain(record.settings)
@@ -267,7 +267,7 @@ class StoredMemory:
                 f"memory {record.key[:12]} cannot have {record.windows:,} windows, {record.tokens:,} tokens and"
                 f" {record.slots:,} slots in {record.bytes:,} bytes"
             )
-        now = time.time()  # no time of theirs is later, so that it is evicted in its turn
+        now = time.time()  # no later time is accepted, so that the memory is evicted in its turn
         record = replace(
             self.record,
             imported=True,
@@ -289,7 +289,7 @@ class StoredMemory:
 
 
 class _Fields:
-    """A table from a file, read value by value with a type each; says where a value does not fit."""
+    """A JSON object from a file, read value by value with a type for each. Errors name the value that does not fit."""
 
     def __init__(self, table: Mapping[str, Any], where: str) -> None:
         self._table = table
@@ -323,7 +323,7 @@ class _Fields:
 
 
 def _json(table: Mapping[str, Any]) -> bytes:
-    # Escaped, as a file name among the settings may be no text; sorted, so that the same rows give the same bytes.
+    # Escaped, because a file name in the settings may be invalid text; sorted, so that the same rows give the same bytes.
     return json.dumps(table, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -344,11 +344,11 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _check_plain(value: Any, depth: int = 0) -> None:
-    """Refuse strings that are no text or hold controls, numbers out of range, and nesting that no program could read."""
+    """Refuse strings with invalid text or control characters, numbers out of range, and values nested too deeply."""
     if depth > _MAX_DEPTH:
         raise ValueError(f"the settings are nested more than {_MAX_DEPTH} deep")
     match value:
-        case int() | float() if not -_MAX_INTEGER <= value <= _MAX_INTEGER:  # an infinite one is none, either
+        case int() | float() if not -_MAX_INTEGER <= value <= _MAX_INTEGER:  # also refuses infinite numbers
             raise ValueError("the settings hold a number that is none of a setting's")
         case str():
             if clean(value) != value:

@@ -1,7 +1,7 @@
-"""The memories of a library: their rows, and the files of each in its own folder, compared before they are used.
+"""The memories of a library: their rows, and each memory's files in its own folder, which are verified before use.
 
-A file is published before its row, and a row is gone before its file: a kill in between leaves a file without a row,
-which `repair` removes. Deliberately not here: writing one (`memory_writer`), and what the tensors mean.
+A file is published before its row is written, and a row is removed before its file. A kill in between leaves a file without a
+row, which `repair` removes. Deliberately not here: writing a memory (`memory_writer`), and the tensors' meaning.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Memories:
         self.folder = database.folder
 
     def memory(self, key: str) -> MemoryRecord | None:
-        """Return the memory with this key, whether it is being read or ready."""
+        """Return the memory with this key, ready or still being read; None if there is none."""
         rows = self.database.read("SELECT * FROM memories WHERE key = ?", (key,))
         return _memory(rows[0]) if rows else None
 
@@ -51,7 +51,7 @@ class Memories:
         return [_memory(row) for row in rows]
 
     def next_moment(self) -> float:
-        """Return the time, but later than all times of memories: their order stays that of use when the clock is set back."""
+        """Return the time, but later than all times of memories, so that their order of use survives a clock that is set back."""
         (row,) = self.database.read(
             "SELECT MAX(MAX(created_at, last_used_at, COALESCE(ready_at, 0))) AS latest FROM memories"
         )
@@ -65,7 +65,7 @@ class Memories:
     def find_prefix(self, chain_keys: Sequence[str]) -> tuple[str, int] | None:
         """Return (memory key, n) for the longest n such that a memory's first n segments have chain_keys[:n].
 
-        Half-read memories count, too; among equals a ready one is preferred, then the one used last.
+        Unfinished memories count, too. Among equals, ready memories come first, then the one used last.
         """
         rows = self.database.read(
             """
@@ -84,23 +84,26 @@ class Memories:
         return (rows[0]["memory_key"], rows[0]["count"]) if rows else None
 
     def open_memory(self, key: str) -> MappedTensors:
-        """Map a ready memory after its size, hash and key were compared with the row; note that it was used.
+        """Compare a ready memory's size, hash and key with its row, map the file, and record the use.
 
         Raises:
             NotFound: there is no such memory, or it is not ready.
-            CorruptMemory: the file is not the one that was sealed.
+            CorruptMemory: the file has changed since it was sealed.
         """
         tensors = self.map_memory(key)
-        with suppress(StoreError), self.database.transaction(durable=False) as db:  # read-only can still be asked
+        with (
+            suppress(StoreError),
+            self.database.transaction(durable=False) as db,
+        ):  # a read-only library can still be asked
             db.execute("UPDATE memories SET last_used_at = ? WHERE key = ?", (self.next_moment(), key))
         return tensors
 
     def open_segment(self, memory_key: str, number: int) -> MappedTensors:
-        """Map one segment of a memory that is being read, verified like a memory.
+        """Verify and map one segment of an unfinished memory.
 
         Raises:
             NotFound: there is no such segment, or it was sealed into its memory.
-            CorruptMemory: the file is not the one that was written.
+            CorruptMemory: the file has changed since it was written.
         """
         rows = self.database.read(
             "SELECT * FROM segments WHERE memory_key = ? AND number = ? AND file IS NOT NULL", (memory_key, number)
@@ -113,20 +116,20 @@ class Memories:
         return self._open(memory_key, segment.file, segment.hash, segment.bytes, names)
 
     def map_memory(self, key: str) -> MappedTensors:
-        """Map a ready memory as `open_memory` does, for another purpose than to use it."""
+        """Verify and map a ready memory without recording a use."""
         memory = self._ready_memory(key)
         while True:
             assert memory.hash is not None  # held by a constraint of the table
             try:
                 return self._open(key, SEALED_FILE, memory.hash, memory.bytes, {"memory_key": key})
             except CorruptMemory:
-                # Another process may have evicted it, or written it anew, since its row was read.
+                # Another process may have evicted or rewritten the memory since its row was read.
                 before, memory = memory, self._ready_memory(key)
                 if memory.ready_at == before.ready_at:
                     raise
 
     def memory_folder(self, key: str) -> MemoryFolder:
-        """Return the folder of a memory, which may not be there yet."""
+        """Return the folder of a memory, which may not exist yet."""
         return MemoryFolder(self.folder / MEMORIES_FOLDER, key)
 
     @contextmanager
@@ -138,7 +141,7 @@ class Memories:
         """
         with ExitStack() as stack:
             for key in sorted(keys):
-                # Not at once: another process that is just opening the library may hold the lock for a moment.
+                # Wait a moment: another process that is opening the library may hold the lock briefly.
                 if not stack.enter_context(self.memory_folder(key).lock(timeout_seconds=_WAIT_SECONDS)):
                     raise being_read(what)
             yield
@@ -188,7 +191,7 @@ class Memories:
             except CorruptMemory:
                 with translating(self.folder):
                     (self.memory_folder(key).path / file).unlink(missing_ok=True)
-                return  # what comes after it cannot be used either
+                return  # the segments after it cannot be used either
 
     def _open(
         self, key: str, file: str, expected_hash: str, expected_bytes: int, names: Mapping[str, str]
@@ -201,7 +204,7 @@ class Memories:
         raise CorruptMemory(f"The memory file {path} belongs to another memory. Read the document again.")
 
     def _remove_memories(self, keys: Sequence[str], remove_rows: Callable[[sqlite_utils.Database], None]) -> int:
-        """Remove rows, then files; return the files' bytes. On a full disk, where rows cannot go first, they go last."""
+        """Remove rows, then files; return the files' bytes. On a full disk, where rows cannot go first, remove them last."""
         try:
             with self.database.transaction() as db:
                 remove_rows(db)
@@ -210,7 +213,7 @@ class Memories:
             try:
                 with self.database.transaction() as db:
                     remove_rows(db)
-            except StorageFull:  # the memories made too little room, or there was none
+            except StorageFull:  # removing the memories made too little room
                 with self.database.transaction_without_journal() as db:
                     remove_rows(db)
             return freed_bytes
@@ -230,11 +233,11 @@ class MemoryFolder:
         self.path = root / checked_key(key)
 
     def lock(self, *, timeout_seconds: float) -> AbstractContextManager[bool]:
-        """Hold the memory's lock across processes, if it can be had in time; see `file_lock`."""
+        """Hold the memory's lock across processes, if it can be acquired in time; see `file_lock`."""
         return file_lock(self.path.with_name(self.path.name + LOCK_SUFFIX), timeout_seconds=timeout_seconds)
 
     def names(self) -> set[str]:
-        """Return the names of the files that are there."""
+        """Return the names of the files in the folder."""
         try:
             with translating(self.path.parent):
                 return {path.name for path in self.path.iterdir()}
@@ -259,7 +262,7 @@ class MemoryFolder:
                 sync_folder(self.path.parent)
 
     def keep_only(self, names: set[str]) -> None:
-        """Remove all other files, and the folder too when nothing is to be kept."""
+        """Remove all other files, and the folder too if `names` is empty."""
         with translating(self.path.parent):
             for name in self.names() - names:
                 (self.path / name).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""The writer of one memory, which fills it segment by segment and seals it.
+"""Writes one memory segment by segment and seals it.
 
-Deliberately not here: what the tensors mean, and any order among memories.
+Deliberately not here: the tensors' meaning, and any order among memories.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class MemoryWriter:
-    """Writes one memory; handed out by `Store.writing`, which holds the memory's lock for as long as it may be used."""
+    """Writes one memory. Comes from `Store.writing`, which holds the memory's lock until its block ends."""
 
     def __init__(self, memories: Memories, key: str, max_bytes: int | None = None) -> None:
         self._memories = memories
@@ -32,18 +32,18 @@ class MemoryWriter:
 
     @property
     def record(self) -> MemoryRecord:
-        """The memory's row as it is now; its state is 'ready' when there is nothing left to write."""
+        """The memory's current row. Its state is 'ready' if nothing is left to write."""
         record = self._memories.memory(self._key)
-        assert record is not None  # the row is there as long as the lock is held
+        assert record is not None  # the row exists while the lock is held
         return record
 
     @property
     def segments(self) -> list[SegmentRecord]:
-        """The finished segments, without a gap from number 0 on."""
+        """The finished segments, numbered from 0 without a gap."""
         return self._memories.segments(self._key)
 
     def open_segment(self, number: int) -> MappedTensors:
-        """Map a finished segment, verified; see `Store.open_segment`."""
+        """Verify and map a finished segment; see `Store.open_segment`."""
         return self._memories.open_segment(self._key, number)
 
     def add_segment(
@@ -57,13 +57,13 @@ class MemoryWriter:
         buffers: Iterable[Buffer | Iterable[Buffer]],
         metadata: Mapping[str, str],
     ) -> SegmentRecord:
-        """Checkpoint the next window under its chain key; `seconds` is the time that this window took.
+        """Save the next window under its chain key; `seconds` is the time that the window took.
 
-        When this returns, the segment is on disk for good. Buffers and metadata are those of `write_tensors`.
+        On return, the segment is durable. Buffers and metadata are those of `write_tensors`.
 
         Raises:
-            StorageFull: there is no room; what was finished before stays.
-            OverBudget: the library's memories would take more than they may; what was finished before stays.
+            StorageFull: there is no room; earlier segments stay.
+            OverBudget: the memories would exceed the library's limit; earlier segments stay.
             ValueError: the memory is ready, the block of `writing` is over, or the buffers do not fit the specs.
         """
         self._check_writable()
@@ -93,10 +93,10 @@ class MemoryWriter:
         slots: int,
         seconds: float,
     ) -> MemoryRecord:
-        """Write the whole memory into one file, its manifest beside it, call it ready, and remove the checkpoints.
+        """Write the whole memory into one file and its manifest beside it, set the state to ready, and remove the segments' files.
 
-        `slots` is the number in the sealed file; `seconds` is the time since the last segment, added to theirs.
-        The row says ready only after both files are synced; the segments' rows stay, for prefixes to be found.
+        `slots` is the number in the sealed file. `seconds` is the time since the last segment and is added to the segments' time.
+        The row says ready only after both files are synced. The segments' rows stay, so that `find_prefix` finds them.
 
         Raises:
             StorageFull: there is no room; the finished segments stay.
@@ -132,7 +132,7 @@ class MemoryWriter:
         return self.record
 
     def close(self) -> None:
-        """Refuse further writing; the lock is about to be given back."""
+        """Refuse further writing, because the lock is about to be released."""
         self._active = False
 
     def _check_writable(self) -> None:

@@ -1,8 +1,8 @@
-"""The files that documents were made from, where their pages can be shown as they were, and pictures of their covers.
+"""Original files of documents, if their pages can be shown as pictures, and pictures of their covers.
 
-`originals/<document id>-<hash of the file>.<kind>` and the same name with `.jpg`: two files with the same text are two
-originals, and each user's row names their own. Version 0.1 left the hash out. They are published before the row and removed
-when no row names them. Deliberately not here: what is in them.
+An original is `originals/<document id>-<hash of the file>.<kind>`; its cover has the same name with `.jpg`. Two files with the same
+text are two originals, and each user's row names their own. Names from version 0.1 lack the hash. An original is published before
+its row is written, and removed when no row names it. Deliberately not here: the files' contents.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ NEEDED = """
     UNION SELECT id FROM documents
     UNION SELECT id || '-' FROM documents WHERE id NOT IN (SELECT document_id FROM holdings)
 """
-"""Names, or their beginnings, of the originals that stay: those that a user's row names, those that version 0.1 named after
-their document, and those of documents that are nobody's until their owner is known."""
+"""Names, or starts of names, of the originals to keep: those that a user's row names, those that version 0.1 named after their
+document, and those of documents without a known owner."""
 
 _STEM = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{64})?")
 _NAME = re.compile(rf"{_STEM.pattern}\.({'|'.join((*KINDS, COVER_KIND))})")
@@ -39,15 +39,15 @@ _CHUNK_BYTES = 1 << 20
 
 
 def is_original(name: str) -> bool:
-    """Whether a file of the folder has a name of those that are given here."""
+    """Whether a file's name is that of an original or a cover."""
     return _NAME.fullmatch(name) is not None
 
 
 def original_file(library: Path, original: str, kind: str = "pdf") -> Path:
-    """Return where an original is, if it is kept, by the name that `keep_original` gave.
+    """Return the path of an original, if it is kept, from its name by `keep_original`.
 
     Raises:
-        ValueError: it is no such name.
+        ValueError: `original` is no such name.
     """
     if not _STEM.fullmatch(original):
         raise ValueError(f"{original!r} is not the name of an original")
@@ -55,12 +55,12 @@ def original_file(library: Path, original: str, kind: str = "pdf") -> Path:
 
 
 def cover_file(library: Path, original: str) -> Path:
-    """Return where the picture of an original's first page is, if there is one."""
+    """Return the path of the picture of an original's first page, if there is one."""
     return original_file(library, original, COVER_KIND)
 
 
 def files(library: Path, original: str) -> list[Path]:
-    """Return where all that is kept of an original may be."""
+    """Return the paths of all files that an original may have."""
     return [original_file(library, original, kind) for kind in (*KINDS, COVER_KIND)]
 
 
@@ -71,7 +71,7 @@ def unneeded(library: Path, needed: set[str]) -> list[str]:
 
 
 def tidy_originals(database: Database) -> None:
-    """Remove the originals and covers that no user's row names; those named after a document, by version 0.1, go with it."""
+    """Remove the originals and covers that no user's row names, and those from version 0.1 whose document was removed."""
     folder = database.folder / ORIGINALS_FOLDER
 
     def extra() -> list[Path]:
@@ -81,21 +81,22 @@ def tidy_originals(database: Database) -> None:
 
     with translating(folder):
         if extra():
-            with database.transaction():  # nobody adds a document meanwhile
+            with database.transaction():  # keeps other processes from adding a document meanwhile
                 for path in extra():
                     path.unlink(missing_ok=True)
 
 
 def by_document(library: Path) -> dict[str, str]:
-    """Return for each document that has kept originals the name of one."""
+    """Return the name of one original for each document that has any."""
     names = sorted(path.stem for path in (library / ORIGINALS_FOLDER).glob("*") if is_original(path.name))
     return {name.partition("-")[0]: name for name in names}
 
 
 def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> str:
-    """Copy a document's file, durably, with the picture of its cover; return the name that it gets, without the kind.
+    """Copy a document's file and the picture of its cover, durably; return the copy's name without the kind.
 
-    A copy that is there already and is broken is written anew.
+    It belongs into the transaction of `Store.adding_document`, as whoever tidies in another removes what no row names. A copy
+    that is there already and is broken is written anew.
 
     Raises:
         StorageFull: the disk has no room; NotWritable: the folder cannot be written.
@@ -114,7 +115,7 @@ def keep_original(library: Path, document_id: str, source: Path, cover: bytes | 
 
 
 def hash_of(path: Path) -> str:
-    """Return the hash of a file, set apart from other uses of SHA-256."""
+    """Return the SHA-256 of a file, with a domain prefix."""
     hasher = hashlib.sha256(b"reader-original-1\0")
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -123,7 +124,7 @@ def hash_of(path: Path) -> str:
 
 
 def hashes(library: Path, original: str | None) -> dict[str, str | None]:
-    """Return the hashes of an original and of its cover for a user's row; None where there is no such file."""
+    """Return the hashes of an original and of its cover for a user's row; None for a missing file."""
     if original is None:
         return {"original_hash": None, "cover_hash": None}
     noted = original.partition("-")[2] or _hash_if_there(original_file(library, original))
@@ -131,7 +132,7 @@ def hashes(library: Path, original: str | None) -> dict[str, str | None]:
 
 
 def note_hashes(database: Database) -> None:
-    """Note the hashes of the originals and covers that were kept before hashes were noted."""
+    """Record the hashes of originals and covers from versions that did not record them."""
     rows = database.read(
         "SELECT DISTINCT original FROM holdings WHERE original IS NOT NULL AND original_hash IS NULL AND cover_hash IS NULL"
     )
@@ -152,7 +153,7 @@ def expected(database: Database) -> list[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for row in rows:
         original = row["original"]
-        # The name says what was kept, also where it was broken before its hash was noted.
+        # The name contains the hash of the kept file, also if the file was broken before its hash was recorded.
         digest = original.partition("-")[2] or row["original_hash"]
         for kind, noted in ((KINDS[0], digest), (COVER_KIND, row["cover_hash"])):
             if noted:
@@ -161,7 +162,7 @@ def expected(database: Database) -> list[tuple[str, str]]:
 
 
 def faults(database: Database) -> list[Fault]:
-    """Compare all originals and covers with what their names and the users' rows say; return what is broken."""
+    """Compare all originals and covers with their names and the users' rows; return the faults."""
     return [
         Fault(f"{ORIGINALS_FOLDER}/{name}", f"{reason} Add the file to the library again.")
         for name, digest in expected(database)
@@ -186,7 +187,7 @@ def _reason(path: Path, digest: str) -> str:
 
 
 def copy(database: Database, place: Path) -> list[Fault]:
-    """Copy all of them that are whole to the library in `place`; return those that are broken and were left out."""
+    """Copy all whole originals and covers to the library in `place`; return the faults of those that were left out."""
     target_folder = place / ORIGINALS_FOLDER
     make_folder(target_folder)
     left_out = faults(database)
@@ -194,7 +195,7 @@ def copy(database: Database, place: Path) -> list[Fault]:
     for path in sorted((database.folder / ORIGINALS_FOLDER).glob("*")):
         if is_original(path.name) and path.name not in broken:
             with (
-                suppress(FileNotFoundError),  # its document was removed meanwhile
+                suppress(FileNotFoundError),  # the document was removed meanwhile
                 open(path, "rb") as source,
                 open(target_folder / path.name, "xb", opener=private_opener) as target,
             ):
@@ -205,7 +206,7 @@ def copy(database: Database, place: Path) -> list[Fault]:
 
 
 def forget_missing(database: Database) -> None:
-    """Have the users' rows of a copy name no original and no cover that is not there."""
+    """Remove missing originals and covers from the users' rows of a copy."""
     for name, _ in expected(database):
         if not (database.folder / ORIGINALS_FOLDER / name).exists():
             stem, _, kind = name.partition(".")

@@ -1,7 +1,7 @@
-"""Questions that wait for their answers: asked by a page, answered by a program, and kept until the answer is saved.
+"""Unanswered questions: the app adds them, a server process answers them, and they are kept until the answer is saved.
 
-A question belongs to one owner at a time; that of an owner whose process is gone is taken over by the next one to ask, so
-that neither a closed page nor a killed server loses it. It answers nothing.
+A question belongs to one owner at a time. If the owner's process has ended, the next owner that asks takes the question over, so
+neither a closed page nor a killed server loses a question. This module answers nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class QuestionRecord:
     conversation_id: str
     text: str
     settings: Mapping[str, Any]
-    """How it is to be answered, for whoever answers."""
+    """The settings for its answer."""
     owner: str | None
     asked_at: float
 
@@ -42,7 +42,7 @@ class Questions:
     def add(
         self, user: str, document_id: str, conversation_id: str, text: str, settings: Mapping[str, Any], owner: str
     ) -> QuestionRecord:
-        """Note a question for `owner` to answer.
+        """Record a question for `owner` to answer.
 
         Raises:
             NotFound: the document is gone.
@@ -66,12 +66,12 @@ class Questions:
         return [_question(row) for row in rows]
 
     def claim(self, owner: str) -> list[QuestionRecord]:
-        """Take over the questions whose owners are gone; return all that `owner` has to answer, the oldest first."""
+        """Take over the questions whose owners have ended; return all of `owner`'s questions, the oldest first."""
         rows = self._database.read("SELECT * FROM questions WHERE owner IS NOT :owner", {"owner": owner})
         lost = [(row["id"], row["owner"]) for row in rows if (row["owner"] is None or is_gone(row["owner"]))]
         if lost:
             with self._database.transaction() as db:
-                for question_id, previous in lost:  # unless somebody else was quicker
+                for question_id, previous in lost:  # unless another process took it over first
                     db.execute(
                         "UPDATE questions SET owner = ? WHERE id = ? AND owner IS ?", (owner, question_id, previous)
                     )
@@ -79,7 +79,7 @@ class Questions:
         return [_question(row) for row in rows]
 
     def remove(self, question_id: str) -> None:
-        """Forget a question that is answered or was given up."""
+        """Remove a question that is answered or abandoned."""
         with self._database.transaction() as db:
             db.execute("DELETE FROM questions WHERE id = ?", (question_id,))
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 LOCAL_USER = ""
-"""The user of the app on their own computer, without a password. What a shell adds is theirs, too."""
+"""The user of the app without sign-in. Documents added in a shell belong to this user, too."""
 
 
 @dataclass(frozen=True)
 class DocumentRecord:
-    """A document of the library, with how many ready memories it has and the bytes of their files."""
+    """A document of the library, with the number and the bytes of its ready memories."""
 
     id: str
     title: str
@@ -24,11 +24,11 @@ class DocumentRecord:
     pinned: bool
     """Its memories are never evicted."""
     read_at: float | None
-    """When a memory of it was last finished, whether that memory is still there or not."""
+    """When a memory of the document was last finished, even if that memory was removed since."""
     memories: int
     memory_bytes: int
     state: Literal["ready", "reading", "unread"]
-    """Whether it has a finished memory, else a half-read one; an unread document with a `read_at` must be read again."""
+    """`ready`: has a finished memory; `reading`: an unfinished one; `unread`: none. With a `read_at`, it must be read again."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PageRecord:
 
 @dataclass(frozen=True)
 class MemoryRecord:
-    """A memory: while 'reading', slots and bytes are those of its finished segments; when 'ready', of its file."""
+    """A memory. Slots and bytes count its finished segments while it is 'reading', and its file when it is 'ready'."""
 
     key: str
     document_id: str
@@ -61,7 +61,7 @@ class MemoryRecord:
     ready_at: float | None
     last_used_at: float
     imported: bool
-    """Whether it was read elsewhere, so that nothing here vouches for it."""
+    """Whether the memory was read elsewhere, so that this library cannot vouch for it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SegmentRecord:
 
 @dataclass(frozen=True)
 class Hit:
-    """A page that a search found, with the words around the first match."""
+    """A page in a search result, with the words around the first match."""
 
     document_id: str
     title: str
@@ -92,7 +92,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one file of the library (a path below its folder), and what to do."""
+    """A fault of one file of the library (a path below its folder), and what to do."""
 
     file: str
     reason: str

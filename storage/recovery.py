@@ -1,9 +1,9 @@
-"""Making `library.db` again from what can still be read of it and from the files beside it, when it is lost or damaged.
+"""Rebuilds a lost or damaged `library.db` from its readable rows and from the files beside it.
 
-Every row of the old database that can be read is carried over, and every document and finished memory comes back whose file,
-or row, is what it says it is. What cannot be used is put aside in a folder of its own below `damaged/`, with the old database.
-Without a readable database there are no users, conversations, jobs, pins, settings, and no checkpoints of half-read memories.
-A document whose owner is not known any more belongs to nobody, as it might be anybody's.
+A rebuild copies every readable row of the old database, and restores every document and finished memory whose file or row passes
+its checks. It sets unusable files aside in a new folder below `damaged/`, with the old database. Without a readable database,
+users, conversations, jobs, pins, settings and segments of unfinished memories are lost. A document whose owner is not known any
+more belongs to no user, as it could be any user's.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ from storage.tensors import MappedTensors
 
 _DATABASE_FILES = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm")
 _IN_FILES = ("documents", "pages", "memories", "segments")
-"""Tables of which the files tell what there was."""
+"""Tables whose rows can be rebuilt from files."""
 
-# What is removed where the row is gone that it names, in this order.
+# Rows to remove if the row that they refer to is gone, in this order.
 _DANGLING = (
     ("pages", "document_id", "documents", "id"),
     ("memories", "document_id", "documents", "id"),
@@ -70,32 +70,32 @@ _DANGLING = (
 
 @dataclass(frozen=True)
 class Rebuild:
-    """What came back, what did not, and what was put aside."""
+    """The result of a rebuild: what was restored, lost and set aside."""
 
     documents: int
     memories: int
     kept: Mapping[str, int]
-    """Rows of the old database that were carried over, by table."""
+    """Number of rows copied from the old database, by table."""
     lost: Mapping[str, int | None]
-    """Rows that could not be, by table; None where nobody can tell how many there were."""
+    """Number of rows lost, by table; None if their number is unknown."""
     unowned: int
-    """Documents that belong to nobody, as their owner is not known: only a shell lists them."""
+    """Number of documents without a known owner, which only the shell lists."""
     put_aside: tuple[Fault, ...]
     aside: Path | None
-    """The folder with the old database and what was put aside; None where there was neither."""
+    """The folder with the old database and the unusable files; None if there are neither."""
 
 
 def rebuild(folder: Path, *, force: bool = False, mine: bool = False) -> Rebuild:
-    """Make the database of the library in `folder` anew from its rows that can be read and from the files beside it.
+    """Rebuild the database of the library in `folder` from its readable rows and the files beside it.
 
     Args:
-        force: do so though the database is whole, or was written by a newer program.
-        mine: give the documents whose owner is not known to the local user.
+        force: rebuild even if the database is whole, or was written by a newer program.
+        mine: give the documents without a known owner to the local user.
 
     Raises:
-        NotWritable: the folder is not there or cannot be written.
+        NotWritable: the folder does not exist or cannot be written.
         StoreBusy: another process has the library open.
-        StoreError: the database is whole or newer, and this was not forced.
+        StoreError: the database is whole or newer, and `force` is false.
     """
     if not folder.is_dir():
         raise NotWritable(f"There is no library in {folder}: it is no folder. Name the folder of a library.")
@@ -127,8 +127,8 @@ def rebuild(folder: Path, *, force: bool = False, mine: bool = False) -> Rebuild
                 _keep_a_copy(folder, aside, name)
             for name in (*(fault.file for fault in faults), *names):
                 _put_aside(folder, aside, name)
-            # A kill before this line leaves the old database in its place, and a kill behind it the new one. The log goes
-            # first, as SQLite would play it into whichever database stands beside it.
+            # A kill before this line leaves the old database in place, and a kill after it the new one. The log is removed
+            # first, because SQLite would replay it into the database beside it.
             for name in _DATABASE_FILES[1:]:
                 (folder / name).unlink(missing_ok=True)
             os.chmod(place / DATABASE_FILE, 0o666 & place.stat().st_mode)
@@ -137,7 +137,7 @@ def rebuild(folder: Path, *, force: bool = False, mine: bool = False) -> Rebuild
     lost = dict(found.lost)
     for table in TABLES:
         known = lost.get(table, 0)
-        if known is not None:  # what came back from a file is not lost, what was dropped is
+        if known is not None:  # rows restored from a file are not lost; dropped rows are
             lost[table] = max(0, before[table] + known - after[table])
         elif table in _IN_FILES:
             lost[table] = 0
@@ -153,7 +153,7 @@ def rebuild(folder: Path, *, force: bool = False, mine: bool = False) -> Rebuild
 
 
 def _check_is_broken(path: Path) -> None:
-    """Refuse a database that has nothing to be mended, or that this program would only make poorer."""
+    """Refuse a database that is whole, or one of a newer program, which a rebuild would strip of data."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         try:
             version = applied_version(db)
@@ -179,7 +179,7 @@ def _check_is_broken(path: Path) -> None:
 
 
 def _text(db: sqlite3.Connection, document_id: str, division: str = "") -> bytes:
-    """Return the text that a document's pages make; of a schema that knows no divisions, all of them."""
+    """Return the text of a document's pages; in a schema without divisions, of all its pages."""
     has_divisions = any(row[1] == "division" for row in db.execute("PRAGMA table_info(pages)"))
     where, values = ("AND division = ?", (document_id, division)) if has_divisions else ("", (document_id,))
     rows = db.execute(f"SELECT text FROM pages WHERE document_id = ? {where} ORDER BY number", values)
@@ -187,12 +187,12 @@ def _text(db: sqlite3.Connection, document_id: str, division: str = "") -> bytes
 
 
 def _is_open_elsewhere(path: Path) -> bool:
-    """Whether another connection is open, which would go on writing into the database that is put aside."""
+    """Whether another connection is open, which would continue to write into the database that is set aside."""
     if not path.exists():
         return False
     with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
         try:
-            connection.execute("PRAGMA journal_mode = DELETE")  # leaving WAL takes being the only one
+            connection.execute("PRAGMA journal_mode = DELETE")  # only the sole connection can leave WAL mode
         except sqlite3.DatabaseError as error:
             return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return False
@@ -200,7 +200,7 @@ def _is_open_elsewhere(path: Path) -> bool:
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """Make an empty folder in the library, which goes at the end."""
+    """Make an empty folder in the library and remove it at the end."""
     place = folder / f".rebuild.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
     make_folder(place)
     try:
@@ -210,7 +210,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
 
 
 def _add_documents(db: sqlite_utils.Database, folder: Path) -> list[Fault]:
-    """Keep the documents whose rows or whose file have the text that their id was made from; return what is put aside."""
+    """Keep the documents whose rows or file have the text of their id; return the files to set aside."""
     faults: list[Fault] = []
     known = {document_id for (document_id,) in db.execute("SELECT id FROM documents")}
     whole = {document_id for document_id in known if text_id(_text(db.conn, document_id)) == document_id}
@@ -239,7 +239,7 @@ def _add_documents(db: sqlite_utils.Database, folder: Path) -> list[Fault]:
     ).fetchall():
         if text_id(_text(db.conn, document_id, division)) != document_id:
             db.execute("DELETE FROM pages WHERE document_id = ? AND division = ?", (document_id, division))
-    # A user whose own pages are lost, or whose row is older than the pages of users, has the document's.
+    # A user whose own pages are lost, or whose row is older than users' own pages, gets the document's pages.
     db.execute(
         """
         UPDATE holdings SET division = '', pages = documents.pages,
@@ -254,7 +254,7 @@ def _add_documents(db: sqlite_utils.Database, folder: Path) -> list[Fault]:
 
 
 def _add_memories(db: sqlite_utils.Database, folder: Path) -> list[Fault]:
-    """Keep the finished memories whose file is the one that their manifest or their row names; return what is put aside."""
+    """Keep the finished memories whose file matches their manifest or their row; return the files to set aside."""
     faults: list[Fault] = []
     whole: set[str] = set()
     for path in sorted(folder.glob(f"*/{SEALED_FILE}")):
@@ -294,7 +294,7 @@ def _checked(path: Path, key: str, memory: StoredMemory) -> StoredMemory:
 
 
 def _memory_row(db: sqlite_utils.Database, key: str) -> StoredMemory | None:
-    """Return what the rows say of a finished memory, if they do."""
+    """Return the finished memory of the rows, if they are complete."""
     for row in db.query("SELECT * FROM memories WHERE key = ? AND state = 'ready'", (key,)):
         settings = json.loads(row["settings"])
         record = MemoryRecord(**{**row, "settings": settings, "imported": bool(row["imported"])})
@@ -312,13 +312,13 @@ def _counts(db: sqlite_utils.Database) -> dict[str, int]:
 
 
 def _remove_dangling(db: sqlite_utils.Database) -> None:
-    """Remove the rows that name rows which are not there."""
+    """Remove the rows that refer to missing rows."""
     for table, column, other, key in _DANGLING:
         db.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {key} FROM {other})")
 
 
 def _adopt(db: sqlite_utils.Database, folder: Path) -> None:
-    """Give the documents that no user holds to the local user, with their originals."""
+    """Give the documents of no user to the local user, with their originals."""
     db.execute(
         "INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, pinned, added_at)"
         " SELECT ?, id, title, title, file_name, format, pages, pinned, added_at FROM documents"
@@ -334,7 +334,7 @@ def _adopt(db: sqlite_utils.Database, folder: Path) -> None:
 
 
 def _new_aside(folder: Path) -> Path:
-    """Return a folder below `damaged/` that is not there yet."""
+    """Return the path of a new folder below `damaged/`."""
     name = time.strftime("%Y%m%d-%H%M%S")
     names = chain([name], (f"{name}-{number}" for number in count(2)))
     return next(place for place in (folder / DAMAGED_FOLDER / name for name in names) if not place.exists())
@@ -359,7 +359,7 @@ def check_memory(path: Path, key: str, memory: StoredMemory) -> None:
     """Compare a memory's file with its manifest.
 
     Raises:
-        ValueError: they are of different memories; CorruptMemory: the file is not the one that was sealed.
+        ValueError: file and manifest are of different memories; CorruptMemory: the file has changed since it was sealed.
     """
     if memory.record.key != key:
         raise ValueError("its manifest is that of another memory")
@@ -370,7 +370,7 @@ def check_memory(path: Path, key: str, memory: StoredMemory) -> None:
 
 
 def _keep_a_copy(folder: Path, aside: Path, name: str) -> None:
-    """Give a file a second name in the folder of what this rebuild puts aside, or copy it where a file has but one."""
+    """Link a file into the folder of unusable files, or copy it if the file system has no links."""
     source, target = folder / name, aside / name
     if source.exists():
         make_folder(aside.parent)
@@ -383,7 +383,7 @@ def _keep_a_copy(folder: Path, aside: Path, name: str) -> None:
 
 
 def _put_aside(folder: Path, aside: Path, name: str) -> None:
-    """Move a file or folder of the library into the folder of what this rebuild puts aside."""
+    """Move a file or folder of the library into the folder of unusable files."""
     source, target = folder / name, aside / name
     if source.exists():
         make_folder(aside.parent)

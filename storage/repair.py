@@ -1,7 +1,7 @@
-"""What makes rows and files agree again after a kill.
+"""Makes rows and files agree again after a kill.
 
-Never touches a memory whose lock a live process holds, and never hashes: what is only broken inside is found by
-`verification` and when it is opened.
+Never touches a memory whose lock a live process holds, and never hashes: `verification` and opening find files that are broken
+inside.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from storage.memories import LOCK_SUFFIX, SEALED_FILE, Memories
 
 
 def sweep(documents: Documents, memories: Memories) -> None:
-    """Repair every document and memory whose files are not those of its rows, unless a live process is at work on it."""
+    """Repair every document and memory whose files and rows differ, unless a live process is writing it."""
     tidy_documents(documents)
     originals.tidy_originals(documents.database)
     expected: dict[str, set[str]] = {}
@@ -33,7 +33,7 @@ def sweep(documents: Documents, memories: Memories) -> None:
     found = {name.removesuffix(LOCK_SUFFIX) for name in names}
     locked = {name.removesuffix(LOCK_SUFFIX) for name in names if name.endswith(LOCK_SUFFIX)}
     for key in sorted(found | expected.keys()):
-        with suppress(ValueError):  # what has no key for a name was put there by somebody else
+        with suppress(ValueError):  # a name that is no key is not the library's
             folder = memories.memory_folder(key)
             if key in locked or not expected.get(key) or folder.names() != expected[key]:
                 with folder.lock(timeout_seconds=0) as held:
@@ -51,7 +51,7 @@ def tidy_documents(documents: Documents) -> None:
         found: set[str] = set()
         extra: set[Path] = set()
         for path in folder.iterdir():
-            with suppress(ValueError):  # somebody else's file
+            with suppress(ValueError):  # not the library's file
                 if is_temporary(path.name):
                     extra.add(path)
                 elif path.suffix == DOCUMENT_SUFFIX:
@@ -63,7 +63,7 @@ def tidy_documents(documents: Documents) -> None:
         if not any(compare()):
             return
         with documents.database.transaction(), suppress(StorageFull):
-            extra, missing = compare()  # again, now that nobody else adds or removes documents
+            extra, missing = compare()  # again, now that no other process adds or removes documents
             for path in extra:
                 path.unlink(missing_ok=True)
             for document_id in missing:
@@ -93,7 +93,7 @@ def tidy_memory(memories: Memories, key: str) -> None:
             db.execute("DELETE FROM memories WHERE key = ?", (key,))
     folder.keep_only(keep)
     if memory is not None and MANIFEST_FILE in keep - names:
-        with suppress(StorageFull):  # it is for the day that the database is lost; a full disk is not that day
+        with suppress(StorageFull):  # the manifest is only a precaution, and a full disk must not stop the repair
             publish(folder.path / MANIFEST_FILE, StoredMemory(memory, memories.segments(key)).encode())
 
 

@@ -1,8 +1,8 @@
-"""Reading every row that can still be read out of a damaged database into a new one, table by table.
+"""Copies every readable row of a damaged database into a new one, table by table.
 
-A damaged page costs the rows on it, not those behind it: where a table cannot be read in one go, its keys are halved until
-only the broken ones are left. Values are compared with the type of their column, JSON is parsed. Deliberately not here:
-what rows mean to each other, and any file beside the database.
+A damaged page loses only its own rows, not those after it: if a table cannot be read in one pass, its range of keys is halved until
+only the broken keys are left. Values are checked against their column's type, and JSON is parsed. Deliberately not here: relations
+between rows, and files beside the database.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ TABLES = (
     "documents", "pages", "memories", "segments", "settings", "jobs", "conversations", "conversation_documents", "turns",
     "holdings", "questions",
 )  # fmt: skip
-"""In the order in which they are read: those that name others come after them."""
+"""The tables in reading order: a table follows those to which it refers."""
 
 _JSON_COLUMNS = {"settings", "tags", "evidence", "counts"}
 _TYPES: Mapping[str, tuple[type, ...]] = {"TEXT": (str,), "INTEGER": (int,), "REAL": (float, int)}
-# What the first column of a table's key may hold, for where the table itself cannot be walked through.
+# Possible values of the first column of a table's key, for tables that cannot be read in order.
 _FIRST_KEYS = {
     "segments": (("memories", "key"),),
     "conversation_documents": (("conversations", "id"),),
@@ -43,23 +43,23 @@ _UNKNOWN_ROWS = 1 << 16
 
 @dataclass
 class Salvage:
-    """How many rows of each table were read, and how many could not be; None where nobody can tell how many there were."""
+    """The numbers of rows of each table that were read and that were lost; None if the number is unknown."""
 
     kept: dict[str, int] = field(default_factory=dict)
     lost: dict[str, int | None] = field(default_factory=dict)
     version: str = ""
-    """The schema of the old database; empty where it cannot be read."""
+    """The schema of the old database; empty if it cannot be read."""
 
     @property
     def knows_owners(self) -> bool:
-        """Whether a document that no user holds was held by none."""
+        """Whether a document without a user really had none, because all users' rows were read."""
         return "" < self.version < "m005" or ("holdings" in self.kept and "holdings" not in self.lost)
 
 
 def salvage(old: Path, new: Path) -> Salvage:
-    """Copy all rows that can be read from the database `old` into the new database `new`, which gets the same schema.
+    """Copy all readable rows from the database `old` into the new database `new`, which gets the same schema.
 
-    `old` is read from a copy beside `new`, and stays as it is.
+    Reads a copy of `old` beside `new`; `old` does not change.
     """
     copy = new.with_name("old.db")
     for suffix in ("", "-wal"):
@@ -68,7 +68,7 @@ def salvage(old: Path, new: Path) -> Salvage:
     done = Salvage()
     try:
         with closing(sqlite3.connect(copy, isolation_level=None)) as source:
-            source.execute("PRAGMA writable_schema = ON")  # or a file that is cut off is not read at all
+            source.execute("PRAGMA writable_schema = ON")  # without this, a truncated file cannot be read at all
             columns = _columns(source)
             done.version = applied_version(source)
             with closing(_with_schema_of(new, columns)) as target:
@@ -82,7 +82,7 @@ def salvage(old: Path, new: Path) -> Salvage:
                         target.conn, "SELECT id FROM documents WHERE id NOT IN (SELECT document_id FROM holdings)"
                     )
                 migrations.apply(target)
-                if not done.knows_owners:  # the migration gives to the local user what nobody is known to hold
+                if not done.knows_owners:  # the migration has given documents without a known user to the local user
                     target.conn.executemany("DELETE FROM holdings WHERE user = '' AND document_id = ?", unheld)
     finally:
         for path in copy.parent.glob(f"{copy.name}*"):
@@ -91,13 +91,13 @@ def salvage(old: Path, new: Path) -> Salvage:
 
 
 def applied_version(db: sqlite3.Connection) -> str:
-    """Return the name of the last migration of a database; empty where it cannot be read or is not there."""
+    """Return the name of a database's last migration; empty if it is missing or unreadable."""
     rows = _read(db, "SELECT MAX(name) FROM _sqlite_migrations WHERE migration_set = 'storage'")
     return str(rows[0][0] or "") if rows else ""
 
 
 def _columns(db: sqlite3.Connection) -> dict[str, list[str]]:
-    """Return the columns of each of our tables that the schema names; empty where it cannot be read."""
+    """Return the columns of each of the library's tables in the schema; empty if the schema cannot be read."""
     found: dict[str, list[str]] = {}
     for table in TABLES:
         with suppress(sqlite3.Error):
@@ -107,7 +107,7 @@ def _columns(db: sqlite3.Connection) -> dict[str, list[str]]:
 
 
 def _with_schema_of(path: Path, columns: Mapping[str, Sequence[str]]) -> sqlite_utils.Database:
-    """Make a database with the newest schema of ours whose tables and columns the old one has, all of them."""
+    """Make a database with the newest of the library's schemas whose tables and columns are all in the old database."""
     names = [migration.name for migration in migrations.pending(sqlite_utils.Database(memory=True))]
     for stop_before in [None, *reversed(names[1:])]:
         path.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ def _copy_table(
 
 
 def _fits(value: Any, name: str, kind: str, is_needed: bool) -> bool:
-    """Whether a value is one that its column may hold."""
+    """Whether a column may hold this value."""
     if value is None:
         return not is_needed
     if type(value) not in _TYPES.get(kind, (type(value),)):
@@ -180,7 +180,9 @@ def _fits(value: Any, name: str, kind: str, is_needed: bool) -> bool:
 
 def _count(db: sqlite3.Connection, table: str) -> int | None:
     try:
-        return int(db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])  # by an index, which may be whole
+        return int(
+            db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+        )  # counts through an index, which may be undamaged
     except sqlite3.Error:
         return None
 
@@ -188,7 +190,7 @@ def _count(db: sqlite3.Connection, table: str) -> int | None:
 def _read(db: sqlite3.Connection, sql: str) -> list[Row]:
     try:
         return db.execute(sql).fetchall()
-    except sqlite3.Error:  # of an older schema, which has no such table
+    except sqlite3.Error:  # an older schema, without this table
         return []
 
 
@@ -197,7 +199,7 @@ class _Reader:
 
     def __init__(self, db: sqlite3.Connection, table: str, columns: Sequence[str]) -> None:
         self.is_torn = False
-        """Whether a part could not be read."""
+        """Whether a part of the table could not be read."""
         self._db, self._table, self._columns = db, table, ", ".join(columns)
         self._names = list(columns)
         self._probes = 0
@@ -224,7 +226,7 @@ class _Reader:
                 ranges += [(middle + 1, end), (first, middle)]
 
     def by_key(self, keys: Sequence[str], firsts: Iterable[Any], seconds: Sequence[Any]) -> Iterator[Row]:
-        """Yield the rows of a table that has no rowids: from both ends, then for each first key, then for each pair."""
+        """Yield the rows of a table without rowids: from both ends, then for each first key, then for each pair of keys."""
         places = [self._names.index(key) for key in keys]
         seen: set[Row] = set()
 
@@ -248,7 +250,7 @@ class _Reader:
         if not self.is_torn:
             return
         for first in sorted({*firsts, *(key[0] for key in seen)}, key=repr):
-            # Those that were seen would end the walk at once.
+            # Rows that were seen already would end the walk at once.
             known, seen = seen, set()
             found = list(both_ways(f"WHERE {keys[0]} = ?", (first,)))
             if self._failed:
@@ -259,7 +261,7 @@ class _Reader:
             seen |= {tuple(row[place] for place in places) for row in found}
 
     def _walk(self, before: str, rest: str, values: Sequence[Any], columns: str | None = None) -> Iterator[Row]:
-        """Yield rows until they end or cannot be read; `_failed` says which."""
+        """Yield rows until the end or an unreadable row; `_failed` says which."""
         self._failed = False
         self._probes += 1
         try:

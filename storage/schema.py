@@ -12,7 +12,7 @@ migrations = Migrations("storage")
 
 @migrations()
 def m001_documents_and_memories(db: Database) -> None:
-    """Documents with their pages and full text index; memories with the segments they were read in."""
+    """Documents with their pages and full text index; memories with their segments."""
     db.executescript(
         """
         CREATE TABLE documents (
@@ -76,7 +76,7 @@ def m001_documents_and_memories(db: Database) -> None:
 
 @migrations()
 def m002_room_and_origin(db: Database) -> None:
-    """What eviction must know, which memories came from elsewhere, and the library's own settings."""
+    """Columns for eviction, a mark for imported memories, and the library's own settings."""
     for statement in (
         "ALTER TABLE documents ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE documents ADD COLUMN read_at REAL",
@@ -117,7 +117,7 @@ def m003_jobs(db: Database) -> None:
 
 @migrations()
 def m004_conversations(db: Database) -> None:
-    """What was asked and answered about which documents, by whom; it goes with any of its documents."""
+    """Users' questions and answers about documents. Removing any of a conversation's documents removes the conversation."""
     db.executescript(
         """
         CREATE TABLE conversations (
@@ -155,7 +155,7 @@ def m004_conversations(db: Database) -> None:
 
 @migrations()
 def m005_holdings(db: Database) -> None:
-    """Which user has which document, and the questions that wait for their answers, which outlive the program too."""
+    """Which user has which document, and unanswered questions, which survive a restart."""
     db.executescript(
         """
         CREATE TABLE holdings (
@@ -186,10 +186,10 @@ def m005_holdings(db: Database) -> None:
 
 @migrations()
 def m006_files_of_their_own(db: Database) -> None:
-    """What a user has of a document beside its text: title, name, format, pages and original of their own file, and their own jobs.
+    """Each user's own title, file name, format, pages and original of a document, and each user's own jobs.
 
-    What nobody held becomes the local user's, as it was shown to be. An original goes to the one user whose file it must have
-    been: the one who brought the document if that was a PDF, else the only one who came later, or the only user there is.
+    A document without a user becomes the local user's, who saw it before. An original goes to the one user whose file it must have
+    been: the user who first added the document if that was a PDF, else the only later user, or the only user of all.
     """
     for column in (
         "file_title TEXT NOT NULL DEFAULT ''",
@@ -225,7 +225,7 @@ def m006_files_of_their_own(db: Database) -> None:
         "UPDATE jobs SET user = COALESCE("
         "(SELECT user FROM holdings WHERE document_id = jobs.document_id ORDER BY added_at, user LIMIT 1), '')"
     )
-    # Whoever shared a reading has it as their own from now on.
+    # Each user who shared a reading gets a job of their own.
     db.execute(
         """
         INSERT INTO jobs (id, user, document_id, settings, state, beat_at, pages_done, pages, tokens_done, tokens,
@@ -236,7 +236,7 @@ def m006_files_of_their_own(db: Database) -> None:
         FROM jobs JOIN holdings ON holdings.document_id = jobs.document_id AND holdings.user <> jobs.user
         """
     )
-    # A table's UNIQUE cannot be changed, only the table made anew; the full text index goes by the rows' ids, which stay.
+    # SQLite cannot change a UNIQUE constraint, so the table is made anew. The full text index refers to the rows' ids, which stay.
     triggers = [
         sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'pages'")
     ]
@@ -264,16 +264,16 @@ def m006_files_of_their_own(db: Database) -> None:
 
 @migrations()
 def m007_conversations_of_programs(db: Database) -> None:
-    """Who asks in a conversation: a person on the page (''), or a program, whose questions no page lists."""
+    """Who asks in a conversation: a person in the app (''), or a program, whose questions the app does not list."""
     db.execute("ALTER TABLE conversations ADD COLUMN asked_by TEXT NOT NULL DEFAULT ''")
 
 
 @migrations()
 def m008_hashes_of_originals(db: Database) -> None:
-    """The hashes of an original and of its cover. `Store` fills them in where the files are older than the columns."""
+    """The hashes of an original and of its cover. `Store` fills them in for files older than the columns."""
     for column in ("original_hash TEXT", "cover_hash TEXT"):
         db.execute(f"ALTER TABLE holdings ADD COLUMN {column}")
 
 
-# Names begin with their number, so that a database with a greater one is known to come from a newer program.
+# Names begin with their number: a database with a greater number comes from a newer program.
 LATEST = m008_hashes_of_originals.__name__

@@ -1,8 +1,8 @@
-"""The library: documents with their pages, and the memories that were read from them, in one folder.
+"""The library: documents with their pages, and the documents' memories, in one folder.
 
-`library.db` holds the rows, `memories/<key>/` the tensors, `documents/` the texts once more, so that the rows can be
-made again, `originals/` the files whose pages can be shown as they were. Several processes may share the folder, and
-several threads one Store. Opening it repairs what a killed process left. Deliberately not here: parsing, tensors' meaning, models.
+`library.db` holds the rows, `memories/<key>/` the tensors, `documents/` second copies of the texts to rebuild the rows from, and
+`originals/` the files whose pages can be shown as pictures. Several processes may share the folder, and several threads one Store.
+Opening the library repairs it after a kill. Deliberately not here: parsing, tensors' meaning, models.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from storage.user_documents import UserDocuments
 
 
 class Store(Documents, Memories):
-    """The library in `folder`, made if it is not there, repaired if a process was killed in it.
+    """The library in `folder`. Made if it does not exist, repaired if a process was killed in it.
 
-    It has the methods of `Documents` and of `Memories`; those that concern both, or change files of both, are here.
+    It has the methods of `Documents` and of `Memories`, and those that change both.
 
-    A folder that may not be written is opened for reading: its memories can be listed and asked.
+    A folder without write permission is opened for reading: its memories can be listed and asked.
 
     Raises:
         NotWritable: the folder cannot be made, is a file, or is empty and cannot be written.
@@ -53,7 +53,7 @@ class Store(Documents, Memories):
         self.questions = Questions(self.database)
         if not self.database.read_only:
             try:
-                with suppress(StorageFull):  # what is there can be read and removed; the next opening repairs
+                with suppress(StorageFull):  # the library can still be read and shrunk; the next opening repairs
                     self._make_folders()
                     repair.sweep(self, self)
                     originals.note_hashes(self.database)
@@ -68,7 +68,7 @@ class Store(Documents, Memories):
         self.close()
 
     def close(self) -> None:
-        """Close the database in all threads; maps that were opened stay valid."""
+        """Close the database in all threads. Open maps stay valid."""
         self.database.close()
 
     def _make_folders(self) -> None:
@@ -90,9 +90,9 @@ class Store(Documents, Memories):
     def add_document(
         self, document_id: str, *, title: str, file_name: str, format: str, pages: Iterable[tuple[str, str]]
     ) -> DocumentRecord:
-        """Add a document from (label, text) pairs, one a page, which together are its text; keep it if it is there.
+        """Add a document from one (label, text) pair per page; all texts together are the document's text.
 
-        A new one is the local user's.
+        A document that exists stays unchanged. A new one belongs to the local user.
 
         Raises:
             ValueError: the id is no key, or a page's text cannot be encoded as UTF-8.
@@ -107,17 +107,17 @@ class Store(Documents, Memories):
 
     @contextmanager
     def adding_document(self, document: StoredDocument) -> Iterator[sqlite_utils.Database]:
-        """Add a document, unless it is there, in one transaction with whatever the block does."""
+        """Add a document, unless it exists, in one transaction with the block."""
         content = document.encode()
         try:
-            # Whoever removes a document's file does so in a transaction, too, so that none removes another's.
+            # Removing a document's file needs a transaction, too, so that no process removes another's file.
             with self.database.transaction() as db:
                 if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document.id,)).fetchone():
                     document.insert(db)
                     publish(self.document_file(document.id), content)
                 yield db
         except BaseException:
-            with suppress(StoreError):  # the next opening tidies, too
+            with suppress(StoreError):  # the next opening repairs, too
                 repair.tidy_documents(self)
                 originals.tidy_originals(self.database)
             raise
@@ -126,7 +126,7 @@ class Store(Documents, Memories):
         """Remove a document with its pages and memories; return the bytes of the files removed.
 
         Args:
-            title: what to call it in an error; None: its own title.
+            title: the title to use in errors; None: the document's own.
 
         Raises:
             NotFound: there is no document with this id.
@@ -151,7 +151,7 @@ class Store(Documents, Memories):
             return file_bytes + self._remove_memories(keys, remove_rows)
 
     def pin(self, document_id: str, pinned: bool = True) -> None:
-        """Keep the memories of a document, those to come too, from being evicted, or let them be.
+        """Protect a document's present and future memories from eviction, or (`pinned` false) stop protecting them.
 
         Raises:
             NotFound: there is no document with this id.
@@ -164,7 +164,7 @@ class Store(Documents, Memories):
             )
 
     def remove_memory(self, key: str) -> int:
-        """Remove a memory, ready or half-read; return the bytes of the files removed.
+        """Remove a memory, ready or unfinished; return the bytes of the files removed.
 
         Raises:
             NotFound: there is no memory with this key.
@@ -191,12 +191,12 @@ class Store(Documents, Memories):
         max_bytes: int | None = None,
         on_wait: Callable[[], None] | None = None,
     ) -> Iterator[MemoryWriter]:
-        """Hold the memory's lock across processes and hand out its writer; make the row if there is none.
+        """Hold the memory's lock across processes and yield its writer. Make the row if it does not exist.
 
-        While another process or thread holds the lock, `on_wait` is called about once a second; it may raise to give
-        up. Files that fail their hash are dropped first, so a corrupt memory starts again from what is whole. Leaving
-        the block without `seal` keeps the finished segments for the next time. For each write room is made within
-        `max_bytes`, or the library's own budget; see `make_room`.
+        While another process or thread holds the lock, `on_wait` is called about once a second; it may raise to stop waiting.
+        Files with a wrong hash are dropped first, so a corrupt memory continues from its last valid segment. If the block ends
+        without `seal`, the finished segments stay for the next time. Each write makes room within `max_bytes`, or within the
+        library's own budget; see `make_room`.
 
         Raises:
             NotFound: there is no document with this id.
@@ -212,18 +212,18 @@ class Store(Documents, Memories):
                 yield writer
             finally:
                 writer.close()
-                with suppress(StoreError):  # the next opening tidies, too; the block's own error matters more
+                with suppress(StoreError):  # the next opening repairs, too; the block's own error matters more
                     repair.tidy_memory(self, key)
 
     def budget(self) -> int | None:
-        """Return the most bytes that the files of all memories may take together, or None where there is no limit."""
+        """Return the limit on the bytes of all memories' files, or None if there is no limit."""
         return eviction.budget(self.database)
 
     def set_budget(self, max_bytes: int | None) -> list[MemoryRecord]:
-        """Set or, with None, lift the limit on the bytes of all memories; return those evicted to keep to it.
+        """Set the limit on the bytes of all memories (None: no limit); return the memories evicted to stay within it.
 
         Raises:
-            OverBudget: what is pinned or in use takes more; the limit stays as it was.
+            OverBudget: pinned memories and those in use take more; the limit does not change.
         """
         evicted = [] if max_bytes is None else self.make_room(0, max_bytes)
         with self.database.transaction() as db:
@@ -234,13 +234,13 @@ class Store(Documents, Memories):
         return evicted
 
     def make_room(self, needed_bytes: int, max_bytes: int | None = None) -> list[MemoryRecord]:
-        """Evict the memories used longest ago until `needed_bytes` more fit the limit; return the evicted.
+        """Evict the memories used longest ago until `needed_bytes` more fit the limit; return the evicted memories.
 
-        Finished memories go, except those of pinned documents and those in use by any process. Their documents stay,
-        unread. The limit is `max_bytes`, or the library's own budget; with neither nothing is evicted. Other processes
-        may take the room again before the caller does: each write of a `MemoryWriter` asks for its own.
+        Only finished memories are evicted, never those of pinned documents or those in use by any process. Their documents stay,
+        unread. The limit is `max_bytes`, or the library's own budget; without a limit nothing is evicted. Other processes may fill
+        the room before the caller does, so each write of a `MemoryWriter` makes room again.
 
         Raises:
-            OverBudget: even without all of these there would not be room; nothing is evicted then.
+            OverBudget: evicting all of these would not make enough room; nothing is evicted.
         """
         return eviction.make_room(self, needed_bytes, max_bytes)

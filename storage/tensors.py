@@ -1,8 +1,8 @@
-"""Safetensors files written as a stream and read as a map, so that no tensor is ever held twice.
+"""Writes safetensors files as a stream and reads them as a map, so that no tensor is in memory twice.
 
-Writing takes raw buffers one after another, hashes them with BLAKE3 as they go by, and publishes the file only when it
-is whole and synced. Reading maps the file, compares its size and hash before it looks at anything else, and hands out
-read-only views. Deliberately not here: any tensor library, any meaning of a tensor's name, any SQL.
+Writing takes raw buffers one after another, hashes them with BLAKE3 on the way, and publishes the file only when it is complete
+and synced. Reading maps the file, checks its size and hash before anything else, and returns read-only views. Deliberately not
+here: any tensor library, the meaning of tensors' names, any SQL.
 
 Format: https://huggingface.co/docs/safetensors (8 bytes of header length, JSON header, contiguous data).
 """
@@ -66,7 +66,7 @@ def write_tensors(
 ) -> tuple[int, str]:
     """Write a safetensors file from one buffer, or one iterable of buffers, per spec, and publish it at `path`.
 
-    The file appears under its name only when it is complete and synced; after any error nothing new is there.
+    The file appears under its name only when it is complete and synced. After an error no new file is left.
 
     Returns:
         the file's size in bytes and its BLAKE3 hash (hex).
@@ -87,7 +87,7 @@ def write_tensors(
 
 
 def is_finite(dtype: str, content: memoryview) -> bool:
-    """Whether all numbers in the bytes of a tensor are finite; whole numbers always are."""
+    """Whether all numbers in a tensor's bytes are finite; integers always are."""
     if dtype not in _EXPONENTS:
         return True
     chunks = (content[start : start + _COMPARED_BYTES] for start in range(0, len(content), _COMPARED_BYTES))
@@ -95,15 +95,15 @@ def is_finite(dtype: str, content: memoryview) -> bool:
 
 
 def _has_infinite(dtype: str, chunk: memoryview) -> bool:
-    # A number that is not finite has an exponent of ones alone. All numbers are looked at as one long integer: when the lowest
-    # bit of each exponent is added, an exponent of ones alone carries into the place of its sign, and no other does.
+    # The exponent bits of a number that is not finite are all ones. All numbers are treated as one long integer. Adding the lowest
+    # bit of each exponent carries into the place of the sign only if the exponent bits are all ones.
     exponents, lowest, signs = _masks(dtype, len(chunk))
     return bool(((int.from_bytes(chunk, "little") & exponents) + lowest) & signs)
 
 
 @lru_cache(maxsize=16)
 def _masks(dtype: str, size_bytes: int) -> tuple[int, int, int]:
-    """Return the bits of all exponents, of the lowest place of each, and of all signs in so many bytes."""
+    """Return masks of all exponents, of the lowest bit of each, and of all signs, for this many bytes."""
     width, exponent = _EXPONENTS[dtype]
     ones = int.from_bytes((1).to_bytes(width, "little") * (size_bytes // width), "little")
     return ones * exponent, ones * (exponent & -exponent), ones << (8 * width - 1)
@@ -117,11 +117,11 @@ def file_bytes(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> int:
 class MappedTensors(Mapping[str, tuple[str, tuple[int, ...], memoryview]]):
     """A verified safetensors file as a read-only mapping: name -> (dtype, shape, bytes as a flat memoryview).
 
-    The views stay valid as long as someone holds them, also after `close()` and after the file's removal; as long as one
-    is held, the memory counts as in use and is not evicted.
+    A view stays valid while it is referenced, also after `close()` and after the file's removal. While a view is referenced, the
+    memory counts as in use and is not evicted.
 
     Raises:
-        CorruptMemory: size, hash or header are not those of the file that was written.
+        CorruptMemory: size, hash or header differ from those of the written file.
     """
 
     metadata: Mapping[str, str]
@@ -154,14 +154,14 @@ class MappedTensors(Mapping[str, tuple[str, tuple[int, ...], memoryview]]):
 
     @property
     def content(self) -> memoryview:
-        """All bytes of the file, header included."""
+        """All bytes of the file, with the header."""
         return memoryview(self._map)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
-        """Forget the map; its memory is given back with the last view that a caller still holds."""
+        """Release the map. The system unmaps the file when the last view of a caller is gone."""
         self._tensors.clear()
         with suppress(BufferError):
             self._map.close()
@@ -240,7 +240,7 @@ def _header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
         table[spec.name] = {"dtype": spec.dtype, "shape": list(spec.shape), "data_offsets": [position, end]}
         position = end
     text = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
-    # Aligned data lets a map be used in place; the format allows spaces behind the JSON.
+    # Aligned data can be used in place in a map; the format allows spaces after the JSON.
     padding = b" " * (-(8 + len(text)) % _ALIGNMENT_BYTES)
     return struct.pack("<Q", len(text) + len(padding)) + text + padding
 

@@ -1,12 +1,11 @@
-"""Who has which document: each person's own shelf over the one library, with their own file, title, tags and pin.
+"""Which user has which document: each user's own view of the library, with their own file, title, tags and pin.
 
-The same text added by two people is one document that both users have. They share the text and the memories that were read
-from it. All else that a file says is the user's own: title, file name, format, how the text is divided into pages, and the
-original. A document added in a shell belongs to the person who uses the app without a password, `LOCAL_USER`; a document
-that a rebuild found without a user belongs to nobody, and only a shell lists it. Every question here is put for one
-user, and what is not theirs is answered like what is not there.
+If two users add the same text, both have the same document and share its text and memories. Everything else is the user's own:
+title, file name, format, division into pages, and original. A document added in a shell belongs to the user of the app without
+sign-in, `LOCAL_USER`. A document that a rebuild found without a user belongs to no user, and only the shell lists it. Every method
+takes a user, and reports another user's document as missing.
 
-The SQL table keeps the name `holdings`: to rename it would migrate every library and give its users nothing.
+The SQL table keeps its old name `holdings`: renaming it would migrate every library without a benefit to users.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _HELD = """
 """
 _IN_HELD = "JOIN held ON held.document_id = pages.document_id AND held.division = pages.division"
 DocumentOrder = Literal["newest", "title", "longest"]
-"""The orders that a list of documents can be in."""
+"""The possible orders of a list of documents."""
 _ORDERS: Mapping[DocumentOrder, str] = {
     "newest": "own_pin DESC, held_at DESC, document_id",
     "title": "own_pin DESC, own_title COLLATE NOCASE, document_id",
@@ -49,13 +48,13 @@ _ORDERS: Mapping[DocumentOrder, str] = {
 
 @dataclass(frozen=True)
 class UserDocument:
-    """A document as one user has it; of the record, title, file name, format, pages, time and pin are the user's own."""
+    """A user's view of a document. Title, file name, format, pages, time and pin of the record are the user's own."""
 
     document: DocumentRecord
     tags: tuple[str, ...]
     held_at: float
     division: str
-    """Which rows of pages are those of the user's file; "" for the document's own."""
+    """The division whose pages are those of the user's file; "" for the document's own."""
     original: str | None
     """The name of the user's file, if it is kept; see `keep_original`."""
 
@@ -68,10 +67,10 @@ class UserDocuments:
         self._database = documents.database
 
     def hold(self, db: sqlite_utils.Database, user: str, document: StoredDocument, original: str | None) -> None:
-        """Give a document to a user as their file has it, in the transaction that adds it.
+        """Give a document to a user, with the fields of their file, in the transaction that adds it.
 
-        Of two files with the same text the user keeps the one that shows more: the one with an original, then the one with
-        more pages, then the later one. Tags, pin and a title of the user's own stay.
+        If a user adds two files with the same text, the better one is kept: first the one with an original, then the one with
+        more pages, then the later one. The user's tags, pin and own title stay.
 
         Args:
             original: the name of the file, if it was kept; see `keep_original`.
@@ -113,22 +112,28 @@ class UserDocuments:
                 "added_at": document.added_at,
             },
         )
+        # Of one original there is one cover, the one that was kept last.
+        db.execute(
+            "UPDATE holdings SET cover_hash = (SELECT cover_hash FROM holdings WHERE user = :user AND document_id = :id)"
+            " WHERE document_id = :id AND original = :original",
+            {**named, "original": original},
+        )
         _drop_divisions(db, document.id)
 
     def users(self, document_id: str) -> list[str]:
-        """Return who has a document."""
+        """Return the users who have a document."""
         rows = self._database.read("SELECT user FROM holdings WHERE document_id = ?", (document_id,))
         return [row["user"] for row in rows]
 
     def originals_of(self, document_id: str) -> list[str]:
-        """Return the names of the originals that go with a document when it goes."""
+        """Return the names of the originals to remove with a document."""
         rows = self._database.read(
             "SELECT DISTINCT original FROM holdings WHERE document_id = ? AND original IS NOT NULL", (document_id,)
         )
         return sorted({document_id, *(row["original"] for row in rows)})  # version 0.1 named it after the document
 
     def count(self, user: str) -> int:
-        """How many documents a user has."""
+        """Return the number of a user's documents."""
         return int(self._database.read(f"SELECT COUNT(*) AS count FROM ({_HELD})", {"user": user})[0]["count"])
 
     def page(
@@ -163,7 +168,7 @@ class UserDocuments:
         """Return one of a user's documents by its whole id.
 
         Raises:
-            NotFound: there is none, or it is not theirs; the two cannot be told apart.
+            NotFound: there is no such document, or it is another user's; the message is the same.
         """
         rows = self._database.read(f"{_HELD} AND document_id = :id", {"user": user, "id": document_id})
         records = self._documents.documents_of([document_id]) if rows else []
@@ -172,7 +177,7 @@ class UserDocuments:
         return _user_document(rows[0], records[0])
 
     def active(self, user: str) -> list[str]:
-        """Return the ids of a user's documents that are being read or wait for it."""
+        """Return the ids of a user's documents that are queued or being read."""
         rows = self._database.read(
             "SELECT DISTINCT document_id FROM jobs WHERE user = :user AND state IN ('queued', 'running')"
             f" AND document_id IN (SELECT document_id FROM ({_HELD}))",
@@ -189,9 +194,9 @@ class UserDocuments:
         return [row["tag"] for row in rows]
 
     def search(self, user: str, query: str, *, limit: int) -> list[Hit]:
-        """Return the pages of a user's documents that hold all words of a query, the best first.
+        """Return the pages of a user's documents that contain all words of a query, the best first.
 
-        Of more than 10,000 such pages only those added last are compared.
+        If more than 10,000 pages match, only the 10,000 added last are compared.
         """
         words = all_words(query)
         if not words:
@@ -213,41 +218,43 @@ class UserDocuments:
         return [Hit(**row) for row in rows]
 
     def pages(self, user: str, document_id: str) -> list[PageRecord]:
-        """Return the pages of a user's document in order, as their file has them.
+        """Return the pages of a user's document in order, as in the user's file.
 
         Raises:
-            NotFound: it is not theirs.
+            NotFound: the user has no such document.
         """
         return self._documents.pages(document_id, self.get(user, document_id).division)
 
     def rename(self, user: str, document_id: str, title: str) -> None:
-        """Give a document a title that only this user sees; an empty one brings that of the user's file back."""
+        """Set a title that only this user sees. An empty title restores the title of the user's file."""
         title = clean(" ".join(title.split()))[:MAX_TITLE_CHARS]
         self._change(user, document_id, "title = COALESCE(NULLIF(:value, ''), file_title)", title)
 
     def set_tags(self, user: str, document_id: str, tags: Sequence[str]) -> None:
-        """Replace a user's tags of a document; they are trimmed, sorted and counted to `MAX_TAGS`."""
+        """Replace a user's tags of a document. Tags are trimmed, sorted and cut to `MAX_TAGS`."""
         cleaned = {clean(" ".join(tag.split()))[:MAX_TAG_CHARS].casefold() for tag in tags} - {""}
         self._change(user, document_id, "tags = :value", json.dumps(sorted(cleaned)[:MAX_TAGS], ensure_ascii=False))
 
     def pin(self, user: str, document_id: str, pinned: bool) -> None:
-        """Put a document first for a user; what anybody has pinned is never evicted."""
+        """List a document first for a user. Memories of a document that any user has pinned are never evicted."""
         self._change(user, document_id, "pinned = :value", pinned)
         with self._database.transaction() as db:
             _pin_as_held(db, document_id)
 
     def let_go(self, user: str, document_id: str) -> bool:
-        """Take a document from a user, with what they have asked of it; return whether anybody else still has it.
+        """Take a document and its questions from a user; return whether another user still has the document.
 
         Raises:
-            NotFound: it is not theirs.
+            NotFound: the user has no such document.
         """
         self.get(user, document_id)
         with self._database.transaction() as db:
             others = db.execute(
                 "SELECT 1 FROM holdings WHERE document_id = ? AND user <> ?", (document_id, user)
             ).fetchone()
-            if others is not None:  # the last one's goes with the document, which may be refused while it is read
+            if (
+                others is not None
+            ):  # the last user's rows are removed with the document, which may be refused while it is read
                 for table in ("holdings", "jobs", "questions"):
                     db.execute(f"DELETE FROM {table} WHERE document_id = ? AND user = ?", (document_id, user))
                 _drop_divisions(db, document_id)
@@ -265,7 +272,7 @@ class UserDocuments:
 
 
 def _drop_divisions(db: sqlite_utils.Database, document_id: str) -> None:
-    """Remove the pages of a document that are those of nobody's file any more."""
+    """Remove the pages of a document that belong to no user's file any more."""
     db.execute(
         "DELETE FROM pages WHERE document_id = ?1 AND division NOT IN"
         " (SELECT '' UNION SELECT division FROM holdings WHERE document_id = ?1)",

@@ -1,6 +1,6 @@
-"""Comparing every file of the library, byte for byte or by its hash, with the rows that stand for it.
+"""Compares every file of the library, byte for byte or by its hash, with its rows.
 
-Says what is broken and what to do; repairs nothing. Other processes may go on reading and writing meanwhile.
+Reports faults and what to do, and repairs nothing. Other processes may read and write meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REWRITE = "Remove the file, and the next start of the library writes it anew."
 
 @dataclass(frozen=True)
 class Verification:
-    """How much was compared, and what is broken."""
+    """The number of files and bytes compared, and the faults found."""
 
     files: int
     bytes: int
@@ -41,7 +41,7 @@ def verify(store: Store) -> Verification:
         folder = store.memory_folder(memory.key)
         found = list(_memory_faults(store, memory))
         while found and (now := store.memory(memory.key)) and _version(now) != _version(memory):
-            memory, found = now, list(_memory_faults(store, now))  # it was written on while it was compared
+            memory, found = now, list(_memory_faults(store, now))  # the memory changed during the comparison
         if store.memory(memory.key) is not None:
             faults += (Fault(_name(store, folder.path / name), reason) for name, reason in found)
         files, size_bytes = files + len(folder.names()), size_bytes + folder.size_bytes()
@@ -57,7 +57,7 @@ def _document_faults(store: Store, document_id: str) -> Iterator[str]:
     try:
         rows = StoredDocument.of(store.document(document_id), store.pages(document_id))
     except NotFound:
-        return  # it was removed meanwhile
+        return  # the document was removed meanwhile
     if text_id("".join(text for _, text in rows.pages).encode()) != document_id:
         yield "Its text in the database is not the one that its id was made from. Run `library rebuild`."
     content = _content(store.document_file(document_id))
@@ -66,7 +66,7 @@ def _document_faults(store: Store, document_id: str) -> Iterator[str]:
 
 
 def _memory_faults(store: Store, memory: MemoryRecord) -> Iterator[tuple[str, str]]:
-    """Yield (file name, reason) for what is broken in the row as it was given."""
+    """Yield (file name, reason) for each fault of this memory."""
     segments = store.segments(memory.key)
     if memory.state == "reading":
         for segment in segments:

@@ -38,6 +38,8 @@ TEXTS = 4
 WORDS_A_PAGE = 12
 PAINT = {"ann": RED, "bob": BLUE}
 OTHERS_COLOUR = {"ann": (False, False, True), "bob": (True, False, False)}
+MOST_SECONDS = 90.0
+"""Of one answer; streams beat meanwhile."""
 PASSWORD = "a password for "
 ACTS = (
     "add",
@@ -129,10 +131,12 @@ class Window:
     def _get(self, path: str, body: Any = None, form: Any = None, files: Any = None) -> bytes:
         """An answer, searched for the other's marks."""
         is_post = body is not None or form is not None or files is not None
-        answer = self._client.request(
-            "POST" if is_post else "GET", path, json=body, data=form, files=files, follow_redirects=False
-        )
-        content = answer.content
+        content, until = b"", time.monotonic() + MOST_SECONDS
+        with self._client.stream("POST" if is_post else "GET", path, json=body, data=form, files=files) as answer:
+            for chunk in answer.iter_bytes():
+                content += chunk
+                if time.monotonic() > until:
+                    raise httpx.ReadTimeout(f"{path[:100]} had no end: …{content[-200:]!r}")
         with self._board.lock:
             self._board.answers += 1
             self._board.answer_bytes += len(content)
@@ -157,7 +161,8 @@ class Window:
             "trigger_id": None,
             "event_data": event or None,
         }
-        self._get(f"{API}/queue/join", joined)
+        if b"event_id" not in self._get(f"{API}/queue/join", joined):
+            return b""  # it was refused
         return self._get(f"{API}/queue/data?session_hash={self._session}")
 
     # What a person does

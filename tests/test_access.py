@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -17,14 +18,18 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from helpers.documents import WORDS, make_document
 from helpers.server import Server
 
 from reader.app.access import API, MAX_BODY_BYTES, RULES
 from reader.app.accounts import MAX_FAILURES, add_account
+from reader.reading import add_document
+from storage import Store
 
 PASSWORDS = {"ann": "first password", "bob": "second password"}
 EVIL = "http://evil.example"
 PROXY = "127.0.0.9"
+FILE = {"orig_name": "both.txt", "meta": {"_type": "gradio.FileData"}}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +93,6 @@ def test_every_address_that_the_server_lists_is_in_the_table(tmp_path: Path, tin
     from reader.app.routes import routes
     from reader.app.service import Service
     from reader.app.uploads import Uploads
-    from storage import Store
 
     with Store(tmp_path / "library") as store:
         service = Service(store, "tiny")
@@ -128,7 +132,7 @@ def test_each_address_is_answered_to_those_in_the_table_and_to_nobody_else(
                 assert ann.request(method, address).status_code == 404, address
             if who in ("holder", "uploader"):
                 assert ann.request(method, address).status_code in (403, 404), address
-            if who == "user" and method == "GET" and "{" not in address and "mcp" not in address:
+            if who == "user" and method == "GET" and "{" not in rule.path and "mcp" not in address:
                 assert ann.get(address).status_code in (200, 307), address
         assert stranger.get("/no/such/address").status_code == 401
     assert ann.get("/no/such/address").status_code == 404
@@ -342,6 +346,78 @@ def test_half_an_upload_leaves_nothing(ann: httpx.Client, server: Server) -> Non
     while temporary(server) != before and time.monotonic() < until:
         time.sleep(0.05)
     assert temporary(server) == before
+
+
+# Assistants and other programs
+
+
+def call_tool(server: Server, name: str, password: str, tool: str, arguments: dict[str, str]) -> str:
+    """What a tool answers an assistant that signs in so."""
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def call() -> str:
+        address, credentials = f"{server.address.rstrip('/')}{API}/mcp/", httpx.BasicAuth(name, password)
+        async with (
+            streamablehttp_client(address, auth=credentials) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            names = [found.name for found in (await session.list_tools()).tools if found.name.endswith(tool)]
+            return str(await session.call_tool(names[0], arguments))
+
+    return asyncio.run(call())
+
+
+def test_an_assistant_signs_in_and_sees_its_users_documents_alone(server: Server, ann: httpx.Client) -> None:
+    with Store(server.library) as store:
+        document = make_document(60, title="The zephyrwort papers")
+        add_document(document, store, lambda db, stored: store.user_documents.hold(db, "ann", stored))
+    assert "zephyrwort" in call_tool(server, "ann", PASSWORDS["ann"], "library", {"query": ""})
+    assert "zephyrwort" not in call_tool(server, "bob", PASSWORDS["bob"], "library", {"query": ""})
+    told = call_tool(server, "bob", PASSWORDS["bob"], "read_status", {"document_id": document.id})
+    assert "no such document" in told
+    assert "zephyrwort" not in told
+    with pytest.raises(BaseException) as refused:  # noqa: PT011 -- a group of whatever the client's tasks raise
+        call_tool(server, "ann", "a wrong password", "library", {"query": ""})
+    assert "401" in repr(refused.value.exceptions if isinstance(refused.value, BaseExceptionGroup) else refused.value)
+
+
+def test_two_apps_on_one_library_answer_each_others_users_and_nobody_twice(
+    server: Server, ann: httpx.Client, tiny_folder: Callable[..., Path]
+) -> None:
+    flags = ("--auth", str(server.library.parent / "users"))
+    other = Server(server.library, server.model, server.cache, flags=flags)
+    other.start()
+    try:
+        with closing(signed_in(other, "ann", "127.0.0.3")) as elsewhere:
+            (path,) = upload(ann, (WORDS * 20).encode(), "both.txt").json()
+            config = ann.get("/config").json()
+            (adding,) = [one["id"] for one in config["dependencies"] if one["api_name"] == "add_files"]
+            joined = {"fn_index": adding, "session_hash": "twoapps", "data": [[FILE | {"path": path}], None]}
+            assert ann.post(f"{API}/queue/join", json=joined).status_code == 200
+            assert "process_completed" in ann.get(f"{API}/queue/data", params={"session_hash": "twoapps"}).text
+
+            def library(visitor: httpx.Client) -> dict[str, Any]:
+                (found,) = visitor.post(f"{API}/run/library", json={"data": ["both"]}).json()["data"][0]
+                return dict(found)
+
+            until = time.monotonic() + 120
+            while library(elsewhere)["state"] != "ready" and time.monotonic() < until:
+                time.sleep(0.2)
+            document_id = library(ann)["document_id"]
+            asking = {"data": [document_id, "What was calm?", "", "off"]}
+            with ThreadPoolExecutor(4) as pool:
+                answers = list(pool.map(lambda v: v.post(f"{API}/run/ask", json=asking).json(), [ann, elsewhere] * 2))
+            assert ["data" in answer for answer in answers] == [True] * 4
+            assert library(elsewhere)["document_id"] == document_id
+        with Store(server.library) as store:
+            asked = store.conversations.all("ann", document_id)
+            assert [len(talk.turns) for talk in asked] == [1] * 4
+            assert not store.questions.waiting("ann")
+            assert [job.state for job in store.jobs.all(document_id, "ann")] == ["ready"]
+    finally:
+        other.kill()
 
 
 # Proxies and other sites

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers import ROOT
 from helpers.documents import make_document
@@ -117,6 +119,15 @@ def workers() -> list[int]:
     return [process for process, name in names.items() if name.startswith("ray::_Worker") and is_ours(process)]
 
 
+def addresses() -> set[str]:
+    """Where our own Ray's processes listen."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found |= {one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN}
+    return found
+
+
 @needs_ray
 @pytest.mark.parametrize("is_one_lost", [False, True])
 def test_ray_gives_the_same_file_up_to_order(
@@ -126,8 +137,11 @@ def test_ray_gives_the_same_file_up_to_order(
     with Store(library) as store:
         batch(asked, tmp_path / "local.jsonl", store, LocalEngine(load_model(**settings)))  # type: ignore[arg-type]
         killed: list[int] = []
+        listening: set[str] = set()
 
         def kill_one(now: BatchProgress) -> None:
+            if now.done == 1:
+                listening.update(addresses())
             if is_one_lost and not killed and now.done >= 2:
                 killed.append(workers()[0])
                 os.kill(killed[0], signal.SIGKILL)
@@ -135,6 +149,8 @@ def test_ray_gives_the_same_file_up_to_order(
         output = tmp_path / "ray.jsonl"
         summary = batch(asked, output, store, RayEngine(settings, workers=2), progress=kill_one)
     assert len(killed) == is_one_lost
+    assert listening
+    assert {one for one in listening if not one.removeprefix("::ffff:").startswith("127.")} <= {"::1"}
     assert (summary.answered, summary.errors) == (45, 0)
     assert lines(output) == lines(tmp_path / "local.jsonl")
 

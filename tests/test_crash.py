@@ -139,8 +139,8 @@ def hold(folder: Path, store: Store, document: Document, user: str) -> None:
     source.write_text(f"{user}'s file of {document.title}")
     pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
     stored = StoredDocument.new(document.id, f"{user}'s {document.title}", f"{user}.pdf", "pdf", pages)
-    original = keep_original(store.folder, document.id, source, f"{user}'s cover".encode())
     with store.adding_document(stored) as db:
+        original = keep_original(store.folder, document.id, source, f"{user}'s cover".encode())
         store.user_documents.hold(db, user, stored, original)
 
 

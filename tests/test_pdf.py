@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
+from helpers.documents import write_pdf
 from pypdf.generic import (
     ArrayObject,
     BooleanObject,
@@ -286,3 +287,27 @@ def test_recognised_columns_are_read_one_after_the_other() -> None:
     head = ((10.0, 0.0, 990.0, 15.0), "head")
     read = in_reading_order([*right, head, *left], 1000)
     assert read.split() == ["head", *(f"l{row}" for row in range(1, 6)), *(f"r{row}" for row in range(1, 6))]
+
+
+def test_heads_and_page_numbers_are_no_text_and_numbers_are_labels(tmp_path: Path) -> None:
+    pages = [
+        f"{'The Harbour Year' if at % 2 else 'Ada Example'} {at + 40}\nOn day {at * 7} the sea was calm."
+        for at in range(8)
+    ]
+    document = load(write_pdf(tmp_path / "book.pdf", pages))
+    assert [page.label for page in document.pages] == [str(at + 40) for at in range(8)]
+    assert document.text.count("The Harbour Year") == document.text.count("Ada Example") == 1
+    assert all(f"On day {at * 7} the sea was calm." in document.text for at in range(8))
+
+
+def test_lines_whose_figures_change_are_no_heads(tmp_path: Path) -> None:
+    pages = [f"Statement of account\nBalance {1000 + 37 * at} crowns" for at in range(6)]
+    document = load(write_pdf(tmp_path / "bank.pdf", pages))
+    assert all(f"Balance {1000 + 37 * at} crowns" in document.text for at in range(6))
+    assert document.text.count("Statement of account") == 1
+
+
+def test_headings_that_count_themselves_are_text(tmp_path: Path) -> None:
+    pages = [f"Chapter {at}\nThe sea was calm on day {at}.\nThe same words again." for at in range(1, 7)]
+    document = load(write_pdf(tmp_path / "chapters.pdf", pages))
+    assert all(f"Chapter {at}" in document.text and f"calm on day {at}." in document.text for at in range(1, 7))

@@ -53,8 +53,10 @@ def test_nothing_of_a_new_library_is_others_to_read(tmp_path: Path) -> None:
 def test_a_library_that_was_open_to_others_is_closed_when_it_is_opened(library: Path) -> None:
     loosen(library)
     assert len(open_to_others(library)) > 5
+    (library / "notes").mkdir()
     with Store(library):
-        assert open_to_others(library) == []
+        assert open_to_others(library) == ["library/notes"]  # it is not the library's, and behind a closed door
+    (library / "notes").rmdir()
     assert open_to_others(library) == []
 
 

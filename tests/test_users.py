@@ -132,9 +132,12 @@ def test_two_people_share_a_server_and_nothing_else(
         ann.page.locator("#confirm").get_by_role("button", name="Remove").click()
         sync_api.expect(ann.page.locator("#empty")).to_be_visible(timeout=20_000)
         assert clients["bob"].predict(document_id, api_name="/read_status")["state"] == "ready"
+        look = f"fetch('/picture/{document_id}/1').then(answer => answer.status)"
+        assert bob.page.evaluate(look) == 200
         bob.is_orphaned = True  # what the page asks while it is left is refused
         bob.page.get_by_role("button", name="Sign out").click()
         bob.page.get_by_label("Password").wait_for()
+        assert bob.page.evaluate(look) == 401  # not out of the browser's cache
 
 
 def tools_of(server: Server, name: str, document_id: str) -> tuple[set[str], list[str]]:

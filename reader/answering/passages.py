@@ -8,6 +8,7 @@ decoder and sees no attention.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ PASSAGE_CHARS = 800
 _CANDIDATES = 20
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*(?=\s)\s*|[。！？]|\n\s*\n\s*")
+_ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
+"""A row of a table: its cells are parted by bars."""
+_MOST_HEADER_CHARS = 300
 _WORD = re.compile(r"\w+")
 
 # What a question or a sentence is made of, whatever it is about.
@@ -60,6 +64,8 @@ class Passage:
     start_char: int
     end_char: int
     text: str
+    header: str = ""
+    """The first row of the table that it begins in, where that is not in it."""
 
 
 class Passages:
@@ -76,7 +82,7 @@ class Passages:
         self.first_char = {source.document_id: source.first_char for source in sources}
         self.titles = {source.document_id: source.title for source in sources}
         self._pages = {(page.document_id, page.number): page for source in sources for page in source.pages}
-        self._index = TextIndex(passage.text for passage in self.all)
+        self._index = TextIndex(f"{passage.header}\n{passage.text}" for passage in self.all)
 
     def search(self, words: Sequence[str], limit: int = 50) -> list[int]:
         """Numbers of the passages that hold any of the words, the best first."""
@@ -137,7 +143,24 @@ class Passages:
 def passage_of(page: PageRecord, start: int, end: int) -> Passage:
     """The passage from character start to end of a page's own text."""
     first = page.start_char
-    return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
+    text = page.text[start:end]
+    header = table_header(page.text, start) if " | " in text else ""
+    return Passage(page.document_id, page.number, page.label, first + start, first + end, text, header)
+
+
+def table_header(text: str, char: int) -> str:
+    """The first row of the table in which a character is; "" where it is in none, or in the first row."""
+    start = text.rfind("\n", 0, char) + 1
+    if not _ROW.match(text, start):
+        return ""
+    first = start
+    while first:
+        above = text.rfind("\n", 0, first - 1) + 1
+        if not _ROW.match(text, above):
+            break
+        first = above
+    row = text[first : text.find("\n", first)].strip()
+    return row if first < start and len(row) <= _MOST_HEADER_CHARS else ""
 
 
 def content_words(text: str) -> list[str]:
@@ -147,9 +170,14 @@ def content_words(text: str) -> list[str]:
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of the sentences of a text, without the white space around them."""
+    """Spans of the sentences and of the rows of tables in a text, without the white space around them."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    if " | " in text:
+        rows = [row.span() for row in _ROW.finditer(text)]
+        inside = {end for start, stop in rows for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]}
+        ends = sorted({*ends, *(place for row in rows for place in row)} - inside)
     start = 0
-    for end in [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]:
+    for end in [*ends, len(text)]:
         part = text[start:end]
         if part.strip():
             yield start + len(part) - len(part.lstrip()), start + len(part.rstrip())

@@ -16,6 +16,7 @@ from reader.answering.refusal import NOT_SAID
 from reader.beacon import NO_SPAN
 from reader.errors import ConfigError
 from reader.models import Model
+from reader.wording import place
 
 QUESTION = (
     "\n\nFrom the text above, answer this question in a sentence or two. "
@@ -102,9 +103,15 @@ def question_words(question: str, model: Model) -> str:
 def heading(passage: Passage, index: Passages) -> str:
     """The heading of a passage among those of all attached documents, with its document's title where there are several."""
     title = "" if len(index.titles) == 1 else f"{index.titles[passage.document_id]}, "
-    return passage_heading(passage.label, title)
+    header = f"{passage.header}\n" if passage.header else ""
+    return passage_heading(passage.label, title) + header
 
 
 def passage_heading(label: str, title: str = "") -> str:
-    """What stands before a passage that is looked at again; title: of its document, where there are several."""
-    return f"\n\n[{title}page {label}] "
+    """What stands before a passage that is looked at again; title: of its document, where there are several.
+
+    A page is called one, also with its chapter ("page 12 — Preface"); a section has its own name.
+    """
+    number, *_ = label.split(" — ")
+    where = f"page {label}" if place(number).startswith("page ") else place(label)
+    return f"\n\n[{title}{where}] "

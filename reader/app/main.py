@@ -153,10 +153,11 @@ def _serve_library(
     from reader.app.routes import routes
     from reader.app.service import Service
 
-    named = options.model or ([name] if (name := model_name()) else [])
-    choice = None if named else choose_decoder(cache_folder=cache_folder())
-    models = named or [choice.name, *(decoder.name for decoder in catalogue())] if choice else named
-    better = None if choice is None or accounts is not None else choice.better
+    models, better = options.model or [name for name in [model_name()] if name], None
+    if not models:
+        choice = choose_decoder(cache_folder=cache_folder())
+        models = [choice.name, *(decoder.name for decoder in catalogue())]
+        better = choice.better if accounts is None else None
     root_path = f"/{options.root_path.strip('/')}" if options.root_path.strip("/") else ""
     service = Service(store, models[0], cache_folder(), dtype_name(), better)
     pictures = Pictures()

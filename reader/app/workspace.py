@@ -22,8 +22,8 @@ from reader.app.overview import Glance, glance
 from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
 from reader.app.talks import Talks
-from reader.documents import DRAWN_FORMATS, Box, Document, draw, load
-from reader.errors import ConfigError, DocumentError
+from reader.documents import DRAWN_FORMATS, Box, Document, Recognition, can_recognise, draw, load
+from reader.errors import ConfigError, DocumentError, RecognitionNeeded
 from reader.reading import add_document
 from storage import (
     LOCAL_USER,
@@ -53,6 +53,7 @@ MAX_DOCUMENTS = 5_000
 
 COVER_WIDTH_PIXELS = 144
 
+_MANY_PICTURED = 3
 _MAX_HITS = 20
 
 
@@ -147,19 +148,33 @@ class Workspace(Talks):
         check_whole(search=query)
         return self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
 
-    def add(self, path: Path, *, password: str | None = None, name: str | None = None) -> Document:
+    def add(
+        self,
+        path: Path,
+        *,
+        password: str | None = None,
+        name: str | None = None,
+        recognition: Recognition | None = None,
+        ask_first: bool = False,
+    ) -> Document:
         """Take a file into the library, with the picture of its cover, and read it when its turn comes.
 
         Args:
             password: opens an encrypted file, and is kept nowhere; nor is the file then.
             name: what the file is called, where its path says something else.
+            recognition: reads pages that are pictures of text.
+            ask_first: whether to raise RecognitionNeeded, also where only some pages are such pictures.
 
         Raises:
             PasswordNeeded: without its password it cannot be opened.
+            RecognitionNeeded: its pages are pictures of text.
             ReaderError, StoreError: it is no document, or the library cannot take it.
         """
         self._check_room()
-        document = load(path, password=password)
+        document = load(path, password=password, recognition=recognition)
+        if ask_first and _is_partly_scanned(document):
+            pages = f"{document.pictured_pages:,} of {len(document.pages):,} pages"
+            raise RecognitionNeeded(f"{pages} of {path.name!r} are pictures of text: run text recognition first.")
         if name is not None:
             document = replace(document, file_name=name)
         cover = self._draw_cover(path, document) if password is None else None
@@ -417,3 +432,9 @@ def whole_number(value: Any, name: str) -> int:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"The {name} is {str(value)[:40]!r}, not a number. Load the page again.") from error
+
+
+def _is_partly_scanned(document: Document) -> bool:
+    """Whether pages that could be read by text recognition are more than a cover or a plate."""
+    pictured = document.pictured_pages
+    return can_recognise() and (pictured >= _MANY_PICTURED or pictured * 20 > len(document.pages))

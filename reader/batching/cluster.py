@@ -7,6 +7,7 @@ them. What a lost worker had not answered yet goes to another one. The library's
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,6 +57,8 @@ class RayEngine:
         Raises:
             ConfigError: Ray is not installed.
         """
+        if address is None:  # or it listens on all of the machine's addresses; Ray reads this while it is imported
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
             import ray
         except ImportError as error:

@@ -1,10 +1,9 @@
 """The Activation Beacon plug-in: trainable projections beside those of a frozen decoder, and the condensing of windows.
 
 Works with any Hugging Face decoder whose layers have `self_attn.{q,k,v,o}_proj` and rotary positions, without forking its
-code: forward hooks replace the projections' output at beacon positions, the decoder uses the memory as its cache, and a
-beacon's keys are rotated by the difference when it moves to its slot. While the plug-in is idle or detached, the decoder's
-output is bit for bit its own. The plug-in sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, sections 3.1
-to 3.3.
+code: forward hooks replace the projections' output at beacon positions, the decoder uses the memory as its cache, and a beacon's
+keys are rotated by the difference when it moves to its slot. While the plug-in is idle or detached, the decoder's output is bit for
+bit its own. The plug-in sees tensors, never files, text or SQL. Source: arXiv 2401.03462 v3, sections 3.1 to 3.3.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from reader.documents.document import PARSER_VERSION, Document, Page
 from reader.documents.encodings import decode_bytes
 from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
 from reader.documents.kinds import kind_of
-from reader.documents.recognition import Recognition
+from reader.documents.recognition import Recognition, can_recognise
 from reader.documents.text import split_pages
 from reader.errors import DocumentError
 
@@ -28,6 +28,7 @@ __all__ = [
     "Page",
     "PagePicture",
     "Recognition",
+    "can_recognise",
     "decode_bytes",
     "draw",
     "is_bundle",

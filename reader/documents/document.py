@@ -45,6 +45,8 @@ class Document:
     """How many pages hold no text, such as scans without a text layer."""
     notes: tuple[str, ...] = ()
     """What was assumed to read the file, as sentences for the person who added it."""
+    pictured_pages: int = 0
+    """How many of the pages without text show something: text recognition may read them."""
     recognised_pages: int = 0
     """How many pages were read by text recognition."""
 

@@ -28,7 +28,7 @@ from typing import Any
 from reader.documents import wall
 from reader.documents.document import Document, Page
 from reader.documents.recognition import Engine, Kept, Recognition, batches, chosen_engine, load_engine
-from reader.errors import DocumentError, PasswordNeeded
+from reader.errors import DocumentError, PasswordNeeded, RecognitionNeeded
 
 _PROJECT_FOLDER = Path(__file__).parents[2]
 
@@ -109,7 +109,7 @@ def parse_isolated(
     request = {"format": format_name, "password": password, "keep_textless": recognition is not None}
     reply = _ask_child(request, path, limits)
     recognised = 0
-    if recognition and engine and reply["textless_pages"]:
+    if recognition and engine and reply["pictured"]:
         recognised = _recognise(reply, path, request, recognition, engine)
     if reply["textless_pages"] == len(reply["pages"]):
         raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
@@ -121,6 +121,7 @@ def parse_isolated(
         file_name=os.fsencode(path.name).decode(errors="replace"),
         format=format_name,
         textless_pages=reply["textless_pages"],
+        pictured_pages=len(reply["pictured"]),
     )
 
 
@@ -129,11 +130,11 @@ def _recognise(
 ) -> int:
     """Read the pages without text into `reply`, and return how many have text now."""
     texts = [reply["text"][start:end] for _, start, end in reply["pages"]]
-    wanted = [index for index, text in enumerate(texts) if not text.strip()]
+    wanted = reply["pictured"]
     kept = Kept(path, recognition, engine)
     found = {index: text for index in wanted if (text := kept.get(index)) is not None}
     report = recognition.report or (lambda _done, _all: None)
-    for batch in batches([index for index in wanted if index not in found]):
+    for batch in batches([index for index in wanted if index not in found], engine):
         report(len(found), len(wanted))
         asked = {"pages": batch, "engine": engine, "languages": list(recognition.languages)}
         read = _ask_child({**request, "recognition": asked}, path, RECOGNITION_LIMITS)["texts"]
@@ -148,7 +149,9 @@ def _recognise(
         spans.append((label, end, end + len(texts[index])))
         end = spans[-1][2]
     recognised = sum(bool(text.strip()) for text in found.values())
-    reply.update(text="".join(texts), pages=spans, textless_pages=reply["textless_pages"] - recognised)
+    still = [index for index in wanted if not found[index].strip()]
+    textless = reply["textless_pages"] - recognised
+    reply.update(text="".join(texts), pages=spans, textless_pages=textless, pictured=still)
     return recognised
 
 
@@ -187,11 +190,15 @@ def _ask_child(request: dict[str, Any], path: Path, limits: Limits) -> dict[str,
             "the file is damaged or too large; save a new copy or split it."
         ) from error
     if "error" in reply:
-        raise (PasswordNeeded if reply["password_needed"] else DocumentError)(reply["error"])
+        raise _KINDS.get(reply["kind"], DocumentError)(reply["error"])
     for danger in reply.get("missing", ()):
         _log_missing(str(danger))
     found: dict[str, Any] = reply
     return found
+
+
+_KINDS = {kind.__name__: kind for kind in (PasswordNeeded, RecognitionNeeded)}
+"""Errors that a front door answers otherwise than by showing them."""
 
 
 def _run_child(request: bytes, limits: Limits) -> tuple[bytes, int, bool]:
@@ -306,15 +313,19 @@ def _answer(request: dict[str, Any]) -> bytes:
         )
     except DocumentError as cause:
         error = cause
-    return json.dumps({"error": str(error), "password_needed": isinstance(error, PasswordNeeded)}).encode()
+    return json.dumps({"error": str(error), "kind": type(error).__name__}).encode()
 
 
-def _gather(path: Path, pages: Iterator[tuple[str, str]], limits: Limits) -> dict[str, Any]:
+def _gather(path: Path, pages: Iterator[tuple[str, str] | tuple[str, str, bool]], limits: Limits) -> dict[str, Any]:
+    """Join the pages; a third part says of a page without text whether it shows something."""
     texts: list[str] = []
+    pictured: list[int] = []
     spans: list[tuple[str, int, int]] = []
     end = textless = 0
-    for label, raw in pages:
+    for label, raw, *shows in pages:
         text = _clean(raw)
+        if not text.strip() and any(shows):
+            pictured.append(len(spans))
         textless += not text.strip()
         texts.append(text)
         spans.append((_clean(label), end, end + len(text)))
@@ -323,7 +334,7 @@ def _gather(path: Path, pages: Iterator[tuple[str, str]], limits: Limits) -> dic
             raise _over(path, f"{limits.pages:,} pages")
         if end > limits.chars:
             raise _over(path, f"{limits.chars:,} characters")
-    return {"text": "".join(texts), "pages": spans, "textless_pages": textless}
+    return {"text": "".join(texts), "pages": spans, "textless_pages": textless, "pictured": pictured}
 
 
 def _clean(text: str) -> str:

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,8 +22,10 @@ from reader.errors import DocumentError
 
 Engine = Literal["auto", "rapidocr", "tesseract"]
 
-PAGES_A_PROCESS = 8
+_PAGES_A_PROCESS = {"rapidocr": 8}
+"""Loading RapidOCR's models takes as long as reading a page; a run that is stopped loses no more pages than these."""
 _SECONDS_A_PAGE = 120
+_KEPT_SECONDS = 14 * 24 * 3600.0
 _ROW_OVERLAP = 0.5
 _COLUMN_GAP = 0.02
 _LEAST_COLUMN_LINES = 4
@@ -42,6 +45,14 @@ class Recognition:
     """Called with the pages read so far and the pages to read."""
 
 
+def can_recognise() -> bool:
+    """Return whether an engine for text recognition is installed."""
+    try:
+        return bool(chosen_engine("auto"))
+    except DocumentError:
+        return False
+
+
 def chosen_engine(engine: Engine) -> Engine:
     """Return the engine that reads the pages.
 
@@ -57,7 +68,7 @@ def chosen_engine(engine: Engine) -> Engine:
             return name
     wanted = "text recognition" if engine == "auto" else engine
     raise DocumentError(
-        f"No engine for {wanted} is installed: run `pip install -r requirements-ocr.txt`, or install tesseract-ocr."
+        f"No engine for {wanted} is installed: install tesseract-ocr, or run `pip install rapidocr onnxruntime`."
     )
 
 
@@ -167,6 +178,17 @@ class Kept:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             languages = "+".join(recognition.languages) if engine == "tesseract" else "any"
             self._stem = f"{digest}-{engine}-{languages}"
+            self._forget_old()
+
+    def _forget_old(self) -> None:
+        """Remove what was kept long ago: the text is in the library, or nobody wanted it."""
+        assert self._folder is not None
+        for file in self._folder.glob("*.txt"):
+            try:
+                if time.time() - file.stat().st_mtime > _KEPT_SECONDS:
+                    file.unlink()
+            except OSError:
+                continue
 
     def get(self, index: int) -> str | None:
         """Return the text of a page, None where it was not read."""
@@ -191,7 +213,8 @@ class Kept:
             part.unlink(missing_ok=True)
 
 
-def batches(indices: list[int]) -> Iterator[list[int]]:
+def batches(indices: list[int], engine: Engine) -> Iterator[list[int]]:
     """Yield the pages that one process reads."""
-    for start in range(0, len(indices), PAGES_A_PROCESS):
-        yield indices[start : start + PAGES_A_PROCESS]
+    count = _PAGES_A_PROCESS.get(engine, 1)
+    for start in range(0, len(indices), count):
+        yield indices[start : start + count]

@@ -166,7 +166,7 @@ def _read_windows(
         if cancelled():
             raise Cancelled(
                 f"Stopped reading after {plan.pages_read(number):,} of {len(plan.document.pages):,} pages; "
-                "read it again to continue from there."
+                "read it again to go on from there."
             )
         window = plan.window(number)
         started = time.perf_counter()

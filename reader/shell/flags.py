@@ -24,6 +24,16 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ocr(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of every command that may read scans."""
+    parser.add_argument(
+        "--ocr",
+        action="store_true",
+        help="read pages that are pictures of text by text recognition, in the languages of READER_OCR, such as "
+        "eng+deu; default: eng",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`."""
     parser.add_argument("--json", action="store_true", help="print one JSON object")

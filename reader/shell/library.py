@@ -72,6 +72,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     take.add_argument("file", type=Path, metavar="FILE")
     take.add_argument("--no-read", action="store_true", help="only queue it; `jobs run` or the app reads it")
     flags.add_encoding(take)
+    flags.add_ocr(take)
     take.set_defaults(memory_dtype="model", max_bytes=None)
     add("remove", _remove, "remove a document and its memories", of_document=True)
     add("budget", _budget, "show or set the limit on the memories' bytes").add_argument(
@@ -110,7 +111,7 @@ def _add_all(options: argparse.Namespace) -> None:
     with Store(options.library) as store, unpacked(options.file) as files:
         for file in files:
             try:
-                document = load_document(file, options.encoding)
+                document = load_document(file, options.encoding, ocr=options.ocr)
             except DocumentError as error:
                 left_out.append(str(error))
                 continue
@@ -138,7 +139,7 @@ def _add(options: argparse.Namespace) -> None:
     from reader.reading import enqueue
 
     with Store(options.library) as store:
-        document = load_document(options.file, options.encoding)
+        document = load_document(options.file, options.encoding, ocr=options.ocr)
         job = enqueue(document, read.job_settings(options), store)
     if options.json:
         print_json(

@@ -13,23 +13,24 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from reader.errors import PasswordNeeded
-from reader.settings import DEFAULT_WINDOW, cache_folder, dtype_name, model_name
+from reader.errors import PasswordNeeded, RecognitionNeeded
+from reader.settings import DEFAULT_WINDOW, cache_folder, dtype_name, model_name, recognition_languages
 from reader.shell.terminal import console, print_warning, progress_bar
 from reader.wording import STAGES, duration
 from storage import Store
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder import them
-    from reader.documents import Document
+    from reader.documents import Document, Recognition
     from reader.models import Model
 
 
-def load_document(file: Path, encoding: str | None = None) -> Document:
+def load_document(file: Path, encoding: str | None = None, *, ocr: bool = False) -> Document:
     """Open a file. If it needs a password and the shell is interactive, ask for the password.
 
     Args:
         file: the file.
         encoding: the encoding of a text or HTML file; None: detected from its bytes.
+        ocr: read pages that are pictures of text by text recognition.
 
     Raises:
         DocumentError: the file cannot be read, or its password is wrong.
@@ -39,9 +40,11 @@ def load_document(file: Path, encoding: str | None = None) -> Document:
     password = None
     while True:
         try:
-            with console.status(f"Opening {escape(file.name)} …"):
-                document = load(file, password=password, encoding=encoding)
+            with _opening(file, ocr) as recognition:
+                document = load(file, password=password, encoding=encoding, recognition=recognition)
             break
+        except RecognitionNeeded as error:
+            raise RecognitionNeeded(str(error).replace("run text recognition (OCR) first", _OCR_HINT)) from error
         except PasswordNeeded as error:
             if not sys.stdin.isatty():
                 raise
@@ -49,11 +52,34 @@ def load_document(file: Path, encoding: str | None = None) -> Document:
             password = getpass("Password: ")  # never stored
     for note in document.notes:
         console.print(escape(note.replace("name its encoding", "give --encoding NAME")))
-    if document.textless_pages:
-        console.print(
-            f"{document.textless_pages:,} of {len(document.pages):,} pages have no text layer and cannot be read."
-        )
+    pages = f"of {len(document.pages):,} pages"
+    if document.recognised_pages:
+        console.print(f"{document.recognised_pages:,} {pages} were read by text recognition.")
+    if document.pictured_pages and not ocr:
+        console.print(f"{document.pictured_pages:,} {pages} are pictures without text: {_OCR_HINT}.")
+    elif document.textless_pages:
+        console.print(f"{document.textless_pages:,} {pages} have no text in them.")
     return document
+
+
+_OCR_HINT = "add --ocr to read the text in the pictures"
+
+
+@contextmanager
+def _opening(file: Path, ocr: bool) -> Iterator[Recognition | None]:
+    """Say that a file is being opened, or show how far text recognition is."""
+    if not ocr:
+        with console.status(f"Opening {escape(file.name)} …"):
+            yield None
+        return
+    from reader.documents import Recognition
+
+    with progress_bar("Reading the text in pictures") as show:
+        yield Recognition(
+            languages=recognition_languages(),
+            folder=cache_folder() / "recognised",
+            report=lambda done, pages: show(done, pages, note=f"page {done:,} of {pages:,}"),
+        )
 
 
 def load_model(options: argparse.Namespace, *, to_read: Document | None = None, store: Store | None = None) -> Model:

@@ -35,13 +35,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--max-bytes", type=flags.byte_count, metavar="N", help="evict old memories to keep all within N bytes"
     )
     flags.add_encoding(parser)
+    flags.add_ocr(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Read the document, unless its memory is in the library already."""
     with Store(options.library) as store:
-        document = load_document(options.file, options.encoding)
+        document = load_document(options.file, options.encoding, ocr=options.ocr)
         model = load_model(options, to_read=document, store=store)
         result = read_with_progress(document, model, store, options)
     memory = result.memory
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
                 "title": document.title,
                 "pages": result.pages,
                 "textless_pages": document.textless_pages,
+                "recognised_pages": document.recognised_pages,
                 "document_tokens": result.document_tokens,
                 "windows": memory.windows,
                 "slots": memory.slots,

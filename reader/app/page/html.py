@@ -252,6 +252,19 @@ def password_line(file_name: str) -> str:
     return f"<p>{escape(file_name)} is password-protected. The password is not stored.</p>"
 
 
+def scan_line(file_name: str) -> str:
+    """The line beside the button that starts text recognition."""
+    return f"<p>{escape(file_name)} has pages that are pictures of text.</p>"
+
+
+def recognising_line(file_name: str, done: int, pages: int) -> str:
+    """How far text recognition is."""
+    return (
+        f'<p class="notice" role="status">Reading the text in the pictures of {escape(file_name)}: '
+        f'{done:,} of {pages:,} pages <progress value="{done}" max="{max(pages, 1)}"></progress></p>'
+    )
+
+
 def note(text: str) -> str:
     """A line of news."""
     return f'<p class="notice" role="status">{escape(text)}</p>'

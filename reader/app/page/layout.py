@@ -65,6 +65,8 @@ class Kept:
     """The order of the library's rows."""
     locked: gr.State
     """Uploaded files that wait for their passwords."""
+    scans: gr.State
+    """Uploaded files with pages that are pictures of text."""
     look_again: gr.BrowserState
     """The setting of this name, kept by the browser."""
     timer: gr.Timer
@@ -108,6 +110,10 @@ class NoticeParts:
     password: gr.Textbox
     unlock: gr.Button
     skip: gr.Button
+    scan: gr.Row
+    scan_name: gr.HTML
+    recognise: gr.Button
+    as_is: gr.Button
     empty: gr.Column
     welcome: gr.HTML
     first_sample: gr.Button
@@ -225,6 +231,7 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
         listed=gr.State(LISTED_DOCUMENTS),
         order=gr.State("newest"),
         locked=gr.State([], delete_callback=discard),
+        scans=gr.State([], delete_callback=discard),
         look_again=gr.BrowserState("auto", storage_key="reader-look-again", secret="reader"),
         timer=gr.Timer(BUSY_POLL_SECONDS),
     )
@@ -326,11 +333,23 @@ def _notices() -> NoticeParts:
         )
         unlock = _button("Open", variant="primary", min_width=80)
         skip = _button("Skip this file", min_width=100)
+    with gr.Row(visible=False, elem_id="scan") as scan:
+        scan_name = gr.HTML(js_on_load=None)
+        recognise = _button("Read the text in the pictures", "recognise", variant="primary", min_width=200)
+        as_is = _button("Leave them out", min_width=120)
     with gr.Column(elem_id="empty", visible=False) as empty:
         welcome = gr.HTML(views.WELCOME, js_on_load=None)
         first_sample = gr.Button("Try the sample", variant="primary", elem_id="first-sample")
     return NoticeParts(
-        decoder, load_again, use_fetched, added, lock, lock_name, password, unlock, skip, empty, welcome, first_sample
+        decoder,
+        load_again,
+        use_fetched,
+        added,
+        *(lock, lock_name, password, unlock, skip),
+        *(scan, scan_name, recognise, as_is),
+        empty,
+        welcome,
+        first_sample,
     )
 
 

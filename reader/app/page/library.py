@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import gradio as gr
@@ -13,10 +15,12 @@ from reader.app.page.events import Site, found_or_none, on, tolerant, warn
 from reader.app.page.layout import LISTED_DOCUMENTS, discard
 from reader.app.page.refresh import Refresh
 from reader.app.workspace import Workspace
-from reader.errors import ConfigError, PasswordNeeded
-from reader.settings import STATIC
+from reader.documents import Recognition, can_recognise
+from reader.errors import ConfigError, PasswordNeeded, RecognitionNeeded
+from reader.settings import STATIC, cache_folder, recognition_languages
 
 SAMPLE = STATIC / "sample.md"
+_LOOK_SECONDS = 0.5
 MAX_FILES = 50
 """Files that can be added at once."""
 
@@ -35,12 +39,16 @@ class LibraryEvents:
         chosen = kept.chosen
         locking = [kept.locked, notices.lock, notices.lock_name, notices.password]
         unlocking = {"inputs": [notices.password, kept.locked], "outputs": [chosen, *locking]}
-        adding = [chosen, notices.added, *locking]
+        scanning = [kept.scans, notices.scan, notices.scan_name]
+        adding = [chosen, notices.added, *locking, *scanning]
+        recognising = [chosen, notices.added, *scanning]
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
-            on(library.upload.upload, self.add_files, [library.upload, kept.locked], adding),
+            on(library.upload.upload, self.add_files, [library.upload, kept.locked, kept.scans], adding),
             on(notices.unlock.click, self.open_locked, **unlocking),
             on(notices.password.submit, self.open_locked, **unlocking),
+            on(notices.recognise.click, self.recognise, kept.scans, recognising, concurrency_limit=1),
+            on(notices.as_is.click, self.add_as_it_is, kept.scans, recognising),
             on(library.sample.click, self.add_sample, None, chosen),
             on(notices.first_sample.click, self.add_sample, None, chosen),
             on(library.take_in.upload, self.import_file, library.take_in, chosen),
@@ -71,27 +79,76 @@ class LibraryEvents:
         return str(event.document)
 
     def add_files(
-        self, paths: Sequence[str] | None, waiting: list[str], request: gr.Request
+        self, paths: Sequence[str] | None, waiting: list[str], scans: list[str], request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
-        """Add uploaded files, say what became of each, open the first, and ask for passwords where files need them."""
+        """Add uploaded files, say what became of each, open the first, and ask about those that need an answer."""
         workspace, first, lines = self._site.workspace(request), None, list[str]()
         files = [Path(path) for path in paths or []]
         for number, path in enumerate(files):
             progress = views.adding_line(path.name, number + 1, len(files))
-            yield gr.skip(), views.added(lines, progress), *(gr.skip(),) * 4
+            yield gr.skip(), views.added(lines, progress), *(gr.skip(),) * 7
             try:
                 if number >= MAX_FILES:
                     raise ConfigError(f"{path.name!r} was not added: add at most {MAX_FILES} files at a time.")
-                document_id, line = self._add(workspace, path)
+                document_id, line = self._add(workspace, path, ask_first=True)
                 first = first or document_id
                 lines += filter(None, [line])
             except PasswordNeeded:
                 waiting = [*waiting, str(path)]
                 continue
+            except RecognitionNeeded as error:
+                if can_recognise():
+                    scans = [*scans, str(path)]
+                    continue
+                lines.append(views.error_line(error))
             except Exception as error:  # one bad file must not cost the others
                 lines.append(views.error_line(error))
             discard([str(path)])  # the library has its own copy
-        yield first or gr.skip(), views.added(lines), *_ask_password(waiting)
+        yield first or gr.skip(), views.added(lines), *_ask_password(waiting), *_ask_about_scan(scans)
+
+    def recognise(self, scans: list[str], request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Add the first file that waits for text recognition; say page by page how far that is."""
+        if not scans:
+            yield (gr.skip(),) * 5
+            return
+        path, workspace = Path(scans[0]), self._site.workspace(request)
+        steps: SimpleQueue[tuple[int, int]] = SimpleQueue()
+        how = Recognition(
+            languages=recognition_languages(),
+            folder=cache_folder() / "recognised",
+            report=lambda done, pages: steps.put((done, pages)),
+        )
+        opened, lines = gr.skip(), list[str]()
+        yield opened, views.added([], views.recognising_line(path.name, 0, 1)), scans, gr.update(visible=False), opened
+        with ThreadPoolExecutor(1) as pool:
+            task = pool.submit(self._add, workspace, path, recognition=how)
+            while not task.done():
+                try:
+                    line = views.recognising_line(path.name, *steps.get(timeout=_LOOK_SECONDS))
+                except Empty:
+                    continue
+                yield opened, views.added([], line), *(gr.skip(),) * 3
+        try:
+            opened, line = task.result()
+            lines += filter(None, [line])
+        except Exception as error:
+            lines.append(views.error_line(error))
+        discard(scans[:1])
+        yield opened, views.added(lines), *_ask_about_scan(scans[1:])
+
+    @tolerant
+    def add_as_it_is(self, scans: list[str], request: gr.Request) -> tuple[Any, ...]:
+        """Add the first file that waits for text recognition without the pages that are pictures."""
+        opened, lines = gr.skip(), list[str]()
+        try:
+            opened, line = self._add(self._site.workspace(request), Path(scans[0]))
+            lines += filter(None, [line])
+        except RecognitionNeeded:
+            pass  # it has no other pages
+        except Exception as error:
+            lines.append(views.error_line(error))
+        discard(scans[:1])
+        return opened, views.added(lines), *_ask_about_scan(scans[1:])
 
     @tolerant
     def open_locked(self, secret: str, waiting: list[str], request: gr.Request) -> tuple[Any, ...]:
@@ -132,13 +189,23 @@ class LibraryEvents:
         """Show the pages with the words that are searched."""
         return views.hits(self._site.workspace(request).search(query or ""), query)
 
-    def _add(self, workspace: Workspace, path: Path, secret: str | None = None) -> tuple[str, str]:
+    def _add(
+        self,
+        workspace: Workspace,
+        path: Path,
+        secret: str | None = None,
+        *,
+        recognition: Recognition | None = None,
+        ask_first: bool = False,
+    ) -> tuple[str, str]:
         """Add a file; return its document's id, and what is to be said about it, if anything."""
         before = workspace.count()
-        parsed = workspace.add(path, password=secret)
+        parsed = workspace.add(path, password=secret, recognition=recognition, ask_first=ask_first)
+        pages = f"of {len(parsed.pages):,} pages of {path.name}"
+        if parsed.recognised_pages:
+            return parsed.id, views.note(f"{parsed.recognised_pages:,} {pages} were read by text recognition.")
         if parsed.textless_pages:
-            pages = f"{parsed.textless_pages:,} of {len(parsed.pages):,} pages of {path.name}"
-            return parsed.id, views.note(f"{pages} have no text layer and cannot be read.")
+            return parsed.id, views.note(f"{parsed.textless_pages:,} {pages} have no text layer and cannot be read.")
         if workspace.count() == before:
             return parsed.id, views.note(f"{path.name} is in your library already.")
         return parsed.id, ""
@@ -148,3 +215,9 @@ def _ask_password(waiting: list[str]) -> tuple[Any, ...]:
     """The files that wait, and the row that asks for the password of the first of them."""
     line = views.password_line(Path(waiting[0]).name if waiting else "")
     return waiting, gr.update(visible=bool(waiting)), gr.update(value=line), gr.update(value="")
+
+
+def _ask_about_scan(scans: list[str]) -> tuple[Any, ...]:
+    """The files with pages that are pictures of text, and the row that asks about the first of them."""
+    line = views.scan_line(Path(scans[0]).name if scans else "")
+    return scans, gr.update(visible=bool(scans)), gr.update(value=line)

@@ -6,6 +6,7 @@ PDFium cannot open a file, pypdf tries.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import tempfile
 import unicodedata
@@ -25,9 +26,10 @@ import pypdfium2.raw as pdfium
 from reader.documents.pdf.glyphs import Glyph
 from reader.documents.pdf.opening import ignore_installed_fonts, locked, open_document, use_installed_fonts
 from reader.documents.pdf.pages import Pages, plain_ligatures, readable
+from reader.documents.pdf.running import without_running_lines
 from reader.documents.pdf.shells import portfolio, xfa_lines
 from reader.documents.text import chosen_title, short_label
-from reader.errors import DocumentError
+from reader.errors import DocumentError, RecognitionNeeded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,12 +43,15 @@ _MOST_PIXELS = 3500
 _MOST_HEIGHTS = 3
 """A page that is taller than so many times its width is drawn smaller."""
 
+_Page = tuple[str, str, bool]
+"""Label, text, and whether a page without text shows something."""
+
 Box = tuple[float, float, float, float]
 """Left, top, width and height in shares of the page."""
 
 
-def parse(path: Path, password: str | None, keep_textless: bool = False) -> tuple[str, Iterator[tuple[str, str]]]:
-    """Return the title and the (label, text) of each page; a page that cannot be read is one without text.
+def parse(path: Path, password: str | None, keep_textless: bool = False) -> tuple[str, Iterator[_Page]]:
+    """Return the title and each page; a page that cannot be read is one without text.
 
     Raises DocumentError where the file is damaged beyond reading or the password does not open it.
     """
@@ -57,7 +62,7 @@ def parse(path: Path, password: str | None, keep_textless: bool = False) -> tupl
     title = plain_ligatures(_ornament(lambda: document.get_metadata_value("Title")))
     pages = _pages(path, password, document)
     if keep_textless:
-        return chosen_title(title, path), ((label, text + "\n\n") for label, text in pages)
+        return chosen_title(title, path), ((label, text + "\n\n", shows) for label, text, shows in pages)
     return chosen_title(title, path), _refuse_textless(path, document, pages)
 
 
@@ -158,26 +163,27 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", text).casefold()))
 
 
-def _pages(path: Path, password: str | None, document: pypdfium2.PdfDocument) -> Iterator[tuple[str, str]]:
+def _pages(path: Path, password: str | None, document: pypdfium2.PdfDocument) -> Iterator[_Page]:
     pages = Pages(path, password, document)
     first_text = pages.text(0) if len(document) else ""
     if pages.survey is not None:
         lines = xfa_lines(pages.survey.root, path.name, len(document), first_text)
         if lines is not None:
-            yield "1", "\n".join(lines)
+            yield "1", "\n".join(lines), False
             return
     chapters = _chapters(document)
     starts = [start for start, _ in chapters]
-    for index in range(len(document)):
-        label = _ornament(partial(document.get_page_label, index)).strip() or str(index + 1)
+    texts = itertools.chain([first_text], map(pages.text, range(1, len(document))))
+    for index, (text, printed) in zip(range(len(document)), without_running_lines(texts), strict=False):
+        label = _ornament(partial(document.get_page_label, index)).strip() or printed or str(index + 1)
         chapter = bisect_right(starts, index)
-        text = pages.text(index) if index else first_text
-        yield f"{label} — {chapters[chapter - 1][1]}" if chapter else label, text
+        shows = not text and pages.shows_something(index)
+        yield f"{label} — {chapters[chapter - 1][1]}" if chapter else label, text, shows
     if pages.survey is not None:
         yield from _attached(pages.survey.pdf)
 
 
-def _attached(pdf: pikepdf.Pdf) -> Iterator[tuple[str, str]]:
+def _attached(pdf: pikepdf.Pdf) -> Iterator[_Page]:
     """The pages of the PDF files in a portfolio, and the names of its other files."""
     try:
         files = portfolio(pdf)[:_MOST_ATTACHED]
@@ -201,10 +207,10 @@ def _attached(pdf: pikepdf.Pdf) -> Iterator[tuple[str, str]]:
                 others.append(name)
                 continue
             for index in range(len(pages.document)):
-                yield short_label(f"{name} · {index + 1}"), pages.text(index)
+                yield short_label(f"{name} · {index + 1}"), pages.text(index), False
     if others:
         names = "".join(f"\n{name}" for name in others)
-        yield "Attached files", f"Attached files that are not read here:{names}"
+        yield "Attached files", f"Attached files that are not read here:{names}", False
 
 
 def _ornament(read: Callable[[], str]) -> str:
@@ -236,7 +242,7 @@ def _chapters(document: pypdfium2.PdfDocument) -> list[tuple[int, str]]:
     return sorted(((index, title) for at, index, title in entries if at == level), key=lambda entry: entry[0])
 
 
-def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[tuple[str, str]]]:
+def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[_Page]]:
     import pypdf  # nearly no file needs it
     from pypdf.errors import DependencyError
 
@@ -259,7 +265,7 @@ def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[t
     return chosen_title("", path), _refuse_textless(path, None, _pypdf_pages(reader, page_count))
 
 
-def _pypdf_pages(reader: Any, page_count: int) -> Iterator[tuple[str, str]]:
+def _pypdf_pages(reader: Any, page_count: int) -> Iterator[_Page]:
     for index in range(page_count):
         try:
             text = reader.pages[index].extract_text()
@@ -267,31 +273,30 @@ def _pypdf_pages(reader: Any, page_count: int) -> Iterator[tuple[str, str]]:
             raise
         except Exception:  # as above
             text = ""
-        yield str(index + 1), readable(text)
+        yield str(index + 1), readable(text), False
 
 
-def _refuse_textless(
-    path: Path, document: pypdfium2.PdfDocument | None, pages: Iterator[tuple[str, str]]
-) -> Iterator[tuple[str, str]]:
+def _refuse_textless(path: Path, document: pypdfium2.PdfDocument | None, pages: Iterator[_Page]) -> Iterator[_Page]:
     """Pass the pages on, parted by empty lines.
 
     Raises:
         DocumentError: None of the pages had text.
+        RecognitionNeeded: They show some.
     """
     count, has_text = 0, False
-    for label, text in pages:
+    for label, text, shows in pages:
         count, has_text = count + 1, has_text or bool(text)
-        yield label, text + "\n\n"
+        yield label, text + "\n\n", shows
     if has_text:
         return
     pages_said = "1 page" if count == 1 else f"{count:,} pages"
     kinds = _kinds_of_objects(document)
     if kinds & {pdfium.FPDF_PAGEOBJ_IMAGE}:
-        raise DocumentError(
+        raise RecognitionNeeded(
             f"{path.name!r} looks scanned ({pages_said} of images). Run text recognition (OCR) on it first."
         )
     if pdfium.FPDF_PAGEOBJ_TEXT in kinds:
-        raise DocumentError(
+        raise RecognitionNeeded(
             f"{path.name!r} does not say which letters its glyphs are ({pages_said}): run text recognition (OCR) first."
         )
     raise DocumentError(f"{path.name!r} has no text in it ({pages_said}): choose another file.")

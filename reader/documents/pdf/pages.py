@@ -33,6 +33,8 @@ _LEAST_TOKEN_CHARS = 24
 _LEAST_WORDS = 0.35
 _MOST_TOKENS = 40
 _NEAR = 6
+_LEAST_STROKES = 40
+"""Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
 _SAMPLE_CHARS = 2000
 _MOST_SCRIPTS = 6
 _TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
@@ -86,6 +88,24 @@ class Pages:
         except Exception:  # one bad page must not cost the other three hundred
             return ""
         return readable(_rejoined(string))
+
+    def shows_something(self, index: int) -> bool:
+        """Whether page `index` draws a picture, letters or many lines on what is seen of it."""
+
+        def found() -> bool:
+            page = self.document[index]
+            left, bottom, right, top = glyphs.page_box(page)
+            strokes = 0
+            for thing in page.get_objects():
+                x0, y0, x1, y1 = thing.get_bounds()
+                if x0 >= right or x1 <= left or y0 >= top or y1 <= bottom:
+                    continue
+                if thing.type in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_TEXT):
+                    return True
+                strokes += thing.type == pdfium.FPDF_PAGEOBJ_PATH
+            return strokes >= _LEAST_STROKES
+
+        return bool(_tried(found))
 
     def _mended(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> str:
         """PDFium's text of a page, changed at the lines that places show to be wrong, or all of it by places."""

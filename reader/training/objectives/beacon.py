@@ -92,7 +92,7 @@ class BeaconObjective:
                 plugin.open(self._opened, model.opening)
         if long_texts and train_reading:
             raise ConfigError(
-                "Long texts need fixed beacon weights; train the answer weights alone, or leave the long texts out."
+                "Long texts can be used only where nothing but the answer weights learns; leave --long-text-tokens out."
             )
         self._long_texts = [self._read_once(ids) for ids in long_texts]
 

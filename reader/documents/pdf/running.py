@@ -1,0 +1,114 @@
+"""Running heads and page numbers: lines at the edges of pages that repeat, or count the pages.
+
+A head is kept where it first appears. Lines in which any other figure changes from page to page are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_REACH = 8
+"""How many pages before and after a page are compared with it."""
+_LEAST_PAGES = 3
+_EDGE_LINES = 3
+_MOST_LINE_CHARS = 160
+_NUMBER = re.compile(r"(?<!\w)(?:(\d{1,6})|([ivxlc]{1,8}))(?!\w)")
+_PRINTED = re.compile(r"^#|(?:^|\W)#[\s)\]–—|·•-]*$|#\s*(?:of|/|de|von)\s*\d+$")
+"""A page's number comes first or last in its line."""
+_HEADING = re.compile(
+    r"(?:chapter|section|part|exhibit|appendix|annex|article|question|day|week|lesson|unit|figure|table|slide|sheet|act|"
+    r"scene|letter|step|item|case|kapitel|abschnitt|teil|anlage|frage|tag|chapitre|partie|annexe|jour|capítulo|capitolo|"
+    r"parte|anexo|día|giorno|hoofdstuk|deel)\s+#",
+    re.I,
+)
+"""What counts itself, one a page, and not the pages."""
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+
+Key = tuple[str, int | None]
+"""A line with "#" for the page's number, and what the number is ahead of the page's index; None: the line as it is."""
+
+
+@dataclass
+class _Page:
+    text: str
+    lines: list[str]
+    edges: tuple[list[int], list[int]]
+    """The lines from the top and from the bottom, the outermost first."""
+    keys: dict[int, dict[Key, str]]
+    """Of each line at an edge: what it may repeat, with the number that is printed there."""
+    at_edge: tuple[set[Key], set[Key]]
+    index: int
+    ahead: int | None = None
+    """What its printed number is ahead of its index."""
+    number: str = ""
+
+
+def without_running_lines(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each page's text without its running lines, and the page number that is printed on it, if any."""
+    window: deque[_Page] = deque()
+    before: deque[_Page] = deque(maxlen=_REACH)
+    for index, text in enumerate(texts):
+        window.append(_page(text, index))
+        if len(window) > _REACH:
+            yield _stripped(before, window)
+    while window:
+        yield _stripped(before, window)
+
+
+def _page(text: str, index: int) -> _Page:
+    lines = text.splitlines()
+    filled = [at for at, line in enumerate(lines) if line.strip()]
+    edges = (filled[:_EDGE_LINES], filled[::-1][:_EDGE_LINES])
+    keys = {at: dict(_keys(lines[at], index)) for edge in edges for at in edge}
+    at_top, at_bottom = ({key for at in edge for key in keys[at]} for edge in edges)
+    return _Page(text, lines, edges, keys, (at_top, at_bottom), index)
+
+
+def _keys(line: str, index: int) -> Iterator[tuple[Key, str]]:
+    line = " ".join(line.split())
+    if len(line) > _MOST_LINE_CHARS or " | " in line:
+        return
+    if any(map(str.isalpha, line)):
+        yield (line, None), ""
+    for match in _NUMBER.finditer(line):
+        value = int(match[1]) if match[1] else _roman_value(match[2])
+        pattern = f"{line[: match.start()]}#{line[match.end() :]}"
+        if _PRINTED.search(pattern) and not _HEADING.match(pattern):
+            yield (pattern, value - index), match[0]
+
+
+def _roman_value(digits: str) -> int:
+    values = [_ROMAN[digit] for digit in digits]
+    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
+
+
+def _stripped(before: deque[_Page], window: deque[_Page]) -> tuple[str, str]:
+    """Take the first page out of the window."""
+    page = window.popleft()
+    others = [*before, *window]
+    dropped = set()
+    for edge, lines in enumerate(page.edges):
+        for at in lines:
+            counts = {key: sum(key in other.at_edge[edge] for other in others) for key in page.keys[at]}
+            key = max(counts, key=lambda key: (counts[key], key[1] is not None), default=None)
+            if key is None or counts[key] + 1 < _LEAST_PAGES:
+                break  # what is further in is no head
+            if page.ahead is None:
+                page.ahead, page.number = key[1], page.keys[at][key]
+            if any(key in other.at_edge[edge] for other in before) or not any(map(str.isalpha, key[0])):
+                dropped.add(at)
+    page.number = number = page.number or _between(before, page, window)
+    before.append(page)
+    if not dropped or not any(line.strip() for at, line in enumerate(page.lines) if at not in dropped):
+        return page.text, number  # a page that only repeats others is no head
+    return "\n".join(line for at, line in enumerate(page.lines) if at not in dropped).strip("\n"), number
+
+
+def _between(before: deque[_Page], page: _Page, after: deque[_Page]) -> str:
+    """The number of a page without one, such as a chapter's first, between pages that count on."""
+    ahead = next((other.ahead for other in reversed(before) if other.ahead is not None), None)
+    goes_on = any(key[1] == ahead for other in after for keys in other.at_edge for key in keys)
+    return str(page.index + ahead) if ahead is not None and goes_on and before[-1].number.isdigit() else ""

@@ -1,0 +1,65 @@
+"""Passages that are looked at again: rows of tables stay whole, and carry their table's first row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.formats import p, write_docx
+
+from reader.answering.passages import Passages, Source, cut, sentences
+from reader.answering.prompt import heading, passage_heading
+from reader.documents import load
+from storage import PageRecord
+
+HEADER = "Ship | Captain | Cargo in tons"
+ROWS = [f"No. {at} Marigold | A. B. Oduya {at} | {at * 37}" for at in range(60)]
+PAGE = f"The ships of 1871 are these.\n\n{HEADER}\n" + "\n".join(ROWS) + "\n\nThey all came home. Nobody was lost."
+
+
+def passages_of(text: str, label: str = "3") -> Passages:
+    page = PageRecord("d", 1, label, 0, len(text), text)
+    return Passages([Source("d", "The Harbour", (page,), len(text))])
+
+
+def test_no_passage_cuts_a_row() -> None:
+    lines = {line.strip() for line in PAGE.split("\n")}
+    assert len(list(cut(PAGE))) > 3
+    for start, end in cut(PAGE):
+        rows = [line for line in PAGE[start:end].split("\n") if " | " in line]
+        assert [row for row in rows if row not in lines] == []
+    assert [PAGE[start:end] for start, end in sentences(PAGE)][:3] == ["The ships of 1871 are these.", HEADER, ROWS[0]]
+
+
+def test_a_passage_within_a_table_carries_its_first_row() -> None:
+    index = passages_of(PAGE)
+    found = index.all[index.search(["2183"])[0]]  # 59 times 37
+    assert HEADER not in found.text
+    assert heading(found, index) == f"\n\n[page 3] {HEADER}\n"
+    first = index.all[0]
+    assert HEADER in first.text
+    assert first.header == ""
+
+
+def test_a_table_of_a_file_is_found_by_its_header_and_row(tmp_path: Path) -> None:
+    cells = [line.split(" | ") for line in (HEADER, *ROWS)]
+    table = "".join(f"<w:tr>{''.join(f'<w:tc>{p(cell)}</w:tc>' for cell in row)}</w:tr>" for row in cells)
+    document = load(write_docx(tmp_path / "ships.docx", p("Ships") + f"<w:tbl>{table}</w:tbl>"))
+    index = passages_of(document.text)
+    found = index.all[index.search(["captain", "2146"])[0]]  # 58 times 37
+    assert ROWS[58] in found.text
+    assert found.header == HEADER
+
+
+@pytest.mark.parametrize(
+    ("label", "named"),
+    [
+        ("12", "page 12"),
+        ("xii", "page xii"),
+        ("12 — Preface", "page 12 — Preface"),
+        ("Chapter 3", "“Chapter 3”"),
+        ("§ 2.2(b)", "“§ 2.2(b)”"),
+    ],
+)
+def test_a_passage_is_named_as_a_person_names_its_place(label: str, named: str) -> None:
+    assert passage_heading(label) == f"\n\n[{named}] "
