@@ -311,3 +311,30 @@ def test_headings_that_count_themselves_are_text(tmp_path: Path) -> None:
     pages = [f"Chapter {at}\nThe sea was calm on day {at}.\nThe same words again." for at in range(1, 7)]
     document = load(write_pdf(tmp_path / "chapters.pdf", pages))
     assert all(f"Chapter {at}" in document.text and f"calm on day {at}." in document.text for at in range(1, 7))
+
+
+def test_repeated_rows_of_figures_are_no_heads(tmp_path: Path) -> None:
+    pages = [f"A = 0.00, 0.01, 0.05 B = 0.10, 0.15\nMeasured at place {'abcde'[at]}" for at in range(5)]
+    assert load(write_pdf(tmp_path / "figures.pdf", pages)).text.count("A = 0.00") == 5
+
+
+RULES = b"0.5 w 40 340 m 360 340 l S 40 310 m 360 310 l S 40 280 m 360 280 l S 40 250 m 360 250 l S " + b"".join(
+    b"%d 250 m %d 340 l S " % (x, x) for x in (40, 150, 260, 360)
+)
+
+
+def test_a_table_with_rules_keeps_its_rows_and_parts_its_cells(tmp_path: Path) -> None:
+    cells = ((45, 320, "Ship"), (155, 320, "Captain"), (265, 320, "Cargo"))
+    rows = ((45, 295, "Marigold"), (155, 298, "Ada"), (155, 286, "Oduya"), (265, 295, "4711 tons"))
+    last = ((45, 260, "Heron"), (265, 260, "12 tons"))
+    made = Made(RULES + shown((45, 370, "The ships of 1871:"), *cells, *rows, *last, (45, 200, "All came home.")))
+    path = tmp_path / "table.pdf"
+    made.writer.write(path)
+    assert load(path).text.split("\n")[:6] == [
+        "The ships of 1871:",
+        "",
+        "Ship | Captain | Cargo",
+        "Marigold | Ada Oduya | 4711 tons",
+        "Heron | | 12 tons",
+        "",
+    ]

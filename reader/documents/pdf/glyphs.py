@@ -398,6 +398,11 @@ def _origin(address: int, index: int) -> tuple[float, float]:
     return _x.value, _y.value
 
 
+def origin_of(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
+    """Return where on the page a character of PDFium's text begins."""
+    return _origin(_address(text.raw), index)
+
+
 def _height(text: pypdfium2.PdfTextPage, index: int) -> float:
     """The size of a glyph in points."""
     matrix = pdfium.FS_MATRIX()

@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import fields, glyphs
+from reader.documents.pdf import fields, glyphs, tables
 from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -132,6 +132,8 @@ class Pages:
         for start, end in _lines_at(string, sorted({*glyphs.raised(text, shown), *_glued(shown, around)})):
             edits = [edit for edit in edits if edit[1] <= start or edit[0] >= end]
             edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
+        if self.survey is not None and index in self.survey.ruled:
+            edits += _apart(list(tables.table_edits(page, text, string)), edits)
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
@@ -195,6 +197,12 @@ class Pages:
             return text if any(map(str.isalnum, text)) else ""
 
         return drawn
+
+
+def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Edits to add; none where one of them is where something is mended already."""
+    clear = all(end <= start or first >= stop for first, end, _ in added for start, stop, _ in edits)
+    return added if clear else []
 
 
 def _glued(string: str, around: set[str]) -> Iterator[int]:

@@ -62,15 +62,22 @@ def _page(text: str, index: int) -> _Page:
     lines = text.splitlines()
     filled = [at for at, line in enumerate(lines) if line.strip()]
     edges = (filled[:_EDGE_LINES], filled[::-1][:_EDGE_LINES])
-    keys = {at: dict(_keys(lines[at], index)) for edge in edges for at in edge}
+    keys = {at: {} if _is_row(lines, at) else dict(_keys(lines[at], index)) for edge in edges for at in edge}
     at_top, at_bottom = ({key for at in edge for key in keys[at]} for edge in edges)
     return _Page(text, lines, edges, keys, (at_top, at_bottom), index)
 
 
+def _is_row(lines: list[str], at: int) -> bool:
+    """Whether a line is a table's, whose first row may repeat on every page."""
+    return " | " in lines[at] and any(" | " in line for line in (*lines[at - 1 : at], *lines[at + 1 : at + 2]))
+
+
 def _keys(line: str, index: int) -> Iterator[tuple[Key, str]]:
     line = " ".join(line.split())
-    if len(line) > _MOST_LINE_CHARS or " | " in line:
+    if len(line) > _MOST_LINE_CHARS:
         return
+    if sum(map(str.isalpha, line)) < sum(map(str.isdigit, line)) and not _NUMBER.fullmatch(line.strip("-–— ")):
+        return  # figures are no head, even where they repeat
     if any(map(str.isalpha, line)):
         yield (line, None), ""
     for match in _NUMBER.finditer(line):

@@ -24,6 +24,8 @@ _TEXT_SIZE = re.compile(rb"(\d*\.?\d+)\s+Tf\b")
 _LEAST_SPACING = 0.5
 """In ems; less is how headings are set."""
 _NUMBER_CHARS = 24
+_DRAWS_RULE = (b" re\n", b" re\r", b" re ", b" l\n", b" l\r", b" l ")
+_LEAST_RULES = 6
 _MOST_DEPTH = 6
 
 
@@ -44,6 +46,8 @@ class Survey:
         self.root = self.pdf.Root
         self.hidden = _hidden_layers(self.root)
         self._seen: set[int] = set()
+        self.ruled: set[int] = set()
+        """Pages that draw enough lines for a table."""
         self.fonts: list[Any] = []
         """Fonts whose map to letters can be mended."""
 
@@ -64,11 +68,18 @@ class Survey:
         self._note_fonts(page.get("/Resources"), 0)
         contents = page.get("/Contents")
         found: set[str] = set()
+        rules = 0
         for stream in contents if isinstance(contents, pikepdf.Array) else [contents]:
-            around = _gaps(stream) if isinstance(stream, pikepdf.Stream) else set()
+            if not isinstance(stream, pikepdf.Stream):
+                continue
+            data = stream.read_bytes()
+            rules += sum(map(data.count, _DRAWS_RULE))
+            around = _gaps(data)
             if around is None:
                 return None
             found |= around
+        if rules >= _LEAST_RULES:
+            self.ruled.add(index)
         return found
 
     def _note_fonts(self, resources: Any, depth: int) -> None:
@@ -136,8 +147,7 @@ def _whole_contents(page: Any) -> bytes:
     return b"\n".join(stream.read_bytes() for stream in streams if isinstance(stream, pikepdf.Stream))
 
 
-def _gaps(stream: Any) -> set[str] | None:
-    data = stream.read_bytes()
+def _gaps(data: bytes) -> set[str] | None:
     around: set[str] = set()
     for gap in _NARROW_GAP.finditer(data):
         if data[gap.start()] == ord(">"):

@@ -1,0 +1,176 @@
+"""Tables with ruling lines: a row of the page becomes a line of text, its cells parted by bars.
+
+Only what the rules make plain is changed: where a cell's letters are not exactly those of the lines that they replace,
+PDFium's text stays.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from reader.documents.pdf.glyphs import Rect, origin_of
+
+_THIN = 2.5
+_LEAST_LENGTH = 6.0
+_NEAR = 3.0
+_INSET = 1.0
+_MOST_DESCENT = 2.5
+"""How far letters of the row above reach below its rule."""
+_MOST_OBJECTS = 5_000
+_MOST_RULES = 2_000
+_MOST_CELLS = 2_000
+_MOST_CELL_CHARS = 600
+_LEAST_FILLED = 0.4
+_MOST_BACK = 0.55
+"""Cells that come before the one on their left; a table that is drawn column by column has half of its cells so."""
+_COMPARED = 12
+_HYPHEN = "\ufffe"
+_LINE = re.compile(r"[^\r\n]+(?:\r\n|\n|\r|$)")
+
+Edit = tuple[int, int, str]
+"""Where in PDFium's text something else belongs, and what."""
+
+
+@dataclass
+class _Grid:
+    """Rules that touch one another."""
+
+    box: Rect
+    across: list[Rect] = field(default_factory=list)
+    down: list[Rect] = field(default_factory=list)
+
+
+def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
+    """Yield the lines of tables with what to put in their place."""
+    for grid in _grids(_rules(page)):
+        columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
+        heights = [end for rule in grid.down for end in (rule[1], rule[3])] + [rule[1] for rule in grid.across]
+        levels = _places(heights)[::-1]
+        if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
+            continue
+        rows = [_row(text, grid, columns, top, bottom) for top, bottom in itertools.pairwise(levels)]
+        rows = [row for row in rows if any(row)]
+        if _is_table(rows):
+            yield from _edits(text, string, grid.box, rows)
+
+
+def _rules(page: pypdfium2.PdfPage) -> list[Rect]:
+    """The thin lines and the edges of boxes that a page draws."""
+    rules: list[Rect] = []
+    for number in range(min(pdfium.FPDFPage_CountObjects(page), _MOST_OBJECTS)):
+        raw = pdfium.FPDFPage_GetObject(page, number)
+        if pdfium.FPDFPageObj_GetType(raw) != pdfium.FPDF_PAGEOBJ_PATH:
+            continue
+        left, bottom, right, top = pypdfium2.PdfObject(raw, page=page).get_bounds()
+        width, height = right - left, top - bottom
+        if min(width, height) <= _THIN and max(width, height) >= _LEAST_LENGTH:
+            rules.append((left, bottom, right, top))
+        elif min(width, height) >= _LEAST_LENGTH and pdfium.FPDFPath_CountSegments(raw) <= 5:
+            rules += [
+                (left, bottom, left, top),
+                (right, bottom, right, top),
+                (left, bottom, right, bottom),
+                (left, top, right, top),
+            ]
+        if len(rules) > _MOST_RULES:
+            return []
+    return rules
+
+
+def _grids(rules: list[Rect]) -> list[_Grid]:
+    grids: list[_Grid] = []
+    for rule in rules:
+        grid = _Grid(rule)
+        (grid.down if rule[2] - rule[0] < rule[3] - rule[1] else grid.across).append(rule)
+        apart = []
+        for other in grids:
+            if _touch(grid.box, other.box):
+                a, b = grid.box, other.box
+                grid.box = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+                grid.across += other.across
+                grid.down += other.down
+            else:
+                apart.append(other)
+        grids = [*apart, grid]
+    return grids
+
+
+def _touch(a: Rect, b: Rect) -> bool:
+    return a[0] <= b[2] + _NEAR and b[0] <= a[2] + _NEAR and a[1] <= b[3] + _NEAR and b[1] <= a[3] + _NEAR
+
+
+def _places(values: list[float]) -> list[float]:
+    """Values in order, of those that nearly agree one."""
+    found: list[float] = []
+    for value in sorted(values):
+        if not found or value - found[-1] > _NEAR:
+            found.append(value)
+    return found
+
+
+def _row(text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], top: float, bottom: float) -> list[str]:
+    """The cells between two levels; what no rule parts is one cell."""
+    middle = (top + bottom) / 2
+    edges = [columns[0]]
+    for x in columns[1:-1]:
+        if any(abs((rule[0] + rule[2]) / 2 - x) <= _NEAR and rule[1] <= middle <= rule[3] for rule in grid.down):
+            edges.append(x)
+    edges.append(columns[-1])
+    descent = min(_MOST_DESCENT, (top - bottom) / 5)
+    return [
+        _one_line(text.get_text_bounded(left + _INSET, bottom + _INSET, right - _INSET, top - descent))
+        for left, right in itertools.pairwise(edges)
+    ]
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(cell.replace(f"{_HYPHEN}", "-").replace("|", "/").split())
+
+
+def _is_table(rows: list[list[str]]) -> bool:
+    cells = [cell for row in rows for cell in row]
+    wide = sum(len(row) > 1 for row in rows)
+    filled = sum(map(bool, cells))
+    return wide >= 2 and filled >= _LEAST_FILLED * len(cells) and max(map(len, cells)) <= _MOST_CELL_CHARS
+
+
+def _edits(text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[str]]) -> Iterator[Edit]:
+    """Replace the lines within the box, if their letters are those of the rows."""
+    lines = []
+    for line in _LINE.finditer(string):
+        shown = line[0].rstrip()
+        if not shown:
+            continue
+        first = line.start() + len(shown) - len(shown.lstrip())
+        ends = [_is_in(origin_of(text, at), box) for at in (first, line.start() + len(shown) - 1)]
+        if ends[0] != ends[1]:
+            return
+        if ends[0]:
+            lines.append(line)
+    before = Counter(sign for line in lines for sign in _one_line(line[0]) if not sign.isspace())
+    after = Counter(sign for row in rows for cell in row for sign in cell if not sign.isspace())
+    if not lines or before != after:
+        return
+    if not _in_order("".join("".join(line[0].split()) for line in lines), rows):
+        return
+    table = "".join(" ".join(" | ".join(row).split()).rstrip(" |") + "\n" for row in rows)
+    for line in lines:
+        yield line.start(), line.end(), "\n" + table + "\n" if line is lines[0] else ""
+
+
+def _in_order(letters: str, rows: list[list[str]]) -> bool:
+    """Whether the rows are in the order of the page's text, as far as tables are: words with a box each are no table."""
+    starts = [letters.find("".join(cell.split())[:_COMPARED]) for row in rows for cell in row if cell]
+    back = sum(second < first for first, second in itertools.pairwise(starts))
+    return back <= _MOST_BACK * len(starts)
+
+
+def _is_in(at: tuple[float, float], box: Rect) -> bool:
+    return box[0] - _NEAR <= at[0] <= box[2] + _NEAR and box[1] - _NEAR <= at[1] <= box[3] + _NEAR
