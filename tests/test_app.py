@@ -264,9 +264,27 @@ def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
     assert SCRIPT not in exported
     assert not re.search(r"(?<!\\)\]\(", exported)
     assert [line for line in exported.splitlines() if line.startswith("#")] == [
-        "# " + turns._plain(words),
-        "## " + turns._plain(words),
+        "# " + export._plain(words),
+        "## " + export._plain(words),
     ]
+
+
+@pytest.mark.parametrize("words", [SCRIPT, ATTRIBUTE])
+def test_an_exported_page_runs_and_loads_nothing(words: str) -> None:
+    item = {"document_id": words, "page": 1, "label": words, "quote": words, "start_char": 0, "end_char": 9}
+    turn = TurnRecord(0, words, words, [item, {**item, "page": 2}], asdict(ANSWER), 0.0)
+    drawn: list[int] = []
+    exported = export.as_html(
+        ConversationRecord("c", "", ("d",), 0.0, (turn, turn)),
+        words,
+        {"d": words, "e": words},
+        lambda _, page: drawn.append(page) or (b"jpeg" if page == 1 else None),  # type: ignore[func-returns-value]
+    )
+    assert words not in exported
+    assert "<script" not in exported
+    assert drawn == [1, 2]  # each page once
+    assert exported.count("data:image/jpeg;base64,") == 1
+    assert "default-src 'none'" in exported
 
 
 def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
