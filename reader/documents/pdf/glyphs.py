@@ -145,22 +145,29 @@ def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[t
         return []
     address = _address(text.raw)
     lines = list(_LINE.finditer(string))
-    # Printers' marks come last in the file: then only the first of them is asked where it is.
-    tail = len(lines)
+    # Printers' marks come last in the file, or nearly: then only the first of them is asked where it is.
+    end = len(lines)
+    while end > max(len(lines) - _LINES_AFTER_MARKS, 0) and not outside[lines[end - 1][0]]:
+        end -= 1
+    tail = end
     while tail and outside[lines[tail - 1][0]] > 0:
         tail -= 1
         outside[lines[tail][0]] -= 1
-    if tail < len(lines) and _is_inside(_origin(address, lines[tail].start()), 0.0, page):
-        outside.update(line[0] for line in lines[tail:])
-        tail = len(lines)
-    spans = []
-    for line in _holding(lines[:tail], [piece for piece, count in outside.items() if count > 0]):
+    if tail < end and _is_inside(_origin(address, lines[tail].start()), 0.0, page):
+        outside.update(line[0] for line in lines[tail:end])
+        tail = end
+    spans = [line.span() for line in lines[tail:end]]
+    left = [piece for piece, count in outside.items() if count > 0]
+    for line in _holding([*lines[:tail], *lines[end:]], left):
         ends = [_is_inside(_origin(address, index), 0.0, page) for index in (line.start(), line.end() - 1)]
         if ends[0] != ends[1]:
             return None
         if not ends[0]:
             spans.append(line.span())
-    return spans + [line.span() for line in lines[tail:]]
+    return sorted(spans)
+
+
+_LINES_AFTER_MARKS = 4
 
 
 def _holding(lines: list[re.Match[str]], pieces: list[str]) -> list[re.Match[str]]:
