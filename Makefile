@@ -8,7 +8,7 @@ MINUTES ?= 20
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-docs:  ## put the commands' help into docs/shell.md again
+docs:  ## update the commands' help in docs/shell.md and the module list in docs/architecture.md
 	PYTHONPATH=. $(PYTHON) -m cogapp -r docs/shell.md docs/architecture.md
 
 setup:  ## install what the reader and its tests need into the current environment
@@ -41,22 +41,22 @@ lint:  ## ruff and mypy
 bench-read:  ## reading against plain passes, and memory while reading; BOOK=file for a long one
 	$(PYTHON) -m bench.reading $(BOOK)
 
-bench-plugin:  ## the plug-in against its floor and its peers
+bench-plugin:  ## the plug-in compared with its lower bound and with plain transformers
 	$(PYTHON) -m bench.plugin
 
 bench-library:  ## attaching, listing, searching
 	$(PYTHON) -m bench.library
 
-bench-app:  ## the app with a thousand documents beside ten
+bench-app:  ## the app with a thousand documents compared with ten
 	$(PYTHON) -m bench.app
 
-bench-train:  ## training against its floor, forward and backward without weight gradients
+bench-train:  ## training compared with forward and backward passes without weight gradients
 	$(PYTHON) -m bench.train
 
 bench-precision:  ## int8 weights against float32
 	$(PYTHON) -m bench.precision
 
-bench-batch:  ## many questions together against one by one
+bench-batch:  ## many questions together compared with one by one
 	$(PYTHON) -m bench.batch $(BOOK)
 
 # What is remembered, measured. By the reading speed about five hours on two CPU cores: lm 1, long 1, hidden 1, qa 2.
@@ -70,14 +70,14 @@ EVALUATE_FLAGS ?=
 EVALUATE = $(PYTHON) -m reader evaluate
 EVAL_BOOKS = --books $(DATA)/books-eval.tar.xz
 
-evaluate: evaluate-lm evaluate-long evaluate-hidden evaluate-qa  ## what is remembered, beside other methods; needs DATA
+evaluate: evaluate-lm evaluate-long evaluate-hidden evaluate-qa  ## how much memories keep, compared with other methods; needs DATA
 
 evaluate-lm:  ## loss in the last window of books, by ratio
 	$(EVALUATE) lm $(EVAL_BOOKS) --context 2048 4096 8192 --ratio 2 4 8 32 --limit $(BOOKS) --full-tokens 8192 \
 		--strategies sliding-window sliding-window-2 full self-extend beacon beacon-swapped \
 		--output $(RESULTS)/lm $(EVALUATE_FLAGS)
 
-evaluate-long:  ## the hundredfold context, where the plain decoder breaks down, and what the reading horizon costs
+evaluate-long:  ## a context a hundred times the window, and the cost of the reading horizon
 	$(EVALUATE) lm $(EVAL_BOOKS) --context 8192 32768 131072 409600 --same-target --scored-windows 8 --ratio 64 \
 		--limit $(REPEATS) --strategies sliding-window sliding-window-2 full beacon \
 		--full-tokens 32768 --output $(RESULTS)/long $(EVALUATE_FLAGS)

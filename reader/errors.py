@@ -1,16 +1,16 @@
-"""What can go wrong, as a person is told it: one sentence with what failed, the value, and what to do.
+"""Errors of the reader. Each message is one sentence with the fault, the value, and what to do.
 
-    ReaderError               the root; the front doors catch it (and StoreError) once
-    ├── ConfigError           a setting that cannot be: names the field, the value and what would do
+    ReaderError               the root; shell and app catch it (and StoreError)
+    ├── ConfigError           an impossible setting; the message names the field, the value and the allowed values
     ├── DocumentError         a file that cannot become a Document
     │   ├── PasswordNeeded    … without its password, or with this one
     │   └── RecognitionNeeded … without text recognition, as its pages are pictures of text
     ├── ModelError            a decoder or plug-in that cannot be found, loaded or used together
     ├── MemoryMismatch        a memory that does not fit the decoder or the plug-in at hand
     ├── ContextOverflow       more slots or tokens than the decoder has positions
-    └── Cancelled             the person stopped it; what was finished is kept
+    └── Cancelled             the user stopped it; finished work is kept
 
-`exit_status` is the shell's: 2 for the user's mistake, 1 for ours, 130 for a stop on request.
+`exit_status` is the shell's: 2 for the user's mistake, 1 for a fault of the program, 130 for a stop on request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ReaderError(Exception):
 
 
 class ConfigError(ReaderError):
-    """A setting has a value that it cannot have."""
+    """A setting has an impossible value."""
 
     exit_status = 2
 
@@ -35,7 +35,7 @@ class DocumentError(ReaderError):
 
 
 class PasswordNeeded(DocumentError):
-    """A document is protected by a password that was not given, or by another one."""
+    """A document has a password, and the given one is missing or wrong."""
 
 
 class RecognitionNeeded(DocumentError):
@@ -53,7 +53,7 @@ class MemoryMismatch(ReaderError):
 
 
 class ContextOverflow(ReaderError):
-    """More positions are needed than the decoder has.
+    """The tokens need more positions than the decoder has.
 
     Attributes:
         fitting_ratio: for a document that does not fit: the smallest condensing ratio whose memory fits; None: no ratio does.

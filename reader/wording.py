@@ -1,4 +1,4 @@
-"""Words that the shell and the page share: sizes, durations, places, and the stages of loading a decoder."""
+"""Words that the shell and the app share: sizes, durations, places, and the stages of loading a decoder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ STAGES = {
     "wait": "Waiting for another program to fetch the language model",
     "load": "Loading the language model",
 }
-"""What to say while a decoder loads, by the stage that `reader.models.load_model` reports."""
+"""Stage of `reader.models.load_model` -> the words to show."""
 
 
 NOT_STATED = "Not found in so many words; nearest pages"
-"""Stands over an answer's pages where its words are not on them."""
+"""The heading of an answer's pages if the answer's words are not on them."""
 
 
 def duration(seconds: float) -> str:
@@ -44,8 +44,8 @@ def place(label: str, page: int | None = None) -> str:
     """A page or section as people name it: "page 12", "page xii", "“Part 2 · 3”".
 
     Args:
-        label: what the document calls it; a name that only a machine reads is left out.
-        page: its place in the document, counted from 1.
+        label: the document's own label; a label that is not for readers is left out.
+        page: the page's place in the document, counted from 1.
     """
     label = " ".join(label.split())
     if _PAGE_NUMBER.fullmatch(label):
@@ -64,6 +64,6 @@ def places(labels: Iterable[str]) -> str:
 
 
 def looked_again(labels: Iterable[str]) -> str:
-    """Which pages were read again for an answer: "looked again at pages 12 and 40"; empty where none was."""
+    """The pages that were read again for an answer: "looked again at pages 12 and 40"; empty if none was."""
     named = places(labels)
     return f"looked again at {named}" if named else ""

@@ -126,7 +126,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ValueError("it is no file")
+                raise ValueError("it is not a file")
             _check_directory_size(file)
             with zipfile.ZipFile(file) as archive:
                 yield archive
@@ -154,10 +154,10 @@ def _check_directory_size(file: IO[bytes]) -> None:
     if locator.startswith(b"PK\6\7"):
         end -= _END64_LOCATOR.size + _END64.size
         if len(tail) < tail_bytes or end < 0 or _END64_LOCATOR.unpack(locator)[2] != end:
-            raise ValueError("its table of contents is not where it belongs")
+            raise ValueError("its table of contents is not at its end")
         signature, *_, directory_bytes, start = _END64.unpack(tail[: _END64.size])
         if signature != b"PK\6\6":
-            raise ValueError("its table of contents is not where it belongs")
+            raise ValueError("its table of contents is not at its end")
     if comment_bytes or directory_bytes > _MAX_DIRECTORY_BYTES or start + directory_bytes != end:
         raise ValueError("its table of contents is not that of an export")
 
@@ -178,7 +178,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[StoredDocument, list
         ):
             raise ValueError(f"{name!r} is compressed or encrypted")
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise ValueError(f"{name!r} is no plain file")
+            raise ValueError(f"{name!r} is not a plain file")
         sizes[name] = member.file_size
     if sum(sizes.values()) > path.stat().st_size:
         raise ValueError("its members overlap")
@@ -222,7 +222,7 @@ def _is_here(store: Store, memory: StoredMemory, path: Path) -> bool:
     if here is not None or store.memories(memory.record.document_id):
         raise BadImport(
             f"{path} cannot be imported: the library holds another memory"
-            f" {'of this key' if here else 'of this document'}, which an imported one must not replace or stand beside."
+            f" {'of this key' if here else 'of this document'}, which an imported memory must not replace or join."
             f" Remove {memory.record.document_id[:12]} first to have the imported one instead."
         )
     return False

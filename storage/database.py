@@ -36,7 +36,7 @@ _OWN_NAMES = (
     DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", DOCUMENTS_FOLDER, MEMORIES_FOLDER, ORIGINALS_FOLDER,
     DAMAGED_FOLDER,
 )  # fmt: skip
-"""What a library has in its folder; whatever else is there is somebody else's."""
+"""The names in a library's folder. Other files in the folder do not belong to the library."""
 
 Row = dict[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]

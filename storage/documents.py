@@ -149,7 +149,7 @@ class Documents:
         )
         if not rows:
             return "The library is empty: read a document first."
-        return f"It holds, among others, {_listed([_document(row) for row in rows])}."
+        return f"The library has, among others, {_listed([_document(row) for row in rows])}."
 
 
 def _listed(documents: Sequence[DocumentRecord]) -> str:

@@ -68,7 +68,7 @@ def make_folder(folder: Path) -> None:
 
 
 def make_private(folder: Path, names: Iterable[str]) -> None:
-    """Remove other users' permissions from a folder and from what is in it under these names, the folder itself last."""
+    """Remove other users' permissions from a folder and from its parts with these names, the folder itself last."""
     allowed = _allowed(folder)
     if os.name != "posix" or not folder.stat().st_mode & 0o777 & ~allowed:
         return

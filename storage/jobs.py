@@ -24,7 +24,7 @@ SILENT_SECONDS = 20.0
 """An owner without a beat for this time loses its job."""
 
 _OWNERS: set[str] = set()
-"""All that this process has named. In a container a program that is started again may well have its old number."""
+"""All that this process has named."""
 _UNFINISHED = ("queued", "running", "paused")
 _OUTCOMES = {"pause": "paused", "cancel": "cancelled"}
 
@@ -173,7 +173,9 @@ class Jobs:
                 {**fields, "id": job_id, "owner": owner},
             ).fetchone()
         if found is None:
-            raise StoreBusy(f"The job {job_id[:8]} was taken over or ended elsewhere; look at the list of jobs.")
+            raise StoreBusy(
+                f"The job {job_id[:8]} was taken over or ended by another program; list the jobs to see its state."
+            )
         wanted: Literal["pause", "cancel"] | None = found[0]
         return wanted
 
@@ -244,10 +246,8 @@ def _is_lost(owner: str | None, beat_at: float) -> bool:
 def is_gone(owner: str) -> bool:
     """Whether the process of an owner (a name from `new_owner`) has certainly ended."""
     host, process, _ = owner.rsplit("/", 2)
-    if host != socket.gethostname():
+    if host != socket.gethostname() or int(process) == os.getpid():
         return False
-    if int(process) == os.getpid():
-        return owner not in _OWNERS
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
@@ -255,6 +255,12 @@ def is_gone(owner: str) -> bool:
     except PermissionError:
         pass
     return False
+
+
+def is_earlier(owner: str) -> bool:
+    """Whether an owner is a process of before that had this process's number, as in a container that was started again."""
+    host, process, _ = owner.rsplit("/", 2)
+    return host == socket.gethostname() and int(process) == os.getpid() and owner not in _OWNERS
 
 
 def _job(row: Row) -> JobRecord:

@@ -95,7 +95,7 @@ def by_document(library: Path) -> dict[str, str]:
 def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> str:
     """Copy a document's file and the picture of its cover, durably; return the copy's name without the kind.
 
-    It belongs into the transaction of `Store.adding_document`, as whoever tidies in another removes what no row names. A copy
+    Call it in the transaction of `Store.adding_document`: outside, another process may remove a file that no row names yet. A copy
     that is there already and is broken is written anew.
 
     Raises:

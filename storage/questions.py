@@ -15,7 +15,7 @@ from typing import Any
 
 from storage.database import Database, Row
 from storage.errors import NotFound
-from storage.jobs import is_gone
+from storage.jobs import is_earlier, is_gone
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Questions:
         )
         with self._database.transaction() as db:
             if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone():
-                raise NotFound("The document is not there any more. Choose another one.")
+                raise NotFound("The document was removed. Choose another one.")
             db.table("questions").insert({**vars(record), "settings": json.dumps(dict(settings))})
         return record
 
@@ -68,7 +68,7 @@ class Questions:
     def claim(self, owner: str) -> list[QuestionRecord]:
         """Take over the questions whose owners have ended; return all of `owner`'s questions, the oldest first."""
         rows = self._database.read("SELECT * FROM questions WHERE owner IS NOT :owner", {"owner": owner})
-        lost = [(row["id"], row["owner"]) for row in rows if (row["owner"] is None or is_gone(row["owner"]))]
+        lost = [(row["id"], row["owner"]) for row in rows if _is_lost(row["owner"])]
         if lost:
             with self._database.transaction() as db:
                 for question_id, previous in lost:  # unless another process took it over first
@@ -82,6 +82,10 @@ class Questions:
         """Remove a question that is answered or abandoned."""
         with self._database.transaction() as db:
             db.execute("DELETE FROM questions WHERE id = ?", (question_id,))
+
+
+def _is_lost(owner: str | None) -> bool:
+    return owner is None or is_gone(owner) or is_earlier(owner)
 
 
 def _question(row: Row) -> QuestionRecord:

@@ -159,8 +159,8 @@ def _check_is_broken(path: Path) -> None:
             version = applied_version(db)
             if version > LATEST:
                 raise StoreError(
-                    f"{path} has the schema {version!r} of a newer program; this one knows {LATEST!r}, and would lose what"
-                    " it does not know. Update this program, or rebuild with --force."
+                    f"{path} has the schema {version!r} of a newer program; this one knows {LATEST!r} and would lose"
+                    " newer data. Update this program, or rebuild with --force."
                 )
             if not version or [row[0] for row in db.execute("PRAGMA integrity_check")] != ["ok"]:
                 return
@@ -173,8 +173,8 @@ def _check_is_broken(path: Path) -> None:
         except sqlite3.Error:
             return
     raise StoreError(
-        f"{path} is whole, so there is nothing to rebuild. `library verify` compares the files with it; rebuild with --force"
-        " to make it anew all the same."
+        f"{path} is whole, so there is nothing to rebuild. `library verify` compares the files with it; use --force"
+        " to rebuild it anyway."
     )
 
 

@@ -142,8 +142,8 @@ class UserDocuments:
         """Return a user's documents that have all words of `query` in title or tags, the pinned ones first.
 
         Args:
-            limit: how many at most.
-            kept: ids that are returned whatever their place.
+            limit: the most documents to return.
+            kept: ids of documents that are returned beyond the limit, too.
             order: of the documents that are pinned, and of the others.
         """
         words = clean(query).casefold().split()

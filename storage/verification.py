@@ -17,7 +17,7 @@ from storage.memories import SEALED_FILE
 from storage.records import Fault, MemoryRecord
 from storage.store import Store
 
-_REWRITE = "Remove the file, and the next start of the library writes it anew."
+_REWRITE = "Remove the file; the next start of the library writes it again."
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., 
     for name, password in PASSWORDS.items():
         add_account(folder / "users", name, password)
     model = str(tiny_folder("llama", max_positions=32_768))
-    flags = ("--auth", str(folder / "users"), "--mcp", "--proxy", PROXY)
+    flags = ("--auth", str(folder / "users"), "--mcp", "--openai", "--proxy", PROXY)
     server = Server(folder / "library", model, folder / "cache", flags=flags)
     server.start()
     yield server
@@ -312,7 +312,8 @@ def test_anothers_session_event_and_upload_are_as_if_they_were_not_there(ann: ht
 
 
 def temporary(server: Server) -> list[Path]:
-    return sorted((server.library.parent / "temp").rglob("*"))
+    """The temporary files of a server."""
+    return sorted(path for path in (server.library.parent / "temp").rglob("*") if path.is_file())
 
 
 def test_a_temporary_folder_is_this_accounts_alone(ann: httpx.Client, server: Server) -> None:
@@ -326,17 +327,31 @@ def test_a_temporary_folder_is_this_accounts_alone(ann: httpx.Client, server: Se
         pytest.fail(f"{path} is not in the folder for temporary files")
 
 
-def test_half_an_upload_leaves_nothing(ann: httpx.Client, server: Server) -> None:
-    before = temporary(server)
+def begun(server: Server, ann: httpx.Client, path: str, length: int, body: bytes) -> socket.socket:
+    """An upload that has said how long it is, and sent so much."""
     host, port = server.address.rstrip("/").removeprefix("http://").split(":")
     cookie = "; ".join(f"{name}={value}" for name, value in ann.cookies.items())
     head = (
-        f"POST {API}/upload HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\n"
-        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000000\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n"
         '--b\r\nContent-Disposition: form-data; name="files"; filename="half.txt"\r\n\r\n'
     )
-    with socket.create_connection((host, int(port))) as half:
-        half.sendall(head.encode() + bytes(3 << 20))
+    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+def test_what_programs_send_is_bounded_before_it_is_read(ann: httpx.Client, server: Server) -> None:
+    for path, length in (("/v1/files", 600 << 20), ("/v1/chat/completions", 10**30)):
+        with begun(server, ann, path, length, b"") as refused:
+            assert refused.recv(100).split()[1] in (b"413", b"400"), path
+    unsaid = ann.post("/v1/files", content=iter([b"x"]), headers={"content-type": "multipart/form-data; boundary=b"})
+    assert unsaid.status_code == 411
+
+
+def test_half_an_upload_leaves_nothing(ann: httpx.Client, server: Server) -> None:
+    before = temporary(server)
+    with begun(server, ann, f"{API}/upload", 9_000_000, bytes(3 << 20)):
         until = time.monotonic() + 20
         while temporary(server) == before and time.monotonic() < until:
             time.sleep(0.02)
@@ -372,7 +387,7 @@ def call_tool(server: Server, name: str, password: str, tool: str, arguments: di
 def test_an_assistant_signs_in_and_sees_its_users_documents_alone(server: Server, ann: httpx.Client) -> None:
     with Store(server.library) as store:
         document = make_document(60, title="The zephyrwort papers")
-        add_document(document, store, lambda db, stored: store.user_documents.hold(db, "ann", stored))
+        add_document(document, store, lambda db, stored: store.user_documents.hold(db, "ann", stored, None))
     assert "zephyrwort" in call_tool(server, "ann", PASSWORDS["ann"], "library", {"query": ""})
     assert "zephyrwort" not in call_tool(server, "bob", PASSWORDS["bob"], "library", {"query": ""})
     told = call_tool(server, "bob", PASSWORDS["bob"], "read_status", {"document_id": document.id})
@@ -393,8 +408,9 @@ def test_two_apps_on_one_library_answer_each_others_users_and_nobody_twice(
         with closing(signed_in(other, "ann", "127.0.0.3")) as elsewhere:
             (path,) = upload(ann, (WORDS * 20).encode(), "both.txt").json()
             config = ann.get("/config").json()
-            (adding,) = [one["id"] for one in config["dependencies"] if one["api_name"] == "add_files"]
-            joined = {"fn_index": adding, "session_hash": "twoapps", "data": [[FILE | {"path": path}], None]}
+            (adding,) = [one for one in config["dependencies"] if one["api_name"] == "add_files"]
+            sent = [[FILE | {"path": path}], *[None] * (len(adding["inputs"]) - 1)]  # the rest is kept by the server
+            joined = {"fn_index": adding["id"], "session_hash": "twoapps", "data": sent}
             assert ann.post(f"{API}/queue/join", json=joined).status_code == 200
             assert "process_completed" in ann.get(f"{API}/queue/data", params={"session_hash": "twoapps"}).text
 
@@ -475,4 +491,4 @@ def test_what_a_killed_app_left_goes_at_the_next_start_and_the_rest_at_the_end(
         server.process.wait(60)
         server.process.stdout.close()
         assert Path(path).exists() == (end == signal.SIGKILL)
-    assert [one for one in temporary(server) if one.is_file()] == []
+    assert temporary(server) == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -261,9 +264,27 @@ def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
     assert SCRIPT not in exported
     assert not re.search(r"(?<!\\)\]\(", exported)
     assert [line for line in exported.splitlines() if line.startswith("#")] == [
-        "# " + turns._plain(words),
-        "## " + turns._plain(words),
+        "# " + export._plain(words),
+        "## " + export._plain(words),
     ]
+
+
+@pytest.mark.parametrize("words", [SCRIPT, ATTRIBUTE])
+def test_an_exported_page_runs_and_loads_nothing(words: str) -> None:
+    item = {"document_id": words, "page": 1, "label": words, "quote": words, "start_char": 0, "end_char": 9}
+    turn = TurnRecord(0, words, words, [item, {**item, "page": 2}], asdict(ANSWER), 0.0)
+    drawn: list[int] = []
+    exported = export.as_html(
+        ConversationRecord("c", "", ("d",), 0.0, (turn, turn)),
+        words,
+        {"d": words, "e": words},
+        lambda _, page: drawn.append(page) or (b"jpeg" if page == 1 else None),  # type: ignore[func-returns-value]
+    )
+    assert words not in exported
+    assert "<script" not in exported
+    assert drawn == [1, 2]  # each page once
+    assert exported.count("data:image/jpeg;base64,") == 1
+    assert "default-src 'none'" in exported
 
 
 def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,6 +432,35 @@ def test_passwords_are_kept_as_hashes_only(accounts_file: Path) -> None:
     add_account(accounts_file, "ann", "another one")
     assert Accounts(accounts_file).check("ann", "another one")
     assert not Accounts(accounts_file).check("ann", PASSWORD)
+
+
+def test_a_full_disk_costs_no_user(accounts_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = accounts_file.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(ConfigError, match="cannot be written"):
+            add_account(accounts_file, "eve", PASSWORD)
+    assert accounts_file.read_bytes() == before
+    assert [path for path in accounts_file.parent.iterdir() if path.is_file()] == [accounts_file]
+
+
+def test_users_who_are_added_at_once_are_all_there_and_a_link_stays_one(accounts_file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(accounts_file)
+    accounts_file.chmod(0o644)
+    adding = [threading.Thread(target=add_account, args=(link, f"user{number}", PASSWORD)) for number in range(4)]
+    for thread in adding:
+        thread.start()
+    for thread in adding:
+        thread.join()
+    names = {line.partition(":")[0] for line in accounts_file.read_text().splitlines()}
+    assert names == {"ann", "bob", "user0", "user1", "user2", "user3"}
+    assert link.is_symlink()
+    assert accounts_file.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(

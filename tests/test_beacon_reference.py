@@ -1,6 +1,6 @@
-"""The plug-in computes what the authors' code computes (law 2): logits, memory and generated tokens of every reference case.
+"""The plug-in reproduces the authors' code (law 2): logits, memory and generated tokens of every reference case.
 
-The folder of cases is ../shared/fixtures/beacon-reference, or what BEACON_REFERENCE says.
+The folder of cases is ../shared/fixtures/beacon-reference, or the folder in BEACON_REFERENCE.
 """
 
 from __future__ import annotations

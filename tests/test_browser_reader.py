@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -185,7 +186,7 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         page.locator("#glance .outline button").filter(has_text="Weather").click()
         place(window, 3)
         ideas.first.click()
-        expect(page.locator("#chat .answer")).to_contain_text("Rules: Keep the")
+        expect(page.locator("#chat .answer")).to_contain_text("Rules: ")
         expect(page.locator("#glance .ideas")).to_have_count(0)
         page.locator("#download summary").click()
         with page.expect_download() as begun:
@@ -194,7 +195,7 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         assert begun.value.suggested_filename == "The-Mill.html"
         assert "What is this document about?" in exported
         assert "<script" not in exported
-        assert "http" not in exported.split("</head>")[1]
+        assert not re.search(r"(href|src)=[\"']?http", exported)
 
 
 @pytest.mark.parametrize("viewport", [PHONE, ZOOMED], ids=["phone", "zoomed"])

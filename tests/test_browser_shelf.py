@@ -139,7 +139,7 @@ def test_what_programs_ask_is_not_listed_among_peoples_conversations(
         expect(window.page.locator("#head h2")).to_have_text("Kings")
         window.ask("What did the king bury?")
         window.page.locator("#choice input").click()
-        options = window.page.get_by_role("option")
+        options = window.page.get_by_role("listbox").get_by_role("option")
         expect(options).to_have_count(1)
         expect(options).to_contain_text("What did the king bury?")
 

@@ -1,4 +1,4 @@
-"""Evaluation: same targets for all, honest controls, real question sets, and reports that others can read."""
+"""Evaluation: equal targets, controls, real question sets, and reports."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def lm_report(model: Model, books: list[Book], contexts: list[int], ratios: list
 
 
 def plain_losses(model: Model, before: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
-    """Losses of the scored tokens but the first, by one plain pass."""
+    """Losses of all scored tokens but the first, from one plain pass."""
     with torch.inference_mode():
         logits = model.decoder.model(torch.cat([model.opening, before, scored])[None]).logits[0]
     return cross_entropy(logits[-len(scored) : -1], scored[1:], reduction="none")
@@ -97,7 +97,7 @@ def plain_losses(model: Model, before: torch.Tensor, scored: torch.Tensor) -> to
 # --- lm ---------------------------------------------------------------------------------------------------------
 
 
-def test_full_attention_and_the_sliding_window_score_as_plain_passes(model: Model, books: list[Book]) -> None:
+def test_full_attention_and_the_sliding_window_score_like_plain_passes(model: Model, books: list[Book]) -> None:
     report = lm_report(model, books, [WINDOW, 160], [4])
     tokens = BookTokens(books, model)
     for context in (WINDOW, 160):
@@ -128,7 +128,7 @@ def test_ratio_none_is_full_attention_and_every_row_scores_the_same_tokens(model
         assert raw["gap_closed"] is None or raw["gap_closed"] == pytest.approx(1.0, abs=1e-2)
 
 
-def test_a_shared_reading_gives_what_readings_apart_give(model: Model, books: list[Book]) -> None:
+def test_one_shared_reading_equals_separate_readings(model: Model, books: list[Book]) -> None:
     together = lm_report(model, books, [64, 100, 160], [4, 8], horizons=[None, 8])
     for context in (64, 100, 160):
         apart = lm_report(model, books, [context], [4, 8], horizons=[None, 8])
@@ -137,7 +137,7 @@ def test_a_shared_reading_gives_what_readings_apart_give(model: Model, books: li
             assert same["by_book"] == pytest.approx(row["by_book"], abs=1e-4)
 
 
-def test_contexts_with_the_same_target_end_alike(model: Model, books: list[Book]) -> None:
+def test_contexts_with_the_same_target_end_with_the_same_window(model: Model, books: list[Book]) -> None:
     report = lm_report(model, books, [64, 96, 160], [4], same_target=True)
     alone = [row_of(report, "sliding-window", context=context)["by_book"] for context in (64, 96, 160)]
     assert alone[0] == alone[1] == alone[2]
@@ -149,7 +149,7 @@ def test_contexts_with_the_same_target_end_alike(model: Model, books: list[Book]
 
 
 @pytest.mark.parametrize("same_target", [False, True])
-def test_windows_scored_behind_a_context_are_the_last_of_longer_contexts(
+def test_windows_scored_after_a_context_are_the_last_of_longer_contexts(
     model: Model, books: list[Book], same_target: bool
 ) -> None:
     together = lm_report(model, books, [64, 96], [4], scored_windows=3, same_target=same_target)
@@ -171,7 +171,7 @@ def test_swapped_memories_are_another_books(model: Model, books: list[Book]) -> 
     report = lm_report(model, books, [160], [4])
     own, swapped = row_of(report, "beacon"), row_of(report, "beacon-swapped")
     assert all(a != b for a, b in zip(own["by_book"], swapped["by_book"], strict=True))
-    # When all books are one book, another's memory is the own.
+    # If all books are the same, another book's memory is the book's own.
     same = [Book(f"{number}.txt", books[0].text) for number in range(3)]
     report = lm_report(model, same, [160], [4])
     assert row_of(report, "beacon")["by_book"] == pytest.approx(row_of(report, "beacon-swapped")["by_book"])
@@ -219,7 +219,9 @@ def test_token_ids_do_not_depend_on_how_many_are_asked_for(model: Model) -> None
     assert len(whole) > 50_000
 
 
-def test_what_does_not_fit_is_told_and_the_rest_is_run(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_strategy_that_does_not_fit_is_reported_and_the_rest_runs(
+    tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
     small = load_model(str(tiny_folder(max_positions=256)), window=WINDOW, cache_folder=tmp_path, device="cpu")
     many = [book(seed, 1200) for seed in range(2)]
     report = lm_report(small, many, [128, 1024], [2, 16])
@@ -259,7 +261,7 @@ def test_bad_settings_are_refused_in_a_sentence(model: Model, books: list[Book],
 @pytest.mark.parametrize("task", MAKERS)
 @pytest.mark.parametrize("depth", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("with_books", [True, False])
-def test_what_is_hidden_lies_at_its_depth_in_a_text_of_that_length(
+def test_the_hidden_text_is_at_its_depth_in_a_text_of_that_length(
     model: Model, books: list[Book], task: str, depth: float, with_books: bool
 ) -> None:
     import random
@@ -288,7 +290,7 @@ def test_what_is_hidden_lies_at_its_depth_in_a_text_of_that_length(
     assert place / len(text) == pytest.approx(depth, abs=0.2)
 
 
-def test_the_same_seed_hides_the_same(model: Model, books: list[Book]) -> None:
+def test_the_same_seed_gives_the_same_examples(model: Model, books: list[Book]) -> None:
     import random
 
     filler = synthetic._Filler(books, model)
@@ -300,7 +302,7 @@ def test_the_same_seed_hides_the_same(model: Model, books: list[Book]) -> None:
 def test_a_decoder_that_copies_finds_the_key_wherever_its_strategy_lets_it_see(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The decoder's place is taken by one that says the key when it is in front of it: scores must say what was kept."""
+    """A stand-in for the decoder repeats the key if its context contains the key, so the scores show what the strategy kept."""
     seen: dict[int, str] = {}
 
     def say(strategy: object, question: str, model: Model, *, max_tokens: int, begin: str) -> str:
@@ -354,7 +356,7 @@ def test_answers_are_scored_as_squad_scores_them() -> None:
     assert squad_scores("fish", ["cat", "dog"]) == (0.0, 0.0)
 
 
-def test_a_question_without_an_answer_is_answered_by_saying_so() -> None:
+def test_the_right_reply_to_an_unanswerable_question_is_does_not_say() -> None:
     assert squad_scores("The document does not say.", []) == (1.0, 1.0)
     assert rouge_l("the document does not say who did.", []) == 1.0
     assert squad_scores("In 1822.", []) == (0.0, 0.0)
@@ -455,7 +457,7 @@ def test_a_bad_question_file_is_refused_in_a_sentence(tmp_path: Path, content: b
         load_questions(tmp_path / "absent.jsonl")
 
 
-def test_words_set_apart_are_put_together() -> None:
+def test_spaces_around_tokens_are_removed() -> None:
     assert detokenise("What did Scrooge 's clerk say , then ?") == "What did Scrooge's clerk say, then?"
     assert detokenise("He did n't , ( he said ) .") == "He didn't, (he said)."
 
@@ -483,7 +485,7 @@ def facts(count: int, per_context: int = 1) -> list[Question]:
     ]
 
 
-def test_passages_are_hidden_as_paragraphs_where_the_seed_says(model: Model, books: list[Book]) -> None:
+def test_the_seed_decides_where_passages_are_hidden_as_paragraphs(model: Model, books: list[Book]) -> None:
     questions = facts(7, per_context=2)
     hidden = hide_in_books(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=1)
     assert [len(one.questions) for one in hidden] == [6, 6, 2]
@@ -498,14 +500,14 @@ def test_passages_are_hidden_as_paragraphs_where_the_seed_says(model: Model, boo
     other = hide_in_books(questions, books, model, book_tokens=(500, 1500), per_book=3, seed=2)
     assert [one.document.id for one in hidden] == [one.document.id for one in again]
     assert [one.document.id for one in hidden] != [one.document.id for one in other]
-    # Nothing of the book is lost: without the passages it is the book.
+    # Without the passages, the text is the whole book.
     text = hidden[0].document.text
     for question in hidden[0].questions[::2]:
         text = text.replace(question.context + "\n\n", "").replace("\n\n" + question.context, "")
     assert books[0].text.startswith(text[: len(text) // 2])
 
 
-def test_books_are_cut_and_short_ones_are_passed_over(model: Model) -> None:
+def test_long_books_are_cut_and_short_ones_skipped(model: Model) -> None:
     books = [book(1, 30), book(2, 2000)]
     hidden = hide_in_books(facts(2), books, model, book_tokens=(1000, 1200), per_book=1)
     assert [one.document.title for one in hidden] == ["book-2", "book-2"]
@@ -522,7 +524,7 @@ def test_whole_book_questions_name_their_book(model: Model, books: list[Book]) -
         hide_in_books([Question("1", "", "Who?", ("x",), book_file="absent.txt")], books, model)
 
 
-def test_qa_rows_say_what_was_asked_and_how_well_it_went(model: Model, books: list[Book]) -> None:
+def test_qa_rows_have_the_numbers_of_questions_and_the_scores(model: Model, books: list[Book]) -> None:
     report = evaluate_qa(model, facts(6), books, QaSettings(limit=4, book_tokens=(500, 700), per_book=2))
     assert [row["strategy"] for row in report.rows] == list(qa_module.QA_STRATEGIES)
     for row in report.rows:
@@ -545,7 +547,7 @@ def test_qa_rows_say_what_was_asked_and_how_well_it_went(model: Model, books: li
 def test_a_reader_that_repeats_the_passage_scores_as_the_ceiling(
     model: Model, books: list[Book], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a decoder that says what it is shown, gold and evidence must reach 1: nothing is lost on the way to the score."""
+    """If the decoder repeats the passage, gold and evidence must score 1."""
 
     def say(strategy: object, question: str, model: Model, *, max_tokens: int, searched: str, tuned: bool) -> str:
         number = first_number(searched)
@@ -558,7 +560,7 @@ def test_a_reader_that_repeats_the_passage_scores_as_the_ceiling(
     assert row["rougeL"] == pytest.approx(1.0)
 
 
-def test_answer_weights_are_on_for_replies_and_off_when_told(model: Model) -> None:
+def test_answer_weights_are_on_for_replies_and_off_on_request(model: Model) -> None:
     config = dataclasses.replace(model.plugin.config, answer_rank=2)
     model.plugin.detach()
     tuned = dataclasses.replace(model, plugin=BeaconPlugin(model.decoder.model, config))

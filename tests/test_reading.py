@@ -98,7 +98,7 @@ def test_saved_and_loaded_gives_the_same_answers_in_either_order(model: Model, s
     assert answer(model, store, document, "Who?") == first
 
 
-def test_what_was_read_is_not_read_again(tiny_model: Model, store: Store) -> None:
+def test_a_document_is_not_read_twice(tiny_model: Model, store: Store) -> None:
     document = make_document(100)
     first = read(document, tiny_model, store)
     assert (first.cached, first.tokens_read) == (False, first.document_tokens)
@@ -108,7 +108,7 @@ def test_what_was_read_is_not_read_again(tiny_model: Model, store: Store) -> Non
     assert again.memory.key == first.memory.key
 
 
-def test_keys_tell_settings_apart(tiny_folder: Callable[..., Path], tiny_model: Model, tmp_path: Path) -> None:
+def test_other_settings_give_other_keys(tiny_folder: Callable[..., Path], tiny_model: Model, tmp_path: Path) -> None:
     document = make_document(100)
 
     def key(model: Model, ratio: int | None = None) -> str:
@@ -194,13 +194,13 @@ def test_the_memory_of_a_published_checkpoint_has_the_slots_that_its_plan_counts
         assert memory_slots(model, tokens, ratio) == read(document, model, store, ratio=ratio).memory.slots
 
 
-def test_the_memory_that_is_asked_is_that_of_the_newest_finished_reading(
+def test_the_memory_of_the_newest_finished_reading_is_asked(
     tiny_folder: Callable[..., Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The shell, a batch and the app ask the same memory, whatever its ratio is and whoever read it."""
+    """Shell, batch and app ask the same memory, for any ratio and any user."""
     monkeypatch.setenv("READER_CACHE", str(tmp_path / "cache"))
     file, folder = tmp_path / "a.txt", tmp_path / "library"
     file.write_text(make_document(60).text)
@@ -228,7 +228,7 @@ def test_ratio_that_does_not_divide_the_window_is_refused(tiny_model: Model) -> 
 
 
 def test_a_hundred_windows_of_positions_fit(tiny_model: Model) -> None:
-    """2,048 positions, a document of a hundred times its window and more."""
+    """A decoder with 2,048 positions reads a document of more than a hundred windows."""
     tokens = plan_reading(make_document(4000), tiny_model)
     assert tokens.document_tokens > 100 * 32
     assert tokens.slots < 2048 - 512
@@ -284,7 +284,7 @@ def test_document_that_grew_is_read_from_its_first_changed_window(model: Model, 
         expected = memory_tensors(model, fresh, whole.memory.key)
     for name, tensor in memory_tensors(model, store, second.memory.key).items():
         torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-4, check_device=False)
-    # the shorter one is still itself
+    # the shorter document is unchanged
     assert read(document, model, store, ratio=4).cached
 
 
@@ -294,7 +294,7 @@ def test_memory_kept_as_int8_is_smaller_and_nearly_the_same(model: Model, store:
     small = read(document, model, store, ratio=2, memory_dtype="int8")
     assert small.memory.key != exact.memory.key
     assert small.memory.slots == exact.memory.slots
-    assert small.memory.bytes < exact.memory.bytes * 0.6  # heads of 8 here; of 64, as real ones, 0.27
+    assert small.memory.bytes < exact.memory.bytes * 0.6  # with heads of 8; real heads of 64 give 0.27
     kept = [attach(result.memory, model, store).memory for result in (exact, small)]
     for name, tensor in kept[0].tensors().items():
         other = kept[1].tensors()[name]
@@ -308,7 +308,7 @@ def test_memory_kept_as_int8_is_smaller_and_nearly_the_same(model: Model, store:
     assert torch.nn.functional.cosine_similarity(first, second).item() > 0.99  # type: ignore[arg-type]
 
 
-def test_asked_while_it_is_read_it_answers_from_what_has_been_read(model: Model, store: Store) -> None:
+def test_a_question_during_reading_is_answered_from_the_windows_read_so_far(model: Model, store: Store) -> None:
     document = make_document(300)
     asked: list[tuple[int, int]] = []
 
@@ -327,15 +327,13 @@ def test_asked_while_it_is_read_it_answers_from_what_has_been_read(model: Model,
     result = read(document, model, store, progress=ask_now)
     assert len(asked) == 3
     assert all(told == done for done, told in asked)
-    with Store(store.folder) as again:  # being asked has changed nothing
+    with Store(store.folder) as again:  # the question has changed nothing
         assert read(document, model, again).memory.hash == result.memory.hash
     attached = attach(result.memory, model, store)
     assert attached.pages_read == attached.pages == 6
 
 
-def test_killed_reading_goes_on_without_reading_finished_windows_again(
-    tiny_folder: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_a_killed_reading_resumes_after_its_finished_windows(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     folder = tiny_folder("llama")
     program = textwrap.dedent(
         """

@@ -1,4 +1,4 @@
-"""Rival strategies: what each lets a decoder see, and that attaching leaves it as it was."""
+"""Strategies: what each lets the decoder see, and that attaching does not change a strategy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tokens(model: Model, count: int, seed: int = 0) -> Tensor:
 
 
 def plain_logits(model: Model, ids: Tensor) -> Tensor:
-    """All logits (tokens, vocab) of the untouched decoder."""
+    """All logits (tokens, vocab) of the unchanged decoder."""
     with torch.inference_mode():
         return model.decoder.model(ids[None]).logits[0]
 
@@ -105,7 +105,7 @@ def test_a_horizon_belongs_to_the_strategy_and_not_to_the_model(tiny_model: Mode
     assert not torch.allclose(found[None], found[4], atol=1e-3)
 
 
-def test_text_sees_as_far_as_the_horizon_and_a_question_past_it(tiny_model: Model) -> None:
+def test_text_attends_within_the_horizon_and_a_question_beyond_it(tiny_model: Model) -> None:
     randomise_plugin(tiny_model)
     plugin, ids = tiny_model.plugin, tokens(tiny_model, 200)
     strategy = Beacon(tiny_model, 4, horizon=8)
@@ -152,7 +152,7 @@ def test_self_extend_is_the_plain_decoder_within_its_neighbours_and_with_groups_
 
 
 def test_self_extend_sees_each_key_at_its_near_or_grouped_distance(tiny_model: Model) -> None:
-    """Against attention written out token by token, in the first layer, whose inputs do not depend on attention."""
+    """Compares with attention computed token by token in the first layer, whose inputs do not depend on attention."""
     group, near, ids = 4, 8, tokens(tiny_model, 40)
     captured: list[Tensor] = []
     decoder = tiny_model.decoder.model
@@ -191,7 +191,7 @@ def test_self_extend_sees_each_key_at_its_near_or_grouped_distance(tiny_model: M
             cos, sin = decoder.base_model.rotary_emb(inputs, torch.tensor([distances]))
             from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-            # Rotating the query forward by the distance is rotating the key back by it.
+            # Rotating the query forward by the distance equals rotating the key back by it.
             rotated = torch.stack(
                 [apply_rotary_pos_emb(query[at][None, :, None], query[at][None, :, None], cos[:, [o]], sin[:, [o]])[0][0, :, 0]
                  for o in range(at + 1)]
@@ -234,7 +234,7 @@ def test_every_strategy_leaves_the_decoder_as_it_was(family_model: Model) -> Non
         assert torch.equal(plain_logits(model, ids), expected), strategy.name
 
 
-def test_full_attention_ends_with_the_positions_and_goes_on_only_when_told(
+def test_full_attention_ends_with_the_positions_unless_asked_to_continue(
     tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     model = load_model(str(tiny_folder(max_positions=128)), window=WINDOW, cache_folder=tmp_path, device="cpu")

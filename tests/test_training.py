@@ -1,4 +1,4 @@
-"""Training: what a sample costs, that a run can be broken off and resumed, and that nothing but the plug-in learns."""
+"""Training: the losses of a sample, resuming a run, and that only the plug-in's weights change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def answering_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     model = load_model(str(tiny_folder("llama")), cache_folder=tmp_path / "cache", device="cpu")
     model.plugin.detach()
     plugin = BeaconPlugin(model.decoder.model, BeaconConfig(window=16, rank=4, answer_rank=2))
-    plugin.embedding.data.normal_(std=0.02)  # the tiny decoder's end of text is all zeros, behind which nothing learns
+    plugin.embedding.data.normal_(
+        std=0.02
+    )  # the tiny decoder's end-of-text embedding is zero, which stops all gradients
     return replace(model, plugin=plugin)
 
 
@@ -61,7 +63,7 @@ def text(model: Model, tokens: int) -> Sample:
     return Sample(torch.randint(5, model.decoder.model.config.vocab_size, (tokens,)))
 
 
-def test_losses_by_the_block_are_the_plain_ones_and_so_are_their_gradients() -> None:
+def test_blockwise_losses_and_gradients_equal_the_plain_ones() -> None:
     torch.manual_seed(0)
     head = torch.randn(50, 8, dtype=torch.float64).float()
     states, teacher = torch.randn(150, 8, requires_grad=True), torch.randn(150, 8)
@@ -78,7 +80,7 @@ def test_losses_by_the_block_are_the_plain_ones_and_so_are_their_gradients() -> 
         assert torch.allclose(torch.autograd.grad(ours, states)[0], wanted, atol=1e-5)
 
 
-def test_reading_with_gradients_is_reading(answering_model: Model) -> None:
+def test_reading_with_gradients_gives_the_same_memory(answering_model: Model) -> None:
     model = answering_model
     randomise_plugin(model)
     ids = text(model, 40).document
@@ -99,7 +101,7 @@ def test_reading_with_gradients_is_reading(answering_model: Model) -> None:
     assert opened.slots == len(model.opening), "reading in a twin leaves the memory it began from alone"
 
 
-def test_gradients_flow_through_the_memory_and_into_nothing_but_the_plugin(answering_model: Model) -> None:
+def test_gradients_flow_through_the_memory_and_only_into_the_plugin(answering_model: Model) -> None:
     objective = BeaconObjective(answering_model, ratios=RATIOS, loss="next-token")
     sample = text(answering_model, 48)
     losses = objective.losses(sample, random.Random(0))
@@ -107,7 +109,7 @@ def test_gradients_flow_through_the_memory_and_into_nothing_but_the_plugin(answe
     losses[-1].backward()  # the last window is raw: only through the memory can its loss reach the beacons
     last = len(answering_model.plugin.projections) - 1
     for name, parameter in objective.parameters.items():
-        if "up" in name and name != f"projections.{last}.q.up":  # nothing is kept behind the last layer's queries
+        if "up" in name and name != f"projections.{last}.q.up":  # the last layer's queries change nothing that is kept
             assert parameter.grad is not None, name
             assert parameter.grad.any(), name
     assert all(parameter.grad is None for parameter in answering_model.decoder.model.parameters())
@@ -134,7 +136,7 @@ def test_a_gradient_is_the_slope_of_the_loss(answering_model: Model) -> None:
     assert float((above - below) / (2 * step)) == pytest.approx(float(slope.norm()), rel=0.02)
 
 
-def test_what_was_read_is_learned_from_afar_too(answering_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_distant_memory_is_trained_too(answering_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     randomise_plugin(answering_model)
     objective = BeaconObjective(answering_model, ratios=(4,))
     sample, losses = text(answering_model, 112), []
@@ -162,7 +164,7 @@ def test_recomputing_windows_changes_no_gradient(answering_model: Model) -> None
         assert torch.allclose(one, other, atol=1e-6)
 
 
-def test_a_decoder_that_attends_in_full_has_nothing_to_distil_in_its_first_raw_window(answering_model: Model) -> None:
+def test_distillation_has_no_loss_in_a_first_raw_window(answering_model: Model) -> None:
     objective = BeaconObjective(answering_model, ratios=RATIOS, loss="distillation")
     (loss,) = objective.losses(text(answering_model, 16), random.Random(0))
     assert float(loss) == pytest.approx(0, abs=1e-6)
@@ -208,9 +210,7 @@ def fresh(model: Model) -> Model:
     return replace(model, plugin=BeaconPlugin(model.decoder.model, model.plugin.config))
 
 
-def test_a_run_that_was_broken_off_ends_as_the_unbroken_one(
-    answering_model: Model, books: Books, tmp_path: Path
-) -> None:
+def test_a_resumed_run_ends_like_an_unbroken_one(answering_model: Model, books: Books, tmp_path: Path) -> None:
     def mixture(model: Model) -> Mixture:
         return Mixture(model, books, excerpt_tokens=(24, 40), question_share=0.4)
 
@@ -219,7 +219,7 @@ def test_a_run_that_was_broken_off_ends_as_the_unbroken_one(
     expected = {name: tensor.clone() for name, tensor in model.plugin.state_dict().items()}
     model = fresh(answering_model)
     run(model, tmp_path / "two", 5, mixture(model))
-    # A killed run logs steps that its checkpoint does not have: they are done again.
+    # A killed run has logged steps that its checkpoint does not have. They are repeated.
     with (tmp_path / "two" / LOG).open("a") as log:
         log.write("5,text,9.9,9.9,1,1,1,1,1\n")
     model = fresh(answering_model)
@@ -249,9 +249,7 @@ def test_a_run_is_not_resumed_with_other_settings(answering_model: Model, books:
         run(answering_model, tmp_path / "run", 3, mixture, learning_rate=1e-4)
 
 
-def test_what_is_not_a_number_stops_a_run_and_leaves_the_last_checkpoint(
-    answering_model: Model, books: Books, tmp_path: Path
-) -> None:
+def test_nan_stops_a_run_and_keeps_the_last_checkpoint(answering_model: Model, books: Books, tmp_path: Path) -> None:
     class Breaking(Mixture):
         def draw(self, draw: random.Random) -> Sample:
             if (tmp_path / "run" / STATE).exists():
@@ -300,7 +298,7 @@ def test_answer_weights_change_answers_and_neither_memories_nor_their_keys(answe
     assert model.plugin_weights.fingerprint == fingerprint
 
 
-def test_answer_weights_alone_learn_where_only_they_shall(answering_model: Model, books: Books) -> None:
+def test_training_answer_weights_alone_changes_only_them(answering_model: Model, books: Books) -> None:
     objective = BeaconObjective(answering_model, ratios=RATIOS, train_reading=False, train_answering=True)
     assert all(name.startswith("answers.") for name in objective.parameters)
     mixture = Mixture(answering_model, books, excerpt_tokens=(60,), question_share=1.0)
@@ -308,7 +306,7 @@ def test_answer_weights_alone_learn_where_only_they_shall(answering_model: Model
     assert any(parameter.grad is not None and parameter.grad.any() for parameter in objective.parameters.values())
 
 
-def test_hidden_passages_stand_where_it_is_said(answering_model: Model, books: Books) -> None:
+def test_hidden_passages_are_at_the_returned_places(answering_model: Model, books: Books) -> None:
     def encode(words: str) -> torch.Tensor:
         return answering_model.encode(words)[0]
 
@@ -334,7 +332,7 @@ def test_a_sample_depends_on_its_number_alone(answering_model: Model, books: Boo
             assert torch.equal(mine.answer, its.answer)
 
 
-def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answering_model: Model, books: Books) -> None:
+def test_looking_again_shows_a_part_of_the_document_with_the_passage(answering_model: Model, books: Books) -> None:
     passage = "The mill has six wheels."
     questions = [Question("", passage, "How many wheels has the mill?", ("six",))]
     mixture = Mixture(
@@ -352,7 +350,7 @@ def test_what_is_looked_at_again_is_the_document_s_and_holds_the_passage(answeri
             assert shown in document
 
 
-def test_questions_behind_a_long_text_see_a_part_of_its_memory_and_their_passage(
+def test_questions_after_a_long_text_see_a_part_of_its_memory_and_their_passage(
     answering_model: Model, books: Books
 ) -> None:
     passage = "The mill has six wheels."
@@ -369,13 +367,13 @@ def test_questions_behind_a_long_text_see_a_part_of_its_memory_and_their_passage
         answering_model, ratios=RATIOS, train_reading=False, train_answering=True, long_texts=long_texts
     )
     losses = [float(behind.losses(sample, random.Random(number))[0].detach()) for number in range(6)]
-    assert len(set(losses)) > 3  # other parts of it, other losses
+    assert len(set(losses)) > 3  # different parts give different losses
     assert losses == [float(behind.losses(sample, random.Random(number))[0].detach()) for number in range(6)]
     with pytest.raises(ConfigError, match="only where nothing but the answer weights learns"):
         BeaconObjective(answering_model, ratios=RATIOS, long_texts=long_texts)
 
 
-def test_what_a_passage_does_not_say_is_answered_by_saying_so(answering_model: Model, books: Books) -> None:
+def test_an_unanswerable_question_is_answered_with_does_not_say(answering_model: Model, books: Books) -> None:
     questions = [
         Question(
             "",
@@ -415,7 +413,7 @@ def test_what_a_passage_does_not_say_is_answered_by_saying_so(answering_model: M
         ("Of what colour?", set()),
     ],
 )
-def test_an_altered_question_differs_in_one_thing(question: str, changed: set[str]) -> None:
+def test_an_altered_question_differs_in_one_detail(question: str, changed: set[str]) -> None:
     passage = "In 1874 Anna built a mill, and in 1902 it was sold by Peter Hale."
     found = {alter(question, passage, random.Random(number)) for number in range(60)} - {None}
     digits = re.compile(r"What did Anna build in 187\d\?")
@@ -423,7 +421,7 @@ def test_an_altered_question_differs_in_one_thing(question: str, changed: set[st
     assert {one for one in found if not digits.fullmatch(str(one))} == changed
 
 
-def test_questions_on_one_passage_cost_what_each_costs_alone(answering_model: Model) -> None:
+def test_the_losses_of_several_questions_equal_those_of_each_alone(answering_model: Model) -> None:
     def encode(words: str) -> torch.Tensor:
         return answering_model.encode(words)[0]
 
@@ -450,7 +448,7 @@ def test_questions_on_one_passage_cost_what_each_costs_alone(answering_model: Mo
         torch.testing.assert_close(part, of_first[name] + of_second[name], rtol=1e-3, atol=1e-6)
 
 
-def test_a_text_that_is_asked_about_is_learned_from_where_reading_learns(answering_model: Model) -> None:
+def test_a_text_with_questions_has_a_loss_when_reading_is_trained(answering_model: Model) -> None:
     document = answering_model.encode("The mill has six wheels and seven doors. " * 8)[0]
     asked = Exchange(*(answering_model.encode(words)[0] for words in ("\n\nHow many wheels?", "six")))
     windows = -(-len(document) // answering_model.plugin.config.window)
@@ -474,7 +472,7 @@ def test_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:
         load_questions(bad)
 
 
-def test_no_books_is_said(tmp_path: Path) -> None:
+def test_missing_books_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no \.txt file"):
         Books([tmp_path])
     (tmp_path / "no.tar").write_bytes(b"nothing of the kind")
@@ -542,7 +540,7 @@ def test_a_lengthened_decoder_is_an_ordinary_one(
     assert bool(torch.isfinite(logits).all())
 
 
-def test_the_command_makes_a_plugin_that_the_reader_takes(
+def test_the_command_makes_a_plugin_that_the_reader_loads(
     tiny_folder: Callable[..., Path], books: Books, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, output = tiny_folder("llama"), tmp_path / "plugin"
@@ -574,7 +572,7 @@ def test_the_command_makes_a_plugin_that_the_reader_takes(
     assert "rank" in capsys.readouterr().err
 
 
-def test_a_plugin_kept_in_int8_is_nearly_itself_in_fewer_bytes(answering_model: Model, tmp_path: Path) -> None:
+def test_an_int8_plugin_is_smaller_and_nearly_the_same(answering_model: Model, tmp_path: Path) -> None:
     randomise_plugin(answering_model)
     weights = answering_model.plugin_weights
     weights.save_pretrained(tmp_path / "float")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import compile_path
@@ -30,6 +31,8 @@ conversation it is. program: as user, also by a key; the OpenAI API itself reads
 along and this app does not use."""
 
 MAX_BODY_BYTES = 4 << 20
+MAX_PROGRAM_BYTES = 513 << 20
+"""Of a program's request, with a document in it."""
 BODY_SECONDS = 60.0
 _MAX_NAMES = 2_000
 """Names of sessions, events and uploads that are kept of a user; the oldest are forgotten first."""
@@ -119,7 +122,9 @@ class Access:
             return
         try:
             rule, parameters = self._rule(scope)
-            if rule.who not in ("anyone", "program"):
+            if rule.who == "program":
+                _check_length(scope)
+            elif rule.who != "anyone":
                 receive, send = await self._checked(rule, parameters, scope, receive, send)
         except (_Refused, BadBody) as error:
             await JSONResponse({"error": str(error)}, error.status)(scope, receive, send)
@@ -189,6 +194,16 @@ class Owners:
         if len(own) > _MAX_NAMES:
             own.popitem(last=False)
         return True
+
+
+def _check_length(scope: Scope) -> None:
+    """Make sure that a body which is not read here says how long it is, and is not too long: no server takes more than that."""
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "0" if "transfer-encoding" not in headers else "")
+    if not length.isdecimal():
+        raise _Refused(411, "Say how long the request is: send its Content-Length.")
+    if int(length[:20]) > MAX_PROGRAM_BYTES:
+        raise _Refused(413, f"The request has more than {MAX_PROGRAM_BYTES:,} bytes; send less.")
 
 
 def _replayed(content: bytes, receive: Receive) -> Receive:

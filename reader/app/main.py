@@ -34,6 +34,8 @@ from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_
 from storage import Store, StoreError
 
 HOSTS = ("127.0.0.1", "localhost")
+MAX_THREADS = 64
+"""Of the page's events and of programs that wait for answers; pictures and exports have threads of their own beside these."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -190,6 +192,7 @@ def _serve_library(
             run_history=False,
             footer_links=[],
             max_file_size=MAX_FILE_SIZE,
+            max_threads=MAX_THREADS,
             mcp_server=options.mcp,
             app_kwargs=inner,
             theme=Theme(),

@@ -101,7 +101,7 @@ class Sessions:
             now = time.monotonic()
             if len(self._tries) > _KEPT_FAILURES:
                 self._tries = {key: one for key, one in self._tries.items() if not one.is_over(now)}
-            tried = [self._tries.setdefault(key, _Tries()) for key in limits]
+            tried = [self._tries.get(key) or _Tries() for key in limits]  # kept only if it is looked at
             for one in tried:
                 if one.is_over(now):
                     one.wrong = 0
@@ -114,6 +114,7 @@ class Sessions:
             self._under_way += 1
             for one in tried:
                 one.under_way, one.last_at = one.under_way + 1, now
+            self._tries.update(zip(limits, tried, strict=True))
         return tried
 
     def _end(self, tried: list[_Tries], *, is_right: bool) -> None:

@@ -93,7 +93,7 @@ class BeaconConfig:
             self.layout == "interleave" or self.embedding_from != "last",
             "embedding_from",
             self.embedding_from,
-            "eos or bos in the append layout, where a beacon does not stand behind what it condenses",
+            "eos or bos in the append layout, where a beacon does not directly follow the tokens that it condenses",
         )
         for projection in self.projections:
             _check(projection in PROJECTIONS, "projections", projection, f"any of {', '.join(PROJECTIONS)}")

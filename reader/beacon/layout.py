@@ -47,7 +47,7 @@ class WindowTokens:
 
 
 def even_ends(tokens: int, ratio: int) -> Tensor:
-    """The last raw token of each interval (beacons,), `ratio` tokens each; none where the ratio is 0."""
+    """The last raw token of each interval (beacons,), `ratio` tokens each; empty if the ratio is 0."""
     return torch.arange(ratio, tokens + 1, ratio) - 1 if ratio else torch.empty(0, dtype=torch.int64)
 
 

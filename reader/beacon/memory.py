@@ -132,7 +132,7 @@ class Memory:
         self.beacons = 0
         """Beacon slots (with ratio 0: raw tokens kept as they are)."""
         self.spans = torch.empty(0, 2, dtype=torch.int64)
-        """(slots, 2): start and end of each slot's source, -1 where it has none."""
+        """(slots, 2): start and end of each slot's source, -1 if it has none."""
         self.positions = torch.empty(0, dtype=torch.int64)
         """(slots,): the position that each slot's keys are rotated to."""
         self.row_spans: Tensor | None = None

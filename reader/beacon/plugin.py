@@ -66,7 +66,7 @@ class BeaconPlugin(nn.Module):
         """Make an untrained plug-in for the decoder and attach it.
 
         Args:
-            is_figure: (vocab,) bool, which tokens hold a digit; needed where the config's intervals are `figures`.
+            is_figure: (vocab,) bool, True for tokens that contain a digit; needed if the config's intervals are `figures`.
             rows: chooses the rows of each window that the memory keeps in place of beacons.
 
         Raises:
@@ -102,7 +102,7 @@ class BeaconPlugin(nn.Module):
 
     @property
     def max_positions(self) -> int:
-        """Positions that the decoder was made for, its sliding window where that is smaller."""
+        """The number of positions for which the decoder was made, or its sliding window if that is smaller."""
         return max_positions(self.decoder)
 
     def attach(self) -> None:
@@ -282,7 +282,7 @@ class BeaconPlugin(nn.Module):
             ends = even_ends(self.config.condensed_tokens, memory.ratio or 0)
             expected = lay_out(self.config, ends, 0, memory.raw_tokens)
             if self.rows is None and memory.ratio and (len(expected) != memory.raw or (memory.raw and not is_even)):
-                raise ValueError("The memory ends in raw tokens without beacons: nothing more can be read behind them.")
+                raise ValueError("The memory ends in raw tokens without beacons: nothing more can be read after them.")
         sources = [
             _no_spans(len(ids)) if own is None else own
             for ids, own in zip(input_ids, spans or [None] * len(memories), strict=True)

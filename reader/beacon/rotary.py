@@ -16,7 +16,7 @@ from reader.errors import ModelError
 
 
 def max_positions(decoder: Any) -> int:
-    """Positions that the decoder was made for, its sliding window where that is smaller."""
+    """The number of positions for which the decoder was made, or its sliding window if that is smaller."""
     config = decoder.config
     positions = int(config.max_position_embeddings)
     window = int(getattr(config, "sliding_window", None) or 0)

@@ -177,7 +177,7 @@ def _read_model(name: str, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
     except Exception as error:  # an unknown folder can make the library raise anything
         if "trust_remote_code" in str(error):
             raise ModelError(
-                f"{name!r} needs program code that comes with it, which is never run: {CHOICES}."
+                f"{name!r} needs the program code in its folder, which the reader never runs: {CHOICES}."
             ) from error
         raise ModelError(f"{name!r} cannot be loaded as a decoder ({first_line(error)}): {CHOICES}.") from error
     missing = sorted(info["missing_keys"]) + [key for key, *_ in info["mismatched_keys"]]

@@ -38,7 +38,7 @@ def restore(model: Model, tensors: MappedTensors) -> Memory:
     kept = counts(tensors.metadata)
     slots = kept["sink"] + kept["beacons"] + kept["raw"]
     views = to_torch(tensors)
-    # The file may come from elsewhere: its counts and positions are compared before room is made by them.
+    # The file may be imported: check its counts and positions before allocating memory for them.
     positions = views.get("positions")
     if positions is None or tuple(positions.shape) != (slots,) or positions.dtype != torch.int64:
         raise MemoryMismatch(f"The memory does not have its {slots:,} slots. Read the document again.")

@@ -218,7 +218,7 @@ def _too_long(model: Model, document_tokens: int, slots: int, ratio: int | None)
     divisors = [one for one in range(1, condensed_tokens + 1) if condensed_tokens % one == 0]
     fitting = next((one for one in divisors if fits(model, memory_slots(model, document_tokens, one))), None)
     chosen = "" if ratio is None else f" at ratio {ratio}"
-    # Advise another ratio only to a user who gave one: the fitting ratio may be beyond those that the plug-in was trained with.
+    # Advise another ratio only to a user who gave one: the fitting ratio may be one that was not used in training.
     is_offered = ratio is not None and fitting is not None
     advice = f"read it at ratio {fitting}" if is_offered else "split it, or use a decoder with more positions"
     return ContextOverflow(

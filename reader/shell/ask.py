@@ -64,14 +64,14 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
     """Print the answer's pages to standard output, and its cost and limits to standard error."""
     titles = {source.document_id: source.title for source in attached.sources}
     if answer.not_said and answer.evidence:
-        print("Nearest pages, to see for yourself:")
+        print("Nearest pages, to check yourself:")
     elif answer.is_stated is False:
         print(f"{NOT_STATED}:")
     for place in answer.evidence:
         title = f"{titles[place.document_id]}, " if len(titles) > 1 else ""
         print(f"  {title}page {place.label}: “{' '.join(place.quote.split())}”")
     if answer.left_out:
-        print_warning(f"Left out, as not all documents fit the decoder: {', '.join(answer.left_out)}.")
+        print_warning(f"Not all documents fit the decoder; left out: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
         print_warning(
             f"The document is still being read: this answer is from {answer.pages_read:,} of {answer.pages:,} pages."

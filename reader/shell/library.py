@@ -123,7 +123,7 @@ def _add_all(options: argparse.Namespace) -> None:
     for reason in left_out:
         print(reason)
     print(
-        f"{len(taken):,} documents taken in, to be read by the app or `{PROGRAM} jobs run`; {len(left_out):,} left out."
+        f"{len(taken):,} documents added and queued; the app or `{PROGRAM} jobs run` reads them. {len(left_out):,} left out."
     )
 
 
@@ -147,7 +147,7 @@ def _add(options: argparse.Namespace) -> None:
         )
     else:
         print(
-            f"{document.title}: {len(document.pages):,} pages taken in, to be read by the app or `{PROGRAM} jobs run`."
+            f"{document.title}: {len(document.pages):,} pages added and queued; the app or `{PROGRAM} jobs run` reads them."
         )
 
 
@@ -205,7 +205,7 @@ def _search(options: argparse.Namespace) -> None:
     for hit in hits:
         print(f"{hit.document_id[:12]}  {hit.title}, {place(hit.label)}\n    {' '.join(hit.snippet.split())}")
     if not hits:
-        print("No page holds all of these words.")
+        print("No page contains all of these words.")
 
 
 def _remove(options: argparse.Namespace) -> None:
@@ -232,7 +232,7 @@ def _budget(options: argparse.Namespace) -> None:
     print(f"Memories take {size(used_bytes)}; {limit}.")
     if evicted:
         removed = "1 memory was" if len(evicted) == 1 else f"{len(evicted):,} memories were"
-        print(f"{removed} removed to keep to it; read their documents again to ask them.")
+        print(f"{removed} removed to stay within the limit; read their documents again to ask them.")
 
 
 def _pin(options: argparse.Namespace) -> None:
@@ -242,9 +242,7 @@ def _pin(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"document_id": document.id, "pinned": options.pinned})
     else:
-        print(
-            f"The memories of {document.title} {'stay, whatever room is needed' if options.pinned else 'may be evicted'}."
-        )
+        print(f"The memories of {document.title} {'are never evicted' if options.pinned else 'may be evicted'}.")
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -278,17 +276,15 @@ def _rebuild(options: argparse.Namespace) -> None:
         lost = [f"{'some' if number is None else f'{number:,}'} {_ROWS[table]}" for table, number in made.lost.items()]
         print(f"Lost: {', '.join(lost)}.")
     if not made.kept:
-        print(
-            "Users' documents, conversations, jobs, pins and the budget were in the old database alone, and are lost."
-        )
+        print("Users' documents, conversations, jobs, pins and the budget were only in the old database, and are lost.")
     if made.unowned:
         print(
             f"{made.unowned:,} documents have no known owner, so only the shell lists them. If they are all yours, give them to"
-            " the app without sign-in: library rebuild --force --mine. Whoever adds such a file again has it again."
+            " the app without sign-in: library rebuild --force --mine. A user who adds such a file again gets the document back."
         )
     if made.aside is not None:
         print(
-            f"The old database and what cannot be used are in {made.aside}; remove the folder when you need them no more."
+            f"The old database and the unusable files are in {made.aside}; remove the folder when you no longer need them."
         )
 
 

@@ -85,7 +85,7 @@ def _remove(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"name": options.name, "freed_bytes": freed})
     else:
-        print(f"{options.name} was not here." if not freed else f"{options.name} removed: {size(freed)} freed.")
+        print(f"{options.name} was not fetched." if not freed else f"{options.name} removed: {size(freed)} freed.")
 
 
 def _costs(name: str) -> dict[str, Any]:

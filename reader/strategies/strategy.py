@@ -59,7 +59,7 @@ class Strategy(ABC):
 
 
 class MemoryContext(Context):
-    """Tokens behind a memory, through the plug-in."""
+    """Tokens after a memory, through the plug-in."""
 
     def __init__(self, model: Model, memory: Memory, horizon: int | None = None) -> None:
         """Take the memory. Tokens after it attend to the `horizon` newest beacon slots; None: to all."""

@@ -121,7 +121,7 @@ def train(
         if not math.isfinite(total) or not math.isfinite(norm):
             raise ModelError(
                 f"Training stopped at step {step}: the loss is {total} and the gradient's norm {norm}. The checkpoint of step "
-                f"{done} in {str(output)!r} is good; go on with a smaller --learning-rate."
+                f"{done} in {str(output)!r} is good; continue with a smaller --learning-rate."
             )
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -141,7 +141,7 @@ def train(
             save(output)
             done = step + 1
         if stop:
-            raise Cancelled(f"Training stopped after step {step + 1}; the same command goes on from there.")
+            raise Cancelled(f"Training stopped after step {step + 1}; the same command continues from there.")
 
 
 def _learning_rate(config: TrainingConfig, step: int) -> float:
@@ -196,7 +196,7 @@ def _restore(
                 name = changed[0]
                 raise ConfigError(
                     f"The run in {str(file.parent)!r} has {name} {before.get(name)!r}, not {now.get(name)!r}; "
-                    "go on with the same settings, or give another --output."
+                    "continue with the same settings, or give another --output."
                 )
             step = int(metadata["step"])
             for name, parameter in zip(names, parameters, strict=True):

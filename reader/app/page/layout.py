@@ -39,7 +39,7 @@ MEMORY_TYPES = [
 ]
 KINDS = "PDF, EPUB, Word, slides, tables, mail, web pages, text"
 PLACES = (
-    '<nav aria-label="Parts of the page"><button data-go="library">Library</button>'
+    f'<h1 class="unseen">{NAME}</h1><nav aria-label="Parts of the page"><button data-go="library">Library</button>'
     '<button data-go="chat">Questions</button><button data-go="page" disabled>Page</button></nav>'
 )
 """The bar of narrow screens, which show one part at a time."""
@@ -422,7 +422,7 @@ def _talks() -> TalksParts:
 
 
 def _table() -> TableParts:
-    with gr.Accordion("Ask a table of questions", open=False, elem_id="table") as fold:
+    with gr.Accordion("Question table", open=False, elem_id="table") as fold:
         questions = gr.Textbox(
             label="Questions, one a line, or a table with a column “question”",
             lines=3,

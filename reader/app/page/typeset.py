@@ -23,13 +23,15 @@ MARKDOWN = "markdown"
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s+")
 _WORD = re.compile(r"\w+")
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What no HTML can hold."""
 _WRAPPED_CHARS = 50
 """Lines that are longer in the mean were broken by their width, and their breaks mean nothing."""
 
 
 def typeset(page: PageView) -> str:
     """The text of a page as HTML, its marked part in `<mark>`."""
-    text = page.text
+    text = _NO_TEXT.sub(" ", page.text)
     html = _markdown(text) if page.format == MARKDOWN else _plain(text, page.label)
     for start, end in page.marks:
         quote = text[start:end]
@@ -118,8 +120,10 @@ def _marked(html: str, quote: str, at: float) -> str:
     wanted = [_folded(found[0]) for found in _WORD.finditer(quote)]
     folded = [word.folded for word in words]
     count = len(wanted)
+    if not count:
+        return html
     places = [n for n in range(len(folded) - count + 1) if folded[n] == wanted[0] and folded[n : n + count] == wanted]
-    if not count or not places:
+    if not places:
         return html
     first = min(places, key=lambda place: abs(place - at * len(words)))
     chosen = words[first : first + count]

@@ -1,0 +1,97 @@
+"""Texts of pages as typeset HTML: what strangers write stays text, and quotes are marked where they stand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reader.app.overview import glance
+from reader.app.page.typeset import typeset
+from reader.app.pages import PageView, pages_with
+from storage import PageRecord
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "[x](javascript:alert(1))",
+    "![x](https://example.org/x.png)",
+    '<img src=x onerror="alert(1)">',
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "| <b>a</b> | b |\n| - | - |\n| <i>1</i> | 2 |",
+    "```html\n<script>\n```",
+    "---\ntitle: <b>x</b>\n---\ntext",
+    "a \x00 form \x0c feed \x1b and \ufffe",
+    ">" * 2000 + "deep",
+)
+
+
+def page(text: str, kind: str = "markdown", quote: str = "", label: str = "1") -> PageView:
+    start = text.index(quote) if quote else 0
+    marks = ((start, start + len(quote)),) if quote else ()
+    return PageView("d", "Title", 1, label, 1, text, marks, False, (), kind)
+
+
+@pytest.mark.parametrize("kind", ["markdown", "text", "html", "csv"])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_strangers_markup_is_shown_and_not_obeyed(text: str, kind: str) -> None:
+    html = typeset(page(text, kind, quote=text.split()[-1]))
+    assert not re.search(r"<(script|img|iframe|b|i)\b", html)
+    assert not re.search(r"(href|src)=\"(?!https?://)", html)
+    assert not re.search(r"<[^>]*\son\w+=", html)
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "marked"),
+    [
+        ("One **bold word** here.", "One **bold word** here.", "One bold word here"),
+        ("# Head\n\nThe [red](https://example.org) key hangs.", "[red](https://example.org) key", "red key"),
+        ("- first\n- second thing\n- third", "second thing\n- third", "second thing third"),
+        ("A cat. A dog. A cat. A bird. A cat.", "A bird. A cat", "A bird. A cat"),
+        ("| a | b |\n| - | - |\n| nine tons | two |", "nine tons | two", "nine tons two"),
+        ("Ein Fräulein & ein Ei.", "Fräulein & ein", "Fräulein & ein"),
+    ],
+)
+def test_a_quote_is_marked_in_what_is_shown(text: str, quote: str, marked: str) -> None:
+    html = typeset(page(text, quote=quote))
+    found = " ".join(re.sub(r"<[^>]+>", "", part) for part in re.findall(r"<mark>(.*?)</mark>", html))
+    assert found.replace("&amp;", "&").split() == marked.split()
+
+
+def test_of_a_quote_that_stands_twice_the_right_one_is_marked() -> None:
+    text = "The cat sat. " + "A dog ran by the long wall. " * 9 + "The cat sat. The end."
+    view = page(text)
+    start = text.rindex("The cat sat")
+    html = typeset(PageView("d", "T", 1, "1", 1, text, ((start, start + 11),), False, (), "text"))
+    assert html.index("<mark>") > html.index("long wall")
+    assert view.marks == ()
+
+
+def test_plain_texts_get_headings_tables_and_paragraphs() -> None:
+    text = "Second\n\nname | weight\nstone | 9\n\n- one\n- two\n\nA line of verse\nand one more\n"
+    html = typeset(page(text, "docx", label="Second"))
+    assert "<h2>Second</h2>" in html
+    assert html.count("<tr>") == 2
+    assert "<p>A line of verse\nand one more</p>" in html
+    wrapped = "A line that was broken where the typewriter's paper ended, as\nso many lines of old books are, says nothing by it."
+    assert "as so many" in typeset(page(wrapped, "text"))
+
+
+def records(*texts: str) -> list[PageRecord]:
+    starts = [sum(map(len, texts[:number])) for number in range(len(texts))]
+    return [
+        PageRecord("d", number + 1, f"Part {number + 1}: <b>", start, start + len(text), text)
+        for number, (start, text) in enumerate(zip(starts, texts, strict=True))
+    ]
+
+
+def test_contents_name_the_pages_of_each_section() -> None:
+    found = glance("d", "Title", records("a" * 30, "b" * 30, "c" * 30))
+    assert [(heading.page, heading.last_page) for heading in found.contents] == [(1, 1), (2, 2), (3, 3)]
+    assert len(found.questions) == len(set(found.questions)) <= 5
+    assert glance("d", "Title", []).contents == ()
+
+
+def test_pages_are_found_without_case_and_accents() -> None:
+    pages = records("Café au lait", "a cafe", "a café, LAIT", "")
+    assert pages_with(pages, "CAFE lait") == (1, 3)
+    assert pages_with(pages, "") == pages_with(pages, "?") == ()
