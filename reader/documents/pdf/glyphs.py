@@ -1,7 +1,7 @@
 """The glyphs of a page with their places, and what only their places tell.
 
-Cells that are set apart by character spacing, raised digits, accents that are drawn over their letter, columns of
-vertical writing, and text that lies outside the page. It changes PDFium's text at those places and nowhere else.
+Cells that are set apart by character spacing, raised digits, accents that are drawn over their letter, and text that
+lies outside the page. It changes PDFium's text at those places and nowhere else.
 """
 
 from __future__ import annotations
@@ -145,22 +145,29 @@ def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[t
         return []
     address = _address(text.raw)
     lines = list(_LINE.finditer(string))
-    # Printers' marks come last in the file: then only the first of them is asked where it is.
-    tail = len(lines)
+    # Printers' marks come last in the file, or nearly: then only the first of them is asked where it is.
+    end = len(lines)
+    while end > max(len(lines) - _LINES_AFTER_MARKS, 0) and not outside[lines[end - 1][0]]:
+        end -= 1
+    tail = end
     while tail and outside[lines[tail - 1][0]] > 0:
         tail -= 1
         outside[lines[tail][0]] -= 1
-    if tail < len(lines) and _is_inside(_origin(address, lines[tail].start()), 0.0, page):
-        outside.update(line[0] for line in lines[tail:])
-        tail = len(lines)
-    spans = []
-    for line in _holding(lines[:tail], [piece for piece, count in outside.items() if count > 0]):
+    if tail < end and _is_inside(_origin(address, lines[tail].start()), 0.0, page):
+        outside.update(line[0] for line in lines[tail:end])
+        tail = end
+    spans = [line.span() for line in lines[tail:end]]
+    left = [piece for piece, count in outside.items() if count > 0]
+    for line in _holding([*lines[:tail], *lines[end:]], left):
         ends = [_is_inside(_origin(address, index), 0.0, page) for index in (line.start(), line.end() - 1)]
         if ends[0] != ends[1]:
             return None
         if not ends[0]:
             spans.append(line.span())
-    return spans + [line.span() for line in lines[tail:]]
+    return sorted(spans)
+
+
+_LINES_AFTER_MARKS = 4
 
 
 def _holding(lines: list[re.Match[str]], pieces: list[str]) -> list[re.Match[str]]:
@@ -203,13 +210,6 @@ def seen(glyphs: list[Glyph], page: Rect) -> list[Glyph]:
         if any(shown and not glyph.made for glyph, shown in zip(line, inside, strict=True)):
             kept += [glyph for glyph, shown in zip(line, inside, strict=True) if shown]
     return kept
-
-
-def page_box(page: pypdfium2.PdfPage) -> Rect:
-    """What viewers show of a page."""
-    box = pdfium.FS_RECTF()
-    pdfium.FPDF_GetPageBoundingBox(page, box)
-    return box.left, box.bottom, box.right, box.top
 
 
 # --- accents ---------------------------------------------------------------------------------------------------------
@@ -492,67 +492,3 @@ def _same_line_again(glyphs: list[Glyph], at: int, base: Glyph, last: Glyph) -> 
     following = glyphs[after]
     near = abs(following.y - base.y) < 0.1 * base.size and -0.2 <= _gap(last, following) <= 1.0
     return after if near and not following.made else at
-
-
-# --- vertical writing ------------------------------------------------------------------------------------------------
-
-UPRIGHT_SCRIPTS = re.compile(r"[\u1800-\u18af\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f]")
-_LEFT_TO_RIGHT = re.compile(r"[\u1800-\u18af\ua840-\ua87f]")
-
-
-def in_reading_order(glyphs: list[Glyph]) -> list[Glyph]:
-    """Order the columns of vertical writing: by tiers from the top, in a tier from the right.
-
-    Mongolian goes from the left. Lines that are written across stay before the columns below them.
-    """
-    pairs = [(first, second) for first, second in itertools.pairwise(glyphs) if not (first.made or second.made)]
-    down = sum(_goes_down(first, second) for first, second in pairs)
-    if down * 2 <= len(pairs) or not pairs:
-        return glyphs
-    columns = [column for column in _columns(glyphs) if any(not glyph.made for glyph in column)]
-    letters = "".join(glyph.text for glyph in glyphs)
-    from_left = 2 * len(_LEFT_TO_RIGHT.findall(letters)) > len(letters)
-    return [glyph for column in _tiers(columns, from_left) for glyph in (*column, Glyph(-1, "\n"))]
-
-
-def _goes_down(first: Glyph, second: Glyph) -> bool:
-    (x0, y0), (x1, y1) = first.place, second.place
-    return abs(x1 - x0) < 0.6 * first.size and 0.2 * first.size < y0 - y1 < 3 * first.size
-
-
-def _columns(glyphs: list[Glyph]) -> Iterator[list[Glyph]]:
-    """Runs of glyphs that go down, or across in lines that are not vertical."""
-    column: list[Glyph] = []
-    drawn: Glyph | None = None
-    ended = False
-    for glyph in glyphs:
-        if glyph.made:
-            ended = ended or glyph.text in "\r\n"
-            if not ended:
-                column.append(glyph)
-            continue
-        if drawn and (glyph.place[1] > drawn.place[1] + 0.5 * drawn.size or (ended and not _goes_down(drawn, glyph))):
-            yield column
-            column = []
-        column.append(glyph)
-        drawn, ended = glyph, False
-    if column:
-        yield column
-
-
-def _span(column: list[Glyph], axis: int) -> tuple[float, float]:
-    drawn = [glyph for glyph in column if not glyph.made]
-    return min(g.place[axis] for g in drawn), max(g.place[axis] + (g.size if axis else 0) for g in drawn)
-
-
-def _tiers(columns: list[list[Glyph]], from_left: bool) -> list[list[Glyph]]:
-    """Cut where an empty strip goes across the page, and order what lies between two strips."""
-    tiers: list[tuple[float, list[list[Glyph]]]] = []
-    for column in sorted(columns, key=lambda column: -_span(column, 1)[1]):
-        low, high = _span(column, 1)
-        if tiers and high > tiers[-1][0]:
-            tiers[-1] = (min(tiers[-1][0], low), [*tiers[-1][1], column])
-        else:
-            tiers.append((low, [column]))
-    sign = 1 if from_left else -1
-    return [column for _, tier in tiers for column in sorted(tier, key=lambda column: sign * _span(column, 0)[0])]

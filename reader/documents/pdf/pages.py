@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import fields, glyphs, tables
+from reader.documents.pdf import fields, glyphs, tables, vertical
 from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -94,7 +94,7 @@ class Pages:
 
         def found() -> bool:
             page = self.document[index]
-            left, bottom, right, top = glyphs.page_box(page)
+            left, bottom, right, top = _page_box(page)
             strokes = 0
             for thing in page.get_objects():
                 x0, y0, x1, y1 = thing.get_bounds()
@@ -109,13 +109,13 @@ class Pages:
 
     def _mended(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> str:
         """PDFium's text of a page, changed at the lines that places show to be wrong, or all of it by places."""
-        hidden = glyphs.hidden_spans(text, string, glyphs.page_box(page))
+        hidden = glyphs.hidden_spans(text, string, _page_box(page))
         around = self._gaps.get(index, set())
         if (
             hidden is None
             or around is None
             or glyphs.has_lone_accents(string)
-            or glyphs.UPRIGHT_SCRIPTS.search(string)
+            or vertical.UPRIGHT_SCRIPTS.search(string)
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
@@ -143,7 +143,7 @@ class Pages:
     def _by_places(
         self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, start: int, spaced: bool
     ) -> str:
-        found = glyphs.seen(glyphs.read_glyphs(text, string, start), glyphs.page_box(page))
+        found = glyphs.seen(glyphs.read_glyphs(text, string, start), _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
         return "".join(glyph.text for glyph in glyphs.mark_raised(found))
@@ -152,12 +152,12 @@ class Pages:
         """Return the page's characters in reading order with all that their places tell."""
         string = text.get_text_range()
         found = glyphs.read_glyphs(text, string)
-        if glyphs.hidden_spans(text, string, glyphs.page_box(page)) != []:
-            found = glyphs.seen(found, glyphs.page_box(page))
+        if glyphs.hidden_spans(text, string, _page_box(page)) != []:
+            found = glyphs.seen(found, _page_box(page))
         found = glyphs.compose(found)
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
-        found = glyphs.in_reading_order(glyphs.mark_raised(found))
+        found = vertical.in_reading_order(glyphs.mark_raised(found))
         return fields.place(found, self._values(page, index))
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
@@ -203,6 +203,13 @@ def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]])
     """Edits to add; none where one of them is where something is mended already."""
     clear = all(end <= start or first >= stop for first, end, _ in added for start, stop, _ in edits)
     return added if clear else []
+
+
+def _page_box(page: pypdfium2.PdfPage) -> Rect:
+    """What viewers show of a page."""
+    box = pdfium.FS_RECTF()
+    pdfium.FPDF_GetPageBoundingBox(page, box)
+    return box.left, box.bottom, box.right, box.top
 
 
 def _glued(string: str, around: set[str]) -> Iterator[int]:
