@@ -266,7 +266,8 @@ def download_link(conversation_id: str | None) -> str:
     return (
         '<details class="menu"><summary class="button">Export</summary><div>'
         f'<a href="conversation/{conversation_id}" download>Markdown</a>'
-        f'<a href="conversation/{conversation_id}?form=html" download title="With its quotes and pictures of their pages">Web page</a></div></details>'
+        f'<a href="conversation/{conversation_id}?form=html" download title="With its quotes and pictures of their pages">'
+        "Web page</a></div></details>"
     )
 
 
