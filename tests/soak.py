@@ -86,7 +86,8 @@ class Window:
         self._other = next(other for other in USERS if other != user)
         self._random = random.Random(seed)
         self._own: list[str] = []
-        self._functions: dict[str, list[int]] = {}
+        self._functions: dict[str, list[tuple[int, int]]] = {}
+        """By name, each one's number and how many inputs it takes."""
         self._client = httpx.Client()
         self._session = ""
 
@@ -126,7 +127,7 @@ class Window:
         for function in config["dependencies"]:
             name = str(function["api_name"])
             stem = name.rstrip("0123456789").rstrip("_") if name.rstrip("0123456789").endswith("_") else name
-            self._functions.setdefault(stem, []).append(function["id"])
+            self._functions.setdefault(stem, []).append((function["id"], len(function["inputs"])))
 
     def _get(self, path: str, body: Any = None, form: Any = None, files: Any = None) -> bytes:
         """An answer, searched for the other's marks."""
@@ -148,22 +149,32 @@ class Window:
             is_page = path.startswith("/picture") and answer.headers.get("content-type") == "image/jpeg"
             if is_page and foot(content) == OTHERS_COLOUR[self.user]:
                 self._board.leaks.append(f"{self.user} got a page in the other's colour: {path}")
-            if answer.status_code >= 500 and not (path.startswith(f"{API}/run/") and b'"error":"' in content):
+            is_told = self._board.is_down.is_set()  # the server stops, and says so
+            if (
+                answer.status_code >= 500
+                and not is_told
+                and not (path.startswith(f"{API}/run/") and b'"error":"' in content)
+            ):
                 self._board.faults.append(f"{self.user} {path[:120]}: {answer.status_code} {content[:200]!r}")
         return content
 
     def _event(self, name: str, data: list[Any], number: int = 0, **event: Any) -> bytes:
         """What the page's own event sends back, all of it."""
+        function, inputs = self._functions[name][number]
         joined = {
-            "data": data,
-            "fn_index": self._functions[name][number],
+            "data": [*data, *[None] * (inputs - len(data))],  # what a page remembers is not sent
+            "fn_index": function,
             "session_hash": self._session,
             "trigger_id": None,
             "event_data": event or None,
         }
         if b"event_id" not in self._get(f"{API}/queue/join", joined):
             return b""  # it was refused
-        return self._get(f"{API}/queue/data?session_hash={self._session}")
+        told = self._get(f"{API}/queue/data?session_hash={self._session}")
+        if b'"success":false' in told and not self._board.is_down.is_set():
+            with self._board.lock:
+                self._board.faults.append(f"{self.user} {name}: {told[-300:]!r}")
+        return told
 
     # What a person does
 
@@ -305,6 +316,7 @@ def run(minutes: float, rebuilds: int, seed: int, folder: Path) -> Board:
             time.sleep(60 * minutes / (rebuilds + 1))
             board.is_down.set()
             rebuild(server)
+            board.uploads.clear()  # they went with the server
             board.is_down.clear()
         time.sleep(60 * minutes / (rebuilds + 1))
     finally:

@@ -408,8 +408,9 @@ def test_two_apps_on_one_library_answer_each_others_users_and_nobody_twice(
         with closing(signed_in(other, "ann", "127.0.0.3")) as elsewhere:
             (path,) = upload(ann, (WORDS * 20).encode(), "both.txt").json()
             config = ann.get("/config").json()
-            (adding,) = [one["id"] for one in config["dependencies"] if one["api_name"] == "add_files"]
-            joined = {"fn_index": adding, "session_hash": "twoapps", "data": [[FILE | {"path": path}], None]}
+            (adding,) = [one for one in config["dependencies"] if one["api_name"] == "add_files"]
+            sent = [[FILE | {"path": path}], *[None] * (len(adding["inputs"]) - 1)]  # the rest is kept by the server
+            joined = {"fn_index": adding["id"], "session_hash": "twoapps", "data": sent}
             assert ann.post(f"{API}/queue/join", json=joined).status_code == 200
             assert "process_completed" in ann.get(f"{API}/queue/data", params={"session_hash": "twoapps"}).text
 

@@ -380,6 +380,7 @@ TASKS = (
     (rebuild_often, disturb, disturb),
     (migrate_often, disturb),
     (answer_often, disturb),
+    (answer_often,),
 )
 """What is at work at the same time in a round."""
 
@@ -452,7 +453,7 @@ def run(task: str, folder: Path, amount: int, timeout_seconds: float) -> str:
 
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.slow)])
 def test_kills_lose_no_document_leave_no_file_and_change_no_answer(tmp_path: Path, count: int) -> None:
-    told = json.loads(run("rounds", tmp_path, count, 900))
+    told = json.loads(run("rounds", tmp_path, count, 3600))
     print(told)
     assert told["rounds"] == count
     assert told["ready"] > 0
