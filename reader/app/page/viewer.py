@@ -37,10 +37,10 @@ def viewer(page: PageView | None, contents: Sequence[Heading] = ()) -> str:
 
 def _head(page: PageView) -> str:
     name = place(page.label, page.number)
-    label = "" if name == f"page {page.number}" else escape(name)
+    label = "" if name == f"page {page.number}" else f" ({escape(name)})"
     return (
         f'<header data-document="{page.document_id}" data-page="{page.number}" data-pages="{page.pages}">'
-        f"<p><b>{escape(page.title)}</b><span>{label}</span></p>"
+        f"<p><b>{escape(page.title)}</b><span>Page {page.number:,} of {page.pages:,}{label}</span></p>"
         '<button class="turn" data-act="keys" aria-label="Keys">?</button>'
         '<button class="turn wide" data-act="wide" aria-pressed="false" aria-label="Use the whole width">⤢</button>'
         '<button class="turn" data-act="close" aria-label="Close the page">✕</button></header>'
@@ -55,7 +55,7 @@ def _tools(page: PageView, contents: Sequence[Heading]) -> str:
     ]
     box = (
         f'<label class="go">Page <input id="go-to" type="number" min="1" max="{page.pages}" value="{page.number}"'
-        f' aria-label="Page, of {page.pages:,}"> of {page.pages:,}</label>'
+        f' aria-label="Page, of {page.pages:,}"></label>'
     )
     zoom = "".join(
         f'<button class="turn" data-act="zoom" data-step="{step}" aria-label="{name}">{sign}</button>'
