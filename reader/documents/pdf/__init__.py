@@ -293,7 +293,7 @@ def _refuse_textless(path: Path, document: pypdfium2.PdfDocument | None, pages: 
     kinds = _kinds_of_objects(document)
     if kinds & {pdfium.FPDF_PAGEOBJ_IMAGE}:
         raise RecognitionNeeded(
-            f"{path.name!r} looks scanned, with no text layer ({pages_said} of images). Run text recognition (OCR) on it first."
+            f"{path.name!r} looks scanned, with no text layer ({pages_said} of images): run text recognition (OCR) first."
         )
     if pdfium.FPDF_PAGEOBJ_TEXT in kinds:
         raise RecognitionNeeded(
