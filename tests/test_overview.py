@@ -128,6 +128,7 @@ def test_a_question_about_the_whole_or_a_place_is_answered_in_the_documents_own_
     assert all(words in answer.text for words in expected)
     assert not answer.not_said
     assert (answer.recomputed_tokens, answer.answer_tokens, answer.ended) == (0, 0, "finished")
+    assert answer.is_stated is None  # its words are the text's own
     for place in answer.evidence:
         assert place.quote == story.text[place.start_char : place.end_char]
     ((_, together),) = answer_together(attached, [question], roomy_model, look_again="auto")

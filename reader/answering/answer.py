@@ -57,7 +57,7 @@ class Answer:
     left_out: tuple[str, ...] = ()
     """Titles of documents that were asked for, but did not fit the decoder's positions."""
     is_stated: bool | None = None
-    """Whether the answer's words stand on the pages of its evidence; None without evidence."""
+    """Whether the answer's words stand on the pages of its evidence; None without evidence, and for an overview."""
 
     @classmethod
     def of(cls, decoding: Decoding, recomputed_tokens: int, attach_seconds: float = 0.0) -> Answer:
@@ -93,7 +93,8 @@ class Answer:
             looked_again_tokens=sum(prompt.looked_again_tokens for prompt in decoding.looked_again),
             evidence_seconds=evidence_seconds if decoding.attention is not None else 0.0,
             left_out=attached.left_out,
-            is_stated=is_stated(text, attached.sources, found) if found else None,
+            # An overview is cut out of the text, of more pages than are named.
+            is_stated=is_stated(text, attached.sources, found) if found and decoding.overview is None else None,
         )
 
     @property
