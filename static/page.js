@@ -185,7 +185,10 @@ function follow() {
   if (id !== seen && (id || isEmpty)) {
     seen = id;
     app.dataset.open = id ? "yes" : "no";
-    if (!chosen || !id) go(id ? document.querySelector("#viewer header") ? "page" : "chat" : "library");
+    const page = document.querySelector("#viewer header");
+    const isOpen = Boolean(id) && page?.dataset.document === id;
+    if (page && !isOpen) trigger("clear", {}); // the page of another document
+    if (!chosen || !id) go(id ? isOpen ? "page" : "chat" : "library");
   }
   if (id === address.searchParams.get("document")) return;
   if (id) address.searchParams.set("document", id);

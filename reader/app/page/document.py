@@ -32,7 +32,7 @@ class DocumentEvents:
         details, reading = parts.document.details, parts.document.reading
         chosen, selected = kept.chosen, kept.selected
         removed = on(details.confirm_remove.click, self._act("remove"), selected, chosen)
-        after(on(removed.then, lambda: "", None, viewer))
+        after(removed)
         on(viewer.input, self.turn_to, chosen, [viewer, chosen])
         on(viewer.clear, lambda: "", None, viewer)
 

@@ -55,7 +55,7 @@ class LibraryEvents:
             on(viewer.select, self.choose, None, chosen),
         ]
         for event in choosing:
-            self._refresh.after(on(event.then, lambda: "", None, viewer))
+            self._refresh.after(event)
         look_again = self._site.parts.settings.look_again
         on(self._site.page.load, lambda kept: kept, kept.look_again, look_again)
         on(look_again.input, lambda chosen: chosen, look_again, kept.look_again)
