@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,8 @@ def load_decoder(
     device = _device(device)
     is_int8 = _is_int8(dtype, device) or (dtype is None and device.type == "cpu" and _prefers_int8(name, cache))
     dtype = torch.float32 if is_int8 else _dtype(dtype, device)
+    # transformers 5.24 renames it; both names work until 5.40, below which pyproject.toml stays.
+    warnings.filterwarnings("ignore", message="`past_key_values` is deprecated", category=FutureWarning)
     source = find(name, cache, report, weights=True)
     report("load", 0.0)
     tokenizer = _read_tokenizer(name, source.folder)
