@@ -240,7 +240,9 @@ def test_no_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
 def test_a_pdf_of_images_is_told_to_be_recognised_first(tmp_path: Path) -> None:
     picture = b"q 99 0 0 99 0 0 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \x80 EI Q"
     path = write_pdf(tmp_path / "scan.pdf", [picture, b""])
-    with pytest.raises(DocumentError, match=r"'scan\.pdf' looks scanned, with no text layer \(2 pages of images\): run .*OCR"):
+    with pytest.raises(
+        DocumentError, match=r"'scan\.pdf' looks scanned, with no text layer \(2 pages of images\): run .*OCR"
+    ):
         load(path)
 
 
