@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import disks
 from helpers.documents import make_document
 
 from reader.answering import ask, attach, choose_memory
@@ -18,13 +18,8 @@ from storage import LOCAL_USER, NotWritable, Store, collect_garbage, export_docu
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small tmpfs takes root")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with disks.small_disk(tmp_path / "disk", "8m") as disk:
+        yield disk
 
 
 def test_a_read_only_library_is_listed_and_asked_and_refuses_the_rest(
