@@ -13,6 +13,7 @@ from helpers.documents import make_document
 from reader.answering import ask, attach, attach_shelf, choose_memory
 from reader.answering.attention import Attention, Heat
 from reader.beacon import NO_SPAN, RatioChooser, recording
+from reader.beacon.attention import largest_weights
 from reader.condensing import CHOOSERS, ExpectedAttention, Spread
 from reader.condensing.expected_attention import with_spread
 from reader.errors import Cancelled, ConfigError
@@ -30,6 +31,11 @@ def rows_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path],
 @pytest.fixture
 def llama(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     return load_model(str(tiny_folder("llama")), condenser="expected-attention", window=32, cache_folder=tmp_path)
+
+
+@pytest.fixture(params=FAMILIES)
+def replaying(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    return load_model(str(tiny_folder(request.param)), condenser="replay", window=32, cache_folder=tmp_path)
 
 
 def logits(model: Model, ratio: int, tokens: int = 150) -> torch.Tensor:
@@ -65,7 +71,7 @@ def test_fewer_rows_kept_are_another_memory(llama: Model) -> None:
 def test_each_head_keeps_as_many_rows_of_its_own_in_order(name: str) -> None:
     torch.manual_seed(0)
     queries, keys, values = torch.randn(4, 32, 8), torch.randn(2, 32, 8), torch.randn(2, 32, 8)
-    rows = CHOOSERS[name]().choose(queries, keys, values, 8)
+    rows = CHOOSERS[name]().choose(queries, keys, values, 8, torch.rand(2, 32))
     assert rows.shape == (2, 8)
     assert (rows.diff(dim=1) > 0).all()
     assert 0 <= int(rows.min()) <= int(rows.max()) < 32
@@ -81,6 +87,53 @@ def test_the_rows_that_queries_point_at_are_kept() -> None:
     rows = ExpectedAttention(spread=0).choose(queries[:, None].expand(2, 20, 8), keys, values, 4)
     for head in range(2):
         assert set(wanted[head].tolist()) <= set(rows[head].tolist())
+
+
+def test_the_largest_weights_are_those_of_causal_attention() -> None:
+    torch.manual_seed(0)
+    queries, keys = torch.randn(4, 6, 8), torch.randn(2, 10, 8)
+    scores = queries @ keys.repeat_interleave(2, dim=0).mT
+    scores[:, torch.ones(6, 10).triu(5).bool()] = -torch.inf
+    expected = scores.softmax(-1).amax(1).view(2, 2, 10).amax(1)
+    torch.testing.assert_close(largest_weights(queries, keys), expected)
+
+
+def test_replay_keeps_what_repeating_the_window_attends_to_and_leaves_nothing_else_behind(replaying: Model) -> None:
+    """The same rows as when the window is run twice by hand, and a memory that knows nothing of the second time."""
+    plugin = replaying.plugin
+    ids, spans = replaying.encode("The keeper of the lighthouse wrote that the lamp was lit at 19:45. " * 8)
+    config = plugin.config.changed(ratios=(4,), ratio_choice="sequence")
+    memory, by_hand, queries = plugin.new_memory(), plugin.new_memory(), {}
+    with torch.inference_mode(), plugin.configured(config):
+        plugin.open(memory, replaying.opening)
+        plugin.read(memory, ids[:32], spans[:32], chooser=RatioChooser(config, 32, plugin.max_positions))
+        plugin.open(by_hand, replaying.opening)
+        plugin.run(by_hand, ids[:32], spans[:32], logits="none")
+        with recording(queries):
+            plugin.run(by_hand, ids[:32], logits="none")
+    assert memory.slots == memory.sink + 8
+    assert memory.source_tokens_run == 32
+    assert memory.row_spans is not None
+    starts = spans[:, 0].tolist()
+    for layer, (own,) in queries.items():
+        weights = largest_weights(own[0], by_hand.keys(layer))[:, memory.sink : memory.sink + 32]
+        for head, rows in enumerate(with_spread(weights, 8, 4).tolist()):
+            assert memory.row_spans[layer, head, memory.sink :, 0].tolist() == [starts[row] for row in rows]
+
+
+def test_replay_fits_where_a_window_ends_at_the_decoders_last_position(replaying: Model) -> None:
+    plugin, size = replaying.plugin, 32
+    ids = replaying.encode("The keeper walked to the harbour, and the lamp was lit. " * 10)[0].repeat(50)
+    config = plugin.config.changed(ratios=(4,), ratio_choice="sequence")
+    with torch.inference_mode(), plugin.configured(config):
+        room = plugin.max_positions - len(replaying.opening) - size  # the last window begins where its end just fits
+        count = (room // 8 + 1) * size
+        assert count <= len(ids)
+        memory = plugin.new_memory()
+        plugin.open(memory, replaying.opening)
+        plugin.read(memory, ids[:count], chooser=RatioChooser(config, count, plugin.max_positions))
+    assert memory.slots == memory.sink + count // 4
+    assert torch.isfinite(memory.keys(0)).all()
 
 
 def test_half_of_the_rows_are_spread_over_what_the_best_leave() -> None:

@@ -2,9 +2,10 @@
 
 from reader.beacon.attention import ATTENTION, attending, recording, shares
 from reader.beacon.config import BeaconConfig
+from reader.beacon.layout import NO_SPAN
 from reader.beacon.low_rank import AnswerWeights
 from reader.beacon.memory import KeysWritten, Mark, Memory, quantise
-from reader.beacon.plugin import NO_SPAN, BeaconPlugin, Logits, Output
+from reader.beacon.plugin import BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
 from reader.beacon.rotary import check_decoder, max_positions, rotation
 from reader.beacon.rows import RowChooser

@@ -99,6 +99,23 @@ def shares(queries: Tensor, keys: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def largest_weights(queries: Tensor, keys: Tensor) -> Tensor:
+    """The largest attention weight that each key gets from any query of any head that it serves: (kv_heads, keys) in float32.
+
+    queries (heads, queries, head_dim) are scaled and rotated, keys (kv_heads, keys, head_dim) rotated. The queries are the last
+    of the keys' tokens, and none sees a later one. One head at a time, so that long texts fit.
+    """
+    groups, (count, total) = queries.shape[0] // keys.shape[0], (queries.shape[1], keys.shape[1])
+    hidden = torch.ones(count, total, dtype=torch.bool, device=keys.device).triu(total - count + 1)
+    parts = [
+        torch.stack(
+            [(one.float() @ key.float().T).masked_fill(hidden, -torch.inf).softmax(dim=-1).amax(dim=0) for one in own]
+        ).amax(dim=0)
+        for own, key in zip(queries.split(groups), keys, strict=True)
+    ]
+    return torch.stack(parts)
+
+
 @contextmanager
 def attending(decoder: Any, attention: str) -> Iterator[None]:
     """Inside the block, the decoder uses the attention function that is registered with transformers under this name."""

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from reader.beacon.config import BeaconConfig
 
+NO_SPAN = -1
+"""Start and end of the span of a token without source text."""
+
 
 @dataclass(frozen=True)
 class WindowTokens:
@@ -164,3 +167,21 @@ def visibility(config: BeaconConfig, ends: Tensor, queries: WindowTokens, before
         first = interval_starts(ends)[queries.beacon_number.clamp(min=0)]
         sees &= ~raw_key_of_beacon | (keys.raw_number >= first[:, None])
     return sees
+
+
+def spans_of(tokens: WindowTokens, raw_spans: Tensor, ends: Tensor) -> Tensor:
+    """Source spans (tokens, 2): a raw token's own, a beacon's from the first to the last raw token that it condenses.
+
+    Args:
+        raw_spans: (raw tokens, 2), of the window's raw tokens up to the last of these.
+    """
+    first = tokens.raw_number.clone()
+    first[tokens.is_beacon] = interval_starts(ends)[tokens.beacon_number[tokens.is_beacon]]
+    starts, ends = raw_spans[first, 0], raw_spans[tokens.raw_number, 1]
+    # A beacon may begin in the opening, which has no source: its span then starts at the document's start.
+    return torch.stack([torch.where(ends == NO_SPAN, starts, starts.clamp(min=0)), ends], dim=1)
+
+
+def no_spans(count: int) -> Tensor:
+    """Spans (count, 2) of tokens without a source."""
+    return torch.full((count, 2), NO_SPAN)

@@ -21,13 +21,15 @@ from reader.beacon.attention import ATTENTION, attending, recording
 from reader.beacon.config import BeaconConfig
 from reader.beacon.forward_pass import Pass, stack, unstack
 from reader.beacon.layout import (
+    NO_SPAN,
     WindowTokens,
     even_ends,
     figure_ends,
-    interval_starts,
     is_plain_causal,
     lay_out,
+    no_spans,
     place,
+    spans_of,
     visibility,
 )
 from reader.beacon.low_rank import AnswerWeights
@@ -35,11 +37,8 @@ from reader.beacon.memory import KeysWritten, Memory, SlotLayer
 from reader.beacon.projections import first_embedding, new_projection, replacing_hook
 from reader.beacon.ratio import RatioChooser
 from reader.beacon.rotary import check_decoder, max_positions, rotation
-from reader.beacon.rows import RowChooser, joined_row_spans, keep_rows
+from reader.beacon.rows import RowChooser, joined_row_spans, keep_rows, window_peaks
 from reader.errors import ContextOverflow
-
-NO_SPAN = -1
-"""Start and end of the span of a token without source text."""
 
 Output = Literal["last", "all", "states"]
 """Logits at the last token or at all tokens, or the states (tokens, hidden) from which logits are computed."""
@@ -214,7 +213,7 @@ class BeaconPlugin(nn.Module):
                 )
             tokens = WindowTokens.raw(memory.raw_tokens, len(ids))
             # Question and answer see all of the tail, with its beacons: attention after a memory is plain causal.
-            passes.append(Pass(memory, ids, tokens, positions, _no_spans(len(ids)) if own is None else own))
+            passes.append(Pass(memory, ids, tokens, positions, no_spans(len(ids)) if own is None else own))
         with self.answering() if answering else nullcontext():
             return self._forward(passes, logits, horizon)
 
@@ -284,7 +283,7 @@ class BeaconPlugin(nn.Module):
             if self.rows is None and memory.ratio and (len(expected) != memory.raw or (memory.raw and not is_even)):
                 raise ValueError("The memory ends in raw tokens without beacons: nothing more can be read after them.")
         sources = [
-            _no_spans(len(ids)) if own is None else own
+            no_spans(len(ids)) if own is None else own
             for ids, own in zip(input_ids, spans or [None] * len(memories), strict=True)
         ]
         parts: list[list[Tensor]] = [[] for _ in memories]
@@ -311,7 +310,7 @@ class BeaconPlugin(nn.Module):
                     parts[number].append(output)
                 if memories[number].raw_tokens == self.config.window:
                     own = {layer: parts_[0][row, :, : len(passes[row].tokens)] for layer, parts_ in queries.items()}
-                    self._condense(memories[number], own)
+                    self._condense(memories[number], own, passes[row].ids)
         return [torch.cat(part) if part else None for part in parts]
 
     def _window_pass(self, memory: Memory, input_ids: Tensor, spans: Tensor, beacons_in_tail: bool) -> Pass:
@@ -332,17 +331,8 @@ class BeaconPlugin(nn.Module):
         sees = None
         if not is_plain_causal(config) and (tokens.is_beacon.any() or memory.tail.is_beacon.any()):
             sees = visibility(config, ends, tokens, memory.tail)
-        return Pass(memory, ids, tokens, positions, self._window_spans(memory, tokens, spans, ends), sees)
-
-    def _window_spans(self, memory: Memory, tokens: WindowTokens, raw_spans: Tensor, ends: Tensor) -> Tensor:
-        """Source spans (tokens, 2): a raw token's own, a beacon's from the first to the last raw token it condenses."""
         earlier = memory.spans[memory.slots - memory.raw :][~memory.tail.is_beacon]
-        of_raw = torch.cat([earlier, raw_spans])
-        first = tokens.raw_number.clone()
-        first[tokens.is_beacon] = interval_starts(ends)[tokens.beacon_number[tokens.is_beacon]]
-        starts, ends = of_raw[first, 0], of_raw[tokens.raw_number, 1]
-        # A beacon may begin in the opening, which has no source: its span then starts at the document's start.
-        return torch.stack([torch.where(ends == NO_SPAN, starts, starts.clamp(min=0)), ends], dim=1)
+        return Pass(memory, ids, tokens, positions, spans_of(tokens, torch.cat([earlier, spans]), ends), sees)
 
     def _forward(self, passes: Sequence[Pass], logits: Logits, horizon: int | None = None) -> list[Tensor | None]:
         """Run the decoder once over tokens after their memories, and record the tokens there. Only this method runs the decoder."""
@@ -406,13 +396,30 @@ class BeaconPlugin(nn.Module):
             one.memory.source_tokens_run += int(((one.spans[:, 0] != NO_SPAN) & ~one.tokens.is_beacon).sum())
         return outputs
 
-    def _condense(self, memory: Memory, queries: Mapping[int, Tensor]) -> None:
+    def _replay(self, memory: Memory, ids: Tensor) -> dict[int, Tensor]:
+        """The largest attention weight (kv_heads, tokens), by layer, that the window's rows get when its ids are run once more.
+
+        They see the sink, the window and themselves, no older slots, so that this costs the same however long the memory is.
+        """
+        # Near the decoder's last position they stand as far behind the window's first tokens as there is room.
+        first = min(memory.next_position, self.max_positions - len(ids))
+        positions, tokens = torch.arange(first, first + len(ids)), WindowTokens.raw(memory.raw_tokens, len(ids))
+        mark, queries = memory.mark(), dict[int, list[Tensor]]()
+        with recording(queries):
+            self._forward([Pass(memory, ids, tokens, positions, no_spans(len(ids)))], "none", horizon=0)
+        found = window_peaks(memory, {layer: own[0] for layer, (own,) in queries.items()}, mark.slots)
+        memory.back_to(mark)
+        return found
+
+    def _condense(self, memory: Memory, queries: Mapping[int, Tensor], ids: Tensor) -> None:
         """Keep the beacons of the full window (and the first window's sink), move them to their slots, drop the rest.
 
-        Raw tokens after the stride stay raw for the next window. `queries` has (heads, tokens, head_dim) by layer, to choose rows.
+        Raw tokens after the stride stay raw for the next window. Rows are chosen by the queries, (heads, tokens, head_dim) by
+        layer, of the window's last tokens and by those ids (tokens,).
         """
         if self.rows is not None and memory.ratio:
-            keep_rows(self.decoder, memory, queries, self.rows, self.config.window // memory.ratio)
+            peaks = self._replay(memory, ids) if self.rows.replays else {}
+            keep_rows(self.decoder, memory, queries, self.rows, self.config.window // memory.ratio, peaks)
             return
         config, tail, base = self.config, memory.tail, memory.sink + memory.beacons
         order = torch.arange(len(tail))
@@ -428,7 +435,9 @@ class BeaconPlugin(nn.Module):
         index = torch.cat([sink, kept, carried])
         first = base + len(sink) + len(kept)
         positions = torch.cat([torch.arange(base, first), first + place(config, even_ends(0, 0), carried_tokens)])
-        self._move(memory, base + index, base, positions)
+        rotate = rotation(self.decoder, positions - memory.positions[base + index])
+        for layer in memory.layers:
+            layer.move((base + index).to(self.decoder.device), base, rotate)
         memory.spans = torch.cat([memory.spans[:base], memory.spans[base + index]])
         memory.positions = torch.cat([memory.positions[:base], positions])
         memory.tail = carried_tokens
@@ -436,13 +445,6 @@ class BeaconPlugin(nn.Module):
         memory.beacons += len(kept)
         memory.windows += 1
         memory.ratio = None
-
-    def _move(self, memory: Memory, slots: Tensor, first: int, positions: Tensor) -> None:
-        """Move slots to consecutive slots from `first`, and rotate their keys by the difference of the positions."""
-        index = slots.to(self.decoder.device)
-        rotate = rotation(self.decoder, positions - memory.positions[slots])
-        for layer in memory.layers:
-            layer.move(index, first, rotate)
 
     def put_behind(self, memory: Memory, other: Memory, source_offset: int = 0) -> None:
         """Copy another memory after this one and rotate its keys to their new positions. The other memory does not change.
@@ -494,7 +496,3 @@ class BeaconPlugin(nn.Module):
             yield
         finally:
             self._beacon_index = None
-
-
-def _no_spans(count: int) -> Tensor:
-    return torch.full((count, 2), NO_SPAN)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from reader.beacon.attention import largest_weights
 from reader.beacon.layout import WindowTokens
 from reader.beacon.memory import Memory
 from reader.beacon.rotary import mean_rotation, rotation
@@ -31,7 +32,11 @@ class RowChooser(Protocol):
     def fingerprint(self) -> str:
         """Part of a memory's key; changes when the method would choose other rows."""
 
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
+    @property
+    def replays(self) -> bool:
+        """Whether each window is run once more behind itself, to see which rows are needed to repeat it."""
+
+    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending.
 
         Args:
@@ -39,14 +44,24 @@ class RowChooser(Protocol):
             keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the next positions, so that their product
                 with unrotated queries is the expected attention score of a later token.
             values: (kv_heads, tokens, head_dim).
+            peaks: (kv_heads, tokens), the largest attention weight that each row gets when the window is run once more;
+                None unless `replays`.
         """
 
 
-def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], chooser: RowChooser, keep: int) -> None:
+def keep_rows(
+    decoder: Any,
+    memory: Memory,
+    queries: Mapping[int, Tensor],
+    chooser: RowChooser,
+    keep: int,
+    peaks: Mapping[int, Tensor],
+) -> None:
     """Keep each head's chosen rows of the full window, rotated to consecutive positions, and drop the rest.
 
     Args:
         queries: (heads, tokens, head_dim) by layer, scaled and rotated, of the window's last tokens.
+        peaks: by layer, as for `RowChooser.choose`; empty unless the chooser replays.
     """
     base, window = memory.sink + memory.beacons, slice(memory.slots - len(memory.tail), memory.slots)
     positions, slots = memory.positions[window], torch.arange(base, base + keep)
@@ -58,7 +73,7 @@ def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], choos
     kept_spans = []
     for number, layer in enumerate(memory.layers):
         keys, values = layer.keys[0, :, window], layer.values[0, :, window]
-        rows = chooser.choose(unrotate(queries[number][None])[0], turn_back(keys), values, keep)
+        rows = chooser.choose(unrotate(queries[number][None])[0], turn_back(keys), values, keep, peaks.get(number))
         places = rows.cpu()
         layer.keep(rows + base, base, rotation(decoder, slots - positions[places]))
         kept_spans.append(spans[places])
@@ -71,6 +86,22 @@ def keep_rows(decoder: Any, memory: Memory, queries: Mapping[int, Tensor], choos
     memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
     memory.beacons += keep
     memory.windows += 1
+
+
+def window_peaks(memory: Memory, queries: Mapping[int, Tensor], end: int) -> dict[int, Tensor]:
+    """The largest attention weight (kv_heads, tokens), by layer, that each of the window's rows gets from these queries.
+
+    Args:
+        queries: (heads, queries, head_dim) by layer, scaled and rotated, of the memory's last tokens; they have seen the sink, the
+            window and themselves.
+        end: the slot behind the window's last.
+    """
+    base, found = memory.sink + memory.beacons, {}
+    for layer, own in queries.items():
+        keys = memory.keys(layer)
+        seen = torch.cat([keys[:, : memory.sink], keys[:, base:]], dim=1)
+        found[layer] = largest_weights(own, seen)[:, memory.sink : memory.sink + end - base]
+    return found
 
 
 def joined_row_spans(memory: Memory, other: Memory, start: int, source_offset: int) -> Tensor | None:

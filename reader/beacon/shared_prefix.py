@@ -19,9 +19,9 @@ from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 from reader.beacon.attention import attend_with_lse, attending, fold, merge
-from reader.beacon.layout import WindowTokens
+from reader.beacon.layout import NO_SPAN, WindowTokens
 from reader.beacon.memory import Memory, SlotLayer
-from reader.beacon.plugin import NO_SPAN, BeaconPlugin
+from reader.beacon.plugin import BeaconPlugin
 from reader.errors import ContextOverflow
 
 BRANCHED_ATTENTION = "activation_beacon_branches"

@@ -5,12 +5,13 @@ line to `CHOOSERS`. A chooser sees one layer of one window at a time, so reading
 """
 
 from reader.condensing.expected_attention import ExpectedAttention
+from reader.condensing.replay import Replay
 from reader.condensing.spread import Spread
 
-CHOOSERS = {"expected-attention": ExpectedAttention, "spread": Spread}
+CHOOSERS = {"expected-attention": ExpectedAttention, "replay": Replay, "spread": Spread}
 """Name -> the class of the method."""
 
 DEFAULT_CHOOSER = "expected-attention"
 """The method for a decoder without a plug-in: it has the lowest loss of those that need no training."""
 
-__all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "ExpectedAttention", "Spread"]
+__all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "ExpectedAttention", "Replay", "Spread"]

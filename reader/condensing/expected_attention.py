@@ -22,6 +22,8 @@ class ExpectedAttention:
     spread: float = 0.5
     """The share of the kept rows that is evenly spaced among the others, to represent the text that gets little attention."""
 
+    replays = False
+
     @property
     def name(self) -> str:
         """The name of this method, as users write it."""
@@ -32,7 +34,7 @@ class ExpectedAttention:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
+    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending.
 
         Args:

@@ -12,6 +12,8 @@ from torch import Tensor
 class Spread:
     """Chooses evenly spaced rows, the last of each interval, the same for all heads."""
 
+    replays = False
+
     @property
     def name(self) -> str:
         """The name of this method, as users write it."""
@@ -22,7 +24,7 @@ class Spread:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1"
 
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int) -> Tensor:
+    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending; shapes as for `ExpectedAttention.choose`."""
         tokens = keys.shape[1]
         rows = torch.arange(1, keep + 1, device=keys.device) * tokens // keep - 1
