@@ -18,6 +18,10 @@ NOT_STATED = "Not found in so many words; nearest pages"
 """The heading of an answer's pages if the answer's words are not on them."""
 
 
+NEWER_PARSER = "An older parser made this document's text: it can be read again with the newer one"
+"""What a document's details say if `reader.documents.is_outdated`; what to do follows."""
+
+
 def duration(seconds: float) -> str:
     """Seconds as people read them: "12 s", "3 min 20 s", "1 h 5 min"."""
     if seconds < 60:

@@ -2,7 +2,7 @@
 
 `documents/<id>.txt` is one line of JSON (title, file name, pages) followed by the text, byte for byte. `memory.json` beside the
 tensors has the rows of a memory and of its segments. The files leave out values that change with use: time of last use, pins,
-budget. Decoding checks everything, because the bytes may come from an import.
+budget, the version of the parsers. Decoding checks everything, because the bytes may come from an import.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ class StoredDocument:
     format: str
     added_at: float
     pages: Sequence[tuple[str, str]]
+    parser_version: int | None = None
+    """The version of the parsers that made the text; None: unknown, as for an imported document."""
 
     @classmethod
     def of(cls, record: DocumentRecord, pages: Iterable[PageRecord]) -> StoredDocument:
@@ -80,11 +82,18 @@ class StoredDocument:
 
     @classmethod
     def new(
-        cls, document_id: str, title: str, file_name: str, document_format: str, pages: Iterable[tuple[str, str]]
+        cls,
+        document_id: str,
+        title: str,
+        file_name: str,
+        document_format: str,
+        pages: Iterable[tuple[str, str]],
+        parser_version: int | None = None,
     ) -> StoredDocument:
         """Return a document that is added now, with names that are safe to display and unchanged text."""
         labelled = [(clean(label), text) for label, text in pages]
-        return cls(document_id, clean(title), clean(file_name), clean(document_format), time.time(), labelled)
+        names = (clean(title), clean(file_name), clean(document_format))
+        return cls(document_id, *names, time.time(), labelled, parser_version)
 
     def as_imported(self) -> StoredDocument:
         """Return a copy that is added now, with names and labels cut to the limits of a parsed file.
@@ -167,6 +176,7 @@ class StoredDocument:
                 "pages": len(self.pages),
                 "chars": sum(len(text) for _, text in self.pages),
                 "added_at": self.added_at,
+                "parser_version": self.parser_version,
             }
         )
         self.insert_pages(db, "")

@@ -25,6 +25,8 @@ class DocumentRecord:
     """Its memories are never evicted."""
     read_at: float | None
     """When a memory of the document was last finished, even if that memory was removed since."""
+    parser_version: int | None
+    """The newest version of the parsers that is known to give this text; None: unknown."""
     memories: int
     memory_bytes: int
     state: Literal["ready", "reading", "unread"]

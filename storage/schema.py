@@ -275,5 +275,11 @@ def m008_hashes_of_originals(db: Database) -> None:
         db.execute(f"ALTER TABLE holdings ADD COLUMN {column}")
 
 
+@migrations()
+def m009_parser_versions(db: Database) -> None:
+    """Which version of the parsers made a document's text; NULL: an unknown one, older than the column."""
+    db.execute("ALTER TABLE documents ADD COLUMN parser_version INTEGER")
+
+
 # Names begin with their number: a database with a greater number comes from a newer program.
-LATEST = m008_hashes_of_originals.__name__
+LATEST = m009_parser_versions.__name__

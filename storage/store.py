@@ -88,17 +88,27 @@ class Store(Documents, Memories):
         return size_bytes
 
     def add_document(
-        self, document_id: str, *, title: str, file_name: str, format: str, pages: Iterable[tuple[str, str]]
+        self,
+        document_id: str,
+        *,
+        title: str,
+        file_name: str,
+        format: str,
+        pages: Iterable[tuple[str, str]],
+        parser_version: int | None = None,
     ) -> DocumentRecord:
         """Add a document from one (label, text) pair per page; all texts together are the document's text.
 
-        A document that exists stays unchanged. A new one belongs to the local user.
+        A document that exists stays unchanged, except that a newer parser version is noted. A new one belongs to the local user.
+
+        Args:
+            parser_version: the version of the parsers that made the text; None: unknown.
 
         Raises:
             ValueError: the id is no key, or a page's text cannot be encoded as UTF-8.
         """
         checked_key(document_id)
-        document = StoredDocument.new(document_id, title, file_name, format, pages)
+        document = StoredDocument.new(document_id, title, file_name, format, pages, parser_version)
         was_here = bool(self.documents_of([document_id]))
         with self.adding_document(document) as db:
             if not was_here:
@@ -107,7 +117,10 @@ class Store(Documents, Memories):
 
     @contextmanager
     def adding_document(self, document: StoredDocument) -> Iterator[sqlite_utils.Database]:
-        """Add a document, unless it exists, in one transaction with the block."""
+        """Add a document, unless it exists, in one transaction with the block.
+
+        If it exists and a newer version of the parsers gave the same text again, that version is noted.
+        """
         content = document.encode()
         try:
             # Removing a document's file needs a transaction, too, so that no process removes another's file.
@@ -115,6 +128,11 @@ class Store(Documents, Memories):
                 if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document.id,)).fetchone():
                     document.insert(db)
                     publish(self.document_file(document.id), content)
+                elif document.parser_version is not None:
+                    db.execute(
+                        "UPDATE documents SET parser_version = MAX(COALESCE(parser_version, 0), ?) WHERE id = ?",
+                        (document.parser_version, document.id),
+                    )
                 yield db
         except BaseException:
             with suppress(StoreError):  # the next opening repairs, too

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
 from reader.models import Model, load_decoder, load_model
-from reader.reading import ReadingProgress, read, stored_document
+from reader.reading import ReadingProgress, add_document, read, stored_document
 from reader.reading.plan import memory_slots, plan_reading
 from reader.shell.main import main
 from storage import CorruptMemory, Store
@@ -373,3 +374,12 @@ def test_a_killed_reading_resumes_after_its_finished_windows(tiny_folder: Callab
         expected = memory_tensors(model, fresh, key)
         for name, tensor in memory_tensors(model, resumed, key).items():
             torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-5, check_device=False)
+
+
+def test_reading_a_stored_document_does_not_make_its_parser_newer(model: Model, store: Store) -> None:
+    document = replace(make_document(60), parser_version=3)
+    add_document(document, store)
+    read(stored_document(store, document.id), model, store)
+    assert store.document(document.id).parser_version == 3
+    read(replace(document, parser_version=4), model, store)
+    assert store.document(document.id).parser_version == 4

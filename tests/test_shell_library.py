@@ -85,3 +85,32 @@ def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         byte_count(text)
     assert [byte_count(good) for good in ("0", "500", "1.5kB", "2 GB", "3tb")] == [0, 500, 1500, 2 * 10**9, 3 * 10**12]
+
+
+def test_documents_of_an_older_parser_can_be_read_again(
+    shell, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from reader.documents import PARSER_VERSION
+    from reader.shell.main import main
+
+    old_id = add_document(store)  # its parser version is unknown
+    file = tmp_path / "Moby Dick.txt"
+    file.write_text("Call me Ishmael. Some years ago.")
+    made = shell("add", file, "--no-read")
+    assert made[0] == 0
+    records = {entry["document_id"]: entry for entry in shell("list")[1]["documents"]}
+    new_id = made[1]["document_id"]
+    assert [records[key]["parser_version"] for key in (old_id, new_id)] == [None, PARSER_VERSION]
+    assert [records[key]["can_be_parsed_again"] for key in (old_id, new_id)] == [True, False]
+
+    def printed(*arguments: str) -> str:
+        assert main(["library", *arguments, "--library", str(tmp_path / "library")]) == 0
+        return " ".join("".join(capsys.readouterr()).split())
+
+    assert "The text of 1 document is from an older parser; `" in printed("list")
+    assert "An older parser made this document's text" in printed("show", old_id)
+    assert "older parser" not in printed("show", new_id)
+    assert f"library remove {old_id[:12]}" in printed("add", str(file), "--no-read")
+    printed("remove", old_id)
+    assert "older parser" not in printed("list")
+    assert "library remove" not in printed("add", str(file), "--no-read")

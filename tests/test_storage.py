@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import storage
-from storage import MappedTensors, NotFound, Store, StoreBusy, StoreError, TensorSpec, write_tensors
+from storage import MappedTensors, NotFound, Store, StoreBusy, StoreError, TensorSpec, text_id, verify, write_tensors
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = "d" * 64
@@ -500,3 +500,22 @@ def test_foreign_keys_hold(store: Store) -> None:
         db.execute("INSERT INTO pages VALUES (1, 'nobody', 1, '1', 0, 1, 'x')")
     assert store.database.read("SELECT COUNT(*) AS n FROM pages") == [{"n": 0}]
     assert store.database.read("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+
+
+def test_a_document_notes_the_newest_parser_that_gave_its_text(store: Store) -> None:
+    def add(parser_version: int | None) -> int | None:
+        fields = {"title": "T", "file_name": "t.txt", "format": "text", "pages": [("1", "The same text.")]}
+        return store.add_document(text_id(b"The same text."), **fields, parser_version=parser_version).parser_version
+
+    assert [add(version) for version in (None, 2, 3, 2, None)] == [None, 2, 3, 3, 3]
+    assert verify(store).faults == ()
+
+
+def test_the_parser_of_documents_in_an_older_library_is_unknown(tmp_path: Path) -> None:
+    with Store(tmp_path / "library") as store:
+        add_document(store)
+        with store.database.transaction() as db:  # the library as the migration before left it
+            db.execute("ALTER TABLE documents DROP COLUMN parser_version")
+            db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_parser_versions'")
+    with Store(tmp_path / "library") as store:
+        assert store.document(DOCUMENT).parser_version is None

@@ -13,11 +13,22 @@ from helpers.library import run_all
 
 from reader.app.service import Service
 from reader.app.workspace import Workspace
-from reader.documents import draw, load
+from reader.documents import PARSER_VERSION, draw, load
 from reader.errors import ConfigError, DocumentError, ReaderError
 from reader.models import Model
+from reader.reading import add_document
 from reader.reading.jobs import JobSettings, enqueue, run
-from storage import NotFound, Store, backup, cover_file, import_document, new_owner, original_file, rebuild
+from storage import (
+    NotFound,
+    Store,
+    backup,
+    cover_file,
+    import_document,
+    keep_original,
+    new_owner,
+    original_file,
+    rebuild,
+)
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -46,6 +57,7 @@ def actions(workspace: Workspace, document_id: str, conversation_id: str) -> lis
     return [
         lambda: workspace.get(document_id),
         lambda: workspace.remove(document_id),
+        lambda: workspace.parse_again(document_id),
         lambda: workspace.rename(document_id, "Mine"),
         lambda: workspace.tag(document_id, ["mine"]),
         lambda: workspace.pin(document_id, True),
@@ -475,3 +487,42 @@ def test_a_page_of_an_absurd_number_is_refused_in_a_sentence(ann: Workspace, tmp
             ann.page(document_id, 1, number, number)  # type: ignore[arg-type]
     else:
         assert ann.page(document_id, 1, int(number), int(number)).marks in ((), ((0, 2),))  # type: ignore[call-overload]
+
+
+def test_the_kept_original_of_an_older_parser_is_parsed_again_beside_the_old_text(
+    ann: Workspace, bob: Workspace, store: Store, tmp_path: Path
+) -> None:
+    file = write_pdf(tmp_path / "paper.pdf", [TEXTS[0]])
+    current = ann.add(file)
+    assert not ann.get(current.id).is_outdated
+    with store.database.transaction() as db:
+        db.execute("UPDATE documents SET parser_version = NULL")
+    assert ann.get(current.id).is_outdated
+    assert ann.parse_again(current.id).id == current.id  # today's parser gives the same text
+    assert not ann.get(current.id).is_outdated
+
+    old = replace(make_document(60), file_name="paper.pdf", format="pdf", parser_version=None)
+
+    def hold(db, stored) -> None:
+        original = keep_original(store.folder, old.id, file, None)
+        store.user_documents.hold(db, "ann", stored, original)
+
+    add_document(old, store, hold)
+    ann.rename(old.id, "My paper")
+    again = ann.parse_again(old.id)
+    assert (again.id, again.file_name, again.title) == (current.id, "paper.pdf", current.title)
+    assert ann.get(old.id).is_outdated  # it stays as it is
+    assert ann.get(old.id).holding.document.title == "My paper"
+    plain = bob.add(text_file(tmp_path))
+    with pytest.raises(NotFound, match="add the file again"):
+        bob.parse_again(plain.id)
+
+
+def test_the_details_say_quietly_that_a_newer_parser_can_read_it(ann: Workspace, store: Store, tmp_path: Path) -> None:
+    from reader.app.page.html import newer_parser
+
+    document_id = ann.add(text_file(tmp_path)).id
+    assert newer_parser(ann.get(document_id)) == ""
+    with store.database.transaction() as db:
+        db.execute("UPDATE documents SET parser_version = ?", (PARSER_VERSION - 1,))
+    assert "Add its file again" in newer_parser(ann.get(document_id))

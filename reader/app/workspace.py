@@ -22,7 +22,7 @@ from reader.app.overview import Glance, glance
 from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
 from reader.app.talks import Talks
-from reader.documents import DRAWN_FORMATS, Box, Document, Recognition, can_recognise, draw, load
+from reader.documents import DRAWN_FORMATS, Box, Document, Recognition, can_recognise, draw, is_outdated, load
 from reader.errors import ConfigError, DocumentError, RecognitionNeeded
 from reader.reading import add_document
 from storage import (
@@ -74,6 +74,16 @@ class Shown:
     def id(self) -> str:
         """The document's."""
         return self.holding.document.id
+
+    @property
+    def original(self) -> str | None:
+        """The name of the file that it was made of, if the library keeps it."""
+        return self.holding.original
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a newer parser may give another text."""
+        return is_outdated(self.holding.document.parser_version)
 
     @property
     def reason(self) -> str:
@@ -194,6 +204,29 @@ class Workspace(Talks):
         if shown.memory is None or shown.state not in ("ready", "reading") or is_anothers:
             self.read(document.id)
         return document
+
+    def parse_again(self, document_id: str) -> Document:
+        """Add the kept original of a document once more; where its text differs now, it is another document beside this one.
+
+        Raises:
+            NotFound: it is not theirs, or its original is not kept.
+            DocumentError: it needs text recognition, which only adding a file offers; or it is no document any more.
+            StoreError: the library cannot take it.
+        """
+        holding = self._held(document_id)
+        original = holding.original and original_file(self._store.folder, holding.original)
+        if not original or not original.is_file():
+            raise NotFound("The library does not keep this document's file: add the file again.")
+        with tempfile.TemporaryDirectory() as folder:
+            # Under its own name, which errors show, and which is the title of a file that has none.
+            copy = Path(folder) / (Path(holding.document.file_name).name or f"document{original.suffix}")
+            shutil.copyfile(original, copy)
+            try:
+                return self.add(copy, ask_first=True)
+            except RecognitionNeeded as error:
+                raise DocumentError(
+                    f"{copy.name!r} has pictures of text: add the file again, to be asked about text recognition."
+                ) from error
 
     def remove(self, document_id: str) -> None:
         """Let a document go; it goes from the library, with all that was read of it, when nobody else has it.

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from reader.documents.document import PARSER_VERSION, Document, Page
+from reader.documents.document import PARSER_VERSION, Document, Page, is_outdated
 from reader.documents.encodings import decode_bytes
 from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
 from reader.documents.kinds import kind_of
@@ -32,6 +32,7 @@ __all__ = [
     "decode_bytes",
     "draw",
     "is_bundle",
+    "is_outdated",
     "load",
     "split_pages",
     "spreadsheet_rows",

@@ -18,6 +18,11 @@ from reader.errors import DocumentError
 PARSER_VERSION = 4
 
 
+def is_outdated(parser_version: int | None) -> bool:
+    """Return whether today's parser may give another text than that version of it did; None: an unknown, older version."""
+    return parser_version is None or parser_version < PARSER_VERSION
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of a document, as a half-open span of its text."""
@@ -50,6 +55,8 @@ class Document:
     """How many of the pages without text show something: text recognition may read them."""
     recognised_pages: int = 0
     """How many pages were read by text recognition."""
+    parser_version: int | None = PARSER_VERSION
+    """The version of the parsers that made the text; None: unknown, and older than any known one."""
 
     def __post_init__(self) -> None:
         end = 0

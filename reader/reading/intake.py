@@ -13,7 +13,9 @@ from storage import Store, StoredDocument
 def add_document(
     document: Document, store: Store, hold: Callable[[Database, StoredDocument], None] | None = None
 ) -> None:
-    """Add a document to the library without reading it. A document that the library has already stays as it is.
+    """Add a document to the library without reading it.
+
+    A document that the library has already stays as it is, except that a newer parser version is noted.
 
     Args:
         hold: gives the document to a user, in the same transaction; None: a new document belongs to the local user.
@@ -24,10 +26,16 @@ def add_document(
     pages = [(page.label, document.text[page.start : page.end]) for page in document.pages]
     if hold is None:
         store.add_document(
-            document.id, title=document.title, file_name=document.file_name, format=document.format, pages=pages
+            document.id,
+            title=document.title,
+            file_name=document.file_name,
+            format=document.format,
+            pages=pages,
+            parser_version=document.parser_version,
         )
         return
-    stored = StoredDocument.new(document.id, document.title, document.file_name, document.format, pages)
+    names = (document.title, document.file_name, document.format)
+    stored = StoredDocument.new(document.id, *names, pages, document.parser_version)
     with store.adding_document(stored) as db:
         hold(db, stored)
 
@@ -53,4 +61,5 @@ def stored_document(store: Store, reference: str, user: str | None = None) -> Do
         file_name=record.file_name,
         format=record.format,
         textless_pages=0,
+        parser_version=record.parser_version,
     )

@@ -14,11 +14,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Column, Table
 
+from reader.documents import is_outdated
 from reader.errors import DocumentError
 from reader.shell import flags, read
 from reader.shell.loading import load_document
 from reader.shell.terminal import PROGRAM, print_json, print_table
-from reader.wording import place, size
+from reader.wording import NEWER_PARSER, place, size
 from storage import (
     DocumentRecord,
     Fault,
@@ -141,6 +142,7 @@ def _add(options: argparse.Namespace) -> None:
     with Store(options.library) as store:
         document = load_document(options.file, options.encoding, ocr=options.ocr)
         job = enqueue(document, read.job_settings(options), store)
+        read.print_outdated(read.outdated(document, store))
     if options.json:
         print_json(
             {"document_id": document.id, "title": document.title, "pages": len(document.pages), "job_id": job.id}
@@ -177,6 +179,9 @@ def _list(options: argparse.Namespace) -> None:
     allowed = "" if max_bytes is None else f"; memories may take {size(max_bytes)}"
     many = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
     print(f"{many}, {size(size_bytes)} in all{allowed}.")
+    if outdated := sum(is_outdated(document.parser_version) for document in documents):
+        them = "The text of 1 document is" if outdated == 1 else f"The texts of {outdated:,} documents are"
+        print(f"{them} from an older parser; `{PROGRAM} read FILE` reads a file again with the newer one.")
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -188,6 +193,8 @@ def _show(options: argparse.Namespace) -> None:
         return
     print(f"{document.title} ({document.file_name})\n{document.id}")
     print(f"{document.pages:,} pages, {document.chars:,} characters; {_state(document)}")
+    if is_outdated(document.parser_version):
+        print(f"{NEWER_PARSER}: {PROGRAM} read FILE.")
     table = Table("Memory", "State", "Model", "Ratio", "Windows", "Slots", "Size", box=None)
     for memory in memories:
         state = f"{memory.state}, imported" if memory.imported else memory.state
@@ -341,7 +348,8 @@ def _state(document: DocumentRecord) -> str:
         "reading": "half read",
         "unread": "must be read again" if document.read_at else "not read",
     }
-    return words[document.state] + (", pinned" if document.pinned else "")
+    pinned = ", pinned" if document.pinned else ""
+    return words[document.state] + pinned + (", older parser" if is_outdated(document.parser_version) else "")
 
 
 def _print_faults(faults: tuple[Fault, ...]) -> None:
@@ -361,6 +369,8 @@ def _document_fields(document: DocumentRecord) -> dict[str, Any]:
         "state": document.state,
         "must_be_read_again": document.state == "unread" and document.read_at is not None,
         "pinned": document.pinned,
+        "parser_version": document.parser_version,
+        "can_be_parsed_again": is_outdated(document.parser_version),
         "memories": document.memories,
         "memory_bytes": document.memory_bytes,
     }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reader.shell import flags
 from reader.shell.loading import load_document, load_model, model_of
-from reader.shell.terminal import PROGRAM, print_json, progress_bar
+from reader.shell.terminal import PROGRAM, console, print_json, progress_bar
 from reader.wording import duration, size
 from storage import JobRecord, Store, new_owner
 
@@ -45,7 +45,9 @@ def run(options: argparse.Namespace) -> None:
         document = load_document(options.file, options.encoding, ocr=options.ocr)
         model = load_model(options, to_read=document, store=store)
         result = read_with_progress(document, model, store, options)
+        older = outdated(document, store)
     memory = result.memory
+    print_outdated(older)
     if options.json:
         print_json(
             {
@@ -65,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
                 "seconds": round(result.seconds, 3),
                 "tokens_per_second": round(result.tokens_per_second, 1),
                 "trained": result.trained,
+                "outdated_document_ids": older,
             }
         )
         return
@@ -74,6 +77,27 @@ def run(options: argparse.Namespace) -> None:
         f"{result.document_tokens:,} tokens in {memory.slots:,} slots (ratio {result.ratio}), {size(memory.bytes)}. "
         f'Ask it: {PROGRAM} ask {document.id[:12]} "…"'
     )
+
+
+def outdated(document: Document, store: Store) -> list[str]:
+    """The ids of other documents that an older parser made of a file with this name and format."""
+    from reader.documents import is_outdated
+
+    named = (document.file_name, document.format)
+    return [
+        other.id
+        for other in store.documents()
+        if (other.file_name, other.format) == named and other.id != document.id and is_outdated(other.parser_version)
+    ]
+
+
+def print_outdated(document_ids: Sequence[str]) -> None:
+    """Print how to remove each document that an older parser made of a file with the same name."""
+    for document_id in document_ids:
+        console.print(
+            f"The library also has {document_id[:12]}, which an older parser made of a file with this name; "
+            f"if you do not need it any more: {PROGRAM} library remove {document_id[:12]}"
+        )
 
 
 def read_with_progress(document: Document, model: Model, store: Store, options: argparse.Namespace) -> ReadingResult:

@@ -54,6 +54,7 @@ class DocumentEvents:
         for changed in (details.title.input, details.tags.input, details.pinned.input):
             on(changed, lambda: gr.update(value="Save"), None, details.save)
         after(on(details.read_again.click, self.read_again, [selected, details.ratio, details.memory_type]))
+        after(on(details.parse_again.click, self.parse_again, selected, [chosen, parts.notices.added]))
         on(details.remove.click, lambda: gr.update(visible=True), None, details.confirm)
         on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
         after(on(notices.load_again.click, self._site.service.load_again))
@@ -120,6 +121,15 @@ class DocumentEvents:
         """Read the document at the chosen ratio and memory type."""
         ratio = None if chosen == "fitting" else int(chosen)
         self._site.workspace(request).read(document_id, ratio, memory_dtype)
+
+    @tolerant
+    def parse_again(self, document_id: str, request: gr.Request) -> tuple[str, str]:
+        """Parse the kept original with today's parser, open what it gives, and say whether its text differs."""
+        parsed = self._site.workspace(request).parse_again(document_id)
+        if parsed.id == document_id:
+            return parsed.id, views.added([views.note("The newer parser gives the same text: nothing changes.")])
+        line = views.note(f"{parsed.title} was parsed again and is read now, beside the older one.")
+        return parsed.id, views.added([line])
 
     def _act(self, name: str) -> Callable[..., None]:
         """A callback that does one thing to the selected document."""

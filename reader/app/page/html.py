@@ -16,7 +16,7 @@ from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown
 from reader.errors import ReaderError
 from reader.models import bundled_decoder, is_bundled
-from reader.wording import STAGES, duration, place, size
+from reader.wording import NEWER_PARSER, STAGES, duration, place, size
 from storage import Hit, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -180,6 +180,14 @@ def memory_facts(shown: Shown) -> str:
     if memory.settings.get("memory_dtype") == "int8":
         facts.append("compact")
     return f'<p class="quiet">Memory: {" · ".join(facts)}</p>'
+
+
+def newer_parser(shown: Shown) -> str:
+    """That the document can be parsed again, for its details, and how; empty where today's parser made its text."""
+    if not shown.is_outdated:
+        return ""
+    how = ", as a document of its own" if shown.original is not None else ". Add its file again"
+    return f'<p class="quiet">{NEWER_PARSER}{how}. This one stays until you remove it.</p>'
 
 
 def reading(shown: Shown) -> str:

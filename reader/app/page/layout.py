@@ -129,6 +129,8 @@ class DetailsParts:
     pinned: gr.Checkbox
     save: gr.Button
     memory: gr.HTML
+    newer: gr.HTML
+    parse_again: gr.Button
     ratio: gr.Dropdown
     memory_type: gr.Radio
     read_again: gr.Button
@@ -363,6 +365,8 @@ def _details() -> DetailsParts:
             pinned = gr.Checkbox(label="Pin to top (never evicted)", elem_id="pinned")
             save = _button("Save", "save", min_width=80)
         memory = gr.HTML(elem_id="memory", js_on_load=None)
+        newer = gr.HTML(elem_id="newer", js_on_load=None)
+        parse_again = _button("Use the newer parser", "parse-again", visible=False, min_width=140)
         with gr.Row(elem_id="again"):
             ratio = gr.Dropdown(
                 views.ratio_choices([]),
@@ -386,6 +390,8 @@ def _details() -> DetailsParts:
         pinned,
         save,
         memory,
+        newer,
+        parse_again,
         ratio,
         memory_type,
         read_again,
@@ -466,8 +472,18 @@ def _conversation() -> ConversationParts:
     return ConversationParts(chat, glance, whole_map, editing, editing_line, cancel_edit, question)
 
 
-def _button(name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int) -> gr.Button:
-    return gr.Button(name, variant=variant, size="sm", min_width=min_width, scale=0, elem_id=elem_id)  # type: ignore[arg-type]
+def _button(
+    name: str, elem_id: str | None = None, *, variant: str = "secondary", min_width: int, visible: bool = True
+) -> gr.Button:
+    return gr.Button(
+        name,
+        variant=variant,  # type: ignore[arg-type]
+        size="sm",
+        min_width=min_width,
+        scale=0,
+        elem_id=elem_id,
+        visible=visible,
+    )
 
 
 def discard(paths: Sequence[str]) -> None:

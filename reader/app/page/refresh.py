@@ -36,7 +36,13 @@ class Refresh:
                 notices.welcome,
                 notices.first_sample,
             ),
-            *(document.column, document.head, document.details.memory),
+            *(
+                document.column,
+                document.head,
+                document.details.memory,
+                document.details.newer,
+                document.details.parse_again,
+            ),
             *(reading.row, reading.status, reading.pause, reading.cancel, reading.resume),
             site.parts.conversation.question,
             *(library.tags, library.pick, document.details.fold, site.parts.table.runs),
@@ -145,6 +151,8 @@ class Refresh:
         return {
             document.head: gr.update(value=views.document_head(record)),
             document.details.memory: gr.update(value=views.memory_facts(record)),
+            document.details.newer: gr.update(value=views.newer_parser(record)),
+            document.details.parse_again: gr.update(visible=record.is_outdated and record.original is not None),
             reading.row: gr.update(visible=state != "ready"),
             reading.status: gr.update(value=views.reading(record)),
             reading.pause: gr.update(visible=is_going, interactive=not is_stopping),
