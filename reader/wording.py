@@ -59,6 +59,11 @@ def place(label: str, page: int | None = None) -> str:
     return f"“{label}”"
 
 
+def place_in_column(label: str, page: int) -> str:
+    """A page or section under a heading that says "pages": "12", "xii", "“Part 2 · 3”"."""
+    return place(label, page).removeprefix("page ")
+
+
 def places(labels: Iterable[str]) -> str:
     """Several pages or sections, each once: "pages 12 and 40"; empty for none."""
     names = list(dict.fromkeys(place(label) for label in labels))

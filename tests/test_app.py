@@ -39,7 +39,7 @@ from reader.documents import Document, Page
 from reader.errors import ConfigError, ModelError
 from reader.reading.estimate import Estimate
 from reader.reading.jobs import JobSettings, enqueue
-from reader.wording import looked_again, place
+from reader.wording import looked_again, place, place_in_column
 from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
@@ -146,6 +146,7 @@ def test_an_answer_says_what_it_rests_on_in_a_few_words_and_what_it_cost_on_dema
 )
 def test_a_place_is_named_as_people_name_it(label: str, page: int, name: str) -> None:
     assert place(label, page) == name
+    assert place_in_column(label, page) == name.removeprefix("page ")
 
 
 def test_sources_and_map_lead_to_their_pages() -> None:

@@ -25,6 +25,7 @@ from reader.batching.results import Result, Results
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model
 from reader.reading.loop import read
+from reader.wording import place_in_column
 from storage import Store, StoreBusy
 
 QUESTIONS = [
@@ -222,7 +223,9 @@ def test_openai_batches_and_spreadsheets_are_understood(
     for name in "abc":
         assert cells[name]["answer"].lstrip("'") == rows[name]["answer"].lstrip("'")
         assert cells[name]["document_id"] == rows[name]["document_id"]
-        assert cells[name]["pages"] == "; ".join(found["label"] for found in rows[name]["evidence"])
+        assert cells[name]["pages"] == "; ".join(
+            place_in_column(found["label"], found["page"]) for found in rows[name]["evidence"]
+        )
 
 
 FIELD = Path(__file__).parent / "fixtures" / "field" / "28-batch-spreadsheets-refused"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visit
-from helpers.documents import write_pdf
+from helpers.documents import write_outlined_pdf, write_pdf
 from helpers.server import Server
 
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
@@ -41,6 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., 
     server.start()
     (folder / "mill.md").write_text(HANDBOOK)
     write_pdf(folder / "sea.pdf", ["The sea was calm. The keeper slept.", "A letter came with the tide."])
+    write_outlined_pdf(folder / "tide.pdf")
     yield server
     server.kill()
 
@@ -55,7 +56,10 @@ def opened(visit: Callable[..., object], server: Server) -> Callable[..., object
         class Opened:
             def __enter__(self):
                 self.visit = entering.__enter__()
-                page, title = self.visit.page, {"mill.md": "The Mill"}.get(name, Path(name).stem)
+                page, title = (
+                    self.visit.page,
+                    {"mill.md": "The Mill", "tide.pdf": "The Tide"}.get(name, Path(name).stem),
+                )
                 row = page.locator("#library .entry").filter(has_text=title)
                 self.visit.go("library")
                 page.locator("#upload input[type=file]").set_input_files(server.library.parent / name)
@@ -196,6 +200,17 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         assert "What is this document about?" in exported
         assert "<script" not in exported
         assert not re.search(r"(href|src)=[\"']?http", exported)
+
+
+def test_the_contents_of_a_pdf_are_its_outline(opened: Callable[..., object]) -> None:
+    with opened("tide.pdf") as window:
+        page = window.page
+        page.locator("#viewer .contents summary").click()
+        entries = page.locator("#viewer .contents button")
+        expect(entries).to_have_text([re.compile(rf"^{row}$") for row in ("Calm ?2", "The Letter ?4", "Index ?6")])
+        entries.filter(has_text="The Letter").click()
+        place(window, 4)
+        expect(page.locator("#viewer header")).to_contain_text("“3 — The Letter”")
 
 
 @pytest.mark.parametrize("viewport", [PHONE, ZOOMED], ids=["phone", "zoomed"])

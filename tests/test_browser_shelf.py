@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from helpers.browser import PHONE, chromium, pytestmark, sync_api, visit
+from helpers.documents import write_pdf
 from helpers.server import Server
 
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
@@ -152,3 +153,25 @@ def test_a_shelf_fits_a_phone(visit: Callable[..., object], server: Server) -> N
         window.check_width()
         window.check_access()
         window.shoot("shelf-390-light")
+
+
+def test_a_table_names_pages_as_they_are_printed(visit: Callable[..., object], server: Server, tmp_path: Path) -> None:
+    pages = ["The sea was calm.", "A letter came.", "Nobody read it."]
+    content = write_pdf(tmp_path / "Tide.pdf", pages, labels="/r").read_bytes()
+    sent = {"file": ("Tide.pdf", content)}
+    added = httpx.post(f"{server.address}v1/files", files=sent, data={"purpose": "user_data"}, timeout=60)
+    with visit(server, path=f"?document={added.json()['id'].removeprefix('file-')}") as window:
+        page = window.page
+        expect(page.locator("#head h2")).to_have_text("Tide")
+        window.wait_until_ready()
+        page.locator("#table button.label-wrap").click()
+        page.locator("#table-questions textarea").fill("When did a letter come?")
+        page.locator("#table-ask").click()
+        expect(page.locator("#runs .run")).to_contain_text("1 of 1 done")
+        shown = page.locator("#runs tbody .cite").all_text_contents()
+        assert shown
+        assert set(shown) <= {"i", "ii", "iii"}
+        with page.expect_download() as begun:
+            page.get_by_role("link", name="Download CSV").click()
+        rows = list(csv.DictReader(io.StringIO(Path(begun.value.path()).read_text("utf-8-sig"))))
+        assert rows[0]["pages"].split("; ")[: len(shown)] == shown

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from helpers.answers import answered, attached_to
+from helpers.documents import write_outlined_pdf
 
 from reader.answering import NOT_SAID, Answer
 from reader.answering.evidence import Evidence, is_stated
 from reader.answering.look_again import choose_passages
 from reader.answering.outline import sections
+from reader.answering.overview import overview
 from reader.answering.passages import Source
 from reader.answering.requests import searched, understand
 from reader.batching.local import answer_together
@@ -208,3 +210,27 @@ def test_examples_stand_in_the_opening_and_only_there(story: Document, shown_mod
     assert len(roomy_model.opening) < len(shown_model.opening)
     assert examples_for("smollm2-135m-instruct") is None
     assert examples_for("Qwen/Qwen2.5-Coder-0.5B-Instruct") == examples
+
+
+def test_the_sections_of_a_pdf_are_the_chapters_of_its_outline_not_its_pages(tmp_path: Path) -> None:
+    source = source_of(load(write_outlined_pdf(tmp_path / "tide.pdf")))
+    found = sections(source)
+    assert [(one.title, [page.number for page in one.pages]) for one in found] == [
+        ("Calm", [2, 3]),
+        ("The Letter", [4, 5]),
+        ("Index", [6]),
+    ]
+    for question, said in (
+        ("What happens in chapter 2?", "The Letter: A letter came."),
+        ("What is on page 4?", "Nobody read it."),  # as printed; it is the fifth
+    ):
+        found_text = overview(understand(question), question, [source])
+        assert found_text is not None
+        assert found_text.text.startswith(said)
+
+
+def test_a_numbered_heading_with_a_dash_is_no_page_number() -> None:
+    pages = tuple(
+        PageRecord("d", at, label, at * 5, at * 5 + 5, "Text\n") for at, label in enumerate(["My Book", "1 — A"])
+    )
+    assert [one.title for one in sections(Source("d", "My Book", pages, 10))] == ["My Book", "1 — A"]

@@ -25,6 +25,11 @@ _HEADING = re.compile(
 )
 _NUMBERED = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?P<number>{NUMBER})(?=[\s.:)—–-]|$)|^第(?P<cjk>\d+)章", re.I)
 
+_PAGE_NUMBER = re.compile(r"\W*(\d+|[ivxlcdm]+|[a-z]?[\d.-]+)\W*", re.I)
+_PAGE_AND_CHAPTER = re.compile(r"\S{1,20}(?: — (?P<chapter>.+))?")
+"""The labels of a PDF with an outline: each page as printed, from the first chapter on with its chapter. No heading of another
+format is taken for a page number, as all labels of a document must look like this."""
+
 _LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
 
 
@@ -92,15 +97,26 @@ def number_of(text: str) -> int:
     return sum(-one if one < other else one for one, other in zip(values, [*values[1:], 0], strict=True))
 
 
+def printed_number(label: str) -> str:
+    """A page's label without the chapter that follows it in a PDF with an outline."""
+    return label.partition(" — ")[0]
+
+
 def _labelled(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
-    """(title, start) where a page's label is a heading, not a page number."""
+    """(title, start) where the pages' labels name another section than before."""
     last = ""
-    for page in pages:
-        if re.fullmatch(r"\W*(\d+|[ivxlcdm]+|[a-z]?[\d.-]+)\W*", page.label, re.I):
-            continue
-        if page.label != last:
-            yield page.label, page.start_char
-        last = page.label
+    for page, title in zip(pages, _titles([page.label for page in pages]), strict=True):
+        if title and title != last:
+            yield title, page.start_char
+        last = title or last
+
+
+def _titles(labels: Sequence[str]) -> list[str]:
+    """The section that each label names; "" where a label is only a page number."""
+    found = [_PAGE_AND_CHAPTER.fullmatch(label) for label in labels]
+    if all(found) and any(one and one["chapter"] for one in found):
+        return [(one and one["chapter"]) or "" for one in found]
+    return ["" if _PAGE_NUMBER.fullmatch(label) else label for label in labels]
 
 
 def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reader.answering.outline import Section, chapter, sections
+from reader.answering.outline import Section, chapter, printed_number, sections
 from reader.answering.passages import Passage, Source, passage_of, sentences
 from reader.answering.requests import Request
 from storage import PageRecord
@@ -102,7 +102,7 @@ def _section(request: Request, source: Source) -> Section | None:
         return None
     if request.kind == "chapter":
         return chapter(sections(source), request.number)
-    named = [page for page in source.pages if page.label == str(request.number)]
+    named = [page for page in source.pages if printed_number(page.label) == str(request.number)]
     pages = named or [page for page in source.pages if page.number == request.number]
     return _page(pages[0]) if pages and request.kind == "page" else None
 

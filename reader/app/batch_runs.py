@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reader.app.answer_queue import check_whole
 from reader.errors import ConfigError, ReaderError
+from reader.wording import place_in_column
 from storage import NotFound, Store, StoreError, publish
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -183,7 +184,7 @@ class BatchRuns:
             shown = {
                 **row,
                 "document": titles.get(row["document"], row["document"]),
-                "pages": "; ".join(str(item["label"] or item["page"]) for item in evidence),
+                "pages": "; ".join(place_in_column(str(item["label"] or ""), int(item["page"])) for item in evidence),
                 "quotes": "\n".join(str(item["quote"]) for item in evidence),
             }
             writer.writerow([_plain(str(shown.get(name) or "")) for name in _SHOWN_COLUMNS])

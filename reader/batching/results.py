@@ -21,6 +21,7 @@ from typing import Any, Self
 from reader.answering import Answer
 from reader.batching.questions import BatchQuestion
 from reader.errors import ConfigError
+from reader.wording import place_in_column
 from storage import StoreBusy, file_lock, publish, sync_folder, translating, write_whole
 
 COLUMNS = (
@@ -237,7 +238,7 @@ def _cells(fields: Mapping[str, Any]) -> dict[str, object]:
     evidence = fields.get("evidence", ())
     flat = {
         **fields,
-        "pages": "; ".join(str(found["label"]) for found in evidence),
+        "pages": "; ".join(place_in_column(found["label"], found["page"]) for found in evidence),
         "quotes": "\n".join(str(found["quote"]) for found in evidence),
     }
     # What a document or a question says must not run as a formula in a spreadsheet.

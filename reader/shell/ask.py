@@ -12,7 +12,7 @@ from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
-from reader.wording import NOT_STATED, looked_again
+from reader.wording import NOT_STATED, looked_again, place
 from storage import MemoryRecord, NotFound, Store, is_running
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
         print("Nearest pages, to check yourself:")
     elif answer.is_stated is False:
         print(f"{NOT_STATED}:")
-    for place in answer.evidence:
-        title = f"{titles[place.document_id]}, " if len(titles) > 1 else ""
-        print(f"  {title}page {place.label}: “{' '.join(place.quote.split())}”")
+    for item in answer.evidence:
+        title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
+        print(f"  {title}{place(item.label, item.page)}: “{' '.join(item.quote.split())}”")
     if answer.left_out:
         print_warning(f"Not all documents fit the decoder; left out: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
@@ -102,9 +102,7 @@ def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -
         "recomputed_tokens": answer.recomputed_tokens,
         "looked_again_tokens": answer.looked_again_tokens,
         "looked_again": [_place(passage) for passage in answer.looked_again],
-        "evidence": [
-            _place(place) | {"score": round(place.score, 4), "quote": place.quote} for place in answer.evidence
-        ],
+        "evidence": [_place(item) | {"score": round(item.score, 4), "quote": item.quote} for item in answer.evidence],
         "reading_map": [round(share, 6) for share in answer.reading_map],
         "tokens_read": tokens_read,
         "attach_seconds": round(answer.attach_seconds, 4),
@@ -133,13 +131,13 @@ def _memory_to_ask(
     return result.memory, result.tokens_read
 
 
-def _place(place: Evidence | Passage) -> dict[str, Any]:
+def _place(item: Evidence | Passage) -> dict[str, Any]:
     return {
-        "document_id": place.document_id,
-        "page": place.page,
-        "label": place.label,
-        "start_char": place.start_char,
-        "end_char": place.end_char,
+        "document_id": item.document_id,
+        "page": item.page,
+        "label": item.label,
+        "start_char": item.start_char,
+        "end_char": item.end_char,
     }
 
 

@@ -73,6 +73,26 @@ def write_pdf(path: Path, pages: list[str | bytes], *, title: str = "", password
     return path
 
 
+def write_outlined_pdf(path: Path) -> Path:
+    """A PDF of six pages, the first numbered i, with an outline of two chapters over several pages and an index."""
+    texts = [
+        "The title page.",
+        "The sea was calm.",
+        "The keeper slept.",
+        "A letter came.",
+        "Nobody read it.",
+        "Letter, 4",
+    ]
+    writer = pypdf.PdfWriter(clone_from=write_pdf(path, texts, title="The Tide"))
+    writer.set_page_label(0, 0, style="/r")
+    writer.set_page_label(1, 5, style="/D")
+    book = writer.add_outline_item("The whole book", 0)
+    for title, index in (("Calm", 1), ("The Letter", 3), ("Index", 5)):
+        writer.add_outline_item(title, index, parent=book)
+    writer.write(path)
+    return path
+
+
 def assert_tiles(document: Document) -> None:
     assert "".join(document.text[page.start : page.end] for page in document.pages) == document.text
     for page in document.pages:

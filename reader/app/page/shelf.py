@@ -15,7 +15,7 @@ from reader.app.page.html import count, error_line
 from reader.app.page.turns import NO_ANSWER, target
 from reader.app.talks import TAG, Place
 from reader.app.workspace import Shown
-from reader.wording import place as place_name
+from reader.wording import place_in_column
 
 ORDERS = (("newest", "Newest first"), ("title", "By title"), ("longest", "Longest first"))
 SHOWN_DOCUMENTS = 40
@@ -123,6 +123,6 @@ def _answer(row: Mapping[str, Any]) -> str:
 def _places(row: Mapping[str, Any]) -> str:
     return " ".join(
         f'<button class="cite"{target(item)} title="{escape(" ".join(str(item["quote"]).split())[:300])}">'
-        f"{escape(place_name(str(item.get('label') or ''), int(item['page'])).removeprefix('page '))}</button>"
+        f"{escape(place_in_column(str(item.get('label') or ''), int(item['page'])))}</button>"
         for item in row.get("evidence", ())[:3]
     )
