@@ -68,6 +68,25 @@ def test_the_shell_offers_to_read_pictures_and_says_how_many_were_read(tmp_path:
     assert json.loads(found.stdout)["hits"][0]["page"] == 1
 
 
+@pytest.mark.parametrize("command", ["ask", "batch"])
+def test_questions_about_a_file_offer_to_read_its_pictures_and_do(
+    command: str, tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    file, cache, library = scan(tmp_path / "scan.pdf"), tmp_path / "cache", tmp_path / "library"
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(json.dumps({"custom_id": "a", "document": str(file), "question": "Who?"}))
+    what = [file, "Who?"] if command == "ask" else [questions, "--output", tmp_path / "answers.jsonl"]
+    arguments = [command, *what, "--model", tiny_folder(), "--window", "64", "--json"]
+    refused = shell(cache, library, *arguments)
+    assert refused.returncode == 2
+    assert "add --ocr to read the text in the pictures" in refused.stderr
+    answered = shell(cache, library, *arguments, "--ocr")
+    assert answered.returncode == 0, answered.stderr
+    assert "3 of 3 pages were read by text recognition." in answered.stderr
+    found = shell(cache, library, "library", "search", "captain Oduya", "--json")
+    assert json.loads(found.stdout)["hits"][0]["page"] == 1
+
+
 def test_only_pages_that_show_something_are_offered(tmp_path: Path) -> None:
     file = scan(tmp_path / "part.pdf", text_page=True)
     document = load(file)

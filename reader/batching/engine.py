@@ -62,6 +62,7 @@ def batch(
     document: str | None = None,
     retry_errors: bool = False,
     progress: Callable[[BatchProgress], None] = lambda _: None,
+    open_document: Callable[[Path], Document] = load,
 ) -> BatchSummary:
     """Answer a file of questions into a file of results, both JSON lines or CSV by suffix; what is there already stays.
 
@@ -72,6 +73,7 @@ def batch(
         engine: an engine, or a function that makes one; the function is called only once the questions are in order.
         document: what questions that name no document are about.
         retry_errors: whether what failed before is asked again.
+        open_document: opens a file that a question names; by default without text recognition.
 
     Raises:
         ConfigError: something is wrong with the questions (a sentence for each line), or with what the output holds.
@@ -81,7 +83,7 @@ def batch(
     if questions.resolve() == output.resolve():
         raise ConfigError(f"{str(output)!r} holds the questions; choose another output.")
     asked, problems = load_questions(questions, document)
-    documents = _find_documents(asked, problems, store)
+    documents = _find_documents(asked, problems, store, open_document)
     with Results(output, csv_delimiter(questions)) as results:
         for one in asked:
             known = results.question_of(one.custom_id)
@@ -120,7 +122,10 @@ def _made(engine: Engine | Callable[[], Engine]) -> Engine:
 
 
 def _find_documents(
-    asked: Sequence[BatchQuestion], problems: list[tuple[int, str]], store: Store
+    asked: Sequence[BatchQuestion],
+    problems: list[tuple[int, str]],
+    store: Store,
+    open_document: Callable[[Path], Document],
 ) -> dict[str, str | Document]:
     """The id in the library, or the document in a file, of each one that is named; adds to the problems what is neither."""
     found: dict[str, str | Document] = {}
@@ -128,7 +133,7 @@ def _find_documents(
     for one in asked:
         if one.document not in found and one.document not in missing:
             try:
-                found[one.document] = _find_document(one.document, store)
+                found[one.document] = _find_document(one.document, store, open_document)
             except (ReaderError, StoreError) as error:
                 missing[one.document] = str(error)
         if one.document in missing:
@@ -136,13 +141,13 @@ def _find_documents(
     return found
 
 
-def _find_document(reference: str, store: Store) -> str | Document:
+def _find_document(reference: str, store: Store, open_document: Callable[[Path], Document]) -> str | Document:
     try:
         path = Path(reference).expanduser()
         is_file = path.is_file()
     except (OSError, RuntimeError, ValueError):  # too long for a path, or in the home of a stranger
         is_file = False
-    return load(path) if is_file else store.document(reference).id
+    return open_document(path) if is_file else store.document(reference).id
 
 
 def _group(asked: Sequence[BatchQuestion], documents: dict[str, str | Document], store: Store) -> list[Group]:

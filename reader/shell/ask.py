@@ -27,6 +27,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_model(parser)
     parser.add_argument("documents", nargs="+", metavar="FILE_OR_ID")
     parser.add_argument("question", metavar="QUESTION")
+    flags.add_ocr(parser)
     flags.add_answering(parser)
     parser.set_defaults(run=run, memory_dtype="model", max_bytes=None)
 
@@ -39,7 +40,8 @@ def run(options: argparse.Namespace) -> None:
     with Store(options.library) as store:
         paths = [Path(reference) for reference in options.documents]
         documents = [
-            load_document(path) if _is_file(path, store) else stored_document(store, str(path)) for path in paths
+            load_document(path, ocr=options.ocr) if _is_file(path, store) else stored_document(store, str(path))
+            for path in paths
         ]
         model = load_model(options)
         found = [_memory_to_ask(document, model, store, options) for document in documents]

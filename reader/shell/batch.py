@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from reader.errors import ConfigError
 from reader.settings import cache_folder, dtype_name
 from reader.shell import flags
-from reader.shell.loading import load_model, model_of
+from reader.shell.loading import load_document, load_model, model_of
 from reader.shell.terminal import print_json, print_warning, progress_bar
 from storage import Store
 
@@ -33,6 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, required=True, metavar="FILE", help="JSON lines or CSV; a second run continues the file")
     add("--document", metavar="FILE_OR_ID", help="the document of questions that name none")
     add("--retry-errors", action="store_true", help="ask failed questions again")
+    flags.add_ocr(parser)
     flags.add_answering(parser)
     add("--batch-size", type=flags.count, metavar="N", help="questions answered together; default: 16")
     add("--engine", choices=("local", "ray"), default="local", help="where to run; default: in this process")
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
             document=options.document,
             retry_errors=options.retry_errors,
             progress=show,
+            open_document=lambda path: load_document(path, ocr=options.ocr, asks_password=False),
         )
     if options.json:
         print_json({"output": str(options.output), **vars(summary)})

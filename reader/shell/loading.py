@@ -24,13 +24,16 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import: only command
     from reader.models import Model
 
 
-def load_document(file: Path, encoding: str | None = None, *, ocr: bool = False) -> Document:
+def load_document(
+    file: Path, encoding: str | None = None, *, ocr: bool = False, asks_password: bool = True
+) -> Document:
     """Open a file. If it needs a password and the shell is interactive, ask for the password.
 
     Args:
         file: the file.
         encoding: the encoding of a text or HTML file; None: detected from its bytes.
         ocr: read pages that are pictures of text by text recognition.
+        asks_password: whether to ask for a password; otherwise a file that needs one is refused.
 
     Raises:
         DocumentError: the file cannot be read, or its password is wrong.
@@ -46,7 +49,7 @@ def load_document(file: Path, encoding: str | None = None, *, ocr: bool = False)
         except RecognitionNeeded as error:
             raise RecognitionNeeded(str(error).replace("run text recognition (OCR) first", _OCR_HINT)) from error
         except PasswordNeeded as error:
-            if not sys.stdin.isatty():
+            if not asks_password or not sys.stdin.isatty():
                 raise
             console.print(escape(str(error)))
             password = getpass("Password: ")  # never stored
