@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import os
 import re
 import socket
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gradio.state_holder import SessionState
 from helpers import ROOT
 from helpers.documents import make_document
 from starlette.applications import Starlette
@@ -299,6 +302,26 @@ def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     assert shown == [
         "Something went wrong on our side: RuntimeError: &lt;script&gt;alert(1)&lt;/script&gt;. READER_DEBUG=1 shows where."
     ]
+
+
+def test_gradio_warns_of_no_callback_that_refuses(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[Exception] = []
+    monkeypatch.setattr(events, "warn", refused.append)
+
+    def load_again(*_: object) -> str:
+        return "loading"
+
+    monkeypatch.setattr(service, "load_again", load_again)
+    page = build(service)
+    for fn in page.fns.values():
+        is_tolerant = getattr(fn.fn, "__wrapped__", None) is not None
+        if fn.fn is None or fn.api_visibility != "private" or not (is_tolerant or not fn.outputs):
+            continue
+        returned = fn.fn("refused")  # it takes more, or finds no such request
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            asyncio.run(page.postprocess_data(fn, returned, SessionState(page)))
+    assert len(refused) > 10
 
 
 def test_the_endpoints_are_three_and_whoever_streams_shares_one_line_for_the_decoder(service: Service) -> None:

@@ -15,15 +15,16 @@ import pytest
 import torch
 from filelock import FileLock
 from helpers.decoders import randomise_plugin
-from helpers.documents import make_document
+from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document
 
-from reader.answering import Answer, ask, attach
+from reader.answering import Answer, ask, attach, attach_shelf
 from reader.answering.evidence import Evidence
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch
 from reader.batching.questions import BatchQuestion, load_questions
 from reader.batching.results import Result, Results
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model
+from reader.reading import add_document
 from reader.reading.loop import read
 from reader.wording import place_in_column
 from storage import Store, StoreBusy
@@ -435,3 +436,43 @@ def test_a_line_of_a_hundred_megabytes_is_told_in_seconds(tmp_path: Path, name: 
     questions, problems = load_questions(tmp_path / name)
     assert not questions
     assert [problem for _, problem in problems] == ["Its question has 100,000,000 characters; 100,000 are the most."]
+
+
+@pytest.mark.parametrize("ratio", [16, 4], ids=["all fit", "the question chooses"])
+def test_the_documents_of_a_shelf_are_asked_together(
+    tmp_path: Path, store: Store, tiny_model: Model, ratio: int
+) -> None:
+    facts = {"Cats": FACT, "Kings": "King Osric buried the crown under an elm.", "Sailors": "Ambrose lost a whistle."}
+    records = [
+        read(hide(fact, pages=8 if ratio == 4 else 3, page=2, title=title), tiny_model, store, ratio=ratio).memory
+        for title, fact in facts.items()
+    ]
+    shelves = {"tales": [record.document_id for record in records]}
+    asked = {"a": QUESTION_ABOUT_FACT, "b": "Where is King Osric's crown?"}
+    rows = [{"custom_id": name, "document": "tales", "question": question} for name, question in asked.items()]
+    path = write_lines(tmp_path / "shelf.jsonl", rows)
+    batch(path, tmp_path / "out.jsonl", store, LocalEngine(tiny_model, look_again="auto"), shelves=shelves)
+    answers = {row["custom_id"]: row for row in results(tmp_path / "out.jsonl")}
+    for name, question in asked.items():
+        attached = attach_shelf(records, tiny_model, store, question)
+        assert bool(attached.left_out) == (ratio == 4)
+        assert answers[name]["document_id"] == "tales"
+        alone = one_by_one(attached, question, tiny_model, look_again="auto")
+        assert answers[name]["answer"] == alone.text
+        assert [item["document_id"] for item in answers[name]["evidence"]] == [
+            item.document_id for item in alone.evidence
+        ]
+
+
+def test_a_shelf_of_which_nothing_is_read_is_an_error_for_its_questions(
+    tmp_path: Path, store: Store, engine: LocalEngine
+) -> None:
+    documents = [make_document(words, "A document") for words in (60, 90)]
+    for document in documents:
+        add_document(document, store)
+    ids = [document.id for document in documents]
+    path = write_lines(tmp_path / "q.jsonl", [{"custom_id": "a", "document": "tales", "question": "Who?"}])
+    assert batch(path, tmp_path / "out.jsonl", store, engine, shelves={"tales": ids}).errors == 1
+    assert "'tales' is read yet" in results(tmp_path / "out.jsonl")[0]["error"]
+    with pytest.raises(ConfigError, match="Line 1"):
+        batch(path, tmp_path / "other.jsonl", store, engine, shelves={"tales": ["0" * 64]})

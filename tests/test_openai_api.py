@@ -203,7 +203,12 @@ def test_a_batch_runs_in_the_background_and_its_results_are_completions(client: 
             "body": {"model": model, "messages": [{"role": "user", "content": question}]},
         }
         for number, (model, question) in enumerate(
-            [("beacon/sea", "Who lit the lamp?"), ("beacon/hill", "Who walked?"), ("beacon/sea", "What was calm?")]
+            [
+                ("beacon/sea", "Who lit the lamp?"),
+                ("beacon/hill", "Who walked?"),
+                ("beacon/sea", "What was calm?"),
+                ("beacon/tag:tales", "Who walked to the hill with a letter?"),
+            ]
         )
     ]
     content = io.BytesIO("\n".join(map(json.dumps, lines)).encode())
@@ -216,13 +221,19 @@ def test_a_batch_runs_in_the_background_and_its_results_are_completions(client: 
         assert now.status in ("validating", "in_progress"), now
         assert time.monotonic() < until
         time.sleep(0.2)
-    assert (now.request_counts.total, now.request_counts.completed, now.request_counts.failed) == (3, 3, 0)
+    assert (now.request_counts.total, now.request_counts.completed, now.request_counts.failed) == (4, 4, 0)
     assert now.metadata == {"for": "test"}
     assert now.error_file_id is None
     results = [json.loads(line) for line in client.files.content(str(now.output_file_id)).text.splitlines()]
-    assert [result["custom_id"] for result in results] == ["q0", "q1", "q2"]
+    assert [result["custom_id"] for result in results] == ["q0", "q1", "q2", "q3"]
     first = results[0]["response"]["body"]["choices"][0]["message"]
     assert first["content"] == ask(client, "Who lit the lamp?").choices[0].message.content
+    together = results[3]["response"]["body"]
+    asked = ask(client, "Who walked to the hill with a letter?", model="beacon/tag:tales")
+    assert together["model"] == asked.model == "beacon/tag:tales"
+    assert together["choices"][0]["message"]["content"] == asked.choices[0].message.content
+    cited = [note["url_citation"]["title"] for note in together["choices"][0]["message"]["annotations"]]
+    assert cited == [note.url_citation.title for note in asked.choices[0].message.annotations]
     assert begun.id in {batch.id for batch in client.batches.list()}
     assert client.batches.cancel(begun.id).status == "completed"  # it is over already
 
@@ -234,7 +245,7 @@ def test_a_batch_says_of_each_line_why_it_cannot_be_asked(client: OpenAI) -> Non
         json.dumps(
             {"custom_id": "b", "body": {"model": "/etc/passwd", "messages": [{"role": "user", "content": "?"}]}}
         ),
-        json.dumps({"custom_id": "c", "body": {"model": "tag:tales", "messages": [{"role": "user", "content": "?"}]}}),
+        json.dumps({"custom_id": "c", "body": {"model": "tag:none", "messages": [{"role": "user", "content": "?"}]}}),
     ]
     given = client.files.create(file=("bad.jsonl", "\n".join(bad).encode()), purpose="batch")
     with pytest.raises(openai.BadRequestError) as caught:

@@ -46,6 +46,7 @@ class Asked:
 
     custom_id: str
     document_id: str
+    """A document's id, or the name of a shelf of the run."""
     question: str
 
 
@@ -68,6 +69,8 @@ class Run:
     look_again: str = "auto"
     asked_by: str = ""
     """Empty for a person on the page, else the kind of program that asks."""
+    shelves: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The ids of the documents that are asked together, by the shelf's name."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What the program that asks wants to find again."""
 
@@ -108,7 +111,7 @@ class BatchRuns:
         """Queue a batch.
 
         Args:
-            options: `look_again`, `asked_by` and `details`, see `Run`.
+            options: `look_again`, `asked_by`, `shelves` and `details`, see `Run`.
 
         Raises:
             ConfigError: there is no question, or one too many.
@@ -216,7 +219,8 @@ class BatchRuns:
 
     def _can_run(self, run: Run) -> bool:
         """Whether the decoder is there, and no document of the run is being read just now."""
-        documents = {row["document"] for row in _lines(self._folder / run.id / _QUESTIONS)}
+        named = {row["document"] for row in _lines(self._folder / run.id / _QUESTIONS)}
+        documents = {document_id for name in named for document_id in run.shelves.get(name, [name])}
         return self._model() is not None and not any(
             job.state in ("queued", "running") for document_id in documents for job in self._store.jobs.all(document_id)
         )
@@ -243,7 +247,9 @@ class BatchRuns:
         run = replace(run, state="running", began_at=run.began_at or time.time())
         try:
             engine = LocalEngine(model, look_again=run.look_again)
-            summary = batch(folder / _QUESTIONS, folder / _ANSWERS, self._store, engine, progress=follow)
+            summary = batch(
+                folder / _QUESTIONS, folder / _ANSWERS, self._store, engine, shelves=run.shelves, progress=follow
+            )
             run = replace(run, state="done", done=summary.questions, errors=summary.errors)
         except _Ended:
             return

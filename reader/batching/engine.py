@@ -6,7 +6,7 @@ the output file says, nothing else. It parses no flags.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -60,6 +60,7 @@ def batch(
     engine: Engine | Callable[[], Engine],
     *,
     document: str | None = None,
+    shelves: Mapping[str, Sequence[str]] | None = None,
     retry_errors: bool = False,
     progress: Callable[[BatchProgress], None] = lambda _: None,
     open_document: Callable[[Path], Document] = load,
@@ -72,6 +73,7 @@ def batch(
     Args:
         engine: an engine, or a function that makes one; the function is called only once the questions are in order.
         document: what questions that name no document are about.
+        shelves: names that questions may give as their document, each for the ids of documents that are asked together.
         retry_errors: whether what failed before is asked again.
         open_document: opens a file that a question names; by default without text recognition.
 
@@ -83,7 +85,8 @@ def batch(
     if questions.resolve() == output.resolve():
         raise ConfigError(f"{str(output)!r} holds the questions; choose another output.")
     asked, problems = load_questions(questions, document)
-    documents = _find_documents(asked, problems, store, open_document)
+    shelves = shelves or {}
+    documents = _find_documents(asked, problems, store, shelves, open_document)
     with Results(output, csv_delimiter(questions)) as results:
         for one in asked:
             known = results.question_of(one.custom_id)
@@ -109,7 +112,7 @@ def batch(
             progress(BatchProgress(done, len(asked), errors, doing))
 
         tell("")
-        groups = _group(missing, documents, store) if missing else []
+        groups = _group(missing, documents, store, shelves) if missing else []
         for result in _made(engine).answer(groups, store, tell) if groups else ():
             results.append(result)
             done, errors = done + 1, errors + (result.error is not None)
@@ -125,15 +128,20 @@ def _find_documents(
     asked: Sequence[BatchQuestion],
     problems: list[tuple[int, str]],
     store: Store,
+    shelves: Mapping[str, Sequence[str]],
     open_document: Callable[[Path], Document],
 ) -> dict[str, str | Document]:
-    """The id in the library, or the document in a file, of each one that is named; adds to the problems what is neither."""
+    """The id in the library, the document in a file, or the shelf, of each one that is named; adds to the problems what is none."""
     found: dict[str, str | Document] = {}
     missing: dict[str, str] = {}
     for one in asked:
         if one.document not in found and one.document not in missing:
             try:
-                found[one.document] = _find_document(one.document, store, open_document)
+                for document_id in shelves.get(one.document, ()):
+                    store.document(document_id)
+                found[one.document] = (
+                    one.document if one.document in shelves else _find_document(one.document, store, open_document)
+                )
             except (ReaderError, StoreError) as error:
                 missing[one.document] = str(error)
         if one.document in missing:
@@ -150,7 +158,12 @@ def _find_document(reference: str, store: Store, open_document: Callable[[Path],
     return open_document(path) if is_file else store.document(reference).id
 
 
-def _group(asked: Sequence[BatchQuestion], documents: dict[str, str | Document], store: Store) -> list[Group]:
+def _group(
+    asked: Sequence[BatchQuestion],
+    documents: dict[str, str | Document],
+    store: Store,
+    shelves: Mapping[str, Sequence[str]],
+) -> list[Group]:
     """Questions by document, the documents in the order of their first question; takes new ones into the library."""
     groups: dict[str, list[BatchQuestion]] = {}
     for one in asked:
@@ -159,4 +172,9 @@ def _group(asked: Sequence[BatchQuestion], documents: dict[str, str | Document],
             add_document(document, store)
             document = documents[one.document] = document.id
         groups.setdefault(document, []).append(one)
-    return [Group(document_id, store.document(document_id).title, tuple(own)) for document_id, own in groups.items()]
+    return [
+        Group(name, name, tuple(own), tuple(shelves[name]))
+        if name in shelves
+        else Group(name, store.document(name).title, tuple(own))
+        for name, own in groups.items()
+    ]

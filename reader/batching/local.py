@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -19,6 +19,7 @@ from reader.answering import (
     Decoding,
     Step,
     attach,
+    attach_shelf,
     choose_memory,
     look_again_tokens,
     make_prompt,
@@ -26,7 +27,7 @@ from reader.answering import (
 from reader.batching.questions import BatchQuestion
 from reader.batching.results import Result
 from reader.beacon import Branch, Branches
-from reader.errors import ReaderError
+from reader.errors import ConfigError, ReaderError
 from reader.models import Model
 from reader.reading import read, stored_document
 from storage import Store, StoreError
@@ -37,11 +38,14 @@ BATCH_SIZE = 16
 
 @dataclass(frozen=True)
 class Group:
-    """The questions of a batch about one document."""
+    """The questions of a batch about one document, or about the documents of one shelf."""
 
     document_id: str
+    """The shelf's name, if it is a shelf."""
     title: str
     questions: tuple[BatchQuestion, ...]
+    shelf: tuple[str, ...] = ()
+    """The ids of the documents that are asked together; empty for one document."""
 
 
 class LocalEngine:
@@ -70,6 +74,9 @@ class LocalEngine:
         """
         model = self._model
         for group in groups:
+            if group.shelf:
+                yield from self._answer_shelf(group, store, doing)
+                continue
             try:
                 record = choose_memory(store, group.document_id, model) if self._ratio is None else None
                 if record is None:
@@ -86,23 +93,48 @@ class LocalEngine:
                 doing(group.title)
                 attached = attach(record, model, store)
             except (ReaderError, StoreError) as error:
-                for question in group.questions:
-                    yield Result(question, group.document_id, None, str(error))
+                yield from _failed(group, error)
                 continue
-            answers = answer_together(
-                attached,
-                [question.question for question in group.questions],
-                model,
-                look_again=self._look_again,
-                evidence=self._evidence,
-                batch_size=self._batch_size,
-            )
-            for number, answer in answers:
-                question = group.questions[number]
-                if isinstance(answer, Answer):
-                    yield Result(question, group.document_id, answer)
-                else:
-                    yield Result(question, group.document_id, None, str(answer))
+            yield from self._answer_attached(attached, group)
+
+    def _answer_shelf(self, group: Group, store: Store, doing: Callable[[str], None]) -> Iterator[Result]:
+        """Answer from the documents of a shelf that are read; if not all fit, each question chooses its own."""
+        doing(group.title)
+        records = [choose_memory(store, document_id, self._model) for document_id in group.shelf]
+        read_records = [record for record in records if record is not None]
+        for number, question in enumerate(group.questions):
+            rest = replace(group, questions=group.questions[number:])
+            try:
+                if not read_records:
+                    raise ConfigError(f"None of the documents of {group.title!r} is read yet; read one first.")
+                attached = attach_shelf(read_records, self._model, store, question.question)
+            except (ReaderError, StoreError) as error:
+                yield from _failed(rest, error)
+                return
+            if not attached.left_out:
+                yield from self._answer_attached(attached, rest)
+                return
+            yield from self._answer_attached(attached, replace(group, questions=(question,)))
+
+    def _answer_attached(self, attached: AttachedMemory, group: Group) -> Iterator[Result]:
+        answers = answer_together(
+            attached,
+            [question.question for question in group.questions],
+            self._model,
+            look_again=self._look_again,
+            evidence=self._evidence,
+            batch_size=self._batch_size,
+        )
+        for number, answer in answers:
+            question = group.questions[number]
+            if isinstance(answer, Answer):
+                yield Result(question, group.document_id, answer)
+            else:
+                yield Result(question, group.document_id, None, str(answer))
+
+
+def _failed(group: Group, error: Exception) -> Iterator[Result]:
+    return (Result(question, group.document_id, None, str(error)) for question in group.questions)
 
 
 @dataclass(eq=False)

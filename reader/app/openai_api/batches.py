@@ -1,7 +1,7 @@
 """Batches: a file of requests, answered in the background by the batches of the app, in OpenAI's shape.
 
-Each line is a chat completion of one question about one document. A batch is done as soon as it can be, whatever its completion
-window.
+Each line is a chat completion of one question about one document, or about all documents with a tag. A batch is done as soon as it
+can be, whatever its completion window.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reader.app.citations import citations
 from reader.app.openai_api.chat import ASKED_BY, annotation, completion, parse
 from reader.app.openai_api.errors import ApiError
 from reader.app.openai_api.files import QuestionFiles, file_fields
-from reader.app.openai_api.names import find
+from reader.app.openai_api.names import ApiModel, find
 from reader.app.workspace import Workspace
 from reader.errors import ReaderError
 from storage import NotFound, StoreError
@@ -53,11 +53,11 @@ class Batches:
             raise ApiError(
                 f"There is no file {file_id[:100]!r} of the purpose batch; upload it first.", 404, param="input_file_id"
             )
-        asked, problems = _questions(self._questions.content(stored), workspace)
+        asked, shelves, problems = _questions(self._questions.content(stored), workspace)
         if problems:
             raise ApiError("\n".join(problems[:20]), param="input_file_id", code="invalid_file")
         details = {"input_file_id": file_id, "metadata": body.get("metadata")}
-        run = self._runs.add(workspace.user, stored.name, asked, asked_by=ASKED_BY, details=details)
+        run = self._runs.add(workspace.user, stored.name, asked, asked_by=ASKED_BY, shelves=shelves, details=details)
         return self.fields(run)
 
     def all(self, workspace: Workspace) -> list[dict[str, Any]]:
@@ -130,28 +130,31 @@ class Batches:
         return run
 
 
-def _questions(content: bytes, workspace: Workspace) -> tuple[list[Asked], list[str]]:
-    """The questions of a file of requests, and a sentence for each line that cannot be asked."""
+def _questions(content: bytes, workspace: Workspace) -> tuple[list[Asked], dict[str, tuple[str, ...]], list[str]]:
+    """The questions of a file of requests, the documents of its shelves, and a sentence for each line that cannot be asked."""
     asked: dict[str, Asked] = {}
+    shelves: dict[str, tuple[str, ...]] = {}
     problems = []
     for number, line in enumerate(content.decode("utf-8-sig", errors="replace").split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            one = _question(json.loads(line), workspace)
+            one, model = _question(json.loads(line), workspace)
             if one.custom_id in asked:
                 raise ApiError(f"The custom_id {one.custom_id!r} stands on two lines.")
             asked[one.custom_id] = one
+            if model.is_shelf:
+                shelves[model.name] = model.document_ids
         except ValueError:
             problems.append(f"Line {number}: It is not valid JSON.")
         except (ApiError, ReaderError, StoreError) as error:
             problems.append(f"Line {number}: {error}")
     if not asked and not problems:
         problems.append("The file has no requests; write one a line.")
-    return list(asked.values()), problems
+    return list(asked.values()), shelves, problems
 
 
-def _question(row: Any, workspace: Workspace) -> Asked:
+def _question(row: Any, workspace: Workspace) -> tuple[Asked, ApiModel]:
     if not isinstance(row, Mapping) or not isinstance(row.get("body"), Mapping):
         raise ApiError("It is no request: it has no `body`.")
     custom_id = row.get("custom_id")
@@ -163,9 +166,7 @@ def _question(row: Any, workspace: Workspace) -> Asked:
     if request.said:
         raise ApiError("It has several turns; ask one question a line.")
     model = find(workspace, request.model)
-    if len(model.document_ids) > 1:
-        raise ApiError(f"The model {model.name!r} is several documents; name one document a line.")
-    return Asked(custom_id, model.document_ids[0], request.question)
+    return Asked(custom_id, model.name if model.is_shelf else model.document_ids[0], request.question), model
 
 
 def _line(run: Run, row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:

@@ -31,6 +31,11 @@ class ApiModel:
         return tuple(holding.document.id for holding in self.holdings)
 
     @property
+    def is_shelf(self) -> bool:
+        """Whether several documents answer together."""
+        return len(self.holdings) > 1
+
+    @property
     def titles(self) -> dict[str, str]:
         """What the documents are called, by id."""
         return {holding.document.id: holding.document.title for holding in self.holdings}

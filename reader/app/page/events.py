@@ -41,7 +41,20 @@ class Site:
 
 def on(trigger: Any, function: Callable[..., Any] | None, *ends: Any, **options: Any) -> Any:
     """Tie an event that is no endpoint for other programs."""
+    has_outputs = len(ends) > 1 or options.get("outputs")
+    if function is not None and not has_outputs:
+        function = _returning_nothing(function)
     return trigger(function, *ends, **({"api_visibility": "private", "show_progress": "hidden"} | options))
+
+
+def _returning_nothing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Drop what a callback returns, such as the skip of a refusal: with no outputs, Gradio warns of every value."""
+
+    @wraps(function)
+    def wrapped(*arguments: Any) -> None:
+        function(*arguments)
+
+    return wrapped
 
 
 def tolerant(function: Callable[..., Any]) -> Callable[..., Any]:
