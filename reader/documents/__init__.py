@@ -41,6 +41,8 @@ __all__ = [
 
 # Suffix -> the module that parses it.
 FORMATS = {
+    ".azw": "mobi",
+    ".azw3": "mobi",
     ".csv": "csv",
     ".doc": "doc",
     ".docx": "docx",
@@ -52,11 +54,13 @@ FORMATS = {
     ".md": "markdown",
     ".mht": "mail",
     ".mhtml": "mail",
+    ".mobi": "mobi",
     ".odp": "odt",
     ".ods": "odt",
     ".odt": "odt",
     ".pdf": "pdf",
     ".pptx": "pptx",
+    ".prc": "mobi",
     ".rtf": "rtf",
     ".tsv": "csv",
     ".txt": "text",

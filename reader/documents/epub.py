@@ -22,8 +22,7 @@ from reader.documents.archive import Archive, local_name
 from reader.documents.encodings import decode_bytes
 from reader.documents.markup import PAGE_MARK, Prose, all_text, parse_xhtml, write_html
 from reader.documents.styles import StyleSheet
-from reader.documents.text import Parsed, chosen_title, split_sections
-from reader.errors import DocumentError
+from reader.documents.text import Parsed, chosen_title, drm_error, split_sections
 
 _CHAPTER_TYPES = {"application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document"}
 _PACKAGE_TYPE = "application/oebps-package+xml"
@@ -268,9 +267,7 @@ def _refuse_encrypted(archive: Archive, path: Path, names: list[str]) -> None:
         if not any(method.get("Algorithm") in _FONT_SCRAMBLING for method in _all(data, "encryptionmethod")):
             locked |= {_resolve("", reference.get("URI", ""))[0] for reference in _all(data, "cipherreference")}
     if locked.intersection(names):
-        raise DocumentError(
-            f"{path.name!r} is locked by digital rights management (DRM): get it from a seller without it."
-        )
+        raise drm_error(path)
 
 
 def _contents(book: _Book) -> _Contents:

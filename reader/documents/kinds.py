@@ -30,10 +30,10 @@ _OPEN_DOCUMENT = {
 }
 # Formats of which the first bytes are worth less than the name.
 _LOOSE = {"text", "markdown", "csv"}
-_UNREAD = {
-    b"%!PS": "a PostScript file: convert it to PDF",
-    b"BOOKMOBI": "a Kindle book: convert it to EPUB",
-}
+_UNREAD = {b"%!PS": "a PostScript file: convert it to PDF"}
+# Where a Palm database says what it holds, behind its name.
+_PALM_KIND = slice(60, 68)
+_PALM_BOOKS = (b"BOOKMOBI", b"TEXtREAd")
 
 
 def kind_of(path: Path, named: str | None) -> str | None:
@@ -50,6 +50,8 @@ def kind_of(path: Path, named: str | None) -> str | None:
         return "rtf"
     if bare.startswith(b"%PDF-") and named != "pdf":
         return "pdf"
+    if start[_PALM_KIND] in _PALM_BOOKS:
+        return "mobi"
     if start.startswith(b"PK\x03\x04"):
         return _kind_of_zip(path) or named
     if start.startswith(_OLE_MARK) and suffix in (".doc", ".dot", ".rtf", ".txt"):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reader.documents.encodings import read_text
+from reader.errors import DocumentError
 
 Parsed = tuple[str, Iterator[tuple[str, str]]]
 """What a parser returns: a title, and the (label, text) of each page."""
@@ -98,6 +99,13 @@ def chosen_title(title: str, path: Path) -> str:
     title = " ".join(title.removeprefix("Microsoft Word - ").split())
     sane = len(title) in _TITLE_CHARS and title.isprintable() and not _NO_TITLE.fullmatch(title)
     return title if sane else readable_stem(path)
+
+
+def drm_error(path: Path) -> DocumentError:
+    """Return the error of a book whose text its seller has encrypted."""
+    return DocumentError(
+        f"{path.name!r} is locked by digital rights management (DRM): get it from a seller without it."
+    )
 
 
 def readable_stem(path: Path) -> str:

@@ -37,7 +37,7 @@ MEMORY_TYPES = [
     ("Full precision", "model"),
     ("Compact: quarter of the space, slightly less exact", "int8"),
 ]
-KINDS = "PDF, EPUB, Word, slides, tables, mail, web pages, text"
+KINDS = "PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text"
 PLACES = (
     f'<h1 class="unseen">{NAME}</h1><nav aria-label="Parts of the page"><button data-go="library">Library</button>'
     '<button data-go="chat">Questions</button><button data-go="page" disabled>Page</button></nav>'
