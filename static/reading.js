@@ -192,6 +192,8 @@ side.addEventListener("keydown", (event) => {
 reading["run-cancel"] = (button) => trigger("delete", { act: "cancel", run: button.dataset.run });
 reading["run-remove"] = (button) => trigger("delete", { act: "remove", run: button.dataset.run });
 
+reading["keep-answers"] = () => trigger("submit", {});
+
 // A question that is suggested is asked at once.
 reading.idea = (button) => {
   write(button.textContent);
@@ -199,7 +201,7 @@ reading.idea = (button) => {
 };
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
+    if (!menu.contains(event.target) || event.target.closest("a, button")) menu.open = false;
   }
 });
 

@@ -213,6 +213,38 @@ def test_the_contents_of_a_pdf_are_its_outline(opened: Callable[..., object]) ->
         expect(page.locator("#viewer header")).to_contain_text("“3 — The Letter”")
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_answers_are_kept_as_a_document_and_asked(opened: Callable[..., object], viewport: dict[str, int]) -> None:
+    with opened("mill.md", viewport) as window:
+        page = window.page
+        page.keyboard.press("Escape")
+        window.wait_until_ready()
+        window.ask(f"What hangs dry, on {viewport['width']}?")
+        page.locator("#download summary").click()
+        keep = page.get_by_role("button", name="Keep as a document")
+        expect(keep).to_be_visible()
+        window.check_width()
+        window.check_access()
+        window.shoot(f"keep-answers-{viewport['width']}")
+        keep.click()
+        expect(page.locator("#head h2")).to_have_text("Answers about The Mill")
+        expect(keep).to_be_hidden()
+        window.wait_until_ready()
+        page.locator("button.read").click()
+        expect(page.locator("#viewer .text")).to_contain_text("Answers about The Mill")
+        page.locator("#viewer .contents summary").click()
+        page.locator("#viewer .contents button").filter(has_text=f"on {viewport['width']}").click()
+        expect(page.locator("#viewer .text")).to_contain_text(f"What hangs dry, on {viewport['width']}?")
+        page.keyboard.press("Escape")
+        window.ask("What was asked?")
+        window.shoot(f"kept-answers-{viewport['width']}")
+        window.open_details()
+        page.locator("#remove").click()
+        page.locator("#confirm button").filter(has_text="Remove").click()
+        window.go("library")
+        expect(page.locator("#library .entry").filter(has_text="Answers about")).to_have_count(0)
+
+
 @pytest.mark.parametrize("viewport", [PHONE, ZOOMED], ids=["phone", "zoomed"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dict[str, int], scheme: str) -> None:

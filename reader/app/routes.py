@@ -61,7 +61,7 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
     def conversation(workspace: Workspace, request: Request) -> Response:
         found = workspace.conversation(request.path_params["conversation_id"])
         place = workspace.place("+".join(found.document_ids))
-        title = ", ".join(list(place.titles.values())[:3])
+        title = place.heading
 
         def picture(document_id: str, page: int) -> bytes | None:
             try:

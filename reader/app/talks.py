@@ -42,6 +42,11 @@ class Place:
         return list(self.titles)
 
     @property
+    def heading(self) -> str:
+        """The titles of the first documents, for an export."""
+        return ", ".join(list(self.titles.values())[:3])
+
+    @property
     def is_shelf(self) -> bool:
         """Whether several documents can be asked here."""
         return len(self.titles) > 1 or self.reference.startswith(TAG)

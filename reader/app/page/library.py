@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import gradio as gr
 
 from reader.app.page import html as views
 from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.export import as_markdown
 from reader.app.page.layout import LISTED_DOCUMENTS, discard
 from reader.app.page.refresh import Refresh
 from reader.app.workspace import Workspace
@@ -53,6 +55,7 @@ class LibraryEvents:
             on(notices.first_sample.click, self.add_sample, None, chosen),
             on(library.take_in.upload, self.import_file, library.take_in, chosen),
             on(viewer.select, self.choose, None, chosen),
+            on(viewer.submit, self.keep_answers, kept.talk, chosen),
         ]
         for event in choosing:
             self._refresh.after(event)
@@ -175,6 +178,18 @@ class LibraryEvents:
     def add_sample(self, request: gr.Request) -> str:
         """Add the sample document."""
         return self._add(self._site.workspace(request), SAMPLE)[0]
+
+    @tolerant
+    def keep_answers(self, talk_id: str | None, request: gr.Request) -> str:
+        """Add the questions and answers of a conversation as a document."""
+        workspace = self._site.workspace(request)
+        conversation = workspace.conversation(talk_id or "")
+        place = workspace.place("+".join(conversation.document_ids))
+        text = as_markdown(conversation, f"Answers about {place.heading}", place.titles)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "answers.md"
+            path.write_text(text, encoding="utf-8")
+            return self._add(workspace, path)[0]
 
     @tolerant
     def import_file(self, path: str, request: gr.Request) -> str:

@@ -260,14 +260,16 @@ def capital(text: str) -> str:
 
 
 def download_link(conversation_id: str | None) -> str:
-    """The links that take a conversation elsewhere."""
+    """The menu that takes a conversation elsewhere."""
     if conversation_id is None:
         return ""
     return (
         '<details class="menu"><summary class="button">Export</summary><div>'
         f'<a href="conversation/{conversation_id}" download>Markdown</a>'
         f'<a href="conversation/{conversation_id}?form=html" download'
-        ' title="With its quotes and pictures of their pages">Web page</a></div></details>'
+        ' title="With its quotes and pictures of their pages">Web page</a>'
+        '<button data-act="keep-answers" title="Adds the Markdown to your library, to be read and asked">'
+        "Keep as a document</button></div></details>"
     )
 
 
