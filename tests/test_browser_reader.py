@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -255,3 +257,20 @@ def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dic
         window.check_access()
         assert page.locator("#viewer .text").bounding_box()["height"] > viewport["height"] / 3
         window.shoot(f"reading-{viewport['width']}-{scheme}")
+
+
+def test_a_document_of_an_older_parser_offers_the_newer_one(opened: Callable[..., object], server: Server) -> None:
+    with opened("sea.pdf") as window:
+        page, again = window.page, window.page.locator("#parse-again")
+        window.wait_until_ready()
+        with closing(sqlite3.connect(server.library / "library.db")) as library, library:
+            library.execute("UPDATE documents SET parser_version = NULL WHERE file_name = 'sea.pdf'")
+        window.reload()
+        window.open_details()
+        expect(page.locator("#newer")).to_contain_text("An older parser made")
+        window.check_access()
+        window.shoot("newer-parser")
+        again.click()
+        expect(page.locator("#added")).to_contain_text("gives the same text")
+        expect(again).not_to_be_visible()
+        expect(page.locator("#newer")).not_to_contain_text("An older parser made")
