@@ -39,10 +39,13 @@ READY = "#app[data-part]"
 
 
 SETTLED = """async () => {
-    const ends = document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime < Infinity);
-    await Promise.allSettled(ends.map((one) => one.finished));
+    const ends = document.getAnimations().filter(
+        (one) => one.playState === "running" && one.effect?.getComputedTiming().endTime < Infinity
+    );
+    const late = new Promise((resolve) => setTimeout(resolve, 5000));
+    await Promise.race([late, Promise.allSettled(ends.map((one) => one.finished))]);
 }"""
-"""Waits until nothing on the page is on its way to another colour or place; what turns for ever is not waited for."""
+"""Waits, 5 seconds at most, until nothing on the page is on its way to another colour or place; what turns for ever is not waited for."""
 
 
 # Written by Gradio itself, on a browser with a dark colour scheme.
