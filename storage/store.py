@@ -125,13 +125,13 @@ class Store(Documents, Memories):
         try:
             # Removing a document's file needs a transaction, too, so that no process removes another's file.
             with self.database.transaction() as db:
-                if not db.execute("SELECT 1 FROM documents WHERE id = ?", (document.id,)).fetchone():
+                known = db.execute("SELECT parser_version FROM documents WHERE id = ?", (document.id,)).fetchone()
+                if known is None:
                     document.insert(db)
                     publish(self.document_file(document.id), content)
-                elif document.parser_version is not None:
+                elif (document.parser_version or 0) > (known[0] or 0) and not self.database.read_only:
                     db.execute(
-                        "UPDATE documents SET parser_version = MAX(COALESCE(parser_version, 0), ?) WHERE id = ?",
-                        (document.parser_version, document.id),
+                        "UPDATE documents SET parser_version = ? WHERE id = ?", (document.parser_version, document.id)
                     )
                 yield db
         except BaseException:

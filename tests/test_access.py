@@ -312,8 +312,9 @@ def test_anothers_session_event_and_upload_are_as_if_they_were_not_there(ann: ht
 
 
 def temporary(server: Server) -> list[Path]:
-    """The temporary files of a server."""
-    return sorted(path for path in (server.library.parent / "temp").rglob("*") if path.is_file())
+    """The temporary files of a server, which may go while they are listed."""
+    walk = os.walk(server.library.parent / "temp")
+    return sorted(Path(folder) / name for folder, _, names in walk for name in names)
 
 
 def test_a_temporary_folder_is_this_accounts_alone(ann: httpx.Client, server: Server) -> None:

@@ -364,7 +364,8 @@ def test_no_cell_of_strangers_words_is_a_formula_and_each_is_read_back_as_it_was
     table = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_bytes().decode("utf-8-sig"), newline="")))
     for row in table:
         for name, cell in row.items():
-            assert not cell or cell.startswith("'") or cell[0].isalnum(), f"{name}: {cell!r}"
+            # A label that is no page number stands in curly quotes, which begin no formula.
+            assert not cell or cell[0] in "'“" or cell[0].isalnum(), f"{name}: {cell!r}"
     assert [row["error"] for row in table] == ["", f"'{text}"]
     with Results(tmp_path / "out.csv") as results:
         for result in asked:

@@ -45,7 +45,10 @@ SETTLED = """async () => {
     const late = new Promise((resolve) => setTimeout(resolve, 5000));
     await Promise.race([late, Promise.allSettled(ends.map((one) => one.finished))]);
 }"""
-"""Waits, 5 seconds at most, until nothing on the page is on its way to another colour or place; what turns for ever is not waited for."""
+"""Waits, 5 seconds at most, until nothing on the page is on its way to another colour or place.
+
+What turns for ever is not waited for.
+"""
 
 
 # Written by Gradio itself, on a browser with a dark colour scheme.
