@@ -70,8 +70,8 @@ def main() -> None:
             seconds.setdefault("Stop to the next question's turn", []).append(stop(page, f"{question} Please explain."))
         browser.close()
     print("| from … to … | median ms | slowest ms |\n| --- | --- | --- |")
-    for name, taken in seconds.items():
-        print(f"| {name} | {statistics.median(taken) * 1000:.0f} | {max(taken) * 1000:.0f} |")
+    for name, times in seconds.items():
+        print(f"| {name} | {statistics.median(times) * 1000:.0f} | {max(times) * 1000:.0f} |")
 
 
 def ask(page: Page, question: str) -> dict[str, float]:
