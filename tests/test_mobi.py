@@ -1,4 +1,4 @@
-"""Kindle books, written byte by byte: each way to pack the text, what stands behind it, and what is refused."""
+"""Kindle books, written byte by byte: each compression of the text, its trailing entries, and the files that are refused."""
 
 from __future__ import annotations
 

@@ -100,7 +100,11 @@ class LocalEngine:
     def _answer_shelf(self, group: Group, store: Store, doing: Callable[[str], None]) -> Iterator[Result]:
         """Answer from the documents of a shelf that are read; if not all fit, each question chooses its own."""
         doing(group.title)
-        records = [choose_memory(store, document_id, self._model) for document_id in group.shelf]
+        try:
+            records = [choose_memory(store, document_id, self._model) for document_id in group.shelf]
+        except (ReaderError, StoreError) as error:
+            yield from _failed(group, error)
+            return
         read_records = [record for record in records if record is not None]
         for number, question in enumerate(group.questions):
             rest = replace(group, questions=group.questions[number:])

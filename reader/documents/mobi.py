@@ -197,7 +197,7 @@ class _Book:
 
 
 def _without_trailing(record: bytes, flags: int) -> bytes:
-    """Cut off what stands behind a record's text: an entry for each flag, and the rest of a letter that two records share."""
+    """Remove the trailing entries of a record: one for each flag, and the bytes that complete a character of the next record."""
     for _ in range((flags >> 1).bit_count()):
         size = 0
         for byte in record[-4:]:

@@ -118,7 +118,7 @@ class Visit:
 
     def check_access(self) -> None:
         """Fail on what axe-core finds wrong for people who read or steer the page by other means."""
-        self.page.evaluate(SETTLED)  # a colour halfway between two is nobody's colour
+        self.page.evaluate(SETTLED)  # contrast is judged only once no colour is changing any more
         found = Axe().run(self.page).response["violations"]
         serious = [
             f"{violation['id']}: {violation['help']}: {violation['nodes'][0]['html'][:200]}"
