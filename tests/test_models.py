@@ -202,11 +202,17 @@ def test_rounded_twice_is_exact_where_once_is_not(wide: Path, tmp_path: Path) ->
     assert (twice - expected).norm() * 50 < (once - expected).norm()
 
 
-def test_int8_weights_do_not_train_and_are_not_for_gpus(wide: Path, tmp_path: Path) -> None:
-    decoder = load_int8(wide, tmp_path)
-    states = torch.randn(1, 512, requires_grad=True)
-    with pytest.raises(ConfigError, match="int8 weights cannot train: give --dtype float32 or bfloat16"):
-        decoder.model.model.layers[0].mlp.gate_proj(states)
+def test_gradients_pass_through_int8_weights(wide: Path, tmp_path: Path) -> None:
+    for name in ("gate_proj", "down_proj"):
+        layer = getattr(load_int8(wide, tmp_path).model.model.layers[0].mlp, name)
+        states = torch.randn(2, 30, layer.in_features, generator=torch.Generator().manual_seed(0))
+        outer = torch.randn(2, 30, layer.out_features, generator=torch.Generator().manual_seed(1))
+        traced = states.clone().requires_grad_()
+        projected = layer(traced)
+        assert torch.equal(projected.detach(), layer(states))
+        (gradient,) = torch.autograd.grad(projected, traced, outer)
+        expected = outer @ layer.weight
+        assert (gradient - expected).norm() < 0.02 * expected.norm()
 
 
 def test_the_kernel_is_measured_once_and_a_wrong_one_never_taken(

@@ -134,6 +134,8 @@ def lengthening_recipe(settings: LengtheningSettings, cache_folder: Path | None 
         ConfigError: books cannot be read, or a setting is impossible.
         ModelError: the decoder cannot be loaded.
     """
+    if settings.dtype == "int8":
+        raise ConfigError("A decoder cannot be lengthened in int8: give --dtype float32 or bfloat16.")
     model = load_model(
         settings.model or DEFAULT_MODEL,
         cache_folder=cache_folder,
@@ -149,6 +151,6 @@ def lengthening_recipe(settings: LengtheningSettings, cache_folder: Path | None 
 
 
 def _dtype(settings: PluginSettings | LengtheningSettings) -> str | None:
-    """The decoder's type in training. Gradients cannot flow through int8 weights, which a CPU may prefer."""
+    """The decoder's type in training: on a CPU float32, also where it would run in int8, which rounds gradients, too."""
     on_gpu = torch.cuda.is_available() if settings.device is None else settings.device != "cpu"
     return settings.dtype or (None if on_gpu else "float32")

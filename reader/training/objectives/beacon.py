@@ -76,6 +76,9 @@ class BeaconObjective:
         self.train_reading = train_reading
         self.windows = tuple(windows) or (model.plugin.config.window,)
         model.decoder.model.requires_grad_(False)
+        self._head: Tensor = (
+            model.decoder.model.get_output_embeddings().weight
+        )  # int8 layers compute theirs at each call
         plugin = model.plugin.float().requires_grad_(False)
         self.parameters: dict[str, nn.Parameter] = {
             name: parameter
@@ -180,21 +183,21 @@ class BeaconObjective:
         return states[0, len(opening) :]
 
     def _token_loss(self, states: Tensor, ids: Tensor, start: int, teacher: Tensor | None) -> Tensor:
-        head = self.model.decoder.model.get_output_embeddings().weight
         parts = []
         if teacher is not None:
-            parts.append(distillation(states, teacher[start : start + len(states)], head) / len(states))
+            parts.append(distillation(states, teacher[start : start + len(states)], self._head) / len(states))
         if self.loss != "distillation":
             targets = ids[start + 1 : start + 1 + len(states)].to(states.device)
-            parts.append(next_token(states[: len(targets)], targets, head) / len(targets))
+            parts.append(next_token(states[: len(targets)], targets, self._head) / len(targets))
         return torch.stack(parts).mean()
 
     def _answer_loss(self, memory: Memory, exchange: Exchange) -> Tensor:
-        plugin, model = self.model.plugin, self.model
+        plugin = self.model.plugin
         if len(exchange.again):
             with torch.set_grad_enabled(torch.is_grad_enabled() and self.train_reading):
                 plugin.run(memory, exchange.again, logits="none")
         states = plugin.run(memory, torch.cat([exchange.prompt, exchange.answer]), logits="states", answering=True)
         count = len(exchange.answer)
-        head = model.decoder.model.get_output_embeddings().weight
-        return QUESTION_WEIGHT * next_token(states[-count - 1 : -1], exchange.answer.to(states.device), head) / count
+        return (
+            QUESTION_WEIGHT * next_token(states[-count - 1 : -1], exchange.answer.to(states.device), self._head) / count
+        )
