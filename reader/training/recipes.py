@@ -15,6 +15,7 @@ import torch
 
 from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.corpora import load_questions
+from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL, Model, PluginWeights, load_decoder, load_model
 from reader.training.config import LengtheningSettings, PluginSettings
 from reader.training.data import Books, Sample
