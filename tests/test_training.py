@@ -350,6 +350,31 @@ def test_looking_again_shows_a_part_of_the_document_with_the_passage(answering_m
             assert shown in document
 
 
+def test_a_decoder_that_sees_only_what_it_looks_at_trains_so(answering_model: Model, books: Books) -> None:
+    decoder = replace(answering_model.decoder, name="qwen2.5-coder-0.5b-instruct")
+    model = replace(answering_model, decoder=decoder)
+    assert model.passage_horizon == 1
+    places = ["mill", "farm", "ship", "well"]
+    questions = [
+        Question("", f"The {place} has {n} wheels.", f"How many wheels has the {place}?", (f"{n} wheels",))
+        for n, place in enumerate(places, 3)
+    ]
+    mixture = Mixture(model, books, questions, question_share=1.0, recall_share=0, alone_share=0)
+    decode, shown = decoder.tokenizer.decode, set()
+    for number in range(40):
+        sample = mixture.draw(random.Random(number))
+        before, looked_at = decode(sample.document).split(PASSAGES)
+        passages = re.split(r"\n\n\[page \d+\] ", looked_at)[1:]
+        (exchange,) = sample.exchanges
+        answer, asked = decode(exchange.answer), re.search(r"has the (\w+)", decode(exchange.prompt))
+        assert asked
+        holds = any(f"The {asked[1]} has" in passage for passage in passages)
+        assert holds or answer.startswith(NOT_SAID)
+        assert len(exchange.again) == 0
+        shown.add((bool(before), len(passages)))
+    assert {(True, 1), (True, 2)} <= shown
+
+
 def test_questions_after_a_long_text_see_a_part_of_its_memory_and_their_passage(
     answering_model: Model, books: Books
 ) -> None:

@@ -15,7 +15,8 @@ from functools import cached_property
 
 import torch
 
-from reader.answering import NOT_SAID, PASSAGES, passage_heading, question_words, sentences
+from reader.answering import LOOK_AGAIN_TOKENS, NOT_SAID, PASSAGES, passage_heading, question_words, sentences
+from reader.answering.passages import PASSAGE_CHARS
 from reader.corpora import Question, hide_at_random
 from reader.models import Model
 from reader.training.data import MOST_RECALLED, Books, Exchange, Sample, recall_questions
@@ -42,6 +43,12 @@ _BEHIND_ANOTHER_SHARE = 0.3
 
 _AROUND_TOKENS = 60
 """The most tokens before and after a passage that are looked at with the passage."""
+
+_MOST_LOOKED_AT_CHARS = 2 * PASSAGE_CHARS
+"""Longer passages are not used for decoders that see nothing else: they would not fit what is looked at again."""
+
+_MOST_TAIL_TOKENS = 80
+"""An unfinished window before the passages; with them and the headings it must stay shorter than a window."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +87,9 @@ class Mixture:
         asked, near = self._asked(draw)
         passage = asked[0].context
         if draw.random() < self.alone_share:
-            exchanges = [Exchange(self._prompt(one, draw), self._answer(one)) for one in asked]
-            return Sample(self._encode(passage.strip()), tuple(exchanges))
+            return Sample(self._encode(passage.strip()), self._exchanges(asked, draw))
+        if self.model.passage_horizon is not None:
+            return Sample(self._looked_at(passage, near, draw), self._exchanges(asked, draw))
         if draw.random() < self.behind_share:
             return self._behind(passage, asked, near, draw)
         others = [draw.choice(self.questions).context for _ in range(draw.randint(0, _MOST_PASSAGES - 1))]
@@ -90,10 +98,16 @@ class Mixture:
     @cached_property
     def _groups(self) -> list[list[Question]]:
         """The questions of each passage."""
-        return [list(group) for _, group in itertools.groupby(self.questions, key=lambda one: one.context)]
+        groups = [list(group) for _, group in itertools.groupby(self.questions, key=lambda one: one.context)]
+        if self.model.passage_horizon is None:
+            return groups
+        return [group for group in groups if len(group[0].context) <= _MOST_LOOKED_AT_CHARS] or groups
 
     def _asked(self, draw: random.Random) -> tuple[list[Question], str]:
-        """Questions on one passage, some of them unanswerable, and a near passage, which often treats the same subject."""
+        """Questions on one passage, some of them unanswerable, and a near passage, which often treats the same subject.
+
+        The near passage answers none of them.
+        """
         number = draw.randrange(len(self._groups))
         group = self._groups[number]
         asked = draw.sample(group, min(len(group), _MOST_ASKED))
@@ -101,7 +115,7 @@ class Mixture:
         if draw.random() < self.unanswerable_share:
             passage = _without(asked[0].answer, passage)
         near = [one for other in self._groups[max(0, number - _NEAR) : number + _NEAR] for one in other]
-        result = []
+        result, answering = [], {one.context for one in asked}
         for one in asked:
             is_said = one.answer in passage or one.answer not in one.context
             question = one.question
@@ -112,8 +126,29 @@ class Mixture:
                     question, is_said = altered, False
                 elif other.answer not in passage:
                     question, is_said = other.question, False
+                    answering.add(other.context)
             result.append(replace(one, context=passage, question=question, answers=one.answers if is_said else ()))
-        return result, draw.choice(near).context
+        others = [one.context for one in near if one.context not in answering]
+        return result, draw.choice(others) if others else ""
+
+    def _exchanges(self, asked: Sequence[Question], draw: random.Random) -> tuple[Exchange, ...]:
+        return tuple(Exchange(self._prompt(one, draw), self._answer(one)) for one in asked)
+
+    def _looked_at(self, passage: str, near: str, draw: random.Random) -> torch.Tensor:
+        """Token ids of a text's unfinished window and of the passage looked at after it, sometimes with a near one.
+
+        For decoders that see no more of the memory than this while they look again.
+        """
+        shown = [self._encode(passage.strip())]
+        room = LOOK_AGAIN_TOKENS - len(shown[0])
+        if near and room > _AROUND_TOKENS and draw.random() < _BEHIND_ANOTHER_SHARE:
+            shown.insert(draw.randrange(2), self._encode(near.strip())[:room])
+        return torch.cat([self._tail(draw), *self._under_headings(shown, draw)])
+
+    def _tail(self, draw: random.Random) -> torch.Tensor:
+        """Some text, or none."""
+        tokens = draw.randrange(_MOST_TAIL_TOKENS)
+        return self.books.excerpt(tokens, self._encode, draw) if tokens else self._encode("")
 
     def _hidden(
         self,
@@ -149,12 +184,15 @@ class Mixture:
         """
         first, last = max(0, start - draw.randrange(_AROUND_TOKENS)), start + count + draw.randrange(_AROUND_TOKENS)
         shown = [document[first:last]]
-        if draw.random() < _BEHIND_ANOTHER_SHARE:
+        if near and draw.random() < _BEHIND_ANOTHER_SHARE:
             shown.insert(0, self._encode(near.strip()))
+        return torch.cat(self._under_headings(shown, draw))
+
+    def _under_headings(self, shown: Sequence[torch.Tensor], draw: random.Random) -> list[torch.Tensor]:
         parts = [self._encode(PASSAGES)]
         for stretch in shown:
             parts += [self._encode(passage_heading(str(draw.randrange(1, 400)))), stretch]
-        return torch.cat(parts)
+        return parts
 
     def _prompt(self, asked: Question, draw: random.Random) -> torch.Tensor:
         if asked.answer and draw.random() < _PLAIN_SHARE:
