@@ -16,7 +16,6 @@ from functools import cached_property
 import torch
 
 from reader.answering import LOOK_AGAIN_TOKENS, NOT_SAID, PASSAGES, passage_heading, question_words, sentences
-from reader.answering.passages import PASSAGE_CHARS
 from reader.corpora import Question, hide_at_random
 from reader.models import Model
 from reader.training.data import MOST_RECALLED, Books, Exchange, Sample, recall_questions
@@ -44,7 +43,7 @@ _BEHIND_ANOTHER_SHARE = 0.3
 _AROUND_TOKENS = 60
 """The most tokens before and after a passage that are looked at with the passage."""
 
-_MOST_LOOKED_AT_CHARS = 2 * PASSAGE_CHARS
+_MOST_LOOKED_AT_CHARS = 4 * LOOK_AGAIN_TOKENS
 """Longer passages are not used for decoders that see nothing else: they would not fit what is looked at again."""
 
 _MOST_TAIL_TOKENS = 80
