@@ -269,8 +269,7 @@ def _library(*, has_accounts: bool) -> LibraryParts:
         sample = _button("Try the sample", "sample", min_width=80)
         with gr.Column(elem_id="import", min_width=80, visible=not has_accounts):
             take_in = gr.UploadButton("Import .beacon", file_types=[".beacon"], size="sm")
-    words = "Search titles, tags and pages"
-    search = _box("search", words, words, 200, visible=False)
+    search = _box("search", "Search titles, tags and pages", "Search titles, tags and pages", 200, visible=False)
     return LibraryParts(
         upload,
         address,
