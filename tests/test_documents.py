@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from helpers.documents import PROSE, assert_tiles, slow_pdf, write_pdf
+from helpers.documents import PROSE, assert_tiles, slow_pdf, write_crowded_pdf, write_pdf
 from pypdf.generic import DecodedStreamObject, NameObject, StreamObject
 
 from reader.documents import FORMATS, Document, Page, load
@@ -154,6 +154,19 @@ def test_a_page_is_labelled_with_its_chapter(tmp_path: Path) -> None:
         "iii — Chapter One",
         "iv — Chapter Two",
     ]
+
+
+def test_a_page_is_labelled_with_all_chapters_that_begin_on_it(tmp_path: Path) -> None:
+    labels = [page.label for page in load(write_crowded_pdf(tmp_path / "a.pdf")).pages]
+    assert labels == ["1 — Calm", "2 — The Letter · The Lamp · Hidden - Words", "3 — End"]
+    writer = pypdf.PdfWriter(clone_from=write_pdf(tmp_path / "b.pdf", ["one", "two"]))
+    for number in range(40):
+        writer.add_outline_item(f"Chapter {number}", 0)
+    writer.write(tmp_path / "b.pdf")
+    one, two = load(tmp_path / "b.pdf").pages
+    assert len(one.label) < 200
+    assert one.label.endswith("· Chapter 38 · Chapter 39")
+    assert two.label == "2 — Chapter 39"
 
 
 def test_a_word_split_at_a_lines_end_is_one_word(tmp_path: Path) -> None:
