@@ -118,6 +118,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
                 store,
                 window=options.window or DEFAULT_WINDOW,
                 ratio=options.ratio,
+                condenser=options.condenser,
                 cache_folder=cache_folder(),
                 progress=progress,
             )
