@@ -115,7 +115,7 @@ class Pages:
             hidden is None
             or around is None
             or glyphs.has_lone_accents(string)
-            or vertical.UPRIGHT_SCRIPTS.search(string)
+            or vertical.UPRIGHT_SCRIPTS.search("".join(set(string)))
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
@@ -162,7 +162,7 @@ class Pages:
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
-        if survey is None or not pdfium.FPDFPage_GetAnnotCount(page):
+        if survey is None or not fields.has_values(page):
             return []
         objects = survey.page(index)
         drawn = self._drawn_text(index)
@@ -303,6 +303,8 @@ def _mixes_scripts(text: str) -> bool:
 
     Numbers of glyphs that are taken for letters look like that.
     """
+    if not _FAR_LETTERS.search("".join(set(text))):  # as in most texts; a set of letters is short
+        return False
     letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
     rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
     if len(letters) >= 4 and rare > len(letters) / 2:
