@@ -194,7 +194,7 @@ def _outside(text: pypdfium2.PdfTextPage, page: Rect) -> Iterator[str]:
         if count >= _STRIP_CHARS - 1:
             yield text.get_text_bounded(*strip)
         elif count > 0:
-            yield buffer[: count * 2].decode("utf-16-le", errors="ignore").rstrip("\0")
+            yield buffer.raw[: count * 2].decode("utf-16-le", errors="ignore").rstrip("\0")
 
 
 _FAR = 1e6
@@ -394,8 +394,8 @@ def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
             rise = abs(baseline - _origin(address, start)[1])
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
-            high = _height(text, start)
-            if rise < high and _height(text, last) < 0.9 * high:
+            high = height_of(text, start)
+            if rise < high and height_of(text, last) < 0.9 * high:
                 yield start
 
 
@@ -412,7 +412,7 @@ def origin_of(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
     return _origin(_address(text.raw), index)
 
 
-def _height(text: pypdfium2.PdfTextPage, index: int) -> float:
+def height_of(text: pypdfium2.PdfTextPage, index: int) -> float:
     """The size of a glyph in points."""
     matrix = pdfium.FS_MATRIX()
     pdfium.FPDFText_GetMatrix(text.raw, index, matrix)

@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import fields, glyphs, tables, vertical
+from reader.documents.pdf import columns, fields, glyphs, tables, vertical
 from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -134,6 +134,8 @@ class Pages:
             edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
         if self.survey is not None and index in self.survey.ruled:
             edits += _apart(list(tables.table_edits(page, text, string)), edits)
+        for bars in columns.column_edits(text, shown):
+            edits += _apart(bars, edits)
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
