@@ -175,6 +175,21 @@ def test_a_word_split_at_a_lines_end_is_one_word(tmp_path: Path) -> None:
     assert "IEEE-\nNorm." in text
 
 
+def test_a_compound_keeps_its_hyphen_at_a_lines_end(tmp_path: Path) -> None:
+    pages = [
+        "A floating-point number is a non-\nnormal one, and the FAA-\napproved F-\nscore is normal.",
+        "The floating-\npoint unit, the co-\npyright and co-operation; the co-\noperation ended.",
+        "Cooperation is not co-\noperation here.",
+    ]
+    text = load(write_pdf(tmp_path / "a.pdf", pages)).text
+    assert "nonnormal" in text  # no page so far writes it otherwise
+    assert "FAA-\napproved F-\nscore" in text
+    assert "floating-\npoint unit" in text
+    assert "copyright" in text
+    assert "the co-\noperation ended" in text
+    assert "not cooperation here" in text  # which page 3 itself writes as one word
+
+
 def test_characters_beyond_16_bits_survive(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", ["CABC"])
     writer = pypdf.PdfWriter(clone_from=path)
