@@ -6,6 +6,7 @@ views are left in test-artifacts/ to be looked at.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import tarfile
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,6 +99,65 @@ def wait_until_asked(store: Store, questions: int) -> None:
     while sum(len(one.turns) for one in store.conversations.all()) + len(store.questions.waiting("")) < questions:
         assert time.monotonic() < end, f"{questions} questions are not kept after a minute"
         time.sleep(0.002)
+
+
+# The app as it is, but that one private address counts as public: that of the site of this test.
+WITH_A_SITE = """
+import sys
+from reader.documents import web
+is_public = web._is_public
+web._is_public = lambda address: address == "127.0.0.1" or is_public(address)
+from reader.app.main import main
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_an_address_that_is_pasted_is_fetched_and_read(
+    server: Server, visit: Callable[..., object], tmp_path: Path, viewport: dict[str, int]
+) -> None:
+    program = tmp_path / "with_a_site.py"
+    program.write_text(WITH_A_SITE)
+    server = replace(server, program=program, library=tmp_path / "library", process=None)
+    server.start()
+    (tmp_path / "site").mkdir()
+    page_file = tmp_path / "site" / "ship.html"
+    page_file.write_text(f"<title>The Ship</title><p>{'The ship left the harbour. ' * 200}")
+    write_pdf(tmp_path / "site" / "locked.pdf", ["The lamp was lit."], password="open")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "site"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site, visit(server, viewport=viewport) as window:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        page, address = window.page, f"http://127.0.0.1:{site.server_address[1]}"
+        window.go("library")
+        box = page.locator("#address input, #address textarea")
+        box.fill("http://192.168.0.1/secret.pdf")
+        box.press("Enter")
+        notice = page.locator("p.notice.error")
+        window.go("chat")
+        sync_api.expect(notice).to_contain_text("leads into a private network")
+        window.shoot(f"address-refused-{viewport['width']}")
+        window.check_width()
+        window.go("library")
+        sync_api.expect(box).to_have_value("http://192.168.0.1/secret.pdf")  # to be mended
+        window.shoot(f"address-{viewport['width']}")
+        box.fill(f"  {address}/ship.html ")
+        box.press("Enter")
+        window.go("chat")
+        sync_api.expect(page.locator(".document h2")).to_have_text("The Ship")
+        window.go("library")
+        sync_api.expect(box).to_have_value("")
+        box.fill(f"{address}/locked.pdf")
+        box.press("Enter")
+        window.go("chat")
+        page.locator("#password input").fill("open")
+        page.locator("#password input").press("Enter")
+        sync_api.expect(page.locator(".document h2")).to_have_text("locked")
+        window.check_access()
+        site.shutdown()
+    server.kill()
+    with Store(server.library) as store:
+        names = {document.file_name for document in store.documents()}
+    assert names == {f"{address}/ship.html", f"{address}/locked.pdf"}
 
 
 def test_upload_read_ask_restart_and_ask_again_without_reading(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from helpers.documents import PROSE, assert_tiles, slow_pdf, write_pdf
+from helpers.documents import PROSE, assert_tiles, slow_pdf, write_crowded_pdf, write_pdf
 from pypdf.generic import DecodedStreamObject, NameObject, StreamObject
 
 from reader.documents import FORMATS, Document, Page, load
@@ -156,10 +156,38 @@ def test_a_page_is_labelled_with_its_chapter(tmp_path: Path) -> None:
     ]
 
 
+def test_a_page_is_labelled_with_all_chapters_that_begin_on_it(tmp_path: Path) -> None:
+    labels = [page.label for page in load(write_crowded_pdf(tmp_path / "a.pdf")).pages]
+    assert labels == ["1 — Calm", "2 — The Letter · The Lamp · Hidden - Words", "3 — End"]
+    writer = pypdf.PdfWriter(clone_from=write_pdf(tmp_path / "b.pdf", ["one", "two"]))
+    for number in range(40):
+        writer.add_outline_item(f"Chapter {number}", 0)
+    writer.write(tmp_path / "b.pdf")
+    one, two = load(tmp_path / "b.pdf").pages
+    assert len(one.label) < 200
+    assert one.label.endswith("· Chapter 38 · Chapter 39")
+    assert two.label == "2 — Chapter 39"
+
+
 def test_a_word_split_at_a_lines_end_is_one_word(tmp_path: Path) -> None:
     text = load(write_pdf(tmp_path / "a.pdf", ["He was pre-\ncisely right\nabout the IEEE-\nNorm."])).text
     assert "precisely right" in text
     assert "IEEE-\nNorm." in text
+
+
+def test_a_compound_keeps_its_hyphen_at_a_lines_end(tmp_path: Path) -> None:
+    pages = [
+        "A floating-point number is a non-\nnormal one, and the FAA-\napproved F-\nscore is normal.",
+        "The floating-\npoint unit, the co-\npyright and co-operation; the co-\noperation ended.",
+        "Cooperation is not co-\noperation here.",
+    ]
+    text = load(write_pdf(tmp_path / "a.pdf", pages)).text
+    assert "nonnormal" in text  # no page so far writes it otherwise
+    assert "FAA-\napproved F-\nscore" in text
+    assert "floating-\npoint unit" in text
+    assert "copyright" in text
+    assert "the co-\noperation ended" in text
+    assert "not cooperation here" in text  # which page 3 itself writes as one word
 
 
 def test_characters_beyond_16_bits_survive(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.answers import answered, attached_to
-from helpers.documents import write_outlined_pdf
+from helpers.documents import write_crowded_pdf, write_outlined_pdf
 
 from reader.answering import NOT_SAID, Answer
 from reader.answering.evidence import Evidence, is_stated
@@ -227,6 +227,25 @@ def test_the_sections_of_a_pdf_are_the_chapters_of_its_outline_not_its_pages(tmp
         found_text = overview(understand(question), question, [source])
         assert found_text is not None
         assert found_text.text.startswith(said)
+
+
+def test_chapters_that_begin_on_the_same_page_are_all_listed(tmp_path: Path) -> None:
+    source = source_of(load(write_crowded_pdf(tmp_path / "a.pdf")))
+    found = sections(source)
+    assert [(one.title, [page.number for page in one.pages]) for one in found] == [
+        ("Calm", [1, 2]),
+        ("The Letter", [2]),
+        ("The Lamp", [2]),
+        ("Hidden - Words", [2]),  # of which the page shows no heading
+        ("End", [3]),
+    ]
+    text = "".join(page.text for page in source.pages)
+    assert text[found[1].start_char : found[1].end_char].strip() == "The Letter\nIt came."
+    assert text[found[2].start_char : found[2].end_char].strip() == "The Lamp\nIt burnt."
+    question = "What happens in chapter 2?"
+    answer = overview(understand(question), question, [source])
+    assert answer is not None
+    assert answer.text.startswith("The Letter: It came.")
 
 
 def test_a_numbered_heading_with_a_dash_is_no_page_number() -> None:

@@ -26,7 +26,7 @@ from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
 from reader.models import Model, load_decoder, load_model
-from reader.reading import ReadingProgress, add_document, read, stored_document
+from reader.reading import Estimate, ReadingProgress, add_document, estimate_reading, read, stored_document
 from reader.reading.plan import memory_slots, plan_reading
 from reader.shell.main import main
 from storage import CorruptMemory, Store
@@ -383,3 +383,44 @@ def test_reading_a_stored_document_does_not_make_its_parser_newer(model: Model, 
     assert store.document(document.id).parser_version == 3
     read(replace(document, parser_version=4), model, store)
     assert store.document(document.id).parser_version == 4
+
+
+def test_the_estimate_counts_both_runs_of_each_window(
+    tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.reading.estimate._matrix_rate", lambda *_: 1e6)
+    document, folder = make_document(4_000), str(tiny_folder("llama"))
+
+    def seconds(condenser: str | None, ratio: int | None = 64) -> float:
+        return estimate_reading(document, folder, store, window=32, ratio=ratio, condenser=condenser).seconds
+
+    once = seconds("expected-attention")
+    assert 1.6 * once < seconds("replay") < 2.1 * once
+    assert seconds("replay", 0) == seconds("spread", 0)  # all rows are kept: none is chosen
+    assert seconds("replay", 8) > seconds("spread", 8)
+    small = replace(document, text=document.text[:500], pages=(Page(1, "1", 0, 500),))
+    args = (small, folder, store)
+    assert (
+        estimate_reading(*args, window=32, ratio=None, condenser="replay").seconds
+        == estimate_reading(*args, window=32, ratio=None, condenser="spread").seconds
+    )
+
+
+def test_the_estimate_scales_what_another_condenser_measured(
+    tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = str(tiny_folder("llama"))
+    document = make_document(2_000)
+    model = load_model(name, condenser="replay", window=32)
+    read(document, model, store, ratio=8)
+    with store.database.transaction() as db:
+        db.execute("UPDATE memories SET seconds = 100")
+    (record,) = store.memories()
+
+    def estimate(condenser: str | None) -> Estimate:
+        return estimate_reading(document, name, store, window=32, ratio=8, condenser=condenser)
+
+    assert estimate("replay").basis == "measured"
+    assert estimate("replay").seconds == pytest.approx(100, rel=0.1)
+    assert estimate("spread").seconds == pytest.approx(50, rel=0.1)
+    assert record.settings["ratio"] == 8

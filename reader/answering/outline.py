@@ -6,6 +6,7 @@ A section reaches to the next one. Chapters are found by the number in their hea
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,8 +27,8 @@ _HEADING = re.compile(
 _NUMBERED = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?P<number>{NUMBER})(?=[\s.:)—–-]|$)|^第(?P<cjk>\d+)章", re.I)
 
 _PAGE_NUMBER = re.compile(r"\W*(\d+|[ivxlcdm]+|[a-z]?[\d.-]+)\W*", re.I)
-_PAGE_AND_CHAPTER = re.compile(r"\S{1,20}(?: — (?P<chapter>.+))?")
-"""The labels of a PDF with an outline: each page as printed, from the first chapter on with its chapter. No heading of another
+_PAGE_AND_CHAPTER = re.compile(r"\S{1,20}(?: — (?P<chapters>.+))?")
+"""The labels of a PDF with an outline: each page as printed, from the first chapter on with its chapters. No heading of another
 format is taken for a page number, as all labels of a document must look like this."""
 
 _LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
@@ -65,7 +66,9 @@ class Section:
 def sections(source: Source) -> list[Section]:
     """The sections of a document in order; empty where it shows none."""
     starts = list(_labelled(source.pages)) or list(_headed(source.pages))
-    ends = [*(start for _, start in starts[1:]), source.chars] if starts else []
+    # Two chapters of a page that does not show where the second begins have the same text.
+    places = [*(start for _, start in starts), source.chars]
+    ends = [places[min(bisect_right(places, start), len(starts))] for start in places[:-1]]
     return [
         Section(title, tuple(p for p in source.pages if p.start_char < end and p.end_char > start), start, end)
         for (title, start), end in zip(starts, ends, strict=True)
@@ -105,18 +108,23 @@ def printed_number(label: str) -> str:
 def _labelled(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
     """(title, start) where the pages' labels name another section than before."""
     last = ""
-    for page, title in zip(pages, _titles([page.label for page in pages]), strict=True):
-        if title and title != last:
-            yield title, page.start_char
-        last = title or last
+    for page, titles in zip(pages, _titles([page.label for page in pages]), strict=True):
+        at = 0
+        for title in titles:
+            if title != last:
+                if len(titles) > 1:
+                    heading = re.compile(r"\s+".join(map(re.escape, title.split())), re.I).search(page.text, at)
+                    at = heading.start() if heading else at
+                yield title, page.start_char + at
+            last = title
 
 
-def _titles(labels: Sequence[str]) -> list[str]:
-    """The section that each label names; "" where a label is only a page number."""
+def _titles(labels: Sequence[str]) -> list[list[str]]:
+    """The sections that each label names; none where a label is only a page number."""
     found = [_PAGE_AND_CHAPTER.fullmatch(label) for label in labels]
-    if all(found) and any(one and one["chapter"] for one in found):
-        return [(one and one["chapter"]) or "" for one in found]
-    return ["" if _PAGE_NUMBER.fullmatch(label) else label for label in labels]
+    if all(found) and any(one and one["chapters"] for one in found):
+        return [one["chapters"].split(" · ") if one and one["chapters"] else [] for one in found]
+    return [[] if not label or _PAGE_NUMBER.fullmatch(label) else [label] for label in labels]
 
 
 def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:

@@ -163,7 +163,7 @@ def _serve_library(
     root_path = f"/{options.root_path.strip('/')}" if options.root_path.strip("/") else ""
     service = Service(store, models[0], cache_folder(), dtype_name(), better)
     pictures = Pictures()
-    page = build(service, pictures, has_accounts=accounts is not None, model_names=models)
+    page = build(service, pictures, uploads, has_accounts=accounts is not None, model_names=models)
     page.queue(default_concurrency_limit=8, max_size=256)
     keys = Keys(Path(options.auth)) if options.auth is not None and options.openai else None
     sign_in_page = (STATIC / "sign-in.html").read_text()

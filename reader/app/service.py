@@ -451,6 +451,7 @@ class Service:
             self.store,
             window=self.model.plugin.config.window,
             ratio=job.settings.get("ratio"),
+            condenser=job.settings.get("condenser"),
             cache_folder=self._cache_folder,
         )
 

@@ -28,11 +28,11 @@ from starlette.types import Message, Receive
 
 from reader.app.accounts import user_of
 from reader.app.bodies import BadBody
+from reader.documents import MAX_SENT_BYTES
 from reader.errors import ConfigError
 from reader.wording import size
 from storage import file_lock
 
-MAX_FILE_BYTES = 512 << 20
 USER_BYTES = 2 << 30
 """What one user may have uploaded and not added yet."""
 ALL_BYTES = 8 << 30
@@ -124,7 +124,7 @@ class Uploads:
             paths, _, _ = await upload_fn(
                 Request(request.scope, self._bounded(request.receive, length)),
                 folder,
-                MAX_FILE_BYTES,
+                MAX_SENT_BYTES,
                 upload_id,
                 upload_progress=file_upload_statuses if upload_id else None,
             )
@@ -136,6 +136,24 @@ class Uploads:
             raise
         self._end(folder, keep=True)
         return JSONResponse([str(path) for path in paths])
+
+    @contextmanager
+    def room(self, user: str) -> Iterator[Path]:
+        """A folder for one file that the app fetches for a user; it goes where the block fails.
+
+        Raises:
+            ConfigError: there is no room.
+        """
+        try:
+            folder = self._begin(user, MAX_SENT_BYTES)
+        except BadBody as error:
+            raise ConfigError(str(error)) from error
+        try:
+            yield folder
+        except BaseException:
+            self._end(folder, keep=False)
+            raise
+        self._end(folder, keep=True)
 
     def sweep(self, older_than_seconds: float = KEPT_SECONDS) -> None:
         """Remove temporary files that nothing was done with for so long."""
@@ -225,7 +243,7 @@ def _refusal(error: Exception) -> Response:
         return PlainTextResponse(str(error), error.status)
     if isinstance(error, MultiPartException):
         if "maximum allowed size" in error.message:
-            return PlainTextResponse(f"A file may have {size(MAX_FILE_BYTES)}; split it.", 413)
+            return PlainTextResponse(f"A file may have {size(MAX_SENT_BYTES)}; split it.", 413)
         return PlainTextResponse("The upload is damaged; send it again.", 400)
     if isinstance(error, OSError):
         return PlainTextResponse(f"The upload cannot be kept ({error.strerror}); try again later.", 507)

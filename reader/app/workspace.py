@@ -22,7 +22,18 @@ from reader.app.overview import Glance, glance
 from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.service import RatioCost, Service, is_active, state_of
 from reader.app.talks import Talks
-from reader.documents import DRAWN_FORMATS, Box, Document, Recognition, can_recognise, draw, is_outdated, load
+from reader.documents import (
+    DRAWN_FORMATS,
+    Box,
+    Document,
+    Recognition,
+    can_recognise,
+    draw,
+    file_name_in,
+    is_address,
+    is_outdated,
+    load,
+)
 from reader.errors import ConfigError, DocumentError, RecognitionNeeded
 from reader.reading import add_document
 from storage import (
@@ -219,10 +230,12 @@ class Workspace(Talks):
             raise NotFound("The library does not keep this document's file: add the file again.")
         with tempfile.TemporaryDirectory() as folder:
             # Under its own name, which errors show, and which is the title of a file that has none.
-            copy = Path(folder) / (Path(holding.document.file_name).name or f"document{original.suffix}")
+            source = holding.document.file_name
+            name = file_name_in(source) if is_address(source) else Path(source).name
+            copy = Path(folder) / (name or f"document{original.suffix}")
             shutil.copyfile(original, copy)
             try:
-                return self.add(copy, ask_first=True)
+                return self.add(copy, name=source or None, ask_first=True)
             except RecognitionNeeded as error:
                 raise DocumentError(
                     f"{copy.name!r} has pictures of text: add the file again, to be asked about text recognition."

@@ -6,6 +6,7 @@ or storage, and importing it costs no more than the standard library.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from reader.errors import DocumentError
 __all__ = [
     "DRAWN_FORMATS",
     "FORMATS",
+    "MAX_SENT_BYTES",
     "PARSER_VERSION",
     "Box",
     "Document",
@@ -31,6 +33,9 @@ __all__ = [
     "can_recognise",
     "decode_bytes",
     "draw",
+    "fetch",
+    "file_name_in",
+    "is_address",
     "is_bundle",
     "is_outdated",
     "load",
@@ -131,6 +136,44 @@ def load(
         recognition = None
     document = parse_isolated(path, format_name, password=password, recognition=recognition)
     return replace(document, notes=_assumptions(path)) if format_name in TEXT_FORMATS else document
+
+
+MAX_SENT_BYTES = 512 << 20
+"""How large a file from a web address or a browser may be."""
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is a web address and no path, such as `https://example.org/book.pdf`."""
+    return bool(_ADDRESS.match(text.strip()))
+
+
+def file_name_in(address: str) -> str:
+    """Return the name of the file in a web address, else that of its server."""
+    from reader.documents.web import name_in  # nothing else pays for it
+
+    return name_in(address)
+
+
+def fetch(address: str, folder: Path, *, encoding: str | None = None) -> Path:
+    """Fetch the file at a web address into a folder, from this process; `load` then reads it.
+
+    Args:
+        address: http or https; it must be on the public internet.
+        folder: an existing folder for the file.
+        encoding: what the person says the file is written in; without it, what the server says counts.
+
+    Raises:
+        DocumentError: nothing can be fetched there, it is not public, too large or slow, or no document.
+    """
+    from reader.documents.encodings import write_in_utf8
+    from reader.documents.web import fetch as fetch_file  # nothing else pays for it
+
+    path, served_encoding = fetch_file(address, folder, tuple(FORMATS), MAX_SENT_BYTES)
+    if encoding is None and kind_of(path, FORMATS.get(path.suffix.lower())) in TEXT_FORMATS:
+        write_in_utf8(path, served_encoding)
+    return path
 
 
 def is_bundle(path: Path) -> bool:

@@ -120,14 +120,33 @@ def in_utf8(path: Path, encoding: str) -> bytes:
     return codecs.BOM_UTF8 + text.encode(errors="replace")
 
 
+def write_in_utf8(path: Path, served: str | None) -> None:
+    """Write a text file anew in UTF-8 where it is in the other encoding that its server names.
+
+    What is UTF-8 is taken for it, whatever the server says, as are files with a byte order mark.
+    """
+    name, data = _web_encoding(served or ""), path.read_bytes()
+    if name in (None, "utf-8") or data.startswith(tuple(mark for mark, _, _ in _BYTE_ORDER_MARKS)):
+        return
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        path.write_bytes(in_utf8(path, str(name)))
+
+
 def declared_encoding(data: bytes) -> str | None:
     """Return the encoding that an HTML page declares; None where there is none that is known."""
     match = _DECLARED.search(data, 0, _DECLARED_WITHIN_BYTES)
+    return _web_encoding((match[1] or match[2]).decode()) if match else None
+
+
+def _web_encoding(name: str) -> str | None:
+    """The codec of the encoding that browsers take for a name; None where they know none."""
     try:
-        name = codecs.lookup((match[1] or match[2]).decode()).name if match else None
+        codec = codecs.lookup(name).name
     except LookupError:
         return None
-    return _WEB_SUPERSETS.get(name, name) if name and name.startswith((*_WEB_ENCODINGS, "ascii")) else None
+    return _WEB_SUPERSETS.get(codec, codec) if codec.startswith((*_WEB_ENCODINGS, "ascii")) else None
 
 
 def decode_bytes(data: bytes, declared: str | None = None) -> str | None:

@@ -17,9 +17,11 @@ import torch
 from transformers import AutoConfig
 
 from reader.beacon import BeaconConfig, adapt_ratio
+from reader.condensing import CHOOSERS
 from reader.documents import Document
 from reader.models import count_tokens, load_tokenizer
-from storage import Store
+from reader.reading.plan import RAW_SLOTS
+from storage import MemoryRecord, Store
 
 _EFFICIENCY = 0.7
 """The measured share of the matrix-product rate that reading reaches (bench/README.md)."""
@@ -42,18 +44,25 @@ def estimate_reading(
     *,
     window: int,
     ratio: int | None,
+    condenser: str | None = None,
     cache_folder: Path | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Estimate:
     """Estimate tokens and seconds without the decoder's weights.
+
+    Args:
+        condenser: how windows are condensed, as for `load_model`; one that runs each window twice takes as long again.
 
     Raises:
         ModelError: the model does not exist.
     """
     tokenizer = load_tokenizer(model_name, cache_folder=cache_folder, progress=progress)
     tokens = count_tokens(tokenizer)(document.text)
+    if ratio is None and condenser in CHOOSERS and tokens <= RAW_SLOTS:
+        ratio = 0
+    passes = _passes(condenser, ratio)
     speeds = [
-        record.tokens / record.seconds
+        record.tokens / record.seconds * _passes_of(record) / passes
         for record in store.memories()
         if record.state == "ready"
         and not record.imported
@@ -68,9 +77,24 @@ def estimate_reading(
         ratio = adapt_ratio(settings, tokens, config.max_position_embeddings)
     beacons_per_token = 1 / ratio if ratio else 0.0
     slots = tokens * (beacons_per_token or 1.0)
-    per_token = (1 + beacons_per_token) * _token_operations(config, window / 2 + slots / 2)
+    if passes == 1:
+        beacons = 0.0 if condenser in CHOOSERS else beacons_per_token  # a row is one of the window's own
+        per_token = (1 + beacons) * _token_operations(config, window / 2 + slots / 2)
+    else:  # no beacons; the second time, the tokens attend to the whole window and themselves, and to no slots
+        per_token = _token_operations(config, window / 2 + slots / 2) + _token_operations(config, window * 1.5)
     rate = _matrix_rate(window, config.hidden_size, config.intermediate_size)
     return Estimate(tokens, tokens * per_token / (rate * _EFFICIENCY), "calculated")
+
+
+def _passes(condenser: str | None, ratio: int | None) -> int:
+    """How often each window is run; where all rows are kept, none has to be chosen."""
+    return 2 if condenser in CHOOSERS and CHOOSERS[condenser]().replays and ratio != 0 else 1
+
+
+def _passes_of(record: MemoryRecord) -> int:
+    """How often each window was run for a memory."""
+    names = [name for name, chooser in CHOOSERS.items() if chooser().fingerprint == record.settings.get("plugin")]
+    return _passes(names[0], record.settings["ratio"]) if names else 1
 
 
 def _token_operations(config: Any, attended: float) -> float:

@@ -25,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `ask`."""
     flags.add_library(parser)
     flags.add_model(parser)
-    parser.add_argument("documents", nargs="+", metavar="FILE_OR_ID")
+    parser.add_argument("documents", nargs="+", metavar="FILE_OR_ID", help="a file, its web address, or an id or title")
     parser.add_argument("question", metavar="QUESTION")
     flags.add_ocr(parser)
     flags.add_answering(parser)
@@ -38,10 +38,10 @@ def run(options: argparse.Namespace) -> None:
     from reader.reading import stored_document
 
     with Store(options.library) as store:
-        paths = [Path(reference) for reference in options.documents]
+        sources = [flags.source(reference) for reference in options.documents]
         documents = [
-            load_document(path, ocr=options.ocr) if _is_file(path, store) else stored_document(store, str(path))
-            for path in paths
+            load_document(source, ocr=options.ocr) if _is_new(source, store) else stored_document(store, str(source))
+            for source in sources
         ]
         model = load_model(options)
         found = [_memory_to_ask(document, model, store, options) for document in documents]
@@ -143,12 +143,16 @@ def _place(item: Evidence | Passage) -> dict[str, Any]:
     }
 
 
-def _is_file(path: Path, store: Store) -> bool:
-    """Whether a reference means a file: the file exists, or the reference names no document and looks like a path."""
-    if path.exists():
+def _is_new(source: Path | str, store: Store) -> bool:
+    """Whether a reference means a file or a web address to load.
+
+    A file exists, or the reference names no document and looks like a path. An address is not in the library yet: asking
+    fetches nothing again.
+    """
+    if isinstance(source, Path) and source.exists():
         return True
     try:
-        store.document(str(path))
+        store.document(str(source))
     except NotFound:
-        return path.suffix != "" or len(path.parts) > 1
+        return isinstance(source, str) or source.suffix != "" or len(source.parts) > 1
     return False

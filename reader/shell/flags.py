@@ -15,6 +15,11 @@ def add_library(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the file or the web address that a command takes."""
+    parser.add_argument("file", type=source, metavar="FILE", help="a file, or its web address")
+
+
 def add_encoding(parser: argparse.ArgumentParser) -> None:
     """Add the flag of every command that opens one file."""
     parser.add_argument(
@@ -112,6 +117,13 @@ def add_save_dtype(parser: argparse.ArgumentParser) -> None:
         default="model",
         help="the type of the plug-in's file; int8 takes half of bfloat16's bytes",
     )
+
+
+def source(text: str) -> Path | str:
+    """A file's path, or a web address as it is."""
+    from reader.documents import is_address
+
+    return text.strip() if is_address(text) else Path(text)
 
 
 def count(text: str) -> int:

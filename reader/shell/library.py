@@ -70,7 +70,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("search", _search, "find pages that contain all of these words").add_argument("query", metavar="WORDS")
     take = add("add", _add, "add a document and read it; queue all documents of a folder or a ZIP")
     flags.add_model(take)
-    take.add_argument("file", type=Path, metavar="FILE")
+    flags.add_source(take)
     take.add_argument("--no-read", action="store_true", help="only queue it; `jobs run` or the app reads it")
     flags.add_encoding(take)
     flags.add_ocr(take)
@@ -131,7 +131,7 @@ def _add_all(options: argparse.Namespace) -> None:
 def _add(options: argparse.Namespace) -> None:
     from reader.documents import is_bundle
 
-    if is_bundle(options.file):
+    if isinstance(options.file, Path) and is_bundle(options.file):
         _add_all(options)
         return
     if not options.no_read:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,19 +27,31 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import: only command
 
 
 def load_document(
-    file: Path, encoding: str | None = None, *, ocr: bool = False, asks_password: bool = True
+    source: Path | str, encoding: str | None = None, *, ocr: bool = False, asks_password: bool = True
 ) -> Document:
-    """Open a file. If it needs a password and the shell is interactive, ask for the password.
+    """Open a file, or fetch it from a web address. If it needs a password and the shell is interactive, ask for it.
 
     Args:
-        file: the file.
+        source: the path of a file, or a web address, as `flags.source` gives them.
         encoding: the encoding of a text or HTML file; None: detected from its bytes.
         ocr: read pages that are pictures of text by text recognition.
         asks_password: whether to ask for a password; otherwise a file that needs one is refused.
 
     Raises:
-        DocumentError: the file cannot be read, or its password is wrong.
+        DocumentError: the file cannot be fetched or read, or its password is wrong.
     """
+    if isinstance(source, str):
+        from reader.documents import fetch
+
+        with tempfile.TemporaryDirectory() as folder:
+            with console.status(f"Fetching {escape(source)} …"):
+                file = fetch(source, Path(folder), encoding=encoding)
+            document = _load_file(file, encoding, ocr, asks_password)
+        return replace(document, file_name=source)
+    return _load_file(source, encoding, ocr, asks_password)
+
+
+def _load_file(file: Path, encoding: str | None, ocr: bool, asks_password: bool) -> Document:
     from reader.documents import load
 
     password = None
@@ -104,6 +118,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
                 store,
                 window=options.window or DEFAULT_WINDOW,
                 ratio=options.ratio,
+                condenser=options.condenser,
                 cache_folder=cache_folder(),
                 progress=progress,
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reader.shell import flags
@@ -24,7 +23,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `read`."""
     flags.add_library(parser)
     flags.add_model(parser)
-    parser.add_argument("file", type=Path, metavar="FILE")
+    flags.add_source(parser)
     parser.add_argument(
         "--memory-dtype",
         choices=("model", "int8"),

@@ -93,6 +93,16 @@ def write_outlined_pdf(path: Path) -> Path:
     return path
 
 
+def write_crowded_pdf(path: Path) -> Path:
+    """A PDF of three pages with an outline of five chapters, three of which begin on the second page."""
+    texts = ["Calm\nThe sea was calm.", "It was late.\nThe Letter\nIt came.\nThe Lamp\nIt burnt.", "It went on."]
+    writer = pypdf.PdfWriter(clone_from=write_pdf(path, texts))
+    for title, index in (("Calm", 0), ("The Letter", 1), ("The Lamp", 1), ("Hidden · Words", 1), ("End", 2)):
+        writer.add_outline_item(title, index)
+    writer.write(path)
+    return path
+
+
 def assert_tiles(document: Document) -> None:
     assert "".join(document.text[page.start : page.end] for page in document.pages) == document.text
     for page in document.pages:

@@ -32,14 +32,16 @@ class Server:
     model: str | None
     cache: Path
     flags: tuple[str, ...] = ()
+    program: Path = ROOT / "app.py"
     process: subprocess.Popen[str] | None = None
     address: str = ""
 
     def start(self) -> None:
         port = free_port()
-        command = [sys.executable, str(ROOT / "app.py"), "--library", str(self.library), "--port", str(port)]
+        command = [sys.executable, str(self.program), "--library", str(self.library), "--port", str(port)]
         command += self.flags
         environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
             "READER_CACHE": str(self.cache),
             "GRADIO_TEMP_DIR": str(self.library.parent / "temp"),
         }

@@ -25,9 +25,9 @@ from reader.app.openai_api.names import find, models
 from reader.app.pages import Pictures
 from reader.app.service import Service
 from reader.app.workspace import Workspace
+from reader.documents import MAX_SENT_BYTES
 
 MAX_BODY_BYTES = 4 << 20
-MAX_FILE_BYTES = 512 << 20
 MAX_LISTED = 10_000
 
 _Endpoint = Callable[[Workspace, Request], Any]
@@ -104,8 +104,8 @@ class Api:
                 with path.open("wb") as file:
                     while chunk := await sent.read(1 << 20):
                         size += len(chunk)
-                        if size > MAX_FILE_BYTES:
-                            raise ApiError(f"The file has more than {MAX_FILE_BYTES:,} bytes.", 413, param="file")
+                        if size > MAX_SENT_BYTES:
+                            raise ApiError(f"The file has more than {MAX_SENT_BYTES:,} bytes.", 413, param="file")
                         file.write(chunk)
                 add = functools.partial(self._files.add, workspace, path, name, purpose)
                 return JSONResponse(await anyio.to_thread.run_sync(add))

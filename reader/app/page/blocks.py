@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import gradio as gr
 
@@ -17,6 +19,7 @@ from reader.app.page.shelf_events import ShelfEvents
 from reader.app.page.theme import NAME
 from reader.app.pages import Pictures
 from reader.app.service import Service
+from reader.app.uploads import Uploads
 
 MAX_FILE_SIZE = "512mb"
 DELETE_CACHE = (600, 6 * 3600)
@@ -26,6 +29,7 @@ DELETE_CACHE = (600, 6 * 3600)
 def build(
     service: Service,
     pictures: Pictures | None = None,
+    uploads: Uploads | None = None,
     *,
     has_accounts: bool = False,
     model_names: Sequence[str] = (),
@@ -35,13 +39,15 @@ def build(
     Args:
         service: what the page shows and sets going.
         pictures: those that the routes send, so that none is drawn twice.
+        uploads: where files wait that are fetched; without it, a folder that stays.
         has_accounts: whether people sign in, and share what there is only one of.
         model_names: decoders to choose from, where it is one person's to choose.
     """
+    uploads = uploads or Uploads(Path(tempfile.mkdtemp()))
     page = gr.Blocks(title=NAME, analytics_enabled=False, fill_width=True, delete_cache=DELETE_CACHE)
     with page:
         parts = lay_out(service.model_name, model_names, has_accounts=has_accounts)
-        site = Site(page, parts, service, pictures or Pictures(), has_accounts, model_names)
+        site = Site(page, parts, service, pictures or Pictures(), uploads, has_accounts, model_names)
         refresh, conversation = Refresh(site), ConversationEvents(site)
         conversation.connect()
         LibraryEvents(site, refresh).connect()

@@ -17,6 +17,7 @@ from reader.app.page import html as views
 from reader.app.page.layout import Parts
 from reader.app.pages import Pictures
 from reader.app.service import Service
+from reader.app.uploads import Uploads
 from reader.app.workspace import Workspace
 from storage import NotFound
 
@@ -29,6 +30,7 @@ class Site:
     parts: Parts
     service: Service
     pictures: Pictures
+    uploads: Uploads
     has_accounts: bool
     """Whether people sign in, and share what there is only one of."""
     model_names: Sequence[str]

@@ -77,6 +77,7 @@ class LibraryParts:
     """The left column."""
 
     upload: gr.UploadButton
+    address: gr.Textbox
     sample: gr.Button
     take_in: gr.UploadButton
     search: gr.Textbox
@@ -263,22 +264,15 @@ def _library(*, has_accounts: bool) -> LibraryParts:
     with gr.Column(elem_id="upload"):
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
         gr.HTML(f"<p>or drop files anywhere on the page<br>{KINDS}</p>", elem_id="formats")
+        address = _box("address", "Web address of a document", "or paste a web address", 2000)
     with gr.Row(elem_id="more-ways"):
         sample = _button("Try the sample", "sample", min_width=80)
         with gr.Column(elem_id="import", min_width=80, visible=not has_accounts):
             take_in = gr.UploadButton("Import .beacon", file_types=[".beacon"], size="sm")
-    search = gr.Textbox(
-        label="Search titles, tags and pages",
-        placeholder="Search titles, tags and pages",
-        show_label=False,
-        container=False,
-        max_lines=1,
-        max_length=200,
-        visible=False,
-        elem_id="search",
-    )
+    search = _box("search", "Search titles, tags and pages", "Search titles, tags and pages", 200, visible=False)
     return LibraryParts(
         upload,
+        address,
         sample,
         take_in,
         search,
@@ -483,6 +477,20 @@ def _button(
         scale=0,
         elem_id=elem_id,
         visible=visible,
+    )
+
+
+def _box(elem_id: str, label: str, placeholder: str, max_chars: int, *, visible: bool = True) -> gr.Textbox:
+    """A box for one line."""
+    return gr.Textbox(
+        label=label,
+        placeholder=placeholder,
+        show_label=False,
+        container=False,
+        max_lines=1,
+        max_length=max_chars,
+        visible=visible,
+        elem_id=elem_id,
     )
 
 

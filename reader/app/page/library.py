@@ -11,13 +11,14 @@ from typing import Any
 
 import gradio as gr
 
+from reader.app.accounts import user_of
 from reader.app.page import html as views
 from reader.app.page.events import Site, found_or_none, on, tolerant, warn
 from reader.app.page.export import as_markdown
 from reader.app.page.layout import LISTED_DOCUMENTS, discard
 from reader.app.page.refresh import Refresh
 from reader.app.workspace import Workspace
-from reader.documents import Recognition, can_recognise
+from reader.documents import Recognition, can_recognise, fetch, is_address
 from reader.errors import ConfigError, PasswordNeeded, RecognitionNeeded
 from reader.settings import STATIC, cache_folder, recognition_languages
 
@@ -33,6 +34,8 @@ class LibraryEvents:
     def __init__(self, site: Site, refresh: Refresh) -> None:
         """Take the page; `connect` ties the events."""
         self._site, self._refresh = site, refresh
+        self._addresses: dict[Path, str] = {}
+        """Where fetched files come from that are not added yet."""
 
     def connect(self) -> None:
         """Tie the events of the library."""
@@ -47,6 +50,12 @@ class LibraryEvents:
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
             on(library.upload.upload, self.add_files, [library.upload, kept.locked, kept.scans], adding),
+            on(
+                library.address.submit,
+                self.add_address,
+                [library.address, kept.locked, kept.scans],
+                [*adding, library.address],
+            ),
             on(notices.unlock.click, self.open_locked, **unlocking),
             on(notices.password.submit, self.open_locked, **unlocking),
             on(notices.recognise.click, self.recognise, kept.scans, recognising, concurrency_limit=1),
@@ -106,8 +115,28 @@ class LibraryEvents:
                 lines.append(views.error_line(error))
             except Exception as error:  # one bad file must not cost the others
                 lines.append(views.error_line(error))
-            discard([str(path)])  # the library has its own copy
+            self._discard([str(path)])  # the library has its own copy
         yield first or gr.skip(), views.added(lines), *_ask_password(waiting), *_ask_about_scan(scans)
+
+    def add_address(
+        self, address: str, waiting: list[str], scans: list[str], request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """Fetch the file at a web address, and add it as uploaded files are added."""
+        address, nothing = address.strip(), (gr.skip(),) * 7
+        if not address:
+            yield gr.skip(), gr.skip(), *nothing, gr.skip()
+            return
+        address = address if is_address(address) else f"https://{address}"
+        yield gr.skip(), views.added([], views.note(f"Fetching {address} …")), *nothing, gr.skip()
+        try:
+            with self._site.uploads.room(user_of(request)) as folder:
+                path = fetch(address, folder)
+        except Exception as error:
+            yield gr.skip(), views.added([views.error_line(error)]), *nothing, gr.skip()
+            return
+        self._addresses[path] = address
+        for shown in self.add_files([str(path)], waiting, scans, request):
+            yield *shown, ""
 
     def recognise(self, scans: list[str], request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Add the first file that waits for text recognition; say page by page how far that is."""
@@ -136,7 +165,7 @@ class LibraryEvents:
             lines += filter(None, [line])
         except Exception as error:
             lines.append(views.error_line(error))
-        discard(scans[:1])
+        self._discard(scans[:1])
         yield opened, views.added(lines), *_ask_about_scan(scans[1:])
 
     @tolerant
@@ -150,7 +179,7 @@ class LibraryEvents:
             pass  # it has no other pages
         except Exception as error:
             lines.append(views.error_line(error))
-        discard(scans[:1])
+        self._discard(scans[:1])
         return opened, views.added(lines), *_ask_about_scan(scans[1:])
 
     @tolerant
@@ -166,12 +195,12 @@ class LibraryEvents:
             return opened, *_ask_password(waiting)
         except Exception as error:
             warn(error)
-        discard(waiting[:1])
+        self._discard(waiting[:1])
         return opened, *_ask_password(waiting[1:])
 
     def leave_out(self, waiting: list[str]) -> tuple[Any, ...]:
         """Give up the first file that waits for its password."""
-        discard(waiting[:1])
+        self._discard(waiting[:1])
         return _ask_password(waiting[1:])
 
     @tolerant
@@ -204,6 +233,11 @@ class LibraryEvents:
         """Show the pages with the words that are searched."""
         return views.hits(self._site.workspace(request).search(query or ""), query)
 
+    def _discard(self, paths: Sequence[str]) -> None:
+        discard(paths)
+        for path in paths:
+            self._addresses.pop(Path(path), None)
+
     def _add(
         self,
         workspace: Workspace,
@@ -215,7 +249,8 @@ class LibraryEvents:
     ) -> tuple[str, str]:
         """Add a file; return its document's id, and what is to be said about it, if anything."""
         before = workspace.count()
-        parsed = workspace.add(path, password=secret, recognition=recognition, ask_first=ask_first)
+        address = self._addresses.get(path)
+        parsed = workspace.add(path, password=secret, name=address, recognition=recognition, ask_first=ask_first)
         pages = f"of {len(parsed.pages):,} pages of {path.name}"
         if parsed.recognised_pages:
             return parsed.id, views.note(f"{parsed.recognised_pages:,} {pages} were read by text recognition.")

@@ -10,7 +10,7 @@ import itertools
 import logging
 import tempfile
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _MOST_CHAPTERS = 10_000
 _MOST_ATTACHED = 200
+_BETWEEN_CHAPTERS = " · "
+_LABEL_CHARS = 180
 
 _DOTS_PER_INCH = 300
 _MOST_PIXELS = 3500
@@ -176,9 +178,11 @@ def _pages(path: Path, password: str | None, document: pypdfium2.PdfDocument) ->
     texts = itertools.chain([first_text], map(pages.text, range(1, len(document))))
     for index, (text, printed) in zip(range(len(document)), without_running_lines(texts), strict=False):
         label = _ornament(partial(document.get_page_label, index)).strip() or printed or str(index + 1)
-        chapter = bisect_right(starts, index)
+        last = bisect_right(starts, index)
+        first = min(bisect_left(starts, index), last - 1)  # those that begin here, else the one that goes on
+        names = _joined([title for _, title in chapters[max(first, 0) : last]])
         shows = not text and pages.shows_something(index)
-        yield f"{label} — {chapters[chapter - 1][1]}" if chapter else label, text, shows
+        yield f"{label} — {names}" if names else label, text, shows
     if pages.survey is not None:
         yield from _attached(pages.survey.pdf)
 
@@ -240,6 +244,14 @@ def _chapters(document: pypdfium2.PdfDocument) -> list[tuple[int, str]]:
     levels = Counter(level for level, _, _ in entries)
     level = min((level for level, count in levels.items() if count > 1), default=None)
     return sorted(((index, title) for at, index, title in entries if at == level), key=lambda entry: entry[0])
+
+
+def _joined(titles: list[str]) -> str:
+    """The chapters of a page; of more than fit a label, the last and those before it that fit."""
+    names = [title.replace(_BETWEEN_CHAPTERS, " - ") for title in dict.fromkeys(titles)]
+    while len(joined := _BETWEEN_CHAPTERS.join(names)) > _LABEL_CHARS:
+        names = names[1:]
+    return joined
 
 
 def _parse_with_pypdf(path: Path, password: str | None) -> tuple[str, Iterator[_Page]]:

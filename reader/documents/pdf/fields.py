@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pikepdf
+import pypdfium2
+import pypdfium2.raw as pdfium
 
 from reader.documents.pdf.glyphs import Glyph, Rect
 
@@ -18,6 +20,24 @@ _HIDDEN = 2 | 32
 """The flags of annotations that no viewer shows."""
 _MOST_PARENTS = 32
 _PUSH_BUTTON, _PASSWORD = 1 << 16, 1 << 13
+
+
+_KINDS = {
+    pdfium.FPDF_ANNOT_WIDGET: "/Widget",
+    pdfium.FPDF_ANNOT_FREETEXT: "/FreeText",
+    pdfium.FPDF_ANNOT_STAMP: "/Stamp",
+}
+"""Annotations whose text is the page's; nearly all others are links."""
+
+
+def has_values(page: pypdfium2.PdfPage) -> bool:
+    """Whether a page has annotations that may hold text of it."""
+    found = False
+    for number in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, number)
+        found = found or pdfium.FPDFAnnot_GetSubtype(annotation) in _KINDS
+        pdfium.FPDFPage_CloseAnnot(annotation)
+    return found
 
 
 @dataclass(frozen=True)
@@ -41,13 +61,13 @@ def page_values(page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Call
     fresh = isinstance(form, pikepdf.Dictionary) and bool(form.get("/NeedAppearances", False))
     values = []
     for annotation in page.get("/Annots", []):
-        if not isinstance(annotation, pikepdf.Dictionary) or int(annotation.get("/F", 0)) & _HIDDEN:
-            continue
-        if hidden(annotation.get("/OC")):
+        if not isinstance(annotation, pikepdf.Dictionary):
             continue
         kind = annotation.get("/Subtype")
+        if kind not in _KINDS.values() or int(annotation.get("/F", 0)) & _HIDDEN:
+            continue
         corners = [float(corner) for corner in annotation.get("/Rect", [])]
-        if len(corners) != 4 or kind not in ("/Widget", "/FreeText", "/Stamp"):
+        if len(corners) != 4 or hidden(annotation.get("/OC")):
             continue
         (left, right), (bottom, top) = sorted(corners[::2]), sorted(corners[1::2])
         rect = (left, bottom, right, top)

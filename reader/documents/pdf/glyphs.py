@@ -74,6 +74,9 @@ _text_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(_address(pdfiu
 _char_origin = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER, _POINTER)(
     _address(pdfium.FPDFText_GetCharOrigin)
 )
+_bounded_text = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[ctypes.c_double] * 4, _POINTER, ctypes.c_int)(
+    _address(pdfium.FPDFText_GetBoundedText)
+)
 _x, _y = ctypes.c_double(), ctypes.c_double()
 _X, _Y = ctypes.addressof(_x), ctypes.addressof(_y)
 
@@ -138,7 +141,7 @@ def _width(font: Any, code: int) -> float:
 
 def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[tuple[int, int]] | None:
     """Return the spans of PDFium's text that lie outside the page; None where only all glyphs tell."""
-    if not string.isascii() and max(string) > "\uffff":
+    if not string.isascii() and max(set(string)) > "\uffff":
         return None  # PDFium counts in UTF-16
     outside = Counter(line[0] for strip in _outside(text, page) for line in _LINE.finditer(strip))
     if not outside:
@@ -178,6 +181,7 @@ def _holding(lines: list[re.Match[str]], pieces: list[str]) -> list[re.Match[str
 
 def _outside(text: pypdfium2.PdfTextPage, page: Rect) -> Iterator[str]:
     """What is drawn beyond each edge of the page."""
+    address, buffer = _address(text.raw), ctypes.create_string_buffer(2 * _STRIP_CHARS)
     left, bottom, right, top = page[0] - _EDGE, page[1] - _EDGE, page[2] + _EDGE, page[3] + _EDGE
     for strip in (
         (-_FAR, -_FAR, left, _FAR),
@@ -186,11 +190,16 @@ def _outside(text: pypdfium2.PdfTextPage, page: Rect) -> Iterator[str]:
         (left, top, right, _FAR),
     ):
         x0, y0, x1, y1 = strip
-        if pdfium.FPDFText_GetBoundedText(text.raw, x0, y1, x1, y0, None, 0) > 0:
+        count = _bounded_text(address, x0, y1, x1, y0, buffer, _STRIP_CHARS)
+        if count >= _STRIP_CHARS - 1:
             yield text.get_text_bounded(*strip)
+        elif count > 0:
+            yield buffer.raw[: count * 2].decode("utf-16-le", errors="ignore").rstrip("\0")
 
 
 _FAR = 1e6
+_STRIP_CHARS = 1000
+"""Of what is drawn beyond an edge, so many are fetched at once; asking for their number first costs as much again."""
 _EDGE = 2.0
 """How many points beyond the page's edge a glyph may begin."""
 
@@ -240,7 +249,7 @@ _DOTLESS = {"ı": "i", "ȷ": "j"}
 
 def has_lone_accents(string: str) -> bool:
     """Whether accents stand apart from their letters."""
-    return bool(_ACCENT_SIGNS.search(string) and _LONE_ACCENTS.search(string))  # the first is ten times as fast
+    return bool(_ACCENT_SIGNS.search("".join(set(string))) and _LONE_ACCENTS.search(string))
 
 
 def compose(glyphs: list[Glyph]) -> list[Glyph]:
@@ -385,8 +394,8 @@ def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
             rise = abs(baseline - _origin(address, start)[1])
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
-            high = _height(text, start)
-            if rise < high and _height(text, last) < 0.9 * high:
+            high = height_of(text, start)
+            if rise < high and height_of(text, last) < 0.9 * high:
                 yield start
 
 
@@ -403,11 +412,14 @@ def origin_of(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
     return _origin(_address(text.raw), index)
 
 
-def _height(text: pypdfium2.PdfTextPage, index: int) -> float:
+def height_of(text: pypdfium2.PdfTextPage, index: int) -> float:
     """The size of a glyph in points."""
     matrix = pdfium.FS_MATRIX()
     pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
     return float(math.hypot(matrix.c, matrix.d) * pdfium.FPDFText_GetFontSize(text.raw, index))
+
+
+_RAISED_SIGNS = "-−–+,*"
 
 
 def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
@@ -415,6 +427,10 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
     out: list[Glyph] = []
     at = 0
     while at < len(glyphs):
+        if not (glyphs[at].made or glyphs[at].text.isdigit() or glyphs[at].text in _RAISED_SIGNS):
+            out.append(glyphs[at])  # as nearly all: no run begins with a letter
+            at += 1
+            continue
         base = _last_drawn(out)
         end = _raised_run(glyphs, at, base)
         if base is None or end == at:
@@ -454,7 +470,7 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
         return at
     end = start
     while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
-        if not (glyphs[end].text.isdigit() or glyphs[end].text in "-−–+,*"):
+        if not (glyphs[end].text.isdigit() or glyphs[end].text in _RAISED_SIGNS):
             return at  # "2nd", "1st", "x^n": letters are not figures
         end += 1
     return end if any(glyph.text.isdigit() for glyph in glyphs[start:end]) and end - start <= 6 else at

@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import fields, glyphs, tables, vertical
+from reader.documents.pdf import columns, fields, glyphs, tables, vertical
 from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -40,6 +40,10 @@ _MOST_SCRIPTS = 6
 _TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
 _NUMBER = re.compile(r"[\d\W_]+")
 _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
+_WORD_CHARS = 40
+_LAST_WORD = re.compile(r"[^\W\d_]+$")
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
+_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]+-[^\W\d_]+")
 _ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
 _FAR_LETTERS = re.compile(r"[^\W\d_\x00-\u017f]")
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýăąęěėēīıőōůűūœ]", re.I)
@@ -54,6 +58,8 @@ class Pages:
         self.document = document
         self.survey = _tried(lambda: Survey(path, password))
         self._gaps: dict[int, set[str] | None] = {}
+        self._strings: dict[int, str] = {}
+        self._compounds: set[str] = set()
         if self.survey is None:
             return
         survey = self.survey
@@ -87,7 +93,34 @@ class Pages:
             raise
         except Exception:  # one bad page must not cost the other three hundred
             return ""
-        return readable(_rejoined(string))
+        return readable(self._rejoined(string, index))
+
+    def _rejoined(self, string: str, index: int) -> str:
+        """A word that is split between small letters is one word, unless pages so far write it with its hyphen.
+
+        Elsewhere the hyphen may be its own, too.
+        """
+        self._compounds.update(map(str.lower, _COMPOUND.findall(string)))
+        self._strings[index] = string.lower()
+        first, *others = string.split(_HYPHEN)
+        parts = [first]
+        for other in others:
+            if not other[:1].islower() or not parts[-1][-1:].isalpha() or self._is_compound(parts[-1], other):
+                parts.append("-\n")
+            parts.append(other)
+        return "".join(parts)
+
+    def _is_compound(self, before: str, after: str) -> bool:
+        """Whether a hyphen at a line's end is the word's own."""
+        left, right = _LAST_WORD.search(before[-_WORD_CHARS:]), _FIRST_WORD.match(after)
+        if left is None or right is None:
+            return False
+        if len(left[0]) == 1 or left[0][-2:].isupper():  # F-score, FAA-approved: no word is split so
+            return True
+        if f"{left[0]}-{right[0]}".lower() not in self._compounds:
+            return False
+        joined = (left[0] + right[0]).lower()
+        return not any(joined in string for string in self._strings.values())
 
     def shows_something(self, index: int) -> bool:
         """Whether page `index` draws a picture, letters or many lines on what is seen of it."""
@@ -115,7 +148,7 @@ class Pages:
             hidden is None
             or around is None
             or glyphs.has_lone_accents(string)
-            or vertical.UPRIGHT_SCRIPTS.search(string)
+            or vertical.UPRIGHT_SCRIPTS.search("".join(set(string)))
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
@@ -134,6 +167,8 @@ class Pages:
             edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
         if self.survey is not None and index in self.survey.ruled:
             edits += _apart(list(tables.table_edits(page, text, string)), edits)
+        for bars in columns.column_edits(text, shown):
+            edits += _apart(bars, edits)
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
@@ -162,7 +197,7 @@ class Pages:
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
-        if survey is None or not pdfium.FPDFPage_GetAnnotCount(page):
+        if survey is None or not fields.has_values(page):
             return []
         objects = survey.page(index)
         drawn = self._drawn_text(index)
@@ -252,17 +287,6 @@ def _tried(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _rejoined(string: str) -> str:
-    """A word that is split between small letters is one word; elsewhere the hyphen may be its own."""
-    first, *others = string.split(_HYPHEN)
-    parts = [first]
-    for other in others:
-        if not (parts[-1][-1:].isalpha() and other[:1].islower()):
-            parts.append("-\n")
-        parts.append(other)
-    return "".join(parts)
-
-
 def plain_ligatures(text: str) -> str:
     """Return text with two letters for each ligature."""
     for ligature, letters in _LIGATURES.items():
@@ -303,6 +327,8 @@ def _mixes_scripts(text: str) -> bool:
 
     Numbers of glyphs that are taken for letters look like that.
     """
+    if not _FAR_LETTERS.search("".join(set(text))):  # as in most texts; a set of letters is short
+        return False
     letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
     rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
     if len(letters) >= 4 and rare > len(letters) / 2:

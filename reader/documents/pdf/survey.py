@@ -164,12 +164,13 @@ def _gaps(data: bytes) -> set[str] | None:
 
 
 def _character_spacings(data: bytes) -> Iterator[float]:
-    for before in data.split(b"Tc")[:-1]:  # far faster than a pattern that begins with a number
-        if before[-1:].isspace():
-            try:
-                yield abs(float(before[-_NUMBER_CHARS:].split()[-1]))
-            except (ValueError, IndexError):
-                continue
+    # Far faster than a pattern that begins with a number; pages repeat a few numbers.
+    ends = [before[-_NUMBER_CHARS:].split() for before in data.split(b"Tc")[:-1] if before[-1:].isspace()]
+    for number in {words[-1] for words in ends if words}:
+        try:
+            yield abs(float(number))
+        except ValueError:
+            continue
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------

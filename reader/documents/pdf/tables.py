@@ -6,6 +6,7 @@ PDFium's text stays.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import re
 from collections import Counter
@@ -64,11 +65,14 @@ def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: st
 def _rules(page: pypdfium2.PdfPage) -> list[Rect]:
     """The thin lines and the edges of boxes that a page draws."""
     rules: list[Rect] = []
-    for number in range(min(pdfium.FPDFPage_CountObjects(page), _MOST_OBJECTS)):
-        raw = pdfium.FPDFPage_GetObject(page, number)
+    handle, sides = page.raw, [ctypes.c_float() for _ in range(4)]
+    for number in range(min(pdfium.FPDFPage_CountObjects(handle), _MOST_OBJECTS)):
+        raw = pdfium.FPDFPage_GetObject(handle, number)
         if pdfium.FPDFPageObj_GetType(raw) != pdfium.FPDF_PAGEOBJ_PATH:
             continue
-        left, bottom, right, top = pypdfium2.PdfObject(raw, page=page).get_bounds()
+        if not pdfium.FPDFPageObj_GetBounds(raw, *sides):
+            continue
+        left, bottom, right, top = (side.value for side in sides)
         width, height = right - left, top - bottom
         if min(width, height) <= _THIN and max(width, height) >= _LEAST_LENGTH:
             rules.append((left, bottom, right, top))

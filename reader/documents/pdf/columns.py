@@ -1,0 +1,263 @@
+"""Tables without ruling lines: lines whose cells white space alone sets apart, in the same places in several lines.
+
+The cells are parted by bars; nothing else of the lines changes. It is done only where it is certain: rows of figures under one
+another. Prose in columns, contents with page numbers, lists and numbered equations stay as they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pypdfium2
+
+from reader.documents.pdf.glyphs import height_of, origin_of, read_glyphs
+
+Edit = tuple[int, int, str]
+"""Where in PDFium's text something else belongs, and what."""
+
+_LINE = re.compile(r"[^\r\n]+")
+_FIGURE = re.compile(r"\S\s+\S{0,3}\d")
+"""A word that may be a figure, and is not the first of its line."""
+_SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
+_CELL_CHARS = 60
+_LEVEL = 0.5
+"""In points, how far the baselines of two cells of a row are apart at most."""
+_NARROW_LETTER = 0.2
+_LEADERS = re.compile(r"\.{4}|(?: \.){3}|…{2}|_{4}|\|")
+_LEAST_ROWS = 3
+_LEAST_ROWS_OF_TWO = 4
+"""Of a table with two columns."""
+_STRIP = 0.8
+_STRIP_OF_TWO = 1.5
+"""The least width in ems of the white strip between two columns."""
+_MOST_LEADING = 3.0
+"""In ems, from a row's baseline to the next."""
+_SAME_LINE = 0.5
+_MOST_WORDS = 6
+"""In a cell, but for the first column."""
+_MOST_FIRST_WORDS = 14
+_PROSE_WORDS = 4
+_FILLED = 0.7
+"""Of a column's lines, and of its width in such a line."""
+_LEAST_FIGURES = 0.5
+"""Of the cells behind the first column."""
+_MOST_HEADS = 3
+_HEAD_GAP = 0.4
+"""In ems, between the names of two columns; the words of prose are nearer together."""
+_MOST_LINES = 400
+
+
+@dataclass(frozen=True)
+class _Word:
+    start: int
+    """In PDFium's text."""
+    left: float
+    right: float
+    text: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    words: tuple[_Word, ...]
+    baseline: float
+    size: float
+
+
+Strip = tuple[float, float]
+
+
+def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit]]:
+    """Yield for each table the bars to be put between its cells."""
+    lines = _lines(text, string)
+    for start, stop in _runs([bool(_FIGURE.search(string, *line)) for line in lines]):
+        for first, last in _runs([_has_wide_gap(text, string, line) for line in lines[start:stop]]):
+            above = max(start + first - _MOST_HEADS, 0)
+            rows = [_row(text, string, line) for line in lines[above : min(start + last, above + _MOST_LINES)]]
+            yield from _tables(rows, start + first - above)
+
+
+def _lines(text: pypdfium2.PdfTextPage, string: str) -> list[tuple[int, int]]:
+    """The spans of the lines; PDFium ends some of them between two cells, and these are joined again."""
+    lines: list[tuple[int, int]] = []
+    for line in _LINE.finditer(string):
+        start, end = line.span()
+        if lines and min(end - start, lines[-1][1] - lines[-1][0]) <= _CELL_CHARS:
+            (x0, y0), (x1, y1) = origin_of(text, lines[-1][1] - 1), origin_of(text, start)
+            if x1 > x0 and abs(y1 - y0) < _LEVEL:
+                lines[-1] = (lines[-1][0], end)
+                continue
+        lines.append((start, end))
+    return lines
+
+
+def _runs(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Where enough of them for a table follow one another."""
+    for is_wanted, group in itertools.groupby(range(len(wanted)), wanted.__getitem__):
+        places = list(group)
+        if is_wanted and len(places) >= _LEAST_ROWS:
+            yield places[0], places[-1] + 1
+
+
+def _has_wide_gap(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> bool:
+    """Whether two words stand apart as two cells may; PDFium is asked about the letters around spaces alone."""
+    least = (_STRIP + _NARROW_LETTER) * height_of(text, line[0])
+    return any(
+        origin_of(text, space.end())[0] - origin_of(text, space.start() - 1)[0] > least
+        for space in _SPACE.finditer(string, *line)
+    )
+
+
+def _row(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> _Row | None:
+    """The words of a line; None where it is not written from left to right on one height."""
+    shown = string[slice(*line)]
+    glyphs = read_glyphs(text, shown, line[0])
+    words: list[_Word] = []
+    drawn = [glyph for glyph in glyphs if not glyph.made and not glyph.text.isspace()]
+    if not drawn or _LEADERS.search(shown) or "\ufffe" in shown:
+        return None
+    size = max(glyph.size for glyph in drawn)
+    if any(glyph.turn or abs(glyph.y - drawn[0].y) > _SAME_LINE * size for glyph in drawn):
+        return None
+    for is_space, group in itertools.groupby(glyphs, lambda glyph: glyph.made or glyph.text.isspace()):
+        if not is_space:
+            letters = list(group)
+            word = "".join(glyph.text for glyph in letters)
+            words.append(_Word(letters[0].index, letters[0].x, max(glyph.right for glyph in letters), word))
+    if any(after.left < before.right - 0.1 * size for before, after in itertools.pairwise(words)):
+        return None
+    return _Row(tuple(words), drawn[0].y, size)
+
+
+def _tables(rows: Sequence[_Row | None], first: int) -> Iterator[list[Edit]]:
+    """The tables among lines; `first` is the first that has a figure in it."""
+    at = first
+    while at + _LEAST_ROWS <= len(rows):
+        end = at + _LEAST_ROWS
+        strips = _common(rows[at:end])
+        if len(_common(rows[at + 1 : end + 1])) > len(strips) > 0 and end < len(rows):
+            at += 1  # a heading that goes across columns
+            continue
+        while strips and end < len(rows) and len(longer := _common(rows[at : end + 1])) == len(strips):
+            strips, end = longer, end + 1
+        table = [row for row in rows[at:end] if row is not None]
+        if not strips or not _is_table(table, strips):
+            at += 1
+            continue
+        edits = [edit for row in table for edit in _bars(row, strips)]
+        head = at - 1
+        while head >= max(at - _MOST_HEADS, 0) and (row := rows[head]) is not None:
+            narrowed = _head_strips(row, rows[head + 1], strips)
+            if not narrowed:
+                break
+            edits += _bars(row, narrowed)
+            head -= 1
+        yield edits
+        at = end
+
+
+def _common(rows: Sequence[_Row | None]) -> list[Strip]:
+    """The white strips that go through rows, each with words on both sides in every row; none where they are no rows."""
+    found: list[Strip] | None = None
+    for before, row in itertools.pairwise([None, *rows]):
+        if row is None:
+            return []
+        if before is not None:
+            leading = before.baseline - row.baseline
+            if not 0.5 * row.size < leading < _MOST_LEADING * max(row.size, before.size):
+                return []
+        white = [(a.right, b.left) for a, b in itertools.pairwise(row.words) if b.left - a.right > _STRIP * row.size]
+        white = [(float("-inf"), row.words[0].left), *white, (row.words[-1].right, float("inf"))]
+        if found is None:
+            found = white[1:-1]
+            continue
+        both = [(max(a[0], b[0]), min(a[1], b[1])) for a in found for b in white]
+        found = [strip for strip in both if strip[1] - strip[0] > _STRIP * row.size]
+    found = found or []
+    # A strip beside all words of a row parts nothing in it.
+    if any(sum(bool(cell) for cell in _cells(row, found)) < 2 for row in rows if row is not None):
+        return []
+    return found
+
+
+def _cells(row: _Row, strips: Sequence[Strip]) -> list[list[_Word]]:
+    """The words in each column."""
+    cells: list[list[_Word]] = [[] for _ in range(len(strips) + 1)]
+    for word in row.words:
+        cells[_column(word, strips)].append(word)
+    return cells
+
+
+def _column(word: _Word, strips: Sequence[Strip]) -> int:
+    return sum(word.left >= strip[1] - 0.01 for strip in strips)
+
+
+def _is_table(rows: Sequence[_Row], strips: Sequence[Strip]) -> bool:
+    """Whether rows are figures under one another, and not prose in columns, contents, a list or numbered equations."""
+    if len(strips) == 1:
+        narrow = strips[0][1] - strips[0][0] < _STRIP_OF_TWO * max(row.size for row in rows)
+        if narrow or len(rows) < _LEAST_ROWS_OF_TWO:
+            return False
+    cells = [_cells(row, strips) for row in rows]
+    if any(2 * sum(map(bool, column)) < len(cells) for column in zip(*cells, strict=True)):
+        return False  # words that stand under no others
+    if any(_is_prose(column, number > 0) for number, column in enumerate(zip(*cells, strict=True))):
+        return False
+    if any(len(row[0]) > _MOST_FIRST_WORDS or max(map(len, row[1:])) > _MOST_WORDS for row in cells):
+        return False
+    inner = [(row, cell) for row, columns in zip(rows, cells, strict=True) for cell in columns[1:] if cell]
+    # A form prints a line's number at both of its ends.
+    figures = sum(_is_figure(cell) and cell[0].text != row.words[0].text for row, cell in inner)
+    if figures < _LEAST_FIGURES * len(inner):
+        return False
+    last = [row[-1] for row in cells]
+    found = [re.fullmatch(r"\W*(\d{1,5})[a-z]?\W*", cell[0].text) for cell in last if len(cell) == 1]
+    numbers = [int(number[1]) for number in found if number]
+    counts_on = len(numbers) >= len(last) - 1 and numbers == sorted(numbers)
+    others = [cell for row in cells for cell in row[1:-1] if cell]
+    return not (counts_on and not any(map(_is_figure, others)))
+
+
+def _is_prose(column: Sequence[Sequence[_Word]], is_inner: bool) -> bool:
+    """Whether the cells of a column are lines of a text: many words, which in the first column also fill its width."""
+    widths = [cell[-1].right - cell[0].left for cell in column if cell]
+    words = sum(map(len, column)) / max(len(widths), 1)
+    filled = sum(width > _FILLED * max(widths) for width in widths)
+    return words >= _PROSE_WORDS and (is_inner or filled >= _FILLED * len(widths))
+
+
+def _is_figure(cell: Sequence[_Word]) -> bool:
+    text = "".join(word.text for word in cell)
+    digits = sum(map(str.isdigit, text))
+    return len(cell) <= 3 and digits > 0 and sum(map(str.isalpha, text)) <= max(digits, 2)
+
+
+def _head_strips(row: _Row, below: _Row | None, strips: Sequence[Strip]) -> list[Strip]:
+    """The strips between the names of columns in a line above a table, whose names may be wider than its figures."""
+    if below is None or not 0.5 * row.size < row.baseline - below.baseline < _MOST_LEADING * max(row.size, below.size):
+        return []
+    gaps = [(a.right, b.left) for a, b in itertools.pairwise(row.words) if b.left - a.right > _HEAD_GAP * row.size]
+    gaps = [(float("-inf"), row.words[0].left), *gaps, (row.words[-1].right, float("inf"))]
+    narrowed = []
+    for left, right in strips:
+        shared = [gap for gap in gaps if min(gap[1], right) - max(gap[0], left) > 0]
+        if len(shared) != 1:
+            return []
+        narrowed.append(shared[0])
+    cells = _cells(row, narrowed)
+    filled = [cell for cell in cells if cell]
+    is_named = len(filled) >= max(2, len(cells) - 1) and max(map(len, filled)) <= _MOST_WORDS
+    return narrowed if is_named else []
+
+
+def _bars(row: _Row, strips: Sequence[Strip]) -> Iterator[Edit]:
+    """The bars between the cells of a row, one more for each empty cell between two."""
+    column = 0
+    end = row.words[0].start
+    for word in row.words:
+        now = _column(word, strips)
+        if now > column:
+            yield end, word.start, ("" if end == word.start else " ") + "| " * (now - column)
+        column, end = now, word.start + len(word.text)

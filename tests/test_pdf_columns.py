@@ -1,0 +1,163 @@
+"""Tables without ruling lines in PDFs: what becomes rows with bars, and all that must not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from helpers.documents import write_pdf
+
+from reader.documents import load
+
+Cell = tuple[float, str]
+"""Where a cell begins, in points from the left, and what is in it."""
+
+
+def text_of(folder: Path, rows: Sequence[Sequence[Cell]], leading: float = 14, size: float = 10) -> str:
+    """The text of a page with rows of cells, each drawn where it is said."""
+    drawn = [f"BT /F1 {size} Tf"]
+    for number, row in enumerate(rows):
+        for left, words in row:
+            escaped = words.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+            drawn.append(f"1 0 0 1 {left} {720 - number * leading} Tm ({escaped}) Tj")
+    content = "\n".join([*drawn, "ET"]).encode("cp1252")
+    text = load(write_pdf(folder / "a.pdf", [content])).text
+    letters = "".join(words for row in rows for _, words in row).replace(" ", "")
+    assert "".join(text.replace("|", "").split()) == letters
+    return text
+
+
+TABLE = [
+    [(72, "Port"), (200, "Ships"), (300, "Tons"), (400, "Head")],
+    [(72, "Wenlow Quay"), (200, "14"), (300, "2,310"), (400, "Agnes Moir")],
+    [(72, "Stone"), (200, "7"), (300, "980"), (400, "J. Hale")],
+    [(72, "Old Harbour"), (300, "1,204"), (400, "none")],
+    [(72, "Sum"), (200, "21"), (300, "4,494")],
+]
+
+
+def test_rows_of_figures_keep_their_cells_apart(tmp_path: Path) -> None:
+    before = [[(72, "The harbour master counted the ships of three ports in that year.")]]
+    after = [[(72, "He was content with the 21 of them.")]]
+    assert text_of(tmp_path, [*before, *TABLE, *after]).strip().splitlines() == [
+        "The harbour master counted the ships of three ports in that year.",
+        "Port | Ships | Tons | Head",
+        "Wenlow Quay | 14 | 2,310 | Agnes Moir",
+        "Stone | 7 | 980 | J. Hale",
+        "Old Harbour | | 1,204 | none",
+        "Sum | 21 | 4,494",
+        "He was content with the 21 of them.",
+    ]
+
+
+def test_figures_may_stand_at_the_right_of_their_columns(tmp_path: Path) -> None:
+    rows = [
+        [(72, name), (300 - 5.56 * len(figure), figure)]
+        for name, figure in zip(
+            ["Alder wood", "Birch", "Cedar", "Damson", "Elder"], ["7", "19", "230", "1800", "45"], strict=True
+        )
+    ]
+    assert text_of(tmp_path, rows).strip().splitlines() == [
+        "Alder wood | 7",
+        "Birch | 19",
+        "Cedar | 230",
+        "Damson | 1800",
+        "Elder | 45",
+    ]
+
+
+def test_two_tables_of_a_page_are_two(tmp_path: Path) -> None:
+    other = [[(72, str(year)), (160, f"{year * 3:,}"), (260, f"{year % 7} %")] for year in (1901, 1902, 1905)]
+    text = text_of(tmp_path, [*TABLE, [(72, "Of other years, by the tide:")], *other])
+    assert "1901 | 5,703 | 4 %\n1902 | 5,706 | 5 %\n1905 | 5,715 | 1 %" in text.replace("\r", "")
+    assert "Of other years, by the tide:" in text
+    assert "Port | Ships" in text
+
+
+PROSE = """The ship left the harbour in 1904 with
+a crew of 14 and came to the island on
+day 23 of its voyage, when 3 of them
+were ill and 2 were no longer on the
+list of the 12 men that Hale had made
+in the year 1903 for the 7 owners.""".splitlines()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[(72, one), (330, other)] for one, other in zip(PROSE, PROSE[::-1], strict=True)],
+        [[(72, line)] for line in PROSE],
+        [
+            [(72, title), (420, page)]
+            for title, page in zip(
+                ["Calm 1", "The Letter 2", "Lamp 3", "Notes 4", "End 5"], ["3", "17", "29", "140", "141"], strict=True
+            )
+        ],
+        [[(72, f"{n}.1"), (110, "The keepers year"), (420, str(n * 12))] for n in range(1, 6)],
+        [[(72, f"Chapter {n} . . . . . . . . . . . . . . ."), (420, str(90 - n * 12))] for n in range(1, 6)],
+        [[(72, f"{n}."), (110, line)] for n, line in enumerate(PROSE, start=1)],
+        [[(72, f"[{n}]"), (110, f"A. Moir, The Tide {n}, {1900 + n}.")] for n in range(1, 7)],
+        [[(120, f"x{n} = {n}y + {n + 4}"), (420, f"({n})")] for n in range(1, 6)],
+        [[(72, f"{n}a Wages and other income of line {n}"), (420, f"{n}a")] for n in (9, 8, 12, 7, 3)],
+        [[(72, line), (330, str(n)), (380, str(n * 41))] for n, line in enumerate(PROSE, start=4)],  # beside a text
+        [[(72, "Ann 4"), (200, "5 6")], [(72, "Bob 3"), (200, "1 2")]],
+        [[(72 + 7 * n, "Ann"), (160 + 31 * n, "5 6"), (260 + 23 * n, "7")] for n in range(5)],
+        [[(72, "Ann"), (95, "5"), (104, "6")] for n in range(5)],
+        [[(72, "The keeper"), (200, "slept")], [(72, "A letter"), (200, "came")], [(72, "Nobody"), (200, "read it")]],
+        [[(72, "a | b"), (200, "5"), (300, str(n * 7 % 5))] for n in range(5)],
+    ],
+    ids=[
+        "prose in two columns",
+        "prose in one column",
+        "contents",
+        "numbered contents",
+        "contents with leaders",
+        "a list",
+        "references",
+        "numbered equations",
+        "a form",
+        "prose beside figures",
+        "two rows",
+        "no common gap",
+        "narrow gaps",
+        "words alone",
+        "bars in the text",
+    ],
+)
+def test_what_is_no_table_stays(tmp_path: Path, rows: list[list[Cell]]) -> None:
+    text = text_of(tmp_path, rows) if "|" not in str(rows) else load_only(tmp_path, rows)
+    assert text.count("|") == str(rows).count("|")
+
+
+def load_only(folder: Path, rows: list[list[Cell]]) -> str:
+    drawn = ["BT /F1 10 Tf"]
+    drawn += [f"1 0 0 1 {left} {720 - at * 14} Tm ({words}) Tj" for at, row in enumerate(rows) for left, words in row]
+    return load(write_pdf(folder / "a.pdf", ["\n".join([*drawn, "ET"]).encode()])).text
+
+
+def test_rows_far_apart_or_turned_are_no_table(tmp_path: Path) -> None:
+    assert "|" not in text_of(tmp_path, TABLE, leading=60)
+    turned = [f"0 1 -1 0 {100 + 14 * at} {left} Tm ({words}) Tj" for at, row in enumerate(TABLE) for left, words in row]
+    text = load(write_pdf(tmp_path / "b.pdf", [("BT /F1 10 Tf\n" + "\n".join(turned) + "\nET").encode()])).text
+    assert "|" not in text
+
+
+def test_a_raised_note_in_a_row_costs_no_text(tmp_path: Path) -> None:
+    rows = ["BT"]
+    for at in range(5):
+        for left, words in ((72, "Row"), (200, f"{at}4"), (300, f"8{at} tons")):
+            rows.append(f"/F1 10 Tf 1 0 0 1 {left} {700 - 14 * at} Tm ({words}) Tj")
+        if at == 2:
+            rows.append(f"/F1 6 Tf 1 0 0 1 334 {704 - 14 * at} Tm (3) Tj")
+    text = load(write_pdf(tmp_path / "a.pdf", ["\n".join([*rows, "ET"]).encode()])).text
+    said = "Row 04 80 tons Row 14 81 tons Row 24 82 tons[3] Row 34 83 tons Row 44 84 tons"
+    assert text.replace("|", "").split() == said.split()
+
+
+def test_real_tables_keep_their_rows(data_folder: Path) -> None:
+    text = load(data_folder / "docs" / "pdf" / "tracemonkey.pdf").text
+    assert "| Loops | Trees | Traces | Aborts |" in text
+    assert "access-nbody | 8 | 16 | 18 | 5 | 0 | 2.0 | 1.1 | 2.3 | 4.19x" in text
+    text = load(data_folder / "docs" / "pdf" / "multicolumn.pdf").text
+    assert "Belgium | 11.5 | 30,689 | Brussels | Dutch, French, German" in text
