@@ -31,6 +31,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from reader.app.answer_queue import ANSWERS_AT_ONCE
+from reader.documents import load
 from storage import MemoryRecord, Store
 
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
@@ -413,6 +414,16 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
             "## And the keeper?",
         ]
         assert "> Page 1" in exported
+        begun: list[sync_api.Download] = []
+        page.context.on("page", lambda tab: tab.on("download", lambda one: begun.append(one)))
+        page.locator("#download summary").click()
+        page.locator("#download a").last.click()  # in a tab of its own, which closes again
+        for _ in range(200):
+            if not begun:
+                page.wait_for_timeout(100)
+        begun[0].save_as(tmp_path / begun[0].suggested_filename)
+        assert "And the keeper?" in load(tmp_path / "one.pdf").text
+        assert len(page.context.pages) == 1
         page.locator("#choice input").click()
         page.get_by_role("option", name="What was <i>calm</i>?").click()
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(1)

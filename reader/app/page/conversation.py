@@ -33,7 +33,7 @@ class ConversationEvents:
         """Take the page; `connect` ties the events."""
         self._site = site
         self.streaming: list[Any] = []
-        """The events that follow an answer. Opening another document cancels them."""
+        """The events that follow an answer. Opening another document or conversation cancels them."""
 
     def connect(self) -> None:
         """Tie the events of the conversation."""
@@ -55,6 +55,8 @@ class ConversationEvents:
         on(talks.keep.click, lambda: gr.update(visible=False), None, talks.confirm)
         forgetting = [talk, talks.confirm, *editing]
         show(on(talks.confirm_forget.click, self.forget, [selected, talk], forgetting))
+        for leaving in (talks.new.click, talks.choice.input, talks.confirm_forget.click):
+            on(leaving, None, cancels=self.streaming)  # or its last update shows the conversation that was left
 
     @property
     def _shown(self) -> list[Any]:
