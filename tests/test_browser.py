@@ -398,6 +398,9 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
         window.ask("What was <i>calm</i>?")
         page.locator("#new-talk").click()
         sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
+        sync_api.expect(page.locator("#choice input")).to_have_value("New conversation")
+        sync_api.expect(page.locator("#forget")).to_be_hidden()
+        sync_api.expect(window.box()).to_be_focused()
         window.ask("Who is the baker?")
         window.ask("And the keeper?")
         sync_api.expect(page.locator("#whole-map .map")).to_be_hidden()
@@ -417,7 +420,7 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
         link = page.locator("#download a").last.get_attribute(
             "href"
         )  # of a tab of its own, where a refusal can be read
-        (tmp_path / "answers.pdf").write_bytes(page.context.request.get(f"{server.address}/{link}").body())
+        (tmp_path / "answers.pdf").write_bytes(page.context.request.get(f"{server.address}{link}").body())
         assert "And the keeper?" in load(tmp_path / "answers.pdf").text
         page.locator("#choice input").click()
         page.get_by_role("option", name="What was <i>calm</i>?").click()
