@@ -3,7 +3,7 @@ MINUTES ?= 20
 
 .DEFAULT_GOAL := help
 
-.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
+.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ bench-library:  ## attaching, listing, searching
 
 bench-app:  ## the app with a thousand documents compared with ten
 	$(PYTHON) -m bench.app
+
+bench-question:  ## a question's way through the page: Enter to the first sign of work, Stop to the next question
+	$(PYTHON) -m bench.question
 
 bench-train:  ## training compared with forward and backward passes without weight gradients
 	$(PYTHON) -m bench.train

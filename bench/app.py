@@ -7,10 +7,7 @@ paint is the browser's own `first-contentful-paint`. Without Chromium, the brows
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.browser import CHROMIUM, app, browser
 from reader.app.page import html as views
 from reader.app.page.layout import LISTED_DOCUMENTS
 from reader.app.page.viewer import viewer
@@ -29,7 +27,6 @@ from storage import LOCAL_USER, Store, StoredDocument, text_id
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-ROOT = Path(__file__).resolve().parent.parent
 FEW, MANY = 10, 1000
 PAGES = 20
 ROUNDS = 15
@@ -106,24 +103,15 @@ def row(name: str, seconds: dict[int, list[float]]) -> str:
 
 def print_browser_views(libraries: dict[int, Path]) -> None:
     """Print how long whole views take in a browser. Each library has its own server."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
+    if CHROMIUM is None:
         print("\nIn the browser: not measured, Chromium is missing.")
         return
-    from playwright import sync_api
-
     with ExitStack() as ending:
-        browser = ending.enter_context(sync_api.sync_playwright()).chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
+        chromium = ending.enter_context(browser())
         pages, addresses = {}, {}
         for count, library in libraries.items():
-            command = [sys.executable, str(ROOT / "app.py"), "--library", str(library), "--model", str(library)]
-            server = subprocess.Popen(command, text=True, stdout=subprocess.PIPE)
-            ending.callback(server.kill)
-            assert server.stdout is not None
-            addresses[count] = server.stdout.readline().split()[1]
-            pages[count] = browser.new_page()
+            addresses[count] = ending.enter_context(app(["--library", str(library), "--model", str(library)]))
+            pages[count] = chromium.new_page()
             pages[count].goto(addresses[count])  # fills the browser's cache
             pages[count].locator("#library button").first.wait_for()
         views_seconds: dict[str, dict[int, list[float]]] = {}
@@ -131,7 +119,6 @@ def print_browser_views(libraries: dict[int, Path]) -> None:
             for count, page in pages.items():
                 for name, taken in visit(page, addresses[count]).items():
                     views_seconds.setdefault(name, {FEW: [], MANY: []})[count].append(taken)
-        browser.close()
     print("\n" + HEAD.format("whole views in the browser, ms"))
     for name, seconds in views_seconds.items():
         print(row(name, seconds))

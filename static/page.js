@@ -116,6 +116,35 @@ function add(files) {
   }
 }
 
+// What was pressed is answered at once, and not only when the server has heard of it. The server's own words follow.
+const question = () => document.getElementById("question");
+function tell(text) {
+  const box = question();
+  if (!box) return;
+  box.dataset.told = text;
+  setTimeout(() => { if (box.dataset.told === text) delete box.dataset.told; }, 10000); // of a server that is gone
+}
+function heard() {
+  const box = question();
+  const has = (selector) => Boolean(document.querySelector(selector));
+  const isAsked = box?.dataset.told === LOOKING && has("#chat .pending");
+  const isStopped = box?.dataset.told === STOPPING && has("#question .submit-button");
+  if (isAsked || isStopped || (box?.dataset.told && has(".toast-body"))) delete box.dataset.told;
+}
+const LOOKING = "Looking for the passage …";
+const STOPPING = "Stopping …";
+function asks() {
+  if (document.querySelector("#question .submit-button") && question().querySelector("textarea").value.trim()) tell(LOOKING);
+}
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && event.target.matches?.("#question textarea")) asks();
+}, true);
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("#question .submit-button")) asks();
+  if (event.target.closest?.("#question .stop-button")) tell(STOPPING);
+  if (event.target.closest?.("#new-talk")) question().querySelector("textarea").focus();
+}, true);
+
 // Names and states that Gradio leaves out, for people who do not see the page.
 function name(selector, name) {
   for (const element of document.querySelectorAll(selector)) {
@@ -136,6 +165,7 @@ function say() {
 let isEditing = false;
 new MutationObserver(() => {
   say();
+  heard();
   const edits = Boolean(document.querySelector("#editing"));
   if (edits && !isEditing) document.querySelector("#question textarea")?.focus();
   isEditing = edits;

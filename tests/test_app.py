@@ -15,10 +15,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from gradio.state_holder import SessionState
 from helpers import ROOT
-from helpers.documents import make_document
+from helpers.documents import make_document, write_pdf
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -38,8 +39,8 @@ from reader.app.page.viewer import viewer
 from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown, Workspace
-from reader.documents import Document, Page
-from reader.errors import ConfigError, ModelError
+from reader.documents import Document, Page, draw, load
+from reader.errors import ConfigError, ModelError, ReaderError
 from reader.reading.estimate import Estimate
 from reader.reading.jobs import JobSettings, enqueue
 from reader.wording import looked_again, place, place_in_column
@@ -289,6 +290,49 @@ def test_an_exported_page_runs_and_loads_nothing(words: str) -> None:
     assert drawn == [1, 2]  # each page once
     assert exported.count("data:image/jpeg;base64,") == 1
     assert "default-src 'none'" in exported
+
+
+LETTERS = "Привет, Ελλάδα, naïve œuvre, ſ, 𝒜, “quotes”, 3 ≤ 4"
+MARKUP = '#import "/etc/passwd" #let x = 1 *bold* _it_ $x$ `raw` @ref <label> [link](x) // no comment /* nor */ \\\\'
+
+
+def test_an_exported_pdf_has_every_word_and_each_page_once(tmp_path: Path) -> None:
+    paper = write_pdf(tmp_path / "paper.pdf", ["The first page.", "The second page."])
+    quotes = [f"{LETTERS} {MARKUP}", "no picture \x00\ue000"]
+    items = [{"document_id": "d", "page": n, "label": str(n), "quote": q} for n, q in enumerate(quotes, start=2)]
+    found = TurnRecord(0, f"What {MARKUP}?", f"First {MARKUP}.\nThen more.", items, asdict(ANSWER), 0.0)
+    refused = TurnRecord(1, "Who?", "The document does not say.", items[:1], asdict(ANSWER), 0.0)
+    asked: list[int] = []
+
+    def picture(_: str, page: int) -> bytes | None:
+        asked.append(page)
+        return draw(paper, "pdf", page, width_pixels=300).jpeg if page == 2 else None
+
+    conversation = ConversationRecord("c", "", ("d",), 0.0, (found, refused))
+    (tmp_path / "a.pdf").write_bytes(export.as_pdf(conversation, f"Answers {MARKUP}", {"d": "x"}, picture))
+    read = load(tmp_path / "a.pdf")
+    said = "".join(read.text.split())  # lines may break anywhere
+    for words in (f"What {MARKUP}?", f"First {MARKUP}.", "Then more.", turns.NO_ANSWER, turns.badge(asdict(ANSWER))):
+        assert "".join(words.split()) in said
+    assert "".join(quotes[0].split()) in said
+    assert "nopicture\ufffd\ufffd" in said
+    assert read.title == f"Answers {MARKUP}"
+    assert asked == [2, 3]
+    assert len(read.pages) == 2
+    with pikepdf.open(tmp_path / "a.pdf") as pdf:
+        assert [len(page.images) for page in pdf.pages] == [0, 1]
+        links = [note for note in pdf.pages[0].Annots if note.Subtype == "/Link"]
+        assert len(links) == 2  # of both quotes of page 2
+        assert pdf.Root.MarkInfo.Marked
+
+
+def test_a_pdf_that_no_font_can_show_is_refused_in_one_sentence() -> None:
+    words = "\U00012000"  # cuneiform
+    turn = TurnRecord(0, words, words, [], asdict(ANSWER), 0.0)
+    conversation = ConversationRecord("c", "", ("d",), 0.0, (turn,))
+    with pytest.raises(ReaderError, match=f"cannot show “{words}”.*Install a font.*or export") as refused:
+        export.as_pdf(conversation, "Tablets", {}, lambda *_: None)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -364,8 +364,11 @@ def test_no_cell_of_strangers_words_is_a_formula_and_each_is_read_back_as_it_was
     table = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_bytes().decode("utf-8-sig"), newline="")))
     for row in table:
         for name, cell in row.items():
-            # A label that is no page number stands in curly quotes, which begin no formula.
-            assert not cell or cell[0] in "'“" or cell[0].isalnum(), f"{name}: {cell!r}"
+            # Pages are named in the reader's own words, a label that is no page number in curly quotes. Spreadsheets take a cell
+            # for a formula by its first character (= + - @, also full-width), and no CSV import strips curly quotes as it does
+            # straight ones: the cell begins with a quote and is text. Only this column may begin so.
+            safe = "'“" if name == "pages" else "'"
+            assert not cell or cell[0] in safe or cell[0].isalnum(), f"{name}: {cell!r}"
     assert [row["error"] for row in table] == ["", f"'{text}"]
     with Results(tmp_path / "out.csv") as results:
         for result in asked:

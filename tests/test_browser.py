@@ -33,6 +33,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from reader.app.answer_queue import ANSWERS_AT_ONCE
+from reader.documents import load
 from storage import MemoryRecord, Store
 
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
@@ -458,6 +459,9 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
         window.ask("What was <i>calm</i>?")
         page.locator("#new-talk").click()
         sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
+        sync_api.expect(page.locator("#choice input")).to_have_value("New conversation")
+        sync_api.expect(page.locator("#forget")).to_be_hidden()
+        sync_api.expect(window.box()).to_be_focused()
         window.ask("Who is the baker?")
         window.ask("And the keeper?")
         sync_api.expect(page.locator("#whole-map .map")).to_be_hidden()
@@ -474,6 +478,11 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
             "## And the keeper?",
         ]
         assert "> Page 1" in exported
+        link = page.locator("#download a").last.get_attribute(
+            "href"
+        )  # of a tab of its own, where a refusal can be read
+        (tmp_path / "answers.pdf").write_bytes(page.context.request.get(f"{server.address}{link}").body())
+        assert "And the keeper?" in load(tmp_path / "answers.pdf").text
         page.locator("#choice input").click()
         page.get_by_role("option", name="What was <i>calm</i>?").click()
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(1)

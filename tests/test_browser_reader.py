@@ -188,7 +188,7 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         ideas = page.locator("#glance .ideas button")
         expect(ideas.first).to_have_text("What is this document about?")
         assert "Who or what is Walter Pettifer?" in ideas.all_text_contents()
-        page.locator("#glance .outline summary").click()
+        expect(page.locator("#glance .outline li").filter(has_text="Weather").locator("p")).to_have_count(1)
         page.locator("#glance .outline button").filter(has_text="Weather").click()
         place(window, 3)
         ideas.first.click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from helpers.documents import write_crowded_pdf, write_outlined_pdf
 from reader.answering import NOT_SAID, Answer
 from reader.answering.evidence import Evidence, is_stated
 from reader.answering.look_again import choose_passages
+from reader.answering.notes import NOTE_CHARS, notes
 from reader.answering.outline import sections
 from reader.answering.overview import overview
 from reader.answering.passages import Source
@@ -22,6 +24,7 @@ from reader.documents import Document, Page, load
 from reader.models import Model, load_model
 from reader.models.examples import examples_for
 from reader.reading.plan import plan_reading
+from reader.settings import STATIC
 from storage import PageRecord, Store
 
 FIELD = Path(__file__).parent / "fixtures" / "field" / "29-questions-about-the-whole"
@@ -156,6 +159,80 @@ def test_a_detail_of_a_chapter_is_looked_up_in_that_chapter(story: Document, roo
         assert {passage.page for passage in passages} == {chapter}
 
 
+def test_each_chapter_has_a_note_of_its_own_sentences_with_its_pages() -> None:
+    sample = load(STATIC / "sample.md")
+    made = notes(source_of(sample))
+    assert [note.title for note in made][1:4] == [
+        "1. Before Anything Else",
+        "2. The Place",
+        "3. How the Mill Came Here",
+    ]
+    for note in made[1:]:
+        assert 1 <= len(note.passages) <= 3
+        assert len(note.text) < NOTE_CHARS + 320
+        assert all(note.first_page <= passage.page <= note.last_page for passage in note.passages)
+        for passage in note.passages:
+            assert passage.text == sample.text[passage.start_char : passage.end_char]
+            assert passage.text.endswith(".")
+    assert made[2].text.startswith(
+        "Wenlow Quay lies on the east bank of the River Isk, four miles up from the open sea."
+    )
+    assert "Josiah Tarrant" in made[3].text
+    for short, note in zip(notes(source_of(sample), 1)[1:], made[1:], strict=True):
+        assert len(short.passages) == 1
+        assert set(short.passages) <= set(note.passages)
+
+
+LEGEND = "The gannet nests on the island of Rhum and eats herring from the sound. " * 3
+FILLING = "Nothing much is said of it here by anybody at all. "
+NO_PROSE = (
+    "Figure 3: the gannet and the herring on Rhum.",
+    "| gannet | herring | Rhum | sound |",
+    "In Proceedings of the Gannet Society, pages 3-9, Rhum 1999.",
+    "“The gannet eats the herring of Rhum,” said he of the sound.",
+    "gannets and herrings are found on Rhum and in the sound.",
+    "gannet = herring + Rhum as is shown by the sound.",
+    "The gannet of Rhum was described by Dr. Herring and Mr.",
+)
+
+
+@pytest.mark.parametrize("junk", NO_PROSE)
+def test_a_note_is_of_sentences_that_stand_alone(junk: str) -> None:
+    page = f"{FILLING * 4}{LEGEND}\n\n{junk}\n\n{FILLING * 4}"
+    (note,) = notes(source_of(Document(page, (Page(1, "1", 0, len(page)),), "Birds", "a.txt", "text", 0)))
+    assert note.title == ""
+    assert note.text.startswith("The gannet nests on the island") or note.text.startswith(FILLING.strip())
+    assert "The gannet nests on the island" in note.text
+    assert " ".join(junk.split())[:30] not in note.text
+
+
+def test_pages_without_headings_have_notes_in_stretches_and_front_matter_has_none() -> None:
+    pages, text = [], ""
+    for number in range(1, 101):
+        words = f"The keeper of lamp {'abcdefghij'[number % 10] * 4} wrote to the harbour about the oil. "
+        pages.append(Page(number, str(number), len(text), len(text) + len(words)))
+        text += words
+    made = notes(source_of(Document(text, tuple(pages), "Letters", "a.txt", "text", 0)))
+    assert (made[0].first_page, made[-1].last_page) == (1, 100)
+    assert len(made) == 12
+    assert all(later.first_page == note.last_page + 1 for note, later in pairwise(made))
+    assert all(note.text for note in made)
+    index = f"# Index\n\n{LEGEND}\n\n# Birds\n\n{LEGEND}"
+    found = notes(source_of(Document(index, (Page(1, "1", 0, len(index)),), "Birds", "a.md", "markdown", 0)))
+    assert [(note.title, bool(note.text)) for note in found] == [("Index", False), ("Birds", True)]
+
+
+def test_a_part_of_a_chapter_that_the_parser_cut_is_no_section_of_its_own() -> None:
+    labels = ["A Scandal", "A Scandal · 2", "A Scandal · 3", "The League", "The League · 2", "I · 2"]
+    texts = [f"The sea was calm on day {n}. " for n in range(len(labels))]
+    pages = tuple(
+        PageRecord("d", n, label, n * 30 - 30, n * 30, text)
+        for n, (label, text) in enumerate(zip(labels, texts, strict=True), 1)
+    )
+    found = sections(Source("d", "Cases", pages, 180))
+    assert [(one.title, len(one.pages)) for one in found] == [("A Scandal", 3), ("The League", 3)]
+
+
 def test_headings_are_found_in_plain_text_and_a_list_is_none() -> None:
     text = "CHAPTER I. THE DOOR\n\nIt was shut.\n\n1. A lamp\n2. A rope\n\nCHAPTER II\n\nIt was open.\n"
     document = Document(text, (Page(1, "1", 0, 56), Page(2, "2", 56, len(text))), "T", "t.txt", "text", 0)
@@ -170,6 +247,7 @@ def test_no_text_breaks_the_outline(text: str) -> None:
     document = Document(text, (Page(1, "1", 0, len(text)),), "T", "t.txt", "text", 0)
     for section in sections(source_of(document)):
         assert section.start_char <= section.body_char <= section.end_char
+    assert all(passage.text in text for note in notes(source_of(document)) for passage in note.passages)
 
 
 def test_a_follow_up_is_looked_up_with_the_words_of_the_turn_before(

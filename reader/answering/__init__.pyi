@@ -10,7 +10,8 @@ from .decoding import Decoding as Decoding, Step as Step, greedy_token as greedy
 from .evidence import Evidence as Evidence
 from .look_again import LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS, look_again_tokens as look_again_tokens
 from .memories import choose_memory as choose_memory
-from .outline import Section as Section, sections_of as sections_of
+from .notes import Note as Note, notes_of as notes_of
+from .outline import is_front_matter as is_front_matter
 from .passages import Passage as Passage, content_words as content_words, cut as cut, sentences as sentences
 from .prompt import (
     MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
@@ -34,8 +35,8 @@ __all__ = [
     "Conversation",
     "Decoding",
     "Evidence",
+    "Note",
     "Passage",
-    "Section",
     "Step",
     "ask",
     "attach",
@@ -44,12 +45,13 @@ __all__ = [
     "content_words",
     "cut",
     "greedy_token",
+    "is_front_matter",
     "look_again_tokens",
     "make_prompt",
+    "notes_of",
     "passage_heading",
     "question_words",
     "says_nothing",
-    "sections_of",
     "sentences",
     "source_of",
 ]

@@ -31,6 +31,14 @@ _PAGE_AND_CHAPTER = re.compile(r"\S{1,20}(?: — (?P<chapters>.+))?")
 """The labels of a PDF with an outline: each page as printed, from the first chapter on with its chapters. No heading of another
 format is taken for a page number, as all labels of a document must look like this."""
 
+_CONTINUED = re.compile(r" · \d+$")
+"""What follows a section's name in the labels of its second page and the next ones, see `reader.documents`."""
+
+_FRONT_MATTER = re.compile(
+    r"\b(?:contents|index|copyright|acknowledge?ments?|references|bibliography|notes|licen[cs]e|title ?page|cover|imprint)\b",
+    re.I,
+)
+
 _LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
 
 
@@ -76,11 +84,6 @@ def sections(source: Source) -> list[Section]:
     ]
 
 
-def sections_of(document_id: str, title: str, pages: Sequence[PageRecord]) -> list[Section]:
-    """The sections of a document by its pages, read or not."""
-    return sections(Source(document_id, title, tuple(pages), pages[-1].end_char if pages else 0))
-
-
 def chapter(found: Sequence[Section], number: int) -> Section | None:
     """The section of that number: by its heading, else by its place in the list."""
     numbered = [section for section in found if section.number == number]
@@ -98,6 +101,11 @@ def number_of(text: str) -> int:
         return _WORDS.index(text) + 1
     values = [_ROMAN.get(letter, 0) for letter in text]
     return sum(-one if one < other else one for one, other in zip(values, [*values[1:], 0], strict=True))
+
+
+def is_front_matter(title: str) -> bool:
+    """Whether a section of that title says nothing of the document's subject, such as its contents or its references."""
+    return bool(_FRONT_MATTER.search(title))
 
 
 def printed_number(label: str) -> str:
@@ -124,7 +132,8 @@ def _titles(labels: Sequence[str]) -> list[list[str]]:
     found = [_PAGE_AND_CHAPTER.fullmatch(label) for label in labels]
     if all(found) and any(one and one["chapters"] for one in found):
         return [one["chapters"].split(" · ") if one and one["chapters"] else [] for one in found]
-    return [[] if not label or _PAGE_NUMBER.fullmatch(label) else [label] for label in labels]
+    titles = [_CONTINUED.sub("", label) for label in labels]
+    return [[] if not title or _PAGE_NUMBER.fullmatch(title) else [title] for title in titles]
 
 
 def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:

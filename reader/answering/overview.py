@@ -1,6 +1,7 @@
 """Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says.
 
-Everything but the greeting is cut out of the text: headings, and the first sentences under each. The bundled decoders, with these
+Everything but the greeting is cut out of the text: headings, a note about each section, and the first sentences of a page
+or chapter. The bundled decoders, with these
 sentences in sight, did worse: SmolLM2 135M repeats a heading, Qwen2.5 Coder 0.5B mixes up who did what.
 """
 
@@ -10,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, chapter, printed_number, sections
 from reader.answering.passages import Passage, Source, passage_of, sentences
 from reader.answering.requests import Request
@@ -89,11 +91,20 @@ def _of_document(request: Request, source: Source, chars: int) -> Overview | Non
     read = [section for section in sections(source) if section.start_char < source.chars_read]
     if request.kind == "outline":
         return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None
-    listed = read or _pages(source)
-    # Of many sections, every so manyth: a document's end says as much as its beginning.
-    chosen = listed[:: -(-len(listed) // _LISTED) or 1]
-    parts = [(section.title, _beginning(section, chars // max(1, len(chosen)))) for section in chosen]
-    return _joined([(title, passages) for title, passages in parts if passages])
+    return _joined(
+        _of_sections(source, chars) or [(one.title, _beginning(one, chars)) for one in (read or _pages(source))[:1]]
+    )
+
+
+def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:
+    """What each section says, in as many sentences as there is room for, one at least."""
+    for most in range(SENTENCES, 0, -1):
+        made = [(note.title, list(note.passages)) for note in notes(source, most) if note.passages]
+        # Of many sections, every so manyth: a document's end says as much as its beginning.
+        thinned = made[:: -(-len(made) // _LISTED) or 1]
+        if sum(len(passage.text) for _, own in thinned for passage in own) <= chars:
+            break
+    return thinned
 
 
 def _section(request: Request, source: Source) -> Section | None:

@@ -1,6 +1,6 @@
-"""A document at a glance, without a model: its contents with pages, and questions worth asking.
+"""A document at a glance, without a model: its contents with pages, a note about each, and questions worth asking.
 
-Both are made of the text's own headings and names, so that they are there as soon as the file is.
+They are made of the text's own headings, sentences and names, so that they are there as soon as the file is.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from reader.answering import sections_of
+from reader.answering import is_front_matter, notes_of
 from storage import PageRecord
 
 QUESTIONS = 5
@@ -33,44 +32,47 @@ _NOT_NAMES = {
     "November",
     "December",
 }
-_FRONT = re.compile(
-    r"contents|index|preface|foreword|copyright|acknowledge?ments?|references|bibliography|notes|licen[cs]e", re.I
-)
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A section of a document."""
+    """A section of a document, or a stretch of pages."""
 
     title: str
+    """"" for a stretch of pages."""
     page: int
     last_page: int
+    note: str
+    """One to three of its own sentences; "" where it has none that stand alone."""
 
 
 @dataclass(frozen=True)
 class Glance:
     """What is shown of a document before anything is asked."""
 
-    contents: tuple[Heading, ...]
+    overview: tuple[Heading, ...]
     questions: tuple[str, ...]
+
+    @property
+    def contents(self) -> tuple[Heading, ...]:
+        """The sections, without stretches of pages."""
+        return tuple(heading for heading in self.overview if heading.title)
 
 
 def glance(document_id: str, title: str, pages: Sequence[PageRecord]) -> Glance:
-    """The contents of a document and questions that it answers; empty where the text has neither headings nor names."""
-    found = sections_of(document_id, title, pages)
-    starts = [section.pages[0].number for section in found if section.pages]
-    ends = [max(start, following - 1) for start, following in pairwise([*starts, len(pages) + 1])]
-    contents = tuple(
-        Heading(_short(section.title), start, end)
-        for section, start, end in zip(found, starts, ends, strict=False)
-        if section.title.strip() and section.title.strip() != title.strip()
+    """The overview of a document and questions that it answers; empty where the text has neither headings, sentences nor names."""
+    overview = tuple(
+        Heading(_short(note.title), note.first_page, note.last_page, note.text)
+        for note in notes_of(document_id, title, pages)
+        if note.text or (note.title.strip() and note.title.strip() != title.strip())
     )[:MAX_HEADINGS]
-    return Glance(contents, tuple(_questions(contents, pages)))
+    named = [heading for heading in overview if heading.title]
+    return Glance(overview, tuple(_questions(named, pages)))
 
 
 def _questions(contents: Sequence[Heading], pages: Sequence[PageRecord]) -> list[str]:
     questions = ["What is this document about?"] if len(pages) > 1 or contents else []
-    chapters = [heading.title for heading in contents if not _FRONT.search(heading.title)]
+    chapters = [heading.title for heading in contents if not is_front_matter(heading.title)]
     if len(chapters) > 1:
         questions += [
             f"What does “{title}” say?" for title in (chapters[len(chapters) // 3], chapters[2 * len(chapters) // 3])

@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from reader.app.access import API
 from reader.app.accounts import user_of
-from reader.app.page import export as export_file, html as views
+from reader.app.page import html as views
+from reader.app.page.export import as_html, as_markdown, as_pdf
 from reader.app.pages import Pictures
 from reader.app.service import Service
 from reader.app.uploads import Uploads
@@ -69,13 +70,16 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
             except (ReaderError, StoreError):  # a text, or a page that cannot be drawn
                 return None
 
-        if request.query_params.get("form") == "html":
-            content, suffix = export_file.as_html(found, title, place.titles, picture), "html"
-        else:
-            content, suffix = export_file.as_markdown(found, title, place.titles), "md"
+        content: str | bytes
+        match request.query_params.get("form"):
+            case "html":
+                # Not as HTML: the gate would hold it back and give it the page's policy.
+                content, suffix, kind = as_html(found, title, place.titles, picture), "html", "application/octet-stream"
+            case "pdf":
+                content, suffix, kind = as_pdf(found, title, place.titles, picture), "pdf", "application/pdf"
+            case _:
+                content, suffix, kind = as_markdown(found, title, place.titles), "md", "text/markdown"
         headers = {**_FORGET, "content-disposition": f'attachment; filename="{_name(title, suffix)}"'}
-        # Not as HTML: the gate would hold it back and give it the page's policy.
-        kind = "text/markdown" if suffix == "md" else "application/octet-stream"
         return Response(content, media_type=kind, headers=headers)
 
     def table(workspace: Workspace, request: Request) -> Response:

@@ -33,7 +33,7 @@ class ConversationEvents:
         """Take the page; `connect` ties the events."""
         self._site = site
         self.streaming: list[Any] = []
-        """The events that follow an answer. Opening another document cancels them."""
+        """The events that follow an answer. Opening another document or conversation cancels them."""
 
     def connect(self) -> None:
         """Tie the events of the conversation."""
@@ -47,7 +47,8 @@ class ConversationEvents:
         show(on(viewer.retry, self.retry, [selected, talk], talk))
         on(viewer.edit, self.edit, talk, [question, *editing])
         on(parts.cancel_edit.click, self.cancel_edit, None, [question, *editing])
-        stopped = on(question.stop, self.stop, talk, [talk, question, *editing], cancels=self.streaming)
+        stopping = [talk, question, *editing, parts.chat]
+        stopped = on(question.stop, self.stop, [selected, talk], stopping, cancels=self.streaming)
         on(stopped.then, self.show_talk, [selected, talk], self._shown, **self._following)
         show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk))
         show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing]))
@@ -55,6 +56,8 @@ class ConversationEvents:
         on(talks.keep.click, lambda: gr.update(visible=False), None, talks.confirm)
         forgetting = [talk, talks.confirm, *editing]
         show(on(talks.confirm_forget.click, self.forget, [selected, talk], forgetting))
+        for leaving in (talks.new.click, talks.choice.input, talks.confirm_forget.click):
+            on(leaving, None, cancels=self.streaming)  # or its last update shows the conversation that was left
 
     @property
     def _shown(self) -> list[Any]:
@@ -121,11 +124,15 @@ class ConversationEvents:
             (turns.conversation_name(known, first if conversation and known.id == conversation.id else ""), known.id)
             for known in workspace.conversations_at(place)
         ]
+        chosen = conversation.id if conversation is not None else None
+        if names and chosen is None:
+            chosen = ""
+            names.insert(0, ("New conversation", chosen))
         return (
             turns.messages(conversation, pairs, place, is_loaded=is_loaded),
             turns.conversation_map(conversation, place),
             gr.update(visible=bool(names)),
-            gr.update(choices=names, value=conversation and conversation.id),
+            gr.update(choices=names, value=chosen),
             turns.download_link(conversation.id if conversation and conversation.turns else None),
             "" if pairs or (conversation and conversation.turns) or place.is_shelf else self._glance(workspace, place),
             BUSY_QUESTION if waiting else IDLE_QUESTION,
@@ -179,20 +186,25 @@ class ConversationEvents:
         return gr.update(value=""), *_not_editing()
 
     @tolerant
-    def stop(self, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """Stop the answers of the conversation; give the question back where no word of its answer had come."""
+    def stop(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Stop the answers of the conversation; give the question back where no word of its answer had come.
+
+        All of it in one step: what follows on the page may take as long again.
+        """
         workspace = self._site.workspace(request)
         withdrawn = [asked for asked in workspace.waiting(talk_id) if workspace.stop(asked.id)] if talk_id else []
-        if not withdrawn:
-            return (gr.skip(),) * 5
+        if not withdrawn or not document_id:
+            return (gr.skip(),) * 6
         first = withdrawn[0]
         conversation = workspace.conversation(first.conversation_id)
         number = first.settings.get("number")
         editing = _editing(number, len(conversation.turns)) if number is not None else _not_editing()
+        given_back = gr.update(value=first.text, submit_btn=True, stop_btn=False)
+        left = turns.messages(conversation, [], workspace.place(document_id))
         if conversation.turns:
-            return conversation.id, gr.update(value=first.text), *editing
+            return conversation.id, given_back, *editing, left
         workspace.remove_conversation(conversation.id)  # it was begun for this question
-        return None, gr.update(value=first.text), *editing
+        return None, given_back, *editing, left
 
     @tolerant
     def forget(self, document_id: str, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:

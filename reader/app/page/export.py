@@ -1,98 +1,223 @@
-"""A conversation as a file to keep or to send: Markdown, or a web page of its own with the quotes and pictures of their pages.
+"""A conversation as a file to keep or to send, with its quotes: Markdown, or a web page or a PDF with pictures of the pages.
 
-Questions, answers and quotes are strangers' words: all of them are escaped here. The web page loads nothing and runs nothing.
+Questions, answers and quotes are strangers' words: all of them are escaped here, or are data to the PDF's template. Web page and
+PDF load nothing and run nothing. The PDF is typeset by Typst, and tagged as PDF/UA-1 for screen readers.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+import json
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import typst
 
 from reader.answering import says_nothing
 from reader.app.citations import citations
 from reader.app.page.turns import NO_ANSWER, badge, capital, where
+from reader.errors import ReaderError
 from reader.settings import STATIC
 from storage import ConversationRecord
 
 MAX_PICTURES = 24
-"""Page pictures in one web page; each takes some 100 kB."""
+"""Page pictures in one file; each takes some 100 kB."""
+
+Picture: TypeAlias = Callable[[str, int], bytes | None]
+"""Gives a page of a document as a JPEG, or None where there is none."""
+
+_NO_FONT = re.compile(r'the text `"(.{1,20})"` could not be displayed')
+_UNSHOWABLE = ("Cc", "Cs", "Co", "Cn")
+"""Unicode categories that no font has signs for."""
+
+
+@dataclass(frozen=True)
+class _Quote:
+    """A place that an answer rests on."""
+
+    where: str
+    text: str
+    page: tuple[str, int]
+    """Its document and page."""
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A question with its answer, as every form shows it."""
+
+    question: str
+    answer: tuple[tuple[str, int | None], ...]
+    """Pieces of the text, each with the number of the quote that it rests on, counted from 1."""
+    quotes: tuple[_Quote, ...]
+    cost: str
 
 
 def as_markdown(conversation: ConversationRecord, title: str, titles: Mapping[str, str]) -> str:
     """A conversation as a Markdown file, its strangers' words as plain text."""
     lines = [f"# {_plain(title)}", ""]
-    for turn in conversation.turns:
-        lines += [f"## {_plain(turn.question)}", "", _plain(_answer(turn.answer)), ""]
-        for item in turn.evidence:
-            quote = _plain(str(item.get("quote", "")))
-            lines += [f"> {quote}", ">", f"> {_plain(capital(where(item, titles)))}", ""]
-        lines += [f"*{badge(turn.counts)}*", ""]
+    for turn in _turns(conversation, titles):
+        lines += [f"## {_plain(turn.question)}", "", _plain("".join(text for text, _ in turn.answer)), ""]
+        for quote in turn.quotes:
+            lines += [f"> {_plain(quote.text)}", ">", f"> {_plain(quote.where)}", ""]
+        lines += [f"*{turn.cost}*", ""]
     return "\n".join(lines)
 
 
-def as_html(
-    conversation: ConversationRecord,
-    title: str,
-    titles: Mapping[str, str],
-    picture: Callable[[str, int], bytes | None],
-) -> str:
-    """A conversation as a web page that needs nothing beside it.
+def as_html(conversation: ConversationRecord, title: str, titles: Mapping[str, str], picture: Picture) -> str:
+    """A conversation as a web page that needs nothing beside it."""
+    turns = _turns(conversation, titles)
+    drawn = _drawn(turns, picture)
 
-    Args:
-        picture: gives a page of a document as a JPEG, or None where there is none.
-    """
-    drawn: dict[tuple[str, int], bytes | None] = {}
-
-    def page(item: Mapping[str, Any]) -> str:
-        key = (str(item["document_id"]), int(item["page"]))
-        if key in drawn or len(drawn) >= MAX_PICTURES:  # once is enough
-            return ""
-        drawn[key] = jpeg = picture(*key)
+    def page(quote: _Quote) -> str:
+        jpeg = drawn.pop(quote.page, None)  # once is enough
         if jpeg is None:
             return ""
         source = base64.b64encode(jpeg).decode()
-        name = escape(capital(where(item, titles)))
-        return f'<details><summary>The page</summary><img alt="{name}" src="data:image/jpeg;base64,{source}"></details>'
-
-    turns = []
-    for turn in conversation.turns:
-        quotes = [
-            f"<blockquote><cite>{number}. {escape(capital(where(item, titles)))}</cite>"
-            f"{escape(' '.join(str(item.get('quote', '')).split()))}{page(item)}</blockquote>"
-            for number, item in enumerate(turn.evidence, start=1)
-        ]
-        turns.append(
-            f'<section><h2>{escape(turn.question)}</h2><div class="answer">{_cited(turn.answer, turn.evidence)}</div>'
-            f'{"".join(quotes)}<p class="cost">{escape(badge(turn.counts))}</p></section>'
+        return (
+            f'<details><summary>The page</summary><img alt="{escape(quote.where)}" src="data:image/jpeg;base64,{source}">'
+            "</details>"
         )
-    day = f"{datetime.fromtimestamp(conversation.created_at):%d %B %Y}"
+
+    sections = []
+    for turn in turns:
+        answer = "".join(f"{escape(text)}{f'<sup>{number}</sup>' if number else ''}" for text, number in turn.answer)
+        quotes = "".join(
+            f"<blockquote><cite>{number}. {escape(quote.where)}</cite>{escape(quote.text)}{page(quote)}</blockquote>"
+            for number, quote in enumerate(turn.quotes, start=1)
+        )
+        sections.append(
+            f'<section><h2>{escape(turn.question)}</h2><div class="answer">{answer}</div>'
+            f'{quotes}<p class="cost">{escape(turn.cost)}</p></section>'
+        )
     style = (STATIC / "export.css").read_text()
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{escape(title)}</title>'
-        f"<style>{style}</style></head><body><h1>{escape(title)}</h1>{''.join(turns)}"
-        f"<footer>Asked on {day} with Activation Beacon Reader.</footer></body></html>"
+        f"<style>{style}</style></head><body><h1>{escape(title)}</h1>{''.join(sections)}"
+        f"<footer>{_made(conversation)}</footer></body></html>"
     )
 
 
-def _cited(answer: str, evidence: Any) -> str:
+def as_pdf(conversation: ConversationRecord, title: str, titles: Mapping[str, str], picture: Picture) -> bytes:
+    """A conversation as a PDF; the pictures of its pages follow at the end, and the quotes lead to them.
+
+    Raises:
+        ReaderError: no font of this computer has one of its signs.
+    """
+    turns = _turns(conversation, titles)
+    drawn = _drawn(turns, picture)
+    names = {page: f"page-{number}" for number, page in enumerate(drawn, start=1)}
+    shown = {
+        "title": title,
+        "made": _made(conversation),
+        "turns": [
+            {
+                "question": turn.question,
+                "answer": [{"text": text, "number": number} for text, number in turn.answer],
+                "quotes": [
+                    {"where": quote.where, "text": quote.text, "picture": names.get(quote.page)}
+                    for quote in turn.quotes
+                ],
+                "cost": turn.cost,
+            }
+            for turn in turns
+        ],
+        "pictures": [
+            {"name": names[page], "where": next(q.where for turn in turns for q in turn.quotes if q.page == page)}
+            for page in drawn
+        ],
+    }
+    with tempfile.TemporaryDirectory(prefix="export-") as folder:  # the template can open nothing outside it
+        for page, jpeg in drawn.items():
+            (Path(folder) / f"{names[page]}.jpg").write_bytes(jpeg)
+        (Path(folder) / "conversation.json").write_text(json.dumps(_showable(shown)), encoding="utf-8")
+        template = shutil.copy(STATIC / "export.typ", folder)
+        try:
+            return typst.compile(template, root=folder, font_paths=_fonts(), format="pdf", pdf_standards="ua-1")
+        except typst.TypstError as error:
+            if missing := _NO_FONT.search(str(error)):
+                raise ReaderError(
+                    f"The PDF cannot show “{missing[1]}”: no font of this computer has it. Install a font of that script, "
+                    "such as one of Noto, and start the app again, or export the conversation as a web page."
+                ) from error
+            raise
+
+
+def _turns(conversation: ConversationRecord, titles: Mapping[str, str]) -> list[_Turn]:
+    return [
+        _Turn(
+            turn.question,
+            _pieces(turn.answer, turn.evidence),
+            tuple(
+                _Quote(
+                    capital(where(item, titles)),
+                    " ".join(str(item.get("quote", "")).split()),
+                    (str(item.get("document_id", "")), int(item["page"])),
+                )
+                for item in turn.evidence
+            ),
+            badge(turn.counts),
+        )
+        for turn in conversation.turns
+    ]
+
+
+def _pieces(answer: str, evidence: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int | None], ...]:
     if says_nothing(answer):
-        return escape(NO_ANSWER)
-    html, position = "", 0
+        return ((NO_ANSWER, None),)
+    pieces: list[tuple[str, int | None]] = []
+    position = 0
     for citation in citations(answer, evidence):
-        html += f"{escape(answer[position : citation.end])}<sup>{citation.evidence + 1}</sup>"
+        pieces.append((answer[position : citation.end], citation.evidence + 1))
         position = citation.end
-    return html + escape(answer[position:])
+    return (*pieces, (answer[position:], None))
 
 
-def _answer(text: str) -> str:
-    return NO_ANSWER if says_nothing(text) else text
+def _drawn(turns: Sequence[_Turn], picture: Picture) -> dict[tuple[str, int], bytes]:
+    """The pictures of the first quoted pages, each once."""
+    pages = list(dict.fromkeys(quote.page for turn in turns for quote in turn.quotes))
+    drawn: dict[tuple[str, int], bytes] = {}
+    for page in pages:
+        if len(drawn) < MAX_PICTURES and (jpeg := picture(*page)) is not None:
+            drawn[page] = jpeg
+    return drawn
+
+
+def _made(conversation: ConversationRecord) -> str:
+    return f"Asked on {datetime.fromtimestamp(conversation.created_at):%d %B %Y} with Activation Beacon Reader."
 
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|" else sign for sign in " ".join(text.split()))
+
+
+def _showable(value: Any) -> Any:
+    """The same values, with a replacement character for what no font can show."""
+    if isinstance(value, str):
+        return "".join(
+            "\ufffd" if sign not in "\n\t" and unicodedata.category(sign) in _UNSHOWABLE else sign for sign in value
+        )
+    if isinstance(value, Mapping):
+        return {name: _showable(one) for name, one in value.items()}
+    return [_showable(one) for one in value] if isinstance(value, list) else value
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """Typst's own fonts (Latin, Greek, Cyrillic), DejaVu (Arabic, Hebrew, Georgian, symbols), and all of this computer."""
+    from matplotlib import get_data_path  # half a second, which the start of the app need not take
+
+    folder = Path(get_data_path()) / "fonts" / "ttf"
+    # Not the folder: it also has a font with a box for every sign there is, with which nothing would ever be missing.
+    return typst.Fonts(font_paths=[folder / "DejaVuSans.ttf", folder / "DejaVuSans-Bold.ttf"])

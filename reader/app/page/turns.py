@@ -268,6 +268,9 @@ def download_link(conversation_id: str | None) -> str:
         f'<a href="conversation/{conversation_id}" download>Markdown</a>'
         f'<a href="conversation/{conversation_id}?form=html" download'
         ' title="With its quotes and pictures of their pages">Web page</a>'
+        # In a tab of its own, where a refusal can be read; a file that comes closes it again.
+        f'<a href="conversation/{conversation_id}?form=pdf" target="_blank"'
+        ' title="With its quotes and pictures of their pages">PDF</a>'
         '<button data-act="keep-answers" title="Adds the Markdown to your library, to be read and asked">'
         "Keep as a document</button></div></details>"
     )
