@@ -14,7 +14,7 @@ from reader.answering import ask, attach, attach_shelf, choose_memory
 from reader.answering.attention import Attention, Heat
 from reader.beacon import NO_SPAN, RatioChooser, recording
 from reader.beacon.attention import largest_weights
-from reader.condensing import CHOOSERS, AttentionMatching, ExpectedAttention, Spread
+from reader.condensing import CHOOSERS, ExpectedAttention, Spread
 from reader.condensing.expected_attention import with_spread
 from reader.errors import Cancelled, ConfigError
 from reader.models import Model, load_model
@@ -28,14 +28,9 @@ def rows_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path],
     return load_model(str(tiny_folder(request.param)), condenser="expected-attention", window=32, cache_folder=tmp_path)
 
 
-@pytest.fixture(params=FAMILIES)
-def fitted_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder(request.param)), condenser="attention-matching", window=32, cache_folder=tmp_path)
-
-
-@pytest.fixture(params=["expected-attention", "attention-matching"])
-def llama(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder("llama")), condenser=request.param, window=32, cache_folder=tmp_path)
+@pytest.fixture
+def llama(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    return load_model(str(tiny_folder("llama")), condenser="expected-attention", window=32, cache_folder=tmp_path)
 
 
 @pytest.fixture(params=FAMILIES)
@@ -68,10 +63,6 @@ def test_all_rows_kept_are_full_attention(rows_model: Model) -> None:
     torch.testing.assert_close(logits(rows_model, 1), logits(rows_model, 0), rtol=0, atol=1e-4)
 
 
-def test_all_rows_kept_and_fitted_are_full_attention(fitted_model: Model) -> None:
-    torch.testing.assert_close(logits(fitted_model, 1), logits(fitted_model, 0), rtol=0, atol=1e-4)
-
-
 def test_fewer_rows_kept_are_another_memory(llama: Model) -> None:
     assert (logits(llama, 4) - logits(llama, 0)).abs().max() > 1e-2
 
@@ -96,66 +87,6 @@ def test_the_rows_that_queries_point_at_are_kept() -> None:
     rows = ExpectedAttention(spread=0).choose(queries[:, None].expand(2, 20, 8), keys, values, 4)
     for head in range(2):
         assert set(wanted[head].tolist()) <= set(rows[head].tolist())
-
-
-def window_of(heads: int = 4, kv_heads: int = 2, tokens: int = 64, head_dim: int = 16) -> list[torch.Tensor]:
-    """Queries, keys and values of a window, and other queries; all queries of a head share a part, as those of decoders do."""
-    generator = torch.Generator().manual_seed(0)
-    shared = 2 * torch.randn(heads, 1, head_dim, generator=generator)
-    queries, others = (0.5 * torch.randn(heads, 200, head_dim, generator=generator) + shared for _ in range(2))
-    keys, values = (0.5 * torch.randn(kv_heads, tokens, head_dim, generator=generator) for _ in range(2))
-    return [queries, keys, values, others]
-
-
-def attention(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The log of the mass (heads, queries) and the output (heads, queries, head_dim)."""
-    groups = len(queries) // len(keys)
-    scores = queries @ keys.repeat_interleave(groups, 0).mT
-    return scores.logsumexp(-1), scores.softmax(-1) @ values.repeat_interleave(groups, 0)
-
-
-@pytest.mark.parametrize("keep", [4, 16, 32])
-def test_fitted_rows_attend_as_the_whole_window_does_for_queries_that_they_were_not_fitted_to(keep: int) -> None:
-    queries, keys, values, others = window_of()
-    rows = AttentionMatching().choose(queries, keys, values, keep)
-    assert torch.equal(rows, ExpectedAttention(spread=0).choose(queries, keys, values, keep))
-    kept_keys, kept_values = (part.gather(1, rows[..., None].expand(-1, -1, 16)) for part in (keys, values))
-    fitted = AttentionMatching().fit(queries, keys, values, queries, kept_keys, kept_values)
-    mass, output = attention(others, keys, values)
-    mass_before, output_before = attention(others, kept_keys, kept_values)
-    mass_after, output_after = attention(others, *fitted)
-    assert (mass_after - mass).abs().mean() < 0.5 * (mass_before - mass).abs().mean()
-    assert (output_after - output).norm() < 0.75 * (output_before - output).norm()
-
-
-def test_rows_are_fitted_to_where_queries_stand_after_the_slots() -> None:
-    """The queries after the slots differ from those after the window, as the slots are nearer; the output must not."""
-    queries, keys, values, _ = window_of()
-    nearer = queries.roll(1, dims=2)
-    rows = AttentionMatching().choose(queries, keys, values, 16)
-    kept_keys, kept_values = (part.gather(1, rows[..., None].expand(-1, -1, 16)) for part in (keys, values))
-    _, wanted = attention(queries, keys, values)
-    _, plain = attention(nearer, kept_keys, kept_values)
-    _, fitted = attention(nearer, *AttentionMatching().fit(queries, keys, values, nearer, kept_keys, kept_values))
-    assert (fitted - wanted).norm() < 0.7 * (plain - wanted).norm()
-
-
-@pytest.mark.parametrize("queries_left", [1, 200])
-@pytest.mark.parametrize("scale", [0.0, 1e-3, 30.0])
-def test_a_fit_is_finite_whatever_the_scores(scale: float, queries_left: int) -> None:
-    queries, keys, values, _ = window_of()
-    queries = scale * queries[:, :queries_left]
-    worst = torch.arange(8).expand(2, -1)  # not chosen: some keep hardly any mass
-    kept = [part.gather(1, worst[..., None].expand(-1, -1, 16)) for part in (keys, values)]
-    for part in AttentionMatching().fit(queries, keys, values, queries, *kept):
-        assert torch.isfinite(part).all()
-
-
-def test_a_fitted_memory_is_nearer_to_full_attention_than_the_same_rows(fitted_model: Model) -> None:
-    full, fitted = logits(fitted_model, 0), logits(fitted_model, 4)
-    fitted_model.plugin.rows = ExpectedAttention(spread=0)
-    plain = logits(fitted_model, 4)
-    assert (fitted - full).norm() < 0.9 * (plain - full).norm()
 
 
 def test_the_largest_weights_are_those_of_causal_attention() -> None:

@@ -69,15 +69,15 @@ class SlotLayer(CacheLayerMixin):
         self._write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
         self.length = first + len(index)
 
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Copies of the keys and values (kv_heads, slots, head_dim) of each head's slots at index (kv_heads, slots)."""
-        rows = index[..., None].expand(-1, -1, self.keys.shape[3])
-        return self.keys[0].gather(1, rows), self.values[0].gather(1, rows)
+    def keep(self, index: Tensor, first: int, turn: Callable[[Tensor], Tensor]) -> None:
+        """Move each head's slots at index (kv_heads, slots) to the slots from `first`, and drop every slot after them.
 
-    def put(self, keys: Tensor, values: Tensor, first: int) -> None:
-        """Write keys and values (kv_heads, slots, head_dim) into the slots from `first`, and drop every slot after them."""
-        self._write(keys[None].to(self.keys.dtype), values[None].to(self.values.dtype), first)
-        self.length = first + keys.shape[1]
+        Args:
+            turn: rotates the keys (1, kv_heads, slots, head_dim) of those slots to their new positions.
+        """
+        rows = index[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
+        self._write(turn(self.keys.gather(2, rows)), self.values.gather(2, rows), first)
+        self.length = first + index.shape[1]
 
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` slots and keep those in use."""

@@ -1,12 +1,12 @@
 """Rows: each head keeps some of a window's own keys and values in place of beacons.
 
-A chooser (`reader.condensing`) picks the rows, and may fit them to the attention of the whole window. A kept row is rotated once,
-by the difference, to its slot's position, and keeps the source span of each head's token.
+A chooser (`reader.condensing`) picks the rows. A kept row is rotated once, by the difference, to its slot's position, and keeps
+the source span of each head's token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
@@ -19,13 +19,6 @@ from reader.beacon.rotary import mean_rotation, rotation
 
 FUTURE_TOKENS = 512
 """Rows are chosen for the attention of this many positions after their window."""
-
-ASKED_QUERIES = 256
-"""Rows are fitted to at least this many of the window's queries, and to as many as there are rows."""
-
-RowFit = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(queries after the window, the window's keys, its values, queries after the slots, the kept keys, the kept values) -> new keys
-and values (kv_heads, keep, head_dim) of the kept rows. Queries (heads, queries, head_dim) are scaled; all are rotated."""
 
 
 class RowChooser(Protocol):
@@ -42,10 +35,6 @@ class RowChooser(Protocol):
     @property
     def replays(self) -> bool:
         """Whether each window is run once more behind itself, to see which rows are needed to repeat it."""
-
-    @property
-    def fit(self) -> RowFit | None:
-        """Changes the kept rows' keys and values so that they attend as the whole window did; None: they stay as they are."""
 
     def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending.
@@ -77,28 +66,16 @@ def keep_rows(
     base, window = memory.sink + memory.beacons, slice(memory.slots - len(memory.tail), memory.slots)
     positions, slots = memory.positions[window], torch.arange(base, base + keep)
     spans = memory.spans[window].int()
-    asked_tokens = next(iter(queries.values())).shape[1]
-    unrotate = rotation(decoder, -positions[-asked_tokens:])
+    unrotate = rotation(decoder, -positions[-next(iter(queries.values())).shape[1] :])
     turn_back = mean_rotation(decoder, positions[-1] + 1 + torch.arange(FUTURE_TOKENS))
-    # The window's own queries, asked once more: what comes next in a text asks in the same way.
-    again = torch.arange(0, asked_tokens, max(1, asked_tokens // max(ASKED_QUERIES, keep)))
-    ask_window, ask_slots = (rotation(decoder, first + again) for first in (positions[-1] + 1, base + keep))
     if memory.row_spans is None:
         memory.row_spans = memory.of_all_heads(memory.spans)
     kept_spans = []
     for number, layer in enumerate(memory.layers):
         keys, values = layer.keys[0, :, window], layer.values[0, :, window]
-        own = unrotate(queries[number][None])
-        rows = chooser.choose(own[0], turn_back(keys), values, keep, peaks.get(number))
+        rows = chooser.choose(unrotate(queries[number][None])[0], turn_back(keys), values, keep, peaks.get(number))
         places = rows.cpu()
-        kept_keys, kept_values = layer.take(rows + base)
-        kept_keys = rotation(decoder, slots - positions[places])(kept_keys[None])[0]
-        if chooser.fit is not None and keep < keys.shape[1]:
-            own = own[:, :, again].float()
-            kept_keys, kept_values = chooser.fit(
-                ask_window(own)[0], keys, values, ask_slots(own)[0], kept_keys, kept_values
-            )
-        layer.put(kept_keys, kept_values, base)
+        layer.keep(rows + base, base, rotation(decoder, slots - positions[places]))
         kept_spans.append(spans[places])
     chosen = torch.stack(kept_spans)
     memory.row_spans = torch.cat([memory.row_spans[:, :, :base], chosen], dim=2)

@@ -1,23 +1,17 @@
 """Choosers: which rows of a window the memory keeps. Tensors only; beacons are condensed by the plug-in.
 
-To add a method, write a module with a class that has the members of `reader.beacon.RowChooser`, link the paper in its docstring,
-and add a line to `CHOOSERS`. A chooser sees one layer of one window at a time, so reading needs constant memory.
+To add a method, write a module with a class that has `name`, `fingerprint` and `choose`, link the paper in its docstring, and add a
+line to `CHOOSERS`. A chooser sees one layer of one window at a time, so reading needs constant memory.
 """
 
-from reader.condensing.attention_matching import AttentionMatching
 from reader.condensing.expected_attention import ExpectedAttention
 from reader.condensing.replay import Replay
 from reader.condensing.spread import Spread
 
-CHOOSERS = {
-    "attention-matching": AttentionMatching,
-    "expected-attention": ExpectedAttention,
-    "replay": Replay,
-    "spread": Spread,
-}
+CHOOSERS = {"expected-attention": ExpectedAttention, "replay": Replay, "spread": Spread}
 """Name -> the class of the method."""
 
 DEFAULT_CHOOSER = "expected-attention"
 """The method for a decoder without a plug-in: it has the lowest loss of those that need no training."""
 
-__all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "AttentionMatching", "ExpectedAttention", "Replay", "Spread"]
+__all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "ExpectedAttention", "Replay", "Spread"]

@@ -23,7 +23,6 @@ class ExpectedAttention:
     """The share of the kept rows that is evenly spaced among the others, to represent the text that gets little attention."""
 
     replays = False
-    fit = None
 
     @property
     def name(self) -> str:

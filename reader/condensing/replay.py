@@ -22,7 +22,6 @@ class Replay:
     """The share of the kept rows that is evenly spaced among the others, to represent the text that gets little attention."""
 
     replays = True
-    fit = None
 
     @property
     def name(self) -> str:

@@ -13,7 +13,6 @@ class Spread:
     """Chooses evenly spaced rows, the last of each interval, the same for all heads."""
 
     replays = False
-    fit = None
 
     @property
     def name(self) -> str:

@@ -71,9 +71,8 @@ def add_condenser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--condenser",
         metavar="NAME",
-        help="how a window is condensed: into beacons (needs a plug-in), or to rows of the window, chosen by expected-attention "
-        "and fitted to the attention of the whole window (attention-matching), not fitted (expected-attention), chosen by replay "
-        "(each window is run twice) or evenly (spread); default: beacons with a plug-in, else expected-attention",
+        help="how a window is condensed: into beacons (needs a plug-in), or to rows of the window, chosen by expected-attention, "
+        "by replay (each window is run twice) or evenly (spread); default: beacons with a plug-in, else expected-attention",
     )
 
 
