@@ -512,6 +512,13 @@ def test_positions_that_cannot_be_drawn_are_refused() -> None:
         draw_positions("pose", 512, 1000, random.Random(0))
     with pytest.raises(ConfigError, match="too short"):
         draw_positions("cream", 16, 1024, random.Random(0))
+    with pytest.raises(ConfigError, match="not for 'longrecipe'"):
+        draw_positions("longrecipe", 512, 4096, random.Random(0))
+
+
+def test_an_unknown_way_to_lengthen_a_decoder_is_refused(answering_model: Model) -> None:
+    with pytest.raises(ConfigError, match="--method is 'yarn'; it must be one of cream, pose, longrecipe"):
+        PositionsObjective(answering_model, method="yarn", target_tokens=8192, rank=None)
 
 
 def test_longrecipe_spreads_whole_sentences_over_the_target() -> None:

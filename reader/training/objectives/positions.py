@@ -33,10 +33,11 @@ def draw_positions(method: str, tokens: int, target_tokens: int, draw: random.Ra
     """Draw strictly increasing positions (tokens,) below target_tokens, in three pieces (`cream`) or two (`pose`).
 
     Raises:
-        ConfigError: another method, a target of less than twice the excerpt, or an excerpt that is too short to cut.
+        ConfigError: another method (`longrecipe` has its own, see `recipe`), a target of less than twice the excerpt, or an
+            excerpt that is too short to cut.
     """
-    if method not in METHODS[:2]:
-        raise ConfigError(f"The training setting --method is {method!r}; it must be one of {', '.join(METHODS)}.")
+    if method not in ("cream", "pose"):
+        raise ConfigError(f"Positions are drawn for cream and pose, not for {method!r}.")
     scale = target_tokens // max(1, tokens)
     if scale < 2:
         raise ConfigError(
@@ -78,10 +79,12 @@ class PositionsObjective:
         rank: the rank of trained low-rank differences; None: train the layers' weights themselves (not embeddings and head).
 
     Raises:
-        ConfigError: see `draw_positions`; or the decoder's positions are scaled already.
+        ConfigError: an unknown method, see `draw_positions`, or the decoder's positions are scaled already.
     """
 
     def __init__(self, model: Model, *, method: str, target_tokens: int, rank: int | None) -> None:
+        if method not in METHODS:
+            raise ConfigError(f"The training setting --method is {method!r}; it must be one of {', '.join(METHODS)}.")
         self.model, self.method, self.target_tokens = model, method, target_tokens
         decoder = model.decoder.model
         decoder.requires_grad_(False)
