@@ -15,7 +15,8 @@ from torch import Tensor
 from reader.beacon import RatioChooser
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model, load_model
-from reader.strategies import Beacon, FullAttention, Retrieval, SelfExtend, SlidingWindow, Strategy
+from reader.strategies import Beacon, FullAttention, LeanContext, Retrieval, SelfExtend, SlidingWindow, Strategy
+from reader.strategies.lean_context import thinned
 
 WINDOW = 32
 
@@ -53,6 +54,7 @@ def all_strategies(model: Model) -> list[Strategy]:
         FullAttention(model),
         SelfExtend(model, group=4, neighbour_tokens=16),
         Retrieval(model, 40),
+        LeanContext(model, 40),
     ]
 
 
@@ -280,6 +282,45 @@ def test_retrieval_puts_the_passage_that_shares_words_in_front_within_its_budget
         assert 2048 - context.room_tokens == len(tiny_model.opening)
     with Retrieval(tiny_model, 100).attach("anything") as context:
         assert 2048 - context.room_tokens == len(tiny_model.opening)
+
+
+def test_lean_context_keeps_the_nearest_sentences_whole_and_thins_out_the_rest(tiny_model: Model) -> None:
+    near = "The treasure of Captain Brandt lies under the crooked elm."
+    far = "It was at this hour of the night that the bells of 3 villages rang."
+    shown = LeanContext(tiny_model, 100).showing("Where is the treasure of Captain Brandt?", [f"{far} {near}"])
+    assert shown(f"{far} {near}") == f"hour night bells 3 villages rang. {near}"
+
+
+def test_lean_context_adapts_how_many_sentences_stay_to_the_question(tiny_model: Model) -> None:
+    both = "The ship of Anna Moir was red in the spring. The ship of Anna Moir was sold in the end."
+    strategy = LeanContext(tiny_model, 100)
+    assert strategy.showing("Whose ship was it, Anna Moir's?", [both])(both) == both
+    assert strategy.showing("In which spring was the ship red?", [both])(both).endswith(
+        "spring. ship Anna Moir sold end."
+    )
+
+
+@pytest.mark.parametrize("question", ["", "xyzzy", "the of and"])
+def test_lean_context_without_a_near_sentence_keeps_all_whole(tiny_model: Model, question: str) -> None:
+    text = "The cat is on the mat. It is so."
+    assert LeanContext(tiny_model, 100).showing(question, [text])(text) == text
+
+
+def test_thinning_never_empties_a_sentence() -> None:
+    assert thinned("So it is.") == "So it is."
+    assert thinned("The king's crown was at 12 o'clock — gone!") == "king's crown 12 o'clock gone!"
+
+
+def test_lean_context_needs_fewer_tokens_for_a_passage_and_stays_within_its_budget(tiny_model: Model) -> None:
+    facts = [f"On that day it was at the inn of the town of Brandt that they were given {n} coins." for n in range(30)]
+    filler = "And so it was that he would have been there with them all, if only it could have been so. " * 8
+    question, strategy = "Who was given 7 coins in Brandt?", LeanContext(tiny_model, 700)
+    strategy.read(tiny_model.encode("\n\n".join(f"{fact} {filler}" for fact in facts))[0])
+    passages = [strategy._text[start:end] for start, end in strategy.search(question)]
+    shown = strategy.showing(question, passages)
+    assert all(len(tiny_model.encode(shown(one))[0]) < len(tiny_model.encode(one)[0]) for one in passages)
+    with strategy.attach(question) as context:
+        assert 0 < 2048 - context.room_tokens - len(tiny_model.opening) <= 700
 
 
 def test_a_ratio_that_does_not_divide_the_window_is_refused(tiny_model: Model) -> None:

@@ -29,7 +29,14 @@ from reader.training.loop import LOG, STATE, train
 from reader.training.losses import distillation, next_token
 from reader.training.mixture import Mixture
 from reader.training.objectives.beacon import BeaconObjective
-from reader.training.objectives.positions import draw_positions
+from reader.training.objectives.long_recipe import (
+    impactful_sentences,
+    recipe,
+    sentence_numbers,
+    spread_positions,
+    token_impact,
+)
+from reader.training.objectives.positions import PositionsObjective, draw_positions
 from reader.training.unanswerable import alter
 
 RATIOS = (2, 4, 8)
@@ -530,14 +537,98 @@ def test_positions_that_cannot_be_drawn_are_refused() -> None:
         draw_positions("pose", 512, 1000, random.Random(0))
     with pytest.raises(ConfigError, match="too short"):
         draw_positions("cream", 16, 1024, random.Random(0))
+    with pytest.raises(ConfigError, match="not for 'longrecipe'"):
+        draw_positions("longrecipe", 512, 4096, random.Random(0))
 
 
+def test_an_unknown_way_to_lengthen_a_decoder_is_refused(answering_model: Model) -> None:
+    with pytest.raises(ConfigError, match="--method is 'yarn'; it must be one of cream, pose, longrecipe"):
+        PositionsObjective(answering_model, method="yarn", target_tokens=8192, rank=None)
+
+
+def test_longrecipe_spreads_whole_sentences_over_the_target() -> None:
+    draw, furthest = random.Random(0), 0
+    sentences = torch.tensor([0] * 5 + [2] * 9 + [3] * 2)
+    for _ in range(300):
+        positions = spread_positions(sentences, 4096, draw)
+        assert bool((positions.diff() > 0).all())
+        assert int(positions[0]) == 0
+        assert int(positions[-1]) < 4096
+        inside = sentences.diff() == 0
+        assert bool((positions.diff()[inside] == 1).all())
+        furthest = max(furthest, int(positions[-1]))
+    assert furthest > 3500
+
+
+def test_longrecipe_keeps_the_sentences_with_most_impactful_tokens_in_their_order() -> None:
+    ends = torch.zeros(10, dtype=torch.bool)
+    ends[1] = True
+    ids = torch.tensor([5, 5, 1, 6, 6, 1, 7, 7, 1, 8])
+    sentences = sentence_numbers(ids, ends)
+    assert sentences.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]
+    impact = torch.tensor([0, 0, 0, 0, 9.0, 0, 0, 0, 0, 8.0])
+    assert ids[impactful_sentences(impact, sentences, 4)].tolist() == [6, 6, 1, 8]
+    assert ids[impactful_sentences(impact, sentences, 3)].tolist() == [6, 6, 8]  # the last is cut
+    assert impactful_sentences(impact, torch.zeros(10, dtype=torch.int64), 5).tolist() == [True] * 5 + [False] * 5
+
+
+def test_the_impact_of_a_token_is_what_the_text_before_its_piece_changes(answering_model: Model) -> None:
+    decoder = answering_model.decoder.model
+    ids = answering_model.encode("The mill has six wheels and seven doors. " * 8)[0][:96]
+    impact = token_impact(decoder, ids)
+    assert impact.shape == (96,)
+    assert torch.allclose(impact[:12], torch.zeros(12), atol=1e-4)  # the first piece has no text before it
+    with torch.no_grad():
+        whole, piece = (decoder(part[None]).logits[0].log_softmax(-1) for part in (ids, ids[24:36]))
+    for place in (25, 30, 35):
+        expected = (whole[place - 1, ids[place]] - piece[place - 25, ids[place]]).abs()
+        assert float(impact[place]) == pytest.approx(float(expected), abs=1e-4)
+    assert float(impact[24]) == 0
+
+
+def test_longrecipe_replays_ordinary_text_and_halves_the_excerpt(answering_model: Model) -> None:
+    ids = answering_model.encode("The mill has six wheels. It has seven doors! Who built it? " * 12)[0]
+    ends = torch.zeros(answering_model.decoder.model.config.vocab_size, dtype=torch.bool)
+    ends[answering_model.encode("wheels.")[0][-1]] = True
+    draw, replayed = random.Random(0), 0
+    for _ in range(40):
+        kept, positions = recipe(answering_model.decoder.model, ids, ends, 8 * len(ids), draw)
+        assert len(kept) == len(positions) == len(ids) // 2
+        if torch.equal(positions, torch.arange(len(positions))):
+            replayed += 1
+            assert torch.equal(kept, ids[: len(kept)])
+    assert 4 <= replayed <= 18
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_longrecipe_saves_the_mean_of_trained_and_first_weights(
+    rank: int | None, tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    def change(method: str) -> torch.Tensor:
+        model = load_model(str(tiny_folder("llama")), cache_folder=tmp_path / "c", device="cpu")
+        key = "model.layers.0.self_attn.q_proj.weight"
+        first = model.decoder.model.state_dict()[key].clone()
+        torch.manual_seed(0)
+        objective = PositionsObjective(model, method=method, target_tokens=8192, rank=rank)
+        with torch.no_grad():
+            for part in objective.parameters.values():
+                part += 0.1
+        objective.save(tmp_path / f"{method}-{rank}")
+        saved = load_model(str(tmp_path / f"{method}-{rank}"), cache_folder=tmp_path / "c", device="cpu")
+        return saved.decoder.model.state_dict()[key] - first
+
+    whole, merged = change("cream"), change("longrecipe")
+    assert float(whole.abs().max()) > 0.01
+    torch.testing.assert_close(merged, whole / 2, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["cream", "longrecipe"])
 @pytest.mark.parametrize("rank", [[], ["--rank", "2"]], ids=["full", "low-rank"])
 def test_a_lengthened_decoder_is_an_ordinary_one(
-    rank: list[str], tiny_folder: Callable[..., Path], books: Books, tmp_path: Path
+    rank: list[str], method: str, tiny_folder: Callable[..., Path], books: Books, tmp_path: Path
 ) -> None:
     folder = tiny_folder("llama")
-    command = ["train", "--method", "cream", "--model", str(folder), "--books", str(tmp_path / "books"), *rank]
+    command = ["train", "--method", method, "--model", str(folder), "--books", str(tmp_path / "books"), *rank]
     positions = load_model(str(folder), cache_folder=tmp_path / "c").plugin.max_positions
     command += [
         "--target-tokens",

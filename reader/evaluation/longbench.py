@@ -22,7 +22,7 @@ from reader.evaluation.report import Progress, Report
 from reader.models import Model
 from reader.strategies import Entry, Setup, fitting_ratio, line_up, misfit
 
-KNOWN_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "beacon", "lengthened")
+KNOWN_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "lean-context", "beacon", "lengthened")
 LONGBENCH_STRATEGIES = ("sliding-window", "full", "retrieval", "beacon")
 
 _LONG_REPLIES = ("gov_report", "qmsum", "multi_news", "vcsum", "longbook_sum")

@@ -2,8 +2,8 @@
 
 Each passage is hidden in a book as its own paragraph, at a place that depends only on the seed. A book holds several passages,
 one in each of as many equal sections, so that one reading serves all its questions. Compared are the reader from memory alone,
-the reader looking again, no document, the newest window, retrieval with the same budget as looking again, and the passage alone
-as the upper bound. Questions about a whole book (NarrativeQA) are asked of the unchanged book.
+the reader looking again, no document, the newest window, retrieval and LeanContext with the same budget as looking again, and the
+passage alone as the upper bound. Questions about a whole book (NarrativeQA) are asked of the unchanged book.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from reader.evaluation.metrics import rouge_l, squad_scores
 from reader.evaluation.report import Progress, Report
 from reader.models import Model
 from reader.reading import ReadingProgress, read
-from reader.strategies import FullAttention, Retrieval, SlidingWindow, Strategy, check_names
+from reader.strategies import FullAttention, LeanContext, Retrieval, SlidingWindow, Strategy, check_names
 from storage import Store
 
-QA_STRATEGIES = ("none", "gold-untuned", "gold", "sliding-window", "retrieval", "beacon", "look-again")
+QA_STRATEGIES = ("none", "gold-untuned", "gold", "sliding-window", "retrieval", "lean-context", "beacon", "look-again")
 """`none` sees no document, `gold` sees only the hidden passage (`gold-untuned`: without the plug-in's answer weights), `beacon`
 answers from memory, `look-again` reads passages again."""
 
@@ -169,6 +169,8 @@ class _AskedBook:
             self._rivals["sliding-window"] = SlidingWindow(model, model.plugin.config.window)
         if "retrieval" in strategies:
             self._rivals["retrieval"] = Retrieval(model, LOOK_AGAIN_TOKENS)
+        if "lean-context" in strategies:
+            self._rivals["lean-context"] = LeanContext(model, LOOK_AGAIN_TOKENS)
         for strategy in self._rivals.values():
             strategy.read(ids)
         self._attached: dict[int | None, AttachedMemory] = {}

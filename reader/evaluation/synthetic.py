@@ -26,7 +26,7 @@ from reader.evaluation.report import Progress, Report
 from reader.models import Model
 from reader.strategies import Entry, Setup, line_up, misfit
 
-KNOWN_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "beacon", "lengthened")
+KNOWN_STRATEGIES = ("sliding-window", "full", "self-extend", "retrieval", "lean-context", "beacon", "lengthened")
 SYNTHETIC_STRATEGIES = ("sliding-window", "full", "beacon")
 
 FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."

@@ -26,6 +26,7 @@ _METHODS = {
     "both": "the beacon weights and the answer weights together",
     "cream": "the decoder, lengthened by CREAM",
     "pose": "the decoder, lengthened by PoSE",
+    "longrecipe": "the decoder, lengthened by LongRecipe",
 }
 _RUN = {
     "steps": "updates of the weights",
@@ -89,7 +90,7 @@ def _add_plugin_flags(group: argparse._ArgumentGroup) -> None:
         "--rank",
         type=flags.count,
         metavar="N",
-        help="rank of the projections (of the differences, for cream and pose); default: full",
+        help="rank of the projections (of the differences, for cream, pose and longrecipe); default: full",
     )
     add(
         "--answer-rank",
@@ -118,7 +119,7 @@ def _add_plugin_flags(group: argparse._ArgumentGroup) -> None:
         type=flags.count,
         default=LengtheningSettings.target_tokens,
         metavar="N",
-        help=f"the new context, for cream and pose; default: {LengtheningSettings.target_tokens}",
+        help=f"the new context, for cream, pose and longrecipe; default: {LengtheningSettings.target_tokens}",
     )
 
 
@@ -163,7 +164,7 @@ def run(options: argparse.Namespace) -> None:
 
     config = _settings(TrainingConfig, options)
     torch.manual_seed(config.seed)
-    if options.method in ("cream", "pose"):
+    if options.method in ("cream", "pose", "longrecipe"):
         recipe = lengthening_recipe(_settings(LengtheningSettings, options), cache_folder())
     else:
         recipe = plugin_recipe(_settings(PluginSettings, options), config.seed, cache_folder())

@@ -1,5 +1,6 @@
 from .beacon import Beacon as Beacon
 from .full_attention import FullAttention as FullAttention
+from .lean_context import LeanContext as LeanContext
 from .registry import (
     Entry as Entry,
     Setup as Setup,
@@ -18,6 +19,7 @@ __all__ = [
     "Context",
     "Entry",
     "FullAttention",
+    "LeanContext",
     "Retrieval",
     "SelfExtend",
     "Setup",

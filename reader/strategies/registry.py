@@ -14,6 +14,7 @@ from reader.models import Model
 from reader.reading import memory_slots, smallest_ratio
 from reader.strategies.beacon import Beacon
 from reader.strategies.full_attention import FullAttention
+from reader.strategies.lean_context import LeanContext
 from reader.strategies.retrieval import Retrieval
 from reader.strategies.self_extend import SelfExtend
 from reader.strategies.sliding_window import SlidingWindow
@@ -130,6 +131,11 @@ def _self_extend(setup: Setup) -> list[Entry]:
 @_method("retrieval")
 def _retrieval(setup: Setup) -> list[Entry]:
     return [Entry("retrieval", lambda _: Retrieval(setup.model, LOOK_AGAIN_TOKENS))]
+
+
+@_method("lean-context")
+def _lean_context(setup: Setup) -> list[Entry]:
+    return [Entry("lean-context", lambda _: LeanContext(setup.model, LOOK_AGAIN_TOKENS))]
 
 
 @_method("lengthened")

@@ -6,7 +6,7 @@ the token budget is the same. So the two methods differ only in the memory and i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -44,14 +44,24 @@ class Retrieval(Strategy):
             self._index = TextIndex(self._text[start:end] for start, end in self._spans)
         return [self._spans[number] for number in self._index.search(content_words(question), limit)]
 
+    def showing(self, question: str, passages: Sequence[str]) -> Callable[[str], str]:
+        """A function that turns a passage into what the prompt shows of it: here all of it.
+
+        Args:
+            passages: all passages that `search` finds for the question, the best first.
+        """
+        return lambda passage: passage
+
     @contextmanager
     def attach(self, question: str = "") -> Iterator[Context]:
         taken: dict[tuple[int, int], Tensor] = {}
         left = self.budget_tokens
-        for start, end in self.search(question):
+        found = self.search(question)
+        shown = self.showing(question, [self._text[start:end] for start, end in found])
+        for start, end in found:
             if any(start < other_end and other_start < end for other_start, other_end in taken):
                 continue  # passages overlap by half: do not show the same words twice
-            ids = self.model.encode(self._text[start:end] + "\n\n")[0]
+            ids = self.model.encode(shown(self._text[start:end]) + "\n\n")[0]
             if len(ids) <= left:
                 taken[start, end] = ids
                 left -= len(ids)

@@ -94,7 +94,7 @@ class LengtheningSettings:
 
     books: tuple[Path, ...]
     """Folders or archives of plain texts."""
-    method: Literal["cream", "pose"] = "cream"
+    method: Literal["cream", "pose", "longrecipe"] = "cream"
     model: str | None = None
     """The decoder's name or folder; None: the bundled one."""
     device: str | None = None

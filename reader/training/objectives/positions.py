@@ -2,8 +2,9 @@
 
 CREAM (arXiv 2406.07138, section 3) splits the excerpt into head, middle and tail. Head and tail keep the first and last positions
 of the long text. With equal probability they are short (continuity) or a third of the excerpt each (relativity). The end of the
-middle is drawn from a truncated Gaussian around the long text's middle. PoSE (arXiv 2309.10400) uses two chunks and one skip. The
-rotary positions are interpolated linearly to the new length. The result is an ordinary decoder. This module draws no data.
+middle is drawn from a truncated Gaussian around the long text's middle. PoSE (arXiv 2309.10400) uses two chunks and one skip.
+LongRecipe (arXiv 2409.00509) is in `reader.training.objectives.long_recipe`. The rotary positions are interpolated linearly to the
+new length. The result is an ordinary decoder. This module draws no data.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from reader.errors import ConfigError, ModelError
 from reader.models import Model
 from reader.training.data import Sample
 from reader.training.losses import next_token
+from reader.training.objectives.long_recipe import MERGED_SHARE, recipe
 
-METHODS = ("cream", "pose")
+METHODS = ("cream", "pose", "longrecipe")
 
 _DEVIATION = 3.0
 
@@ -31,10 +33,11 @@ def draw_positions(method: str, tokens: int, target_tokens: int, draw: random.Ra
     """Draw strictly increasing positions (tokens,) below target_tokens, in three pieces (`cream`) or two (`pose`).
 
     Raises:
-        ConfigError: an unknown method, a target of less than twice the excerpt, or an excerpt that is too short to cut.
+        ConfigError: another method (`longrecipe` has its own, see `recipe`), a target of less than twice the excerpt, or an
+            excerpt that is too short to cut.
     """
-    if method not in METHODS:
-        raise ConfigError(f"The training setting --method is {method!r}; it must be one of {', '.join(METHODS)}.")
+    if method not in ("cream", "pose"):
+        raise ConfigError(f"Positions are drawn for cream and pose, not for {method!r}.")
     scale = target_tokens // max(1, tokens)
     if scale < 2:
         raise ConfigError(
@@ -71,15 +74,17 @@ class PositionsObjective:
 
     Args:
         model: its decoder is changed: the rotary positions are interpolated and the weights trained.
-        method: `cream` or `pose`.
+        method: one of `METHODS`.
         target_tokens: the new length.
         rank: the rank of trained low-rank differences; None: train the layers' weights themselves (not embeddings and head).
 
     Raises:
-        ConfigError: see `draw_positions`; or the decoder's positions are scaled already.
+        ConfigError: an unknown method, see `draw_positions`, or the decoder's positions are scaled already.
     """
 
     def __init__(self, model: Model, *, method: str, target_tokens: int, rank: int | None) -> None:
+        if method not in METHODS:
+            raise ConfigError(f"The training setting --method is {method!r}; it must be one of {', '.join(METHODS)}.")
         self.model, self.method, self.target_tokens = model, method, target_tokens
         decoder = model.decoder.model
         decoder.requires_grad_(False)
@@ -94,13 +99,22 @@ class PositionsObjective:
             self._differences = AnswerWeights(decoder, rank).float()
             self._handles = self._differences.hook(decoder, lambda: True)
             self.parameters = dict(self._differences.named_parameters())
+        self._first_weights: dict[str, Tensor] = {}
+        if method == "longrecipe":
+            self._ends = _sentence_ends(model)
+            if rank is None:
+                self._first_weights = {name: part.detach().clone() for name, part in self.parameters.items()}
         for parameter in self.parameters.values():
             parameter.requires_grad_()
 
     def losses(self, sample: Sample, draw: random.Random) -> list[Tensor]:
         """The mean loss per token, in one part."""
         decoder, ids = self.model.decoder.model, sample.document.to(self.model.decoder.device)
-        positions = draw_positions(self.method, len(ids), self.target_tokens, draw).to(ids.device)
+        if self.method == "longrecipe":
+            ids, positions = recipe(decoder, ids, self._ends, self.target_tokens, draw)
+        else:
+            positions = draw_positions(self.method, len(ids), self.target_tokens, draw)
+        positions = positions.to(ids.device)
         # The pieces are one text. Without an explicit causal mask, the library would infer separate texts from the positions.
         states = decoder.base_model(
             ids[None], position_ids=positions[None], attention_mask=torch.ones_like(ids)[None], use_cache=False
@@ -111,22 +125,39 @@ class PositionsObjective:
     def save(self, folder: Path) -> None:
         """Write the lengthened decoder, its differences merged in, with its tokenizer, as a model folder.
 
+        `longrecipe` writes the mean of the trained weights and the first ones.
+
         Raises:
             ModelError: the folder cannot be written.
         """
         decoder = self.model.decoder.model
         state = {name: tensor.detach() for name, tensor in decoder.state_dict().items()}
+        share = MERGED_SHARE if self.method == "longrecipe" else 1.0
+        for name, first in self._first_weights.items():
+            key = f"{decoder.base_model_prefix}.{name}"
+            state[key] = torch.lerp(first, state[key], share)
         if self._differences is not None:
             for number, own in enumerate(self._differences.layers):
                 for name, difference in own.items():  # type: ignore[operator]
                     key = f"model.layers.{number}.{name.replace('-', '.')}.weight"
-                    weight = state[key].float() + difference.up.detach() @ difference.down.detach()
+                    weight = state[key].float() + share * difference.up.detach() @ difference.down.detach()
                     state[key] = weight.to(state[key].dtype)
         try:
             decoder.save_pretrained(folder, state_dict=state)
             self.model.decoder.tokenizer.save_pretrained(folder)
         except OSError as error:
             raise ModelError(f"The lengthened decoder cannot be written to {str(folder)!r}: {error}.") from error
+
+
+def _sentence_ends(model: Model) -> Tensor:
+    """(vocab,) bool: True for tokens that end a sentence or a line."""
+    tokenizer, vocabulary = model.decoder.tokenizer, int(model.decoder.model.config.get_text_config().vocab_size)
+    words = tokenizer.backend_tokenizer.decode_batch([[token] for token in range(len(tokenizer))])
+    ends = torch.zeros(vocabulary, dtype=torch.bool)
+    ends[: len(words)] = torch.tensor(
+        ["\n" in word or word.rstrip("\"'”’) ").endswith((".", "!", "?", "。")) for word in words]
+    )
+    return ends
 
 
 def _interpolate(decoder: PreTrainedModel, target_tokens: int) -> None:
