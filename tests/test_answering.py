@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -129,6 +130,57 @@ def test_where_a_passage_does_not_say_the_next_is_looked_at_behind_it(
     assert attached.memory.counts() == counts
     for name, tensor in snapshot(attached).items():
         assert torch.equal(tensor, before[name]), name
+
+
+class Doubting(Decoding):
+    """Refuses with a probability of about a half, or else says something."""
+
+    other = "A lamp."
+
+    def take(self, logits: torch.Tensor) -> str:
+        refusal, other = (
+            [*self._model.encode(text)[0].tolist(), min(self._model.end_ids)] for text in (NOT_SAID, self.other)
+        )
+        assert refusal[0] != other[0]
+        scripted = torch.full_like(logits, -30.0)
+        count = len(self.tokens)
+        if self.tokens == other[:count]:
+            scripted[-1, other[count]] = 1.0
+        if self.tokens == refusal[:count]:
+            scripted[-1, refusal[count]] = 1.1
+        return super().take(scripted)
+
+
+@pytest.mark.parametrize("look_again", ["off", 2500])
+def test_a_refusal_needs_the_probability_that_the_plugin_asks_for(
+    look_again: str | int, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    counts, config = attached.memory.counts(), roomy_model.plugin.config
+    places = len(choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)) if look_again == 2500 else 1
+
+    def outcomes(kind: type[Decoding], threshold: float) -> list[Answer]:
+        for name in ("reader.answering.answer.Decoding", "reader.batching.local.Decoding"):
+            monkeypatch.setattr(name, kind)
+        roomy_model.plugin.config = replace(config, refusal_threshold=threshold)
+        parts = list(ask(attached, QUESTION_ABOUT_FACT, roomy_model, look_again=look_again))
+        ((_, together),) = answer_together(attached, [QUESTION_ABOUT_FACT], roomy_model, look_again=look_again)
+        assert parts[-1].answer is not None
+        assert isinstance(together, Answer)
+        assert "".join(part.text for part in parts) == parts[-1].answer.text == together.text
+        return [parts[-1].answer, together]
+
+    for threshold in (0.0, 0.4):
+        assert all(answer.not_said for answer in outcomes(Doubting, threshold))
+    otherwise = outcomes(Doubting, 0.6)
+    Scripted.said = [NOT_SAID] * (places - 1) + [Doubting.other]
+    for found, expected in zip(otherwise, outcomes(Scripted, 0.0), strict=True):
+        assert found.text == Doubting.other
+        for name in ("evidence", "looked_again", "recomputed_tokens", "answer_tokens", "ended"):
+            assert getattr(found, name) == getattr(expected, name), name
+        assert found.reading_map == pytest.approx(expected.reading_map, abs=1e-5)
+    assert attached.memory.counts() == counts
+    roomy_model.plugin.config = config
 
 
 @pytest.mark.parametrize("horizon", [1, None])

@@ -7,6 +7,7 @@ question give the same answer. It never runs an answer's tokens itself.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ class Decoding:
         queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
         tokens: the answer's tokens so far.
         text: their text.
-        held: text not shown yet, because the answer may still become `NOT_SAID`, and another passage be looked at.
+        held: text not shown yet, because the answer may still become `NOT_SAID`, and something else follow.
         ended: why the answer has ended, as in `Answer`; None while it grows.
         looked_again: the prompts whose passages were looked at.
         overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
@@ -97,6 +98,8 @@ class Decoding:
         self._shared_tokens = shared_tokens
         self._passage_tokens = 0  # behind the memory, of all passages so far
         self._run_tokens = 0  # behind the memory, of all steps so far
+        self._prompt_tokens = 0  # of these, up to the answer's first token
+        self._refusal_threshold = model.plugin.config.refusal_threshold
         self._is_new_prompt = True
         self._places: deque[Passage] = deque()
         self.queries: Queries | None = {} if evidence else None
@@ -145,7 +148,13 @@ class Decoding:
         if len(self.tokens) >= MAX_ANSWER_TOKENS or self._run_tokens >= self._room_tokens:
             self.ended = "length"
             return ""
+        if self._first_logits is None:
+            self._first_logits, self._prompt_tokens = logits[-1:].clone(), self._run_tokens
+        return self._take(logits)
+
+    def _take(self, logits: Tensor) -> str:
         token = greedy_token(self.tokens, logits)
+        self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         if token in self._model.end_ids:
             self.ended = "finished"
             return ""
@@ -153,12 +162,14 @@ class Decoding:
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
         self.text += piece
         self.held += piece
-        if self._places:
-            if says_nothing(self.text):
-                self._look_at_next_place()
-                return ""
-            if may_become_refusal(self.text):
-                return ""
+        if self._places and says_nothing(self.text):
+            self._look_at_next_place()
+            return ""
+        may_change = not self._is_other_answer and self._refusal_threshold > 0
+        if may_change and says_nothing(self.text) and math.exp(self._log_probability) < self._refusal_threshold:
+            return self._answer_otherwise()
+        if (self._places or may_change) and may_become_refusal(self.text):
+            return ""
         self._note_first_token()
         shown, self.held = self.held, ""
         return shown
@@ -186,12 +197,30 @@ class Decoding:
     def _begin(self, prompt: Prompt) -> None:
         self._prompt = prompt
         self._is_new_prompt = True
-        self.tokens: list[int] = []
+        self._first_logits: Tensor | None = None
+        self._is_other_answer = False
         self.ended = None
-        self._stream = DecodeStream(skip_special_tokens=True)
-        self.text = self.held = ""
+        self._begin_answer()
         if self.queries is not None:
             self.queries.clear()
+
+    def _begin_answer(self) -> None:
+        self.tokens: list[int] = []
+        self._log_probability = 0.0
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self.text = self.held = ""
+
+    def _answer_otherwise(self) -> str:
+        """Answer the same prompt again with another first token."""
+        assert self._first_logits is not None
+        self._first_logits[:, self.tokens[0]] = -torch.inf
+        self._is_other_answer = True
+        self._run_tokens = self._prompt_tokens
+        if self.queries is not None:
+            for own in self.queries.values():
+                del own[1:]  # those of the answer that is not given
+        self._begin_answer()
+        return self._take(self._first_logits)
 
     def _look_at_next_place(self) -> None:
         place = (self._places.popleft(),)

@@ -53,6 +53,9 @@ class BeaconConfig:
     """How many of the newest beacon slots a window attends to while reading, beside the sink; None: all. Answers attend to all."""
     answer_rank: int | None = None
     """The rank of the answer weights, which are active only while the decoder answers; None: no answer weights."""
+    refusal_threshold: float = 0.0
+    """The least probability with which the answer weights must say that the document does not answer; otherwise the likeliest
+    other answer is given. 0: whenever it is the decoder's first choice."""
     embedding_from: str = "eos"
     """What a beacon's embedding starts as. `eos` or `bos` (the paper's): that token's embedding. `last`: the embedding of the last
     token that the beacon condenses, plus a trained one that starts at zero."""
@@ -85,6 +88,7 @@ class BeaconConfig:
         _check(self.sink_tokens >= 0, "sink_tokens", self.sink_tokens, "0 or more")
         _check(self.rank is None or self.rank >= 1, "rank", self.rank, "1 or more, or none")
         _check(self.answer_rank is None or self.answer_rank >= 1, "answer_rank", self.answer_rank, "1 or more, or none")
+        _check(0 <= self.refusal_threshold < 1, "refusal_threshold", self.refusal_threshold, "0 or more, less than 1")
         _check(self.horizon is None or self.horizon >= 1, "horizon", self.horizon, "1 or more, or none")
         _check(
             self.embedding_from in EMBEDDINGS, "embedding_from", self.embedding_from, f"one of {', '.join(EMBEDDINGS)}"

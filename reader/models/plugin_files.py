@@ -58,7 +58,7 @@ class PluginWeights:
         if self.rows is not None:
             return self.rows.fingerprint
         settings = dataclasses.asdict(self.config)
-        del settings["answer_rank"]
+        del settings["answer_rank"], settings["refusal_threshold"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for name in sorted(name for name in self.tensors if not name.startswith("answers.")):
             digest.update(name.encode() + b"\0" + _bytes(self.tensors[name]))
@@ -147,7 +147,9 @@ class PluginWeights:
         self._check_same_decoder(other)
         kept = {name: tensor for name, tensor in self.tensors.items() if not name.startswith("answers.")}
         taken = {name: tensor for name, tensor in other.tensors.items() if name.startswith("answers.")}
-        config = dataclasses.replace(self.config, answer_rank=other.config.answer_rank)
+        config = dataclasses.replace(
+            self.config, answer_rank=other.config.answer_rank, refusal_threshold=other.config.refusal_threshold
+        )
         return dataclasses.replace(self, config=config, tensors={**kept, **taken})
 
     def _check_same_decoder(self, other: PluginWeights) -> None:
