@@ -398,8 +398,16 @@ def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
             if rise < high and height_of(text, last) < 0.9 * high:
                 yield start
 
+    for note in _NOTE.finditer(string):
+        after = note.end()
+        rise = _origin(address, note.start())[1] - _origin(address, after)[1]
+        if rise > 0.3 and height_of(text, note.start()) < 0.9 * height_of(text, after):
+            yield note.start()
+
 
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_NOTE = re.compile(r"^\d{1,3}(?=[^\W\d_])", re.M)
+"""A note's number before its first word."""
 
 
 def _origin(address: int, index: int) -> tuple[float, float]:
@@ -431,6 +439,12 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
             out.append(glyphs[at])  # as nearly all: no run begins with a letter
             at += 1
             continue
+        if not out or out[-1].text == "\n":
+            end = _note_number(glyphs, at)
+            if end > at:
+                out += [Glyph(-1, "["), *glyphs[at:end], Glyph(-1, "] ")]
+                at = end
+                continue
         base = _last_drawn(out)
         end = _raised_run(glyphs, at, base)
         if base is None or end == at:
@@ -449,6 +463,18 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         if following and not following.made and following.text.isdigit() and not closing:
             out.append(Glyph(-1, " "))  # log₂8 is not log28
     return out
+
+
+def _note_number(glyphs: list[Glyph], at: int) -> int:
+    """Where the raised number before a note's first word ends; `at` where there is none."""
+    end = at
+    while end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isdigit():
+        end += 1
+    if end == at or end == len(glyphs) or glyphs[end].made or not glyphs[end].text.isalpha():
+        return at
+    word = glyphs[end]
+    is_raised = all(glyph.y > word.y and _off_line(glyph, word) for glyph in glyphs[at:end])
+    return end if is_raised and _gap(glyphs[end - 1], word) < 1.0 else at
 
 
 def _last_drawn(out: list[Glyph]) -> Glyph | None:
