@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import height_of, origin_of, read_glyphs
+from reader.documents.pdf.glyphs import height_of, origins_of, read_glyphs
 
 Edit = tuple[int, int, str]
 """Where in PDFium's text something else belongs, and what."""
@@ -22,8 +22,11 @@ Edit = tuple[int, int, str]
 _LINE = re.compile(r"[^\r\n]+")
 _FIGURE = re.compile(r"\S\s+\S{0,3}\d")
 """A word that may be a figure, and is not the first of its line."""
+_DIGIT = re.compile(r"\d")
+_NEAR_LINES = 6
+"""Lines of PDFium's text within which three have digits where a table may be."""
 _SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
-_CELL_CHARS = 60
+_CELL_CHARS = 30
 _LEVEL = 0.5
 """In points, how far the baselines of two cells of a row are apart at most."""
 _NARROW_LETTER = 0.2
@@ -74,6 +77,9 @@ Strip = tuple[float, float]
 
 def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit]]:
     """Yield for each table the bars to be put between its cells."""
+    digits = [at for at, line in enumerate(string.split("\n")) if _DIGIT.search(line)]
+    if not any(third - first <= _NEAR_LINES for first, third in zip(digits, digits[2:], strict=False)):
+        return  # as on nearly all pages of a book
     lines = _lines(text, string)
     for start, stop in _runs([bool(_FIGURE.search(string, *line)) for line in lines]):
         for first, last in _runs([_has_wide_gap(text, string, line) for line in lines[start:stop]]):
@@ -85,10 +91,11 @@ def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit
 def _lines(text: pypdfium2.PdfTextPage, string: str) -> list[tuple[int, int]]:
     """The spans of the lines; PDFium ends some of them between two cells, and these are joined again."""
     lines: list[tuple[int, int]] = []
+    origin = origins_of(text)
     for line in _LINE.finditer(string):
         start, end = line.span()
         if lines and min(end - start, lines[-1][1] - lines[-1][0]) <= _CELL_CHARS:
-            first, last, following = (origin_of(text, at) for at in (lines[-1][0], lines[-1][1] - 1, start))
+            first, last, following = (origin(at) for at in (lines[-1][0], lines[-1][1] - 1, start))
             x, y = (last[0] - first[0], last[1] - first[1]) if first != last else (1.0, 0.0)
             ahead, aside = following[0] - last[0], following[1] - last[1]
             if x * ahead + y * aside > 0 and abs(x * aside - y * ahead) < _LEVEL * math.hypot(x, y):
@@ -109,9 +116,9 @@ def _runs(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
 def _has_wide_gap(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> bool:
     """Whether two words stand apart as two cells may; PDFium is asked about the letters around spaces alone."""
     least = (_STRIP + _NARROW_LETTER) * height_of(text, line[0])
+    origin = origins_of(text)
     return any(
-        math.dist(origin_of(text, space.end()), origin_of(text, space.start() - 1)) > least
-        for space in _SPACE.finditer(string, *line)
+        math.dist(origin(space.end()), origin(space.start() - 1)) > least for space in _SPACE.finditer(string, *line)
     )
 
 

@@ -7,13 +7,14 @@ lies outside the page. It changes PDFium's text at those places and nowhere else
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import math
 import re
 import statistics
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -398,15 +399,15 @@ def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
             if rise < high and height_of(text, last) < 0.9 * high:
                 yield start
 
-    for note in _NOTE.finditer(string):
-        after = note.end()
+    for note in _NOTE.finditer("\n" + string):  # so that places in it are those of the figures in the string
+        after = note.end() - 1
         rise = _origin(address, note.start())[1] - _origin(address, after)[1]
         if rise > 0.3 and height_of(text, note.start()) < 0.9 * height_of(text, after):
             yield note.start()
 
 
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_NOTE = re.compile(r"^\d{1,3}(?=[^\W\d_])", re.M)
+_NOTE = re.compile(r"\n\d{1,3}(?=[^\W\d_])")
 """A note's number before its first word."""
 
 
@@ -418,6 +419,11 @@ def _origin(address: int, index: int) -> tuple[float, float]:
 def origin_of(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
     """Return where on the page a character of PDFium's text begins."""
     return _origin(_address(text.raw), index)
+
+
+def origins_of(text: pypdfium2.PdfTextPage) -> Callable[[int], tuple[float, float]]:
+    """Return the function for many characters of a page; see `origin_of`."""
+    return functools.partial(_origin, _address(text.raw))
 
 
 def height_of(text: pypdfium2.PdfTextPage, index: int) -> float:

@@ -43,7 +43,7 @@ _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _WORD_CHARS = 40
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
-_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]+-[^\W\d_]+")
+_HYPHENS = re.compile("-")
 _ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
 _FAR_LETTERS = re.compile(r"[^\W\d_\x00-\u017f]")
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýăąęěėēīıőōůűūœ]", re.I)
@@ -100,7 +100,11 @@ class Pages:
 
         Elsewhere the hyphen may be its own, too.
         """
-        self._compounds.update(map(str.lower, _COMPOUND.findall(string)))
+        for hyphen in _HYPHENS.finditer(string):
+            left = _LAST_WORD.search(string[max(hyphen.start() - _WORD_CHARS, 0) : hyphen.start()])
+            right = _FIRST_WORD.match(string, hyphen.end())
+            if left and right:
+                self._compounds.add(f"{left[0]}-{right[0]}".lower())
         self._strings[index] = string.lower()
         first, *others = string.split(_HYPHEN)
         parts = [first]
