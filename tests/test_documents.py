@@ -190,6 +190,19 @@ def test_a_compound_keeps_its_hyphen_at_a_lines_end(tmp_path: Path) -> None:
     assert "not cooperation here" in text  # which page 3 itself writes as one word
 
 
+def test_a_notes_number_stays_apart_from_its_first_word(tmp_path: Path) -> None:
+    content = (
+        b"BT /F1 10 Tf 1 0 0 1 72 700 Tm (The reports agree.) Tj /F1 6 Tf 1 0 0 1 156 704 Tm (12) Tj"
+        b" /F1 6 Tf 1 0 0 1 72 103 Tm (12) Tj /F1 9 Tf 1 0 0 1 79 100 Tm (The second of them.) Tj"
+        b" /F1 9 Tf 1 0 0 1 72 88 Tm (3d-cube is no note.) Tj 1 0 0 1 72 76 Tm (2nd of May) Tj ET"
+    )
+    text = load(write_pdf(tmp_path / "a.pdf", [content])).text
+    assert "The reports agree.[12]" in text
+    assert "[12] The second of them." in text
+    assert "3d-cube is no note." in text
+    assert "2nd of May" in text
+
+
 def test_characters_beyond_16_bits_survive(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", ["CABC"])
     writer = pypdf.PdfWriter(clone_from=path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pypdf
 import pytest
 from helpers.documents import write_pdf
 
@@ -136,11 +137,18 @@ def load_only(folder: Path, rows: list[list[Cell]]) -> str:
     return load(write_pdf(folder / "a.pdf", ["\n".join([*drawn, "ET"]).encode()])).text
 
 
-def test_rows_far_apart_or_turned_are_no_table(tmp_path: Path) -> None:
+def test_rows_far_apart_are_no_table(tmp_path: Path) -> None:
     assert "|" not in text_of(tmp_path, TABLE, leading=60)
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+def test_a_turned_table_keeps_its_rows(tmp_path: Path, turn: int) -> None:
     turned = [f"0 1 -1 0 {100 + 14 * at} {left} Tm ({words}) Tj" for at, row in enumerate(TABLE) for left, words in row]
-    text = load(write_pdf(tmp_path / "b.pdf", [("BT /F1 10 Tf\n" + "\n".join(turned) + "\nET").encode()])).text
-    assert "|" not in text
+    path = write_pdf(tmp_path / "a.pdf", [("BT /F1 10 Tf\n" + "\n".join(turned) + "\nET").encode()])
+    writer = pypdf.PdfWriter(clone_from=path)
+    writer.pages[0].rotate(turn)
+    writer.write(path)
+    assert "Stone | 7 | 980 | J. Hale" in load(path).text
 
 
 def test_a_raised_note_in_a_row_costs_no_text(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from reader.errors import DocumentError
 
 # Raise it whenever any parser gives another text for the same file: memories made from the old text are then not found.
 # 4: PDFs lose running heads and page numbers, and their ruled tables keep rows.
-# 5: PDFs keep the columns of tables without rules, and the hyphens of compounds at lines' ends.
+# 5: PDFs keep the columns of tables without rules, the hyphens of compounds at lines' ends, and notes' numbers.
 PARSER_VERSION = 5
 
 

@@ -7,13 +7,14 @@ another. Prose in columns, contents with page numbers, lists and numbered equati
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import height_of, origin_of, read_glyphs
+from reader.documents.pdf.glyphs import height_of, origins_of, read_glyphs
 
 Edit = tuple[int, int, str]
 """Where in PDFium's text something else belongs, and what."""
@@ -21,8 +22,11 @@ Edit = tuple[int, int, str]
 _LINE = re.compile(r"[^\r\n]+")
 _FIGURE = re.compile(r"\S\s+\S{0,3}\d")
 """A word that may be a figure, and is not the first of its line."""
+_DIGIT = re.compile(r"\d")
+_NEAR_LINES = 6
+"""Lines of PDFium's text within which three have digits where a table may be."""
 _SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
-_CELL_CHARS = 60
+_CELL_CHARS = 30
 _LEVEL = 0.5
 """In points, how far the baselines of two cells of a row are apart at most."""
 _NARROW_LETTER = 0.2
@@ -64,6 +68,8 @@ class _Row:
     words: tuple[_Word, ...]
     baseline: float
     size: float
+    turn: int
+    """The direction of the line in degrees: tables are often turned, with their page or on it."""
 
 
 Strip = tuple[float, float]
@@ -71,6 +77,9 @@ Strip = tuple[float, float]
 
 def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit]]:
     """Yield for each table the bars to be put between its cells."""
+    digits = [at for at, line in enumerate(string.split("\n")) if _DIGIT.search(line)]
+    if not any(third - first <= _NEAR_LINES for first, third in zip(digits, digits[2:], strict=False)):
+        return  # as on nearly all pages of a book
     lines = _lines(text, string)
     for start, stop in _runs([bool(_FIGURE.search(string, *line)) for line in lines]):
         for first, last in _runs([_has_wide_gap(text, string, line) for line in lines[start:stop]]):
@@ -82,11 +91,14 @@ def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit
 def _lines(text: pypdfium2.PdfTextPage, string: str) -> list[tuple[int, int]]:
     """The spans of the lines; PDFium ends some of them between two cells, and these are joined again."""
     lines: list[tuple[int, int]] = []
+    origin = origins_of(text)
     for line in _LINE.finditer(string):
         start, end = line.span()
         if lines and min(end - start, lines[-1][1] - lines[-1][0]) <= _CELL_CHARS:
-            (x0, y0), (x1, y1) = origin_of(text, lines[-1][1] - 1), origin_of(text, start)
-            if x1 > x0 and abs(y1 - y0) < _LEVEL:
+            first, last, following = (origin(at) for at in (lines[-1][0], lines[-1][1] - 1, start))
+            x, y = (last[0] - first[0], last[1] - first[1]) if first != last else (1.0, 0.0)
+            ahead, aside = following[0] - last[0], following[1] - last[1]
+            if x * ahead + y * aside > 0 and abs(x * aside - y * ahead) < _LEVEL * math.hypot(x, y):
                 lines[-1] = (lines[-1][0], end)
                 continue
         lines.append((start, end))
@@ -104,14 +116,14 @@ def _runs(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
 def _has_wide_gap(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> bool:
     """Whether two words stand apart as two cells may; PDFium is asked about the letters around spaces alone."""
     least = (_STRIP + _NARROW_LETTER) * height_of(text, line[0])
+    origin = origins_of(text)
     return any(
-        origin_of(text, space.end())[0] - origin_of(text, space.start() - 1)[0] > least
-        for space in _SPACE.finditer(string, *line)
+        math.dist(origin(space.end()), origin(space.start() - 1)) > least for space in _SPACE.finditer(string, *line)
     )
 
 
 def _row(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> _Row | None:
-    """The words of a line; None where it is not written from left to right on one height."""
+    """The words of a line; None where it is not written in one direction on one height."""
     shown = string[slice(*line)]
     glyphs = read_glyphs(text, shown, line[0])
     words: list[_Word] = []
@@ -119,7 +131,7 @@ def _row(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> _Ro
     if not drawn or _LEADERS.search(shown) or "\ufffe" in shown:
         return None
     size = max(glyph.size for glyph in drawn)
-    if any(glyph.turn or abs(glyph.y - drawn[0].y) > _SAME_LINE * size for glyph in drawn):
+    if any(glyph.turn != drawn[0].turn or abs(glyph.y - drawn[0].y) > _SAME_LINE * size for glyph in drawn):
         return None
     for is_space, group in itertools.groupby(glyphs, lambda glyph: glyph.made or glyph.text.isspace()):
         if not is_space:
@@ -128,7 +140,7 @@ def _row(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> _Ro
             words.append(_Word(letters[0].index, letters[0].x, max(glyph.right for glyph in letters), word))
     if any(after.left < before.right - 0.1 * size for before, after in itertools.pairwise(words)):
         return None
-    return _Row(tuple(words), drawn[0].y, size)
+    return _Row(tuple(words), drawn[0].y, size, drawn[0].turn)
 
 
 def _tables(rows: Sequence[_Row | None], first: int) -> Iterator[list[Edit]]:
@@ -162,7 +174,7 @@ def _common(rows: Sequence[_Row | None]) -> list[Strip]:
     """The white strips that go through rows, each with words on both sides in every row; none where they are no rows."""
     found: list[Strip] | None = None
     for before, row in itertools.pairwise([None, *rows]):
-        if row is None:
+        if row is None or (before is not None and before.turn != row.turn):
             return []
         if before is not None:
             leading = before.baseline - row.baseline

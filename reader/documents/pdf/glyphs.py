@@ -1,19 +1,20 @@
 """The glyphs of a page with their places, and what only their places tell.
 
-Cells that are set apart by character spacing, raised digits, accents that are drawn over their letter, and text that
-lies outside the page. It changes PDFium's text at those places and nowhere else.
+Cells that are set apart by character spacing, accents that are drawn over their letter, and text that lies outside the
+page. It changes PDFium's text at those places and nowhere else.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import math
 import re
 import statistics
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -278,7 +279,7 @@ def compose(glyphs: list[Glyph]) -> list[Glyph]:
         while after < len(glyphs) and glyphs[after].made:
             after += 1
         goes_on = base == at - 1 and after < len(glyphs) and glyphs[after].text.isalpha()
-        if goes_on and -0.5 < _gap(glyphs[base], glyphs[after]) < 0.1:
+        if goes_on and -0.5 < gap(glyphs[base], glyphs[after]) < 0.1:
             dropped |= set(range(at + 1, after))
     return [glyph for at, glyph in enumerate(glyphs) if at not in dropped]
 
@@ -311,7 +312,7 @@ def part(glyphs: list[Glyph], text: pypdfium2.PdfTextPage) -> list[Glyph]:
     """Put a space where a gap parts words or cells."""
     parted: list[Glyph] = []
     for line in lines_of(glyphs):
-        gaps = {at: _gap(line[at - 1], line[at]) for at in range(1, len(line)) if _joined(line[at - 1], line[at])}
+        gaps = {at: gap(line[at - 1], line[at]) for at in range(1, len(line)) if _joined(line[at - 1], line[at])}
         usual = max(statistics.median_low(gaps.values()), 0.0) if len(gaps) > 2 else 0.0
         wide = {at for at, gap in gaps.items() if gap >= min(usual + _WORD_GAP, _least(line[at - 1], line[at]))}
         if wide:
@@ -340,7 +341,8 @@ def lines_of(glyphs: Iterable[Glyph]) -> Iterator[list[Glyph]]:
         yield line
 
 
-def _gap(before: Glyph, after: Glyph) -> float:
+def gap(before: Glyph, after: Glyph) -> float:
+    """The white between two glyphs of a line, in ems."""
     return (after.x - before.right) / (before.em or 1.0)
 
 
@@ -363,43 +365,7 @@ def _ink_gap(text: pypdfium2.PdfTextPage, before: Glyph, after: Glyph) -> float:
     return (text.get_charbox(after.index)[0] - text.get_charbox(before.index)[2]) / before.em
 
 
-# --- raised and lowered digits ---------------------------------------------------------------------------------------
-
-_SMALLER = 0.88
-_UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
-_NUMBER = re.compile(r"[\d.,]*\d$")
-_WORD = re.compile(r"[^\W\d_]+$")
-_SIGNS = frozenset("-−–+")
-
-
-def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
-    """Yield where digits are smaller and higher or lower than what they follow; PDFium is asked about numbers alone."""
-    address = _address(text.raw)
-    for figure in _FIGURE.finditer(string):
-        first, last = figure.start(), figure.end() - 1
-        if first and string[first - 1] in _SIGNS:
-            first -= 1
-        before = first - 1
-        if string[before : before + 1] == " ":  # PDFium's own space or line's end
-            before -= 1
-        elif string[before : before + 1] == "\n":
-            before -= 2
-        starts = [first] * (first < last)
-        if before >= 0 and not string[before].isspace() and not string[before].isdigit():
-            starts.append(before)
-        if not starts:
-            continue
-        baseline = _origin(address, last)[1]
-        for start in starts:
-            rise = abs(baseline - _origin(address, start)[1])
-            if rise < 0.3:
-                continue  # numbers on one line, as nearly all are
-            high = height_of(text, start)
-            if rise < high and height_of(text, last) < 0.9 * high:
-                yield start
-
-
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+# --- places ----------------------------------------------------------------------------------------------------------
 
 
 def _origin(address: int, index: int) -> tuple[float, float]:
@@ -412,99 +378,13 @@ def origin_of(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
     return _origin(_address(text.raw), index)
 
 
+def origins_of(text: pypdfium2.PdfTextPage) -> Callable[[int], tuple[float, float]]:
+    """Return the function for many characters of a page; see `origin_of`."""
+    return functools.partial(_origin, _address(text.raw))
+
+
 def height_of(text: pypdfium2.PdfTextPage, index: int) -> float:
     """The size of a glyph in points."""
     matrix = pdfium.FS_MATRIX()
     pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
     return float(math.hypot(matrix.c, matrix.d) * pdfium.FPDFText_GetFontSize(text.raw, index))
-
-
-_RAISED_SIGNS = "-−–+,*"
-
-
-def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
-    """Keep raised and lowered digits apart from what they follow: 10^24, 1995[3], 10_2; H2O stays."""
-    out: list[Glyph] = []
-    at = 0
-    while at < len(glyphs):
-        if not (glyphs[at].made or glyphs[at].text.isdigit() or glyphs[at].text in _RAISED_SIGNS):
-            out.append(glyphs[at])  # as nearly all: no run begins with a letter
-            at += 1
-            continue
-        base = _last_drawn(out)
-        end = _raised_run(glyphs, at, base)
-        if base is None or end == at:
-            out.append(glyphs[at])
-            at += 1
-            continue
-        while out and out[-1].made and out[-1].text in "\r\n ":
-            out.pop()
-        run = [glyph for glyph in glyphs[at:end] if not glyph.made]
-        raised = run[0].y > base.y
-        at = _same_line_again(glyphs, end, base, run[-1])
-        following = glyphs[at] if at < len(glyphs) else None
-        before, middle = ("".join(glyph.text for glyph in part) for part in (out[-24:], run))
-        opening, closing = _marks(before, middle, following.text if following else "", raised)
-        out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
-        if following and not following.made and following.text.isdigit() and not closing:
-            out.append(Glyph(-1, " "))  # log₂8 is not log28
-    return out
-
-
-def _last_drawn(out: list[Glyph]) -> Glyph | None:
-    for glyph in reversed(out[-3:]):
-        if not glyph.made:
-            return None if glyph.text.isspace() else glyph
-    return None
-
-
-def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
-    """Where the run of smaller digits at another height than `base` ends; `at` where there is none."""
-    start = at
-    while base is not None and start < len(glyphs) and glyphs[start].made and start < at + 2:
-        start += 1
-    if base is None or start >= len(glyphs) or not (base.text.isalnum() or base.text in ".,;:!?)]”’\"'»%"):
-        return at
-    first = glyphs[start]
-    if not _off_line(first, base) or not -0.3 <= _gap(base, first) <= 0.35:
-        return at
-    end = start
-    while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
-        if not (glyphs[end].text.isdigit() or glyphs[end].text in _RAISED_SIGNS):
-            return at  # "2nd", "1st", "x^n": letters are not figures
-        end += 1
-    return end if any(glyph.text.isdigit() for glyph in glyphs[start:end]) and end - start <= 6 else at
-
-
-def _off_line(glyph: Glyph, base: Glyph) -> bool:
-    if glyph.made or glyph.turn != base.turn or glyph.size > _SMALLER * base.size:
-        return False
-    rise = (glyph.y - base.y) / (base.size or 1.0)
-    return 0.15 <= rise <= 0.75 or -0.4 <= rise <= -0.06
-
-
-def _marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
-    """What to put before and after a run of raised or lowered digits."""
-    number, word = _NUMBER.search(before), _WORD.search(before)
-    if not raised:
-        return ("_", "") if number else ("", "")
-    if number:
-        digits = re.sub(r"\D", "", number[0])
-        power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
-    else:
-        power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS)  # type: ignore[index]
-    if number and after in ("/", "⁄"):
-        return " ", ""  # 48½ is drawn as 48, a raised 1, a slash and a 2
-    return ("^", "") if power and "," not in run else ("[", "]")
-
-
-def _same_line_again(glyphs: list[Glyph], at: int, base: Glyph, last: Glyph) -> int:
-    """Skip a line's end that PDFium put in only because the next glyph is lower again."""
-    after = at
-    while after < len(glyphs) and glyphs[after].made and glyphs[after].text in "\r\n":
-        after += 1
-    if after == at or after == len(glyphs):
-        return at
-    following = glyphs[after]
-    near = abs(following.y - base.y) < 0.1 * base.size and -0.2 <= _gap(last, following) <= 1.0
-    return after if near and not following.made else at

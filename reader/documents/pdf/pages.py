@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, glyphs, tables, vertical
+from reader.documents.pdf import columns, fields, glyphs, raised, tables, vertical
 from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -43,7 +43,7 @@ _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _WORD_CHARS = 40
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
-_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]+-[^\W\d_]+")
+_HYPHENS = re.compile("-")
 _ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
 _FAR_LETTERS = re.compile(r"[^\W\d_\x00-\u017f]")
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýăąęěėēīıőōůűūœ]", re.I)
@@ -100,7 +100,11 @@ class Pages:
 
         Elsewhere the hyphen may be its own, too.
         """
-        self._compounds.update(map(str.lower, _COMPOUND.findall(string)))
+        for hyphen in _HYPHENS.finditer(string):
+            left = _LAST_WORD.search(string[max(hyphen.start() - _WORD_CHARS, 0) : hyphen.start()])
+            right = _FIRST_WORD.match(string, hyphen.end())
+            if left and right:
+                self._compounds.add(f"{left[0]}-{right[0]}".lower())
         self._strings[index] = string.lower()
         first, *others = string.split(_HYPHEN)
         parts = [first]
@@ -162,7 +166,7 @@ class Pages:
         shown = string
         for start, end in hidden:
             shown = shown[:start] + " " * (end - start) + shown[end:]
-        for start, end in _lines_at(string, sorted({*glyphs.raised(text, shown), *_glued(shown, around)})):
+        for start, end in _lines_at(string, sorted({*raised.raised(text, shown), *_glued(shown, around)})):
             edits = [edit for edit in edits if edit[1] <= start or edit[0] >= end]
             edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
         if self.survey is not None and index in self.survey.ruled:
@@ -181,7 +185,7 @@ class Pages:
         found = glyphs.seen(glyphs.read_glyphs(text, string, start), _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
-        return "".join(glyph.text for glyph in glyphs.mark_raised(found))
+        return "".join(glyph.text for glyph in raised.mark_raised(found))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
@@ -192,7 +196,7 @@ class Pages:
         found = glyphs.compose(found)
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
-        found = vertical.in_reading_order(glyphs.mark_raised(found))
+        found = vertical.in_reading_order(raised.mark_raised(found))
         return fields.place(found, self._values(page, index))
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:

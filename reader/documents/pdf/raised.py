@@ -1,0 +1,163 @@
+"""Raised and lowered digits: 10^24, 1995[3], 10_2 and H2O, by the glyphs' sizes and heights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pypdfium2
+
+from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
+
+_SMALLER = 0.88
+_UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
+_NUMBER = re.compile(r"[\d.,]*\d$")
+_WORD = re.compile(r"[^\W\d_]+$")
+_SIGNS = frozenset("-−–+")
+
+
+def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
+    """Yield where digits are smaller and higher or lower than what they follow; PDFium is asked about numbers alone."""
+    origin = origins_of(text)
+    for figure in _FIGURE.finditer(string):
+        first, last = figure.start(), figure.end() - 1
+        if first and string[first - 1] in _SIGNS:
+            first -= 1
+        before = first - 1
+        if string[before : before + 1] == " ":  # PDFium's own space or line's end
+            before -= 1
+        elif string[before : before + 1] == "\n":
+            before -= 2
+        starts = [first] * (first < last)
+        if before >= 0 and not string[before].isspace() and not string[before].isdigit():
+            starts.append(before)
+        if not starts:
+            continue
+        baseline = origin(last)[1]
+        for start in starts:
+            rise = abs(baseline - origin(start)[1])
+            if rise < 0.3:
+                continue  # numbers on one line, as nearly all are
+            high = height_of(text, start)
+            if rise < high and height_of(text, last) < 0.9 * high:
+                yield start
+
+    for note in _NOTE.finditer("\n" + string):  # so that places in it are those of the figures in the string
+        after = note.end() - 1
+        rise = origin(note.start())[1] - origin(after)[1]
+        if rise > 0.3 and height_of(text, note.start()) < 0.9 * height_of(text, after):
+            yield note.start()
+
+
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_NOTE = re.compile(r"\n\d{1,3}(?=[^\W\d_])")
+"""A note's number before its first word."""
+
+
+_RAISED_SIGNS = "-−–+,*"
+
+
+def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
+    """Keep raised and lowered digits apart from what they follow: 10^24, 1995[3], 10_2; H2O stays."""
+    out: list[Glyph] = []
+    at = 0
+    while at < len(glyphs):
+        if not (glyphs[at].made or glyphs[at].text.isdigit() or glyphs[at].text in _RAISED_SIGNS):
+            out.append(glyphs[at])  # as nearly all: no run begins with a letter
+            at += 1
+            continue
+        if not out or out[-1].text == "\n":
+            end = _note_number(glyphs, at)
+            if end > at:
+                out += [Glyph(-1, "["), *glyphs[at:end], Glyph(-1, "] ")]
+                at = end
+                continue
+        base = _last_drawn(out)
+        end = _raised_run(glyphs, at, base)
+        if base is None or end == at:
+            out.append(glyphs[at])
+            at += 1
+            continue
+        while out and out[-1].made and out[-1].text in "\r\n ":
+            out.pop()
+        run = [glyph for glyph in glyphs[at:end] if not glyph.made]
+        raised = run[0].y > base.y
+        at = _same_line_again(glyphs, end, base, run[-1])
+        following = glyphs[at] if at < len(glyphs) else None
+        before, middle = ("".join(glyph.text for glyph in part) for part in (out[-24:], run))
+        opening, closing = _marks(before, middle, following.text if following else "", raised)
+        out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
+        if following and not following.made and following.text.isdigit() and not closing:
+            out.append(Glyph(-1, " "))  # log₂8 is not log28
+    return out
+
+
+def _note_number(glyphs: list[Glyph], at: int) -> int:
+    """Where the raised number before a note's first word ends; `at` where there is none."""
+    end = at
+    while end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isdigit():
+        end += 1
+    if end == at or end == len(glyphs) or glyphs[end].made or not glyphs[end].text.isalpha():
+        return at
+    word = glyphs[end]
+    is_raised = all(glyph.y > word.y and _off_line(glyph, word) for glyph in glyphs[at:end])
+    return end if is_raised and gap(glyphs[end - 1], word) < 1.0 else at
+
+
+def _last_drawn(out: list[Glyph]) -> Glyph | None:
+    for glyph in reversed(out[-3:]):
+        if not glyph.made:
+            return None if glyph.text.isspace() else glyph
+    return None
+
+
+def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
+    """Where the run of smaller digits at another height than `base` ends; `at` where there is none."""
+    start = at
+    while base is not None and start < len(glyphs) and glyphs[start].made and start < at + 2:
+        start += 1
+    if base is None or start >= len(glyphs) or not (base.text.isalnum() or base.text in ".,;:!?)]”’\"'»%"):
+        return at
+    first = glyphs[start]
+    if not _off_line(first, base) or not -0.3 <= gap(base, first) <= 0.35:
+        return at
+    end = start
+    while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
+        if not (glyphs[end].text.isdigit() or glyphs[end].text in _RAISED_SIGNS):
+            return at  # "2nd", "1st", "x^n": letters are not figures
+        end += 1
+    return end if any(glyph.text.isdigit() for glyph in glyphs[start:end]) and end - start <= 6 else at
+
+
+def _off_line(glyph: Glyph, base: Glyph) -> bool:
+    if glyph.made or glyph.turn != base.turn or glyph.size > _SMALLER * base.size:
+        return False
+    rise = (glyph.y - base.y) / (base.size or 1.0)
+    return 0.15 <= rise <= 0.75 or -0.4 <= rise <= -0.06
+
+
+def _marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
+    """What to put before and after a run of raised or lowered digits."""
+    number, word = _NUMBER.search(before), _WORD.search(before)
+    if not raised:
+        return ("_", "") if number else ("", "")
+    if number:
+        digits = re.sub(r"\D", "", number[0])
+        power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
+    else:
+        power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS)  # type: ignore[index]
+    if number and after in ("/", "⁄"):
+        return " ", ""  # 48½ is drawn as 48, a raised 1, a slash and a 2
+    return ("^", "") if power and "," not in run else ("[", "]")
+
+
+def _same_line_again(glyphs: list[Glyph], at: int, base: Glyph, last: Glyph) -> int:
+    """Skip a line's end that PDFium put in only because the next glyph is lower again."""
+    after = at
+    while after < len(glyphs) and glyphs[after].made and glyphs[after].text in "\r\n":
+        after += 1
+    if after == at or after == len(glyphs):
+        return at
+    following = glyphs[after]
+    near = abs(following.y - base.y) < 0.1 * base.size and -0.2 <= gap(last, following) <= 1.0
+    return after if near and not following.made else at
