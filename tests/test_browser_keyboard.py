@@ -57,14 +57,17 @@ def tab_to(page: sync_api.Page, selector: str, key: str = "Tab") -> None:
 
 def told(page: sync_api.Page) -> dict[tuple[str, str], dict[str, object]]:
     """What Chromium tells a screen reader: the states of each element, by its role and name; fail where a name is missing."""
-    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    chrome = page.context.new_cdp_session(page)
+    nodes = chrome.send("Accessibility.getFullAXTree")["nodes"]
     found = {}
     for node in nodes:
         role, name = str(node.get("role", {}).get("value")), str(node.get("name", {}).get("value", "")).strip()
         states = {one["name"]: one["value"].get("value") for one in node.get("properties", [])}
         if node.get("ignored"):
             continue
-        assert name or role not in NAMED, f"a {role} has no name: {node.get('description')} {states}"
+        if role in NAMED and not name:
+            nameless = chrome.send("DOM.getOuterHTML", {"backendNodeId": node["backendDOMNodeId"]})["outerHTML"]
+            pytest.fail(f"a {role} has no name: {nameless[:300]}")
         found[role, name] = states
     return found
 
