@@ -83,6 +83,7 @@ def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
     paper = write_pdf(tmp_path / "a.pdf", ["The sea was calm.", "The keeper wrote it in the book."], title="The Log")
     with visit(server) as window:
         page, keyboard = window.page, window.page.keyboard
+        page.locator("#first-sample").wait_for()  # the page is filled, and is not drawn anew under the key
         tab_to(page, "#upload button")
         with page.expect_file_chooser() as choosing:
             keyboard.press("Enter")
