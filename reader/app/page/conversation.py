@@ -50,14 +50,14 @@ class ConversationEvents:
         stopping = [talk, question, *editing, parts.chat]
         stopped = on(question.stop, self.stop, [selected, talk], stopping, cancels=self.streaming)
         on(stopped.then, self.show_talk, [selected, talk], self._shown, **self._following)
-        show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk))
-        show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing]))
+        # What is left is not followed any more, or its last update shows it again.
+        leaving = {"cancels": list(self.streaming)}
+        show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk, **leaving))
+        show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing], **leaving))
         on(talks.forget.click, lambda: gr.update(visible=True), None, talks.confirm)
         on(talks.keep.click, lambda: gr.update(visible=False), None, talks.confirm)
         forgetting = [talk, talks.confirm, *editing]
         show(on(talks.confirm_forget.click, self.forget, [selected, talk], forgetting))
-        for leaving in (talks.new.click, talks.choice.input, talks.confirm_forget.click):
-            on(leaving, None, cancels=self.streaming)  # or its last update shows the conversation that was left
 
     @property
     def _shown(self) -> list[Any]:

@@ -441,7 +441,7 @@ def _conversation() -> ConversationParts:
     chat = gr.Chatbot(
         label="Conversation",
         show_label=False,
-        placeholder="Ask anything about this document.",
+        placeholder="Questions and answers appear here.",
         height=None,
         render_markdown=False,
         sanitize_html=True,
