@@ -237,6 +237,7 @@ def main() -> None:
         "--book", type=Path, default=ROOT / "static" / "sample.md", help="a text, repeated where too short"
     )
     parser.add_argument("--tokens", type=int, nargs="+", default=[512, 2048, 8192])
+    parser.add_argument("--peers", choices=PEERS, nargs="+", default=list(PEERS))
     parser.add_argument("--output", type=Path, default=Path("peers.json"))
     for own in ("--peer", "--day", "--folder"):  # of one part, in a process of its own
         parser.add_argument(own, type={"--day": int, "--folder": Path}.get(own, str), help=argparse.SUPPRESS)
@@ -247,7 +248,7 @@ def main() -> None:
     if options.gguf is None:
         downloads = cache_folder() / "bench"
         options.gguf = fetch_gguf(bundled_decoder(options.model), downloads, lambda stage, part: None)
-    names = [name for name in PEERS if name != "llama.cpp" or importlib.util.find_spec("llama_cpp")]
+    names = [name for name in options.peers if name != "llama.cpp" or importlib.util.find_spec("llama_cpp")]
     tokenizer = load_tokenizer(options.model, cache_folder=cache_folder())
     text = load(options.book).text
     found: list[dict[str, Any]] = []
