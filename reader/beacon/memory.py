@@ -232,17 +232,6 @@ class Memory:
             "ratio": -1 if self.ratio is None else self.ratio,
         }
 
-    def round_to_int8(self, first: int) -> None:
-        """Round the keys and values of all slots from `first` to what `quantise` saves of them.
-
-        A reading goes on behind the rounded slots. So it makes the same memory whether its earlier windows were just read or
-        restored from int8 files.
-        """
-        for number in range(len(self.layers)):
-            for part in (self.keys(number)[:, first:], self.values(number)[:, first:]):
-                rounded, scale = _round(part)
-                torch.mul(rounded, scale, out=part)
-
     def tensors(self, first: int = 0) -> dict[str, Tensor]:
         """Views of all slots from `first`: `layers.N.keys`, `layers.N.values`, `spans`, `positions`, `tail`, `row_spans`."""
         tail = torch.stack([self.tail.is_beacon.long(), self.tail.raw_number, self.tail.beacon_number])
@@ -315,24 +304,18 @@ class Memory:
 def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A memory's tensors with keys and values (kv_heads, slots, head_dim) in int8 and their `.scale` (kv_heads, slots, 1).
 
-    A slot's scale is its largest absolute value divided by 127, and the result takes about a quarter of float32's bytes.
-    `Memory.restore` accepts it. Quantising float32 values that were restored from int8 gives the same int8 values and scales.
+    A slot's scale is its largest absolute value divided by 127. The result takes about a quarter of float32's bytes.
+    `Memory.restore` accepts it.
     """
     result: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        if tensor.is_floating_point():
-            result[name], result[f"{name}.scale"] = _round(tensor)
-        else:
+        if not tensor.is_floating_point():
             result[name] = tensor
+            continue
+        scale = tensor.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-12) / 127
+        result[f"{name}.scale"] = scale
+        result[name] = (tensor / scale).round().to(torch.int8)
     return result
-
-
-def _round(tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 values (…, head_dim) and their scale (…, 1) in float32."""
-    scale = tensor.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-12) / 127
-    # With 16 binary digits in the scale, 127 times the scale is exact in float32, and so the same scale is found again.
-    scale = ((scale.view(torch.int32) + 128) & -256).view(torch.float32)
-    return (tensor / scale).round().to(torch.int8), scale
 
 
 def _put(tensors: Mapping[str, Tensor], name: str, place: Tensor) -> None:

@@ -70,7 +70,7 @@ def read(
     store: Store,
     *,
     ratio: int | None = None,
-    memory_dtype: str | None = None,
+    memory_dtype: str = "model",
     max_bytes: int | None = None,
     progress: Callable[[ReadingProgress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -92,8 +92,6 @@ def read(
     """
     started = time.perf_counter()
     plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
-    if memory_dtype is None and _is_ready(exact := plan.kept_as("model"), store):
-        plan = exact  # the library has it from a version whose memories all had the decoder's type
     if not is_stored:
         add_document(document, store)
 
@@ -110,9 +108,14 @@ def read(
             model.plugin.trained,
         )
 
-    # A broken memory, whose error asked to read again, is dropped below.
-    if _is_ready(plan, store) and (record := store.memory(plan.memory_key)) is not None:
-        return result(record, 0)
+    record = store.memory(plan.memory_key)
+    if record is not None and record.state == "ready":
+        try:
+            store.open_memory(record.key).close()
+        except (CorruptMemory, NotFound):
+            pass  # The memory was just evicted, or it is broken and its error asked to read again: it is dropped below.
+        else:
+            return result(record, 0)
 
     def on_wait() -> None:
         if cancelled():
@@ -134,18 +137,6 @@ def read(
         with torch.inference_mode():
             memory = _read_windows(plan, model, store, writer, progress, cancelled)
         return result(writer.record, memory.source_tokens_run)
-
-
-def _is_ready(plan: ReadingPlan, store: Store) -> bool:
-    """Whether the store has the plan's memory, whole."""
-    record = store.memory(plan.memory_key)
-    if record is None or record.state != "ready":
-        return False
-    try:
-        store.open_memory(record.key).close()
-    except (CorruptMemory, NotFound):  # broken, or just evicted
-        return False
-    return True
 
 
 def _read_windows(
@@ -182,13 +173,10 @@ def _read_windows(
         slots_before = memory.sink + memory.beacons if number else 0
         with model.lock:
             plugin.read(memory, window.ids, window.spans, chooser=chooser, beacons_in_tail=False)
-            if plan.rounds_windows and number < full_windows:
-                memory.round_to_int8(slots_before)
         window_seconds = time.perf_counter() - started
         seconds += window_seconds
         if number < full_windows:
-            tensors = memory.tensors(slots_before)
-            specs, buffers = to_bytes(quantise(tensors) if plan.rounds_windows else tensors)
+            specs, buffers = to_bytes(memory.tensors(slots_before))
             writer.add_segment(
                 plan.segment_keys[number],
                 tokens=len(window.ids),
@@ -222,10 +210,8 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
         return done
     key, count = found
     source = store.memory(key)
-    if source is None or source.state != "ready":
-        return done
-    if plan.settings["memory_dtype"] == "int8" and not plan.rounds_windows:
-        return done  # the other memory's windows were rounded after the windows behind them had been read
+    if source is None or source.state != "ready" or source.settings.get("memory_dtype") != "model":
+        return done  # int8 loses a little precision with each copy
     try:
         with store.open_memory(key) as tensors:
             whole = to_torch(tensors)

@@ -30,11 +30,6 @@ MEMORY_DTYPES = ("model", "int8")
 """The type of a saved memory: the decoder's, or int8 with a scale for each slot."""
 
 
-def default_memory_dtype(model: Model) -> str:
-    """The type of a saved memory if the user names none: the decoder's own."""
-    return "model"
-
-
 @dataclass(frozen=True)
 class Window:
     """Consecutive token ids (tokens,) with their character spans (tokens, 2). All windows together hold the document's tokens."""
@@ -68,18 +63,6 @@ class ReadingPlan:
         """The number of windows, with the unfinished last one."""
         return -(-len(self.ids) // self.config.window)
 
-    @property
-    def rounds_windows(self) -> bool:
-        """Whether each window's slots are rounded to int8 as soon as it is read, so that the next windows see what is saved.
-
-        Only in float32 does rounding twice give what rounding once gives. In other types an int8 memory is rounded at the end.
-        """
-        return self.settings["memory_dtype"] == "int8" and self.settings["dtype"] in ("float32", "int8")
-
-    def kept_as(self, memory_dtype: str) -> ReadingPlan:
-        """The same reading, its memory saved in another type."""
-        return _with_keys(self, {**self.settings, "memory_dtype": memory_dtype})
-
     def window(self, number: int) -> Window:
         """Window `number`, counted from 0."""
         part = slice(number * self.config.window, (number + 1) * self.config.window)
@@ -94,20 +77,19 @@ class ReadingPlan:
 
 
 def plan_reading(
-    document: Document, model: Model, ratio: int | None = None, *, memory_dtype: str | None = None
+    document: Document, model: Model, ratio: int | None = None, *, memory_dtype: str = "model"
 ) -> ReadingPlan:
     """Cut a document into windows, choose the ratio, and derive the keys.
 
     Args:
         ratio: raw tokens per beacon; 0 keeps raw activations; None adapts the ratio to the document's length.
-        memory_dtype: one of `MEMORY_DTYPES`; None: see `default_memory_dtype`.
+        memory_dtype: one of `MEMORY_DTYPES`.
 
     Raises:
         ConfigError: the ratio does not divide the window, or the memory type is unknown.
         ContextOverflow: the memory does not fit the decoder's positions; the message names a ratio that fits.
     """
     config = model.plugin.config
-    memory_dtype = default_memory_dtype(model) if memory_dtype is None else memory_dtype
     if memory_dtype not in MEMORY_DTYPES:
         raise ConfigError(f"The memory type is {memory_dtype!r}; it must be one of {', '.join(MEMORY_DTYPES)}.")
     if ratio is not None:
@@ -124,6 +106,7 @@ def plan_reading(
     if not fits(model, slots):
         raise _too_long(model, document_tokens, slots, ratio)
     config = dataclasses.replace(config, ratios=ratios, ratio_choice="sequence")
+    full_windows = len(ids) // config.window
 
     settings: dict[str, object] = {
         "format": FORMAT,
@@ -138,7 +121,19 @@ def plan_reading(
         "ratio": ratios[0],
         "beacon": dataclasses.asdict(config),
     }
-    plan = ReadingPlan(
+    # The model's name is not part of the key: the same weights under another name give the same memory.
+    identity = json.dumps({name: value for name, value in settings.items() if name != "model"}, sort_keys=True)
+    key = hashlib.sha256(f"{FORMAT}\0settings\0{identity}".encode()).digest()
+    keys: list[bytes] = []
+    for number in range(-(-len(ids) // config.window)):
+        window = ids[number * config.window : (number + 1) * config.window]
+        key = hashlib.sha256(f"{FORMAT}\0window\0".encode() + key + window.numpy().astype("<i4").tobytes()).digest()
+        keys.append(key)
+    # The document's id is part of the key because slots point into its text. A tokenizer that normalises its input may give the
+    # same tokens for different texts.
+    memory_key = hashlib.sha256(f"{FORMAT}\0memory\0{document.id}\0".encode() + key).hexdigest()
+    segment_keys = tuple(key.hex() for key in keys[:full_windows])
+    return ReadingPlan(
         document,
         config,
         ids,
@@ -148,30 +143,9 @@ def plan_reading(
         _sink(model),
         slots,
         settings,
-        segment_keys=(),
-        memory_key="",
+        segment_keys,
+        memory_key,
     )
-    return _with_keys(plan, settings)
-
-
-def _with_keys(plan: ReadingPlan, settings: dict[str, object]) -> ReadingPlan:
-    """The plan with these settings, and the keys that follow from them."""
-    # The model's name is not part of the key: the same weights under another name give the same memory.
-    identity = {name: value for name, value in settings.items() if name != "model"}
-    plan = dataclasses.replace(plan, settings=settings)
-    if plan.rounds_windows:
-        identity["rounded"] = "window"  # earlier versions rounded at the end, which gives other slots
-    key = hashlib.sha256(f"{FORMAT}\0settings\0{json.dumps(identity, sort_keys=True)}".encode()).digest()
-    window, keys = plan.config.window, list[bytes]()
-    for number in range(plan.windows):
-        ids = plan.ids[number * window : (number + 1) * window]
-        key = hashlib.sha256(f"{FORMAT}\0window\0".encode() + key + ids.numpy().astype("<i4").tobytes()).digest()
-        keys.append(key)
-    # The document's id is part of the key because slots point into its text. A tokenizer that normalises its input may give the
-    # same tokens for different texts.
-    memory_key = hashlib.sha256(f"{FORMAT}\0memory\0{plan.document.id}\0".encode() + key).hexdigest()
-    segment_keys = tuple(key.hex() for key in keys[: len(plan.ids) // window])
-    return dataclasses.replace(plan, segment_keys=segment_keys, memory_key=memory_key)
 
 
 # Slots
