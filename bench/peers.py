@@ -1,8 +1,8 @@
 """The reader beside llama.cpp and transformers, on one core: `python -m bench.peers [--tokens 512 2048 8192]`.
 
-All three run the same decoder: the reader in int8, as a user gets it; llama.cpp its GGUF file; transformers in float32, with every
-token in the window. On the first day a peer reads the tokens, saves what it needs to go on, and decodes. On the second day a new
-process restores what was saved and asks. The times are processor time, which excludes other programs. llama.cpp needs
+All three run the same decoder: the reader with int8 weights and an int8 memory; llama.cpp its GGUF file; transformers in float32,
+with every token in the window. On the first day a peer reads the tokens, saves what it needs to go on, and decodes. On the second
+day a new process restores what was saved and asks. The times are processor time, which excludes other programs. llama.cpp needs
 `pip install -r requirements-peers.txt`, which compiles it for some minutes; without it, that peer is left out.
 """
 
@@ -70,7 +70,7 @@ class Reader(Peer):
 
     def read(self, text: str, ids: list[int]) -> int:
         document = Document(text, (Page(1, "1", 0, len(text)),), "Text", "text.txt", "text", 0)
-        self._record = read(document, self._model, self._store).memory
+        self._record = read(document, self._model, self._store, memory_dtype="int8").memory
         self._memory = attach(self._record, self._model, self._store).memory
         return self._memory.slots
 
