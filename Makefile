@@ -3,7 +3,7 @@ MINUTES ?= 20
 
 .DEFAULT_GOAL := help
 
-.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa
+.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa bench-peers
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,9 @@ bench-train:  ## training compared with forward and backward passes without weig
 
 bench-precision:  ## int8 weights against float32
 	$(PYTHON) -m bench.precision
+
+bench-peers:  ## the reader beside llama.cpp and transformers: reading, decoding, saving, asking again
+	$(PYTHON) -m bench.peers
 
 bench-batch:  ## many questions together compared with one by one
 	$(PYTHON) -m bench.batch $(BOOK)

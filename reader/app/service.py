@@ -460,7 +460,8 @@ class Service:
         config = self.model.decoder.model.config
         heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        value_bytes = 1 if memory_dtype == "int8" else self.model.decoder.dtype.itemsize
+        # int8 has a scale of four bytes for each key and each value.
+        value_bytes = 1 + 4 / head_dim if memory_dtype == "int8" else self.model.decoder.dtype.itemsize
         return float(2 * config.num_hidden_layers * heads * head_dim * value_bytes)
 
 
