@@ -98,6 +98,7 @@ class Decoding:
         self._shared_tokens = shared_tokens
         self._passage_tokens = 0  # behind the memory, of all passages so far
         self._run_tokens = 0  # behind the memory, of all steps so far
+        self._first_logits: Tensor | None = None  # for the answer's first token
         self._prompt_tokens = 0  # of these, up to the answer's first token
         self._refusal_threshold = model.plugin.config.refusal_threshold
         self._is_new_prompt = True
@@ -197,7 +198,7 @@ class Decoding:
     def _begin(self, prompt: Prompt) -> None:
         self._prompt = prompt
         self._is_new_prompt = True
-        self._first_logits: Tensor | None = None
+        self._first_logits = None
         self._is_other_answer = False
         self.ended = None
         self._begin_answer()
