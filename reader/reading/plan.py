@@ -119,7 +119,7 @@ def plan_reading(
         "rope": model.decoder.model.config.rope_parameters,
         "opening": opening.tolist(),
         "ratio": ratios[0],
-        "beacon": dataclasses.asdict(config),
+        "beacon": _settings_of_reading(config),
     }
     # The model's name is not part of the key: the same weights under another name give the same memory.
     identity = json.dumps({name: value for name, value in settings.items() if name != "model"}, sort_keys=True)
@@ -163,6 +163,13 @@ def memory_slots(model: Model, document_tokens: int, *ratios: int) -> int:
     # A published checkpoint's sink is part of its first window. It adds slots to the beacons, but not to tokens kept raw.
     sink = _sink(model) if not model.is_published or (windows and ratios[0]) else 0
     return sink + condensed + tokens - windows * stride
+
+
+def _settings_of_reading(config: BeaconConfig) -> dict[str, object]:
+    """The plug-in's settings, without those that came later and shape no memory: memories that were read before keep their keys."""
+    settings = dataclasses.asdict(config)
+    del settings["refusal_threshold"]
+    return settings
 
 
 def fits(model: Model, slots: int) -> bool:
