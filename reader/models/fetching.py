@@ -176,9 +176,10 @@ class _Wheels:
     def _arrived_bytes(self) -> int:
         total = 0
         for folder in (self._whole, self._partial):
-            for path in folder.rglob("*"):
-                with contextlib.suppress(OSError):  # pip may move a file during the count
-                    total += path.stat().st_size if path.is_file() else 0
+            for inner, _, names in os.walk(folder):  # goes on where pip removes a folder during the count
+                for name in names:
+                    with contextlib.suppress(OSError):  # or moves a file
+                        total += os.stat(os.path.join(inner, name)).st_size
         return total
 
 

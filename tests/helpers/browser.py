@@ -56,7 +56,7 @@ BENIGN = re.compile(r"Method not implemented")
 
 
 # Of what a page was asking when it was left.
-LEFT = re.compile(r"AbortError: signal is aborted|Connection errored out")
+LEFT = re.compile(r"AbortError: (signal is aborted|BodyStreamBuffer was aborted)|Connection errored out")
 
 
 @dataclass
