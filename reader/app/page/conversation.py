@@ -33,7 +33,7 @@ class ConversationEvents:
         """Take the page; `connect` ties the events."""
         self._site = site
         self.streaming: list[Any] = []
-        """The events that follow an answer. Opening another document or conversation cancels them."""
+        """The events that follow an answer. Opening another document cancels them."""
 
     def connect(self) -> None:
         """Tie the events of the conversation."""
@@ -50,10 +50,8 @@ class ConversationEvents:
         stopping = [talk, question, *editing, parts.chat]
         stopped = on(question.stop, self.stop, [selected, talk], stopping, cancels=self.streaming)
         on(stopped.then, self.show_talk, [selected, talk], self._shown, **self._following)
-        # What is left is not followed any more, or its last update shows it again.
-        leaving = {"cancels": list(self.streaming)}
-        show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk, **leaving))
-        show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing], **leaving))
+        show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk))
+        show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing]))
         on(talks.forget.click, lambda: gr.update(visible=True), None, talks.confirm)
         on(talks.keep.click, lambda: gr.update(visible=False), None, talks.confirm)
         forgetting = [talk, talks.confirm, *editing]

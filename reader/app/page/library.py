@@ -77,13 +77,16 @@ class LibraryEvents:
         self._refresh.after(on(library.more.click, lambda rows: rows + LISTED_DOCUMENTS, kept.listed, kept.listed))
 
     @tolerant
-    def open_page(self, request: gr.Request) -> str | None:
-        """Open the document that the address names, else the one that is being read, else the one asked last."""
+    def open_page(self, request: gr.Request) -> Any:
+        """Open the document that the address names, else the one that is being read, else the one asked last.
+
+        Where there is none, nothing changes: on a slow machine a file may have been added and opened before this.
+        """
         workspace, named = self._site.workspace(request), request.query_params.get("document")
         if named and found_or_none(workspace.place, named) is not None:
             return str(named)
         reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
-        return next(reading, None) or workspace.asked_last()
+        return next(reading, None) or workspace.asked_last() or gr.skip()
 
     @tolerant
     def choose(self, event: gr.EventData) -> str:
