@@ -149,13 +149,16 @@ class Decoding:
         if len(self.tokens) >= MAX_ANSWER_TOKENS or self._run_tokens >= self._room_tokens:
             self.ended = "length"
             return ""
-        if self._first_logits is None:
+        if self._may_answer_otherwise and not self.tokens:
             self._first_logits, self._prompt_tokens = logits[-1:].clone(), self._run_tokens
         return self._take(logits)
 
     def _take(self, logits: Tensor) -> str:
         token = greedy_token(self.tokens, logits)
-        self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
+        if self._may_answer_otherwise and may_become_refusal(
+            self.text
+        ):  # the sum over the vocabulary is not needed for other tokens
+            self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         if token in self._model.end_ids:
             self.ended = "finished"
             return ""
@@ -166,10 +169,13 @@ class Decoding:
         if self._places and says_nothing(self.text):
             self._look_at_next_place()
             return ""
-        may_change = not self._is_other_answer and self._refusal_threshold > 0
-        if may_change and says_nothing(self.text) and math.exp(self._log_probability) < self._refusal_threshold:
+        if (
+            self._may_answer_otherwise
+            and says_nothing(self.text)
+            and math.exp(self._log_probability) < self._refusal_threshold
+        ):
             return self._answer_otherwise()
-        if (self._places or may_change) and may_become_refusal(self.text):
+        if (self._places or self._may_answer_otherwise) and may_become_refusal(self.text):
             return ""
         self._note_first_token()
         shown, self.held = self.held, ""
@@ -198,8 +204,7 @@ class Decoding:
     def _begin(self, prompt: Prompt) -> None:
         self._prompt = prompt
         self._is_new_prompt = True
-        self._first_logits = None
-        self._is_other_answer = False
+        self._may_answer_otherwise = self._refusal_threshold > 0
         self.ended = None
         self._begin_answer()
         if self.queries is not None:
@@ -215,7 +220,7 @@ class Decoding:
         """Answer the same prompt again with another first token."""
         assert self._first_logits is not None
         self._first_logits[:, self.tokens[0]] = -torch.inf
-        self._is_other_answer = True
+        self._may_answer_otherwise = False
         self._run_tokens = self._prompt_tokens
         if self.queries is not None:
             for own in self.queries.values():

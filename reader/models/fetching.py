@@ -176,7 +176,9 @@ class _Wheels:
     def _arrived_bytes(self) -> int:
         total = 0
         for folder in (self._whole, self._partial):
-            for inner, _, names in os.walk(folder):  # goes on where pip removes a folder during the count
+            for inner, _, names in os.walk(
+                folder
+            ):  # pip may remove a folder during the count, which os.walk leaves out
                 for name in names:
                     with contextlib.suppress(OSError):  # or moves a file
                         total += os.stat(os.path.join(inner, name)).st_size

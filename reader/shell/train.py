@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reader.settings import cache_folder
 from reader.shell import flags
 from reader.shell.terminal import console, progress_bar
-from reader.training import LengtheningSettings, PluginSettings, TrainingConfig
+from reader.training import LENGTHENING_METHODS, LengtheningSettings, PluginSettings, TrainingConfig
 
 if TYPE_CHECKING:
     from reader.training import TrainingProgress
@@ -164,7 +164,7 @@ def run(options: argparse.Namespace) -> None:
 
     config = _settings(TrainingConfig, options)
     torch.manual_seed(config.seed)
-    if options.method in ("cream", "pose", "longrecipe"):
+    if options.method in LENGTHENING_METHODS:
         recipe = lengthening_recipe(_settings(LengtheningSettings, options), cache_folder())
     else:
         recipe = plugin_recipe(_settings(PluginSettings, options), config.seed, cache_folder())

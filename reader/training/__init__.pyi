@@ -1,4 +1,5 @@
 from .config import (
+    LENGTHENING_METHODS as LENGTHENING_METHODS,
     LengtheningSettings as LengtheningSettings,
     PluginSettings as PluginSettings,
     TrainingConfig as TrainingConfig,
@@ -13,6 +14,7 @@ from .plots import plot_losses as plot_losses
 from .recipes import Recipe as Recipe, lengthening_recipe as lengthening_recipe, plugin_recipe as plugin_recipe
 
 __all__ = [
+    "LENGTHENING_METHODS",
     "BeaconObjective",
     "Books",
     "LengtheningSettings",

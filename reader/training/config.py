@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from reader.errors import ConfigError
+
+LengtheningMethod = Literal["cream", "pose", "longrecipe"]
+LENGTHENING_METHODS: tuple[str, ...] = get_args(LengtheningMethod)
+"""The methods that lengthen a decoder, in place of training a plug-in."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class LengtheningSettings:
 
     books: tuple[Path, ...]
     """Folders or archives of plain texts."""
-    method: Literal["cream", "pose", "longrecipe"] = "cream"
+    method: LengtheningMethod = "cream"
     model: str | None = None
     """The decoder's name or folder; None: the bundled one."""
     device: str | None = None

@@ -20,11 +20,10 @@ from transformers import PreTrainedModel
 from reader.beacon import AnswerWeights
 from reader.errors import ConfigError, ModelError
 from reader.models import Model
+from reader.training.config import LENGTHENING_METHODS
 from reader.training.data import Sample
 from reader.training.losses import next_token
 from reader.training.objectives.long_recipe import MERGED_SHARE, recipe
-
-METHODS = ("cream", "pose", "longrecipe")
 
 _DEVIATION = 3.0
 
@@ -74,7 +73,7 @@ class PositionsObjective:
 
     Args:
         model: its decoder is changed: the rotary positions are interpolated and the weights trained.
-        method: one of `METHODS`.
+        method: one of `LENGTHENING_METHODS`.
         target_tokens: the new length.
         rank: the rank of trained low-rank differences; None: train the layers' weights themselves (not embeddings and head).
 
@@ -83,8 +82,9 @@ class PositionsObjective:
     """
 
     def __init__(self, model: Model, *, method: str, target_tokens: int, rank: int | None) -> None:
-        if method not in METHODS:
-            raise ConfigError(f"The training setting --method is {method!r}; it must be one of {', '.join(METHODS)}.")
+        if method not in LENGTHENING_METHODS:
+            allowed = ", ".join(LENGTHENING_METHODS)
+            raise ConfigError(f"The training setting --method is {method!r}; it must be one of {allowed}.")
         self.model, self.method, self.target_tokens = model, method, target_tokens
         decoder = model.decoder.model
         decoder.requires_grad_(False)
