@@ -15,7 +15,7 @@ from reader.answering.attention import Attention, Heat
 from reader.beacon import NO_SPAN, RatioChooser, recording
 from reader.beacon.attention import largest_weights
 from reader.condensing import CHOOSERS, ExpectedAttention, Spread
-from reader.condensing.expected_attention import with_spread
+from reader.condensing.expected_attention import by_covariance, by_products, with_spread
 from reader.errors import Cancelled, ConfigError
 from reader.models import Model, load_model
 from reader.reading import read
@@ -134,6 +134,15 @@ def test_replay_fits_where_a_window_ends_at_the_decoders_last_position(replaying
         plugin.read(memory, ids[:count], chooser=RatioChooser(config, count, plugin.max_positions))
     assert memory.slots == memory.sink + count // 4
     assert torch.isfinite(memory.keys(0)).all()
+
+
+def test_the_covariance_gives_the_variance_of_the_products() -> None:
+    torch.manual_seed(0)
+    queries, keys = torch.randn(4, 300, 8), torch.randn(4, 20, 8)
+    centred = queries - queries.mean(dim=1, keepdim=True)
+    expected = (centred @ keys.mT).var(dim=1, correction=0)
+    torch.testing.assert_close(by_products(centred, keys), expected)
+    torch.testing.assert_close(by_covariance(centred, keys), expected)
 
 
 def test_half_of_the_rows_are_spread_over_what_the_best_leave() -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.backends.cuda import SDPAParams, can_use_flash_attention
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
@@ -62,12 +63,14 @@ def attend(
     elif query.device.type == "cpu" and not torch.is_grad_enabled():
         output = _attend_in_two_parts(query, key, value, keys - queries, scaling)
     else:
+        takes_groups = _flash_takes_groups(query, key, value)
         output = scaled_dot_product_attention(
             query,
-            _repeat(key, groups),
-            _repeat(value, groups),
+            key if takes_groups else _repeat(key, groups),
+            value if takes_groups else _repeat(value, groups),
             attn_mask=causal_lower_right(queries, keys),
             scale=scaling,
+            enable_gqa=takes_groups,
         )
     return output.transpose(1, 2).contiguous(), None
 
@@ -172,6 +175,11 @@ def fold(query: Tensor, groups: int) -> Tensor:
     """(batch, kv_heads * groups, queries, head_dim) as (batch, kv_heads, groups * queries, head_dim)."""
     batch, heads, queries, head_dim = query.shape
     return query.reshape(batch, heads // groups, groups * queries, head_dim)
+
+
+def _flash_takes_groups(query: Tensor, key: Tensor, value: Tensor) -> bool:
+    """Whether CUDA's flash kernel takes these, which needs no repeated keys: not in float32, nor on every GPU."""
+    return query.is_cuda and can_use_flash_attention(SDPAParams(query, key, value, None, 0.0, False, True))
 
 
 def _repeat(states: Tensor, groups: int) -> Tensor:

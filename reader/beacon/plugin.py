@@ -436,8 +436,9 @@ class BeaconPlugin(nn.Module):
         first = base + len(sink) + len(kept)
         positions = torch.cat([torch.arange(base, first), first + place(config, even_ends(0, 0), carried_tokens)])
         rotate = rotation(self.decoder, positions - memory.positions[base + index])
+        moved = (base + index).to(self.decoder.device)
         for layer in memory.layers:
-            layer.move((base + index).to(self.decoder.device), base, rotate)
+            layer.move(moved, base, rotate)
         memory.spans = torch.cat([memory.spans[:base], memory.spans[base + index]])
         memory.positions = torch.cat([memory.positions[:base], positions])
         memory.tail = carried_tokens
@@ -484,8 +485,9 @@ class BeaconPlugin(nn.Module):
         Training and evaluation use a distant memory in this way without reading the text in between.
         """
         rotate = rotation(self.decoder, torch.full((memory.slots,), -positions))
+        moved = torch.arange(memory.slots, device=self.decoder.device)
         for layer in memory.layers:
-            layer.move(torch.arange(memory.slots, device=self.decoder.device), 0, rotate)
+            layer.move(moved, 0, rotate)
 
     @contextmanager
     def _projecting(self, is_beacon: Tensor) -> Iterator[None]:

@@ -65,19 +65,20 @@ def keep_rows(
     """
     base, window = memory.sink + memory.beacons, slice(memory.slots - len(memory.tail), memory.slots)
     positions, slots = memory.positions[window], torch.arange(base, base + keep)
+    read_at, kept_at = positions.to(decoder.device), slots.to(decoder.device)
     spans = memory.spans[window].int()
     unrotate = rotation(decoder, -positions[-next(iter(queries.values())).shape[1] :])
     turn_back = mean_rotation(decoder, positions[-1] + 1 + torch.arange(FUTURE_TOKENS))
     if memory.row_spans is None:
         memory.row_spans = memory.of_all_heads(memory.spans)
-    kept_spans = []
+    kept = []
     for number, layer in enumerate(memory.layers):
         keys, values = layer.keys[0, :, window], layer.values[0, :, window]
         rows = chooser.choose(unrotate(queries[number][None])[0], turn_back(keys), values, keep, peaks.get(number))
-        places = rows.cpu()
-        layer.keep(rows + base, base, rotation(decoder, slots - positions[places]))
-        kept_spans.append(spans[places])
-    chosen = torch.stack(kept_spans)
+        layer.keep(rows + base, base, rotation(decoder, kept_at - read_at[rows]))
+        kept.append(rows)
+    # All layers' rows in one copy: on a GPU, a copy for each layer would wait for that layer.
+    chosen = spans[torch.stack(kept).cpu()]
     memory.row_spans = torch.cat([memory.row_spans[:, :, :base], chosen], dim=2)
     # A slot's own span covers the tokens that all heads keep in it.
     widest = torch.stack([chosen[..., 0].amin(dim=(0, 1)), chosen[..., 1].amax(dim=(0, 1))], dim=1)

@@ -82,8 +82,8 @@ def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[
     specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
 
     def parts(tensor: Tensor) -> Iterator[memoryview]:
-        for part in tensor:
-            yield memoryview(part.cpu().contiguous().flatten().view(torch.uint8).numpy())
+        for part in tensor.cpu():  # from a GPU in one copy
+            yield memoryview(part.contiguous().flatten().view(torch.uint8).numpy())
 
     return specs, (parts(tensor) for tensor in tensors.values())
 
