@@ -3,7 +3,7 @@ MINUTES ?= 20
 
 .DEFAULT_GOAL := help
 
-.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa bench-peers
+.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision bench-gpu evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa bench-peers
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ lint:  ## ruff and mypy
 
 bench-read:  ## reading against plain passes, and memory while reading; BOOK=file for a long one
 	$(PYTHON) -m bench.reading $(BOOK)
+
+bench-gpu:  ## reading, saving, attaching and decoding on a CUDA device, as shares of its matrix rate
+	$(PYTHON) -m bench.gpu
 
 bench-plugin:  ## the plug-in compared with its lower bound and with plain transformers
 	$(PYTHON) -m bench.plugin

@@ -13,6 +13,7 @@ from helpers.decoders import FAMILIES, randomise_plugin, read_at_ratio
 from helpers.documents import make_document
 
 from reader.beacon import BeaconConfig, RatioChooser
+from reader.beacon.attention import attend
 from reader.models.model import Model, load_model
 from reader.reading.plan import plan_reading
 
@@ -114,6 +115,24 @@ def test_the_horizon_is_part_of_the_key(tiny_folder: Callable[..., Path], tmp_pa
         for horizon in (None, 8, 64)
     }
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize("slots", [0, 1, 300])
+@pytest.mark.parametrize("queries", [1, 40])
+def test_grouped_heads_attend_to_a_memory_and_causally_to_each_other(slots: int, queries: int, device: str) -> None:
+    torch.manual_seed(0)
+    keys = slots + queries
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    query = torch.randn(1, 6, queries, 64).to(device, dtype)
+    key, value = torch.randn(2, 1, 2, keys, 64).to(device, dtype)
+    with torch.inference_mode():
+        output = attend(torch.nn.Module(), query, key, value, None)[0].transpose(1, 2)
+        every_key, every_value = (states.float().repeat_interleave(3, dim=1) for states in (key, value))
+        scores = query.float() @ every_key.mT / 8
+        scores.masked_fill_(torch.ones(queries, keys, device=device).triu(slots + 1).bool(), -torch.inf)
+        expected = scores.softmax(-1) @ every_value
+    tolerance = 1e-5 if device == "cpu" else 3e-2
+    torch.testing.assert_close(output.float(), expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.gpu
