@@ -49,10 +49,11 @@ def test_windows_kept_raw_are_one_full_pass(model: Model) -> None:
 def test_a_memory_moved_away_is_seen_over_a_gap_in_the_positions(model: Model) -> None:
     ids = model.encode(make_document(120).text)[0][:96]
     first, gap = 64, 300
-    positions = torch.cat([torch.arange(first), torch.arange(first, len(ids)) + gap])[None]
+    positions = torch.cat([torch.arange(first), torch.arange(first, len(ids)) + gap])[None].to(model.decoder.device)
     with torch.inference_mode():
         # Without a mask, a gap would be taken for the beginning of another text.
-        whole = model.decoder.model(ids[None], torch.ones_like(positions), position_ids=positions, use_cache=False)
+        all_ids = ids[None].to(model.decoder.device)
+        whole = model.decoder.model(all_ids, torch.ones_like(positions), position_ids=positions, use_cache=False)
         expected = whole.logits[0, first:]
         memory = model.plugin.new_memory()
         model.plugin.read(memory, ids[:first], chooser=chooser(model, 0))
