@@ -43,7 +43,7 @@ class BundledEncoder:
     title: str
     licence: str
     parameters: int
-    repository: str
+    repository: str | None
     """Where the hub has the files, asked first."""
     files: tuple[BundledFile, ...]
     files_bytes: int

@@ -87,16 +87,16 @@ def _are_all_in(encoder: BundledEncoder, folder: Path) -> bool:
 
 def _take_from_hub(decoder: BundledDecoder, downloads: Path, report: Progress) -> bool:
     """Fetch the file from the hub; return whether that succeeded."""
-    if decoder.repository is None:
-        return False
     bar = progress_bar(decoder.gguf_bytes, report)
     return _download(decoder.repository, [decoder.gguf], downloads, bar) and _is(
         downloads / decoder.gguf, decoder.gguf_sha256
     )
 
 
-def _download(repository: str, names: Sequence[str], folder: Path, bar: Any) -> bool:
+def _download(repository: str | None, names: Sequence[str], folder: Path, bar: Any) -> bool:
     """Fetch files from the hub into `folder`; return whether that succeeded."""
+    if repository is None:
+        return False
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # type: ignore[attr-defined]
 
