@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reader.answering.attention import Heat
-from reader.answering.passages import Passage, Passages, Source, content_words, sentences, shortened
+from reader.answering.passages import Passage, Passages, Source, content_words
 from reader.answering.refusal import says_nothing
 from reader.models import SentenceEncoder
+from reader.reading import sentences, shortened
 from storage import TextIndex
 
 EVIDENCE_PAGES = 3

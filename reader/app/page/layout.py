@@ -18,7 +18,7 @@ from reader.app.page.shelf import PICK
 from reader.app.page.theme import NAME
 from reader.app.page.viewer import keys_list
 from reader.documents import FORMATS
-from reader.models import ENCODER, bundled_decoder, is_bundled
+from reader.models import bundled_decoder, is_bundled
 from reader.settings import STATIC
 
 LISTED_DOCUMENTS = 50
@@ -294,17 +294,11 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
                 [(_decoder_choice(name), name) for name in dict.fromkeys([model_name, *model_names])],
                 value=model_name,
                 label="Language model",
-                info=f"Switching models means reading your documents again. {_encoder_line()}",
+                info=f"Switching models means reading your documents again. {views.encoder_line()}",
                 interactive=len(model_names) > 1 and not has_accounts,
                 elem_id="model",
             ),
         )
-
-
-def _encoder_line() -> str:
-    """What is fetched beside a model, and for what."""
-    cost = f"{ENCODER.parts_bytes / 1e6:,.0f} MB"
-    return f"{ENCODER.title} ({cost}) is fetched with a model: it finds passages that say the same in other words."
 
 
 def _decoder_choice(name: str) -> str:
