@@ -18,15 +18,17 @@ from reader.wording import duration, size
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `models`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="list the bundled decoders and their cost on this machine")
+    listing = actions.add_parser(
+        "list", help="list the bundled decoders, the sentence encoder, and their cost on this machine"
+    )
     flags.add_json(listing)
     listing.set_defaults(run=_list)
     fetching = actions.add_parser("fetch", help="fetch one; an interrupted fetch continues")
-    fetching.add_argument("name", metavar="NAME")
+    fetching.add_argument("name", metavar="NAME", help="of a bundled decoder or the sentence encoder")
     flags.add_json(fetching)
     fetching.set_defaults(run=_fetch)
     removing = actions.add_parser("remove", help="delete one from the disk; documents and memories stay")
-    removing.add_argument("name", metavar="NAME")
+    removing.add_argument("name", metavar="NAME", help="of a bundled decoder or the sentence encoder")
     flags.add_json(removing)
     removing.set_defaults(run=_remove)
 
