@@ -47,11 +47,13 @@ class TextIndex:
 
     def search(self, words: Sequence[str], limit: int) -> list[int]:
         """Return the numbers of the texts that contain any of the words, the best first."""
+        return list(islice(self.scores(words), limit))
+
+    def scores(self, words: Sequence[str]) -> dict[int, float]:
+        """Return the texts that contain any of the words, by number, with their scores above 0, the best first."""
         query = any_word(words)
         if not query:
-            return []
+            return {}
         with self._lock:
-            rows = self._db.execute(
-                "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank, rowid LIMIT ?", (query, limit)
-            ).fetchall()
-        return [number for (number,) in rows]
+            rows = self._db.execute("SELECT rowid, -rank FROM texts WHERE texts MATCH ? ORDER BY rank, rowid", (query,))
+            return dict(rows.fetchall())

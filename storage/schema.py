@@ -281,5 +281,21 @@ def m009_parser_versions(db: Database) -> None:
     db.execute("ALTER TABLE documents ADD COLUMN parser_version INTEGER")
 
 
+@migrations()
+def m010_sentence_vectors(db: Database) -> None:
+    """What sentence encoders made of documents, by the encoder's fingerprint."""
+    db.execute(
+        """
+        CREATE TABLE sentence_vectors (
+            document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+            encoder TEXT NOT NULL,
+            hash TEXT NOT NULL,
+            content BLOB NOT NULL,
+            PRIMARY KEY (document_id, encoder)
+        )
+        """
+    )
+
+
 # Names begin with their number: a database with a greater number comes from a newer program.
-LATEST = m009_parser_versions.__name__
+LATEST = m010_sentence_vectors.__name__

@@ -29,6 +29,7 @@ from storage.memory_writer import MemoryWriter
 from storage.questions import Questions
 from storage.records import LOCAL_USER, DocumentRecord, MemoryRecord
 from storage.user_documents import UserDocuments
+from storage.vectors import Vectors
 
 
 class Store(Documents, Memories):
@@ -51,6 +52,7 @@ class Store(Documents, Memories):
         self.conversations = Conversations(self.database)
         self.user_documents = UserDocuments(self)
         self.questions = Questions(self.database)
+        self.vectors = Vectors(self.database)
         if not self.database.read_only:
             try:
                 with suppress(StorageFull):  # the library can still be read and shrunk; the next opening repairs

@@ -26,11 +26,12 @@ from reader.answering import (
     make_prompt,
 )
 from reader.answering.look_again import choose_passages
-from reader.answering.passages import Passages, Source, cut, sentences
+from reader.answering.passages import Passages, Source, cut
 from reader.batching.local import answer_together
 from reader.beacon import NO_SPAN
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model, load_model
+from reader.reading import sentences
 from reader.reading.loop import ReadingProgress, read
 from storage import PageRecord, Store
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from helpers.formats import p, write_docx
 
-from reader.answering.passages import Passages, Source, cut, sentences
+from reader.answering.passages import Passages, Source, cut
 from reader.answering.prompt import heading, passage_heading
 from reader.documents import load
+from reader.reading import sentences
 from storage import PageRecord
 
 HEADER = "Ship | Captain | Cargo in tons"

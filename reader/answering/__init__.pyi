@@ -12,7 +12,7 @@ from .look_again import LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS, look_again_token
 from .memories import choose_memory as choose_memory
 from .notes import Note as Note, notes_of as notes_of
 from .outline import is_front_matter as is_front_matter
-from .passages import Passage as Passage, content_words as content_words, cut as cut, sentences as sentences
+from .passages import Passage as Passage, content_words as content_words, cut as cut
 from .prompt import (
     MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
     PASSAGES as PASSAGES,
@@ -52,6 +52,5 @@ __all__ = [
     "passage_heading",
     "question_words",
     "says_nothing",
-    "sentences",
     "source_of",
 ]

@@ -17,7 +17,15 @@ from reader.answering.passages import Passages, Source, content_words
 from reader.beacon import Memory
 from reader.errors import ConfigError
 from reader.models import Model
-from reader.reading import ROOM_TOKENS, counts, restore, room_tokens, to_torch
+from reader.reading import (
+    ROOM_TOKENS,
+    SentenceVectors,
+    counts,
+    restore,
+    room_tokens,
+    sentence_vectors,
+    to_torch,
+)
 from storage import CorruptMemory, MemoryRecord, NotFound, Store
 
 
@@ -34,6 +42,8 @@ class AttachedMemory:
     """What any question attends to in the memory."""
     left_out: tuple[str, ...] = ()
     """Titles of documents that were asked for, but did not fit the decoder's positions."""
+    vectors: tuple[SentenceVectors, ...] | None = field(default=None, repr=False, compare=False)
+    """Those of each document's sentences; None where a document has none."""
 
     @property
     def record(self) -> MemoryRecord:
@@ -62,7 +72,7 @@ class AttachedMemory:
     @functools.cached_property
     def passages(self) -> Passages:
         """What can be looked at again, with an index over its words."""
-        return Passages(self.sources)
+        return Passages(self.sources, self.vectors)
 
     def heat(self, attention: Attention) -> Heat:
         """Attention by character of all documents, beyond what any question attends to."""
@@ -84,8 +94,9 @@ def attach(record: MemoryRecord, model: Model, store: Store, user: str | None = 
     started = time.perf_counter()
     memory, record = _attach_one(record, model, store)
     source = source_of(record, memory, store, user=user)
+    vectors = _vectors([record], model, store)
     seconds = time.perf_counter() - started
-    return AttachedMemory(memory, (record,), (source,), seconds, Baseline(memory, model))
+    return AttachedMemory(memory, (record,), (source,), seconds, Baseline(memory, model), vectors=vectors)
 
 
 def attach_shelf(
@@ -125,8 +136,17 @@ def attach_shelf(
     left_out = [
         store.document(record.document_id).title for number, record in enumerate(records) if number not in chosen
     ]
+    vectors = _vectors(kept, model, store)
     seconds = time.perf_counter() - started
-    return AttachedMemory(shelf, tuple(kept), tuple(sources), seconds, Baseline(shelf, model), tuple(left_out))
+    baseline = Baseline(shelf, model)
+    return AttachedMemory(shelf, tuple(kept), tuple(sources), seconds, baseline, tuple(left_out), vectors)
+
+
+def _vectors(records: Sequence[MemoryRecord], model: Model, store: Store) -> tuple[SentenceVectors, ...] | None:
+    """The sentence vectors of all documents; None where one has none: its passages would always come last."""
+    found = [sentence_vectors(record.document_id, model.encoder, store) for record in records]
+    whole = tuple(vectors for vectors in found if vectors is not None)
+    return whole if len(whole) == len(found) else None
 
 
 def _fitting(records: Sequence[MemoryRecord], model: Model, store: Store, question: str) -> set[int]:

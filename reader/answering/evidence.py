@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reader.answering.attention import Heat
-from reader.answering.passages import Passage, Passages, Source, content_words, sentences, shortened
+from reader.answering.passages import Passage, Passages, Source, content_words
 from reader.answering.refusal import says_nothing
+from reader.models import SentenceEncoder
+from reader.reading import sentences, shortened
 from storage import TextIndex
 
 EVIDENCE_PAGES = 3
@@ -65,15 +67,17 @@ def best(weights: Sequence[float], limit: int) -> list[int]:
     return [number for number in order if weights[number] > 0]
 
 
-def rank_passages(passages: Passages, question: str, heat: Heat) -> list[Passage]:
-    """The passages that matter to a question, the best first."""
+def rank_passages(
+    passages: Passages, question: str, heat: Heat, encoder: SentenceEncoder | None = None
+) -> list[Passage]:
+    """The passages that matter to a question, the best first: by words, by meaning where there is an encoder, and by attention."""
     starts = [passages.first_char[passage.document_id] + passage.start_char for passage in passages.all]
     ends = [start + len(passage.text) for start, passage in zip(starts, passages.all, strict=True)]
     by_attention = best(heat.of(starts, ends), _MOST_RANKED) if starts else []
-    by_words = passages.search(content_words(question))
-    fused = [number for number, _ in fuse(by_words, by_attention, weights=(1, ATTENTION_WEIGHT))]
-    # What the words alone found further down fills what room is left.
-    return [passages.all[number] for number in dict.fromkeys([*fused, *by_words])]
+    by_text = passages.rank(question, encoder)
+    fused = [number for number, _ in fuse(by_text, by_attention, weights=(1, ATTENTION_WEIGHT))]
+    # What the text alone found further down fills what room is left.
+    return [passages.all[number] for number in dict.fromkeys([*fused, *by_text])]
 
 
 def reading_map(sources: Sequence[Source], heat: Heat) -> tuple[float, ...]:

@@ -45,8 +45,8 @@ def choose_passages(
 ) -> tuple[Passage, ...]:
     """Choose what to read again for a question, at most `tokens` tokens of it; the best passage first, none overlapping.
 
-    The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words, fused by
-    reciprocal rank. A page or chapter that it names is all that is looked at. The memory stays as it was.
+    The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words and
+    meaning, fused by reciprocal rank. A page or chapter that it names is all that is looked at. The memory stays as it was.
 
     Args:
         tokens: cut down to what the decoder's positions have room for.
@@ -66,7 +66,7 @@ def choose_passages(
         return sum(len(model.encode(text)[0]) for text in (heading(passage, attached.passages), passage.text))
 
     words = searched(question, earlier)
-    ranked = rank_passages(attached.passages, words, heat)
+    ranked = rank_passages(attached.passages, words, heat, model.encoder)
     if places := place(understand(question), attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, chapter, printed_number, sections
-from reader.answering.passages import Passage, Source, passage_of, sentences
+from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.requests import Request
+from reader.reading import sentences
 from storage import PageRecord
 
 OVERVIEW_CHARS = 1600

@@ -1,27 +1,30 @@
-"""Passages: stretches of whole sentences within a page, and which of them share words with a question.
+"""Passages: stretches of whole sentences within a page, and which of them share words or meaning with a question.
 
 Pages are too long to be read again whole and too coarse to quote from. A passage is a few sentences, overlapping the next
-one by half, so that what belongs together is together in one of them. They are ranked by BM25 over word stems. It runs no
-decoder and sees no attention.
+one by half, so that what belongs together is together in one of them. They are ranked by BM25 over word stems, and by the vectors
+of their sentences. It runs no decoder and sees no attention.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
 
+from reader.reading import ROW, sentences, shortened
 from storage import PageRecord, TextIndex
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from reader.models import SentenceEncoder
+    from reader.reading import SentenceVectors
 
 PASSAGE_CHARS = 800
 """About 200 tokens: with a budget of 400, two passages are read again."""
 
 _CANDIDATES = 20
 
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*(?=\s)\s*|[。！？]|\n\s*\n\s*")
-_ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
-"""A row of a table: its cells are parted by bars."""
 _MOST_HEADER_CHARS = 300
 _WORD = re.compile(r"\w+")
 
@@ -71,7 +74,12 @@ class Passage:
 class Passages:
     """All passages of the attached documents, in order, with an index over their words."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], vectors: Sequence[SentenceVectors] | None = None) -> None:
+        """Cut the sources into passages.
+
+        Args:
+            vectors: of the sentences of each source, where all have them.
+        """
         self.all = [
             passage_of(page, start, end)
             for source in sources
@@ -83,10 +91,30 @@ class Passages:
         self.titles = {source.document_id: source.title for source in sources}
         self._pages = {(page.document_id, page.number): page for source in sources for page in source.pages}
         self._index = TextIndex(f"{passage.header}\n{passage.text}" for passage in self.all)
+        self._vectors = dict(zip(self.first_char, vectors or (), strict=False))
 
     def search(self, words: Sequence[str], limit: int = 50) -> list[int]:
         """Numbers of the passages that hold any of the words, the best first."""
         return self._index.search(words, limit)
+
+    def rank(self, question: str, encoder: SentenceEncoder | None = None, limit: int = 50) -> list[int]:
+        """Numbers of the passages that share words with a question or mean something similar, the best first.
+
+        Where the sentences have vectors, a passage scores its BM25 as a share of the best one's, plus the cosine of its sentence
+        that is most similar to the question. Scores, not ranks: they show where words tell much and similarities little.
+        """
+        scores = self._index.scores(content_words(question))
+        if encoder is None or not self._vectors:
+            return list(scores)[:limit]
+        most = max(scores.values(), default=1.0)
+        asked = encoder.encode([question])[0]
+        total: list[float] = []
+        for document_id, passages in groupby(self.all, key=lambda passage: passage.document_id):
+            spans = [(passage.start_char, passage.end_char) for passage in passages]
+            total += self._vectors[document_id].similarities(asked, spans)
+        for number, score in scores.items():
+            total[number] += score / most
+        return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
 
     def choose(
         self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
@@ -151,12 +179,12 @@ def passage_of(page: PageRecord, start: int, end: int) -> Passage:
 def table_header(text: str, char: int) -> str:
     """The first row of the table in which a character is; "" where it is in none, or in the first row."""
     start = text.rfind("\n", 0, char) + 1
-    if not _ROW.match(text, start):
+    if not ROW.match(text, start):
         return ""
     first = start
     while first:
         above = text.rfind("\n", 0, first - 1) + 1
-        if not _ROW.match(text, above):
+        if not ROW.match(text, above):
             break
         first = above
     row = text[first : text.find("\n", first)].strip()
@@ -167,21 +195,6 @@ def content_words(text: str) -> list[str]:
     """The words of a text that say what it is about, once each; all its words where every one is a stop word."""
     words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
     return [word for word in words if word not in STOP_WORDS] or words
-
-
-def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of the sentences and of the rows of tables in a text, without the white space around them."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    if " | " in text:
-        rows = [row.span() for row in _ROW.finditer(text)]
-        inside = {end for start, stop in rows for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]}
-        ends = sorted({*ends, *(place for row in rows for place in row)} - inside)
-    start = 0
-    for end in [*ends, len(text)]:
-        part = text[start:end]
-        if part.strip():
-            yield start + len(part) - len(part.lstrip()), start + len(part.rstrip())
-        start = end
 
 
 def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]:
@@ -197,14 +210,3 @@ def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]
             ended = spans[last][1]
         middle = spans[first][0] + size_chars // 2
         first = next((number for number in range(first + 1, last + 1) if spans[number][0] >= middle), last + 1)
-
-
-def shortened(text: str, sentence: tuple[int, int], most_chars: int) -> Iterator[tuple[int, int]]:
-    """The span of a sentence, or of pieces that end between words where it is too long to be one (tables, verses, lists)."""
-    start, end = sentence
-    while end - start > most_chars:
-        space = max(text.rfind(sign, start + most_chars // 2, start + most_chars) for sign in " \n")
-        stop = space if space > 0 else start + most_chars
-        yield start, stop
-        start = stop
-    yield start, end

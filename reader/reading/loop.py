@@ -21,6 +21,7 @@ from reader.models import Model
 from reader.reading.intake import add_document
 from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
+from reader.reading.vectors import vector_maker
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
 
 
@@ -153,6 +154,7 @@ def _read_windows(
     )
     memory = plugin.new_memory(plan.slots + plan.config.window + window_beacons)
     done = _resume(plan, store, writer, memory)
+    vectors = vector_maker(plan.document, model.encoder, store)
     if not done:
         with model.lock:
             if not model.is_published:
@@ -174,7 +176,9 @@ def _read_windows(
         with model.lock:
             plugin.read(memory, window.ids, window.spans, chooser=chooser, beacons_in_tail=False)
         window_seconds = time.perf_counter() - started
-        seconds += window_seconds
+        if vectors is not None:
+            vectors.go_on(int(window.spans[-1, 1]))
+        seconds += time.perf_counter() - started
         if number < full_windows:
             specs, buffers = to_bytes(memory.tensors(slots_before))
             writer.add_segment(
@@ -190,6 +194,8 @@ def _read_windows(
             tail_seconds = window_seconds
         if progress is not None:
             progress(_progress(plan, number + 1, number + 1 - first, seconds))
+    if vectors is not None:
+        vectors.keep(store)
     tensors = memory.tensors()
     specs, buffers = to_bytes(quantise(tensors) if plan.settings["memory_dtype"] == "int8" else tensors)
     writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)

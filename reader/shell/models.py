@@ -1,4 +1,4 @@
-"""The `models` commands: list the bundled decoders and their cost on this machine, fetch one, remove one."""
+"""The `models` commands: list the bundled decoders, the sentence encoder and their cost, fetch one, remove one."""
 
 from __future__ import annotations
 
@@ -18,26 +18,37 @@ from reader.wording import duration, size
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `models`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="list the bundled decoders and their cost on this machine")
+    listing = actions.add_parser(
+        "list", help="list the bundled decoders, the sentence encoder, and their cost on this machine"
+    )
     flags.add_json(listing)
     listing.set_defaults(run=_list)
     fetching = actions.add_parser("fetch", help="fetch one; an interrupted fetch continues")
-    fetching.add_argument("name", metavar="NAME")
+    fetching.add_argument("name", metavar="NAME", help="of a bundled decoder or the sentence encoder")
     flags.add_json(fetching)
     fetching.set_defaults(run=_fetch)
     removing = actions.add_parser("remove", help="delete one from the disk; documents and memories stay")
-    removing.add_argument("name", metavar="NAME")
+    removing.add_argument("name", metavar="NAME", help="of a bundled decoder or the sentence encoder")
     flags.add_json(removing)
     removing.set_defaults(run=_remove)
 
 
 def _list(options: argparse.Namespace) -> None:
-    from reader.models import catalogue, choose_decoder
+    from reader.models import ENCODER, catalogue, choose_decoder
 
     rows = [_costs(decoder.name) for decoder in catalogue()]
+    encoder = _encoder_costs()
     choice = choose_decoder(cache_folder=cache_folder())
     if options.json:
-        print_json({"decoders": rows, "default": choice.name, "better": choice.better, "reason": choice.reason})
+        print_json(
+            {
+                "decoders": rows,
+                "default": choice.name,
+                "better": choice.better,
+                "reason": choice.reason,
+                "encoder": encoder,
+            }
+        )
         return
     names = Column("Name", no_wrap=True, min_width=max(len(row["name"]) for row in rows))
     figures = ("Weights", "Positions", "To fetch", "On disk", "Memory", "1,000 tokens")
@@ -55,11 +66,22 @@ def _list(options: argparse.Namespace) -> None:
         )
     print_table(table)
     print(choice.reason)
+    cost = f"{size(encoder['fetch_bytes'])} to fetch, {size(encoder['folder_bytes'])} on the disk"
+    state = "here" if encoder["fetched"] else f"not here: beacon-reader models fetch {ENCODER.name}"
+    print(f"Passages are found by meaning, too, with {ENCODER.name} ({encoder['licence']}; {cost}): {state}.")
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from reader.models import bundled_decoder, fetch, fits, is_fetched, measure_speed
+    from reader.models import ENCODER, bundled_decoder, fetch, fetch_encoder, fits, is_fetched, measure_speed
 
+    if options.name == ENCODER.name:
+        with loading_bar() as show:
+            folder = fetch_encoder(show, cache_folder=cache_folder())
+        if options.json:
+            print_json(_encoder_costs() | {"folder": str(folder)})
+        else:
+            print(f"{ENCODER.name} is here: documents that are read from now on are searched by meaning, too.")
+        return
     decoder = bundled_decoder(options.name)
     if not is_fetched(decoder.name, cache_folder()):
         console.print(
@@ -79,13 +101,30 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _remove(options: argparse.Namespace) -> None:
-    from reader.models import remove
+    from reader.models import ENCODER, remove, remove_encoder
 
-    freed = remove(options.name, cache_folder=cache_folder())
+    if options.name == ENCODER.name:
+        freed = remove_encoder(cache_folder=cache_folder())
+    else:
+        freed = remove(options.name, cache_folder=cache_folder())
     if options.json:
         print_json({"name": options.name, "freed_bytes": freed})
     else:
         print(f"{options.name} was not fetched." if not freed else f"{options.name} removed: {size(freed)} freed.")
+
+
+def _encoder_costs() -> dict[str, Any]:
+    from reader.models import ENCODER, is_encoder_fetched
+
+    return {
+        "name": ENCODER.name,
+        "title": ENCODER.title,
+        "licence": ENCODER.licence,
+        "parameters": ENCODER.parameters,
+        "fetch_bytes": ENCODER.parts_bytes,
+        "folder_bytes": ENCODER.files_bytes,
+        "fetched": is_encoder_fetched(cache_folder()),
+    }
 
 
 def _costs(name: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from reader.answering import content_words, sentences
+from reader.answering import content_words
+from reader.reading import sentences
 from reader.strategies.retrieval import Retrieval
 
 _NEAR_SHARE = 0.5

@@ -15,9 +15,10 @@ from functools import cached_property
 
 import torch
 
-from reader.answering import LOOK_AGAIN_TOKENS, NOT_SAID, PASSAGES, passage_heading, question_words, sentences
+from reader.answering import LOOK_AGAIN_TOKENS, NOT_SAID, PASSAGES, passage_heading, question_words
 from reader.corpora import Question, hide_at_random
 from reader.models import Model
+from reader.reading import sentences
 from reader.training.data import MOST_RECALLED, Books, Exchange, Sample, recall_questions
 from reader.training.unanswerable import alter
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import AutoConfig, AutoModelForCausalLM, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser, rotation
 from reader.models import Model
@@ -129,6 +129,23 @@ def _tokenizer_json(vocab: int) -> str:
     if tokenizer.get_vocab_size() != vocab:
         raise ValueError(f"vocab {vocab} is not possible: the training text gives {tokenizer.get_vocab_size()}")
     return tokenizer.to_str()
+
+
+def tiny_encoder_folder(path: Path, *, hidden: int = 32, seed: int = 0) -> Path:
+    """Write a random BERT encoder with the byte-level tokenizer into `path` and return it."""
+    config = BertConfig(
+        vocab_size=300, hidden_size=hidden, num_hidden_layers=2, num_attention_heads=4, intermediate_size=2 * hidden
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        BertModel(config, add_pooling_layer=False).save_pretrained(path)
+    tokenizer = Tokenizer.from_str(_tokenizer_json(300))
+    first, last = ("<|im_start|>", 1), ("<|im_end|>", 2)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{first[0]} $A {last[0]}", special_tokens=[first, last]
+    )
+    tokenizer.save(str(path / "tokenizer.json"))
+    return path
 
 
 def randomise_plugin(model: Model, seed: int = 1) -> None:

@@ -15,7 +15,7 @@ from reader.app.decoder_fetch import DecoderFetch
 from reader.app.service import RatioCost, Service
 from reader.app.workspace import Shown
 from reader.errors import ReaderError
-from reader.models import bundled_decoder, is_bundled
+from reader.models import ENCODER, bundled_decoder, is_bundled
 from reader.wording import NEWER_PARSER, STAGES, duration, place, size
 from storage import Hit, StoreError
 
@@ -69,6 +69,12 @@ def _fetch_line(fetching: DecoderFetch, present: str) -> str:
         f'<p class="notice">{doing} {title}, which answers better ({size}): {fetching.fraction:.0%}. '
         f"{present} answers meanwhile.{bar}</p>"
     )
+
+
+def encoder_line() -> str:
+    """What is fetched beside a decoder, and for what."""
+    size = f"{ENCODER.parts_bytes / 1e6:,.0f} MB"
+    return f"{ENCODER.title} ({size}) is fetched with a model: it finds passages that say the same in other words."
 
 
 def _decoder_title(name: str) -> str:

@@ -294,7 +294,7 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
                 [(_decoder_choice(name), name) for name in dict.fromkeys([model_name, *model_names])],
                 value=model_name,
                 label="Language model",
-                info="Switching models means reading your documents again.",
+                info=f"Switching models means reading your documents again. {views.encoder_line()}",
                 interactive=len(model_names) > 1 and not has_accounts,
                 elem_id="model",
             ),
