@@ -95,8 +95,9 @@ def test_a_change_to_one_format_makes_no_other_older(
     from reader.documents import PARSER_VERSIONS
     from reader.reading import add_document as add
 
-    # 4 was the number of all formats together when only PDFs changed; 5 is what such a library may hold at most.
-    for number, (name, version) in enumerate([("pdf", 4), ("pdf", 5), ("epub", 4), ("epub", 5), ("epub", 3)]):
+    # 4 and 5 were numbers of all formats together, when only PDFs changed.
+    stored = [("pdf", 4), ("pdf", 5), ("pdf", PARSER_VERSIONS["pdf"]), ("epub", 4), ("epub", 5), ("epub", 3)]
+    for number, (name, version) in enumerate(stored):
         document = replace(make_document(20 + number), title=f"{name} {version}", format=name, parser_version=version)
         add(document, store)
 
@@ -104,9 +105,9 @@ def test_a_change_to_one_format_makes_no_other_older(
         listed = shell("list")[1]["documents"]
         return sorted(entry["title"] for entry in listed if entry["can_be_parsed_again"])
 
-    assert older() == ["pdf 4"]
+    assert older() == ["pdf 4", "pdf 5"]
     monkeypatch.setitem(PARSER_VERSIONS, "epub", max(PARSER_VERSIONS.values()) + 1)
-    assert older() == ["epub 3", "epub 4", "epub 5", "pdf 4"]
+    assert older() == ["epub 3", "epub 4", "epub 5", "pdf 4", "pdf 5"]
 
 
 def test_documents_of_an_older_parser_can_be_read_again(

@@ -140,6 +140,25 @@ def _width(font: Any, code: int) -> float:
     return 0.0
 
 
+def is_upside_down(text: pypdfium2.PdfTextPage, string: str, rotation: int) -> bool:
+    """Return whether a page shows most of its letters upside down; three of them are asked.
+
+    Args:
+        rotation: by how many degrees the page is turned clockwise to be shown.
+    """
+    letters = [_LETTER.search(string, quarter * len(string) // 4) for quarter in (1, 2, 3)]
+    matrix, turned = pdfium.FS_MATRIX(), 0
+    for letter in filter(None, letters):
+        pdfium.FPDFText_GetMatrix(text.raw, letter.start(), matrix)
+        turn = math.degrees(math.atan2(matrix.b, matrix.a)) - rotation
+        is_mirrored = matrix.a * matrix.d <= matrix.b * matrix.c
+        turned += abs(turn % 360 - 180) < 45 and not is_mirrored
+    return turned >= 2
+
+
+_LETTER = re.compile(r"\w")
+
+
 def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[tuple[int, int]] | None:
     """Return the spans of PDFium's text that lie outside the page; None where only all glyphs tell."""
     if not string.isascii() and max(set(string)) > "\uffff":

@@ -78,9 +78,7 @@ class Pages:
     def text(self, index: int) -> str:
         """Return the text of page `index`, counted from 0; "" where it has none that could be used."""
         try:
-            page = self.document[index]
-            text = page.get_textpage()
-            string = text.get_text_range()
+            page, text, string = self.open(index)
             try:
                 string = self._mended(page, text, string, index)
             except MemoryError:
@@ -94,6 +92,21 @@ class Pages:
         except Exception:  # one bad page must not cost the other three hundred
             return ""
         return readable(self._rejoined(string, index))
+
+    def open(self, index: int) -> tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage, str]:
+        """Return page `index`, counted from 0, its characters and PDFium's text of them, for the caller to close.
+
+        PDFium orders the words of a row as the page is shown: of a page that is shown upside down it is asked as if it were not.
+        """
+        page = self.document[index]
+        text = page.get_textpage()
+        string = text.get_text_range()
+        if glyphs.is_upside_down(text, string, page.get_rotation()):
+            page.set_rotation((page.get_rotation() + 180) % 360)
+            text.close()
+            text = page.get_textpage()
+            string = text.get_text_range()
+        return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
         """A word that is split between small letters is one word, unless pages so far write it with its hyphen.
