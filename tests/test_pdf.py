@@ -349,7 +349,7 @@ ROWS = [
 ]
 
 
-def write_turned(path: Path, text: int, page: int) -> Path:
+def write_turned(path: Path, text: int, page: int, size: int = 10) -> Path:
     """Rows of words of their own, turned by so many degrees on a page that is turned by so many."""
     shown = ""
     for number, row in enumerate(ROWS):
@@ -361,11 +361,17 @@ def write_turned(path: Path, text: int, page: int) -> Path:
                 180: f"-1 0 0 -1 {612 - x} {792 - y}",
                 270: f"0 -1 1 0 {y} {792 - x}",
             }
-            shown += f"BT /F1 10 Tf {matrix[text]} Tm ({word}) Tj ET\n"
+            shown += f"BT /F1 {size} Tf {matrix[text]} Tm ({word}) Tj ET\n"
     writer = pypdf.PdfWriter(clone_from=write_pdf(path, [shown.encode()]))
     writer.pages[0][NameObject("/Rotate")] = NumberObject(page)
     writer.write(path)
     return path
+
+
+def test_letters_of_a_negative_size_are_turned_back(tmp_path: Path) -> None:
+    path = write_turned(tmp_path / "turned.pdf", 180, 0, size=-10)  # shown upright, the words from right to left
+    lines = load(path).text.split("\n")
+    assert [line.split() for line in lines if line] == [row[::-1] for row in ROWS]
 
 
 @pytest.mark.parametrize("page", [0, 90, 180, 270])
