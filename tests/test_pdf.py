@@ -241,6 +241,15 @@ def test_figures_stay_what_they_are(tmp_path: Path) -> None:
     assert "48 1/2 cents on the 2nd" in text
 
 
+def test_a_raised_sign_keeps_its_figure_apart(tmp_path: Path) -> None:
+    power = b"/F1 10 Tf (10) Tj /F1 6 Tf 4 Ts (%s) Tj /F1 10 Tf 0 Ts ( V) Tj"
+    content = b" ".join(
+        b"BT 1 0 0 1 20 %d Tm %s ET" % (300 - 40 * at, shown)
+        for at, shown in enumerate([power % b"-5", power % b"+3", b"/F1 10 Tf (pages 10-7 and 10 -5) Tj"])
+    )
+    assert Made(content).text(tmp_path) == "10^-5 V 10^+3 V pages 10-7 and 10 -5"
+
+
 def test_narrow_gaps_part_words_and_kerning_does_not(tmp_path: Path) -> None:
     content = b"BT /F1 10 Tf 20 300 Td [(mentorship) -125 (in A) 70 (V) -30 (A)] TJ ET"
     assert Made(content).text(tmp_path) == "mentorship in AVA"

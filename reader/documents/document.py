@@ -22,7 +22,8 @@ _SINCE_3 = (
 # converted to.
 # 4: PDFs lose running heads and page numbers, and their ruled tables keep rows.
 # 5: PDFs keep the columns of tables without rules, the hyphens of compounds at lines' ends, and notes' numbers.
-# 6: PDF pages that are shown upside down have their rows from left to right, and turned pages their tables' rows and raised digits.
+# 6: PDF pages that are shown upside down have their rows from left to right, and turned pages their tables' rows and
+#    raised digits; 10^-7 is not 10-7.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_3, 3) | {"pdf": 6}
 """Format -> the version in which its parser's text changed last."""
 

@@ -25,7 +25,8 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
     origin = origins_of(text, turn)
     for figure in _FIGURE.finditer(string):
         first, last = figure.start(), figure.end() - 1
-        if first and string[first - 1] in _SIGNS:
+        is_apart = first > 0 and string[first - 1] in _SIGNS
+        if is_apart:
             first -= 1
         before = first - 1
         is_cut = string[before : before + 1] == "\n"
@@ -34,7 +35,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
         elif is_cut:
             before -= 2
         starts = [first] * (first < last)
-        if before >= 0 and not string[before].isspace() and (is_cut or not string[before].isdigit()):
+        if before >= 0 and not string[before].isspace() and (is_apart or is_cut or not string[before].isdigit()):
             starts.append(before)
         if not starts:
             continue
