@@ -96,7 +96,8 @@ def test_every_address_that_the_server_lists_is_in_the_table(tmp_path: Path, tin
 
     with Store(tmp_path / "library") as store:
         service = Service(store, "tiny")
-        own = [*routes(service, Pictures(), Uploads(tmp_path)), *Api(service, Pictures()).routes]
+        uploads = Uploads(tmp_path)
+        own = [*routes(service, Pictures(), uploads), *Api(service, Pictures(), uploads).routes]
         app = App.create_app(build(service), app_kwargs={"routes": own}, mcp_server=True)
         found = list(listed(app.routes))
     assert len(found) > 80

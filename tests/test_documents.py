@@ -16,7 +16,7 @@ import pytest
 from helpers.documents import PROSE, assert_tiles, slow_pdf, write_crowded_pdf, write_pdf
 from pypdf.generic import DecodedStreamObject, NameObject, StreamObject
 
-from reader.documents import FORMATS, Document, Page, load
+from reader.documents import FORMATS, PARSER_VERSIONS, Document, Page, load
 from reader.documents.isolation import Limits, parse_isolated
 from reader.errors import DocumentError
 
@@ -381,3 +381,11 @@ def test_every_format_has_a_parser() -> None:
     for suffix, name in FORMATS.items():
         assert suffix == suffix.lower()
         assert callable(importlib.import_module(f"reader.documents.{name}").parse)
+    assert set(PARSER_VERSIONS) == set(FORMATS.values())
+
+
+def test_a_document_has_its_own_formats_version(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The keeper lit the lamp.")
+    for path in (write_pdf(tmp_path / "a.pdf", [PROSE]), tmp_path / "a.txt"):
+        document = load(path)
+        assert document.parser_version == PARSER_VERSIONS[document.format]

@@ -425,3 +425,16 @@ def test_a_folder_and_a_zip_give_their_documents(tmp_path: Path) -> None:
     assert not (tmp_path.parent / "a.txt").exists()
     with pytest.raises(DocumentError, match="holds several files"):
         load(tmp_path / "b.zip")
+
+
+# --- what is no text
+
+
+def test_comments_anywhere_change_nothing(tmp_path: Path) -> None:
+    note = "<!-- a note --><?a note?>"
+    formula = f"<math>{note}<msup>{note}<mi>c</mi><mn>2{note}</mn></msup></math>"
+    chapter = xhtml(f"<p>{note}The l{note}amp costs {formula} crowns.</p>")
+    assert load(write_epub(tmp_path / "a.epub", {"1.xhtml": chapter})).text.strip() == "The lamp costs c^2 crowns."
+    body = p("The lamp").replace(">The lamp", f">{note}The l{note}amp") + note
+    assert load(write_docx(tmp_path / "a.docx", body)).text.strip() == "The lamp"
+    assert load(write_odt(tmp_path / "a.odt", f"<text:p>{note}The l{note}amp</text:p>")).text.strip() == "The lamp"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pikepdf
+import pypdfium2
 import pytest
 from helpers.documents import write_pdf
 from helpers.formats import p, write_docx, write_epub, write_odt, write_zip, xhtml
 
 from reader.answering.passages import Passages, Source, content_words
-from reader.documents import Document, load
+from reader.documents import Document, Recognition, load
 from reader.reading import add_document
 from storage import PageRecord, Store
 
@@ -205,17 +207,51 @@ def passages_of(document: Document) -> Passages:
     return Passages([Source(document.id, document.title, pages, len(document.text))])
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
-def test_every_hidden_fact_is_found_on_its_page(tmp_path: Path, store: Store, suffix: str) -> None:
-    document = load(WRITERS[suffix](tmp_path / f"facts.{suffix}"))
+def assert_found(document: Document, store: Store, place: str, without: tuple[str, ...] = ()) -> None:
+    """Each fact is found by search, on its page, and is in the passage that is looked at again."""
     add_document(document, store)
     index = passages_of(document)
     for where, (words, fact) in FACTS.items():
-        if where in NOT_THERE.get(suffix, ()):
+        if where in without:
             continue
         hits = store.search(words)
         assert hits, f"{where} is not found"
-        assert hits[0].label.startswith(PLACES.get(suffix, "Second")), f"{where} is on {hits[0].label}"
+        assert hits[0].label.startswith(place), f"{where} is on {hits[0].label}"
         best = index.all[index.search(content_words(words))[0]]
         assert best.label == hits[0].label
         assert fact in best.text, f"{where} is not in the passage that is looked at again: {best.text!r}"
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_every_hidden_fact_is_found_on_its_page(tmp_path: Path, store: Store, suffix: str) -> None:
+    document = load(WRITERS[suffix](tmp_path / f"facts.{suffix}"))
+    assert_found(document, store, PLACES.get(suffix, "Second"), NOT_THERE.get(suffix, ()))
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+def test_hidden_facts_of_a_scanned_page_are_found_on_it(tmp_path: Path, store: Store) -> None:
+    source, scanned = write_pdf_facts(tmp_path / "facts.pdf"), tmp_path / "page.pdf"
+    picture = pypdfium2.PdfDocument(source)[1].render(scale=200 / 72).to_pil()
+    picture.save(scanned, "PDF", resolution=200)
+    with pikepdf.open(source, allow_overwriting_input=True) as pdf, pikepdf.open(scanned) as page:
+        pdf.pages[1] = page.pages[0]
+        pdf.save(source)
+    document = load(source, recognition=Recognition(engine="tesseract", folder=tmp_path / "recognised"))
+    assert document.recognised_pages == 1
+    # An empty field draws nothing, and a raised figure is a figure to text recognition.
+    assert_found(document, store, "2", ("form", "formula"))
+
+
+@pytest.mark.parametrize(("text", "page"), [(90, 90), (0, 180), (180, 0), (270, 270)])
+def test_hidden_facts_of_a_turned_page_are_found_on_it(tmp_path: Path, store: Store, text: int, page: int) -> None:
+    source = write_pdf_facts(tmp_path / "facts.pdf")
+    turns = {0: "1 0 0 1 0 0", 90: "0 1 -1 0 792 0", 180: "-1 0 0 -1 612 792", 270: "0 -1 1 0 0 792"}
+    with pikepdf.open(source, allow_overwriting_input=True) as pdf:
+        turned = pdf.pages[1].obj
+        content = turned.Contents.read_bytes()
+        turned.Contents = pdf.make_stream(f"q {turns[text]} cm ".encode() + content + b" Q")
+        turned.Rotate = page
+        turned.MediaBox = [0, 0, 792, 792]
+        del turned["/Annots"]
+        pdf.save(source)
+    assert_found(load(source), store, "2", ("form",))

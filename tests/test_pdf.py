@@ -241,6 +241,15 @@ def test_figures_stay_what_they_are(tmp_path: Path) -> None:
     assert "48 1/2 cents on the 2nd" in text
 
 
+def test_a_raised_sign_keeps_its_figure_apart(tmp_path: Path) -> None:
+    power = b"/F1 10 Tf (10) Tj /F1 6 Tf 4 Ts (%s) Tj /F1 10 Tf 0 Ts ( V) Tj"
+    content = b" ".join(
+        b"BT 1 0 0 1 20 %d Tm %s ET" % (300 - 40 * at, shown)
+        for at, shown in enumerate([power % b"-5", power % b"+3", b"/F1 10 Tf (pages 10-7 and 10 -5) Tj"])
+    )
+    assert Made(content).text(tmp_path) == "10^-5 V 10^+3 V pages 10-7 and 10 -5"
+
+
 def test_narrow_gaps_part_words_and_kerning_does_not(tmp_path: Path) -> None:
     content = b"BT /F1 10 Tf 20 300 Td [(mentorship) -125 (in A) 70 (V) -30 (A)] TJ ET"
     assert Made(content).text(tmp_path) == "mentorship in AVA"
@@ -338,3 +347,54 @@ def test_a_table_with_rules_keeps_its_rows_and_parts_its_cells(tmp_path: Path) -
         "Heron | | 12 tons",
         "",
     ]
+
+
+ROWS = [
+    ["Ship", "Cargo", "Crowns"],
+    ["Marigold", "saffron", "471"],
+    ["Anchor", "tea", "382"],
+    ["Swallow", "wool", "203"],
+    ["Nobody", "asked", "who", "had", "paid", "for", "it."],
+]
+
+
+def write_turned(path: Path, text: int, page: int, size: int = 10) -> Path:
+    """Rows of words of their own, turned by so many degrees on a page that is turned by so many."""
+    shown = ""
+    for number, row in enumerate(ROWS):
+        for place, word in enumerate(row):
+            x, y = 72 + 70 * place, 540 - 14 * number
+            matrix = {
+                0: f"1 0 0 1 {x} {y}",
+                90: f"0 1 -1 0 {612 - y} {x}",
+                180: f"-1 0 0 -1 {612 - x} {792 - y}",
+                270: f"0 -1 1 0 {y} {792 - x}",
+            }
+            shown += f"BT /F1 {size} Tf {matrix[text]} Tm ({word}) Tj ET\n"
+    writer = pypdf.PdfWriter(clone_from=write_pdf(path, [shown.encode()]))
+    writer.pages[0][NameObject("/Rotate")] = NumberObject(page)
+    writer.write(path)
+    return path
+
+
+def test_letters_of_a_negative_size_are_turned_back(tmp_path: Path) -> None:
+    path = write_turned(tmp_path / "turned.pdf", 180, 0, size=-10)  # shown upright, the words from right to left
+    lines = load(path).text.split("\n")
+    assert [line.split() for line in lines if line] == [row[::-1] for row in ROWS]
+
+
+@pytest.mark.parametrize("page", [0, 90, 180, 270])
+@pytest.mark.parametrize("text", [0, 90, 180, 270])
+def test_rows_read_from_left_to_right_however_text_and_page_are_turned(tmp_path: Path, text: int, page: int) -> None:
+    path = write_turned(tmp_path / "turned.pdf", text, page)
+    lines = load(path).text.replace(" |", "").split("\n")
+    assert [line.split() for line in lines if line] == ROWS
+    # The page is drawn as it is turned, and the quote is where it then is.
+    picture = draw(path, "pdf", 1, width_pixels=600, quote="Anchor tea 382")
+    left, right = min(box.left for box in picture.boxes), max(box.left + box.width for box in picture.boxes)
+    top, bottom = min(box.top for box in picture.boxes), max(box.top + box.height for box in picture.boxes)
+    if (text - page) % 180 == 0:
+        assert right - left > 0.15 > 0.05 > bottom - top
+        assert (bottom < 0.5) == (text == page)
+    else:
+        assert bottom - top > 0.15 > 0.05 > right - left

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.documents import make_document
 from helpers.library import (
     add_document,
     key,
@@ -87,10 +89,31 @@ def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
     assert [byte_count(good) for good in ("0", "500", "1.5kB", "2 GB", "3tb")] == [0, 500, 1500, 2 * 10**9, 3 * 10**12]
 
 
+def test_a_change_to_one_format_makes_no_other_older(
+    shell, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reader.documents import PARSER_VERSIONS
+    from reader.reading import add_document as add
+
+    # 4 and 5 were numbers of all formats together, when only PDFs changed.
+    stored = [("pdf", 4), ("pdf", 5), ("pdf", PARSER_VERSIONS["pdf"]), ("epub", 4), ("epub", 5), ("epub", 3)]
+    for number, (name, version) in enumerate(stored):
+        document = replace(make_document(20 + number), title=f"{name} {version}", format=name, parser_version=version)
+        add(document, store)
+
+    def older() -> list[str]:
+        listed = shell("list")[1]["documents"]
+        return sorted(entry["title"] for entry in listed if entry["can_be_parsed_again"])
+
+    assert older() == ["pdf 4", "pdf 5"]
+    monkeypatch.setitem(PARSER_VERSIONS, "epub", max(PARSER_VERSIONS.values()) + 1)
+    assert older() == ["epub 3", "epub 4", "epub 5", "pdf 4", "pdf 5"]
+
+
 def test_documents_of_an_older_parser_can_be_read_again(
     shell, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from reader.documents import PARSER_VERSION
+    from reader.documents import PARSER_VERSIONS
     from reader.shell.main import main
 
     old_id = add_document(store)  # its parser version is unknown
@@ -100,7 +123,7 @@ def test_documents_of_an_older_parser_can_be_read_again(
     assert made[0] == 0
     records = {entry["document_id"]: entry for entry in shell("list")[1]["documents"]}
     new_id = made[1]["document_id"]
-    assert [records[key]["parser_version"] for key in (old_id, new_id)] == [None, PARSER_VERSION]
+    assert [records[key]["parser_version"] for key in (old_id, new_id)] == [None, PARSER_VERSIONS["text"]]
     assert [records[key]["can_be_parsed_again"] for key in (old_id, new_id)] == [True, False]
 
     def printed(*arguments: str) -> str:

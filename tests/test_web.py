@@ -12,10 +12,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from helpers.documents import write_pdf
+from openai import OpenAI
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from reader.app.accounts import USER_HEADER
+from reader.app.openai_api.names import find
+from reader.app.openai_api.routes import Api
+from reader.app.pages import Pictures
 from reader.app.service import Service
+from reader.app.uploads import Uploads
 from reader.app.workspace import Workspace
 from reader.documents import fetch, file_name_in, is_address, load, web
 from reader.errors import DocumentError
@@ -484,3 +493,93 @@ def test_the_file_of_an_address_is_parsed_again_under_its_address(tmp_path: Path
     again = ann.parse_again(first.id)
     assert (again.file_name, ann.get(again.id).holding.document.file_name) == (address, address)
     assert again.title == "7"
+
+
+def test_a_batch_fetches_each_address_once(site: Site, shell: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    address = site.give("/ship", "<title>The Ship</title><p>" + "The ship left the harbour at dawn. " * 40)
+    rows = [{"custom_id": n, "document": address, "question": f"When did ship {n} leave?"} for n in range(2)]
+    questions = tmp_path / "q.jsonl"
+    questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert shell("batch", str(questions), "--output", str(tmp_path / "a.jsonl"), "--window", "32")["answered"] == 2
+    assert shell("library", "show", address)["title"] == "The Ship"
+    assert shell("batch", str(questions), "--output", str(tmp_path / "b.jsonl"), "--window", "32")["answered"] == 2
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    assert len(site.asked) == 1
+
+
+def test_a_batch_that_names_a_private_address_is_not_begun(
+    closed_site: Site, shell: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    questions, output = tmp_path / "q.csv", str(tmp_path / "a.csv")
+    questions.write_text("custom_id,question\n1,Who?\n2,When?\n")
+    refused = shell("batch", str(questions), "--output", output, "--document", closed_site.at("/x"), status=2)
+    assert "Line 2: " in refused["error"]
+    assert "leads into a private network" in " ".join(refused["error"].split())
+    assert closed_site.asked == []
+
+
+@pytest.fixture
+def api(service: Service, tmp_path: Path) -> TestClient:
+    """The OpenAI API of a service, as its gate hands requests on, asked by ann."""
+    routes = Api(service, Pictures(), Uploads(tmp_path)).routes
+    return TestClient(Starlette(routes=list(routes)), headers={USER_HEADER.decode(): "ann"})
+
+
+def added(api: TestClient, **body: Any) -> httpx.Response:
+    return api.post("/v1/files", json={"purpose": "user_data"} | body)
+
+
+def test_the_openai_api_fetches_a_document_and_knows_it_by_its_address(
+    site: Site, api: TestClient, service: Service, tmp_path: Path
+) -> None:
+    address = site.give("/ship", "<title>The Ship</title><p>" + "The ship left the harbour at dawn. " * 40)
+    client = OpenAI(base_url="http://testserver/v1", api_key="any", http_client=api)
+    made = client.post("/files", body={"purpose": "user_data", "file_url": f" {address} "}, cast_to=dict[str, Any])
+    assert (made["object"], made["filename"], made["status"]) == ("file", address, "uploaded")
+    assert "left the harbour" in api.get(f"/v1/files/{made['id']}/content").text
+    assert api.get(f"/v1/models/{address}").json()["id"] == address
+    assert [holding.document.file_name for holding in Workspace(service, "ann").held()] == [address]
+    assert Workspace(service, "ben").held() == []
+    assert len(site.asked) == 1
+    assert [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()] == []
+    # Another version of the page is another document, and the one that the address means.
+    site.give("/ship", "<title>The Ship</title><p>" + "The ship left the harbour at noon. " * 40)
+    newer = added(api, file_url=address).json()["id"]
+    assert newer != made["id"]
+    assert find(Workspace(service, "ann"), f"beacon/{address}").document_ids == (newer.removeprefix("file-"),)
+
+
+def test_the_openai_api_reaches_nothing_private(closed_site: Site, api: TestClient, service: Service) -> None:
+    inner = closed_site.give("/secret", "The key of the cellar is under the mat. " * 40)
+    for address in (
+        inner,
+        closed_site.at("/secret", "localhost"),
+        closed_site.at("/secret", "[::ffff:127.0.0.1]"),
+        "http://169.254.169.254/latest/meta-data/",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "",
+        None,
+        [inner],
+    ):
+        refused = added(api, file_url=address)
+        assert refused.status_code == 400, address
+        sentence = refused.json()["error"]["message"]
+        assert "\n" not in sentence
+        assert "cellar" not in sentence
+    assert added(api, file_url="https://example.org/a.txt", purpose="batch").status_code == 400
+    # Neither asking nor a batch fetches what is named as a model.
+    chat = {"model": inner, "messages": [{"role": "user", "content": "Where is the key?"}]}
+    assert api.post("/v1/chat/completions", json=chat).status_code == 404
+    line = json.dumps({"custom_id": "1", "body": chat}).encode()
+    given = api.post("/v1/files", files={"file": ("q.jsonl", line)}, data={"purpose": "batch"}).json()
+    begun = {"input_file_id": given["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    assert "file_url" in api.post("/v1/batches", json=begun).json()["error"]["message"]
+    assert closed_site.asked == []
+    assert Workspace(service, "ann").held() == []
+
+
+def test_a_page_that_leads_home_is_not_followed_by_the_openai_api(site: Site, api: TestClient) -> None:
+    outside = site.lead("/out", "http://10.0.0.1/admin")
+    assert "leads into a private network" in added(api, file_url=outside).json()["error"]["message"]
+    assert len(site.asked) == 1

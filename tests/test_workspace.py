@@ -13,7 +13,7 @@ from helpers.library import run_all
 
 from reader.app.service import Service
 from reader.app.workspace import Workspace
-from reader.documents import PARSER_VERSION, draw, load
+from reader.documents import PARSER_VERSIONS, draw, load
 from reader.errors import ConfigError, DocumentError, ReaderError
 from reader.models import Model
 from reader.reading import add_document
@@ -524,5 +524,5 @@ def test_the_details_say_quietly_that_a_newer_parser_can_read_it(ann: Workspace,
     document_id = ann.add(text_file(tmp_path)).id
     assert newer_parser(ann.get(document_id)) == ""
     with store.database.transaction() as db:
-        db.execute("UPDATE documents SET parser_version = ?", (PARSER_VERSION - 1,))
+        db.execute("UPDATE documents SET parser_version = ?", (PARSER_VERSIONS["text"] - 1,))
     assert "Add its file again" in newer_parser(ann.get(document_id))

@@ -175,7 +175,10 @@ def _serve_library(
         middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
     inner: dict[str, Any] = {
         "middleware": middleware,
-        "routes": [*routes(service, pictures, uploads), *(Api(service, pictures).routes if options.openai else ())],
+        "routes": [
+            *routes(service, pictures, uploads),
+            *(Api(service, pictures, uploads).routes if options.openai else ()),
+        ],
         "lifespan": lifespan,
     }
     try:

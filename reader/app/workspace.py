@@ -94,7 +94,7 @@ class Shown:
     @property
     def is_outdated(self) -> bool:
         """Whether a newer parser may give another text."""
-        return is_outdated(self.holding.document.parser_version)
+        return is_outdated(self.holding.document.format, self.holding.document.parser_version)
 
     @property
     def reason(self) -> str:

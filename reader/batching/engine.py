@@ -6,18 +6,19 @@ the output file says, nothing else. It parses no flags.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from reader.batching.local import Group
 from reader.batching.questions import BatchQuestion, csv_delimiter, load_questions
 from reader.batching.results import Result, Results
-from reader.documents import Document, load
+from reader.documents import Document, fetch, is_address, load
 from reader.errors import ConfigError, ReaderError
 from reader.reading import add_document
-from storage import Store, StoreError
+from storage import NotFound, Store, StoreError
 
 
 @runtime_checkable
@@ -53,6 +54,18 @@ class BatchSummary:
     """In the output."""
 
 
+def open_source(source: Path | str) -> Document:
+    """Open a file by its path, or fetch one from its web address, after which the document is then called.
+
+    Raises:
+        DocumentError: it cannot be fetched or read.
+    """
+    if isinstance(source, Path):
+        return load(source)
+    with tempfile.TemporaryDirectory() as folder:
+        return replace(load(fetch(source, Path(folder))), file_name=source)
+
+
 def batch(
     questions: Path | str,
     output: Path | str,
@@ -63,19 +76,20 @@ def batch(
     shelves: Mapping[str, Sequence[str]] | None = None,
     retry_errors: bool = False,
     progress: Callable[[BatchProgress], None] = lambda _: None,
-    open_document: Callable[[Path], Document] = load,
+    open_document: Callable[[Path | str], Document] = open_source,
 ) -> BatchSummary:
     """Answer a file of questions into a file of results, both JSON lines or CSV by suffix; what is there already stays.
 
     Each result is on the disk before the next one is begun to be written: stopped in any way and run again, only what is missing is
-    asked. Documents that are named by a file's path are taken into the library first.
+    asked. Documents that are named by a file's path are taken into the library first, and so is what a web address gives, unless
+    the library has a document from there.
 
     Args:
         engine: an engine, or a function that makes one; the function is called only once the questions are in order.
         document: what questions that name no document are about.
         shelves: names that questions may give as their document, each for the ids of documents that are asked together.
         retry_errors: whether what failed before is asked again.
-        open_document: opens a file that a question names; by default without text recognition.
+        open_document: opens a file (a path) or a web address (a text) that a question names; by default without text recognition.
 
     Raises:
         ConfigError: something is wrong with the questions (a sentence for each line), or with what the output holds.
@@ -129,7 +143,7 @@ def _find_documents(
     problems: list[tuple[int, str]],
     store: Store,
     shelves: Mapping[str, Sequence[str]],
-    open_document: Callable[[Path], Document],
+    open_document: Callable[[Path | str], Document],
 ) -> dict[str, str | Document]:
     """The id in the library, the document in a file, or the shelf, of each one that is named; adds to the problems what is none."""
     found: dict[str, str | Document] = {}
@@ -149,7 +163,12 @@ def _find_documents(
     return found
 
 
-def _find_document(reference: str, store: Store, open_document: Callable[[Path], Document]) -> str | Document:
+def _find_document(reference: str, store: Store, open_document: Callable[[Path | str], Document]) -> str | Document:
+    if is_address(reference):
+        try:
+            return store.document(reference).id
+        except NotFound:
+            return open_document(reference)
     try:
         path = Path(reference).expanduser()
         is_file = path.is_file()

@@ -36,7 +36,7 @@ class BatchQuestion:
 
     custom_id: str
     document: str
-    """A document's id, title or file name in the library, or a file's path."""
+    """A document's id, title or file name in the library, a file's path, or its web address."""
     question: str
     line: int
     """Where it stands in its file, counted from 1."""

@@ -1,7 +1,7 @@
 """Files to documents: one module a format, each parsed in a process of its own.
 
-A new format is a new module with a `parse(path, password)` and a line in `FORMATS`. Nothing here knows tokens, models
-or storage, and importing it costs no more than the standard library.
+A new format is a new module with a `parse(path, password)`, a line in `FORMATS` and a number in `PARSER_VERSIONS`. Nothing here
+knows tokens, models or storage, and importing it costs no more than the standard library.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from reader.documents.document import PARSER_VERSION, Document, Page, is_outdated
+from reader.documents.document import PARSER_VERSIONS, Document, Page, is_outdated
 from reader.documents.encodings import decode_bytes
 from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
 from reader.documents.kinds import kind_of
@@ -24,7 +24,7 @@ __all__ = [
     "DRAWN_FORMATS",
     "FORMATS",
     "MAX_SENT_BYTES",
-    "PARSER_VERSION",
+    "PARSER_VERSIONS",
     "Box",
     "Document",
     "Page",
@@ -224,7 +224,7 @@ def _load_converted(path: Path) -> Document:
     with tempfile.TemporaryDirectory() as folder:
         converted, format_name = convert(path, Path(folder))
         document = parse_isolated(converted, format_name)
-    return replace(document, file_name=path.name, format=_OLD_WORD)
+    return replace(document, file_name=path.name, format=_OLD_WORD, parser_version=PARSER_VERSIONS[_OLD_WORD])
 
 
 def _assumptions(path: Path) -> tuple[str, ...]:

@@ -99,7 +99,9 @@ class Archive:
         Raises KeyError where there is none of that name.
         """
         # Entities stay unexpanded; without `huge_tree` libxml2 bounds depth and growth in attributes as well.
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=mend)
+        parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, recover=mend
+        )
         try:
             root = etree.fromstring(self.read(name), parser)
         except etree.XMLSyntaxError as error:

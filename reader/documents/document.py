@@ -13,15 +13,24 @@ from dataclasses import dataclass
 
 from reader.errors import DocumentError
 
-# Raise it whenever any parser gives another text for the same file: memories made from the old text are then not found.
+_SINCE_3 = (
+    "csv", "doc", "docx", "epub", "html", "mail", "markdown", "mobi", "odt", "pptx", "rtf", "text", "xlsx",
+)  # fmt: skip
+
+# When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
+# the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
+# converted to.
 # 4: PDFs lose running heads and page numbers, and their ruled tables keep rows.
 # 5: PDFs keep the columns of tables without rules, the hyphens of compounds at lines' ends, and notes' numbers.
-PARSER_VERSION = 5
+# 6: PDF pages that are shown upside down have their rows from left to right, and turned pages their tables' rows and
+#    raised digits; 10^-7 is not 10-7.
+PARSER_VERSIONS = dict.fromkeys(_SINCE_3, 3) | {"pdf": 6}
+"""Format -> the version in which its parser's text changed last."""
 
 
-def is_outdated(parser_version: int | None) -> bool:
-    """Return whether today's parser may give another text than that version of it did; None: an unknown, older version."""
-    return parser_version is None or parser_version < PARSER_VERSION
+def is_outdated(format_name: str, parser_version: int | None) -> bool:
+    """Return whether today's parser of a format may give another text than that version did; None: an unknown, older version."""
+    return parser_version is None or parser_version < PARSER_VERSIONS.get(format_name, 0)
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,8 @@ class Document:
     """How many of the pages without text show something: text recognition may read them."""
     recognised_pages: int = 0
     """How many pages were read by text recognition."""
-    parser_version: int | None = PARSER_VERSION
-    """The version of the parsers that made the text; None: unknown, and older than any known one."""
+    parser_version: int | None = None
+    """The version of the parser that made the text, of `PARSER_VERSIONS`; None: unknown, and older than any known one."""
 
     def __post_init__(self) -> None:
         end = 0

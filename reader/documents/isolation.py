@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from reader.documents import wall
-from reader.documents.document import Document, Page
+from reader.documents.document import PARSER_VERSIONS, Document, Page
 from reader.documents.recognition import Engine, Kept, Recognition, batches, chosen_engine, load_engine
 from reader.errors import DocumentError, PasswordNeeded, RecognitionNeeded
 
@@ -122,6 +122,7 @@ def parse_isolated(
         format=format_name,
         textless_pages=reply["textless_pages"],
         pictured_pages=len(reply["pictured"]),
+        parser_version=PARSER_VERSIONS[format_name],
     )
 
 

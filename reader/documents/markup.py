@@ -175,7 +175,7 @@ class _Writer:
             return False
         if self._has_math_source:
             return True
-        for inner in element.iter():
+        for inner in element.iter(etree.Element):
             source = inner.get("data-mathml")
             if local_name(inner) == "math" or source:
                 tree = parse_xhtml(source.encode(), "a formula") if source else inner
@@ -235,7 +235,7 @@ class _Writer:
         return "raised" if found == "raised" else "lowered" if found else None
 
     def _mark_all(self, element: etree._Element) -> None:
-        for inner in element.iter():
+        for inner in element.iter(etree.Element):  # no entities, which have no attributes
             self._mark(inner, local_name(inner))
             if _is_page_break(inner):
                 self._mark_page(inner)
@@ -437,7 +437,9 @@ def parse_xhtml(data: bytes, file_name: str) -> etree._Element:
 
     Raises DocumentError as `parse_html` does.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
     try:
         root = etree.fromstring(_NAMED.sub(_numbered, data), parser)
         # A file's own entities stay unexpanded: HTML keeps their names as text, where XML drops them.

@@ -31,7 +31,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("questions", type=Path, metavar="QUESTIONS", help="JSON lines (also OpenAI batches) or CSV")
     add("--output", type=Path, required=True, metavar="FILE", help="JSON lines or CSV; a second run continues the file")
-    add("--document", metavar="FILE_OR_ID", help="the document of questions that name none")
+    add(
+        "--document",
+        metavar="FILE_OR_ID",
+        help="the document of questions that name none: a file, its web address, or an id or title",
+    )
     add("--retry-errors", action="store_true", help="ask failed questions again")
     flags.add_ocr(parser)
     flags.add_answering(parser)
@@ -58,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
             document=options.document,
             retry_errors=options.retry_errors,
             progress=show,
-            open_document=lambda path: load_document(path, ocr=options.ocr, asks_password=False),
+            open_document=lambda source: load_document(source, ocr=options.ocr, asks_password=False),
         )
     if options.json:
         print_json({"output": str(options.output), **vars(summary)})

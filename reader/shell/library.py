@@ -179,7 +179,7 @@ def _list(options: argparse.Namespace) -> None:
     allowed = "" if max_bytes is None else f"; memories may take {size(max_bytes)}"
     many = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
     print(f"{many}, {size(size_bytes)} in all{allowed}.")
-    if outdated := sum(is_outdated(document.parser_version) for document in documents):
+    if outdated := sum(is_outdated(document.format, document.parser_version) for document in documents):
         them = "The text of 1 document is" if outdated == 1 else f"The texts of {outdated:,} documents are"
         print(f"{them} from an older parser; `{PROGRAM} read FILE` reads a file again with the newer one.")
 
@@ -193,7 +193,7 @@ def _show(options: argparse.Namespace) -> None:
         return
     print(f"{document.title} ({document.file_name})\n{document.id}")
     print(f"{document.pages:,} pages, {document.chars:,} characters; {_state(document)}")
-    if is_outdated(document.parser_version):
+    if is_outdated(document.format, document.parser_version):
         print(f"{NEWER_PARSER}: {PROGRAM} read FILE.")
     table = Table("Memory", "State", "Model", "Ratio", "Windows", "Slots", "Size", box=None)
     for memory in memories:
@@ -349,7 +349,11 @@ def _state(document: DocumentRecord) -> str:
         "unread": "must be read again" if document.read_at else "not read",
     }
     pinned = ", pinned" if document.pinned else ""
-    return words[document.state] + pinned + (", older parser" if is_outdated(document.parser_version) else "")
+    return (
+        words[document.state]
+        + pinned
+        + (", older parser" if is_outdated(document.format, document.parser_version) else "")
+    )
 
 
 def _print_faults(faults: tuple[Fault, ...]) -> None:
@@ -370,7 +374,7 @@ def _document_fields(document: DocumentRecord) -> dict[str, Any]:
         "must_be_read_again": document.state == "unread" and document.read_at is not None,
         "pinned": document.pinned,
         "parser_version": document.parser_version,
-        "can_be_parsed_again": is_outdated(document.parser_version),
+        "can_be_parsed_again": is_outdated(document.format, document.parser_version),
         "memories": document.memories,
         "memory_bytes": document.memory_bytes,
     }

@@ -86,7 +86,9 @@ def outdated(document: Document, store: Store) -> list[str]:
     return [
         other.id
         for other in store.documents()
-        if (other.file_name, other.format) == named and other.id != document.id and is_outdated(other.parser_version)
+        if (other.file_name, other.format) == named
+        and other.id != document.id
+        and is_outdated(other.format, other.parser_version)
     ]
 
 

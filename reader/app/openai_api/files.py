@@ -1,7 +1,7 @@
 """Files: documents to be read (`user_data` or `assistants`), questions of batches (`batch`), and the results of batches.
 
-A document's file is the document of the library, so that it is listed until the document is removed. Questions are kept in the
-library's folder; results are made of a batch whenever they are asked for.
+A document is sent, or fetched from a public web address. Its file is the document of the library, so that it is listed until the
+document is removed. Questions are kept in the library's folder; results are made of a batch whenever they are asked for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from reader.app.openai_api.errors import ApiError
+from reader.app.uploads import Uploads
 from reader.app.workspace import Shown, Workspace
+from reader.documents import fetch, is_address
 from storage import NotFound, publish
 
 DOCUMENT_PURPOSES = ("user_data", "assistants")
@@ -124,14 +126,25 @@ def document_id(file_id: str) -> str:
     return file_id.removeprefix(_PREFIX)
 
 
+def _check_purpose(purpose: Any) -> None:
+    if purpose not in DOCUMENT_PURPOSES:
+        raise ApiError(
+            f"The purpose {str(purpose)[:40]!r} is not known; use user_data for a document, or batch for questions that are sent.",
+            param="purpose",
+        )
+
+
 class Files:
     """All files of the API."""
 
     def __init__(
-        self, questions: QuestionFiles, results: Callable[[Workspace, str], tuple[dict[str, Any], bytes]]
+        self,
+        questions: QuestionFiles,
+        results: Callable[[Workspace, str], tuple[dict[str, Any], bytes]],
+        uploads: Uploads,
     ) -> None:
-        """Take the files of questions, and what gives the file object and the content of a batch's results."""
-        self.questions, self._results = questions, results
+        """Take the files of questions, what gives the object and the content of a batch's results, and room for fetched files."""
+        self.questions, self._results, self._uploads = questions, results, uploads
 
     def add(self, workspace: Workspace, path: Path, name: str, purpose: str) -> dict[str, Any]:
         """Take a file in.
@@ -141,12 +154,25 @@ class Files:
         """
         if purpose == "batch":
             return self.questions.add(workspace.user, name, path.read_bytes()).fields
-        if purpose not in DOCUMENT_PURPOSES:
-            raise ApiError(
-                f"The purpose {purpose[:40]!r} is not known; use user_data for a document, or batch for questions.",
-                param="purpose",
-            )
+        _check_purpose(purpose)
         document = workspace.add(path, name=name)
+        return document_fields(workspace.get(document.id))
+
+    def add_address(self, workspace: Workspace, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Fetch a document from the public web address `file_url`, and take it in under that address.
+
+        Raises:
+            ApiError, ReaderError, StoreError: it cannot be.
+        """
+        address, purpose = body.get("file_url"), body.get("purpose")
+        if not isinstance(address, str) or not is_address(address):
+            raise ApiError("`file_url` is the web address of a document, such as https://…", param="file_url")
+        _check_purpose(purpose)
+        address = address.strip()
+        with self._uploads.room(workspace.user) as folder:
+            path = fetch(address, folder)
+            document = workspace.add(path, name=address)
+            path.unlink()  # the library has its own copy
         return document_fields(workspace.get(document.id))
 
     def all(self, workspace: Workspace, purpose: str | None, limit: int) -> list[dict[str, Any]]:

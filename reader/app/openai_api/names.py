@@ -1,6 +1,6 @@
 """What the models of the API are called: `beacon/<title>` for a document, `beacon/tag:<tag>` for all documents with a tag.
 
-A document whose title is not its own is listed by its id, which always works.
+A document whose title is not its own is listed by its id, which always works; so does the web address that it was fetched from.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from reader.app.openai_api.errors import ApiError
 from reader.app.workspace import Workspace
+from reader.documents import is_address
 from storage import UserDocument
 
 PREFIX = "beacon/"
@@ -73,6 +74,15 @@ def find(workspace: Workspace, name: Any) -> ApiModel:
         found = [holding for holding in held if short.removeprefix(TAG).casefold() in holding.tags]
     else:
         found = [holding for holding in held if short in (holding.document.id, titles.get(holding.document.id))]
+    if not found and is_address(short):  # of several, what came from there last
+        found = [holding for holding in held if holding.document.file_name == short][:1]
+        if not found:
+            raise ApiError(
+                f"The library has nothing from {name[:100]!r}; POST it to /v1/files as `file_url` first.",
+                404,
+                param="model",
+                code="model_not_found",
+            )
     if not found:
         raise ApiError(
             f"The model {name[:100]!r} does not exist; /v1/models lists those that do.",

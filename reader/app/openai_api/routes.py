@@ -24,6 +24,7 @@ from reader.app.openai_api.files import Files, QuestionFiles
 from reader.app.openai_api.names import find, models
 from reader.app.pages import Pictures
 from reader.app.service import Service
+from reader.app.uploads import Uploads
 from reader.app.workspace import Workspace
 from reader.documents import MAX_SENT_BYTES
 
@@ -36,11 +37,11 @@ _Endpoint = Callable[[Workspace, Request], Any]
 class Api:
     """The API of one service."""
 
-    def __init__(self, service: Service, pictures: Pictures) -> None:
+    def __init__(self, service: Service, pictures: Pictures, uploads: Uploads) -> None:
         self._service, self._pictures = service, pictures
         questions = QuestionFiles(service.store.folder)
         self._batches = Batches(service.batches, questions)
-        self._files = Files(questions, self._batches.results)
+        self._files = Files(questions, self._batches.results, uploads)
         self._threads = chat.Threads()
 
     @property
@@ -93,10 +94,13 @@ class Api:
         return JSONResponse(await anyio.to_thread.run_sync(self._batches.add, workspace, body))
 
     async def _add_file(self, workspace: Workspace, request: Request) -> Response:
+        if request.headers.get("content-type", "").startswith("application/json"):
+            body = await _body(request)
+            return JSONResponse(await anyio.to_thread.run_sync(self._files.add_address, workspace, body))
         async with request.form(max_files=1, max_fields=10) as form:
             sent, purpose = form.get("file"), str(form.get("purpose") or "")
             if not isinstance(sent, UploadFile):
-                raise ApiError("The request has no `file`.", param="file")
+                raise ApiError("The request has no `file`; send one, or JSON with a `file_url`.", param="file")
             name = re.sub(r"[\x00-\x1f]|.*[/\\]", "", sent.filename or "").strip(" .")[-120:] or "file"
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / name

@@ -98,8 +98,7 @@ def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, i
         raise DocumentError(f"Page {page} of {path.name!r} cannot be drawn: look at its text instead.")
     try:
         pages = Pages(path, None, document)
-        source = pages.document[page - 1]
-        text = source.get_textpage()
+        source, text, _ = pages.open(page - 1)
         rects = _rects(text, pages.glyphs(source, text, page - 1), quote) if quote else []
         use_installed_fonts()
         shown_document = open_document(path, path.name, None) or document

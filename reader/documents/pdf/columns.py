@@ -94,6 +94,8 @@ def _lines(text: pypdfium2.PdfTextPage, string: str) -> list[tuple[int, int]]:
     origin = origins_of(text)
     for line in _LINE.finditer(string):
         start, end = line.span()
+        if line[0].isspace():  # what stood there is beyond the page
+            continue
         if lines and min(end - start, lines[-1][1] - lines[-1][0]) <= _CELL_CHARS:
             first, last, following = (origin(at) for at in (lines[-1][0], lines[-1][1] - 1, start))
             x, y = (last[0] - first[0], last[1] - first[1]) if first != last else (1.0, 0.0)

@@ -65,18 +65,19 @@ class _Style:
     turn: int
 
 
-def _address(thing: Any) -> int:
+def address_of(thing: Any) -> int:
+    """Return where a pointer or a function of PDFium's lies, for functions that take addresses."""
     return ctypes.cast(thing, ctypes.c_void_p).value or 0
 
 
 # The same functions with addresses for arguments, which takes half the time: a page is thousands of glyphs.
 _POINTER = ctypes.c_void_p
-_text_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(_address(pdfium.FPDFText_GetTextObject))
+_text_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_GetTextObject))
 _char_origin = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER, _POINTER)(
-    _address(pdfium.FPDFText_GetCharOrigin)
+    address_of(pdfium.FPDFText_GetCharOrigin)
 )
 _bounded_text = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[ctypes.c_double] * 4, _POINTER, ctypes.c_int)(
-    _address(pdfium.FPDFText_GetBoundedText)
+    address_of(pdfium.FPDFText_GetBoundedText)
 )
 _x, _y = ctypes.c_double(), ctypes.c_double()
 _X, _Y = ctypes.addressof(_x), ctypes.addressof(_y)
@@ -85,7 +86,7 @@ _X, _Y = ctypes.addressof(_x), ctypes.addressof(_y)
 def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> list[Glyph]:
     """Return characters of a page in PDFium's order; `string` is PDFium's text from index `start` on."""
     raw = text.raw
-    address = _address(raw)
+    address = address_of(raw)
     styles: dict[int, _Style] = {}
     widths: dict[tuple[int, str], float] = {}
     is_generated = pdfium.FPDFText_IsGenerated
@@ -127,7 +128,7 @@ def _style(raw: Any, index: int) -> _Style:
     along = (matrix.a / wide, matrix.b / wide) if wide else (1.0, 0.0)
     shown = pdfium.FPDFText_GetTextObject(raw, index)
     font = pdfium.FPDFTextObj_GetFont(shown) if shown else None
-    font_key = _address(font) if font else 0
+    font_key = address_of(font) if font else 0
     turn = round(math.degrees(math.atan2(along[1], along[0]))) % 360
     return _Style(font, font_key, size * wide, size * high, along, turn)
 
@@ -140,14 +141,50 @@ def _width(font: Any, code: int) -> float:
     return 0.0
 
 
+@functools.lru_cache(maxsize=2)
+def letters_of(string: str) -> str:
+    """Return each letter of a page once, for what only few pages have."""
+    return "".join(set(string))
+
+
+def turn_of(text: pypdfium2.PdfTextPage, string: str) -> int:
+    """Return in which direction most lines of a page run: 0, 90, 180 or 270 degrees; three letters are asked."""
+    turns = Counter[int]()
+    matrix = pdfium.FS_MATRIX()
+    for quarter in (1, 2, 3):
+        letter = _LETTER.search(string, quarter * len(string) // 4)
+        if letter:
+            pdfium.FPDFText_GetMatrix(text.raw, letter.start(), matrix)
+            is_mirrored = matrix.a * matrix.d <= matrix.b * matrix.c
+            sign = -1 if pdfium.FPDFText_GetFontSize(text.raw, letter.start()) < 0 else 1
+            turn = 0 if is_mirrored else round(math.degrees(math.atan2(sign * matrix.b, sign * matrix.a)) / 90) * 90
+            turns[turn % 360] += 1
+    return next((turn for turn, count in turns.items() if count >= 2), 0)
+
+
+_LETTER = re.compile(r"\w")
+
+
+def upright(at: tuple[float, float], turn: int) -> tuple[float, float]:
+    """Return a place on the page as it is where lines that run in the direction `turn` run to the right."""
+    x, y = at
+    return {0: (x, y), 90: (y, -x), 180: (-x, -y), 270: (-y, x)}[turn]
+
+
+def upright_rect(rect: Rect, turn: int) -> Rect:
+    """Return a rectangle of the page as `upright` returns places."""
+    (x0, y0), (x1, y1) = upright((rect[0], rect[1]), turn), upright((rect[2], rect[3]), turn)
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
 def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[tuple[int, int]] | None:
     """Return the spans of PDFium's text that lie outside the page; None where only all glyphs tell."""
-    if not string.isascii() and max(set(string)) > "\uffff":
+    if not string.isascii() and max(letters_of(string)) > "\uffff":
         return None  # PDFium counts in UTF-16
     outside = Counter(line[0] for strip in _outside(text, page) for line in _LINE.finditer(strip))
     if not outside:
         return []
-    address = _address(text.raw)
+    address = address_of(text.raw)
     lines = list(_LINE.finditer(string))
     # Printers' marks come last in the file, or nearly: then only the first of them is asked where it is.
     end = len(lines)
@@ -168,7 +205,14 @@ def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[t
             return None
         if not ends[0]:
             spans.append(line.span())
-    return sorted(spans)
+    # Lines that follow one another are one span: a page may have fifty marks.
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and string[merged[-1][1] : start].isspace():
+            merged[-1] = merged[-1][0], end
+        else:
+            merged.append((start, end))
+    return merged
 
 
 _LINES_AFTER_MARKS = 4
@@ -182,7 +226,7 @@ def _holding(lines: list[re.Match[str]], pieces: list[str]) -> list[re.Match[str
 
 def _outside(text: pypdfium2.PdfTextPage, page: Rect) -> Iterator[str]:
     """What is drawn beyond each edge of the page."""
-    address, buffer = _address(text.raw), ctypes.create_string_buffer(2 * _STRIP_CHARS)
+    address, buffer = address_of(text.raw), ctypes.create_string_buffer(2 * _STRIP_CHARS)
     left, bottom, right, top = page[0] - _EDGE, page[1] - _EDGE, page[2] + _EDGE, page[3] + _EDGE
     for strip in (
         (-_FAR, -_FAR, left, _FAR),
@@ -250,7 +294,7 @@ _DOTLESS = {"ı": "i", "ȷ": "j"}
 
 def has_lone_accents(string: str) -> bool:
     """Whether accents stand apart from their letters."""
-    return bool(_ACCENT_SIGNS.search("".join(set(string))) and _LONE_ACCENTS.search(string))
+    return bool(_ACCENT_SIGNS.search(letters_of(string)) and _LONE_ACCENTS.search(string))
 
 
 def compose(glyphs: list[Glyph]) -> list[Glyph]:
@@ -373,14 +417,10 @@ def _origin(address: int, index: int) -> tuple[float, float]:
     return _x.value, _y.value
 
 
-def origin_of(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
-    """Return where on the page a character of PDFium's text begins."""
-    return _origin(_address(text.raw), index)
-
-
-def origins_of(text: pypdfium2.PdfTextPage) -> Callable[[int], tuple[float, float]]:
-    """Return the function for many characters of a page; see `origin_of`."""
-    return functools.partial(_origin, _address(text.raw))
+def origins_of(text: pypdfium2.PdfTextPage, turn: int = 0) -> Callable[[int], tuple[float, float]]:
+    """Return the function that says where on the page a character of PDFium's text begins; see `upright`."""
+    origin = functools.partial(_origin, address_of(text.raw))
+    return (lambda index: upright(origin(index), turn)) if turn else origin
 
 
 def height_of(text: pypdfium2.PdfTextPage, index: int) -> float:

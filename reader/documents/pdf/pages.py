@@ -78,9 +78,7 @@ class Pages:
     def text(self, index: int) -> str:
         """Return the text of page `index`, counted from 0; "" where it has none that could be used."""
         try:
-            page = self.document[index]
-            text = page.get_textpage()
-            string = text.get_text_range()
+            page, text, string = self.open(index)
             try:
                 string = self._mended(page, text, string, index)
             except MemoryError:
@@ -94,6 +92,21 @@ class Pages:
         except Exception:  # one bad page must not cost the other three hundred
             return ""
         return readable(self._rejoined(string, index))
+
+    def open(self, index: int) -> tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage, str]:
+        """Return page `index`, counted from 0, its characters and PDFium's text of them, for the caller to close.
+
+        PDFium orders the words of a row as the page is shown: of a page that is shown upside down it is asked as if it were not.
+        """
+        page = self.document[index]
+        text = page.get_textpage()
+        string = text.get_text_range()
+        if (glyphs.turn_of(text, string) - page.get_rotation()) % 360 == 180:
+            page.set_rotation((page.get_rotation() + 180) % 360)
+            text.close()
+            text = page.get_textpage()
+            string = text.get_text_range()
+        return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
         """A word that is split between small letters is one word, unless pages so far write it with its hyphen.
@@ -152,7 +165,7 @@ class Pages:
             hidden is None
             or around is None
             or glyphs.has_lone_accents(string)
-            or vertical.UPRIGHT_SCRIPTS.search("".join(set(string)))
+            or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
@@ -166,11 +179,14 @@ class Pages:
         shown = string
         for start, end in hidden:
             shown = shown[:start] + " " * (end - start) + shown[end:]
-        for start, end in _lines_at(string, sorted({*raised.raised(text, shown), *_glued(shown, around)})):
-            edits = [edit for edit in edits if edit[1] <= start or edit[0] >= end]
-            edits.append((start, end, self._by_places(page, text, string[start:end], start, bool(around))))
+        gaps, turn = list(_glued(shown, around)), glyphs.turn_of(text, string)
+        for start, end in _lines_at(string, sorted({*raised.raised(text, shown, turn), *gaps})):
+            edits = [part for edit in edits for part in _around(edit, start, end)]
+            beyond = page if any(start < last and first < end for first, last in hidden) else None
+            spaced = any(start <= at < end for at in gaps)
+            edits.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced)))
         if self.survey is not None and index in self.survey.ruled:
-            edits += _apart(list(tables.table_edits(page, text, string)), edits)
+            edits += _apart(list(tables.table_edits(page, text, string, turn)), edits)
         for bars in columns.column_edits(text, shown):
             edits += _apart(bars, edits)
         position, pieces = 0, []
@@ -180,9 +196,12 @@ class Pages:
         return "".join((*pieces, string[position:]))
 
     def _by_places(
-        self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, start: int, spaced: bool
+        self, page: pypdfium2.PdfPage | None, text: pypdfium2.PdfTextPage, string: str, start: int, spaced: bool
     ) -> str:
-        found = glyphs.seen(glyphs.read_glyphs(text, string, start), _page_box(page))
+        """The lines of `string`; `page` where some of them are beyond its edges."""
+        found = glyphs.read_glyphs(text, string, start)
+        if page is not None:
+            found = glyphs.seen(found, _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
         return "".join(glyph.text for glyph in raised.mark_raised(found))
@@ -242,6 +261,18 @@ def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]])
     """Edits to add; none where one of them is where something is mended already."""
     clear = all(end <= start or first >= stop for first, end, _ in added for start, stop, _ in edits)
     return added if clear else []
+
+
+def _around(edit: tuple[int, int, str], start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """What is left of an edit before and after a span that another one mends."""
+    first, last, new = edit
+    if last <= start or first >= end:
+        yield edit
+        return
+    if first < start:
+        yield first, start, new
+    if last > end:
+        yield end, last, ""
 
 
 def _page_box(page: pypdfium2.PdfPage) -> Rect:
@@ -311,7 +342,11 @@ def is_nonsense(text: str) -> bool:
         return True
     good = total = 0
     tokens = text.split()
-    for token in tokens[:: max(1, len(tokens) // _MOST_TOKENS)]:
+    sample = tokens[:: max(1, len(tokens) // _MOST_TOKENS)]
+    enough = _LEAST_WORDS * sum(map(len, sample))
+    for token in sample:
+        if good >= enough > 0:
+            return False  # whatever the others are
         stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|#=+_~^%$&")
         if stripped.isascii() and stripped.isalpha():  # as nearly all are
             total += len(stripped)
@@ -331,7 +366,7 @@ def _mixes_scripts(text: str) -> bool:
 
     Numbers of glyphs that are taken for letters look like that.
     """
-    if not _FAR_LETTERS.search("".join(set(text))):  # as in most texts; a set of letters is short
+    if not _FAR_LETTERS.search(glyphs.letters_of(text)):  # as in most texts; a set of letters is short
         return False
     letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
     rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)

@@ -16,20 +16,26 @@ _WORD = re.compile(r"[^\W\d_]+$")
 _SIGNS = frozenset("-−–+")
 
 
-def raised(text: pypdfium2.PdfTextPage, string: str) -> Iterator[int]:
-    """Yield where digits are smaller and higher or lower than what they follow; PDFium is asked about numbers alone."""
-    origin = origins_of(text)
+def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]:
+    """Yield where digits are smaller and higher or lower than what they follow; PDFium is asked about numbers alone.
+
+    Args:
+        turn: the direction in which the page's lines run.
+    """
+    origin = origins_of(text, turn)
     for figure in _FIGURE.finditer(string):
         first, last = figure.start(), figure.end() - 1
-        if first and string[first - 1] in _SIGNS:
+        is_apart = first > 0 and string[first - 1] in _SIGNS
+        if is_apart:
             first -= 1
         before = first - 1
+        is_cut = string[before : before + 1] == "\n"
         if string[before : before + 1] == " ":  # PDFium's own space or line's end
             before -= 1
-        elif string[before : before + 1] == "\n":
+        elif is_cut:
             before -= 2
         starts = [first] * (first < last)
-        if before >= 0 and not string[before].isspace() and not string[before].isdigit():
+        if before >= 0 and not string[before].isspace() and (is_apart or is_cut or not string[before].isdigit()):
             starts.append(before)
         if not starts:
             continue

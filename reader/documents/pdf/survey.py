@@ -6,7 +6,7 @@ pikepdf reads them. A file that pikepdf cannot read has nothing to be mended.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -85,18 +85,16 @@ class Survey:
     def _note_fonts(self, resources: Any, depth: int) -> None:
         if depth > _MOST_DEPTH:
             return
-        for font in _values(resources, "/Font"):
+        for font in _values(resources, "/Font", self._seen):
             number = font.objgen[0]
-            if number and number not in self._seen:
+            if number:
                 self._seen.add(number)
                 if mended_map(font):
                     self.fonts.append(font)
-        for shown in _values(resources, "/XObject"):
-            number = shown.objgen[0]
-            if number not in self._seen:
-                self._seen.add(number)
-                if shown.get("/Subtype") == "/Form":
-                    self._note_fonts(shown.get("/Resources"), depth + 1)
+        for shown in _values(resources, "/XObject", self._seen):
+            self._seen.add(shown.objgen[0])
+            if shown.get("/Subtype") == "/Form":
+                self._note_fonts(shown.get("/Resources"), depth + 1)
 
     def mended_copy(self) -> bytes | None:
         """Return the file without its hidden layers and with whole maps to letters; None where nothing is to mend."""
@@ -133,12 +131,16 @@ class Survey:
             self._mend_forms(inner, depth + 1, seen)
 
 
-def _values(resources: Any, key: str) -> Iterator[Any]:
+def _values(resources: Any, key: str, known: Collection[int] = ()) -> Iterator[Any]:
+    """The objects of one kind, but for those with known numbers."""
     entries = resources.get(key) if isinstance(resources, pikepdf.Dictionary) else None
     if isinstance(entries, pikepdf.Dictionary):
         for _, value in entries.items():
-            if isinstance(value, pikepdf.Dictionary | pikepdf.Stream):
+            if _number(value) not in known and isinstance(value, _KINDS):
                 yield value
+
+
+_KINDS = (pikepdf.Dictionary, pikepdf.Stream)
 
 
 def _whole_contents(page: Any) -> bytes:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, origin_of
+from reader.documents.pdf.glyphs import Rect, address_of, origins_of, upright_rect
 
 _THIN = 2.5
 _LEAST_LENGTH = 6.0
@@ -48,35 +48,34 @@ class _Grid:
     down: list[Rect] = field(default_factory=list)
 
 
-def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
-    """Yield the lines of tables with what to put in their place."""
-    for grid in _grids(_rules(page)):
+def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
+    """Yield the lines of tables with what to put in their place; `turn` is the direction in which the page's lines run."""
+    for grid in _grids([upright_rect(rule, turn) for rule in _rules(page)]):
         columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
         heights = [end for rule in grid.down for end in (rule[1], rule[3])] + [rule[1] for rule in grid.across]
         levels = _places(heights)[::-1]
         if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
             continue
-        rows = [_row(text, grid, columns, top, bottom) for top, bottom in itertools.pairwise(levels)]
+        rows = [_row(text, grid, columns, top, bottom, turn) for top, bottom in itertools.pairwise(levels)]
         rows = [row for row in rows if any(row)]
         if _is_table(rows):
-            yield from _edits(text, string, grid.box, rows)
+            yield from _edits(text, string, grid.box, rows, turn)
 
 
 def _rules(page: pypdfium2.PdfPage) -> list[Rect]:
     """The thin lines and the edges of boxes that a page draws."""
     rules: list[Rect] = []
-    handle, sides = page.raw, [ctypes.c_float() for _ in range(4)]
-    for number in range(min(pdfium.FPDFPage_CountObjects(handle), _MOST_OBJECTS)):
-        raw = pdfium.FPDFPage_GetObject(handle, number)
-        if pdfium.FPDFPageObj_GetType(raw) != pdfium.FPDF_PAGEOBJ_PATH:
+    handle, sides = address_of(page.raw), (ctypes.c_float * 4)()
+    at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
+        thing = _object(handle, number)
+        if _kind(thing) != pdfium.FPDF_PAGEOBJ_PATH or not _bounds(thing, *at):
             continue
-        if not pdfium.FPDFPageObj_GetBounds(raw, *sides):
-            continue
-        left, bottom, right, top = (side.value for side in sides)
+        left, bottom, right, top = sides
         width, height = right - left, top - bottom
         if min(width, height) <= _THIN and max(width, height) >= _LEAST_LENGTH:
             rules.append((left, bottom, right, top))
-        elif min(width, height) >= _LEAST_LENGTH and pdfium.FPDFPath_CountSegments(raw) <= 5:
+        elif min(width, height) >= _LEAST_LENGTH and _segments(thing) <= 5:
             rules += [
                 (left, bottom, left, top),
                 (right, bottom, right, top),
@@ -86,6 +85,14 @@ def _rules(page: pypdfium2.PdfPage) -> list[Rect]:
         if len(rules) > _MOST_RULES:
             return []
     return rules
+
+
+# The same functions with addresses for arguments, as a page is thousands of objects.
+_POINTER = ctypes.c_void_p
+_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPage_GetObject))
+_kind = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_GetType))
+_bounds = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[_POINTER] * 4)(address_of(pdfium.FPDFPageObj_GetBounds))
+_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
 
 
 def _grids(rules: list[Rect]) -> list[_Grid]:
@@ -119,7 +126,9 @@ def _places(values: list[float]) -> list[float]:
     return found
 
 
-def _row(text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], top: float, bottom: float) -> list[str]:
+def _row(
+    text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], top: float, bottom: float, turn: int
+) -> list[str]:
     """The cells between two levels; what no rule parts is one cell."""
     middle = (top + bottom) / 2
     edges = [columns[0]]
@@ -128,10 +137,10 @@ def _row(text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], top: fl
             edges.append(x)
     edges.append(columns[-1])
     descent = min(_MOST_DESCENT, (top - bottom) / 5)
-    return [
-        _one_line(text.get_text_bounded(left + _INSET, bottom + _INSET, right - _INSET, top - descent))
-        for left, right in itertools.pairwise(edges)
+    cells = [
+        (left + _INSET, bottom + _INSET, right - _INSET, top - descent) for left, right in itertools.pairwise(edges)
     ]
+    return [_one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))) for cell in cells]
 
 
 def _one_line(cell: str) -> str:
@@ -145,15 +154,15 @@ def _is_table(rows: list[list[str]]) -> bool:
     return wide >= 2 and filled >= _LEAST_FILLED * len(cells) and max(map(len, cells)) <= _MOST_CELL_CHARS
 
 
-def _edits(text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[str]]) -> Iterator[Edit]:
+def _edits(text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[str]], turn: int) -> Iterator[Edit]:
     """Replace the lines within the box, if their letters are those of the rows."""
-    lines = []
+    lines, origin = [], origins_of(text, turn)
     for line in _LINE.finditer(string):
         shown = line[0].rstrip()
         if not shown:
             continue
         first = line.start() + len(shown) - len(shown.lstrip())
-        ends = [_is_in(origin_of(text, at), box) for at in (first, line.start() + len(shown) - 1)]
+        ends = [_is_in(origin(at), box) for at in (first, line.start() + len(shown) - 1)]
         if ends[0] != ends[1]:
             return
         if ends[0]:
