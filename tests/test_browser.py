@@ -259,7 +259,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
         assert server.shell("jobs", "resume", job["job_id"][:8]).wait(60) == 0
 
         page.get_by_text("tokens/s").wait_for(timeout=60_000)
-        page.locator("#cancel").click()
+        assert server.shell("jobs", "cancel", job["job_id"][:8]).wait(60) == 0
         told = page.get_by_text(re.compile(r"Stopped at page \d+ of \d+"))
         assert pages_told(told) >= pages_done
         window.reload()
@@ -322,8 +322,8 @@ def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
         page.locator("#resume").click()
         page.get_by_text("tokens/s").wait_for(timeout=60_000)
         sync_api.expect(page.get_by_text("Another program is reading it.")).to_have_count(0)
-        page.locator("#cancel").click()
-        page.locator(".state.stopped").wait_for(timeout=60_000)
+        page.locator("#pause").click()
+        page.locator(".state.paused").wait_for(timeout=60_000)
 
 
 def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
@@ -593,7 +593,7 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         window.shoot("details")
         page.locator("#save").click()
         sync_api.expect(rows.first).to_contain_text(TITLE)
-        sync_api.expect(rows.first.locator(".tag")).to_have_text(["law", "to read"])
+        sync_api.expect(rows.first.locator(".tag")).to_have_text(["Law", "to read"])
         sync_api.expect(page.locator(".document h2")).to_have_text(TITLE)
         with page.expect_download() as begun:
             page.locator("#export a").click()

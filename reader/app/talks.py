@@ -70,7 +70,7 @@ class Talks:
         """
         if reference.startswith(TAG):
             tag = reference.removeprefix(TAG)
-            found = [one for one in self._store.user_documents.page(self.user, limit=MAX_SHELF) if tag in one.tags]
+            found = [one for one in self._store.user_documents.page(self.user, limit=MAX_SHELF) if one.has_tag(tag)]
             if not found:
                 raise NotFound(f"No document has the tag {tag[:60]!r}. Choose one from the list.")
             return Place(reference, tag, {one.document.id: one.document.title for one in found})

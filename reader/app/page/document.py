@@ -47,7 +47,6 @@ class DocumentEvents:
         on(details.memory_type.input, self.offer_ratios, costing, details.ratio)
         on(details.fold.expand, self.offer_export, selected, details.export)  # the reading may have ended since
         after(on(reading.pause.click, self._act("pause"), selected))
-        after(on(reading.cancel.click, self._act("cancel"), selected))
         after(on(reading.resume.click, self._act("read"), selected))
         own = [details.title, details.tags, details.pinned]
         after(on(details.save.click, self.save, [selected, *own], details.save))

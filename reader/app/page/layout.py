@@ -149,7 +149,6 @@ class ReadingParts:
     row: gr.Row
     status: gr.HTML
     pause: gr.Button
-    cancel: gr.Button
     resume: gr.Button
 
 
@@ -401,9 +400,8 @@ def _reading() -> ReadingParts:
     with gr.Row(visible=False, elem_id="reading") as row:
         status = gr.HTML(js_on_load=None)
         pause = _button("Pause", "pause", min_width=80)
-        cancel = _button("Stop reading", "cancel", min_width=80)
         resume = _button("Continue", "resume", min_width=100)
-    return ReadingParts(row, status, pause, cancel, resume)
+    return ReadingParts(row, status, pause, resume)
 
 
 def _talks() -> TalksParts:
