@@ -760,6 +760,57 @@ def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
         assert window.ask("What was calm?")  # and the decoder is free for the next
 
 
+WATCH_QUESTIONS = """() => {
+    window.questions = [];
+    new MutationObserver(() => {
+        for (const row of document.querySelectorAll("#chat .user-row")) window.questions.push(row.textContent.trim());
+    }).observe(document.getElementById("chat"), {subtree: true, childList: true, characterData: true});
+}"""
+
+
+@pytest.mark.parametrize("to", ["a new conversation", "another conversation"])
+def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
+    server: Server, visit: Callable[..., object], tmp_path: Path, to: str
+) -> None:
+    (tmp_path / "one.txt").write_text(WORDS * 100)
+    with visit(server) as window, Store(server.library) as store:
+        page, asked = window.page, page_questions(window.page)
+        page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
+        window.wait_until_ready()
+        window.look_again("Never")
+        window.ask("What was calm?")
+        page.locator("#new-talk").click()
+        sync_api.expect(asked).to_have_count(0)
+        # Its answer takes a while: older questions come before it, and their answers are long.
+        (document,) = store.documents()
+        for number in range(2 * ANSWERS_AT_ONCE):
+            talk = store.conversations.add([document.id], asked_by="test")
+            store.questions.add("", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
+        window.box().fill("Who is left?")
+        window.box().press("Enter")
+        sync_api.expect(asked).to_have_text(["Who is left?"])
+        sync_api.expect(page.locator("#choice input")).to_have_value(re.compile(r"^Who is left\?"))
+        if to == "a new conversation":
+            page.locator("#new-talk").click()
+            sync_api.expect(asked).to_have_count(0)
+        else:
+            page.locator("#choice input").click()
+            page.get_by_role("option", name=re.compile(r"^What was calm\?")).click()
+            sync_api.expect(asked).to_have_text(["What was calm?"])
+        page.evaluate(WATCH_QUESTIONS)
+        end = time.monotonic() + 120
+        while store.questions.waiting(""):
+            assert time.monotonic() < end, "the answers have not come"
+            time.sleep(0.05)
+        window.ask("And the sea?")  # whatever was sent before has come by then
+        assert "Who is left?" not in page.evaluate("window.questions")
+        sync_api.expect(asked).to_have_text(["And the sea?"] if "new" in to else ["What was calm?", "And the sea?"])
+
+
+def page_questions(page: sync_api.Page) -> sync_api.Locator:
+    return page.locator("#chat .user-row")
+
+
 def test_on_a_narrow_or_low_screen_one_part_is_shown_at_a_time_and_each_can_be_reached(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:

@@ -40,7 +40,6 @@ class DocumentEvents:
         shown = [selected, kept.talk, kept.editing, *fields, details.fold, parts.conversation.editing]
         opened = on(chosen.change, self.open_document, [chosen, kept.talk], shown)
         self._conversation.show(after(opened))
-        on(chosen.change, None, cancels=self._conversation.streaming)
 
         costing = [selected, details.memory_type]
         on(opened.then, self.offer_ratios, costing, details.ratio)
