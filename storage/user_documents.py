@@ -160,8 +160,8 @@ class UserDocuments:
         }
         ordered = _ORDERS[order]
         rows = self._database.read(
-            f"SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {ordered} LIMIT :limit)"
-            f" UNION SELECT * FROM ({_HELD} AND document_id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions}"
+            f"SELECT * FROM (SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {ordered} LIMIT :limit)"
+            f" UNION SELECT * FROM ({_HELD} AND document_id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions})"
             f" ORDER BY {ordered}",
             {**parameters, "user": user, "limit": limit, "kept": json.dumps(list(kept))},
         )

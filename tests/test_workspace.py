@@ -202,6 +202,10 @@ def test_pinned_documents_come_first_and_those_being_read_are_listed_however_old
     made = [ann.add(text_file(tmp_path, f"{number}. {WORDS}")).id for number in range(5)]
     ann.pin(made[2], True)
     assert ids(ann) == [made[2], made[4], made[3], made[1], made[0]]
+    for number, title in enumerate(("Émile", "zoo", "Pinned", "éclair", "Ann")):
+        ann.rename(made[number], title)
+    titles = [shown.holding.document.title for shown in ann.documents(limit=9, order="title")]
+    assert titles == ["Pinned", "Ann", "zoo", "éclair", "Émile"]
     ann.pause(made[0])
     listed = [shown.id for shown in ann.documents(limit=1, selected=made[0])]
     assert listed[0] == made[2]
