@@ -633,6 +633,17 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         assert "document tokens read again" in window.ask("What was calm?")
         assert page.evaluate("window.hacked") is None
 
+        # Dropped together with a text and with what is none: each is taken in, or said to be broken.
+        window.open_details()
+        page.locator("#remove").click()
+        page.locator("#confirm").get_by_role("button", name="Remove").click()
+        sync_api.expect(rows).to_have_count(2)
+        broken = ["broken.beacon", "no memory"]
+        page.evaluate(DROP, [["one.beacon", list(exported.read_bytes())], broken, ["four.txt", WORDS * 20]])
+        sync_api.expect(rows).to_have_count(4)
+        sync_api.expect(page.locator(".toast-body")).to_contain_text("'broken.beacon'")
+        sync_api.expect(page.locator("#sending")).to_be_hidden()
+
 
 def test_a_document_is_read_again_at_another_ratio_and_type_which_say_what_they_cost(
     server: Server, visit: Callable[..., object], tmp_path: Path
@@ -690,7 +701,9 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
 
 DROP = """(files) => {
     const dropped = new DataTransfer();
-    for (const [name, text] of files) dropped.items.add(new File([text], name));
+    for (const [name, content] of files) {
+        dropped.items.add(new File([Array.isArray(content) ? new Uint8Array(content) : content], name));
+    }
     const target = document.querySelector("#main");
     for (const kind of ["dragenter", "dragover", "drop"]) {
         const event = new DragEvent(kind, { dataTransfer: dropped, bubbles: true, cancelable: true });
@@ -709,8 +722,13 @@ def test_files_dropped_anywhere_are_added_the_first_is_opened_and_a_return_leads
     files = [(f"{name}.txt", f"{name} " + WORDS * count) for name, count in (("one", 400), ("two", 60), ("three", 50))]
     with visit(server) as window:
         page = window.page
+        held: list[sync_api.Route] = []
+        page.route("**/gradio_api/upload*", lambda route: held.append(route), times=1)
         page.evaluate(DROP, files)
         assert page.evaluate("window.isTaken && window.isShown")
+        sync_api.expect(page.locator("#sending")).to_have_text("Sending 3 files …")
+        held[0].continue_()
+        sync_api.expect(page.locator("#sending")).to_be_hidden()
         sync_api.expect(page.locator(".document h2")).to_have_text("one")
         rows = page.locator("#library button")
         sync_api.expect(rows.filter(has_text="three")).to_contain_text(

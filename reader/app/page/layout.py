@@ -262,12 +262,16 @@ def _library(*, has_accounts: bool) -> LibraryParts:
     gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
     with gr.Column(elem_id="upload"):
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
-        gr.HTML(f"<p>or drop files anywhere on the page<br>{KINDS}</p>", elem_id="formats")
+        gr.HTML(
+            f'<p>or drop files anywhere on the page<br>{KINDS}</p><p id="sending" role="status"></p>',
+            elem_id="formats",
+            js_on_load=None,
+        )
         address = _box("address", "Web address of a document", "or paste a web address", 2000)
     with gr.Row(elem_id="more-ways"):
         sample = _button("Try the sample", "sample", min_width=80)
         with gr.Column(elem_id="import", min_width=80, visible=not has_accounts):
-            take_in = gr.UploadButton("Import .beacon", file_types=[".beacon"], size="sm")
+            take_in = gr.UploadButton("Import .beacon", file_count="multiple", file_types=[".beacon"], size="sm")
     search = _box("search", "Search titles, tags and pages", "Search titles, tags and pages", 200, visible=False)
     return LibraryParts(
         upload,
