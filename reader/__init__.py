@@ -8,7 +8,8 @@ with storage.Store(Path("library")) as store:
     result = reader.read(reader.load(Path("book.pdf")), model, store)
     attached = reader.attach(result.memory, model, store)
     for part in reader.ask(attached, "Who wrote the letter?", model):
-        print(part.text, end="")
+        print(part.text, end="", flush=True)
+    print()
 """
 
 from lazy_loader import attach_stub

@@ -87,9 +87,14 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// What is uploaded is opened, wherever the viewer is.
+// What is uploaded is opened, wherever the viewer is. Until the server has the files, the page says that they are sent.
+function send(files) {
+  document.getElementById("sending").textContent = files ? `Sending ${files === 1 ? "a file" : `${files} files`} …` : "";
+}
 document.addEventListener("change", (event) => {
-  if (event.target.matches?.("input[type=file]")) chosen = false;
+  if (!event.target.matches?.("input[type=file]")) return;
+  chosen = false;
+  if (event.target.closest("#upload, #import")) send(event.target.files.length);
 }, true);
 
 // Files can be dropped anywhere; the browser itself would leave the page and open them.
@@ -105,10 +110,11 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
   }, true);
 }
 function add(files) {
-  const isMemory = (file) => file.name.endsWith(".beacon");
-  for (const [place, some] of [["import", files.filter(isMemory).slice(0, 1)], ["upload", files.filter((file) => !isMemory(file))]]) {
-    const input = document.querySelector(`#${place} input[type=file]`);
-    if (!some.length || !input) continue;
+  const importer = document.querySelector("#import input[type=file]"); // not there where several people share the library
+  const isMemory = (file) => importer && file.name.endsWith(".beacon");
+  const uploader = document.querySelector("#upload input[type=file]");
+  for (const [input, some] of [[importer, files.filter(isMemory)], [uploader, files.filter((file) => !isMemory(file))]]) {
+    if (!some.length) continue;
     const dropped = new DataTransfer();
     for (const file of some) dropped.items.add(file);
     input.files = dropped.files;
@@ -166,6 +172,7 @@ let isEditing = false;
 new MutationObserver(() => {
   say();
   heard();
+  if (document.querySelector(".toast-body") && document.querySelector("#sending:not(:empty)")) send(0); // it was refused
   const edits = Boolean(document.querySelector("#editing"));
   if (edits && !isEditing) document.querySelector("#question textarea")?.focus();
   isEditing = edits;

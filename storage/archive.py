@@ -132,12 +132,16 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
                 yield archive
     except OSError as error:  # errors of the library are translated elsewhere
         raise BadImport(
-            f"{path} cannot be read ({error.strerror}). Name a file that `library export` wrote."
+            f"{path.name!r} cannot be read ({error.strerror}). Name a file that `library export` wrote."
         ) from error
     except (ValueError, zipfile.BadZipFile, EOFError, RecursionError, NotImplementedError, struct.error) as error:
-        raise BadImport(f"{path} cannot be imported: {error}. Export the document again where it was read.") from error
+        raise BadImport(
+            f"{path.name!r} cannot be imported: {error}. Export the document again where it was read."
+        ) from error
     except CorruptMemory as error:
-        raise BadImport(f"{path} cannot be imported: a memory in it is damaged. Export the document again.") from error
+        raise BadImport(
+            f"{path.name!r} cannot be imported: a memory in it is damaged. Export the document again."
+        ) from error
 
 
 def _check_directory_size(file: IO[bytes]) -> None:
@@ -221,7 +225,7 @@ def _is_here(store: Store, memory: StoredMemory, path: Path) -> bool:
         return True
     if here is not None or store.memories(memory.record.document_id):
         raise BadImport(
-            f"{path} cannot be imported: the library holds another memory"
+            f"{path.name!r} cannot be imported: the library holds another memory"
             f" {'of this key' if here else 'of this document'}, which an imported memory must not replace or join."
             f" Remove {memory.record.document_id[:12]} first to have the imported one instead."
         )

@@ -250,6 +250,8 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            # SQLite's own lower() and NOCASE know the letters of ASCII alone.
+            connection.create_function("casefold", 1, str.casefold, deterministic=True)
             return sqlite_utils.Database(connection, execute_plugins=False)
         except BaseException:
             connection.close()

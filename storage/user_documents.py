@@ -41,7 +41,7 @@ DocumentOrder = Literal["newest", "title", "longest"]
 """The possible orders of a list of documents."""
 _ORDERS: Mapping[DocumentOrder, str] = {
     "newest": "own_pin DESC, held_at DESC, document_id",
-    "title": "own_pin DESC, own_title COLLATE NOCASE, document_id",
+    "title": "own_pin DESC, casefold(own_title), document_id",
     "longest": "own_pin DESC, pages DESC, document_id",
 }
 
@@ -57,6 +57,10 @@ class UserDocument:
     """The division whose pages are those of the user's file; "" for the document's own."""
     original: str | None
     """The name of the user's file, if it is kept; see `keep_original`."""
+
+    def has_tag(self, tag: str) -> bool:
+        """Whether it has a tag, in capitals or not."""
+        return tag.casefold() in map(str.casefold, self.tags)
 
 
 class UserDocuments:
@@ -148,7 +152,7 @@ class UserDocuments:
         """
         words = clean(query).casefold().split()
         conditions = "".join(
-            f" AND instr(lower(own_title || ' ' || own_tags), :word{number}) > 0"
+            f" AND instr(casefold(own_title || ' ' || own_tags), :word{number}) > 0"
             for number in range(min(len(words), _MAX_FILTER_WORDS))
         )
         parameters: dict[str, object] = {
@@ -156,8 +160,8 @@ class UserDocuments:
         }
         ordered = _ORDERS[order]
         rows = self._database.read(
-            f"SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {ordered} LIMIT :limit)"
-            f" UNION SELECT * FROM ({_HELD} AND document_id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions}"
+            f"SELECT * FROM (SELECT * FROM (SELECT * FROM ({_HELD}) WHERE 1 {conditions} ORDER BY {ordered} LIMIT :limit)"
+            f" UNION SELECT * FROM ({_HELD} AND document_id IN (SELECT value FROM json_each(:kept))) WHERE 1 {conditions})"
             f" ORDER BY {ordered}",
             {**parameters, "user": user, "limit": limit, "kept": json.dumps(list(kept))},
         )
@@ -188,7 +192,7 @@ class UserDocuments:
     def tags(self, user: str) -> list[str]:
         """Return all tags that a user has given, sorted."""
         rows = self._database.read(
-            f"SELECT DISTINCT tag.value AS tag FROM ({_HELD}) JOIN json_each(own_tags) AS tag ORDER BY tag.value",
+            f"SELECT DISTINCT tag.value AS tag FROM ({_HELD}) JOIN json_each(own_tags) AS tag ORDER BY casefold(tag.value)",
             {"user": user},
         )
         return [row["tag"] for row in rows]
@@ -231,9 +235,21 @@ class UserDocuments:
         self._change(user, document_id, "title = COALESCE(NULLIF(:value, ''), file_title)", title)
 
     def set_tags(self, user: str, document_id: str, tags: Sequence[str]) -> None:
-        """Replace a user's tags of a document. Tags are trimmed, sorted and cut to `MAX_TAGS`."""
-        cleaned = {clean(" ".join(tag.split()))[:MAX_TAG_CHARS].casefold() for tag in tags} - {""}
-        self._change(user, document_id, "tags = :value", json.dumps(sorted(cleaned)[:MAX_TAGS], ensure_ascii=False))
+        """Replace a user's tags of a document. Tags are trimmed, sorted and cut to `MAX_TAGS`.
+
+        "NLP" and "nlp" are one tag: it is spelled as on the user's other documents, else as it is given first.
+        """
+        rows = self._database.read(
+            f"SELECT DISTINCT tag.value AS tag FROM ({_HELD} AND document_id <> :id) JOIN json_each(own_tags) AS tag",
+            {"user": user, "id": document_id},
+        )
+        known, spelled = {row["tag"].casefold(): row["tag"] for row in rows}, dict[str, str]()
+        for tag in tags:
+            tag = clean(" ".join(tag.split()))[:MAX_TAG_CHARS]
+            if tag:
+                spelled.setdefault(tag.casefold(), known.get(tag.casefold(), tag))
+        cleaned = sorted(spelled.values(), key=str.casefold)[:MAX_TAGS]
+        self._change(user, document_id, "tags = :value", json.dumps(cleaned, ensure_ascii=False))
 
     def pin(self, user: str, document_id: str, pinned: bool) -> None:
         """List a document first for a user. Memories of a document that any user has pinned are never evicted."""

@@ -259,7 +259,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
         assert server.shell("jobs", "resume", job["job_id"][:8]).wait(60) == 0
 
         page.get_by_text("tokens/s").wait_for(timeout=60_000)
-        page.locator("#cancel").click()
+        assert server.shell("jobs", "cancel", job["job_id"][:8]).wait(60) == 0
         told = page.get_by_text(re.compile(r"Stopped at page \d+ of \d+"))
         assert pages_told(told) >= pages_done
         window.reload()
@@ -322,8 +322,8 @@ def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
         page.locator("#resume").click()
         page.get_by_text("tokens/s").wait_for(timeout=60_000)
         sync_api.expect(page.get_by_text("Another program is reading it.")).to_have_count(0)
-        page.locator("#cancel").click()
-        page.locator(".state.stopped").wait_for(timeout=60_000)
+        page.locator("#pause").click()
+        page.locator(".state.paused").wait_for(timeout=60_000)
 
 
 def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
@@ -593,7 +593,7 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         window.shoot("details")
         page.locator("#save").click()
         sync_api.expect(rows.first).to_contain_text(TITLE)
-        sync_api.expect(rows.first.locator(".tag")).to_have_text(["law", "to read"])
+        sync_api.expect(rows.first.locator(".tag")).to_have_text(["Law", "to read"])
         sync_api.expect(page.locator(".document h2")).to_have_text(TITLE)
         with page.expect_download() as begun:
             page.locator("#export a").click()
@@ -632,6 +632,17 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         sync_api.expect(page.locator("#head")).to_contain_text("imported")
         assert "document tokens read again" in window.ask("What was calm?")
         assert page.evaluate("window.hacked") is None
+
+        # Dropped together with a text and with what is none: each is taken in, or said to be broken.
+        window.open_details()
+        page.locator("#remove").click()
+        page.locator("#confirm").get_by_role("button", name="Remove").click()
+        sync_api.expect(rows).to_have_count(2)
+        broken = ["broken.beacon", "no memory"]
+        page.evaluate(DROP, [["one.beacon", list(exported.read_bytes())], broken, ["four.txt", WORDS * 20]])
+        sync_api.expect(rows).to_have_count(4)
+        sync_api.expect(page.locator(".toast-body")).to_contain_text("'broken.beacon'")
+        sync_api.expect(page.locator("#sending")).to_be_hidden()
 
 
 def test_a_document_is_read_again_at_another_ratio_and_type_which_say_what_they_cost(
@@ -690,7 +701,9 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
 
 DROP = """(files) => {
     const dropped = new DataTransfer();
-    for (const [name, text] of files) dropped.items.add(new File([text], name));
+    for (const [name, content] of files) {
+        dropped.items.add(new File([Array.isArray(content) ? new Uint8Array(content) : content], name));
+    }
     const target = document.querySelector("#main");
     for (const kind of ["dragenter", "dragover", "drop"]) {
         const event = new DragEvent(kind, { dataTransfer: dropped, bubbles: true, cancelable: true });
@@ -709,8 +722,13 @@ def test_files_dropped_anywhere_are_added_the_first_is_opened_and_a_return_leads
     files = [(f"{name}.txt", f"{name} " + WORDS * count) for name, count in (("one", 400), ("two", 60), ("three", 50))]
     with visit(server) as window:
         page = window.page
+        held: list[sync_api.Route] = []
+        page.route("**/gradio_api/upload*", lambda route: held.append(route), times=1)
         page.evaluate(DROP, files)
         assert page.evaluate("window.isTaken && window.isShown")
+        sync_api.expect(page.locator("#sending")).to_have_text("Sending 3 files …")
+        held[0].continue_()
+        sync_api.expect(page.locator("#sending")).to_be_hidden()
         sync_api.expect(page.locator(".document h2")).to_have_text("one")
         rows = page.locator("#library button")
         sync_api.expect(rows.filter(has_text="three")).to_contain_text(
@@ -758,6 +776,57 @@ def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
                 store.questions.remove(question.id)
             assert {one.id for one in store.conversations.all()} == {one.id for one in busy}
         assert window.ask("What was calm?")  # and the decoder is free for the next
+
+
+WATCH_QUESTIONS = """() => {
+    window.questions = [];
+    new MutationObserver(() => {
+        for (const row of document.querySelectorAll("#chat .user-row")) window.questions.push(row.textContent.trim());
+    }).observe(document.getElementById("chat"), {subtree: true, childList: true, characterData: true});
+}"""
+
+
+@pytest.mark.parametrize("to", ["a new conversation", "another conversation"])
+def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
+    server: Server, visit: Callable[..., object], tmp_path: Path, to: str
+) -> None:
+    (tmp_path / "one.txt").write_text(WORDS * 100)
+    with visit(server) as window, Store(server.library) as store:
+        page, asked = window.page, page_questions(window.page)
+        page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
+        window.wait_until_ready()
+        window.look_again("Never")
+        window.ask("What was calm?")
+        page.locator("#new-talk").click()
+        sync_api.expect(asked).to_have_count(0)
+        # Its answer takes a while: older questions come before it, and their answers are long.
+        (document,) = store.documents()
+        for number in range(2 * ANSWERS_AT_ONCE):
+            talk = store.conversations.add([document.id], asked_by="test")
+            store.questions.add("", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
+        window.box().fill("Who is left?")
+        window.box().press("Enter")
+        sync_api.expect(asked).to_have_text(["Who is left?"])
+        sync_api.expect(page.locator("#choice input")).to_have_value(re.compile(r"^Who is left\?"))
+        if to == "a new conversation":
+            page.locator("#new-talk").click()
+            sync_api.expect(asked).to_have_count(0)
+        else:
+            page.locator("#choice input").click()
+            page.get_by_role("option", name=re.compile(r"^What was calm\?")).click()
+            sync_api.expect(asked).to_have_text(["What was calm?"])
+        page.evaluate(WATCH_QUESTIONS)
+        end = time.monotonic() + 120
+        while store.questions.waiting(""):
+            assert time.monotonic() < end, "the answers have not come"
+            time.sleep(0.05)
+        window.ask("And the sea?")  # whatever was sent before has come by then
+        assert "Who is left?" not in page.evaluate("window.questions")
+        sync_api.expect(asked).to_have_text(["And the sea?"] if "new" in to else ["What was calm?", "And the sea?"])
+
+
+def page_questions(page: sync_api.Page) -> sync_api.Locator:
+    return page.locator("#chat .user-row")
 
 
 def test_on_a_narrow_or_low_screen_one_part_is_shown_at_a_time_and_each_can_be_reached(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from helpers.browser import PHONE, chromium, pytestmark, sync_api, visit
+from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visit
 from helpers.documents import write_pdf
 from helpers.server import Server
 
@@ -56,7 +57,7 @@ def test_rows_are_chosen_tagged_sorted_and_removed(visit: Callable[..., object],
         pick(window, "Sailors", "Bakers")
         page.locator("#tag-many").fill("Trades")
         page.locator("#tag-many").press("Enter")
-        expect(row(window, "Sailors").locator(".tag")).to_have_text("trades")
+        expect(row(window, "Sailors").locator(".tag")).to_have_text("Trades")
         expect(page.get_by_role("status").filter(has_text="2 selected")).to_be_visible()
         window.check_access()
         page.get_by_role("button", name="Select", exact=True).click()
@@ -100,8 +101,10 @@ def test_a_tag_is_a_place_with_a_table_of_questions(visit: Callable[..., object]
         page.locator("#tag-many").fill("trades")
         page.locator("#tag-many").press("Enter")
         page.get_by_role("button", name="Select", exact=True).click()
-        page.locator("#tags-list button").click()
-        expect(page.locator("#head h2")).to_have_text("trades")
+        row(window, "Sailors").click()
+        page.locator("#head button.tag").click()  # the tag of an open document leads to its place, too
+        expect(page.locator("#head h2")).to_have_text(re.compile("^trades$", re.I))
+        expect(page.locator("#tags-list button")).to_have_attribute("aria-current", "true")
         page.locator("#table button.label-wrap").click()
         questions = page.locator("#table-questions textarea")
         questions.fill("question,document\nWho sold a loaf?,Bakers\n=Who lost a whistle?,\n")
@@ -111,6 +114,18 @@ def test_a_tag_is_a_place_with_a_table_of_questions(visit: Callable[..., object]
         expect(page.locator("#runs .run")).to_contain_text("3 of 3 done")
         expect(cells.first).to_contain_text("Bakers")
         window.check_access()
+        page.set_viewport_size(PHONE)  # rows become blocks, whole within the screen, and are a table still
+        window.check_width()
+        window.check_access()
+        window.shoot("table-390")
+        for part in page.locator("#runs :is(td, .cite)").all():
+            box = part.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= PHONE["width"]
+        expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
+        expect(page.get_by_role("row", name=re.compile("Who sold a loaf")).get_by_role("cell")).to_have_count(4)
+        page.set_viewport_size(DESKTOP)
         with page.expect_download() as begun:
             page.get_by_role("link", name="Download CSV").click()
         rows = list(csv.DictReader(io.StringIO(Path(begun.value.path()).read_text("utf-8-sig"))))

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT
-from helpers.documents import make_document
+from helpers.documents import make_document, write_pdf
 from pypdf import PdfWriter
 
+from reader.models.cache import cache_path
 from reader.shell.main import COMMANDS, main
+from storage import LOCAL_USER, Store
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -98,14 +100,17 @@ def test_read_once_ask_often(run: Run, run_program: Run, book: Path) -> None:
     assert read["windows"] == -(-read["document_tokens"] // 32)
     assert read["memory_bytes"] > 0
     assert read["trained"] is True
-    again = json.loads(run("read", book, "--json").stdout)
+    repeated = run("read", book, "--json")
+    again = json.loads(repeated.stdout)
     assert (again["cached"], again["memory_id"]) == (True, read["memory_id"])
+    assert "to read" not in repeated.stderr  # nothing is left to estimate
     for reference in (book, read["document_id"][:12]):
         asked = json.loads(run("ask", reference, "Who walked?", "--look-again", "off", "--json").stdout)
         assert (asked["recomputed_tokens"], asked["tokens_read"]) == (0, 0)
         assert asked["document_tokens"] == read["document_tokens"]
         assert asked["memory_id"] == read["memory_id"]
         assert 0 < asked["attach_seconds"] <= asked["first_token_seconds"] <= asked["seconds"]
+    assert "to read" in run("read", book, "--ratio", 32).stderr
 
 
 def test_answers_say_where_they_are_from(run: Run, book: Path, tmp_path: Path) -> None:
@@ -129,6 +134,23 @@ def test_answers_say_where_they_are_from(run: Run, book: Path, tmp_path: Path) -
     refused = run("ask", book, "Who?", "--look-again", "always")
     assert refused.returncode == 2
     assert "neither off, auto nor a number" in refused.stderr
+
+
+def test_a_title_given_in_the_app_is_the_title_in_the_shell(
+    run: Run, book: Path, tmp_path: Path, environment: dict[str, str], tiny_folder: Callable[..., Path]
+) -> None:
+    document_id = json.loads(run("read", book, "--json").stdout)["document_id"]
+    with Store(Path(environment["READER_LIBRARY"])) as store:
+        store.user_documents.rename(LOCAL_USER, document_id, "The keeper's log")
+    listed = json.loads(run("library", "list", "--json").stdout)
+    assert [document["title"] for document in listed["documents"]] == ["The keeper's log"]
+    asked = json.loads(run("ask", "The keeper's log", "Who walked?", "--no-evidence", "--json").stdout)
+    assert [document["title"] for document in asked["documents"]] == ["The keeper's log"]
+    (tmp_path / "questions.csv").write_text("custom_id,document,question\n1,The keeper's log,Who walked?\n")
+    model = ("--model", str(tiny_folder("llama")), "--window", "32")
+    assert run("batch", tmp_path / "questions.csv", "--output", tmp_path / "answers.jsonl", *model).returncode == 0
+    answer = json.loads((tmp_path / "answers.jsonl").read_text())
+    assert (answer["document_id"], answer["document"]) == (document_id, "The keeper's log")
 
 
 def test_ratio_is_kept_and_asked_for(run: Run, book: Path) -> None:
@@ -205,6 +227,13 @@ def test_mistakes_of_the_user_are_one_sentence_and_status_2(run: Run, tmp_path: 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_locked_file_says_how_to_give_its_password(run_program: Run, tmp_path: Path) -> None:
+    locked = write_pdf(tmp_path / "locked.pdf", ["A letter."], password="open")
+    done = run_program("read", locked)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "run this command in a terminal, which asks for the password" in done.stderr
+
+
 def test_full_disk_is_one_sentence_status_1_and_the_library_as_it_was(run: Run, book: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -260,6 +289,14 @@ def test_a_mistyped_command_is_answered_with_the_nearest(
     no_command = run()
     assert (no_command.returncode, no_command.stdout) == (2, "")
     assert all(name in no_command.stderr for name in COMMANDS)
+
+
+def test_python_keeps_decoders_where_the_shell_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READER_CACHE", str(tmp_path / "decoders"))
+    assert cache_path(None) == tmp_path / "decoders"
+    assert cache_path(tmp_path) == tmp_path
+    monkeypatch.delenv("READER_CACHE")
+    assert cache_path(None).name == "activation-beacon-reader"
 
 
 def test_version_is_the_projects(run: Run) -> None:

@@ -64,7 +64,6 @@ def actions(workspace: Workspace, document_id: str, conversation_id: str) -> lis
         lambda: workspace.export(document_id),
         lambda: workspace.read(document_id),
         lambda: workspace.pause(document_id),
-        lambda: workspace.cancel(document_id),
         lambda: workspace.ratio_costs(document_id, "model"),
         lambda: workspace.page(document_id, 1),
         lambda: workspace.picture(document_id, 1),
@@ -143,18 +142,25 @@ def test_the_same_text_of_two_people_is_one_document_with_a_title_tags_and_pin_f
     assert len(store.documents()) == 1
     assert sorted(job.user for job in store.jobs.all()) == ["ann", "bob"]
     ann.rename(document_id, f"  Ann's \n {SCRIPT}")
-    ann.tag(document_id, ["Law", " law ", "to  read", "", "ünïcode"])
+    ann.tag(document_id, ["Law", " law ", "to  read", "", "Ünïcode"])
     ann.pin(document_id, True)
     mine, his = ann.get(document_id).holding, bob.get(document_id).holding
     assert (mine.document.title, mine.tags, mine.document.pinned) == (
         f"Ann's {SCRIPT}",
-        ("law", "to read", "ünïcode"),
+        ("Law", "to read", "Ünïcode"),
         True,
     )
     assert (his.document.title, his.tags, his.document.pinned) == ("a", (), False)
     assert store.documents()[0].pinned  # what anybody has pinned is kept
     assert [ids(ann, query) for query in ("LAW", "read ann", "ünï", "bob", "%", '"')] == [[document_id]] * 3 + [[]] * 3
     assert ids(bob, "law") == []
+    other = ann.add(text_file(tmp_path, "Another text. ")).id
+    ann.tag(other, ["LAW", "NLP"])  # one spelling of a tag: that of the other documents
+    assert (ann.get(other).holding.tags, ann.tags()) == (("Law", "NLP"), ["Law", "NLP", "to read", "Ünïcode"])
+    assert ann.place("tag:LAW").document_ids == [document_id, other]
+    ann.tag(other, ["nlp"])  # the last document that has it may spell it anew
+    assert ann.tags() == ["Law", "nlp", "to read", "Ünïcode"]
+    ann.remove(other)
     bob.remove(document_id)
     assert (ids(bob), ids(ann)) == ([], [document_id])
     ann.rename(document_id, "")
@@ -196,7 +202,11 @@ def test_pinned_documents_come_first_and_those_being_read_are_listed_however_old
     made = [ann.add(text_file(tmp_path, f"{number}. {WORDS}")).id for number in range(5)]
     ann.pin(made[2], True)
     assert ids(ann) == [made[2], made[4], made[3], made[1], made[0]]
-    ann.cancel(made[0])
+    for number, title in enumerate(("Émile", "zoo", "Pinned", "éclair", "Ann")):
+        ann.rename(made[number], title)
+    titles = [shown.holding.document.title for shown in ann.documents(limit=9, order="title")]
+    assert titles == ["Pinned", "Ann", "zoo", "éclair", "Émile"]
+    ann.pause(made[0])
     listed = [shown.id for shown in ann.documents(limit=1, selected=made[0])]
     assert listed[0] == made[2]
     assert set(listed) == set(made)  # the others wait to be read
@@ -381,15 +391,14 @@ def test_an_export_names_the_holders_own_file_and_holds_what_they_had_read(
     assert b"int8" in content
 
 
-def test_what_one_pauses_cancels_or_reads_again_is_read_for_the_other(
+def test_what_one_pauses_or_reads_again_is_read_for_the_other(
     ann: Workspace, bob: Workspace, service: Service, store: Store, tiny_model: Model, tmp_path: Path
 ) -> None:
     service.model_name, service.model = "tiny", tiny_model
     document_id = ann.add(text_file(tmp_path, WORDS * 20)).id
     bob.add(text_file(tmp_path, WORDS * 20))
-    for act in (bob.pause, bob.cancel):
-        act(document_id)
-        assert ann.get(document_id).state == "waiting"
+    bob.pause(document_id)
+    assert ann.get(document_id).state == "waiting"
     owner = new_owner()
     job = store.jobs.claim(owner)
     assert job is not None

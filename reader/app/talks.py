@@ -6,7 +6,7 @@ The part of a workspace that asks. Whose a document is, the workspace knows.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +70,7 @@ class Talks:
         """
         if reference.startswith(TAG):
             tag = reference.removeprefix(TAG)
-            found = [one for one in self._store.user_documents.page(self.user, limit=MAX_SHELF) if tag in one.tags]
+            found = [one for one in self._store.user_documents.page(self.user, limit=MAX_SHELF) if one.has_tag(tag)]
             if not found:
                 raise NotFound(f"No document has the tag {tag[:60]!r}. Choose one from the list.")
             return Place(reference, tag, {one.document.id: one.document.title for one in found})
@@ -209,11 +209,17 @@ class Talks:
         stream = self._service.answerer.stream(question_id)
         return stream if stream is not None and stream.question.user == self.user else None
 
-    def follow(self, question_id: str, seconds: float = 0.05) -> Iterator[Stream]:
-        """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs."""
+    def follow(
+        self, question_id: str, seconds: float = 0.05, *, is_left: Callable[[], bool] = lambda: False
+    ) -> Iterator[Stream]:
+        """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs.
+
+        Args:
+            is_left: whether nobody looks at it any more, which ends this.
+        """
         seen: tuple[int, bool] | None = None
         until = time.monotonic() + _BEGIN_SECONDS
-        while self._service.is_open and time.monotonic() < until:
+        while self._service.is_open and time.monotonic() < until and not is_left():
             stream = self.stream(question_id)
             if stream is not None and (stream.is_done or (stream.parts, stream.is_begun) != seen):
                 seen, until = (stream.parts, stream.is_begun), time.monotonic() + _BEGIN_SECONDS

@@ -9,19 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reader import settings
 from reader.errors import ModelError
 from reader.models.fingerprints import blake3_of
 from reader.models.reporting import Progress
-from reader.settings import APP
 
 _MANIFEST = "manifest.json"
 
 
 def cache_path(cache_folder: Path | None) -> Path:
-    """The folder of the decoders: `cache_folder`, else the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return Path(cache_folder) if cache_folder else user_cache_path(APP)
+    """The folder of the decoders: `cache_folder`, else READER_CACHE, else the user's cache folder."""
+    return Path(cache_folder) if cache_folder else settings.cache_folder()
 
 
 def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progress) -> Path:

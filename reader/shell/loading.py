@@ -63,8 +63,10 @@ def _load_file(file: Path, encoding: str | None, ocr: bool, asks_password: bool)
         except RecognitionNeeded as error:
             raise RecognitionNeeded(str(error).replace("run text recognition (OCR) first", _OCR_HINT)) from error
         except PasswordNeeded as error:
-            if not asks_password or not sys.stdin.isatty():
+            if not asks_password:
                 raise
+            if not sys.stdin.isatty():
+                raise PasswordNeeded(str(error).replace("give its password too", _PASSWORD_HINT)) from error
             console.print(escape(str(error)))
             password = getpass("Password: ")  # never stored
     for note in document.notes:
@@ -80,6 +82,9 @@ def _load_file(file: Path, encoding: str | None, ocr: bool, asks_password: bool)
 
 
 _OCR_HINT = "add --ocr to read the text in the pictures"
+
+
+_PASSWORD_HINT = "run this command in a terminal, which asks for the password"
 
 
 @contextmanager

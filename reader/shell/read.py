@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> None:
     """Read the document, unless its memory is in the library already."""
     with Store(options.library) as store:
         document = load_document(options.file, options.encoding, ocr=options.ocr)
-        model = load_model(options, to_read=document, store=store)
+        was_read = _was_read(document, store, options)
+        model = load_model(options, to_read=None if was_read else document, store=store)
         result = read_with_progress(document, model, store, options)
         older = outdated(document, store)
     memory = result.memory
@@ -75,6 +76,15 @@ def run(options: argparse.Namespace) -> None:
     print(
         f"{result.document_tokens:,} tokens in {memory.slots:,} slots (ratio {result.ratio}), {size(memory.bytes)}. "
         f'Ask it: {PROGRAM} ask {document.id[:12]} "…"'
+    )
+
+
+def _was_read(document: Document, store: Store, options: argparse.Namespace) -> bool:
+    """Whether the library has a memory that was read with the same settings; so there is nothing to estimate."""
+    settings, memories = vars(job_settings(options)), {memory.key for memory in store.memories(document.id)}
+    return any(
+        job.state == "ready" and job.settings == settings and job.memory_key in memories
+        for job in store.jobs.all(document.id)
     )
 
 

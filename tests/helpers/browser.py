@@ -52,8 +52,7 @@ What turns for ever is not waited for.
 
 
 # Written by Gradio itself, on a browser with a dark colour scheme.
-BENIGN = re.compile(r"Method not implemented|422 \(Unprocessable Entity\) \S+/gradio_api/(cancel|reset)\b")
-"""The second: Gradio's page cancels an event that the server has not named yet, which then ends by itself."""
+BENIGN = re.compile(r"Method not implemented")
 
 
 # Of what a page was asking when it was left.

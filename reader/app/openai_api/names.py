@@ -56,7 +56,7 @@ def models(workspace: Workspace) -> list[ApiModel]:
     tags = sorted({tag for holding in readable for tag in holding.tags})
     return [
         *(ApiModel(PREFIX + titles.get(holding.document.id, holding.document.id), (holding,)) for holding in readable),
-        *(ApiModel(f"{PREFIX}{TAG}{tag}", tuple(one for one in readable if tag in one.tags)) for tag in tags),
+        *(ApiModel(f"{PREFIX}{TAG}{tag}", tuple(one for one in readable if one.has_tag(tag))) for tag in tags),
     ]
 
 
@@ -71,7 +71,7 @@ def find(workspace: Workspace, name: Any) -> ApiModel:
     short, held = name.removeprefix(PREFIX), workspace.held()
     titles = _own_titles(held)
     if short.startswith(TAG):
-        found = [holding for holding in held if short.removeprefix(TAG).casefold() in holding.tags]
+        found = [holding for holding in held if holding.has_tag(short.removeprefix(TAG))]
     else:
         found = [holding for holding in held if short in (holding.document.id, titles.get(holding.document.id))]
     if not found and is_address(short):  # of several, what came from there last

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -26,14 +28,26 @@ IDLE_QUESTION = gr.update(submit_btn=True, stop_btn=False)
 BUSY_QUESTION = gr.update(submit_btn=False, stop_btn=True)
 
 
+MAX_WAIT_SECONDS = 2.0
+"""How long a page waits for its earlier follower to end: one whose browser is gone may never be asked for more."""
+
+
+class _Follower:
+    """One run of `show_talk`. A page has one at a time."""
+
+    def __init__(self) -> None:
+        self.is_left, self.has_ended = threading.Event(), threading.Event()
+
+
 class ConversationEvents:
     """What happens between the question box and the chat."""
 
     def __init__(self, site: Site) -> None:
         """Take the page; `connect` ties the events."""
         self._site = site
-        self.streaming: list[Any] = []
-        """The events that follow an answer. Opening another document cancels them."""
+        self._followers: dict[str, _Follower] = {}
+        """By the page's session."""
+        self._changing = threading.Lock()
 
     def connect(self) -> None:
         """Tie the events of the conversation."""
@@ -48,8 +62,7 @@ class ConversationEvents:
         on(viewer.edit, self.edit, talk, [question, *editing])
         on(parts.cancel_edit.click, self.cancel_edit, None, [question, *editing])
         stopping = [talk, question, *editing, parts.chat]
-        stopped = on(question.stop, self.stop, [selected, talk], stopping, cancels=self.streaming)
-        on(stopped.then, self.show_talk, [selected, talk], self._shown, **self._following)
+        show(on(question.stop, self.stop, [selected, talk], stopping))
         show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk))
         show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing]))
         on(talks.forget.click, lambda: gr.update(visible=True), None, talks.confirm)
@@ -62,28 +75,49 @@ class ConversationEvents:
         parts, talks = self._site.parts.conversation, self._site.parts.document.talks
         return [parts.chat, parts.whole_map, talks.row, talks.choice, talks.download, parts.glance, parts.question]
 
-    @property
-    def _following(self) -> dict[str, Any]:
-        return {"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS}
-
     def show(self, event: Any) -> Any:
         """Show the conversation when an event is through, and follow its answers."""
         kept = self._site.parts.kept
-        following = on(event.then, self.show_talk, [kept.selected, kept.talk], self._shown, **self._following)
-        self.streaming.append(following)
-        return following
+        limits = {"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS}
+        return on(event.then, self.show_talk, [kept.selected, kept.talk], self._shown, **limits)
 
     def show_talk(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Show a conversation, and stream what is not answered of it yet; leaving stops no answer."""
-        try:
-            yield from self._stream(self._site.workspace(request), document_id, talk_id)
-        except NotFound:  # it was deleted meanwhile, here or in another window
-            yield from self._stream(self._site.workspace(request), document_id, None)
-        except Exception as error:
-            warn(error)
-            yield *(gr.skip(),) * 6, IDLE_QUESTION
+        workspace = self._site.workspace(request)
+        with self._only_follower(request.session_hash or "") as follower:
+            try:
+                yield from self._stream(workspace, document_id, talk_id, follower)
+            except NotFound:  # it was deleted meanwhile, here or in another window
+                yield from self._stream(workspace, document_id, None, follower)
+            except Exception as error:
+                warn(error)
+                yield *(gr.skip(),) * 6, IDLE_QUESTION
+        yield (
+            gr.skip(),
+        ) * 7  # Gradio sends the last update once more at the end, when the page may show another conversation
 
-    def _stream(self, workspace: Workspace, document_id: str | None, talk_id: str | None) -> Iterator[tuple[Any, ...]]:
+    @contextmanager
+    def _only_follower(self, session: str) -> Iterator[_Follower]:
+        """End the page's earlier follower before the block begins, so that it sends nothing about a conversation that was left."""
+        follower = _Follower()
+        with self._changing:
+            earlier, self._followers[session] = self._followers.get(session), follower
+        if earlier is not None:
+            earlier.is_left.set()
+            earlier.has_ended.wait(MAX_WAIT_SECONDS)
+        try:
+            yield follower
+        finally:
+            follower.has_ended.set()
+            with self._changing:
+                if self._followers.get(session) is follower:
+                    del self._followers[session]
+
+    def _stream(
+        self, workspace: Workspace, document_id: str | None, talk_id: str | None, follower: _Follower
+    ) -> Iterator[tuple[Any, ...]]:
+        if follower.is_left.is_set():
+            return
         place = found_or_none(workspace.place, document_id)
         if place is None:
             yield [], "", gr.update(visible=False), gr.skip(), gr.skip(), "", IDLE_QUESTION
@@ -95,10 +129,12 @@ class ConversationEvents:
         while conversation is not None and waiting:
             is_loaded = self._site.service.model is not None
             pairs = [(question, workspace.stream(question.id)) for question in waiting]
-            for grown in workspace.follow(waiting[0].id, STREAM_SECONDS):
+            for grown in workspace.follow(waiting[0].id, STREAM_SECONDS, is_left=follower.is_left.is_set):
                 pairs[0] = (waiting[0], grown)
                 shown = turns.messages(conversation, [*failed, *pairs], place, is_loaded=is_loaded)
                 yield shown, *(gr.skip(),) * 5, BUSY_QUESTION
+            if follower.is_left.is_set():
+                return
             ended = workspace.stream(waiting[0].id)
             if ended is not None and ended.error is not None:
                 failed.append((waiting[0], ended))

@@ -40,14 +40,12 @@ class DocumentEvents:
         shown = [selected, kept.talk, kept.editing, *fields, details.fold, parts.conversation.editing]
         opened = on(chosen.change, self.open_document, [chosen, kept.talk], shown)
         self._conversation.show(after(opened))
-        on(chosen.change, None, cancels=self._conversation.streaming)
 
         costing = [selected, details.memory_type]
         on(opened.then, self.offer_ratios, costing, details.ratio)
         on(details.memory_type.input, self.offer_ratios, costing, details.ratio)
         on(details.fold.expand, self.offer_export, selected, details.export)  # the reading may have ended since
         after(on(reading.pause.click, self._act("pause"), selected))
-        after(on(reading.cancel.click, self._act("cancel"), selected))
         after(on(reading.resume.click, self._act("read"), selected))
         own = [details.title, details.tags, details.pinned]
         after(on(details.save.click, self.save, [selected, *own], details.save))

@@ -13,6 +13,7 @@ from html import escape
 
 from reader.app.decoder_fetch import DecoderFetch
 from reader.app.service import RatioCost, Service
+from reader.app.talks import TAG
 from reader.app.workspace import Shown
 from reader.errors import ReaderError
 from reader.models import ENCODER, bundled_decoder, is_bundled
@@ -163,7 +164,10 @@ def document_head(shown: Shown) -> str:
     facts = [count(document.pages, "page")]
     if memory is not None and memory.state == "ready" and memory.imported:
         facts.append("imported")
-    tags = "".join(f' <span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
+    tags = "".join(
+        f' <button class="tag" data-document="{escape(TAG + tag)}" title="All documents with this tag">{escape(tag)}</button>'
+        for tag in shown.holding.tags
+    )
     return (
         f'<header class="document" data-id="{document.id}"><h2>{escape(document.title)}</h2>'
         f'<p><span class="state {shown.state.replace(" ", "-")}">{shown.state}</span>'

@@ -37,7 +37,10 @@ MEMORY_TYPES = [
     ("Full precision", "model"),
     ("Compact: quarter of the space, slightly less exact", "int8"),
 ]
-KINDS = "PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text"
+WAYS = (
+    "<p>or drop files anywhere on the page<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"
+    '<p id="sending" role="status"></p>'
+)
 PLACES = (
     f'<h1 class="unseen">{NAME}</h1><nav aria-label="Parts of the page"><button data-go="library">Library</button>'
     '<button data-go="chat">Questions</button><button data-go="page" disabled>Page</button></nav>'
@@ -149,7 +152,6 @@ class ReadingParts:
     row: gr.Row
     status: gr.HTML
     pause: gr.Button
-    cancel: gr.Button
     resume: gr.Button
 
 
@@ -263,12 +265,12 @@ def _library(*, has_accounts: bool) -> LibraryParts:
     gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
     with gr.Column(elem_id="upload"):
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
-        gr.HTML(f"<p>or drop files anywhere on the page<br>{KINDS}</p>", elem_id="formats")
+        gr.HTML(WAYS, elem_id="formats", js_on_load=None)
         address = _box("address", "Web address of a document", "or paste a web address", 2000)
     with gr.Row(elem_id="more-ways"):
         sample = _button("Try the sample", "sample", min_width=80)
         with gr.Column(elem_id="import", min_width=80, visible=not has_accounts):
-            take_in = gr.UploadButton("Import .beacon", file_types=[".beacon"], size="sm")
+            take_in = gr.UploadButton("Import .beacon", file_count="multiple", file_types=[".beacon"], size="sm")
     search = _box("search", "Search titles, tags and pages", "Search titles, tags and pages", 200, visible=False)
     return LibraryParts(
         upload,
@@ -377,33 +379,16 @@ def _details() -> DetailsParts:
             gr.HTML("<p>Remove this document, its memory and your conversations about it? Your own file stays.</p>")
             confirm_remove = _button("Remove", variant="stop", min_width=80)
             keep = _button("Keep", min_width=80)
-    return DetailsParts(
-        fold,
-        title,
-        tags,
-        pinned,
-        save,
-        memory,
-        newer,
-        parse_again,
-        ratio,
-        memory_type,
-        read_again,
-        export,
-        remove,
-        confirm,
-        confirm_remove,
-        keep,
-    )
+    own, again = (title, tags, pinned, save, memory, newer, parse_again), (ratio, memory_type, read_again)
+    return DetailsParts(fold, *own, *again, export, remove, confirm, confirm_remove, keep)
 
 
 def _reading() -> ReadingParts:
     with gr.Row(visible=False, elem_id="reading") as row:
         status = gr.HTML(js_on_load=None)
         pause = _button("Pause", "pause", min_width=80)
-        cancel = _button("Stop reading", "cancel", min_width=80)
         resume = _button("Continue", "resume", min_width=100)
-    return ReadingParts(row, status, pause, cancel, resume)
+    return ReadingParts(row, status, pause, resume)
 
 
 def _talks() -> TalksParts:

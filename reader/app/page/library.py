@@ -62,12 +62,14 @@ class LibraryEvents:
             on(notices.as_is.click, self.add_as_it_is, kept.scans, recognising),
             on(library.sample.click, self.add_sample, None, chosen),
             on(notices.first_sample.click, self.add_sample, None, chosen),
-            on(library.take_in.upload, self.import_file, library.take_in, chosen),
+            on(library.take_in.upload, self.import_files, library.take_in, chosen),
             on(viewer.select, self.choose, None, chosen),
             on(viewer.submit, self.keep_answers, kept.talk, chosen),
         ]
         for event in choosing:
             self._refresh.after(event)
+        for button in (library.upload, library.take_in):
+            on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }")
         look_again = self._site.parts.settings.look_again
         on(self._site.page.load, lambda kept: kept, kept.look_again, look_again)
         on(look_again.input, lambda chosen: chosen, look_again, kept.look_again)
@@ -223,13 +225,17 @@ class LibraryEvents:
             path.write_text(text, encoding="utf-8")
             return self._add(workspace, path)[0]
 
-    @tolerant
-    def import_file(self, path: str, request: gr.Request) -> str:
-        """Import a document with its memory."""
-        try:
-            return self._site.workspace(request).take_in(Path(path))
-        finally:
+    def import_files(self, paths: Sequence[str] | None, request: gr.Request) -> Any:
+        """Import documents with their memories, and open the first."""
+        workspace, first = self._site.workspace(request), None
+        for path in paths or []:
+            try:
+                taken_in = workspace.take_in(Path(path))
+                first = first or taken_in
+            except Exception as error:  # one bad file must not cost the others
+                warn(error)
             discard([path])
+        return first or gr.skip()
 
     @tolerant
     def look_for(self, query: str, request: gr.Request) -> str:

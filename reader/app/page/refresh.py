@@ -43,7 +43,7 @@ class Refresh:
                 document.details.newer,
                 document.details.parse_again,
             ),
-            *(reading.row, reading.status, reading.pause, reading.cancel, reading.resume),
+            *(reading.row, reading.status, reading.pause, reading.resume),
             site.parts.conversation.question,
             *(library.tags, library.pick, document.details.fold, site.parts.table.runs),
         ]
@@ -156,7 +156,6 @@ class Refresh:
             reading.row: gr.update(visible=state != "ready"),
             reading.status: gr.update(value=views.reading(record)),
             reading.pause: gr.update(visible=is_going, interactive=not is_stopping),
-            reading.cancel: gr.update(visible=is_going, interactive=not is_stopping),
             reading.resume: gr.update(visible=not is_going, value=again),
             self._site.parts.conversation.question: gr.update(
                 interactive=record.memory is not None and is_loaded,

@@ -95,20 +95,27 @@ def _run_line(run: Run) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
+    # With roles, as a phone shows rows as blocks, which are no table otherwise.
     has_documents = len({row["document"] for row in rows}) > 1
     lines = []
     for row in rows[:SHOWN_ROWS]:
-        document = f"<td>{escape(titles.get(row['document'], 'A removed document'))}</td>" if has_documents else ""
-        lines.append(
-            f"<tr><td>{escape(row['question'])}</td>{document}<td>{_answer(row)}</td><td>{_places(row)}</td></tr>"
-        )
+        document = escape(titles.get(row["document"], "A removed document"))
+        cells = {
+            "question": escape(row["question"]),
+            **({"document": document} if has_documents else {}),
+            "answer": _answer(row),
+            "pages": _places(row),
+        }
+        shown = "".join(f'<td role="cell" class="{name}">{html}</td>' for name, html in cells.items())
+        lines.append(f'<tr role="row">{shown}</tr>')
     columns = ["Question", *(["Document"] if has_documents else []), "Answer", "Pages"]
-    names = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    names = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in columns)
     more = len(rows) - SHOWN_ROWS
     rest = f'<p class="quiet">and {more:,} more in the CSV</p>' if more > 0 else ""
     return (
         '<div class="table" tabindex="0" role="region" aria-label="Questions and answers">'
-        f"<table><thead><tr>{names}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>{rest}"
+        f'<table role="table"><thead role="rowgroup"><tr role="row">{names}</tr></thead>'
+        f'<tbody role="rowgroup">{"".join(lines)}</tbody></table></div>{rest}'
     )
 
 
