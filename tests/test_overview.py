@@ -78,6 +78,12 @@ def source_of(document: Document) -> Source:
         ("Was passiert in Kapitel 2?", "chapter", 2),
         ("Résume le chapitre 3.", "chapter", 3),
         ("第2章の内容は？", "chapter", 2),
+        ("On which page is the red key mentioned?", "mentions", None),
+        ("Where is the red key mentioned?", "mentions", None),
+        ("In which chapter does Amos appear?", "mentions", None),
+        ("Auf welcher Seite wird der rote Schlüssel erwähnt?", "mentions", None),
+        ("À quelle page est mentionnée la clé ?", "mentions", None),
+        ("¿En qué página se menciona la llave?", "mentions", None),
         ("What is on page 12?", "page", 12),
         ("Was steht auf Seite 12?", "page", 12),
     ],
@@ -139,6 +145,29 @@ def test_a_question_about_the_whole_or_a_place_is_answered_in_the_documents_own_
     ((_, together),) = answer_together(attached, [question], roomy_model, look_again="auto")
     assert isinstance(together, Answer)
     assert (together.text, together.evidence) == (answer.text, answer.evidence)
+
+
+def test_where_something_is_mentioned_is_answered_with_every_page_and_its_sentence() -> None:
+    pages = (
+        "The red key hangs here. Take it.",
+        "Nothing hangs here.",
+        "Whoever has the RED\nKEY has the sluice. It is old.",
+    )
+    text, made, start = "".join(pages), [], 0
+    for number, page in enumerate(pages, start=1):
+        made.append(Page(number, str(number), start, start + len(page)))
+        start += len(page)
+    source = source_of(Document(text, tuple(made), "Keys", "keys.txt", "text", 0))
+
+    def said(question: str) -> str | None:
+        answer = overview(understand(question), question, [source])
+        return None if answer is None else answer.text
+
+    both = "page 1: The red key hangs here.\npage 3: Whoever has the RED KEY has the sluice."
+    assert said("On which page is the red key mentioned?") == both
+    assert said("Where is a red key mentioned in this text?") == both
+    assert said("On which pages is the blue key mentioned?") is None
+    assert said("Where is (red [key mentioned?") is None
 
 
 def test_a_chapter_overview_is_of_that_chapter_alone(story: Document, roomy_model: Model, store: Store) -> None:

@@ -1,7 +1,8 @@
-"""Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says.
+"""Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says, and
+on which pages something is mentioned.
 
-Everything but the greeting is cut out of the text: headings, a note about each section, and the first sentences of a page
-or chapter. The bundled decoders, with these
+Everything but the greeting is cut out of the text: headings, a note about each section, the first sentences of a page
+or chapter, and the sentences that mention something. The bundled decoders, with these
 sentences in sight, did worse: SmolLM2 135M repeats a heading, Qwen2.5 Coder 0.5B mixes up who did what.
 """
 
@@ -16,6 +17,7 @@ from reader.answering.outline import Section, chapter, printed_number, sections
 from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.requests import Request
 from reader.reading import sentences
+from reader.wording import place as place_words
 from storage import PageRecord
 
 OVERVIEW_CHARS = 1600
@@ -86,6 +88,8 @@ def place(request: Request, sources: Sequence[Source]) -> list[tuple[str, int, i
 
 
 def _of_document(request: Request, source: Source, chars: int) -> Overview | None:
+    if request.kind == "mentions":
+        return _mentions(request.words, source, chars)
     if request.kind in ("page", "chapter"):
         section = _section(request, source)
         return None if section is None else _joined([(section.title, _beginning(section, chars))])
@@ -95,6 +99,27 @@ def _of_document(request: Request, source: Source, chars: int) -> Overview | Non
     return _joined(
         _of_sections(source, chars) or [(one.title, _beginning(one, chars)) for one in (read or _pages(source))[:1]]
     )
+
+
+def _mentions(words: str, source: Source, chars: int) -> Overview | None:
+    """The pages that mention something, each with the first sentence that does; None where no page does."""
+    pattern = re.compile(r"\b" + r"\s+".join(map(re.escape, words.split())) + r"\b", re.I)
+    named: list[tuple[str, list[Passage]]] = []
+    more = 0
+    for page in source.pages:
+        found = pattern.search(page.text) if page.end_char <= source.chars_read else None
+        if found is None:
+            continue
+        if chars <= 0:
+            more += 1
+            continue
+        start, end = next((start, end) for start, end in sentences(page.text) if end > found.start())
+        named.append((place_words(page.label), [passage_of(page, start, end)]))
+        chars -= end - start
+    overview = _joined(named)
+    if overview is not None and more:
+        overview = Overview(f"{overview.text}\n… {more:,} more", overview.passages)
+    return overview
 
 
 def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:

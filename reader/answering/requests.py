@@ -1,4 +1,4 @@
-"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, or nothing but a greeting.
+"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, where words stand, or only a greeting.
 
 By words alone, in English, German, French, Spanish, Italian, Portuguese, Dutch and Japanese; what is not understood is a
 question for a detail. It runs no decoder.
@@ -15,7 +15,7 @@ from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.passages import STOP_WORDS, content_words
 from reader.answering.refusal import says_nothing
 
-Kind = Literal["detail", "whole", "outline", "page", "chapter", "hello", "thanks"]
+Kind = Literal["detail", "whole", "outline", "page", "chapter", "mentions", "hello", "thanks"]
 
 _PAGE = re.compile(
     r"\b(?:pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\.)\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)", re.I
@@ -37,6 +37,19 @@ _WHOLE = re.compile(
     r"|samenvat\w*|waar gaat\b.*\bover)\b|要約|まとめて|あらすじ|何について|どんな(本|話|内容|文書)",
     re.I,
 )
+_MENTIONS = re.compile(
+    r"\W*(?:"
+    r"(?:(?:on|in) )?(?:which|what) (?:pages?|chapters?|sections?)\b.{0,12}?\b(?:is|are|was|were|do|does|did) (?P<en>.+?)"
+    r" (?:mentioned|named|discussed|described|come up|appear|occur|stand)"
+    r"|where (?:is|are|was|were|does|do) (?P<en_where>.+?) (?:mentioned|discussed|come up)"
+    r"|(?:auf welche[nr] seiten?|in welche[mn] kapiteln?|wo) (?:wird|werden|kommt|kommen) (?P<de>.+?)"
+    r" (?:erwähnt|genannt|beschrieben|vor)"
+    r"|(?:[àa]|sur|dans) quel(?:le)?s? (?:pages?|chapitres?) (?:est|sont|parle-t-on de) (?P<fr>.+?)(?: mentionn[ée]e?s?)?"
+    r"|en qu[eé] (?:p[aá]ginas?|cap[ií]tulos?) (?:se menciona|se mencionan|aparece|aparecen) (?P<es>.+?)"
+    r")(?: (?:in|here|im)\b.*)?\W*",
+    re.I,
+)
+_ARTICLE = re.compile(r"(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’]", re.I)
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
     r"|buenas tardes|ciao|buongiorno|ol[aá]|bom dia|goedendag|こんにちは|你好)(\s+there)?\W*",
@@ -77,6 +90,8 @@ class Request:
     """Of the page or the chapter."""
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
+    words: str = ""
+    """What is to be found, for `mentions`."""
 
 
 def understand(question: str) -> Request:
@@ -85,6 +100,11 @@ def understand(question: str) -> Request:
         return Request("hello")
     if _THANKS.fullmatch(question):
         return Request("thanks")
+    if found := _MENTIONS.fullmatch(question):
+        words = next(words for words in found.groups() if words)
+        return Request(
+            "mentions", is_overview=True, words=_ARTICLE.sub("", words, count=1) if _ARTICLE.match(words) else words
+        )
     for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
         if found := pattern.search(question):
             rest = question[: found.start()] + " " + question[found.end() :]
