@@ -188,6 +188,31 @@ def test_a_detail_of_a_chapter_is_looked_up_in_that_chapter(story: Document, roo
         assert {passage.page for passage in passages} == {chapter}
 
 
+@pytest.mark.parametrize(
+    ("question", "is_front"),
+    [
+        ("Who are the authors?", True),
+        ("Who wrote this paper?", True),
+        ("What is the title of the book?", True),
+        ("Qui est l'auteur ?", True),
+        ("Wer hat dieses Buch geschrieben?", True),
+        ("¿Quién es el autor?", True),
+        ("Who wrote the letter?", False),
+        ("Who is the author of the letter?", False),
+    ],
+)
+def test_who_wrote_the_document_is_told_from_who_wrote_something_in_it(question: str, is_front: bool) -> None:
+    assert understand(question).kind == ("front" if is_front else "detail")
+
+
+def test_who_wrote_the_document_is_looked_up_at_its_beginning(
+    story: Document, roomy_model: Model, store: Store
+) -> None:
+    attached = attached_to(story, roomy_model, store)
+    first = choose_passages(attached, "Who are the authors?", roomy_model, 600)[0]
+    assert first.start_char <= len(story.text) // 20
+
+
 def test_each_chapter_has_a_note_of_its_own_sentences_with_its_pages() -> None:
     sample = load(STATIC / "sample.md")
     made = notes(source_of(sample))

@@ -46,7 +46,8 @@ def choose_passages(
     """Choose what to read again for a question, at most `tokens` tokens of it; the best passage first, none overlapping.
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words and
-    meaning, fused by reciprocal rank. A page or chapter that it names is all that is looked at. The memory stays as it was.
+    meaning, fused by reciprocal rank. A page or chapter that it names is all that is looked at. Who wrote the document is looked
+    up at its beginning first. The memory stays as it was.
 
     Args:
         tokens: cut down to what the decoder's positions have room for.
@@ -67,9 +68,17 @@ def choose_passages(
 
     words = searched(question, earlier)
     ranked = rank_passages(attached.passages, words, heat, model.encoder)
-    if places := place(understand(question), attached.sources):
+    request = understand(question)
+    if request.kind == "front":
+        ranked = list(dict.fromkeys([*_beginnings(attached.passages.all), *ranked]))
+    if places := place(request, attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
+
+
+def _beginnings(passages: Sequence[Passage]) -> list[Passage]:
+    """The first passage of each document."""
+    return list({passage.document_id: passage for passage in reversed(passages)}.values())
 
 
 def _is_in(passage: Passage, places: Sequence[tuple[str, int, int]]) -> bool:

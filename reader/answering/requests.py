@@ -1,4 +1,5 @@
-"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, where words stand, or only a greeting.
+"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, where something is mentioned, who wrote
+it, or nothing but a greeting.
 
 By words alone, in English, German, French, Spanish, Italian, Portuguese, Dutch and Japanese; what is not understood is a
 question for a detail. It runs no decoder.
@@ -15,7 +16,7 @@ from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.passages import STOP_WORDS, content_words
 from reader.answering.refusal import says_nothing
 
-Kind = Literal["detail", "whole", "outline", "page", "chapter", "mentions", "hello", "thanks"]
+Kind = Literal["detail", "whole", "outline", "page", "chapter", "mentions", "front", "hello", "thanks"]
 
 _PAGE = re.compile(
     r"\b(?:pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\.)\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)", re.I
@@ -47,6 +48,18 @@ _MENTIONS = re.compile(
     r"|(?:[àa]|sur|dans) quel(?:le)?s? (?:pages?|chapitres?) (?:est|sont|parle-t-on de) (?P<fr>.+?)(?: mentionn[ée]e?s?)?"
     r"|en qu[eé] (?:p[aá]ginas?|cap[ií]tulos?) (?:se menciona|se mencionan|aparece|aparecen) (?P<es>.+?)"
     r")(?: (?:in|here|im)\b.*)?\W*",
+    re.I,
+)
+_TEXTS = r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|story|work)"
+_FRONT = re.compile(
+    r"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!book|text|document|paper|article))"
+    rf"|\bwho (?:wrote|authored|edited|translated) (?:this\b|it\b|the {_TEXTS}\b)"
+    rf"|\b(?:title|authors?|publisher|date|year of publication) of (?:this|the) {_TEXTS}\b"
+    rf"|\bwhen was (?:this|the {_TEXTS}) (?:{_TEXTS} )?(?:published|written|printed)\b"
+    r"|\bwer (?:ist|sind) (?:der|die) (?:autor|verfasser)\w*|"
+    r"\bwer hat (?:dies\w*|das|den) (?:buch|text|artikel|dokument)\b.*\bgeschrieben"
+    r"|\bqui (?:est|sont) (?:l['’]|les )auteurs?\b|\bqui a [eé]crit ce"
+    r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
 _ARTICLE = re.compile(r"(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’]", re.I)
@@ -110,6 +123,8 @@ def understand(question: str) -> Request:
             rest = question[: found.start()] + " " + question[found.end() :]
             is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
             return Request(kind, number_of(found["number"] or found["cjk"]), is_overview)  # type: ignore[arg-type]
+    if _FRONT.search(question):
+        return Request("front")
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
     return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")
