@@ -17,7 +17,7 @@ import pytest
 from helpers import ROOT
 
 from reader.documents import isolation
-from reader.documents.document import Document
+from reader.documents.document import PARSER_VERSIONS, Document
 from reader.documents.isolation import Limits, parse_isolated
 from reader.errors import DocumentError
 
@@ -45,6 +45,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _hostile(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "_PROJECT_FOLDER", program)
+    for name in ("hostile", "bare"):
+        monkeypatch.setitem(PARSER_VERSIONS, name, 1)
 
 
 def take_over(tmp_path: Path, code: str, limits: Limits = LIMITS) -> str:
