@@ -199,6 +199,7 @@ def test_a_detail_of_a_chapter_is_looked_up_in_that_chapter(story: Document, roo
         ("¿Quién es el autor?", True),
         ("Who wrote the letter?", False),
         ("Who is the author of the letter?", False),
+        ("Where is the  mentioned?", False),
     ],
 )
 def test_who_wrote_the_document_is_told_from_who_wrote_something_in_it(question: str, is_front: bool) -> None:

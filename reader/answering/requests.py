@@ -62,7 +62,7 @@ _FRONT = re.compile(
     r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
-_ARTICLE = re.compile(r"(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’]", re.I)
+_ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
     r"|buenas tardes|ciao|buongiorno|ol[aá]|bom dia|goedendag|こんにちは|你好)(\s+there)?\W*",
@@ -114,10 +114,8 @@ def understand(question: str) -> Request:
     if _THANKS.fullmatch(question):
         return Request("thanks")
     if found := _MENTIONS.fullmatch(question):
-        words = next(words for words in found.groups() if words)
-        return Request(
-            "mentions", is_overview=True, words=_ARTICLE.sub("", words, count=1) if _ARTICLE.match(words) else words
-        )
+        words = _ARTICLE.sub("", next(words for words in found.groups() if words)).strip()
+        return Request("mentions", is_overview=True, words=words) if words else Request("detail")
     for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
         if found := pattern.search(question):
             rest = question[: found.start()] + " " + question[found.end() :]
