@@ -155,9 +155,8 @@ class Decoding:
 
     def _take(self, logits: Tensor) -> str:
         token = greedy_token(self.tokens, logits)
-        if self._may_answer_otherwise and may_become_refusal(
-            self.text
-        ):  # the sum over the vocabulary is not needed for other tokens
+        # For other tokens the sum over the vocabulary is not needed.
+        if self._may_answer_otherwise and may_become_refusal(self.text):
             self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         if token in self._model.end_ids:
             self.ended = "finished"

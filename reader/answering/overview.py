@@ -12,12 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reader import wording
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, chapter, printed_number, sections
 from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.requests import Request
 from reader.reading import sentences
-from reader.wording import place as place_words
 from storage import PageRecord
 
 OVERVIEW_CHARS = 1600
@@ -114,7 +114,7 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
             more += 1
             continue
         start, end = next((start, end) for start, end in sentences(page.text) if end > found.start())
-        named.append((place_words(page.label), [passage_of(page, start, end)]))
+        named.append((wording.place(page.label), [passage_of(page, start, end)]))
         chars -= end - start
     overview = _joined(named)
     if overview is not None and more:

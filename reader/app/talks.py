@@ -215,7 +215,7 @@ class Talks:
         """Yield an answer as it grows, at most every so many seconds, and at its end; nothing if it is not theirs.
 
         Args:
-            is_left: whether nobody looks at it any more, which ends this.
+            is_left: asked between updates; True, once the page shows something else, ends this.
         """
         seen: tuple[int, bool] | None = None
         until = time.monotonic() + _BEGIN_SECONDS

@@ -98,10 +98,7 @@ class Archive:
 
         Raises KeyError where there is none of that name.
         """
-        # Entities stay unexpanded; without `huge_tree` libxml2 bounds depth and growth in attributes as well.
-        parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, recover=mend
-        )
+        parser = xml_parser(mend=mend)
         try:
             root = etree.fromstring(self.read(name), parser)
         except etree.XMLSyntaxError as error:
@@ -119,6 +116,16 @@ class Archive:
         return DocumentError(
             f"{self._path.name!r} is damaged or not {_NAMES.get(self._path.suffix.lower(), 'of its kind')}: save a new copy."
         )
+
+
+def xml_parser(*, mend: bool = False) -> etree.XMLParser:
+    """Return a parser of XML for the elements and their text; `mend` accepts what is not well formed.
+
+    Entities stay unexpanded; without `huge_tree` libxml2 bounds depth and growth in attributes as well.
+    """
+    return etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, recover=mend
+    )
 
 
 def gave_up(parser: etree.XMLParser | etree.HTMLParser) -> bool:

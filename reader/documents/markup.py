@@ -12,7 +12,7 @@ import re
 from lxml import etree
 
 from reader.documents import formulas, tables
-from reader.documents.archive import gave_up, local_name
+from reader.documents.archive import gave_up, local_name, xml_parser
 from reader.documents.counting import NUMBERED, counted
 from reader.documents.encodings import decode_bytes
 from reader.documents.forms import CONTROLS, label_has_value, write_control
@@ -437,11 +437,8 @@ def parse_xhtml(data: bytes, file_name: str) -> etree._Element:
 
     Raises DocumentError as `parse_html` does.
     """
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-    )
     try:
-        root = etree.fromstring(_NAMED.sub(_numbered, data), parser)
+        root = etree.fromstring(_NAMED.sub(_numbered, data), xml_parser())
         # A file's own entities stay unexpanded: HTML keeps their names as text, where XML drops them.
         if next(root.iter(etree.Entity), None) is None:
             return root

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from reader.errors import ModelError
-from reader.models.cache import cache_path, locked, looks_whole, publish
+from reader.models.cache import cache_path, delete, looks_whole, publish
 from reader.models.catalogue import BundledDecoder, bundled_decoder, catalogue
 from reader.models.conversion import convert
 from reader.models.encoder import fetch_encoder
@@ -81,21 +81,7 @@ def remove(name: str, *, cache_folder: Path | None = None) -> int:
         ModelError: there is no bundled decoder of that name, or its files cannot be deleted.
     """
     decoder, cache = bundled_decoder(name), cache_path(cache_folder)
-    folder, downloads = _folder(decoder, cache), cache / "downloads" / name
-    if not (folder.exists() or downloads.exists()):
-        return 0
-    with locked(folder, no_report):
-        freed = sum(path.stat().st_size for top in (folder, downloads) for path in top.rglob("*") if path.is_file())
-        try:
-            for top in (folder, downloads):
-                if top.exists():
-                    shutil.rmtree(top)
-        except OSError as error:
-            raise ModelError(
-                f"The decoder {name!r} could not be deleted from {str(folder)!r} ({error.strerror or error}): "
-                "stop the programs that use it and try again."
-            ) from error
-    return freed
+    return delete(f"decoder {name!r}", _folder(decoder, cache), cache / "downloads" / name)
 
 
 def bundled_fingerprint(name: str) -> str:

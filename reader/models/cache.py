@@ -12,7 +12,7 @@ from pathlib import Path
 from reader import settings
 from reader.errors import ModelError
 from reader.models.fingerprints import blake3_of
-from reader.models.reporting import Progress
+from reader.models.reporting import Progress, no_report
 
 _MANIFEST = "manifest.json"
 
@@ -68,6 +68,31 @@ def locked(folder: Path, report: Progress) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def delete(what: str, folder: Path, downloads: Path) -> int:
+    """Delete a published folder and the files of an interrupted fetch; return the number of bytes freed.
+
+    Args:
+        what: what it is called in an error.
+
+    Raises:
+        ModelError: its files cannot be deleted.
+    """
+    if not (folder.exists() or downloads.exists()):
+        return 0
+    with locked(folder, no_report):
+        freed = sum(path.stat().st_size for top in (folder, downloads) for path in top.rglob("*") if path.is_file())
+        try:
+            for top in (folder, downloads):
+                if top.exists():
+                    shutil.rmtree(top)
+        except OSError as error:
+            raise ModelError(
+                f"The {what} could not be deleted from {str(folder)!r} ({error.strerror or error}): "
+                "stop the programs that use it and try again."
+            ) from error
+    return freed
 
 
 def looks_whole(folder: Path) -> bool:

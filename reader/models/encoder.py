@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reader.errors import ModelError
-from reader.models.cache import cache_path, is_whole, locked, looks_whole, publish
+from reader.models.cache import cache_path, delete, is_whole, looks_whole, publish
 from reader.models.catalogue import ENCODER, BundledEncoder
 from reader.models.fetching import fetch_files
 from reader.models.reporting import Progress, first_line, no_report, quiet
@@ -132,21 +132,7 @@ def remove_encoder(*, cache_folder: Path | None = None) -> int:
         ModelError: its files cannot be deleted.
     """
     cache = cache_path(cache_folder)
-    folder, downloads = _folder(ENCODER, cache), cache / "downloads" / ENCODER.name
-    if not (folder.exists() or downloads.exists()):
-        return 0
-    with locked(folder, no_report):
-        freed = sum(path.stat().st_size for top in (folder, downloads) for path in top.rglob("*") if path.is_file())
-        try:
-            for top in (folder, downloads):
-                if top.exists():
-                    shutil.rmtree(top)
-        except OSError as error:
-            raise ModelError(
-                f"The sentence encoder could not be deleted from {str(folder)!r} ({error.strerror or error}): "
-                "stop the programs that use it and try again."
-            ) from error
-    return freed
+    return delete("sentence encoder", _folder(ENCODER, cache), cache / "downloads" / ENCODER.name)
 
 
 def load_encoder(device: torch.device | str = "cpu", *, cache_folder: Path | None = None) -> SentenceEncoder | None:

@@ -219,11 +219,10 @@ class _Wheels:
     def _arrived_bytes(self) -> int:
         total = 0
         for folder in (self._whole, self._partial):
-            for inner, _, names in os.walk(
-                folder
-            ):  # pip may remove a folder during the count, which os.walk leaves out
+            # pip may remove a folder during the count, which os.walk leaves out, or move a file.
+            for inner, _, names in os.walk(folder):
                 for name in names:
-                    with contextlib.suppress(OSError):  # or moves a file
+                    with contextlib.suppress(OSError):
                         total += os.stat(os.path.join(inner, name)).st_size
         return total
 

@@ -92,9 +92,8 @@ class ConversationEvents:
             except Exception as error:
                 warn(error)
                 yield *(gr.skip(),) * 6, IDLE_QUESTION
-        yield (
-            gr.skip(),
-        ) * 7  # Gradio sends the last update once more at the end, when the page may show another conversation
+        # Gradio sends the last update once more at the end, when the page may show another conversation.
+        yield (gr.skip(),) * 7
 
     @contextmanager
     def _only_follower(self, session: str) -> Iterator[_Follower]:

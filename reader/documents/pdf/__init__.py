@@ -178,9 +178,8 @@ def _pages(path: Path, password: str | None, document: pypdfium2.PdfDocument) ->
     for index, (text, printed) in zip(range(len(document)), without_running_lines(texts), strict=False):
         label = _ornament(partial(document.get_page_label, index)).strip() or printed or str(index + 1)
         last = bisect_right(starts, index)
-        first = min(
-            bisect_left(starts, index), last - 1
-        )  # the first chapter that begins on this page, or the one before it
+        # The first chapter that begins on this page, or the one before it.
+        first = min(bisect_left(starts, index), last - 1)
         names = _joined([title for _, title in chapters[max(first, 0) : last]])
         shows = not text and pages.shows_something(index)
         yield f"{label} — {names}" if names else label, text, shows
