@@ -184,7 +184,7 @@ def make_decoder(shape: Shape) -> Decoder:
     backend = Tokenizer(models.BPE(vocabulary, []))
     backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
-    return Decoder(shape.name, model, tokenizer, f"random {shape.name}", "bytes")
+    return Decoder(shape.name, model, tokenizer, f"random {shape.name}", "", "bytes")
 
 
 def with_plugin(decoder: Decoder, condenser: str) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,54 @@ def test_plugin_of_another_decoder_is_refused(tiny_folder: Callable[..., Path], 
     model.plugin_weights.save_pretrained(tmp_path / "plugin")
     with pytest.raises(ModelError, match=r"trained for .* other weights"):
         load_model(str(tiny_folder("llama", seed=7)), plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
+
+
+def with_trained_norms(folder: Path, change: Callable[[str, torch.Tensor], torch.Tensor], to: Path) -> Path:
+    """A copy of a tiny decoder whose norms look trained, its tensors changed."""
+    shutil.copytree(folder, to)
+    generator = torch.Generator().manual_seed(7)
+    tensors = {
+        name: tensor + torch.randn(tensor.shape, generator=generator).bfloat16() if tensor.dim() == 1 else tensor
+        for name, tensor in sorted(load_file(folder / "model.safetensors").items())
+    }
+    changed = {name: change(name, tensor) for name, tensor in tensors.items()}
+    save_file(changed, to / "model.safetensors", metadata={"format": "pt"})
+    return to
+
+
+def test_a_plugin_also_fits_other_quantisations_of_its_decoder(
+    tiny_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    def quantised(_: str, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor if tensor.dim() == 1 else (tensor * 64).round() / 64
+
+    def trained_on(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor * 1.01 if "layernorm" in name else tensor
+
+    original, quantised_folder, other = (
+        with_trained_norms(tiny_folder("qwen2"), change, tmp_path / name)
+        for name, change in (("a", lambda _, tensor: tensor), ("b", quantised), ("c", trained_on))
+    )
+    model = trained(load_model(str(original), window=32, cache_folder=tmp_path / "cache"), 4)
+    model.plugin_weights.save_pretrained(tmp_path / "plugin")
+    fitting = load_model(str(quantised_folder), plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
+    assert fitting.plugin.trained
+    assert fitting.decoder.fingerprint != model.decoder.fingerprint  # so their memories are kept apart
+    with pytest.raises(ModelError, match="other weights"):
+        load_model(str(other), plugin=str(tmp_path / "plugin"), cache_folder=tmp_path / "cache")
+
+
+def test_another_quantisation_of_a_bundled_decoder_gets_our_plugin_for_it(
+    tiny_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = with_trained_norms(tiny_folder("qwen2"), lambda _, tensor: tensor, tmp_path / "a")
+    model = trained(load_model(str(folder), window=32, cache_folder=tmp_path / "cache"), 4)
+    model.plugin_weights.save_pretrained(tmp_path / "plugins" / "a")
+    monkeypatch.setattr("reader.models.model._PLUGINS", tmp_path / "plugins")
+    own = load_model(str(folder), cache_folder=tmp_path / "cache")
+    assert own.plugin_fingerprint == model.plugin_weights.fingerprint
+    assert own.trained_for == str(folder)
+    assert load_model(str(tiny_folder("qwen2")), cache_folder=tmp_path / "cache").trained_for is None
 
 
 def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:

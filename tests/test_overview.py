@@ -206,6 +206,41 @@ def test_who_wrote_the_document_is_told_from_who_wrote_something_in_it(question:
     assert understand(question).kind == ("front" if is_front else "detail")
 
 
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("Who is Peter Blood?", "Peter Blood"),
+        ("who was ida colleby", "ida colleby"),
+        ("Wer ist Anna Schmidt?", "Anna Schmidt"),
+        ("Qui est Jean Valjean ?", "Jean Valjean"),
+        ("¿Quién es Sancho Panza?", "Sancho Panza"),
+        ("Who is he?", ""),
+        ("Who was the best miller?", ""),
+        ("Who is the captain of the ship that sailed first?", ""),
+    ],
+)
+def test_a_question_who_somebody_is_is_told_from_one_who_did_something(question: str, words: str) -> None:
+    request = understand(question)
+    assert (request.kind, request.words) == (("person", words) if words else ("detail", ""))
+
+
+def test_who_somebody_is_is_looked_up_where_they_are_introduced(roomy_model: Model, store: Store) -> None:
+    filler = "The rain fell on the harbour and nobody spoke of the letter until the evening came. " * 12
+    text = "\n\n".join(
+        [
+            "Contents: Mara Fell",
+            filler,
+            "That spring Mara Fell, a glazier from the hill towns, came down to mend the lantern.",
+            filler,
+            "Mara Fell saw Mara Fell in the glass, and Mara Fell laughed at Mara Fell.",
+        ]
+    )
+    document = Document(text, (Page(1, "1", 0, len(text)),), "Glass", "glass.txt", "text", 0)
+    attached = attached_to(document, roomy_model, store)
+    first = choose_passages(attached, "Who is Mara Fell?", roomy_model, 1200)[0]
+    assert "a glazier" in first.text
+
+
 def test_who_wrote_the_document_is_looked_up_at_its_beginning(
     story: Document, roomy_model: Model, store: Store
 ) -> None:

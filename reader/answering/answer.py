@@ -1,8 +1,9 @@
 """Asking an attached memory one question: the answer, streamed, with its evidence and what it cost.
 
 From the memory alone, nothing of the document is run again. Looking again puts the passage that matters most to a question raw
-behind the memory; where the answer is that the document does not say, the next passage follows, within a budget. Every answer says
-how many document tokens the decoder ran for it, counted where they are run. It does not read documents.
+behind the memory; where the decoder is about to say that the document does not say, it looks at the next passage instead, within a
+budget, and answers behind the best of them. Every answer says how many document tokens the decoder ran for it, counted where they
+are run. It does not read documents.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Answer:
     looked_again: tuple[Passage, ...] = ()
     """Passages that were read again in full for this question, in document order."""
     looked_again_tokens: int = 0
-    """Their tokens, which `recomputed_tokens` counts too."""
+    """Their tokens; `recomputed_tokens` counts those of a passage twice that was returned to for the answer."""
     evidence_seconds: float = 0.0
     """What finding the evidence took, in `seconds` too."""
     left_out: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class Answer:
             weights = reading_map(attached.sources, heat)
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
+        looked = {one: prompt.looked_again_tokens for prompt in decoding.looked_again for one in prompt.passages}
         evidence_seconds = decoding.attend_seconds + time.perf_counter() - started
         return cls(
             text=text,
@@ -87,10 +89,8 @@ class Answer:
             ended=decoding.ended or "length",
             evidence=found,
             reading_map=weights,
-            looked_again=attached.passages.in_document_order(
-                [passage for prompt in decoding.looked_again for passage in prompt.passages]
-            ),
-            looked_again_tokens=sum(prompt.looked_again_tokens for prompt in decoding.looked_again),
+            looked_again=attached.passages.in_document_order(looked),
+            looked_again_tokens=sum(looked.values()),
             evidence_seconds=evidence_seconds if decoding.attention is not None else 0.0,
             left_out=attached.left_out,
             # An overview is cut out of the text, of more pages than are named.

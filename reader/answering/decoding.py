@@ -24,10 +24,13 @@ from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
-from reader.answering.refusal import may_become_refusal, says_nothing
+from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import understand
 from reader.beacon import Mark, Memory
 from reader.models import Model
+
+_SURE = 0.1
+"""A passage behind which the decoder begins to refuse with less probability than this answers, and no other is looked at."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -67,9 +70,9 @@ class Decoding:
         queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
         tokens: the answer's tokens so far.
         text: their text.
-        held: text not shown yet, because the answer may still become `NOT_SAID`, and something else follow.
+        held: text not shown yet, because the answer may still become `NOT_SAID`, and something else take its place.
         ended: why the answer has ended, as in `Answer`; None while it grows.
-        looked_again: the prompts whose passages were looked at.
+        looked_again: the prompts whose passages were looked at, in this order; the one that answers is the last.
         overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
         attention: what question and answer attended to, once `attend` has noted it.
         first_token_seconds, attend_seconds: from the start to the first token shown, and what `attend` took.
@@ -96,13 +99,13 @@ class Decoding:
         self.attached, self.question, self._model = attached, question.strip(), model
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
-        self._passage_tokens = 0  # behind the memory, of all passages so far
         self._run_tokens = 0  # behind the memory, of all steps so far
         self._first_logits: Tensor | None = None  # for the answer's first token
         self._prompt_tokens = 0  # of these, up to the answer's first token
         self._refusal_threshold = model.plugin.config.refusal_threshold
         self._is_new_prompt = True
-        self._places: deque[Passage] = deque()
+        self._places: deque[Passage] = deque()  # that are not looked at yet
+        self._refusals: list[tuple[float, Prompt]] = []  # how likely a refusal begins behind each that was
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
         self.ended: str | None = None
@@ -119,7 +122,8 @@ class Decoding:
         elif budget_tokens:
             self._places.extend(choose_passages(attached, question, model, budget_tokens, earlier))
             if self._places:
-                self._look_at_next_place()
+                self._look_at(self._next_place())
+        self._is_choosing = bool(self.looked_again)
 
     @property
     def seconds(self) -> float:
@@ -133,10 +137,8 @@ class Decoding:
         prompt = self._prompt
         if self._is_new_prompt:
             self._is_new_prompt = False
-            kept_tokens = self._passage_tokens
-            self._passage_tokens += len(prompt.passage_ids)
             ids = prompt.question_ids[self._shared_tokens :]
-            step = Step(kept_tokens, prompt.passage_ids, prompt.passage_spans, ids, self._horizon)
+            step = Step(0, prompt.passage_ids, prompt.passage_spans, ids, self._horizon)
         else:
             last = torch.tensor(self.tokens[-1:])
             nothing = prompt.passage_ids[:0], prompt.passage_spans[:0]
@@ -148,6 +150,9 @@ class Decoding:
         """Choose the next token by the logits (1, vocab) of the last step; return the text to show now, often none."""
         if len(self.tokens) >= MAX_ANSWER_TOKENS or self._run_tokens >= self._room_tokens:
             self.ended = "length"
+            return ""
+        if self._is_choosing and (prompt := self._choose(logits)) is not self._prompt:
+            self._look_at(prompt)
             return ""
         if self._may_answer_otherwise and not self.tokens:
             self._first_logits, self._prompt_tokens = logits[-1:].clone(), self._run_tokens
@@ -165,16 +170,13 @@ class Decoding:
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
         self.text += piece
         self.held += piece
-        if self._places and says_nothing(self.text):
-            self._look_at_next_place()
-            return ""
         if (
             self._may_answer_otherwise
             and says_nothing(self.text)
             and math.exp(self._log_probability) < self._refusal_threshold
         ):
             return self._answer_otherwise()
-        if (self._places or self._may_answer_otherwise) and may_become_refusal(self.text):
+        if self._may_answer_otherwise and may_become_refusal(self.text):
             return ""
         self._note_first_token()
         shown, self.held = self.held, ""
@@ -227,10 +229,24 @@ class Decoding:
         self._begin_answer()
         return self._take(self._first_logits)
 
-    def _look_at_next_place(self) -> None:
-        place = (self._places.popleft(),)
-        index, behind_others = self.attached.passages, bool(self.looked_again)
-        prompt = make_prompt(self.question, self._model, place, index, behind_others=behind_others)
+    def _choose(self, logits: Tensor) -> Prompt:
+        """The prompt to run next, by the logits (1, vocab) of the first token behind the present one; the same, to go on with it.
+
+        That token shows how likely a refusal is behind each passage alone. The first passage where it is unlikely answers; where it
+        is likely behind all of them, the one where it is least so.
+        """
+        refusal = int(self._model.encode(NOT_SAID)[0][0])
+        probability = float(logits[-1].float().softmax(-1)[refusal])
+        self._refusals.append((probability, self._prompt))
+        if probability >= _SURE and self._places:
+            return self._next_place()
+        self._is_choosing = False
+        return min(self._refusals, key=lambda one: one[0])[1]
+
+    def _next_place(self) -> Prompt:
+        return make_prompt(self.question, self._model, (self._places.popleft(),), self.attached.passages)
+
+    def _look_at(self, prompt: Prompt) -> None:
         self.looked_again.append(prompt)
         self._begin(prompt)
 

@@ -17,7 +17,7 @@ from reader.answering.requests import searched, understand
 from reader.errors import ConfigError
 from reader.models import Model
 
-LOOK_AGAIN_TOKENS = 400
+LOOK_AGAIN_TOKENS = 600
 """How many tokens are looked at again by default."""
 
 
@@ -47,7 +47,7 @@ def choose_passages(
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words and
     meaning, fused by reciprocal rank. A page or chapter that it names is all that is looked at. Who wrote the document is looked
-    up at its beginning first. The memory stays as it was.
+    up at its beginning first, and who somebody is where they are first mentioned. The memory stays as it was.
 
     Args:
         tokens: cut down to what the decoder's positions have room for.
@@ -71,6 +71,8 @@ def choose_passages(
     request = understand(question)
     if request.kind == "front":
         ranked = list(dict.fromkeys([*_beginnings(attached.passages.all), *ranked]))
+    if request.kind == "person":
+        ranked = list(dict.fromkeys([*attached.passages.introducing(request.words), *ranked]))
     if places := place(request, attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from reader import wording
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, chapter, printed_number, sections
-from reader.answering.passages import Passage, Source, passage_of
+from reader.answering.passages import Passage, Source, mention, passage_of
 from reader.answering.requests import Request
 from reader.reading import sentences
 from storage import PageRecord
@@ -103,7 +103,7 @@ def _of_document(request: Request, source: Source, chars: int) -> Overview | Non
 
 def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     """The pages that mention something, each with the first sentence that does; None where no page does."""
-    pattern = re.compile(r"\b" + r"\s+".join(map(re.escape, words.split())) + r"\b", re.I)
+    pattern = mention(words)
     named: list[tuple[str, list[Passage]]] = []
     more = 0
     for page in source.pages:

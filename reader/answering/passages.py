@@ -21,11 +21,14 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from reader.reading import SentenceVectors
 
 PASSAGE_CHARS = 800
-"""About 200 tokens: with a budget of 400, two passages are read again."""
+"""About 200 tokens: with a budget of 600, three passages are read again at most."""
 
 _CANDIDATES = 20
 
 _MOST_HEADER_CHARS = 300
+_SENTENCE_WORDS = 8
+"""Headings and lines of a list of contents are shorter."""
+
 _WORD = re.compile(r"\w+")
 
 # What a question or a sentence is made of, whatever it is about.
@@ -116,6 +119,19 @@ class Passages:
             total[number] += score / most
         return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
 
+    def introducing(self, words: str) -> list[Passage]:
+        """The passage of each document that first mentions something in a sentence, not in a heading or list of contents."""
+        pattern = mention(words)
+        found: dict[str, tuple[int, Passage]] = {}  # with the first character of the sentence
+        for passage in self.all:
+            first = _first_mention(passage, pattern)
+            if first is not None and first == found.setdefault(passage.document_id, (first, passage))[0]:
+                found[passage.document_id] = (
+                    first,
+                    passage,
+                )  # of those that overlap, the last has the most text behind it
+        return [passage for _, passage in found.values()]
+
     def choose(
         self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
     ) -> tuple[Passage, ...]:
@@ -189,6 +205,20 @@ def table_header(text: str, char: int) -> str:
         first = above
     row = text[first : text.find("\n", first)].strip()
     return row if first < start and len(row) <= _MOST_HEADER_CHARS else ""
+
+
+def _first_mention(passage: Passage, pattern: re.Pattern[str]) -> int | None:
+    """The first character of the first sentence of a passage that mentions something; None where none does."""
+    text = passage.text
+    for start, end in sentences(text) if pattern.search(text) else ():
+        if pattern.search(text, start, end) and len(_WORD.findall(text, start, end)) >= _SENTENCE_WORDS:
+            return passage.start_char + start
+    return None
+
+
+def mention(words: str) -> re.Pattern[str]:
+    """What matches where a text mentions something as whole words, in capitals or not, with any space between them."""
+    return re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, words.split())) + r"(?!\w)", re.I)
 
 
 def content_words(text: str) -> list[str]:

@@ -33,7 +33,7 @@ MAX_ANSWER_TOKENS = 256
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is put behind a memory, or behind the passages that were looked at before, for a question."""
+    """What is put behind a memory for a question."""
 
     passages: tuple[Passage, ...]
     """The passages that are looked at again."""
@@ -62,14 +62,11 @@ def make_prompt(
     model: Model,
     passages: Sequence[Passage] = (),
     index: Passages | None = None,
-    *,
-    behind_others: bool = False,
 ) -> Prompt:
     """Tokens and spans of passages and of the question behind them.
 
     Args:
         index: the passages of all attached documents, where `passages` are given.
-        behind_others: whether other passages were looked at before these.
 
     Raises:
         ConfigError: there is no question.
@@ -84,7 +81,7 @@ def make_prompt(
         ids.append(own)
         spans.append(torch.full_like(places, NO_SPAN) if first_char is None else places + first_char)
 
-    if passages and not behind_others:
+    if passages:
         put(PASSAGES)
     for passage in passages:
         assert index is not None

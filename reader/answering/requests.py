@@ -1,5 +1,5 @@
-"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, where something is mentioned, who wrote
-it, or nothing but a greeting.
+"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, where something is mentioned, who
+somebody is, who wrote it, or nothing but a greeting.
 
 By words alone, in English, German, French, Spanish, Italian, Portuguese, Dutch and Japanese; what is not understood is a
 question for a detail. It runs no decoder.
@@ -16,7 +16,7 @@ from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.passages import STOP_WORDS, content_words
 from reader.answering.refusal import says_nothing
 
-Kind = Literal["detail", "whole", "outline", "page", "chapter", "mentions", "front", "hello", "thanks"]
+Kind = Literal["detail", "whole", "outline", "page", "chapter", "mentions", "person", "front", "hello", "thanks"]
 
 _PAGE = re.compile(
     r"\b(?:pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\.)\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)", re.I
@@ -62,6 +62,13 @@ _FRONT = re.compile(
     r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
+_PERSON = re.compile(
+    r"\W*(?:who (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
+    r"|qui[eé]n(?:es)? (?:es|era|son|eran)|chi (?:è|era|sono|erano)|quem (?:é|era|são|eram)|wie (?:is|was|zijn|waren)) "
+    r"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b)"
+    r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3})\W*",
+    re.I,
+)
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
@@ -104,7 +111,7 @@ class Request:
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
-    """What is to be found, for `mentions`."""
+    """What is to be found, for `mentions` and `person`."""
 
 
 def understand(question: str) -> Request:
@@ -123,6 +130,8 @@ def understand(question: str) -> Request:
             return Request(kind, number_of(found["number"] or found["cjk"]), is_overview)  # type: ignore[arg-type]
     if _FRONT.search(question):
         return Request("front")
+    if (found := _PERSON.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
+        return Request("person", words=found["words"])
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
     return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")

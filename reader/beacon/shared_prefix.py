@@ -37,16 +37,13 @@ class Branch:
     row: int
     spans: Tensor = field(default_factory=lambda: torch.empty(0, 2, dtype=torch.int64))
     """(tokens, 2): the source spans of the branch's own tokens so far."""
+    source_tokens_run: int = 0
+    """Tokens with a source span that ran on the branch, also those that it went back behind."""
 
     @property
     def tokens(self) -> int:
         """The branch's own tokens so far."""
         return len(self.spans)
-
-    @property
-    def source_tokens_run(self) -> int:
-        """The branch's own tokens that have a source span."""
-        return int((self.spans[:, 0] != NO_SPAN).sum())
 
 
 @dataclass(frozen=True)
@@ -208,6 +205,7 @@ class Branches:
         for branch, ids, own in zip(branches, input_ids, spans or [None] * len(branches), strict=True):
             own = torch.full((len(ids), 2), NO_SPAN) if own is None else own
             branch.spans = torch.cat([branch.spans, own])
+            branch.source_tokens_run += int((own[:, 0] != NO_SPAN).sum())
         return logits
 
     @contextmanager

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reader.errors import ConfigError, ModelError
 from reader.models.cache import cache_path
 from reader.models.catalogue import DEFAULT_MODEL, catalogue
-from reader.models.fingerprints import fingerprint_tokenizer, fingerprint_weights
+from reader.models.fingerprints import fingerprint_family, fingerprint_tokenizer, fingerprint_weights
 from reader.models.reporting import Progress, first_line, no_report, quiet
 from reader.models.sources import CHOICES, find
 
@@ -36,6 +36,8 @@ class Decoder:
     tokenizer: PreTrainedTokenizerFast
     fingerprint: str
     """Changes with the weights or the configuration, not with the dtype."""
+    family_fingerprint: str
+    """The same for all quantisations of the same weights."""
     tokenizer_fingerprint: str
     """Changes with the token ids of any text or with the chat template."""
     folder: Path | None = None
@@ -106,6 +108,7 @@ def load_decoder(
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:  # type: ignore[operator]
         raise ModelError(f"The tokenizer of {name!r} has more tokens than its decoder: the folder mixes two models.")
     fingerprint = source.fingerprint or fingerprint_weights(source.folder, cache)
+    family = fingerprint_family(model)
     try:
         model.to(device)  # type: ignore[arg-type]
     except torch.OutOfMemoryError as error:
@@ -118,7 +121,8 @@ def load_decoder(
 
         use_int8(model, cache)
     report("load", 1.0)
-    return Decoder(name, model, tokenizer, fingerprint, fingerprint_tokenizer(tokenizer), source.folder, is_int8)
+    tokens = fingerprint_tokenizer(tokenizer)
+    return Decoder(name, model, tokenizer, fingerprint, family, tokens, source.folder, is_int8)
 
 
 def load_tokenizer(

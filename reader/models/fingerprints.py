@@ -10,8 +10,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+_COMPARED = 16  # norms and biases that are not trained are all one or nought
+
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 def fingerprint_weights(folder: Path, cache: Path) -> str:
@@ -44,6 +46,25 @@ def _remembered_blake3(path: Path, cache: Path) -> str:
         partial.write_text(known)
         partial.replace(note)
     return known
+
+
+def fingerprint_family(model: PreTrainedModel) -> str:
+    """A hash of the norms and biases of a decoder: the same for all quantisations of the same weights.
+
+    Quantised files keep these vectors in full, as they take few bytes. They are compared in bfloat16, in which most decoders are
+    published. A decoder that was trained further differs, unless only its matrices were. "" for one that was never trained: its
+    norms tell nothing.
+    """
+    import torch
+
+    digest = hashlib.sha256()
+    values: set[float] = set()
+    for name, tensor in sorted(model.named_parameters()):
+        if tensor.dim() == 1:
+            rounded = tensor.detach().to("cpu", torch.bfloat16).contiguous()
+            values.update(rounded[:_COMPARED].tolist())
+            digest.update(name.encode() + b"\0" + rounded.view(torch.uint8).numpy().tobytes())
+    return f"family-{digest.hexdigest()}" if len(values) > _COMPARED else ""
 
 
 def fingerprint_tokenizer(tokenizer: PreTrainedTokenizerFast) -> str:

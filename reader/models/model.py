@@ -45,6 +45,8 @@ class Model:
     """Whether the plug-in came with the decoder, so that its own sink setting holds instead of our opening."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held for each forward pass: one decoder does one thing at a time."""
+    trained_for: str | None = None
+    """The decoder that the plug-in was trained for, by name: this one, or another quantisation of it; None: it was not trained."""
     encoder: SentenceEncoder | None = None
     """Finds sentences by their meaning; None where it was not fetched."""
 
@@ -55,14 +57,13 @@ class Model:
     @cached_property
     def examples(self) -> Examples | None:
         """Worked examples that stand in the opening; None where the plug-in has answer weights, or is published."""
-        is_trained = self.is_published or self.plugin.config.answer_rank is not None
-        return None if is_trained or not self.decoder.tokenizer.chat_template else examples_for(self.name)
+        has_answers = self.is_published or self.plugin.config.answer_rank is not None
+        return None if has_answers or not self.decoder.tokenizer.chat_template else self._known
 
     @cached_property
     def question(self) -> str | None:
         """How a question follows its text, for decoders that have worked examples, shown or not; None for others."""
-        known = None if self.is_published else examples_for(self.name)
-        return None if known is None else known.question
+        return None if self._known is None else self._known.question
 
     @cached_property
     def passage_horizon(self) -> int | None:
@@ -70,8 +71,11 @@ class Model:
 
         A decoder that was not trained to answer behind a memory reads a passage better without one in front of it.
         """
-        known = None if self.is_published else examples_for(self.name)
-        return None if known is None else known.horizon
+        return None if self._known is None else self._known.horizon
+
+    @cached_property
+    def _known(self) -> Examples | None:
+        return None if self.is_published else examples_for(self.trained_for or self.name)
 
     @property
     def plugin_weights(self) -> PluginWeights:
@@ -197,13 +201,12 @@ def _with_plugin(
     changes: dict[str, Any] = {} if horizon is None else {"horizon": horizon}
     if window is not None:
         changes["window"] = window
-    if plugin is None and is_bundled(name) and (_PLUGINS / name).is_dir():
-        plugin = str(_PLUGINS / name)
-    if plugin is not None:
-        weights = PluginWeights.from_pretrained(plugin)
+    weights = _shipped(decoder, name) if plugin is None else PluginWeights.from_pretrained(plugin)
+    if weights is not None:
         if condenser is not None:
             weights = dataclasses.replace(weights, rows=_chooser(condenser))
-        return Model(decoder, weights.onto(decoder, **changes), weights.fingerprint, False)
+        own = weights.onto(decoder, **changes)
+        return Model(decoder, own, weights.fingerprint, False, trained_for=weights.decoder_name)
     published = published_settings(decoder.folder)
     if published is not None and decoder.folder is not None:
         config = BeaconConfig.from_published(published).changed(**changes)
@@ -217,6 +220,19 @@ def _with_plugin(
     return Model(
         decoder, BeaconPlugin(decoder.model, config.changed(projections=()), rows=rows), rows.fingerprint, False
     )
+
+
+def _shipped(decoder: Decoder, name: str) -> PluginWeights | None:
+    """Our plug-in for a bundled decoder, or for another quantisation of one; None where there is none."""
+    if is_bundled(name):
+        return PluginWeights.from_pretrained(_PLUGINS / name) if (_PLUGINS / name).is_dir() else None
+    if not decoder.family_fingerprint or published_settings(decoder.folder) is not None:
+        return None
+    for folder in sorted(_PLUGINS.iterdir()):
+        weights = PluginWeights.from_pretrained(folder)
+        if weights.fits(decoder):
+            return weights
+    return None
 
 
 def _chooser(name: str) -> RowChooser | None:

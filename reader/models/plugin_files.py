@@ -1,8 +1,8 @@
 """A plug-in's weights on disk: our own folders, and published Activation Beacon checkpoints.
 
-Our own plug-ins are folders with two files, `beacon_config.json` and `beacon.safetensors`. A fingerprint of the decoder's weights
-ties a plug-in to its decoder. Published checkpoints hold the plug-in's weights beside the decoder's (`beacon_*` in `config.json`
-and in the safetensors files) and are read without `trust_remote_code`.
+Our own plug-ins are folders with two files, `beacon_config.json` and `beacon.safetensors`. Fingerprints tie a plug-in to its
+decoder: to the weights that it was trained on, and to other quantisations of them. Published checkpoints hold the plug-in's weights
+beside the decoder's (`beacon_*` in `config.json` and in the safetensors files) and are read without `trust_remote_code`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class PluginWeights:
     """The plug-in's state: `embedding`, `projections.N.q.weight` and so on."""
     decoder_name: str
     decoder_fingerprint: str
+    decoder_family: str = ""
+    """The family fingerprint of its decoder; "": the plug-in fits the very weights that it was trained on alone."""
     rows: RowChooser | None = None
     """Chooses which of a window's own rows the memory keeps in place of beacons; None: beacons."""
 
@@ -50,7 +52,7 @@ class PluginWeights:
         """The weights of a decoder's plug-in, in memory."""
         dtype = decoder.dtype  # in training, the plug-in is in float32 for any dtype of the decoder
         tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in plugin.state_dict().items()}
-        return cls(plugin.config, tensors, decoder.name, decoder.fingerprint, plugin.rows)
+        return cls(plugin.config, tensors, decoder.name, decoder.fingerprint, decoder.family_fingerprint, plugin.rows)
 
     @property
     def fingerprint(self) -> str:
@@ -78,6 +80,7 @@ class PluginWeights:
             "format": PLUGIN_FORMAT,
             "decoder": self.decoder_name,
             "decoder_fingerprint": self.decoder_fingerprint,
+            "decoder_family": self.decoder_family,
             "beacon": dataclasses.asdict(self.config),
         }
         if self.rows is not None:
@@ -114,7 +117,8 @@ class PluginWeights:
                 if not name.endswith(".scale")
             }
             rows = CHOOSERS[settings["condenser"]]() if "condenser" in settings else None
-            return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"], rows)
+            family = settings.get("decoder_family", "")
+            return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"], family, rows)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, HFValidationError, httpx.HTTPError) as error:
             raise ModelError(
                 f"{str(name)!r} is no plug-in ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
@@ -158,13 +162,18 @@ class PluginWeights:
                 f"Plug-ins for {self.decoder_name!r} and {other.decoder_name!r} cannot be merged: their decoders differ."
             )
 
+    def fits(self, decoder: Decoder) -> bool:
+        """Whether a decoder has the weights that these were trained on, or another quantisation of them."""
+        is_family = bool(self.decoder_family) and decoder.family_fingerprint == self.decoder_family
+        return is_family or decoder.fingerprint == self.decoder_fingerprint
+
     def onto(self, decoder: Decoder, **changes: Any) -> BeaconPlugin:
         """Put the weights on their decoder, with `changes` to the config.
 
         Raises:
             ModelError: the weights were trained for another decoder, or do not fit this one.
         """
-        if self.decoder_fingerprint != decoder.fingerprint:
+        if not self.fits(decoder):
             raise ModelError(
                 f"The plug-in was trained for {self.decoder_name!r} with other weights than those of {decoder.name!r}; "
                 "use it with its own decoder, or train one for this."
