@@ -52,8 +52,8 @@ def fingerprint_family(model: PreTrainedModel) -> str:
     """A hash of the norms and biases of a decoder: the same for all quantisations of the same weights.
 
     Quantised files keep these vectors in full, as they take few bytes. They are compared in bfloat16, in which most decoders are
-    published. A decoder that was trained further differs, unless only its matrices were. "" for one that was never trained: its
-    norms tell nothing.
+    published. A decoder that was trained further differs, unless only its matrices were. So does a file whose scales were moved
+    into the norms (AWQ), as its activations differ. "" for a decoder that was never trained: its norms tell nothing.
     """
     import torch
 
