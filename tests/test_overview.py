@@ -8,10 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.answers import answered, attached_to
 from helpers.documents import write_crowded_pdf, write_outlined_pdf
 
-from reader.answering import NOT_SAID, Answer
+from reader.answering import NOT_SAID, Answer, make_prompt
 from reader.answering.evidence import Evidence, is_stated
 from reader.answering.look_again import choose_passages
 from reader.answering.notes import NOTE_CHARS, notes
@@ -204,6 +205,40 @@ def test_a_detail_of_a_chapter_is_looked_up_in_that_chapter(story: Document, roo
 )
 def test_who_wrote_the_document_is_told_from_who_wrote_something_in_it(question: str, is_front: bool) -> None:
     assert understand(question).kind == ("front" if is_front else "detail")
+
+
+@pytest.mark.parametrize(
+    ("heading", "behind"),
+    [
+        ("Abstract\n", "1 Background\nEvery day brings news."),
+        ("ABSTRACT: ", "Keywords: tides, mills"),
+        ("# Executive summary\n\n", "# Findings\nThe wheel turns."),
+        ("SUMMARY: ", "DATES: Comments are due in May."),
+        ("Zusammenfassung\n", "1. Einleitung\nDas Rad dreht sich."),
+    ],
+)
+def test_what_a_document_says_of_itself_is_its_overview(heading: str, behind: str) -> None:
+    said = "We measure how long a tide mill can grind. It grinds for five hours a tide."
+    text = f"Tide Mills of the North\nA. Weaver\n\n{heading}{said}\n{behind} {'More is said of the mill here. ' * 40}"
+    source = source_of(Document(text, (Page(1, "1", 0, len(text)),), "Mills", "mills.txt", "text", 0))
+    found = overview(understand("What is this about?"), "What is this about?", [source])
+    assert found is not None
+    assert found.text == said
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Who wrote this paper?", "What are the names of the authors?"),
+        ("Who are the authors?", "What are the names of the authors?"),
+        ("who is the author of this book?", "What are the names of the authors?"),
+        ("Who wrote the letter?", "Who wrote the letter?"),
+        ("Who is the author of the letter?", "Who is the author of the letter?"),
+    ],
+)
+def test_who_the_authors_are_is_asked_as_decoders_take_it(question: str, asked: str, roomy_model: Model) -> None:
+    ids = make_prompt(question, roomy_model).question_ids
+    assert torch.equal(ids, make_prompt(asked, roomy_model).question_ids)
 
 
 @pytest.mark.parametrize(

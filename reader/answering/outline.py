@@ -39,6 +39,20 @@ _FRONT_MATTER = re.compile(
     re.I,
 )
 
+_ABSTRACT = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]+)?(?:abstract|(?:executive[ \t]+)?summary|zusammenfassung|kurzfassung|r[ée]sum[ée]|resumen|riassunto"
+    r"|resumo|samenvatting|要約|要旨|概要|抄録)[ \t]*(?:[:.—–-]+[ \t]*|$)",
+    re.I | re.M,
+)
+_BEHIND_ABSTRACT = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]|(?:\d+|[IVX]+)\.?[ \t]+[A-ZÄÖÜÉ][^.\n]{2,60}$|[A-Z]{4,}(?: [A-Z]+)*:"
+    r"|(?i:introduction|keywords?|key words|index terms|contents|general terms|categories and subject|einleitung|inhalt"
+    r"|schl[üu]sselw[öo]rter|introducción|mots[ -]cl[ée]s|palabras clave)\b)",
+    re.M,
+)
+_ABSTRACT_CHARS = 6000
+"""An abstract begins within a document's first characters; a later one belongs to a part of it."""
+
 _LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
 
 
@@ -90,6 +104,18 @@ def chapter(found: Sequence[Section], number: int) -> Section | None:
     if numbered:
         return numbered[0]
     return found[number - 1] if 0 < number <= len(found) and not any(s.number for s in found) else None
+
+
+def abstract(source: Source) -> Section | None:
+    """What a document says of itself under a heading such as *Abstract* or *Summary* at its beginning; None where it does not."""
+    for page in source.pages:
+        if page.start_char >= min(_ABSTRACT_CHARS, source.chars_read):
+            break
+        if found := _ABSTRACT.search(page.text):
+            end = _BEHIND_ABSTRACT.search(page.text, found.end() + 1)
+            end_char = page.start_char + (end.start() if end else len(page.text))
+            return Section("", (page,), page.start_char + found.end(), end_char)
+    return None
 
 
 def number_of(text: str) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from reader import wording
 from reader.answering.notes import SENTENCES, notes
-from reader.answering.outline import Section, chapter, printed_number, sections
+from reader.answering.outline import Section, abstract, chapter, printed_number, sections
 from reader.answering.passages import Passage, Source, mention, passage_of
 from reader.answering.requests import Request
 from reader.reading import sentences
@@ -96,6 +96,9 @@ def _of_document(request: Request, source: Source, chars: int) -> Overview | Non
     read = [section for section in sections(source) if section.start_char < source.chars_read]
     if request.kind == "outline":
         return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None
+    own = abstract(source)
+    if own is not None and (beginning := _beginning(own, chars)):
+        return _joined([("", beginning)])
     return _joined(
         _of_sections(source, chars) or [(one.title, _beginning(one, chars)) for one in (read or _pages(source))[:1]]
     )

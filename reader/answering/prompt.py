@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reader.answering.passages import Passage, Passages
 from reader.answering.refusal import NOT_SAID
+from reader.answering.requests import as_decoders_take_it
 from reader.beacon import NO_SPAN
 from reader.errors import ConfigError
 from reader.models import Model
@@ -71,7 +72,7 @@ def make_prompt(
     Raises:
         ConfigError: there is no question.
     """
-    question = question.strip()
+    question = as_decoders_take_it(question.strip())
     if not question:
         raise ConfigError("The question is empty; ask something.")
     ids, spans = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, 2, dtype=torch.int64)]

@@ -62,6 +62,11 @@ _FRONT = re.compile(
     r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
+_AUTHORS = re.compile(
+    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this|it|the)(?: {_TEXTS})?)"
+    rf"(?: of (?:this|the) {_TEXTS})?\W*",
+    re.I,
+)
 _PERSON = re.compile(
     r"\W*(?:who (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
     r"|qui[eé]n(?:es)? (?:es|era|son|eran)|chi (?:è|era|sono|erano)|quem (?:é|era|são|eram)|wie (?:is|was|zijn|waren)) "
@@ -135,6 +140,11 @@ def understand(question: str) -> Request:
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
     return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")
+
+
+def as_decoders_take_it(question: str) -> str:
+    """A question in the words that the decoders understand best: beside a title and names they refuse to say who wrote it."""
+    return "What are the names of the authors?" if _AUTHORS.fullmatch(question) else question
 
 
 def searched(question: str, earlier: Sequence[tuple[str, str]]) -> str:
