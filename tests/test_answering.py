@@ -116,6 +116,8 @@ def test_where_a_passage_does_not_say_the_next_is_looked_at_in_its_place(
         ([NOT_SAID, NOT_SAID, "A lamp."], 3, "A lamp."),
         ([NOT_SAID, "Behind the docks."], 2, "Behind the docks."),
         (["A lamp."], 1, "A lamp."),
+        (["The lamp."], 1, "The lamp."),
+        ([NOT_SAID, "The lamp."], 2, "The lamp."),
         (["The document does not lie."] * everywhere, everywhere, "The document does not lie."),
         ([NOT_SAID] * everywhere, everywhere, NOT_SAID),
     ):

@@ -106,6 +106,7 @@ class Decoding:
         self._is_new_prompt = True
         self._places: deque[Passage] = deque()  # that are not looked at yet
         self._refusals: list[tuple[float, Prompt]] = []  # how likely a refusal begins behind each that was
+        self._is_choosing = False  # whether it is open which passage answers
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
         self.ended: str | None = None
@@ -176,7 +177,7 @@ class Decoding:
             and math.exp(self._log_probability) < self._refusal_threshold
         ):
             return self._answer_otherwise()
-        if self._may_answer_otherwise and may_become_refusal(self.text):
+        if (self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text):
             return ""
         self._note_first_token()
         shown, self.held = self.held, ""
@@ -214,6 +215,7 @@ class Decoding:
     def _begin_answer(self) -> None:
         self.tokens: list[int] = []
         self._log_probability = 0.0
+        self._refusal_probability = 1.0  # of its beginning, while it is open which passage answers
         self._stream = DecodeStream(skip_special_tokens=True)
         self.text = self.held = ""
 
@@ -230,15 +232,18 @@ class Decoding:
         return self._take(self._first_logits)
 
     def _choose(self, logits: Tensor) -> Prompt:
-        """The prompt to run next, by the logits (1, vocab) of the first token behind the present one; the same, to go on with it.
+        """The prompt to run next, by the logits (1, vocab) of the next token behind the present one; the same, to go on with it.
 
-        That token shows how likely a refusal is behind each passage alone. The first passage where it is unlikely answers; where it
-        is likely behind all of them, the one where it is least so.
+        The first token shows how likely a refusal is behind each passage alone, and the second one where an answer may begin with
+        the same word. The first passage where it is unlikely answers; where it is likely behind all, the one where it is least so.
         """
-        refusal = int(self._model.encode(NOT_SAID)[0][0])
-        probability = float(logits[-1].float().softmax(-1)[refusal])
-        self._refusals.append((probability, self._prompt))
-        if probability >= _SURE and self._places:
+        refusal = int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
+        self._refusal_probability *= float(logits[-1].float().softmax(-1)[refusal])
+        is_likely = self._refusal_probability >= _SURE
+        if is_likely and not self.tokens and greedy_token(self.tokens, logits) == refusal:
+            return self._prompt
+        self._refusals.append((self._refusal_probability, self._prompt))
+        if is_likely and self._places:
             return self._next_place()
         self._is_choosing = False
         return min(self._refusals, key=lambda one: one[0])[1]
