@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reader.beacon import Memory, RatioChooser, quantise
+from reader.beacon import Memory, RatioChooser, quantise, quantise_to_int4
 from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
@@ -197,7 +197,8 @@ def _read_windows(
     if vectors is not None:
         vectors.keep(store)
     tensors = memory.tensors()
-    specs, buffers = to_bytes(quantise(tensors) if plan.settings["memory_dtype"] == "int8" else tensors)
+    rounded = {"model": dict, "int8": quantise, "int4": quantise_to_int4}[str(plan.settings["memory_dtype"])]
+    specs, buffers = to_bytes(rounded(tensors))
     writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)
     return memory
 
@@ -217,7 +218,7 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
     key, count = found
     source = store.memory(key)
     if source is None or source.state != "ready" or source.settings.get("memory_dtype") != "model":
-        return done  # int8 loses a little precision with each copy
+        return done  # a rounded memory loses a little precision with each copy
     try:
         with store.open_memory(key) as tensors:
             whole = to_torch(tensors)
