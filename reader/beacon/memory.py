@@ -374,7 +374,7 @@ def _of_slots(groups: Tensor, slots: int) -> Tensor:
 
 def _saved_as(
     tensors: Mapping[str, Tensor], name: str, shape: tuple[int, int, int], dtype: torch.dtype
-) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+) -> Mapping[str, tuple[tuple[int, ...], torch.dtype]]:
     """Shape and type of each saved tensor that keys or values (kv_heads, slots, head_dim) of a decoder's `dtype` are made of."""
     heads, slots, head_dim = shape
     if f"{name}.step" in tensors:

@@ -8,7 +8,7 @@ files and answers no questions. Source: arXiv 2401.03462 v3, section 3.2.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,13 @@ from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
 from reader.reading.vectors import vector_maker
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
+
+_ROUNDED: dict[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
+    "model": dict,
+    "int8": quantise,
+    "int4": quantise_to_int4,
+}
+"""Memory type -> what makes its tensors of a memory's."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +204,7 @@ def _read_windows(
     if vectors is not None:
         vectors.keep(store)
     tensors = memory.tensors()
-    rounded = {"model": dict, "int8": quantise, "int4": quantise_to_int4}[str(plan.settings["memory_dtype"])]
-    specs, buffers = to_bytes(rounded(tensors))
+    specs, buffers = to_bytes(_ROUNDED[str(plan.settings["memory_dtype"])](tensors))
     writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)
     return memory
 
