@@ -357,8 +357,9 @@ def test_only_what_has_been_read_is_looked_at_again(roomy_model: Model, store: S
     assert any(answer.looked_again for answer in seen)
 
 
-def test_a_memory_kept_as_int8_is_asked_like_any_other(roomy_model: Model, store: Store) -> None:
-    answer = answered(attached_to(hide(), roomy_model, store, memory_dtype="int8"), roomy_model, look_again="auto")
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_a_rounded_memory_is_asked_like_any_other(kind: str, roomy_model: Model, store: Store) -> None:
+    answer = answered(attached_to(hide(), roomy_model, store, memory_dtype=kind), roomy_model, look_again="auto")
     assert FACT_PAGE in {passage.page for passage in answer.looked_again}
     assert answer.evidence
 

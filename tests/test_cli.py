@@ -332,10 +332,11 @@ def test_two_shells_read_one_book_once(run_program: Run, tmp_path: Path) -> None
     assert len({result["memory_id"] for result in results}) == 1
 
 
-def test_int8_memory_is_smaller(run: Run, book: Path) -> None:
-    exact = json.loads(run("read", book, "--json").stdout)
-    small = json.loads(run("read", book, "--memory-dtype", "int8", "--json").stdout)
-    assert small["memory_bytes"] < exact["memory_bytes"]
+def test_rounded_memories_are_smaller(run: Run, book: Path) -> None:
+    exact, small, smallest = (
+        json.loads(run("read", book, "--memory-dtype", kind, "--json").stdout) for kind in ("model", "int8", "int4")
+    )
+    assert smallest["memory_bytes"] < small["memory_bytes"] < exact["memory_bytes"]
 
 
 def test_what_was_queued_is_read_by_whoever_comes(run: Run, book: Path, tiny_folder: Callable[..., Path]) -> None:

@@ -11,7 +11,7 @@ from helpers.decoders import randomise_plugin, unrotated_keys
 from helpers.documents import make_document
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
+from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser, quantise, quantise_to_int4
 from reader.errors import ConfigError, ContextOverflow, MemoryMismatch, ModelError
 from reader.models.model import Model
 
@@ -219,6 +219,16 @@ def test_saved_slots_that_do_not_fit_are_refused_before_anything_is_touched(tiny
         (tensors, {**counts, "beacons": counts["beacons"] + 1}),
         (tensors, {**counts, "sink": -5, "beacons": counts["beacons"] + 5 + counts["sink"]}),
     ]
+    for rounded in (quantise(tensors), quantise_to_int4(tensors)):
+        for name, tensor in rounded.items():
+            if name not in tensors and "layers.1." in name:
+                wrong.append(({**rounded, name: tensor[:, 1:]}, counts))
+                wrong.append(({**rounded, name: tensor.double()}, counts))
+        wrong.append(({**rounded, "layers.1.keys": rounded["layers.1.keys"][..., 1:]}, counts))
+    without_least = {
+        name: tensor for name, tensor in quantise_to_int4(tensors).items() if name != "layers.0.keys.least"
+    }
+    wrong.append((without_least, counts))
     fresh = plugin.new_memory()
     for saved, told in wrong:
         with pytest.raises(MemoryMismatch, match=r"[Rr]ead the document again"):

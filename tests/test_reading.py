@@ -23,11 +23,12 @@ from helpers.documents import make_document
 from reader.answering import ask, attach, choose_memory
 from reader.app.service import Service
 from reader.beacon import BeaconConfig, BeaconPlugin
+from reader.beacon.memory import KEY_GROUP
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
 from reader.models import Model, load_decoder, load_model
 from reader.reading import Estimate, ReadingProgress, add_document, estimate_reading, read, stored_document
-from reader.reading.plan import memory_slots, plan_reading
+from reader.reading.plan import MEMORY_DTYPES, memory_slots, plan_reading
 from reader.shell.main import main
 from storage import CorruptMemory, Store
 
@@ -307,6 +308,34 @@ def test_memory_kept_as_int8_is_smaller_and_nearly_the_same(model: Model, store:
     with torch.inference_mode():
         first, second = (model.plugin.run(memory, question) for memory in kept)
     assert torch.nn.functional.cosine_similarity(first, second).item() > 0.99  # type: ignore[arg-type]
+
+
+def test_memory_kept_as_int4_is_smaller_still_and_no_number_moves_by_more_than_half_a_step(
+    model: Model, store: Store
+) -> None:
+    document = make_document(150)
+    exact, small, smallest = (read(document, model, store, ratio=0, memory_dtype=kind) for kind in MEMORY_DTYPES)
+    assert len({result.memory.key for result in (exact, small, smallest)}) == 3
+    assert smallest.memory.slots == exact.memory.slots > 3 * KEY_GROUP
+    assert smallest.memory.bytes < small.memory.bytes
+    kept = [attach(result.memory, model, store).memory for result in (exact, smallest)]
+    for name, tensor in kept[0].tensors().items():
+        other = kept[1].tensors()[name]
+        if not tensor.is_floating_point():
+            assert torch.equal(tensor, other)
+            continue
+        groups = [tensor] if name.endswith("values") else tensor.split(KEY_GROUP, dim=1)
+        rounded = [other] if name.endswith("values") else other.split(KEY_GROUP, dim=1)
+        along = 2 if name.endswith("values") else 1
+        for group, again in zip(groups, rounded, strict=True):
+            steps = (group.amax(along, keepdim=True) - group.amin(along, keepdim=True)) / 15
+            # float16 rounds the steps and the least number, too.
+            assert ((group - again).abs() <= steps * 0.51 + group.abs().amax() / 1000).all()
+            assert len(again.transpose(1, 2)[0, 0].unique()) <= 16 or along == 2
+    question = model.closing("Who?")
+    with torch.inference_mode():
+        first, second = (model.plugin.run(memory, question) for memory in kept)
+    assert torch.nn.functional.cosine_similarity(first, second).item() > 0.98  # type: ignore[arg-type]
 
 
 def test_a_question_during_reading_is_answered_from_the_windows_read_so_far(model: Model, store: Store) -> None:

@@ -107,8 +107,9 @@ def test_what_does_not_fit_is_chosen_by_the_question_and_told(tiny_model: Model,
         assert answer.left_out == shelf.left_out
 
 
-def test_memories_kept_otherwise_stand_together(tiny_model: Model, store: Store) -> None:
-    small = read(hide(title="Cats"), tiny_model, store, ratio=16, memory_dtype="int8").memory
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_memories_kept_otherwise_stand_together(kind: str, tiny_model: Model, store: Store) -> None:
+    small = read(hide(title="Cats"), tiny_model, store, ratio=16, memory_dtype=kind).memory
     raw = read(make_document(20, "Raw"), tiny_model, store, ratio=0).memory
     shelf = attach_shelf([raw, small], tiny_model, store)
     assert shelf.memory.slots == raw.slots + small.slots - len(tiny_model.opening)

@@ -4,7 +4,7 @@ from reader.beacon.attention import ATTENTION, attending, recording, shares
 from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import NO_SPAN
 from reader.beacon.low_rank import AnswerWeights
-from reader.beacon.memory import KeysWritten, Mark, Memory, quantise
+from reader.beacon.memory import KeysWritten, Mark, Memory, quantise, quantise_to_int4
 from reader.beacon.plugin import BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
 from reader.beacon.rotary import check_decoder, max_positions, rotation
@@ -31,6 +31,7 @@ __all__ = [
     "check_decoder",
     "max_positions",
     "quantise",
+    "quantise_to_int4",
     "recording",
     "rotation",
     "shares",

@@ -8,13 +8,13 @@ files and answers no questions. Source: arXiv 2401.03462 v3, section 3.2.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from reader.beacon import Memory, RatioChooser, quantise
+from reader.beacon import Memory, RatioChooser, quantise, quantise_to_int4
 from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
@@ -23,6 +23,13 @@ from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
 from reader.reading.vectors import vector_maker
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
+
+_ROUNDED: dict[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
+    "model": dict,
+    "int8": quantise,
+    "int4": quantise_to_int4,
+}
+"""Memory type -> what makes its tensors of a memory's."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,7 @@ def _read_windows(
     if vectors is not None:
         vectors.keep(store)
     tensors = memory.tensors()
-    specs, buffers = to_bytes(quantise(tensors) if plan.settings["memory_dtype"] == "int8" else tensors)
+    specs, buffers = to_bytes(_ROUNDED[str(plan.settings["memory_dtype"])](tensors))
     writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)
     return memory
 
@@ -217,7 +224,7 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
     key, count = found
     source = store.memory(key)
     if source is None or source.state != "ready" or source.settings.get("memory_dtype") != "model":
-        return done  # int8 loses a little precision with each copy
+        return done  # a rounded memory loses a little precision with each copy
     try:
         with store.open_memory(key) as tensors:
             whole = to_torch(tensors)

@@ -26,8 +26,8 @@ FORMAT = "reader-memory-1"
 ROOM_TOKENS = 1024
 """Positions kept free after the memory for the question and the answer."""
 
-MEMORY_DTYPES = ("model", "int8")
-"""The type of a saved memory: the decoder's, or int8 with a scale for each slot."""
+MEMORY_DTYPES = ("model", "int8", "int4")
+"""The type of a saved memory: the decoder's, int8 with a scale for each slot, or 4 bits in groups of 64 numbers."""
 
 
 @dataclass(frozen=True)

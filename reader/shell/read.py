@@ -26,9 +26,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_source(parser)
     parser.add_argument(
         "--memory-dtype",
-        choices=("model", "int8"),
+        choices=("model", "int8", "int4"),
         default="model",
-        help="the type of the saved memory; int8 takes a quarter of float32",
+        help="the type of the saved memory; int8 takes a quarter of float32, int4 a seventh",
     )
     parser.add_argument(
         "--max-bytes", type=flags.byte_count, metavar="N", help="evict old memories to keep all within N bytes"

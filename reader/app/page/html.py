@@ -187,8 +187,9 @@ def memory_facts(shown: Shown) -> str:
         f"{count(memory.slots, 'slot')}, {f'compression {ratio}×' if ratio else 'not compressed'}",
         f"{size(memory.bytes)} on the disk",
     ]
-    if memory.settings.get("memory_dtype") == "int8":
-        facts.append("compact")
+    rounding = {"int8": "compact", "int4": "very compact"}.get(str(memory.settings.get("memory_dtype")))
+    if rounding is not None:
+        facts.append(rounding)
     return f'<p class="quiet">Memory: {" · ".join(facts)}</p>'
 
 

@@ -36,6 +36,7 @@ LOOK_AGAIN = [
 MEMORY_TYPES = [
     ("Full precision", "model"),
     ("Compact: quarter of the space, slightly less exact", "int8"),
+    ("Very compact: a seventh of the space, less exact", "int4"),
 ]
 WAYS = (
     "<p>or drop files anywhere on the page<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"
