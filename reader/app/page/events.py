@@ -41,6 +41,12 @@ class Site:
         return Workspace(self.service, user_of(request), self.pictures)
 
 
+EVERY = {"trigger_mode": "multiple"}
+"""For events of which none may be lost. Otherwise Gradio drops an event, and all that follows it, while an earlier one runs."""
+LAST = {"trigger_mode": "always_last"}
+"""For fields. A choice that is made while an earlier one is under way is sent after it."""
+
+
 def on(trigger: Any, function: Callable[..., Any] | None, *ends: Any, **options: Any) -> Any:
     """Tie an event that is no endpoint for other programs."""
     has_outputs = len(ends) > 1 or options.get("outputs")
