@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from reader import wording
 from reader.answering.notes import SENTENCES, notes
@@ -103,7 +104,7 @@ def _of_document(request: Request, source: Source, chars: int) -> Overview | Non
 
 def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     """The pages that mention something, each with the first sentence that does; None where no page does."""
-    pattern = re.compile(r"\b" + r"\s+".join(map(re.escape, words.split())) + r"\b", re.I)
+    pattern = _mention(words)
     named: list[tuple[str, list[Passage]]] = []
     more = 0
     for page in source.pages:
@@ -120,6 +121,14 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     if overview is not None and more:
         overview = Overview(f"{overview.text}\n… {more:,} more", overview.passages)
     return overview
+
+
+def _mention(words: str) -> re.Pattern[str]:
+    """The words as a text may have them: broken anywhere between them, and with or without spaces beside a sign, as in § 4."""
+    parts = re.findall(r"\w+|[^\w\s]", words)
+    gaps = [r"\s+" if before[-1].isalnum() and after[0].isalnum() else r"\s*" for before, after in pairwise(parts)]
+    joined = "".join(gap + re.escape(part) for gap, part in zip(["", *gaps], parts, strict=True))
+    return re.compile(rf"(?<!\w){joined}(?!\w)", re.I)
 
 
 def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:
