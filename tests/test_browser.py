@@ -23,7 +23,7 @@ import httpx
 import pypdf
 import pytest
 import uvicorn
-from helpers.browser import DESKTOP, PHONE, START_SECONDS, chromium, pytestmark, sync_api, visit
+from helpers.browser import DESKTOP, PHONE, START_SECONDS, WATCH_ANSWER, chromium, pytestmark, sync_api, visit
 from helpers.documents import WORDS, write_pdf
 from helpers.server import Server, free_port
 from starlette.applications import Starlette
@@ -83,15 +83,6 @@ def the_memory(library: Path) -> MemoryRecord:
     with Store(library) as store:
         (memory,) = store.memories()
     return replace(memory, last_used_at=0)
-
-
-WATCH_ANSWER = """() => {
-    window.lengths = [];
-    new MutationObserver(() => {
-        const answers = document.querySelectorAll("#chat .bot.message :is(.md, .answer)");
-        if (answers.length) window.lengths.push(answers[answers.length - 1].textContent.length);
-    }).observe(document.getElementById("chat"), {subtree: true, childList: true, characterData: true});
-}"""
 
 
 def wait_until_asked(store: Store, questions: int) -> None:
