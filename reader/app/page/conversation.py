@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from reader.app.page import turns
-from reader.app.page.events import EVERY, Site, found_or_none, on, tolerant, warn
+from reader.app.page.events import EVERY, Site, ending, found_or_none, on, tolerant, warn
 from reader.app.page.glance import glance
 from reader.app.page.layout import HARDER_TOKENS
 from reader.app.talks import Place
@@ -81,6 +81,7 @@ class ConversationEvents:
         limits = {"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS}
         return on(event.then, self.show_talk, [kept.selected, kept.talk], self._shown, **limits, **EVERY)
 
+    @ending
     def show_talk(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Show a conversation, and stream what is not answered of it yet; leaving stops no answer."""
         workspace = self._site.workspace(request)
@@ -92,8 +93,6 @@ class ConversationEvents:
             except Exception as error:
                 warn(error)
                 yield *(gr.skip(),) * 6, IDLE_QUESTION
-        # Gradio sends the last update once more at the end, when the page may show another conversation.
-        yield (gr.skip(),) * 7
 
     @contextmanager
     def _only_follower(self, session: str) -> Iterator[_Follower]:

@@ -13,7 +13,7 @@ import gradio as gr
 
 from reader.app.accounts import user_of
 from reader.app.page import html as views
-from reader.app.page.events import EVERY, LAST, Site, found_or_none, on, tolerant, warn
+from reader.app.page.events import EVERY, LAST, Site, ending, found_or_none, on, tolerant, warn
 from reader.app.page.export import as_markdown
 from reader.app.page.layout import LISTED_DOCUMENTS, discard
 from reader.app.page.refresh import Refresh
@@ -95,6 +95,7 @@ class LibraryEvents:
         """Select the document whose row was pressed."""
         return str(event.document)
 
+    @ending
     def add_files(
         self, paths: Sequence[str] | None, waiting: list[str], scans: list[str], request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
@@ -123,6 +124,7 @@ class LibraryEvents:
             self._discard([str(path)])  # the library has its own copy
         yield first or gr.skip(), views.added(lines), *_ask_password(waiting), *_ask_about_scan(scans)
 
+    @ending
     def add_address(
         self, address: str, waiting: list[str], scans: list[str], request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
@@ -140,9 +142,12 @@ class LibraryEvents:
             yield gr.skip(), views.added([views.error_line(error)]), *nothing, gr.skip()
             return
         self._addresses[path] = address
+        written: Any = ""  # once: the next address may be typed while this one's file is added
         for shown in self.add_files([str(path)], waiting, scans, request):
-            yield *shown, ""
+            yield *shown, written
+            written = gr.skip()
 
+    @ending
     def recognise(self, scans: list[str], request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Add the first file that waits for text recognition; say page by page how far that is."""
         if not scans:
