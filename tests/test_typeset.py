@@ -101,7 +101,10 @@ def test_the_lines_of_a_pdf_flow_as_paragraphs() -> None:
     assert "<mark>the boat. Nobody ever saw it again</mark>.</p>" in html
     assert html.count("<tr>") == 2
     assert typeset(page(COLUMN, "text")).count("<p>") == 1
-    assert "湖は静かだった。鳥が" in typeset(page("湖は静かだった。\n鳥が飛ぶ", "pdf"))
+    assert "静かだった。鳥が" in typeset(page("湖は静かだった。" * 4 + "\n鳥が飛ぶ", "pdf"))
+    assert "<p>New York University\n715, Broadway\nNew York</p>" in typeset(
+        page("New York University\n715, Broadway\nNew York", "pdf")
+    )
 
 
 def records(*texts: str) -> list[PageRecord]:

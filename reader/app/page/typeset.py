@@ -34,6 +34,8 @@ _NEIGHBOURS = 5
 """The lines before and after a line of a PDF that show how wide its column is."""
 _FULL = 0.9
 """A line of a PDF is full from this share of its column's characters on: they are not equally wide."""
+_COLUMN_CHARS = 32
+"""Shorter lines are no column's, but those of a title, an address or a figure."""
 _NO_GAP = re.compile(r"[-‐–—/]$|[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef、。」]$")
 """The ends of lines that go on without a space."""
 
@@ -103,7 +105,7 @@ def _running(lines: list[str]) -> list[tuple[str, bool]]:
     made = [(lines[0], False)]
     for number, (before, line) in enumerate(pairwise(lines)):
         width = median(map(len, lines[max(0, number - _NEIGHBOURS) : number + _NEIGHBOURS + 2]))
-        is_full = len(before) + 1 + len(line.split(" ", 1)[0]) > width * _FULL
+        is_full = len(before) >= _COLUMN_CHARS and len(before) + 1 + len(line.split(" ", 1)[0]) > width * _FULL
         if (is_full or line[0].islower()) and not _ITEM.match(line):
             made[-1] = (f"{made[-1][0]}{'' if _NO_GAP.search(before) else ' '}{line}", True)
         else:
