@@ -144,15 +144,13 @@ def _matrix_rate() -> float:
     return 2 * _ROWS * _INNER * _OUTER / best
 
 
-def _matrices() -> tuple[Any, Any]:
+def _matrices() -> tuple[Any, ...]:
     """Two matrices: torch's on a GPU; on a CPU numpy's, whose product is as fast and which is imported in a tenth of the time."""
     if has_gpu():
         import torch
 
-        left, right = (torch.rand(*shape, device="cuda", dtype=torch.bfloat16) for shape in _SHAPES)
-        return left, right
+        return tuple(torch.rand(*shape, device="cuda", dtype=torch.bfloat16) for shape in _SHAPES)
     import numpy as np
 
     numbers = np.random.default_rng()
-    left, right = (numbers.random(shape, dtype=np.float32) for shape in _SHAPES)
-    return left, right
+    return tuple(numbers.random(shape, dtype=np.float32) for shape in _SHAPES)
