@@ -1,6 +1,10 @@
 // The page's few own gestures. Run once by Gradio, with `trigger`, when the viewer is on the page; everything that can be
 // pressed is a button that says in its data what it stands for, wherever it is drawn.
 
+// Gradio fetches the code of each kind of part on its own, so that some parts may come after the viewer.
+const PARTS = ["app", "side", "library", "main", "viewer", "places"];
+while (!PARTS.every((id) => document.getElementById(id))) await new Promise((next) => { setTimeout(next, 20); });
+
 const number = (text) => Number.parseInt(text ?? "0", 10) || 0;
 const app = document.getElementById("app");
 const reading = {}; // what is done with an open page, by the name that its button gives
@@ -163,6 +167,7 @@ function say() {
   name("#chat .user-row", "You asked");
   name("#chat .bot-row", "Answer");
   for (const row of document.querySelectorAll("#chat .message-row:not([role])")) row.setAttribute("role", "group");
+  document.querySelector("#head:not([aria-live])")?.setAttribute("aria-live", "polite");
   for (const fold of document.querySelectorAll("button.label-wrap")) {
     const isOpen = String(fold.classList.contains("open"));
     if (fold.getAttribute("aria-expanded") !== isOpen) fold.setAttribute("aria-expanded", isOpen);
@@ -185,13 +190,11 @@ document.addEventListener("focusin", (event) => {
   place = row ? row.dataset.document : null;
 });
 const library = document.getElementById("library");
-if (library) {
-  new MutationObserver(() => {
-    if (place && document.activeElement === document.body) {
-      library.querySelector(`button[data-document="${place}"]`)?.focus({ preventScroll: true });
-    }
-  }).observe(library, { childList: true, subtree: true });
-}
+new MutationObserver(() => {
+  if (place && document.activeElement === document.body) {
+    library.querySelector(`button[data-document="${place}"]`)?.focus({ preventScroll: true });
+  }
+}).observe(library, { childList: true, subtree: true });
 
 // A cover that is not there leaves the binding behind it; a page that is opened is brought into view at its mark.
 document.addEventListener("error", (event) => {
@@ -238,5 +241,4 @@ follow();
 
 const kept = localStorage.getItem("theme");
 if (kept) show(kept);
-document.getElementById("head")?.setAttribute("aria-live", "polite");
 document.documentElement.lang ||= "en";

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import inspect
 import io
 import os
 import re
@@ -15,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pikepdf
 import pytest
 from gradio.state_holder import SessionState
@@ -30,7 +32,7 @@ from starlette.testclient import TestClient
 from reader.answering import Answer, AnswerPart
 from reader.answering.evidence import Evidence
 from reader.answering.passages import Passage
-from reader.app.accounts import MAX_FAILURES, Accounts, Gate, add_account, user_of
+from reader.app.accounts import LOCAL_USER, MAX_FAILURES, USER_HEADER, Accounts, Gate, add_account, user_of
 from reader.app.answer_queue import Stream
 from reader.app.main import main
 from reader.app.page import events, export, html as views, turns
@@ -359,13 +361,28 @@ def test_gradio_warns_of_no_callback_that_refuses(service: Service, monkeypatch:
     page = build(service)
     for fn in page.fns.values():
         is_tolerant = getattr(fn.fn, "__wrapped__", None) is not None
-        if fn.fn is None or fn.api_visibility != "private" or not (is_tolerant or not fn.outputs):
+        is_stream = inspect.isgeneratorfunction(fn.fn)
+        if fn.fn is None or fn.api_visibility != "private" or is_stream or not (is_tolerant or not fn.outputs):
             continue
         returned = fn.fn("refused")  # it takes more, or finds no such request
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             asyncio.run(page.postprocess_data(fn, returned, SessionState(page)))
     assert len(refused) > 10
+
+
+def test_the_end_of_a_stream_writes_nothing_where_a_person_may_be_typing(service: Service, tmp_path: Path) -> None:
+    page = build(service)
+    streams = {fn.name: fn for fn in page.fns.values() if inspect.isgeneratorfunction(fn.fn)}
+    assert {"add_files", "add_address", "recognise", "show_talk"} <= set(streams)
+    locked = write_pdf(tmp_path / "a.pdf", ["The lamp was lit."], password="open")
+    request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
+    shown = list(streams["add_files"].fn([str(locked)], [], [], request))
+    assert [str(locked)] in shown[-2]  # it waits for its password, whose box is empty
+    for name, given in (("add_files", [[], [], []]), ("add_address", ["", [], []]), ("show_talk", [None, None])):
+        last = list(streams[name].fn(*given, request))[-1]
+        assert last == (gr.skip(),) * len(streams[name].outputs)
+    assert shown[-1] == (gr.skip(),) * len(streams["add_files"].outputs)
 
 
 def test_the_endpoints_are_three_and_whoever_streams_shares_one_line_for_the_decoder(service: Service) -> None:

@@ -23,7 +23,7 @@ import httpx
 import pypdf
 import pytest
 import uvicorn
-from helpers.browser import DESKTOP, PHONE, START_SECONDS, chromium, pytestmark, sync_api, visit
+from helpers.browser import DESKTOP, PHONE, START_SECONDS, WATCH_ANSWER, chromium, pytestmark, sync_api, visit
 from helpers.documents import WORDS, write_pdf
 from helpers.server import Server, free_port
 from starlette.applications import Starlette
@@ -83,15 +83,6 @@ def the_memory(library: Path) -> MemoryRecord:
     with Store(library) as store:
         (memory,) = store.memories()
     return replace(memory, last_used_at=0)
-
-
-WATCH_ANSWER = """() => {
-    window.lengths = [];
-    new MutationObserver(() => {
-        const answers = document.querySelectorAll("#chat .bot.message :is(.md, .answer)");
-        if (answers.length) window.lengths.push(answers[answers.length - 1].textContent.length);
-    }).observe(document.getElementById("chat"), {subtree: true, childList: true, characterData: true});
-}"""
 
 
 def wait_until_asked(store: Store, questions: int) -> None:
@@ -823,6 +814,47 @@ def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
         window.ask("And the sea?")  # whatever was sent before has come by then
         assert "Who is left?" not in page.evaluate("window.questions")
         sync_api.expect(asked).to_have_text(["And the sea?"] if "new" in to else ["What was calm?", "And the sea?"])
+
+
+def test_another_document_shows_its_own_conversation_however_often_it_is_opened_meanwhile(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").write_text(f"The {name}fold way. " + WORDS * 20)
+    with visit(server) as window, Store(server.library) as store:
+        page, asked = window.page, page_questions(window.page)
+        page.set_input_files("#upload input[type=file]", [tmp_path / "one.txt", tmp_path / "two.txt"])
+        rows = page.locator("#library button")
+        sync_api.expect(rows.filter(has_text="ready")).to_have_count(2, timeout=180_000)
+        sync_api.expect(page.locator(".document h2")).to_have_text("one")
+        document = next(document for document in store.documents() if document.title == "one")
+        for number in range(3 * ANSWERS_AT_ONCE):  # they come before the question below, and their answers are long
+            talk = store.conversations.add([document.id], asked_by="test")
+            store.questions.add("", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
+        window.box().fill("Who is left?")
+        window.box().press("Enter")
+        sync_api.expect(asked).to_have_text(["Who is left?"])
+        for name, questions in (("two", 0), ("one", 1), ("two", 0)):
+            rows.filter(has_text=name).click()
+            sync_api.expect(page.locator(".document h2")).to_have_text(name)
+            sync_api.expect(asked).to_have_count(questions)
+            assert len(store.questions.waiting("")) > 0, "the answer was there before the page could be wrong"
+
+
+MAIN_COMES_LATE = """
+    const find = Document.prototype.getElementById;
+    let asked = 0;
+    Document.prototype.getElementById = function (id) { return id === "main" && ++asked < 4 ? null : find.call(this, id); };
+"""
+"""The middle column is missed three times, as on a line where its code comes after that of other parts."""
+
+
+def test_the_page_works_though_a_part_of_it_comes_late(server: Server, visit: Callable[..., object]) -> None:
+    with visit(server) as window:
+        window.page.add_init_script(MAIN_COMES_LATE)
+        window.reload()
+        window.page.keyboard.press("?")
+        window.page.locator("#keys").wait_for()
 
 
 def page_questions(page: sync_api.Page) -> sync_api.Locator:

@@ -52,6 +52,7 @@ from reader.models import (
 from reader.models.cache import publish
 from reader.models.catalogue import Part
 from reader.models.fetching import fetch_gguf
+from reader.models.machine import has_gpu
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("BEACON_DATA", ROOT.parent / "shared" / "data"))
@@ -379,6 +380,7 @@ FETCH_FROM_HUB = """
 import hashlib, json, pickle, sys
 from pathlib import Path
 from reader.models.fetching import fetch_gguf
+from reader.models.machine import has_gpu
 stages, folder = [], Path(sys.argv[1])
 gguf = fetch_gguf(pickle.loads(sys.stdin.buffer.read()), folder, lambda *stage: stages.append(stage))
 print(json.dumps([stages, hashlib.sha256(gguf.read_bytes()).hexdigest()]))
@@ -765,6 +767,16 @@ def test_a_machine_that_was_busy_when_it_was_measured_is_measured_again(
     ):
         monkeypatch.setattr(speed, "_matrix_rate", lambda measured=measured: measured)
         assert choose_decoder(cache_folder=tmp_path).better == better
+
+
+@pytest.mark.skipif(has_gpu(), reason="a GPU is measured by torch")
+def test_the_list_of_decoders_is_made_without_torch(tmp_path: Path) -> None:
+    program = "import sys; from reader.shell.main import main; main(['models', 'list', '--json']); sys.exit('torch' in sys.modules)"
+    environment = os.environ | {"READER_CACHE": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["default"] == DEFAULT_MODEL
+    assert reading_speed(DEFAULT_MODEL, cache_folder=tmp_path).seconds > 0  # kept, with which the choice was made
 
 
 def test_speeds_are_kept_for_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,32 @@ def test_where_something_is_mentioned_is_answered_with_every_page_and_its_senten
     assert said("Where is (red [key mentioned?") is None
 
 
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        ("Where is C++ mentioned?", "page 1: They wrote C++ and F#."),
+        ("¿En qué página se menciona C++?", "page 1: They wrote C++ and F#."),
+        ("Where is “F#” mentioned?", "page 1: They wrote C++ and F#."),
+        ("On which page is § 4 mentioned?", "page 2: By §4 (b), one pays.\npage 3: See § 4."),
+        ("On which page is §4 mentioned?", "page 2: By §4 (b), one pays.\npage 3: See § 4."),
+        ("Where is § 4 (b) mentioned?", "page 2: By §4 (b), one pays."),
+        ("Where is @home mentioned?", "page 3: Work @home."),
+        ("Where is § mentioned?", "page 3: See § 4."),
+        ("Where is ++ mentioned?", None),
+        ("Where is pay mentioned?", None),
+    ],
+)
+def test_where_signs_are_mentioned_is_found_too(question: str, shown: str | None) -> None:
+    pages = ("They wrote C++ and F#.", "By §4 (b), one pays.", "See § 4. Work @home. Or § 40.")
+    made, start = [], 0
+    for number, page in enumerate(pages, start=1):
+        made.append(Page(number, str(number), start, start + len(page)))
+        start += len(page)
+    source = source_of(Document("".join(pages), tuple(made), "Signs", "signs.txt", "text", 0))
+    answer = overview(understand(question), question, [source])
+    assert (None if answer is None else answer.text) == shown
+
+
 def test_a_chapter_overview_is_of_that_chapter_alone(story: Document, roomy_model: Model, store: Store) -> None:
     answer = answered(attached_to(story, roomy_model, store), roomy_model, "What happens in chapter 3?")
     assert {place.page for place in answer.evidence} == {3}

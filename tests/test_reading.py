@@ -435,6 +435,22 @@ def test_the_estimate_counts_both_runs_of_each_window(
     )
 
 
+@pytest.mark.parametrize("raw_slots", [100, 10_000])
+def test_the_estimate_takes_the_ratio_that_the_plan_chooses_for_rows(
+    tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch, raw_slots: int
+) -> None:
+    monkeypatch.setattr("reader.reading.estimate._matrix_rate", lambda *_: 1e6)
+    monkeypatch.setattr("reader.reading.plan.RAW_SLOTS", raw_slots)
+    document, name = make_document(400), str(tiny_folder("llama"))
+    chosen = plan_reading(document, load_model(name, condenser="replay", window=32)).ratio
+    assert (chosen == 0) == (raw_slots == 10_000)
+
+    def seconds(ratio: int | None) -> float:
+        return estimate_reading(document, name, store, window=32, ratio=ratio, condenser="replay").seconds
+
+    assert seconds(None) == seconds(chosen)
+
+
 def test_the_estimate_scales_what_another_condenser_measured(
     tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

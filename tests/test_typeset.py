@@ -31,7 +31,7 @@ def page(text: str, kind: str = "markdown", quote: str = "", label: str = "1") -
     return PageView("d", "Title", 1, label, 1, text, marks, False, (), kind)
 
 
-@pytest.mark.parametrize("kind", ["markdown", "text", "html", "csv"])
+@pytest.mark.parametrize("kind", ["markdown", "text", "html", "csv", "pdf"])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_strangers_markup_is_shown_and_not_obeyed(text: str, kind: str) -> None:
     html = typeset(page(text, kind, quote=text.split()[-1]))
@@ -74,6 +74,37 @@ def test_plain_texts_get_headings_tables_and_paragraphs() -> None:
     assert "<p>A line of verse\nand one more</p>" in html
     wrapped = "A line that was broken where the typewriter's paper ended, as\nso many lines of old books are, says nothing by it."
     assert "as so many" in typeset(page(wrapped, "text"))
+
+
+COLUMN = """\
+2 The Sea
+The sea was calm that night, and the
+keeper, who had seen many floating-
+point units drown, wrote of it in his
+book. Then he slept.
+- a lamp
+- an oar
+In the morning the tide had gone out,
+and with it the boat. Nobody ever saw
+it again.
+boat | oars
+Gull | 2
+"""
+
+
+def test_the_lines_of_a_pdf_flow_as_paragraphs() -> None:
+    html = typeset(page(COLUMN, "pdf", quote="the boat. Nobody ever saw\nit again"))
+    assert "<p>2 The Sea</p>" in html
+    sea = "The sea was calm that night, and the keeper, who had seen many floating-point units drown, wrote of it in his book."
+    assert f"<p>{sea} Then he slept.</p>" in html
+    assert "- a lamp\n- an oar</p>" in html
+    assert "<mark>the boat. Nobody ever saw it again</mark>.</p>" in html
+    assert html.count("<tr>") == 2
+    assert typeset(page(COLUMN, "text")).count("<p>") == 1
+    assert "静かだった。鳥が" in typeset(page("湖は静かだった。" * 4 + "\n鳥が飛ぶ", "pdf"))
+    assert "<p>New York University\n715, Broadway\nNew York</p>" in typeset(
+        page("New York University\n715, Broadway\nNew York", "pdf")
+    )
 
 
 def records(*texts: str) -> list[PageRecord]:

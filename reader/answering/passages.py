@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from reader.reading import ROW, sentences, shortened
@@ -217,8 +217,11 @@ def _first_mention(passage: Passage, pattern: re.Pattern[str]) -> int | None:
 
 
 def mention(words: str) -> re.Pattern[str]:
-    """What matches where a text mentions something as whole words, in capitals or not, with any space between them."""
-    return re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, words.split())) + r"(?!\w)", re.I)
+    """What matches whole words as a text may have them: broken between them, and with or without spaces beside a sign, as in § 4."""
+    parts = re.findall(r"\w+|[^\w\s]", words)
+    gaps = [r"\s+" if before[-1].isalnum() and after[0].isalnum() else r"\s*" for before, after in pairwise(parts)]
+    joined = "".join(gap + re.escape(part) for gap, part in zip(["", *gaps], parts, strict=True))
+    return re.compile(rf"(?<!\w){joined}(?!\w)", re.I)
 
 
 def content_words(text: str) -> list[str]:

@@ -47,7 +47,7 @@ _MENTIONS = re.compile(
     r" (?:erwähnt|genannt|beschrieben|vor)"
     r"|(?:[àa]|sur|dans) quel(?:le)?s? (?:pages?|chapitres?) (?:est|sont|parle-t-on de) (?P<fr>.+?)(?: mentionn[ée]e?s?)?"
     r"|en qu[eé] (?:p[aá]ginas?|cap[ií]tulos?) (?:se menciona|se mencionan|aparece|aparecen) (?P<es>.+?)"
-    r")(?: (?:in|here|im)\b.*)?\W*",
+    r")(?: (?:in|here|im)\b.*)?[\s?!.]*",
     re.I,
 )
 _TEXTS = r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|story|work)"
@@ -75,6 +75,7 @@ _PERSON = re.compile(
     re.I,
 )
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
+_QUOTES = " \t\n\xa0\"'“”„‘’«»"
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
     r"|buenas tardes|ciao|buongiorno|ol[aá]|bom dia|goedendag|こんにちは|你好)(\s+there)?\W*",
@@ -126,7 +127,7 @@ def understand(question: str) -> Request:
     if _THANKS.fullmatch(question):
         return Request("thanks")
     if found := _MENTIONS.fullmatch(question):
-        words = _ARTICLE.sub("", next(words for words in found.groups() if words)).strip()
+        words = _ARTICLE.sub("", next(words for words in found.groups() if words).lstrip(_QUOTES)).strip(_QUOTES)
         return Request("mentions", is_overview=True, words=words) if words else Request("detail")
     for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
         if found := pattern.search(question):

@@ -43,6 +43,8 @@ class Outside:
                 headers = MutableHeaders(scope=message)
                 for name in {name for name in headers if name.startswith(_CORS)}:
                     del headers[name]
+                if headers.get("content-type", "").startswith("text/event-stream"):
+                    headers["x-accel-buffering"] = "no"  # nginx would keep an answer back until much of it is there
             await send(message)
 
         is_proxy = self._is_proxy(scope)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 from typing import Any
+
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""Devices of the drivers of GPUs that torch can use: Nvidia's, Windows's for Linux, and AMD's."""
 
 
 def ram_bytes() -> int:
@@ -21,11 +26,32 @@ def ram_bytes() -> int:
     return total
 
 
-def processor_seconds() -> float:
-    """A clock that other programs hardly affect: on a CPU, the processor time of all threads as seconds of an undisturbed run."""
+@functools.cache
+def has_gpu() -> bool:
+    """Whether torch finds a GPU. Without a GPU's driver it is not asked, as importing torch takes more than a second."""
+    if sys.platform != "win32" and not any(map(os.path.exists, _DRIVERS)):
+        return False
     import torch
 
-    return time.perf_counter() if torch.cuda.is_available() else time.process_time() / torch.get_num_threads()
+    return torch.cuda.is_available()
+
+
+def processor_seconds() -> float:
+    """A clock that other programs hardly affect: on a CPU, the processor time of all threads as seconds of an undisturbed run."""
+    return time.perf_counter() if has_gpu() else time.process_time() / _threads()
+
+
+def _threads() -> int:
+    """The number of threads that torch computes with."""
+    if "torch" in sys.modules:
+        return int(sys.modules["torch"].get_num_threads())
+    named = os.environ.get("OMP_NUM_THREADS", "")
+    if named.isdigit() and int(named):
+        return int(named)
+    import psutil
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, psutil.cpu_count(logical=False) or usable)
 
 
 class Notes:

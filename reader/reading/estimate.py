@@ -20,7 +20,7 @@ from reader.beacon import BeaconConfig, adapt_ratio
 from reader.condensing import CHOOSERS
 from reader.documents import Document
 from reader.models import count_tokens, load_tokenizer
-from reader.reading.plan import RAW_SLOTS
+from reader.reading.plan import row_ratio
 from storage import MemoryRecord, Store
 
 _EFFICIENCY = 0.7
@@ -58,8 +58,12 @@ def estimate_reading(
     """
     tokenizer = load_tokenizer(model_name, cache_folder=cache_folder, progress=progress)
     tokens = count_tokens(tokenizer)(document.text)
-    if ratio is None and condenser in CHOOSERS and tokens <= RAW_SLOTS:
-        ratio = 0
+    config = AutoConfig.from_pretrained(tokenizer.name_or_path)
+    positions = config.max_position_embeddings
+    if ratio is None:
+        settings = BeaconConfig(window=window)
+        is_of_rows = condenser in CHOOSERS
+        ratio = (row_ratio if is_of_rows else adapt_ratio)(settings, tokens, positions)
     passes = _passes(condenser, ratio)
     speeds = [
         record.tokens / record.seconds * _passes_of(record) / passes
@@ -71,10 +75,6 @@ def estimate_reading(
     ]
     if speeds:
         return Estimate(tokens, tokens / speeds[0], "measured")
-    config = AutoConfig.from_pretrained(tokenizer.name_or_path)
-    if ratio is None:
-        settings = BeaconConfig(window=window)
-        ratio = adapt_ratio(settings, tokens, config.max_position_embeddings)
     beacons_per_token = 1 / ratio if ratio else 0.0
     slots = tokens * (beacons_per_token or 1.0)
     if passes == 1:

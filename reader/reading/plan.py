@@ -155,14 +155,19 @@ def memory_slots(model: Model, document_tokens: int, *ratios: int) -> int:
     """The number of slots in a document's memory. Its windows use the ratios in turn; ratio 0 condenses nothing."""
     config = model.plugin.config
     tokens = document_tokens + (len(model.opening) if model.is_published else 0)
+    # A published checkpoint's sink is part of its first window. It adds slots to the beacons, but not to tokens kept raw.
+    sink = _sink(model) if not model.is_published or (tokens >= config.window and ratios[0]) else 0
+    return sink + _slots(config, tokens, *ratios)
+
+
+def _slots(config: BeaconConfig, tokens: int, *ratios: int) -> int:
+    """The number of slots in a memory behind its sink."""
     stride = config.condensed_tokens
     # Each window condenses its first `stride` tokens; the next window starts with the others.
     windows = 1 + (tokens - config.window) // stride if tokens >= config.window else 0
     kept = [stride // ratio if ratio else stride for ratio in ratios]
     condensed = sum(kept[number % len(kept)] for number in range(windows))
-    # A published checkpoint's sink is part of its first window. It adds slots to the beacons, but not to tokens kept raw.
-    sink = _sink(model) if not model.is_published or (windows and ratios[0]) else 0
-    return sink + condensed + tokens - windows * stride
+    return condensed + tokens - windows * stride
 
 
 def _settings_of_reading(config: BeaconConfig) -> dict[str, object]:
@@ -179,7 +184,11 @@ def fits(model: Model, slots: int) -> bool:
 
 def room_tokens(model: Model) -> int:
     """The number of positions kept free for the question and the answer."""
-    return min(ROOM_TOKENS, model.plugin.max_positions // 4)
+    return _room_tokens(model.plugin.max_positions)
+
+
+def _room_tokens(max_positions: int) -> int:
+    return min(ROOM_TOKENS, max_positions // 4)
 
 
 RAW_SLOTS = 8192
@@ -193,11 +202,15 @@ def smallest_ratio(model: Model, document_tokens: int, least: int = 1) -> int:
     return next(fitting, max(model.plugin.config.ratios))
 
 
-def _row_ratio(model: Model, document_tokens: int) -> int:
-    """The ratio for a memory of rows: 0, which keeps all rows, or the smallest ratio with at most `RAW_SLOTS` slots."""
-    room = min(RAW_SLOTS, model.plugin.max_positions - room_tokens(model))
-    ratios = (0, *sorted(model.plugin.config.ratios))
-    fitting = (ratio for ratio in ratios if memory_slots(model, document_tokens, ratio) <= room)
+def row_ratio(config: BeaconConfig, document_tokens: int, max_positions: int, sink: int = 0) -> int:
+    """The ratio for a memory of rows: 0, which keeps all rows, or the smallest ratio with at most `RAW_SLOTS` slots.
+
+    Args:
+        sink: slots before the rows.
+    """
+    room = min(RAW_SLOTS, max_positions - _room_tokens(max_positions)) - sink
+    ratios = (0, *sorted(config.ratios))
+    fitting = (ratio for ratio in ratios if _slots(config, document_tokens, ratio) <= room)
     return next(fitting, max(ratios))
 
 
@@ -213,7 +226,8 @@ def _resolve(model: Model, document_tokens: int, ratio: int | None) -> tuple[int
     if model.plugin.config.ratio_choice == "sequence":
         return model.plugin.config.ratios
     if model.plugin.rows is not None:
-        return (_row_ratio(model, document_tokens),)
+        plugin = model.plugin
+        return (row_ratio(plugin.config, document_tokens, plugin.max_positions, _sink(model)),)
     tokens = document_tokens + (len(model.opening) if model.is_published else 0)
     # adapt-R counts the free room as if it were condensed, too, but a question and its answer stay raw.
     least = adapt_ratio(model.plugin.config, tokens, model.plugin.max_positions)

@@ -51,6 +51,16 @@ What turns for ever is not waited for.
 """
 
 
+WATCH_ANSWER = """() => {
+    window.lengths = [];
+    new MutationObserver(() => {
+        const answers = document.querySelectorAll("#chat .bot.message :is(.md, .answer)");
+        if (answers.length) window.lengths.push(answers[answers.length - 1].textContent.length);
+    }).observe(document.getElementById("chat"), {subtree: true, childList: true, characterData: true});
+}"""
+"""Keeps how long the last answer is each time that it grows."""
+
+
 # Written by Gradio itself, on a browser with a dark colour scheme.
 BENIGN = re.compile(r"Method not implemented")
 

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from reader.app.page import turns
-from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.events import EVERY, Site, ending, found_or_none, on, tolerant, warn
 from reader.app.page.glance import glance
 from reader.app.page.layout import HARDER_TOKENS
 from reader.app.talks import Place
@@ -59,7 +59,7 @@ class ConversationEvents:
         asking = [question, selected, talk, kept.editing, look_again]
         show(on(question.submit, self.submit, asking, [talk, question, *editing]))
         show(on(viewer.retry, self.retry, [selected, talk], talk))
-        on(viewer.edit, self.edit, talk, [question, *editing])
+        on(viewer.edit, self.edit, talk, [question, *editing], **EVERY)
         on(parts.cancel_edit.click, self.cancel_edit, None, [question, *editing])
         stopping = [talk, question, *editing, parts.chat]
         show(on(question.stop, self.stop, [selected, talk], stopping))
@@ -79,8 +79,9 @@ class ConversationEvents:
         """Show the conversation when an event is through, and follow its answers."""
         kept = self._site.parts.kept
         limits = {"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS}
-        return on(event.then, self.show_talk, [kept.selected, kept.talk], self._shown, **limits)
+        return on(event.then, self.show_talk, [kept.selected, kept.talk], self._shown, **limits, **EVERY)
 
+    @ending
     def show_talk(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Show a conversation, and stream what is not answered of it yet; leaving stops no answer."""
         workspace = self._site.workspace(request)
@@ -92,8 +93,6 @@ class ConversationEvents:
             except Exception as error:
                 warn(error)
                 yield *(gr.skip(),) * 6, IDLE_QUESTION
-        # Gradio sends the last update once more at the end, when the page may show another conversation.
-        yield (gr.skip(),) * 7
 
     @contextmanager
     def _only_follower(self, session: str) -> Iterator[_Follower]:

@@ -10,7 +10,7 @@ import gradio as gr
 from reader.app.accounts import user_of
 from reader.app.page import html as views
 from reader.app.page.conversation import ConversationEvents
-from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.events import EVERY, LAST, Site, found_or_none, on, tolerant, warn
 from reader.app.page.refresh import Refresh
 from reader.app.page.viewer import viewer
 from reader.errors import ConfigError
@@ -33,17 +33,17 @@ class DocumentEvents:
         chosen, selected = kept.chosen, kept.selected
         removed = on(details.confirm_remove.click, self._act("remove"), selected, chosen)
         after(removed)
-        on(viewer.input, self.turn_to, chosen, [viewer, chosen])
-        on(viewer.clear, lambda: "", None, viewer)
+        on(viewer.input, self.turn_to, chosen, [viewer, chosen], **EVERY)
+        on(viewer.clear, lambda: "", None, viewer, **EVERY)
 
         fields = [details.title, details.tags, details.pinned, details.export, details.confirm]
         shown = [selected, kept.talk, kept.editing, *fields, details.fold, parts.conversation.editing]
-        opened = on(chosen.change, self.open_document, [chosen, kept.talk], shown)
+        opened = on(chosen.change, self.open_document, [chosen, selected, kept.talk], shown)
         self._conversation.show(after(opened))
 
         costing = [selected, details.memory_type]
-        on(opened.then, self.offer_ratios, costing, details.ratio)
-        on(details.memory_type.input, self.offer_ratios, costing, details.ratio)
+        on(opened.then, self.offer_ratios, costing, details.ratio, **EVERY)
+        on(details.memory_type.input, self.offer_ratios, costing, details.ratio, **LAST)
         on(details.fold.expand, self.offer_export, selected, details.export)  # the reading may have ended since
         after(on(reading.pause.click, self._act("pause"), selected))
         after(on(reading.resume.click, self._act("read"), selected))
@@ -59,8 +59,15 @@ class DocumentEvents:
         after(on(notices.use_fetched.click, self.use_fetched))
         after(on(parts.settings.model.input, self.switch_model, parts.settings.model))
 
-    def open_document(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """Show the conversation, or the newest about this document, and what can be set; attach its memory meanwhile."""
+    def open_document(
+        self, document_id: str | None, opened: str | None, talk_id: str | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Show the conversation, or the newest about this document, and what can be set; attach its memory meanwhile.
+
+        What is open already stays as it is, with what is being written in its details.
+        """
+        if document_id == opened:
+            return (gr.skip(),) * 10
         workspace = self._site.workspace(request)
         place = found_or_none(workspace.place, document_id)
         if place is not None and place.is_shelf:

@@ -5,7 +5,7 @@ A callback that fails shows one sentence and changes nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -41,6 +41,12 @@ class Site:
         return Workspace(self.service, user_of(request), self.pictures)
 
 
+EVERY = {"trigger_mode": "multiple"}
+"""For events of which none may be lost. Otherwise Gradio drops an event, and all that follows it, while an earlier one runs."""
+LAST = {"trigger_mode": "always_last"}
+"""For fields. A choice that is made while an earlier one is under way is sent after it."""
+
+
 def on(trigger: Any, function: Callable[..., Any] | None, *ends: Any, **options: Any) -> Any:
     """Tie an event that is no endpoint for other programs."""
     has_outputs = len(ends) > 1 or options.get("outputs")
@@ -69,6 +75,22 @@ def tolerant(function: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             warn(error)
             return gr.skip()
+
+    return wrapped
+
+
+def ending(function: Callable[..., Iterator[tuple[Any, ...]]]) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    """Wrap a callback that streams, so that its end changes nothing.
+
+    Gradio sends the last update once more at the end, when the page may show something else, or a person may be typing there.
+    """
+
+    @wraps(function)
+    def wrapped(*arguments: Any) -> Iterator[tuple[Any, ...]]:
+        last: tuple[Any, ...] = ()
+        for last in function(*arguments):
+            yield last
+        yield (gr.skip(),) * len(last)
 
     return wrapped
 

@@ -253,9 +253,9 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
                     talks, table, details = _talks(), _table(), _details()
                 document = DocumentParts(column, head, talks, details, _reading())
                 conversation = _conversation()
-        # One script, as both files speak through the viewer's `trigger`.
+        # One script, as both files speak through the viewer's `trigger`; it waits for the other parts.
         gestures = "\n".join((STATIC / name).read_text() for name in ("page.js", "reading.js"))
-        viewer = gr.HTML(elem_id="viewer", js_on_load=gestures)
+        viewer = gr.HTML(elem_id="viewer", js_on_load=f"(async () => {{\n{gestures}\n}})();")
     gr.HTML(PLACES, elem_id="places", js_on_load=None)
     gr.HTML(keys_list(), elem_id="tips", js_on_load=None)
     return Parts(kept, library, settings, notices, document, table, conversation, viewer)

@@ -13,7 +13,7 @@ import gradio as gr
 
 from reader.app.accounts import user_of
 from reader.app.page import html as views
-from reader.app.page.events import Site, found_or_none, on, tolerant, warn
+from reader.app.page.events import EVERY, LAST, Site, ending, found_or_none, on, tolerant, warn
 from reader.app.page.export import as_markdown
 from reader.app.page.layout import LISTED_DOCUMENTS, discard
 from reader.app.page.refresh import Refresh
@@ -63,7 +63,7 @@ class LibraryEvents:
             on(library.sample.click, self.add_sample, None, chosen),
             on(notices.first_sample.click, self.add_sample, None, chosen),
             on(library.take_in.upload, self.import_files, library.take_in, chosen),
-            on(viewer.select, self.choose, None, chosen),
+            on(viewer.select, self.choose, None, chosen, **EVERY),
             on(viewer.submit, self.keep_answers, kept.talk, chosen),
         ]
         for event in choosing:
@@ -72,7 +72,7 @@ class LibraryEvents:
             on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }")
         look_again = self._site.parts.settings.look_again
         on(self._site.page.load, lambda kept: kept, kept.look_again, look_again)
-        on(look_again.input, lambda chosen: chosen, look_again, kept.look_again)
+        on(look_again.input, lambda chosen: chosen, look_again, kept.look_again, **LAST)
         on(notices.skip.click, self.leave_out, kept.locked, locking)
         on(library.search.change, self.look_for, library.search, library.hits)
         self._refresh.after(on(library.search.change, lambda: LISTED_DOCUMENTS, None, kept.listed))
@@ -95,6 +95,7 @@ class LibraryEvents:
         """Select the document whose row was pressed."""
         return str(event.document)
 
+    @ending
     def add_files(
         self, paths: Sequence[str] | None, waiting: list[str], scans: list[str], request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
@@ -123,6 +124,7 @@ class LibraryEvents:
             self._discard([str(path)])  # the library has its own copy
         yield first or gr.skip(), views.added(lines), *_ask_password(waiting), *_ask_about_scan(scans)
 
+    @ending
     def add_address(
         self, address: str, waiting: list[str], scans: list[str], request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
@@ -140,9 +142,12 @@ class LibraryEvents:
             yield gr.skip(), views.added([views.error_line(error)]), *nothing, gr.skip()
             return
         self._addresses[path] = address
+        written: Any = ""  # once: the next address may be typed while this one's file is added
         for shown in self.add_files([str(path)], waiting, scans, request):
-            yield *shown, ""
+            yield *shown, written
+            written = gr.skip()
 
+    @ending
     def recognise(self, scans: list[str], request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Add the first file that waits for text recognition; say page by page how far that is."""
         if not scans:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from reader.app.page import html as views, shelf
-from reader.app.page.events import Site, found_or_none, on
+from reader.app.page.events import EVERY, Site, found_or_none, on
 from reader.app.page.layout import BUSY_POLL_SECONDS
 from reader.app.service import is_active
 from reader.app.talks import Place
@@ -56,7 +56,7 @@ class Refresh:
 
     def after(self, event: Any) -> Any:
         """Refresh when an event is through, too."""
-        return on(event.then, self.refresh, self._inputs, self._outputs)
+        return on(event.then, self.refresh, self._inputs, self._outputs, **EVERY)
 
     def refresh(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from reader.app.batch_runs import Asked
-from reader.app.page.events import Site, on, tolerant
+from reader.app.page.events import EVERY, Site, on, tolerant
 from reader.app.page.layout import discard
 from reader.app.page.refresh import Refresh
 from reader.app.page.shelf import ORDERS
@@ -33,13 +33,13 @@ class ShelfEvents:
         """Tie the events."""
         parts, after = self._site.parts, self._refresh.after
         kept, viewer, table = parts.kept, parts.viewer, parts.table
-        after(on(viewer.option_select, self.sort, None, kept.order))
-        after(on(viewer.apply, self.act_on_many, kept.chosen, kept.chosen))
+        after(on(viewer.option_select, self.sort, None, kept.order, **EVERY))
+        after(on(viewer.apply, self.act_on_many, kept.chosen, kept.chosen, **EVERY))
         asking = [kept.selected, table.questions, parts.settings.look_again]
         after(on(table.ask.click, self.ask_table, asking, table.questions))
         uploading = [kept.selected, table.upload, parts.settings.look_again]
         after(on(table.upload.upload, self.ask_file, uploading))
-        after(on(viewer.delete, self.end_run))
+        after(on(viewer.delete, self.end_run, **EVERY))
 
     @tolerant
     def sort(self, event: gr.EventData) -> str:

@@ -1,7 +1,8 @@
 """A page's text as typeset HTML, with a quote marked in it.
 
 Markdown is rendered without its HTML, pictures and styles. Other formats come from their parsers as plain text with headings, lists
-and rows of tables on lines of their own. Texts are strangers' words: all of them are escaped here or by markdown-it.
+and rows of tables on lines of their own, a PDF in the lines of its pages, which flow as paragraphs here.
+Texts are strangers' words: all of them are escaped here or by markdown-it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby, pairwise
+from statistics import median
 from typing import Any
 
 import lxml.html
@@ -19,7 +22,7 @@ from markdown_it import MarkdownIt
 
 from reader.app.pages import PageView
 
-MARKDOWN = "markdown"
+MARKDOWN, PDF = "markdown", "pdf"
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s+")
 _WORD = re.compile(r"\w+")
@@ -27,12 +30,20 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]
 """What no HTML can hold."""
 _WRAPPED_CHARS = 50
 """Lines that are longer in the mean were broken by their width, and their breaks mean nothing."""
+_NEIGHBOURS = 5
+"""The lines before and after a line of a PDF that show how wide its column is."""
+_FULL = 0.9
+"""A line of a PDF is full from this share of its column's characters on: they are not equally wide."""
+_COLUMN_CHARS = 32
+"""Shorter lines are no column's, but those of a title, an address or a figure."""
+_NO_GAP = re.compile(r"[-‐–—/]$|[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef、。」]$")
+"""The ends of lines that go on without a space."""
 
 
 def typeset(page: PageView) -> str:
     """The text of a page as HTML, its marked part in `<mark>`."""
     text = _NO_TEXT.sub(" ", page.text)
-    html = _markdown(text) if page.format == MARKDOWN else _plain(text, page.label)
+    html = _markdown(text) if page.format == MARKDOWN else _plain(text, page.label, has_lines=page.format == PDF)
     for start, end in page.marks:
         quote = text[start:end]
         shown = _markdown(quote) if page.format == MARKDOWN else escape(quote)
@@ -66,9 +77,40 @@ def _renderer() -> MarkdownIt:
 _RENDERER = _renderer()
 
 
-def _plain(text: str, label: str) -> str:
+def _plain(text: str, label: str, *, has_lines: bool) -> str:
     blocks = [block for block in re.split(r"\n[ \t]*\n\s*?(?=\S|[ \t]+\S)", text) if block.strip()]
+    if has_lines:
+        blocks = [flowed for block in blocks for flowed in _flowed(block.split("\n"))]
     return "".join(_block(block.strip("\n"), is_heading=_same(block, label)) for block in blocks)
+
+
+def _flowed(lines: list[str]) -> Iterator[str]:
+    """The paragraphs, tables, and runs of single lines that the lines of a PDF's page make."""
+    for is_table, rows in groupby((line.strip() for line in lines if line.strip()), lambda line: " | " in line):
+        own = list(rows)
+        if is_table:
+            yield "\n".join(own)
+        else:
+            for is_paragraph, parts in groupby(_running(own), lambda part: part[1]):
+                texts = [text for text, _ in parts]
+                yield from texts if is_paragraph else ["\n".join(texts)]
+
+
+def _running(lines: list[str]) -> list[tuple[str, bool]]:
+    """Texts, each with whether it is of several lines.
+
+    A line runs on where the next one begins with a small letter, or with a word that did not fit behind it. The column is as wide
+    as most lines near by: single lines are longer where the parser took a word's hyphen out.
+    """
+    made = [(lines[0], False)]
+    for number, (before, line) in enumerate(pairwise(lines)):
+        width = median(map(len, lines[max(0, number - _NEIGHBOURS) : number + _NEIGHBOURS + 2]))
+        is_full = len(before) >= _COLUMN_CHARS and len(before) + 1 + len(line.split(" ", 1)[0]) > width * _FULL
+        if (is_full or line[0].islower()) and not _ITEM.match(line):
+            made[-1] = (f"{made[-1][0]}{'' if _NO_GAP.search(before) else ' '}{line}", True)
+        else:
+            made.append((line, False))
+    return made
 
 
 def _block(block: str, *, is_heading: bool) -> str:
