@@ -1,9 +1,10 @@
 """The reader beside llama.cpp and transformers, on one core: `python -m bench.peers [--tokens 512 2048 8192]`.
 
-All three run the same decoder: the reader with int8 weights and an int8 memory; llama.cpp its GGUF file; transformers in float32,
-with every token in the window. On the first day a peer reads the tokens, saves what it needs to go on, and decodes. On the second
-day a new process restores what was saved and asks. The times are processor time, which excludes other programs. llama.cpp needs
-`pip install -r requirements-peers.txt`, which compiles it for some minutes; without it, that peer is left out.
+All run the same decoder: the reader with int8 weights and an int8 memory; llama.cpp its GGUF file; transformers in float32, and
+with torch's dynamic int8 weights. Only the reader condenses: the others keep every token in the window. On the first day a peer
+reads the tokens, saves what it needs to go on, and decodes. On the second day a new process restores what was saved and asks. The
+times are processor time, which excludes other programs. llama.cpp needs `pip install -r requirements-peers.txt`, which compiles it
+for some minutes; without it, that peer is left out.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from storage import Store
 ROOT = Path(__file__).resolve().parent.parent
 DECODED = 16
 """Tokens decoded behind what was read."""
+WINDOW = 512
+"""Tokens that llama.cpp and transformers read at once."""
 QUESTION = "\n\nWho is the text about, and what does the person do?\n\n"
 Figures = dict[str, float]
 
@@ -44,9 +47,18 @@ class Peer:
     def __init__(self, options: argparse.Namespace) -> None:
         """Load the decoder."""
 
-    def read(self, text: str, ids: list[int]) -> int:
-        """Read the text, whose tokens are `ids`; return how many positions are attended to from then on."""
-        raise NotImplementedError
+    def read(self, text: str, ids: list[int], most_seconds: float) -> tuple[int, int]:
+        """Read the text, whose tokens are `ids`.
+
+        Returns:
+            How many tokens were read (fewer where it took longer than `most_seconds`), and how many positions are attended to from
+            then on.
+        """
+        started, count = processor_seconds(), 0
+        while count < len(ids) and processor_seconds() - started < most_seconds:
+            self.step(ids[count : count + WINDOW])
+            count = min(count + WINDOW, len(ids))
+        return count, count
 
     def step(self, ids: list[int]) -> int:
         """Run tokens behind everything before; return the likeliest next one."""
@@ -68,11 +80,11 @@ class Reader(Peer):
         self._model = load_model(options.model, device="cpu", cache_folder=cache_folder())
         self._store = Store(options.folder)
 
-    def read(self, text: str, ids: list[int]) -> int:
+    def read(self, text: str, ids: list[int], most_seconds: float) -> tuple[int, int]:
         document = Document(text, (Page(1, "1", 0, len(text)),), "Text", "text.txt", "text", 0)
         self._record = read(document, self._model, self._store, memory_dtype="int8").memory
         self._memory = attach(self._record, self._model, self._store).memory
-        return self._memory.slots
+        return len(ids), self._memory.slots
 
     def step(self, ids: list[int]) -> int:
         return int(self._model.plugin.run(self._memory, torch.tensor(ids), answering=True)[-1].argmax())
@@ -101,10 +113,6 @@ class LlamaCpp(Peer):
         self._llama = llama_cpp.Llama(
             str(options.gguf), n_ctx=options.tokens[0] + 512, n_threads=1, n_threads_batch=1, verbose=False
         )
-
-    def read(self, text: str, ids: list[int]) -> int:
-        self._llama.eval(ids)
-        return len(ids)
 
     def step(self, ids: list[int]) -> int:
         self._llama.eval(ids)
@@ -136,10 +144,6 @@ class Transformers(Peer):
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
         self._cache: Any = DynamicCache()
 
-    def read(self, text: str, ids: list[int]) -> int:
-        self.step(ids)
-        return len(ids)
-
     def step(self, ids: list[int]) -> int:
         logits = self._model(torch.tensor([ids]), past_key_values=self._cache, logits_to_keep=1).logits
         return int(logits[0, -1].argmax())
@@ -161,18 +165,37 @@ class Transformers(Peer):
             self._cache.update(tensors[f"{number}.keys"], tensors[f"{number}.values"], number)
 
 
-PEERS: dict[str, type[Peer]] = {"reader": Reader, "llama.cpp": LlamaCpp, "transformers": Transformers}
+class TransformersInt8(Transformers):
+    """transformers with torch's dynamic int8 weights."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__(options)
+        torch.ao.quantization.quantize_dynamic(self._model, {torch.nn.Linear}, inplace=True)
 
 
-def first_day(peer: Peer, text: str, ids: list[int], folder: Path) -> Figures:
+PEERS: dict[str, type[Peer]] = {
+    "reader": Reader,
+    "llama.cpp": LlamaCpp,
+    "transformers": Transformers,
+    "transformers-int8": TransformersInt8,
+}
+
+
+def first_day(peer: Peer, text: str, ids: list[int], options: argparse.Namespace) -> Figures:
     """Read, save, and decode."""
-    seconds, slots = timed(lambda: peer.read(text, ids))
+    folder = options.folder
+    seconds, (tokens, slots) = timed(lambda: peer.read(text, ids, options.most_seconds))
     saving, _ = timed(lambda: peer.save(folder))
-    figures = {"read_tokens_per_second": len(ids) / seconds, "slots": slots, "save_seconds": saving}
+    figures = {
+        "read_tokens": tokens,
+        "read_tokens_per_second": tokens / seconds,
+        "slots": slots,
+        "save_seconds": saving,
+    }
     figures["bytes"] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     figures["decode_tokens_per_second"] = decoding_rate(peer)
-    if isinstance(peer, Reader) and slots < len(ids):
-        peer.lengthen(len(ids))
+    if isinstance(peer, Reader) and slots < tokens:
+        peer.lengthen(tokens)
     figures["decode_behind_as_many_slots"] = decoding_rate(peer)
     return figures
 
@@ -213,7 +236,7 @@ def run_part(options: argparse.Namespace) -> Figures:
         if options.day == 2:
             return {"load_seconds": loading, **second_day(peer, question, options.folder)}
         text = (options.folder.parent / "text").read_text()
-        return first_day(peer, text, tokenizer(text, add_special_tokens=False).input_ids, options.folder)
+        return first_day(peer, text, tokenizer(text, add_special_tokens=False).input_ids, options)
 
 
 def run_peer(name: str, options: argparse.Namespace, tokens: int, folder: Path) -> Figures:
@@ -223,13 +246,14 @@ def run_peer(name: str, options: argparse.Namespace, tokens: int, folder: Path) 
     for day in (1, 2):
         command = [sys.executable, "-m", "bench.peers", "--model", options.model, "--gguf", str(options.gguf)]
         command += ["--tokens", str(tokens), "--peer", name, "--day", str(day), "--folder", str(folder)]
+        command += ["--most-seconds", str(options.most_seconds)]
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
         figures |= json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
 def main() -> None:
-    """Print a table, and write the figures as JSON."""
+    """Print a table, write the figures as JSON, and plot them beside it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="a bundled decoder")
     parser.add_argument("--gguf", type=Path, help="its GGUF file; default: fetched into the cache folder")
@@ -238,6 +262,9 @@ def main() -> None:
     )
     parser.add_argument("--tokens", type=int, nargs="+", default=[512, 2048, 8192])
     parser.add_argument("--peers", choices=PEERS, nargs="+", default=list(PEERS))
+    parser.add_argument(
+        "--most-seconds", type=float, default=1500, help="llama.cpp and transformers read no further window after these"
+    )
     parser.add_argument("--output", type=Path, default=Path("peers.json"))
     for own in ("--peer", "--day", "--folder"):  # of one part, in a process of its own
         parser.add_argument(own, type={"--day": int, "--folder": Path}.get(own, str), help=argparse.SUPPRESS)
@@ -260,6 +287,7 @@ def main() -> None:
                 options.output.write_text(json.dumps(found, indent=1))
                 print(found[-1], file=sys.stderr)
     print_table(found)
+    plot(found, options.output.with_suffix(".png"))
 
 
 def beginning(text: str, tokens: int, tokenizer: Any) -> str:
@@ -276,12 +304,38 @@ def print_table(found: list[dict[str, Any]]) -> None:
           "load s | restore s | restore and first token s |")  # fmt: skip
     print("| --- " * 10 + "|")
     for row in found:
+        is_whole = row["read_tokens"] == row["tokens"]
+        tokens = f"{row['tokens']:,}" if is_whole else f"{row['read_tokens']:,} of {row['tokens']:,}"
         print(
-            f"| {row['tokens']:,} | {row['peer']} | {row['read_tokens_per_second']:.0f} | "
+            f"| {tokens} | {row['peer']} | {row['read_tokens_per_second']:.0f} | "
             f"{row['decode_tokens_per_second']:.1f}, {row['slots']:,} | {row['decode_behind_as_many_slots']:.1f} | "
             f"{row['bytes'] / 1e6:.1f} | {row['save_seconds']:.2f} | {row['load_seconds']:.1f} | "
             f"{row['restore_seconds']:.2f} | {row['first_token_seconds']:.2f} |"
         )
+
+
+def plot(found: list[dict[str, Any]], picture: Path) -> None:
+    """Draw reading, decoding, bytes and the second day's first token against the tokens read, a line for each peer."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    panels = (
+        ("read_tokens_per_second", "reading, tokens/s", 1.0),
+        ("decode_behind_as_many_slots", "decoding behind as many slots, tokens/s", 1.0),
+        ("bytes", "saved, MB", 1e-6),
+        ("first_token_seconds", "restoring and first token, s", 1.0),
+    )
+    for axes, (name, label, unit) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+        for peer in dict.fromkeys(row["peer"] for row in found):
+            rows = sorted((row["read_tokens"], row[name] * unit) for row in found if row["peer"] == peer)
+            axes.plot(*zip(*rows, strict=True), "o-", label=peer)
+        ticks = sorted({row["read_tokens"] for row in found})
+        axes.set(xlabel="tokens", title=label, ylim=(0, None))
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.grid(alpha=0.3)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.savefig(picture, dpi=80)
 
 
 if __name__ == "__main__":
