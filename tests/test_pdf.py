@@ -9,18 +9,17 @@ from pathlib import Path
 import pypdf
 import pytest
 from helpers.documents import write_pdf
+from helpers.pdf import Made, dictionary, name, shown, words
 from pypdf.generic import (
     ArrayObject,
     BooleanObject,
     DecodedStreamObject,
-    DictionaryObject,
-    FloatObject,
     NameObject,
     NumberObject,
     TextStringObject,
 )
 
-from reader.documents import Document, Recognition, draw, load
+from reader.documents import Recognition, draw, load
 from reader.documents.recognition import in_reading_order
 from reader.errors import DocumentError
 
@@ -32,10 +31,6 @@ HORIZONTAL = """春の朝、港はまだ静かだった。
 （ある日、霧が深く立ちこめた）
 灯台の光だけが頼りだった。
 夕方、ようやく岸が見えた。"""
-
-
-def words(document: Document) -> str:
-    return " ".join(document.text.split())
 
 
 @pytest.mark.parametrize(
@@ -74,98 +69,6 @@ def test_letters_do_not_depend_on_the_fonts_of_the_machine() -> None:
         "彼は三十年この海を渡る",
         "灯台の光だけが頼りである",
     ]
-
-
-def name(value: str) -> NameObject:
-    return NameObject(f"/{value}")
-
-
-def dictionary(**entries: object) -> DictionaryObject:
-    return DictionaryObject({name(key): value for key, value in entries.items()})
-
-
-class Made:
-    """A one-page PDF in the making."""
-
-    def __init__(self, content: bytes = b"", **resources: object) -> None:
-        self.writer = pypdf.PdfWriter()
-        self.page = self.writer.add_blank_page(400, 400)
-        font = dictionary(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("Helvetica"))
-        font[name("Encoding")] = name("WinAnsiEncoding")
-        self.page[name("Resources")] = dictionary(Font=dictionary(F1=font), **resources)
-        stream = DecodedStreamObject()
-        stream.set_data(content)
-        self.page[name("Contents")] = self.writer._add_object(stream)
-        self.page[name("Annots")] = ArrayObject()
-
-    def add(self, box: tuple[int, int, int, int], subtype: str = "Widget", **entries: object) -> DictionaryObject:
-        rect = ArrayObject(FloatObject(corner) for corner in box)
-        made = dictionary(Type=name("Annot"), Subtype=name(subtype), Rect=rect, **entries)
-        self.page[name("Annots")].append(self.writer._add_object(made))
-        return made
-
-    def text(self, tmp_path: Path) -> str:
-        path = tmp_path / "made.pdf"
-        self.writer.write(path)
-        return words(load(path))
-
-
-def shown(*lines: tuple[int, int, str]) -> bytes:
-    return b"".join(b"BT /F1 10 Tf 1 0 0 1 %d %d Tm (%s) Tj ET " % (x, y, t.encode("latin-1")) for x, y, t in lines)
-
-
-def test_fields_without_appearances_are_read_next_to_their_labels(tmp_path: Path) -> None:
-    made = Made(shown((20, 300, "Name:"), (20, 270, "Children:"), (20, 240, "Notes:"), (20, 180, "End.")))
-    parent = dictionary(FT=name("Tx"), T=TextStringObject("p"), V=TextStringObject("Ada Example"))
-    made.add((100, 296, 300, 312), Parent=made.writer._add_object(parent))
-    made.add(
-        (100, 266, 300, 282),
-        FT=name("Tx"),
-        Ff=NumberObject(1 << 24),
-        MaxLen=NumberObject(4),
-        V=TextStringObject("1 24"),
-    )
-    made.add((100, 200, 300, 252), FT=name("Tx"), Ff=NumberObject(1 << 12), V=TextStringObject("first\rsecond"))
-    assert made.text(tmp_path) == "Name: Ada Example Children: 1 24 Notes: first second End."
-
-
-def test_boxes_with_odd_states_choices_and_signatures_are_read(tmp_path: Path) -> None:
-    labels = ("Smoker", "Driver", "Country", "Pets", "Signed")
-    made = Made(shown(*((20, 300 - 30 * row, f"{label}:") for row, label in enumerate(labels))))
-    empty = made.writer._add_object(DecodedStreamObject())
-    for row, state in ((0, "J#20a"), (1, "Off")):
-        looks = dictionary(N=DictionaryObject({name("J#20a"): empty, name("Off"): empty}))
-        made.add((100, 296 - 30 * row, 112, 308 - 30 * row), FT=name("Btn"), AP=looks, AS=name(state))
-    pair = ArrayObject((TextStringObject("pe"), TextStringObject("Peru")))
-    made.add((100, 236, 200, 248), FT=name("Ch"), Opt=ArrayObject((pair,)), V=TextStringObject("pe"))
-    pets = ArrayObject(TextStringObject(pet) for pet in ("cat", "dog"))
-    made.add((100, 206, 200, 218), FT=name("Ch"), Opt=pets, V=pets)
-    made.add((100, 176, 200, 188), FT=name("Sig"), V=dictionary(Type=name("Sig"), Name=TextStringObject("Ada Example")))
-    made.add((300, 176, 320, 188), FT=name("Tx"), F=NumberObject(2), V=TextStringObject("hidden"))
-    expected = "Smoker: [x] Driver: Country: Peru Pets: cat, dog Signed: Signed by Ada Example"
-    assert made.text(tmp_path) == expected
-
-
-def test_what_only_an_appearance_draws_is_read(tmp_path: Path) -> None:
-    made = Made(shown((20, 300, "Seal:")))
-    form = DecodedStreamObject()
-    form.set_data(b"BT /F1 10 Tf 2 4 Td (APPROVED 12) Tj ET")
-    form.update(
-        dictionary(
-            Type=name("XObject"),
-            Subtype=name("Form"),
-            BBox=ArrayObject(NumberObject(side) for side in (0, 0, 120, 16)),
-            Resources=made.page["/Resources"],
-        )
-    )
-    made.add((100, 296, 220, 312), "Stamp", AP=dictionary(N=made.writer._add_object(form)))
-    assert made.text(tmp_path) == "Seal: APPROVED 12"
-
-
-def test_a_page_of_typed_text_alone_is_that_text(tmp_path: Path) -> None:
-    made = Made()
-    made.add((20, 300, 200, 320), "FreeText", Contents=TextStringObject("Only typed"))
-    assert made.text(tmp_path) == "Only typed"
 
 
 def test_an_error_speaks_of_images_only_where_there_are_some(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, glyphs, raised, tables, vertical
+from reader.documents.pdf import columns, fields, glyphs, raised, tables, typed, vertical
 from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -189,6 +189,8 @@ class Pages:
             edits += _apart(list(tables.table_edits(page, text, string, turn)), edits)
         for bars in columns.column_edits(text, shown):
             edits += _apart(bars, edits)
+        if turn == 0 and not hidden:
+            edits += _apart(typed.typed_edits(text, string), edits)
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
