@@ -153,6 +153,36 @@ def test_a_raised_sign_keeps_its_figure_apart(tmp_path: Path) -> None:
     assert Made(content).text(tmp_path) == "10^-5 V 10^+3 V pages 10-7 and 10 -5"
 
 
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((("e", 0), ("-x", 4), (", a", 0), ("n", 4), (".", 0)), "e^-x, a^n."),
+        ((("GF\\(p", 0), ("m", 4), ("\\), 10", 0), ("n", 4), (".", 0)), "GF(p^m), 10^n."),
+        ((("2", 0), ("n+1", 4), (" of x", 0), ("2", 4), (" + y", 0), ("2", 4), (".", 0)), "2^n+1 of x^2 + y^2."),
+        ((("120.50", 0), ("a", 4), (" and 3,400", 0), ("b", 4), (" crowns", 0)), "120.50[a] and 3,400[b] crowns"),
+        ((("the 1", 0), ("er", 4), (" mai, 2", 0), ("nd", 4)), "the 1er mai, 2nd"),
+        ((("M", 0), ("me", 4), (" Noor, D", 0), ("r", 4), (" Vale", 0)), "Mme Noor, Dr Vale"),
+        ((("235", 4), ("U and ", 0), ("14", 4), ("C", 0)), "235U and 14C"),
+        ((("12", 4), ("See the well.", 0)), "[12] See the well."),
+    ],
+)
+def test_raised_letters_and_masses_of_atoms(tmp_path: Path, parts: tuple[tuple[str, int], ...], expected: str) -> None:
+    runs = " ".join(f"/F1 {6 if rise else 10} Tf {rise} Ts ({text}) Tj" for text, rise in parts)
+    assert Made(f"BT 1 0 0 1 20 300 Tm {runs} ET".encode()).text(tmp_path) == expected
+
+
+def test_raised_digits_as_large_as_the_others_stay_apart(tmp_path: Path) -> None:
+    content = (
+        b"BT /F1 10 Tf 20 300 Td (mass 10) Tj 5 Ts (24) Tj 0 Ts ( kg in 1995) Tj 5 Ts (3) Tj 0 Ts ( it closed) Tj ET"
+    )
+    assert Made(content).text(tmp_path) == "mass 10^24 kg in 1995[3] it closed"
+
+
+def test_a_number_that_stands_high_before_its_note_begins_it(tmp_path: Path) -> None:
+    note = b"BT /F1 5 Tf 1 0 0 1 20 54 Tm (3) Tj /F1 8 Tf 1 0 0 1 25 50 Tm (The well was dry.) Tj ET"
+    assert Made(shown((20, 300, "Prose.")) + note).text(tmp_path) == "Prose. [3] The well was dry."
+
+
 def test_narrow_gaps_part_words_and_kerning_does_not(tmp_path: Path) -> None:
     content = b"BT /F1 10 Tf 20 300 Td [(mentorship) -125 (in A) 70 (V) -30 (A)] TJ ET"
     assert Made(content).text(tmp_path) == "mentorship in AVA"
