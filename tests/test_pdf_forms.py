@@ -129,6 +129,17 @@ def test_formatted_text_streams_and_chosen_places_are_values(tmp_path: Path) -> 
     assert made.text(tmp_path) == expected
 
 
+def test_of_a_list_what_is_chosen_is_read_and_of_a_menu_what_is_shown(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Pets:"), (20, 240, "Country:")))
+    looks = drawing(made, b"BT /F1 10 Tf 2 20 Td (cat) Tj 0 -12 Td (dog) Tj ET", height=32)
+    pets = ArrayObject((TextStringObject("cat"), TextStringObject("dog")))
+    made.add((100, 284, 260, 316), FT=name("Ch"), Opt=pets, V=TextStringObject("dog"), AP=looks)
+    looks = drawing(made, b"BT /F1 10 Tf 2 4 Td (Peru) Tj ET")
+    menu = NumberObject(1 << 17)
+    made.add((100, 236, 260, 252), FT=name("Ch"), Ff=menu, V=TextStringObject("pe"), AP=looks)
+    assert made.text(tmp_path) == "Pets: dog Country: Peru"
+
+
 def test_signatures_say_who_signed_when_and_why(tmp_path: Path) -> None:
     made = Made(shown((20, 300, "First:"), (20, 200, "Second:")))
     entries = {"Name": "Ada Example", "M": "D:20260305101500+01'00'", "Reason": "I approve", "Location": "Lima"}

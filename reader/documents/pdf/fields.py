@@ -22,7 +22,7 @@ from reader.documents.pdf.glyphs import Glyph, Rect, upright, upright_rect
 _HIDDEN = 2 | 32
 """The flags of annotations that no viewer shows."""
 _MOST_PARENTS = 32
-_PUSH_BUTTON, _PASSWORD, _COMB = 1 << 16, 1 << 13, 1 << 24
+_PUSH_BUTTON, _PASSWORD, _COMB, _DROP_DOWN = 1 << 16, 1 << 13, 1 << 24, 1 << 17
 _LEAST_LETTERS = 0.5
 """Of what an appearance draws, so much is letters and digits where its font says rightly which they are."""
 _STORED_NUMBER = re.compile(r"[-+]?[\d.,]*\d")
@@ -128,7 +128,8 @@ def _field_text(field: Any, fresh: bool, drawn: Callable[[], str]) -> str:
     else:
         text = "" if value is None else str(value)
     text = text if text.strip() else _rich_text(_inherited(field, "/RV"))
-    if text.strip() and (fresh or flags & _COMB):
+    is_list = kind == "/Ch" and not flags & _DROP_DOWN  # which draws what is not chosen, too
+    if text.strip() and (fresh or is_list or flags & _COMB):
         return text
     return _as_shown(text, drawn())
 
