@@ -14,6 +14,8 @@ from pypdf.generic import (
     ArrayObject,
     BooleanObject,
     DecodedStreamObject,
+    DictionaryObject,
+    FloatObject,
     NameObject,
     NumberObject,
     TextStringObject,
@@ -124,6 +126,111 @@ def test_rules_over_layers_are_kept(tmp_path: Path, rule: dict[str, str], is_rea
         entries = {"OCGs": both, "P": name(rule["P"])}
     made.page["/Resources"][name("Properties")] = dictionary(P0=dictionary(Type=name("OCMD"), **entries))
     assert made.text(tmp_path) == ("Shown Layer After" if is_read else "Shown After")
+
+
+SAID = "Lorem ipsum: the captain was Oduya, and 47 figures were paid."
+ORDER = "".join(dict.fromkeys(SAID))
+CODES = b"BT /W 12 Tf 20 300 Td <" + b"".join(b"%02x" % (33 + ORDER.index(letter)) for letter in SAID) + b"> Tj ET"
+NAMES = {" ": "space", ":": "colon", ",": "comma", ".": "period", "4": "four", "7": "seven"}
+
+
+def differences(names: list[str]) -> DictionaryObject:
+    return dictionary(
+        Type=name("Encoding"), Differences=ArrayObject((NumberObject(33), *(name(each) for each in names)))
+    )
+
+
+def type_3(made: Made, names: list[str]) -> DictionaryObject:
+    """A font whose glyphs are drawn by the file itself, here all the same."""
+    glyph = DecodedStreamObject()
+    glyph.set_data(b"600 0 0 0 500 700 d1 0 0 500 700 re f")
+    drawn = made.writer._add_object(glyph)
+    return dictionary(
+        Type=name("Font"),
+        Subtype=name("Type3"),
+        FontBBox=ArrayObject(NumberObject(side) for side in (0, 0, 600, 700)),
+        FontMatrix=ArrayObject(FloatObject(number) for number in (0.001, 0, 0, 0.001, 0, 0)),
+        CharProcs=DictionaryObject({name(each): drawn for each in names}),
+        Encoding=differences(names),
+        FirstChar=NumberObject(33),
+        LastChar=NumberObject(32 + len(names)),
+        Widths=ArrayObject(NumberObject(600) for _ in names),
+    )
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [NAMES.get(letter, letter) for letter in ORDER],
+        [f"a{ord(letter)}" for letter in ORDER],
+        [f"G{ord(letter):02X}" for letter in ORDER],
+    ],
+)
+@pytest.mark.parametrize("kind", ["Type1", "Type3"])
+def test_names_of_glyphs_say_which_letters_they_are(tmp_path: Path, names: list[str], kind: str) -> None:
+    made = Made(CODES)
+    font = type_3(made, names)
+    if kind == "Type1":
+        font = dictionary(
+            Type=name("Font"), Subtype=name("Type1"), BaseFont=name("ABCDEF+Own"), Encoding=differences(names)
+        )
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    assert made.text(tmp_path) == SAID
+
+
+def test_letters_that_nothing_tells_are_no_text(tmp_path: Path) -> None:
+    made = Made(CODES)
+    font = type_3(made, [f"glyph{number}" for number in range(len(ORDER))])
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    with pytest.raises(DocumentError, match=r"does not say which letters its glyphs are.*OCR"):
+        made.text(tmp_path)
+    prose = [(20, 280 - 14 * row, "The harbour was calm, and nobody saw the letter.") for row in range(12)]
+    made = Made(CODES + b" " + shown(*prose))
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font.clone(made.writer))
+    assert made.text(tmp_path).startswith("\ufffd The harbour was calm")
+
+
+@pytest.mark.parametrize("places", [1, 13, 25])
+def test_shifted_letters_are_no_text(tmp_path: Path, places: int) -> None:
+    def shifted(letter: str) -> str:
+        return chr((ord(letter) - 97 + places) % 26 + 97) if letter.islower() else letter
+
+    text = "the captain was paid at once, and nobody in the harbour saw the letter that came by night"
+    with pytest.raises(DocumentError, match="OCR"):
+        load(write_pdf(tmp_path / "shifted.pdf", ["".join(map(shifted, text))]))
+    assert load(write_pdf(tmp_path / "plain.pdf", [text])).text.strip() == text
+
+
+def to_unicode(made: Made, pairs: dict[int, str], digits: int) -> object:
+    lines = "".join(f"<{code:0{digits}x}> <{text.encode('utf-16-be').hex()}>\n" for code, text in pairs.items())
+    stream = DecodedStreamObject()
+    space = f"1 begincodespacerange\n<{'0' * digits}> <{'f' * digits}>\nendcodespacerange\n"
+    stream.set_data(f"begincmap\n{space}{len(pairs)} beginbfchar\n{lines}endbfchar\nendcmap".encode())
+    return made.writer._add_object(stream)
+
+
+@pytest.mark.parametrize("ligature", ["\x00", "\ufffd", "\uf001"])
+def test_names_say_what_maps_to_private_codes_do_not(tmp_path: Path, ligature: str) -> None:
+    made = Made(b"BT /W 12 Tf 20 300 Td (di\001cult \002gures) Tj ET")
+    font = dictionary(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("ABCDEF+Own"))
+    font[name("Encoding")] = dictionary(Differences=ArrayObject((NumberObject(1), name("ffi"), name("f_i"))))
+    letters = {code: chr(code) for code in range(32, 127)} | {1: ligature, 2: ligature}
+    font[name("ToUnicode")] = to_unicode(made, letters, 2)
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    assert made.text(tmp_path) == "difficult figures"
+
+
+@pytest.mark.parametrize("wrong", [0xF000, 30, -1])
+def test_the_font_is_believed_where_its_map_makes_no_words(tmp_path: Path, wrong: int) -> None:
+    reader = pypdf.PdfReader(FIELD / "shifted.pdf")
+    writer = pypdf.PdfWriter(clone_from=reader)
+    font = writer.pages[0]["/Resources"]["/Font"]["/F1"]
+    made = Made()
+    made.writer = writer
+    font[name("ToUnicode")] = to_unicode(made, {code: chr(code + wrong) for code in range(2, 200)}, 4)
+    path = tmp_path / "wrong.pdf"
+    writer.write(path)
+    assert words(load(path)) == "Lorem ipsum: the captain was Oduya"
 
 
 def test_figures_stay_what_they_are(tmp_path: Path) -> None:

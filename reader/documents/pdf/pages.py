@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from reader.documents.pdf import columns, fields, glyphs, raised, tables, typed,
 from reader.documents.pdf.glyphs import Glyph, Rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
+from reader.documents.pdf.words import is_nonsense
 
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 
@@ -26,28 +26,18 @@ _HYPHEN = "\ufffe"
 
 # A font that does not say which letters its glyphs are comes out as control characters from PDFium, and as
 # "/g134/g135/g3" from pypdf: no reader could use that.
-_GLYPH_CODES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
+_GLYPH_CODES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd]|/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
 _MOST_GLYPH_CODES = 0.3
+_UNKNOWN = re.compile(r"\ufffd(?:\s*\ufffd)+")
+"""Letters one after another of which none is known; one mark says as much."""
 
-_LEAST_TOKEN_CHARS = 24
-_LEAST_WORDS = 0.35
-_MOST_TOKENS = 40
 _NEAR = 6
 _LEAST_STROKES = 40
 """Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
-_SAMPLE_CHARS = 2000
-_MOST_SCRIPTS = 6
-_TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
-_NUMBER = re.compile(r"[\d\W_]+")
-_WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _WORD_CHARS = 40
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _HYPHENS = re.compile("-")
-_ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
-_FAR_LETTERS = re.compile(r"[^\W\d_\x00-\u017f]")
-_VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýăąęěėēīıőōůűūœ]", re.I)
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
 class Pages:
@@ -335,59 +325,4 @@ def readable(text: str) -> str:
     """Return text as people write it; "" where it is codes of glyphs and no letters."""
     if sum(map(len, _GLYPH_CODES.findall(text))) > _MOST_GLYPH_CODES * len(text) or is_nonsense(text):
         return ""
-    return plain_ligatures(text).strip()
-
-
-def is_nonsense(text: str) -> bool:
-    """Whether hardly anything of a text has the form of words or numbers, or it mixes the scripts of the world."""
-    if not text.isascii() and _mixes_scripts(text):
-        return True
-    good = total = 0
-    tokens = text.split()
-    sample = tokens[:: max(1, len(tokens) // _MOST_TOKENS)]
-    enough = _LEAST_WORDS * sum(map(len, sample))
-    for token in sample:
-        if good >= enough > 0:
-            return False  # whatever the others are
-        stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|#=+_~^%$&")
-        if stripped.isascii() and stripped.isalpha():  # as nearly all are
-            total += len(stripped)
-            good += len(stripped) * (len(stripped) < 4 or bool(_VOWELS.search(stripped)))
-            continue
-        if not stripped or _NUMBER.fullmatch(stripped):
-            continue
-        if _ADDRESS.search(stripped):
-            continue
-        total += len(stripped)
-        good += len(stripped) * _is_word(stripped)
-    return total >= _LEAST_TOKEN_CHARS and good < _LEAST_WORDS * total
-
-
-def _mixes_scripts(text: str) -> bool:
-    """Whether letters that hardly any language uses, or that no language uses together, are many.
-
-    Numbers of glyphs that are taken for letters look like that.
-    """
-    if not _FAR_LETTERS.search(glyphs.letters_of(text)):  # as in most texts; a set of letters is short
-        return False
-    letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
-    rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
-    if len(letters) >= 4 and rare > len(letters) / 2:
-        return True
-    scripts = Counter(unicodedata.name(char, "?").split()[0] for char in letters)
-    return sum(count >= 2 for script, count in scripts.items() if script not in _TOGETHER) >= _MOST_SCRIPTS
-
-
-def _is_word(token: str) -> bool:
-    if not _WORD.fullmatch(token):
-        # Scripts with marks and joiners of their own are not judged.
-        return any(unicodedata.category(char) in ("Lo", "Mn", "Mc") for char in token)
-    letters = [char for char in token if char.isalpha()]
-    if any(unicodedata.category(char) == "Lo" for char in letters):
-        return True  # scripts without cases are told apart by no rule here
-    latin = sum(bool(_LATIN.match(char)) for char in letters)
-    if latin == 0:
-        return True
-    if latin < len(letters):
-        return False
-    return len(letters) < 4 or bool(_VOWELS.search(token))
+    return _UNKNOWN.sub("\ufffd", plain_ligatures(text)).strip()
