@@ -130,7 +130,7 @@ def test_rules_over_layers_are_kept(tmp_path: Path, rule: dict[str, str], is_rea
 
 SAID = "Lorem ipsum: the captain was Oduya, and 47 figures were paid."
 ORDER = "".join(dict.fromkeys(SAID))
-CODES = b"BT /W 12 Tf 20 300 Td <" + b"".join(b"%02x" % (33 + ORDER.index(letter)) for letter in SAID) + b"> Tj ET"
+CODES = b"BT /W 8 Tf 20 300 Td <" + b"".join(b"%02x" % (33 + ORDER.index(letter)) for letter in SAID) + b"> Tj ET"
 NAMES = {" ": "space", ":": "colon", ",": "comma", ".": "period", "4": "four", "7": "seven"}
 
 
@@ -438,3 +438,56 @@ def test_rows_read_from_left_to_right_however_text_and_page_are_turned(tmp_path:
         assert (bottom < 0.5) == (text == page)
     else:
         assert bottom - top > 0.15 > 0.05 > right - left
+
+
+def test_a_cell_over_several_rows_or_columns_keeps_its_table_whole(tmp_path: Path) -> None:
+    levels = {360: (20, 340), 340: (120, 340), 320: (20, 340), 300: (20, 340), 280: (20, 340)}
+    columns = {20: 360, 120: 360, 240: 340, 340: 360}
+    rules = [b"%d %d m %d %d l S " % (left, y, right, y) for y, (left, right) in levels.items()]
+    rules += [b"%d 280 m %d %d l S " % (x, x, top) for x, top in columns.items()]
+    rows = ((25, 335, "Item"), (200, 345, "Price"), (125, 325, "net"), (245, 325, "gross"))
+    rows += (
+        (25, 305, "Tea"),
+        (125, 305, "3 per kg"),
+        (245, 305, "4"),
+        (25, 285, "Salt"),
+        (125, 285, "1"),
+        (245, 285, "2"),
+    )
+    path = tmp_path / "spans.pdf"
+    Made(b"".join(rules) + shown(*rows)).writer.write(path)
+    assert load(path).text.split("\n")[:4] == [
+        "Item | Price",
+        "| net | gross",
+        "Tea | 3 per kg | 4",
+        "Salt | 1 | 2",
+    ]
+
+
+def fraction(x: int, y: int, over: str, under: str, width: int, size: int = 8) -> bytes:
+    """A numerator, a rule and a denominator beside a line of text at the height y."""
+    terms = b"BT /F1 %d Tf 1 0 0 1 %d %d Tm (%s) Tj 1 0 0 1 %d %d Tm (%s) Tj ET " % (
+        *(size, x + 2, y + 6, over.encode(), x + 2, y - 6, under.encode()),
+    )
+    return terms + b"%d %.1f m %d %.1f l S " % (x, y + 3.5, x + width, y + 3.5)
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+def test_fractions_with_a_rule_stand_on_one_line(tmp_path: Path, turn: int) -> None:
+    content = b"0 1 -1 0 400 0 cm " * (turn == 90) + shown((20, 300, "Use")) + fraction(40, 300, "1", "2", 8)
+    content += shown((52, 300, "cup and 3")) + fraction(96, 300, "1", "4", 8) + shown((108, 300, "spoons."))
+    content += shown((20, 260, "Rate =")) + fraction(56, 260, "12 + x", "7", 30) + shown((90, 260, "a year."))
+    made = Made(content)
+    made.page[NameObject("/Rotate")] = NumberObject(turn)
+    assert made.text(tmp_path) == "Use 1/2 cup and 3 1/4 spoons. Rate = (12 + x)/7 a year."
+
+
+def test_underlined_lines_are_no_fractions(tmp_path: Path) -> None:
+    heading = shown((20, 300, "Rates"), (20, 288, "1995")) + b"20 298 m 44 298 l S "
+    beside = shown((20, 250, "The sum is 42 in all"), (20, 238, "of 1995 crowns.")) + b"68 248 m 80 248 l S "
+    assert Made(heading + beside).text(tmp_path) == "Rates 1995 The sum is 42 in all of 1995 crowns."
+
+
+def test_a_raised_figure_before_a_slash_stays_on_its_line(tmp_path: Path) -> None:
+    content = b"BT /F1 10 Tf 20 300 Td (Use ) Tj /F1 6 Tf 3 Ts (1) Tj /F1 10 Tf 0 Ts (/) Tj /F1 6 Tf (2) Tj /F1 10 Tf ( cup) Tj ET"
+    assert Made(content).text(tmp_path) == "Use 1/2 cup"

@@ -12,8 +12,8 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, glyphs, raised, tables, typed, vertical
-from reader.documents.pdf.glyphs import Glyph, Rect
+from reader.documents.pdf import columns, fields, fractions, glyphs, raised, tables, typed, vertical
+from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
@@ -157,6 +157,9 @@ class Pages:
             or glyphs.has_lone_accents(string)
             or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
             or self._values(page, index)
+            or fractions.has_fractions(
+                text, string, self._rules(page, index, turn := glyphs.turn_of(text, string)), turn
+            )
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         # A hyphen before a line that is left out ends its own line.
@@ -169,7 +172,7 @@ class Pages:
         shown = string
         for start, end in hidden:
             shown = shown[:start] + " " * (end - start) + shown[end:]
-        gaps, turn = list(_glued(shown, around)), glyphs.turn_of(text, string)
+        gaps = list(_glued(shown, around))
         for start, end in _lines_at(string, sorted({*raised.raised(text, shown, turn), *gaps})):
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
@@ -207,8 +210,16 @@ class Pages:
         found = glyphs.compose(found)
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
+        turn = glyphs.turn_of(text, string)
+        found = fractions.compose_fractions(found, self._rules(page, index, turn))
         found = vertical.in_reading_order(raised.mark_raised(found))
         return fields.place(found, self._values(page, index))
+
+    def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
+        """The lines of a page, as where its text runs to the right."""
+        if self.survey is None or index not in self.survey.lined:
+            return []
+        return [upright_rect(rule, turn) for rule in tables.rules(page, fractions.SHORTEST)]
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey

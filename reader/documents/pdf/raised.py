@@ -58,8 +58,12 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
             high = height_of(text, start)
-            if rise < high and (height_of(text, last) < 0.9 * high or rise >= _LEAST_RISE * high):
+            is_beside = start in (figure.start(), figure.start() - 1)
+            if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start
+
+    for slash in _SLASH.finditer(string):
+        yield slash.start()
 
     for letter in _LETTER.finditer(string):
         first, last = letter.start(), letter.end() - 1
@@ -77,6 +81,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _LETTER = re.compile(r"(?:\d|(?<![^\W_])[A-Za-z]|\))(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)|\d(?:\r?\n)?[a-z](?=[-−–+]\d)")
 """A letter that may be raised behind a figure, a variable or a bracket."""
+_SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n)?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""
 
@@ -93,6 +98,9 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         if not (glyphs[at].made or _MAY_BE_RAISED.match(glyphs[at].text)):
             out.append(glyphs[at])
             at += 1
+            continue
+        if glyphs[at].made and (slash := _slash_after(glyphs, at, out)) > at:
+            at = slash
             continue
         if not out or out[-1].text == "\n":
             end, word = _note_number(glyphs, at)
@@ -118,6 +126,18 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         if following and not following.made and following.text.isdigit() and not closing:
             out.append(Glyph(-1, " "))  # log₂8 is not log28
     return out
+
+
+def _slash_after(glyphs: list[Glyph], at: int, out: list[Glyph]) -> int:
+    """Where the slash of 1/2 is that PDFium puts on the next line, as the 1 is raised; `at` where there is none."""
+    after = at
+    while after < len(glyphs) and glyphs[after].made and glyphs[after].text in "\r\n":
+        after += 1
+    if after == at or after == len(glyphs) or not out or out[-1].made or not out[-1].text.isdigit():
+        return at
+    slash, digit = glyphs[after], out[-1]
+    is_near = abs(digit.y - slash.y) < 0.75 * (slash.size or 1.0) and -0.3 <= gap(digit, slash) <= 0.35
+    return after if slash.text in ("/", "⁄") and is_near else at
 
 
 def _note_number(glyphs: list[Glyph], at: int) -> tuple[int, int]:
@@ -169,11 +189,11 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
     while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
         end += 1
     run = "".join(glyph.text for glyph in glyphs[start:end])
-    if end - start > 6:
+    is_small = all(glyph.size <= _SMALLER * base.size for glyph in glyphs[start:end])
+    if end - start > 6 or not (is_small or start == at):
         return at
     if all(sign.isdigit() or sign in _RAISED_SIGNS for sign in run):
         return end if any(map(str.isdigit, run)) else at
-    is_small = all(glyph.size <= _SMALLER * base.size for glyph in glyphs[start:end])
     is_cut = all(glyph.text in "\r\n" for glyph in glyphs[at:start])
     return end if is_cut and is_small and first.y > base.y and _EXPONENT.fullmatch(run) else at
 

@@ -49,6 +49,8 @@ class Survey:
         self._seen: set[int] = set()
         self.ruled: set[int] = set()
         """Pages that draw enough lines for a table."""
+        self.lined: set[int] = set()
+        """Pages that draw a line at all."""
         self.fonts: list[tuple[Any, bytes]] = []
         """Fonts whose map to letters can be mended, with the mended map."""
 
@@ -79,6 +81,8 @@ class Survey:
             if around is None:
                 return None
             found |= around
+        if rules:
+            self.lined.add(index)
         if rules >= _LEAST_RULES:
             self.ruled.add(index)
         return found

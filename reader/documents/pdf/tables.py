@@ -50,21 +50,24 @@ class _Grid:
 
 def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
     """Yield the lines of tables with what to put in their place; `turn` is the direction in which the page's lines run."""
-    for grid in _grids([upright_rect(rule, turn) for rule in _rules(page)]):
+    for grid in _grids([upright_rect(rule, turn) for rule in rules(page)]):
         columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
         heights = [end for rule in grid.down for end in (rule[1], rule[3])] + [rule[1] for rule in grid.across]
         levels = _places(heights)[::-1]
         if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
             continue
-        rows = [_row(text, grid, columns, top, bottom, turn) for top, bottom in itertools.pairwise(levels)]
-        rows = [row for row in rows if any(row)]
-        if _is_table(rows):
-            yield from _edits(text, string, grid.box, rows, turn)
+        for spans in (False, True):  # cells over several rows only where letters would be cut without them
+            rows = [_row(text, grid, columns, levels[at:], turn, spans) for at in range(len(levels) - 1)]
+            rows = [row for row in rows if any(row)]
+            edits = list(_edits(text, string, grid.box, rows, turn)) if _is_table(rows) else []
+            if edits:
+                yield from edits
+                break
 
 
-def _rules(page: pypdfium2.PdfPage) -> list[Rect]:
-    """The thin lines and the edges of boxes that a page draws."""
-    rules: list[Rect] = []
+def rules(page: pypdfium2.PdfPage, least_length: float = _LEAST_LENGTH) -> list[Rect]:
+    """Return the thin lines of so many points at least and the edges of boxes that a page draws."""
+    found: list[Rect] = []
     handle, sides = address_of(page.raw), (ctypes.c_float * 4)()
     at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
     for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
@@ -73,18 +76,18 @@ def _rules(page: pypdfium2.PdfPage) -> list[Rect]:
             continue
         left, bottom, right, top = sides
         width, height = right - left, top - bottom
-        if min(width, height) <= _THIN and max(width, height) >= _LEAST_LENGTH:
-            rules.append((left, bottom, right, top))
+        if min(width, height) <= _THIN and max(width, height) >= least_length:
+            found.append((left, bottom, right, top))
         elif min(width, height) >= _LEAST_LENGTH and _segments(thing) <= 5:
-            rules += [
+            found += [
                 (left, bottom, left, top),
                 (right, bottom, right, top),
                 (left, bottom, right, bottom),
                 (left, top, right, top),
             ]
-        if len(rules) > _MOST_RULES:
+        if len(found) > _MOST_RULES:
             return []
-    return rules
+    return found
 
 
 # The same functions with addresses for arguments, as a page is thousands of objects.
@@ -127,9 +130,10 @@ def _places(values: list[float]) -> list[float]:
 
 
 def _row(
-    text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], top: float, bottom: float, turn: int
+    text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], levels: list[float], turn: int, spans: bool
 ) -> list[str]:
-    """The cells between two levels; what no rule parts is one cell."""
+    """The cells below the first level; what no rule parts is one cell, with `spans` also downwards."""
+    top, bottom = levels[:2]
     middle = (top + bottom) / 2
     edges = [columns[0]]
     for x in columns[1:-1]:
@@ -137,10 +141,25 @@ def _row(
             edges.append(x)
     edges.append(columns[-1])
     descent = min(_MOST_DESCENT, (top - bottom) / 5)
-    cells = [
-        (left + _INSET, bottom + _INSET, right - _INSET, top - descent) for left, right in itertools.pairwise(edges)
-    ]
-    return [_one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))) for cell in cells]
+    cells = []
+    for left, right in itertools.pairwise(edges):
+        low = (
+            next((level for level in levels[1:] if _is_ruled(grid, left, right, level)), levels[-1])
+            if spans
+            else bottom
+        )
+        if spans and top < grid.box[3] - _NEAR and not _is_ruled(grid, left, right, top):
+            cells.append("")  # it belongs to the cell above
+            continue
+        cell = (left + _INSET, low + _INSET, right - _INSET, top - descent)
+        cells.append(_one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))))
+    return cells
+
+
+def _is_ruled(grid: _Grid, left: float, right: float, level: float) -> bool:
+    """Whether a rule goes along a level in the middle of a cell."""
+    middle = (left + right) / 2
+    return any(abs(rule[1] - level) <= _NEAR and rule[0] <= middle <= rule[2] for rule in grid.across)
 
 
 def _one_line(cell: str) -> str:
