@@ -198,7 +198,8 @@ def test_shifted_letters_are_no_text(tmp_path: Path, places: int) -> None:
     text = "the captain was paid at once, and nobody in the harbour saw the letter that came by night"
     with pytest.raises(DocumentError, match="OCR"):
         load(write_pdf(tmp_path / "shifted.pdf", ["".join(map(shifted, text))]))
-    assert load(write_pdf(tmp_path / "plain.pdf", [text])).text.strip() == text
+    for plain in (text, "abcdef ghijklmno pqrstuvwxyz " * 3):
+        assert words(load(write_pdf(tmp_path / "plain.pdf", [plain]))) == plain.strip()
 
 
 def to_unicode(made: Made, pairs: dict[int, str], digits: int) -> object:
@@ -231,6 +232,26 @@ def test_the_font_is_believed_where_its_map_makes_no_words(tmp_path: Path, wrong
     path = tmp_path / "wrong.pdf"
     writer.write(path)
     assert words(load(path)) == "Lorem ipsum: the captain was Oduya"
+
+
+def test_a_layer_for_paper_alone_is_not_read(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Shown")) + b"/OC /P0 BDC " + shown((20, 280, "Printed only")) + b"EMC")
+    usage = dictionary(View=dictionary(ViewState=name("OFF")), Print=dictionary(PrintState=name("ON")))
+    layer = made.writer._add_object(dictionary(Type=name("OCG"), Name=TextStringObject("mark"), Usage=usage))
+    layers = ArrayObject((layer,))
+    rule = dictionary(Event=name("View"), OCGs=layers, Category=ArrayObject((name("View"),)))
+    made.writer.root_object[name("OCProperties")] = dictionary(OCGs=layers, D=dictionary(AS=ArrayObject((rule,))))
+    made.page["/Resources"][name("Properties")] = dictionary(P0=layer)
+    assert made.text(tmp_path) == "Shown"
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0xF0B1, "±k"), (0xF02D, "−k"), (0xF061, "αk")])
+def test_codes_of_the_symbol_font_are_symbols(tmp_path: Path, code: int, expected: str) -> None:
+    made = Made(b"BT /W 12 Tf 20 300 Td (%c) Tj /F1 12 Tf (k) Tj ET" % (code & 0xFF))
+    font = dictionary(Type=name("Font"), Subtype=name("TrueType"), BaseFont=name("ABCDEF+SymbolMT"))
+    font[name("ToUnicode")] = to_unicode(made, {code & 0xFF: chr(code)}, 2)
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    assert made.text(tmp_path).replace(" ", "") == expected
 
 
 def test_figures_stay_what_they_are(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def test_a_page_of_typed_text_alone_is_that_text(tmp_path: Path) -> None:
         ("Longer than its box", b"(Longer than) Tj", "Longer than its box"),
         ("Ada Example", b"(!#$ %&) Tj", "Ada Example"),  # a font that does not say which letters it draws
         ("Ada Example", b"", "Ada Example"),
+        ("abc def", b"(fed cba) Tj", "abc def"),  # as appearances of scripts from right to left come out
     ],
 )
 def test_a_value_is_read_as_its_page_shows_it(tmp_path: Path, stored: str, drawn: bytes, expected: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,13 +140,13 @@ def _as_shown(stored: str, shown: str) -> str:
 
     What the appearance cuts off, sets apart or cannot name is taken from the value itself.
     """
-    letters, seen = ("".join(filter(str.isalnum, text)) for text in (stored, shown))
+    letters, seen = ("".join(filter(str.isalnum, unicodedata.normalize("NFKC", text))) for text in (stored, shown))
     if not letters or not seen or len(seen) < _LEAST_LETTERS * len("".join(shown.split())):
         return stored if letters else shown
     if _STORED_NUMBER.fullmatch(stored.strip()):
         is_apart = len(shown.split()) >= len(seen) > 1
         return stored if is_apart else shown
-    return stored if seen in letters else shown
+    return stored if seen in letters or sorted(seen) == sorted(letters) else shown  # from right to left
 
 
 def _decoded(data: bytes) -> str:

@@ -224,7 +224,7 @@ def _character_spacings(data: bytes) -> Iterator[float]:
 
 
 def _hidden_layers(root: Any) -> set[int]:
-    """Object numbers of the layers that are switched off when the file is opened."""
+    """Object numbers of the layers that are switched off when the file is opened to be viewed."""
     properties = root.get("/OCProperties")
     if not isinstance(properties, pikepdf.Dictionary):
         return set()
@@ -232,6 +232,12 @@ def _hidden_layers(root: Any) -> set[int]:
     hidden = _numbers(default.get("/OFF", []))
     if default.get("/BaseState") == "/OFF":
         hidden |= _numbers(properties.get("/OCGs", [])) - _numbers(default.get("/ON", []))
+    for rule in default.get("/AS", []):  # layers that are for the screen or for paper alone
+        if rule.get("/Event") == "/View" and "/View" in list(rule.get("/Category", [])):
+            for layer in rule.get("/OCGs", []):
+                state = layer.get("/Usage", {}).get("/View", {}).get("/ViewState")
+                hidden |= {_number(layer)} if state == "/OFF" else set()
+                hidden -= {_number(layer)} if state == "/ON" else set()
     return hidden - {0}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pikepdf
 
 from reader.documents.pdf.words import is_nonsense
+from reader.documents.symbols import is_symbol_font, symbol
 
 _CODE_PAIR = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f\s]*)>")
 _SINGLES = re.compile(rb"beginbfchar(.*?)endbfchar", re.S)
@@ -40,12 +41,32 @@ def mended_map(font: Any, drawn: Callable[[], list[bytes]]) -> bytes | None:
         return None
     try:
         whole = font.get("/Subtype") == "/Type0"
-        letters = _wide_letters(font, drawn) if whole else _simple_letters(font, drawn)
+        letters = _symbols(font) or (_wide_letters(font, drawn) if whole else _simple_letters(font, drawn))
     except MemoryError:
         raise
     except Exception:  # a damaged font leaves its text as it is
         return None
     return _to_unicode(letters, 4 if whole else 2) if letters else None
+
+
+def _symbols(font: Any) -> dict[int, str]:
+    """What the codes of Symbol, Wingdings and the like mean, where the map has codes of the font's maker or there is none."""
+    name = _ENDING.sub("", str(font.get("/BaseFont", "")).lstrip("/").split("+")[-1])
+    if not is_symbol_font(name):
+        return {}
+    own = _own_map(font)
+    if own is None and font.get("/Subtype") == "/TrueType" and "/Encoding" not in font:
+        own = {code: chr(0xF000 + code) for code in range(0x20, 0x100)}
+    if not any(_is_private(text) for text in (own or {}).values()):
+        return {}
+    found = {
+        code: symbol(ord(text), name) if _is_private(text) and len(text) == 1 else text
+        for code, text in (own or {}).items()
+    }
+    return {code: text for code, text in found.items() if text != _UNKNOWN}
+
+
+_ENDING = re.compile(r"(?:MT)?(?:[-,].*)?$")
 
 
 def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, str]:
@@ -54,7 +75,7 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
     own = _own_map(font)
     holes = {code for code, text in (own or {}).items() if _says_nothing(text)}
     if own is None and (candidates := list(_unusual_maps(font, named))):
-        usual = {code: bytes([code]).decode("cp1252", errors="replace") for code in range(256)}
+        usual = {code: bytes([code]).decode("cp1252", errors="ignore") or chr(code) for code in range(256)}
         return _best([usual, *candidates], drawn(), digits=2)
     added = {}
     for code, name in named.items():
@@ -64,12 +85,28 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
             wanted = code in holes or (code not in own and bool(_PARTS.search(name)))
         if wanted and (text := _letters(name)):
             added[code] = text
+    private = {code for code in holes if _is_private((own or {})[code])}
+    if private:
+        # Symbols have names of letters, too; a ligature's name is its own.
+        letters = {code: added.get(code) or bytes([code & 0xFF]).decode("latin-1") for code in private}
+        if _makes_words({**(own or {}), **added, **letters}, _codes(drawn(), 1)):
+            added = {**letters, **added}
+        else:
+            added = {
+                code: text for code, text in added.items() if code not in private or len(text) > 1 or text > "\x7f"
+            }
+            holes -= private - set(added)
     return {**{code: text for code, text in (own or {}).items() if code not in holes}, **added} if added else {}
+
+
+def _is_private(text: str) -> bool:
+    """Whether a map gives codes that only the font's maker knows."""
+    return bool(text) and all("\ue000" <= char <= "\uf8ff" for char in text)
 
 
 def _says_nothing(text: str) -> bool:
     """Whether a map gives no letter: nothing, a mark for the unknown, or a code that only the font's maker knows."""
-    return not text.strip("\0\ufffd\ufffe\uffff") or all("\ue000" <= char <= "\uf8ff" for char in text)
+    return not text.strip("\0\ufffd\ufffe\uffff") or _is_private(text)
 
 
 def _unusual_maps(font: Any, named: dict[int, str]) -> Iterator[dict[int, str]]:
@@ -92,7 +129,8 @@ _NUMBERED = re.compile(r"(?=.*\d)([A-Za-z]{1,2}?)([0-9A-Fa-f]{2,4})")
 
 def _numbered(named: dict[int, str], base: int) -> Iterator[tuple[int, str]]:
     for code, name in named.items():
-        if (found := _NUMBERED.fullmatch(name)) and (base == 16 or found[2].isdigit()):
+        found = _NUMBERED.fullmatch(name)
+        if found and (found[2].isdigit() if base == 10 else len(found[2]) == 2 or found[2].startswith("00")):
             number = int(found[2], base)
             if 32 <= number < 127 or 160 <= number < 0xD800:
                 yield code, chr(number)
@@ -121,6 +159,7 @@ def _symbolic_letters(font: Any) -> dict[int, str]:
 
 
 _LEAST_DRAWN = 24
+_LEAST_RUN = 3
 _UNKNOWN = "\ufffd"
 
 
@@ -129,19 +168,29 @@ def _best(maps: list[dict[int, str]], drawn: list[bytes], digits: int) -> dict[i
 
     The first of the maps is what PDFium takes; nothing is to be mended where it makes words, too, or too little is drawn.
     """
-    size = digits // 2
-    codes = [
-        [int.from_bytes(text[at : at + size], "big") for at in range(0, len(text) - size + 1, size)] for text in drawn
-    ]
-    count = sum(map(len, codes))
-    for at, letters in enumerate(maps):
-        text = " ".join("".join(letters.get(code, _UNKNOWN) for code in run) for run in codes)
-        known = count - sum(code not in letters for run in codes for code in run)
-        if letters and known >= _LEAST_KNOWN * count and not _is_garbled(text, count):
-            return letters if at else {}
-    if count < _LEAST_DRAWN:
+    codes = _codes(drawn, digits // 2)
+    if sum(map(len, codes)) < _LEAST_DRAWN:
         return {}
+    for at, letters in enumerate(maps):
+        if _makes_words(letters, codes):
+            return letters if at else {}
     return dict.fromkeys(sorted({code for run in codes for code in run}), _UNKNOWN)
+
+
+def _codes(drawn: list[bytes], size: int) -> list[list[int]]:
+    """The codes of what may be words; signs of formulas are drawn by themselves."""
+    return [
+        [int.from_bytes(text[at : at + size], "big") for at in range(0, len(text) - size + 1, size)]
+        for text in drawn
+        if len(text) >= _LEAST_RUN * size
+    ]
+
+
+def _makes_words(letters: dict[int, str], codes: list[list[int]]) -> bool:
+    count = sum(map(len, codes))
+    known = sum(code in letters for run in codes for code in run)
+    text = " ".join("".join(letters.get(code, _UNKNOWN) for code in run) for run in codes)
+    return count >= _LEAST_DRAWN and known >= _LEAST_KNOWN * count and not _is_garbled(text, count)
 
 
 _LEAST_KNOWN = 0.8
@@ -212,7 +261,8 @@ def _wide_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, str]
         letters = {code: letters[glyph] for code, glyph in pairs if glyph and glyph in letters}
     if is_sure and (off == 0 or not told):
         return letters
-    return _best([told, letters], drawn(), digits=4)
+    best = _best([told, letters], drawn(), digits=4)
+    return best if not told or best == letters else {}  # a map of its own may say things that are no words
 
 
 def _font_letters(inner: Any) -> tuple[dict[int, str], bool]:

@@ -36,6 +36,7 @@ _LEAST_COMMON = 0.27
 """Of the pairs of letters in a text; those of 1,400 real pages are 0.38 or more, those of shifted letters 0.25 or less."""
 _LEAST_KINDS = 12
 """Of letters in words that are judged by their pairs."""
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _JUDGED = re.compile(r"[A-Za-z][a-z]{2,}")
 
 
@@ -72,6 +73,7 @@ def is_nonsense(text: str) -> bool:
 def _is_shifted(tokens: list[str]) -> bool:
     """Whether words have other pairs of letters than languages have, as where each letter is some places off."""
     words = [word.lower() for token in tokens if _JUDGED.fullmatch(word := token.strip(_SIGNS))]
+    words = [word for word in words if word not in _ALPHABET]
     letters = sum(map(len, words))
     pairs = letters - len(words)
     if pairs < _LEAST_PAIRS or 2 * letters < sum(map(len, tokens)) or len(set("".join(words))) < _LEAST_KINDS:
