@@ -512,3 +512,16 @@ def test_underlined_lines_are_no_fractions(tmp_path: Path) -> None:
 def test_a_raised_figure_before_a_slash_stays_on_its_line(tmp_path: Path) -> None:
     content = b"BT /F1 10 Tf 20 300 Td (Use ) Tj /F1 6 Tf 3 Ts (1) Tj /F1 10 Tf 0 Ts (/) Tj /F1 6 Tf (2) Tj /F1 10 Tf ( cup) Tj ET"
     assert Made(content).text(tmp_path) == "Use 1/2 cup"
+
+
+def test_white_text_is_read_only_where_it_can_be_seen(tmp_path: Path) -> None:
+    content = (
+        shown((20, 300, "The price is 120."))
+        + b"1 g "
+        + shown((20, 280, "The price is 90."))
+        + b"0 0 0.5 rg 20 240 200 20 re f "
+    )
+    content += (
+        b"1 1 1 rg " + shown((25, 246, "Conditions")) + b"0 g BT 3 Tr /F1 10 Tf 20 200 Td (A scan's layer.) Tj ET"
+    )
+    assert Made(content).text(tmp_path) == "The price is 120. Conditions A scan's layer."

@@ -113,6 +113,14 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
     return glyphs
 
 
+def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:
+    """Yield each character's index in PDFium's text, and the address of the object that draws it; 0 where none does."""
+    address, index = address_of(text.raw), 0
+    for char in string:
+        yield index, _text_object(address, index) or 0
+        index += 2 if char > "\uffff" else 1
+
+
 _MAY_BE_MADE = frozenset(f" \r\n{_HYPHEN}")
 
 

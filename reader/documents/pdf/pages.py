@@ -12,7 +12,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, fractions, glyphs, raised, tables, typed, vertical
+from reader.documents.pdf import columns, fields, fractions, glyphs, invisible, raised, tables, typed, vertical
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -157,6 +157,7 @@ class Pages:
             or glyphs.has_lone_accents(string)
             or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
             or self._values(page, index)
+            or self._unseen(page, text, string, index)
             or fractions.has_fractions(
                 text, string, self._rules(page, index, turn := glyphs.turn_of(text, string)), turn
             )
@@ -205,6 +206,8 @@ class Pages:
         """Return the page's characters in reading order with all that their places tell."""
         string = text.get_text_range()
         found = glyphs.read_glyphs(text, string)
+        if unseen := self._unseen(page, text, string, index):
+            found = [glyph for glyph in found if glyph.index not in unseen]
         if glyphs.hidden_spans(text, string, _page_box(page)) != []:
             found = glyphs.seen(found, _page_box(page))
         found = glyphs.compose(found)
@@ -220,6 +223,11 @@ class Pages:
         if self.survey is None or index not in self.survey.lined:
             return []
         return [upright_rect(rule, turn) for rule in tables.rules(page, fractions.SHORTEST)]
+
+    def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
+        """The characters of PDFium's text that are white on white."""
+        is_white = self.survey is not None and index in self.survey.white
+        return invisible.unseen(page, text, string) if is_white else set()
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey

@@ -14,6 +14,7 @@ from typing import Any
 
 import pikepdf
 
+from reader.documents.pdf.invisible import WHITE
 from reader.documents.pdf.unicode_maps import mended_map
 
 _MOST_BYTES = 200 << 20
@@ -51,6 +52,8 @@ class Survey:
         """Pages that draw enough lines for a table."""
         self.lined: set[int] = set()
         """Pages that draw a line at all."""
+        self.white: set[int] = set()
+        """Pages that draw something in white."""
         self.fonts: list[tuple[Any, bytes]] = []
         """Fonts whose map to letters can be mended, with the mended map."""
 
@@ -77,6 +80,8 @@ class Survey:
                 continue
             data = stream.read_bytes()
             rules += sum(map(data.count, _DRAWS_RULE))
+            if any(white in data for white in WHITE):
+                self.white.add(index)
             around = _gaps(data)
             if around is None:
                 return None
