@@ -42,9 +42,6 @@ class _Fraction:
 
 def has_fractions(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], turn: int) -> bool:
     """Whether a page has fractions. Of most pages only the surroundings of their rules are looked at."""
-    wanted = _wanted(rules)
-    if len(wanted) > _MOST_RULES:
-        return False
 
     def holds(*rect: float) -> bool:
         term = text.get_text_bounded(*upright_rect((rect[0], rect[1], rect[2], rect[3]), -turn % 360)).strip()
@@ -52,7 +49,7 @@ def has_fractions(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], t
 
     near = [
         (left, bottom, right, top)
-        for left, bottom, right, top in wanted
+        for left, bottom, right, top in _wanted(rules)
         if holds(left, top, right, top + _REACH) and holds(left, bottom - _REACH, right, bottom)
     ]
     return bool(near) and any(_fractions(read_glyphs(text, string), near))
@@ -82,7 +79,22 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
 
 
 def _wanted(rules: list[Rect]) -> list[Rect]:
-    return [rule for rule in rules if rule[3] - rule[1] <= _THICKEST and SHORTEST <= rule[2] - rule[0] <= _LONGEST]
+    """The rules that may part two terms: short, thin, across, and with no other at their ends, as those of tables have."""
+    short = [rule for rule in rules if rule[3] - rule[1] <= _THICKEST and SHORTEST <= rule[2] - rule[0] <= _LONGEST]
+    if len(short) > _MOST_RULES:
+        return []
+    return [rule for rule in short if not any(_touches(rule, other) for other in rules)]
+
+
+def _touches(rule: Rect, other: Rect) -> bool:
+    near = _THICKEST / 2
+    is_same = abs(rule[0] - other[0]) <= near and abs(rule[2] - other[2]) <= near and other[3] - other[1] <= _THICKEST
+    return not is_same and (
+        rule[0] - near <= other[2]
+        and other[0] <= rule[2] + near
+        and rule[1] - near <= other[3]
+        and other[1] <= rule[3] + near
+    )
 
 
 def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
