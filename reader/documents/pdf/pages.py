@@ -227,7 +227,7 @@ class Pages:
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
         """The characters of PDFium's text that are white on white."""
         is_white = self.survey is not None and index in self.survey.white
-        return invisible.unseen(page, text, string) if is_white else set()
+        return invisible.unseen(page, text, string, _page_box(page)) if is_white else set()
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
