@@ -11,7 +11,7 @@ import pypdfium2
 from reader.documents.pdf.glyphs import Glyph, Rect, read_glyphs, upright_rect
 
 _LONGEST = 150.0
-SHORTEST = 2.0
+_SHORTEST = 2.0
 _THICKEST = 2.5
 """In points, of the rule between the terms."""
 _MOST_RULES = 60
@@ -80,7 +80,7 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
 
 def _wanted(rules: list[Rect]) -> list[Rect]:
     """The rules that may part two terms: short, thin, across, and with no other at their ends, as those of tables have."""
-    short = [rule for rule in rules if rule[3] - rule[1] <= _THICKEST and SHORTEST <= rule[2] - rule[0] <= _LONGEST]
+    short = [rule for rule in rules if rule[3] - rule[1] <= _THICKEST and _SHORTEST <= rule[2] - rule[0] <= _LONGEST]
     if len(short) > _MOST_RULES:
         return []
     return [rule for rule in short if not any(_touches(rule, other) for other in rules)]

@@ -72,6 +72,8 @@ def address_of(thing: Any) -> int:
 
 # The same functions with addresses for arguments, which takes half the time: a page is thousands of glyphs.
 _POINTER = ctypes.c_void_p
+_page_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPage_GetObject))
+_kind = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_GetType))
 _text_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_GetTextObject))
 _char_origin = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER, _POINTER)(
     address_of(pdfium.FPDFText_GetCharOrigin)
@@ -111,6 +113,15 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
             Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, style.turn)
         )
     return glyphs
+
+
+def page_objects(page: pypdfium2.PdfPage, kind: int, most: int) -> Iterator[int]:
+    """Yield the addresses of a page's objects of one kind; of more objects than `most` only the first are looked at."""
+    address = address_of(page.raw)
+    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), most)):
+        thing = _page_object(address, number)
+        if _kind(thing) == kind:
+            yield thing
 
 
 def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:

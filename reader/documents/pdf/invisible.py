@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, text_objects
+from reader.documents.pdf.glyphs import Rect, address_of, page_objects, text_objects
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
 """How a page's content says that it goes on in white; what looks like it does no harm."""
@@ -40,18 +40,23 @@ def unseen(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, bo
 
 def _white_texts(page: pypdfium2.PdfPage, box: Rect) -> Iterator[tuple[int, Rect]]:
     """The text objects that are drawn in white, by their address, and where they are; those of a scan are not drawn."""
-    colours = [ctypes.c_uint() for _ in range(4)]
-    sides = [ctypes.c_float() for _ in range(4)]
-    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
-        thing = pdfium.FPDFPage_GetObject(page.raw, number)
-        if pdfium.FPDFPageObj_GetType(thing) != pdfium.FPDF_PAGEOBJ_TEXT:
+    colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
+    colours_at, sides_at = (
+        [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
+        for values in (colours, sides)
+    )
+    for thing in page_objects(page, pdfium.FPDF_PAGEOBJ_TEXT, _MOST_OBJECTS):
+        if not _fill_colour(thing, *colours_at) or min(colours[:3]) < _WHITE_LEVEL:
             continue
-        if not pdfium.FPDFPageObj_GetFillColor(thing, *colours) or min(c.value for c in colours[:3]) < _WHITE_LEVEL:
+        if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *sides_at):
             continue
-        if pdfium.FPDFTextObj_GetTextRenderMode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL:
-            continue
-        if not pdfium.FPDFPageObj_GetBounds(thing, *sides):
-            continue
-        left, bottom, right, top = (side.value for side in sides)
+        left, bottom, right, top = sides
         if left < box[2] and right > box[0] and bottom < box[3] and top > box[1]:
-            yield address_of(thing), (left, bottom, right, top)
+            yield thing, (left, bottom, right, top)
+
+
+# The same functions with addresses for arguments, as a page is thousands of objects.
+_POINTER = ctypes.c_void_p
+_fill_colour = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetFillColor))
+_render_mode = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFTextObj_GetTextRenderMode))
+_bounds = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetBounds))

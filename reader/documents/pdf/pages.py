@@ -50,6 +50,7 @@ class Pages:
         self._gaps: dict[int, set[str] | None] = {}
         self._strings: dict[int, str] = {}
         self._compounds: set[str] = set()
+        self._ruled: tuple[tuple[int, int], list[Rect]] = (-1, 0), []
         if self.survey is None:
             return
         survey = self.survey
@@ -180,7 +181,7 @@ class Pages:
             spaced = any(start <= at < end for at in gaps)
             edits.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced)))
         if self.survey is not None and index in self.survey.ruled:
-            edits += _apart(list(tables.table_edits(page, text, string, turn)), edits)
+            edits += _apart(list(tables.table_edits(self._rules(page, index, turn), text, string, turn)), edits)
         for bars in columns.column_edits(text, shown):
             edits += _apart(bars, edits)
         if turn == 0 and not hidden:
@@ -222,7 +223,9 @@ class Pages:
         """The lines of a page, as where its text runs to the right."""
         if self.survey is None or index not in self.survey.lined:
             return []
-        return [upright_rect(rule, turn) for rule in tables.rules(page, fractions.SHORTEST)]
+        if self._ruled[0] != (index, turn):
+            self._ruled = (index, turn), [upright_rect(rule, turn) for rule in tables.rules(page)]
+        return self._ruled[1]
 
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
         """The characters of PDFium's text that are white on white."""

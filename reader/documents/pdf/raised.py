@@ -66,6 +66,8 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
         yield slash.start()
 
     for letter in _LETTER.finditer(string):
+        if letter[0] in _SHORT_WORDS:
+            continue
         first, last = letter.start(), letter.end() - 1
         rise = origin(last)[1] - origin(first)[1]
         if rise > 0.3 and rise < (high := height_of(text, first)) and height_of(text, last) < 0.9 * high:
@@ -81,6 +83,8 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _LETTER = re.compile(r"(?:\d|(?<![^\W_])[A-Za-z]|\))(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)|\d(?:\r?\n)?[a-z](?=[-−–+]\d)")
 """A letter that may be raised behind a figure, a variable or a bracket."""
+_SHORT_WORDS = frozenset(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
+"""Of which a page has so many that PDFium is not asked about their letters."""
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n)?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""

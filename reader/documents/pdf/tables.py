@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, origins_of, upright_rect
+from reader.documents.pdf.glyphs import Rect, address_of, origins_of, page_objects, upright_rect
 
 _THIN = 2.5
+_SHORTEST = 2.0
 _LEAST_LENGTH = 6.0
 _NEAR = 3.0
 _INSET = 1.0
@@ -48,9 +49,16 @@ class _Grid:
     down: list[Rect] = field(default_factory=list)
 
 
-def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
-    """Yield the lines of tables with what to put in their place; `turn` is the direction in which the page's lines run."""
-    for grid in _grids([upright_rect(rule, turn) for rule in rules(page)]):
+def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
+    """Yield the lines of tables with what to put in their place.
+
+    Args:
+        drawn: the page's rules, as where its lines run to the right.
+        text: PDFium's characters of the page.
+        string: PDFium's text of them.
+        turn: the direction in which the page's lines run.
+    """
+    for grid in _grids([rule for rule in drawn if max(rule[2] - rule[0], rule[3] - rule[1]) >= _LEAST_LENGTH]):
         columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
         heights = [end for rule in grid.down for end in (rule[1], rule[3])] + [rule[1] for rule in grid.across]
         levels = _places(heights)[::-1]
@@ -65,18 +73,17 @@ def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: st
                 break
 
 
-def rules(page: pypdfium2.PdfPage, least_length: float = _LEAST_LENGTH) -> list[Rect]:
-    """Return the thin lines of so many points at least and the edges of boxes that a page draws."""
+def rules(page: pypdfium2.PdfPage) -> list[Rect]:
+    """Return the thin lines and the edges of boxes that a page draws."""
     found: list[Rect] = []
-    handle, sides = address_of(page.raw), (ctypes.c_float * 4)()
+    sides = (ctypes.c_float * 4)()
     at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
-    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
-        thing = _object(handle, number)
-        if _kind(thing) != pdfium.FPDF_PAGEOBJ_PATH or not _bounds(thing, *at):
+    for thing in page_objects(page, pdfium.FPDF_PAGEOBJ_PATH, _MOST_OBJECTS):
+        if not _bounds(thing, *at):
             continue
         left, bottom, right, top = sides
         width, height = right - left, top - bottom
-        if min(width, height) <= _THIN and max(width, height) >= least_length:
+        if min(width, height) <= _THIN and max(width, height) >= _SHORTEST:
             found.append((left, bottom, right, top))
         elif min(width, height) >= _LEAST_LENGTH and _segments(thing) <= 5:
             found += [
@@ -92,8 +99,6 @@ def rules(page: pypdfium2.PdfPage, least_length: float = _LEAST_LENGTH) -> list[
 
 # The same functions with addresses for arguments, as a page is thousands of objects.
 _POINTER = ctypes.c_void_p
-_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPage_GetObject))
-_kind = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_GetType))
 _bounds = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[_POINTER] * 4)(address_of(pdfium.FPDFPageObj_GetBounds))
 _segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
 
