@@ -525,3 +525,26 @@ def test_white_text_is_read_only_where_it_can_be_seen(tmp_path: Path) -> None:
         b"1 1 1 rg " + shown((25, 246, "Conditions")) + b"0 g BT 3 Tr /F1 10 Tf 20 200 Td (A scan's layer.) Tj ET"
     )
     assert Made(content).text(tmp_path) == "The price is 120. Conditions A scan's layer."
+
+
+def test_text_that_is_clipped_away_is_not_read(tmp_path: Path) -> None:
+    content = (
+        shown((20, 300, "The price is 120.")) + b"q 0 0 100 50 re W n " + shown((20, 200, "The price is 90.")) + b"Q "
+    )
+    content += b"q 0.5 0 0 0.5 0 0 cm 0 340 300 40 re W n " + shown((40, 360, "Half as large.")) + b"Q "
+    assert Made(content + shown((20, 100, "The end."))).text(tmp_path) == "The price is 120. Half as large. The end."
+
+
+def test_a_cell_that_is_clipped_away_does_not_cost_its_table(tmp_path: Path) -> None:
+    rows = [("Peru", "12", "7"), ("Chile", "9", "41"), ("Cuba", "35", "8"), ("Chad", "6", "5")]
+    drawn = b"".join(
+        shown((20, 300 - 14 * at, a), (120, 300 - 14 * at, b), (220, 300 - 14 * at, c))
+        for at, (a, b, c) in enumerate(rows)
+    )
+    hidden = b"q 0 0 10 10 re W n " + shown((170, 286, "rt")) + b"Q "
+    text = Made(
+        drawn[: drawn.index(b"BT /F1 10 Tf 1 0 0 1 220 286")]
+        + hidden
+        + drawn[drawn.index(b"BT /F1 10 Tf 1 0 0 1 220 286") :]
+    )
+    assert text.text(tmp_path) == " ".join(" | ".join(row) for row in rows)

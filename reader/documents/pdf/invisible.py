@@ -1,8 +1,9 @@
-"""White text on white paper: what is drawn, but nobody sees."""
+"""What is drawn, but nobody sees: white text on white paper, and text that lies outside what it is clipped to."""
 
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator
 
 import pypdfium2
@@ -15,6 +16,54 @@ WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
 _WHITE_LEVEL = 250
 _MOST_OBJECTS = 5_000
 _PIXELS_A_POINT = 1.5
+
+
+_CLIP = re.compile(rb"(-?[\d.]+)\s+(-?[\d.]+)\s+re\s+W\*?\s+n\b")
+_LARGE = 200.0
+"""In points; what is clipped to a larger rectangle is the page's content as a whole."""
+
+
+def clips(data: bytes) -> bool:
+    """Whether a page's content clips something to less than nearly all of the page."""
+    count = data.count(b"W n") + data.count(b"W* n") + data.count(b"W\nn") + data.count(b"W\rn")
+    if not count:
+        return False
+    sizes = [min(abs(float(width)), abs(float(height))) for width, height in _CLIP.findall(data)]
+    return len(sizes) < count or min(sizes) < _LARGE
+
+
+def clipped(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str) -> set[int]:
+    """Return the characters of PDFium's text that are outside of what they are clipped to."""
+    sides = (ctypes.c_float * 4)()
+    sides_at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+    addresses = set()
+    for thing in page_objects(page, pdfium.FPDF_PAGEOBJ_TEXT, _MOST_OBJECTS):
+        path = _clip_path(thing)
+        if not path or not _bounds(thing, *sides_at):
+            continue
+        left, bottom, right, top = sides
+        box = _clip_box(path)
+        if box is not None and (left >= box[2] or right <= box[0] or bottom >= box[3] or top <= box[1]):
+            addresses.add(thing)
+    return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
+
+
+def _clip_box(clip: int) -> Rect | None:
+    """The rectangle around what a clip leaves; None where it has no path."""
+    box = None
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for number in range(max(_count_paths(clip), 0)):
+        points = []
+        for at in range(max(_count_segments(clip, number), 0)):
+            segment = _segment(clip, number, at)
+            if _point(segment, ctypes.addressof(x), ctypes.addressof(y)):
+                points.append((x.value, y.value))
+        if not points:
+            continue
+        (left, bottom), (right, top) = map(min, zip(*points, strict=True)), map(max, zip(*points, strict=True))
+        box = box or (left, bottom, right, top)
+        box = max(box[0], left), max(box[1], bottom), min(box[2], right), min(box[3], top)
+    return box
 
 
 def unseen(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, box: Rect) -> set[int]:
@@ -60,3 +109,12 @@ _POINTER = ctypes.c_void_p
 _fill_colour = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetFillColor))
 _render_mode = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFTextObj_GetTextRenderMode))
 _bounds = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetBounds))
+_clip_path = ctypes.CFUNCTYPE(_POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetClipPath))
+_count_paths = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFClipPath_CountPaths))
+_count_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int)(
+    address_of(pdfium.FPDFClipPath_CountPathSegments)
+)
+_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int, ctypes.c_int)(
+    address_of(pdfium.FPDFClipPath_GetPathSegment)
+)
+_point = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 3)(address_of(pdfium.FPDFPathSegment_GetPoint))

@@ -158,17 +158,18 @@ class Pages:
             or glyphs.has_lone_accents(string)
             or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
             or self._values(page, index)
-            or self._unseen(page, text, string, index)
             or fractions.has_fractions(
                 text, string, self._rules(page, index, turn := glyphs.turn_of(text, string)), turn
             )
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
+        unseen = self._unseen(page, text, string, index)
+        hidden = sorted([*hidden, *_spans(string, unseen)])
         # A hyphen before a line that is left out ends its own line.
         edits = [
             (start - 1, _line_end(string, end), "-\n")
             if string[start - 1 : start] == _HYPHEN
-            else (start, _line_end(string, end), "")
+            else (start, _line_end(string, end) if not string[:start].rstrip(" ")[-1:].strip() else end, "")
             for start, end in hidden
         ]
         shown = string
@@ -179,11 +180,13 @@ class Pages:
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
-            edits.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced)))
+            edits.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen)))
         if self.survey is not None and index in self.survey.ruled:
             edits += _apart(list(tables.table_edits(self._rules(page, index, turn), text, string, turn)), edits)
         for bars in columns.column_edits(text, shown):
-            edits += _apart(bars, edits)
+            # Where a bar stands in place of what is left out, it does not have to be left out once more.
+            others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
+            edits = others + bars if _apart(bars, others) else edits
         if turn == 0 and not hidden:
             edits += _apart(typed.typed_edits(text, string), edits)
         position, pieces = 0, []
@@ -193,10 +196,16 @@ class Pages:
         return "".join((*pieces, string[position:]))
 
     def _by_places(
-        self, page: pypdfium2.PdfPage | None, text: pypdfium2.PdfTextPage, string: str, start: int, spaced: bool
+        self,
+        page: pypdfium2.PdfPage | None,
+        text: pypdfium2.PdfTextPage,
+        string: str,
+        start: int,
+        spaced: bool,
+        unseen: set[int],
     ) -> str:
-        """The lines of `string`; `page` where some of them are beyond its edges."""
-        found = glyphs.read_glyphs(text, string, start)
+        """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them."""
+        found = [glyph for glyph in glyphs.read_glyphs(text, string, start) if glyph.index not in unseen]
         if page is not None:
             found = glyphs.seen(found, _page_box(page))
         if spaced:
@@ -228,9 +237,17 @@ class Pages:
         return self._ruled[1]
 
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
-        """The characters of PDFium's text that are white on white."""
-        is_white = self.survey is not None and index in self.survey.white
-        return invisible.unseen(page, text, string, _page_box(page)) if is_white else set()
+        """The characters of PDFium's text that are white on white or clipped away."""
+        found: set[int] = set()
+        if self.survey is not None and index in self.survey.white:
+            found |= invisible.unseen(page, text, string, _page_box(page))
+        if self.survey is not None and index in self.survey.clipped:
+            for start, end in _spans(string, invisible.clipped(page, text, string)):
+                if not (
+                    string[:start][-1:].isalnum() or string[end : end + 1].isalnum()
+                ):  # a cell may cut its last word
+                    found |= set(range(start, end))
+        return found
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
@@ -294,6 +311,20 @@ def _page_box(page: pypdfium2.PdfPage) -> Rect:
     box = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page, box)
     return box.left, box.bottom, box.right, box.top
+
+
+def _spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:
+    """Characters that are not seen as spans, with what only parts them."""
+    span = None
+    for at in sorted(unseen):
+        if span is not None and not string[span[1] : at].strip():
+            span = span[0], at + 1
+            continue
+        if span is not None:
+            yield span
+        span = at, at + 1
+    if span is not None:
+        yield span
 
 
 def _glued(string: str, around: set[str]) -> Iterator[int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pikepdf
 
-from reader.documents.pdf.invisible import WHITE
+from reader.documents.pdf.invisible import WHITE, clips
 from reader.documents.pdf.unicode_maps import mended_map
 
 _MOST_BYTES = 200 << 20
@@ -54,6 +54,8 @@ class Survey:
         """Pages that draw a line at all."""
         self.white: set[int] = set()
         """Pages that draw something in white."""
+        self.clipped: set[int] = set()
+        """Pages that clip something."""
         self.fonts: list[tuple[Any, bytes]] = []
         """Fonts whose map to letters can be mended, with the mended map."""
 
@@ -82,6 +84,8 @@ class Survey:
             rules += sum(map(data.count, _DRAWS_RULE))
             if any(white in data for white in WHITE):
                 self.white.add(index)
+            if clips(data):
+                self.clipped.add(index)
             around = _gaps(data)
             if around is None:
                 return None
