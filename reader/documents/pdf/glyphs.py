@@ -115,13 +115,17 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
     return glyphs
 
 
-def page_objects(page: pypdfium2.PdfPage, kind: int, most: int) -> Iterator[int]:
-    """Yield the addresses of a page's objects of one kind; of more objects than `most` only the first are looked at."""
+def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
+    """Return the addresses of what a page draws by PDFium's kinds; of very many only the first are looked at."""
     address = address_of(page.raw)
-    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), most)):
+    found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: []}
+    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
         thing = _page_object(address, number)
-        if _kind(thing) == kind:
-            yield thing
+        found.setdefault(_kind(thing), []).append(thing)
+    return found
+
+
+_MOST_OBJECTS = 5_000
 
 
 def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, page_objects, text_objects
+from reader.documents.pdf.glyphs import Rect, address_of, text_objects
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
 """How a page's content says that it goes on in white; what looks like it does no harm."""
 _WHITE_LEVEL = 250
-_MOST_OBJECTS = 5_000
 _PIXELS_A_POINT = 1.5
 
 
@@ -32,12 +31,12 @@ def clips(data: bytes) -> bool:
     return len(sizes) < count or min(sizes) < _LARGE
 
 
-def clipped(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str) -> set[int]:
-    """Return the characters of PDFium's text that are outside of what they are clipped to."""
+def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:
+    """Return the characters of PDFium's text that are outside of what their text objects are clipped to."""
     sides = (ctypes.c_float * 4)()
     sides_at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
     addresses = set()
-    for thing in page_objects(page, pdfium.FPDF_PAGEOBJ_TEXT, _MOST_OBJECTS):
+    for thing in texts:
         path = _clip_path(thing)
         if not path or not _bounds(thing, *sides_at):
             continue
@@ -66,12 +65,14 @@ def _clip_box(clip: int) -> Rect | None:
     return box
 
 
-def unseen(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, box: Rect) -> set[int]:
+def white_on_white(
+    page: pypdfium2.PdfPage, texts: list[int], text: pypdfium2.PdfTextPage, string: str, box: Rect
+) -> set[int]:
     """Return the characters of PDFium's text that are white on white within the page's box.
 
-    The page is drawn only where it has white text.
+    The page is drawn only where some of its text objects are white.
     """
-    white = list(_white_texts(page, box))
+    white = list(_white_texts(texts, box))
     if not white:
         return set()
     picture = page.render(scale=_PIXELS_A_POINT, grayscale=True)
@@ -87,14 +88,14 @@ def unseen(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, bo
     return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
 
 
-def _white_texts(page: pypdfium2.PdfPage, box: Rect) -> Iterator[tuple[int, Rect]]:
+def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     """The text objects that are drawn in white, by their address, and where they are; those of a scan are not drawn."""
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     colours_at, sides_at = (
         [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
         for values in (colours, sides)
     )
-    for thing in page_objects(page, pdfium.FPDF_PAGEOBJ_TEXT, _MOST_OBJECTS):
+    for thing in texts:
         if not _fill_colour(thing, *colours_at) or min(colours[:3]) < _WHITE_LEVEL:
             continue
         if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *sides_at):

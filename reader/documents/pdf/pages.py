@@ -50,6 +50,7 @@ class Pages:
         self._gaps: dict[int, set[str] | None] = {}
         self._strings: dict[int, str] = {}
         self._compounds: set[str] = set()
+        self._drawn: tuple[pypdfium2.PdfPage, dict[int, list[int]]] | None = None
         self._ruled: tuple[tuple[int, int], list[Rect]] = (-1, 0), []
         if self.survey is None:
             return
@@ -233,21 +234,32 @@ class Pages:
         if self.survey is None or index not in self.survey.lined:
             return []
         if self._ruled[0] != (index, turn):
-            self._ruled = (index, turn), [upright_rect(rule, turn) for rule in tables.rules(page)]
+            self._ruled = (
+                (index, turn),
+                [upright_rect(rule, turn) for rule in tables.rules(self._objects(page)[pdfium.FPDF_PAGEOBJ_PATH])],
+            )
         return self._ruled[1]
 
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
         """The characters of PDFium's text that are white on white or clipped away."""
         found: set[int] = set()
-        if self.survey is not None and index in self.survey.white:
-            found |= invisible.unseen(page, text, string, _page_box(page))
-        if self.survey is not None and index in self.survey.clipped:
-            for start, end in _spans(string, invisible.clipped(page, text, string)):
+        if self.survey is None or index not in self.survey.white | self.survey.clipped:
+            return found
+        texts = self._objects(page)[pdfium.FPDF_PAGEOBJ_TEXT]
+        if index in self.survey.white:
+            found |= invisible.white_on_white(page, texts, text, string, _page_box(page))
+        if index in self.survey.clipped:
+            for start, end in _spans(string, invisible.clipped(texts, text, string)):
                 if not (
                     string[:start][-1:].isalnum() or string[end : end + 1].isalnum()
                 ):  # a cell may cut its last word
                     found |= set(range(start, end))
         return found
+
+    def _objects(self, page: pypdfium2.PdfPage) -> dict[int, list[int]]:
+        if self._drawn is None or self._drawn[0] is not page:
+            self._drawn = page, glyphs.page_objects(page)
+        return self._drawn[1]
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey

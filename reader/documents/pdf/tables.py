@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, origins_of, page_objects, upright_rect
+from reader.documents.pdf.glyphs import Rect, address_of, origins_of, upright_rect
 
 _THIN = 2.5
 _SHORTEST = 2.0
@@ -25,7 +25,6 @@ _NEAR = 3.0
 _INSET = 1.0
 _MOST_DESCENT = 2.5
 """How far letters of the row above reach below its rule."""
-_MOST_OBJECTS = 5_000
 _MOST_RULES = 2_000
 _MOST_CELLS = 2_000
 _MOST_CELL_CHARS = 600
@@ -73,12 +72,12 @@ def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, tur
                 break
 
 
-def rules(page: pypdfium2.PdfPage) -> list[Rect]:
-    """Return the thin lines and the edges of boxes that a page draws."""
+def rules(paths: list[int]) -> list[Rect]:
+    """Return the thin lines and the edges of boxes among the paths that a page draws, given by their addresses."""
     found: list[Rect] = []
     sides = (ctypes.c_float * 4)()
     at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
-    for thing in page_objects(page, pdfium.FPDF_PAGEOBJ_PATH, _MOST_OBJECTS):
+    for thing in paths:
         if not _bounds(thing, *at):
             continue
         left, bottom, right, top = sides
