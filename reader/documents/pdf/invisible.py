@@ -17,18 +17,23 @@ _WHITE_LEVEL = 250
 _PIXELS_A_POINT = 1.5
 
 
-_CLIP = re.compile(rb"(-?[\d.]+)\s+(-?[\d.]+)\s+re\s+W\*?\s+n\b")
+_CLIPS = (b"W n", b"W* n", b"W\nn", b"W\rn", b"W*\nn", b"W*\rn")
+_CLIP = re.compile(rb"(-?[\d.]+)\s+(-?[\d.]+)\s+re\s+$")
+_CLIP_CHARS = 48
 _LARGE = 200.0
 """In points; what is clipped to a larger rectangle is the page's content as a whole."""
 
 
 def clips(data: bytes) -> bool:
     """Whether a page's content clips something to less than nearly all of the page."""
-    count = data.count(b"W n") + data.count(b"W* n") + data.count(b"W\nn") + data.count(b"W\rn")
-    if not count:
-        return False
-    sizes = [min(abs(float(width)), abs(float(height))) for width, height in _CLIP.findall(data)]
-    return len(sizes) < count or min(sizes) < _LARGE
+    for clip in _CLIPS:
+        at = data.find(clip)
+        while at >= 0:
+            rectangle = _CLIP.search(data[max(at - _CLIP_CHARS, 0) : at])
+            if rectangle is None or min(abs(float(rectangle[1])), abs(float(rectangle[2]))) < _LARGE:
+                return True
+            at = data.find(clip, at + 1)
+    return False
 
 
 def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:

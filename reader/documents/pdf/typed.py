@@ -16,6 +16,7 @@ from reader.documents.pdf.glyphs import height_of, origins_of
 
 _LABEL = re.compile(r"[^\W\d_][)\]]?\s?:(?=\s|$)")
 _WORD = re.compile(r"\S+")
+_NEXT = re.compile(r"[ \t]*\S")
 _LEVEL = 0.4
 """In ems, how far the baselines of a label and its value are apart at most."""
 _FIELD_GAP = 2.5
@@ -41,8 +42,8 @@ class _Piece:
 
 def typed_edits(text: pypdfium2.PdfTextPage, string: str) -> list[Edit]:
     """Return the values moved behind their labels; none where the page has no values that are drawn apart from them."""
-    labels = list(_LABEL.finditer(string))
-    if not 0 < len(labels) <= _MOST_LABELS:
+    labels = [label for label in _LABEL.finditer(string) if _ends_apart(text, string, label.end())]
+    if not 0 < len(labels) <= _MOST_LABELS or not _goes_back(text, string, labels):
         return []
     pieces = list(_pieces(text, string, labels[0].end()))
     origin = origins_of(text)
@@ -68,6 +69,28 @@ def typed_edits(text: pypdfium2.PdfTextPage, string: str) -> list[Edit]:
         return []
     edits = [(end, end, f" {string[piece.start : piece.end]}") for end, piece in moved]
     return edits + [(piece.start, piece.end, "") for _, piece in moved]
+
+
+def _ends_apart(text: pypdfium2.PdfTextPage, string: str, end: int) -> bool:
+    """Whether nothing stands close behind a label, as in a sentence."""
+    following = _NEXT.match(string, end)
+    if following is None:
+        return True
+    origin = origins_of(text)
+    return origin(following.end() - 1)[0] - origin(end - 1)[0] > _FIELD_GAP * height_of(text, end - 1)
+
+
+def _goes_back(text: pypdfium2.PdfTextPage, string: str, labels: list[re.Match[str]]) -> bool:
+    """Whether a word on a later line stands beside a label; PDFium is asked about places alone, as most pages have none."""
+    origin = origins_of(text)
+    for label in labels:
+        x, y = origin(label.end() - 1)
+        level = _LEVEL * height_of(text, label.end() - 1)
+        after = string.find("\n", label.end())
+        words = (origin(word.start()) for word in _WORD.finditer(string, after)) if after >= 0 else ()
+        if any(abs(place[1] - y) <= level and place[0] > x for place in words):
+            return True
+    return False
 
 
 def _pieces(text: pypdfium2.PdfTextPage, string: str, start: int) -> Iterator[_Piece]:
