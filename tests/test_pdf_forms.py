@@ -199,3 +199,10 @@ def test_columns_of_prose_are_no_values(tmp_path: Path) -> None:
     right = [(210, 340 - 14 * at, f"Right line {at} of the text") for at in range(8)]
     expected = " ".join(words for _, _, words in (*left, *right))
     assert Made(shown(*left, *right)).text(tmp_path) == expected
+
+
+def test_a_columns_last_line_is_no_value(tmp_path: Path) -> None:
+    left = [(20, 340 - 14 * at, f"Left line {at} goes on" if at != 7 else "She said this:") for at in range(8)]
+    right = [(210, 340 - 14 * at, f"Right line {at} of the text") for at in range(8)]
+    expected = " ".join(words for _, _, words in (*left, *right))
+    assert Made(shown(*left, *right)).text(tmp_path) == expected

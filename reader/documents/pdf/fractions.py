@@ -40,8 +40,11 @@ class _Fraction:
     """Of what stands beside it."""
 
 
-def has_fractions(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], turn: int) -> bool:
-    """Whether a page has fractions. Of most pages only the surroundings of their rules are looked at."""
+def fraction_lines(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], turn: int) -> list[tuple[int, int]]:
+    """Return the spans of PDFium's lines that hold fractions and what stands beside them.
+
+    Of most pages only the surroundings of their dividing rules are looked at.
+    """
 
     def holds(*rect: float) -> bool:
         term = text.get_text_bounded(*upright_rect((rect[0], rect[1], rect[2], rect[3]), -turn % 360)).strip()
@@ -49,16 +52,25 @@ def has_fractions(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], t
 
     near = [
         (left, bottom, right, top)
-        for left, bottom, right, top in _wanted(rules)
+        for left, bottom, right, top in rules
         if holds(left, top, right, top + _REACH) and holds(left, bottom - _REACH, right, bottom)
     ]
-    return bool(near) and any(_fractions(read_glyphs(text, string), near))
+    spans = []
+    glyphs = read_glyphs(text, string) if near else []
+    for fraction in _fractions(glyphs, near):
+        first, last = glyphs[fraction.over[0]].index, glyphs[fraction.under[-1]].index
+        first = len(string[:first].rstrip())
+        start = string.rfind("\n", 0, max(first - 1, 0)) + 1
+        beyond = len(string) - len(string[last + 1 :].lstrip())
+        end = string.find("\n", beyond) + 1 or len(string)
+        spans.append((start, end))
+    return spans
 
 
 def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
-    """Put each fraction on the line of what stands beside it; rules and glyphs as where lines run to the right."""
+    """Put each fraction on the line of what stands beside it; dividing rules and glyphs as where lines run to the right."""
     out = list(glyphs)
-    for fraction in sorted(_fractions(glyphs, _wanted(rules)), key=lambda fraction: -fraction.over[0]):
+    for fraction in sorted(_fractions(glyphs, rules), key=lambda fraction: -fraction.over[0]):
         start, end = fraction.over[0], fraction.under[-1] + 1
         over, under = ([glyphs[at] for at in range(term[0], term[-1] + 1)] for term in (fraction.over, fraction.under))
         line = [*_on_line(over, fraction.baseline), Glyph(-1, "/"), *_on_line(under, fraction.baseline)]
@@ -78,8 +90,8 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
     return out
 
 
-def _wanted(rules: list[Rect]) -> list[Rect]:
-    """The rules that may part two terms: short, thin, across, and with no other at their ends, as those of tables have."""
+def dividing(rules: list[Rect]) -> list[Rect]:
+    """Return the rules that may part two terms: short, thin, across, and with no other at their ends, as those of tables have."""
     short = [rule for rule in rules if rule[3] - rule[1] <= _THICKEST and _SHORTEST <= rule[2] - rule[0] <= _LONGEST]
     if len(short) > _MOST_RULES:
         return []

@@ -159,9 +159,6 @@ class Pages:
             or glyphs.has_lone_accents(string)
             or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
             or self._values(page, index)
-            or fractions.has_fractions(
-                text, string, self._rules(page, index, turn := glyphs.turn_of(text, string)), turn
-            )
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         unseen = self._unseen(page, text, string, index)
@@ -176,14 +173,19 @@ class Pages:
         shown = string
         for start, end in hidden:
             shown = shown[:start] + " " * (end - start) + shown[end:]
-        gaps = list(_glued(shown, around))
-        for start, end in _lines_at(string, sorted({*raised.raised(text, shown, turn), *gaps})):
+        gaps, turn = list(_glued(shown, around)), glyphs.turn_of(text, string)
+        rules = self._rules(page, index, turn)
+        dividing = fractions.dividing(rules)
+        lines = [*_lines_at(string, sorted({*raised.raised(text, shown, turn), *gaps}))]
+        for start, end in _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)]):
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
-            edits.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen)))
+            edits.append(
+                (start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, dividing))
+            )
         if self.survey is not None and index in self.survey.ruled:
-            edits += _apart(list(tables.table_edits(self._rules(page, index, turn), text, string, turn)), edits)
+            edits += _apart(list(tables.table_edits(rules, text, string, turn)), edits)
         for bars in columns.column_edits(text, shown):
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
             others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
@@ -204,6 +206,7 @@ class Pages:
         start: int,
         spaced: bool,
         unseen: set[int],
+        dividing: list[Rect],
     ) -> str:
         """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them."""
         found = [glyph for glyph in glyphs.read_glyphs(text, string, start) if glyph.index not in unseen]
@@ -211,6 +214,7 @@ class Pages:
             found = glyphs.seen(found, _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
+        found = fractions.compose_fractions(found, dividing)
         return "".join(glyph.text for glyph in raised.mark_raised(found))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
@@ -225,7 +229,7 @@ class Pages:
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
         turn = glyphs.turn_of(text, string)
-        found = fractions.compose_fractions(found, self._rules(page, index, turn))
+        found = fractions.compose_fractions(found, fractions.dividing(self._rules(page, index, turn)))
         found = vertical.in_reading_order(raised.mark_raised(found))
         return fields.place(found, self._values(page, index))
 
@@ -323,6 +327,17 @@ def _page_box(page: pypdfium2.PdfPage) -> Rect:
     box = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page, box)
     return box.left, box.bottom, box.right, box.top
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, of those that overlap one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:

@@ -198,7 +198,8 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
         return at
     if all(sign.isdigit() or sign in _RAISED_SIGNS for sign in run):
         return end if any(map(str.isdigit, run)) else at
-    is_cut = all(glyph.text in "\r\n" for glyph in glyphs[at:start])
+    goes_on = end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isalpha()
+    is_cut = not goes_on and all(glyph.text in "\r\n" for glyph in glyphs[at:start])
     return end if is_cut and is_small and first.y > base.y and _EXPONENT.fullmatch(run) else at
 
 

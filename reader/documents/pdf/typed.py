@@ -24,6 +24,8 @@ _FIELD_GAP = 2.5
 _FARTHEST = 30.0
 """In ems, from a label to its value."""
 _LEAST_SHARE = 0.6
+_LEADING = 2.2
+"""In ems, from a line of a column to the next."""
 _MOST_LABELS = 200
 
 Edit = tuple[int, int, str]
@@ -64,11 +66,23 @@ def typed_edits(text: pypdfium2.PdfTextPage, string: str) -> list[Edit]:
     if not moved or len({piece.start for _, piece in moved}) < len(moved):
         return []
     first = min(piece.start for _, piece in moved)
+    if _goes_on(text, pieces, first):
+        return []
     behind = sum(piece.start >= first for piece in pieces)
     if len(moved) < _LEAST_SHARE * behind or any(end > first for end, _ in moved):
         return []
     edits = [(end, end, f" {string[piece.start : piece.end]}") for end, piece in moved]
     return edits + [(piece.start, piece.end, "") for _, piece in moved]
+
+
+def _goes_on(text: pypdfium2.PdfTextPage, pieces: list[_Piece], start: int) -> bool:
+    """Whether a piece is the next line of the piece before it, as in a column."""
+    at = next(at for at, piece in enumerate(pieces) if piece.start == start)
+    if at == 0:
+        return False
+    before, piece = pieces[at - 1], pieces[at]
+    size = height_of(text, start) or 1.0
+    return abs(before.left - piece.left) < size and 0 < before.baseline - piece.baseline < _LEADING * size
 
 
 def _ends_apart(text: pypdfium2.PdfTextPage, string: str, end: int) -> bool:
