@@ -9,6 +9,7 @@ from pathlib import Path
 import pypdf
 import pytest
 from helpers.documents import write_pdf
+from helpers.pdf import Made, dictionary, name, shown, words
 from pypdf.generic import (
     ArrayObject,
     BooleanObject,
@@ -20,7 +21,7 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from reader.documents import Document, Recognition, draw, load
+from reader.documents import Recognition, draw, load
 from reader.documents.recognition import in_reading_order
 from reader.errors import DocumentError
 
@@ -32,10 +33,6 @@ HORIZONTAL = """春の朝、港はまだ静かだった。
 （ある日、霧が深く立ちこめた）
 灯台の光だけが頼りだった。
 夕方、ようやく岸が見えた。"""
-
-
-def words(document: Document) -> str:
-    return " ".join(document.text.split())
 
 
 @pytest.mark.parametrize(
@@ -74,98 +71,6 @@ def test_letters_do_not_depend_on_the_fonts_of_the_machine() -> None:
         "彼は三十年この海を渡る",
         "灯台の光だけが頼りである",
     ]
-
-
-def name(value: str) -> NameObject:
-    return NameObject(f"/{value}")
-
-
-def dictionary(**entries: object) -> DictionaryObject:
-    return DictionaryObject({name(key): value for key, value in entries.items()})
-
-
-class Made:
-    """A one-page PDF in the making."""
-
-    def __init__(self, content: bytes = b"", **resources: object) -> None:
-        self.writer = pypdf.PdfWriter()
-        self.page = self.writer.add_blank_page(400, 400)
-        font = dictionary(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("Helvetica"))
-        font[name("Encoding")] = name("WinAnsiEncoding")
-        self.page[name("Resources")] = dictionary(Font=dictionary(F1=font), **resources)
-        stream = DecodedStreamObject()
-        stream.set_data(content)
-        self.page[name("Contents")] = self.writer._add_object(stream)
-        self.page[name("Annots")] = ArrayObject()
-
-    def add(self, box: tuple[int, int, int, int], subtype: str = "Widget", **entries: object) -> DictionaryObject:
-        rect = ArrayObject(FloatObject(corner) for corner in box)
-        made = dictionary(Type=name("Annot"), Subtype=name(subtype), Rect=rect, **entries)
-        self.page[name("Annots")].append(self.writer._add_object(made))
-        return made
-
-    def text(self, tmp_path: Path) -> str:
-        path = tmp_path / "made.pdf"
-        self.writer.write(path)
-        return words(load(path))
-
-
-def shown(*lines: tuple[int, int, str]) -> bytes:
-    return b"".join(b"BT /F1 10 Tf 1 0 0 1 %d %d Tm (%s) Tj ET " % (x, y, t.encode("latin-1")) for x, y, t in lines)
-
-
-def test_fields_without_appearances_are_read_next_to_their_labels(tmp_path: Path) -> None:
-    made = Made(shown((20, 300, "Name:"), (20, 270, "Children:"), (20, 240, "Notes:"), (20, 180, "End.")))
-    parent = dictionary(FT=name("Tx"), T=TextStringObject("p"), V=TextStringObject("Ada Example"))
-    made.add((100, 296, 300, 312), Parent=made.writer._add_object(parent))
-    made.add(
-        (100, 266, 300, 282),
-        FT=name("Tx"),
-        Ff=NumberObject(1 << 24),
-        MaxLen=NumberObject(4),
-        V=TextStringObject("1 24"),
-    )
-    made.add((100, 200, 300, 252), FT=name("Tx"), Ff=NumberObject(1 << 12), V=TextStringObject("first\rsecond"))
-    assert made.text(tmp_path) == "Name: Ada Example Children: 1 24 Notes: first second End."
-
-
-def test_boxes_with_odd_states_choices_and_signatures_are_read(tmp_path: Path) -> None:
-    labels = ("Smoker", "Driver", "Country", "Pets", "Signed")
-    made = Made(shown(*((20, 300 - 30 * row, f"{label}:") for row, label in enumerate(labels))))
-    empty = made.writer._add_object(DecodedStreamObject())
-    for row, state in ((0, "J#20a"), (1, "Off")):
-        looks = dictionary(N=DictionaryObject({name("J#20a"): empty, name("Off"): empty}))
-        made.add((100, 296 - 30 * row, 112, 308 - 30 * row), FT=name("Btn"), AP=looks, AS=name(state))
-    pair = ArrayObject((TextStringObject("pe"), TextStringObject("Peru")))
-    made.add((100, 236, 200, 248), FT=name("Ch"), Opt=ArrayObject((pair,)), V=TextStringObject("pe"))
-    pets = ArrayObject(TextStringObject(pet) for pet in ("cat", "dog"))
-    made.add((100, 206, 200, 218), FT=name("Ch"), Opt=pets, V=pets)
-    made.add((100, 176, 200, 188), FT=name("Sig"), V=dictionary(Type=name("Sig"), Name=TextStringObject("Ada Example")))
-    made.add((300, 176, 320, 188), FT=name("Tx"), F=NumberObject(2), V=TextStringObject("hidden"))
-    expected = "Smoker: [x] Driver: Country: Peru Pets: cat, dog Signed: Signed by Ada Example"
-    assert made.text(tmp_path) == expected
-
-
-def test_what_only_an_appearance_draws_is_read(tmp_path: Path) -> None:
-    made = Made(shown((20, 300, "Seal:")))
-    form = DecodedStreamObject()
-    form.set_data(b"BT /F1 10 Tf 2 4 Td (APPROVED 12) Tj ET")
-    form.update(
-        dictionary(
-            Type=name("XObject"),
-            Subtype=name("Form"),
-            BBox=ArrayObject(NumberObject(side) for side in (0, 0, 120, 16)),
-            Resources=made.page["/Resources"],
-        )
-    )
-    made.add((100, 296, 220, 312), "Stamp", AP=dictionary(N=made.writer._add_object(form)))
-    assert made.text(tmp_path) == "Seal: APPROVED 12"
-
-
-def test_a_page_of_typed_text_alone_is_that_text(tmp_path: Path) -> None:
-    made = Made()
-    made.add((20, 300, 200, 320), "FreeText", Contents=TextStringObject("Only typed"))
-    assert made.text(tmp_path) == "Only typed"
 
 
 def test_an_error_speaks_of_images_only_where_there_are_some(tmp_path: Path) -> None:
@@ -223,6 +128,132 @@ def test_rules_over_layers_are_kept(tmp_path: Path, rule: dict[str, str], is_rea
     assert made.text(tmp_path) == ("Shown Layer After" if is_read else "Shown After")
 
 
+SAID = "Lorem ipsum: the captain was Oduya, and 47 figures were paid."
+ORDER = "".join(dict.fromkeys(SAID))
+CODES = b"BT /W 8 Tf 20 300 Td <" + b"".join(b"%02x" % (33 + ORDER.index(letter)) for letter in SAID) + b"> Tj ET"
+NAMES = {" ": "space", ":": "colon", ",": "comma", ".": "period", "4": "four", "7": "seven"}
+
+
+def differences(names: list[str]) -> DictionaryObject:
+    return dictionary(
+        Type=name("Encoding"), Differences=ArrayObject((NumberObject(33), *(name(each) for each in names)))
+    )
+
+
+def type_3(made: Made, names: list[str]) -> DictionaryObject:
+    """A font whose glyphs are drawn by the file itself, here all the same."""
+    glyph = DecodedStreamObject()
+    glyph.set_data(b"600 0 0 0 500 700 d1 0 0 500 700 re f")
+    drawn = made.writer._add_object(glyph)
+    return dictionary(
+        Type=name("Font"),
+        Subtype=name("Type3"),
+        FontBBox=ArrayObject(NumberObject(side) for side in (0, 0, 600, 700)),
+        FontMatrix=ArrayObject(FloatObject(number) for number in (0.001, 0, 0, 0.001, 0, 0)),
+        CharProcs=DictionaryObject({name(each): drawn for each in names}),
+        Encoding=differences(names),
+        FirstChar=NumberObject(33),
+        LastChar=NumberObject(32 + len(names)),
+        Widths=ArrayObject(NumberObject(600) for _ in names),
+    )
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [NAMES.get(letter, letter) for letter in ORDER],
+        [f"a{ord(letter)}" for letter in ORDER],
+        [f"G{ord(letter):02X}" for letter in ORDER],
+    ],
+)
+@pytest.mark.parametrize("kind", ["Type1", "Type3"])
+def test_names_of_glyphs_say_which_letters_they_are(tmp_path: Path, names: list[str], kind: str) -> None:
+    made = Made(CODES)
+    font = type_3(made, names)
+    if kind == "Type1":
+        font = dictionary(
+            Type=name("Font"), Subtype=name("Type1"), BaseFont=name("ABCDEF+Own"), Encoding=differences(names)
+        )
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    assert made.text(tmp_path) == SAID
+
+
+def test_letters_that_nothing_tells_are_no_text(tmp_path: Path) -> None:
+    made = Made(CODES)
+    font = type_3(made, [f"glyph{number}" for number in range(len(ORDER))])
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    with pytest.raises(DocumentError, match=r"does not say which letters its glyphs are.*OCR"):
+        made.text(tmp_path)
+    prose = [(20, 280 - 14 * row, "The harbour was calm, and nobody saw the letter.") for row in range(12)]
+    made = Made(CODES + b" " + shown(*prose))
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font.clone(made.writer))
+    assert made.text(tmp_path).startswith("\ufffd The harbour was calm")
+
+
+@pytest.mark.parametrize("places", [1, 13, 25])
+def test_shifted_letters_are_no_text(tmp_path: Path, places: int) -> None:
+    def shifted(letter: str) -> str:
+        return chr((ord(letter) - 97 + places) % 26 + 97) if letter.islower() else letter
+
+    text = "the captain was paid at once, and nobody in the harbour saw the letter that came by night"
+    with pytest.raises(DocumentError, match="OCR"):
+        load(write_pdf(tmp_path / "shifted.pdf", ["".join(map(shifted, text))]))
+    for plain in (text, "abcdef ghijklmno pqrstuvwxyz " * 3):
+        assert words(load(write_pdf(tmp_path / "plain.pdf", [plain]))) == plain.strip()
+
+
+def to_unicode(made: Made, pairs: dict[int, str], digits: int) -> object:
+    lines = "".join(f"<{code:0{digits}x}> <{text.encode('utf-16-be').hex()}>\n" for code, text in pairs.items())
+    stream = DecodedStreamObject()
+    space = f"1 begincodespacerange\n<{'0' * digits}> <{'f' * digits}>\nendcodespacerange\n"
+    stream.set_data(f"begincmap\n{space}{len(pairs)} beginbfchar\n{lines}endbfchar\nendcmap".encode())
+    return made.writer._add_object(stream)
+
+
+@pytest.mark.parametrize("ligature", ["\x00", "\ufffd", "\uf001"])
+def test_names_say_what_maps_to_private_codes_do_not(tmp_path: Path, ligature: str) -> None:
+    made = Made(b"BT /W 12 Tf 20 300 Td (di\001cult \002gures) Tj ET")
+    font = dictionary(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("ABCDEF+Own"))
+    font[name("Encoding")] = dictionary(Differences=ArrayObject((NumberObject(1), name("ffi"), name("f_i"))))
+    letters = {code: chr(code) for code in range(32, 127)} | {1: ligature, 2: ligature}
+    font[name("ToUnicode")] = to_unicode(made, letters, 2)
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    assert made.text(tmp_path) == "difficult figures"
+
+
+@pytest.mark.parametrize("wrong", [0xF000, 30, -1])
+def test_the_font_is_believed_where_its_map_makes_no_words(tmp_path: Path, wrong: int) -> None:
+    reader = pypdf.PdfReader(FIELD / "shifted.pdf")
+    writer = pypdf.PdfWriter(clone_from=reader)
+    font = writer.pages[0]["/Resources"]["/Font"]["/F1"]
+    made = Made()
+    made.writer = writer
+    font[name("ToUnicode")] = to_unicode(made, {code: chr(code + wrong) for code in range(2, 200)}, 4)
+    path = tmp_path / "wrong.pdf"
+    writer.write(path)
+    assert words(load(path)) == "Lorem ipsum: the captain was Oduya"
+
+
+def test_a_layer_for_paper_alone_is_not_read(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Shown")) + b"/OC /P0 BDC " + shown((20, 280, "Printed only")) + b"EMC")
+    usage = dictionary(View=dictionary(ViewState=name("OFF")), Print=dictionary(PrintState=name("ON")))
+    layer = made.writer._add_object(dictionary(Type=name("OCG"), Name=TextStringObject("mark"), Usage=usage))
+    layers = ArrayObject((layer,))
+    rule = dictionary(Event=name("View"), OCGs=layers, Category=ArrayObject((name("View"),)))
+    made.writer.root_object[name("OCProperties")] = dictionary(OCGs=layers, D=dictionary(AS=ArrayObject((rule,))))
+    made.page["/Resources"][name("Properties")] = dictionary(P0=layer)
+    assert made.text(tmp_path) == "Shown"
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0xF0B1, "±k"), (0xF02D, "−k"), (0xF061, "αk")])
+def test_codes_of_the_symbol_font_are_symbols(tmp_path: Path, code: int, expected: str) -> None:
+    made = Made(b"BT /W 12 Tf 20 300 Td (%c) Tj /F1 12 Tf (k) Tj ET" % (code & 0xFF))
+    font = dictionary(Type=name("Font"), Subtype=name("TrueType"), BaseFont=name("ABCDEF+SymbolMT"))
+    font[name("ToUnicode")] = to_unicode(made, {code & 0xFF: chr(code)}, 2)
+    made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
+    assert made.text(tmp_path).replace(" ", "") == expected
+
+
 def test_figures_stay_what_they_are(tmp_path: Path) -> None:
     def line(y: int, *parts: tuple[str, int]) -> bytes:
         runs = b" ".join(
@@ -248,6 +279,36 @@ def test_a_raised_sign_keeps_its_figure_apart(tmp_path: Path) -> None:
         for at, shown in enumerate([power % b"-5", power % b"+3", b"/F1 10 Tf (pages 10-7 and 10 -5) Tj"])
     )
     assert Made(content).text(tmp_path) == "10^-5 V 10^+3 V pages 10-7 and 10 -5"
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((("e", 0), ("-x", 4), (", a", 0), ("n", 4), (".", 0)), "e^-x, a^n."),
+        ((("GF\\(p", 0), ("m", 4), ("\\), 10", 0), ("n", 4), (".", 0)), "GF(p^m), 10^n."),
+        ((("2", 0), ("n+1", 4), (" of x", 0), ("2", 4), (" + y", 0), ("2", 4), (".", 0)), "2^n+1 of x^2 + y^2."),
+        ((("120.50", 0), ("a", 4), (" and 3,400", 0), ("b", 4), (" crowns", 0)), "120.50[a] and 3,400[b] crowns"),
+        ((("the 1", 0), ("er", 4), (" mai, 2", 0), ("nd", 4)), "the 1er mai, 2nd"),
+        ((("M", 0), ("me", 4), (" Noor, D", 0), ("r", 4), (" Vale", 0)), "Mme Noor, Dr Vale"),
+        ((("235", 4), ("U and ", 0), ("14", 4), ("C", 0)), "235U and 14C"),
+        ((("12", 4), ("See the well.", 0)), "[12] See the well."),
+    ],
+)
+def test_raised_letters_and_masses_of_atoms(tmp_path: Path, parts: tuple[tuple[str, int], ...], expected: str) -> None:
+    runs = " ".join(f"/F1 {6 if rise else 10} Tf {rise} Ts ({text}) Tj" for text, rise in parts)
+    assert Made(f"BT 1 0 0 1 20 300 Tm {runs} ET".encode()).text(tmp_path) == expected
+
+
+def test_raised_digits_as_large_as_the_others_stay_apart(tmp_path: Path) -> None:
+    content = (
+        b"BT /F1 10 Tf 20 300 Td (mass 10) Tj 5 Ts (24) Tj 0 Ts ( kg in 1995) Tj 5 Ts (3) Tj 0 Ts ( it closed) Tj ET"
+    )
+    assert Made(content).text(tmp_path) == "mass 10^24 kg in 1995[3] it closed"
+
+
+def test_a_number_that_stands_high_before_its_note_begins_it(tmp_path: Path) -> None:
+    note = b"BT /F1 5 Tf 1 0 0 1 20 54 Tm (3) Tj /F1 8 Tf 1 0 0 1 25 50 Tm (The well was dry.) Tj ET"
+    assert Made(shown((20, 300, "Prose.")) + note).text(tmp_path) == "Prose. [3] The well was dry."
 
 
 def test_narrow_gaps_part_words_and_kerning_does_not(tmp_path: Path) -> None:
@@ -398,3 +459,92 @@ def test_rows_read_from_left_to_right_however_text_and_page_are_turned(tmp_path:
         assert (bottom < 0.5) == (text == page)
     else:
         assert bottom - top > 0.15 > 0.05 > right - left
+
+
+def test_a_cell_over_several_rows_or_columns_keeps_its_table_whole(tmp_path: Path) -> None:
+    levels = {360: (20, 340), 340: (120, 340), 320: (20, 340), 300: (20, 340), 280: (20, 340)}
+    columns = {20: 360, 120: 360, 240: 340, 340: 360}
+    rules = [b"%d %d m %d %d l S " % (left, y, right, y) for y, (left, right) in levels.items()]
+    rules += [b"%d 280 m %d %d l S " % (x, x, top) for x, top in columns.items()]
+    rows = ((25, 335, "Item"), (200, 345, "Price"), (125, 325, "net"), (245, 325, "gross"))
+    rows += (
+        (25, 305, "Tea"),
+        (125, 305, "3 per kg"),
+        (245, 305, "4"),
+        (25, 285, "Salt"),
+        (125, 285, "1"),
+        (245, 285, "2"),
+    )
+    path = tmp_path / "spans.pdf"
+    Made(b"".join(rules) + shown(*rows)).writer.write(path)
+    assert load(path).text.split("\n")[:4] == [
+        "Item | Price",
+        "| net | gross",
+        "Tea | 3 per kg | 4",
+        "Salt | 1 | 2",
+    ]
+
+
+def fraction(x: int, y: int, over: str, under: str, width: int, size: int = 8) -> bytes:
+    """A numerator, a rule and a denominator beside a line of text at the height y."""
+    terms = b"BT /F1 %d Tf 1 0 0 1 %d %d Tm (%s) Tj 1 0 0 1 %d %d Tm (%s) Tj ET " % (
+        *(size, x + 2, y + 6, over.encode(), x + 2, y - 6, under.encode()),
+    )
+    return terms + b"%d %.1f m %d %.1f l S " % (x, y + 3.5, x + width, y + 3.5)
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+def test_fractions_with_a_rule_stand_on_one_line(tmp_path: Path, turn: int) -> None:
+    content = b"0 1 -1 0 400 0 cm " * (turn == 90) + shown((20, 300, "Use")) + fraction(40, 300, "1", "2", 8)
+    content += shown((52, 300, "cup and 3")) + fraction(96, 300, "1", "4", 8) + shown((108, 300, "spoons."))
+    content += shown((20, 260, "Rate =")) + fraction(56, 260, "12 + x", "7", 30) + shown((90, 260, "a year."))
+    made = Made(content)
+    made.page[NameObject("/Rotate")] = NumberObject(turn)
+    assert made.text(tmp_path) == "Use 1/2 cup and 3 1/4 spoons. Rate = (12 + x)/7 a year."
+
+
+def test_underlined_lines_are_no_fractions(tmp_path: Path) -> None:
+    heading = shown((20, 300, "Rates"), (20, 288, "1995")) + b"20 298 m 44 298 l S "
+    beside = shown((20, 250, "The sum is 42 in all"), (20, 238, "of 1995 crowns.")) + b"68 248 m 80 248 l S "
+    assert Made(heading + beside).text(tmp_path) == "Rates 1995 The sum is 42 in all of 1995 crowns."
+
+
+def test_a_raised_figure_before_a_slash_stays_on_its_line(tmp_path: Path) -> None:
+    content = b"BT /F1 10 Tf 20 300 Td (Use ) Tj /F1 6 Tf 3 Ts (1) Tj /F1 10 Tf 0 Ts (/) Tj /F1 6 Tf (2) Tj /F1 10 Tf ( cup) Tj ET"
+    assert Made(content).text(tmp_path) == "Use 1/2 cup"
+
+
+def test_white_text_is_read_only_where_it_can_be_seen(tmp_path: Path) -> None:
+    content = (
+        shown((20, 300, "The price is 120."))
+        + b"1 g "
+        + shown((20, 280, "The price is 90."))
+        + b"0 0 0.5 rg 20 240 200 20 re f "
+    )
+    content += (
+        b"1 1 1 rg " + shown((25, 246, "Conditions")) + b"0 g BT 3 Tr /F1 10 Tf 20 200 Td (A scan's layer.) Tj ET"
+    )
+    assert Made(content).text(tmp_path) == "The price is 120. Conditions A scan's layer."
+
+
+def test_text_that_is_clipped_away_is_not_read(tmp_path: Path) -> None:
+    content = (
+        shown((20, 300, "The price is 120.")) + b"q 0 0 100 50 re W n " + shown((20, 200, "The price is 90.")) + b"Q "
+    )
+    content += b"q 0.5 0 0 0.5 0 0 cm 0 340 300 40 re W n " + shown((40, 360, "Half as large.")) + b"Q "
+    assert Made(content + shown((20, 100, "The end."))).text(tmp_path) == "The price is 120. Half as large. The end."
+
+
+def test_a_cell_that_is_clipped_away_does_not_cost_its_table(tmp_path: Path) -> None:
+    rows = [("Peru", "12", "7"), ("Chile", "9", "41"), ("Cuba", "35", "8"), ("Chad", "6", "5")]
+    drawn = b"".join(
+        shown((20, 300 - 14 * at, a), (120, 300 - 14 * at, b), (220, 300 - 14 * at, c))
+        for at, (a, b, c) in enumerate(rows)
+    )
+    hidden = b"q 0 0 10 10 re W n " + shown((170, 286, "rt")) + b"Q "
+    text = Made(
+        drawn[: drawn.index(b"BT /F1 10 Tf 1 0 0 1 220 286")]
+        + hidden
+        + drawn[drawn.index(b"BT /F1 10 Tf 1 0 0 1 220 286") :]
+    )
+    assert text.text(tmp_path) == " ".join(" | ".join(row) for row in rows)

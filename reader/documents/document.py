@@ -24,7 +24,9 @@ _SINCE_3 = (
 # 5: PDFs keep the columns of tables without rules, the hyphens of compounds at lines' ends, and notes' numbers.
 # 6: PDF pages that are shown upside down have their rows from left to right, and turned pages their tables' rows and
 #    raised digits; 10^-7 is not 10-7.
-PARSER_VERSIONS = dict.fromkeys(_SINCE_3, 3) | {"pdf": 6}
+# 7: PDFs give forms' values as their pages show them and after their labels, raised letters apart, fractions on one line, cells
+#    over several rows, and letters of fonts whose own map is missing or wrong; what only shows on paper is left out.
+PARSER_VERSIONS = dict.fromkeys(_SINCE_3, 3) | {"pdf": 7}
 """Format -> the version in which its parser's text changed last."""
 
 

@@ -72,6 +72,8 @@ def address_of(thing: Any) -> int:
 
 # The same functions with addresses for arguments, which takes half the time: a page is thousands of glyphs.
 _POINTER = ctypes.c_void_p
+_page_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPage_GetObject))
+_kind = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_GetType))
 _text_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_GetTextObject))
 _char_origin = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER, _POINTER)(
     address_of(pdfium.FPDFText_GetCharOrigin)
@@ -111,6 +113,27 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
             Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, style.turn)
         )
     return glyphs
+
+
+def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
+    """Return the addresses of what a page draws by PDFium's kinds; of very many only the first are looked at."""
+    address = address_of(page.raw)
+    found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: []}
+    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
+        thing = _page_object(address, number)
+        found.setdefault(_kind(thing), []).append(thing)
+    return found
+
+
+_MOST_OBJECTS = 5_000
+
+
+def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:
+    """Yield each character's index in PDFium's text, and the address of the object that draws it; 0 where none does."""
+    address, index = address_of(text.raw), 0
+    for char in string:
+        yield index, _text_object(address, index) or 0
+        index += 2 if char > "\uffff" else 1
 
 
 _MAY_BE_MADE = frozenset(f" \r\n{_HYPHEN}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, glyphs, raised, tables, vertical
-from reader.documents.pdf.glyphs import Glyph, Rect
+from reader.documents.pdf import columns, fields, fractions, glyphs, invisible, raised, tables, typed, vertical
+from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
+from reader.documents.pdf.words import is_nonsense
 
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 
@@ -26,28 +26,18 @@ _HYPHEN = "\ufffe"
 
 # A font that does not say which letters its glyphs are comes out as control characters from PDFium, and as
 # "/g134/g135/g3" from pypdf: no reader could use that.
-_GLYPH_CODES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]|/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
+_GLYPH_CODES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd]|/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
 _MOST_GLYPH_CODES = 0.3
+_UNKNOWN = re.compile(r"\ufffd(?:\s*\ufffd)+")
+"""Letters one after another of which none is known; one mark says as much."""
 
-_LEAST_TOKEN_CHARS = 24
-_LEAST_WORDS = 0.35
-_MOST_TOKENS = 40
 _NEAR = 6
 _LEAST_STROKES = 40
 """Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
-_SAMPLE_CHARS = 2000
-_MOST_SCRIPTS = 6
-_TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
-_NUMBER = re.compile(r"[\d\W_]+")
-_WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _WORD_CHARS = 40
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _HYPHENS = re.compile("-")
-_ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
-_FAR_LETTERS = re.compile(r"[^\W\d_\x00-\u017f]")
-_VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýăąęěėēīıőōůűūœ]", re.I)
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
 class Pages:
@@ -60,6 +50,8 @@ class Pages:
         self._gaps: dict[int, set[str] | None] = {}
         self._strings: dict[int, str] = {}
         self._compounds: set[str] = set()
+        self._drawn: tuple[pypdfium2.PdfPage, dict[int, list[int]]] | None = None
+        self._ruled: tuple[tuple[int, int], list[Rect]] = (-1, 0), []
         if self.survey is None:
             return
         survey = self.survey
@@ -169,26 +161,37 @@ class Pages:
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
+        unseen = self._unseen(page, text, string, index)
+        hidden = sorted([*hidden, *_spans(string, unseen)])
         # A hyphen before a line that is left out ends its own line.
         edits = [
             (start - 1, _line_end(string, end), "-\n")
             if string[start - 1 : start] == _HYPHEN
-            else (start, _line_end(string, end), "")
+            else (start, _line_end(string, end) if not string[:start].rstrip(" ")[-1:].strip() else end, "")
             for start, end in hidden
         ]
         shown = string
         for start, end in hidden:
             shown = shown[:start] + " " * (end - start) + shown[end:]
         gaps, turn = list(_glued(shown, around)), glyphs.turn_of(text, string)
-        for start, end in _lines_at(string, sorted({*raised.raised(text, shown, turn), *gaps})):
+        rules = self._rules(page, index, turn)
+        dividing = fractions.dividing(rules)
+        lines = [*_lines_at(string, sorted({*raised.raised(text, shown, turn), *gaps}))]
+        for start, end in _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)]):
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
-            edits.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced)))
+            edits.append(
+                (start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, dividing))
+            )
         if self.survey is not None and index in self.survey.ruled:
-            edits += _apart(list(tables.table_edits(page, text, string, turn)), edits)
+            edits += _apart(list(tables.table_edits(rules, text, string, turn)), edits)
         for bars in columns.column_edits(text, shown):
-            edits += _apart(bars, edits)
+            # Where a bar stands in place of what is left out, it does not have to be left out once more.
+            others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
+            edits = others + bars if _apart(bars, others) else edits
+        if turn == 0 and not hidden:
+            edits += _apart(typed.typed_edits(text, string), edits)
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
@@ -196,27 +199,71 @@ class Pages:
         return "".join((*pieces, string[position:]))
 
     def _by_places(
-        self, page: pypdfium2.PdfPage | None, text: pypdfium2.PdfTextPage, string: str, start: int, spaced: bool
+        self,
+        page: pypdfium2.PdfPage | None,
+        text: pypdfium2.PdfTextPage,
+        string: str,
+        start: int,
+        spaced: bool,
+        unseen: set[int],
+        dividing: list[Rect],
     ) -> str:
-        """The lines of `string`; `page` where some of them are beyond its edges."""
-        found = glyphs.read_glyphs(text, string, start)
+        """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them."""
+        found = [glyph for glyph in glyphs.read_glyphs(text, string, start) if glyph.index not in unseen]
         if page is not None:
             found = glyphs.seen(found, _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
+        found = fractions.compose_fractions(found, dividing)
         return "".join(glyph.text for glyph in raised.mark_raised(found))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
         string = text.get_text_range()
         found = glyphs.read_glyphs(text, string)
+        if unseen := self._unseen(page, text, string, index):
+            found = [glyph for glyph in found if glyph.index not in unseen]
         if glyphs.hidden_spans(text, string, _page_box(page)) != []:
             found = glyphs.seen(found, _page_box(page))
         found = glyphs.compose(found)
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
+        turn = glyphs.turn_of(text, string)
+        found = fractions.compose_fractions(found, fractions.dividing(self._rules(page, index, turn)))
         found = vertical.in_reading_order(raised.mark_raised(found))
         return fields.place(found, self._values(page, index))
+
+    def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
+        """The lines of a page, as where its text runs to the right."""
+        if self.survey is None or index not in self.survey.lined:
+            return []
+        if self._ruled[0] != (index, turn):
+            self._ruled = (
+                (index, turn),
+                [upright_rect(rule, turn) for rule in tables.rules(self._objects(page)[pdfium.FPDF_PAGEOBJ_PATH])],
+            )
+        return self._ruled[1]
+
+    def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
+        """The characters of PDFium's text that are white on white or clipped away."""
+        found: set[int] = set()
+        if self.survey is None or index not in self.survey.white | self.survey.clipped:
+            return found
+        texts = self._objects(page)[pdfium.FPDF_PAGEOBJ_TEXT]
+        if index in self.survey.white:
+            found |= invisible.white_on_white(page, texts, text, string, _page_box(page))
+        if index in self.survey.clipped:
+            for start, end in _spans(string, invisible.clipped(texts, text, string)):
+                if not (
+                    string[:start][-1:].isalnum() or string[end : end + 1].isalnum()
+                ):  # a cell may cut its last word
+                    found |= set(range(start, end))
+        return found
+
+    def _objects(self, page: pypdfium2.PdfPage) -> dict[int, list[int]]:
+        if self._drawn is None or self._drawn[0] is not page:
+            self._drawn = page, glyphs.page_objects(page)
+        return self._drawn[1]
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
@@ -282,6 +329,31 @@ def _page_box(page: pypdfium2.PdfPage) -> Rect:
     return box.left, box.bottom, box.right, box.top
 
 
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, of those that overlap one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:
+    """Characters that are not seen as spans, with what only parts them."""
+    span = None
+    for at in sorted(unseen):
+        if span is not None and not string[span[1] : at].strip():
+            span = span[0], at + 1
+            continue
+        if span is not None:
+            yield span
+        span = at, at + 1
+    if span is not None:
+        yield span
+
+
 def _glued(string: str, around: set[str]) -> Iterator[int]:
     """Where letters stand together that a narrow gap parts on the page."""
     if around:
@@ -333,59 +405,4 @@ def readable(text: str) -> str:
     """Return text as people write it; "" where it is codes of glyphs and no letters."""
     if sum(map(len, _GLYPH_CODES.findall(text))) > _MOST_GLYPH_CODES * len(text) or is_nonsense(text):
         return ""
-    return plain_ligatures(text).strip()
-
-
-def is_nonsense(text: str) -> bool:
-    """Whether hardly anything of a text has the form of words or numbers, or it mixes the scripts of the world."""
-    if not text.isascii() and _mixes_scripts(text):
-        return True
-    good = total = 0
-    tokens = text.split()
-    sample = tokens[:: max(1, len(tokens) // _MOST_TOKENS)]
-    enough = _LEAST_WORDS * sum(map(len, sample))
-    for token in sample:
-        if good >= enough > 0:
-            return False  # whatever the others are
-        stripped = token.strip("\"'“”‘’«»„()[]{}<>.,;:!?…*·•-–—/|#=+_~^%$&")
-        if stripped.isascii() and stripped.isalpha():  # as nearly all are
-            total += len(stripped)
-            good += len(stripped) * (len(stripped) < 4 or bool(_VOWELS.search(stripped)))
-            continue
-        if not stripped or _NUMBER.fullmatch(stripped):
-            continue
-        if _ADDRESS.search(stripped):
-            continue
-        total += len(stripped)
-        good += len(stripped) * _is_word(stripped)
-    return total >= _LEAST_TOKEN_CHARS and good < _LEAST_WORDS * total
-
-
-def _mixes_scripts(text: str) -> bool:
-    """Whether letters that hardly any language uses, or that no language uses together, are many.
-
-    Numbers of glyphs that are taken for letters look like that.
-    """
-    if not _FAR_LETTERS.search(glyphs.letters_of(text)):  # as in most texts; a set of letters is short
-        return False
-    letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
-    rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
-    if len(letters) >= 4 and rare > len(letters) / 2:
-        return True
-    scripts = Counter(unicodedata.name(char, "?").split()[0] for char in letters)
-    return sum(count >= 2 for script, count in scripts.items() if script not in _TOGETHER) >= _MOST_SCRIPTS
-
-
-def _is_word(token: str) -> bool:
-    if not _WORD.fullmatch(token):
-        # Scripts with marks and joiners of their own are not judged.
-        return any(unicodedata.category(char) in ("Lo", "Mn", "Mc") for char in token)
-    letters = [char for char in token if char.isalpha()]
-    if any(unicodedata.category(char) == "Lo" for char in letters):
-        return True  # scripts without cases are told apart by no rule here
-    latin = sum(bool(_LATIN.match(char)) for char in letters)
-    if latin == 0:
-        return True
-    if latin < len(letters):
-        return False
-    return len(letters) < 4 or bool(_VOWELS.search(token))
+    return _UNKNOWN.sub("\ufffd", plain_ligatures(text)).strip()

@@ -1,4 +1,4 @@
-"""Raised and lowered digits: 10^24, 1995[3], 10_2 and H2O, by the glyphs' sizes and heights."""
+"""Raised and lowered digits and raised letters: 10^24, 1995[3], 10_2, H2O, p^m, by the glyphs' sizes and heights."""
 
 from __future__ import annotations
 
@@ -14,6 +14,19 @@ _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in",
 _NUMBER = re.compile(r"[\d.,]*\d$")
 _WORD = re.compile(r"[^\W\d_]+$")
 _SIGNS = frozenset("-−–+")
+_LEAST_RISE = 0.25
+"""In ems, of raised digits that are as large as what they follow."""
+_EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}")
+_ORDINAL = re.compile(r"st|nd|rd|th|[aeo]s?|er|re|d|i?[eè]mes?|te|de|ste")
+_EXPONENT_LETTERS = re.compile(r"[dijkmnpqrtxyz]")
+_ABBREVIATED = frozenset("CDJMNPSV")
+"""Dr, No, Mme, St and others have raised letters that are no exponents."""
+_ELEMENTS = re.findall(
+    "[A-Z][a-z]?",
+    "HHeLiBeBCNOFNeNaMgAlSiPSClArKCaScTiVCrMnFeCoNiCuZnGaGeAsSeBrKrRbSrYZrNbMoTcRuRhPdAgCdInSnSbTeIXeCsBaLaCePrNdPmSmEuGd"
+    "TbDyHoErTmYbLuHfTaWReOsIrPtAuHgTlPbBiPoAtRnFrRaAcThPaUNpPuAmCmBkCfEsFmMdNoLr",
+)
+"""By their atomic number, from 1."""
 
 
 def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]:
@@ -45,8 +58,20 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
             high = height_of(text, start)
-            if rise < high and height_of(text, last) < 0.9 * high:
+            is_beside = start in (figure.start(), figure.start() - 1)
+            if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start
+
+    for slash in _SLASH.finditer(string):
+        yield slash.start()
+
+    for letter in _LETTER.finditer(string):
+        if letter[0] in _SHORT_WORDS:
+            continue
+        first, last = letter.start(), letter.end() - 1
+        rise = origin(last)[1] - origin(first)[1]
+        if rise > 0.3 and rise < (high := height_of(text, first)) and height_of(text, last) < 0.9 * high:
+            yield first
 
     for note in _NOTE.finditer("\n" + string):  # so that places in it are those of the figures in the string
         after = note.end() - 1
@@ -56,27 +81,36 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
 
 
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_NOTE = re.compile(r"\n\d{1,3}(?=[^\W\d_])")
-"""A note's number before its first word."""
+_LETTER = re.compile(r"(?:\d|(?<![^\W_])[A-Za-z]|\))(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)|\d(?:\r?\n)?[a-z](?=[-−–+]\d)")
+"""A letter that may be raised behind a figure, a variable or a bracket."""
+_SHORT_WORDS = frozenset(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
+"""Of which a page has so many that PDFium is not asked about their letters."""
+_SLASH = re.compile(r"\d\r?\n[/⁄]")
+_NOTE = re.compile(r"\n\d{1,3}(?:\r?\n)?(?=[^\W\d_])")
+"""A note's number before its first word, which PDFium may put on the next line."""
 
 
 _RAISED_SIGNS = "-−–+,*"
+_MAY_BE_RAISED = re.compile(rf"[\da-zA-Z{re.escape(_RAISED_SIGNS)}]")
 
 
 def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
-    """Keep raised and lowered digits apart from what they follow: 10^24, 1995[3], 10_2; H2O stays."""
+    """Keep raised and lowered digits and raised letters apart from what they follow: 10^24, 1995[3], 10_2, p^m; H2O stays."""
     out: list[Glyph] = []
     at = 0
     while at < len(glyphs):
-        if not (glyphs[at].made or glyphs[at].text.isdigit() or glyphs[at].text in _RAISED_SIGNS):
-            out.append(glyphs[at])  # as nearly all: no run begins with a letter
+        if not (glyphs[at].made or _MAY_BE_RAISED.match(glyphs[at].text)):
+            out.append(glyphs[at])
             at += 1
             continue
+        if glyphs[at].made and (slash := _slash_after(glyphs, at, out)) > at:
+            at = slash
+            continue
         if not out or out[-1].text == "\n":
-            end = _note_number(glyphs, at)
+            end, word = _note_number(glyphs, at)
             if end > at:
                 out += [Glyph(-1, "["), *glyphs[at:end], Glyph(-1, "] ")]
-                at = end
+                at = word
                 continue
         base = _last_drawn(out)
         end = _raised_run(glyphs, at, base)
@@ -98,16 +132,44 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
     return out
 
 
-def _note_number(glyphs: list[Glyph], at: int) -> int:
-    """Where the raised number before a note's first word ends; `at` where there is none."""
+def _slash_after(glyphs: list[Glyph], at: int, out: list[Glyph]) -> int:
+    """Where the slash of 1/2 is that PDFium puts on the next line, as the 1 is raised; `at` where there is none."""
+    after = at
+    while after < len(glyphs) and glyphs[after].made and glyphs[after].text in "\r\n":
+        after += 1
+    if after == at or after == len(glyphs) or not out or out[-1].made or not out[-1].text.isdigit():
+        return at
+    slash, digit = glyphs[after], out[-1]
+    is_near = abs(digit.y - slash.y) < 0.75 * (slash.size or 1.0) and -0.3 <= gap(digit, slash) <= 0.35
+    return after if slash.text in ("/", "⁄") and is_near else at
+
+
+def _note_number(glyphs: list[Glyph], at: int) -> tuple[int, int]:
+    """Where the raised number before a note's first word ends, and where the word begins; `at` where there is none."""
     end = at
     while end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isdigit():
         end += 1
-    if end == at or end == len(glyphs) or glyphs[end].made or not glyphs[end].text.isalpha():
-        return at
-    word = glyphs[end]
-    is_raised = all(glyph.y > word.y and _off_line(glyph, word) for glyph in glyphs[at:end])
-    return end if is_raised and gap(glyphs[end - 1], word) < 1.0 else at
+    first = end
+    while end > at and first < len(glyphs) and glyphs[first].made and glyphs[first].text in "\r\n":
+        first += 1
+    if end == at or first == len(glyphs) or glyphs[first].made or not glyphs[first].text.isalpha():
+        return at, at
+    word = glyphs[first]
+    is_raised = all(
+        glyph.y > word.y and glyph.size <= _SMALLER * word.size and _off_line(glyph, word) for glyph in glyphs[at:end]
+    )
+    is_note = is_raised and -0.2 < gap(glyphs[end - 1], word) < 1.0 and not _is_isotope(glyphs, at, end)
+    return (end, first) if is_note else (at, at)
+
+
+def _is_isotope(glyphs: list[Glyph], at: int, end: int) -> bool:
+    """Whether a number before a letter is an atom's mass: 235U."""
+    symbol = "".join(glyph.text for glyph in glyphs[end : end + 3])
+    symbol = symbol[: next((place for place, letter in enumerate(symbol) if not letter.isalpha()), len(symbol))]
+    if symbol not in _ELEMENTS:
+        return False
+    number, mass = _ELEMENTS.index(symbol) + 1, int("".join(glyph.text for glyph in glyphs[at:end]))
+    return number <= mass <= 3 * number
 
 
 def _last_drawn(out: list[Glyph]) -> Glyph | None:
@@ -129,16 +191,24 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
         return at
     end = start
     while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
-        if not (glyphs[end].text.isdigit() or glyphs[end].text in _RAISED_SIGNS):
-            return at  # "2nd", "1st", "x^n": letters are not figures
         end += 1
-    return end if any(glyph.text.isdigit() for glyph in glyphs[start:end]) and end - start <= 6 else at
+    run = "".join(glyph.text for glyph in glyphs[start:end])
+    is_small = all(glyph.size <= _SMALLER * base.size for glyph in glyphs[start:end])
+    if end - start > 6 or not (is_small or start == at):
+        return at
+    if all(sign.isdigit() or sign in _RAISED_SIGNS for sign in run):
+        return end if any(map(str.isdigit, run)) else at
+    goes_on = end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isalpha()
+    is_cut = not goes_on and all(glyph.text in "\r\n" for glyph in glyphs[at:start])
+    return end if is_cut and is_small and first.y > base.y and _EXPONENT.fullmatch(run) else at
 
 
 def _off_line(glyph: Glyph, base: Glyph) -> bool:
-    if glyph.made or glyph.turn != base.turn or glyph.size > _SMALLER * base.size:
+    if glyph.made or glyph.turn != base.turn:
         return False
     rise = (glyph.y - base.y) / (base.size or 1.0)
+    if glyph.size > _SMALLER * base.size:
+        return glyph.text.isdigit() and glyph.size <= 1.02 * base.size and _LEAST_RISE <= rise <= 0.75
     return 0.15 <= rise <= 0.75 or -0.4 <= rise <= -0.06
 
 
@@ -147,6 +217,8 @@ def _marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
     number, word = _NUMBER.search(before), _WORD.search(before)
     if not raised:
         return ("_", "") if number else ("", "")
+    if any(map(str.isalpha, run)):
+        return _letter_marks(before, run, number, word)
     if number:
         digits = re.sub(r"\D", "", number[0])
         power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
@@ -155,6 +227,20 @@ def _marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
     if number and after in ("/", "⁄"):
         return " ", ""  # 48½ is drawn as 48, a raised 1, a slash and a 2
     return ("^", "") if power and "," not in run else ("[", "]")
+
+
+def _letter_marks(before: str, run: str, number: re.Match[str] | None, word: re.Match[str] | None) -> tuple[str, str]:
+    """What to put before and after raised letters: 10^n, p^m, 120.50[a]; 2nd, 1er, Dr stay."""
+    if number:
+        if (len(run) > 1 and run.isalpha()) or (_ORDINAL.fullmatch(run) and number[0].isdigit()):
+            return "", ""
+        is_power = len(number[0]) <= 2 and (len(run) > 1 or _EXPONENT_LETTERS.match(run))
+        return ("^", "") if is_power else ("[", "]") if len(run) == 1 else ("", "")
+    if before.endswith(")"):
+        return "^", ""
+    if word and len(word[0]) == 1 and not (word[0] in _ABBREVIATED and run.isalpha()):
+        return ("^", "") if len(run) == 1 or not run.isalpha() else ("", "")
+    return "", ""
 
 
 def _same_line_again(glyphs: list[Glyph], at: int, base: Glyph, last: Glyph) -> int:

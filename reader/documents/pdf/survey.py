@@ -5,6 +5,7 @@ pikepdf reads them. A file that pikepdf cannot read has nothing to be mended.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterator
 from io import BytesIO
@@ -13,6 +14,7 @@ from typing import Any
 
 import pikepdf
 
+from reader.documents.pdf.invisible import WHITE, clips
 from reader.documents.pdf.unicode_maps import mended_map
 
 _MOST_BYTES = 200 << 20
@@ -48,8 +50,14 @@ class Survey:
         self._seen: set[int] = set()
         self.ruled: set[int] = set()
         """Pages that draw enough lines for a table."""
-        self.fonts: list[Any] = []
-        """Fonts whose map to letters can be mended."""
+        self.lined: set[int] = set()
+        """Pages that draw a line at all."""
+        self.white: set[int] = set()
+        """Pages that draw something in white."""
+        self.clipped: set[int] = set()
+        """Pages that clip something."""
+        self.fonts: list[tuple[Any, bytes]] = []
+        """Fonts whose map to letters can be mended, with the mended map."""
 
     def page(self, index: int) -> Any:
         """Return the objects of page `index`, counted from 0."""
@@ -65,7 +73,7 @@ class Survey:
         It notes the page's fonts on the way.
         """
         page = self.page(index)
-        self._note_fonts(page.get("/Resources"), 0)
+        self._note_fonts(page, page.get("/Resources"), 0)
         contents = page.get("/Contents")
         found: set[str] = set()
         rules = 0
@@ -74,34 +82,42 @@ class Survey:
                 continue
             data = stream.read_bytes()
             rules += sum(map(data.count, _DRAWS_RULE))
+            if any(white in data for white in WHITE):
+                self.white.add(index)
+            if clips(data):
+                self.clipped.add(index)
             around = _gaps(data)
             if around is None:
                 return None
             found |= around
+        if rules:
+            self.lined.add(index)
         if rules >= _LEAST_RULES:
             self.ruled.add(index)
         return found
 
-    def _note_fonts(self, resources: Any, depth: int) -> None:
+    def _note_fonts(self, drawing: Any, resources: Any, depth: int) -> None:
+        """Note the fonts of a page or a form that is drawn on it."""
         if depth > _MOST_DEPTH:
             return
         for font in _values(resources, "/Font", self._seen):
             number = font.objgen[0]
             if number:
                 self._seen.add(number)
-                if mended_map(font):
-                    self.fonts.append(font)
+                mended = mended_map(font, functools.partial(_drawn_with, font, drawing, resources))
+                if mended:
+                    self.fonts.append((font, mended))
         for shown in _values(resources, "/XObject", self._seen):
             self._seen.add(shown.objgen[0])
             if shown.get("/Subtype") == "/Form":
-                self._note_fonts(shown.get("/Resources"), depth + 1)
+                self._note_fonts(shown, shown.get("/Resources"), depth + 1)
 
     def mended_copy(self) -> bytes | None:
         """Return the file without its hidden layers and with whole maps to letters; None where nothing is to mend."""
         if not (self.fonts or self.hidden) or not self._small:
             return None
-        for font in self.fonts:
-            font["/ToUnicode"] = self.pdf.make_stream(mended_map(font) or b"")
+        for font, mended in self.fonts:
+            font["/ToUnicode"] = self.pdf.make_stream(mended)
         if self.hidden:
             seen: set[int] = set()
             for page in self.pdf.pages:
@@ -143,6 +159,44 @@ def _values(resources: Any, key: str, known: Collection[int] = ()) -> Iterator[A
 _KINDS = (pikepdf.Dictionary, pikepdf.Stream)
 
 
+def _drawn_with(font: Any, drawing: Any, resources: Any) -> list[bytes]:
+    """Some of the strings that a page or a form draws with a font, those of one operator together."""
+    names = {name for name, other in resources["/Font"].items() if _number(other) == font.objgen[0]}
+    found: list[bytes] = []
+    current = ""
+    for instruction in pikepdf.parse_content_stream(drawing, "Tf Tj TJ ' \""):
+        operands = list(instruction.operands)
+        if str(instruction.operator) == "Tf":
+            current = str(operands[0])
+        elif current in names and operands:
+            shown = operands[-1]
+            for part in _strings(shown):
+                found.append(part)
+        if len(found) > _MOST_STRINGS:
+            break
+    return found
+
+
+def _strings(shown: Any) -> Iterator[bytes]:
+    """What an operator draws, cut where a gap parts words."""
+    if isinstance(shown, pikepdf.String):
+        yield bytes(shown)
+        return
+    run = b""
+    for part in shown if isinstance(shown, pikepdf.Array) else []:
+        if isinstance(part, pikepdf.String):
+            run += bytes(part)
+        elif run and part < -_WORD_GAP:
+            yield run
+            run = b""
+    yield run
+
+
+_MOST_STRINGS = 400
+_WORD_GAP = 150
+"""In thousandths of an em."""
+
+
 def _whole_contents(page: Any) -> bytes:
     contents = page.get("/Contents")
     streams = contents if isinstance(contents, pikepdf.Array) else [contents]
@@ -179,7 +233,7 @@ def _character_spacings(data: bytes) -> Iterator[float]:
 
 
 def _hidden_layers(root: Any) -> set[int]:
-    """Object numbers of the layers that are switched off when the file is opened."""
+    """Object numbers of the layers that are switched off when the file is opened to be viewed."""
     properties = root.get("/OCProperties")
     if not isinstance(properties, pikepdf.Dictionary):
         return set()
@@ -187,6 +241,12 @@ def _hidden_layers(root: Any) -> set[int]:
     hidden = _numbers(default.get("/OFF", []))
     if default.get("/BaseState") == "/OFF":
         hidden |= _numbers(properties.get("/OCGs", [])) - _numbers(default.get("/ON", []))
+    for rule in default.get("/AS", []):  # layers that are for the screen or for paper alone
+        if rule.get("/Event") == "/View" and "/View" in list(rule.get("/Category", [])):
+            for layer in rule.get("/OCGs", []):
+                state = layer.get("/Usage", {}).get("/View", {}).get("/ViewState")
+                hidden |= {_number(layer)} if state == "/OFF" else set()
+                hidden -= {_number(layer)} if state == "/ON" else set()
     return hidden - {0}
 
 

@@ -19,12 +19,12 @@ import pypdfium2.raw as pdfium
 from reader.documents.pdf.glyphs import Rect, address_of, origins_of, upright_rect
 
 _THIN = 2.5
+_SHORTEST = 2.0
 _LEAST_LENGTH = 6.0
 _NEAR = 3.0
 _INSET = 1.0
 _MOST_DESCENT = 2.5
 """How far letters of the row above reach below its rule."""
-_MOST_OBJECTS = 5_000
 _MOST_RULES = 2_000
 _MOST_CELLS = 2_000
 _MOST_CELL_CHARS = 600
@@ -48,49 +48,56 @@ class _Grid:
     down: list[Rect] = field(default_factory=list)
 
 
-def table_edits(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
-    """Yield the lines of tables with what to put in their place; `turn` is the direction in which the page's lines run."""
-    for grid in _grids([upright_rect(rule, turn) for rule in _rules(page)]):
+def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
+    """Yield the lines of tables with what to put in their place.
+
+    Args:
+        drawn: the page's rules, as where its lines run to the right.
+        text: PDFium's characters of the page.
+        string: PDFium's text of them.
+        turn: the direction in which the page's lines run.
+    """
+    for grid in _grids([rule for rule in drawn if max(rule[2] - rule[0], rule[3] - rule[1]) >= _LEAST_LENGTH]):
         columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
         heights = [end for rule in grid.down for end in (rule[1], rule[3])] + [rule[1] for rule in grid.across]
         levels = _places(heights)[::-1]
         if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
             continue
-        rows = [_row(text, grid, columns, top, bottom, turn) for top, bottom in itertools.pairwise(levels)]
-        rows = [row for row in rows if any(row)]
-        if _is_table(rows):
-            yield from _edits(text, string, grid.box, rows, turn)
+        for spans in (False, True):  # cells over several rows only where letters would be cut without them
+            rows = [_row(text, grid, columns, levels[at:], turn, spans) for at in range(len(levels) - 1)]
+            rows = [row for row in rows if any(row)]
+            edits = list(_edits(text, string, grid.box, rows, turn)) if _is_table(rows) else []
+            if edits:
+                yield from edits
+                break
 
 
-def _rules(page: pypdfium2.PdfPage) -> list[Rect]:
-    """The thin lines and the edges of boxes that a page draws."""
-    rules: list[Rect] = []
-    handle, sides = address_of(page.raw), (ctypes.c_float * 4)()
+def rules(paths: list[int]) -> list[Rect]:
+    """Return the thin lines and the edges of boxes among the paths that a page draws, given by their addresses."""
+    found: list[Rect] = []
+    sides = (ctypes.c_float * 4)()
     at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
-    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
-        thing = _object(handle, number)
-        if _kind(thing) != pdfium.FPDF_PAGEOBJ_PATH or not _bounds(thing, *at):
+    for thing in paths:
+        if not _bounds(thing, *at):
             continue
         left, bottom, right, top = sides
         width, height = right - left, top - bottom
-        if min(width, height) <= _THIN and max(width, height) >= _LEAST_LENGTH:
-            rules.append((left, bottom, right, top))
+        if min(width, height) <= _THIN and max(width, height) >= _SHORTEST:
+            found.append((left, bottom, right, top))
         elif min(width, height) >= _LEAST_LENGTH and _segments(thing) <= 5:
-            rules += [
+            found += [
                 (left, bottom, left, top),
                 (right, bottom, right, top),
                 (left, bottom, right, bottom),
                 (left, top, right, top),
             ]
-        if len(rules) > _MOST_RULES:
+        if len(found) > _MOST_RULES:
             return []
-    return rules
+    return found
 
 
 # The same functions with addresses for arguments, as a page is thousands of objects.
 _POINTER = ctypes.c_void_p
-_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPage_GetObject))
-_kind = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_GetType))
 _bounds = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[_POINTER] * 4)(address_of(pdfium.FPDFPageObj_GetBounds))
 _segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
 
@@ -127,9 +134,10 @@ def _places(values: list[float]) -> list[float]:
 
 
 def _row(
-    text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], top: float, bottom: float, turn: int
+    text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], levels: list[float], turn: int, spans: bool
 ) -> list[str]:
-    """The cells between two levels; what no rule parts is one cell."""
+    """The cells below the first level; what no rule parts is one cell, with `spans` also downwards."""
+    top, bottom = levels[:2]
     middle = (top + bottom) / 2
     edges = [columns[0]]
     for x in columns[1:-1]:
@@ -137,10 +145,25 @@ def _row(
             edges.append(x)
     edges.append(columns[-1])
     descent = min(_MOST_DESCENT, (top - bottom) / 5)
-    cells = [
-        (left + _INSET, bottom + _INSET, right - _INSET, top - descent) for left, right in itertools.pairwise(edges)
-    ]
-    return [_one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))) for cell in cells]
+    cells = []
+    for left, right in itertools.pairwise(edges):
+        low = (
+            next((level for level in levels[1:] if _is_ruled(grid, left, right, level)), levels[-1])
+            if spans
+            else bottom
+        )
+        if spans and top < grid.box[3] - _NEAR and not _is_ruled(grid, left, right, top):
+            cells.append("")  # it belongs to the cell above
+            continue
+        cell = (left + _INSET, low + _INSET, right - _INSET, top - descent)
+        cells.append(_one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))))
+    return cells
+
+
+def _is_ruled(grid: _Grid, left: float, right: float, level: float) -> bool:
+    """Whether a rule goes along a level in the middle of a cell."""
+    middle = (left + right) / 2
+    return any(abs(rule[1] - level) <= _NEAR and rule[0] <= middle <= rule[2] for rule in grid.across)
 
 
 def _one_line(cell: str) -> str:

@@ -1,0 +1,187 @@
+"""Fractions that are drawn with a rule between two terms: 1/2 and (a + b)/c on one line, where PDFium gives two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pypdfium2
+
+from reader.documents.pdf.glyphs import Glyph, Rect, read_glyphs, upright_rect
+
+_LONGEST = 150.0
+_SHORTEST = 2.0
+_THICKEST = 2.5
+"""In points, of the rule between the terms."""
+_MOST_RULES = 60
+"""Pages with more are tables and forms."""
+_REACH = 11.0
+"""In points, where a term is looked for above and below a rule."""
+_MOST_GLYPHS = 40
+_ABOVE = (0.05, 0.95)
+_BELOW = (0.45, 1.35)
+"""In ems, how far the baselines of the terms are above and below the rule."""
+_AXIS = (0.1, 0.5)
+"""In ems, how far the rule is above the baseline of what stands beside the fraction."""
+_NEIGHBOUR = 3.0
+_WHITE = 0.6
+"""In ems, on both sides of a term: what goes on there is underlined text."""
+_LEAST_FILLED = 0.35
+_COMPOUND = re.compile(r"(?<=.)[+\-−–±=·×*/ ]|(?<=.)\s")
+
+
+@dataclass
+class _Fraction:
+    over: list[int]
+    under: list[int]
+    """Places in the list of glyphs."""
+    baseline: float
+    """Of what stands beside it."""
+
+
+def fraction_lines(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], turn: int) -> list[tuple[int, int]]:
+    """Return the spans of PDFium's lines that hold fractions and what stands beside them.
+
+    Of most pages only the surroundings of their dividing rules are looked at.
+    """
+
+    def holds(*rect: float) -> bool:
+        term = text.get_text_bounded(*upright_rect((rect[0], rect[1], rect[2], rect[3]), -turn % 360)).strip()
+        return 0 < len(term) <= _MOST_GLYPHS
+
+    near = [
+        (left, bottom, right, top)
+        for left, bottom, right, top in rules
+        if holds(left, top, right, top + _REACH) and holds(left, bottom - _REACH, right, bottom)
+    ]
+    spans = []
+    glyphs = read_glyphs(text, string) if near else []
+    for fraction in _fractions(glyphs, near):
+        first, last = glyphs[fraction.over[0]].index, glyphs[fraction.under[-1]].index
+        first = len(string[:first].rstrip())
+        start = string.rfind("\n", 0, max(first - 1, 0)) + 1
+        beyond = len(string) - len(string[last + 1 :].lstrip())
+        end = string.find("\n", beyond) + 1 or len(string)
+        spans.append((start, end))
+    return spans
+
+
+def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
+    """Put each fraction on the line of what stands beside it; dividing rules and glyphs as where lines run to the right."""
+    out = list(glyphs)
+    for fraction in sorted(_fractions(glyphs, rules), key=lambda fraction: -fraction.over[0]):
+        start, end = fraction.over[0], fraction.under[-1] + 1
+        over, under = ([glyphs[at] for at in range(term[0], term[-1] + 1)] for term in (fraction.over, fraction.under))
+        line = [*_on_line(over, fraction.baseline), Glyph(-1, "/"), *_on_line(under, fraction.baseline)]
+        while start and out[start - 1].made and out[start - 1].text in "\r\n ":
+            start -= 1
+        while end < len(out) and out[end].made and out[end].text in "\r\n ":
+            end += 1
+        if start and not (out[start - 1].text in "([" or _starts_line(out, start, fraction.baseline)):
+            line.insert(0, Glyph(-1, " "))
+        elif start and _starts_line(out, start, fraction.baseline):
+            line.insert(0, Glyph(-1, "\n"))
+        if end < len(out) and _ends_line(out, end, fraction.baseline):
+            line.append(Glyph(-1, "\n"))
+        elif end < len(out) and out[end].text not in ".,;:!?)]":
+            line.append(Glyph(-1, " "))
+        out[start:end] = line
+    return out
+
+
+def dividing(rules: list[Rect]) -> list[Rect]:
+    """Return the rules that may part two terms: short, thin, across, and with no other at their ends, as those of tables have."""
+    short = [rule for rule in rules if rule[3] - rule[1] <= _THICKEST and _SHORTEST <= rule[2] - rule[0] <= _LONGEST]
+    if len(short) > _MOST_RULES:
+        return []
+    return [rule for rule in short if not any(_touches(rule, other) for other in rules)]
+
+
+def _touches(rule: Rect, other: Rect) -> bool:
+    near = _THICKEST / 2
+    is_same = abs(rule[0] - other[0]) <= near and abs(rule[2] - other[2]) <= near and other[3] - other[1] <= _THICKEST
+    return not is_same and (
+        rule[0] - near <= other[2]
+        and other[0] <= rule[2] + near
+        and rule[1] - near <= other[3]
+        and other[1] <= rule[3] + near
+    )
+
+
+def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
+    used: set[int] = set()
+    for left, bottom, right, top in rules:
+        middle = (bottom + top) / 2
+        inside = [
+            at
+            for at, glyph in enumerate(glyphs)
+            if not glyph.made and not glyph.text.isspace() and left - 1 <= glyph.x and glyph.right <= right + 1.5
+        ]
+        over = [at for at in inside if _ABOVE[0] <= (glyphs[at].y - middle) / glyphs[at].size <= _ABOVE[1]]
+        under = [at for at in inside if _BELOW[0] <= (middle - glyphs[at].y) / glyphs[at].size <= _BELOW[1]]
+        if not over or not under or used & {*over, *under}:
+            continue
+        if not all(_is_term(glyphs, term, right - left) for term in (over, under)):
+            continue
+        between = glyphs[over[-1] + 1 : under[0]]
+        if over[-1] > under[0] or not all(glyph.made or glyph.text.isspace() for glyph in between):
+            continue
+        beside = [
+            glyph
+            for at, glyph in enumerate(glyphs)
+            if not glyph.made
+            and at not in over
+            and at not in under
+            and _AXIS[0] <= (middle - glyph.y) / (glyph.size or 1.0) <= _AXIS[1]
+            and (
+                left - _NEIGHBOUR * glyph.size <= glyph.right <= left + 1
+                or right - 1 <= glyph.x <= right + _NEIGHBOUR * glyph.size
+            )
+        ]
+        filled = max(max(glyphs[at].right for at in term) - min(glyphs[at].x for at in term) for term in (over, under))
+        if beside and filled >= _LEAST_FILLED * (right - left):
+            used |= {*over, *under}
+            yield _Fraction(over, under, beside[0].y)
+
+
+def _is_term(glyphs: list[Glyph], term: list[int], width: float) -> bool:
+    """Whether glyphs one after another are alone on their line."""
+    if term[-1] - term[0] > _MOST_GLYPHS:
+        return False
+    if any(
+        not glyph.made and at not in term and not glyph.text.isspace()
+        for at, glyph in enumerate(glyphs[term[0] : term[-1]], term[0])
+    ):
+        return False
+    first, last = glyphs[term[0]], glyphs[term[-1]]
+    return not any(
+        not glyph.made
+        and not glyph.text.isspace()
+        and at not in term
+        and abs(glyph.y - first.y) < 0.1 * first.size
+        and (-0.1 < (first.x - glyph.right) / first.size < _WHITE or -0.1 < (glyph.x - last.right) / last.size < _WHITE)
+        for at, glyph in enumerate(glyphs)
+    )
+
+
+def _on_line(term: list[Glyph], baseline: float) -> list[Glyph]:
+    """A term on the line beside its fraction, in brackets where it is more than a number or a letter."""
+    drawn = [glyph for glyph in term if not glyph.made]
+    largest = max(glyph.size for glyph in drawn)
+    own = min(glyph.y for glyph in drawn if glyph.size == largest)
+    moved = [glyph if glyph.made else replace(glyph, y=glyph.y - own + baseline) for glyph in term]
+    moved = [replace(glyph, text=" ") if glyph.made and glyph.text in "\r\n" else glyph for glyph in moved]
+    if _COMPOUND.search("".join(glyph.text for glyph in term)):
+        return [Glyph(-1, "("), *moved, Glyph(-1, ")")]
+    return moved
+
+
+def _starts_line(glyphs: list[Glyph], start: int, baseline: float) -> bool:
+    before = glyphs[start - 1]
+    return abs(before.y - baseline) > 0.5 * (before.size or 1.0) if not before.made else False
+
+
+def _ends_line(glyphs: list[Glyph], end: int, baseline: float) -> bool:
+    after = glyphs[end]
+    return abs(after.y - baseline) > 0.5 * (after.size or 1.0) if not after.made else False

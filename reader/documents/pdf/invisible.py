@@ -1,0 +1,126 @@
+"""What is drawn, but nobody sees: white text on white paper, and text that lies outside what it is clipped to."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from reader.documents.pdf.glyphs import Rect, address_of, text_objects
+
+WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
+"""How a page's content says that it goes on in white; what looks like it does no harm."""
+_WHITE_LEVEL = 250
+_PIXELS_A_POINT = 1.5
+
+
+_CLIPS = (b"W n", b"W* n", b"W\nn", b"W\rn", b"W*\nn", b"W*\rn")
+_CLIP = re.compile(rb"(-?[\d.]+)\s+(-?[\d.]+)\s+re\s+$")
+_CLIP_CHARS = 48
+_LARGE = 200.0
+"""In points; what is clipped to a larger rectangle is the page's content as a whole."""
+
+
+def clips(data: bytes) -> bool:
+    """Whether a page's content clips something to less than nearly all of the page."""
+    for clip in _CLIPS:
+        at = data.find(clip)
+        while at >= 0:
+            rectangle = _CLIP.search(data[max(at - _CLIP_CHARS, 0) : at])
+            if rectangle is None or min(abs(float(rectangle[1])), abs(float(rectangle[2]))) < _LARGE:
+                return True
+            at = data.find(clip, at + 1)
+    return False
+
+
+def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:
+    """Return the characters of PDFium's text that are outside of what their text objects are clipped to."""
+    sides = (ctypes.c_float * 4)()
+    sides_at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+    addresses = set()
+    for thing in texts:
+        path = _clip_path(thing)
+        if not path or not _bounds(thing, *sides_at):
+            continue
+        left, bottom, right, top = sides
+        box = _clip_box(path)
+        if box is not None and (left >= box[2] or right <= box[0] or bottom >= box[3] or top <= box[1]):
+            addresses.add(thing)
+    return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
+
+
+def _clip_box(clip: int) -> Rect | None:
+    """The rectangle around what a clip leaves; None where it has no path."""
+    box = None
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for number in range(max(_count_paths(clip), 0)):
+        points = []
+        for at in range(max(_count_segments(clip, number), 0)):
+            segment = _segment(clip, number, at)
+            if _point(segment, ctypes.addressof(x), ctypes.addressof(y)):
+                points.append((x.value, y.value))
+        if not points:
+            continue
+        (left, bottom), (right, top) = map(min, zip(*points, strict=True)), map(max, zip(*points, strict=True))
+        box = box or (left, bottom, right, top)
+        box = max(box[0], left), max(box[1], bottom), min(box[2], right), min(box[3], top)
+    return box
+
+
+def white_on_white(
+    page: pypdfium2.PdfPage, texts: list[int], text: pypdfium2.PdfTextPage, string: str, box: Rect
+) -> set[int]:
+    """Return the characters of PDFium's text that are white on white within the page's box.
+
+    The page is drawn only where some of its text objects are white.
+    """
+    white = list(_white_texts(texts, box))
+    if not white:
+        return set()
+    picture = page.render(scale=_PIXELS_A_POINT, grayscale=True)
+    levels = picture.to_numpy().reshape(picture.height, picture.width, -1)[:, :, 0]
+    place = picture.get_posconv(page)
+    addresses = set()
+    for address, (left, bottom, right, top) in white:
+        corners = zip(place.to_bitmap(left, bottom), place.to_bitmap(right, top), strict=True)
+        (x0, x1), (y0, y1) = (sorted(axis) for axis in corners)
+        under = levels[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1]
+        if under.size and under.min() >= _WHITE_LEVEL:
+            addresses.add(address)
+    return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
+
+
+def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
+    """The text objects that are drawn in white, by their address, and where they are; those of a scan are not drawn."""
+    colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
+    colours_at, sides_at = (
+        [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
+        for values in (colours, sides)
+    )
+    for thing in texts:
+        if not _fill_colour(thing, *colours_at) or min(colours[:3]) < _WHITE_LEVEL:
+            continue
+        if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *sides_at):
+            continue
+        left, bottom, right, top = sides
+        if left < box[2] and right > box[0] and bottom < box[3] and top > box[1]:
+            yield thing, (left, bottom, right, top)
+
+
+# The same functions with addresses for arguments, as a page is thousands of objects.
+_POINTER = ctypes.c_void_p
+_fill_colour = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetFillColor))
+_render_mode = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFTextObj_GetTextRenderMode))
+_bounds = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetBounds))
+_clip_path = ctypes.CFUNCTYPE(_POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetClipPath))
+_count_paths = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFClipPath_CountPaths))
+_count_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int)(
+    address_of(pdfium.FPDFClipPath_CountPathSegments)
+)
+_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int, ctypes.c_int)(
+    address_of(pdfium.FPDFClipPath_GetPathSegment)
+)
+_point = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 3)(address_of(pdfium.FPDFPathSegment_GetPoint))
