@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from reader.errors import DocumentError
 
-_SINCE_3 = (
+_SINCE_7 = (
     "csv", "doc", "docx", "epub", "html", "mail", "markdown", "mobi", "odt", "pptx", "rtf", "text", "xlsx",
 )  # fmt: skip
 
@@ -24,7 +24,10 @@ _SINCE_3 = (
 # 5: PDFs keep the columns of tables without rules, the hyphens of compounds at lines' ends, and notes' numbers.
 # 6: PDF pages that are shown upside down have their rows from left to right, and turned pages their tables' rows and
 #    raised digits; 10^-7 is not 10-7.
-PARSER_VERSIONS = dict.fromkeys(_SINCE_3, 3) | {"pdf": 6}
+# 7: all formats but PDF, as more programs write them: equations and fields of RTF and Word, stacked and moved digits, headings and
+#    lists that a style sheet or a converter from TeX numbers, cells that are merged downwards, rows that only a role or a style
+#    makes, Markdown's headings in HTML, chapters and printed pages named otherwise, and stray bytes in texts.
+PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | {"pdf": 6}
 """Format -> the version in which its parser's text changed last."""
 
 

@@ -17,6 +17,7 @@ from lxml import etree
 
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.fields import field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported
 from reader.documents.numbering import Numbering
@@ -27,7 +28,7 @@ from reader.documents.text import Parsed, chosen_title, split_sections
 
 # Word's "strict" files use other namespaces for the same names, so that only the names count.
 _UNSEEN = {
-    *("del", "fallback", "instrtext", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"),
+    *("del", "fallback", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"),
     *("deltext", "delinstrtext", "sdtpr", "sdtendpr", "rpr", "tblprex"),
 }
 _HEADING_NAME = re.compile(r"title|heading [1-9]", re.I)
@@ -39,6 +40,7 @@ _OFF = ("0", "false", "off", "none")
 _MOST_CELL_CHARS = 4000
 _MOST_HEADING_ROW_CHARS = 400
 _MOST_COLUMNS = 63
+_MOST_REPEATED_CHARS = 60
 _MOST_IMPORTS = 2
 
 
@@ -178,6 +180,8 @@ class _Writer:
         self._script: Script | None = None
         self._font = ""
         self._flat_rows: set[etree._Element] = set()
+        self._fields: list[_Field] = []
+        self._columns: list[_Columns] = []
 
     def write(self, root: etree._Element) -> None:
         self._flat_rows |= _flat_rows(root, self._headings)
@@ -186,7 +190,12 @@ class _Writer:
         for event, element in walk:
             name = local_name(element)
             if event == "start":
-                if name in _UNSEEN or (name == "r" and _is_hidden(element)) or self._write_whole(name, element):
+                if (
+                    name in _UNSEEN
+                    or (name == "r" and _is_hidden(element))
+                    or (name == "p" and _is_gone(element))
+                    or self._write_whole(name, element)
+                ):
                     walk.skip_subtree()
                     skipped = element
                 else:
@@ -206,6 +215,18 @@ class _Writer:
             self._write_field(element)
         elif name == "altchunk":
             self._imports.write(attribute(element, "id"), self.prose)
+        elif name == "fldchar":
+            self._write_fields(element)
+            return not len(element)
+        elif name == "instrtext":
+            if self._fields:
+                self._fields[-1].instruction += element.text or ""
+        elif name == "fldsimple" and (shown := field_text(attribute(element, "instr"))):
+            self._write_shown(*shown)
+        elif (name == "t" and any(field.is_shown for field in self._fields)) or (
+            name == "sdt" and _is_placeholder(element)
+        ):
+            return True
         elif name == "sdt" and not "".join(element.itertext()).strip():
             boxes = [inner for inner in element.iter() if local_name(inner) == "checkbox"]
             if not boxes or any(local_name(inner) == "sym" for inner in element.iter()):
@@ -215,6 +236,26 @@ class _Writer:
         else:
             return False
         return True
+
+    def _write_fields(self, mark: etree._Element) -> None:
+        """Follow a field from its beginning to its end, and write it where its instruction is all that there is."""
+        kind = attribute(mark, "fldchartype")
+        if kind == "begin":
+            self._fields.append(_Field())
+        elif self._fields:
+            field = self._fields[-1]
+            if not field.is_result and (shown := field_text(field.instruction)):
+                self._write_shown(*shown)
+                field.is_shown = True
+            field.is_result = True
+            if kind == "end":
+                self._fields.pop()
+
+    def _write_shown(self, text: str, is_formula: bool) -> None:
+        if is_formula:
+            self.prose.write_formula(text)
+        else:
+            self.prose.write(text)
 
     def _write_field(self, data: etree._Element) -> None:
         """Write what a form field holds; a text field's text comes in the runs that follow."""
@@ -233,6 +274,9 @@ class _Writer:
 
     def _write_text(self, text: str) -> None:
         text = in_symbol_font(text, self._font)
+        if text[:1].isspace() and self.prose.is_joining:
+            self.prose.write_exactly(" ")  # the large letter before it is a word of its own
+            text = text.lstrip()
         if self._script and text.strip():
             if text[0].isspace():
                 self.prose.separate(" ")
@@ -263,16 +307,13 @@ class _Writer:
             prose.end_line()
         elif name == "tbl":
             self._tables += 1
+            self._columns.append(_Columns())
             prose.end_paragraph()
-        elif name == "tr":
+        elif name == "tr" and self._columns:
             prose.start_row(is_flat=element in self._flat_rows)
-        elif name == "tc":
-            previous = element.getprevious()
-            first = previous is None or local_name(previous) != "tc"
-            if not first and previous is not None:
-                for _ in range(_columns(previous) - 1):
-                    prose.start_cell(first=False)
-            prose.start_cell(first=first)
+            self._columns[-1].start_row(element, prose)
+        elif name == "tc" and self._columns:
+            self._columns[-1].start_cell(element, prose)
         elif name in _NOTES:
             self._call_note(name, element)
 
@@ -292,10 +333,13 @@ class _Writer:
                 return
         elif name == "r":
             self._script, self._font = None, ""
+        elif name == "tc" and self._columns:
+            self._columns[-1].end_cell(element, self.prose)
         elif name == "tr":
             self.prose.end_row()
         elif name == "tbl":
             self._tables -= 1
+            self._columns.pop()
             self.prose.end_paragraph()
         if name in ("p", "tbl") and not self._tables:
             self._write_notes()
@@ -311,6 +355,61 @@ class _Writer:
 
     def _is_heading(self, paragraph: etree._Element) -> bool:
         return _is_heading(paragraph, self._headings)
+
+
+class _Field:
+    """A field that is open."""
+
+    instruction = ""
+    is_result = False
+    is_shown = False
+    """Whether its instruction was written, so that its result is not."""
+
+
+class _Columns:
+    """The columns of one table: blanks for cells that span, and what a cell above says in the rows that it spans."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._next = 0
+        self._start = 0
+        self._said: dict[int, str] = {}
+
+    def start_row(self, row: etree._Element, prose: Prose) -> None:
+        self._at = self._next = 0
+        for properties in children(row, "trpr"):
+            for before in children(properties, "gridbefore"):
+                value = attribute(before, "val")
+                for _ in range(min(int(value), _MOST_COLUMNS) if value.isdecimal() else 0):
+                    self._start_cell(prose)
+
+    def _start_cell(self, prose: Prose) -> None:
+        prose.start_cell(first=self._next == 0)
+        self._next += 1
+
+    def start_cell(self, cell: etree._Element, prose: Prose) -> None:
+        while self._next < self._at:
+            self._start_cell(prose)
+        self._at = self._next
+        self._start_cell(prose)
+        self._start = prose.length
+        if _merge(cell, "vmerge") == "continue" and prose.is_in_row and self._said.get(self._at):
+            prose.write_exactly(self._said[self._at])
+
+    def end_cell(self, cell: etree._Element, prose: Prose) -> None:
+        merge = _merge(cell, "vmerge")
+        if merge != "continue":
+            text = prose.text_from(self._start).strip(" |\n") if merge == "restart" else ""
+            self._said[self._at] = text if len(text) <= _MOST_REPEATED_CHARS and "\n" not in text else ""
+        self._at += _columns(cell)
+
+
+def _merge(cell: etree._Element, name: str) -> str:
+    """Whether a cell begins ("restart") or goes on with ("continue") one that spans several; "" for neither."""
+    for properties in children(cell, "tcpr"):
+        for merge in children(properties, name):
+            return attribute(merge, "val") or "continue"
+    return ""
 
 
 def _is_heading(paragraph: etree._Element, headings: set[str]) -> bool:
@@ -427,4 +526,31 @@ def _is_hidden(run: etree._Element) -> bool:
         local_name(inner) == "vanish" and attribute(inner, "val") not in ("0", "false", "off")
         for properties in children(run, "rpr")
         for inner in properties
+    )
+
+
+def _is_gone(paragraph: etree._Element) -> bool:
+    """Whether a paragraph is deleted or hidden with its end, so that no number counts it."""
+    marks = [mark for properties in children(paragraph, "ppr") for mark in children(properties, "rpr")]
+    if not any(local_name(inner) in ("del", "movefrom") for mark in marks for inner in mark) and not any(
+        _is_hidden(properties) for properties in children(paragraph, "ppr")
+    ):
+        return False
+    for inner in paragraph:
+        name = local_name(inner)
+        if name == "r" and not _is_hidden(inner):
+            return False
+        if name not in ("r", "ppr", "del", "movefrom", "prooferr") and not name.startswith(
+            ("bookmark", "comment", "move")
+        ):
+            return False
+    return True
+
+
+def _is_placeholder(control: etree._Element) -> bool:
+    """Whether a content control shows only what to enter there."""
+    return any(
+        attribute(shown, "val") not in _OFF
+        for properties in children(control, "sdtpr")
+        for shown in children(properties, "showingplchdr")
     )

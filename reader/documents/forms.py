@@ -37,9 +37,7 @@ def write_control(name: str, element: etree._Element, prose: Prose) -> bool:
     if name == "textarea":
         return write_value("".join(element.itertext()), prose)
     if name == "select":
-        options = [inner for inner in element.iter() if local_name(inner) == "option" and "selected" in inner.attrib]
-        chosen = options if "multiple" in element.attrib else options[-1:]
-        return write_value(", ".join(" ".join("".join(option.itertext()).split()) for option in chosen), prose)
+        return write_value(", ".join(_chosen(element)), prose)
     kind = element.get("type", "text").strip().lower()
     if kind in _BOXES:
         if (
@@ -53,6 +51,24 @@ def write_control(name: str, element: etree._Element, prose: Prose) -> bool:
         prose.separate(" ")
         return False
     return kind not in _UNSEEN_TYPES and write_value(element.get("value", ""), prose)
+
+
+def _chosen(select: etree._Element) -> list[str]:
+    """What a list shows as chosen; without a choice, a list of one line shows its first option."""
+    options = [inner for inner in select.iter() if local_name(inner) == "option"]
+    chosen = [option for option in options if "selected" in option.attrib]
+    if "multiple" not in select.attrib:
+        is_closed = select.get("size", "1").strip() in ("0", "1")
+        able = [option for option in options if "disabled" not in option.attrib]
+        first = able[:1] if is_closed and able and able[0].get("value") != "" else []
+        chosen = chosen[-1:] or first
+    return [" ".join((option.get("label") or "".join(option.itertext())).split()) for option in chosen]
+
+
+def state_of(element: etree._Element) -> str:
+    """Return the box that a page draws itself, such as `<span role="checkbox" aria-checked="true">`; "" where it is none."""
+    checked = element.get("aria-checked", "").strip().lower()
+    return tick(checked == "true") if element.get("role") in _BOXES and checked in ("true", "false") else ""
 
 
 def label_has_value(label: etree._Element) -> bool:

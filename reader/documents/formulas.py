@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from reader.documents.archive import local_name
+from reader.documents.archive import attribute, local_name
+from reader.documents.symbols import symbol
 
 _MOST_LEVELS = 60
 _MOST_TEX_CHARS = 4000
@@ -108,7 +109,7 @@ def _write(element: etree._Element, level: int) -> str:
 
 
 def _row(children: list[etree._Element], level: int) -> str:
-    out = ""
+    out = last = ""
     for index, child in enumerate(children):
         piece = _write(child, level)
         if not piece:
@@ -119,7 +120,10 @@ def _row(children: list[etree._Element], level: int) -> str:
                 piece = f"({piece})"
         if local_name(child) == "mtable" and (not out or out[-1] not in _OPENING):
             piece = f"[{piece}]"
-        out += _gap(out, piece) + piece
+        # Letters that stand alone may be those of one word, such as a unit's.
+        are_letters = len(last) == len(piece) == 1 and last.isalpha() and piece.isalpha()
+        out += ("" if are_letters else _gap(out, piece)) + piece
+        last = piece
     return out
 
 
@@ -313,7 +317,7 @@ def _from_omml(element: etree._Element, level: int) -> etree._Element:
     if level > _MOST_LEVELS:
         return _make("mtext", text="".join(element.itertext()))
     if name in ("r", "t"):
-        text = "".join(inner.text or "" for inner in element.iter() if local_name(inner) in ("t", "deltext"))
+        text = "".join(_run_text(inner) for inner in element.iter())
         return _make("mtext", text=text)
     if name.endswith("pr") or name == "del":  # properties
         return _make("mrow")
@@ -334,6 +338,14 @@ def _from_omml(element: etree._Element, level: int) -> etree._Element:
     if name == "phant" and _property(properties, "show", "1") in ("0", "off", "false"):
         return _make("mrow")
     return _make("mrow", *(_from_omml(child, level + 1) for child in element if local_name(child)))
+
+
+def _run_text(element: etree._Element) -> str:
+    name = local_name(element)
+    if name == "sym":
+        code = attribute(element, "char")
+        return symbol(int(code, 16), attribute(element, "font")) if re.fullmatch("[0-9A-Fa-f]{1,5}", code) else ""
+    return element.text or "" if name in ("t", "deltext") else ""
 
 
 def _many(name: str, element: etree._Element, properties: etree._Element | None, level: int) -> etree._Element:

@@ -20,6 +20,8 @@ from reader.documents.text import Parsed, chosen_title, split_sections
 from reader.errors import DocumentError
 
 _AROUND_TAGS = {"aside", "footer", "header", "nav", "search"}
+# What these say is the same as a tag.
+_ROLE_TAGS = {"banner": "header", "complementary": "aside", "contentinfo": "footer"}
 _AROUND_ROLES = {"banner", "complementary", "contentinfo", "dialog", "menu", "navigation", "search", "toolbar"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _TITLE_BLOCK = re.compile(
@@ -28,8 +30,11 @@ _TITLE_BLOCK = re.compile(
 _SITE_WORDS = re.compile(r"©|\(c\)|copyright|all rights reserved|cookie|privacy|powered by|imprint|impressum", re.I)
 _MATH_WRAPPER = re.compile(r"math|katex|mwe|mjx|tex", re.I)
 _MOST_LINKED = 0.5
+_FRAMING = ("iframe", "object", "embed")
+_NOTES_HEADING = re.compile(r"(?:foot|end)?notes|references|bibliography|sources|works cited", re.I)
 _LEAST_FRAMELESS_CHARS = 400
 _MOST_FRAMES = 8
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 
 def parse(path: Path, password: str | None) -> Parsed:
@@ -51,7 +56,7 @@ def _frames(root: etree._Element) -> list[str]:
     """The files that a page frames, where it has no text of its own."""
     framed = [element.get("src", "").strip() for element in root.iter("frame")]
     if not framed and next(root.iter("frameset"), None) is None:
-        framed = [element.get("src", "").strip() for element in root.iter("iframe")]
+        framed = [(element.get("src") or element.get("data", "")).strip() for element in root.iter(*_FRAMING)]
         if not framed or main_prose(root).text.strip():
             return []
     return [source for source in framed if source] or ["no file"]
@@ -119,9 +124,14 @@ class _Surroundings:
 
     def _is_own(self, element: etree._Element, name: str) -> bool:
         """Whether a header, a footer or an aside belongs to the page's text."""
+        name = _ROLE_TAGS.get(element.get("role", ""), name)
         if name not in ("header", "footer", "aside") or element.get("role") in ("navigation", "search", "menu"):
             return False
         if name != "header" and not _is_of_site(element) and self._is_led_to(element):
+            return True
+        if name != "header" and any(
+            _NOTES_HEADING.fullmatch(all_text(one).strip(" :\n\t")) for one in element.iter(*_HEADINGS)
+        ):
             return True
         if _TITLE_BLOCK.search(f"{element.get('id', '')} {element.get('class', '')}"):
             self._keep_title_block(element, name)
@@ -155,7 +165,8 @@ def _is_of_site(element: etree._Element) -> bool:
 def is_hidden(element: etree._Element) -> bool:
     """Return whether a page hides an element."""
     # A page that a script shows later hides its body until then.
-    hidden = "hidden" in element.attrib or bool(_HIDDEN_STYLE.search(element.get("style", "")))
+    hidden = "hidden" in element.attrib or (local_name(element) == "dialog" and "open" not in element.attrib)
+    hidden = hidden or bool(_HIDDEN_STYLE.search(element.get("style", "")))
     return hidden and local_name(element) not in ("body", "html")
 
 

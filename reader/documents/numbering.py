@@ -174,8 +174,9 @@ def _levels(element: etree._Element) -> dict[int, _Level]:
             name, value = local_name(inner), attribute(inner, "val")
             if name == "start":
                 made.start = _integer(value) or 0
-            elif name == "numfmt":
-                made.format = value
+            elif name == "numfmt" and made.format.strip("01"):  # a format of the file's own goes before its fallback
+                sample = attribute(inner, "format").partition(",")[0].strip()
+                made.format = sample if value == "custom" and re.fullmatch("0+1", sample) else value
             elif name == "lvltext":
                 made.text = value
             elif name == "lvlrestart":

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reader.documents.scripts import Script, on_line
+from reader.documents.scripts import Script, binds, on_line
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
 _SPACE, _SOFT, _COMMA, _SEMICOLON, _CELL, _LINE, _PARAGRAPH = " ", "\x1f", ", ", "; ", " | ", "\n", "\n\n"
@@ -54,6 +54,16 @@ class Prose:
         return not self._parts or self._separator in (_LINE, _PARAGRAPH) or self._is_at_edge
 
     @property
+    def is_joining(self) -> bool:
+        """Whether the next text goes on where the last one ended; see `join_next`."""
+        return self._joins_next
+
+    @property
+    def is_in_row(self) -> bool:
+        """Whether the next text is in a table's row that stays on its line."""
+        return self._flat_depth > 0
+
+    @property
     def tail(self) -> str:
         """The last characters of the line as it is."""
         return "" if self.is_line_empty else self._tail + self._separator.replace(_SOFT, " ")
@@ -87,7 +97,7 @@ class Prose:
         if self._script and self._script[0] == kind and self._script[2] == is_note:
             self._script = (kind, self._script[1] + text, is_note)
             return
-        self._settle()
+        self._settle(("^" if kind == "raised" else "_") + text)
         self._script = (kind, text, is_note)
 
     def write_formula(self, text: str) -> None:
@@ -111,7 +121,7 @@ class Prose:
         if written:
             self._put(written)
             self._ends_figure = True
-            self._ends_power = written[0] in "^_" and before[-1:].strip() != ""
+            self._ends_power = binds(written, before)
 
     def _put(self, text: str) -> None:
         separator = self._separator

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lxml import etree
+
 from reader.documents.scripts import Script, on_line
 
 
@@ -21,6 +23,8 @@ class State:
     """Characters that stand after a Unicode one for readers without Unicode."""
     script: Script | None = None
     destination: str = ""
+    math: etree._Element | None = None
+    """The part of an equation that is written."""
 
 
 @dataclass
@@ -56,6 +60,14 @@ class Flow:
                 self._put(" ")
         self._put(text)
         self.ends_figure = False
+
+    def add_formula(self, text: str) -> None:
+        """Add a formula on one line, its digits apart from those around it."""
+        self.settle(text)
+        if text[:1].isdigit() and self.tail[-1:].isdigit():
+            self._put(" ")
+        self._put(text)
+        self.ends_figure = True
 
     def add_script(self, kind: Script, text: str) -> None:
         if self.script and self.script[0] == kind:

@@ -43,6 +43,19 @@ class _Open:
     has_headers: bool = False
 
 
+def move_feet(root: etree._Element) -> None:
+    """Put the feet of tables behind their bodies, where a reader sees them; files may have them before."""
+    for foot in list(root.iter("tfoot", "{*}tfoot")):
+        parent = foot.getparent()
+        if parent is not None and foot.getnext() is not None:
+            parent.append(foot)
+
+
+def laid_out(row: etree._Element) -> bool:
+    """Return whether a row that only its role or its style makes one holds too much text for a line."""
+    return sum(len(text) for text in row.itertext()) > _MOST_CELL_CHARS
+
+
 def flat_rows(root: etree._Element, headings: frozenset[str] | set[str] = _HEADINGS) -> set[etree._Element]:
     """Return the rows that stay on one line: those with columns, and without long texts."""
     found: set[etree._Element] = set()
@@ -103,6 +116,8 @@ def _flat(table: _Open) -> set[etree._Element]:
 
 def _span(cell: etree._Element, name: str, most: int) -> int:
     value = (cell.get(name) or "1").strip()
+    if value == "0" and name == "rowspan":  # to the table's end
+        return most
     return min(max(int(value), 1), most) if value.isascii() and value.isdigit() and len(value) < 6 else 1
 
 
