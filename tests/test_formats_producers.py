@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import re
+import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
-from helpers.formats import p, write_docx, write_epub, xhtml
+from helpers.formats import p, write_docx, write_epub, write_odt, write_zip, xhtml
 
 from reader.batching.questions import csv_delimiter, load_questions
 from reader.documents import Document, load
@@ -321,3 +325,120 @@ def test_columns_are_found_as_people_name_them(tmp_path: Path) -> None:
         questions, problems = load_questions(tmp_path / name)
         assert [(one.custom_id, one.document, one.question) for one in questions] == [("007", "b.txt", "Qui était?")]
         assert (problems, csv_delimiter(tmp_path / name)) == ([], delimiter)
+
+
+# --- OpenDocument, slides, spreadsheets, messages
+
+_ODT_STYLES = (
+    '<style:style style:name="Up" style:family="text"><style:text-properties style:text-position="super 58%"/></style:style>'
+    '<style:style style:name="T9" style:family="text" style:parent-style-name="Up"/>'
+    '<style:font-face style:name="Symbol1" svg:font-family="Symbol"/>'
+    '<style:style style:name="Sy" style:family="text"><style:text-properties style:font-name="Symbol1"/></style:style>'
+)
+
+
+def test_an_odt_of_libreoffice_loses_nothing(tmp_path: Path) -> None:
+    def cell(text: str, more: str = "") -> str:
+        return f"<table:table-cell{more}><text:p>{text}</text:p></table:table-cell>"
+
+    spanning = cell("2020", ' table:number-rows-spanned="2"')
+    body = (
+        '<text:p>10<text:span text:style-name="T9">24</text:span> and 5 <text:span text:style-name="Sy">m</text:span>g</text:p>'
+        '<text:section text:display="none"><text:p>hidden</text:p></text:section>'
+        '<text:p><loext:content-control loext:checkbox="true">☒</loext:content-control> yes '
+        '<loext:content-control loext:showing-place-holder="true">Click here</loext:content-control>'
+        '<field:fieldmark field:type="vnd.oasis.opendocument.field.FORMCHECKBOX"><field:param field:name="Checkbox_Checked" '
+        'field:value="true"/></field:fieldmark> no <field:fieldmark field:type="vnd.oasis.opendocument.field.FORMDROPDOWN">'
+        '<field:param field:name="Dropdown_ListEntry" field:value="Chile"/><field:param field:name="Dropdown_ListEntry" '
+        'field:value="Peru"/><field:param field:name="Dropdown_Selected" field:value="1"/></field:fieldmark></text:p>'
+        "<text:p>Use 2<draw:frame><draw:object>"
+        "<math><mfrac><mn>1</mn><mn>2</mn></mfrac></math></draw:object></draw:frame> cup</text:p>"
+        f"<table:table><table:table-row>{spanning}{cell('Q1')}"
+        f"</table:table-row><table:table-row><table:covered-table-cell/>{cell('Q2')}</table:table-row>"
+        f'<table:table-row table:number-rows-repeated="2">{cell("r")}{cell("s")}</table:table-row></table:table>'
+    )
+    names = 'xmlns:svg="svg" xmlns:loext="loext" xmlns:field="field"'
+    book = write_odt(
+        tmp_path / "a.odt", f"<text:section {names}>{body}</text:section>", _ODT_STYLES.replace("svg:", "style:")
+    )
+    assert lines(load(book)) == [
+        *("10^24 and 5 μg", "☒ yes [x] no Peru", "Use 2 1/2 cup", "2020 | Q1", "2020 | Q2", "r | s", "r | s")
+    ]
+
+
+def test_slides_keep_merged_cells_and_symbols_and_not_what_is_hidden(tmp_path: Path) -> None:
+    def shape(runs: str, more: str = "") -> str:
+        return f"<p:sp><p:nvSpPr><p:cNvPr {more}/></p:nvSpPr><p:txBody><a:p>{runs}</a:p></p:txBody></p:sp>"
+
+    def cell(text: str, more: str = "") -> str:
+        return f"<a:tc {more}><a:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></a:txBody></a:tc>"
+
+    symbol = '<a:r><a:rPr><a:latin typeface="Symbol"/></a:rPr><a:t>m</a:t></a:r>'
+    box = '<a:r><a:rPr><a:sym typeface="Wingdings"/></a:rPr><a:t>\uf0fe</a:t></a:r>'
+    above, below = 'rowSpan="2"', 'vMerge="1"'
+    table = (
+        f"<p:graphicFrame><a:tbl><a:tr>{cell('2020', above)}{cell('Q1')}</a:tr>"
+        f"<a:tr>{cell('', below)}{cell('Q2')}</a:tr></a:tbl></p:graphicFrame>"
+    )
+    shapes = shape(f"<a:r><a:t>50 </a:t></a:r>{symbol}<a:r><a:t>g </a:t></a:r>{box}") + shape(
+        "<a:r><a:t>not shown</a:t></a:r>", 'hidden="1"'
+    )
+    relation = '<r><Relationship Id="{}" Type="x/{}" Target="{}"/></r>'
+    members = {
+        "_rels/.rels": relation.format("r", "officeDocument", "ppt/p.xml"),
+        "ppt/p.xml": '<p:p xmlns:p="p" xmlns:r="http://r"><p:sldId r:id="s"/></p:p>',
+        "ppt/_rels/p.xml.rels": relation.format("s", "slide", "s.xml"),
+        "ppt/s.xml": f'<p:sld xmlns:p="p" xmlns:a="a">{shapes}{table}</p:sld>',
+    }
+    assert lines(load(write_zip(tmp_path / "a.pptx", members))) == ["50 μg ☒", "2020 | Q1", "2020 | Q2"]
+
+
+def test_a_sheet_shows_its_numbers_as_the_program_does(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    shown = {
+        (3.5, "#,##0.00 [$€-407]"): "3.50 €",
+        (3.5, "[$CHF-807] 0.00"): "CHF 3.50",
+        (1234.5, '"$"#,##0.00'): "$1,234.50",
+        (5, '0" kg"'): "5 kg",
+        (1.005, "0.00"): "1.01",
+        (0.125, "0%"): "13%",
+        (datetime.timedelta(hours=30), "[h]:mm"): "30:00",
+        (1_234_567, '#,##0,"k"'): "1,234,567",
+    }
+    for column, (value, number_format) in enumerate(shown, start=1):
+        book.active.cell(1, column, value).number_format = number_format
+    book.active["A2"] = "plain"
+    book.save(tmp_path / "a.xlsx")
+    # Raised letters in a cell, as Excel keeps them among its strings.
+    raised = '<si><r><t>10</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>24</t></r><r><t> kg</t></r></si>'
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = members["xl/worksheets/sheet1.xml"]
+    members["xl/worksheets/sheet1.xml"] = re.sub(
+        r'<c r="A2"[^>]*>.*?</c>', '<c r="A2" t="s"><v>0</v></c>', sheet, flags=re.DOTALL
+    )
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    members["xl/sharedStrings.xml"] = f'<sst xmlns="{main}">{raised}</sst>'
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    members["[Content_Types].xml"] = members["[Content_Types].xml"].replace(
+        "</Types>", f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
+    )
+    assert lines(load(write_zip(tmp_path / "b.xlsx", dict(members)))) == [" | ".join(shown.values()), "10^24 kg"]
+
+
+def test_a_message_that_is_cut_by_a_picture_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.eml").write_text(
+        "From: a@b.c\nSubject: s\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+        "--b\nContent-Type: text/plain\n\nBefore.\n--b\nContent-Type: image/png\n"
+        "Content-Disposition: inline; filename=p.png\n\nxx\n"
+        "--b\nContent-Type: text/plain\n\nAfter: 42.\n--b\nContent-Type: text/plain\nContent-Disposition: attachment; "
+        "filename=n.txt\n\nnot read\n--b--\n"
+    )
+    text = load(tmp_path / "a.eml").text
+    assert text.index("Before.") < text.index("After: 42.")
+    assert "not read" not in text
+    page = "<nav>menu</nav><main><p>The page.</p></main>"
+    (tmp_path / "b.mhtml").write_text(
+        f"MIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n{page}\n--b--\n"
+    )
+    assert lines(load(tmp_path / "b.mhtml")) == ["The page."]

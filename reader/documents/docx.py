@@ -40,7 +40,6 @@ _OFF = ("0", "false", "off", "none")
 _MOST_CELL_CHARS = 4000
 _MOST_HEADING_ROW_CHARS = 400
 _MOST_COLUMNS = 63
-_MOST_REPEATED_CHARS = 60
 _MOST_IMPORTS = 2
 
 
@@ -277,12 +276,8 @@ class _Writer:
         if text[:1].isspace() and self.prose.is_joining:
             self.prose.write_exactly(" ")  # the large letter before it is a word of its own
             text = text.lstrip()
-        if self._script and text.strip():
-            if text[0].isspace():
-                self.prose.separate(" ")
-            self.prose.write_script(self._script, text.strip())
-            if text[-1].isspace():
-                self.prose.separate(" ")
+        if self._script:
+            self.prose.write_script(self._script, text)
         else:
             self.prose.write(text)
 
@@ -399,8 +394,7 @@ class _Columns:
     def end_cell(self, cell: etree._Element, prose: Prose) -> None:
         merge = _merge(cell, "vmerge")
         if merge != "continue":
-            text = prose.text_from(self._start).strip(" |\n") if merge == "restart" else ""
-            self._said[self._at] = text if len(text) <= _MOST_REPEATED_CHARS and "\n" not in text else ""
+            self._said[self._at] = prose.said_from(self._start) if merge == "restart" else ""
         self._at += _columns(cell)
 
 

@@ -271,12 +271,7 @@ class _Writer:
         if self._fonts and self._fonts[-1][1]:
             text = in_symbol_font(text, self._fonts[-1][1])
         self._mark_all(element)
-        if text.strip():
-            if text[0].isspace():
-                self._prose.separate(" ")
-            self._prose.write_script(kind or "raised", text.strip(), is_note=is_note)
-            if text[-1].isspace():
-                self._prose.separate(" ")
+        self._prose.write_script(kind or "raised", text, is_note=is_note)
         return True
 
     def _script_kind(self, name: str, element: etree._Element) -> Script | None:

@@ -17,6 +17,8 @@ _SPACE, _SOFT, _COMMA, _SEMICOLON, _CELL, _LINE, _PARAGRAPH = " ", "\x1f", ", ",
 _STRENGTH = {"": 0, _SPACE: 1, _SOFT: 2, _COMMA: 3, _SEMICOLON: 4, _CELL: 5, _LINE: 6, _PARAGRAPH: 7}
 BULLET = "- "
 _TAIL_CHARS = 40
+_FIGURE = re.compile(r"[+\-−–]?\d{1,3}")
+_MOST_REPEATED_CHARS = 60
 
 
 @dataclass
@@ -94,6 +96,17 @@ class Prose:
 
     def write_script(self, kind: Script, text: str, *, is_note: bool = False) -> None:
         """Add raised or lowered text; what it becomes depends on the text that follows."""
+        words = _SPACES.sub(" ", text)
+        text = words.strip(" ")
+        # A space before a raised figure is raised itself: the figure still belongs to what it follows.
+        if words.startswith(" ") and not _FIGURE.fullmatch(text):
+            self.separate(_SPACE)
+        if text:
+            self._hold_script(kind, text, is_note)
+        if words.endswith(" "):
+            self.separate(_SPACE)
+
+    def _hold_script(self, kind: Script, text: str, is_note: bool) -> None:
         if self._script and self._script[0] == kind and self._script[2] == is_note:
             self._script = (kind, self._script[1] + text, is_note)
             return
@@ -248,6 +261,11 @@ class Prose:
             parts.append(part)
             length -= len(part)
         return "".join(reversed(parts))[max(start - length, 0) :]
+
+    def said_from(self, start: int) -> str:
+        """Return what a cell that begins there says in the rows that it spans, too; "" where that is long."""
+        text = self.text_from(start).strip(" |\n")
+        return text if len(text) <= _MOST_REPEATED_CHARS and "\n" not in text else ""
 
     def mark(self, name: str) -> None:
         """Remember where the next text starts under this name."""

@@ -19,7 +19,6 @@ _MOST_HEADING_ROW_CHARS = 400
 _MOST_HEADER_CHARS = 2000
 _MOST_COLUMNS = 200
 _MOST_ROWS = 10_000
-_MOST_REPEATED_CHARS = 60
 _CELLS = ("td", "th")
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 
@@ -156,8 +155,7 @@ class Columns:
             return
         (column, columns, rows, start), self._cell = self._cell, None
         if rows > 1:
-            text = prose.text_from(start).strip(" |\n")
-            said = text if len(text) <= _MOST_REPEATED_CHARS and "\n" not in text else ""
+            said = prose.said_from(start)
             self._new |= {column + index: (rows - 1, said if index == 0 else "") for index in range(columns)}
 
     def end_row(self, prose: Prose) -> None:
