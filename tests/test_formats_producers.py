@@ -68,6 +68,13 @@ FIGURES = [
     ),
     ("so <m:math><m:msup><m:mi>r</m:mi><m:mn>2</m:mn></m:msup></m:math> holds", "so r^2 holds"),
     (r"<img class=latex alt='10^{-3}\,\mathrm{mol}'>", "10^−3 mol"),
+    (r"<img class=latex alt='\begin{aligned} x &= 1 \\ y &= 2 \end{aligned}'> of \ce", "x=1; y=2 of \\ce"),
+    (r"<img class=tex alt='\ce{H2O}'>", "H2O"),
+    (
+        "1995<sup>3</sup><sup>,</sup><sup>4</sup>; δ<sup>13</sup>C; <sup>3</sup>He/<sup>4</sup>He",
+        "1995[3,4]; δ^13C; ^3He/^4He",
+    ),
+    ("<span role=math aria-label='x squared'></span> is 4", "x squared is 4"),
 ]
 
 
@@ -103,11 +110,24 @@ EQ_FIELDS = [
 def test_fields_that_are_only_an_instruction_are_read(tmp_path: Path) -> None:
     body = "".join(paragraph(run("2") + field(instruction) + run(" cup")) for instruction, _ in EQ_FIELDS)
     assert lines(load(write_docx(tmp_path / "a.docx", body))) == [read for _, read in EQ_FIELDS]
+    # A field in an instruction is only asked there, and one that never ends hides nothing.
+    asked = field("IF </w:instrText></w:r>" + field("MERGEFIELD x", run("5")) + "<w:r><w:instrText> = 5", run("900"))
+    assert lines(load(write_docx(tmp_path / "c.docx", paragraph(run("Fee ") + asked)))) == ["Fee 900"]
+    open_field = '<w:r><w:fldChar w:fldCharType="begin"/></w:r>'
+    assert lines(load(write_docx(tmp_path / "d.docx", paragraph(open_field + run("Fee 900"))))) == ["Fee 900"]
     # What the field holds beside its instruction is not read twice.
     again = paragraph(run("2") + field(r"EQ \f(1,2)", run("½")) + run(" cup"))
     assert lines(load(write_docx(tmp_path / "b.docx", again))) == ["2 1/2 cup"]
     rtf = rb"Use 2{\field{\*\fldinst EQ \\f(1,2)}{\fldrslt}} cup\par"
     assert from_rtf(tmp_path, rtf) == ["Use 2 1/2 cup"]
+
+
+def test_equations_below_one_another_lose_their_marks(tmp_path: Path) -> None:
+    def equation(text: str) -> str:
+        return f"<m:e><m:r><m:t>{text}</m:t></m:r></m:e>"
+
+    body = paragraph(f"<m:oMath><m:eqArr>{equation('x&amp;=1')}{equation('y&amp;=2#(7)')}</m:eqArr></m:oMath>")
+    assert lines(load(write_docx(tmp_path / "a.docx", body))) == ["x=1; y=2 (7)"]
 
 
 def test_a_symbol_of_a_font_of_letters_is_itself(tmp_path: Path) -> None:
@@ -129,6 +149,8 @@ def test_lists_are_numbered_as_converters_write_them(tmp_path: Path) -> None:
 
 
 def test_word_counts_only_what_is_there(tmp_path: Path) -> None:
+    font = '<w:rPr><w:rFonts w:ascii="Wingdings"/></w:rPr>'
+    box = f'<w:lvl w:ilvl="0"><w:numFmt w:val="bullet"/><w:lvlText w:val="\uf0fe"/>{font}</w:lvl>'
     sample = (
         '<w:lvl w:ilvl="0"><w:start w:val="1"/><mc:AlternateContent><mc:Choice Requires="w14">'
         '<w:numFmt w:val="custom" w:format="001, 002, 003, ..."/></mc:Choice><mc:Fallback><w:numFmt w:val="decimal"/>'
@@ -136,6 +158,7 @@ def test_word_counts_only_what_is_there(tmp_path: Path) -> None:
     )
     numbering = (
         f'<w:numbering xmlns:w="w" xmlns:mc="mc"><w:abstractNum w:abstractNumId="0">{sample}</w:abstractNum>'
+        f'<w:abstractNum w:abstractNumId="1">{box}</w:abstractNum><w:num w:numId="2"><w:abstractNumId w:val="1"/></w:num>'
         '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num></w:numbering>'
     )
     number = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
@@ -145,9 +168,10 @@ def test_word_counts_only_what_is_there(tmp_path: Path) -> None:
         + paragraph(run("hidden", "<w:vanish/>"), f"{number}<w:rPr><w:vanish/></w:rPr>")
         + paragraph(run("its end only is deleted"), f"{number}<w:rPr><w:del/></w:rPr>")
         + p("two", number)
+        + p("so", '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="2"/></w:numPr>')
     )
     document = load(write_docx(tmp_path / "a.docx", body, {"word/numbering.xml": numbering}))
-    assert lines(document) == ["001 one", "002 its end only is deleted", "003 two"]
+    assert lines(document) == ["001 one", "002 its end only is deleted", "003 two", "☒ so"]
 
 
 # --- tables and large letters
@@ -231,6 +255,17 @@ def test_frames_and_blocks_are_told_by_what_they_hold(tmp_path: Path) -> None:
 def test_rtf_keeps_objects_results_and_leaves_out_what_was_moved(tmp_path: Path) -> None:
     body = rb"A {\object\objemb{\*\objdata 0105}{\result E=mc}} {\mvf gone }{\mvt here} B\par"
     assert from_rtf(tmp_path, body) == ["A E=mc here B"]
+
+
+def test_a_heading_of_rtf_keeps_its_number(tmp_path: Path) -> None:
+    text = (
+        rb"{\rtf1{\stylesheet{\s1\outlinelevel0 heading 1;}}\pard\s1{\listtext\pard\plain 1.\tab}Scope\par\pard Body {\super 238}"
+        rb"{\sub 92}U\par\pard\s1{\listtext\pard\plain 2.\tab}Fees\par\pard More\par}"
+    )
+    (tmp_path / "a.rtf").write_bytes(text)
+    document = load(tmp_path / "a.rtf")
+    assert labels(document) == ["1. Scope", "2. Fees"]
+    assert "^238_92U" in document.text
 
 
 def test_a_file_is_read_as_what_is_in_it(tmp_path: Path) -> None:

@@ -180,10 +180,14 @@ class _Writer:
         self._font = ""
         self._flat_rows: set[etree._Element] = set()
         self._fields: list[_Field] = []
+        self._follows_fields = True
         self._columns: list[_Columns] = []
 
     def write(self, root: etree._Element) -> None:
         self._flat_rows |= _flat_rows(root, self._headings)
+        marks = [attribute(mark, "fldchartype") for mark in root.iter("{*}fldChar")]
+        # Where a field never ends, nobody can say what of the rest is in it.
+        self._follows_fields = marks.count("begin") == marks.count("end")
         walk = etree.iterwalk(root, events=("start", "end"))
         skipped: etree._Element | None = None
         for event, element in walk:
@@ -222,7 +226,7 @@ class _Writer:
                 self._fields[-1].instruction += element.text or ""
         elif name == "fldsimple" and (shown := field_text(attribute(element, "instr"))):
             self._write_shown(*shown)
-        elif (name == "t" and any(field.is_shown for field in self._fields)) or (
+        elif (name == "t" and any(field.is_silent for field in self._fields)) or (
             name == "sdt" and _is_placeholder(element)
         ):
             return True
@@ -239,6 +243,8 @@ class _Writer:
     def _write_fields(self, mark: etree._Element) -> None:
         """Follow a field from its beginning to its end, and write it where its instruction is all that there is."""
         kind = attribute(mark, "fldchartype")
+        if not self._follows_fields:
+            return
         if kind == "begin":
             self._fields.append(_Field())
         elif self._fields:
@@ -359,6 +365,11 @@ class _Field:
     is_result = False
     is_shown = False
     """Whether its instruction was written, so that its result is not."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether what is in it now is not shown, such as the result of a field that its instruction asks for."""
+        return self.is_shown or not self.is_result
 
 
 class _Columns:

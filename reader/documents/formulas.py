@@ -16,6 +16,12 @@ from reader.documents.symbols import symbol
 
 _MOST_LEVELS = 60
 _MOST_TEX_CHARS = 4000
+# Equations below one another, as a table of their sides, and names of substances.
+_ALIGNED = re.compile(r"(\\(?:begin|end))\{(?:align(?:ed|at|edat)?|eqnarray|gather(?:ed)?|multline|split)\*?\}")
+_CHEMISTRY = re.compile(r"\\ce\s*\{")
+_EQUATIONS = "equations"
+_RELATION = re.compile(r"[=<>≤≥≈≡∼≃≅≠∝→⇒⇔↦]")
+_SIGN = re.compile(r"[=<>≤≥≈≡∼≃≅≠∝→⇒⇔↦+\-−±×·]")
 
 _UNSEEN = {"annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "none", "mprescripts"}
 _INVISIBLE = str.maketrans({"\u2061": "", "\u2062": "", "\u2063": "", "\u200b": "", "\u2064": " ", "\xa0": " "})
@@ -68,7 +74,7 @@ def tex(source: str) -> str:
     from latex2mathml.converter import convert
 
     try:
-        text = mathml(etree.fromstring(convert(source)))
+        text = mathml(etree.fromstring(convert(_CHEMISTRY.sub(r"\\mathrm{", _ALIGNED.sub(r"\1{matrix}", source)))))
     except MemoryError:
         raise
     except Exception:  # what people write between dollars is not always TeX
@@ -118,7 +124,7 @@ def _row(children: list[etree._Element], level: int) -> str:
             after = next((text for other in children[index + 1 :] if (text := _write_edge(other, level))), "")
             if "/" in piece and (after[:1].isalnum() or (after[:1] in "([√" and after) or out[-1:].isalpha()):
                 piece = f"({piece})"
-        if local_name(child) == "mtable" and (not out or out[-1] not in _OPENING):
+        if local_name(child) == "mtable" and (not out or out[-1] not in _OPENING) and not _is_aligned(child, level):
             piece = f"[{piece}]"
         # Letters that stand alone may be those of one word, such as a unit's.
         are_letters = len(last) == len(piece) == 1 and last.isalpha() and piece.isalpha()
@@ -243,11 +249,26 @@ def _fenced(element: etree._Element, children: list[etree._Element], level: int)
 
 
 def _table(element: etree._Element, children: list[etree._Element], level: int) -> str:
-    rows = []
-    for row in children:
-        cells = [_row(list(cell), level + 1) or "".join(cell.itertext()) for cell in row if local_name(cell) == "mtd"]
-        rows.append(", ".join(cell.strip() for cell in cells))
+    separator = "" if _is_aligned(element, level) else ", "
+    rows = [separator.join(cells) for cells in _cells(children, level)]
     return "; ".join(rows)
+
+
+def _cells(rows: list[etree._Element], level: int) -> list[list[str]]:
+    return [
+        [(_row(list(cell), level + 1) or "".join(cell.itertext())).strip() for cell in row if local_name(cell) == "mtd"]
+        for row in rows
+        if local_name(row) in ("mtr", "mlabeledtr")
+    ]
+
+
+def _is_aligned(table: etree._Element, level: int) -> bool:
+    """Whether a table is equations below one another, cut where their signs are."""
+    if table.get("columnalign") == _EQUATIONS:
+        return True
+    rows = [[cell for cell in row if local_name(cell) == "mtd"] for row in table]
+    later = [_write_edge(cell, level) for cells in rows for cell in cells[1:]]
+    return all(not cell or _SIGN.match(cell) for cell in later) and any(_RELATION.match(cell) for cell in later)
 
 
 def _prescripts(element: etree._Element, children: list[etree._Element], level: int) -> str:
@@ -359,7 +380,10 @@ def _many(name: str, element: etree._Element, properties: etree._Element | None,
         return _make("mtable", *(_make("mtr", *(_make("mtd", inner(cell)) for cell in row)) for row in rows))
     parts = [inner(part) for part in element if local_name(part) == "e"]
     if name == "eqarr":
-        return _make("mtable", *(_make("mtr", _make("mtd", part)) for part in parts))
+        for text in (inner for part in parts for inner in part.iter("mtext")):
+            # Marks of where the equations stand below one another, and of the number at the margin.
+            text.text = (text.text or "").replace("&", "").replace("#", " ")
+        return _make("mtable", *(_make("mtr", _make("mtd", part)) for part in parts), columnalign=_EQUATIONS)
     made = _make("mrow", _make("mo", text=_property(properties, "begchr", "(")))
     for index, part in enumerate(parts):
         if index:

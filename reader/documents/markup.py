@@ -160,6 +160,8 @@ class _Writer:
         """Write an element that is not walked through; return whether it is one."""
         if name in CONTROLS:
             self._mark(element, name)
+            if self._styles.of(element).get("display") == "none":
+                return True  # it is there for the style sheet, to open a note or a menu
             if self._ends_value:
                 self._prose.end_line()
             self._ends_value = write_control(name, element, self._prose) or self._ends_value
@@ -222,6 +224,9 @@ class _Writer:
             return True
         if name == "script":
             self._prose.write_formula(_math_source(element))
+            return True
+        if element.get("role") == "math" and (said := element.get("aria-label")) and not all_text(element).strip():
+            self._prose.write_formula(said)
             return True
         classes = element.get("class", "")
         if "katex-html" in classes.split():

@@ -134,7 +134,7 @@ class Prose:
         if written:
             self._put(written)
             self._ends_figure = True
-            self._ends_power = binds(written, before)
+            self._ends_power = binds(written, before, after)
 
     def _put(self, text: str) -> None:
         separator = self._separator

@@ -239,6 +239,8 @@ class _Reader:
             state.destination = ""
         elif word in ("footnote", "shptxt", "dptxbxtext") or (is_new and word in DESTINATIONS):
             self._destination(word)
+        elif is_new and word in ("listtext", "pntext"):
+            state.is_mark = True
         elif is_new and (word in SILENT or (self._is_starred and word not in SEEN)):
             state.is_silent = True
         elif state.destination in ("fonttbl", "font", "stylesheet", "style", "formfield"):
@@ -349,7 +351,7 @@ class _Reader:
         elif word in ("page", "column", "softpage"):
             flow.add("\n\n" if word == "page" else "\n")
         elif word == "pard":
-            self._is_heading = False
+            self._is_heading &= self._state.is_mark
         elif word == "intbl" or (word == "itap" and number != 0):
             self._start_table()
         elif word in ("cell", "nestcell"):

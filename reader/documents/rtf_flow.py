@@ -23,6 +23,8 @@ class State:
     """Characters that stand after a Unicode one for readers without Unicode."""
     script: Script | None = None
     destination: str = ""
+    is_mark: bool = False
+    """Whether it is an item's number or bullet, whose own settings end with it."""
     math: etree._Element | None = None
     """The part of an equation that is written."""
 
@@ -73,7 +75,7 @@ class Flow:
         if self.script and self.script[0] == kind:
             self.script = (kind, self.script[1] + text)
             return
-        self.settle()
+        self.settle(("^" if kind == "raised" else "_") + text.strip())
         self.script = (kind, text)
 
     def settle(self, after: str = "") -> None:

@@ -158,7 +158,7 @@ def on_line(kind: Script, text: str, before: str, after: str, *, is_note: bool =
         is_note: whether the file itself says that it refers to a note.
     """
     text = text.strip()
-    if not text or _BRACKETED.fullmatch(text):
+    if not text or _BRACKETED.fullmatch(text) or not any(letter.isalnum() or letter in "+-−–" for letter in text):
         return text
     return _lowered(text, before, after) if kind == "lowered" else _raised(text, before, after, is_note)
 
@@ -223,8 +223,10 @@ def _raised_letters(text: str, before: str) -> str:
     return text
 
 
-def binds(written: str, before: str) -> bool:
+def binds(written: str, before: str, after: str) -> bool:
     """Return whether a script belongs to what stands before it, as a power does, and not to what follows, as an isotope's."""
+    if before[-1:] in ("/", "δ", "Δ", "(") and _ELEMENT.match(after):
+        return False
     return written[:1] in ("^", "_") and before[-1:].strip() != "" and not re.search(r"(?:^|\s)[\^_]\d+$", before)
 
 

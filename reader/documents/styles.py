@@ -30,6 +30,7 @@ _WANTED = frozenset(
         "font-variant-position",
         "counter-reset",
         "counter-increment",
+        "counter-set",
         "content",
         "float",
         "position",
@@ -172,6 +173,9 @@ class Counters:
                 if not stack:
                     stack.append([depth, 0])
                 stack[-1][1] += step
+            for name, value in _pairs(style.get("counter-set", ""), 0):
+                if stack := self._values.get(name, []):
+                    stack[-1][1] = value
         content = next((style["content"] for style in (before, marker) if "counter" in style.get("content", "")), "")
         return "".join(self._token(match) for match in _TOKEN.finditer(content)) if content else ""
 
