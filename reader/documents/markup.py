@@ -136,6 +136,8 @@ class _Writer:
             return False
         if name == "default" and _shows_case(element):
             return True
+        if name == "template" and "shadowrootmode" in element.attrib:
+            return False
         return name in _UNSEEN
 
     def _mark(self, element: etree._Element, name: str) -> None:
