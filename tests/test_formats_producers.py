@@ -205,6 +205,14 @@ def test_cells_that_are_merged_downwards_say_so_in_each_row(tmp_path: Path) -> N
     assert lines(load(write_docx(tmp_path / "a.docx", body))) == [
         *("2020 | Q1 | 10", "2020 | Q2 | 20", "2021 | all", "| | 30")
     ]
+    # A first column that is too narrow to be seen is none.
+    grid = '<w:tbl><w:tblGrid><w:gridCol w:w="79"/><w:gridCol w:w="900"/></w:tblGrid>'
+    assert lines(load(write_docx(tmp_path / "b.docx", body.replace("<w:tbl>", grid))))[-1] == "| 30"
+    merged = (
+        rb"\trowd\clvmgf\cellx1\cellx2\pard\intbl 2020\cell Q1\cell\row"
+        rb"\trowd\clvmrg\cellx1\cellx2\pard\intbl\cell Q2\cell\row\pard"
+    )
+    assert from_rtf(tmp_path, merged) == ["2020 | Q1", "2020 | Q2"]
 
 
 def test_large_letters_of_capitals_and_words_of_one_letter(tmp_path: Path) -> None:
@@ -223,16 +231,20 @@ def test_large_letters_of_capitals_and_words_of_one_letter(tmp_path: Path) -> No
 
 def test_forms_show_what_their_page_shows(tmp_path: Path) -> None:
     body = (
-        "<p>Country <select><option>Chile<option>Peru</select></p><p>Town <select><option value=''>Choose<option>Lima</select>"
+        "<p>Country <select><option>Chile<option>Peru</select></p><p>Code <select><option>Select a code<option>1</select></p><p>Town <select><option value=''>Choose<option>Lima</select>"
         "<p>Size <select><option label=Large selected></option></select></p>"
         "<p><span role=checkbox aria-checked=true></span> I agree <span role=radio aria-checked=false></span> no</p>"
     )
-    assert from_html(tmp_path, body) == ["Country: Chile", "Town", "Size: Large", "[x] I agree [ ] no"]
+    assert from_html(tmp_path, body) == ["Country: Chile", "Code", "Town", "Size: Large", "[x] I agree [ ] no"]
+    long = "This is how a letter of this kind is written: to replace it with your own, click it and start typing."
     control = (
         "<w:sdt><w:sdtPr><w:showingPlcHdr/><w:text/></w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt>"
         "<w:sdt><w:sdtPr><w:text/></w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt>"
     ).format(run("Click here to enter text."), run("Ada"))
     assert lines(load(write_docx(tmp_path / "a.docx", paragraph(run("Name: ") + control)))) == ["Name: Ada"]
+    assert lines(
+        load(write_docx(tmp_path / "b.docx", paragraph(control.replace("Click here to enter text.", long))))
+    ) == [f"{long}Ada"]
 
 
 def test_frames_and_blocks_are_told_by_what_they_hold(tmp_path: Path) -> None:
@@ -408,6 +420,7 @@ def test_slides_keep_merged_cells_and_symbols_and_not_what_is_hidden(tmp_path: P
     def cell(text: str, more: str = "") -> str:
         return f"<a:tc {more}><a:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></a:txBody></a:tc>"
 
+    arrow = '<a:r><a:rPr><a:sym typeface="Wingdings"/></a:rPr><a:t>so \uf0e0 on</a:t></a:r>'
     symbol = '<a:r><a:rPr><a:latin typeface="Symbol"/></a:rPr><a:t>m</a:t></a:r>'
     box = '<a:r><a:rPr><a:sym typeface="Wingdings"/></a:rPr><a:t>\uf0fe</a:t></a:r>'
     above, below = 'rowSpan="2"', 'vMerge="1"'
@@ -415,7 +428,7 @@ def test_slides_keep_merged_cells_and_symbols_and_not_what_is_hidden(tmp_path: P
         f"<p:graphicFrame><a:tbl><a:tr>{cell('2020', above)}{cell('Q1')}</a:tr>"
         f"<a:tr>{cell('', below)}{cell('Q2')}</a:tr></a:tbl></p:graphicFrame>"
     )
-    shapes = shape(f"<a:r><a:t>50 </a:t></a:r>{symbol}<a:r><a:t>g </a:t></a:r>{box}") + shape(
+    shapes = shape(f"<a:r><a:t>50 </a:t></a:r>{symbol}<a:r><a:t>g </a:t></a:r>{box}{arrow}") + shape(
         "<a:r><a:t>not shown</a:t></a:r>", 'hidden="1"'
     )
     relation = '<r><Relationship Id="{}" Type="x/{}" Target="{}"/></r>'
@@ -425,7 +438,7 @@ def test_slides_keep_merged_cells_and_symbols_and_not_what_is_hidden(tmp_path: P
         "ppt/_rels/p.xml.rels": relation.format("s", "slide", "s.xml"),
         "ppt/s.xml": f'<p:sld xmlns:p="p" xmlns:a="a">{shapes}{table}</p:sld>',
     }
-    assert lines(load(write_zip(tmp_path / "a.pptx", members))) == ["50 μg ☒", "2020 | Q1", "2020 | Q2"]
+    assert lines(load(write_zip(tmp_path / "a.pptx", members))) == ["50 μg ☒so → on", "2020 | Q1", "2020 | Q2"]
 
 
 def test_a_sheet_shows_its_numbers_as_the_program_does(tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ _OFF = ("0", "false", "off", "none")
 _MOST_CELL_CHARS = 4000
 _MOST_HEADING_ROW_CHARS = 400
 _MOST_COLUMNS = 63
+_LEAST_COLUMN_WIDTH = 200
+"""In twentieths of a point."""
+_MOST_PLACEHOLDER_CHARS = 80
 _MOST_IMPORTS = 2
 
 
@@ -308,7 +311,7 @@ class _Writer:
             prose.end_line()
         elif name == "tbl":
             self._tables += 1
-            self._columns.append(_Columns())
+            self._columns.append(_Columns(element))
             prose.end_paragraph()
         elif name == "tr" and self._columns:
             prose.start_row(is_flat=element in self._flat_rows)
@@ -375,7 +378,13 @@ class _Field:
 class _Columns:
     """The columns of one table: blanks for cells that span, and what a cell above says in the rows that it spans."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: etree._Element) -> None:
+        # Rows that are not quite below one another begin behind a column that nobody sees.
+        self._is_column = [
+            not 0 < (_width(column) or _LEAST_COLUMN_WIDTH) < _LEAST_COLUMN_WIDTH
+            for grid in children(table, "tblgrid")
+            for column in children(grid, "gridcol")
+        ]
         self._at = 0
         self._next = 0
         self._start = 0
@@ -383,11 +392,10 @@ class _Columns:
 
     def start_row(self, row: etree._Element, prose: Prose) -> None:
         self._at = self._next = 0
-        for properties in children(row, "trpr"):
-            for before in children(properties, "gridbefore"):
-                value = attribute(before, "val")
-                for _ in range(min(int(value), _MOST_COLUMNS) if value.isdecimal() else 0):
-                    self._start_cell(prose)
+        skipped = _skipped(row)
+        known = self._is_column[:skipped]
+        for _ in range(sum(known) + skipped - len(known)):
+            self._start_cell(prose)
 
     def _start_cell(self, prose: Prose) -> None:
         prose.start_cell(first=self._next == 0)
@@ -407,6 +415,20 @@ class _Columns:
         if merge != "continue":
             self._said[self._at] = prose.said_from(self._start) if merge == "restart" else ""
         self._at += _columns(cell)
+
+
+def _skipped(row: etree._Element) -> int:
+    """How many columns a row leaves out before its first cell."""
+    for properties in children(row, "trpr"):
+        for before in children(properties, "gridbefore"):
+            value = attribute(before, "val")
+            return min(int(value), _MOST_COLUMNS) if value.isdecimal() else 0
+    return 0
+
+
+def _width(column: etree._Element) -> int:
+    value = attribute(column, "w")
+    return int(value) if value.isdecimal() else 0
 
 
 def _merge(cell: etree._Element, name: str) -> str:
@@ -553,8 +575,8 @@ def _is_gone(paragraph: etree._Element) -> bool:
 
 
 def _is_placeholder(control: etree._Element) -> bool:
-    """Whether a content control shows only what to enter there."""
-    return any(
+    """Whether a content control shows only what to enter there; what is long is the template's own text."""
+    return len("".join(control.itertext())) <= _MOST_PLACEHOLDER_CHARS and any(
         attribute(shown, "val") not in _OFF
         for properties in children(control, "sdtpr")
         for shown in children(properties, "showingplchdr")

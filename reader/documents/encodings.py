@@ -77,7 +77,7 @@ _STRAY_NULS = 0.05
 _FILLING = b"\0\x1a"
 # How printers and terminals were told of bold, underlined and coloured letters.
 _OVERSTRUCK = re.compile(r"([^\n\x08])\x08([^\n\x08])")
-_TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)")
 _MOST_UNREADABLE = 0.05
 _DROPPED = str.maketrans({"\0": None, "\x1a": None})
 _ESCAPES = re.compile(rb"\x1b[$(][)(*@-Z]|\x1b\$\)C|~\{[\x21-\x7e]{2}")

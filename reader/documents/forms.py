@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
 from reader.documents.archive import local_name
@@ -10,6 +12,9 @@ from reader.documents.prose import Prose
 CONTROLS = frozenset({"input", "select", "textarea"})
 
 _BOXES = {"checkbox", "radio"}
+_CHOOSE = re.compile(
+    r"\W*(?:please\s+)?(?:select|choose|pick|bitte|auswählen|choisi|sélection|seleccion|elija)\w*\b", re.I
+)
 # Nothing that a person typed, or nothing that anybody may see.
 _UNSEEN_TYPES = {"button", "file", "hidden", "image", "password", "reset", "submit"}
 
@@ -60,9 +65,15 @@ def _chosen(select: etree._Element) -> list[str]:
     if "multiple" not in select.attrib:
         is_closed = select.get("size", "1").strip() in ("0", "1")
         able = [option for option in options if "disabled" not in option.attrib]
-        first = able[:1] if is_closed and able and able[0].get("value") != "" else []
+        first = [option for option in able[:1] if is_closed and not _asks(option)]
         chosen = chosen[-1:] or first
     return [" ".join((option.get("label") or "".join(option.itertext())).split()) for option in chosen]
+
+
+def _asks(option: etree._Element) -> bool:
+    """Whether an option only asks to choose one."""
+    text = " ".join("".join(option.itertext()).split())
+    return option.get("value") == "" or not text.strip("-–—. ") or bool(_CHOOSE.match(text))
 
 
 def state_of(element: etree._Element) -> str:

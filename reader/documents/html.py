@@ -59,7 +59,11 @@ def _frames(root: etree._Element) -> list[str]:
     """The files that a page frames, where it has no text of its own."""
     framed = [element.get("src", "").strip() for element in root.iter("frame")]
     if not framed and next(root.iter("frameset"), None) is None:
-        framed = [(element.get("src") or element.get("data", "")).strip() for element in root.iter(*_FRAMING)]
+        framed = [
+            (element.get("src") or element.get("data", "")).strip()
+            for element in root.iter(*_FRAMING)
+            if not element.get("srcdoc")
+        ]
         text = main_prose(root).text.strip() if framed else ""
         if not framed or (text and not (len(text) < _MOST_NOTICE_CHARS and _NO_FRAMES.search(text))):
             return []

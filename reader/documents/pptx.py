@@ -210,8 +210,10 @@ def _unsymbolic(text: str, properties: etree._Element) -> str:
     for kind in ("latin", "sym"):
         for font in children(properties, kind):
             name = attribute(font, "typeface")
-            if is_symbol_font(name) and (kind == "latin" or _PRIVATE.search(text)):
+            if is_symbol_font(name) and kind == "latin":
                 return in_symbol_font(text, name)
+            if is_symbol_font(name):
+                text = _PRIVATE.sub(lambda match, name=name: in_symbol_font(match[0], name), text)
     return text
 
 

@@ -18,7 +18,8 @@ _STRENGTH = {"": 0, _SPACE: 1, _SOFT: 2, _COMMA: 3, _SEMICOLON: 4, _CELL: 5, _LI
 BULLET = "- "
 _TAIL_CHARS = 40
 _FIGURE = re.compile(r"[+\-−–]?\d{1,3}")
-_MOST_REPEATED_CHARS = 60
+MOST_REPEATED_CHARS = 60
+"""Of a cell that spans rows, and is said in each."""
 
 
 @dataclass
@@ -265,7 +266,7 @@ class Prose:
     def said_from(self, start: int) -> str:
         """Return what a cell that begins there says in the rows that it spans, too; "" where that is long."""
         text = self.text_from(start).strip(" |\n")
-        return text if len(text) <= _MOST_REPEATED_CHARS and "\n" not in text else ""
+        return text if len(text) <= MOST_REPEATED_CHARS and "\n" not in text else ""
 
     def mark(self, name: str) -> None:
         """Remember where the next text starts under this name."""

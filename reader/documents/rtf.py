@@ -354,6 +354,12 @@ class _Reader:
             self._is_heading &= self._state.is_mark
         elif word == "intbl" or (word == "itap" and number != 0):
             self._start_table()
+        elif word == "trowd" and not flow.nested:
+            flow.merges, flow.merge = [], ""
+        elif word in ("clvmgf", "clvmrg") and not flow.nested:
+            flow.merge = "first" if word == "clvmgf" else "below"
+        elif word == "cellx" and not flow.nested:
+            flow.merges, flow.merge = [*flow.merges, flow.merge], ""
         elif word in ("cell", "nestcell"):
             self._end_cell(is_nested=word == "nestcell")
         elif word in ("row", "nestrow"):
@@ -420,7 +426,7 @@ class _Reader:
             flow.nested = []
             return
         if flow.row:
-            row, flow.row = " | ".join(flow.row).rstrip(), []
+            row = " | ".join(flow.take_row()).rstrip()
             left = flow.take_cell() if flow.cell_start is not None else ""
             before = "" if not flow.parts or "".join(flow.parts[-1:]).endswith("\n") else "\n"
             flow.add(f"{before}{row}{' | ' + left if left else ''}\n")
