@@ -231,7 +231,8 @@ def test_large_letters_of_capitals_and_words_of_one_letter(tmp_path: Path) -> No
 
 def test_forms_show_what_their_page_shows(tmp_path: Path) -> None:
     body = (
-        "<p>Country <select><option>Chile<option>Peru</select></p><p>Code <select><option>Select a code<option>1</select></p><p>Town <select><option value=''>Choose<option>Lima</select>"
+        "<p>Country <select><option>Chile<option>Peru</select></p>"
+        "<p>Code <select><option>Select a code<option>1</select></p><p>Town <select><option value=''>Choose<option>Lima</select>"
         "<p>Size <select><option label=Large selected></option></select></p>"
         "<p><span role=checkbox aria-checked=true></span> I agree <span role=radio aria-checked=false></span> no</p>"
     )
