@@ -31,6 +31,8 @@ _UNSEEN = {
     *("del", "fallback", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"),
     *("deltext", "delinstrtext", "sdtpr", "sdtendpr", "rpr", "tblprex"),
 }
+_WHOLE = {"altchunk", "ffdata", "fldchar", "fldsimple", "instrtext", "omath", "sdt", "sym", "t"}
+"""What may be written without a walk through its parts."""
 _HEADING_NAME = re.compile(r"title|heading [1-9]", re.I)
 _BODY_LEVEL = 9
 _MOST_BASES = 20
@@ -213,6 +215,8 @@ class _Writer:
 
     def _write_whole(self, name: str, element: etree._Element) -> bool:
         """Write an element that is not walked through; return whether it is one."""
+        if name not in _WHOLE:
+            return False
         if name == "omath":
             self.prose.write_formula(formulas.omml(element))
         elif name == "sym":
@@ -558,9 +562,11 @@ def _is_hidden(run: etree._Element) -> bool:
 
 def _is_gone(paragraph: etree._Element) -> bool:
     """Whether a paragraph is deleted or hidden with its end, so that no number counts it."""
-    marks = [mark for properties in children(paragraph, "ppr") for mark in children(properties, "rpr")]
-    if not any(local_name(inner) in ("del", "movefrom") for mark in marks for inner in mark) and not any(
-        _is_hidden(properties) for properties in children(paragraph, "ppr")
+    if not len(paragraph) or local_name(paragraph[0]) != "ppr":
+        return False
+    marks = children(paragraph[0], "rpr")
+    if not any(local_name(inner) in ("del", "movefrom") for mark in marks for inner in mark) and not _is_hidden(
+        paragraph[0]
     ):
         return False
     for inner in paragraph:

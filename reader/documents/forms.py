@@ -78,7 +78,10 @@ def _asks(option: etree._Element) -> bool:
 
 def state_of(element: etree._Element) -> str:
     """Return the box that a page draws itself, such as `<span role="checkbox" aria-checked="true">`; "" where it is none."""
-    checked = element.get("aria-checked", "").strip().lower()
+    checked = element.get("aria-checked")
+    if checked is None:
+        return ""
+    checked = checked.strip().lower()
     return tick(checked == "true") if element.get("role") in _BOXES and checked in ("true", "false") else ""
 
 

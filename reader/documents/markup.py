@@ -188,7 +188,7 @@ class _Writer:
 
     def _write_item_mark(self, name: str, element: etree._Element) -> bool:
         """Write the mark that a converter from TeX gives an item: a term or a tag of its own."""
-        if name != "dt" and "ltx_tag_item" not in element.get("class", "").split():
+        if name != "dt" and "ltx_tag_item" not in element.get("class", ""):
             return False
         mark = " ".join(all_text(element).split())
         if name == "dt" and not (_ITEM_MARK.fullmatch(mark) and local_name(element.getnext()) == "dd"):
