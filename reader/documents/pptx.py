@@ -213,7 +213,7 @@ def _unsymbolic(text: str, properties: etree._Element) -> str:
             if is_symbol_font(name) and kind == "latin":
                 return in_symbol_font(text, name)
             if is_symbol_font(name):
-                text = _PRIVATE.sub(lambda match, name=name: in_symbol_font(match[0], name), text)
+                text = "".join(in_symbol_font(letter, name) if _PRIVATE.match(letter) else letter for letter in text)
     return text
 
 
