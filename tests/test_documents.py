@@ -103,7 +103,7 @@ def test_the_id_is_of_the_text_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "title"),
     [
-        ("\n# The *Lamp* #\n\n# Second\n", "The *Lamp*"),
+        ("\n# The *Lamp* #\n\n# Second\n", "The Lamp"),
         ("```sh\n# a comment\n```\n\n# Real\n", "Real"),
         ("## only a section\n", "my notes"),
     ],

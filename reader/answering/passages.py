@@ -217,7 +217,7 @@ def _first_mention(passage: Passage, pattern: re.Pattern[str]) -> int | None:
 
 
 def mention(words: str) -> re.Pattern[str]:
-    """What matches whole words as a text may have them: broken between them, and with or without spaces beside a sign, as in § 4."""
+    """What matches words as a text may have them: broken between them, with or without spaces beside a sign, as in § 4."""
     parts = re.findall(r"\w+|[^\w\s]", words)
     gaps = [r"\s+" if before[-1].isalnum() and after[0].isalnum() else r"\s*" for before, after in pairwise(parts)]
     joined = "".join(gap + re.escape(part) for gap, part in zip(["", *gaps], parts, strict=True))

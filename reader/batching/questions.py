@@ -128,7 +128,8 @@ def _delimited(text: str) -> tuple[str, str, int]:
     said = re.fullmatch(r"\"?sep=(.)\"?", first.strip("\r "), re.IGNORECASE)
     if said:
         return said[1], rest, 1
-    return max(",;\t", key=first.count), text, 0  # spreadsheets write what their language has
+    first = text.lstrip("\r\n").partition("\n")[0]
+    return max(",;\t|", key=first.count), text, 0  # spreadsheets write what their language has
 
 
 class _Rows:
@@ -191,8 +192,13 @@ def _csv_rows(
 ) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
     # What is too long is said of its line, in `_question`.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    table.fieldnames = [name.strip() for name in table.fieldnames or ()]
+    lines = io.StringIO(text, newline="")
+    begin = 0
+    while (begun := lines.readline()) and not begun.strip(f"{delimiter} \r\n"):  # rows left empty above the names
+        begin, skipped = lines.tell(), skipped + 1
+    lines.seek(begin)
+    table = csv.DictReader(lines, delimiter=delimiter)
+    table.fieldnames = [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in table.fieldnames or ()]
     missing = [
         name for name in _NEEDED if name not in (table.fieldnames or ()) and (name != "document" or not document)
     ]

@@ -142,5 +142,7 @@ NUMBERED = frozenset(_FORMATS) - {"none"} | {"decimal"}
 
 def counted(number: int, format_name: str) -> str:
     """Return `number` as a format such as "lower-roman" or "upperLetter" writes it."""
+    if format_name.endswith("1") and not format_name.strip("01"):  # Word's own format gives a sample, such as "001"
+        return str(number).zfill(len(format_name))
     write = _FORMATS.get(format_name.lower())
     return write(number) if write else str(number)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from reader.errors import DocumentError
 
-_SINCE_3 = (
-    "csv", "doc", "docx", "epub", "html", "mail", "markdown", "mobi", "odt", "pptx", "rtf", "text", "xlsx",
+_SINCE_7 = (
+    "csv", "doc", "docx", "epub", "html", "mail", "markdown", "mobi", "odt", "pdf", "pptx", "rtf", "text", "xlsx",
 )  # fmt: skip
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
@@ -26,7 +26,10 @@ _SINCE_3 = (
 #    raised digits; 10^-7 is not 10-7.
 # 7: PDFs give forms' values as their pages show them and after their labels, raised letters apart, fractions on one line, cells
 #    over several rows, and letters of fonts whose own map is missing or wrong; what only shows on paper is left out.
-PARSER_VERSIONS = dict.fromkeys(_SINCE_3, 3) | {"pdf": 7}
+#    The other formats are read as more programs write them: equations and fields of RTF and Word, stacked and moved digits, headings and
+#    lists that a style sheet or a converter from TeX numbers, cells that are merged downwards, rows that only a role or a style
+#    makes, Markdown's headings in HTML, chapters and printed pages named otherwise, and stray bytes in texts.
+PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7)
 """Format -> the version in which its parser's text changed last."""
 
 

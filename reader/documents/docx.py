@@ -17,6 +17,7 @@ from lxml import etree
 
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.fields import field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported
 from reader.documents.numbering import Numbering
@@ -27,9 +28,11 @@ from reader.documents.text import Parsed, chosen_title, split_sections
 
 # Word's "strict" files use other namespaces for the same names, so that only the names count.
 _UNSEEN = {
-    *("del", "fallback", "instrtext", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"),
+    *("del", "fallback", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"),
     *("deltext", "delinstrtext", "sdtpr", "sdtendpr", "rpr", "tblprex"),
 }
+_WHOLE = {"altchunk", "ffdata", "fldchar", "fldsimple", "instrtext", "omath", "sdt", "sym", "t"}
+"""What may be written without a walk through its parts."""
 _HEADING_NAME = re.compile(r"title|heading [1-9]", re.I)
 _BODY_LEVEL = 9
 _MOST_BASES = 20
@@ -39,6 +42,9 @@ _OFF = ("0", "false", "off", "none")
 _MOST_CELL_CHARS = 4000
 _MOST_HEADING_ROW_CHARS = 400
 _MOST_COLUMNS = 63
+_LEAST_COLUMN_WIDTH = 200
+"""In twentieths of a point."""
+_MOST_PLACEHOLDER_CHARS = 80
 _MOST_IMPORTS = 2
 
 
@@ -178,15 +184,26 @@ class _Writer:
         self._script: Script | None = None
         self._font = ""
         self._flat_rows: set[etree._Element] = set()
+        self._fields: list[_Field] = []
+        self._follows_fields = True
+        self._columns: list[_Columns] = []
 
     def write(self, root: etree._Element) -> None:
         self._flat_rows |= _flat_rows(root, self._headings)
+        marks = [attribute(mark, "fldchartype") for mark in root.iter("{*}fldChar")]
+        # Where a field never ends, nobody can say what of the rest is in it.
+        self._follows_fields = marks.count("begin") == marks.count("end")
         walk = etree.iterwalk(root, events=("start", "end"))
         skipped: etree._Element | None = None
         for event, element in walk:
             name = local_name(element)
             if event == "start":
-                if name in _UNSEEN or (name == "r" and _is_hidden(element)) or self._write_whole(name, element):
+                if (
+                    name in _UNSEEN
+                    or (name == "r" and _is_hidden(element))
+                    or (name == "p" and _is_gone(element))
+                    or self._write_whole(name, element)
+                ):
                     walk.skip_subtree()
                     skipped = element
                 else:
@@ -198,6 +215,8 @@ class _Writer:
 
     def _write_whole(self, name: str, element: etree._Element) -> bool:
         """Write an element that is not walked through; return whether it is one."""
+        if name not in _WHOLE:
+            return False
         if name == "omath":
             self.prose.write_formula(formulas.omml(element))
         elif name == "sym":
@@ -206,6 +225,18 @@ class _Writer:
             self._write_field(element)
         elif name == "altchunk":
             self._imports.write(attribute(element, "id"), self.prose)
+        elif name == "fldchar":
+            self._write_fields(element)
+            return not len(element)
+        elif name == "instrtext":
+            if self._fields:
+                self._fields[-1].instruction += element.text or ""
+        elif name == "fldsimple" and (shown := field_text(attribute(element, "instr"))):
+            self._write_shown(*shown)
+        elif (name == "t" and any(field.is_silent for field in self._fields)) or (
+            name == "sdt" and _is_placeholder(element)
+        ):
+            return True
         elif name == "sdt" and not "".join(element.itertext()).strip():
             boxes = [inner for inner in element.iter() if local_name(inner) == "checkbox"]
             if not boxes or any(local_name(inner) == "sym" for inner in element.iter()):
@@ -215,6 +246,28 @@ class _Writer:
         else:
             return False
         return True
+
+    def _write_fields(self, mark: etree._Element) -> None:
+        """Follow a field from its beginning to its end, and write it where its instruction is all that there is."""
+        kind = attribute(mark, "fldchartype")
+        if not self._follows_fields:
+            return
+        if kind == "begin":
+            self._fields.append(_Field())
+        elif self._fields:
+            field = self._fields[-1]
+            if not field.is_result and (shown := field_text(field.instruction)):
+                self._write_shown(*shown)
+                field.is_shown = True
+            field.is_result = True
+            if kind == "end":
+                self._fields.pop()
+
+    def _write_shown(self, text: str, is_formula: bool) -> None:
+        if is_formula:
+            self.prose.write_formula(text)
+        else:
+            self.prose.write(text)
 
     def _write_field(self, data: etree._Element) -> None:
         """Write what a form field holds; a text field's text comes in the runs that follow."""
@@ -233,12 +286,11 @@ class _Writer:
 
     def _write_text(self, text: str) -> None:
         text = in_symbol_font(text, self._font)
-        if self._script and text.strip():
-            if text[0].isspace():
-                self.prose.separate(" ")
-            self.prose.write_script(self._script, text.strip())
-            if text[-1].isspace():
-                self.prose.separate(" ")
+        if text[:1].isspace() and self.prose.is_joining:
+            self.prose.write_exactly(" ")  # the large letter before it is a word of its own
+            text = text.lstrip()
+        if self._script:
+            self.prose.write_script(self._script, text)
         else:
             self.prose.write(text)
 
@@ -263,16 +315,13 @@ class _Writer:
             prose.end_line()
         elif name == "tbl":
             self._tables += 1
+            self._columns.append(_Columns(element))
             prose.end_paragraph()
-        elif name == "tr":
+        elif name == "tr" and self._columns:
             prose.start_row(is_flat=element in self._flat_rows)
-        elif name == "tc":
-            previous = element.getprevious()
-            first = previous is None or local_name(previous) != "tc"
-            if not first and previous is not None:
-                for _ in range(_columns(previous) - 1):
-                    prose.start_cell(first=False)
-            prose.start_cell(first=first)
+            self._columns[-1].start_row(element, prose)
+        elif name == "tc" and self._columns:
+            self._columns[-1].start_cell(element, prose)
         elif name in _NOTES:
             self._call_note(name, element)
 
@@ -292,10 +341,13 @@ class _Writer:
                 return
         elif name == "r":
             self._script, self._font = None, ""
+        elif name == "tc" and self._columns:
+            self._columns[-1].end_cell(element, self.prose)
         elif name == "tr":
             self.prose.end_row()
         elif name == "tbl":
             self._tables -= 1
+            self._columns.pop()
             self.prose.end_paragraph()
         if name in ("p", "tbl") and not self._tables:
             self._write_notes()
@@ -311,6 +363,84 @@ class _Writer:
 
     def _is_heading(self, paragraph: etree._Element) -> bool:
         return _is_heading(paragraph, self._headings)
+
+
+class _Field:
+    """A field that is open."""
+
+    instruction = ""
+    is_result = False
+    is_shown = False
+    """Whether its instruction was written, so that its result is not."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether what is in it now is not shown, such as the result of a field that its instruction asks for."""
+        return self.is_shown or not self.is_result
+
+
+class _Columns:
+    """The columns of one table: blanks for cells that span, and what a cell above says in the rows that it spans."""
+
+    def __init__(self, table: etree._Element) -> None:
+        # Rows that are not quite below one another begin behind a column that nobody sees.
+        self._is_column = [
+            not 0 < (_width(column) or _LEAST_COLUMN_WIDTH) < _LEAST_COLUMN_WIDTH
+            for grid in children(table, "tblgrid")
+            for column in children(grid, "gridcol")
+        ]
+        self._at = 0
+        self._next = 0
+        self._start = 0
+        self._said: dict[int, str] = {}
+
+    def start_row(self, row: etree._Element, prose: Prose) -> None:
+        self._at = self._next = 0
+        skipped = _skipped(row)
+        known = self._is_column[:skipped]
+        for _ in range(sum(known) + skipped - len(known)):
+            self._start_cell(prose)
+
+    def _start_cell(self, prose: Prose) -> None:
+        prose.start_cell(first=self._next == 0)
+        self._next += 1
+
+    def start_cell(self, cell: etree._Element, prose: Prose) -> None:
+        while self._next < self._at:
+            self._start_cell(prose)
+        self._at = self._next
+        self._start_cell(prose)
+        self._start = prose.length
+        if _merge(cell, "vmerge") == "continue" and prose.is_in_row and self._said.get(self._at):
+            prose.write_exactly(self._said[self._at])
+
+    def end_cell(self, cell: etree._Element, prose: Prose) -> None:
+        merge = _merge(cell, "vmerge")
+        if merge != "continue":
+            self._said[self._at] = prose.said_from(self._start) if merge == "restart" else ""
+        self._at += _columns(cell)
+
+
+def _skipped(row: etree._Element) -> int:
+    """How many columns a row leaves out before its first cell."""
+    for properties in children(row, "trpr"):
+        for before in children(properties, "gridbefore"):
+            value = attribute(before, "val")
+            return min(int(value), _MOST_COLUMNS) if value.isdecimal() else 0
+    return 0
+
+
+def _width(column: etree._Element) -> int:
+    value = attribute(column, "w")
+    return int(value) if value.isdecimal() else 0
+
+
+def _merge(cell: etree._Element, name: str) -> str:
+    """Whether a cell begins ("restart") or goes on with ("continue") one that spans several; "" for neither."""
+    for properties in children(cell, "tcpr"):
+        for merge in children(properties, name):
+            return attribute(merge, "val") or "continue"
+    return ""
 
 
 def _is_heading(paragraph: etree._Element, headings: set[str]) -> bool:
@@ -427,4 +557,33 @@ def _is_hidden(run: etree._Element) -> bool:
         local_name(inner) == "vanish" and attribute(inner, "val") not in ("0", "false", "off")
         for properties in children(run, "rpr")
         for inner in properties
+    )
+
+
+def _is_gone(paragraph: etree._Element) -> bool:
+    """Whether a paragraph is deleted or hidden with its end, so that no number counts it."""
+    if not len(paragraph) or local_name(paragraph[0]) != "ppr":
+        return False
+    marks = children(paragraph[0], "rpr")
+    if not any(local_name(inner) in ("del", "movefrom") for mark in marks for inner in mark) and not _is_hidden(
+        paragraph[0]
+    ):
+        return False
+    for inner in paragraph:
+        name = local_name(inner)
+        if name == "r" and not _is_hidden(inner):
+            return False
+        if name not in ("r", "ppr", "del", "movefrom", "prooferr") and not name.startswith(
+            ("bookmark", "comment", "move")
+        ):
+            return False
+    return True
+
+
+def _is_placeholder(control: etree._Element) -> bool:
+    """Whether a content control shows only what to enter there; what is long is the template's own text."""
+    return len("".join(control.itertext())) <= _MOST_PLACEHOLDER_CHARS and any(
+        attribute(shown, "val") not in _OFF
+        for properties in children(control, "sdtpr")
+        for shown in children(properties, "showingplchdr")
     )

@@ -38,6 +38,24 @@ _SUPERSETS = {
     "iso8859-8": "cp1255",
     "iso2022_jp": "iso2022_jp_ext",
 }
+_EAST_ASIAN = frozenset(
+    [
+        "big5",
+        "big5hkscs",
+        "cp932",
+        "cp949",
+        "cp950",
+        "euc_jp",
+        "euc_jis_2004",
+        "euc_kr",
+        "gb18030",
+        "gb2312",
+        "gbk",
+        "johab",
+        "shift_jis",
+        "shift_jis_2004",
+    ]
+)
 # Where the larger set is not quite one, what it cannot read is read as named.
 _RARE = 0.005
 # Quotes, dashes, the euro and the like, which all the Windows encodings share.
@@ -53,10 +71,26 @@ _SAMPLE_BYTES = 200_000
 # Tabs, line ends, form feeds and escapes are in honest text files; a few strays are forgiven.
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _MOST_CONTROL = 0.02
+_FEW_CONTROL = 4
 _STRAY_NULS = 0.05
+# What fills the last block of a file, and marks its end.
+_FILLING = b"\0\x1a"
+# How printers and terminals were told of bold, underlined and coloured letters.
+_OVERSTRUCK = re.compile(r"([^\n\x08])\x08([^\n\x08])")
+_TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)")
 _MOST_UNREADABLE = 0.05
 _DROPPED = str.maketrans({"\0": None, "\x1a": None})
 _ESCAPES = re.compile(rb"\x1b[$(][)(*@-Z]|\x1b\$\)C|~\{[\x21-\x7e]{2}")
+# UTF-8 of the two halves of one UTF-16 character, as some databases write it.
+_HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
+# Quotes of a Mac, which are capital letters on Windows, where no capital stands.
+_MAC_QUOTES = re.compile(
+    rb"[a-z]\xd5(?:d|ll|m|re|s|t|ve)\b|(?:\A|[\s(])\xd2[A-Za-z\x80-\x9f][^\xd2\xd3\r\n]{0,200}[a-z.,!?\x80-\x9f]\xd3(?![A-Za-z])"
+)
+_WINDOWS_QUOTES = re.compile(rb"[\x91-\x94]")
+# In the middle of words these are letters of ISO-8859-2, and so is what would be a Polish letter among Czech ones.
+_SIGNS_IN_WORDS = re.compile("[^\\W\\d_][±¶»¦¬·Ľ][^\\W\\d_A-Z]")
+_NOT_POLISH = re.compile("[čřěůďťňľđČŘĚŮĎŤŇĐ]")
 _MULTIBYTE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 # Found in text of every language that is told apart by them alone.
@@ -166,13 +200,15 @@ def decode(data: bytes, declared: str | None = None) -> Decoded | None:
             whole = data[: len(data) - (len(data) % width)] if width > 1 else data
             return _checked(whole.decode(name, errors="replace"), name)
     if b"\0" in data:
-        filled = data.rstrip(b"\0")  # old programs fill the last block
+        filled = data.rstrip(_FILLING)  # old programs fill the last block
         bare = filled.translate(None, b"\0")
         are_strays = len(filled) - len(bare) <= _STRAY_NULS * len(filled)
         if not are_strays or not _is_plain(bare):
             wide = _decode_wide(data)
-            if wide is not None or not are_strays:
-                return _checked(*wide) if wide else None
+            if wide is not None:
+                return _checked(*wide)
+            if not are_strays and not _is_plain(bare):
+                return None
         data = bare
     if _ESCAPES.search(data):
         escaped = _decode_escapes(data, declared)
@@ -182,7 +218,7 @@ def decode(data: bytes, declared: str | None = None) -> Decoded | None:
         return _checked(data.decode(), "utf-8")
     except UnicodeDecodeError:
         pass
-    mended = _decode_mended(data)
+    mended = _decode_mended(_HALVES.sub(_whole, data))
     if mended is not None:
         return _checked(mended, "utf-8")
     if declared:
@@ -190,8 +226,19 @@ def decode(data: bytes, declared: str | None = None) -> Decoded | None:
     return _guess(data)
 
 
+def _whole(halves: re.Match[bytes]) -> bytes:
+    character = halves[0].decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+    return character.encode()
+
+
 def _checked(text: str, encoding: str, *, is_guess: bool = False) -> Decoded | None:
-    if len(_CONTROL.findall(text)) > _MOST_CONTROL * len(text):
+    text = text.rstrip(_FILLING.decode())
+    if "\x08" in text:
+        text = _OVERSTRUCK.sub(lambda match: match[1] if match[2] == "_" else match[2], text)
+    if "\x1b" in text:
+        text = _TERMINAL.sub("", text)
+    # A short text may hold a few strays, too.
+    if len(_CONTROL.findall(text)) > max(_MOST_CONTROL * len(text), min(_FEW_CONTROL, len(text) / 10)):
         return None
     if is_guess and text.count("\ufffd") > _MOST_UNREADABLE * len(text):
         return None
@@ -255,18 +302,32 @@ def _guess(data: bytes) -> Decoded | None:
     name = None
     # Where next to nothing but English letters is there to guess from, the everyday encoding is as good as any.
     is_plain = high_bytes < _RARE * len(data) or not data.translate(None, _SIGNS_OF_WINDOWS + bytes(range(0x80)))
-    if not is_plain or not _reads(data, "cp1252"):
+    if _MAC_QUOTES.search(data) and not _WINDOWS_QUOTES.search(data):
+        name = "mac_roman"
+    elif not is_plain or not _reads(data, "cp1252"):
         letters = len(data) - len(data.translate(None, _ASCII_LETTERS))
         is_latin = high_bytes <= _FEW and high_bytes < _MOST_ACCENTED * letters
         name = _detected_latin(data) if is_latin else _detected(data)
+        if not is_latin and name not in _EAST_ASIAN and high_bytes > len(data) / 2:
+            name = _detected_without_strays(data) or name
     codec = _SUPERSETS.get(codecs.lookup(name).name, codecs.lookup(name).name) if name else "cp1252"
     text = data.decode(codec, errors="replace")
+    if codec == "cp1250" and _is_latin_2(data, text):
+        codec = "iso8859-2"
+        text = data.decode(codec)
     if "\ufffd" in text and name:
         plain = data.decode(name, errors="replace")
         if plain.count("\ufffd") < text.count("\ufffd"):
             text, codec = plain, codecs.lookup(name).name
     # Where the detector names what makes no text of it, the everyday encoding may.
     return _checked(text, codec, is_guess=True) or _checked(data.decode("cp1252", "replace"), "cp1252", is_guess=True)
+
+
+def _is_latin_2(data: bytes, text: str) -> bool:
+    """Whether what was read as Windows' Central European is ISO-8859-2, which has the same letters in other places."""
+    if any(0x80 <= byte < 0xA0 for byte in set(data)):
+        return False
+    return bool(_SIGNS_IN_WORDS.search(text) or (("ą" in text or "Ą" in text) and _NOT_POLISH.search(text)))
 
 
 def _detected_latin(data: bytes) -> str | None:
@@ -280,6 +341,17 @@ def _detected_latin(data: bytes) -> str | None:
         if guess["language"] in _LATIN_LANGUAGES and guess["confidence"] >= _LEAST_CONFIDENCE and guess["encoding"]:
             return codecs.lookup(guess["encoding"]).name
     return None if _reads(data, "cp1252") else _detected(data)
+
+
+def _detected_without_strays(data: bytes) -> str | None:
+    """Return the encoding of a Chinese, Japanese or Korean text where a few bytes that are none hide it; else None."""
+    for codec in ("gb18030", "cp932", "cp949", "big5"):
+        whole = data.decode(codec, errors="ignore").encode(codec, errors="ignore")
+        if 0 < len(data) - len(whole) <= max(_FEW_CONTROL, _RARE * len(data)):
+            name = _detected(whole)
+            if name in _EAST_ASIAN:
+                return name
+    return None
 
 
 def _reads(data: bytes, codec: str) -> bool:

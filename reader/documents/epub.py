@@ -20,7 +20,7 @@ from lxml import etree
 
 from reader.documents.archive import Archive, local_name
 from reader.documents.encodings import decode_bytes
-from reader.documents.markup import PAGE_MARK, Prose, all_text, parse_xhtml, write_html
+from reader.documents.markup import PAGE_MARK, Prose, all_text, page_label, parse_xhtml, write_html
 from reader.documents.styles import StyleSheet
 from reader.documents.text import Parsed, chosen_title, drm_error, split_sections
 
@@ -278,10 +278,7 @@ def _contents(book: _Book) -> _Contents:
 def _printed_pages(book: _Book) -> _Contents:
     """The book's list of its printed pages, from the navigation document, the NCX or Adobe's page map."""
     found = _from_navigation(book, "page-list", "doc-pagelist") or _from_ncx(book, "pagetarget") or _from_page_map(book)
-    return [
-        (name, anchor, re.sub(r"^(?:page|p)\.?\s+", "", label, flags=re.I)[:_PAGE_LABEL_CHARS])
-        for name, anchor, label in found
-    ]
+    return [(name, anchor, page_label(label)[:_PAGE_LABEL_CHARS]) for name, anchor, label in found]
 
 
 def _from_navigation(book: _Book, kind: str, role: str) -> _Contents:
@@ -337,7 +334,13 @@ def _from_page_map(book: _Book) -> _Contents:
 def _resolve(folder: str, reference: str, own_name: str = "") -> tuple[str, str]:
     """Split a reference into the member's name, as seen from `folder`, and the anchor in it."""
     target, _, anchor = reference.partition("#")
-    name = posixpath.normpath(posixpath.join(folder, unquote(target))) if target else own_name
+    path = unquote(target)
+    # A path from the root of the archive is seen from no folder.
+    name = (
+        posixpath.normpath(posixpath.join("" if path.startswith("/") else folder, path.lstrip("/")))
+        if target
+        else own_name
+    )
     return name, unquote(anchor)
 
 

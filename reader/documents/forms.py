@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
 from reader.documents.archive import local_name
@@ -10,6 +12,9 @@ from reader.documents.prose import Prose
 CONTROLS = frozenset({"input", "select", "textarea"})
 
 _BOXES = {"checkbox", "radio"}
+_CHOOSE = re.compile(
+    r"\W*(?:please\s+)?(?:select|choose|pick|bitte|auswählen|choisi|sélection|seleccion|elija)\w*\b", re.I
+)
 # Nothing that a person typed, or nothing that anybody may see.
 _UNSEEN_TYPES = {"button", "file", "hidden", "image", "password", "reset", "submit"}
 
@@ -37,9 +42,7 @@ def write_control(name: str, element: etree._Element, prose: Prose) -> bool:
     if name == "textarea":
         return write_value("".join(element.itertext()), prose)
     if name == "select":
-        options = [inner for inner in element.iter() if local_name(inner) == "option" and "selected" in inner.attrib]
-        chosen = options if "multiple" in element.attrib else options[-1:]
-        return write_value(", ".join(" ".join("".join(option.itertext()).split()) for option in chosen), prose)
+        return write_value(", ".join(_chosen(element)), prose)
     kind = element.get("type", "text").strip().lower()
     if kind in _BOXES:
         if (
@@ -53,6 +56,33 @@ def write_control(name: str, element: etree._Element, prose: Prose) -> bool:
         prose.separate(" ")
         return False
     return kind not in _UNSEEN_TYPES and write_value(element.get("value", ""), prose)
+
+
+def _chosen(select: etree._Element) -> list[str]:
+    """What a list shows as chosen; without a choice, a list of one line shows its first option."""
+    options = [inner for inner in select.iter() if local_name(inner) == "option"]
+    chosen = [option for option in options if "selected" in option.attrib]
+    if "multiple" not in select.attrib:
+        is_closed = select.get("size", "1").strip() in ("0", "1")
+        able = [option for option in options if "disabled" not in option.attrib]
+        first = [option for option in able[:1] if is_closed and not _asks(option)]
+        chosen = chosen[-1:] or first
+    return [" ".join((option.get("label") or "".join(option.itertext())).split()) for option in chosen]
+
+
+def _asks(option: etree._Element) -> bool:
+    """Whether an option only asks to choose one."""
+    text = " ".join("".join(option.itertext()).split())
+    return option.get("value") == "" or not text.strip("-–—. ") or bool(_CHOOSE.match(text))
+
+
+def state_of(element: etree._Element) -> str:
+    """Return the box that a page draws itself, such as `<span role="checkbox" aria-checked="true">`; "" where it is none."""
+    checked = element.get("aria-checked")
+    if checked is None:
+        return ""
+    checked = checked.strip().lower()
+    return tick(checked == "true") if element.get("role") in _BOXES and checked in ("true", "false") else ""
 
 
 def label_has_value(label: etree._Element) -> bool:

@@ -11,10 +11,17 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from reader.documents.archive import local_name
+from reader.documents.archive import attribute, local_name
+from reader.documents.symbols import symbol
 
 _MOST_LEVELS = 60
 _MOST_TEX_CHARS = 4000
+# Equations below one another, as a table of their sides, and names of substances.
+_ALIGNED = re.compile(r"(\\(?:begin|end))\{(?:align(?:ed|at|edat)?|eqnarray|gather(?:ed)?|multline|split)\*?\}")
+_CHEMISTRY = re.compile(r"\\ce\s*\{")
+_EQUATIONS = "equations"
+_RELATION = re.compile(r"[=<>≤≥≈≡∼≃≅≠∝→⇒⇔↦]")
+_SIGN = re.compile(r"[=<>≤≥≈≡∼≃≅≠∝→⇒⇔↦+\-−±×·]")
 
 _UNSEEN = {"annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "none", "mprescripts"}
 _INVISIBLE = str.maketrans({"\u2061": "", "\u2062": "", "\u2063": "", "\u200b": "", "\u2064": " ", "\xa0": " "})
@@ -67,7 +74,7 @@ def tex(source: str) -> str:
     from latex2mathml.converter import convert
 
     try:
-        text = mathml(etree.fromstring(convert(source)))
+        text = mathml(etree.fromstring(convert(_CHEMISTRY.sub(r"\\mathrm{", _ALIGNED.sub(r"\1{matrix}", source)))))
     except MemoryError:
         raise
     except Exception:  # what people write between dollars is not always TeX
@@ -108,7 +115,7 @@ def _write(element: etree._Element, level: int) -> str:
 
 
 def _row(children: list[etree._Element], level: int) -> str:
-    out = ""
+    out = last = ""
     for index, child in enumerate(children):
         piece = _write(child, level)
         if not piece:
@@ -117,9 +124,12 @@ def _row(children: list[etree._Element], level: int) -> str:
             after = next((text for other in children[index + 1 :] if (text := _write_edge(other, level))), "")
             if "/" in piece and (after[:1].isalnum() or (after[:1] in "([√" and after) or out[-1:].isalpha()):
                 piece = f"({piece})"
-        if local_name(child) == "mtable" and (not out or out[-1] not in _OPENING):
+        if local_name(child) == "mtable" and (not out or out[-1] not in _OPENING) and not _is_aligned(child, level):
             piece = f"[{piece}]"
-        out += _gap(out, piece) + piece
+        # Letters that stand alone may be those of one word, such as a unit's.
+        are_letters = len(last) == len(piece) == 1 and last.isalpha() and piece.isalpha()
+        out += ("" if are_letters else _gap(out, piece)) + piece
+        last = piece
     return out
 
 
@@ -239,11 +249,26 @@ def _fenced(element: etree._Element, children: list[etree._Element], level: int)
 
 
 def _table(element: etree._Element, children: list[etree._Element], level: int) -> str:
-    rows = []
-    for row in children:
-        cells = [_row(list(cell), level + 1) or "".join(cell.itertext()) for cell in row if local_name(cell) == "mtd"]
-        rows.append(", ".join(cell.strip() for cell in cells))
+    separator = "" if _is_aligned(element, level) else ", "
+    rows = [separator.join(cells) for cells in _cells(children, level)]
     return "; ".join(rows)
+
+
+def _cells(rows: list[etree._Element], level: int) -> list[list[str]]:
+    return [
+        [(_row(list(cell), level + 1) or "".join(cell.itertext())).strip() for cell in row if local_name(cell) == "mtd"]
+        for row in rows
+        if local_name(row) in ("mtr", "mlabeledtr")
+    ]
+
+
+def _is_aligned(table: etree._Element, level: int) -> bool:
+    """Whether a table is equations below one another, cut where their signs are."""
+    if table.get("columnalign") == _EQUATIONS:
+        return True
+    rows = [[cell for cell in row if local_name(cell) == "mtd"] for row in table]
+    later = [_write_edge(cell, level) for cells in rows for cell in cells[1:]]
+    return all(not cell or _SIGN.match(cell) for cell in later) and any(_RELATION.match(cell) for cell in later)
 
 
 def _prescripts(element: etree._Element, children: list[etree._Element], level: int) -> str:
@@ -313,7 +338,7 @@ def _from_omml(element: etree._Element, level: int) -> etree._Element:
     if level > _MOST_LEVELS:
         return _make("mtext", text="".join(element.itertext()))
     if name in ("r", "t"):
-        text = "".join(inner.text or "" for inner in element.iter() if local_name(inner) in ("t", "deltext"))
+        text = "".join(_run_text(inner) for inner in element.iter())
         return _make("mtext", text=text)
     if name.endswith("pr") or name == "del":  # properties
         return _make("mrow")
@@ -336,6 +361,14 @@ def _from_omml(element: etree._Element, level: int) -> etree._Element:
     return _make("mrow", *(_from_omml(child, level + 1) for child in element if local_name(child)))
 
 
+def _run_text(element: etree._Element) -> str:
+    name = local_name(element)
+    if name == "sym":
+        code = attribute(element, "char")
+        return symbol(int(code, 16), attribute(element, "font")) if re.fullmatch("[0-9A-Fa-f]{1,5}", code) else ""
+    return element.text or "" if name in ("t", "deltext") else ""
+
+
 def _many(name: str, element: etree._Element, properties: etree._Element | None, level: int) -> etree._Element:
     """Brackets, equations below one another and matrices: those with any number of parts."""
 
@@ -347,7 +380,10 @@ def _many(name: str, element: etree._Element, properties: etree._Element | None,
         return _make("mtable", *(_make("mtr", *(_make("mtd", inner(cell)) for cell in row)) for row in rows))
     parts = [inner(part) for part in element if local_name(part) == "e"]
     if name == "eqarr":
-        return _make("mtable", *(_make("mtr", _make("mtd", part)) for part in parts))
+        for text in (inner for part in parts for inner in part.iter("mtext")):
+            # Marks of where the equations stand below one another, and of the number at the margin.
+            text.text = (text.text or "").replace("&", "").replace("#", " ")
+        return _make("mtable", *(_make("mtr", _make("mtd", part)) for part in parts), columnalign=_EQUATIONS)
     made = _make("mrow", _make("mo", text=_property(properties, "begchr", "(")))
     for index, part in enumerate(parts):
         if index:

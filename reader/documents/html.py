@@ -20,16 +20,24 @@ from reader.documents.text import Parsed, chosen_title, split_sections
 from reader.errors import DocumentError
 
 _AROUND_TAGS = {"aside", "footer", "header", "nav", "search"}
+# What these say is the same as a tag.
+_ROLE_TAGS = {"banner": "header", "complementary": "aside", "contentinfo": "footer"}
 _AROUND_ROLES = {"banner", "complementary", "contentinfo", "dialog", "menu", "navigation", "search", "toolbar"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _TITLE_BLOCK = re.compile(
-    r"title-?(?:block|page)|front-?matter|abstract|footnotes?|endnotes?|references|bibliography", re.I
+    r"title-?(?:block|page)|(?:article|document|entry|paper|post|story)-?header|front-?matter|abstract|footnotes?|endnotes?|references|bibliography",
+    re.I,
 )
 _SITE_WORDS = re.compile(r"©|\(c\)|copyright|all rights reserved|cookie|privacy|powered by|imprint|impressum", re.I)
 _MATH_WRAPPER = re.compile(r"math|katex|mwe|mjx|tex", re.I)
 _MOST_LINKED = 0.5
+_FRAMING = ("iframe", "object", "embed")
+_NOTES_HEADING = re.compile(r"(?:foot|end)?notes|references|bibliography|sources|works cited", re.I)
 _LEAST_FRAMELESS_CHARS = 400
+_MOST_NOTICE_CHARS = 150
+_NO_FRAMES = re.compile(r"\bi?frames?\b", re.I)
 _MOST_FRAMES = 8
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 
 def parse(path: Path, password: str | None) -> Parsed:
@@ -51,8 +59,13 @@ def _frames(root: etree._Element) -> list[str]:
     """The files that a page frames, where it has no text of its own."""
     framed = [element.get("src", "").strip() for element in root.iter("frame")]
     if not framed and next(root.iter("frameset"), None) is None:
-        framed = [element.get("src", "").strip() for element in root.iter("iframe")]
-        if not framed or main_prose(root).text.strip():
+        framed = [
+            (element.get("src") or element.get("data", "")).strip()
+            for element in root.iter(*_FRAMING)
+            if not element.get("srcdoc")
+        ]
+        text = main_prose(root).text.strip() if framed else ""
+        if not framed or (text and not (len(text) < _MOST_NOTICE_CHARS and _NO_FRAMES.search(text))):
             return []
     return [source for source in framed if source] or ["no file"]
 
@@ -83,6 +96,9 @@ def main_prose(root: etree._Element) -> Prose:
             if around.title_block is not None:
                 write_html(around.title_block, main, skip=skip)
             write_html(element, main, skip=skip)
+            for notes in around.notes:
+                if element not in notes.iterancestors():
+                    write_html(notes, main, skip=around.elements)
             break
     return main if main.length > whole.length / 2 else whole
 
@@ -100,6 +116,8 @@ class _Surroundings:
         self._titles = list(root.iter("h1"))
         self.title_block: etree._Element | None = None
         """The header outside the main part that holds the page's title."""
+        self.notes: list[etree._Element] = []
+        """Footers and asides with notes or sources."""
         self.elements = {element for element in root.iter() if self._is_around(element)}
 
     def _is_around(self, element: etree._Element) -> bool:
@@ -119,9 +137,16 @@ class _Surroundings:
 
     def _is_own(self, element: etree._Element, name: str) -> bool:
         """Whether a header, a footer or an aside belongs to the page's text."""
+        name = _ROLE_TAGS.get(element.get("role", ""), name)
         if name not in ("header", "footer", "aside") or element.get("role") in ("navigation", "search", "menu"):
             return False
         if name != "header" and not _is_of_site(element) and self._is_led_to(element):
+            self.notes.append(element)
+            return True
+        if name != "header" and any(
+            _NOTES_HEADING.fullmatch(all_text(one).strip(" :\n\t")) for one in element.iter(*_HEADINGS)
+        ):
+            self.notes.append(element)
             return True
         if _TITLE_BLOCK.search(f"{element.get('id', '')} {element.get('class', '')}"):
             self._keep_title_block(element, name)
@@ -155,7 +180,8 @@ def _is_of_site(element: etree._Element) -> bool:
 def is_hidden(element: etree._Element) -> bool:
     """Return whether a page hides an element."""
     # A page that a script shows later hides its body until then.
-    hidden = "hidden" in element.attrib or bool(_HIDDEN_STYLE.search(element.get("style", "")))
+    hidden = "hidden" in element.attrib or (local_name(element) == "dialog" and "open" not in element.attrib)
+    hidden = hidden or bool(_HIDDEN_STYLE.search(element.get("style", "")))
     return hidden and local_name(element) not in ("body", "html")
 
 

@@ -7,6 +7,8 @@ import email.policy
 from email.message import EmailMessage
 from pathlib import Path
 
+from lxml import etree
+
 from reader.documents.encodings import declared_encoding, decode_bytes
 from reader.documents.markup import parse_html, write_html
 from reader.documents.prose import Prose
@@ -35,18 +37,26 @@ def write_imported(data: bytes, name: str, path: Path, prose: Prose) -> None:
 
 def write_mhtml(data: bytes, path: Path, prose: Prose) -> None:
     """Add the page of a web archive."""
+    page = page_of_mhtml(data, path)
+    if page is not None:
+        write_html(page, prose)
+
+
+def page_of_mhtml(data: bytes, path: Path) -> etree._Element | None:
+    """Return the tree of the page of a web archive; None where there is none."""
     message = email.message_from_bytes(data, policy=email.policy.default)
     if not isinstance(message, EmailMessage):
-        return
+        return None
     for count, part in enumerate(message.walk()):
         if count > _MOST_PARTS:
-            return
+            return None
         if part.get_content_type() in ("text/html", "application/xhtml+xml"):
             content = part.get_payload(decode=True)
             if isinstance(content, bytes):
                 declared = part.get_content_charset() or declared_encoding(content)
-                write_html(parse_html(decode_bytes(content, _known(declared)) or "", path.name), prose)
-            return
+                return parse_html(decode_bytes(content, _known(declared)) or "", path.name)
+            return None
+    return None
 
 
 def _known(encoding: str | None) -> str | None:

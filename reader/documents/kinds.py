@@ -56,8 +56,10 @@ def kind_of(path: Path, named: str | None) -> str | None:
         return _kind_of_zip(path) or named
     if start.startswith(_OLE_MARK) and suffix in (".doc", ".dot", ".rtf", ".txt"):
         return "doc"
+    head = bare[:600].lower()
+    if named in ("text", "rtf") and head.startswith((b"<!doctype html", b"<html")):
+        return "html"
     if suffix in (".doc", ".dot") or named is None:
-        head = bare[:600].lower()
         if head.startswith((b"<html", b"<!doctype html", b"<?xml")) and b"<html" in start.lower():
             return "html"
         if suffix in (".doc", ".dot"):

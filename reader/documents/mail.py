@@ -13,9 +13,8 @@ from pathlib import Path
 
 from reader.documents.encodings import decode, decode_bytes
 from reader.documents.html import main_prose
-from reader.documents.imported import write_mhtml
+from reader.documents.imported import page_of_mhtml
 from reader.documents.markup import parse_html
-from reader.documents.prose import Prose
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
 from reader.errors import DocumentError
 
@@ -38,9 +37,9 @@ def parse(path: Path, password: str | None) -> Parsed:
         raise DocumentError(f"{path.name!r} is no saved e-mail: save a new copy.")
     is_page = message.get_content_type() == "multipart/related" and not message.get("To")
     if path.suffix.lower() in (".mht", ".mhtml") or is_page:
-        prose = Prose()
-        write_mhtml(data, path, prose)
-        return chosen_title(_header(message, "Subject"), path), split_sections(prose.sections())
+        page = page_of_mhtml(data, path)
+        sections = main_prose(page).sections() if page is not None else iter(())
+        return chosen_title(_header(message, "Subject"), path), split_sections(sections)
     parts: list[str] = []
     for part in _texts(message, path, 0):
         parts.append(part)
@@ -67,6 +66,10 @@ def _texts(message: EmailMessage, path: Path, depth: int) -> Iterator[str]:
         if not text and (other := message.get_body(("html",))) is not None and isinstance(other, EmailMessage):
             text = _body(other, path).strip()
         yield text
+        # Some programs cut a message where a picture is in it.
+        for part in message.iter_attachments() if message.is_multipart() else ():
+            if part.get_content_type() in ("text/plain", "text/html") and not part.is_attachment():
+                yield _body(part, path).strip()
     if depth < _MOST_DEPTH:
         for part in message.iter_attachments() if message.is_multipart() else ():
             if part.get_content_type() == "message/rfc822":

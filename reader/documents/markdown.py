@@ -6,6 +6,7 @@ matter is no heading.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +23,17 @@ _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?
 _FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_MARKS = re.compile(r"(\*\*|__|\*|`|~~)(?=\S)(.+?)(?<=\S)\1")
-_ATTRIBUTES = re.compile(r"[ \t]*\{[#.][^{}]*\}$")
+_WIKI_LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]*)\]\]")
+_NOTE = re.compile(r"\[\^[^\]]+\]")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_MARKS = re.compile(r"(?<!\\)(\*\*|__|\*|`|~~)(?=\S)(.+?)(?<=[^\s\\])\1")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ATTRIBUTES = re.compile(r"[ \t]*\{(?:[#.][^{}]*|-)\}$")
+# HTML in which marks are text.
+_RAW = re.compile(r"^ {0,3}<(pre|script|style|textarea)\b.*?(?:</\1>|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_HTML_HEADING = re.compile(r" {0,3}<h([1-6])\b[^>]*>(.{1,500}?)</h\1\s*>", re.DOTALL | re.IGNORECASE)
+_MOST_HEADING_LINES = 3
+_MOST_HEADING_CHARS = 300
 
 
 def parse(path: Path, password: str | None) -> Parsed:
@@ -33,7 +43,9 @@ def parse(path: Path, password: str | None) -> Parsed:
     top = next((title for _, level, title in headings if level == 1), "")
     front = _FRONT_MATTER.match(text)
     named = _FRONT_TITLE.search(front[2]) if front else None
-    title = top or (chosen_title(named[1].strip("\"'"), path) if named else readable_stem(path))
+    title = " ".join(_plain(top).split()) or (
+        chosen_title(named[1].strip("\"'"), path) if named else readable_stem(path)
+    )
     sections = _sections(text, headings)
     return title, split_sections(sections) if headings else split_pages(text)
 
@@ -42,7 +54,8 @@ def _headings(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield (start, level, title as written) of each heading."""
     front = _FRONT_MATTER.match(text)
     start = front.end() if front else 0
-    hidden = [match.span() for match in _COMMENT.finditer(text)]
+    hidden = [match.span() for pattern in (_COMMENT, _RAW) for match in pattern.finditer(text)]
+    # The lines of the paragraph so far, which a line under them makes a heading.
     fence, before = "", (start, "")
     for line in text[start:].splitlines(keepends=True):
         end, body = start + len(line), line.rstrip("\n")
@@ -58,13 +71,23 @@ def _headings(text: str) -> Iterator[tuple[int, int, str]]:
         elif (atx := _ATX.fullmatch(body)) and (atx[2] or "").strip():
             yield start, len(atx[1]), atx[2].strip()
             before = (end, "")
-        elif (under := _UNDERLINE.fullmatch(body)) and before[1].strip() and not _NO_HEADING.match(before[1]):
+        elif (under := _UNDERLINE.fullmatch(body)) and _may_be_heading(before[1]):
             yield before[0], 1 if "=" in under[1] else 2, before[1].strip()
             before = (end, "")
+        elif (tagged := _HTML_HEADING.match(text, start)) and _plain(tagged[2]).strip():
+            yield start, int(tagged[1]), tagged[2]
+            before = (end, "")
         else:
-            # A heading's line stands alone: a line of a paragraph that goes on is none.
-            before = (start, body if not before[1].strip() or not body.strip() else "\t")
+            goes_on = bool(before[1].strip()) and bool(body.strip())
+            before = (before[0], f"{before[1]}\n{body}") if goes_on else (start, body)
         start = end
+
+
+def _may_be_heading(paragraph: str) -> bool:
+    """Whether a line below a paragraph makes it a heading; one that is long was meant to end with a rule."""
+    lines = paragraph.split("\n")
+    is_short = len(lines) <= _MOST_HEADING_LINES and len(paragraph) <= _MOST_HEADING_CHARS
+    return bool(paragraph.strip()) and is_short and not any(_NO_HEADING.match(line) for line in lines)
 
 
 def _sections(text: str, headings: list[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
@@ -94,5 +117,6 @@ def _line_end(text: str, position: int, written: str) -> int:
 
 def _plain(title: str) -> str:
     """A heading without its marks."""
-    title = _ATTRIBUTES.sub("", _LINK.sub(r"\1", title))
-    return _MARKS.sub(r"\2", title)
+    title = _TAG.sub("", _NOTE.sub("", _ATTRIBUTES.sub("", title)))
+    title = _WIKI_LINK.sub(r"\1", _LINK.sub(r"\1", title))
+    return html.unescape(_ESCAPED.sub(r"\1", _MARKS.sub(r"\2", title)))

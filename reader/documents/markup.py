@@ -15,7 +15,7 @@ from reader.documents import formulas, tables
 from reader.documents.archive import gave_up, local_name, xml_parser
 from reader.documents.counting import NUMBERED, counted
 from reader.documents.encodings import decode_bytes
-from reader.documents.forms import CONTROLS, label_has_value, write_control
+from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
 from reader.documents.notes import all_text, calls_note, inline_text
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import MOST_CHARS, Script
@@ -23,7 +23,7 @@ from reader.documents.styles import Counters, StyleSheet, declarations, list_sty
 from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.errors import DocumentError
 
-__all__ = ["PAGE_MARK", "Prose", "all_text", "parse_html", "parse_xhtml", "write_html"]
+__all__ = ["PAGE_MARK", "Prose", "all_text", "page_label", "parse_html", "parse_xhtml", "write_html"]
 
 PAGE_MARK = "\0page "
 """Begins the name of the place where a printed page begins; its label follows."""
@@ -51,6 +51,16 @@ _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
+_UPPER_HALVES = {"num", "numerator"}
+_STACKED = re.compile(r"[\d+\-−–n]{1,6}")
+# What stands before an item where a program wrote its own.
+_ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6})(?:\.\d{1,3})*[.)\]]")
+_ROW_ROLES = {"row": "row", "cell": "cell", "gridcell": "cell", "columnheader": "cell", "rowheader": "cell"}
+_ROW_STYLES = {"table-row": "row", "table-cell": "cell"}
+_BOXED = {"div", "span", "p", "li", "ul", "dl", "dt", "dd", "a", "section"}
+_PAGE_ID = re.compile(r"(?:page|pg|p)[_.-]?0*([1-9]\d{0,4}|[ivxlcdm]{1,8})", re.I)
+_MOST_PAGE_CHARS = 20
+_MATH_PREFIX = re.compile(r"<(?:m|mml|math):math\b", re.I)
 _LETTER = re.compile(r"[“\"‘'«„¿¡(]?[^\W\d_]")
 _WORD_LETTERS = frozenset("AIOYEUÀÉÈÙaioyeu")
 
@@ -81,7 +91,9 @@ class _Writer:
         self._root, self._prose, self._skip, self._styles = root, prose, skip, styles
         self._lists: list[_List] = []
         self._tables: list[tables.Columns] = []
+        tables.move_feet(root)
         self._flat_rows = tables.flat_rows(root)
+        self._has_styled_rows = styles.has_rows
         self._headers: dict[etree._Element, list[etree._Element]] = {}
         self._counters = Counters(styles) if styles.has_counters else None
         self._fonts: list[tuple[etree._Element, str]] = []
@@ -120,7 +132,11 @@ class _Writer:
     def _is_unseen(self, name: str, element: etree._Element) -> bool:
         if element in self._skip:
             return True
-        if name == "script" and _is_math_source(element):
+        if (name == "script" and _is_math_source(element)) or (name == "iframe" and element.get("srcdoc")):
+            return False
+        if name == "default" and _shows_case(element):
+            return True
+        if name == "template" and "shadowrootmode" in element.attrib:
             return False
         return name in _UNSEEN
 
@@ -134,7 +150,7 @@ class _Writer:
             return
         if self._fonts and self._fonts[-1][1]:
             text = in_symbol_font(text, self._fonts[-1][1])
-        if self._code_depth:
+        if self._code_depth and not self._prose.is_in_row:
             self._prose.write_exactly(text)
         else:
             self._prose.write(text)
@@ -146,19 +162,62 @@ class _Writer:
         """Write an element that is not walked through; return whether it is one."""
         if name in CONTROLS:
             self._mark(element, name)
+            if self._styles.of(element).get("display") == "none":
+                return True  # it is there for the style sheet, to open a note or a menu
             if self._ends_value:
                 self._prose.end_line()
             self._ends_value = write_control(name, element, self._prose) or self._ends_value
             return True
         if name == "tr" and self._write_header(element):
             return True
+        if name == "iframe" and element.get("srcdoc"):
+            write_html(parse_html(element.get("srcdoc", ""), "a frame"), self._prose)
+            return True
+        if self._write_item_mark(name, element) or self._write_stack(name, element):
+            return True
         if name == "img":
             self._write_picture(element)
             return True
         if _is_page_break(element):
             self._mark_page(element)
-            return not len(element) and len(all_text(element)) <= 20
+            is_number = len(all_text(element)) <= _MOST_PAGE_CHARS
+            if is_number:
+                self._mark_all(element)
+            return is_number
         return self._write_math(name, element) or self._write_script(name, element)
+
+    def _write_item_mark(self, name: str, element: etree._Element) -> bool:
+        """Write the mark that a converter from TeX gives an item: a term or a tag of its own."""
+        if name != "dt" and "ltx_tag_item" not in element.get("class", ""):
+            return False
+        mark = " ".join(all_text(element).split())
+        if name == "dt" and not (_ITEM_MARK.fullmatch(mark) and local_name(element.getnext()) == "dd"):
+            return False
+        self._mark_all(element)
+        self._prose.end_line()
+        self._prose.start_item(f"{mark} " if mark and mark != "•" else BULLET)
+        return True
+
+    def _write_stack(self, name: str, element: etree._Element) -> bool:
+        """Write two short lines above one another in a line: a charge above a number, or an isotope's two numbers."""
+        if name != "span" or not len(element):
+            return False
+        if "template-chem2-su" in element.get("class", "").split():
+            lines = [all_text(inner) for inner in element]
+        elif "inline-block" in element.get("style", "") and any(local_name(inner) == "br" for inner in element):
+            lines = _lines(element)
+        else:
+            return False
+        if len(lines) != 2 or not all(_STACKED.fullmatch(line.strip()) for line in lines):
+            return False
+        upper, lower = (line.strip() for line in lines)
+        if self._prose.tail[-1:].strip():
+            self._prose.write_script("lowered", lower)
+            self._prose.write_script("raised", upper)
+        else:
+            self._prose.write_script("raised", upper)
+            self._prose.write_script("lowered", lower)
+        return True
 
     def _write_math(self, name: str, element: etree._Element) -> bool:
         if name == "math":
@@ -167,6 +226,9 @@ class _Writer:
             return True
         if name == "script":
             self._prose.write_formula(_math_source(element))
+            return True
+        if element.get("role") == "math" and (said := element.get("aria-label")) and not all_text(element).strip():
+            self._prose.write_formula(said)
             return True
         classes = element.get("class", "")
         if "katex-html" in classes.split():
@@ -191,8 +253,9 @@ class _Writer:
         """A picture of a formula or of a chapter's first letter is text; others are left out."""
         self._mark(element, "img")
         alt = " ".join(element.get("alt", "").split())
-        if _LETTER.fullmatch(alt) and (element.tail or " ")[0].islower():
+        if _LETTER.fullmatch(alt) and _goes_on(alt, _text_after(element)):
             self._prose.write(alt)
+            self._prose.join_next()
         elif alt and (_MATH_PICTURE.search(element.get("class", "")) or alt.startswith(("{\\displaystyle", "$"))):
             around = element.getparent()
             near = [element.getprevious(), element.getnext()]
@@ -215,12 +278,7 @@ class _Writer:
         if self._fonts and self._fonts[-1][1]:
             text = in_symbol_font(text, self._fonts[-1][1])
         self._mark_all(element)
-        if text.strip():
-            if text[0].isspace():
-                self._prose.separate(" ")
-            self._prose.write_script(kind or "raised", text.strip(), is_note=is_note)
-            if text[-1].isspace():
-                self._prose.separate(" ")
+        self._prose.write_script(kind or "raised", text, is_note=is_note)
         return True
 
     def _script_kind(self, name: str, element: etree._Element) -> Script | None:
@@ -231,7 +289,9 @@ class _Writer:
             return "raised"
         if classes & _LOWERED_CLASSES:
             return "lowered"
-        found = script_of(self._styles.of(element))
+        if classes & _UPPER_HALVES and (element.tail or "").lstrip()[:1] in ("⁄", "/"):
+            return "raised"
+        found = script_of(self._styles.of(element), all_text(element) if "position" in element.get("style", "") else "")
         return "raised" if found == "raised" else "lowered" if found else None
 
     def _mark_all(self, element: etree._Element) -> None:
@@ -242,9 +302,11 @@ class _Writer:
 
     def _mark_page(self, element: etree._Element) -> None:
         self._mark(element, local_name(element))
-        label = element.get("title") or element.get("aria-label") or all_text(element)
-        label = re.sub(r"^(?:page|pg|p)\.?\s+|\.$", "", " ".join(label.split()).strip("[]"), flags=re.I).strip()
-        if 0 < len(label) <= 20:
+        label = page_label(element.get("title") or element.get("aria-label") or all_text(element))
+        if not label:
+            named = _PAGE_ID.fullmatch(element.get("id") or element.get("name") or "")
+            label = named[1] if named else ""
+        if 0 < len(label) <= _MOST_PAGE_CHARS:
             self._prose.mark(PAGE_MARK + label)
 
     # --- lists, tables, headings
@@ -253,7 +315,13 @@ class _Writer:
         prose = self._prose
         before = self._counters.enter(element, self._depth) if self._counters else ""
         self._start_font(name, element)
-        if name in _PARAGRAPHS or name == "dir":
+        part = self._row_part(name, element)
+        if part == "row":
+            prose.start_row(is_flat=not tables.laid_out(element))
+        elif part == "cell":
+            previous = element.getprevious()
+            prose.start_cell(first=previous is None or not self._row_part(local_name(previous), previous))
+        elif name in _PARAGRAPHS or name == "dir":
             prose.end_paragraph()
         elif name == "br":
             prose.break_line()
@@ -278,6 +346,20 @@ class _Writer:
             prose.start_item(before)
         if name in ("p", "div", "span") and _is_page_break(element):
             self._mark_page(element)
+        if state := state_of(element):
+            prose.separate(" ")
+            prose.write_exactly(state)
+            prose.separate(" ")
+
+    def _row_part(self, name: str, element: etree._Element) -> str:
+        """Whether an element is a "row" or a "cell" by its role or its style; a table's own are not counted here."""
+        if name not in _BOXED:
+            return ""
+        if part := _ROW_ROLES.get(element.get("role", "")):
+            return part
+        if self._has_styled_rows or "table-" in element.get("style", ""):
+            return _ROW_STYLES.get(self._styles.of(element).get("display", ""), "")
+        return ""
 
     @property
     def _table(self) -> tables.Columns:
@@ -306,7 +388,12 @@ class _Writer:
             self._lists.pop()
         if name == "table" and self._tables:
             self._tables.pop()
-        if name == "tr":
+        part = self._row_part(name, element)
+        if part == "row":
+            prose.end_row()
+        elif part == "cell":
+            prose.separate(" ")
+        elif name == "tr":
             self._table.end_row(prose)
         elif name in ("td", "th") and element is not self._root:
             self._table.end_cell(prose)
@@ -326,6 +413,8 @@ class _Writer:
         style = self._styles.of(element)
         marked = "float" in style or _DROP_CAP_CLASS.search(element.get("class", ""))
         follows = (element.tail or "").strip() or all_text(element.getnext()).strip()
+        if marked and local_name(element) in ("p", "div"):
+            return _goes_on(letter, follows)
         if (
             local_name(element) not in ("p", "div")
             and letter[-1] in _WORD_LETTERS
@@ -370,7 +459,7 @@ class _List:
     def of(cls, name: str, element: etree._Element, styles: StyleSheet) -> _List:
         is_ordered = name == "ol"
         kind = _LIST_TYPES.get(element.get("type", ""), "decimal" if is_ordered else "disc")
-        kind = list_style_of(styles.of(element)).lower() or kind
+        kind = list_style_of(styles.of(element)) or kind
         start, step = _integer(element.get("start")), 1
         if is_ordered and "reversed" in element.attrib:
             step = -1
@@ -379,15 +468,57 @@ class _List:
         return cls(kind, 1 if start is None else start, step, is_ordered=is_ordered)
 
     def next_mark(self, item: etree._Element, styles: StyleSheet) -> str:
-        kind = _LIST_TYPES.get(item.get("type", "")) or list_style_of(styles.of(item)).lower() or self._kind
+        kind = _LIST_TYPES.get(item.get("type", "")) or list_style_of(styles.of(item)) or self._kind
         value = _integer(item.get("value"))
         number = self._number if value is None else value
         self._number = number + self._step
+        if kind[:1] in "\"'" and len(kind) > 2:
+            return f"{kind.strip(kind[0]).strip()} "
+        kind = kind.lower()
         if kind in NUMBERED:
             return f"{counted(number, kind)}. "
         if self._is_ordered and kind not in ("disc", "circle", "square"):
             return "" if kind == "none" else f"{number}. "
         return BULLET
+
+
+def _shows_case(element: etree._Element) -> bool:
+    """Whether a book offers an element only to readers that cannot show the formula before it."""
+    return any(
+        local_name(other) == "case" and any(local_name(inner) == "math" for inner in other.iter())
+        for other in element.itersiblings(preceding=True)
+    )
+
+
+def _lines(element: etree._Element) -> list[str]:
+    """The text of an element between its line breaks."""
+    out = element.text or ""
+    for inner in element:
+        out += ("\n" if local_name(inner) == "br" else all_text(inner)) + (inner.tail or "")
+    return out.strip().split("\n")
+
+
+def _goes_on(letter: str, follows: str) -> bool:
+    """Whether a large letter and the text after it are one word, whose letters may all be capitals."""
+    if follows[:1].islower():
+        return True
+    word = re.match(r"[^\W\d_]*", follows)
+    return bool(word and len(word[0]) > 1 and word[0].isupper() and letter[-1] not in "AI")
+
+
+def _text_after(element: etree._Element) -> str:
+    """The first text behind an element, in its own block or the next one."""
+    for _ in range(4):
+        if (element.tail or "").strip():
+            return element.tail or ""
+        following = element.getnext()
+        if following is not None:
+            return all_text(following).strip()
+        parent = element.getparent()
+        if parent is None:
+            break
+        element = parent
+    return ""
 
 
 def _integer(text: str | None) -> int | None:
@@ -401,6 +532,11 @@ def _is_page_break(element: etree._Element) -> bool:
         return True
     classes = element.get("class", "").lower()
     return bool(classes) and bool({"pagenum", "pageno", "page-number", "pagebreak"} & set(classes.split()))
+
+
+def page_label(text: str) -> str:
+    """Return the number of a printed page from what a file says of it, such as "Page 57." or "[Pg 57]"."""
+    return re.sub(r"^(?:page|pg|p)\.?\s+|\.$", "", " ".join(text.split()).strip("[](){}"), flags=re.I).strip()
 
 
 def _is_math_source(element: etree._Element) -> bool:
@@ -429,6 +565,12 @@ def parse_html(text: str, file_name: str) -> etree._Element:
         root = None
     if gave_up(parser):
         raise DocumentError(f"{file_name!r} is nested too deep to be read: save it as plain text.")
+    if root is not None and _MATH_PREFIX.search(text):
+        # Pages for plug-ins of old browsers have MathML under a prefix.
+        for element in root.iter(etree.Element):
+            prefix, _, name = element.tag.rpartition(":")
+            if prefix.lower() in ("m", "mml", "math"):
+                element.tag = name
     return etree.Element("html") if root is None else root
 
 

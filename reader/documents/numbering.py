@@ -14,9 +14,12 @@ from lxml import etree
 from reader.documents.archive import attribute, children, local_name
 from reader.documents.counting import counted
 from reader.documents.prose import BULLET
+from reader.documents.symbols import in_symbol_font
 
 _LEVELS = 9
 _MOST_BASES = 20
+_BOXES = ("☐", "☒", "☑", "✓", "✔", "✗")
+"""Bullets that say whether something is so."""
 _PLACE = re.compile(r"%([1-9])")
 
 
@@ -30,6 +33,7 @@ class _Level:
     restart: int | None = None
     """The level whose count begins this one anew, counted from 1; 0 for none. By default any higher one."""
     is_legal: bool = False
+    font: str = ""
     style: str = ""
 
 
@@ -97,7 +101,8 @@ class Numbering:
             return BULLET
         counts = self._count(key, at, levels)
         if level.format == "bullet":
-            return BULLET
+            sign = in_symbol_font(level.text or "", level.font)
+            return f"{sign} " if sign in _BOXES else BULLET
         text = f"%{at + 1}." if level.text is None else level.text
 
         def place(match: re.Match[str]) -> str:
@@ -174,14 +179,17 @@ def _levels(element: etree._Element) -> dict[int, _Level]:
             name, value = local_name(inner), attribute(inner, "val")
             if name == "start":
                 made.start = _integer(value) or 0
-            elif name == "numfmt":
-                made.format = value
+            elif name == "numfmt" and made.format.strip("01"):  # a format of the file's own goes before its fallback
+                sample = attribute(inner, "format").partition(",")[0].strip()
+                made.format = sample if value == "custom" and re.fullmatch("0+1", sample) else value
             elif name == "lvltext":
                 made.text = value
             elif name == "lvlrestart":
                 made.restart = _integer(value)
             elif name == "islgl":
                 made.is_legal = value not in ("0", "false", "off")
+            elif name == "rfonts":
+                made.font = attribute(inner, "ascii") or attribute(inner, "hansi")
             elif name == "pstyle":
                 made.style = value
         found[_integer(attribute(level, "ilvl")) or 0] = made

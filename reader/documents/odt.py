@@ -67,6 +67,10 @@ class _Writer:
         self._tables = 0
         self._slides = self._cells = 0
         self._spans: list[tuple[etree._Element, Script | None, str]] = []
+        self._said: list[dict[int, tuple[int, str]]] = []
+        """For each open table, by column: what a cell says in how many more rows."""
+        self._spanning: list[tuple[int, int, int]] = []
+        """The column, the rows and the beginning of each open cell."""
 
     def write(self, root: etree._Element) -> None:
         for element in root.iter():
@@ -88,7 +92,7 @@ class _Writer:
         for event, element in walk:
             name = local_name(element)
             if event == "start":
-                if name in _UNSEEN or self._write_whole(name, element) or self._styles.is_hidden(element):
+                if name in _UNSEEN or self._write_whole(name, element) or self._is_hidden(name, element):
                     walk.skip_subtree()
                     skipped = element
                     continue
@@ -104,8 +108,16 @@ class _Writer:
             if parent is not None and element is not root and self._is_text(parent):
                 self._write_text(element.tail)
 
+    def _is_hidden(self, name: str, element: etree._Element) -> bool:
+        """Whether an element is not shown, or shows only what to enter there."""
+        if name == "section":
+            return attribute(element, "display") == "none"
+        if name == "content-control":
+            return attribute(element, "showing-place-holder") == "true"
+        return self._styles.is_hidden(element)
+
     def _is_text(self, element: etree._Element) -> bool:
-        return local_name(element) in ("p", "h", "span", "a", "meta", "ruby-base", "meta-field") or (
+        return local_name(element) in ("p", "h", "span", "a", "meta", "ruby-base", "meta-field", "content-control") or (
             isinstance(element.tag, str) and ":text:" in element.tag and local_name(element) not in ("list", "section")
         )
 
@@ -114,8 +126,8 @@ class _Writer:
             return
         script, font = self._spans[-1][1:] if self._spans else (None, "")
         text = in_symbol_font(text, font)
-        if script and text.strip():
-            self.prose.write_script(script, text.strip())
+        if script:
+            self.prose.write_script(script, text)
         else:
             self.prose.write(text)
 
@@ -135,7 +147,9 @@ class _Writer:
             self._write_control(self._controls.get(attribute(element, "control")))
         elif name == "covered-table-cell":
             for _ in range(min(_integer(attribute(element, "number-columns-repeated"), 1), _MOST_BLANKS)):
-                self._blanks += 1
+                self._cover()
+        elif name == "fieldmark":
+            self._write_mark(element)
         elif name == "drop-down":
             chosen = [one for one in children(element, "label") if attribute(one, "current-selected") == "true"]
             prose.write(attribute(chosen[0], "value") if chosen else element.text or "")
@@ -144,6 +158,34 @@ class _Writer:
         return True
 
     _blanks = 0
+    _row_start = 0
+
+    def _cover(self) -> None:
+        """Write a cell that another one covers: what is in the cell above, or nothing where the cell is before it."""
+        column = self._cells + self._blanks
+        rows, text = self._said[-1].get(column, (0, "")) if self._said else (0, "")
+        if not rows or not text:
+            self._blanks += 1
+            return
+        self._said[-1][column] = (rows - 1, text)
+        for _ in range(self._blanks + 1):
+            self.prose.start_cell(first=self._cells == 0)
+            self._cells += 1
+        self._blanks = 0
+        if self.prose.is_in_row:
+            self.prose.write_exactly(text)
+
+    def _write_mark(self, element: etree._Element) -> None:
+        """Write a form field that came out of a Word file."""
+        values = [(attribute(one, "name"), attribute(one, "value")) for one in children(element, "param")]
+        kind = attribute(element, "type").rpartition(".")[2]
+        if kind == "FORMCHECKBOX":
+            self.prose.write(tick(any(name.endswith("Checked") and value == "true" for name, value in values)))
+        elif kind == "FORMDROPDOWN":
+            entries = [value for name, value in values if name.endswith("ListEntry")]
+            chosen = next((value for name, value in values if name.endswith(("Selected", "Result"))), "")
+            if chosen.isdecimal() and int(chosen) < len(entries):
+                self.prose.write(entries[int(chosen)])
 
     def _write_object(self, element: etree._Element) -> None:
         """Write a formula that is kept in a part of its own."""
@@ -190,6 +232,7 @@ class _Writer:
             self._item_is_new = False
         elif name == "table":
             self._tables += 1
+            self._said.append({})
             prose.end_paragraph()
             if self._tables == 1 and local_name(element.getparent()) == "spreadsheet":
                 prose.headings.append((prose.length, attribute(element, "name")))
@@ -197,6 +240,7 @@ class _Writer:
             self._cells = self._blanks = 0
             long = any(len("".join(cell.itertext())) > _MOST_CELL_CHARS for cell in element)
             prose.start_row(is_flat=len(element) > 1 and not long)
+            self._row_start = prose.length
         elif name == "table-cell":
             self._start_cell(element)
         elif name == "page":
@@ -209,6 +253,8 @@ class _Writer:
             self.prose.start_cell(first=self._cells == 0)
             self._cells += 1
         self.prose.start_cell(first=self._cells == 0)
+        rows = _integer(attribute(element, "number-rows-spanned"), 1)
+        self._spanning.append((self._cells, rows, self.prose.length))
         self._cells += 1
         # The cells that are repeated or spanned stand empty before the next one.
         self._blanks = min(_integer(attribute(element, "number-columns-repeated"), 1) - 1, _MOST_BLANKS)
@@ -269,12 +315,17 @@ class _Writer:
             prose.end_paragraph()
         elif name == "list":
             self._lists.pop()
+        elif name == "table-cell" and self._spanning:
+            column, rows, start = self._spanning.pop()
+            if rows > 1:
+                self._said[-1][column] = (rows - 1, prose.said_from(start))
         elif name == "table-row":
-            prose.end_row()
+            self._end_row(element)
         elif name == "table":
             self._tables -= 1
+            self._said.pop()
             prose.end_paragraph()
-        elif name in ("frame", "page", "text-box"):
+        elif name in ("page", "text-box"):
             prose.end_paragraph()
         if name in ("p", "h", "table") and not self._tables:
             notes, self._notes = self._notes, []
@@ -283,6 +334,17 @@ class _Writer:
                 prose.start_item(f"[{number}] ")
                 self._walk(body)
                 prose.end_item()
+
+    def _end_row(self, element: etree._Element) -> None:
+        """End a row, and write it again as often as the file says that it is there."""
+        prose = self.prose
+        text = prose.text_from(self._row_start).strip("\n") if prose.length > self._row_start else ""
+        prose.end_row()
+        again = min(_integer(attribute(element, "number-rows-repeated"), 1) - 1, _MOST_REPEATS)
+        for _ in range(again if text and self._tables == 1 else 0):
+            prose.start_row(is_flat=True)
+            prose.write_exactly(text)
+            prose.end_row()
 
 
 class _Level:
@@ -317,12 +379,17 @@ class _Styles:
 
     def __init__(self, roots: list[etree._Element | None]) -> None:
         self._letters: dict[str, tuple[Script | None, str]] = {}
-        self._hidden: set[str] = set()
+        self._hidden: set[tuple[str, str]] = set()
+        self._parents: dict[str, str] = {}
+        self._families: dict[str, str] = {}
         self._levels: dict[tuple[str, int], _Level] = {}
         for root in roots:
             for element in root.iter() if root is not None else ():
                 name = local_name(element)
-                if name == "style":
+                if name == "font-face":
+                    family = attribute(element, "font-family").strip("'\"")
+                    self._families[attribute(element, "name")] = family
+                elif name == "style":
                     self._read_style(element)
                 elif name in ("list-style", "outline-style"):
                     key = "\0outline" if name == "outline-style" else attribute(element, "name")
@@ -333,6 +400,10 @@ class _Styles:
 
     def _read_style(self, style: etree._Element) -> None:
         key = attribute(style, "name")
+        self._parents[key] = attribute(style, "parent-style-name")
+        for properties in children(style, "table-properties"):
+            if attribute(properties, "display") == "false":
+                self._hidden.add(("table", key))
         script: Script | None = None
         font = ""
         for properties in children(style, "text-properties"):
@@ -343,17 +414,24 @@ class _Styles:
                 script = "lowered"
             font = attribute(properties, "font-name") or attribute(properties, "font-family")
             if attribute(properties, "display") == "none":
-                self._hidden.add(key)
+                self._hidden.add(("", key))
+        font = self._families.get(font, font)
         self._letters[key] = (script, font if is_symbol_font(font) else "")
 
     def letters(self, style: str) -> tuple[Script | None, str]:
-        return self._letters.get(style, (None, ""))
+        """Return whether a style raises or lowers letters, and its symbol font or ""; by itself or by those that it builds on."""
+        script: Script | None = None
+        font = ""
+        for _ in range(_MOST_LEVELS):
+            own = self._letters.get(style, (None, ""))
+            script, font = script or own[0], font or own[1]
+            style = self._parents.get(style, "")
+        return script, font
 
     def is_hidden(self, element: etree._Element) -> bool:
-        return (
-            bool(self._hidden)
-            and local_name(element) in ("p", "span", "h")
-            and (attribute(element, "style-name") in self._hidden)
+        kind = "table" if local_name(element) == "table" else ""
+        return local_name(element) in ("p", "span", "h", "table") and (
+            (kind, attribute(element, "style-name")) in self._hidden
         )
 
     def level(self, style: str, at: int) -> _Level:

@@ -17,6 +17,7 @@ from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
 from reader.documents.counting import counted
 from reader.documents.prose import BULLET, Prose
+from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.text import Parsed, chosen_title, split_sections
 
 _UNSEEN = {"fallback", "ppr", "nvsppr", "sppr", "tblpr", "tblgrid", "endpararpr"}
@@ -31,6 +32,7 @@ _AUTO_NUMBERS = {
 }
 _AUTO_NUMBER = re.compile(r"(alphalc|alphauc|romanlc|romanuc|arabic)(parenboth|parenr|period|plain)")
 _MOST_CHART_POINTS = 2000
+_PRIVATE = re.compile("[\uf020-\uf0ff]")
 
 
 def parse(path: Path, password: str | None) -> Parsed:
@@ -84,6 +86,7 @@ def _sections(archive: Archive, names: list[str]) -> Iterator[tuple[str, str]]:
         relations = _relations(archive, name)
         prose = Prose()
         shapes = [element for element in root.iter() if local_name(element) in ("sp", "graphicframe")]
+        shapes = [shape for shape in shapes if not _is_hidden(shape)]
         shapes.sort(key=lambda shape: _place(shape) not in _TITLES)
         title = next((_title(shape) for shape in shapes if _place(shape) in _TITLES), "")
         for shape in shapes:
@@ -106,6 +109,17 @@ def _sections(archive: Archive, names: list[str]) -> Iterator[tuple[str, str]]:
         yield f"Slide {number}: {title}" if title else f"Slide {number}", prose.text + "\n\n"
 
 
+def _is_hidden(shape: etree._Element) -> bool:
+    """Whether a shape, or the group that it is in, is not shown."""
+    return any(
+        attribute(properties, "hidden") in ("1", "true")
+        for element in (shape, *shape.iterancestors())
+        for holder in element
+        if local_name(holder).startswith("nv")
+        for properties in children(holder, "cnvpr")
+    )
+
+
 def _place(shape: etree._Element) -> str:
     placeholder = next((inner for inner in shape.iter() if local_name(inner) == "ph"), None)
     return attribute(placeholder, "type").lower() if placeholder is not None else ""
@@ -119,6 +133,7 @@ def _title(shape: etree._Element) -> str:
 
 def _write(root: etree._Element, prose: Prose) -> None:
     counts: dict[int, int] = {}
+    columns = _Columns()
     walk = etree.iterwalk(root, events=("start", "end"))
     skipped: etree._Element | None = None
     for event, element in walk:
@@ -139,18 +154,15 @@ def _write(root: etree._Element, prose: Prose) -> None:
                 prose.end_line()
             elif name == "tr":
                 prose.start_row(is_flat=True)
-            elif name == "tc":
-                is_covered = attribute(element, "hmerge") in ("1", "true") or attribute(element, "vmerge") in (
-                    "1",
-                    "true",
-                )
-                previous = element.getprevious()
-                prose.start_cell(first=previous is None or local_name(previous) != "tc")
-                if is_covered:
-                    walk.skip_subtree()
-                    skipped = element
+            elif name == "tbl":
+                columns = _Columns()
+            elif name == "tc" and columns.start_cell(element, prose):
+                walk.skip_subtree()
+                skipped = element
         elif element is skipped:
             skipped = None
+        elif name == "tc":
+            columns.end_cell(element, prose)
         elif name in ("p", "tbl"):
             prose.end_paragraph()
         elif name == "tr":
@@ -158,14 +170,51 @@ def _write(root: etree._Element, prose: Prose) -> None:
     prose.end_paragraph()
 
 
+class _Columns:
+    """The columns of one table, and what a cell says in the rows below that it covers."""
+
+    def __init__(self) -> None:
+        self._at = self._start = 0
+        self._said: dict[int, str] = {}
+
+    def start_cell(self, cell: etree._Element, prose: Prose) -> bool:
+        """Begin a cell; return whether another one covers it."""
+        previous = cell.getprevious()
+        is_first = previous is None or local_name(previous) != "tc"
+        self._at = 0 if is_first else self._at + 1
+        prose.start_cell(first=is_first)
+        self._start = prose.length
+        is_below = attribute(cell, "vmerge") in ("1", "true")
+        if is_below and self._said.get(self._at):
+            prose.write_exactly(self._said[self._at])
+        return is_below or attribute(cell, "hmerge") in ("1", "true")
+
+    def end_cell(self, cell: etree._Element, prose: Prose) -> None:
+        self._said[self._at] = prose.said_from(self._start) if attribute(cell, "rowspan") else ""
+
+
 def _write_run(text: etree._Element, prose: Prose) -> None:
     run = text.getparent()
+    words = text.text or ""
     for properties in children(run, "rpr"):
+        words = _unsymbolic(words, properties)
         shift = attribute(properties, "baseline")
         if re.fullmatch(r"-?[1-9]\d*%?", shift):
-            prose.write_script("lowered" if shift.startswith("-") else "raised", (text.text or "").strip())
+            prose.write_script("lowered" if shift.startswith("-") else "raised", words)
             return
-    prose.write(text.text or "")
+    prose.write(words)
+
+
+def _unsymbolic(text: str, properties: etree._Element) -> str:
+    """Text with the symbols of its fonts as Unicode; letters are symbols only in the font for letters."""
+    for kind in ("latin", "sym"):
+        for font in children(properties, kind):
+            name = attribute(font, "typeface")
+            if is_symbol_font(name) and kind == "latin":
+                return in_symbol_font(text, name)
+            if is_symbol_font(name):
+                text = "".join(in_symbol_font(letter, name) if _PRIVATE.match(letter) else letter for letter in text)
+    return text
 
 
 def _mark(paragraph: etree._Element, counts: dict[int, int]) -> str:

@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reader.documents.scripts import Script, on_line
+from reader.documents.scripts import Script, binds, on_line
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
 _SPACE, _SOFT, _COMMA, _SEMICOLON, _CELL, _LINE, _PARAGRAPH = " ", "\x1f", ", ", "; ", " | ", "\n", "\n\n"
 _STRENGTH = {"": 0, _SPACE: 1, _SOFT: 2, _COMMA: 3, _SEMICOLON: 4, _CELL: 5, _LINE: 6, _PARAGRAPH: 7}
 BULLET = "- "
 _TAIL_CHARS = 40
+_FIGURE = re.compile(r"[+\-−–]?\d{1,3}")
+MOST_REPEATED_CHARS = 60
+"""Of a cell that spans rows, and is said in each."""
 
 
 @dataclass
@@ -54,6 +57,16 @@ class Prose:
         return not self._parts or self._separator in (_LINE, _PARAGRAPH) or self._is_at_edge
 
     @property
+    def is_joining(self) -> bool:
+        """Whether the next text goes on where the last one ended; see `join_next`."""
+        return self._joins_next
+
+    @property
+    def is_in_row(self) -> bool:
+        """Whether the next text is in a table's row that stays on its line."""
+        return self._flat_depth > 0
+
+    @property
     def tail(self) -> str:
         """The last characters of the line as it is."""
         return "" if self.is_line_empty else self._tail + self._separator.replace(_SOFT, " ")
@@ -84,10 +97,21 @@ class Prose:
 
     def write_script(self, kind: Script, text: str, *, is_note: bool = False) -> None:
         """Add raised or lowered text; what it becomes depends on the text that follows."""
+        words = _SPACES.sub(" ", text)
+        text = words.strip(" ")
+        # A space before a raised figure is raised itself: the figure still belongs to what it follows.
+        if words.startswith(" ") and not _FIGURE.fullmatch(text):
+            self.separate(_SPACE)
+        if text:
+            self._hold_script(kind, text, is_note)
+        if words.endswith(" "):
+            self.separate(_SPACE)
+
+    def _hold_script(self, kind: Script, text: str, is_note: bool) -> None:
         if self._script and self._script[0] == kind and self._script[2] == is_note:
             self._script = (kind, self._script[1] + text, is_note)
             return
-        self._settle()
+        self._settle(("^" if kind == "raised" else "_") + text)
         self._script = (kind, text, is_note)
 
     def write_formula(self, text: str) -> None:
@@ -111,7 +135,7 @@ class Prose:
         if written:
             self._put(written)
             self._ends_figure = True
-            self._ends_power = written[0] in "^_" and before[-1:].strip() != ""
+            self._ends_power = binds(written, before, after)
 
     def _put(self, text: str) -> None:
         separator = self._separator
@@ -238,6 +262,11 @@ class Prose:
             parts.append(part)
             length -= len(part)
         return "".join(reversed(parts))[max(start - length, 0) :]
+
+    def said_from(self, start: int) -> str:
+        """Return what a cell that begins there says in the rows that it spans, too; "" where that is long."""
+        text = self.text_from(start).strip(" |\n")
+        return text if len(text) <= MOST_REPEATED_CHARS and "\n" not in text else ""
 
     def mark(self, name: str) -> None:
         """Remember where the next text starts under this name."""

@@ -10,6 +10,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from lxml import etree
+
+from reader.documents import formulas
+from reader.documents.fields import field_text
 from reader.documents.prose import Prose
 from reader.documents.rtf_flow import Flow, Font, State, sections
 from reader.documents.rtf_words import (
@@ -24,7 +28,7 @@ from reader.documents.rtf_words import (
     decoded,
 )
 from reader.documents.scripts import Script
-from reader.documents.symbols import in_symbol_font, is_symbol_font, symbol
+from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
 from reader.errors import DocumentError
 
@@ -36,8 +40,7 @@ _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
 )
 
-_SYMBOL_FIELD = re.compile(r"\s*SYMBOL\s+(0x[0-9a-f]{1,4}|\d{1,5})", re.IGNORECASE)
-_SYMBOL_FONT = re.compile(r"\\f\s+\"?([^\"\\]+)")
+_XML_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
 
@@ -70,7 +73,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.title = ""
         self.headings: list[tuple[int, int]] = []
-        self._data = data
+        self._data = data[max(data.find(_MARK), 0) :]
         self._encoding = "cp1252"
         self._fonts: dict[int, Font] = {}
         self._default_font = -1
@@ -93,7 +96,7 @@ class _Reader:
         self._held = ""
         self._field: dict[str, int] = {}
         self._field_items: list[str] = []
-        self._has_symbol = False
+        self._is_shown = False
 
     def text(self) -> str:
         at, data = 0, self._data
@@ -154,7 +157,10 @@ class _Reader:
             self._field_items.append(self._held.strip())
             self._held = ""
         elif state.destination == "fldinst":
-            self._write_symbol(self._held)
+            self._write_shown(self._held)
+        elif state.destination == "moMath":
+            if state.math is not None and (text := formulas.omml(state.math)):
+                self._flow.add_formula(text)
         elif state.destination == "style":
             if _HEADING_STYLE.fullmatch(self._held.strip(" ;")):
                 self._heading_styles.add(self._style_number)
@@ -162,21 +168,14 @@ class _Reader:
         elif state.destination == "font":
             self._name_font(state.font)
 
-    def _write_symbol(self, instruction: str) -> None:
-        """Write the character of a SYMBOL field, whose result many writers leave empty."""
-        self._held, self._has_symbol = "", False
-        found = _SYMBOL_FIELD.match(instruction)
-        if found:
-            named = _SYMBOL_FONT.search(instruction)
-            code = int(found[1], 16 if found[1].lower().startswith("0x") else 10)
-            self._has_symbol = True
-            self._put_in(symbol(code, named[1].strip() if named else "Symbol"))
-
-    def _put_in(self, text: str) -> None:
-        """Write letters outside of the destination that ends."""
+    def _write_shown(self, instruction: str) -> None:
+        """Write what a field shows whose result many writers leave empty."""
+        shown = field_text(instruction)
+        self._held, self._is_shown = "", shown is not None
         outer = self._stack[-1] if self._stack else self._state
-        if not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination):
-            self._flow.add(text)
+        if shown and not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination):
+            text, is_formula = shown
+            (self._flow.add_formula if is_formula else self._flow.add)(text)
 
     def _name_font(self, number: int) -> None:
         name = self._held.partition(";")[0].strip()
@@ -230,14 +229,18 @@ class _Reader:
             self._put(LETTERS[word])
             return at
         self._flush()
-        if word == "fldrslt" and self._has_symbol:
-            state.is_silent, self._has_symbol = True, False
+        if state.math is not None or (word == "moMath" and not (state.is_silent or state.destination)):
+            self._in_equation(word, is_new=is_new)
+        elif word == "fldrslt" and self._is_shown:
+            state.is_silent, self._is_shown = True, False
         elif word == "upr":  # the same text twice, for readers without Unicode first
             state.destination = "upr"
         elif word == "ud" and state.destination == "upr":
             state.destination = ""
         elif word in ("footnote", "shptxt", "dptxbxtext") or (is_new and word in DESTINATIONS):
             self._destination(word)
+        elif is_new and word in ("listtext", "pntext"):
+            state.is_mark = True
         elif is_new and (word in SILENT or (self._is_starred and word not in SEEN)):
             state.is_silent = True
         elif state.destination in ("fonttbl", "font", "stylesheet", "style", "formfield"):
@@ -248,6 +251,20 @@ class _Reader:
             self._layout(word, number)
         self._is_starred = False
         return at
+
+    def _in_equation(self, word: str, *, is_new: bool) -> None:
+        """Follow an equation, whose words are those of Word's XML with an m before them."""
+        state = self._state
+        if state.math is None:
+            state.math, state.destination = etree.Element("oMath"), word
+        elif is_new and word.startswith("m"):
+            state.math = etree.SubElement(state.math, word[1:])
+
+    def _put_in_equation(self, part: etree._Element, text: str) -> None:
+        if part.tag == "r":
+            etree.SubElement(part, "t").text = _XML_CONTROL.sub("", text)
+        elif text.strip():  # a property
+            part.set("val", _XML_CONTROL.sub("", part.get("val", "") + text.strip()))
 
     def _destination(self, word: str) -> None:
         state = self._state
@@ -317,7 +334,7 @@ class _Reader:
             state.script, state.is_hidden, state.is_deleted, state.font = None, False, False, self._default_font
         elif word == "v":
             state.is_hidden = is_on
-        elif word == "deleted":
+        elif word in ("deleted", "mvf"):
             state.is_deleted = is_on
         elif word in ("super", "sub", "up", "dn"):
             raised: Script = "raised" if word in ("super", "up") else "lowered"
@@ -334,9 +351,15 @@ class _Reader:
         elif word in ("page", "column", "softpage"):
             flow.add("\n\n" if word == "page" else "\n")
         elif word == "pard":
-            self._is_heading = False
+            self._is_heading &= self._state.is_mark
         elif word == "intbl" or (word == "itap" and number != 0):
             self._start_table()
+        elif word == "trowd" and not flow.nested:
+            flow.merges, flow.merge = [], ""
+        elif word in ("clvmgf", "clvmrg") and not flow.nested:
+            flow.merge = "first" if word == "clvmgf" else "below"
+        elif word == "cellx" and not flow.nested:
+            flow.merges, flow.merge = [*flow.merges, flow.merge], ""
         elif word in ("cell", "nestcell"):
             self._end_cell(is_nested=word == "nestcell")
         elif word in ("row", "nestrow"):
@@ -403,7 +426,7 @@ class _Reader:
             flow.nested = []
             return
         if flow.row:
-            row, flow.row = " | ".join(flow.row).rstrip(), []
+            row = " | ".join(flow.take_row()).rstrip()
             left = flow.take_cell() if flow.cell_start is not None else ""
             before = "" if not flow.parts or "".join(flow.parts[-1:]).endswith("\n") else "\n"
             flow.add(f"{before}{row}{' | ' + left if left else ''}\n")
@@ -488,6 +511,9 @@ class _Reader:
 
     def _put(self, text: str) -> None:
         state = self._state
+        if state.math is not None:
+            self._put_in_equation(state.math, text)
+            return
         if state.destination:
             self._held += text
             return

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lxml import etree
+
+from reader.documents.prose import MOST_REPEATED_CHARS
 from reader.documents.scripts import Script, on_line
 
 
@@ -21,6 +24,10 @@ class State:
     """Characters that stand after a Unicode one for readers without Unicode."""
     script: Script | None = None
     destination: str = ""
+    is_mark: bool = False
+    """Whether it is an item's number or bullet, whose own settings end with it."""
+    math: etree._Element | None = None
+    """The part of an equation that is written."""
 
 
 @dataclass
@@ -43,6 +50,11 @@ class Flow:
     """Where the table cell that is written begins among the parts."""
     nested: list[str] = field(default_factory=list)
     nested_rows: list[str] = field(default_factory=list)
+    merges: list[str] = field(default_factory=list)
+    """For each cell of the row: "first" or "below" of cells that are merged downwards, or ""."""
+    merge: str = ""
+    said: dict[int, str] = field(default_factory=dict)
+    """By column: what a merged cell says in the rows that it spans."""
     script: tuple[Script, str] | None = None
     ends_figure: bool = False
 
@@ -57,11 +69,19 @@ class Flow:
         self._put(text)
         self.ends_figure = False
 
+    def add_formula(self, text: str) -> None:
+        """Add a formula on one line, its digits apart from those around it."""
+        self.settle(text)
+        if text[:1].isdigit() and self.tail[-1:].isdigit():
+            self._put(" ")
+        self._put(text)
+        self.ends_figure = True
+
     def add_script(self, kind: Script, text: str) -> None:
         if self.script and self.script[0] == kind:
             self.script = (kind, self.script[1] + text)
             return
-        self.settle()
+        self.settle(("^" if kind == "raised" else "_") + text.strip())
         self.script = (kind, text)
 
     def settle(self, after: str = "") -> None:
@@ -80,6 +100,16 @@ class Flow:
             self.parts.append(text)
             self.length += len(text)
             self.tail = (self.tail + text[-40:])[-40:]
+
+    def take_row(self) -> list[str]:
+        """Return the cells of the row that ends, each merged one with what it says; and take them out."""
+        row, self.row = self.row, []
+        for column, merge in enumerate(self.merges[: len(row)]):
+            if merge == "below":
+                row[column] = row[column] or self.said.get(column, "")
+            else:
+                self.said[column] = row[column] if merge and len(row[column]) <= MOST_REPEATED_CHARS else ""
+        return row
 
     def take_cell(self) -> str:
         """Return the text of the cell that ends, and take it out."""

@@ -10,14 +10,15 @@ _SILENT_WORDS = (
     "docvar falt ffdeftext ffentrymcr ffexitmcr ffformat ffhelptext ffname ffstattext filetbl fname "
     "fonttbl footer footerf footerl footerr ftncn ftnsep ftnsepc generator header headerf headerl headerr "
     "hlinkbase info keywords latentstyles listoverridetable listtable mmathpr nonesttables nonshppict objclass "
-    "objdata object objname oleclsid operator panose passwordhash pgp pgptbl picprop pict pntxta pntxtb revtbl "
+    "objdata objname oleclsid operator panose passwordhash pgp pgptbl picprop pict pntxta pntxtb revtbl "
     "rsidtbl shprslt sn sp stylesheet subject sv tc tcn template themedata userprops wgrffmtfilter xe xmlnstbl"
 )
 SILENT = frozenset(_SILENT_WORDS.split())
 """Groups whose letters are not the document's."""
 
 _SEEN_WORDS = (
-    "cs do dptxbxtext ffl footnote formfield ftnalt listtext mmath nesttableprops pntext shpinst shppict shptxt ud"
+    "cs do dptxbxtext ffl footnote formfield ftnalt listtext mmath moMath moMathPara nesttableprops pntext shpinst "
+    "shppict shptxt ud"
 )
 SEEN = frozenset(_SEEN_WORDS.split())
 """Ignorable groups with text that a reader sees."""
@@ -26,7 +27,7 @@ _DESTINATIONS_WORDS = "ffl fldinst fonttbl formfield stylesheet title"
 DESTINATIONS = frozenset(_DESTINATIONS_WORDS.split())
 """Groups whose letters are kept apart."""
 
-_CHARACTER_WORDS = "af ansi ansicpg deff deleted dn f mac nosupersub pc pca plain sub super uc up v"
+_CHARACTER_WORDS = "af ansi ansicpg deff deleted dn f mac mvf nosupersub pc pca plain sub super uc up v"
 CHARACTER = frozenset(_CHARACTER_WORDS.split())
 """Words that change the letters that follow."""
 

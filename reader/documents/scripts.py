@@ -18,6 +18,8 @@ _NUMBER = re.compile(r"\d+")
 _SIGNED = re.compile(r"[+\-−–]\d+(?:[.,]\d+)*|\d+[.,:]\d+|\d*[+\-−–]")
 _NOTES = re.compile(r"\d{1,3}(?:\s*[,;–-]\s*\d{1,3})+")
 _NOTE = re.compile(r"[\d*†‡§¶]{1,4}|[a-zA-Z]{1,2}|[ivxlc]{1,6}")
+# Numbers and marks, as behind the names of authors.
+_MARKED = re.compile(r"(?=.*[*†‡§¶#])(?:\d{1,3}|[a-z]|[*†‡§¶#]+)(?:\s*[,;]?\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]+))+")
 _BRACKETED = re.compile(r"[\[({].*[\])}]|[*†‡§¶#]+|[®©™°′″'ºª]+", re.DOTALL)
 _LETTERS = re.compile(r"[^\W\d_]+\.?")
 _BASE = re.compile(r"[^\W\d_]+$")
@@ -156,9 +158,9 @@ def on_line(kind: Script, text: str, before: str, after: str, *, is_note: bool =
         is_note: whether the file itself says that it refers to a note.
     """
     text = text.strip()
-    if not text or _BRACKETED.fullmatch(text):
+    if not text or _BRACKETED.fullmatch(text) or not any(letter.isalnum() or letter in "+-−–" for letter in text):
         return text
-    return _lowered(text, before) if kind == "lowered" else _raised(text, before, after, is_note)
+    return _lowered(text, before, after) if kind == "lowered" else _raised(text, before, after, is_note)
 
 
 def _raised(text: str, before: str, after: str, is_note: bool) -> str:
@@ -169,7 +171,7 @@ def _raised(text: str, before: str, after: str, is_note: bool) -> str:
         return f" {text}" if last.isdigit() else text  # the upper half of a fraction
     if not last or last.isspace() or last in "([{“‘«—":
         return _alone(text, last, after)
-    if _NOTES.fullmatch(text):
+    if _NOTES.fullmatch(text) or _MARKED.fullmatch(text):
         return f"[{text}]"
     if _NUMBER.fullmatch(text):
         return f"[{text}]" if _has_note(text, before) else f"^{text}"
@@ -182,14 +184,14 @@ def _alone(text: str, last: str, after: str) -> str:
     """A raised number with nothing before it: an isotope's, a verse's or a note's own."""
     if not _NUMBER.fullmatch(text):
         return text
-    if last and _ELEMENT.match(after):
+    if (last and _ELEMENT.match(after)) or after.startswith("_"):
         return f"^{text}"
     return f"[{text}] " if after[:1].isalnum() else f"[{text}]"
 
 
 def _has_note(text: str, before: str) -> bool:
     last = before[-1]
-    if len(text) > 3 or last in "+-−=/*×·^_|%°":
+    if len(text) > 3 or last in "+-−=/*×·^_|°":
         return False
     if last.isdigit():
         return bool(_BASE_NUMBER.search(before)) and 1000 <= int(before[-4:]) <= 2100
@@ -198,7 +200,7 @@ def _has_note(text: str, before: str) -> bool:
         return bool(re.search(r"[^\W\d_]{3,}", opened)) and not set(opened) & set("+-−=/*×·^")
     base = _BASE.search(before)
     if base is None:
-        return last in _SENTENCE_ENDS
+        return last in _SENTENCE_ENDS or last == "%"
     word = base[0]
     if len(word) <= 2 and word.isascii():
         return word.lower() in _SHORT_WORDS
@@ -212,6 +214,8 @@ def _raised_letters(text: str, before: str) -> str:
             return text
         return f"^{text}" if len(text) == 1 else f"^({text})"
     base = _BASE.search(before)
+    if text in ("o", "os") and base is not None and base[0] in ("n", "N"):
+        return text.replace("o", "º")
     if len(text) > 1 and base is not None and len(base[0]) == 1 and base[0].islower():
         return f"^({text})"
     if len(text) == 1 and (last in ")]" or (base is not None and len(base[0]) == 1)):
@@ -219,8 +223,15 @@ def _raised_letters(text: str, before: str) -> str:
     return text
 
 
-def _lowered(text: str, before: str) -> str:
+def binds(written: str, before: str, after: str) -> bool:
+    """Return whether a script belongs to what stands before it, as a power does, and not to what follows, as an isotope's."""
+    if before[-1:] in ("/", "δ", "Δ", "(") and _ELEMENT.match(after):
+        return False
+    return written[:1] in ("^", "_") and before[-1:].strip() != "" and not re.search(r"(?:^|\s)[\^_]\d+$", before)
+
+
+def _lowered(text: str, before: str, after: str) -> str:
     last = before[-1:]
-    if last.isdigit():
+    if last.isdigit() or (not last.strip() and after.startswith("^")):
         return f"_{text}" if not _OPERATORS.search(text) else f"_({text})"
     return f"_({text})" if last.isalpha() and re.search(r"\w\s*[+\-−–=]\s*\w", text) else text

@@ -30,17 +30,22 @@ _WANTED = frozenset(
         "font-variant-position",
         "counter-reset",
         "counter-increment",
+        "counter-set",
         "content",
         "float",
         "position",
         "top",
+        "bottom",
+        "display",
         "font-family",
         "font-size",
     ]
 )
 
-_RAISED = re.compile(r"super|text-top|(?!0)\+?\d*\.?\d+(?:em|ex|px|pt|%|rem)")
-_LOWERED = re.compile(r"sub|-\d*\.?\d+(?:em|ex|px|pt|%|rem)")
+_LENGTH = r"(?=[\d.]*[1-9])\d*\.?\d+(?:em|ex|px|pt|%|rem)"
+_RAISED = re.compile(rf"super|text-top|\+?{_LENGTH}")
+_LOWERED = re.compile(rf"sub|-{_LENGTH}")
+_DIGITS = re.compile(r"[+\-−–]?\d{1,4}[+\-−–]?")
 
 Declarations = dict[str, str]
 
@@ -79,6 +84,11 @@ class StyleSheet:
                     self._rules.setdefault((pseudo, min(parts, default=tag)), []).append((read[::-1], wanted))
 
     @property
+    def has_rows(self) -> bool:
+        """Whether some rule shows elements as the rows of a table."""
+        return any(wanted.get("display") == "table-row" for rules in self._rules.values() for _, wanted in rules)
+
+    @property
     def has_counters(self) -> bool:
         """Whether some rule counts."""
         return any("counter-increment" in wanted for rules in self._rules.values() for _, wanted in rules)
@@ -115,12 +125,13 @@ def _fits(element: etree._Element, compounds: tuple[_Compound, ...]) -> bool:
     return True
 
 
-def script_of(style: Declarations) -> str:
-    """Return "raised" or "lowered" where a style says so, else ""."""
+def script_of(style: Declarations, text: str = "") -> str:
+    """Return "raised" or "lowered" where the style of an element with this text says so, else ""."""
     place = style.get("vertical-align", "") or style.get("font-variant-position", "")
-    if not place and style.get("position") == "relative" and "font-size" in style:
-        top = style.get("top", "")
-        place = top.removeprefix("-") if top.startswith("-") else f"-{top}" if top else ""
+    # Words that are moved a little are set with care; letters that are smaller, and digits, are scripts.
+    if not place and style.get("position") == "relative" and ("font-size" in style or _DIGITS.fullmatch(text.strip())):
+        top, bottom = style.get("top", ""), style.get("bottom", "")
+        place = (top.removeprefix("-") if top.startswith("-") else f"-{top}") if top else bottom
     if _RAISED.fullmatch(place):
         return "raised"
     return "lowered" if _LOWERED.fullmatch(place) else ""
@@ -162,6 +173,9 @@ class Counters:
                 if not stack:
                     stack.append([depth, 0])
                 stack[-1][1] += step
+            for name, value in _pairs(style.get("counter-set", ""), 0):
+                if stack := self._values.get(name, []):
+                    stack[-1][1] = value
         content = next((style["content"] for style in (before, marker) if "counter" in style.get("content", "")), "")
         return "".join(self._token(match) for match in _TOKEN.finditer(content)) if content else ""
 

@@ -50,8 +50,11 @@ def is_symbol_font(font: str) -> bool:
 
 def symbol(code: int, font: str) -> str:
     """Return the character of a glyph; U+FFFD where the font has none that is known."""
+    table = _FONTS.get(_name(font))
+    if table is None and code not in _PRIVATE:  # a font of letters, whose codes are Unicode's
+        return chr(code) if code > 0x1F else "\ufffd"
     code = code - 0xF000 if code in _PRIVATE else code
-    return _FONTS.get(_name(font), _FONTS["symbol"]).get(code) or (chr(code) if code > 0xFF else "\ufffd")
+    return (table or _FONTS["symbol"]).get(code) or (chr(code) if code > 0xFF else "\ufffd")
 
 
 def in_symbol_font(text: str, font: str) -> str:

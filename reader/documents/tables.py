@@ -19,7 +19,6 @@ _MOST_HEADING_ROW_CHARS = 400
 _MOST_HEADER_CHARS = 2000
 _MOST_COLUMNS = 200
 _MOST_ROWS = 10_000
-_MOST_REPEATED_CHARS = 60
 _CELLS = ("td", "th")
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 
@@ -41,6 +40,19 @@ class _Open:
     cells: list[int] = field(default_factory=list)
     """Characters in each open cell: one at most."""
     has_headers: bool = False
+
+
+def move_feet(root: etree._Element) -> None:
+    """Put the feet of tables behind their bodies, where a reader sees them; files may have them before."""
+    for foot in list(root.iter("tfoot", "{*}tfoot")):
+        parent = foot.getparent()
+        if parent is not None and foot.getnext() is not None:
+            parent.append(foot)
+
+
+def laid_out(row: etree._Element) -> bool:
+    """Return whether a row that only its role or its style makes one holds too much text for a line."""
+    return sum(len(text) for text in row.itertext()) > _MOST_CELL_CHARS
 
 
 def flat_rows(root: etree._Element, headings: frozenset[str] | set[str] = _HEADINGS) -> set[etree._Element]:
@@ -103,6 +115,8 @@ def _flat(table: _Open) -> set[etree._Element]:
 
 def _span(cell: etree._Element, name: str, most: int) -> int:
     value = (cell.get(name) or "1").strip()
+    if value == "0" and name == "rowspan":  # to the table's end
+        return most
     return min(max(int(value), 1), most) if value.isascii() and value.isdigit() and len(value) < 6 else 1
 
 
@@ -141,8 +155,7 @@ class Columns:
             return
         (column, columns, rows, start), self._cell = self._cell, None
         if rows > 1:
-            text = prose.text_from(start).strip(" |\n")
-            said = text if len(text) <= _MOST_REPEATED_CHARS and "\n" not in text else ""
+            said = prose.said_from(start)
             self._new |= {column + index: (rows - 1, said if index == 0 else "") for index in range(columns)}
 
     def end_row(self, prose: Prose) -> None:

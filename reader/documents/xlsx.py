@@ -6,15 +6,20 @@ Values that formulas gave are those that were saved. Hidden sheets, charts, comm
 from __future__ import annotations
 
 import datetime
+import decimal
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from reader.documents.archive import Archive
+from reader.documents.prose import Prose
 from reader.documents.text import Parsed, chosen_title, split_sections
 
 _DECIMALS = re.compile(r"\.(0+)")
+# A currency with its country, such as [$€-407].
+_CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
+_LITERAL = re.compile(r"\"([^\"]*)\"|\\(.)")
 
 
 def parse(path: Path, password: str | None) -> Parsed:
@@ -29,7 +34,7 @@ def parse(path: Path, password: str | None) -> Parsed:
         if name.endswith(".xml"):
             archive.read(name)  # within the limits of what an archive may expand to
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, rich_text=True)
         title = book.properties.title or ""
         sections = list(_sections(book))
     except MemoryError:
@@ -48,7 +53,7 @@ def first_sheet(path: Path) -> list[list[str]]:
 
     archive = Archive(path)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, rich_text=True)
         sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
         return [
             [shown(cell.value, cell.number_format) if cell.value is not None else "" for cell in row]
@@ -89,16 +94,56 @@ def shown(value: Any, number_format: str) -> str:
         return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(" ", "minutes")
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
+    if isinstance(value, list):
+        return _rich(value)
     if not isinstance(value, (int, float)):
         return str(value)
-    main = re.sub(r"\[[^\]]*\]|\"[^\"]*\"|\\.|_.", "", number_format.split(";")[0])
+    first = number_format.split(";")[0]
+    main = re.sub(r"\[[^\]]*\]|\"[^\"]*\"|\\.|_.", "", first)
     decimals = _DECIMALS.search(main)
     places = len(decimals[1]) if decimals else 0
     if "%" in main:
-        return f"{value * 100:.{places}f}%"
+        return f"{_rounded(value * 100, places)}%"
     if re.search(r"[0#]", main) and "E" not in main and "/" not in main and "?" not in main:
-        number = f"{value:,.{places}f}" if "," in main else f"{value:.{places}f}"
+        number = f"{_rounded(value, places):,}" if "," in main else str(_rounded(value, places))
         width = len(re.match(r"0*", main)[0]) if re.match(r"0{2,}", main) else 0  # type: ignore[index]
-        currency = next((sign for sign in "$€£¥" if sign in number_format), "")
-        return currency + number.zfill(width)
+        before, after = _around(first) if not re.search(r"[0#],(?![0#])", main) else ("", "")
+        return before + number.zfill(width) + after
     return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
+
+
+def _rounded(value: float, places: int) -> decimal.Decimal:
+    """A number as a sheet rounds it: by its decimal digits, a half upwards."""
+    with decimal.localcontext(prec=400):
+        number = decimal.Decimal(repr(value)) if abs(value) < 1e300 else decimal.Decimal(value)
+        return number.quantize(decimal.Decimal(1).scaleb(-places), decimal.ROUND_HALF_UP)
+
+
+def _around(number_format: str) -> tuple[str, str]:
+    """What a format shows before and after a number, such as a currency or a unit."""
+    shown = _CURRENCY.sub(lambda match: f'"{match[1]}"', number_format)
+    shown = re.sub(r"\[[^\]]*\]|_.|\*.", "", shown)
+    digits = [match.start() for match in re.finditer(r"[0#?]", _LITERAL.sub(lambda match: "x" * len(match[0]), shown))]
+    before, after = shown[: digits[0]], shown[digits[-1] + 1 :]
+    sides = (
+        _LITERAL.sub(lambda match: match[1] if match[1] is not None else match[2], side) for side in (before, after)
+    )
+    left, right = sides
+    return left.replace("(", "").lstrip(), right.replace(")", "").rstrip()
+
+
+def _rich(parts: list[Any]) -> str:
+    """The text of a cell in which some letters are raised or lowered."""
+    prose = Prose()
+    for part in parts:
+        font = getattr(part, "font", None)
+        place = getattr(font, "vertAlign", None)
+        text = str(getattr(part, "text", part) or "")
+        if place in ("superscript", "subscript"):
+            prose.write_script("raised" if place == "superscript" else "lowered", text)
+        else:
+            prose.write(text)
+    return prose.text

@@ -9,6 +9,7 @@ from typing import Any
 import pikepdf
 from lxml import etree
 
+from reader.documents.archive import xml_parser
 from reader.errors import DocumentError
 
 _NOTICE = re.compile(r"please wait|adobe\.com/go/(?:reader|acrreader)|upgrade to the latest version", re.I)
@@ -39,7 +40,7 @@ def xfa_lines(root: Any, name: str, page_count: int, first_text: str) -> list[st
 
 def _parts(packets: Any) -> Iterator[Any]:
     streams = list(packets)[1::2] if isinstance(packets, pikepdf.Array) else [packets]
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=False)
+    parser = xml_parser(mend=True)
     # The pieces of an array are one XML file that is cut between them; each of the inner pieces is whole itself.
     for stream in streams:
         data = stream.read_bytes()
