@@ -143,6 +143,17 @@ class BeaconConfig:
         fits = ratio == 0 or (ratio > 0 and self.condensed_tokens % ratio == 0)
         _check(fits, "ratio", ratio, f"0 or a divisor of the {self.condensed_tokens} tokens condensed per window")
 
+    def check_layers(self, layers: int) -> None:
+        """Accept a decoder of so many layers.
+
+        Raises:
+            ConfigError: the shares are for another number of layers.
+        """
+        for ratio, shares in self.layer_shares.items():
+            _check(
+                len(shares) == layers, f"layer_shares of ratio {ratio}", shares, f"{layers} shares, one for each layer"
+            )
+
     def extra_rows(self, ratio: int, layer: int) -> int:
         """How many rows more of each full window a layer keeps than all layers on average, or fewer if negative."""
         shares = self.layer_shares.get(ratio)

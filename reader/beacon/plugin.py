@@ -21,6 +21,7 @@ from transformers.cache_utils import Cache
 from reader.beacon.attention import ATTENTION, attending, recording
 from reader.beacon.config import BeaconConfig
 from reader.beacon.forward_pass import Pass, stack, unstack
+from reader.beacon.joining import join
 from reader.beacon.layout import (
     NO_SPAN,
     WindowTokens,
@@ -38,8 +39,8 @@ from reader.beacon.memory import KeysWritten, Memory, SlotLayer
 from reader.beacon.projections import first_embedding, new_projection, replacing_hook
 from reader.beacon.ratio import RatioChooser
 from reader.beacon.rotary import check_decoder, max_positions, rotation
-from reader.beacon.rows import RowChooser, joined_row_spans, keep_rows, window_peaks
-from reader.errors import ConfigError, ContextOverflow
+from reader.beacon.rows import RowChooser, keep_rows, window_peaks
+from reader.errors import ContextOverflow
 
 Output = Literal["last", "all", "states"]
 """Logits at the last token or at all tokens, or the states (tokens, hidden) from which logits are computed."""
@@ -76,11 +77,7 @@ class BeaconPlugin(nn.Module):
         super().__init__()
         check_decoder(decoder)
         self.config = config
-        for ratio, shares in config.layer_shares.items():
-            if len(shares) != (layers := len(decoder.base_model.layers)):
-                raise ConfigError(
-                    f"The plug-in setting layer_shares of ratio {ratio} has {len(shares)} shares; the decoder has {layers} layers."
-                )
+        config.check_layers(len(decoder.base_model.layers))
         self.rows = rows
         self._is_figure = is_figure
         self.trained = rows is not None  # choosing rows needs no training
@@ -409,7 +406,7 @@ class BeaconPlugin(nn.Module):
             one.memory.source_tokens_run += int(((one.spans[:, 0] != NO_SPAN) & ~one.tokens.is_beacon).sum())
         return outputs
 
-    def _replay(self, memory: Memory, ids: Tensor) -> dict[int, Tensor]:
+    def replay(self, memory: Memory, ids: Tensor) -> dict[int, Tensor]:
         """The largest attention weight (kv_heads, tokens), by layer, that the window's rows get when its ids are run once more.
 
         They see the sink, the window and themselves, no older slots, so that this costs the same however long the memory is.
@@ -431,7 +428,7 @@ class BeaconPlugin(nn.Module):
         layer, of the window's last tokens and by those ids (tokens,).
         """
         if self.rows is not None and memory.ratio:
-            peaks = self._replay(memory, ids) if self.rows.replays else {}
+            peaks = self.replay(memory, ids) if self.rows.replays else {}
             keep_rows(self.decoder, memory, queries, self.rows, self.config, peaks)
             return
         config, tail, base = self.config, memory.tail, memory.sink + memory.beacons
@@ -469,30 +466,12 @@ class BeaconPlugin(nn.Module):
         Raises:
             ContextOverflow: the two do not fit the decoder's positions.
         """
-        first, start = memory.slots, other.sink if memory.slots else 0
-        positions = other.positions[start:] + (memory.next_position - start)
-        if len(positions) and int(positions.max()) >= self.max_positions:
+        if memory.next_position + other.next_position - (other.sink if memory.slots else 0) > self.max_positions:
             raise ContextOverflow(
                 f"Memories of {memory.slots:,} and {other.slots:,} slots do not fit the decoder's {self.max_positions:,} "
                 "positions together; attach fewer, or read them with a larger ratio."
             )
-        end = first + len(positions)
-        rotate = rotation(self.decoder, torch.tensor([memory.next_position - start]))
-        own, memory.extra = memory.extra, tuple(map(sum, zip(memory.extra, other.extra, strict=True)))
-        memory.reserve(end)
-        for number, layer in enumerate(memory.layers):
-            place = slice(first + own[number], end + memory.extra[number])
-            layer.keys[:, :, place] = rotate(other.keys(number)[None, :, start:])
-            layer.values[:, :, place] = other.values(number)[None, :, start:]
-            layer.length = place.stop
-        spans = other.spans[start:]
-        memory.row_spans = joined_row_spans(memory, other, start, source_offset)
-        memory.spans = torch.cat([memory.spans, torch.where(spans == NO_SPAN, spans, spans + source_offset)])
-        memory.positions = torch.cat([memory.positions, positions])
-        memory.sink = memory.sink or other.sink
-        memory.beacons = end - memory.sink
-        memory.windows += other.windows
-        memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
+        join(self.decoder, memory, other, source_offset)
 
     def move_away(self, memory: Memory, positions: int) -> None:
         """Shift the positions after the memory, as if this many slots lay between the memory and the next tokens.

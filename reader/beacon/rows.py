@@ -139,19 +139,3 @@ def window_peaks(memory: Memory, queries: Mapping[int, Tensor], end: Mark) -> di
         seen = torch.cat([keys[:, :sink], keys[:, sink + memory.beacons + memory.extra[layer] :]], dim=1)
         found[layer] = largest_weights(own, seen)[:, sink : sink + tokens]
     return found
-
-
-def joined_row_spans(memory: Memory, other: Memory, start: int, source_offset: int) -> list[Tensor] | None:
-    """The joined `row_spans` of a memory and the other's slots from `start`; None if neither keeps rows.
-
-    The other's spans move by `source_offset`.
-    """
-    if memory.row_spans is None and other.row_spans is None:
-        return None
-    own, others = (
-        [one.of_all_heads(one.spans)] * len(one.layers) if one.row_spans is None else one.row_spans
-        for one in (memory, other)
-    )
-    added = [spans[:, start:] for spans in others]
-    moved = [torch.where(spans < 0, spans, spans + source_offset) for spans in added]
-    return [torch.cat(parts, dim=1) for parts in zip(own, moved, strict=True)]
