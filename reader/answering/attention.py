@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from reader.answering.prompt import Prompt, make_prompt
 from reader.beacon import NO_SPAN, Mark, Memory, recording, shares
@@ -34,7 +35,8 @@ class Attention:
     """How some tokens' attention was shared out among the slots that stand for source text."""
 
     spans: Tensor
-    """(slots, 2), the slots' source spans in characters; (layers * heads, slots, 2) where heads keep rows of their own."""
+    """(slots, 2), the slots' source spans in characters; (layers * heads, slots, 2) where heads keep rows of their own.
+    Layers with fewer rows than others are filled up at the front, without a span."""
     shares: Tensor
     """(layers * heads, slots); each row sums to 1."""
 
@@ -44,17 +46,20 @@ class Attention:
 
         queries are each layer's parts (1, heads, queries, head_dim).
         """
-        is_source = memory.spans[:, 1] != NO_SPAN
-        index = torch.nonzero(is_source)[:, 0].to(memory.layers[0].keys.device)
-        parts = [
-            shares(torch.cat([*own], dim=2)[0, :, -last:], memory.keys(layer)[:, index])
-            for layer, own in sorted(queries.items())
-        ]
-        found = torch.cat(parts).cpu()
+        found, spans = [], []
+        for layer, own in sorted(queries.items()):
+            rows = None if memory.row_spans is None else memory.row_spans[layer]
+            is_source = (memory.spans if rows is None else rows.amax(dim=0))[:, 1] != NO_SPAN
+            index = torch.nonzero(is_source)[:, 0].to(memory.layers[0].keys.device)
+            found.append(shares(torch.cat([*own], dim=2)[0, :, -last:], memory.keys(layer)[:, index]))
+            if rows is not None:  # a key's head serves a group of query heads
+                spans.append(rows[:, is_source].long().repeat_interleave(len(found[-1]) // len(rows), dim=0))
+        # Layers with fewer rows begin later, so that what was put behind the memory ends in the same columns in all.
+        longest = max(part.shape[1] for part in found)
+        every = torch.cat([pad(part, (longest - part.shape[1], 0)) for part in found]).cpu()
         if memory.row_spans is None:
-            return cls(memory.spans[is_source], found)
-        own = memory.row_spans[:, :, is_source].flatten(0, 1)  # a key's head serves a group of query heads
-        return cls(own.repeat_interleave(len(found) // len(own), dim=0).long(), found)
+            return cls(memory.spans[memory.spans[:, 1] != NO_SPAN], every)
+        return cls(torch.cat([pad(own, (0, 0, longest - own.shape[1], 0), value=NO_SPAN) for own in spans]), every)
 
     def beyond(self, neutral: Attention | None) -> Tensor:
         """What of it goes to each slot, (slots,) as `spans` has them, beyond what goes there anyway, as a share of 1.
@@ -140,18 +145,18 @@ def attend(memory: Memory, prompt: Prompt, model: Model, answer_ids: Tensor | No
 def _alone(memory: Memory, end: Mark) -> Iterator[None]:
     """Until the block ends, the memory ends at the mark; then what stood behind it is back, other memories' slots included."""
     before = copy.copy(memory)
-    lengths = [layer.length for layer in memory.layers]
+    lengths, ends = [layer.length for layer in memory.layers], [end.slots + extra for extra in end.extra]
     aside = [
-        (layer.keys[:, :, end.slots : layer.length].clone(), layer.values[:, :, end.slots : layer.length].clone())
-        for layer in memory.layers
+        (layer.keys[:, :, first : layer.length].clone(), layer.values[:, :, first : layer.length].clone())
+        for layer, first in zip(memory.layers, ends, strict=True)
     ]
     memory.back_to(end)
     try:
         yield
     finally:
         vars(memory).update(vars(before))
-        for layer, length, (keys, values) in zip(memory.layers, lengths, aside, strict=True):
+        for layer, first, length, (keys, values) in zip(memory.layers, ends, lengths, aside, strict=True):
             layer.reserve(length)
-            layer.keys[:, :, end.slots : length] = keys
-            layer.values[:, :, end.slots : length] = values
+            layer.keys[:, :, first:length] = keys
+            layer.values[:, :, first:length] = values
             layer.length = length

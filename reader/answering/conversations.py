@@ -19,7 +19,7 @@ from reader.answering.answer import AnswerPart, ask
 from reader.answering.attached import AttachedMemory
 from reader.answering.decoding import keep_behind
 from reader.answering.prompt import MAX_ANSWER_TOKENS
-from reader.beacon import BeaconConfig, Mark, Memory, RatioChooser
+from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.errors import ConfigError
 from reader.models import Model
 from storage import ConversationRecord, Store
@@ -112,7 +112,7 @@ class _Said:
             for part in parts[same:]:
                 self._model.plugin.run(memory, part, logits="none", answering=True)
             self._windows, self._parts = windows, parts
-            kept = {name: tensor.clone() for name, tensor in memory.tensors(self._base.slots).items()}
+            kept = {name: tensor.clone() for name, tensor in memory.tensors(self._base.mark()).items()}
             self._kept = (kept, memory.counts())
 
     def _tokens(self, question: str, answer: str) -> Tensor:
@@ -139,6 +139,7 @@ class _Said:
         # Its raw tail counts as condensed: what is read behind it is a window of its own.
         memory.sink, memory.beacons = base.sink, base.slots - base.sink
         memory.spans, memory.positions, memory.row_spans = base.spans, base.positions, base.row_spans
+        memory.extra = base.extra
         memory.windows = base.windows + 1  # not the first window, which would give a sink
         memory.back_to(base.mark())
         _forget_tail(memory, 0)
@@ -176,5 +177,4 @@ def _window_config(model: Model, slots: int) -> BeaconConfig:
 
 def _forget_tail(memory: Memory, tokens: int) -> None:
     """Keep the first tokens of the raw tail only."""
-    tail = memory.tail[:0]
-    keep_behind(memory, Mark(memory.sink + memory.beacons, tail), tokens)
+    keep_behind(memory, memory.tail_mark(), tokens)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from reader.errors import ConfigError
@@ -56,6 +56,9 @@ class BeaconConfig:
     refusal_threshold: float = 0.0
     """The least probability with which the answer weights must say that the document does not answer; otherwise the likeliest
     other answer is given. 0: whenever it is the decoder's first choice."""
+    layer_shares: Mapping[int, tuple[float, ...]] = field(default_factory=dict, hash=False)
+    """By ratio, the share of a window's rows that each layer keeps, 1 / ratio on average. Ratios that are not listed: all layers
+    keep as many. Has no effect on beacons."""
     embedding_from: str = "eos"
     """What a beacon's embedding starts as. `eos` or `bos` (the paper's): that token's embedding. `last`: the embedding of the last
     token that the beacon condenses, plus a trained one that starts at zero."""
@@ -66,6 +69,8 @@ class BeaconConfig:
         powers = tuple(2**power for power in range(1, 8) if self.condensed_tokens % 2**power == 0)
         object.__setattr__(self, "ratios", tuple(self.ratios) or powers or (1,))
         object.__setattr__(self, "projections", tuple(self.projections))
+        by_ratio = {int(ratio): tuple(shares) for ratio, shares in self.layer_shares.items()}
+        object.__setattr__(self, "layer_shares", by_ratio)
         _check(self.window >= 1, "window", self.window, "at least 1 token")
         _check(
             1 <= self.condensed_tokens <= self.window, "stride", self.stride, f"from 1 to the window ({self.window})"
@@ -103,6 +108,14 @@ class BeaconConfig:
             _check(projection in PROJECTIONS, "projections", projection, f"any of {', '.join(PROJECTIONS)}")
         for ratio in self.ratios:
             self.check_ratio(ratio)
+        for ratio, shares in self.layer_shares.items():
+            mean = sum(shares) / max(1, len(shares))
+            _check(
+                ratio > 1 and all(0 < share <= 1 for share in shares) and 0.95 <= mean * ratio <= 1.05,
+                f"layer_shares of ratio {ratio}",
+                shares,
+                "a share above 0 and up to 1 for each layer, and their mean 1 / ratio",
+            )
         adaptive = re.fullmatch(r"adapt-(\d+)", self.ratio_choice)
         _check(
             adaptive is not None or self.ratio_choice in RATIO_CHOICES[1:],
@@ -129,6 +142,22 @@ class BeaconConfig:
         """
         fits = ratio == 0 or (ratio > 0 and self.condensed_tokens % ratio == 0)
         _check(fits, "ratio", ratio, f"0 or a divisor of the {self.condensed_tokens} tokens condensed per window")
+
+    def check_layers(self, layers: int) -> None:
+        """Accept a decoder of so many layers.
+
+        Raises:
+            ConfigError: the shares are for another number of layers.
+        """
+        for ratio, shares in self.layer_shares.items():
+            _check(
+                len(shares) == layers, f"layer_shares of ratio {ratio}", shares, f"{layers} shares, one for each layer"
+            )
+
+    def extra_rows(self, ratio: int, layer: int) -> int:
+        """How many rows more of each full window a layer keeps than all layers on average, or fewer if negative."""
+        shares = self.layer_shares.get(ratio)
+        return 0 if shares is None else max(1, round(shares[layer] * self.window)) - self.window // ratio
 
     def changed(self, **changes: Any) -> BeaconConfig:
         """A copy with changes. A changed window resets stride and ratios to their defaults unless `changes` names them, too.

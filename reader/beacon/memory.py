@@ -117,12 +117,15 @@ class Mark:
 
     slots: int
     tail: WindowTokens
+    extra: tuple[int, ...]
 
 
 class Memory:
     """The memory of one sequence: sink | beacons | raw tail.
 
     A slot's position is its number. The exception is an unfinished window whose token positions skip its beacons (`positions`).
+    Where each head keeps rows, a layer may hold more or fewer of them than the memory has slots (`extra`); its rows then stand
+    between the slots' positions. Sink and raw tail are the same tokens in all layers.
     """
 
     def __init__(self, layers: Sequence[SlotLayer]) -> None:
@@ -135,8 +138,10 @@ class Memory:
         """(slots, 2): start and end of each slot's source, -1 if it has none."""
         self.positions = torch.empty(0, dtype=torch.int64)
         """(slots,): the position that each slot's keys are rotated to."""
-        self.row_spans: Tensor | None = None
-        """(layers, kv_heads, slots, 2) int32: the source span of each head's slots; None unless each head keeps its own rows."""
+        self.extra: tuple[int, ...] = (0,) * len(self.layers)
+        """By layer: how many slots more than `slots` it holds, or fewer if negative."""
+        self.row_spans: list[Tensor] | None = None
+        """By layer (kv_heads, the layer's slots, 2) int32: the source span of each head's slots; None if no rows are kept."""
         self.tail = WindowTokens.raw(0, 0)
         """The tokens of the raw tail, the unfinished window."""
         self.ratio: int | None = None
@@ -167,6 +172,15 @@ class Memory:
         return int(self.positions.max()) + 1 if self.slots else 0
 
     @property
+    def capacity(self) -> int:
+        """The slots that fit without new buffers."""
+        return min(layer.get_max_length() - extra for layer, extra in zip(self.layers, self.extra, strict=True))
+
+    def length(self, layer: int) -> int:
+        """The slots of one layer."""
+        return self.slots + self.extra[layer]
+
+    @property
     def slot_bytes(self) -> int:
         """Bytes of one slot over all layers."""
         return sum(
@@ -175,9 +189,11 @@ class Memory:
         )
 
     def reserve(self, capacity: int) -> None:
-        """Make room for `capacity` slots in every layer."""
-        for layer in self.layers:
-            layer.reserve(capacity)
+        """Make room for `capacity` slots, and for each layer's extra ones."""
+        for layer, extra in zip(self.layers, self.extra, strict=True):
+            if capacity + extra > layer.get_max_length():
+                # Each window adds to the extra slots: a quarter more, so that a long reading seldom copies the layer.
+                layer.reserve(capacity + extra + max(0, extra) // 4)
 
     def append(self, tokens: WindowTokens, positions: Tensor, spans: Tensor) -> None:
         """Record tokens whose keys and values the decoder has just written after the slots."""
@@ -185,25 +201,31 @@ class Memory:
         self.positions = torch.cat([self.positions, positions])
         self.spans = torch.cat([self.spans, spans])
         if self.row_spans is not None:
-            self.row_spans = torch.cat([self.row_spans, self.of_all_heads(spans)], dim=2)
+            added = self.of_all_heads(spans)
+            self.row_spans = [torch.cat([own, added], dim=1) for own in self.row_spans]
 
     def of_all_heads(self, spans: Tensor) -> Tensor:
-        """Expand spans (slots, 2) that all heads share to the shape of `row_spans`."""
-        return spans.int().expand(len(self.layers), self.layers[0].keys.shape[1], -1, -1)
+        """Expand spans (slots, 2) that all heads share to the shape of a layer's `row_spans`."""
+        return spans.int().expand(self.layers[0].keys.shape[1], -1, -1)
 
     def mark(self) -> Mark:
         """The current end of the memory."""
-        return Mark(self.slots, self.tail)
+        return Mark(self.slots, self.tail, self.extra)
+
+    def tail_mark(self) -> Mark:
+        """The end of sink and beacons, where the raw tail begins."""
+        return Mark(self.sink + self.beacons, self.tail[:0], self.extra)
 
     def back_to(self, mark: Mark) -> None:
         """Drop every slot after the mark. The slots before it are unchanged."""
         self.tail = mark.tail
         self.positions = self.positions[: mark.slots]
         self.spans = self.spans[: mark.slots]
+        self.extra = mark.extra
         if self.row_spans is not None:
-            self.row_spans = self.row_spans[:, :, : mark.slots]
-        for layer in self.layers:
-            layer.length = mark.slots
+            self.row_spans = [own[:, : self.length(number)] for number, own in enumerate(self.row_spans)]
+        for number, layer in enumerate(self.layers):
+            layer.length = self.length(number)
 
     def traced(self) -> Memory:
         """A copy of this memory that gradients flow through. Neither memory changes the other."""
@@ -215,12 +237,12 @@ class Memory:
         return twin
 
     def keys(self, layer: int) -> Tensor:
-        """Rotated keys of a layer (kv_heads, slots, head_dim), a view."""
-        return self.layers[layer].keys[0, :, : self.slots]
+        """Rotated keys of a layer (kv_heads, the layer's slots, head_dim), a view."""
+        return self.layers[layer].keys[0, :, : self.length(layer)]
 
     def values(self, layer: int) -> Tensor:
-        """Values of a layer (kv_heads, slots, head_dim), a view."""
-        return self.layers[layer].values[0, :, : self.slots]
+        """Values of a layer (kv_heads, the layer's slots, head_dim), a view."""
+        return self.layers[layer].values[0, :, : self.length(layer)]
 
     def counts(self) -> dict[str, int]:
         """The counts that `restore` needs beside the tensors."""
@@ -232,21 +254,33 @@ class Memory:
             "ratio": -1 if self.ratio is None else self.ratio,
         }
 
-    def tensors(self, first: int = 0) -> dict[str, Tensor]:
-        """Views of all slots from `first`: `layers.N.keys`, `layers.N.values`, `spans`, `positions`, `tail`, `row_spans`."""
+    def tensors(self, after: Mark | None = None) -> dict[str, Tensor]:
+        """Views of all slots, or of those after a mark.
+
+        They are `spans`, `positions`, `tail`, and for each layer N `layers.N.keys`, `layers.N.values`, `layers.N.row_spans`.
+        """
+        after = after or Mark(0, self.tail[:0], (0,) * len(self.layers))
         tail = torch.stack([self.tail.is_beacon.long(), self.tail.raw_number, self.tail.beacon_number])
-        parts: dict[str, Tensor] = {"spans": self.spans[first:], "positions": self.positions[first:], "tail": tail}
-        if self.row_spans is not None:
-            parts["row_spans"] = self.row_spans[:, :, first:]
+        parts: dict[str, Tensor] = {
+            "spans": self.spans[after.slots :],
+            "positions": self.positions[after.slots :],
+            "tail": tail,
+        }
         for number in range(len(self.layers)):
+            first = after.slots + after.extra[number]
             parts[f"layers.{number}.keys"] = self.keys(number)[:, first:]
             parts[f"layers.{number}.values"] = self.values(number)[:, first:]
+            if self.row_spans is not None:
+                parts[f"layers.{number}.row_spans"] = self.row_spans[number][:, first:]
         return parts
 
-    def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, int], room: int = 0) -> None:
         """Copy saved slots after the sink and beacons of this memory, in place of its raw tail.
 
         Copies once per layer. Checks all tensors before it changes any.
+
+        Args:
+            room: slots to make room for behind the memory.
 
         Raises:
             MemoryMismatch: a tensor is missing, or has another shape or type than this decoder's.
@@ -260,13 +294,13 @@ class Memory:
                 raise MemoryMismatch(
                     f"The saved memory's {name} do not fit its {slots:,} slots. Read the document again."
                 )
-        tail, row_spans = tensors["tail"], tensors.get("row_spans")
-        rows_shape = (len(self.layers), self.layers[0].keys.shape[1], slots, 2)
-        if row_spans is not None and (tuple(row_spans.shape) != rows_shape or row_spans.dtype != torch.int32):
-            raise MemoryMismatch(
-                f"The saved memory's row_spans are {tuple(row_spans.shape)}, not {rows_shape}. Read the document again."
-            )
+        tail = tensors["tail"]
+        least = counts["sink"] - self.sink + counts["raw"]  # all layers hold sink and raw tail
+        row_spans = _saved_row_spans(tensors, len(self.layers), self.layers[0].keys.shape[1], least)
+        nominal, starts = slots, [before + extra for extra in self.extra]
+        held = [slots] * len(self.layers) if row_spans is None else [own.shape[1] for own in row_spans]
         for number, layer in enumerate(self.layers):
+            slots = held[number]
             for name, buffer in (("keys", layer.keys), ("values", layer.values)):
                 shape = (buffer.shape[1], slots, buffer.shape[3])
                 for part, expected in _saved_as(tensors, f"layers.{number}.{name}", shape, buffer.dtype).items():
@@ -283,26 +317,55 @@ class Memory:
                 f"The saved memory has more layers than the decoder's {len(self.layers)}. "
                 "Ask it with the model that read it, or read the document again."
             )
-        self.reserve(before + slots)
+        self.back_to(self.tail_mark())
+        self.extra = tuple(extra + own - nominal for extra, own in zip(self.extra, held, strict=True))
+        self.reserve(before + nominal + room)
         for number, layer in enumerate(self.layers):
-            _put(tensors, f"layers.{number}.keys", layer.keys[0, :, before : before + slots])
-            _put(tensors, f"layers.{number}.values", layer.values[0, :, before : before + slots])
-            layer.length = before + slots
-        self.spans = torch.cat([self.spans[:before], tensors["spans"]])
-        self.positions = torch.cat([self.positions[:before], tensors["positions"]])
-        if row_spans is not None:
-            earlier = (
-                self.of_all_heads(self.spans[:before]) if self.row_spans is None else self.row_spans[:, :, :before]
-            )
-            self.row_spans = torch.cat([earlier, row_spans], dim=2)
+            place = slice(starts[number], starts[number] + held[number])
+            _put(tensors, f"layers.{number}.keys", layer.keys[0, :, place])
+            _put(tensors, f"layers.{number}.values", layer.values[0, :, place])
+            layer.length = place.stop
+        if row_spans is not None or self.row_spans is not None:
+            earlier = self.row_spans or [self.of_all_heads(self.spans)] * len(self.layers)
+            added = row_spans or [self.of_all_heads(tensors["spans"])] * len(self.layers)
+            self.row_spans = [torch.cat(parts, dim=1) for parts in zip(earlier, added, strict=True)]
+        self.spans = torch.cat([self.spans, tensors["spans"]])
+        self.positions = torch.cat([self.positions, tensors["positions"]])
         self.tail = WindowTokens(tail[0].bool(), tail[1], tail[2])
         self.sink, self.beacons, self.windows = counts["sink"], counts["beacons"], counts["windows"]
         self.ratio = None if counts["ratio"] < 0 else counts["ratio"]
 
 
+def _saved_row_spans(tensors: Mapping[str, Tensor], layers: int, kv_heads: int, least: int) -> list[Tensor] | None:
+    """The saved `row_spans` of each layer, at least so many slots; None if no heads keep rows of their own.
+
+    Memories saved before layers could differ have one tensor (layers, kv_heads, slots, 2).
+
+    Raises:
+        MemoryMismatch: one is missing, or has another shape or type than this decoder's.
+    """
+    names = [f"layers.{number}.row_spans" for number in range(layers)]
+    if "row_spans" in tensors:
+        found = [*tensors["row_spans"]]
+    elif any(name in tensors for name in names):
+        found = [tensors[name] for name in names if name in tensors]
+    else:
+        return None
+    shapes = [tuple(own.shape) for own in found]
+    fits = all(
+        len(shape) == 3 and (shape[0], shape[2]) == (kv_heads, 2) and shape[1] >= least and own.dtype == torch.int32
+        for shape, own in zip(shapes, found, strict=True)
+    )
+    if len(found) != layers or not fits:
+        raise MemoryMismatch(
+            f"The saved memory's row_spans of {len(found)} layers do not fit the decoder's {layers} layers with {kv_heads} "
+            "key heads. Read the document again."
+        )
+    return found
+
+
 KEY_GROUP = 64
 """Consecutive slots whose keys share the steps of an int4 memory, one for each channel."""
-
 
 _LEAST_STEP = 2.0**-14
 """The smallest step of an int4 memory: float16's smallest number of full precision, so that no step is 0."""

@@ -8,6 +8,7 @@ bit its own. The plug-in sees tensors, never files, text or SQL. Source: arXiv 2
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, overload
@@ -20,6 +21,7 @@ from transformers.cache_utils import Cache
 from reader.beacon.attention import ATTENTION, attending, recording
 from reader.beacon.config import BeaconConfig
 from reader.beacon.forward_pass import Pass, stack, unstack
+from reader.beacon.joining import join
 from reader.beacon.layout import (
     NO_SPAN,
     WindowTokens,
@@ -37,7 +39,7 @@ from reader.beacon.memory import KeysWritten, Memory, SlotLayer
 from reader.beacon.projections import first_embedding, new_projection, replacing_hook
 from reader.beacon.ratio import RatioChooser
 from reader.beacon.rotary import check_decoder, max_positions, rotation
-from reader.beacon.rows import RowChooser, joined_row_spans, keep_rows, window_peaks
+from reader.beacon.rows import RowChooser, keep_rows, window_peaks
 from reader.errors import ContextOverflow
 
 Output = Literal["last", "all", "states"]
@@ -70,10 +72,12 @@ class BeaconPlugin(nn.Module):
 
         Raises:
             ModelError: the decoder cannot take the plug-in; the message names the decoder and the reason.
+            ConfigError: the config's shares are for a decoder with another number of layers.
         """
         super().__init__()
         check_decoder(decoder)
         self.config = config
+        config.check_layers(len(decoder.base_model.layers))
         self.rows = rows
         self._is_figure = is_figure
         self.trained = rows is not None  # choosing rows needs no training
@@ -309,7 +313,10 @@ class BeaconPlugin(nn.Module):
                 if output is not None and (every or starts[number] == len(input_ids[number])):
                     parts[number].append(output)
                 if memories[number].raw_tokens == self.config.window:
-                    own = {layer: parts_[0][row, :, : len(passes[row].tokens)] for layer, parts_ in queries.items()}
+                    own = {
+                        layer: [*itertools.chain(*recorded)][row][:, : len(passes[row].tokens)]
+                        for layer, recorded in queries.items()
+                    }
                     self._condense(memories[number], own, passes[row].ids)
         return [torch.cat(part) if part else None for part in parts]
 
@@ -336,6 +343,9 @@ class BeaconPlugin(nn.Module):
 
     def _forward(self, passes: Sequence[Pass], logits: Logits, horizon: int | None = None) -> list[Tensor | None]:
         """Run the decoder once over tokens after their memories, and record the tokens there. Only this method runs the decoder."""
+        if len(passes) > 1 and any(any(one.memory.extra) for one in passes):
+            # A batch has one mask for all layers, but here layers differ in length.
+            return [self._forward([one], logits, horizon)[0] for one in passes]
         decoder, device = self.decoder, self.decoder.device
         longest = max(len(one.tokens) for one in passes)
         ids, positions = torch.zeros(2, len(passes), longest, dtype=torch.int64)
@@ -345,8 +355,8 @@ class BeaconPlugin(nn.Module):
             ids[row, :count], positions[row, :count] = one.ids.clamp(min=0), one.positions
             is_beacon[row, :count], is_raw[row, :count] = one.tokens.is_beacon, ~one.tokens.is_beacon
             one.memory.reserve(one.memory.slots + count)
-            for layer in one.memory.layers:
-                layer.length = one.memory.slots  # an interrupted pass may have left more
+            for number, layer in enumerate(one.memory.layers):
+                layer.length = one.memory.length(number)  # an interrupted pass may have left more
         layers, mask = passes[0].memory.layers, None
         if len(passes) > 1:
             layers, mask = stack(passes, horizon)
@@ -396,7 +406,7 @@ class BeaconPlugin(nn.Module):
             one.memory.source_tokens_run += int(((one.spans[:, 0] != NO_SPAN) & ~one.tokens.is_beacon).sum())
         return outputs
 
-    def _replay(self, memory: Memory, ids: Tensor) -> dict[int, Tensor]:
+    def replay(self, memory: Memory, ids: Tensor) -> dict[int, Tensor]:
         """The largest attention weight (kv_heads, tokens), by layer, that the window's rows get when its ids are run once more.
 
         They see the sink, the window and themselves, no older slots, so that this costs the same however long the memory is.
@@ -407,7 +417,7 @@ class BeaconPlugin(nn.Module):
         mark, queries = memory.mark(), dict[int, list[Tensor]]()
         with recording(queries):
             self._forward([Pass(memory, ids, tokens, positions, no_spans(len(ids)))], "none", horizon=0)
-        found = window_peaks(memory, {layer: own[0] for layer, (own,) in queries.items()}, mark.slots)
+        found = window_peaks(memory, {layer: own[0] for layer, (own,) in queries.items()}, mark)
         memory.back_to(mark)
         return found
 
@@ -418,8 +428,8 @@ class BeaconPlugin(nn.Module):
         layer, of the window's last tokens and by those ids (tokens,).
         """
         if self.rows is not None and memory.ratio:
-            peaks = self._replay(memory, ids) if self.rows.replays else {}
-            keep_rows(self.decoder, memory, queries, self.rows, self.config.window // memory.ratio, peaks)
+            peaks = self.replay(memory, ids) if self.rows.replays else {}
+            keep_rows(self.decoder, memory, queries, self.rows, self.config, peaks)
             return
         config, tail, base = self.config, memory.tail, memory.sink + memory.beacons
         order = torch.arange(len(tail))
@@ -437,8 +447,8 @@ class BeaconPlugin(nn.Module):
         positions = torch.cat([torch.arange(base, first), first + place(config, even_ends(0, 0), carried_tokens)])
         rotate = rotation(self.decoder, positions - memory.positions[base + index])
         moved = (base + index).to(self.decoder.device)
-        for layer in memory.layers:
-            layer.move(moved, base, rotate)
+        for layer, extra in zip(memory.layers, memory.extra, strict=True):
+            layer.move(moved + extra, base + extra, rotate)
         memory.spans = torch.cat([memory.spans[:base], memory.spans[base + index]])
         memory.positions = torch.cat([memory.positions[:base], positions])
         memory.tail = carried_tokens
@@ -456,38 +466,21 @@ class BeaconPlugin(nn.Module):
         Raises:
             ContextOverflow: the two do not fit the decoder's positions.
         """
-        first, start = memory.slots, other.sink if memory.slots else 0
-        positions = other.positions[start:] + (memory.next_position - start)
-        if len(positions) and int(positions.max()) >= self.max_positions:
+        if memory.next_position + other.next_position - (other.sink if memory.slots else 0) > self.max_positions:
             raise ContextOverflow(
                 f"Memories of {memory.slots:,} and {other.slots:,} slots do not fit the decoder's {self.max_positions:,} "
                 "positions together; attach fewer, or read them with a larger ratio."
             )
-        end = first + len(positions)
-        memory.reserve(end)
-        rotate = rotation(self.decoder, positions - other.positions[start:])
-        for number, layer in enumerate(memory.layers):
-            layer.keys[:, :, first:end] = rotate(other.keys(number)[None, :, start:])
-            layer.values[:, :, first:end] = other.values(number)[None, :, start:]
-            layer.length = end
-        spans = other.spans[start:]
-        memory.row_spans = joined_row_spans(memory, other, start, source_offset)
-        memory.spans = torch.cat([memory.spans, torch.where(spans == NO_SPAN, spans, spans + source_offset)])
-        memory.positions = torch.cat([memory.positions, positions])
-        memory.sink = memory.sink or other.sink
-        memory.beacons = end - memory.sink
-        memory.windows += other.windows
-        memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
+        join(self.decoder, memory, other, source_offset)
 
     def move_away(self, memory: Memory, positions: int) -> None:
         """Shift the positions after the memory, as if this many slots lay between the memory and the next tokens.
 
         Training and evaluation use a distant memory in this way without reading the text in between.
         """
-        rotate = rotation(self.decoder, torch.full((memory.slots,), -positions))
-        moved = torch.arange(memory.slots, device=self.decoder.device)
-        for layer in memory.layers:
-            layer.move(moved, 0, rotate)
+        rotate = rotation(self.decoder, torch.tensor([-positions]))
+        for number, layer in enumerate(memory.layers):
+            layer.move(torch.arange(memory.length(number), device=self.decoder.device), 0, rotate)
 
     @contextmanager
     def _projecting(self, is_beacon: Tensor) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Rows: each head keeps some of a window's own keys and values in place of beacons.
 
-A chooser (`reader.condensing`) picks the rows. A kept row is rotated once, by the difference, to its slot's position, and keeps
-the source span of each head's token.
+A chooser (`reader.condensing`) picks the rows. A kept row is rotated once, by the difference, to its new position, and keeps
+the source span of each head's token. Layers may keep different numbers of rows (`BeaconConfig.layer_shares`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from reader.beacon.attention import largest_weights
+from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import WindowTokens
-from reader.beacon.memory import Memory
+from reader.beacon.memory import Mark, Memory
 from reader.beacon.rotary import mean_rotation, rotation
 
 FUTURE_TOKENS = 512
@@ -36,7 +37,16 @@ class RowChooser(Protocol):
     def replays(self) -> bool:
         """Whether each window is run once more behind itself, to see which rows are needed to repeat it."""
 
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
+    def choose(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        keep: int,
+        peaks: Tensor | None = None,
+        *,
+        best_only: bool = False,
+    ) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending.
 
         Args:
@@ -46,6 +56,7 @@ class RowChooser(Protocol):
             values: (kv_heads, tokens, head_dim).
             peaks: (kv_heads, tokens), the largest attention weight that each row gets when the window is run once more;
                 None unless `replays`.
+            best_only: whether to keep the best rows alone, also where the method keeps others beside them.
         """
 
 
@@ -54,64 +65,77 @@ def keep_rows(
     memory: Memory,
     queries: Mapping[int, Tensor],
     chooser: RowChooser,
-    keep: int,
+    config: BeaconConfig,
     peaks: Mapping[int, Tensor],
 ) -> None:
-    """Keep each head's chosen rows of the full window, rotated to consecutive positions, and drop the rest.
+    """Keep each head's chosen rows of the full window and drop the rest.
+
+    If all layers keep as many rows, these move to consecutive positions. Else a row moves to the position of the slot for its
+    place in the window, so that what follows has the same position in all layers. Then the best rows alone are kept: with the
+    layers' own shares, evenly spaced rows beside them made answers worse.
 
     Args:
         queries: (heads, tokens, head_dim) by layer, scaled and rotated, of the window's last tokens.
+        config: says how many rows each layer keeps at the memory's ratio.
         peaks: by layer, as for `RowChooser.choose`; empty unless the chooser replays.
     """
-    base, window = memory.sink + memory.beacons, slice(memory.slots - len(memory.tail), memory.slots)
+    assert memory.ratio
+    keep, base = config.window // memory.ratio, memory.sink + memory.beacons
+    more = [config.extra_rows(memory.ratio, number) for number in range(len(memory.layers))]
+    is_even = memory.ratio not in config.layer_shares
+    window = slice(base, memory.slots)
     positions, slots = memory.positions[window], torch.arange(base, base + keep)
     read_at, kept_at = positions.to(decoder.device), slots.to(decoder.device)
-    spans = memory.spans[window].int()
+    spans = memory.spans[window]
     unrotate = rotation(decoder, -positions[-next(iter(queries.values())).shape[1] :])
     turn_back = mean_rotation(decoder, positions[-1] + 1 + torch.arange(FUTURE_TOKENS))
     if memory.row_spans is None:
-        memory.row_spans = memory.of_all_heads(memory.spans)
+        memory.row_spans = [memory.of_all_heads(memory.spans)] * len(memory.layers)
     kept = []
     for number, layer in enumerate(memory.layers):
-        keys, values = layer.keys[0, :, window], layer.values[0, :, window]
-        rows = chooser.choose(unrotate(queries[number][None])[0], turn_back(keys), values, keep, peaks.get(number))
-        layer.keep(rows + base, base, rotation(decoder, kept_at - read_at[rows]))
+        first = base + memory.extra[number]
+        keys, values = memory.keys(number)[:, first:], memory.values(number)[:, first:]
+        own = queries[number][None]
+        rows = chooser.choose(
+            unrotate(own)[0], turn_back(keys), values, keep + more[number], peaks.get(number), best_only=not is_even
+        )
+        moves = (kept_at if is_even else base + rows // memory.ratio) - read_at[rows]
+        layer.keep(rows + first, first, rotation(decoder, moves))
         kept.append(rows)
     # All layers' rows in one copy: on a GPU, a copy for each layer would wait for that layer.
-    chosen = spans[torch.stack(kept).cpu()]
-    memory.row_spans = torch.cat([memory.row_spans[:, :, :base], chosen], dim=2)
-    # A slot's own span covers the tokens that all heads keep in it.
-    widest = torch.stack([chosen[..., 0].amin(dim=(0, 1)), chosen[..., 1].amax(dim=(0, 1))], dim=1)
+    chosen = spans.int()[torch.cat([rows.flatten() for rows in kept]).cpu()].split([rows.numel() for rows in kept])
+    heads = len(kept[0])
+    memory.row_spans = [
+        torch.cat([own[:, : base + extra], found.view(heads, -1, 2)], dim=1)
+        for own, extra, found in zip(memory.row_spans, memory.extra, chosen, strict=True)
+    ]
+    # A slot's own span covers the tokens that all heads keep in it, or those whose place it has.
+    covered = (
+        torch.stack([own.view(heads, keep, 2) for own in chosen]).flatten(0, 1)
+        if is_even
+        else spans.view(keep, -1, 2).transpose(0, 1)
+    )
+    widest = torch.stack([covered[..., 0].amin(dim=0), covered[..., 1].amax(dim=0)], dim=1)
     memory.spans = torch.cat([memory.spans[:base], widest.long()])
     memory.positions = torch.cat([memory.positions[:base], slots])
+    memory.extra = tuple(extra + rows for extra, rows in zip(memory.extra, more, strict=True))
     memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
     memory.beacons += keep
     memory.windows += 1
 
 
-def window_peaks(memory: Memory, queries: Mapping[int, Tensor], end: int) -> dict[int, Tensor]:
+def window_peaks(memory: Memory, queries: Mapping[int, Tensor], end: Mark) -> dict[int, Tensor]:
     """The largest attention weight (kv_heads, tokens), by layer, that each of the window's rows gets from these queries.
 
     Args:
         queries: (heads, queries, head_dim) by layer, scaled and rotated, of the memory's last tokens; they have seen the sink, the
             window and themselves.
-        end: the slot behind the window's last.
+        end: the end of the window.
     """
-    base, found = memory.sink + memory.beacons, {}
+    sink, found = memory.sink, {}
+    tokens = end.slots - sink - memory.beacons
     for layer, own in queries.items():
         keys = memory.keys(layer)
-        seen = torch.cat([keys[:, : memory.sink], keys[:, base:]], dim=1)
-        found[layer] = largest_weights(own, seen)[:, memory.sink : memory.sink + end - base]
+        seen = torch.cat([keys[:, :sink], keys[:, sink + memory.beacons + memory.extra[layer] :]], dim=1)
+        found[layer] = largest_weights(own, seen)[:, sink : sink + tokens]
     return found
-
-
-def joined_row_spans(memory: Memory, other: Memory, start: int, source_offset: int) -> Tensor | None:
-    """The joined `row_spans` of a memory and the other's slots from `start`; None if neither keeps rows.
-
-    The other's spans move by `source_offset`.
-    """
-    if memory.row_spans is None and other.row_spans is None:
-        return None
-    own, others = (one.of_all_heads(one.spans) if one.row_spans is None else one.row_spans for one in (memory, other))
-    added = others[:, :, start:]
-    return torch.cat([own, torch.where(added < 0, added, added + source_offset)], dim=2)

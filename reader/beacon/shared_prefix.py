@@ -122,7 +122,7 @@ class Branches:
         self._layers = [BranchLayer(layer) for layer in memory.layers]
         self._branches: list[Branch] = []
         self._queries: Sequence[dict[int, list[Tensor]] | None] = ()
-        self._seen = self._slots_seen(None)
+        self._horizon: int | None = None
 
     def add(self) -> Branch:
         """A new branch, empty."""
@@ -191,7 +191,7 @@ class Branches:
             layer.packing = packing
         counts = torch.tensor([len(ids) for ids in input_ids])
         self._queries = queries or [None] * len(branches)
-        self._seen = self._slots_seen(horizon)
+        self._horizon = horizon
         usual_or_answering = self._plugin.answering() if answering else nullcontext()
         with attending(decoder, BRANCHED_ATTENTION), usual_or_answering:
             logits: Tensor = decoder(
@@ -212,10 +212,11 @@ class Branches:
     def placed(self, branch: Branch) -> Iterator[Memory]:
         """Inside the block, the branch's tokens are in the memory, as if they had been run after it."""
         memory = self.memory
-        mark, first, end = memory.mark(), memory.slots, memory.slots + branch.tokens
+        mark, slots = memory.mark(), memory.slots
         positions = torch.arange(memory.next_position, memory.next_position + branch.tokens)
-        memory.reserve(end)
-        for layer in self._layers:
+        memory.reserve(slots + branch.tokens)
+        for number, layer in enumerate(self._layers):
+            first, end = memory.length(number), memory.length(number) + branch.tokens
             layer.memory.keys[0, :, first:end] = layer.keys[branch.row, :, : branch.tokens]
             layer.memory.values[0, :, first:end] = layer.values[branch.row, :, : branch.tokens]
             layer.memory.length = end
@@ -243,21 +244,22 @@ class Branches:
 
         if not self.memory.slots:
             return own.transpose(0, 1)[None]
+        seen_slots = self._slots_seen(layer_number)
         seen_keys, seen_values = (
-            parts[0] if len(parts := [tensor[:, :, seen] for seen in self._seen]) == 1 else torch.cat(parts, dim=2)
+            parts[0] if len(parts := [tensor[:, :, seen] for seen in seen_slots]) == 1 else torch.cat(parts, dim=2)
             for tensor in (layer.memory.keys, layer.memory.values)
         )
         shared, shared_lse = attend_with_lse(fold(query, groups), seen_keys, seen_values, None, scaling)
         shared, shared_lse = shared.reshape(query.shape), shared_lse.reshape(1, -1, tokens)
         return merge(own.transpose(0, 1)[None], own_lse.transpose(0, 1)[None], shared, shared_lse)
 
-    def _slots_seen(self, horizon: int | None) -> list[slice]:
-        """The slots of the memory that a pass sees, as one slice or two."""
-        memory = self.memory
-        newest = memory.slots if horizon is None else horizon + memory.raw
-        if memory.sink + newest >= memory.slots:
-            return [slice(0, memory.slots)]
-        return [slice(0, memory.sink), slice(memory.slots - newest, memory.slots)]
+    def _slots_seen(self, layer_number: int) -> list[slice]:
+        """The slots of the memory that a pass sees in one layer, as one slice or two."""
+        memory, length = self.memory, self.memory.length(layer_number)
+        newest = length if self._horizon is None else self._horizon + memory.raw
+        if memory.sink + newest >= length:
+            return [slice(0, length)]
+        return [slice(0, memory.sink), slice(length - newest, length)]
 
     def _record(self, layer_number: int, query: Tensor, scaling: float) -> None:
         packing = self._layers[layer_number].packing

@@ -6,6 +6,7 @@ line to `CHOOSERS`. A chooser sees one layer of one window at a time, so reading
 
 from reader.condensing.expected_attention import ExpectedAttention
 from reader.condensing.replay import Replay
+from reader.condensing.shares import measure_shares
 from reader.condensing.spread import Spread
 
 CHOOSERS = {"expected-attention": ExpectedAttention, "replay": Replay, "spread": Spread}
@@ -14,4 +15,4 @@ CHOOSERS = {"expected-attention": ExpectedAttention, "replay": Replay, "spread":
 DEFAULT_CHOOSER = "expected-attention"
 """The method for a decoder without a plug-in: it has the lowest loss of those that need no training."""
 
-__all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "ExpectedAttention", "Replay", "Spread"]
+__all__ = ["CHOOSERS", "DEFAULT_CHOOSER", "ExpectedAttention", "Replay", "Spread", "measure_shares"]

@@ -34,7 +34,16 @@ class ExpectedAttention:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
+    def choose(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        keep: int,
+        peaks: Tensor | None = None,
+        *,
+        best_only: bool = False,
+    ) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending.
 
         Args:
@@ -42,6 +51,7 @@ class ExpectedAttention:
             keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the next positions, so that their product
                 with unrotated queries is the expected attention score of a later token.
             values: (kv_heads, tokens, head_dim).
+            best_only: whether to keep the best rows alone and none evenly spaced.
         """
         heads, tokens = queries.shape[0], keys.shape[1]
         queries = queries[:, _SINK_QUERIES:] if queries.shape[1] > _SINK_QUERIES else queries
@@ -54,7 +64,7 @@ class ExpectedAttention:
         logits = (mean @ of_head.transpose(1, 2))[:, 0] + variances(queries - mean, of_head) / 2
         weights = torch.softmax(logits, dim=-1).view(-1, groups, tokens).mean(dim=1)
         scores = weights * values.float().norm(dim=-1)
-        return with_spread(scores, keep, round(keep * self.spread))
+        return with_spread(scores, keep, 0 if best_only else round(keep * self.spread))
 
 
 def by_products(centred: Tensor, keys: Tensor) -> Tensor:

@@ -33,7 +33,16 @@ class Replay:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
+    def choose(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        keep: int,
+        peaks: Tensor | None = None,
+        *,
+        best_only: bool = False,
+    ) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending; shapes as for `reader.beacon.rows.RowChooser.choose`."""
         assert peaks is not None, "choosing by replay needs the replay's attention"
-        return with_spread(peaks, keep, round(keep * self.spread))
+        return with_spread(peaks, keep, 0 if best_only else round(keep * self.spread))

@@ -24,7 +24,16 @@ class Spread:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1"
 
-    def choose(self, queries: Tensor, keys: Tensor, values: Tensor, keep: int, peaks: Tensor | None = None) -> Tensor:
+    def choose(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        keep: int,
+        peaks: Tensor | None = None,
+        *,
+        best_only: bool = False,
+    ) -> Tensor:
         """The rows that each head keeps: (kv_heads, keep), ascending; shapes as for `ExpectedAttention.choose`."""
         tokens = keys.shape[1]
         rows = torch.arange(1, keep + 1, device=keys.device) * tokens // keep - 1

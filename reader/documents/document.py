@@ -26,9 +26,9 @@ _SINCE_7 = (
 #    raised digits; 10^-7 is not 10-7.
 # 7: PDFs give forms' values as their pages show them and after their labels, raised letters apart, fractions on one line, cells
 #    over several rows, and letters of fonts whose own map is missing or wrong; what only shows on paper is left out.
-#    The other formats are read as more programs write them: equations and fields of RTF and Word, stacked and moved digits, headings and
-#    lists that a style sheet or a converter from TeX numbers, cells that are merged downwards, rows that only a role or a style
-#    makes, Markdown's headings in HTML, chapters and printed pages named otherwise, and stray bytes in texts.
+#    The other formats are read as more programs write them: equations and fields of RTF and Word, stacked and moved digits,
+#    headings and lists that a style sheet or a converter from TeX numbers, cells that are merged downwards, rows that only a
+#    role or a style makes, Markdown's headings in HTML, chapters and printed pages named otherwise, and stray bytes in texts.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7)
 """Format -> the version in which its parser's text changed last."""
 

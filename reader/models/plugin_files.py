@@ -60,7 +60,7 @@ class PluginWeights:
         if self.rows is not None:
             return self.rows.fingerprint
         settings = dataclasses.asdict(self.config)
-        del settings["answer_rank"], settings["refusal_threshold"]
+        del settings["answer_rank"], settings["refusal_threshold"], settings["layer_shares"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for name in sorted(name for name in self.tensors if not name.startswith("answers.")):
             digest.update(name.encode() + b"\0" + _bytes(self.tensors[name]))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reader.beacon import Memory, RatioChooser, quantise, quantise_to_int4
+from reader.beacon import BeaconConfig, Memory, RatioChooser, quantise, quantise_to_int4
 from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
@@ -179,7 +179,7 @@ def _read_windows(
             )
         window = plan.window(number)
         started = time.perf_counter()
-        slots_before = memory.sink + memory.beacons if number else 0
+        before = memory.tail_mark() if number else None
         with model.lock:
             plugin.read(memory, window.ids, window.spans, chooser=chooser, beacons_in_tail=False)
         window_seconds = time.perf_counter() - started
@@ -187,11 +187,11 @@ def _read_windows(
             vectors.go_on(int(window.spans[-1, 1]))
         seconds += time.perf_counter() - started
         if number < full_windows:
-            specs, buffers = to_bytes(memory.tensors(slots_before))
+            specs, buffers = to_bytes(memory.tensors(before))
             writer.add_segment(
                 plan.segment_keys[number],
                 tokens=len(window.ids),
-                slots=memory.sink + memory.beacons - slots_before,
+                slots=memory.sink + memory.beacons - (before.slots if before else 0),
                 seconds=window_seconds,
                 specs=specs,
                 buffers=buffers,
@@ -229,7 +229,7 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
         with store.open_memory(key) as tensors:
             whole = to_torch(tensors)
             for segment in store.segments(key)[done:count]:
-                part = _cut(whole, segment)
+                part = _cut(whole, segment, plan.config)
                 memory.restore(part, _counts_after(plan, segment))
                 specs, buffers = to_bytes(part)
                 writer.add_segment(
@@ -247,17 +247,20 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
     return done
 
 
-def _cut(whole: dict[str, Tensor], segment: SegmentRecord) -> dict[str, Tensor]:
+def _cut(whole: dict[str, Tensor], segment: SegmentRecord, config: BeaconConfig) -> dict[str, Tensor]:
     """The slots of one window, cut from a sealed memory."""
     part = slice(segment.first_slot, segment.first_slot + segment.slots)
-    cut = {name: tensor[:, part] for name, tensor in whole.items() if name.startswith("layers.")}
-    if "row_spans" in whole:
+    cut = {name: whole[name][part] for name in ("spans", "positions")} | {"tail": torch.empty(3, 0, dtype=torch.int64)}
+    if "row_spans" in whole:  # as memories were saved before layers could differ
         cut["row_spans"] = whole["row_spans"][:, :, part]
-    return cut | {
-        "spans": whole["spans"][part],
-        "positions": whole["positions"][part],
-        "tail": torch.empty(3, 0, dtype=torch.int64),
-    }
+    ratios = [config.ratios[number % len(config.ratios)] for number in range(segment.number + 1)]
+    for name, tensor in whole.items():
+        if name.startswith("layers."):
+            layer = int(name.split(".")[1])
+            is_rows = f"layers.{layer}.row_spans" in whole
+            extra = [config.extra_rows(ratio, layer) if is_rows else 0 for ratio in ratios]
+            cut[name] = tensor[:, part.start + sum(extra[:-1]) : part.stop + sum(extra)]
+    return cut
 
 
 def _counts_after(plan: ReadingPlan, segment: SegmentRecord) -> dict[str, int]:

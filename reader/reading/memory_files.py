@@ -43,11 +43,11 @@ def restore(model: Model, tensors: MappedTensors) -> Memory:
     if positions is None or tuple(positions.shape) != (slots,) or positions.dtype != torch.int64:
         raise MemoryMismatch(f"The memory does not have its {slots:,} slots. Read the document again.")
     _check_range("positions", positions, 0, model.plugin.max_positions)
-    for name in ("spans", "row_spans"):
-        if name in views:
+    for name in views:
+        if name.endswith("spans"):
             _check_range(name, views[name], -1, _MOST)  # -1: of no place in the document
-    memory = model.plugin.new_memory(slots + ROOM_TOKENS)
-    memory.restore(views, kept)
+    memory = model.plugin.new_memory()
+    memory.restore(views, kept, ROOM_TOKENS)
     return memory
 
 

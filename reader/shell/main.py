@@ -43,6 +43,7 @@ COMMANDS = {
         "reader.shell.evaluate", "measure what a memory keeps, compared with other long-context methods"
     ),
     "train": Command("reader.shell.train", "train the plug-in, its answer weights, or a longer decoder"),
+    "fit": Command("reader.shell.fit", "measure how many rows each layer of a decoder should keep"),
     "merge": Command("reader.shell.merge", "average trained plug-ins; take the answer weights of one"),
 }
 

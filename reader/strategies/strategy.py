@@ -77,6 +77,5 @@ class MemoryContext(Context):
 
 def make_room(memory: Memory, slots: int) -> None:
     """Make room for `slots` slots in all. Double the capacity if it is too small, so that a growing memory is seldom copied."""
-    capacity = memory.layers[0].get_max_length()
-    if slots > capacity:
-        memory.reserve(max(slots, 2 * capacity))
+    if slots > memory.capacity:
+        memory.reserve(max(slots, 2 * memory.capacity))
