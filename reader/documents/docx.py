@@ -17,6 +17,7 @@ from lxml import etree
 
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.docx_tables import Columns, flat_rows
 from reader.documents.fields import field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported
@@ -39,11 +40,6 @@ _MOST_BASES = 20
 _NOTES = {"footnotereference": "footnotes", "endnotereference": "endnotes"}
 _SIGNS = {"tab": " ", "ptab": " ", "nobreakhyphen": "-"}
 _OFF = ("0", "false", "off", "none")
-_MOST_CELL_CHARS = 4000
-_MOST_HEADING_ROW_CHARS = 400
-_MOST_COLUMNS = 63
-_LEAST_COLUMN_WIDTH = 200
-"""In twentieths of a point."""
 _MOST_PLACEHOLDER_CHARS = 80
 _MOST_IMPORTS = 2
 
@@ -186,10 +182,10 @@ class _Writer:
         self._flat_rows: set[etree._Element] = set()
         self._fields: list[_Field] = []
         self._follows_fields = True
-        self._columns: list[_Columns] = []
+        self._columns: list[Columns] = []
 
     def write(self, root: etree._Element) -> None:
-        self._flat_rows |= _flat_rows(root, self._headings)
+        self._flat_rows |= flat_rows(root, self._is_heading)
         marks = [attribute(mark, "fldchartype") for mark in root.iter("{*}fldChar")]
         # Where a field never ends, nobody can say what of the rest is in it.
         self._follows_fields = marks.count("begin") == marks.count("end")
@@ -315,7 +311,7 @@ class _Writer:
             prose.end_line()
         elif name == "tbl":
             self._tables += 1
-            self._columns.append(_Columns(element))
+            self._columns.append(Columns(element))
             prose.end_paragraph()
         elif name == "tr" and self._columns:
             prose.start_row(is_flat=element in self._flat_rows)
@@ -379,70 +375,6 @@ class _Field:
         return self.is_shown or not self.is_result
 
 
-class _Columns:
-    """The columns of one table: blanks for cells that span, and what a cell above says in the rows that it spans."""
-
-    def __init__(self, table: etree._Element) -> None:
-        # Rows that are not quite below one another begin behind a column that nobody sees.
-        self._is_column = [
-            not 0 < (_width(column) or _LEAST_COLUMN_WIDTH) < _LEAST_COLUMN_WIDTH
-            for grid in children(table, "tblgrid")
-            for column in children(grid, "gridcol")
-        ]
-        self._at = 0
-        self._next = 0
-        self._start = 0
-        self._said: dict[int, str] = {}
-
-    def start_row(self, row: etree._Element, prose: Prose) -> None:
-        self._at = self._next = 0
-        skipped = _skipped(row)
-        known = self._is_column[:skipped]
-        for _ in range(sum(known) + skipped - len(known)):
-            self._start_cell(prose)
-
-    def _start_cell(self, prose: Prose) -> None:
-        prose.start_cell(first=self._next == 0)
-        self._next += 1
-
-    def start_cell(self, cell: etree._Element, prose: Prose) -> None:
-        while self._next < self._at:
-            self._start_cell(prose)
-        self._at = self._next
-        self._start_cell(prose)
-        self._start = prose.length
-        if _merge(cell, "vmerge") == "continue" and prose.is_in_row and self._said.get(self._at):
-            prose.write_exactly(self._said[self._at])
-
-    def end_cell(self, cell: etree._Element, prose: Prose) -> None:
-        merge = _merge(cell, "vmerge")
-        if merge != "continue":
-            self._said[self._at] = prose.said_from(self._start) if merge == "restart" else ""
-        self._at += _columns(cell)
-
-
-def _skipped(row: etree._Element) -> int:
-    """How many columns a row leaves out before its first cell."""
-    for properties in children(row, "trpr"):
-        for before in children(properties, "gridbefore"):
-            value = attribute(before, "val")
-            return min(int(value), _MOST_COLUMNS) if value.isdecimal() else 0
-    return 0
-
-
-def _width(column: etree._Element) -> int:
-    value = attribute(column, "w")
-    return int(value) if value.isdecimal() else 0
-
-
-def _merge(cell: etree._Element, name: str) -> str:
-    """Whether a cell begins ("restart") or goes on with ("continue") one that spans several; "" for neither."""
-    for properties in children(cell, "tcpr"):
-        for merge in children(properties, name):
-            return attribute(merge, "val") or "continue"
-    return ""
-
-
 def _is_heading(paragraph: etree._Element, headings: set[str]) -> bool:
     properties = children(paragraph, "ppr")
     for inner in properties[0] if properties else ():
@@ -465,51 +397,6 @@ def _is_drop_cap(paragraph: etree._Element) -> bool:
                 and (bool(attribute(frame, "dropcap")) or (len(text) == 1 and text.isalpha()))
             )
     return False
-
-
-def _flat_rows(root: etree._Element, headings: set[str]) -> set[etree._Element]:
-    """The rows of tables that stay on one line: those with columns, and without long texts."""
-    found: set[etree._Element] = set()
-    tables: list[list[tuple[etree._Element, int]]] = []
-    rows: list[list[int]] = []  # columns, longest cell, characters, headings
-    cells: list[int] = []
-    for event, element in etree.iterwalk(root, events=("start", "end")):
-        name = local_name(element)
-        if event == "start":
-            if name == "tbl":
-                tables.append([])
-            elif name == "tr" and tables:
-                rows.append([0, 0, 0, 0])
-            elif name == "tc" and rows:
-                cells.append(0)
-            elif name == "t" and cells:
-                cells[-1] += len(element.text or "")
-            elif name == "p" and rows and _is_heading(element, headings):
-                for row in rows:
-                    row[3] = 1
-        elif name == "tc" and cells and rows:
-            chars = cells.pop()
-            row = rows[-1]
-            row[0], row[1], row[2] = row[0] + _columns(element), max(row[1], chars), row[2] + chars
-            if cells:
-                cells[-1] += chars
-        elif name == "tr" and rows and tables:
-            columns, longest, chars, has_heading = rows.pop()
-            fits = longest <= _MOST_CELL_CHARS and not (has_heading and chars > _MOST_HEADING_ROW_CHARS)
-            tables[-1].append((element, columns if fits else -columns))
-        elif name == "tbl" and tables:
-            own = tables.pop()
-            if max((abs(columns) for _, columns in own), default=0) > 1:
-                found |= {row for row, columns in own if columns > 0}
-    return found
-
-
-def _columns(cell: etree._Element) -> int:
-    for properties in children(cell, "tcpr"):
-        for span in children(properties, "gridspan"):
-            value = attribute(span, "val")
-            return min(max(int(value), 1), _MOST_COLUMNS) if value.isdecimal() else 1
-    return 1
 
 
 def _hexadecimal(text: str) -> int:
