@@ -69,7 +69,7 @@ class BeaconConfig:
         powers = tuple(2**power for power in range(1, 8) if self.condensed_tokens % 2**power == 0)
         object.__setattr__(self, "ratios", tuple(self.ratios) or powers or (1,))
         object.__setattr__(self, "projections", tuple(self.projections))
-        by_ratio = {int(ratio): tuple(shares) for ratio, shares in self.layer_shares.items()}
+        by_ratio = {int(ratio): tuple(shares) for ratio, shares in dict(self.layer_shares).items()}
         object.__setattr__(self, "layer_shares", by_ratio)
         _check(self.window >= 1, "window", self.window, "at least 1 token")
         _check(
