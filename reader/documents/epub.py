@@ -20,9 +20,10 @@ from lxml import etree
 
 from reader.documents.archive import Archive, local_name
 from reader.documents.encodings import decode_bytes
-from reader.documents.markup import PAGE_MARK, Prose, all_text, page_label, parse_xhtml, write_html
+from reader.documents.markup import PAGE_MARK, Prose, all_text, page_label, write_html
 from reader.documents.styles import StyleSheet
 from reader.documents.text import Parsed, chosen_title, drm_error, split_sections
+from reader.documents.trees import parse_xhtml
 
 _CHAPTER_TYPES = {"application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document"}
 _PACKAGE_TYPE = "application/oebps-package+xml"

@@ -15,8 +15,9 @@ from lxml import etree
 
 from reader.documents.archive import local_name
 from reader.documents.encodings import declared_encoding, decode_bytes
-from reader.documents.markup import Prose, all_text, parse_html, write_html
+from reader.documents.markup import Prose, all_text, write_html
 from reader.documents.text import Parsed, chosen_title, split_sections
+from reader.documents.trees import parse_html
 from reader.errors import DocumentError
 
 _AROUND_TAGS = {"aside", "footer", "header", "nav", "search"}

@@ -10,8 +10,9 @@ from pathlib import Path
 from lxml import etree
 
 from reader.documents.encodings import declared_encoding, decode_bytes
-from reader.documents.markup import parse_html, write_html
+from reader.documents.markup import write_html
 from reader.documents.prose import Prose
+from reader.documents.trees import parse_html
 
 _MOST_PARTS = 200
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from reader.documents.encodings import decode, decode_bytes
 from reader.documents.html import main_prose
 from reader.documents.imported import page_of_mhtml
-from reader.documents.markup import parse_html
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
+from reader.documents.trees import parse_html
 from reader.errors import DocumentError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")

@@ -6,24 +6,21 @@ of ruby text are left out. There is no layout, and no guess at what matters.
 
 from __future__ import annotations
 
-import html
 import re
 
 from lxml import etree
 
 from reader.documents import formulas, tables
-from reader.documents.archive import gave_up, local_name, xml_parser
-from reader.documents.counting import NUMBERED, counted
-from reader.documents.encodings import decode_bytes
+from reader.documents.archive import local_name
 from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
-from reader.documents.notes import all_text, calls_note, inline_text
+from reader.documents.notes import all_text, calls_note, inline_text, script_kind
 from reader.documents.prose import BULLET, Prose
-from reader.documents.scripts import MOST_CHARS, Script
-from reader.documents.styles import Counters, StyleSheet, declarations, list_style_of, script_of
+from reader.documents.scripts import MOST_CHARS
+from reader.documents.styles import Counters, List, StyleSheet, declarations
 from reader.documents.symbols import in_symbol_font, is_symbol_font
-from reader.errors import DocumentError
+from reader.documents.trees import parse_html, parse_xhtml
 
-__all__ = ["PAGE_MARK", "Prose", "all_text", "page_label", "parse_html", "parse_xhtml", "write_html"]
+__all__ = ["PAGE_MARK", "Prose", "all_text", "page_label", "write_html"]
 
 PAGE_MARK = "\0page "
 """Begins the name of the place where a printed page begins; its label follows."""
@@ -41,17 +38,12 @@ _UNSEEN = {
     *("noframes", "noscript", "object", "rp", "rt", "script", "style", "svg", "template", "title", "video"),
 }
 _LISTS = ("ol", "ul", "menu", "dir")
-_LIST_TYPES = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
-_MOST_NUMBER = 10**9
 
-_RAISED_CLASSES = {"sup", "super", "superscript", "msupsub"}
-_LOWERED_CLASSES = {"sub", "subscript"}
 _INLINE_SCRIPTS = {"a", "b", "em", "font", "i", "small", "span", "strong", "sub", "sup", "tt"}
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
-_UPPER_HALVES = {"num", "numerator"}
 _STACKED = re.compile(r"[\d+\-−–n]{1,6}")
 # What stands before an item where a program wrote its own.
 _ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6})(?:\.\d{1,3})*[.)\]]")
@@ -60,12 +52,8 @@ _ROW_STYLES = {"table-row": "row", "table-cell": "cell"}
 _BOXED = {"div", "span", "p", "li", "ul", "dl", "dt", "dd", "a", "section"}
 _PAGE_ID = re.compile(r"(?:page|pg|p)[_.-]?0*([1-9]\d{0,4}|[ivxlcdm]{1,8})", re.I)
 _MOST_PAGE_CHARS = 20
-_MATH_PREFIX = re.compile(r"<(?:m|mml|math):math\b", re.I)
 _LETTER = re.compile(r"[“\"‘'«„¿¡(]?[^\W\d_]")
 _WORD_LETTERS = frozenset("AIOYEUÀÉÈÙaioyeu")
-
-# HTML's named characters, which XML does not know without fetching a DTD.
-_NAMED = re.compile(rb"&[A-Za-z][A-Za-z0-9]{1,31};")
 
 
 def write_html(
@@ -89,7 +77,7 @@ class _Writer:
 
     def __init__(self, root: etree._Element, prose: Prose, skip: set[etree._Element], styles: StyleSheet) -> None:
         self._root, self._prose, self._skip, self._styles = root, prose, skip, styles
-        self._lists: list[_List] = []
+        self._lists: list[List] = []
         self._tables: list[tables.Columns] = []
         tables.move_feet(root)
         self._flat_rows = tables.flat_rows(root)
@@ -268,7 +256,7 @@ class _Writer:
         """Write raised and lowered text, and the number of a note."""
         if name not in _INLINE_SCRIPTS:
             return False
-        kind = self._script_kind(name, element)
+        kind = script_kind(name, element, self._styles)
         is_note = calls_note(element, kind, self._prose)
         if not kind and not is_note:
             return False
@@ -280,19 +268,6 @@ class _Writer:
         self._mark_all(element)
         self._prose.write_script(kind or "raised", text, is_note=is_note)
         return True
-
-    def _script_kind(self, name: str, element: etree._Element) -> Script | None:
-        if name in ("sup", "sub"):
-            return "raised" if name == "sup" else "lowered"
-        classes = set(element.get("class", "").lower().split())
-        if classes & _RAISED_CLASSES:
-            return "raised"
-        if classes & _LOWERED_CLASSES:
-            return "lowered"
-        if classes & _UPPER_HALVES and (element.tail or "").lstrip()[:1] in ("⁄", "/"):
-            return "raised"
-        found = script_of(self._styles.of(element), all_text(element) if "position" in element.get("style", "") else "")
-        return "raised" if found == "raised" else "lowered" if found else None
 
     def _mark_all(self, element: etree._Element) -> None:
         for inner in element.iter(etree.Element):  # no entities, which have no attributes
@@ -334,7 +309,7 @@ class _Writer:
         elif name in ("td", "th") and element is not self._root:
             self._table.start_cell(element, prose)
         if name in _LISTS:
-            self._lists.append(_List.of(name, element, self._styles))
+            self._lists.append(List.of(name, element, self._styles))
         elif name == "table":
             self._tables.append(tables.Columns())
         elif name == "li" and self._lists:
@@ -449,39 +424,6 @@ class _Writer:
         return True
 
 
-class _List:
-    """How a list counts."""
-
-    def __init__(self, kind: str, number: int, step: int, *, is_ordered: bool) -> None:
-        self._kind, self._number, self._step, self._is_ordered = kind, number, step, is_ordered
-
-    @classmethod
-    def of(cls, name: str, element: etree._Element, styles: StyleSheet) -> _List:
-        is_ordered = name == "ol"
-        kind = _LIST_TYPES.get(element.get("type", ""), "decimal" if is_ordered else "disc")
-        kind = list_style_of(styles.of(element)) or kind
-        start, step = _integer(element.get("start")), 1
-        if is_ordered and "reversed" in element.attrib:
-            step = -1
-            if start is None:
-                start = sum(local_name(item) == "li" for item in element)
-        return cls(kind, 1 if start is None else start, step, is_ordered=is_ordered)
-
-    def next_mark(self, item: etree._Element, styles: StyleSheet) -> str:
-        kind = _LIST_TYPES.get(item.get("type", "")) or list_style_of(styles.of(item)) or self._kind
-        value = _integer(item.get("value"))
-        number = self._number if value is None else value
-        self._number = number + self._step
-        if kind[:1] in "\"'" and len(kind) > 2:
-            return f"{kind.strip(kind[0]).strip()} "
-        kind = kind.lower()
-        if kind in NUMBERED:
-            return f"{counted(number, kind)}. "
-        if self._is_ordered and kind not in ("disc", "circle", "square"):
-            return "" if kind == "none" else f"{number}. "
-        return BULLET
-
-
 def _shows_case(element: etree._Element) -> bool:
     """Whether a book offers an element only to readers that cannot show the formula before it."""
     return any(
@@ -521,11 +463,6 @@ def _text_after(element: etree._Element) -> str:
     return ""
 
 
-def _integer(text: str | None) -> int | None:
-    match = re.match(r"\s*([+-]?\d{1,9})", text or "")
-    return int(match[1]) if match else None
-
-
 def _is_page_break(element: etree._Element) -> bool:
     kinds = f"{element.get(_EPUB_TYPE, '')} {element.get('epub:type', '')} {element.get('role', '')}"
     if "pagebreak" in kinds.split() or "doc-pagebreak" in kinds.split():
@@ -550,47 +487,3 @@ def _math_source(element: etree._Element) -> str:
         tree = parse_xhtml(source.encode(), "a formula")
         return formulas.mathml(next((one for one in tree.iter() if local_name(one) == "math"), tree))
     return source if kind.startswith("math/ascii") else formulas.tex(source)
-
-
-def parse_html(text: str, file_name: str) -> etree._Element:
-    """Return the tree of an HTML page, mended as browsers do.
-
-    Raises DocumentError where it is nested too deep to be read to its end.
-    """
-    # Without `huge_tree` 256 levels are the end of the text, and without the limit there is no bound but memory.
-    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
-    try:
-        root = etree.fromstring(text.encode(errors="replace"), parser)
-    except etree.XMLSyntaxError:
-        root = None
-    if gave_up(parser):
-        raise DocumentError(f"{file_name!r} is nested too deep to be read: save it as plain text.")
-    if root is not None and _MATH_PREFIX.search(text):
-        # Pages for plug-ins of old browsers have MathML under a prefix.
-        for element in root.iter(etree.Element):
-            prefix, _, name = element.tag.rpartition(":")
-            if prefix.lower() in ("m", "mml", "math"):
-                element.tag = name
-    return etree.Element("html") if root is None else root
-
-
-def parse_xhtml(data: bytes, file_name: str) -> etree._Element:
-    """Return the tree of an XHTML chapter; what is not well formed is read as HTML.
-
-    Raises DocumentError as `parse_html` does.
-    """
-    try:
-        root = etree.fromstring(_NAMED.sub(_numbered, data), xml_parser())
-        # A file's own entities stay unexpanded: HTML keeps their names as text, where XML drops them.
-        if next(root.iter(etree.Entity), None) is None:
-            return root
-    except etree.XMLSyntaxError:
-        pass
-    return parse_html(decode_bytes(data) or "", file_name)
-
-
-def _numbered(match: re.Match[bytes]) -> bytes:
-    character = html.unescape(match[0].decode())
-    if character == match[0].decode():
-        return match[0]
-    return "".join(f"&#{ord(letter)};" for letter in character).encode()

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reader.documents.encodings import decode_bytes
-from reader.documents.markup import Prose, parse_html, write_html
+from reader.documents.markup import Prose, write_html
 from reader.documents.text import Parsed, chosen_title, drm_error, split_pages, split_sections
+from reader.documents.trees import parse_html
 from reader.errors import DocumentError
 
 _KINDS = (b"BOOKMOBI", b"TEXtREAd")

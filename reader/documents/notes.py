@@ -12,14 +12,33 @@ from reader.documents.archive import local_name
 from reader.documents.forms import CONTROLS
 from reader.documents.prose import Prose
 from reader.documents.scripts import MOST_CHARS, Script
+from reader.documents.styles import StyleSheet, script_of
 
 _NOTE_WORDS = re.compile(
     r"noteref|footnote-?ref|fnref|footnote-?(?:anchor|call|link|marker)|endnote-?ref|(?:^|\s)(?:foot|end)note(?:$|\s)",
     re.I,
 )
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
+_RAISED_CLASSES = {"sup", "super", "superscript", "msupsub"}
+_LOWERED_CLASSES = {"sub", "subscript"}
+_UPPER_HALVES = {"num", "numerator"}
 _SCRIPT_LEVELS = 12
 _BLOCKS = {"blockquote", "dd", "div", "dl", "dt", "li", "ol", "p", "pre", "section", "table", "td", "tr", "ul"}
+
+
+def script_kind(name: str, element: etree._Element, styles: StyleSheet) -> Script | None:
+    """Whether an element is raised or lowered, by its name, its classes or its style; None for neither."""
+    if name in ("sup", "sub"):
+        return "raised" if name == "sup" else "lowered"
+    classes = set(element.get("class", "").lower().split())
+    if classes & _RAISED_CLASSES:
+        return "raised"
+    if classes & _LOWERED_CLASSES:
+        return "lowered"
+    if classes & _UPPER_HALVES and (element.tail or "").lstrip()[:1] in ("⁄", "/"):
+        return "raised"
+    found = script_of(styles.of(element), all_text(element) if "position" in element.get("style", "") else "")
+    return "raised" if found == "raised" else "lowered" if found else None
 
 
 def calls_note(element: etree._Element, kind: Script | None, prose: Prose) -> bool:

@@ -10,8 +10,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from lxml import etree
-
 from reader.documents import formulas
 from reader.documents.fields import field_text
 from reader.documents.prose import Prose
@@ -40,7 +38,6 @@ _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
 )
 
-_XML_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
 
@@ -230,7 +227,7 @@ class _Reader:
             return at
         self._flush()
         if state.math is not None or (word == "moMath" and not (state.is_silent or state.destination)):
-            self._in_equation(word, is_new=is_new)
+            state.enter_equation(word, is_new=is_new)
         elif word == "fldrslt" and self._is_shown:
             state.is_silent, self._is_shown = True, False
         elif word == "upr":  # the same text twice, for readers without Unicode first
@@ -251,20 +248,6 @@ class _Reader:
             self._layout(word, number)
         self._is_starred = False
         return at
-
-    def _in_equation(self, word: str, *, is_new: bool) -> None:
-        """Follow an equation, whose words are those of Word's XML with an m before them."""
-        state = self._state
-        if state.math is None:
-            state.math, state.destination = etree.Element("oMath"), word
-        elif is_new and word.startswith("m"):
-            state.math = etree.SubElement(state.math, word[1:])
-
-    def _put_in_equation(self, part: etree._Element, text: str) -> None:
-        if part.tag == "r":
-            etree.SubElement(part, "t").text = _XML_CONTROL.sub("", text)
-        elif text.strip():  # a property
-            part.set("val", _XML_CONTROL.sub("", part.get("val", "") + text.strip()))
 
     def _destination(self, word: str) -> None:
         state = self._state
@@ -353,15 +336,11 @@ class _Reader:
         elif word == "pard":
             self._is_heading &= self._state.is_mark
         elif word == "intbl" or (word == "itap" and number != 0):
-            self._start_table()
-        elif word == "trowd" and not flow.nested:
-            flow.merges, flow.merge = [], ""
-        elif word in ("clvmgf", "clvmrg") and not flow.nested:
-            flow.merge = "first" if word == "clvmgf" else "below"
-        elif word == "cellx" and not flow.nested:
-            flow.merges, flow.merge = [*flow.merges, flow.merge], ""
+            flow.start_table()
+        elif word in ("trowd", "clvmgf", "clvmrg", "cellx"):
+            flow.define_row(word)
         elif word in ("cell", "nestcell"):
-            self._end_cell(is_nested=word == "nestcell")
+            flow.end_cell(is_nested=word == "nestcell")
         elif word in ("row", "nestrow"):
             self._end_row(is_nested=word == "nestrow")
         elif word == "s":
@@ -370,11 +349,6 @@ class _Reader:
             self._is_heading = (number or 0) < 9
         elif word == "dropcapli":
             self._is_drop_cap = (number or 0) > 1
-
-    def _start_table(self) -> None:
-        if self._flow.cell_start is None:
-            self._flow.settle()
-            self._flow.cell_start = len(self._flow.parts)
 
     # --- paragraphs and tables
 
@@ -398,42 +372,11 @@ class _Reader:
         for note in notes:
             self._flow.add(f"{note}\n")
 
-    def _end_cell(self, *, is_nested: bool) -> None:
-        flow = self._flow
-        if flow.cell_start is None and not flow.row:
-            # A file that does not say where its table begins: the cell is the line.
-            flow.cell_start = self._line_start()
-        cell = flow.take_cell()
-        flow.cell_start = len(flow.parts)
-        if is_nested:
-            flow.nested.append(cell)
-        else:
-            # The rows of an inner table stay inside the cell of the outer one.
-            inner, flow.nested_rows = "; ".join(flow.nested_rows), []
-            flow.row.append(f"{inner}{' ' if inner and cell else ''}{cell}")
-
-    def _line_start(self) -> int:
-        parts = self._flow.parts
-        at = len(parts)
-        while at and "\n" not in parts[at - 1]:
-            at -= 1
-        return at
-
     def _end_row(self, *, is_nested: bool) -> None:
-        flow = self._flow
-        if is_nested:
-            flow.nested_rows.append(", ".join(flow.nested))
-            flow.nested = []
-            return
-        if flow.row:
-            row = " | ".join(flow.take_row()).rstrip()
-            left = flow.take_cell() if flow.cell_start is not None else ""
-            before = "" if not flow.parts or "".join(flow.parts[-1:]).endswith("\n") else "\n"
-            flow.add(f"{before}{row}{' | ' + left if left else ''}\n")
-        flow.cell_start = None
-        if not self._flows:
+        self._flow.end_row(is_nested=is_nested)
+        if not is_nested and not self._flows:
             self._write_notes()
-            self._paragraph_start = flow.length
+            self._paragraph_start = self._flow.length
 
     def _end_row_left_open(self) -> None:
         if self._flow.nested:
@@ -512,7 +455,7 @@ class _Reader:
     def _put(self, text: str) -> None:
         state = self._state
         if state.math is not None:
-            self._put_in_equation(state.math, text)
+            state.put_in_equation(text)
             return
         if state.destination:
             self._held += text

@@ -1,4 +1,7 @@
-"""Text of an RTF file that is written in one place, such as the body, a note or a box, with its tables' cells."""
+"""Text of an RTF file that is written in one place, such as the body, a note or a box, with its tables' cells and rows.
+
+What holds inside a group is kept here too. Tokens, groups, fonts, and when notes are written belong to `rtf`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from lxml import etree
 
 from reader.documents.prose import MOST_REPEATED_CHARS
 from reader.documents.scripts import Script, on_line
+
+_XML_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass
@@ -28,6 +33,23 @@ class State:
     """Whether it is an item's number or bullet, whose own settings end with it."""
     math: etree._Element | None = None
     """The part of an equation that is written."""
+
+    def enter_equation(self, word: str, *, is_new: bool) -> None:
+        """Follow an equation, whose words are those of Word's XML with an m before them."""
+        if self.math is None:
+            self.math, self.destination = etree.Element("oMath"), word
+        elif is_new and word.startswith("m"):
+            self.math = etree.SubElement(self.math, word[1:])
+
+    def put_in_equation(self, text: str) -> None:
+        """Add text to the part of an equation that is written."""
+        part = self.math
+        if part is None:
+            return
+        if part.tag == "r":
+            etree.SubElement(part, "t").text = _XML_CONTROL.sub("", text)
+        elif text.strip():  # a property
+            part.set("val", _XML_CONTROL.sub("", part.get("val", "") + text.strip()))
 
 
 @dataclass
@@ -101,7 +123,57 @@ class Flow:
             self.length += len(text)
             self.tail = (self.tail + text[-40:])[-40:]
 
-    def take_row(self) -> list[str]:
+    def define_row(self, word: str) -> None:
+        """Follow the words that say which cells of the next row are merged downwards; those of inner tables are not."""
+        if self.nested:
+            return
+        if word == "trowd":
+            self.merges, self.merge = [], ""
+        elif word == "cellx":
+            self.merges, self.merge = [*self.merges, self.merge], ""
+        else:
+            self.merge = "first" if word == "clvmgf" else "below"
+
+    def start_table(self) -> None:
+        """Begin a cell here, unless one is open."""
+        if self.cell_start is None:
+            self.settle()
+            self.cell_start = len(self.parts)
+
+    def end_cell(self, *, is_nested: bool) -> None:
+        """Put what was written since the last cell into the row."""
+        if self.cell_start is None and not self.row:
+            # A file that does not say where its table begins: the cell is the line.
+            self.cell_start = self._line_start()
+        cell = self._take_cell()
+        self.cell_start = len(self.parts)
+        if is_nested:
+            self.nested.append(cell)
+        else:
+            # The rows of an inner table stay inside the cell of the outer one.
+            inner, self.nested_rows = "; ".join(self.nested_rows), []
+            self.row.append(f"{inner}{' ' if inner and cell else ''}{cell}")
+
+    def _line_start(self) -> int:
+        at = len(self.parts)
+        while at and "\n" not in self.parts[at - 1]:
+            at -= 1
+        return at
+
+    def end_row(self, *, is_nested: bool) -> None:
+        """Write the row on one line; that of an inner table waits for its cell's end."""
+        if is_nested:
+            self.nested_rows.append(", ".join(self.nested))
+            self.nested = []
+            return
+        if self.row:
+            row = " | ".join(self._take_row()).rstrip()
+            left = self._take_cell() if self.cell_start is not None else ""
+            before = "" if not self.parts or "".join(self.parts[-1:]).endswith("\n") else "\n"
+            self.add(f"{before}{row}{' | ' + left if left else ''}\n")
+        self.cell_start = None
+
+    def _take_row(self) -> list[str]:
         """Return the cells of the row that ends, each merged one with what it says; and take them out."""
         row, self.row = self.row, []
         for column, merge in enumerate(self.merges[: len(row)]):
@@ -111,7 +183,7 @@ class Flow:
                 self.said[column] = row[column] if merge and len(row[column]) <= MOST_REPEATED_CHARS else ""
         return row
 
-    def take_cell(self) -> str:
+    def _take_cell(self) -> str:
         """Return the text of the cell that ends, and take it out."""
         self.settle()
         start = 0 if self.cell_start is None else self.cell_start

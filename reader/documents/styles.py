@@ -1,6 +1,7 @@
 """The few rules of a style sheet that change what a text says: raised and lowered letters, and how lists count.
 
-Selectors are of tags, classes and ids; siblings, states, media and specificity are left aside.
+Selectors are of tags, classes and ids; siblings, states, media and specificity are left aside. A list's own attributes,
+such as `start`, are read here too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable
 from lxml import etree
 
 from reader.documents.archive import local_name
-from reader.documents.counting import counted
+from reader.documents.counting import NUMBERED, counted
+from reader.documents.prose import BULLET
 
 _MOST_CHARS = 2_000_000
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -143,6 +145,49 @@ def list_style_of(style: Declarations) -> str:
         return kind
     words = [word for word in style.get("list-style", "").split() if word not in ("inside", "outside")]
     return next((word for word in words if not word.startswith(("url(", "inherit", "initial"))), "")
+
+
+_LIST_TYPES = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
+
+
+class List:
+    """How a list counts, by its style and by its own attributes."""
+
+    def __init__(self, kind: str, number: int, step: int, *, is_ordered: bool) -> None:
+        self._kind, self._number, self._step, self._is_ordered = kind, number, step, is_ordered
+
+    @classmethod
+    def of(cls, name: str, element: etree._Element, styles: StyleSheet) -> List:
+        """Return the count of a list that begins; `name` is its element's local name."""
+        is_ordered = name == "ol"
+        kind = _LIST_TYPES.get(element.get("type", ""), "decimal" if is_ordered else "disc")
+        kind = list_style_of(styles.of(element)) or kind
+        start, step = _integer(element.get("start")), 1
+        if is_ordered and "reversed" in element.attrib:
+            step = -1
+            if start is None:
+                start = sum(local_name(item) == "li" for item in element)
+        return cls(kind, 1 if start is None else start, step, is_ordered=is_ordered)
+
+    def next_mark(self, item: etree._Element, styles: StyleSheet) -> str:
+        """Count an item; return the mark before it, "" where it has none."""
+        kind = _LIST_TYPES.get(item.get("type", "")) or list_style_of(styles.of(item)) or self._kind
+        value = _integer(item.get("value"))
+        number = self._number if value is None else value
+        self._number = number + self._step
+        if kind[:1] in "\"'" and len(kind) > 2:
+            return f"{kind.strip(kind[0]).strip()} "
+        kind = kind.lower()
+        if kind in NUMBERED:
+            return f"{counted(number, kind)}. "
+        if self._is_ordered and kind not in ("disc", "circle", "square"):
+            return "" if kind == "none" else f"{number}. "
+        return BULLET
+
+
+def _integer(text: str | None) -> int | None:
+    match = re.match(r"\s*([+-]?\d{1,9})", text or "")
+    return int(match[1]) if match else None
 
 
 _TOKEN = re.compile(r"\"([^\"]*)\"|'([^']*)'|counters?\(([^()]*)\)")
