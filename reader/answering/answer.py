@@ -89,7 +89,7 @@ class Answer:
             ended=decoding.ended or "length",
             evidence=found,
             reading_map=weights,
-            looked_again=attached.passages.in_document_order(looked),
+            looked_again=attached.passages.in_document_order([*looked]),
             looked_again_tokens=sum(looked.values()),
             evidence_seconds=evidence_seconds if decoding.attention is not None else 0.0,
             left_out=attached.left_out,
