@@ -77,13 +77,13 @@ class BeaconPlugin(nn.Module):
         super().__init__()
         check_decoder(decoder)
         self.config = config
-        config.check_layers(len(decoder.base_model.layers))
         self.rows = rows
         self._is_figure = is_figure
         self.trained = rows is not None  # choosing rows needs no training
         # In a tuple, so that the decoder's parameters do not become the plug-in's.
         self._decoder: tuple[Any] = (decoder,)
         self._layers: list[Any] = [layer.self_attn for layer in self.decoder.base_model.layers]
+        config.check_layers(len(self._layers))
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._beacon_index: Tensor | None = None
         self._is_answering = False
