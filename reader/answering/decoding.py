@@ -169,6 +169,7 @@ class Decoding:
             return ""
         self.tokens.append(token)
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
+        piece = piece if self.text else piece.lstrip()
         self.text += piece
         self.held += piece
         if (
