@@ -7,6 +7,7 @@ views are left in test-artifacts/ to be looked at.
 from __future__ import annotations
 
 import functools
+import html
 import json
 import re
 import tarfile
@@ -62,8 +63,10 @@ def server(running: Server) -> Iterator[Server]:
 
 
 def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
-    """A document of some hundred characters a paragraph, no two of them alike."""
-    file.write_text(f"# {title}\n\n" + "".join(f"[{number}] {WORDS}\n\n" for number in range(paragraphs)))
+    """A document of some hundred characters a paragraph, no two of them alike; marks in its title are written as Markdown asks."""
+    file.write_text(
+        f"# {html.escape(title, quote=False)}\n\n" + "".join(f"[{number}] {WORDS}\n\n" for number in range(paragraphs))
+    )
     return file
 
 

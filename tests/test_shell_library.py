@@ -96,6 +96,8 @@ def test_a_change_to_one_format_makes_no_other_older(
     from reader.reading import add_document as add
 
     # 4 and 5 were numbers of all formats together, when only PDFs changed.
+    monkeypatch.setitem(PARSER_VERSIONS, "epub", 3)
+    monkeypatch.setitem(PARSER_VERSIONS, "pdf", 6)
     stored = [("pdf", 4), ("pdf", 5), ("pdf", PARSER_VERSIONS["pdf"]), ("epub", 4), ("epub", 5), ("epub", 3)]
     for number, (name, version) in enumerate(stored):
         document = replace(make_document(20 + number), title=f"{name} {version}", format=name, parser_version=version)
