@@ -306,8 +306,9 @@ def test_who_wrote_the_document_is_looked_up_at_its_beginning(
     story: Document, roomy_model: Model, store: Store
 ) -> None:
     attached = attached_to(story, roomy_model, store)
-    first = choose_passages(attached, "Who are the authors?", roomy_model, 600)[0]
+    first, *others = choose_passages(attached, "Who are the authors?", roomy_model, 2500)
     assert first.start_char <= len(story.text) // 20
+    assert all(passage.start_char < 3000 for passage in others)
 
 
 def test_each_chapter_has_a_note_of_its_own_sentences_with_its_pages() -> None:

@@ -21,6 +21,10 @@ LOOK_AGAIN_TOKENS = 600
 """How many tokens are looked at again by default."""
 
 
+_FRONT_CHARS = 3000
+"""A document names its title and its authors among its first characters."""
+
+
 def look_again_tokens(look_again: str | int) -> int:
     """How many tokens a setting lets a question look at again.
 
@@ -47,7 +51,7 @@ def choose_passages(
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words and
     meaning, fused by reciprocal rank. A page or chapter that it names is all that is looked at. Who wrote the document is looked
-    up at its beginning first, and who somebody is where they are first mentioned. The memory stays as it was.
+    up at its beginning, and who somebody is where they are first mentioned. The memory stays as it was.
 
     Args:
         tokens: cut down to what the decoder's positions have room for.
@@ -69,11 +73,13 @@ def choose_passages(
     words = searched(question, earlier)
     ranked = rank_passages(attached.passages, words, heat, model.encoder)
     request = understand(question)
-    if request.kind == "front":
+    places = place(request, attached.sources)
+    if request.kind == "front":  # a list of references names authors, too
         ranked = list(dict.fromkeys([*_beginnings(attached.passages.all), *ranked]))
+        places = [(source.document_id, 0, _FRONT_CHARS) for source in attached.sources]
     if request.kind == "person":
         ranked = list(dict.fromkeys([*attached.passages.introducing(request.words), *ranked]))
-    if places := place(request, attached.sources):
+    if places:
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
 

@@ -50,7 +50,7 @@ _MENTIONS = re.compile(
     r")(?: (?:in|here|im)\b.*)?[\s?!.]*",
     re.I,
 )
-_TEXTS = r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|story|work)"
+_TEXTS = r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|story|work|handbook|manual|guide)"
 _FRONT = re.compile(
     r"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!book|text|document|paper|article))"
     rf"|\bwho (?:wrote|authored|edited|translated) (?:this\b|it\b|the {_TEXTS}\b)"
