@@ -73,20 +73,21 @@ def choose_passages(
     words = searched(question, earlier)
     ranked = rank_passages(attached.passages, words, heat, model.encoder)
     request = understand(question)
-    places = place(request, attached.sources)
-    if request.kind == "front":  # a list of references names authors, too
-        ranked = list(dict.fromkeys([*_beginnings(attached.passages.all), *ranked]))
-        places = [(source.document_id, 0, _FRONT_CHARS) for source in attached.sources]
+    if request.kind == "front":
+        ranked = _beginnings(attached.passages.all)
     if request.kind == "person":
         ranked = list(dict.fromkeys([*attached.passages.introducing(request.words), *ranked]))
-    if places:
+    if places := place(request, attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
 
 
 def _beginnings(passages: Sequence[Passage]) -> list[Passage]:
-    """The first passage of each document."""
-    return list({passage.document_id: passage for passage in reversed(passages)}.values())
+    """The first passage of each document, then those of its first characters that are apart from it: beside the title alone
+    the decoder is surer. No others, as a list of references names authors, too."""
+    first = {passage.document_id: passage for passage in reversed(passages)}
+    front = [passage for passage in passages if passage.start_char < _FRONT_CHARS]
+    return [*first.values(), *(one for one in front if one.start_char > first[one.document_id].end_char)]
 
 
 def _is_in(passage: Passage, places: Sequence[tuple[str, int, int]]) -> bool:
