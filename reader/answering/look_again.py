@@ -65,16 +65,15 @@ def choose_passages(
     budget_tokens = min(tokens, room - len(model.encode(PASSAGES)[0]))
     if budget_tokens <= 0 or not attached.passages.all:
         return ()
-    heat = attached.heat(attend(attached.memory, prompt, model))
 
     def count_tokens(passage: Passage) -> int:
         return sum(len(model.encode(text)[0]) for text in (heading(passage, attached.passages), passage.text))
 
-    words = searched(question, earlier)
-    ranked = rank_passages(attached.passages, words, heat, model.encoder)
-    request = understand(question)
+    words, request = searched(question, earlier), understand(question)
     if request.kind == "front":
-        ranked = _beginnings(attached.passages.all)
+        return attached.passages.choose(_beginnings(attached.passages.all), words, budget_tokens, count_tokens)
+    heat = attached.heat(attend(attached.memory, prompt, model))
+    ranked = rank_passages(attached.passages, words, heat, model.encoder)
     if request.kind == "person":
         ranked = list(dict.fromkeys([*attached.passages.introducing(request.words), *ranked]))
     if places := place(request, attached.sources):

@@ -125,11 +125,9 @@ class Passages:
         found: dict[str, tuple[int, Passage]] = {}  # with the first character of the sentence
         for passage in self.all:
             first = _first_mention(passage, pattern)
+            # Of those that overlap, the last has the most text behind it.
             if first is not None and first == found.setdefault(passage.document_id, (first, passage))[0]:
-                found[passage.document_id] = (
-                    first,
-                    passage,
-                )  # of those that overlap, the last has the most text behind it
+                found[passage.document_id] = first, passage
         return [passage for _, passage in found.values()]
 
     def choose(
