@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -117,6 +118,17 @@ class Visit:
         if not self.page.locator("#save").is_visible():
             self.page.locator("#details button").first.click()
         self.page.locator("#save").wait_for()
+
+    def download_all(self) -> None:
+        """Download the conversation and the document; neither is empty."""
+        for link in ("#download a", "#export a"):
+            if link == "#export a":
+                self.open_details()
+            else:
+                self.page.locator("#download summary").click()
+            with self.page.expect_download() as begun:
+                self.page.locator(link).first.click()
+            assert Path(begun.value.path()).stat().st_size
 
     def wait_until_ready(self, seconds: float = 180) -> None:
         self.page.locator(".state.ready").wait_for(timeout=seconds * 1000)
