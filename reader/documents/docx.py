@@ -187,7 +187,7 @@ class _Writer:
     def write(self, root: etree._Element) -> None:
         self._flat_rows |= flat_rows(root, self._is_heading)
         marks = [attribute(mark, "fldchartype") for mark in root.iter("{*}fldChar")]
-        # Where a field never ends, nobody can say what of the rest is in it.
+        # A field without an end: it is unknown how much of the rest belongs to it.
         self._follows_fields = marks.count("begin") == marks.count("end")
         walk = etree.iterwalk(root, events=("start", "end"))
         skipped: etree._Element | None = None

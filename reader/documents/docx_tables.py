@@ -23,7 +23,7 @@ class Columns:
     """The columns of one table: blanks for cells that span, and what a cell above says in the rows that it spans."""
 
     def __init__(self, table: etree._Element) -> None:
-        # Rows that are not quite below one another begin behind a column that nobody sees.
+        # Rows that are slightly out of line begin after an invisible column.
         self._is_column = [
             not 0 < (_width(column) or _LEAST_COLUMN_WIDTH) < _LEAST_COLUMN_WIDTH
             for grid in children(table, "tblgrid")

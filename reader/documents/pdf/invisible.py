@@ -1,4 +1,4 @@
-"""What is drawn, but nobody sees: white text on white paper, and text that lies outside what it is clipped to."""
+"""Finds text that a PDF draws but a reader does not see: white text on white paper, and text outside its clipping area."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ def _wide_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, str]
         return {}
     own = _own_map(font)
     told = {code: text for code, text in (own or {}).items() if not _says_nothing(text)}
-    # A map of glyph numbers to letters that all are as many places off says nothing, if no words come of it.
+    # A map that shifts all letters by the same number of places is wrong if it makes no words.
     places = Counter(ord(text) - code for code, text in told.items() if len(text) == 1)
     off, same = places.most_common(1)[0] if places else (0, 0)
     if same < (1 - _MOST_DIFFERENT) * len(told):

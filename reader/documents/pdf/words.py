@@ -103,7 +103,7 @@ def _is_word(token: str) -> bool:
         return any(unicodedata.category(char) in ("Lo", "Mn", "Mc") for char in token)
     letters = [char for char in token if char.isalpha()]
     if any(unicodedata.category(char) == "Lo" for char in letters):
-        return True  # scripts without cases are told apart by no rule here
+        return True  # no rule here tells scripts without upper and lower case apart
     latin = sum(bool(_LATIN.match(char)) for char in letters)
     if latin == 0:
         return True
