@@ -24,6 +24,7 @@ from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
+from reader.answering.quantities import asks_for, contradicts, unit_behind
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import understand
 from reader.beacon import Mark, Memory
@@ -107,6 +108,7 @@ class Decoding:
         self._places: deque[Passage] = deque()  # that are not looked at yet
         self._refusals: list[tuple[float, Prompt]] = []  # how likely a refusal begins behind each that was
         self._is_choosing = False  # whether it is open which passage answers
+        self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
         self.ended: str | None = None
@@ -165,7 +167,7 @@ class Decoding:
         if self._may_answer_otherwise and may_become_refusal(self.text):
             self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         if token in self._model.end_ids:
-            self.ended = "finished"
+            self._finish()
             return ""
         self.tokens.append(token)
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
@@ -178,7 +180,7 @@ class Decoding:
             and math.exp(self._log_probability) < self._refusal_threshold
         ):
             return self._answer_otherwise()
-        if (self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text):
+        if self._kinds or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text)):
             return ""
         self._note_first_token()
         shown, self.held = self.held, ""
@@ -248,6 +250,22 @@ class Decoding:
             return self._next_place()
         self._is_choosing = False
         return min(self._refusals, key=lambda one: one[0])[1]
+
+    def _finish(self) -> None:
+        """End an answer, with the unit that a bare number has in the passage. Where this unit cannot be right, look at the next
+        passage; where there is none, the document does not say."""
+        self.ended = "finished"
+        unit = unit_behind(self.text, " ".join(passage.text for passage in self._prompt.passages))
+        self.text += unit
+        self.held += unit
+        if not contradicts(self.text, self._kinds):
+            return
+        if self._places:
+            self._refusals.clear()
+            self._is_choosing = True
+            self._look_at(self._next_place())
+        else:
+            self.text = self.held = NOT_SAID
 
     def _next_place(self) -> Prompt:
         return make_prompt(self.question, self._model, (self._places.popleft(),), self.attached.passages)

@@ -1,0 +1,94 @@
+"""Whether an answer's quantity is of the kind that its question asks for: 600 gallons are no depth, and 15 per cent no price.
+
+Small decoders take the likeliest number of a passage. This sees by words alone, in English, where its unit cannot be right; what
+it does not know, it lets pass. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import re
+
+# The first unit that fits counts: "miles an hour" before "miles". Pounds may be either.
+_UNITS = {
+    "speed": r"knots?|mph|km/h|(?:miles|kilomet(?:re|er)s|met(?:re|er)s|feet) (?:an|per) (?:hour|second)",
+    "area": r"acres?|hectares?|(?:square|sq\.?)[ -]\w+",
+    "volume": r"gallons?|pints?|quarts?|lit(?:re|er)s?|millilit(?:re|er)s?|ml|bushels?|cubic[ -]\w+|barrels?",
+    "temperature": r"°[CF]?|degrees (?:celsius|fahrenheit|centigrade)",
+    "share": r"%|per ?cent|percentage points?",
+    "money": r"pence|penn(?:y|ies)|shillings?|guineas?|sovereigns?|dollars?|cents?|euros?|francs?|florins?|ducats?|yen|yuan|rupees?"
+    r"|rou?bles?|pesos?",
+    "mass_or_money": r"pounds?",
+    "mass": r"ounces?|oz|lbs?|hundredweights?|cwt|tons?|tonnes?|gram(?:me)?s?|kilogram(?:me)?s?|kilos?|kg|mg",
+    "time": r"seconds?|minutes?|hours?|days?|nights?|weeks?|fortnights?|months?|years?|decades?|centur(?:y|ies)",
+    "length": r"inch(?:es)?|foot|feet|ft|yards?|miles?|furlongs?|fathoms?|leagues?|(?:milli|centi|kilo)?met(?:re|er)s?|[mck]m"
+    r"|light[- ]years?",
+}
+_NUMBER_WORDS = (
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand|million|billion|dozen)"
+)
+_NUMBER = rf"(?:\d[\d,.]*\d|\d|\b{_NUMBER_WORDS}(?:[- ](?:and[- ])?{_NUMBER_WORDS})*\b)"
+_QUANTITY = re.compile(
+    rf"[£$€¥]\s*\d|{_NUMBER}[\s-]*(?:(?:{_NUMBER_WORDS}|and a half|or so)[\s-]+)*"
+    rf"(?:{'|'.join(f'(?P<{kind}>{unit})' for kind, unit in _UNITS.items())})(?![\w-])",
+    re.I,
+)
+_BARE_NUMBER = re.compile(rf"\W*(?P<number>{_NUMBER})\W*", re.I)
+
+_QUESTIONS = [
+    (
+        {"money"},
+        r"how much (?:money|cash)|how much (?:did|do|does|was|were|is|are|has|have|had|will|would|must|should|could)\b.{0,80}?"
+        r"\b(?:pay|paid|costs?|spen[dt]|price[ds]?|earn(?:ed)?|charged?|sell|sold|worth|donate[ds]?|owe[ds]?)\b"
+        r"|what (?:is|was|were|are|did|does) .{0,40}\b(?:price|cost|fee|salary|wages?)\b",
+    ),
+    ({"length"}, r"how (?:tall|high|deep|wide|broad|thick)\b"),
+    ({"length", "time", "share"}, r"how (?:long|far)\b"),  # also "how far into the contract"
+    ({"time"}, r"how old\b"),
+    ({"mass"}, r"how heavy\b|how much (?:did|does|do) .{1,60}\bweigh"),
+    ({"speed", "time", "length"}, r"how fast\b"),
+    ({"temperature"}, r"how (?:hot|cold|warm)\b"),
+]
+_KINDS_ASKED = [(frozenset(kinds), re.compile(pattern, re.I)) for kinds, pattern in _QUESTIONS]
+_HOW_MANY = re.compile(r"how many (?P<words>[\w'-]+(?: [\w'-]+){0,3})", re.I)
+_NO_COUNT = re.compile(r"\b(?:degrees?|stones?|times|hundreds?|thousands?|millions?)\b", re.I)
+_AREAS_AND_VOLUMES = re.compile(r"\b(?:square|sq|cubic|acres?|hectares?)\b", re.I)
+
+
+def asks_for(question: str) -> frozenset[str]:
+    """The kinds of quantity that can answer a question, such as `length`, or `count`; empty: any answer can."""
+    for kinds, pattern in _KINDS_ASKED:
+        if pattern.search(question):
+            return kinds
+    found = _HOW_MANY.search(question)
+    if found is None or _NO_COUNT.search(found["words"]):
+        return frozenset()
+    if _AREAS_AND_VOLUMES.search(found["words"]):
+        return frozenset({"area", "volume"})
+    kinds = _kinds("".join(f"2 {word}, " for word in found["words"].split()))
+    return kinds or frozenset({"count", "share"})
+
+
+def contradicts(answer: str, kinds: frozenset[str]) -> bool:
+    """Whether an answer is a quantity with a unit, and of none of the kinds that its question asks for."""
+    found = _kinds(answer) if kinds else frozenset()
+    return bool(found) and not found & kinds
+
+
+def unit_behind(answer: str, passage: str) -> str:
+    """What follows a bare number in a passage up to the end of its unit, as in "nine" and " feet"; empty for other answers.
+
+    Also where the number stands in several places, and not always with this unit.
+    """
+    bare = _BARE_NUMBER.fullmatch(answer)
+    if bare is None:
+        return ""
+    number = re.compile(rf"(?<![\w.,]){re.escape(bare['number'])}(?!\w|[.,]\d)", re.I)
+    places = [(place, _QUANTITY.match(passage, place.start())) for place in number.finditer(passage)]
+    units = {passage[place.end() : found.end()] if found else "" for place, found in places}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _kinds(text: str) -> frozenset[str]:
+    found = (next((kind for kind in _UNITS if one[kind]), "money") for one in _QUANTITY.finditer(text))
+    return frozenset(kind for kinds in found for kind in kinds.split("_or_"))
