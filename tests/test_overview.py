@@ -394,6 +394,19 @@ def test_headings_are_found_in_plain_text_and_a_list_is_none() -> None:
     assert text[found[1].body_char :].startswith("It was open.")
 
 
+def test_a_title_in_capitals_below_its_chapters_number_belongs_to_the_heading() -> None:
+    text = "CHAPTER 1.\n\nTHE LAMP IS LIT.\n\nIt burned all night.\n\nCHAPTER 2.\n\nA storm came.\n"
+    document = Document(text, (Page(1, "1", 0, len(text)),), "T", "t.txt", "text", 0)
+    first, second = sections(source_of(document))
+    assert (first.title, first.number) == ("CHAPTER 1. THE LAMP IS LIT.", 1)
+    assert text[first.body_char :].startswith("It burned")
+    assert (second.title, second.number) == ("CHAPTER 2.", 2)
+    assert text[second.body_char :].startswith("A storm")
+    said = overview(understand("What is this about?"), "What is this about?", [source_of(document)])
+    assert said is not None
+    assert said.text.startswith("CHAPTER 1. THE LAMP IS LIT: It burned all night.")
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# \n", "---\n" * 500, "#" * 9000, "Chapter 1\n" * 3000, "1.1.1.1" * 4000])
 def test_no_text_breaks_the_outline(text: str) -> None:
     document = Document(text, (Page(1, "1", 0, len(text)),), "T", "t.txt", "text", 0)

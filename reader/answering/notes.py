@@ -152,6 +152,7 @@ def _can_stand_alone(said: str) -> bool:
         and not _SAID.match(said)
         and not _NO_PROSE.search(said)
         and (said[0].isupper() or not said[0].isascii())
+        and not said.isupper()
         and said.count("“") == said.count("”")
         and said.count('"') % 2 == 0
         and letters > 0.7 * len(said)

@@ -24,6 +24,9 @@ _HEADING = re.compile(
     r"|第[\d一二三四五六七八九十]+章.{0,60}|\d+(?:\.\d+)*\.?[ \t]+\w.{0,80}|(?(marks).{1,100}|(?!))))[ \t]*$",
     re.I | re.M,
 )
+_ONLY_NUMBERED = re.compile(rf"(?:{CHAPTER}|part|teil|book|buch)[ \t]+(?:{NUMBER})\W*", re.I)
+_TITLE_BELOW = re.compile(r"\s*\n[ \t]*(?P<title>[^\n]{2,160}?)[ \t]*(?:\n|$)")
+"""The line below a heading that is only a number; a chapter's title where it is in capitals."""
 _NUMBERED = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?P<number>{NUMBER})(?=[\s.:)—–-]|$)|^第(?P<cjk>\d+)章", re.I)
 
 _PAGE_NUMBER = re.compile(r"\W*(\d+|[ivxlcdm]+|[a-z]?[\d.-]+)\W*", re.I)
@@ -78,7 +81,7 @@ class Section:
         """Where its text begins, behind a file's settings and the headings at its start."""
         page = self.pages[0]
         text = page.text[max(0, self.start_char - page.start_char) : self.end_char - page.start_char]
-        heading = re.escape(self.title) if self.title else "(?!)"
+        heading = r"\s+".join(map(re.escape, self.title.split())) or "(?!)"
         front = re.compile(rf"\s*(?:---\n(?:.*\n)*?---\n|\s*(?:#{{1,6}}[ \t].*|{heading}[ \t]*)(?:\n|$))*\s*").match(
             text
         )
@@ -171,4 +174,8 @@ def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
             is_first = found.start() < _LOOK_CHARS and not before.strip()
             is_apart = is_first or found["marks"] or re.search(r"\n[ \t]*\n$", before)
             if is_apart and not behind.strip() and not found["title"].rstrip().endswith((",", ";")):
-                yield found["title"].strip(), page.start_char + found.start("title")
+                title = found["title"].strip()
+                below = _TITLE_BELOW.match(page.text, found.end()) if _ONLY_NUMBERED.fullmatch(title) else None
+                if below and below["title"].isupper():
+                    title = f"{title} {below['title']}"
+                yield title, page.start_char + found.start("title")

@@ -182,5 +182,5 @@ def _joined(parts: Sequence[tuple[str, list[Passage]]]) -> Overview | None:
     lines = []
     for title, own in parts:
         said = " ".join(" ".join(passage.text.split()) for passage in own)
-        lines.append(f"{title}: {said}" if title else said)
+        lines.append(f"{title.rstrip('.:')}: {said}" if title else said)
     return Overview("\n".join(lines), passages)
