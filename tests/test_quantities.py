@@ -15,7 +15,7 @@ from test_answering import Scripted
 
 from reader.answering import NOT_SAID, Answer, Decoding, ask
 from reader.answering.look_again import choose_passages
-from reader.answering.quantities import asks_for, contradicts, unit_behind
+from reader.answering.quantities import as_printed, asks_for, contradicts, unit_behind
 from reader.batching.local import answer_together
 from reader.models.model import Model, load_model
 from storage import Store
@@ -103,6 +103,30 @@ def test_a_bare_number_has_the_unit_that_always_follows_it(answer: str, passage:
     assert unit_behind(answer, passage) == unit
 
 
+@pytest.mark.parametrize(
+    ("answer", "passage", "printed"),
+    [
+        ("19 weeks", "It took nineteen weeks.", "nineteen weeks"),
+        ("nineteen weeks", "It took 19 weeks.", "19 weeks"),
+        ("19 weeks", "It took 19 weeks, not nineteen.", "19 weeks"),
+        ("twenty-one", "21 of them", "21"),
+        ("Twenty one", "21 of them", "21"),
+        ("21", "Twenty one of them came.", "Twenty one"),
+        ("20 to 30 days", "from twenty to thirty days", "twenty to thirty days"),
+        ("11 days", "It stayed a while.", "11 days"),
+        ("£4", "four pounds", "£4"),
+        ("4%", "four in a hundred", "4%"),
+        ("4.5 miles", "four or five miles", "4.5 miles"),
+        ("1904", "nineteen years, four days", "1904"),
+        ("7", "sevenfold, seventy, 77, 7.5 and 7,000", "7"),
+        ("two-thirds", "2 of them", "two-thirds"),
+        ("", "", ""),
+    ],
+)
+def test_numbers_are_as_the_passage_has_them(answer: str, passage: str, printed: str) -> None:
+    assert as_printed(answer, passage) == printed
+
+
 def test_behind_an_answer_that_cannot_be_right_the_next_passage_is_looked_at(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +139,7 @@ def test_behind_an_answer_that_cannot_be_right_the_next_passage_is_looked_at(
         monkeypatch.setattr(name, Scripted)
     everywhere = len(places)
     for said, looked, shown in (
-        (["nine"], 1, "nine feet"),
+        (["9"], 1, "nine feet"),
         (["600", "eleven yards"], 2, "eleven yards"),
         (["600 gallons", NOT_SAID, "eleven"], 3, "eleven"),
         (["600 gallons", *["15 days"] * everywhere], everywhere, NOT_SAID),

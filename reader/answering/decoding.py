@@ -24,7 +24,7 @@ from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
-from reader.answering.quantities import asks_for, contradicts, unit_behind
+from reader.answering.quantities import as_printed, asks_for, contradicts, unit_behind
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import understand
 from reader.beacon import Mark, Memory
@@ -252,10 +252,13 @@ class Decoding:
         return min(self._refusals, key=lambda one: one[0])[1]
 
     def _finish(self) -> None:
-        """End an answer, with the unit that a bare number has in the passage. Where this unit cannot be right, look at the next
-        passage; where there is none, the document does not say."""
+        """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, look at
+        the next passage; where there is none, the document does not say."""
         self.ended = "finished"
-        unit = unit_behind(self.text, " ".join(passage.text for passage in self._prompt.passages))
+        passage = "\n".join(passage.text for passage in self._prompt.passages)
+        if self.held == self.text:  # nothing of it was shown
+            self.text = self.held = as_printed(self.text, passage)
+        unit = unit_behind(self.text, passage)
         self.text += unit
         self.held += unit
         if not contradicts(self.text, self._kinds):

@@ -1,7 +1,7 @@
-"""Whether an answer's quantity is of the kind that its question asks for: 600 gallons are no depth, and 15 per cent no price.
+"""Quantities in answers: a unit that cannot be right, the unit of a bare number, numbers as the document prints them.
 
-Small decoders take the likeliest number of a passage. This sees by words alone, in English, where its unit cannot be right; what
-it does not know, it lets pass. It runs no decoder.
+Small decoders take the likeliest number of a passage (600 gallons for a depth), leave out its unit, and turn words into figures.
+All of this is seen by words alone, in English; what is not understood stays as it is. It runs no decoder.
 """
 
 from __future__ import annotations
@@ -23,14 +23,22 @@ _UNITS = {
     "length": r"inch(?:es)?|foot|feet|ft|yards?|miles?|furlongs?|fathoms?|leagues?|(?:milli|centi|kilo)?met(?:re|er)s?|[mck]m"
     r"|light[- ]years?",
 }
-_NUMBER_WORDS = (
-    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
-    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand|million|billion|dozen)"
-)
+_ONES = "zero one two three four five six seven eight nine".split()  # noqa: SIM905 - words are easier to read
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
+_SMALL = [*_ONES, *_TEENS, *(f"{ten}-{one}" if one != "zero" else ten for ten in _TENS for one in _ONES)]
+"""Zero to ninety-nine."""
+
+_NUMBER_WORDS = rf"(?:{'|'.join([*_ONES[1:], *_TEENS, *_TENS])}|hundred|thousand|million|billion|dozen)"
 _NUMBER = rf"(?:\d[\d,.]*\d|\d|\b{_NUMBER_WORDS}(?:[- ](?:and[- ])?{_NUMBER_WORDS})*\b)"
 _QUANTITY = re.compile(
     rf"[£$€¥]\s*\d|{_NUMBER}[\s-]*(?:(?:{_NUMBER_WORDS}|and a half|or so)[\s-]+)*"
     rf"(?:{'|'.join(f'(?P<{kind}>{unit})' for kind, unit in _UNITS.items())})(?![\w-])",
+    re.I,
+)
+_SMALL_NUMBER = re.compile(
+    rf"(?<![\w.,£$€¥-])(?:\d{{1,2}}|(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[1:])}))?|{'|'.join([*_ONES, *_TEENS])})"
+    r"(?![\w%]|[.,-]\w)",
     re.I,
 )
 _BARE_NUMBER = re.compile(rf"\W*(?P<number>{_NUMBER})\W*", re.I)
@@ -73,6 +81,21 @@ def contradicts(answer: str, kinds: frozenset[str]) -> bool:
     """Whether an answer is a quantity with a unit, and of none of the kinds that its question asks for."""
     found = _kinds(answer) if kinds else frozenset()
     return bool(found) and not found & kinds
+
+
+def as_printed(answer: str, passage: str) -> str:
+    """An answer whose numbers below 100 are in figures or words as a passage has them: decoders turn one into the other."""
+
+    def printed(found: re.Match[str]) -> str:
+        said = found[0]
+        value = int(said) if said.isdecimal() else _SMALL.index(said.casefold().replace(" ", "-"))
+        other = _SMALL[value].replace("-", "[- ]") if said.isdecimal() else str(value)
+        stands = [
+            re.search(rf"(?<![\w.,-]){number}(?!\w|[.,]\d)", passage, re.I) for number in (re.escape(said), other)
+        ]
+        return stands[1][0] if stands[1] and not stands[0] else said
+
+    return _SMALL_NUMBER.sub(printed, answer)
 
 
 def unit_behind(answer: str, passage: str) -> str:
