@@ -221,3 +221,30 @@ def test_evidence_in_a_conversation_does_not_depend_on_when_the_baseline_is_meas
         assert answer is not None
         maps.append((answer.text, answer.reading_map, answer.evidence))
     assert maps[0] == maps[1]
+
+
+def test_in_a_conversation_a_question_about_nothing_in_particular_is_drawn_nowhere(
+    tiny_folder: Callable[..., Path], tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was said moves all attention. What is left over is what the question itself moved."""
+    model = load_model(
+        str(tiny_folder("llama", max_positions=8192)), window=32, cache_folder=tmp_path / "cache", device="cpu"
+    )
+    attached = attached_to(hide(), model, store)
+    talk = Conversation(store.conversations.add([hide().id]), attached, model, store)
+    for question in ("Who walked to the harbour?", QUESTION_ABOUT_FACT):
+        list(talk.ask(question, evidence=False))
+    moved: list[float] = []
+    heat = AttachedMemory.heat
+
+    def noted(self: AttachedMemory, attention: Attention) -> Heat:
+        neutral = self.baseline.attention
+        assert neutral is not None
+        moved.append(float((attention.shares[:, : neutral.shares.shape[1]] - neutral.shares).abs().max()))
+        return heat(self, attention)
+
+    monkeypatch.setattr(AttachedMemory, "heat", noted)
+    list(talk.ask("What does the text say?", look_again=100))
+    list(talk.ask(QUESTION_ABOUT_FACT, look_again=100))
+    nothing, _, something, _ = moved  # by a question alone, before it looks at anything, and with its answer
+    assert nothing < 1e-5 < something

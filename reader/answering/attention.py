@@ -111,6 +111,11 @@ class Baseline:
         self._memory, self._model = memory, model
         self._end = memory.mark()
 
+    def move_behind(self, memory: Memory) -> None:
+        """Measure anew, behind all that stands in the memory now: what was said in a conversation moves attention, too."""
+        self._memory, self._end = memory, memory.mark()
+        vars(self).pop("attention", None)
+
     @functools.cached_property
     def attention(self) -> Attention | None:
         """None where the decoder's positions leave no room to ask."""

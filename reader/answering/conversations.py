@@ -8,6 +8,7 @@ turns in the library and leaves answering to `reader.answering.ask`.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -35,7 +36,8 @@ class Conversation:
         self.record = record
         self._model, self._store = model, store
         self._said = _Said(attached.memory, model)
-        self._behind = dataclasses.replace(attached, memory=self._said.memory)
+        baseline = copy.copy(attached.baseline)
+        self._behind = dataclasses.replace(attached, memory=self._said.memory, baseline=baseline)
 
     def ask(
         self,
@@ -64,6 +66,8 @@ class Conversation:
             raise ConfigError(f"The conversation has {len(turns)} turns, so there is no number {number} to ask again.")
         before = [(turn.question, turn.answer) for turn in turns[:number]]
         self._said.put(before)
+        if turns:
+            self._behind.baseline.move_behind(self._said.memory)
         for part in ask(self._behind, question, self._model, stopped=stopped, earlier=before[:], **options):
             if (answer := part.answer) is not None:
                 counts = dataclasses.asdict(answer)
