@@ -8,8 +8,9 @@ from collections.abc import Iterable
 STAGES = {
     "download": "Downloading the language model (first start only)",
     "convert": "Preparing the language model (first start only)",
-    "wait": "Waiting for another program to fetch the language model",
+    "wait": "Waiting for another program to prepare the language model",
     "load": "Loading the language model",
+    "fit": "Measuring what the language model's memories must keep (first start only)",
 }
 """Stage of `reader.models.load_model` -> the words to show."""
 

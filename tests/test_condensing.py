@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.decoders import FAMILIES
+from helpers.decoders import FAMILIES, load_rows
 from helpers.documents import make_document
 
 from reader.answering import ask, attach, attach_shelf, choose_memory
@@ -25,17 +25,17 @@ from storage import Store
 
 @pytest.fixture(params=FAMILIES)
 def rows_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder(request.param)), condenser="expected-attention", window=32, cache_folder=tmp_path)
+    return load_rows(tiny_folder(request.param), tmp_path)
 
 
 @pytest.fixture
 def llama(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder("llama")), condenser="expected-attention", window=32, cache_folder=tmp_path)
+    return load_rows(tiny_folder("llama"), tmp_path)
 
 
 @pytest.fixture(params=FAMILIES)
 def replaying(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder(request.param)), condenser="replay", window=32, cache_folder=tmp_path)
+    return load_rows(tiny_folder(request.param), tmp_path, "replay")
 
 
 def logits(model: Model, ratio: int, tokens: int = 150) -> torch.Tensor:
@@ -253,9 +253,8 @@ def test_a_short_document_stays_raw_and_a_long_one_makes_no_more_slots_than_fit(
 
 
 def test_memories_of_another_condenser_are_not_asked(tiny_folder: Callable[..., Path], store: Store) -> None:
-    folder, cache = str(tiny_folder("llama")), Path(store.folder) / "cache"
-    rows = load_model(folder, condenser="expected-attention", window=32, cache_folder=cache)
-    spread = load_model(folder, window=32, cache_folder=cache, condenser="spread")
+    folder, cache = tiny_folder("llama"), Path(store.folder) / "cache"
+    rows, spread = load_rows(folder, cache), load_rows(folder, cache, "spread")
     assert spread.plugin.rows == Spread()
     document = make_document(100)
     key = read(document, rows, store, ratio=4).memory.key

@@ -28,7 +28,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_condenser(parser)
     flags.add_device(parser)
     flags.add_save_dtype(parser)
-    parser.set_defaults(run=run, window=None)
+    parser.set_defaults(run=run, window=None, measures_shares=False)
 
 
 def run(options: argparse.Namespace) -> None:
