@@ -46,7 +46,8 @@ class ExpectedAttention:
         variances = by_covariance if keys.is_cuda else by_products
         logits = (mean @ of_head.transpose(1, 2))[:, 0] + variances(queries - mean, of_head) / 2
         weights = torch.softmax(logits, dim=-1).view(-1, groups, tokens).mean(dim=1)
-        return weights * values.float().norm(dim=-1)
+        scores: Tensor = weights * values.float().norm(dim=-1)
+        return scores
 
 
 def by_products(centred: Tensor, keys: Tensor) -> Tensor:
