@@ -8,10 +8,12 @@ from collections.abc import Iterable
 STAGES = {
     "download": "Downloading the language model (first start only)",
     "convert": "Preparing the language model (first start only)",
-    "wait": "Waiting for another program to fetch the language model",
+    "wait": "Waiting for another program to prepare the language model",
     "load": "Loading the language model",
+    "measure": "Measuring how fast the language model reads here",
+    "fit": "Measuring what the language model's memories must keep (first start only)",
 }
-"""Stage of `reader.models.load_model` -> the words to show."""
+"""Stage of fetching and loading a decoder -> the words to show."""
 
 
 NOT_STATED = "Not found in so many words; nearest pages"

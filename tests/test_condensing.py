@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.decoders import FAMILIES
+from helpers.decoders import FAMILIES, load_rows
 from helpers.documents import make_document
 
 from reader.answering import ask, attach, attach_shelf, choose_memory
 from reader.answering.attention import Attention, Heat
 from reader.beacon import NO_SPAN, RatioChooser, recording
 from reader.beacon.attention import largest_weights
+from reader.beacon.rows import choose_rows
 from reader.condensing import CHOOSERS, ExpectedAttention, Spread
-from reader.condensing.expected_attention import by_covariance, by_products, with_spread
+from reader.condensing.expected_attention import by_covariance, by_products
 from reader.errors import Cancelled, ConfigError
 from reader.models import Model, load_model
 from reader.reading import read
@@ -25,17 +26,17 @@ from storage import Store
 
 @pytest.fixture(params=FAMILIES)
 def rows_model(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder(request.param)), condenser="expected-attention", window=32, cache_folder=tmp_path)
+    return load_rows(tiny_folder(request.param), tmp_path)
 
 
 @pytest.fixture
 def llama(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder("llama")), condenser="expected-attention", window=32, cache_folder=tmp_path)
+    return load_rows(tiny_folder("llama"), tmp_path)
 
 
 @pytest.fixture(params=FAMILIES)
 def replaying(request: pytest.FixtureRequest, tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(str(tiny_folder(request.param)), condenser="replay", window=32, cache_folder=tmp_path)
+    return load_rows(tiny_folder(request.param), tmp_path, "replay")
 
 
 def logits(model: Model, ratio: int, tokens: int = 150) -> torch.Tensor:
@@ -71,7 +72,8 @@ def test_fewer_rows_kept_are_another_memory(llama: Model) -> None:
 def test_each_head_keeps_as_many_rows_of_its_own_in_order(name: str) -> None:
     torch.manual_seed(0)
     queries, keys, values = torch.randn(4, 32, 8), torch.randn(2, 32, 8), torch.randn(2, 32, 8)
-    rows = CHOOSERS[name]().choose(queries, keys, values, 8, torch.rand(2, 32))
+    chooser = CHOOSERS[name]()
+    rows = choose_rows(chooser.scores(queries, keys, values, torch.rand(2, 32)), 8, chooser.spread)
     assert rows.shape == (2, 8)
     assert (rows.diff(dim=1) > 0).all()
     assert 0 <= int(rows.min()) <= int(rows.max()) < 32
@@ -84,7 +86,7 @@ def test_the_rows_that_queries_point_at_are_kept() -> None:
     for head, rows in enumerate(wanted.tolist()):
         keys[head, rows] = torch.eye(8)[:2]
     queries = 3 * torch.eye(8)[:2].sum(0).expand(2, -1)
-    rows = ExpectedAttention(spread=0).choose(queries[:, None].expand(2, 20, 8), keys, values, 4)
+    rows = choose_rows(ExpectedAttention().scores(queries[:, None].expand(2, 20, 8), keys, values), 4, 0)
     for head in range(2):
         assert set(wanted[head].tolist()) <= set(rows[head].tolist())
 
@@ -117,7 +119,7 @@ def test_replay_keeps_what_repeating_the_window_attends_to_and_leaves_nothing_el
     starts = spans[:, 0].tolist()
     for layer, (own,) in queries.items():
         weights = largest_weights(own[0], by_hand.keys(layer))[:, memory.sink : memory.sink + 32]
-        for head, rows in enumerate(with_spread(weights, 8, 4).tolist()):
+        for head, rows in enumerate(choose_rows(weights, 8, 0.5).tolist()):
             assert memory.row_spans[layer][head, memory.sink :, 0].tolist() == [starts[row] for row in rows]
 
 
@@ -147,10 +149,11 @@ def test_the_covariance_gives_the_variance_of_the_products() -> None:
 
 def test_half_of_the_rows_are_spread_over_what_the_best_leave() -> None:
     scores = torch.arange(32.0).flip(0)[None]  # the first rows are the best
-    rows = with_spread(scores, 8, 4)[0].tolist()
+    rows = choose_rows(scores, 8, 0.5)[0].tolist()
     assert rows[:4] == [0, 1, 2, 3]
     assert rows[4:] == [10, 17, 24, 31]
-    assert with_spread(scores, 8, 0)[0].tolist() == list(range(8))
+    assert choose_rows(scores, 8, 1)[0].tolist() == list(range(3, 32, 4))
+    assert choose_rows(scores, 8, 0)[0].tolist() == list(range(8))
 
 
 def test_each_heads_slot_knows_the_token_that_it_is(rows_model: Model) -> None:
@@ -253,9 +256,8 @@ def test_a_short_document_stays_raw_and_a_long_one_makes_no_more_slots_than_fit(
 
 
 def test_memories_of_another_condenser_are_not_asked(tiny_folder: Callable[..., Path], store: Store) -> None:
-    folder, cache = str(tiny_folder("llama")), Path(store.folder) / "cache"
-    rows = load_model(folder, condenser="expected-attention", window=32, cache_folder=cache)
-    spread = load_model(folder, window=32, cache_folder=cache, condenser="spread")
+    folder, cache = tiny_folder("llama"), Path(store.folder) / "cache"
+    rows, spread = load_rows(folder, cache), load_rows(folder, cache, "spread")
     assert spread.plugin.rows == Spread()
     document = make_document(100)
     key = read(document, rows, store, ratio=4).memory.key

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.answers import answered, attached_to, find_evidence
-from helpers.decoders import FAMILIES
+from helpers.decoders import FAMILIES, load_rows
 from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import Answer, ask, attach, attach_shelf
@@ -38,9 +38,7 @@ def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def make_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Callable[..., Model]:
     def make(family: str = "llama", condenser: str = "expected-attention", **changes: object) -> Model:
-        model = load_model(str(tiny_folder(family)), condenser=condenser, window=32, cache_folder=tmp_path / "cache")
-        model.plugin.config = model.plugin.config.changed(**changes)
-        return model
+        return load_rows(tiny_folder(family), tmp_path / "cache", condenser, **changes)
 
     return make
 

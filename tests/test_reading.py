@@ -17,7 +17,7 @@ import pytest
 import torch
 from helpers import ROOT
 from helpers.checkpoints import CASES, needs_cases, published_folder, widen
-from helpers.decoders import randomise_plugin
+from helpers.decoders import load_rows, randomise_plugin
 from helpers.documents import make_document
 
 from reader.answering import ask, attach, choose_memory
@@ -437,12 +437,16 @@ def test_the_estimate_counts_both_runs_of_each_window(
 
 @pytest.mark.parametrize("raw_slots", [100, 10_000])
 def test_the_estimate_takes_the_ratio_that_the_plan_chooses_for_rows(
-    tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch, raw_slots: int
+    tiny_folder: Callable[..., Path],
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raw_slots: int,
 ) -> None:
     monkeypatch.setattr("reader.reading.estimate._matrix_rate", lambda *_: 1e6)
     monkeypatch.setattr("reader.reading.plan.RAW_SLOTS", raw_slots)
     document, name = make_document(400), str(tiny_folder("llama"))
-    chosen = plan_reading(document, load_model(name, condenser="replay", window=32)).ratio
+    chosen = plan_reading(document, load_rows(Path(name), tmp_path, "replay")).ratio
     assert (chosen == 0) == (raw_slots == 10_000)
 
     def seconds(ratio: int | None) -> float:
@@ -452,12 +456,11 @@ def test_the_estimate_takes_the_ratio_that_the_plan_chooses_for_rows(
 
 
 def test_the_estimate_scales_what_another_condenser_measured(
-    tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Callable[..., Path], store: Store, tmp_path: Path
 ) -> None:
     name = str(tiny_folder("llama"))
     document = make_document(2_000)
-    model = load_model(name, condenser="replay", window=32)
-    read(document, model, store, ratio=8)
+    read(document, load_rows(Path(name), tmp_path, "replay"), store, ratio=8)
     with store.database.transaction() as db:
         db.execute("UPDATE memories SET seconds = 100")
     (record,) = store.memories()

@@ -21,6 +21,7 @@ from reader.reading import (
     ROOM_TOKENS,
     SentenceVectors,
     counts,
+    document_view,
     restore,
     room_tokens,
     sentence_vectors,
@@ -192,13 +193,8 @@ def source_of(
 ) -> Source:
     """The document of a memory, with title and pages as the file of a user has them, where they have it."""
     chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
-    if user is not None and user in store.user_documents.users(record.document_id):
-        title = store.user_documents.get(user, record.document_id).document.title
-        pages = tuple(store.user_documents.pages(user, record.document_id))
-    else:
-        title = store.document(record.document_id).title
-        pages = tuple(store.pages(record.document_id))
-    return Source(record.document_id, title, pages, max(0, chars_read), first_char)
+    document, pages = document_view(store, record.document_id, user)
+    return Source(record.document_id, document.title, tuple(pages), max(0, chars_read), first_char)
 
 
 def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:

@@ -1,10 +1,9 @@
 """What a question attends to in a memory, beyond what any question attends to.
 
-Summed as it comes, attention is a weak witness: most of it goes to the sink and to the newest tokens, and most heads look at
-the same slots whatever is asked. So each head's attention is shared out among the slots of the documents alone, what a question
-about nothing in particular attends to is taken off, and a head counts by the square of how far the question has moved it (the
-divergence of the two): few heads look things up, and those move most. The **reading map** is what is left, page by page.
-`Baseline` is what that question attends to in one memory.
+The plain sum of attention says little: most of it goes to the sink and to the newest tokens, and most heads look at the same slots
+whatever is asked. So each head's attention is shared out among the slots of the documents alone, and what a question about nothing
+in particular attends to (the `Baseline`) is subtracted. A head counts by the square of the divergence between the two: few heads
+look things up, and the question moves those most. The **reading map** is the rest, page by page.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Conversations: questions one after another behind one memory, of which nothing is run again.
 
-What the decoder holds before a question is a function of the memory and the texts of the turns alone: after an answer, the turn
-is run once more, raw, without what was looked at again for it, so that a conversation that goes on after a restart goes on
-bit for bit. Raw turns stay within a window; what is older is condensed into beacons, like a document. It keeps
+What the decoder holds before a question depends on the memory and the texts of the turns alone: after an answer, the turn is run
+once more, raw, without the passages that were looked at for it. So a conversation goes on after a restart as if there had been
+none, bit for bit. The newest turns stay raw, a window of them at most; older ones are condensed like a document. This module keeps
 turns in the library and leaves answering to `reader.answering.ask`.
 """
 
@@ -26,7 +26,7 @@ from reader.models import Model
 from storage import ConversationRecord, Store
 
 TURN = "\n\n{question}"
-"""How a question stands in what was said before; what it was answered by need not be told again."""
+"""How an earlier question stands before its answer: without the words around a new question that say how to answer it."""
 
 
 class Conversation:

@@ -31,7 +31,7 @@ from reader.beacon import Mark, Memory
 from reader.models import Model
 
 _SURE = 0.1
-"""A passage behind which the decoder begins to refuse with less probability than this answers, and no other is looked at."""
+"""If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -48,7 +48,7 @@ class Step:
     """What to run next for an answer: rewind, then run the passages, then `ids`, whose last logits choose the next token."""
 
     kept_tokens: int
-    """Tokens of this answer, behind what it began behind, that stay; those after them are forgotten first."""
+    """How many of the tokens that this answer has run so far stay behind the memory. The others are dropped first."""
     passage_ids: Tensor
     """(tokens,): source text, run without recording queries; often none."""
     passage_spans: Tensor
@@ -56,7 +56,7 @@ class Step:
     ids: Tensor
     """(tokens,): the question, or the last token; their queries are recorded."""
     horizon: int | None
-    """The newest slots of the memory, beside its sink, that all of these see; None: all slots."""
+    """How many of the memory's newest slots all of these tokens see beside its sink; None: all slots."""
 
     @property
     def tokens(self) -> int:
@@ -71,11 +71,11 @@ class Decoding:
         queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
         tokens: the answer's tokens so far.
         text: their text.
-        held: text not shown yet, because the answer may still become `NOT_SAID`, and something else take its place.
+        held: the end of the text, not shown yet: the answer may still become `NOT_SAID`, and another one replace it.
         ended: why the answer has ended, as in `Answer`; None while it grows.
-        looked_again: the prompts whose passages were looked at, in this order; the one that answers is the last.
+        looked_again: the prompts whose passages were looked at, in this order; the last one answers.
         overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
-        attention: what question and answer attended to, once `attend` has noted it.
+        attention: what question and answer attended to; None before `attend`, or without evidence.
         first_token_seconds, attend_seconds: from the start to the first token shown, and what `attend` took.
     """
 
@@ -235,10 +235,14 @@ class Decoding:
         return self._take(self._first_logits)
 
     def _choose(self, logits: Tensor) -> Prompt:
-        """The prompt to run next, by the logits (1, vocab) of the next token behind the present one; the same, to go on with it.
+        """The prompt to run next; the present one if it goes on or answers.
 
-        The first token shows how likely a refusal is behind each passage alone, and the second one where an answer may begin with
-        the same word. The first passage where it is unlikely answers; where it is likely behind all, the one where it is least so.
+        The first passage behind which a refusal is unlikely answers. If a refusal is likely behind all of them, the passage with
+        the smallest probability answers. The first token shows this probability; where an answer may begin with the refusal's
+        first word, the second token does.
+
+        Args:
+            logits: (1, vocab), of the next token behind the present prompt.
         """
         refusal = int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
         self._refusal_probability *= float(logits[-1].float().softmax(-1)[refusal])

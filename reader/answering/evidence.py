@@ -1,9 +1,9 @@
 """Which places of a document an answer rests on: the attention paid to its slots, and the words it shares with the text.
 
-**Evidence** is ranked by that and by BM25, over the words of the question and over those of question and answer (a wrong answer has
-words that lead away), fused by reciprocal rank (Cormack, Clarke and Büttcher, 2009), words counting a little more: they find a
-place by themselves where attention to a condensed memory may not.
-It says where the decoder looked and where the words are; it does not prove that the answer follows from there.
+Three rankings are fused by reciprocal rank (Cormack, Clarke and Büttcher, 2009): by attention, by BM25 over the words of the
+question, and by BM25 over those of question and answer, as a wrong answer has words that lead away. Words count a little more than
+attention: they find a place by themselves, and attention to a condensed memory may not. **Evidence** says where the decoder looked
+and where the words are. It does not prove that the answer follows from there.
 
 Quotes are cut out of the text. Nothing here runs the decoder.
 """
@@ -28,7 +28,7 @@ QUOTE_CHARS = 300
 """The longest quote."""
 
 ATTENTION_WEIGHT = 0.98
-"""What a rank by attention counts where one by words counts 1: alone, its first comes behind the second by words."""
+"""What a rank by attention counts where a rank by words counts 1: the first by attention alone comes behind the second by words."""
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
@@ -53,7 +53,7 @@ class Evidence:
 
 
 def fuse(*rankings: Sequence[int], weights: Sequence[float]) -> list[tuple[int, float]]:
-    """Numbers with their scores from the first of each ranking, fused by reciprocal rank, the best first; 1 is first in all."""
+    """Fuse each ranking's first numbers by reciprocal rank: (number, score), the best first. The first of all rankings scores 1."""
     scores: dict[int, float] = {}
     for ranking, weight in zip(rankings, weights, strict=True):
         for rank, number in enumerate(ranking[:_MOST_RANKED], start=1):

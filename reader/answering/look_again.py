@@ -1,6 +1,7 @@
 """Looking again: which passages of a document are read again raw for a question, within which budget of tokens.
 
-A reader goes back to the page where it matters, or that a question names; so does this. It reads nothing again itself.
+Like a reader, it goes back to the pages that matter to a question, or to the page that the question names. It reads nothing again
+itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from reader.models import Model
 
 LOOK_AGAIN_TOKENS = 600
 """How many tokens are looked at again by default."""
-
 
 _FRONT_CHARS = 3000
 """A document names its title and its authors among its first characters."""
@@ -50,8 +50,8 @@ def choose_passages(
     """Choose what to read again for a question, at most `tokens` tokens of it; the best passage first, none overlapping.
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words and
-    meaning, fused by reciprocal rank. A page or chapter that it names is all that is looked at. Who wrote the document is looked
-    up at its beginning, and who somebody is where they are first mentioned. The memory stays as it was.
+    meaning, fused by reciprocal rank. If the question names a page or chapter, only passages there are chosen. Who wrote the
+    document is looked up at its beginning, and who somebody is where they are first mentioned. The memory stays as it was.
 
     Args:
         tokens: cut down to what the decoder's positions have room for.

@@ -45,7 +45,7 @@ def choose_memory(
 
 
 def can_attach(record: MemoryRecord, model: Model | str) -> bool:
-    """Whether a model made a memory, with the plug-in and the number type that it has now."""
+    """Whether a model made a memory, with the plug-in and the precision that it has now."""
     if isinstance(model, str):
         return record.settings.get("model") == model
     return (

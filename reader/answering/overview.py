@@ -119,10 +119,10 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
         start, end = next((start, end) for start, end in sentences(page.text) if end > found.start())
         named.append((wording.place(page.label), [passage_of(page, start, end)]))
         chars -= end - start
-    overview = _joined(named)
-    if overview is not None and more:
-        overview = Overview(f"{overview.text}\n… {more:,} more", overview.passages)
-    return overview
+    made = _joined(named)
+    if made is not None and more:
+        made = Overview(f"{made.text}\n… {more:,} more", made.passages)
+    return made
 
 
 def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:

@@ -1,6 +1,6 @@
 """Rows: each head keeps some of a window's own keys and values in place of beacons.
 
-A chooser (`reader.condensing`) picks the rows. A kept row is rotated once, by the difference, to its new position, and keeps
+A chooser (`reader.condensing`) scores the rows. A kept row is rotated once, by the difference, to its new position, and keeps
 the source span of each head's token. Layers may keep different numbers of rows (`BeaconConfig.layer_shares`).
 """
 
@@ -37,17 +37,12 @@ class RowChooser(Protocol):
     def replays(self) -> bool:
         """Whether each window is run once more behind itself, to see which rows are needed to repeat it."""
 
-    def choose(
-        self,
-        queries: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        keep: int,
-        peaks: Tensor | None = None,
-        *,
-        best_only: bool = False,
-    ) -> Tensor:
-        """The rows that each head keeps: (kv_heads, keep), ascending.
+    @property
+    def spread(self) -> float:
+        """The share of the kept rows that is evenly spaced among the others; 1 if the method scores no row above another."""
+
+    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+        """How much each head needs each row: (kv_heads, tokens).
 
         Args:
             queries: (heads, queries, head_dim), scaled, before rotation.
@@ -56,7 +51,6 @@ class RowChooser(Protocol):
             values: (kv_heads, tokens, head_dim).
             peaks: (kv_heads, tokens), the largest attention weight that each row gets when the window is run once more;
                 None unless `replays`.
-            best_only: whether to keep the best rows alone, also where the method keeps others beside them.
         """
 
 
@@ -71,18 +65,19 @@ def keep_rows(
     """Keep each head's chosen rows of the full window and drop the rest.
 
     If all layers keep as many rows, these move to consecutive positions. Else a row moves to the position of the slot for its
-    place in the window, so that what follows has the same position in all layers. Then the best rows alone are kept: with the
-    layers' own shares, evenly spaced rows beside them made answers worse.
+    place in the window, so that what follows has the same position in all layers.
 
     Args:
         queries: (heads, tokens, head_dim) by layer, scaled and rotated, of the window's last tokens.
         config: says how many rows each layer keeps at the memory's ratio.
-        peaks: by layer, as for `RowChooser.choose`; empty unless the chooser replays.
+        peaks: by layer, as for `RowChooser.scores`; empty unless the chooser replays.
     """
     assert memory.ratio
     keep, base = config.window // memory.ratio, memory.sink + memory.beacons
     more = [config.extra_rows(memory.ratio, number) for number in range(len(memory.layers))]
     is_even = memory.ratio not in config.layer_shares
+    # With the layers' own shares, evenly spaced rows beside the best ones made answers worse.
+    spread = chooser.spread if is_even or chooser.spread == 1 else 0.0
     window = slice(base, memory.slots)
     positions, slots = memory.positions[window], torch.arange(base, base + keep)
     read_at, kept_at = positions.to(decoder.device), slots.to(decoder.device)
@@ -96,9 +91,8 @@ def keep_rows(
         first = base + memory.extra[number]
         keys, values = memory.keys(number)[:, first:], memory.values(number)[:, first:]
         own = queries[number][None]
-        rows = chooser.choose(
-            unrotate(own)[0], turn_back(keys), values, keep + more[number], peaks.get(number), best_only=not is_even
-        )
+        scores = chooser.scores(unrotate(own)[0], turn_back(keys), values, peaks.get(number))
+        rows = choose_rows(scores, keep + more[number], spread)
         moves = (kept_at if is_even else base + rows // memory.ratio) - read_at[rows]
         layer.keep(rows + first, first, rotation(decoder, moves))
         kept.append(rows)
@@ -122,6 +116,25 @@ def keep_rows(
     memory.tail, memory.ratio = WindowTokens.raw(0, 0), None
     memory.beacons += keep
     memory.windows += 1
+
+
+def choose_rows(scores: Tensor, keep: int, spread: float) -> Tensor:
+    """The rows that each head keeps: (kv_heads, keep), ascending.
+
+    Args:
+        scores: (kv_heads, tokens), how much each head needs each row.
+        keep: how many rows.
+        spread: the share of them that is evenly spaced among the others, whatever their scores.
+    """
+    spaced = round(keep * spread)
+    best = scores.topk(keep - spaced, dim=1).indices
+    if spaced:
+        # How many of the others there are up to each row. A search in these counts, unlike `nonzero`, does not wait for a GPU.
+        others = torch.ones_like(scores, dtype=torch.int64).scatter(1, best, 0).cumsum(dim=1)
+        left = scores.shape[1] - best.shape[1]
+        places = (torch.arange(1, spaced + 1, device=scores.device) * left) // spaced
+        best = torch.cat([best, torch.searchsorted(others, places.expand(len(scores), -1).contiguous())], dim=1)
+    return best.sort(dim=1).values
 
 
 def window_peaks(memory: Memory, queries: Mapping[int, Tensor], end: Mark) -> dict[int, Tensor]:

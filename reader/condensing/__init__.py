@@ -1,6 +1,6 @@
 """Choosers: which rows of a window the memory keeps. Tensors only; beacons are condensed by the plug-in.
 
-To add a method, write a module with a class that has `name`, `fingerprint` and `choose`, link the paper in its docstring, and add a
+To add a method, write a module with a class that is a `reader.beacon.RowChooser`, link the paper in its docstring, and add a
 line to `CHOOSERS`. A chooser sees one layer of one window at a time, so reading needs constant memory.
 """
 

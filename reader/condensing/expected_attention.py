@@ -17,7 +17,7 @@ _SINK_QUERIES = 4  # the first queries of a window have another distribution tha
 
 @dataclass(frozen=True)
 class ExpectedAttention:
-    """Chooses each head's rows by their expected attention, and a part of them evenly spaced."""
+    """Scores each head's rows by their expected attention."""
 
     spread: float = 0.5
     """The share of the kept rows that is evenly spaced among the others, to represent the text that gets little attention."""
@@ -34,25 +34,8 @@ class ExpectedAttention:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
-    def choose(
-        self,
-        queries: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        keep: int,
-        peaks: Tensor | None = None,
-        *,
-        best_only: bool = False,
-    ) -> Tensor:
-        """The rows that each head keeps: (kv_heads, keep), ascending.
-
-        Args:
-            queries: (heads, queries, head_dim), scaled, before rotation.
-            keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the next positions, so that their product
-                with unrotated queries is the expected attention score of a later token.
-            values: (kv_heads, tokens, head_dim).
-            best_only: whether to keep the best rows alone and none evenly spaced.
-        """
+    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+        """How much each head needs each row: (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
         heads, tokens = queries.shape[0], keys.shape[1]
         queries = queries[:, _SINK_QUERIES:] if queries.shape[1] > _SINK_QUERIES else queries
         queries = queries.float()
@@ -63,8 +46,8 @@ class ExpectedAttention:
         variances = by_covariance if keys.is_cuda else by_products
         logits = (mean @ of_head.transpose(1, 2))[:, 0] + variances(queries - mean, of_head) / 2
         weights = torch.softmax(logits, dim=-1).view(-1, groups, tokens).mean(dim=1)
-        scores = weights * values.float().norm(dim=-1)
-        return with_spread(scores, keep, 0 if best_only else round(keep * self.spread))
+        scores: Tensor = weights * values.float().norm(dim=-1)
+        return scores
 
 
 def by_products(centred: Tensor, keys: Tensor) -> Tensor:
@@ -79,15 +62,3 @@ def by_covariance(centred: Tensor, keys: Tensor) -> Tensor:
     """As `by_products`, without a product for each pair: fewer operations if there are more queries than 2 · head_dim."""
     covariance = centred.transpose(1, 2) @ centred / centred.shape[1]
     return ((keys @ covariance) * keys).sum(dim=-1)
-
-
-def with_spread(scores: Tensor, keep: int, spread: int) -> Tensor:
-    """The rows with the highest scores (kv_heads, tokens), and `spread` rows evenly spaced among the others: (kv_heads, keep)."""
-    best = scores.topk(keep - spread, dim=1).indices
-    if spread:
-        # How many of the others there are up to each row. A search in these counts, unlike `nonzero`, does not wait for a GPU.
-        others = torch.ones_like(scores, dtype=torch.int64).scatter(1, best, 0).cumsum(dim=1)
-        left = scores.shape[1] - best.shape[1]
-        places = (torch.arange(1, spread + 1, device=scores.device) * left) // spread
-        best = torch.cat([best, torch.searchsorted(others, places.expand(len(scores), -1).contiguous())], dim=1)
-    return best.sort(dim=1).values

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reader.condensing.expected_attention import with_spread
-
 
 @dataclass(frozen=True)
 class Replay:
-    """Chooses each head's rows by the attention that they get when the window is run again, and a part of them evenly spaced."""
+    """Scores each head's rows by the attention that they get when the window is run again."""
 
     spread: float = 0.5
     """The share of the kept rows that is evenly spaced among the others, to represent the text that gets little attention."""
@@ -33,16 +31,7 @@ class Replay:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
-    def choose(
-        self,
-        queries: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        keep: int,
-        peaks: Tensor | None = None,
-        *,
-        best_only: bool = False,
-    ) -> Tensor:
-        """The rows that each head keeps: (kv_heads, keep), ascending; shapes as for `reader.beacon.rows.RowChooser.choose`."""
+    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+        """How much each head needs each row: (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
         assert peaks is not None, "choosing by replay needs the replay's attention"
-        return with_spread(peaks, keep, 0 if best_only else round(keep * self.spread))
+        return peaks

@@ -10,8 +10,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Spread:
-    """Chooses evenly spaced rows, the last of each interval, the same for all heads."""
+    """Scores no row above another: all that are kept are evenly spaced, the last of each interval, the same for all heads."""
 
+    spread = 1.0
     replays = False
 
     @property
@@ -24,17 +25,6 @@ class Spread:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1"
 
-    def choose(
-        self,
-        queries: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        keep: int,
-        peaks: Tensor | None = None,
-        *,
-        best_only: bool = False,
-    ) -> Tensor:
-        """The rows that each head keeps: (kv_heads, keep), ascending; shapes as for `ExpectedAttention.choose`."""
-        tokens = keys.shape[1]
-        rows = torch.arange(1, keep + 1, device=keys.device) * tokens // keep - 1
-        return rows.expand(keys.shape[0], -1)
+    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+        """Zeros (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
+        return torch.zeros(keys.shape[:2], device=keys.device)

@@ -1,7 +1,7 @@
 """A model ready to read and answer: decoder, tokenizer and plug-in, put together from what is on disk.
 
-A decoder without a plug-in of its own keeps rows, which need no training, unless beacons are asked for. Nothing here reads
-documents or talks to the store.
+A decoder without a plug-in of its own keeps rows, which need no training, unless beacons are asked for. How many rows each layer
+keeps is measured once. Nothing here reads documents or talks to the store.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser
 from reader.condensing import CHOOSERS, DEFAULT_CHOOSER
 from reader.errors import ConfigError, ModelError
 from reader.models.bundled import is_bundled
+from reader.models.cache import cache_path
 from reader.models.catalogue import DEFAULT_MODEL
 from reader.models.decoder import Decoder, load_decoder
 from reader.models.encoder import SentenceEncoder, load_encoder
 from reader.models.examples import Examples, examples_for
 from reader.models.plugin_files import PluginWeights, load_published_weights, published_settings
+from reader.models.reporting import no_report
+from reader.models.shares import kept_shares
 
 _PLUGINS = Path(__file__).parents[1] / "plugins"
 """Our plug-ins for bundled decoders, a folder by the decoder's name; their cards say how they were trained and what they do."""
@@ -172,6 +175,7 @@ def load_model(
     cache_folder: Path | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    measures_shares: bool = True,
     progress: Callable[[str, float], None] | None = None,
 ) -> Model:
     """Load a decoder by name or folder and put the plug-in on it, with the sentence encoder beside it where that was fetched.
@@ -184,6 +188,8 @@ def load_model(
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
         horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
         device, dtype: None: a GPU where there is one, in bfloat16 where it can; else the CPU in float32.
+        measures_shares: whether a decoder that keeps rows, and whose plug-in does not say how many each layer keeps, gets layer
+            shares. They are measured the first time, which takes as long as reading 2,000 tokens, and kept in the cache folder.
         progress: called with a stage and the fraction of it that is done.
 
     Raises:
@@ -192,6 +198,10 @@ def load_model(
     """
     decoder = load_decoder(name, cache_folder=cache_folder, device=device, dtype=dtype, progress=progress)
     model = _with_plugin(decoder, name, plugin, condenser, window, horizon)
+    own = model.plugin
+    if measures_shares and own.rows is not None and not own.config.layer_shares:
+        shares = kept_shares(model, cache_path(cache_folder), progress or no_report)
+        own.config = own.config.changed(layer_shares=shares)
     return dataclasses.replace(model, encoder=load_encoder(decoder.device, cache_folder=cache_folder))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Progress = Callable[[str, float], None]
-"""Called with a stage ("download", "convert", "wait", "load") and the fraction of the stage that is done, from 0 to 1."""
+"""Called with a stage ("download", "convert", "wait", "load", "fit") and the fraction of the stage that is done, from 0 to 1."""
 
 
 def no_report(stage: str, fraction: float) -> None:

@@ -1,5 +1,9 @@
 from .estimate import Estimate as Estimate, estimate_reading as estimate_reading
-from .intake import add_document as add_document, stored_document as stored_document
+from .intake import (
+    add_document as add_document,
+    document_view as document_view,
+    stored_document as stored_document,
+)
 from .jobs import JobSettings as JobSettings, Worker as Worker, enqueue as enqueue, run as run, watch as watch
 from .loop import (
     ReadingProgress as ReadingProgress,
@@ -34,6 +38,7 @@ __all__ = [
     "Worker",
     "add_document",
     "counts",
+    "document_view",
     "enqueue",
     "estimate_reading",
     "fits",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlite_utils import Database
 
 from reader.documents import Document, Page
-from storage import Store, StoredDocument
+from storage import DocumentRecord, PageRecord, Store, StoredDocument
 
 
 def add_document(
@@ -40,6 +40,18 @@ def add_document(
         hold(db, stored)
 
 
+def document_view(store: Store, document_id: str, user: str | None) -> tuple[DocumentRecord, list[PageRecord]]:
+    """A document and its pages: as the file of a user has them, if the user has one, else the document's own.
+
+    Raises:
+        NotFound: the library has no such document.
+    """
+    if user is None or user not in store.user_documents.users(document_id):
+        return store.document(document_id), store.pages(document_id)
+    holding = store.user_documents.get(user, document_id)
+    return holding.document, store.pages(document_id, holding.division)
+
+
 def stored_document(store: Store, reference: str, user: str | None = None) -> Document:
     """The document in the library with this id, this unique start of an id, or this title.
 
@@ -49,11 +61,7 @@ def stored_document(store: Store, reference: str, user: str | None = None) -> Do
     Raises:
         StoreError: the library has no such document, or several fit the reference.
     """
-    record, division = store.document(reference), ""
-    if user is not None and user in store.user_documents.users(record.id):
-        holding = store.user_documents.get(user, record.id)
-        record, division = holding.document, holding.division
-    pages = store.pages(record.id, division)
+    record, pages = document_view(store, store.document(reference).id, user)
     return Document(
         text="".join(page.text for page in pages),
         pages=tuple(Page(page.number, page.label, page.start_char, page.end_char) for page in pages),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,9 @@ FORMAT = "reader-memory-1"
 
 ROOM_TOKENS = 1024
 """Positions kept free after the memory for the question and the answer."""
+
+RAW_SLOTS = 8192
+"""The most slots of a memory of rows if no ratio is given: each slot costs attention time and bytes."""
 
 MEMORY_DTYPES = ("model", "int8", "int4")
 """The type of a saved memory: the decoder's, int8 with a scale for each slot, or 4 bits in groups of 64 numbers."""
@@ -106,8 +110,6 @@ def plan_reading(
     if not fits(model, slots):
         raise _too_long(model, document_tokens, slots, ratio)
     config = dataclasses.replace(config, ratios=ratios, ratio_choice="sequence")
-    full_windows = len(ids) // config.window
-
     settings: dict[str, object] = {
         "format": FORMAT,
         "model": model.name,
@@ -121,18 +123,7 @@ def plan_reading(
         "ratio": ratios[0],
         "beacon": _settings_of_reading(config),
     }
-    # The model's name is not part of the key: the same weights under another name give the same memory.
-    identity = json.dumps({name: value for name, value in settings.items() if name != "model"}, sort_keys=True)
-    key = hashlib.sha256(f"{FORMAT}\0settings\0{identity}".encode()).digest()
-    keys: list[bytes] = []
-    for number in range(-(-len(ids) // config.window)):
-        window = ids[number * config.window : (number + 1) * config.window]
-        key = hashlib.sha256(f"{FORMAT}\0window\0".encode() + key + window.numpy().astype("<i4").tobytes()).digest()
-        keys.append(key)
-    # The document's id is part of the key because slots point into its text. A tokenizer that normalises its input may give the
-    # same tokens for different texts.
-    memory_key = hashlib.sha256(f"{FORMAT}\0memory\0{document.id}\0".encode() + key).hexdigest()
-    segment_keys = tuple(key.hex() for key in keys[:full_windows])
+    segment_keys, memory_key = _chain(settings, document.id, ids.split(config.window) if len(ids) else ())
     return ReadingPlan(
         document,
         config,
@@ -143,9 +134,23 @@ def plan_reading(
         _sink(model),
         slots,
         settings,
-        segment_keys,
+        segment_keys[: len(ids) // config.window],
         memory_key,
     )
+
+
+def _chain(settings: Mapping[str, object], document_id: str, windows: Sequence[Tensor]) -> tuple[tuple[str, ...], str]:
+    """The chain key of each window of token ids (tokens,), and the memory's key."""
+    # The model's name is not part of the key: the same weights under another name give the same memory.
+    identity = json.dumps({name: value for name, value in settings.items() if name != "model"}, sort_keys=True)
+    key = hashlib.sha256(f"{FORMAT}\0settings\0{identity}".encode()).digest()
+    keys = []
+    for window in windows:
+        key = hashlib.sha256(f"{FORMAT}\0window\0".encode() + key + window.numpy().astype("<i4").tobytes()).digest()
+        keys.append(key.hex())
+    # The document's id is part of the key because slots point into its text. A tokenizer that normalises its input may give the
+    # same tokens for different texts.
+    return tuple(keys), hashlib.sha256(f"{FORMAT}\0memory\0{document_id}\0".encode() + key).hexdigest()
 
 
 # Slots
@@ -191,10 +196,6 @@ def room_tokens(model: Model) -> int:
 
 def _room_tokens(max_positions: int) -> int:
     return min(ROOM_TOKENS, max_positions // 4)
-
-
-RAW_SLOTS = 8192
-"""The most slots of a memory of rows if no ratio is given: each slot costs attention time and bytes."""
 
 
 def smallest_ratio(model: Model, document_tokens: int, least: int = 1) -> int:

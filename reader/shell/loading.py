@@ -6,6 +6,7 @@ import argparse
 import functools
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -110,6 +111,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
     Raises:
         ModelError: the decoder or its plug-in cannot be loaded.
     """
+    fitting: list[float] = []
     with loading_bar() as progress:
         from reader.models import load_model as load
 
@@ -131,6 +133,12 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
                 f"About {estimate.document_tokens:,} tokens on {len(to_read.pages):,} pages, "
                 f"{duration(estimate.seconds)} to read ({estimate.basis})."
             )
+
+        def report(stage: str, fraction: float) -> None:
+            if stage == "fit":
+                fitting.append(time.monotonic())
+            progress(stage, fraction)
+
         model = load(
             name,
             plugin=options.plugin,
@@ -140,7 +148,13 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
             cache_folder=cache_folder(),
             device=getattr(options, "device", None),
             dtype=getattr(options, "dtype", None) or dtype_name(),
-            progress=progress,
+            measures_shares=getattr(options, "measures_shares", True),
+            progress=report,
+        )
+    if fitting:
+        console.print(
+            f"Measured once, in {duration(fitting[-1] - fitting[0])}, how many rows each layer of this decoder should keep: "
+            "memories at ratios 2, 4 and 8 then keep more facts."
         )
     if not model.plugin.trained:
         print_warning(

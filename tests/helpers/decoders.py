@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import AutoConfig, AutoModelForCausalLM, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser, rotation
-from reader.models import Model
+from reader.models import Model, load_model
 
 DEVICES = [
     "cpu",
@@ -154,6 +154,13 @@ def randomise_plugin(model: Model, seed: int = 1) -> None:
     for parameter in model.plugin.parameters():
         noise = torch.randn(parameter.shape, generator=generator).to(parameter)
         parameter.data.add_(noise * (0.02 + 0.3 * parameter.data.std()))
+
+
+def load_rows(folder: Path, cache: Path, condenser: str = "expected-attention", **changes: Any) -> Model:
+    """The decoder in a folder with windows of 32, of which each layer keeps as many rows; `changes` are of the config."""
+    model = load_model(str(folder), condenser=condenser, window=32, cache_folder=cache, measures_shares=False)
+    model.plugin.config = model.plugin.config.changed(**changes)
+    return model
 
 
 def unrotated_keys(plugin: BeaconPlugin, memory: Memory, layer: int) -> torch.Tensor:
