@@ -92,6 +92,8 @@ class Service:
         self._shelf: tuple[tuple[_Place, ...], str, AttachedMemory] | None = None
         self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
         self._in_use: dict[str, threading.Lock] = {}
+        self._vectors_tried: set[str] = set()
+        """Documents whose vectors were made here, or cannot be: on a full disk, or because there is no sentence in them."""
         self._attaching = threading.Lock()
         self._answering = threading.Condition()
         self._answers = 0
@@ -236,7 +238,7 @@ class Service:
         return max([*named, job.tokens if job is not None else 0])
 
     def forget(self, document_id: str) -> None:
-        """Let go of what is attached of a document that was removed."""
+        """Let go of what is attached of a document, because it was removed, or has more to attach now."""
         with self._attaching:
             self._attached = {
                 place: attached
@@ -420,7 +422,9 @@ class Service:
             from reader.reading import JobSettings, Worker
 
             settings = JobSettings(self.model_name)
-            self._worker = Worker(self.store, self.model, settings, progress=self._before_window)
+            self._worker = Worker(
+                self.store, self.model, settings, progress=self._before_window, while_idle=self._add_vectors
+            )
             self._worker.start()
 
     def _load(self) -> None:
@@ -437,9 +441,34 @@ class Service:
     def _before_window(self, job: JobRecord, progress: ReadingProgress) -> None:
         if job.id not in self.estimates and not progress.waiting:
             self._estimate(job)
-        with self._answering:  # answers go first: nobody likes to wait for one
+        self._let_answers_go_first()
+
+    def _let_answers_go_first(self) -> None:
+        with self._answering:  # nobody likes to wait for one
             while self._answers and not self._closed:
                 self._answering.wait()
+
+    def _add_vectors(self, stopped: Callable[[], bool]) -> bool:
+        """Make the sentence vectors of one document that was read without them, and tell whether there was one to try."""
+        from reader.reading import make_vectors
+
+        encoder = self.model.encoder if self.model is not None else None
+        if encoder is None:
+            return False
+        missing = (one for one in self.store.vectors.missing(encoder.fingerprint) if one not in self._vectors_tried)
+        document_id = next(missing, None)
+        if document_id is None:
+            return False
+
+        def before_step(_done: int, _chars: int) -> None:
+            self._let_answers_go_first()
+
+        self._vectors_tried.add(document_id)  # an error is not met again and again
+        if make_vectors(document_id, encoder, self.store, progress=before_step, stopped=stopped):
+            self.forget(document_id)  # attached again, it has them
+        elif stopped():
+            self._vectors_tried.discard(document_id)
+        return True
 
     def _estimate(self, job: JobRecord) -> None:
         from reader.reading import estimate_reading, stored_document

@@ -141,6 +141,14 @@ def job_settings(options: argparse.Namespace) -> JobSettings:
     )
 
 
+def add_vectors(document_id: str, model: Model, store: Store) -> None:
+    """Make the sentence vectors of a document that was read without them, which takes seconds to a minute, once."""
+    from reader.reading import make_vectors
+
+    with progress_bar("Comparing its sentences, once") as bar:
+        make_vectors(document_id, model.encoder, store, progress=bar)
+
+
 @contextmanager
 def reading_bar() -> Iterator[Callable[[ReadingProgress | JobRecord], None]]:
     """Show a bar until the block ends; yield the function that takes progress, of this process's reading or of another's."""
