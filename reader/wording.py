@@ -14,7 +14,7 @@ STAGES = {
 """Stage of `reader.models.load_model` -> the words to show."""
 
 
-NOT_STATED = "Not found in so many words; nearest pages"
+NOT_STATED = "Not in these words in the document; closest passages"
 """The heading of an answer's pages if the answer's words are not on them."""
 
 

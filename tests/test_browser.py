@@ -131,7 +131,7 @@ def test_an_address_that_is_pasted_is_fetched_and_read(
         window.go("chat")
         sync_api.expect(notice).to_contain_text("leads into a private network")
         window.shoot(f"address-refused-{viewport['width']}")
-        window.check_width()
+        window.check_size()
         window.go("library")
         sync_api.expect(box).to_have_value("http://192.168.0.1/secret.pdf")  # to be mended
         window.shoot(f"address-{viewport['width']}")
@@ -169,7 +169,7 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
             re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s · .+ left"), timeout=180_000
         )
         window.shoot("reading")
-        window.check_width()
+        window.check_size()
         first = reading.locator("progress").get_attribute("value")
         page.wait_for_function(f"Number(document.querySelector('#reading progress')?.value) > {first}")
         window.wait_until_ready()
@@ -191,9 +191,9 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
         assert page.locator("#chat .user.message").inner_text().strip() == QUESTION
         answer = page.locator("#chat .answer").inner_text()
         window.shoot("answer")
-        window.check_width()
+        window.check_size()
         page.set_viewport_size(PHONE)
-        window.check_width()
+        window.check_size()
         window.shoot("answer-390")
         shown = urlsplit(page.url).query
     memory = the_memory(server.library)
@@ -203,7 +203,7 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
     server.start()
     with visit(server, viewport=PHONE) as window:
         page = window.page
-        window.check_width()
+        window.check_size()
         window.go("library")
         page.locator("#library button").first.click()
         window.wait_until_ready()
@@ -243,7 +243,7 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
         assert pages_done > 0
         window.shoot("paused")
         page.set_viewport_size(PHONE)
-        window.check_width()
+        window.check_size()
         window.shoot("paused-390")
         page.set_viewport_size(DESKTOP)
 
@@ -294,7 +294,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
         page.locator(".state.paused").wait_for(timeout=60_000)
         assert re.match(r"Based on pages? (?:1–)?\d+ of \d+ \(still reading\) · ", window.ask(QUESTION))
         page.set_viewport_size(PHONE)
-        window.check_width()
+        window.check_size()
         window.shoot("asked-while-reading-390")
 
 
@@ -336,7 +336,7 @@ def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
         assert field.get_attribute("type") == "password"
         window.shoot("password")
         page.set_viewport_size(PHONE)
-        window.check_width()
+        window.check_size()
         window.shoot("password-390")
         page.set_viewport_size(DESKTOP)
         field.fill("wrong")
@@ -522,7 +522,7 @@ def test_evidence_opens_its_page_with_the_quote_marked_on_a_picture_or_in_the_te
             sync_api.expect(page.locator("#viewer header")).to_contain_text(f"Page {place[1]} of")
         page.wait_for_function("document.querySelector('#viewer img').naturalWidth === 1000")
         window.shoot("evidence")
-        window.check_width()
+        window.check_size()
         window.check_access()
         # Where the words are on the picture, and in sight.
         inside = page.evaluate(
@@ -555,7 +555,7 @@ def test_evidence_opens_its_page_with_the_quote_marked_on_a_picture_or_in_the_te
         sync_api.expect(page.locator("#viewer")).to_be_hidden()
         page.locator("#chat .card").first.click()
         page.locator("#viewer .box").first.wait_for()
-        window.check_width()
+        window.check_size()
         window.check_access()
         window.shoot("evidence-390")
         page.get_by_label("Close the page").click()
@@ -678,7 +678,7 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
         for name, viewport in (("", DESKTOP), ("-390", PHONE)):
             page.set_viewport_size(viewport)
             window.check_access()
-            window.check_width()
+            window.check_size()
             window.shoot(f"main-{scheme}{name}")
         page.set_viewport_size(DESKTOP)
         page.locator("#settings button").first.click()
@@ -885,7 +885,7 @@ def test_on_a_narrow_or_low_screen_one_part_is_shown_at_a_time_and_each_can_be_r
             name = rows.last.locator(".title").inner_text()
             rows.last.click()
             sync_api.expect(page.locator(".document h2")).to_have_text(name)
-            window.check_width()
+            window.check_size()
             window.check_access()
             sync_api.expect(page.locator("#question")).to_be_in_viewport()
             page.locator("#details button").first.click()
@@ -1069,7 +1069,7 @@ def test_the_sample_is_read_and_asked_with_the_bundled_decoder(
             assert time.monotonic() - started < 60
             window.shoot("sample-answer")
             window.page.set_viewport_size(PHONE)
-            window.check_width()
+            window.check_size()
             window.shoot("sample-answer-390")
     finally:
         server.kill()

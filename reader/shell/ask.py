@@ -66,7 +66,7 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
     """Print the answer's pages to standard output, and its cost and limits to standard error."""
     titles = {source.document_id: source.title for source in attached.sources}
     if answer.not_said and answer.evidence:
-        print("Nearest pages, to check yourself:")
+        print("Closest passages:")
     elif answer.is_stated is False:
         print(f"{NOT_STATED}:")
     for item in answer.evidence:
