@@ -19,6 +19,7 @@ from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.app.batch_runs import BatchRuns
 from reader.app.decoder_fetch import DecoderFetch
+from reader.app.late_vectors import LateVectors
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
@@ -92,8 +93,8 @@ class Service:
         self._shelf: tuple[tuple[_Place, ...], str, AttachedMemory] | None = None
         self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
         self._in_use: dict[str, threading.Lock] = {}
-        self._vectors_tried: set[str] = set()
-        """Documents whose vectors were made here, or cannot be: on a full disk, or because there is no sentence in them."""
+        # Attached again, a document has the vectors that it got.
+        self._late_vectors = LateVectors(store, self._let_answers_go_first, self.forget)
         self._attaching = threading.Lock()
         self._answering = threading.Condition()
         self._answers = 0
@@ -449,26 +450,7 @@ class Service:
                 self._answering.wait()
 
     def _add_vectors(self, stopped: Callable[[], bool]) -> bool:
-        """Make the sentence vectors of one document that was read without them, and tell whether there was one to try."""
-        from reader.reading import make_vectors
-
-        encoder = self.model.encoder if self.model is not None else None
-        if encoder is None:
-            return False
-        missing = (one for one in self.store.vectors.missing(encoder.fingerprint) if one not in self._vectors_tried)
-        document_id = next(missing, None)
-        if document_id is None:
-            return False
-
-        def before_step(_done: int, _chars: int) -> None:
-            self._let_answers_go_first()
-
-        self._vectors_tried.add(document_id)  # an error is not met again and again
-        if make_vectors(document_id, encoder, self.store, progress=before_step, stopped=stopped):
-            self.forget(document_id)  # attached again, it has them
-        elif stopped():
-            self._vectors_tried.discard(document_id)
-        return True
+        return self._late_vectors.add(self.model and self.model.encoder, stopped)
 
     def _estimate(self, job: JobRecord) -> None:
         from reader.reading import estimate_reading, stored_document
