@@ -752,10 +752,10 @@ def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
         sync_api.expect(window.box()).to_be_enabled()
         with Store(server.library) as store:
             (document,) = store.documents()
-            busy = [store.conversations.add([document.id]) for _ in range(ANSWERS_AT_ONCE)]
-            for number in range(7):  # older questions, in as many conversations as are answered at once
+            busy = [store.conversations.add([document.id], "ann") for _ in range(ANSWERS_AT_ONCE)]
+            for number in range(100):  # somebody else's, in as many conversations as are answered at once
                 talk = busy[number % len(busy)]
-                store.questions.add("", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
+                store.questions.add("ann", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
             window.box().fill("What was calm?")
             window.box().press("Enter")
             sync_api.expect(page.locator("#chat .pending")).to_have_text(
@@ -766,9 +766,11 @@ def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
             sync_api.expect(window.box()).to_have_value("What was calm?")
             sync_api.expect(page.get_by_role("button", name="Send")).to_be_visible()
             sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
-            for question in store.questions.waiting(""):
+            assert store.conversations.all() == []
+            assert store.questions.waiting("") == []
+            assert store.questions.waiting("ann"), "the question was next before it was stopped"
+            for question in store.questions.waiting("ann"):
                 store.questions.remove(question.id)
-            assert {one.id for one in store.conversations.all()} == {one.id for one in busy}
         assert window.ask("What was calm?")  # and the decoder is free for the next
 
 
