@@ -16,7 +16,7 @@ STAGES = {
 """Stage of fetching and loading a decoder -> the words to show."""
 
 
-NOT_STATED = "Not found in so many words; nearest pages"
+NOT_STATED = "Not in these words in the document; closest passages"
 """The heading of an answer's pages if the answer's words are not on them."""
 
 

@@ -2,7 +2,7 @@
 // pressed is a button that says in its data what it stands for, wherever it is drawn.
 
 // Gradio fetches the code of each kind of part on its own, so that some parts may come after the viewer.
-const PARTS = ["app", "side", "library", "main", "viewer", "places"];
+const PARTS = ["app", "side", "settings", "library", "main", "viewer", "places"];
 while (!PARTS.every((id) => document.getElementById(id))) await new Promise((next) => { setTimeout(next, 20); });
 
 const number = (text) => Number.parseInt(text ?? "0", 10) || 0;
@@ -153,7 +153,15 @@ document.addEventListener("click", (event) => {
   if (event.target.closest?.("#question .submit-button")) asks();
   if (event.target.closest?.("#question .stop-button")) tell(STOPPING);
   if (event.target.closest?.("#new-talk")) question().querySelector("textarea").focus();
+  opensSettings = Boolean(event.target.closest?.("#settings button.label-wrap"));
 }, true);
+
+// The settings are at the bottom and open downwards, out of sight.
+let opensSettings = false;
+new ResizeObserver(() => {
+  const side = document.getElementById("side");
+  if (opensSettings) side.scrollTop = document.getElementById("settings").offsetTop - side.offsetTop - 12;
+}).observe(document.getElementById("settings"));
 
 // Names and states that Gradio leaves out, for people who do not see the page.
 function name(selector, name) {

@@ -38,3 +38,13 @@ class Vectors:
         if not rows or hashlib.sha256(rows[0]["content"]).hexdigest() != rows[0]["hash"]:
             return None
         return bytes(rows[0]["content"])
+
+    def missing(self, encoder: str) -> list[str]:
+        """The ids of documents that have a finished memory and no vectors by an encoder, those used last first."""
+        rows = self._database.read(
+            "SELECT document_id FROM memories WHERE state = 'ready' AND document_id NOT IN"
+            " (SELECT document_id FROM sentence_vectors WHERE encoder = ?)"
+            " GROUP BY document_id ORDER BY max(last_used_at) DESC, document_id",
+            (encoder,),
+        )
+        return [row["document_id"] for row in rows]

@@ -225,7 +225,7 @@ def test_answers_are_kept_as_a_document_and_asked(opened: Callable[..., object],
         page.locator("#download summary").click()
         keep = page.get_by_role("button", name="Keep as a document")
         expect(keep).to_be_visible()
-        window.check_width()
+        window.check_size()
         window.check_access()
         window.shoot(f"keep-answers-{viewport['width']}")
         keep.click()
@@ -253,7 +253,7 @@ def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dic
     with opened("mill.md", viewport, color_scheme=scheme) as window:
         page = window.page
         expect(page.locator("#viewer .text")).to_be_visible()
-        window.check_width()
+        window.check_size()
         window.check_access()
         assert page.locator("#viewer .text").bounding_box()["height"] > viewport["height"] / 3
         window.shoot(f"reading-{viewport['width']}-{scheme}")

@@ -115,7 +115,7 @@ def test_a_tag_is_a_place_with_a_table_of_questions(visit: Callable[..., object]
         expect(cells.first).to_contain_text("Bakers")
         window.check_access()
         page.set_viewport_size(PHONE)  # rows become blocks, whole within the screen, and are a table still
-        window.check_width()
+        window.check_size()
         window.check_access()
         window.shoot("table-390")
         for part in page.locator("#runs :is(td, .cite)").all():
@@ -165,7 +165,7 @@ def test_a_shelf_fits_a_phone(visit: Callable[..., object], server: Server) -> N
         window.go("library")
         expect(row(window, "Kings")).to_be_visible()
         pick(window, "Sailors", "Kings")
-        window.check_width()
+        window.check_size()
         window.check_access()
         window.shoot("shelf-390-light")
 

@@ -209,9 +209,9 @@ def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable
         model.plugin_weights.save_pretrained(tmp_path / name)
     weights = tmp_path / "torn" / "beacon.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
-    refused("torn", ModelError, "is no plug-in")
+    refused("torn", ModelError, "is not a plug-in")
     (tmp_path / "garbled" / "beacon_config.json").write_text("{")
-    refused("garbled", ModelError, "is no plug-in")
+    refused("garbled", ModelError, "is not a plug-in")
     config = tmp_path / "unknown" / "beacon_config.json"
     config.write_text(config.read_text().replace('"window"', '"widow"'))
     refused("unknown", ConfigError, "'widow' is unknown")
@@ -223,7 +223,7 @@ def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable
     save_file(tensors, tmp_path / "short" / "beacon.safetensors")
     refused("short", ModelError, r"lack 'projections\.0\.q\.down'")
     (tmp_path / "empty").mkdir()
-    refused("empty", ModelError, "is no plug-in")
+    refused("empty", ModelError, "is not a plug-in")
 
 
 def test_plugins_tell_their_memories_apart(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:

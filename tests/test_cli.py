@@ -268,9 +268,10 @@ def test_commands_that_run_no_decoder_import_no_torch_and_start_in_under_a_secon
         "import sys, time; from reader.shell.main import main; status = main(sys.argv[1:]); "
         "print(status, 'torch' in sys.modules, time.process_time(), file=sys.stderr)"
     )
-    for command in (["library", "list"], ["library", "search", "harbour"], ["jobs", "list"]):
-        words = [sys.executable, "-c", program, *command, "--library", str(tmp_path / "library")]
-        result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "READER_LIBRARY": str(tmp_path / "library"), "READER_CACHE": str(tmp_path / "cache")}
+    for command in (["library", "list"], ["library", "search", "harbour"], ["jobs", "list"], ["models", "list"]):
+        words = [sys.executable, "-c", program, *command]
+        result = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
         status, has_torch, seconds = result.stderr.split()
         assert (status, has_torch) == ("0", "False"), command
         assert float(seconds) < 1, command

@@ -22,6 +22,9 @@ from helpers.documents import hide, make_document
 from reader.answering import attach, attach_shelf
 from reader.answering.look_again import choose_passages
 from reader.answering.passages import Passages, Source
+from reader.batching import LocalEngine
+from reader.batching.local import Group
+from reader.batching.questions import BatchQuestion
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ModelError
 from reader.models import SentenceEncoder
@@ -29,7 +32,7 @@ from reader.models.catalogue import ENCODER, BundledEncoder, BundledFile, Part
 from reader.models.encoder import is_encoder_fetched, load_encoder, remove_encoder
 from reader.models.fetching import fetch_files
 from reader.models.model import Model
-from reader.reading import SentenceVectors, sentence_vectors
+from reader.reading import SentenceVectors, make_vectors, sentence_vectors
 from reader.reading.loop import read
 from storage import PageRecord, Store
 
@@ -123,6 +126,55 @@ def test_another_reading_makes_no_vectors_again(
     read(document, seeing, store, ratio=2)
     monkeypatch.setattr(encoder, "encode", lambda _: pytest.fail("made again"))
     read(document, seeing, store, ratio=8)
+
+
+def test_a_document_that_was_read_before_the_encoder_was_there_gets_the_same_vectors_and_runs_no_decoder(
+    seeing: Model, tiny_model: Model, encoder: SentenceEncoder, store: Store, tmp_path: Path
+) -> None:
+    document = make_document(700)
+    record = read(document, tiny_model, store).memory
+    assert store.vectors.missing(encoder.fingerprint) == [document.id]
+    assert attach(record, seeing, store).vectors is None
+    steps: list[tuple[int, int]] = []
+    assert not make_vectors(document.id, None, store)
+    assert not make_vectors(document.id, encoder, store, stopped=lambda: True)
+    assert store.vectors.missing(encoder.fingerprint) == [document.id]
+    assert make_vectors(document.id, encoder, store, progress=lambda *step: steps.append(step))
+    assert steps[0] == (0, len(document.text))
+    assert attach(record, seeing, store).vectors is not None
+    assert store.vectors.missing(encoder.fingerprint) == []
+    assert store.vectors.missing("another") == [document.id]
+    assert not make_vectors(document.id, encoder, store)  # once is enough
+    with Store(tmp_path / "other") as other:
+        read(document, seeing, other)
+        found, expected = (sentence_vectors(document.id, encoder, library) for library in (store, other))
+    assert found is not None
+    assert expected is not None
+    assert torch.equal(found.spans, expected.spans)
+    torch.testing.assert_close(found.vectors.float(), expected.vectors.float(), rtol=0, atol=1)
+
+
+def test_reading_a_read_document_again_only_adds_its_vectors(
+    seeing: Model, tiny_model: Model, encoder: SentenceEncoder, store: Store
+) -> None:
+    document = make_document(300)
+    read(document, tiny_model, store)
+    assert read(document, seeing, store).tokens_read == 0
+    assert sentence_vectors(document.id, encoder, store) is not None
+
+
+def test_a_batch_adds_the_vectors_of_the_documents_that_it_asks(
+    seeing: Model, tiny_model: Model, encoder: SentenceEncoder, store: Store
+) -> None:
+    ids = [read(document, tiny_model, store, ratio=8).memory.document_id for document in (hide(), make_document(90))]
+    said: list[str] = []
+    for group in (
+        Group(ids[0], "One", (BatchQuestion("1", ids[0], QUESTION, 1),)),
+        Group("shelf", "Both", (BatchQuestion("2", "shelf", QUESTION, 2),), tuple(ids)),
+    ):
+        assert all(result.error is None for result in LocalEngine(seeing).answer([group], store, said.append))
+    assert store.vectors.missing(encoder.fingerprint) == []
+    assert "Comparing sentences, once" in said
 
 
 def damage(store: Store, how: str) -> None:

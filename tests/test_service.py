@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from helpers.decoders import tiny_encoder_folder
 from helpers.documents import make_document
 from helpers.waiting import wait_for
 
@@ -22,6 +23,7 @@ from reader.app.answer_queue import MAX_WAITING, Answerer
 from reader.app.service import Service, state_of
 from reader.documents import Document
 from reader.errors import ConfigError
+from reader.models import SentenceEncoder
 from reader.reading.jobs import JobSettings, enqueue
 from storage import JobRecord, QuestionRecord, Store, new_owner
 
@@ -96,6 +98,20 @@ def test_a_document_is_read_once_and_then_asked_without_reading(service: Service
     after = service.memory(document_id)
     assert after is not None
     assert replace(after, last_used_at=0) == replace(memory, last_used_at=0)
+
+
+def test_a_document_that_was_read_before_the_sentence_encoder_came_gets_its_vectors_while_nothing_is_read(
+    service: Service, tmp_path: Path
+) -> None:
+    document_ids = [read(service, make_document(words)) for words in (800, 300)]
+    assert service.attach(document_ids[0])[0].vectors is None
+    assert service.model is not None
+    encoder = SentenceEncoder(tiny_encoder_folder(tmp_path), "tiny")
+    service.model = replace(service.model, encoder=encoder)
+    wait_for(lambda: service.store.vectors.missing("tiny") == [])
+    wait_for(lambda: service.attach(document_ids[0])[0].vectors is not None)
+    assert whole_answer(service, document_ids[0], "When did the keeper walk?").text
+    read(service, make_document(310))  # the worker reads on
 
 
 @pytest.mark.parametrize(("stop", "stopped"), [("pause", "paused"), ("cancel", "stopped")])

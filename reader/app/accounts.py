@@ -221,7 +221,7 @@ class Gate:
         except TooManyGuesses as error:
             return self._form(str(error), 429, _LATER)
         if token is None:
-            return self._form("Name and password do not go together.", 401)
+            return self._form("The name or the password is wrong.", 401)
         # No redirect: programs take any other status for a refusal.
         home = escape(f"{self._root_path}/")
         inside = HTMLResponse(

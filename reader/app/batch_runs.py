@@ -124,7 +124,7 @@ class BatchRuns:
         if len(asked) > MAX_QUESTIONS:
             raise ConfigError(f"The batch has {len(asked):,} questions; ask {MAX_QUESTIONS:,} at most.")
         if len(self.all(user)) >= MAX_RUNS:
-            raise ConfigError(f"You have {MAX_RUNS} batches, as many as are kept; remove one first.")
+            raise ConfigError(f"You have {MAX_RUNS} batches, the most that are kept; remove one first.")
         run = Run(uuid.uuid4().hex, user, name, len(asked), time.time(), **options)
         folder = self._folder / run.id
         lines = [

@@ -19,6 +19,7 @@ from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.app.batch_runs import BatchRuns
 from reader.app.decoder_fetch import DecoderFetch
+from reader.app.late_vectors import LateVectors
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
@@ -92,6 +93,8 @@ class Service:
         self._shelf: tuple[tuple[_Place, ...], str, AttachedMemory] | None = None
         self._conversations: dict[str, tuple[AttachedMemory, Conversation]] = {}
         self._in_use: dict[str, threading.Lock] = {}
+        # Attached again, a document has the vectors that it got.
+        self._late_vectors = LateVectors(store, self._let_answers_go_first, self.forget)
         self._attaching = threading.Lock()
         self._answering = threading.Condition()
         self._answers = 0
@@ -236,7 +239,7 @@ class Service:
         return max([*named, job.tokens if job is not None else 0])
 
     def forget(self, document_id: str) -> None:
-        """Let go of what is attached of a document that was removed."""
+        """Let go of what is attached of a document, because it was removed, or has more to attach now."""
         with self._attaching:
             self._attached = {
                 place: attached
@@ -420,7 +423,9 @@ class Service:
             from reader.reading import JobSettings, Worker
 
             settings = JobSettings(self.model_name)
-            self._worker = Worker(self.store, self.model, settings, progress=self._before_window)
+            self._worker = Worker(
+                self.store, self.model, settings, progress=self._before_window, while_idle=self._add_vectors
+            )
             self._worker.start()
 
     def _load(self) -> None:
@@ -437,9 +442,15 @@ class Service:
     def _before_window(self, job: JobRecord, progress: ReadingProgress) -> None:
         if job.id not in self.estimates and not progress.waiting:
             self._estimate(job)
-        with self._answering:  # answers go first: nobody likes to wait for one
+        self._let_answers_go_first()
+
+    def _let_answers_go_first(self) -> None:
+        with self._answering:  # nobody likes to wait for one
             while self._answers and not self._closed:
                 self._answering.wait()
+
+    def _add_vectors(self, stopped: Callable[[], bool]) -> bool:
+        return self._late_vectors.add(self.model and self.model.encoder, stopped)
 
     def _estimate(self, job: JobRecord) -> None:
         from reader.reading import estimate_reading, stored_document

@@ -454,7 +454,9 @@ class Workspace(Talks):
 
     def _check_room(self) -> None:
         if self.count() >= MAX_DOCUMENTS:
-            raise ConfigError(f"Your library holds {MAX_DOCUMENTS:,} documents, as many as it may; remove one first.")
+            raise ConfigError(
+                f"Your library holds {MAX_DOCUMENTS:,} documents, the most it can hold; remove one first."
+            )
 
     def _draw_cover(self, path: Path, document: Document) -> bytes | None:
         if document.format not in DRAWN_FORMATS:

@@ -81,8 +81,8 @@ def batch(
     """Answer a file of questions into a file of results, both JSON lines or CSV by suffix; what is there already stays.
 
     Each result is on the disk before the next one is begun to be written: stopped in any way and run again, only what is missing is
-    asked. Documents that are named by a file's path are taken into the library first, and so is what a web address gives, unless
-    the library has a document from there.
+    asked. At the end the results are in the order of the questions. Documents that are named by a file's path are taken into the
+    library first, and so is what a web address gives, unless the library has a document from there.
 
     Args:
         engine: an engine, or a function that makes one; the function is called only once the questions are in order.
@@ -131,6 +131,7 @@ def batch(
             results.append(result)
             done, errors = done + 1, errors + (result.error is not None)
             tell(doing)
+        results.put_in_order([one.custom_id for one in asked])
     return BatchSummary(len(asked), len(missing), errors)
 
 

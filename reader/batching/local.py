@@ -29,7 +29,7 @@ from reader.batching.results import Result
 from reader.beacon import Branch, Branches
 from reader.errors import ConfigError, ReaderError
 from reader.models import Model
-from reader.reading import read, stored_document
+from reader.reading import make_vectors, read, stored_document
 from storage import Store, StoreError
 
 BATCH_SIZE = 16
@@ -90,6 +90,7 @@ class LocalEngine:
                             f"Reading {group.title}, page {now.pages_done:,} of {now.pages:,}"
                         ),
                     ).memory
+                self._add_vectors(record.document_id, store, doing)
                 doing(group.title)
                 attached = attach(record, model, store)
             except (ReaderError, StoreError) as error:
@@ -102,10 +103,12 @@ class LocalEngine:
         doing(group.title)
         try:
             records = [choose_memory(store, document_id, self._model) for document_id in group.shelf]
+            read_records = [record for record in records if record is not None]
+            for record in read_records:
+                self._add_vectors(record.document_id, store, doing)
         except (ReaderError, StoreError) as error:
             yield from _failed(group, error)
             return
-        read_records = [record for record in records if record is not None]
         for number, question in enumerate(group.questions):
             rest = replace(group, questions=group.questions[number:])
             try:
@@ -119,6 +122,10 @@ class LocalEngine:
                 yield from self._answer_attached(attached, rest)
                 return
             yield from self._answer_attached(attached, replace(group, questions=(question,)))
+
+    def _add_vectors(self, document_id: str, store: Store, doing: Callable[[str], None]) -> None:
+        """Make the sentence vectors of a document that was read without them."""
+        make_vectors(document_id, self._model.encoder, store, progress=lambda *_: doing("Comparing sentences, once"))
 
     def _answer_attached(self, attached: AttachedMemory, group: Group) -> Iterator[Result]:
         answers = answer_together(

@@ -118,7 +118,7 @@ def _text(file: Path) -> str:
             f"The questions {str(file)!r} cannot be read ({error.strerror}); give another file."
         ) from error
     if text is None:
-        raise ConfigError(f"The questions {str(file)!r} are no text; save them as CSV in UTF-8.")
+        raise ConfigError(f"The questions {str(file)!r} are not text; save them as CSV in UTF-8.")
     return text
 
 
@@ -205,7 +205,7 @@ def _csv_rows(
     if missing:
         raise ConfigError(f"{str(file)!r} has no column {missing[0]!r}; its first line names the columns.")
     if repeated := [name for name in _NEEDED if (table.fieldnames or []).count(name) > 1]:
-        raise ConfigError(f"{str(file)!r} has two columns {repeated[0]!r}; name one of them otherwise.")
+        raise ConfigError(f"{str(file)!r} has two columns {repeated[0]!r}; rename one of them.")
     line = table.line_num
     while True:
         try:

@@ -1,7 +1,7 @@
 """The results of a batch in its output file, JSON lines or CSV by suffix, each one written and synced as it comes.
 
-The file is the only record of what is done: what a killed batch left is mended (a torn last line is cut off) and gone on
-with. It belongs to one process at a time. It asks nothing.
+At the end they are put in the questions' order. The file is the only record of what is done: what a killed batch left is mended (a
+torn last line is cut off) and gone on with. It belongs to one process at a time. It asks nothing.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ class Results:
         self._is_csv = path.suffix.lower() == ".csv"
         self._closing = ExitStack()
         self._rows: dict[str, Mapping[str, Any]] = {}
+        """By custom_id, as they are in the file."""
         self._descriptor = -1
 
     def __enter__(self) -> Self:
@@ -130,7 +131,7 @@ class Results:
     def question_of(self, custom_id: str) -> str | None:
         """The question that was asked under an id; None where there is no result."""
         row = self._rows.get(custom_id)
-        return None if row is None else str(row["question"])
+        return None if row is None else self._said(row, "question")
 
     def append(self, result: Result) -> None:
         """Write one result, on the disk when this returns."""
@@ -143,9 +144,18 @@ class Results:
 
     def drop(self, custom_ids: Collection[str]) -> None:
         """Take results out of the file, all of them or, after a kill, none."""
-        if not custom_ids:
-            return
-        self._rows = {custom_id: row for custom_id, row in self._rows.items() if custom_id not in custom_ids}
+        if custom_ids:
+            self._rewrite({custom_id: row for custom_id, row in self._rows.items() if custom_id not in custom_ids})
+
+    def put_in_order(self, custom_ids: Sequence[str]) -> None:
+        """Write these results in this order, behind those of other questions; after a kill, the file is as before or in order."""
+        asked = dict.fromkeys(custom_ids)
+        ordered = [*(one for one in self._rows if one not in asked), *(one for one in asked if one in self._rows)]
+        if ordered != list(self._rows):
+            self._rewrite({custom_id: self._rows[custom_id] for custom_id in ordered})
+
+    def _rewrite(self, rows: dict[str, Mapping[str, Any]]) -> None:
+        self._rows = rows
         header = [self._header] if self._is_csv else []
         publish(self.path, "".join([*header, *map(self._line, self._rows.values())]).encode())
         with translating(self.path.parent):
@@ -183,7 +193,11 @@ class Results:
             raise ConfigError(
                 f"{str(self.path)!r} holds something other than the results of a batch; choose another output."
             ) from error
-        return {str(row["custom_id"]): row for row in rows}, len(content) - len(torn)
+        return {self._said(row, "custom_id"): row for row in rows}, len(content) - len(torn)
+
+    def _said(self, row: Mapping[str, Any], name: str) -> str:
+        """A cell as it was before it was made safe for spreadsheets."""
+        return _unguarded(str(row[name])) if self._is_csv else str(row[name])
 
     def _csv_results(self, lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
         if not lines:
@@ -192,8 +206,7 @@ class Results:
         table = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
         if tuple(next(table)) != COLUMNS:
             raise ValueError
-        rows: list[Mapping[str, Any]] = [dict(zip(COLUMNS, row, strict=True)) for row in table]
-        return [{**row, **{name: _unguarded(row[name]) for name in ("custom_id", "question")}} for row in rows]
+        return [dict(zip(COLUMNS, row, strict=True)) for row in table]
 
 
 def _json_results(lines: Sequence[bytes]) -> list[Mapping[str, Any]]:

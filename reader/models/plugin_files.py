@@ -121,7 +121,7 @@ class PluginWeights:
             return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"], family, rows)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, HFValidationError, httpx.HTTPError) as error:
             raise ModelError(
-                f"{str(name)!r} is no plug-in ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
+                f"{str(name)!r} is not a plug-in ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
                 f"give a folder with {PLUGIN_CONFIG} and {PLUGIN_WEIGHTS}, or a hub name."
             ) from error
 

@@ -25,7 +25,11 @@ from .plan import (
     smallest_ratio as smallest_ratio,
 )
 from .sentences import ROW as ROW, sentences as sentences, shortened as shortened
-from .vectors import SentenceVectors as SentenceVectors, sentence_vectors as sentence_vectors
+from .vectors import (
+    SentenceVectors as SentenceVectors,
+    make_vectors as make_vectors,
+    sentence_vectors as sentence_vectors,
+)
 
 __all__ = [
     "ROOM_TOKENS",
@@ -42,6 +46,7 @@ __all__ = [
     "enqueue",
     "estimate_reading",
     "fits",
+    "make_vectors",
     "memory_slots",
     "metadata",
     "read",

@@ -132,14 +132,19 @@ class Worker(threading.Thread):
         model: Model,
         settings: JobSettings,
         progress: Callable[[JobRecord, ReadingProgress], None] = lambda *_: None,
+        while_idle: Callable[[Callable[[], bool]], bool] = lambda _: False,
     ) -> None:
         """Take the model and the settings with which it was loaded. Other workers run the jobs with other settings.
 
-        `progress` is called before the first window and after each one; reading continues when it returns.
+        Args:
+            progress: called before the first window and after each one; reading continues when it returns.
+            while_idle: called while no job waits; does a piece of other work and returns whether there was one. It ends early when
+                the function that it is given returns true.
         """
         super().__init__(name="reading", daemon=True)
         self.owner = new_owner()
         self._store, self._model, self._settings, self._progress = store, model, settings, progress
+        self._while_idle = while_idle
         self._ended = threading.Event()
         self._something_new = threading.Event()
 
@@ -167,6 +172,8 @@ class Worker(threading.Thread):
                         progress=partial(self._progress, job),
                         stopped=self._ended.is_set,
                     )
+                    continue
+                if self._while_idle(self._something_new.is_set):
                     continue
             except Exception:  # the job holds the reason, and the worker must survive every job
                 pass

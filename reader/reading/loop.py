@@ -21,7 +21,7 @@ from reader.models import Model
 from reader.reading.intake import add_document
 from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
-from reader.reading.vectors import vector_maker
+from reader.reading.vectors import make_vectors, vector_maker
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
 
 _ROUNDED: dict[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
@@ -123,6 +123,7 @@ def read(
         except (CorruptMemory, NotFound):
             pass  # The memory was just evicted, or it is broken and its error asked to read again: it is dropped below.
         else:
+            make_vectors(document.id, model.encoder, store)
             return result(record, 0)
 
     def on_wait() -> None:

@@ -72,7 +72,7 @@ def counts(metadata: Mapping[str, str]) -> dict[str, int]:
     for name, count in found.items():
         if not (-1 if name == "ratio" else 0) <= count <= _MOST:
             raise MemoryMismatch(
-                f"The memory's count of {name} is {count}, which none can have. Read the document again."
+                f"The memory's count of {name} is {count}, which is impossible. Read the document again."
             )
     return found
 

@@ -1,13 +1,14 @@
 """Sentence vectors: where a document's sentences are, and what a sentence encoder makes of each.
 
-They are made while a document is read, window by window, and kept in the library for all its memories. A question is compared with
-them to find sentences that mean something similar in other words. It ranks nothing itself.
+They are made while a document is read, window by window, and kept in the library for all its memories. A document that was read
+before the encoder was there gets them afterwards: no decoder runs for them. A question is compared with them to find sentences that
+mean something similar in other words. It ranks nothing itself.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,11 +19,15 @@ from torch import Tensor
 
 from reader.documents import Document
 from reader.models import SentenceEncoder
+from reader.reading.intake import stored_document
 from reader.reading.sentences import sentences, shortened
 from storage import Store, StoreError
 
 MAX_SENTENCE_CHARS = 300
 """Longer sentences are compared in pieces: a vector of a long text means a little of everything."""
+
+_STEP_CHARS = 8_000
+"""How much text is encoded between two reports: about a second on two cores."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,37 @@ def vector_maker(document: Document, encoder: SentenceEncoder | None, store: Sto
     if encoder is None or sentence_vectors(document.id, encoder, store) is not None:
         return None
     return VectorMaker(document, encoder)
+
+
+def make_vectors(
+    document_id: str,
+    encoder: SentenceEncoder | None,
+    store: Store,
+    *,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Make the vectors of a document of the library that has none, and tell whether it has them now for the first time.
+
+    Args:
+        encoder: None makes none.
+        progress: called with the characters that are done, and with all, before each step.
+        stopped: asked before each step; what was made until then is dropped.
+
+    Raises:
+        StoreError: the document is not there.
+    """
+    if encoder is None or store.database.read_only or sentence_vectors(document_id, encoder, store) is not None:
+        return False
+    document = stored_document(store, document_id)
+    maker, chars = VectorMaker(document, encoder), len(document.text)
+    for done in range(0, chars, _STEP_CHARS):
+        progress(done, chars)
+        if stopped():
+            return False
+        maker.go_on(done + _STEP_CHARS)
+    maker.keep(store)
+    return sentence_vectors(document_id, encoder, store) is not None
 
 
 def sentence_vectors(document_id: str, encoder: SentenceEncoder | None, store: Store) -> SentenceVectors | None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from reader.shell import flags
 from reader.shell.loading import load_document, load_model
-from reader.shell.read import read_with_progress
+from reader.shell.read import add_vectors, read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
 from reader.wording import NOT_STATED, looked_again, place
 from storage import MemoryRecord, NotFound, Store, is_running
@@ -66,7 +66,7 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
     """Print the answer's pages to standard output, and its cost and limits to standard error."""
     titles = {source.document_id: source.title for source in attached.sources}
     if answer.not_said and answer.evidence:
-        print("Nearest pages, to check yourself:")
+        print("Closest passages:")
     elif answer.is_stated is False:
         print(f"{NOT_STATED}:")
     for item in answer.evidence:
@@ -128,6 +128,8 @@ def _memory_to_ask(
     being_read = any(is_running(job) for job in store.jobs.all(document.id))
     record = choose_memory(store, document.id, model, while_reading=being_read) if options.ratio is None else None
     if record is not None:
+        if record.state == "ready":
+            add_vectors(document.id, model, store)
         return record, 0
     result = read_with_progress(document, model, store, options)
     return result.memory, result.tokens_read

@@ -20,11 +20,11 @@ from reader.errors import PasswordNeeded, RecognitionNeeded
 from reader.settings import DEFAULT_WINDOW, cache_folder, dtype_name, model_name, recognition_languages
 from reader.shell.terminal import console, print_warning, progress_bar
 from reader.wording import STAGES, duration
-from storage import Store
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder import them
     from reader.documents import Document, Recognition
     from reader.models import Model
+    from storage import Store
 
 
 def load_document(

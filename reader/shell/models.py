@@ -80,7 +80,7 @@ def _fetch(options: argparse.Namespace) -> None:
         if options.json:
             print_json(_encoder_costs() | {"folder": str(folder)})
         else:
-            print(f"{ENCODER.name} is here: documents that are read from now on are searched by meaning, too.")
+            print(f"{ENCODER.name} is here: documents are searched by meaning, too.")
         return
     decoder = bundled_decoder(options.name)
     if not is_fetched(decoder.name, cache_folder()):

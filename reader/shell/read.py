@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from reader.shell import flags
@@ -139,6 +140,15 @@ def job_settings(options: argparse.Namespace) -> JobSettings:
         ratio=options.ratio,
         memory_dtype=options.memory_dtype,
     )
+
+
+def add_vectors(document_id: str, model: Model, store: Store) -> None:
+    """Make the sentence vectors of a document that was read without them, which takes seconds to a minute, once."""
+    from reader.reading import make_vectors
+
+    with ExitStack() as shown:
+        bar = functools.cache(lambda: shown.enter_context(progress_bar("Comparing its sentences, once")))
+        make_vectors(document_id, model.encoder, store, progress=lambda done, chars: bar()(done, chars))
 
 
 @contextmanager

@@ -149,9 +149,14 @@ class Visit:
         ]
         assert serious == [], "\n".join(serious)  # pytest shows no values of a helper's assertion
 
-    def check_width(self) -> None:
-        widths = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert widths[0] <= widths[1], f"the page is {widths[0]} pixels wide in a window of {widths[1]}"
+    def check_size(self) -> None:
+        """Fail where the page as a whole can be moved: its parts scroll, each within its own place."""
+        size = (
+            "const all = document.documentElement; return [all.scrollWidth, innerWidth, all.scrollHeight, innerHeight]"
+        )
+        width, window_width, height, window_height = self.page.evaluate(f"() => {{ {size} }}")
+        assert width <= window_width, f"the page is {width} pixels wide in a window of {window_width}"
+        assert height <= window_height, f"the page is {height} pixels high in a window of {window_height}"
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,7 @@ def _questions(content: bytes, workspace: Workspace) -> tuple[list[Asked], dict[
         try:
             one, model = _question(json.loads(line), workspace)
             if one.custom_id in asked:
-                raise ApiError(f"The custom_id {one.custom_id!r} stands on two lines.")
+                raise ApiError(f"The custom_id {one.custom_id!r} is on two lines.")
             asked[one.custom_id] = one
             if model.is_shelf:
                 shelves[model.name] = model.document_ids
@@ -156,7 +156,7 @@ def _questions(content: bytes, workspace: Workspace) -> tuple[list[Asked], dict[
 
 def _question(row: Any, workspace: Workspace) -> tuple[Asked, ApiModel]:
     if not isinstance(row, Mapping) or not isinstance(row.get("body"), Mapping):
-        raise ApiError("It is no request: it has no `body`.")
+        raise ApiError("It is not a request: it has no `body`.")
     custom_id = row.get("custom_id")
     if not isinstance(custom_id, str) or not custom_id:
         raise ApiError("It has no `custom_id`.")

@@ -111,7 +111,7 @@ def _turns(messages: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
                 f"`messages[{number}]` has the role {role!r}; use user, assistant or system.", param="messages"
             )
     if not questions:
-        raise ApiError("The last message is no question; end with a message of the user.", param="messages")
+        raise ApiError("The last message is not a question; end with a message of the user.", param="messages")
     return "\n".join(questions), tuple(said)
 
 

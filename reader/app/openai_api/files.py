@@ -61,7 +61,9 @@ class QuestionFiles:
         if len(content) > MAX_QUESTIONS_BYTES:
             raise ApiError(f"The file has {len(content):,} bytes; send {MAX_QUESTIONS_BYTES:,} at most.", 413)
         if len(self.all(user)) >= MAX_QUESTION_FILES:
-            raise ApiError(f"You have {MAX_QUESTION_FILES} files of questions; delete one first.")
+            raise ApiError(
+                f"You have {MAX_QUESTION_FILES} files of questions, the most that are kept; delete one first."
+            )
         stored = StoredFile(uuid.uuid4().hex, user, name[:200], len(content), int(time.time()))
         self._folder.mkdir(exist_ok=True)
         publish(self._folder / f"{stored.id}.jsonl", content)
@@ -225,4 +227,4 @@ class Files:
         try:
             return workspace.get(document_id(file_id))
         except NotFound as error:
-            raise NotFound(f"There is no file {file_id[:100]!r}. /v1/files lists those that there are.") from error
+            raise NotFound(f"There is no file {file_id[:100]!r}. /v1/files lists the files.") from error

@@ -95,10 +95,9 @@ def library(documents: Sequence[Shown], selected: str | None) -> str:
 def _row(shown: Shown, is_selected: bool) -> str:
     document = shown.holding.document
     facts = [_progress(shown), count(document.pages, "page")]
-    if document.memory_bytes:
-        facts.append(size(document.memory_bytes))
-    day = datetime.fromtimestamp(document.read_at or shown.holding.held_at)
-    facts.append(f"{day:%d\u00a0%b}" if day.year == datetime.now().year else f"{day:%d %b %Y}")
+    if shown.state == "ready":  # what is on its way needs the line for itself
+        day = datetime.fromtimestamp(document.read_at or shown.holding.held_at)
+        facts.append(f"{day:%d\u00a0%b}" if day.year == datetime.now().year else f"{day:%d %b %Y}")
     pin = '<span class="pin" title="Pinned">●<span class="unseen"> pinned </span></span>' if document.pinned else ""
     tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in shown.holding.tags)
     current = ' aria-current="true"' if is_selected else ""
@@ -172,7 +171,7 @@ def document_head(shown: Shown) -> str:
         f'<header class="document" data-id="{document.id}"><h2>{escape(document.title)}</h2>'
         f'<p><span class="state {shown.state.replace(" ", "-")}">{shown.state}</span>'
         f" {' · '.join(map(escape, facts))}{tags}"
-        f'<button class="act read" data-document="{document.id}" data-page="1">Read it</button></p></header>'
+        f'<button class="act read" data-document="{document.id}" data-page="1">Open pages</button></p></header>'
     )
 
 

@@ -289,6 +289,8 @@ def _library(*, has_accounts: bool) -> LibraryParts:
 
 
 def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool) -> SettingsParts:
+    can_choose = len(model_names) > 1 and not has_accounts
+    switching = "Switching models means reading your documents again. " if can_choose else ""
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         gr.HTML('<button class="act" data-act="theme">Light or dark</button>', js_on_load=None)
         return SettingsParts(
@@ -297,8 +299,8 @@ def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool
                 [(_decoder_choice(name), name) for name in dict.fromkeys([model_name, *model_names])],
                 value=model_name,
                 label="Language model",
-                info=f"Switching models means reading your documents again. {views.encoder_line()}",
-                interactive=len(model_names) > 1 and not has_accounts,
+                info=switching + views.encoder_line(),
+                interactive=can_choose,
                 elem_id="model",
             ),
         )

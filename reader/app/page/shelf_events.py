@@ -51,7 +51,7 @@ class ShelfEvents:
         """Open several documents together, tag them, or remove them."""
         workspace, ids = self._site.workspace(request), [str(one) for one in event.documents]
         if not ids:
-            raise ConfigError("No document is selected; press those that you mean.")
+            raise ConfigError("No document is selected; choose some from the list first.")
         if event.act == "together":
             return workspace.place("+".join(ids)).reference
         if event.act == "tag":
@@ -78,7 +78,7 @@ class ShelfEvents:
             else:
                 text = decode_bytes(file.read_bytes())
                 if text is None:
-                    raise ConfigError(f"{file.name!r} is no text; save the table as CSV.")
+                    raise ConfigError(f"{file.name!r} is not a text file; save the table as CSV.")
                 rows = _rows_of(text)
             self._ask(reference, rows, file.name, looked, request)
         finally:
