@@ -36,7 +36,10 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
         turn: the direction in which the page's lines run.
     """
     origin = origins_of(text, turn)
-    for figure in _FIGURE.finditer(string):
+    figures = list(_FIGURE.finditer(string))
+    for figure in figures:
+        if _SLASH.match(string, figure.end() - 1):
+            yield figure.end() - 1
         first, last = figure.start(), figure.end() - 1
         is_apart = first > 0 and string[first - 1] in _SIGNS
         if is_apart:
@@ -62,13 +65,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start
 
-    for slash in _SLASH.finditer(string):
-        yield slash.start()
-
-    for letter in _LETTER.finditer(string):
-        if letter[0] in _SHORT_WORDS:
-            continue
-        first, last = letter.start(), letter.end() - 1
+    for first, last in _letters(string, figures):
         rise = origin(last)[1] - origin(first)[1]
         if rise > 0.3 and rise < (high := height_of(text, first)) and height_of(text, last) < 0.9 * high:
             yield first
@@ -80,11 +77,24 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             yield note.start()
 
 
+def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
+    """Where a letter may be raised, each with what it follows."""
+    for figure in figures:
+        if letter := _AFTER_DIGIT.match(string, figure.end() - 1):
+            yield letter.start(), letter.end() - 1
+    for letter in _AFTER_BRACKET.finditer(string):
+        yield letter.start(), letter.end() - 1
+    for letter in _AFTER_LETTER.finditer("\n" + string):
+        yield letter.start(1) - 1, letter.end(1) - 2
+
+
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_LETTER = re.compile(r"(?:\d|(?<![^\W_])[A-Za-z]|\))(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)|\d(?:\r?\n)?[a-z](?=[-−–+]\d)")
-"""A letter that may be raised behind a figure, a variable or a bracket."""
-_SHORT_WORDS = frozenset(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
-"""Of which a page has so many that PDFium is not asked about their letters."""
+# A letter that may be raised behind a figure, a bracket or a variable. Of the last, what is before the variable comes first: far
+# fewer characters of a page are no letters. A page has so many short words that PDFium is not asked about their letters.
+_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d))")
+_AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
+_SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
+_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z](?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n)?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""
@@ -99,7 +109,8 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
     out: list[Glyph] = []
     at = 0
     while at < len(glyphs):
-        if not (glyphs[at].made or _MAY_BE_RAISED.match(glyphs[at].text)):
+        is_level = bool(out) and glyphs[at].y == out[-1].y and not (glyphs[at].made or out[-1].made)
+        if is_level or not (glyphs[at].made or _MAY_BE_RAISED.match(glyphs[at].text)):
             out.append(glyphs[at])
             at += 1
             continue
