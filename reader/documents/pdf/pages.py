@@ -12,7 +12,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, fractions, glyphs, invisible, raised, tables, typed, vertical
+from reader.documents.pdf import columns, fields, fractions, glyphs, invisible, raised, shells, tables, typed, vertical
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -275,7 +275,8 @@ class Pages:
             return []
         objects = survey.page(index)
         drawn = self._drawn_text(index)
-        return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn)) or []
+        kept = functools.partial(shells.xfa_value, survey.xfa_values)
+        return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn, kept)) or []
 
     def _drawn_text(self, index: int) -> Callable[[Rect], str]:
         """A function that returns what annotations draw in a rectangle of the page."""

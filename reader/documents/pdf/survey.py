@@ -15,6 +15,7 @@ from typing import Any
 import pikepdf
 
 from reader.documents.pdf.invisible import WHITE, clips
+from reader.documents.pdf.shells import xfa_values
 from reader.documents.pdf.unicode_maps import mended_map
 
 _MOST_BYTES = 200 << 20
@@ -68,6 +69,14 @@ class Survey:
     def hides(self, layer: Any) -> bool:
         """Whether what belongs to a layer, or to a rule over layers, is not shown."""
         return _is_hidden(layer, self.hidden)
+
+    @functools.cached_property
+    def xfa_values(self) -> dict[tuple[str, ...], str]:
+        """What an XFA form's data says; nothing where it cannot be read."""
+        try:
+            return xfa_values(self.root)
+        except (pikepdf.PdfError, ValueError, TypeError, AttributeError):
+            return {}
 
     def gaps(self, index: int) -> set[str] | None:
         """Return what stands around narrow gaps on page `index`, None where glyphs anywhere may be apart.
