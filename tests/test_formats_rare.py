@@ -92,3 +92,38 @@ def test_files_of_a_portfolio_are_known_by_what_they_are(tmp_path: Path) -> None
     assert "The deepest letter." in document.text
     assert document.text.rstrip().endswith("not read here:\nplan.pdf")
     assert [page.label for page in document.pages] == ["1", "0001 · 1", "box · 1", "deep · 1", "Attached files"]
+
+
+TEMPLATE = ((20, 300, "The monthly rent is"), (131, 300, "EUR, due on the first."), (20, 288, "A second line."))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        (shown(*TEMPLATE, (110, 300, "900")), "The monthly rent is 900 EUR, due on the first. A second line."),
+        (
+            shown((20, 300, "Payable"), (20, 288, "on the first."), (59, 300, "in Enugu")),
+            "Payable in Enugu on the first.",
+        ),
+        (
+            shown(
+                (20, 300, "Rent ______________ EUR"),
+                (20, 288, "Date ___________"),
+                (60, 301, "900"),
+                (50, 289, "2 May"),
+            ),
+            "Rent 900 EUR Date 2 May",
+        ),
+        (
+            shown((20, 300, "Left one"), (20, 288, "left two."), (140, 300, "Right one"), (140, 288, "right two.")),
+            "Left one left two. Right one right two.",
+        ),
+        (
+            shown((20, 300, "A line."), (20, 288, "Another."), (20, 340, "The head"), (20, 20, "7")),
+            "A line. Another. The head 7",
+        ),
+    ],
+    ids=["in-a-line", "at-its-end", "on-a-rule", "columns", "a-head"],
+)
+def test_words_that_are_drawn_last_stand_in_their_line(tmp_path: Path, drawn: bytes, expected: str) -> None:
+    assert Made(drawn).text(tmp_path) == expected

@@ -12,7 +12,19 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, fractions, glyphs, invisible, raised, shells, tables, typed, vertical
+from reader.documents.pdf import (
+    columns,
+    fields,
+    fractions,
+    glyphs,
+    invisible,
+    late,
+    raised,
+    shells,
+    tables,
+    typed,
+    vertical,
+)
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -196,6 +208,8 @@ class Pages:
             edits = others + bars if _apart(bars, others) else edits
         if turn == 0 and not hidden:
             edits += _apart(typed.typed_edits(text, string), edits)
+        if turn == 0:
+            edits += _apart(list(late.late_edits(text, shown)), edits)
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
