@@ -97,6 +97,18 @@ def test_files_of_a_portfolio_are_known_by_what_they_are(tmp_path: Path) -> None
 TEMPLATE = ((20, 300, "The monthly rent is"), (131, 300, "EUR, due on the first."), (20, 288, "A second line."))
 
 
+def sized(*parts: tuple[int, int, int, str]) -> bytes:
+    return b"".join(b"BT /F1 %d Tf 1 0 0 1 %d %d Tm (%s) Tj ET " % (*at, text.encode()) for *at, text in parts)
+
+
+@pytest.mark.parametrize("is_after_next_line", [False, True])
+def test_raised_digits_that_are_drawn_last_stand_behind_their_number(tmp_path: Path, is_after_next_line: bool) -> None:
+    line = sized((10, 20, 300, "mass 10"), (10, 63, 300, "kg in 1995"))
+    digits, below = sized((6, 56, 304, "24"), (6, 111, 304, "3")), sized((10, 20, 280, "The next line."))
+    drawn = line + below + digits if is_after_next_line else line + digits + below
+    assert Made(drawn).text(tmp_path) == "mass 10^24 kg in 1995[3] The next line."
+
+
 @pytest.mark.parametrize(
     ("drawn", "expected"),
     [

@@ -192,7 +192,7 @@ class Pages:
         moved = sorted({*raised.raised(text, shown, turn), *gaps})
         lines = [*_lines_at(string, moved)]
         if not (gaps or dividing):
-            lines = [part for line in lines for part in _parts(string, line, moved)]
+            lines = [part for line in lines for part in _parts(text, string, line, moved)]
         for start, end in _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)]):
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
@@ -233,7 +233,7 @@ class Pages:
         if spaced:
             found = glyphs.part(found, text)
         found = fractions.compose_fractions(found, dividing)
-        return "".join(glyph.text for glyph in raised.mark_raised(found))
+        return "".join(glyph.text for glyph in raised.mark_raised(late.put_back(found)))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
@@ -248,7 +248,7 @@ class Pages:
             found = glyphs.part(found, text)
         turn = glyphs.turn_of(text, string)
         found = fractions.compose_fractions(found, fractions.dividing(self._rules(page, index, turn)))
-        found = vertical.in_reading_order(raised.mark_raised(found))
+        found = vertical.in_reading_order(raised.mark_raised(late.put_back(found)))
         return fields.place(found, self._values(page, index))
 
     def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
@@ -409,12 +409,19 @@ def _lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _parts(string: str, line: tuple[int, int], positions: list[int]) -> Iterator[tuple[int, int]]:
+def _parts(
+    text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int], positions: list[int]
+) -> Iterator[tuple[int, int]]:
     """The parts of long lines that raised digits at some positions may concern: from a word well before to one well after."""
+    origin = glyphs.origins_of(text)
     first, last = line
     parts: list[tuple[int, int]] = []
     for position in positions:
         if not first <= position < last:
+            continue
+        digit = _DIGIT.search(string, position + 1, last)
+        if digit and origin(digit.start())[0] < origin(position)[0]:  # they belong to something before
+            parts.append(line)
             continue
         before = _WORD_START.search(string, max(first, position - 2 * _CONTEXT), position - _CONTEXT)
         start = before.start() + 1 if before else first
@@ -424,6 +431,7 @@ def _parts(string: str, line: tuple[int, int], positions: list[int]) -> Iterator
 
 
 _CONTEXT = 30
+_DIGIT = re.compile(r"\d")
 _WORD_START = re.compile(r" [^\W\d_]")
 
 
