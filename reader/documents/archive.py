@@ -6,6 +6,7 @@ without entities, DTDs or network. Nothing here knows what the members mean.
 
 from __future__ import annotations
 
+import functools
 import zipfile
 import zlib
 from io import BytesIO
@@ -135,7 +136,13 @@ def gave_up(parser: etree.XMLParser | etree.HTMLParser) -> bool:
 
 def local_name(element: etree._Element) -> str:
     """Return an element's name in lower case, without its namespace; comments and the like have none."""
-    return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
+    tag = element.tag
+    return _plain_name(tag) if isinstance(tag, str) else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain_name(tag: str) -> str:
+    return tag.rpartition("}")[2].lower()
 
 
 def children(element: etree._Element | None, name: str) -> list[etree._Element]:

@@ -79,7 +79,7 @@ _FILLING = b"\0\x1a"
 _OVERSTRUCK = re.compile(r"([^\n\x08])\x08([^\n\x08])")
 _TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)")
 _MOST_UNREADABLE = 0.05
-_DROPPED = str.maketrans({"\0": None, "\x1a": None})
+_DROPPED = ("\0", "\x1a")
 _ESCAPES = re.compile(rb"\x1b[$(][)(*@-Z]|\x1b\$\)C|~\{[\x21-\x7e]{2}")
 # UTF-8 of the two halves of one UTF-16 character, as some databases write it.
 _HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
@@ -242,7 +242,8 @@ def _checked(text: str, encoding: str, *, is_guess: bool = False) -> Decoded | N
         return None
     if is_guess and text.count("\ufffd") > _MOST_UNREADABLE * len(text):
         return None
-    text = text.translate(_DROPPED)
+    for dropped in _DROPPED:  # far faster than a table for every character
+        text = text.replace(dropped, "")
     return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), encoding, is_guess)
 
 

@@ -44,9 +44,9 @@ def kind_of(path: Path, named: str | None) -> str | None:
     """
     with path.open("rb") as file:
         start = file.read(_SEEN_BYTES)
-    bare = start.lstrip(b"\xef\xbb\xbf\0 \t\r\n")
+    bare = start.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
     suffix = path.suffix.lower()
-    if bare.startswith(b"{\\rtf"):
+    if bare.replace(b"\0", b"").startswith(b"{\\rtf"):  # in UTF-16, too
         return "rtf"
     if bare.startswith(b"%PDF-") and named != "pdf":
         return "pdf"

@@ -6,6 +6,7 @@ such as `start`, are read here too.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -50,6 +51,9 @@ _LOWERED = re.compile(rf"sub|-{_LENGTH}")
 _DIGITS = re.compile(r"[+\-−–]?\d{1,4}[+\-−–]?")
 
 Declarations = dict[str, str]
+_Rule = tuple[tuple[_Compound, ...], Declarations]
+"""A selector, its last part first, and what holds where it means an element."""
+_MOST_KNOWN = 4096
 
 
 def declarations(text: str) -> Declarations:
@@ -65,7 +69,8 @@ class StyleSheet:
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         # By pseudo-element and by one of the names in the selector, so that an element meets few rules.
-        self._rules: dict[tuple[str, str], list[tuple[tuple[_Compound, ...], Declarations]]] = {}
+        self._rules: dict[tuple[str, str], list[_Rule]] = {}
+        self._known: dict[tuple[str, str, str, str], list[_Rule]] = {}
         for text in texts:
             self._add(_COMMENT.sub("", text[:_MOST_CHARS]))
 
@@ -95,31 +100,47 @@ class StyleSheet:
         """Whether some rule counts."""
         return any("counter-increment" in wanted for rules in self._rules.values() for _, wanted in rules)
 
+    def _meant(self, pseudo: str, element: etree._Element) -> list[_Rule]:
+        """The rules whose last part means an element, whatever is above it; many elements share their names."""
+        named = (pseudo, local_name(element), element.get("class", ""), element.get("id", ""))
+        if named not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            _, tag, *own = named
+            names = _names(*own)
+            self._known[named] = [
+                (compounds, wanted)
+                for key in (tag, *sorted(names))
+                for compounds, wanted in self._rules.get((pseudo, key), ())
+                if compounds[0][0] in ("", tag) and compounds[0][1] <= names
+            ]
+        return self._known[named]
+
     def of(self, element: etree._Element, pseudo: str = "") -> Declarations:
         """Return what holds for an element: the rules that name it, then its own style attribute."""
         found: Declarations = {}
-        if self._rules:
-            for key in (local_name(element), *sorted(_names(element))):
-                for compounds, wanted in self._rules.get((pseudo, key), ()):
-                    if _fits(element, compounds):
-                        found |= wanted
+        for compounds, wanted in self._meant(pseudo, element) if self._rules else ():
+            if len(compounds) == 1 or _fits(element.getparent(), compounds[1:]):
+                found |= wanted
         if not pseudo and (own := element.get("style")):
             found |= declarations(own)
         return found
 
 
-def _names(element: etree._Element) -> set[str]:
-    names = {f".{name}" for name in element.get("class", "").split()}
-    return names | {f"#{element.get('id')}"} if element.get("id") else names
+@functools.lru_cache(maxsize=4096)
+def _names(classes: str, own_id: str) -> frozenset[str]:
+    """An element's classes and id with the marks that they have in selectors."""
+    names = {f".{name}" for name in classes.split()}
+    return frozenset(names | {f"#{own_id}"} if own_id else names)
 
 
-def _fits(element: etree._Element, compounds: tuple[_Compound, ...]) -> bool:
-    """Whether a selector, its last part first, means an element."""
-    at: etree._Element | None = element
-    for index, (tag, parts) in enumerate(compounds):
-        while at is not None and not ((not tag or tag == local_name(at)) and parts <= _names(at)):
-            if index == 0:
-                return False
+def _fits(above: etree._Element | None, compounds: tuple[_Compound, ...]) -> bool:
+    """Whether the parts of a selector before its last, the nearest first, mean an element or some above it."""
+    at = above
+    for tag, parts in compounds:
+        while at is not None and not (
+            (not tag or tag == local_name(at)) and parts <= _names(at.get("class", ""), at.get("id", ""))
+        ):
             at = at.getparent()
         if at is None:
             return False

@@ -11,7 +11,7 @@ import logging
 import tempfile
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _MOST_CHAPTERS = 10_000
 _MOST_ATTACHED = 200
+_PDF_MARK = b"%PDF-"
+_MARK_BYTES = 1024
 _BETWEEN_CHAPTERS = " · "
 _LABEL_CHARS = 180
 
@@ -188,16 +190,15 @@ def _pages(path: Path, password: str | None, document: pypdfium2.PdfDocument) ->
 
 
 def _attached(pdf: pikepdf.Pdf) -> Iterator[_Page]:
-    """The pages of the PDF files in a portfolio, and the names of its other files."""
-    try:
-        files = portfolio(pdf)[:_MOST_ATTACHED]
-    except MemoryError:
-        raise
-    except Exception:  # as below
-        return
-    others = [name for name, _ in files if not name.lower().endswith(".pdf")]
-    for name, data in files:
-        if name in others:
+    """The pages of the PDF files in a portfolio and in portfolios within it, and the names of its other files."""
+    files = deque(_files(pdf))
+    others = []
+    for _ in range(_MOST_ATTACHED):
+        if not files:
+            break
+        name, data = files.popleft()
+        if _PDF_MARK not in data[:_MARK_BYTES]:
+            others.append(name)
             continue
         with tempfile.TemporaryDirectory() as folder:
             inner = Path(folder, "attached.pdf")
@@ -212,9 +213,21 @@ def _attached(pdf: pikepdf.Pdf) -> Iterator[_Page]:
                 continue
             for index in range(len(pages.document)):
                 yield short_label(f"{name} · {index + 1}"), pages.text(index), False
+            if pages.survey is not None:
+                files.extendleft(reversed(_files(pages.survey.pdf)))
+    others += [name for name, _ in files]
     if others:
         names = "".join(f"\n{name}" for name in others)
         yield "Attached files", f"Attached files that are not read here:{names}", False
+
+
+def _files(pdf: pikepdf.Pdf) -> list[tuple[str, bytes]]:
+    try:
+        return list(islice(portfolio(pdf), _MOST_ATTACHED))
+    except MemoryError:
+        raise
+    except Exception:  # a damaged list of files must not cost the pages
+        return []
 
 
 def _ornament(read: Callable[[], str]) -> str:

@@ -6,6 +6,7 @@ another. Prose in columns, contents with page numbers, lists and numbered equati
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 import re
@@ -22,7 +23,7 @@ Edit = tuple[int, int, str]
 _LINE = re.compile(r"[^\r\n]+")
 _FIGURE = re.compile(r"\S\s+\S{0,3}\d")
 """A word that may be a figure, and is not the first of its line."""
-_DIGIT = re.compile(r"\d")
+_LINE_FROM_DIGIT = re.compile(r"\d[^\n]*")
 _NEAR_LINES = 6
 """Lines of PDFium's text within which three have digits where a table may be."""
 _SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
@@ -77,12 +78,18 @@ Strip = tuple[float, float]
 
 def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit]]:
     """Yield for each table the bars to be put between its cells."""
-    digits = [at for at, line in enumerate(string.split("\n")) if _DIGIT.search(line)]
-    if not any(third - first <= _NEAR_LINES for first, third in zip(digits, digits[2:], strict=False)):
+    digits = [match.start() for match in _LINE_FROM_DIGIT.finditer(string)]
+    if not any(
+        string.count("\n", first, third) <= _NEAR_LINES for first, third in zip(digits, digits[2:], strict=False)
+    ):
         return  # as on nearly all pages of a book
     lines = _lines(text, string)
-    for start, stop in _runs([bool(_FIGURE.search(string, *line)) for line in lines]):
-        for first, last in _runs([_has_wide_gap(text, string, line) for line in lines[start:stop]]):
+    has_digit = [False] * len(lines)
+    for at in digits:
+        has_digit[max(bisect.bisect_right(lines, (at, len(string))) - 1, 0)] = True
+    wanted = [has and bool(_FIGURE.search(string, *line)) for has, line in zip(has_digit, lines, strict=True)]
+    for start, stop in _runs(wanted):
+        for first, last in _runs(_have_wide_gaps(text, string, lines[start:stop])):
             above = max(start + first - _MOST_HEADS, 0)
             rows = [_row(text, string, line) for line in lines[above : min(start + last, above + _MOST_LINES)]]
             yield from _tables(rows, start + first - above)
@@ -113,6 +120,16 @@ def _runs(wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
         places = list(group)
         if is_wanted and len(places) >= _LEAST_ROWS:
             yield places[0], places[-1] + 1
+
+
+def _have_wide_gaps(text: pypdfium2.PdfTextPage, string: str, lines: list[tuple[int, int]]) -> list[bool]:
+    """Which lines may be a table's rows; one of every three is looked at, and those beside it where it may."""
+    found = [False] * len(lines)
+    for at in range(_LEAST_ROWS - 1, len(lines), _LEAST_ROWS):
+        if _has_wide_gap(text, string, lines[at]):
+            for near in range(at - _LEAST_ROWS + 1, min(at + _LEAST_ROWS, len(lines))):
+                found[near] = _has_wide_gap(text, string, lines[near])
+    return found
 
 
 def _has_wide_gap(text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int]) -> bool:

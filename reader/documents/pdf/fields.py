@@ -23,7 +23,8 @@ from reader.documents.pdf.glyphs import Glyph, Rect, upright, upright_rect
 _HIDDEN = 2 | 32
 """The flags of annotations that no viewer shows."""
 _MOST_PARENTS = 32
-_PUSH_BUTTON, _PASSWORD, _COMB, _DROP_DOWN = 1 << 16, 1 << 13, 1 << 24, 1 << 17
+_PUSH_BUTTON, _RADIO, _PASSWORD, _COMB, _DROP_DOWN = 1 << 16, 1 << 15, 1 << 13, 1 << 24, 1 << 17
+_OFF_WORDS = ("", "0", "off", "false", "no")
 _LEAST_LETTERS = 0.5
 """Of what an appearance draws, so much is letters and digits where its font says rightly which they are."""
 _STORED_NUMBER = re.compile(r"[-+]?[\d.,]*\d")
@@ -65,7 +66,9 @@ class Value:
     rect: Rect
 
 
-def page_values(page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Callable[[Rect], str]) -> list[Value]:
+def page_values(
+    page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Callable[[Rect], str], kept: Callable[[str], str]
+) -> list[Value]:
     """Return what is filled in on a page.
 
     Args:
@@ -73,6 +76,7 @@ def page_values(page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Call
         root: The file's catalogue.
         hidden: Whether the layer of an annotation is switched off.
         drawn: The text that is drawn in a rectangle, asked for where an annotation has no text itself.
+        kept: The value that the form's XFA data has under a field's whole name; "" where there is none.
     """
     form = root.get("/AcroForm")
     fresh = isinstance(form, pikepdf.Dictionary) and bool(form.get("/NeedAppearances", False))
@@ -89,7 +93,7 @@ def page_values(page: Any, root: Any, hidden: Callable[[Any], bool], drawn: Call
         (left, right), (bottom, top) = sorted(corners[::2]), sorted(corners[1::2])
         rect = (left, bottom, right, top)
         if kind == "/Widget":
-            text = _field_text(annotation, fresh, functools.partial(drawn, rect))
+            text = _field_text(annotation, fresh, functools.partial(drawn, rect)) or _kept_text(annotation, kept)
         elif kind == "/FreeText":
             text = str(annotation.get("/Contents", "")).strip() or _rich_text(annotation.get("/RC"))
             text = _as_shown(text, drawn(rect))
@@ -133,6 +137,31 @@ def _field_text(field: Any, fresh: bool, drawn: Callable[[], str]) -> str:
     if text.strip() and (fresh or is_list or flags & _COMB):
         return text
     return _as_shown(text, drawn())
+
+
+def _kept_text(field: Any, kept: Callable[[str], str]) -> str:
+    """The value of a field that only the form's XFA data has."""
+    kind, flags = _inherited(field, "/FT"), int(_inherited(field, "/Ff") or 0)
+    if kind == "/Sig" or (kind == "/Btn" and flags & _PUSH_BUTTON) or (kind == "/Tx" and flags & _PASSWORD):
+        return ""
+    if str(_inherited(field, "/V") or ""):
+        return ""  # it says itself that nothing is to be shown
+    value = kept(_whole_name(field))
+    if kind == "/Btn":
+        is_on = f"/{value}" in _states(field) if flags & _RADIO else value.lower() not in _OFF_WORDS
+        return "[x]" if is_on else ""
+    return value
+
+
+def _whole_name(field: Any) -> str:
+    names: list[str] = []
+    for _ in range(_MOST_PARENTS):
+        if "/T" in field:
+            names.append(str(field["/T"]))
+        field = field.get("/Parent")
+        if not isinstance(field, pikepdf.Dictionary):
+            break
+    return ".".join(reversed(names))
 
 
 def _as_shown(stored: str, shown: str) -> str:
@@ -195,15 +224,20 @@ def _chosen(field: Any, value: Any) -> list[str]:
 
 def _is_on(field: Any, value: Any, fresh: bool) -> bool:
     """Whether a box is ticked: its state, or its value where the state is missing or to be drawn afresh."""
-    looks = field.get("/AP")
-    normal = looks.get("/N") if isinstance(looks, pikepdf.Dictionary) else None
-    states = set(normal.keys()) - {"/Off"} if isinstance(normal, pikepdf.Dictionary) else set()
+    states = _states(field)
     state = field.get("/AS")
     if state is not None and not (fresh and state == "/Off"):
         return str(state) not in ("/Off", "Off", "")
     if value is None or str(value) in ("/Off", "Off", ""):
         return False
     return str(value) in states or not states
+
+
+def _states(field: Any) -> set[str]:
+    """The states in which a box is ticked."""
+    looks = field.get("/AP")
+    normal = looks.get("/N") if isinstance(looks, pikepdf.Dictionary) else None
+    return set(normal.keys()) - {"/Off"} if isinstance(normal, pikepdf.Dictionary) else set()
 
 
 def place(glyphs: list[Glyph], values: list[Value]) -> list[Glyph]:

@@ -57,8 +57,8 @@ class Glyph:
 class _Style:
     """What the glyphs of one text object share."""
 
-    font: Any
-    font_key: int
+    font: int
+    """Its address."""
     em: float
     size: float
     along: tuple[float, float]
@@ -70,6 +70,12 @@ def address_of(thing: Any) -> int:
     return ctypes.cast(thing, ctypes.c_void_p).value or 0
 
 
+@functools.lru_cache(maxsize=4)
+def handle_of(page: pypdfium2.PdfTextPage) -> int:
+    """Return the address of an open page's characters."""
+    return address_of(page.raw)
+
+
 # The same functions with addresses for arguments, which takes half the time: a page is thousands of glyphs.
 _POINTER = ctypes.c_void_p
 _page_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPage_GetObject))
@@ -78,35 +84,43 @@ _text_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdf
 _char_origin = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER, _POINTER)(
     address_of(pdfium.FPDFText_GetCharOrigin)
 )
+_char_matrix = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER)(address_of(pdfium.FPDFText_GetMatrix))
+_font_size = ctypes.CFUNCTYPE(ctypes.c_double, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_GetFontSize))
+_is_generated = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_IsGenerated))
+_font_of = ctypes.CFUNCTYPE(_POINTER, _POINTER)(address_of(pdfium.FPDFTextObj_GetFont))
+_glyph_width = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_uint32, ctypes.c_float, _POINTER)(
+    address_of(pdfium.FPDFFont_GetGlyphWidth)
+)
 _bounded_text = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[ctypes.c_double] * 4, _POINTER, ctypes.c_int)(
     address_of(pdfium.FPDFText_GetBoundedText)
 )
 _x, _y = ctypes.c_double(), ctypes.c_double()
 _X, _Y = ctypes.addressof(_x), ctypes.addressof(_y)
+_matrix = pdfium.FS_MATRIX()
+_MATRIX = ctypes.addressof(_matrix)
+_advance = ctypes.c_float()
+_ADVANCE = ctypes.addressof(_advance)
 
 
 def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> list[Glyph]:
     """Return characters of a page in PDFium's order; `string` is PDFium's text from index `start` on."""
-    raw = text.raw
-    address = address_of(raw)
-    styles: dict[int, _Style] = {}
-    widths: dict[tuple[int, str], float] = {}
-    is_generated = pdfium.FPDFText_IsGenerated
+    address = handle_of(text)
+    styles, widths = _known(text)
     glyphs = []
     next_index = start
     for char in string:
         index, next_index = next_index, next_index + (2 if char > "\uffff" else 1)  # PDFium counts in UTF-16
-        if char in _MAY_BE_MADE and (char == _HYPHEN or is_generated(raw, index) == 1):
+        if char in _MAY_BE_MADE and (char == _HYPHEN or _is_generated(address, index) == 1):
             glyphs.append(Glyph(index, char))
             continue
         key = _text_object(address, index) or 0
         style = styles.get(key)
         if style is None:
-            style = styles[key] = _style(raw, index)
+            style = styles[key] = _style(address, index, key)
         _char_origin(address, index, _X, _Y)
-        width = widths.get((style.font_key, char))
+        width = widths.get((style.font, char))
         if width is None:
-            width = widths[style.font_key, char] = _width(style.font, ord(char))
+            width = widths[style.font, char] = _width(style.font, ord(char))
         at = _x.value, _y.value
         along, across = _turned(at, style.along) if style.along != (1.0, 0.0) else at
         glyphs.append(
@@ -115,13 +129,22 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
     return glyphs
 
 
+@functools.lru_cache(maxsize=1)
+def _known(_text: pypdfium2.PdfTextPage) -> tuple[dict[int, _Style], dict[tuple[int, str], float]]:
+    """The styles of a page's text objects and the widths of its fonts' letters, as far as they were asked for."""
+    return {}, {}
+
+
 def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
-    """Return the addresses of what a page draws by PDFium's kinds; of very many only the first are looked at."""
+    """Return the addresses of a page's paths and texts by PDFium's kinds; of very many objects only the first are looked at."""
     address = address_of(page.raw)
+    things = [
+        _page_object(address, number) for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS))
+    ]
     found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: []}
-    for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)):
-        thing = _page_object(address, number)
-        found.setdefault(_kind(thing), []).append(thing)
+    for kind, thing in zip(map(_kind, things), things, strict=True):
+        if kind in found:
+            found[kind].append(thing)
     return found
 
 
@@ -130,7 +153,7 @@ _MOST_OBJECTS = 5_000
 
 def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:
     """Yield each character's index in PDFium's text, and the address of the object that draws it; 0 where none does."""
-    address, index = address_of(text.raw), 0
+    address, index = handle_of(text), 0
     for char in string:
         yield index, _text_object(address, index) or 0
         index += 2 if char > "\uffff" else 1
@@ -143,46 +166,46 @@ def _turned(at: tuple[float, float], along: tuple[float, float]) -> tuple[float,
     return at[0] * along[0] + at[1] * along[1], at[1] * along[0] - at[0] * along[1]
 
 
-def _style(raw: Any, index: int) -> _Style:
-    matrix = pdfium.FS_MATRIX(1, 0, 0, 1, 0, 0)
-    pdfium.FPDFText_GetMatrix(raw, index, matrix)
-    size = pdfium.FPDFText_GetFontSize(raw, index) or 1.0
-    wide, high = math.hypot(matrix.a, matrix.b), math.hypot(matrix.c, matrix.d)
-    along = (matrix.a / wide, matrix.b / wide) if wide else (1.0, 0.0)
-    shown = pdfium.FPDFText_GetTextObject(raw, index)
-    font = pdfium.FPDFTextObj_GetFont(shown) if shown else None
-    font_key = address_of(font) if font else 0
+def _style(address: int, index: int, shown: int) -> _Style:
+    if not _char_matrix(address, index, _MATRIX):
+        _matrix.a, _matrix.b, _matrix.c, _matrix.d = 1.0, 0.0, 0.0, 1.0
+    size = _font_size(address, index) or 1.0
+    wide, high = math.hypot(_matrix.a, _matrix.b), math.hypot(_matrix.c, _matrix.d)
+    along = (_matrix.a / wide, _matrix.b / wide) if wide else (1.0, 0.0)
+    font = (_font_of(shown) or 0) if shown else 0
     turn = round(math.degrees(math.atan2(along[1], along[0]))) % 360
-    return _Style(font, font_key, size * wide, size * high, along, turn)
+    return _Style(font, size * wide, size * high, along, turn)
 
 
-def _width(font: Any, code: int) -> float:
+def _width(font: int, code: int) -> float:
     """A glyph's advance in ems; 0 where the font does not say."""
-    width = ctypes.c_float()
-    if font and pdfium.FPDFFont_GetGlyphWidth(font, code, 1.0, width):
-        return max(width.value, 0.0)
-    return 0.0
+    return max(_advance.value, 0.0) if font and _glyph_width(font, code, 1.0, _ADVANCE) else 0.0
 
 
 @functools.lru_cache(maxsize=2)
 def letters_of(string: str) -> str:
-    """Return each letter of a page once, for what only few pages have."""
-    return "".join(set(string))
+    """Return each letter of a page beyond ASCII once, and its free accents ^ ` ~, for what only few pages have."""
+    return "".join(set(_RARE_LETTERS.findall(string)))
 
 
+_RARE_LETTERS = re.compile(r"[^\x00-\x5d\x5f\x61-\x7d]")
+
+
+@functools.lru_cache(maxsize=1)
 def turn_of(text: pypdfium2.PdfTextPage, string: str) -> int:
     """Return in which direction most lines of a page run: 0, 90, 180 or 270 degrees; three letters are asked."""
-    turns = Counter[int]()
-    matrix = pdfium.FS_MATRIX()
+    turns: list[int] = []
+    address = handle_of(text)
     for quarter in (1, 2, 3):
         letter = _LETTER.search(string, quarter * len(string) // 4)
         if letter:
-            pdfium.FPDFText_GetMatrix(text.raw, letter.start(), matrix)
-            is_mirrored = matrix.a * matrix.d <= matrix.b * matrix.c
-            sign = -1 if pdfium.FPDFText_GetFontSize(text.raw, letter.start()) < 0 else 1
-            turn = 0 if is_mirrored else round(math.degrees(math.atan2(sign * matrix.b, sign * matrix.a)) / 90) * 90
-            turns[turn % 360] += 1
-    return next((turn for turn, count in turns.items() if count >= 2), 0)
+            if not _char_matrix(address, letter.start(), _MATRIX):
+                _matrix.a = _matrix.b = _matrix.c = _matrix.d = 0.0
+            is_mirrored = _matrix.a * _matrix.d <= _matrix.b * _matrix.c
+            sign = -1 if _font_size(address, letter.start()) < 0 else 1
+            turn = 0 if is_mirrored else round(math.degrees(math.atan2(sign * _matrix.b, sign * _matrix.a)) / 90) * 90
+            turns.append(turn % 360)
+    return next((turn for turn in turns if turns.count(turn) >= 2), 0)
 
 
 _LETTER = re.compile(r"\w")
@@ -204,10 +227,19 @@ def hidden_spans(text: pypdfium2.PdfTextPage, string: str, page: Rect) -> list[t
     """Return the spans of PDFium's text that lie outside the page; None where only all glyphs tell."""
     if not string.isascii() and max(letters_of(string)) > "\uffff":
         return None  # PDFium counts in UTF-16
-    outside = Counter(line[0] for strip in _outside(text, page) for line in _LINE.finditer(strip))
-    if not outside:
+    address = handle_of(text)
+    strips = [stripped for strip in _outside(text, page) if (stripped := strip.strip())]
+    if not strips:
         return []
-    address = address_of(text.raw)
+    # Most printers' marks are drawn one after another in the order of the edges.
+    marks = "\r\n".join(strips)
+    start = string.rfind(marks)
+    end = start + len(marks)
+    is_whole = start >= 0 and string[start - 1 : start] in ("", "\n") and string[end : end + 1] in ("", "\r")
+    is_last = is_whole and string.count("\n", end) <= _LINES_AFTER_MARKS
+    if is_last and not _is_inside(_origin(address, start), 0.0, page):
+        return [(start, end)]
+    outside = Counter(line[0] for strip in strips for line in _LINE.finditer(strip))
     lines = list(_LINE.finditer(string))
     # Printers' marks come last in the file, or nearly: then only the first of them is asked where it is.
     end = len(lines)
@@ -249,7 +281,7 @@ def _holding(lines: list[re.Match[str]], pieces: list[str]) -> list[re.Match[str
 
 def _outside(text: pypdfium2.PdfTextPage, page: Rect) -> Iterator[str]:
     """What is drawn beyond each edge of the page."""
-    address, buffer = address_of(text.raw), ctypes.create_string_buffer(2 * _STRIP_CHARS)
+    address, buffer = handle_of(text), ctypes.create_string_buffer(2 * _STRIP_CHARS)
     left, bottom, right, top = page[0] - _EDGE, page[1] - _EDGE, page[2] + _EDGE, page[3] + _EDGE
     for strip in (
         (-_FAR, -_FAR, left, _FAR),
@@ -442,12 +474,13 @@ def _origin(address: int, index: int) -> tuple[float, float]:
 
 def origins_of(text: pypdfium2.PdfTextPage, turn: int = 0) -> Callable[[int], tuple[float, float]]:
     """Return the function that says where on the page a character of PDFium's text begins; see `upright`."""
-    origin = functools.partial(_origin, address_of(text.raw))
+    origin = functools.partial(_origin, handle_of(text))
     return (lambda index: upright(origin(index), turn)) if turn else origin
 
 
 def height_of(text: pypdfium2.PdfTextPage, index: int) -> float:
     """The size of a glyph in points."""
-    matrix = pdfium.FS_MATRIX()
-    pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
-    return float(math.hypot(matrix.c, matrix.d) * pdfium.FPDFText_GetFontSize(text.raw, index))
+    address = handle_of(text)
+    if not _char_matrix(address, index, _MATRIX):
+        return 0.0
+    return math.hypot(_matrix.c, _matrix.d) * float(_font_size(address, index))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Iterator
 
 import pypdfium2
@@ -18,7 +17,6 @@ _PIXELS_A_POINT = 1.5
 
 
 _CLIPS = (b"W n", b"W* n", b"W\nn", b"W\rn", b"W*\nn", b"W*\rn")
-_CLIP = re.compile(rb"(-?[\d.]+)\s+(-?[\d.]+)\s+re\s+$")
 _CLIP_CHARS = 48
 _LARGE = 200.0
 """In points; what is clipped to a larger rectangle is the page's content as a whole."""
@@ -29,11 +27,18 @@ def clips(data: bytes) -> bool:
     for clip in _CLIPS:
         at = data.find(clip)
         while at >= 0:
-            rectangle = _CLIP.search(data[max(at - _CLIP_CHARS, 0) : at])
-            if rectangle is None or min(abs(float(rectangle[1])), abs(float(rectangle[2]))) < _LARGE:
+            before = data[max(at - _CLIP_CHARS, 0) : at].split()
+            if before[-1:] != [b"re"] or min(map(_length, before[-3:-1]), default=0.0) < _LARGE:
                 return True
             at = data.find(clip, at + 1)
     return False
+
+
+def _length(number: bytes) -> float:
+    try:
+        return abs(float(number))
+    except ValueError:
+        return 0.0
 
 
 def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:
@@ -41,12 +46,17 @@ def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[i
     sides = (ctypes.c_float * 4)()
     sides_at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
     addresses = set()
+    boxes: dict[tuple[int, ...], Rect | None] = {}
     for thing in texts:
         path = _clip_path(thing)
         if not path or not _bounds(thing, *sides_at):
             continue
         left, bottom, right, top = sides
-        box = _clip_box(path)
+        # Texts one after another share what they are clipped to, and so its points.
+        key = tuple(_segment(path, number, 0) or 0 for number in range(max(_count_paths(path), 0)))
+        if key not in boxes:
+            boxes[key] = _clip_box(path)
+        box = boxes[key]
         if box is not None and (left >= box[2] or right <= box[0] or bottom >= box[3] or top <= box[1]):
             addresses.add(thing)
     return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
@@ -100,8 +110,11 @@ def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
         [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
         for values in (colours, sides)
     )
+    red, green, blue, alpha = colours_at
     for thing in texts:
-        if not _fill_colour(thing, *colours_at) or min(colours[:3]) < _WHITE_LEVEL:
+        if not _fill_colour(thing, red, green, blue, alpha) or colours[0] < _WHITE_LEVEL:
+            continue
+        if min(colours[:3]) < _WHITE_LEVEL:
             continue
         if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *sides_at):
             continue

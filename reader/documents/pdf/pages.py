@@ -12,7 +12,19 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import columns, fields, fractions, glyphs, invisible, raised, tables, typed, vertical
+from reader.documents.pdf import (
+    columns,
+    fields,
+    fractions,
+    glyphs,
+    invisible,
+    late,
+    raised,
+    shells,
+    tables,
+    typed,
+    vertical,
+)
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.opening import open_document
 from reader.documents.pdf.survey import Survey
@@ -26,7 +38,9 @@ _HYPHEN = "\ufffe"
 
 # A font that does not say which letters its glyphs are comes out as control characters from PDFium, and as
 # "/g134/g135/g3" from pypdf: no reader could use that.
-_GLYPH_CODES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd]|/[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z])")
+_GLYPH_CODES = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd/](?:(?<!/)|[A-Za-z]{1,3}[0-9]{1,5}(?![0-9A-Za-z]))"
+)
 _MOST_GLYPH_CODES = 0.3
 _UNKNOWN = re.compile(r"\ufffd(?:\s*\ufffd)+")
 """Letters one after another of which none is known; one mark says as much."""
@@ -35,7 +49,6 @@ _NEAR = 6
 _LEAST_STROKES = 40
 """Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
 _WORD_CHARS = 40
-_LAST_WORD = re.compile(r"[^\W\d_]+$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _HYPHENS = re.compile("-")
 
@@ -106,10 +119,10 @@ class Pages:
         Elsewhere the hyphen may be its own, too.
         """
         for hyphen in _HYPHENS.finditer(string):
-            left = _LAST_WORD.search(string[max(hyphen.start() - _WORD_CHARS, 0) : hyphen.start()])
+            left = _last_word(string[max(hyphen.start() - _WORD_CHARS, 0) : hyphen.start()])
             right = _FIRST_WORD.match(string, hyphen.end())
             if left and right:
-                self._compounds.add(f"{left[0]}-{right[0]}".lower())
+                self._compounds.add(f"{left}-{right[0]}".lower())
         self._strings[index] = string.lower()
         first, *others = string.split(_HYPHEN)
         parts = [first]
@@ -121,14 +134,14 @@ class Pages:
 
     def _is_compound(self, before: str, after: str) -> bool:
         """Whether a hyphen at a line's end is the word's own."""
-        left, right = _LAST_WORD.search(before[-_WORD_CHARS:]), _FIRST_WORD.match(after)
-        if left is None or right is None:
+        left, right = _last_word(before[-_WORD_CHARS:]), _FIRST_WORD.match(after)
+        if not left or right is None:
             return False
-        if len(left[0]) == 1 or left[0][-2:].isupper():  # F-score, FAA-approved: no word is split so
+        if len(left) == 1 or left[-2:].isupper():  # F-score, FAA-approved: no word is split so
             return True
-        if f"{left[0]}-{right[0]}".lower() not in self._compounds:
+        if f"{left}-{right[0]}".lower() not in self._compounds:
             return False
-        joined = (left[0] + right[0]).lower()
+        joined = (left + right[0]).lower()
         return not any(joined in string for string in self._strings.values())
 
     def shows_something(self, index: int) -> bool:
@@ -176,7 +189,10 @@ class Pages:
         gaps, turn = list(_glued(shown, around)), glyphs.turn_of(text, string)
         rules = self._rules(page, index, turn)
         dividing = fractions.dividing(rules)
-        lines = [*_lines_at(string, sorted({*raised.raised(text, shown, turn), *gaps}))]
+        moved = sorted({*raised.raised(text, shown, turn), *gaps})
+        lines = [*_lines_at(string, moved)]
+        if not (gaps or dividing):
+            lines = [part for line in lines for part in _parts(text, string, line, moved)]
         for start, end in _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)]):
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
@@ -192,6 +208,8 @@ class Pages:
             edits = others + bars if _apart(bars, others) else edits
         if turn == 0 and not hidden:
             edits += _apart(typed.typed_edits(text, string), edits)
+        if turn == 0:
+            edits += _apart(list(late.late_edits(text, shown)), edits)
         position, pieces = 0, []
         for start, end, new in sorted(edits):
             pieces += [string[position:start], new]
@@ -215,7 +233,7 @@ class Pages:
         if spaced:
             found = glyphs.part(found, text)
         found = fractions.compose_fractions(found, dividing)
-        return "".join(glyph.text for glyph in raised.mark_raised(found))
+        return "".join(glyph.text for glyph in raised.mark_raised(late.put_back(found)))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
@@ -230,7 +248,7 @@ class Pages:
             found = glyphs.part(found, text)
         turn = glyphs.turn_of(text, string)
         found = fractions.compose_fractions(found, fractions.dividing(self._rules(page, index, turn)))
-        found = vertical.in_reading_order(raised.mark_raised(found))
+        found = vertical.in_reading_order(raised.mark_raised(late.put_back(found)))
         return fields.place(found, self._values(page, index))
 
     def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
@@ -267,11 +285,12 @@ class Pages:
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
-        if survey is None or not fields.has_values(page):
+        if survey is None or index not in survey.annotated or not fields.has_values(page):
             return []
         objects = survey.page(index)
         drawn = self._drawn_text(index)
-        return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn)) or []
+        kept = functools.partial(shells.xfa_value, survey.xfa_values)
+        return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn, kept)) or []
 
     def _drawn_text(self, index: int) -> Callable[[Rect], str]:
         """A function that returns what annotations draw in a rectangle of the page."""
@@ -302,6 +321,12 @@ class Pages:
             return text if any(map(str.isalnum, text)) else ""
 
         return drawn
+
+
+def _last_word(text: str) -> str:
+    """The letters at a text's end."""
+    word = _FIRST_WORD.match(text[::-1])
+    return word[0][::-1] if word else ""
 
 
 def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -384,6 +409,32 @@ def _lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
+def _parts(
+    text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int], positions: list[int]
+) -> Iterator[tuple[int, int]]:
+    """The parts of long lines that raised digits at some positions may concern: from a word well before to one well after."""
+    origin = glyphs.origins_of(text)
+    first, last = line
+    parts: list[tuple[int, int]] = []
+    for position in positions:
+        if not first <= position < last:
+            continue
+        digit = _DIGIT.search(string, position + 1, last)
+        if digit and origin(digit.start())[0] < origin(position)[0]:  # they belong to something before
+            parts.append(line)
+            continue
+        before = _WORD_START.search(string, max(first, position - 2 * _CONTEXT), position - _CONTEXT)
+        start = before.start() + 1 if before else first
+        end = string.find(" ", position + _CONTEXT, last)
+        parts.append((start, end if end >= 0 else last))
+    yield from _merged(parts)
+
+
+_CONTEXT = 30
+_DIGIT = re.compile(r"\d")
+_WORD_START = re.compile(r" [^\W\d_]")
+
+
 def _tried(read: Callable[[], Any]) -> Any:
     """What an ornament says; None where the file garbles it, which must not cost its text."""
     try:
@@ -396,8 +447,8 @@ def _tried(read: Callable[[], Any]) -> Any:
 
 def plain_ligatures(text: str) -> str:
     """Return text with two letters for each ligature."""
-    for ligature, letters in _LIGATURES.items():
-        text = text.replace(ligature, letters)
+    for ligature in _LIGATURES.keys() & glyphs.letters_of(text):
+        text = text.replace(ligature, _LIGATURES[ligature])
     return text
 
 

@@ -9,7 +9,10 @@ import pypdfium2
 
 from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
 
-_SMALLER = 0.88
+SMALLER = 0.88
+"""Of the size of what they follow, how large raised digits are at most."""
+IS_BESIDE = (-0.3, 0.35)
+"""In ems, from what raised digits follow to them."""
 _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
 _NUMBER = re.compile(r"[\d.,]*\d$")
 _WORD = re.compile(r"[^\W\d_]+$")
@@ -36,19 +39,24 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
         turn: the direction in which the page's lines run.
     """
     origin = origins_of(text, turn)
-    for figure in _FIGURE.finditer(string):
+    figures = list(_FIGURE.finditer(string))
+    for figure in figures:
+        if _SLASH.match(string, figure.end() - 1):
+            yield figure.end() - 1
         first, last = figure.start(), figure.end() - 1
         is_apart = first > 0 and string[first - 1] in _SIGNS
         if is_apart:
             first -= 1
         before = first - 1
         is_cut = string[before : before + 1] == "\n"
-        if string[before : before + 1] == " ":  # PDFium's own space or line's end
+        is_spaced = string[before : before + 1] == " "
+        if is_spaced:  # PDFium's own space or line's end
             before -= 1
         elif is_cut:
             before -= 2
         starts = [first] * (first < last)
-        if before >= 0 and not string[before].isspace() and (is_apart or is_cut or not string[before].isdigit()):
+        is_whole = is_apart or is_cut or is_spaced or not string[before : before + 1].isdigit()
+        if before >= 0 and not string[before].isspace() and is_whole:
             starts.append(before)
         if not starts:
             continue
@@ -62,13 +70,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start
 
-    for slash in _SLASH.finditer(string):
-        yield slash.start()
-
-    for letter in _LETTER.finditer(string):
-        if letter[0] in _SHORT_WORDS:
-            continue
-        first, last = letter.start(), letter.end() - 1
+    for first, last in _letters(string, figures):
         rise = origin(last)[1] - origin(first)[1]
         if rise > 0.3 and rise < (high := height_of(text, first)) and height_of(text, last) < 0.9 * high:
             yield first
@@ -80,11 +82,24 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             yield note.start()
 
 
+def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
+    """Where a letter may be raised, each with what it follows."""
+    for figure in figures:
+        if letter := _AFTER_DIGIT.match(string, figure.end() - 1):
+            yield letter.start(), letter.end() - 1
+    for letter in _AFTER_BRACKET.finditer(string):
+        yield letter.start(), letter.end() - 1
+    for letter in _AFTER_LETTER.finditer("\n" + string):
+        yield letter.start(1) - 1, letter.end(1) - 2
+
+
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_LETTER = re.compile(r"(?:\d|(?<![^\W_])[A-Za-z]|\))(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)|\d(?:\r?\n)?[a-z](?=[-−–+]\d)")
-"""A letter that may be raised behind a figure, a variable or a bracket."""
-_SHORT_WORDS = frozenset(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
-"""Of which a page has so many that PDFium is not asked about their letters."""
+# A letter that may be raised behind a figure, a bracket or a variable. Of the last, what is before the variable comes first: far
+# fewer characters of a page are no letters. A page has so many short words that PDFium is not asked about their letters.
+_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d))")
+_AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
+_SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
+_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z](?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n)?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""
@@ -99,7 +114,8 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
     out: list[Glyph] = []
     at = 0
     while at < len(glyphs):
-        if not (glyphs[at].made or _MAY_BE_RAISED.match(glyphs[at].text)):
+        is_level = bool(out) and glyphs[at].y == out[-1].y and not (glyphs[at].made or out[-1].made)
+        if is_level or not (glyphs[at].made or _MAY_BE_RAISED.match(glyphs[at].text)):
             out.append(glyphs[at])
             at += 1
             continue
@@ -125,7 +141,7 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         at = _same_line_again(glyphs, end, base, run[-1])
         following = glyphs[at] if at < len(glyphs) else None
         before, middle = ("".join(glyph.text for glyph in part) for part in (out[-24:], run))
-        opening, closing = _marks(before, middle, following.text if following else "", raised)
+        opening, closing = marks(before, middle, following.text if following else "", raised)
         out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
         if following and not following.made and following.text.isdigit() and not closing:
             out.append(Glyph(-1, " "))  # log₂8 is not log28
@@ -140,7 +156,7 @@ def _slash_after(glyphs: list[Glyph], at: int, out: list[Glyph]) -> int:
     if after == at or after == len(glyphs) or not out or out[-1].made or not out[-1].text.isdigit():
         return at
     slash, digit = glyphs[after], out[-1]
-    is_near = abs(digit.y - slash.y) < 0.75 * (slash.size or 1.0) and -0.3 <= gap(digit, slash) <= 0.35
+    is_near = abs(digit.y - slash.y) < 0.75 * (slash.size or 1.0) and IS_BESIDE[0] <= gap(digit, slash) <= IS_BESIDE[1]
     return after if slash.text in ("/", "⁄") and is_near else at
 
 
@@ -156,7 +172,7 @@ def _note_number(glyphs: list[Glyph], at: int) -> tuple[int, int]:
         return at, at
     word = glyphs[first]
     is_raised = all(
-        glyph.y > word.y and glyph.size <= _SMALLER * word.size and _off_line(glyph, word) for glyph in glyphs[at:end]
+        glyph.y > word.y and glyph.size <= SMALLER * word.size and _off_line(glyph, word) for glyph in glyphs[at:end]
     )
     is_note = is_raised and -0.2 < gap(glyphs[end - 1], word) < 1.0 and not _is_isotope(glyphs, at, end)
     return (end, first) if is_note else (at, at)
@@ -187,13 +203,13 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
     if base is None or start >= len(glyphs) or not (base.text.isalnum() or base.text in ".,;:!?)]”’\"'»%"):
         return at
     first = glyphs[start]
-    if not _off_line(first, base) or not -0.3 <= gap(base, first) <= 0.35:
+    if not _off_line(first, base) or not IS_BESIDE[0] <= gap(base, first) <= IS_BESIDE[1]:
         return at
     end = start
     while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
         end += 1
     run = "".join(glyph.text for glyph in glyphs[start:end])
-    is_small = all(glyph.size <= _SMALLER * base.size for glyph in glyphs[start:end])
+    is_small = all(glyph.size <= SMALLER * base.size for glyph in glyphs[start:end])
     if end - start > 6 or not (is_small or start == at):
         return at
     if all(sign.isdigit() or sign in _RAISED_SIGNS for sign in run):
@@ -207,13 +223,13 @@ def _off_line(glyph: Glyph, base: Glyph) -> bool:
     if glyph.made or glyph.turn != base.turn:
         return False
     rise = (glyph.y - base.y) / (base.size or 1.0)
-    if glyph.size > _SMALLER * base.size:
+    if glyph.size > SMALLER * base.size:
         return glyph.text.isdigit() and glyph.size <= 1.02 * base.size and _LEAST_RISE <= rise <= 0.75
     return 0.15 <= rise <= 0.75 or -0.4 <= rise <= -0.06
 
 
-def _marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
-    """What to put before and after a run of raised or lowered digits."""
+def marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
+    """Return what to put before and after a run of raised or lowered digits."""
     number, word = _NUMBER.search(before), _WORD.search(before)
     if not raised:
         return ("_", "") if number else ("", "")

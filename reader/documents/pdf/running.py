@@ -76,9 +76,10 @@ def _keys(line: str, index: int) -> Iterator[tuple[Key, str]]:
     line = " ".join(line.split())
     if len(line) > _MOST_LINE_CHARS:
         return
-    if sum(map(str.isalpha, line)) < sum(map(str.isdigit, line)) and not _NUMBER.fullmatch(line.strip("-–— ")):
+    letters = sum(map(str.isalpha, line))
+    if 2 * letters < len(line) and letters < sum(map(str.isdigit, line)) and not _NUMBER.fullmatch(line.strip("-–— ")):
         return  # figures are no head, even where they repeat
-    if any(map(str.isalpha, line)):
+    if letters:
         yield (line, None), ""
     for match in _NUMBER.finditer(line):
         value = int(match[1]) if match[1] else _roman_value(match[2])

@@ -15,18 +15,19 @@ from typing import Any
 import pikepdf
 
 from reader.documents.pdf.invisible import WHITE, clips
+from reader.documents.pdf.shells import xfa_values
 from reader.documents.pdf.unicode_maps import mended_map
 
 _MOST_BYTES = 200 << 20
 """Larger files are not copied, so their layers and fonts are not mended."""
 
 # Spacing that may part cells or words: character spacing, and the gaps in TJ that PDFium takes for kerning.
-_NARROW_GAP = re.compile(rb"[)>]\s*-1[1-4]\d(?:\.\d+)?\s*[(<]([^)]{0,2})")
+_NARROW_GAP = re.compile(rb"-1[1-4]\d(?:\.\d+)?\s*[(<]([^)]{0,2})")
 _TEXT_SIZE = re.compile(rb"(\d*\.?\d+)\s+Tf\b")
 _LEAST_SPACING = 0.5
 """In ems; less is how headings are set."""
-_NUMBER_CHARS = 24
-_DRAWS_RULE = (b" re\n", b" re\r", b" re ", b" l\n", b" l\r", b" l ")
+_GAP_CHARS = _NUMBER_CHARS = 24
+_DRAWS_RULE = re.compile(rb" (?:re|l)[\n\r ]")
 _LEAST_RULES = 6
 _MOST_DEPTH = 6
 
@@ -56,6 +57,8 @@ class Survey:
         """Pages that draw something in white."""
         self.clipped: set[int] = set()
         """Pages that clip something."""
+        self.annotated: set[int] = set()
+        """Pages with annotations."""
         self.fonts: list[tuple[Any, bytes]] = []
         """Fonts whose map to letters can be mended, with the mended map."""
 
@@ -67,6 +70,14 @@ class Survey:
         """Whether what belongs to a layer, or to a rule over layers, is not shown."""
         return _is_hidden(layer, self.hidden)
 
+    @functools.cached_property
+    def xfa_values(self) -> dict[tuple[str, ...], str]:
+        """What an XFA form's data says; nothing where it cannot be read."""
+        try:
+            return xfa_values(self.root)
+        except (pikepdf.PdfError, ValueError, TypeError, AttributeError):
+            return {}
+
     def gaps(self, index: int) -> set[str] | None:
         """Return what stands around narrow gaps on page `index`, None where glyphs anywhere may be apart.
 
@@ -74,6 +85,8 @@ class Survey:
         """
         page = self.page(index)
         self._note_fonts(page, page.get("/Resources"), 0)
+        if "/Annots" in page:
+            self.annotated.add(index)
         contents = page.get("/Contents")
         found: set[str] = set()
         rules = 0
@@ -81,7 +94,7 @@ class Survey:
             if not isinstance(stream, pikepdf.Stream):
                 continue
             data = stream.read_bytes()
-            rules += sum(map(data.count, _DRAWS_RULE))
+            rules += len(_DRAWS_RULE.findall(data))
             if any(white in data for white in WHITE):
                 self.white.add(index)
             if clips(data):
@@ -206,9 +219,12 @@ def _whole_contents(page: Any) -> bytes:
 def _gaps(data: bytes) -> set[str] | None:
     around: set[str] = set()
     for gap in _NARROW_GAP.finditer(data):
-        if data[gap.start()] == ord(">"):
+        ended = data[max(gap.start() - _GAP_CHARS, 0) : gap.start()].rstrip()
+        if ended[-1:] == b">":
             return None  # codes in hexadecimal are not the letters of the text
-        before, after = data[max(gap.start() - 1, 0) : gap.start()].strip(b")"), gap[1]
+        if ended[-1:] != b")":
+            continue
+        before, after = ended[-2:-1].strip(b")"), gap[1]
         if (before + after).isalnum() or (before.strip(b".,;:!?") == b"" and after.isalnum()):
             around.add((before + after).decode("latin-1"))
     widest = max(_character_spacings(data), default=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections import Counter
@@ -72,14 +73,24 @@ def is_nonsense(text: str) -> bool:
 
 def _is_shifted(tokens: list[str]) -> bool:
     """Whether words have other pairs of letters than languages have, as where each letter is some places off."""
-    words = [word.lower() for token in tokens if _JUDGED.fullmatch(word := token.strip(_SIGNS))]
-    words = [word for word in words if word not in _ALPHABET]
+    words = [word for word in map(_judged, tokens) if word]
     letters = sum(map(len, words))
     pairs = letters - len(words)
     if pairs < _LEAST_PAIRS or 2 * letters < sum(map(len, tokens)) or len(set("".join(words))) < _LEAST_KINDS:
         return False
-    common = sum(word[at : at + 2] in _PAIRS for word in words for at in range(len(word) - 1))
-    return common < _LEAST_COMMON * pairs
+    return sum(map(_common_pairs, words)) < _LEAST_COMMON * pairs
+
+
+@functools.lru_cache(maxsize=4096)
+def _judged(token: str) -> str:
+    """The word in a token in small letters; "" where its letters are not judged."""
+    word = token.strip(_SIGNS)
+    return word.lower() if _JUDGED.fullmatch(word) and word.lower() not in _ALPHABET else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _common_pairs(word: str) -> int:
+    return sum(word[at : at + 2] in _PAIRS for at in range(len(word) - 1))
 
 
 def _mixes_scripts(text: str) -> bool:

@@ -1,0 +1,162 @@
+"""Words and raised digits that a page draws last though they stand within a line, as programs do that correct or fill in a text.
+
+They are put where they stand. It is done only where they fill a gap in a line or end it as the next word would, so columns,
+heads and notes stay as they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pypdfium2
+
+from reader.documents.pdf import raised
+from reader.documents.pdf.glyphs import Glyph, gap, height_of, lines_of, origins_of, read_glyphs
+
+_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
+_MOST_LATE = 12
+"""Lines at the page's end that may be such words."""
+_MOST_CHARS = 40
+_RISE = 0.5
+"""In ems, from a line up to the next one that is drawn."""
+_LEVEL = 0.12
+"""In ems, how far the baselines of a word and its line are apart at most."""
+_END_GAP, _FARTHEST = 0.5, 30.0
+"""In ems, from a word to what stands beside it at most: where it ends its line, and where it fills a gap."""
+_APART = 1.0
+"""In ems, between two words that may belong to different places."""
+_MOST_RISE = 1.2
+"""In ems of raised digits, from their line up to them."""
+_CLOSE, _TOUCHING = 0.1, -0.05
+_BLANK = "_"
+"""What lines to write on are made of."""
+
+Edit = tuple[int, int, str]
+"""Where in PDFium's text something else belongs, and what."""
+
+
+def late_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
+    """Yield the words moved into their lines; of nearly all pages only the last lines' places are asked for."""
+    lines = [line.span() for line in _LINE.finditer(string)]
+    first = _first_late(text, lines)
+    if first is None:
+        return
+    origin = origins_of(text)
+    levels = [origin(start)[1] for start, _ in lines[:first]]
+    taken: set[int] = set()
+    for start, end in lines[first:]:
+        if end - start > _MOST_CHARS:
+            continue
+        for word in _words(read_glyphs(text, string[start:end], start)):
+            said = string[word[0].index : word[-1].index + 1]
+            highest = _MOST_RISE * word[0].size if said.isdecimal() else _LEVEL * word[0].size
+            near = [at for at, level in enumerate(levels) if -_LEVEL * word[0].size <= word[0].y - level <= highest]
+            for at in near:
+                place = _place(text, string, lines[at], word)
+                if place is None or place[0] in taken:
+                    continue
+                taken.add(place[0])
+                yield place[0], place[1], place[2].format(said)
+                is_line = word[0].index == start and word[-1].index + 1 == end
+                yield len(string[:start].rstrip()) if is_line else word[0].index, word[-1].index + 1, ""
+                break
+
+
+def _words(glyphs: list[Glyph]) -> Iterator[list[Glyph]]:
+    """The drawn glyphs of a line, cut where a wide gap parts them."""
+    word: list[Glyph] = []
+    for glyph in glyphs:
+        if glyph.made or glyph.turn:
+            continue
+        if word and gap(word[-1], glyph) > _APART:
+            yield word
+            word = []
+        word.append(glyph)
+    if word:
+        yield word
+
+
+def _first_late(text: pypdfium2.PdfTextPage, lines: list[tuple[int, int]]) -> int | None:
+    """The first of the last lines that is drawn higher up than the line before it."""
+    origin = origins_of(text)
+    for at in range(max(len(lines) - _MOST_LATE, 1), len(lines)):
+        start = lines[at][0]
+        rise = origin(start)[1] - origin(lines[at - 1][0])[1]
+        if rise > 1.0 and rise > _RISE * height_of(text, start):
+            return at
+    return None
+
+
+def _place(
+    text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int], word: list[Glyph]
+) -> tuple[int, int, str] | None:
+    """Where a word belongs in a line, with the white around it; None where it does not fit there."""
+    glyphs = read_glyphs(text, string[slice(*line)], line[0])
+    drawn = [glyph for glyph in glyphs if not (glyph.made or glyph.text.isspace() or glyph.text == _BLANK)]
+    left, right, em = word[0].x, word[-1].right, word[0].em or 1.0
+    before = max((glyph for glyph in drawn if glyph.x < left), key=lambda glyph: glyph.x, default=None)
+    after = min((glyph for glyph in drawn if glyph.x >= left), key=lambda glyph: glyph.x, default=None)
+    if before is None:
+        return None
+    is_raised = _is_raised(word[0], before)
+    if not is_raised and abs(before.y - word[0].y) > _LEVEL * word[0].size:
+        return None
+    start, end = before.index + 1, line[1] if after is None else after.index
+    between = string[start:end]
+    if end < start or between.strip(f" {_BLANK}"):
+        return None
+    white, following = (left - before.right) / em, 0.0 if after is None else (after.x - right) / em
+    if is_raised:
+        said = string[word[0].index : word[-1].index + 1]
+        opening, closing = raised.marks(string[line[0] : start], said, after.text if after else "", True)
+        fits = (
+            raised.IS_BESIDE[0] <= gap(before, word[0]) <= raised.IS_BESIDE[1]
+            and following >= raised.IS_BESIDE[0]
+            and said.isdecimal()
+        )
+        return (start, start, f"{opening}{{}}{closing}") if fits else None
+    most = _END_GAP if after is None and _BLANK not in between else _FARTHEST
+    if not min(white, following) >= _TOUCHING or max(white, following) > most:
+        return None
+    if after is None and white < _CLOSE:
+        return None
+    return start, end, (" {}" if white > _CLOSE else "{}") + (" " if following > _CLOSE else "")
+
+
+def _is_raised(digit: Glyph, base: Glyph) -> bool:
+    rise = (digit.y - base.y) / (base.size or 1.0)
+    return digit.size <= raised.SMALLER * base.size and 0.15 <= rise <= 0.75
+
+
+def put_back(glyphs: list[Glyph]) -> list[Glyph]:
+    """Return glyphs with the raised digits that are drawn after their line behind what they belong to."""
+    out: list[Glyph] = []
+    for line in lines_of(glyphs):
+        at = 1
+        while at < len(line):
+            end = at
+            while end < len(line) and line[end].text.isdecimal() and not line[end].made:
+                end += 1
+            host = _host(line[:at], line[at], line[end - 1]) if end > at else None
+            if host is not None:
+                kept = line[:at]
+                while kept and kept[-1].made and len(kept) - 1 > host:
+                    kept.pop()
+                line = [*kept[: host + 1], *line[at:end], *kept[host + 1 :], *line[end:]]
+            at = max(end, at + 1)
+        out += line
+    return out
+
+
+def _host(line: list[Glyph], first: Glyph, last: Glyph) -> int | None:
+    """What raised digits that are drawn after it belong to, of a line that goes on behind them."""
+    drawn = [at for at, glyph in enumerate(line) if not glyph.made]
+    if not drawn or first.x >= line[drawn[-1]].x - line[drawn[-1]].em:
+        return None
+    for at, after in itertools.pairwise(drawn):
+        is_beside = raised.IS_BESIDE[0] <= gap(line[at], first) <= raised.IS_BESIDE[1]
+        if is_beside and _is_raised(first, line[at]) and gap(last, line[after]) >= raised.IS_BESIDE[0]:
+            return at
+    return None

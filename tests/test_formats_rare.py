@@ -1,0 +1,141 @@
+"""What few files are and some people have: RTF in UTF-16, and other forms that are easily lost."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from helpers.pdf import Made, dictionary, name, shown
+from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, TextStringObject
+
+from reader.documents import load
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.rtf", "a.txt"])
+def test_rtf_in_utf_16_is_read(tmp_path: Path, name: str, encoding: str) -> None:
+    (tmp_path / name).write_bytes(
+        r"{\rtf1\ansi\uc0 The fee is \b 900\b0  \'80 for “Žofie” \u8211  and 𝒳.\par Second.}".encode(encoding)
+    )
+    assert load(tmp_path / name).text.strip() == "The fee is 900 € for “Žofie” – and 𝒳.\nSecond."
+
+
+def packet(made: Made, data: str) -> IndirectObject:
+    stream = DecodedStreamObject()
+    stream.set_data(data.encode())
+    return made.writer._add_object(stream)
+
+
+XFA = (
+    "<xdp:xdp xmlns:xdp='http://ns.adobe.com/xdp/'><template xmlns='http://www.xfa.org/schema/xfa-template/3.3/'>"
+    "<subform name='form'><field name='surname'><caption><value><text>Name</text></value></caption></field></subform>"
+    "</template><xfa:datasets xmlns:xfa='http://www.xfa.org/schema/xfa-data/1.0/'><xfa:data>{}</xfa:data>"
+    "</xfa:datasets></xdp:xdp>"
+)
+
+NOTICES = (
+    "Bitte warten... Wenn diese Meldung nicht durch den Inhalt des Dokuments ersetzt wird, kann Ihr Programm ihn nicht zeigen.",
+    "Veuillez patienter... Si ce message n'est pas remplacé par le contenu du document, votre lecteur ne peut pas l'afficher.",
+    "Attendere... Se il messaggio non viene sostituito dal contenuto del documento, il visualizzatore non può mostrarlo.",
+    "Espere... Si este mensaje no se reemplaza por el contenido del documento, su visor no puede mostrarlo.",
+)
+
+
+@pytest.mark.parametrize("notice", NOTICES)
+def test_a_shell_is_known_in_any_language(tmp_path: Path, notice: str) -> None:
+    made = Made(shown((20, 300, notice)))
+    xfa = packet(made, XFA.format("<form><surname>Okonkwo</surname></form>"))
+    made.writer.root_object[name("AcroForm")] = dictionary(XFA=xfa, Fields=ArrayObject())
+    assert made.text(tmp_path) == "Name: Okonkwo"
+
+
+def test_a_form_with_pages_of_its_own_is_no_shell(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Name")))
+    xfa = packet(made, XFA.format("<form><surname>Okonkwo</surname></form>"))
+    field = made.add((100, 295, 200, 310), FT=name("Tx"), T=TextStringObject("city[0]"), V=TextStringObject("Enugu"))
+    made.writer.root_object[name("AcroForm")] = dictionary(XFA=xfa, Fields=ArrayObject([field.indirect_reference]))
+    assert made.text(tmp_path) == "Name Enugu"
+
+
+def test_values_that_only_a_static_forms_data_has_are_read(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Name"), (20, 280, "Amount"), (20, 260, "Second amount"), (20, 240, "Agreed")))
+    made.add((100, 295, 200, 310), FT=name("Tx"), T=TextStringObject("form[0].page[0].surname[0]"))
+    made.add((100, 275, 200, 290), FT=name("Tx"), T=TextStringObject("form[0].page[0].row[0].sum[0]"))
+    made.add((100, 255, 200, 270), FT=name("Tx"), T=TextStringObject("form[0].page[0].row[1].sum[0]"))
+    made.add((100, 235, 110, 245), FT=name("Btn"), T=TextStringObject("form[0].page[0].agreed[0]"), AS=name("Off"))
+    kept = "<surname>Okonkwo</surname><row><sum>12.50</sum></row><row><sum>980</sum></row><agreed>1</agreed>"
+    xfa = packet(made, XFA.format(f"<form>{kept}</form>"))
+    fields = ArrayObject(annotation for annotation in made.page[name("Annots")])
+    made.writer.root_object[name("AcroForm")] = dictionary(XFA=xfa, Fields=fields)
+    assert made.text(tmp_path) == "Name Okonkwo Amount 12.50 Second amount 980 Agreed [x]"
+
+
+def written(made: Made) -> bytes:
+    held = BytesIO()
+    made.writer.write(held)
+    return held.getvalue()
+
+
+def test_files_of_a_portfolio_are_known_by_what_they_are(tmp_path: Path) -> None:
+    inner = Made(shown((20, 300, "Open in Acrobat.")))
+    inner.writer.add_attachment("deep", written(Made(shown((20, 300, "The deepest letter.")))))
+    inner.writer.root_object[name("Collection")] = dictionary(Type=name("Collection"))
+    made = Made(shown((20, 300, "Open this portfolio in Acrobat.")))
+    made.writer.add_attachment("<3>0001", written(Made(shown((20, 300, "The outer letter.")))))
+    made.writer.add_attachment("box", written(inner))
+    made.writer.add_attachment("plan.pdf", b"no PDF at all")
+    made.writer.root_object[name("Collection")] = dictionary(Type=name("Collection"))
+    made.writer.write(tmp_path / "made.pdf")
+    document = load(tmp_path / "made.pdf")
+    assert "The outer letter." in document.text
+    assert "The deepest letter." in document.text
+    assert document.text.rstrip().endswith("not read here:\nplan.pdf")
+    assert [page.label for page in document.pages] == ["1", "0001 · 1", "box · 1", "deep · 1", "Attached files"]
+
+
+TEMPLATE = ((20, 300, "The monthly rent is"), (131, 300, "EUR, due on the first."), (20, 288, "A second line."))
+
+
+def sized(*parts: tuple[int, int, int, str]) -> bytes:
+    return b"".join(b"BT /F1 %d Tf 1 0 0 1 %d %d Tm (%s) Tj ET " % (*at, text.encode()) for *at, text in parts)
+
+
+@pytest.mark.parametrize("is_after_next_line", [False, True])
+def test_raised_digits_that_are_drawn_last_stand_behind_their_number(tmp_path: Path, is_after_next_line: bool) -> None:
+    line = sized((10, 20, 300, "mass 10"), (10, 63, 300, "kg in 1995"))
+    digits, below = sized((6, 56, 304, "24"), (6, 111, 304, "3")), sized((10, 20, 280, "The next line."))
+    drawn = line + below + digits if is_after_next_line else line + digits + below
+    assert Made(drawn).text(tmp_path) == "mass 10^24 kg in 1995[3] The next line."
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        (shown(*TEMPLATE, (110, 300, "900")), "The monthly rent is 900 EUR, due on the first. A second line."),
+        (
+            shown((20, 300, "Payable"), (20, 288, "on the first."), (59, 300, "in Enugu")),
+            "Payable in Enugu on the first.",
+        ),
+        (
+            shown(
+                (20, 300, "Rent ______________ EUR"),
+                (20, 288, "Date ___________"),
+                (60, 301, "900"),
+                (50, 289, "2 May"),
+            ),
+            "Rent 900 EUR Date 2 May",
+        ),
+        (
+            shown((20, 300, "Left one"), (20, 288, "left two."), (140, 300, "Right one"), (140, 288, "right two.")),
+            "Left one left two. Right one right two.",
+        ),
+        (
+            shown((20, 300, "A line."), (20, 288, "Another."), (20, 340, "The head"), (20, 20, "7")),
+            "A line. Another. The head 7",
+        ),
+    ],
+    ids=["in-a-line", "at-its-end", "on-a-rule", "columns", "a-head"],
+)
+def test_words_that_are_drawn_last_stand_in_their_line(tmp_path: Path, drawn: bytes, expected: str) -> None:
+    assert Made(drawn).text(tmp_path) == expected
