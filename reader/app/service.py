@@ -450,7 +450,7 @@ class Service:
                 self._answering.wait()
 
     def _add_vectors(self, stopped: Callable[[], bool]) -> bool:
-        return self._late_vectors.add(self.model and self.model.encoder, stopped)
+        return self._late_vectors.add(self.model.encoder if self.model else None, stopped)
 
     def _estimate(self, job: JobRecord) -> None:
         from reader.reading import estimate_reading, stored_document

@@ -200,7 +200,10 @@ def load_model(
     model = _with_plugin(decoder, name, plugin, condenser, window, horizon)
     own = model.plugin
     if measures_shares and own.rows is not None and not own.config.layer_shares:
-        shares = kept_shares(model, cache_path(cache_folder), progress or no_report)
+        cache = cache_path(cache_folder)
+        shares = kept_shares(
+            decoder, own, model.opening, lambda text: model.encode(text)[0], cache, progress or no_report
+        )
         own.config = own.config.changed(layer_shares=shares)
     return dataclasses.replace(model, encoder=load_encoder(decoder.device, cache_folder=cache_folder))
 
