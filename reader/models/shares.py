@@ -1,7 +1,6 @@
-"""The layer shares of a decoder that came with none: measured when it is loaded for the first time, and kept in the cache folder.
+"""The layer shares of decoders that came with none: each decoder's are measured once and kept in the cache folder.
 
-The text is the beginning of the sample document, so that the shares depend on nothing but the decoder. They are measured again
-only if their file is damaged or missing.
+They are measured again only if their file is damaged or missing. This module measures nothing itself.
 """
 
 from __future__ import annotations
@@ -9,42 +8,32 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from reader.condensing import measure_shares
 from reader.errors import ModelError
 from reader.models.cache import publish
+from reader.models.decoder import Decoder
 from reader.models.reporting import Progress
-from reader.settings import DEFAULT_WINDOW, STATIC
 
-if TYPE_CHECKING:
-    from reader.models.model import Model
+LayerShares = Mapping[int, tuple[float, ...]]
+"""By ratio, the share of its rows that each layer keeps."""
 
 _RECIPE = "layer-shares-1"
 """Raise this number if the shares are measured in another way. Documents are then read again instead of found in the library."""
-_WINDOWS = 2
-_LEAST_WINDOW = 64
-"""Tokens. A decoder with fewer positions keeps the same number of rows in each layer."""
 _FILE = "shares.json"
 
 
-def kept_shares(model: Model, cache: Path, report: Progress) -> Mapping[int, tuple[float, ...]]:
-    """By ratio, the share of its rows that each layer keeps: from the cache folder, or measured now and kept there.
+def kept_shares(decoder: Decoder, measure: Callable[[], LayerShares], cache: Path, report: Progress) -> LayerShares:
+    """A decoder's shares from the cache folder, or those that `measure` returns, which are kept there.
 
-    Of several processes, one measures and the others wait. Empty if the decoder has too few positions to measure them.
-
-    Args:
-        model: its plug-in keeps rows.
-        report: called with the stage "fit" while they are measured.
+    Of several processes, one measures and the others wait.
     """
-    measured = functools.cache(lambda: _measure(model, report))
+    measured = functools.cache(measure)
 
     def make(folder: Path, report: Progress) -> None:
         (folder / _FILE).write_text(json.dumps(measured()), encoding="utf-8")
 
-    decoder = model.decoder
     # The precision counts, too: who measures first on a machine must not decide about another precision's memory keys.
     identity = "\0".join((_RECIPE, decoder.fingerprint, decoder.tokenizer_fingerprint, decoder.precision))
     folder = cache / "shares" / hashlib.sha256(identity.encode()).hexdigest()[:32]
@@ -54,16 +43,3 @@ def kept_shares(model: Model, cache: Path, report: Progress) -> Mapping[int, tup
         return measured()
     found = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     return {int(ratio): tuple(shares) for ratio, shares in found.items()}
-
-
-def _measure(model: Model, report: Progress) -> dict[int, tuple[float, ...]]:
-    plugin, opening = model.plugin, model.opening
-    size, room = DEFAULT_WINDOW, plugin.max_positions - len(opening)
-    if room < _LEAST_WINDOW:
-        return {}
-    while size > room:
-        size //= 2
-    ids = model.encode((STATIC / "sample.md").read_text(encoding="utf-8"))[0][: _WINDOWS * size]
-    report("fit", 0.0)
-    with plugin.configured(plugin.config.changed(window=size)):
-        return measure_shares(plugin, opening, ids, progress=lambda done, windows: report("fit", done / windows))
