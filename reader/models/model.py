@@ -7,11 +7,10 @@ keeps is measured once. Nothing here reads documents or talks to the store.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +207,7 @@ def load_model(
     own = model.plugin
     if measures_shares and own.rows is not None and not own.config.layer_shares:
         report = progress or no_report
-        measure = functools.partial(_measure_shares, model, report)
+        measure = partial(_measure_shares, model, report)
         shares = kept_shares(decoder, measure, cache_path(cache_folder), report)
         own.config = own.config.changed(layer_shares=shares)
     return dataclasses.replace(model, encoder=load_encoder(decoder.device, cache_folder=cache_folder))
