@@ -107,7 +107,7 @@ def test_memories_from_before_are_found_and_asked(
 
 def test_of_two_processes_one_measures(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     running = [in_another_process(tiny_folder("qwen2"), tmp_path) for _ in range(2)]
-    said = [json.loads(process.communicate(timeout=120)[0]) for process in running]
+    said = [json.loads(process.communicate(timeout=300)[0]) for process in running]
     assert sorted(is_measured for is_measured, _ in said) == [False, True]
     assert said[0][1] == said[1][1]
     assert said[0][1].keys() == {"2", "4", "8"}
@@ -115,7 +115,7 @@ def test_of_two_processes_one_measures(tiny_folder: Callable[..., Path], tmp_pat
 
 def test_a_killed_measuring_leaves_nothing_in_the_way(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     folder = tiny_folder("qwen2")
-    assert in_another_process(folder, tmp_path, "die").wait(timeout=120) == -9
+    assert in_another_process(folder, tmp_path, "die").wait(timeout=300) == -9
     assert not list((tmp_path / "shares").glob("*/shares.json"))
     model, is_measured = loaded(folder, tmp_path)
     assert is_measured

@@ -10,7 +10,7 @@ import dataclasses
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser
-from reader.condensing import CHOOSERS, DEFAULT_CHOOSER
+from reader.condensing import CHOOSERS, DEFAULT_CHOOSER, measure_shares
 from reader.errors import ConfigError, ModelError
 from reader.models.bundled import is_bundled
 from reader.models.cache import cache_path
@@ -27,11 +27,17 @@ from reader.models.decoder import Decoder, load_decoder
 from reader.models.encoder import SentenceEncoder, load_encoder
 from reader.models.examples import Examples, examples_for
 from reader.models.plugin_files import PluginWeights, load_published_weights, published_settings
-from reader.models.reporting import no_report
-from reader.models.shares import kept_shares
+from reader.models.reporting import Progress, no_report
+from reader.models.shares import LayerShares, kept_shares
+from reader.settings import DEFAULT_WINDOW, STATIC
 
 _PLUGINS = Path(__file__).parents[1] / "plugins"
 """Our plug-ins for bundled decoders, a folder by the decoder's name; their cards say how they were trained and what they do."""
+
+_MEASURED_WINDOWS = 2
+"""More would change the shares less than another text does (docs/log.md)."""
+_LEAST_MEASURED_TOKENS = 64
+"""A decoder with fewer positions behind its opening keeps the same number of rows in each layer."""
 
 _CONTENT = "\ue000"  # a private character that no chat template contains
 
@@ -200,10 +206,9 @@ def load_model(
     model = _with_plugin(decoder, name, plugin, condenser, window, horizon)
     own = model.plugin
     if measures_shares and own.rows is not None and not own.config.layer_shares:
-        cache = cache_path(cache_folder)
-        shares = kept_shares(
-            decoder, own, model.opening, lambda text: model.encode(text)[0], cache, progress or no_report
-        )
+        report = progress or no_report
+        measure = partial(_measure_shares, model, report)
+        shares = kept_shares(decoder, measure, cache_path(cache_folder), report)
         own.config = own.config.changed(layer_shares=shares)
     return dataclasses.replace(model, encoder=load_encoder(decoder.device, cache_folder=cache_folder))
 
@@ -233,6 +238,21 @@ def _with_plugin(
     return Model(
         decoder, BeaconPlugin(decoder.model, config.changed(projections=()), rows=rows), rows.fingerprint, False
     )
+
+
+def _measure_shares(model: Model, report: Progress) -> LayerShares:
+    """The layer shares of the first windows of the sample document; none if the decoder has too few positions."""
+    plugin, opening = model.plugin, model.opening
+    size, room = DEFAULT_WINDOW, plugin.max_positions - len(opening)
+    if room < _LEAST_MEASURED_TOKENS:
+        return {}
+    while size > room:
+        size //= 2
+    # The same text for all: the shares, which are in the keys of memories, then depend on the decoder alone.
+    ids = model.encode((STATIC / "sample.md").read_text(encoding="utf-8"))[0][: _MEASURED_WINDOWS * size]
+    report("fit", 0.0)
+    with plugin.configured(plugin.config.changed(window=size)):
+        return measure_shares(plugin, opening, ids, progress=lambda done, windows: report("fit", done / windows))
 
 
 def _shipped(decoder: Decoder, name: str) -> PluginWeights | None:
