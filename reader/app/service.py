@@ -450,7 +450,8 @@ class Service:
                 self._answering.wait()
 
     def _add_vectors(self, stopped: Callable[[], bool]) -> bool:
-        return self._late_vectors.add(self.model.encoder if self.model else None, stopped)
+        encoder = self.model.encoder if self.model is not None else None
+        return self._late_vectors.add(encoder, stopped)
 
     def _estimate(self, job: JobRecord) -> None:
         from reader.reading import estimate_reading, stored_document

@@ -183,7 +183,7 @@ def memory_facts(shown: Shown) -> str:
     ratio = memory.settings.get("ratio")
     facts = [
         count(memory.tokens, "token"),
-        f"{count(memory.slots, 'slot')}, {f'compression {ratio}×' if ratio else 'not compressed'}",
+        f"compression {ratio}×" if ratio else "not compressed",
         f"{size(memory.bytes)} on the disk",
     ]
     rounding = {"int8": "compact", "int4": "very compact"}.get(str(memory.settings.get("memory_dtype")))
