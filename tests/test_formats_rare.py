@@ -139,3 +139,21 @@ def test_raised_digits_that_are_drawn_last_stand_behind_their_number(tmp_path: P
 )
 def test_words_that_are_drawn_last_stand_in_their_line(tmp_path: Path, drawn: bytes, expected: str) -> None:
     assert Made(drawn).text(tmp_path) == expected
+
+
+PRICE = shown((20, 300, "The old price 90"), (20, 280, "is valid."))
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (b"1 g 80 296 40 14 re f 0 g " + shown((82, 300, "120")), "The old price 120 is valid."),
+        (b"1 g 15 296 200 14 re f", "is valid."),
+        (b"0.9 g 15 296 200 14 re f", "The old price 90 is valid."),
+        (b"1 g 0 0 400 400 re f", "The old price 90 is valid."),
+        (b"1 G 15 296 200 14 re S", "The old price 90 is valid."),
+    ],
+    ids=["a-word", "a-line", "grey", "paper", "a-frame"],
+)
+def test_what_a_white_box_covers_is_not_read(tmp_path: Path, after: bytes, expected: str) -> None:
+    assert Made(PRICE + after).text(tmp_path) == expected
