@@ -152,9 +152,10 @@ PRICE = shown((20, 300, "The old price 90"), (20, 280, "is valid."))
         (b"1 g 15 296 200 14 re f", "is valid."),
         (b"0.9 g 15 296 200 14 re f", "The old price 90 is valid."),
         (b"1 g 0 0 400 400 re f", "The old price 90 is valid."),
+        (b"1 g 0 260 400 60 re f", "The old price 90 is valid."),
         (b"1 G 15 296 200 14 re S", "The old price 90 is valid."),
     ],
-    ids=["a-word", "a-line", "grey", "paper", "a-frame"],
+    ids=["a-word", "a-line", "grey", "paper", "a-websites-head", "a-frame"],
 )
 def test_what_a_white_box_covers_is_not_read(tmp_path: Path, after: bytes, expected: str) -> None:
     assert Made(PRICE + after).text(tmp_path) == expected

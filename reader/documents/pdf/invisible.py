@@ -118,6 +118,8 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
         area = (right - left) * (top - bottom)
         if min(right - left, top - bottom) < _LEAST_COVER or 2 * area > (box[2] - box[0]) * (box[3] - box[1]):
             continue
+        if top - bottom > _MOST_BAND and right - left > _WIDE * (box[2] - box[0]):
+            continue  # the head of a website that stays in place on paper hides text of the page
         is_read = _draw_mode(thing, ctypes.addressof(fill), ctypes.addressof(is_stroked))
         if is_read and fill.value and _segments(thing) <= _BOX_SEGMENTS and not _has_transparency(thing):
             yield thing, (left, bottom, right, top)
@@ -126,6 +128,8 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
 _LEAST_COVER = 5.0
 """In points, of a box that can cover letters."""
 _BOX_SEGMENTS = 5
+_MOST_BAND, _WIDE = 40.0, 0.75
+"""In points, the height of a box across the page, and how much of its width that is."""
 
 
 def _is_text_under(thing: int, cover: Rect) -> bool:
