@@ -13,7 +13,7 @@ from lxml import etree
 from reader.documents import formulas, tables
 from reader.documents.archive import local_name
 from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
-from reader.documents.notes import all_text, calls_note, inline_text, script_kind
+from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import MOST_CHARS
 from reader.documents.styles import Counters, List, StyleSheet, declarations
@@ -44,7 +44,6 @@ _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
-_FOR_EARS = re.compile(r"(?:sr|screen-?reader)-?(?:only|text)|visually-?hidden|a11y|offscreen", re.I)
 _STACKED = re.compile(r"[\d+\-−–n]{1,6}")
 # What stands before an item where a program wrote its own.
 _ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6})(?:\.\d{1,3})*[.)\]]")
@@ -127,7 +126,7 @@ class _Writer:
             return True
         if name == "template" and "shadowrootmode" in element.attrib:
             return False
-        if element.get("aria-hidden") == "true" and _is_said_again(element):
+        if element.get("aria-hidden") == "true" and said_again(element):
             return True
         return name in _UNSEEN
 
@@ -441,15 +440,6 @@ def _lines(element: etree._Element) -> list[str]:
     for inner in element:
         out += ("\n" if local_name(inner) == "br" else all_text(inner)) + (inner.tail or "")
     return out.strip().split("\n")
-
-
-def _is_said_again(element: etree._Element) -> bool:
-    """Whether what is drawn apart, such as a large first letter, stands beside it once more for those who hear the page."""
-    twin = next((one for one in (element.getnext(), element.getprevious()) if one is not None), None)
-    if twin is None or not _FOR_EARS.search(twin.get("class", "")):
-        return False
-    said = all_text(element).split()
-    return bool(said) and all_text(twin).split() == said
 
 
 def _goes_on(letter: str, follows: str) -> bool:
