@@ -138,7 +138,8 @@ def _is_text_under(thing: int, cover: Rect) -> bool:
     if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *sides_at):
         return False
     left, bottom, right, top = sides
-    return left < cover[2] and right > cover[0] and bottom < cover[3] and top > cover[1]
+    # Descenders of the line above reach into many a box.
+    return left < cover[2] and right > cover[0] and cover[1] < (bottom + top) / 2 < cover[3]
 
 
 def white_on_white(
