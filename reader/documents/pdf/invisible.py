@@ -132,12 +132,14 @@ _MOST_BAND, _WIDE = 40.0, 0.75
 """In points, the height of a box across the page, and how much of its width that is."""
 
 
+_sides = (ctypes.c_float * 4)()
+_SIDES = [ctypes.addressof(_sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+
+
 def _is_text_under(thing: int, cover: Rect) -> bool:
-    sides = (ctypes.c_float * 4)()
-    sides_at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
-    if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *sides_at):
+    if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *_SIDES):
         return False
-    left, bottom, right, top = sides
+    left, bottom, right, top = _sides
     # Descenders of the line above reach into many a box.
     return left < cover[2] and right > cover[0] and cover[1] < (bottom + top) / 2 < cover[3]
 
