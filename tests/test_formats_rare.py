@@ -10,6 +10,7 @@ from helpers.pdf import Made, dictionary, name, shown
 from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, TextStringObject
 
 from reader.documents import load
+from reader.errors import DocumentError
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -139,3 +140,70 @@ def test_raised_digits_that_are_drawn_last_stand_behind_their_number(tmp_path: P
 )
 def test_words_that_are_drawn_last_stand_in_their_line(tmp_path: Path, drawn: bytes, expected: str) -> None:
     assert Made(drawn).text(tmp_path) == expected
+
+
+PRICE = shown((20, 300, "The old price 90"), (20, 280, "is valid."))
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (b"1 g 80 296 40 14 re f 0 g " + shown((82, 300, "120")), "The old price 120 is valid."),
+        (b"1 g 15 296 200 14 re f", "is valid."),
+        (b"0.9 g 15 296 200 14 re f", "The old price 90 is valid."),
+        (b"1 g 0 0 400 400 re f", "The old price 90 is valid."),
+        (b"1 g 0 260 400 60 re f", "The old price 90 is valid."),
+        (b"1 G 15 296 200 14 re S", "The old price 90 is valid."),
+    ],
+    ids=["a-word", "a-line", "grey", "paper", "a-websites-head", "a-frame"],
+)
+def test_what_a_white_box_covers_is_not_read(tmp_path: Path, after: bytes, expected: str) -> None:
+    assert Made(PRICE + after).text(tmp_path) == expected
+
+
+def from_html(tmp_path: Path, body: str, head: str = "") -> str:
+    (tmp_path / "a.html").write_text(f"<html><head>{head}</head><body>{body}</body></html>", encoding="utf-8")
+    return " ".join(load(tmp_path / "a.html").text.split())
+
+
+@pytest.mark.parametrize(
+    ("style", "marks"),
+    [
+        ("system: extends decimal; prefix: 'Article '; suffix: ': '", ["Article 3:", "Article 4:"]),
+        ("system: extends lower-alpha; prefix: '('; suffix: ') '", ["(c)", "(d)"]),
+        ("system: cyclic; symbols: '*' '†'; suffix: ' '", ["*", "†"]),
+        ("system: fixed 3; symbols: III IV", ["III.", "IV."]),
+        ("symbols: '*'", ["***.", "****."]),
+        ("system: alphabetic; symbols: X Y", ["XX.", "XY."]),
+        ("system: numeric; symbols: '0' '1'", ["11.", "100."]),
+        ("system: cyclic", ["3.", "4."]),
+    ],
+)
+def test_a_list_counts_in_its_sheets_own_style(tmp_path: Path, style: str, marks: list[str]) -> None:
+    head = f"<style>@counter-style Own {{ {style} }} ol {{ list-style: Own }}</style>"
+    body = "<ol start=3><li>One<li>Two</ol>"
+    assert from_html(tmp_path, body, head) == f"{marks[0]} One {marks[1]} Two"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<p><span aria-hidden=true class=cap>T</span><span class=sr-only>T</span>he king.</p>", "The king."),
+        (
+            "<p><span aria-hidden=true><b>T</b>he</span><span class='visually-hidden'>The</span> king.</p>",
+            "The king.",
+        ),
+        ("<p><i aria-hidden=true>*</i><span class=sr-only>Required</span> Name</p>", "*Required Name"),
+        (
+            "<div id=app></div><noscript><p>The fee is <b>900</b> euros a month.</p></noscript>",
+            "The fee is 900 euros a month.",
+        ),
+    ],
+)
+def test_what_is_said_twice_or_only_without_scripts_is_read_once(tmp_path: Path, body: str, expected: str) -> None:
+    assert from_html(tmp_path, body) == expected
+
+
+def test_a_page_that_only_asks_for_a_script_has_no_text(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="no text"):
+        from_html(tmp_path, "<div id=root></div><noscript>You need to enable JavaScript to run this app.</noscript>")

@@ -146,3 +146,21 @@ def counted(number: int, format_name: str) -> str:
         return str(number).zfill(len(format_name))
     write = _FORMATS.get(format_name.lower())
     return write(number) if write else str(number)
+
+
+def by_symbols(system: str, symbols: list[str], number: int, first: int = 1) -> str:
+    """Return a number written with symbols of a list's own, by one of CSS's systems; `first` is the first number of "fixed"."""
+    count = len(symbols)
+    if system == "cyclic" and count:
+        return symbols[(number - 1) % count]
+    if system == "fixed" and 0 <= number - first < count:
+        return symbols[number - first]
+    if system == "symbolic" and count and 0 < number <= _MOST_REPEATS * count:
+        return symbols[(number - 1) % count] * ((number - 1) // count + 1)
+    if system in ("numeric", "alphabetic") and count > 1 and number > 0:
+        offset, out = int(system == "alphabetic"), ""
+        while number:
+            number, place = divmod(number - offset, count)
+            out = symbols[place] + out
+        return out
+    return str(number)

@@ -37,6 +37,7 @@ _NOTES_HEADING = re.compile(r"(?:foot|end)?notes|references|bibliography|sources
 _LEAST_FRAMELESS_CHARS = 400
 _MOST_NOTICE_CHARS = 150
 _NO_FRAMES = re.compile(r"\bi?frames?\b", re.I)
+_NEEDS_SCRIPT = re.compile(r"java\s?script|browser", re.I)
 _MOST_FRAMES = 8
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
@@ -53,6 +54,8 @@ def parse(path: Path, password: str | None) -> Parsed:
     root = parse_html(text, path.name)
     title = next((element.text or "" for element in root.iter("title")), "")
     prose = _unframed_prose(root, path) if _frames(root) else main_prose(root)
+    if not prose.text.strip():
+        prose = _unscripted_prose(root)
     return chosen_title(title, path), split_sections(prose.sections())
 
 
@@ -83,6 +86,16 @@ def _unframed_prose(root: etree._Element, path: Path) -> Prose:
         shown = ", ".join(names[:_MOST_FRAMES]) + (" …" if len(names) > _MOST_FRAMES else "")
         raise DocumentError(f"{path.name!r} only frames other files ({shown}): add those instead.")
     return prose
+
+
+def _unscripted_prose(root: etree._Element) -> Prose:
+    """What a page that a script fills says without it, unless that is only that it needs one."""
+    prose = Prose()
+    for element in root.iter("noscript"):
+        element.tag = "div"
+        write_html(element, prose)
+    is_notice = len(prose.text) < _MOST_NOTICE_CHARS and _NEEDS_SCRIPT.search(prose.text)
+    return Prose() if is_notice else prose
 
 
 def main_prose(root: etree._Element) -> Prose:

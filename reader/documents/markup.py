@@ -13,7 +13,7 @@ from lxml import etree
 from reader.documents import formulas, tables
 from reader.documents.archive import local_name
 from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
-from reader.documents.notes import all_text, calls_note, inline_text, script_kind
+from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import MOST_CHARS
 from reader.documents.styles import Counters, List, StyleSheet, declarations
@@ -126,6 +126,8 @@ class _Writer:
             return True
         if name == "template" and "shadowrootmode" in element.attrib:
             return False
+        if element.get("aria-hidden") == "true" and said_again(element):
+            return True
         return name in _UNSEEN
 
     def _mark(self, element: etree._Element, name: str) -> None:

@@ -96,3 +96,15 @@ def inline_text(element: etree._Element, level: int) -> str | None:
 def all_text(element: etree._Element | None) -> str:
     """Return all the text in an element, as it is in the file."""
     return "" if element is None or not isinstance(element.tag, str) else "".join(element.itertext())
+
+
+_FOR_EARS = re.compile(r"(?:sr|screen-?reader)-?(?:only|text)|visually-?hidden|a11y|offscreen", re.I)
+
+
+def said_again(element: etree._Element) -> bool:
+    """Return whether what is drawn apart, such as a large first letter, stands beside it once more for those who hear the page."""
+    twin = next((one for one in (element.getnext(), element.getprevious()) if one is not None), None)
+    if twin is None or not _FOR_EARS.search(twin.get("class", "")):
+        return False
+    said = all_text(element).split()
+    return bool(said) and all_text(twin).split() == said

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from lxml import etree
 
 from reader.documents.archive import local_name
-from reader.documents.counting import NUMBERED, counted
+from reader.documents.counting import NUMBERED, by_symbols, counted
 from reader.documents.prose import BULLET
 
 _MOST_CHARS = 2_000_000
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
+_COUNTER_STYLE = re.compile(r"@counter-style\s+([\w-]+)\s*$", re.I)
 _DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
 _LAST = re.compile(r"([a-z][a-z0-9]*)?((?:[.#][\w-]+)*)(::?(?:before|marker|first-letter))?$", re.IGNORECASE)
 _PART = re.compile(r"[.#][\w-]+")
@@ -70,12 +71,18 @@ class StyleSheet:
     def __init__(self, texts: Iterable[str] = ()) -> None:
         # By pseudo-element and by one of the names in the selector, so that an element meets few rules.
         self._rules: dict[tuple[str, str], list[_Rule]] = {}
+        self._counter_styles: dict[str, Declarations] = {}
         self._known: dict[tuple[str, str, str, str], list[_Rule]] = {}
         for text in texts:
             self._add(_COMMENT.sub("", text[:_MOST_CHARS]))
 
     def _add(self, text: str) -> None:
         for selectors, body in _RULE.findall(text):
+            if (named := _COUNTER_STYLE.search(selectors)) and len(self._counter_styles) < _MOST_KNOWN:
+                self._counter_styles[named[1].lower()] = {
+                    name.lower(): value.strip() for name, value in _DECLARATION.findall(body)
+                }
+                continue
             wanted = {name: value for name, value in declarations(body).items() if name in _WANTED}
             if not wanted:
                 continue
@@ -89,6 +96,21 @@ class StyleSheet:
                 tag, parts = read[-1]
                 if tag or parts:
                     self._rules.setdefault((pseudo, min(parts, default=tag)), []).append((read[::-1], wanted))
+
+    def mark_of(self, kind: str, number: int) -> str | None:
+        """Return an item's mark by a counter style of the sheet's own, such as "(a) " or "Article 3: "; None without one."""
+        style = self._counter_styles.get(kind.lower())
+        if style is None:
+            return None
+        system, *of = style.get("system", "symbolic").lower().split() or ["symbolic"]
+        symbols = _strings(style.get("symbols", ""))
+        if system == "extends":
+            text = counted(number, of[0] if of and of[0] in NUMBERED else "decimal")
+        else:
+            first = _integer(of[0]) if of else None
+            text = by_symbols(system, symbols, number, 1 if first is None else first)
+        before, after = _strings(style.get("prefix", "''")), _strings(style.get("suffix", "'. '"))
+        return f"{''.join(before)}{text}{''.join(after).rstrip()} "
 
     @property
     def has_rows(self) -> bool:
@@ -198,12 +220,22 @@ class List:
         self._number = number + self._step
         if kind[:1] in "\"'" and len(kind) > 2:
             return f"{kind.strip(kind[0]).strip()} "
+        if (mark := styles.mark_of(kind, number)) is not None:
+            return mark
         kind = kind.lower()
         if kind in NUMBERED:
             return f"{counted(number, kind)}. "
         if self._is_ordered and kind not in ("disc", "circle", "square"):
             return "" if kind == "none" else f"{number}. "
         return BULLET
+
+
+def _strings(value: str) -> list[str]:
+    """The strings and names that a declaration lists."""
+    return [quoted or single or name for quoted, single, name in _STRING.findall(value)]
+
+
+_STRING = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s\"']+)")
 
 
 def _integer(text: str | None) -> int | None:

@@ -136,12 +136,15 @@ def _known(_text: pypdfium2.PdfTextPage) -> tuple[dict[int, _Style], dict[tuple[
 
 
 def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
-    """Return the addresses of a page's paths and texts by PDFium's kinds; of very many objects only the first are looked at."""
+    """Return the addresses of a page's paths and texts by PDFium's kinds, and of all objects under `ALL_OBJECTS`.
+
+    Of very many objects only the first are looked at.
+    """
     address = address_of(page.raw)
     things = [
         _page_object(address, number) for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS))
     ]
-    found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: []}
+    found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: [], ALL_OBJECTS: things}
     for kind, thing in zip(map(_kind, things), things, strict=True):
         if kind in found:
             found[kind].append(thing)
@@ -149,6 +152,7 @@ def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
 
 
 _MOST_OBJECTS = 5_000
+ALL_OBJECTS = -1
 
 
 def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Finds text that a PDF draws but a reader does not see: white text on white paper, and text outside its clipping area."""
+"""Finds text that a PDF draws but a reader does not see: white on white paper, outside its clipping area, or under a white box."""
 
 from __future__ import annotations
 
@@ -80,6 +80,70 @@ def _clip_box(clip: int) -> Rect | None:
     return box
 
 
+def covered(objects: list[int], paths: list[int], text: pypdfium2.PdfTextPage, string: str, box: Rect) -> set[int]:
+    """Return the characters of PDFium's text that a white box is drawn over, as people do who correct a price.
+
+    Args:
+        objects: the addresses of all that the page draws, in the order in which it is drawn.
+        paths: the addresses of its paths.
+        text: PDFium's characters of the page.
+        string: PDFium's text of them.
+        box: what is shown of the page.
+    """
+    found: set[int] = set()
+    covers = [(thing, rect) for thing, rect in _white_boxes(paths, box) if text.get_text_bounded(*rect).strip()]
+    for thing, cover in covers:
+        under = {one for one in objects[: objects.index(thing)] if _is_text_under(one, cover)}
+        for index, address in text_objects(text, string) if under else ():
+            if address in under:
+                left, bottom, right, top = text.get_charbox(index)
+                x, y = (left + right) / 2, (bottom + top) / 2
+                if cover[0] <= x <= cover[2] and cover[1] <= y <= cover[3]:
+                    found.add(index)
+    return found
+
+
+def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
+    """The opaque white boxes among the paths of a page; one over most of the page is its paper."""
+    colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
+    fill, is_stroked = ctypes.c_int(), ctypes.c_int()
+    colours_at, sides_at = (
+        [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
+        for values in (colours, sides)
+    )
+    for thing in paths:
+        if not _fill_colour(thing, *colours_at) or min(colours) < _WHITE_LEVEL or not _bounds(thing, *sides_at):
+            continue
+        left, bottom, right, top = sides
+        area = (right - left) * (top - bottom)
+        if min(right - left, top - bottom) < _LEAST_COVER or 2 * area > (box[2] - box[0]) * (box[3] - box[1]):
+            continue
+        if top - bottom > _MOST_BAND and right - left > _WIDE * (box[2] - box[0]):
+            continue  # the head of a website that stays in place on paper hides text of the page
+        is_read = _draw_mode(thing, ctypes.addressof(fill), ctypes.addressof(is_stroked))
+        if is_read and fill.value and _segments(thing) <= _BOX_SEGMENTS and not _has_transparency(thing):
+            yield thing, (left, bottom, right, top)
+
+
+_LEAST_COVER = 5.0
+"""In points, of a box that can cover letters."""
+_BOX_SEGMENTS = 5
+_MOST_BAND, _WIDE = 40.0, 0.75
+"""In points, the height of a box across the page, and how much of its width that is."""
+
+
+_sides = (ctypes.c_float * 4)()
+_SIDES = [ctypes.addressof(_sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+
+
+def _is_text_under(thing: int, cover: Rect) -> bool:
+    if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *_SIDES):
+        return False
+    left, bottom, right, top = _sides
+    # Descenders of the line above reach into many a box.
+    return left < cover[2] and right > cover[0] and cover[1] < (bottom + top) / 2 < cover[3]
+
+
 def white_on_white(
     page: pypdfium2.PdfPage, texts: list[int], text: pypdfium2.PdfTextPage, string: str, box: Rect
 ) -> set[int]:
@@ -128,6 +192,9 @@ _POINTER = ctypes.c_void_p
 _fill_colour = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetFillColor))
 _render_mode = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFTextObj_GetTextRenderMode))
 _bounds = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetBounds))
+_draw_mode = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 3)(address_of(pdfium.FPDFPath_GetDrawMode))
+_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
+_has_transparency = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_HasTransparency))
 _clip_path = ctypes.CFUNCTYPE(_POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetClipPath))
 _count_paths = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFClipPath_CountPaths))
 _count_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int)(

@@ -267,8 +267,11 @@ class Pages:
         found: set[int] = set()
         if self.survey is None or index not in self.survey.white | self.survey.clipped:
             return found
-        texts = self._objects(page)[pdfium.FPDF_PAGEOBJ_TEXT]
+        objects = self._objects(page)
+        texts = objects[pdfium.FPDF_PAGEOBJ_TEXT]
         if index in self.survey.white:
+            paths = objects[pdfium.FPDF_PAGEOBJ_PATH]
+            found |= invisible.covered(objects[glyphs.ALL_OBJECTS], paths, text, string, _page_box(page))
             found |= invisible.white_on_white(page, texts, text, string, _page_box(page))
         if index in self.survey.clipped:
             for start, end in _spans(string, invisible.clipped(texts, text, string)):
