@@ -441,7 +441,7 @@ def test_a_fitted_plug_in_reads_and_answers(
     assert main(["fit", "--model", decoder, "--output", output]) == 0
     assert "layers keep from" in capsys.readouterr().err
     model = load_model(decoder, plugin=output, cache_folder=tmp_path / "cache")
-    assert sorted(model.plugin.config.layer_shares) == [2, 4, 8]
+    assert sorted(model.plugin.config.layer_shares) == [2, 4]
     assert len({*model.plugin.config.layer_shares[2]}) == 3
     attached = attached_to(make_document(500), model, store, ratio=2)
     assert len({*attached.memory.extra}) == 3

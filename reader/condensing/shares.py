@@ -15,8 +15,8 @@ from torch import Tensor
 from reader.beacon import BeaconPlugin
 from reader.errors import ConfigError
 
-FITTED_RATIOS = (2, 4, 8)
-"""The ratios for which shares are measured. At larger ones little is kept that could answer a question."""
+FITTED_RATIOS = (2, 4)
+"""The ratios for which shares are measured. At larger ones few facts are kept either way, and shares lose the text's thread."""
 
 
 def measure_shares(
