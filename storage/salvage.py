@@ -239,8 +239,9 @@ class _Reader:
                 yield row
 
         def both_ways(condition: str, values: Row) -> Iterator[Row]:
-            yield from new(self._walk("", f"{condition} ORDER BY {', '.join(keys)}", values))
-            if self._failed:
+            rows = self._walk("", f"{condition} ORDER BY {', '.join(keys)}", values)
+            yield from new(rows)
+            if self._failed or next(rows, None) is not None:  # damaged pages can lead in a circle
                 self.is_torn = True
                 yield from new(
                     self._walk("", f"{condition} ORDER BY {', '.join(f'{key} DESC' for key in keys)}", values)
