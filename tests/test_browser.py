@@ -960,7 +960,11 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
 ) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.txt").write_text(f"{name} " + WORDS * 100)
-    books = [write_book(tmp_path / f"book-{number}.md", 300 + number, f"Book {number}") for number in range(3)]
+    # Long enough that one still waits when two questions were asked on a busy machine.
+    books = [
+        write_book(tmp_path / f"book-{number}.md", pages, f"Book {number}")
+        for number, pages in enumerate((300, 900, 901))
+    ]
     with visit(server) as first, visit(server) as second:
         first.page.set_input_files("#upload input[type=file]", [tmp_path / "one.txt", tmp_path / "two.txt"])
         rows = first.page.locator("#library button")
