@@ -61,6 +61,13 @@ def default_model(cache_folder: Path) -> Model:
     return load_model(cache_folder=cache_folder)
 
 
+@pytest.fixture
+def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
+    """A tiny Llama with room for passages: its tokens are hardly longer than characters."""
+    folder = tiny_folder("llama", max_positions=8192)
+    return load_model(str(folder), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu")
+
+
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     """Where the decoder runs."""

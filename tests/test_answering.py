@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import torch
-from helpers.answers import answered, attached_to
+from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import (
@@ -31,17 +29,10 @@ from reader.answering.passages import Passages, Source, cut
 from reader.batching.local import answer_together
 from reader.beacon import NO_SPAN
 from reader.errors import ConfigError, ContextOverflow
-from reader.models.model import Model, load_model
+from reader.models.model import Model
 from reader.reading import sentences
 from reader.reading.loop import ReadingProgress, read
 from storage import PageRecord, Store
-
-
-@pytest.fixture
-def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    """A tiny Llama with room for passages: its tokens are hardly longer than characters."""
-    folder = tiny_folder("llama", max_positions=8192)
-    return load_model(str(folder), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu")
 
 
 def snapshot(attached: AttachedMemory) -> dict[str, torch.Tensor]:
@@ -86,20 +77,6 @@ def test_the_best_passage_is_looked_at_and_no_other_while_it_answers(roomy_model
     assert len(passages) > 1
     assert "Zebedee" in passages[0].text
     assert answered(attached, roomy_model, look_again=2500).looked_again == passages[:1]
-
-
-class Scripted(Decoding):
-    """An answer whose tokens are given, one list a place; everything else is the real thing."""
-
-    said: ClassVar[list[str]] = []
-
-    def take(self, logits: torch.Tensor) -> str:
-        places = list(dict.fromkeys(prompt.passages for prompt in self.looked_again))
-        said = self.said[places.index(self.looked_again[-1].passages)]
-        ids = [*self._model.encode(said)[0].tolist(), min(self._model.end_ids)]
-        scripted = torch.full_like(logits, -30.0)
-        scripted[-1, ids[len(self.tokens)]] = 1.0
-        return super().take(scripted)
 
 
 def test_where_a_passage_does_not_say_the_next_is_looked_at_in_its_place(

@@ -24,7 +24,7 @@ import httpx
 import pypdf
 import pytest
 import uvicorn
-from helpers.browser import DESKTOP, PHONE, START_SECONDS, WATCH_ANSWER, chromium, pytestmark, sync_api, visit
+from helpers.browser import DESKTOP, PHONE, START_SECONDS, WATCH_ANSWER, Visit, chromium, pytestmark, sync_api, visit
 from helpers.documents import WORDS, write_pdf
 from helpers.server import Server, free_port
 from starlette.applications import Starlette
@@ -782,6 +782,14 @@ WATCH_QUESTIONS = """() => {
 }"""
 
 
+def ask_from_memory(window: Visit, file: Path) -> None:
+    """Add a file and begin a conversation about it, whose answers come soon: nothing is looked at again."""
+    window.page.set_input_files("#upload input[type=file]", file)
+    window.wait_until_ready()
+    window.look_again("Never")
+    window.ask("What was calm?")
+
+
 @pytest.mark.parametrize("to", ["a new conversation", "another conversation"])
 def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
     server: Server, visit: Callable[..., object], tmp_path: Path, to: str
@@ -789,10 +797,7 @@ def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
     (tmp_path / "one.txt").write_text(WORDS * 100)
     with visit(server) as window, Store(server.library) as store:
         page, asked = window.page, page_questions(window.page)
-        page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
-        window.wait_until_ready()
-        window.look_again("Never")
-        window.ask("What was calm?")
+        ask_from_memory(window, tmp_path / "one.txt")
         page.locator("#new-talk").click()
         sync_api.expect(asked).to_have_count(0)
         # Its answer takes a while: older questions come before it, and their answers are long.
@@ -849,10 +854,7 @@ def test_a_conversation_can_be_deleted_while_it_is_answered(
     (tmp_path / "one.txt").write_text(WORDS * 20)
     with visit(server) as window, Store(server.library) as store:
         page, asked = window.page, page_questions(window.page)
-        page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
-        window.wait_until_ready()
-        window.look_again("Never")
-        window.ask("What was calm?")
+        ask_from_memory(window, tmp_path / "one.txt")
         (talk,) = store.conversations.all()
         store.questions.add("", talk.document_ids[0], talk.id, "Who is left?", {}, new_owner())  # answered nowhere
         window.reload()

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from helpers.answers import answered, attached_to
+from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import hide
-from test_answering import Scripted
 
 from reader.answering import NOT_SAID, Answer, Decoding, ask
 from reader.answering.look_again import choose_passages
 from reader.answering.quantities import as_printed, asks_for, contradicts, unit_behind
 from reader.batching.local import answer_together
-from reader.models.model import Model, load_model
+from reader.models.model import Model
 from storage import Store
 
 FACT = "The well of the miller is nine feet deep, and its tank holds 600 gallons."
-
-
-@pytest.fixture
-def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    folder = tiny_folder("llama", max_positions=8192)
-    return load_model(str(folder), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Conversations: questions one after another behind one memory, of which nothing is run again.
 
 What the decoder holds before a question depends on the memory and the texts of the turns alone: after an answer, the turn is run
-once more, raw, without the passages that were looked at for it. So a conversation goes on after a restart as if there had been
+once more, raw, without the passages that were looked at for it. So after a restart a conversation continues as if there had been
 none, bit for bit. The newest turns stay raw, a window of them at most; older ones are condensed like a document. This module keeps
 turns in the library and leaves answering to `reader.answering.ask`.
 """

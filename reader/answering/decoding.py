@@ -235,7 +235,7 @@ class Decoding:
         return self._take(self._first_logits)
 
     def _choose(self, logits: Tensor) -> Prompt:
-        """The prompt to run next; the present one if it goes on or answers.
+        """The prompt to run next: the present one where it answers, or where another token must decide.
 
         The first passage behind which a refusal is unlikely answers. If a refusal is likely behind all of them, the passage with
         the smallest probability answers. The first token shows this probability; where an answer may begin with the refusal's

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from reader.answering.attention import Heat
 from reader.answering.passages import Passage, Passages, Source, content_words
+from reader.answering.quantities import SMALL_NUMBERS
 from reader.answering.refusal import says_nothing
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
@@ -30,7 +31,7 @@ QUOTE_CHARS = 300
 ATTENTION_WEIGHT = 0.98
 """What a rank by attention counts where a rank by words counts 1: the first by attention alone comes behind the second by words."""
 
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+_NUMBERS = SMALL_NUMBERS[:13]
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
 

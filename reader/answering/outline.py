@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reader.answering.passages import Source
+from reader.answering.quantities import SMALL_NUMBERS
 from storage import PageRecord
 
 CHAPTER = r"chapters?|sections?|kapiteln?s?|abschnitte?s?|chapitres?|cap[ií]tulos?|capitol[oi]|hoofdstuk(?:ken)?"
 """The word for a chapter, in the languages that questions are understood in."""
 
-_WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+_WORDS = SMALL_NUMBERS[1:13]
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 NUMBER = rf"\d+|[ivxlc]+|{'|'.join(_WORDS)}"
 _HEADING = re.compile(

@@ -26,7 +26,7 @@ _UNITS = {
 _ONES = "zero one two three four five six seven eight nine".split()  # noqa: SIM905 - words are easier to read
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
-_SMALL = [*_ONES, *_TEENS, *(f"{ten}-{one}" if one != "zero" else ten for ten in _TENS for one in _ONES)]
+SMALL_NUMBERS = [*_ONES, *_TEENS, *(f"{ten}-{one}" if one != "zero" else ten for ten in _TENS for one in _ONES)]
 """Zero to ninety-nine."""
 
 _NUMBER_WORDS = rf"(?:{'|'.join([*_ONES[1:], *_TEENS, *_TENS])}|hundred|thousand|million|billion|dozen)"
@@ -88,8 +88,8 @@ def as_printed(answer: str, passage: str) -> str:
 
     def printed(found: re.Match[str]) -> str:
         said = found[0]
-        value = int(said) if said.isdecimal() else _SMALL.index(said.casefold().replace(" ", "-"))
-        other = _SMALL[value].replace("-", "[- ]") if said.isdecimal() else str(value)
+        value = int(said) if said.isdecimal() else SMALL_NUMBERS.index(said.casefold().replace(" ", "-"))
+        other = SMALL_NUMBERS[value].replace("-", "[- ]") if said.isdecimal() else str(value)
         stands = [
             re.search(rf"(?<![\w.,-]){number}(?!\w|[.,]\d)", passage, re.I) for number in (re.escape(said), other)
         ]

@@ -18,7 +18,7 @@ class LateVectors:
         """Take the library.
 
         Args:
-            before_step: called before each second's work, which goes on when it returns.
+            before_step: called before each step of about a second; the step begins when it returns.
             added: called with the id of each document that has vectors now.
         """
         self._store, self._before_step, self._added = store, before_step, added

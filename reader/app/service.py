@@ -445,7 +445,7 @@ class Service:
         self._let_answers_go_first()
 
     def _let_answers_go_first(self) -> None:
-        with self._answering:  # nobody likes to wait for one
+        with self._answering:  # somebody waits for each answer
             while self._answers and not self._closed:
                 self._answering.wait()
 

@@ -30,7 +30,7 @@ _SINCE_8 = ("epub", "html", "mail", "mobi", "pdf", "rtf")
 #    role or a style makes, Markdown's headings in HTML, chapters and printed pages named otherwise, and stray bytes in texts.
 # 8: PDFs have words and raised digits that are drawn last in their line, leave out what a white box covers, and read what
 #    only a form's XFA data or a portfolio's inner files say. RTF may be in UTF-16. In HTML, and what is made of it, lists count in
-#    counter styles, and what is there for eyes and for ears is read once.
+#    counter styles, and text that a page has twice, once to be seen and once for screen readers, is read once.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_8, 8)
 """Format -> the version in which its parser's text changed last."""
 

@@ -79,7 +79,7 @@ def _width(column: etree._Element) -> int:
 
 
 def _merge(cell: etree._Element, name: str) -> str:
-    """Whether a cell begins ("restart") or goes on with ("continue") one that spans several; "" for neither."""
+    """Whether a cell begins ("restart") or continues ("continue") a cell that spans several rows; "" for neither."""
     for properties in children(cell, "tcpr"):
         for merge in children(properties, name):
             return attribute(merge, "val") or "continue"

@@ -58,7 +58,7 @@ class Prose:
 
     @property
     def is_joining(self) -> bool:
-        """Whether the next text goes on where the last one ended; see `join_next`."""
+        """Whether the next text follows the last one without a break; see `join_next`."""
         return self._joins_next
 
     @property

@@ -26,7 +26,7 @@ _AXIS = (0.1, 0.5)
 """In ems, how far the rule is above the baseline of what stands beside the fraction."""
 _NEIGHBOUR = 3.0
 _WHITE = 0.6
-"""In ems, on both sides of a term: what goes on there is underlined text."""
+"""In ems, on both sides of a term: where letters follow within it, the rule underlines text."""
 _LEAST_FILLED = 0.35
 _COMPOUND = re.compile(r"(?<=.)[+\-−–±=·×*/ ]|(?<=.)\s")
 

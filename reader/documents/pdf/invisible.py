@@ -11,7 +11,7 @@ import pypdfium2.raw as pdfium
 from reader.documents.pdf.glyphs import Rect, address_of, text_objects
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
-"""How a page's content says that it goes on in white; what looks like it does no harm."""
+"""The operators that set white as the colour. A false match only costs time."""
 _WHITE_LEVEL = 250
 _PIXELS_A_POINT = 1.5
 

@@ -151,7 +151,7 @@ def put_back(glyphs: list[Glyph]) -> list[Glyph]:
 
 
 def _host(line: list[Glyph], first: Glyph, last: Glyph) -> int | None:
-    """What raised digits that are drawn after it belong to, of a line that goes on behind them."""
+    """The glyph of a line to which raised digits, drawn after the line, belong; None where none has room for them behind it."""
     drawn = [at for at, glyph in enumerate(line) if not glyph.made]
     if not drawn or first.x >= line[drawn[-1]].x - line[drawn[-1]].em:
         return None
