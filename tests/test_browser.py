@@ -716,14 +716,19 @@ def test_files_dropped_anywhere_are_added_the_first_is_opened_and_a_return_leads
     files = [(f"{name}.txt", f"{name} " + WORDS * count) for name, count in (("one", 400), ("two", 60), ("three", 50))]
     with visit(server) as window:
         page = window.page
-        held: list[sync_api.Route] = []
-        page.route("**/gradio_api/upload*", lambda route: held.append(route), times=1)
+        told: list[str] = []
+
+        def send_once_told(route: sync_api.Route) -> None:
+            sync_api.expect(page.locator("#sending")).to_be_visible()
+            told.append(page.locator("#sending").inner_text())
+            route.continue_()
+
+        page.route("**/gradio_api/upload*", send_once_told, times=1)
         page.evaluate(DROP, files)
         assert page.evaluate("window.isTaken && window.isShown")
-        sync_api.expect(page.locator("#sending")).to_have_text("Sending 3 files …")
-        held[0].continue_()
-        sync_api.expect(page.locator("#sending")).to_be_hidden()
         sync_api.expect(page.locator(".document h2")).to_have_text("one")
+        assert told == ["Sending 3 files …"]
+        sync_api.expect(page.locator("#sending")).to_be_hidden()
         rows = page.locator("#library button")
         sync_api.expect(rows.filter(has_text="three")).to_contain_text(
             re.compile("waiting, [12] before it|reading|ready")
