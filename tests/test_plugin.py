@@ -11,7 +11,7 @@ from helpers.decoders import randomise_plugin, unrotated_keys
 from helpers.documents import make_document
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser, quantise, quantise_to_int4
+from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser, quantise_to_int4
 from reader.errors import ConfigError, ContextOverflow, MemoryMismatch, ModelError
 from reader.models.model import Model
 
@@ -201,6 +201,36 @@ def test_unknown_setting_is_an_error() -> None:
         BeaconConfig.from_dict({"windw": 32})
 
 
+def test_rounding_to_int8_keeps_small_channels_beside_large_ones_and_twice_is_once(model: Model) -> None:
+    ids, _ = model.encode(make_document(60).text)
+    plugin = model.plugin
+    with torch.inference_mode():
+        memory = plugin.new_memory()
+        plugin.open(memory, model.opening)
+        plugin.read(memory, ids, chooser=chooser(model, 4), beacons_in_tail=False)
+        memory.keys(0)[..., 3] *= 1000
+        before = {name: tensor.clone() for name, tensor in memory.tensors().items()}
+        rounded = memory.round()
+        after = {name: tensor.clone() for name, tensor in memory.tensors().items()}
+        for name, tensor in before.items():
+            if not tensor.is_floating_point():
+                assert torch.equal(tensor, after[name])
+                continue
+            step = rounded[f"{name}.scale"] * rounded.get(f"{name}.factor", torch.ones(1, device=tensor.device))
+            assert ((tensor - after[name]).abs() <= 0.501 * step).all()
+        other = before["layers.0.keys"][..., :3]
+        assert ((other - after["layers.0.keys"][..., :3]).abs() <= other.abs().amax() / 60).all()
+        again = memory.round()
+        restored = plugin.new_memory()
+        restored.restore(rounded, memory.counts())
+        for name, tensor in rounded.items():
+            assert torch.equal(tensor, again[name])
+            assert torch.equal(tensor, restored.round()[name])
+        for name, tensor in after.items():
+            assert torch.equal(tensor, memory.tensors()[name])
+            assert torch.equal(tensor, restored.tensors()[name])
+
+
 def test_saved_slots_that_do_not_fit_are_refused_before_anything_is_touched(tiny_model: Model) -> None:
     ids, _ = tiny_model.encode(make_document(60).text)
     plugin = tiny_model.plugin
@@ -219,7 +249,10 @@ def test_saved_slots_that_do_not_fit_are_refused_before_anything_is_touched(tiny
         (tensors, {**counts, "beacons": counts["beacons"] + 1}),
         (tensors, {**counts, "sink": -5, "beacons": counts["beacons"] + 5 + counts["sink"]}),
     ]
-    for rounded in (quantise(tensors), quantise_to_int4(tensors)):
+    with torch.inference_mode():
+        in_int8 = memory.round()
+    without_factors = {name: tensor for name, tensor in in_int8.items() if not name.endswith(".factor")}  # as once
+    for rounded in (without_factors, in_int8, quantise_to_int4(tensors)):
         for name, tensor in rounded.items():
             if name not in tensors and "layers.1." in name:
                 wrong.append(({**rounded, name: tensor[:, 1:]}, counts))

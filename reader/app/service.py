@@ -188,7 +188,7 @@ class Service:
         if memory_dtype is None and job is not None and can_go_on:
             self.store.jobs.go_on(job.id)
         else:
-            settings = JobSettings(self.model_name, ratio=ratio, memory_dtype=memory_dtype or "model")
+            settings = JobSettings(self.model_name, ratio=ratio, memory_dtype=memory_dtype)
             self.store.jobs.add(document_id, vars(settings), user)
         if self._worker is not None:
             self._worker.wake()
@@ -213,7 +213,7 @@ class Service:
         """Whether it is here that a running job is read, not in another program."""
         return self._worker is not None and job.owner == self._worker.owner
 
-    def ratio_costs(self, document_id: str, memory_dtype: str = "model", user: str = LOCAL_USER) -> list[RatioCost]:
+    def ratio_costs(self, document_id: str, memory_dtype: str = "int8", user: str = LOCAL_USER) -> list[RatioCost]:
         """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
         tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:

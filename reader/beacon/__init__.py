@@ -4,10 +4,11 @@ from reader.beacon.attention import ATTENTION, attending, recording, shares
 from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import NO_SPAN
 from reader.beacon.low_rank import AnswerWeights
-from reader.beacon.memory import KeysWritten, Mark, Memory, quantise, quantise_to_int4
+from reader.beacon.memory import KeysWritten, Mark, Memory
 from reader.beacon.plugin import BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
 from reader.beacon.rotary import check_decoder, max_positions, rotation
+from reader.beacon.rounding import quantise, quantise_to_int4, quantise_to_int8
 from reader.beacon.rows import RowChooser
 from reader.beacon.shared_prefix import Branch, Branches
 
@@ -32,6 +33,7 @@ __all__ = [
     "max_positions",
     "quantise",
     "quantise_to_int4",
+    "quantise_to_int8",
     "recording",
     "rotation",
     "shares",

@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
 from reader.beacon.layout import WindowTokens
+from reader.beacon.rounding import key_factors, put, quantise_to_int8, saved_as
 from reader.errors import MemoryMismatch
 
 
@@ -150,6 +151,8 @@ class Memory:
         """Finished windows."""
         self.source_tokens_run = 0
         """Tokens with a source span that the decoder has run since this memory was made or restored."""
+        self.key_factors: list[Tensor] | None = None
+        """By layer (kv_heads, 1, head_dim) float32: see `quantise_to_int8`; None before the first slots were rounded."""
 
     @property
     def slots(self) -> int:
@@ -274,6 +277,20 @@ class Memory:
                 parts[f"layers.{number}.row_spans"] = self.row_spans[number][:, first:]
         return parts
 
+    def round(self, after: Mark | None = None) -> dict[str, Tensor]:
+        """Round all slots, or those after a mark, to what int8 holds of them; return `tensors` in int8.
+
+        In float32, rounding them again changes nothing.
+        """
+        if self.key_factors is None:
+            self.key_factors = [key_factors(self.keys(number)) for number in range(len(self.layers))]
+        views = self.tensors(after)
+        rounded = quantise_to_int8(views, self.key_factors)
+        for name, view in views.items():
+            if view.is_floating_point():
+                put(rounded, name, view)
+        return rounded
+
     def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, int], room: int = 0) -> None:
         """Copy saved slots after the sink and beacons of this memory, in place of its raw tail.
 
@@ -303,7 +320,7 @@ class Memory:
             slots = held[number]
             for name, buffer in (("keys", layer.keys), ("values", layer.values)):
                 shape = (buffer.shape[1], slots, buffer.shape[3])
-                for part, expected in _saved_as(tensors, f"layers.{number}.{name}", shape, buffer.dtype).items():
+                for part, expected in saved_as(tensors, f"layers.{number}.{name}", shape, buffer.dtype).items():
                     saved = tensors.get(part)
                     if saved is not None and (tuple(saved.shape), saved.dtype) == expected:
                         continue
@@ -322,13 +339,17 @@ class Memory:
         self.reserve(before + nominal + room)
         for number, layer in enumerate(self.layers):
             place = slice(starts[number], starts[number] + held[number])
-            _put(tensors, f"layers.{number}.keys", layer.keys[0, :, place])
-            _put(tensors, f"layers.{number}.values", layer.values[0, :, place])
+            put(tensors, f"layers.{number}.keys", layer.keys[0, :, place])
+            put(tensors, f"layers.{number}.values", layer.values[0, :, place])
             layer.length = place.stop
         if row_spans is not None or self.row_spans is not None:
             earlier = self.row_spans or [self.of_all_heads(self.spans)] * len(self.layers)
             added = row_spans or [self.of_all_heads(tensors["spans"])] * len(self.layers)
             self.row_spans = [torch.cat(parts, dim=1) for parts in zip(earlier, added, strict=True)]
+        names = [f"layers.{number}.keys.factor" for number in range(len(self.layers))]
+        if self.key_factors is None and all(name in tensors for name in names):
+            device = self.layers[0].keys.device
+            self.key_factors = [tensors[name].to(device, copy=True) for name in names]
         self.spans = torch.cat([self.spans, tensors["spans"]])
         self.positions = torch.cat([self.positions, tensors["positions"]])
         self.tail = WindowTokens(tail[0].bool(), tail[1], tail[2])
@@ -362,104 +383,3 @@ def _saved_row_spans(tensors: Mapping[str, Tensor], layers: int, kv_heads: int, 
             "key heads. Read the document again."
         )
     return found
-
-
-KEY_GROUP = 64
-"""Consecutive slots whose keys share the steps of an int4 memory, one for each channel."""
-
-_LEAST_STEP = 2.0**-14
-"""The smallest step of an int4 memory: float16's smallest number of full precision, so that no step is 0."""
-
-
-def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A memory's tensors with keys and values (kv_heads, slots, head_dim) in int8 and their `.scale` (kv_heads, slots, 1).
-
-    A slot's scale is its largest absolute value divided by 127. The result takes about a quarter of float32's bytes.
-    `Memory.restore` accepts it.
-    """
-    result: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if not tensor.is_floating_point():
-            result[name] = tensor
-            continue
-        scale = tensor.abs().amax(dim=-1, keepdim=True).float().clamp(min=1e-12) / 127
-        result[f"{name}.scale"] = scale
-        result[name] = (tensor / scale).round().to(torch.int8)
-    return result
-
-
-def quantise_to_int4(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A memory's tensors with keys and values in 4 bits: a seventh of float32's bytes. `Memory.restore` accepts it.
-
-    Each group of numbers is rounded to 16 steps from its smallest to its largest. A few channels of the keys are much larger
-    than the others, so a group of keys is one channel of `KEY_GROUP` slots, and a group of values is a slot (KIVI, arXiv
-    2402.02750, section 3).
-
-    Returns:
-        Keys and values (kv_heads, slots, head_dim / 2) in int8, two numbers in each; their `.step` and `.least` in float16,
-        (kv_heads, groups, head_dim) of keys and (kv_heads, slots, 1) of values; everything else as it was.
-    """
-    result: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if not tensor.is_floating_point():
-            result[name] = tensor
-            continue
-        numbers = tensor.float()
-        if name.endswith(".keys"):
-            # A last group with fewer slots repeats its last one.
-            filled = torch.cat([numbers, numbers[:, -1:].expand(-1, -numbers.shape[1] % KEY_GROUP, -1)], dim=1)
-            least, most = torch.aminmax(filled.unflatten(1, (-1, KEY_GROUP)), dim=2)
-        else:
-            least, most = torch.aminmax(numbers, dim=-1, keepdim=True)
-        # Rounded to float16 first, so that the numbers are rounded to the steps that are read again.
-        least = least.half()
-        step = ((most - least.float()) / 15).clamp(min=_LEAST_STEP).half()
-        parts = [_of_slots(part.float(), numbers.shape[1]) for part in (least, step)]
-        nibbles = ((numbers - parts[0]) / parts[1]).round_().clamp_(0, 15).to(torch.uint8)
-        result[f"{name}.least"], result[f"{name}.step"] = least, step
-        result[name] = (nibbles[..., ::2] | nibbles[..., 1::2] << 4).view(torch.int8)
-    return result
-
-
-def _from_int4(packed: Tensor, step: Tensor, least: Tensor) -> Tensor:
-    """The numbers (kv_heads, slots, head_dim) in float32 of `quantise_to_int4`."""
-    numbers = packed.view(torch.uint8)
-    nibbles = torch.stack([numbers & 15, numbers >> 4], dim=-1).flatten(-2).float()
-    return nibbles.mul_(_of_slots(step.float(), packed.shape[1])).add_(_of_slots(least.float(), packed.shape[1]))
-
-
-def _of_slots(groups: Tensor, slots: int) -> Tensor:
-    """What each slot has of (kv_heads, groups, …): its group's, or its own where there are as many groups as slots."""
-    if groups.shape[1] == slots:
-        return groups
-    return groups.repeat_interleave(KEY_GROUP, dim=1)[:, :slots]
-
-
-def _saved_as(
-    tensors: Mapping[str, Tensor], name: str, shape: tuple[int, int, int], dtype: torch.dtype
-) -> Mapping[str, tuple[tuple[int, ...], torch.dtype]]:
-    """Shape and type of each saved tensor that keys or values (kv_heads, slots, head_dim) of a decoder's `dtype` are made of."""
-    heads, slots, head_dim = shape
-    if f"{name}.step" in tensors:
-        groups = (heads, -(-slots // KEY_GROUP), head_dim) if name.endswith(".keys") else (heads, slots, 1)
-        numbers = {name: ((heads, slots, head_dim // 2), torch.int8)}
-        return numbers | {f"{name}.{part}": (groups, torch.float16) for part in ("step", "least")}
-    if f"{name}.scale" in tensors:
-        return {name: (shape, torch.int8), f"{name}.scale": ((heads, slots, 1), torch.float32)}
-    return {name: (shape, dtype)}
-
-
-def _put(tensors: Mapping[str, Tensor], name: str, place: Tensor) -> None:
-    """Copy a tensor to the decoder's device. For a GPU, stage it in pinned memory, so that staging and sending overlap."""
-
-    def sent(tensor: Tensor) -> Tensor:
-        return (
-            tensor.pin_memory().to(place.device, non_blocking=True) if place.is_cuda and not tensor.is_cuda else tensor
-        )
-
-    if f"{name}.step" in tensors:
-        place.copy_(_from_int4(*(sent(tensors[part]) for part in (name, f"{name}.step", f"{name}.least"))))
-    elif f"{name}.scale" in tensors:
-        torch.mul(sent(tensors[name]), sent(tensors[f"{name}.scale"]), out=place)
-    else:
-        place.copy_(sent(tensors[name]), non_blocking=True)

@@ -38,7 +38,7 @@ class JobSettings:
     horizon: int | None = None
     ratio: int | None = None
     """None: adapt the ratio to the document's length."""
-    memory_dtype: str = "model"
+    memory_dtype: str | None = None
     condenser: str | None = None
 
     @property

@@ -8,13 +8,13 @@ files and answers no questions. Source: arXiv 2401.03462 v3, section 3.2.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from reader.beacon import BeaconConfig, Memory, RatioChooser, quantise, quantise_to_int4
+from reader.beacon import BeaconConfig, Memory, RatioChooser, quantise_to_int4
 from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
@@ -23,13 +23,6 @@ from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
 from reader.reading.vectors import make_vectors, vector_maker
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
-
-_ROUNDED: dict[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
-    "model": dict,
-    "int8": quantise,
-    "int4": quantise_to_int4,
-}
-"""Memory type -> what makes its tensors of a memory's."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ def read(
     store: Store,
     *,
     ratio: int | None = None,
-    memory_dtype: str = "model",
+    memory_dtype: str | None = None,
     max_bytes: int | None = None,
     progress: Callable[[ReadingProgress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -100,6 +93,9 @@ def read(
     """
     started = time.perf_counter()
     plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
+    if memory_dtype is None and store.memory(plan.memory_key) is None:
+        exact = plan.of_type("model")  # the usual type of earlier versions
+        plan = plan if store.memory(exact.memory_key) is None else exact
     if not is_stored:
         add_document(document, store)
 
@@ -170,6 +166,8 @@ def _read_windows(
     if progress is not None:
         progress(_progress(plan, done, 0, 0.0))
     first, seconds, tail_seconds = done, 0.0, 0.0
+    memory_dtype = plan.settings["memory_dtype"]
+    is_rounded = memory_dtype == "int8"  # each window before the next is read
     chooser = RatioChooser(plan.config, len(plan.ids), plugin.max_positions)
     full_windows = len(plan.segment_keys)
     for number in range(done, plan.windows):
@@ -188,7 +186,7 @@ def _read_windows(
             vectors.go_on(int(window.spans[-1, 1]))
         seconds += time.perf_counter() - started
         if number < full_windows:
-            specs, buffers = to_bytes(memory.tensors(before))
+            specs, buffers = to_bytes(memory.round(before) if is_rounded else memory.tensors(before))
             writer.add_segment(
                 plan.segment_keys[number],
                 tokens=len(window.ids),
@@ -204,8 +202,8 @@ def _read_windows(
             progress(_progress(plan, number + 1, number + 1 - first, seconds))
     if vectors is not None:
         vectors.keep(store)
-    tensors = memory.tensors()
-    specs, buffers = to_bytes(_ROUNDED[str(plan.settings["memory_dtype"])](tensors))
+    tensors = memory.round() if is_rounded else memory.tensors()
+    specs, buffers = to_bytes(quantise_to_int4(tensors) if memory_dtype == "int4" else tensors)
     writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)
     return memory
 
@@ -224,8 +222,11 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
         return done
     key, count = found
     source = store.memory(key)
-    if source is None or source.state != "ready" or source.settings.get("memory_dtype") != "model":
-        return done  # a rounded memory loses a little precision with each copy
+    is_exact = plan.settings["memory_dtype"] == "model" or (
+        plan.settings["memory_dtype"] == "int8" and memory.layers[0].keys.dtype == torch.float32
+    )
+    if source is None or source.state != "ready" or not is_exact:
+        return done  # a copy would be rounded once more
     try:
         with store.open_memory(key) as tensors:
             whole = to_torch(tensors)
@@ -260,7 +261,9 @@ def _cut(whole: dict[str, Tensor], segment: SegmentRecord, config: BeaconConfig)
             layer = int(name.split(".")[1])
             is_rows = f"layers.{layer}.row_spans" in whole
             extra = [config.extra_rows(ratio, layer) if is_rows else 0 for ratio in ratios]
-            cut[name] = tensor[:, part.start + sum(extra[:-1]) : part.stop + sum(extra)]
+            cut[name] = (
+                tensor if name.endswith(".factor") else tensor[:, part.start + sum(extra[:-1]) : part.stop + sum(extra)]
+            )
     return cut
 
 

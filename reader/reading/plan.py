@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +31,10 @@ RAW_SLOTS = 8192
 """The most slots of a memory of rows if no ratio is given: each slot costs attention time and bytes."""
 
 MEMORY_DTYPES = ("model", "int8", "int4")
-"""The type of a saved memory: the decoder's, int8 with a scale for each slot, or 4 bits in groups of 64 numbers."""
+"""The type of a saved memory: the decoder's, int8 with a scale for each slot, or 4 bits in groups of 64 numbers.
+
+int8 is rounded as it is read, so that a document that begins like another can take over its windows; 4 bits at the end.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,13 @@ class ReadingPlan:
     """The chain key of each full window."""
     memory_key: str
 
+    def of_type(self, memory_dtype: str) -> ReadingPlan:
+        """The same plan for a memory of another type."""
+        others = {name: value for name, value in self.settings.items() if name not in _type_settings("int8")}
+        settings = others | _type_settings(memory_dtype)
+        segment_keys, memory_key = _chain(settings, self.document.id, self.ids, self.config.window)
+        return dataclasses.replace(self, settings=settings, segment_keys=segment_keys, memory_key=memory_key)
+
     @property
     def windows(self) -> int:
         """The number of windows, with the unfinished last one."""
@@ -81,19 +91,20 @@ class ReadingPlan:
 
 
 def plan_reading(
-    document: Document, model: Model, ratio: int | None = None, *, memory_dtype: str = "model"
+    document: Document, model: Model, ratio: int | None = None, *, memory_dtype: str | None = None
 ) -> ReadingPlan:
     """Cut a document into windows, choose the ratio, and derive the keys.
 
     Args:
         ratio: raw tokens per beacon; 0 keeps raw activations; None adapts the ratio to the document's length.
-        memory_dtype: one of `MEMORY_DTYPES`.
+        memory_dtype: one of `MEMORY_DTYPES`; None: see `usual_dtype`.
 
     Raises:
         ConfigError: the ratio does not divide the window, or the memory type is unknown.
         ContextOverflow: the memory does not fit the decoder's positions; the message names a ratio that fits.
     """
     config = model.plugin.config
+    memory_dtype = memory_dtype or usual_dtype(model)
     if memory_dtype not in MEMORY_DTYPES:
         raise ConfigError(f"The memory type is {memory_dtype!r}; it must be one of {', '.join(MEMORY_DTYPES)}.")
     if ratio is not None:
@@ -117,13 +128,13 @@ def plan_reading(
         "plugin": model.plugin_fingerprint,
         "tokenizer": model.decoder.tokenizer_fingerprint,
         "dtype": model.decoder.precision,
-        "memory_dtype": memory_dtype,
+        **_type_settings(memory_dtype),
         "rope": model.decoder.model.config.rope_parameters,
         "opening": opening.tolist(),
         "ratio": ratios[0],
         "beacon": _settings_of_reading(config),
     }
-    segment_keys, memory_key = _chain(settings, document.id, ids.split(config.window) if len(ids) else ())
+    segment_keys, memory_key = _chain(settings, document.id, ids, config.window)
     return ReadingPlan(
         document,
         config,
@@ -134,23 +145,36 @@ def plan_reading(
         _sink(model),
         slots,
         settings,
-        segment_keys[: len(ids) // config.window],
+        segment_keys,
         memory_key,
     )
 
 
-def _chain(settings: Mapping[str, object], document_id: str, windows: Sequence[Tensor]) -> tuple[tuple[str, ...], str]:
-    """The chain key of each window of token ids (tokens,), and the memory's key."""
+def usual_dtype(model: Model) -> str:
+    """The type of a memory if none is chosen: int8 instead of float32, else the decoder's own."""
+    return "int8" if model.decoder.dtype == torch.float32 else "model"
+
+
+def _type_settings(memory_dtype: str) -> dict[str, str]:
+    """What a memory's type adds to its settings."""
+    # int8 memories without the second setting are older: they were rounded at the end.
+    return {"memory_dtype": memory_dtype} | ({"rounded": "by window"} if memory_dtype == "int8" else {})
+
+
+def _chain(settings: Mapping[str, object], document_id: str, ids: Tensor, window: int) -> tuple[tuple[str, ...], str]:
+    """The chain key of each full window of token ids (tokens,), and the memory's key."""
     # The model's name is not part of the key: the same weights under another name give the same memory.
     identity = json.dumps({name: value for name, value in settings.items() if name != "model"}, sort_keys=True)
     key = hashlib.sha256(f"{FORMAT}\0settings\0{identity}".encode()).digest()
     keys = []
-    for window in windows:
-        key = hashlib.sha256(f"{FORMAT}\0window\0".encode() + key + window.numpy().astype("<i4").tobytes()).digest()
+    for part in ids.split(window) if len(ids) else ():
+        key = hashlib.sha256(f"{FORMAT}\0window\0".encode() + key + part.numpy().astype("<i4").tobytes()).digest()
         keys.append(key.hex())
     # The document's id is part of the key because slots point into its text. A tokenizer that normalises its input may give the
     # same tokens for different texts.
-    return tuple(keys), hashlib.sha256(f"{FORMAT}\0memory\0{document_id}\0".encode() + key).hexdigest()
+    return tuple(keys[: len(ids) // window]), hashlib.sha256(
+        f"{FORMAT}\0memory\0{document_id}\0".encode() + key
+    ).hexdigest()
 
 
 # Slots

@@ -29,7 +29,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", metavar="QUESTION", help="what to ask, in quotation marks; always the last word")
     flags.add_ocr(parser)
     flags.add_answering(parser)
-    parser.set_defaults(run=run, memory_dtype="model", max_bytes=None)
+    parser.set_defaults(run=run, memory_dtype=None, max_bytes=None)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     work = actions.add_parser("run", help="run all queued readings in this shell")
     flags.add_library(work)
     flags.add_model(work)
-    work.set_defaults(run=_run, memory_dtype="model")
+    work.set_defaults(run=_run, memory_dtype=None)
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -74,7 +74,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     take.add_argument("--no-read", action="store_true", help="only queue it; `jobs run` or the app reads it")
     flags.add_encoding(take)
     flags.add_ocr(take)
-    take.set_defaults(memory_dtype="model", max_bytes=None)
+    take.set_defaults(memory_dtype=None, max_bytes=None)
     add("remove", _remove, "remove a document and its memories", of_document=True)
     add("budget", _budget, "show or set the limit on the memories' bytes").add_argument(
         "max_bytes", nargs="?", type=_limit, metavar="BYTES|none", help="such as 500000000 or 2GB; none: no limit"

@@ -34,9 +34,9 @@ LOOK_AGAIN = [
     ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
 ]
 MEMORY_TYPES = [
-    ("Full precision", "model"),
-    ("Compact: quarter of the space, slightly less exact", "int8"),
-    ("Very compact: a seventh of the space, less exact", "int4"),
+    ("Compact", "int8"),
+    ("Very compact: half of that, less exact", "int4"),
+    ("Full precision: two to four times the space", "model"),
 ]
 WAYS = (
     "<p>or drop files anywhere on the page<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"
@@ -373,7 +373,7 @@ def _details() -> DetailsParts:
                 label="Compression: higher is smaller and faster but remembers less",
                 elem_id="ratio",
             )
-            memory_type = gr.Radio(MEMORY_TYPES, value="model", label="Memory", elem_id="memory-type")
+            memory_type = gr.Radio(MEMORY_TYPES, value="int8", label="Memory", elem_id="memory-type")
             read_again = _button("Read again", "read-again", min_width=100)
         with gr.Row(elem_id="goods"):
             export = gr.HTML(elem_id="export", js_on_load=None)
