@@ -126,6 +126,23 @@ function add(files) {
   }
 }
 
+// Files and texts that are pasted become documents: beside the boxes, or in the box for addresses, which phones can paste into.
+window.addEventListener("paste", (event) => {
+  const box = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if ((box && !box.closest("#address")) || document.querySelector("dialog[open]")) return;
+  const files = [...event.clipboardData.files];
+  const text = event.clipboardData.getData("text/plain").trim();
+  const isText = text.includes("\n") || text.length > 300;
+  if (!files.length && !isText) return;
+  event.preventDefault();
+  add(files.length ? files : [new File([text], `${titleOf(text)}.txt`, { type: "text/plain" })]);
+});
+function titleOf(text) {
+  const line = text.split("\n", 1)[0].replace(/[\\/:*?"<>|\p{Cc}]+/gu, " ").trim();
+  const title = line.length > 60 ? line.slice(0, 60).replace(/\s\S*$/, "") : line;
+  return title.replace(/[.\s]+$/, "") || "Pasted text";
+}
+
 // What was pressed is answered at once, and not only when the server has heard of it. The server's own words follow.
 const question = () => document.getElementById("question");
 function tell(text) {

@@ -709,6 +709,38 @@ DROP = """(files) => {
 }"""
 
 
+PASTE = """([place, text]) => {
+    const pasted = new DataTransfer();
+    pasted.setData("text/plain", text);
+    const options = { clipboardData: pasted, bubbles: true, cancelable: true };
+    return !document.querySelector(place).dispatchEvent(new ClipboardEvent("paste", options));
+}"""
+"""Pastes a text; returns whether the page took it, and the browser does nothing more."""
+
+
+def test_a_text_that_is_pasted_becomes_a_document_but_not_in_the_boxes(
+    server: Server, visit: Callable[..., object]
+) -> None:
+    first = f"A note: on tides, and on everything else that comes and goes in a harbour\n\n{WORDS}"
+    with visit(server, viewport=PHONE) as window:
+        page = window.page
+        assert page.evaluate(PASTE, ["#address :is(input, textarea)", first])
+        sync_api.expect(page.locator(".document h2")).to_have_text(
+            "A note on tides, and on everything else that comes and"
+        )
+        window.wait_until_ready()
+        sync_api.expect(window.box()).to_be_enabled()
+        for place, text in (
+            ("#question textarea", first),
+            ("#address :is(input, textarea)", "example.org/a.pdf"),
+            ("body", "tides"),
+        ):
+            assert not page.evaluate(PASTE, [place, text])
+        assert page.evaluate(PASTE, ["body", f"/..\n{WORDS}"])
+        sync_api.expect(page.locator(".document h2")).to_have_text("Pasted text")
+        window.wait_until_ready()
+
+
 def test_files_dropped_anywhere_are_added_the_first_is_opened_and_a_return_leads_back_to_what_was_asked(
     server: Server, visit: Callable[..., object]
 ) -> None:
