@@ -24,7 +24,7 @@ from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
-from reader.answering.quantities import as_printed, asks_for, contradicts, unit_behind
+from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, unit_behind
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import understand
 from reader.beacon import Mark, Memory
@@ -98,6 +98,7 @@ class Decoding:
         """
         self._started = time.perf_counter()
         self.attached, self.question, self._model = attached, question.strip(), model
+        self._said = "\n".join([self.question, *(text for turn in earlier for text in turn)])
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
         self._run_tokens = 0  # behind the memory, of all steps so far
@@ -180,11 +181,18 @@ class Decoding:
             and math.exp(self._log_probability) < self._refusal_threshold
         ):
             return self._answer_otherwise()
-        if self._kinds or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text)):
+        if self._is_held:
             return ""
         self._note_first_token()
         shown, self.held = self.held, ""
         return shown
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether nothing of the answer is shown yet, as another one may replace it."""
+        if self._kinds or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text)):
+            return True
+        return bool(self.looked_again) and self.held == self.text and may_begin_with_figure(self.text)
 
     def stop(self) -> None:
         """End the answer here; between two passages, where there is nothing yet, it goes on to the next token."""
@@ -256,16 +264,18 @@ class Decoding:
         return min(self._refusals, key=lambda one: one[0])[1]
 
     def _finish(self) -> None:
-        """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, look at
-        the next passage; where there is none, the document does not say."""
+        """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, or a
+        figure stands nowhere, look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
-        passage = "\n".join(passage.text for passage in self._prompt.passages)
-        if self.held == self.text:  # nothing of it was shown
+        passage = "\n".join(f"{passage.header}\n{passage.text}" for passage in self._prompt.passages)
+        is_held = self.held == self.text
+        if is_held:
             self.text = self.held = as_printed(self.text, passage)
         unit = unit_behind(self.text, passage)
         self.text += unit
         self.held += unit
-        if not contradicts(self.text, self._kinds):
+        is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
+        if not is_invented and not contradicts(self.text, self._kinds):
             return
         if self._places:
             self._refusals.clear()

@@ -1,7 +1,7 @@
-"""Quantities in answers: a unit that cannot be right, the unit of a bare number, numbers as the document prints them.
+"""Quantities in answers: a unit that cannot be right, a figure that stands nowhere, the unit of a bare number, numbers as printed.
 
-Small decoders take the likeliest number of a passage (600 gallons for a depth), leave out its unit, and turn words into figures.
-All of this is seen by words alone, in English; what is not understood stays as it is. It runs no decoder.
+Small decoders take the likeliest number of a passage (600 gallons for a depth), leave out its unit, turn words into figures, and
+make up years. All of this is seen by words alone, units in English; what is not understood stays as it is. It runs no decoder.
 """
 
 from __future__ import annotations
@@ -43,6 +43,18 @@ _SMALL_NUMBER = re.compile(
 )
 _BARE_NUMBER = re.compile(rf"\W*(?P<number>{_NUMBER})\W*", re.I)
 
+_FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
+_MOST_DIGITS = 18
+"""Longer ones are no quantities; and Python makes no number of thousands of digits."""
+
+_LARGE_NUMBER_WORDS = re.compile(
+    r"\b(?:hundreds?|thousands?|millions?|billions?|dozens?|\w*hundert\w*|\w*tausend\w*|million\w*|cents?|mille|cien\w*|mil"
+    r"|cent[oi]\w*|honderd|duizend)\b",
+    re.I,
+)
+_CJK_DIGIT = re.compile(r"[〇一二三四五六七八九十百千万億]")
+_BEGINNING = re.compile(r"\W*(?:\w+\W+){0,2}(?:\w*|\w*\d.*)", re.S)
+
 _QUESTIONS = [
     (
         {"money"},
@@ -83,6 +95,29 @@ def contradicts(answer: str, kinds: frozenset[str]) -> bool:
     return bool(found) and not found & kinds
 
 
+def invents(answer: str, known: str) -> bool:
+    """Whether an answer has a figure from 100 on that stands nowhere in the text it was made from.
+
+    Not where that text may say the figure in words.
+    """
+    stated = _figures(known)
+
+    def stands(figure: int) -> bool:
+        # "1914–18" says 1918.
+        return figure in stated or (figure % 100 in stated and any(one // 100 == figure // 100 for one in stated))
+
+    missing = [figure for figure in _figures(answer) if figure >= 100 and not stands(figure)]
+    if not missing or _CJK_DIGIT.search(known):
+        return False
+    years = [figure for figure in missing if 1000 <= figure < 2100 and str(figure) in answer]
+    return bool(years) or not _LARGE_NUMBER_WORDS.search(known)
+
+
+def may_begin_with_figure(text: str) -> bool:
+    """Whether one of the first three words of an answer, of which this is the beginning, has a digit, or may still get one."""
+    return _BEGINNING.fullmatch(text) is not None
+
+
 def as_printed(answer: str, passage: str) -> str:
     """An answer whose numbers below 100 are in figures or words as a passage has them: decoders turn one into the other."""
 
@@ -115,3 +150,8 @@ def unit_behind(answer: str, passage: str) -> str:
 def _kinds(text: str) -> frozenset[str]:
     found = (next((kind for kind in _UNITS if one[kind]), "money") for one in _QUANTITY.finditer(text))
     return frozenset(kind for kinds in found for kind in kinds.split("_or_"))
+
+
+def _figures(text: str) -> set[int]:
+    digits = (re.sub(r"\D", "", found[0]) for found in _FIGURE.finditer(text))
+    return {int(one) for one in digits if len(one) <= _MOST_DIGITS}
