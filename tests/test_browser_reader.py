@@ -13,6 +13,8 @@ from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visi
 from helpers.documents import write_outlined_pdf, write_pdf
 from helpers.server import Server
 
+from reader.app.page.refresh import IDLE_POLL_SECONDS
+
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
 expect = sync_api.expect
 ZOOMED = {"width": 640, "height": 400}
@@ -202,6 +204,30 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         assert "What is this document about?" in exported
         assert "<script" not in exported
         assert not re.search(r"(href|src)=[\"']?http", exported)
+
+
+def test_what_comes_before_the_page_knows_that_its_question_was_taken_is_shown(opened: Callable[..., object]) -> None:
+    with opened("mill.md") as window:
+        page = window.page
+        window.wait_until_ready()
+        tick = page.evaluate(
+            "window.gradio_config.dependencies.find((one) => one.targets.some(([, name]) => name === 'tick')).id"
+        )
+
+        def answer_late(route: sync_api.Route) -> None:
+            """Hold the answer back until the page has looked for news, and has been told all that was done meanwhile."""
+            answer = route.fetch()
+            if route.request.post_data_json["fn_index"] != tick:
+                page.wait_for_timeout(1500 * IDLE_POLL_SECONDS)
+            route.fulfill(response=answer)
+
+        page.locator("#glance .ideas button").first.wait_for()
+        page.route("**/queue/join*", answer_late)
+        page.locator("#glance .ideas button").first.click()
+        expect(page.locator("#chat .answer")).to_contain_text("Rules: ")
+        expect(page.locator("#download summary")).to_be_visible()
+        expect(page.get_by_role("button", name="Send")).to_be_visible()
+        page.unroute_all(behavior="ignoreErrors")
 
 
 def test_the_contents_of_a_pdf_are_its_outline(opened: Callable[..., object]) -> None:
