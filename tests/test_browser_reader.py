@@ -206,6 +206,36 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         assert not re.search(r"(href|src)=[\"']?http", exported)
 
 
+def test_what_is_added_before_the_page_has_opened_something_itself_stays_open(
+    opened: Callable[..., object], server: Server
+) -> None:
+    with opened("mill.md") as window:
+        page = window.page
+        window.wait_until_ready()
+        window.ask("What hangs dry?")  # what the page opens by itself
+        loads = page.evaluate(
+            """() => window.gradio_config.dependencies
+                .filter((one) => one.targets.some(([, name]) => name === "load")).map((one) => one.id)"""
+        )
+        held: list[sync_api.Route] = []
+
+        def hold_loading(route: sync_api.Route) -> None:
+            is_loading = route.request.post_data_json["fn_index"] in loads
+            held.append(route) if is_loading else route.continue_()
+
+        page.route("**/queue/join*", hold_loading)
+        window.reload(server.address)
+        page.locator("#upload input[type=file]").set_input_files(server.library.parent / "sea.pdf")
+        expect(page.locator("#head h2")).to_have_text("sea")
+        assert len(held) == len(loads)
+        for route in held:
+            route.continue_()
+        page.unroute_all(behavior="ignoreErrors")
+        window.wait_until_ready()
+        window.ask("What was calm?")  # whatever was sent before has come by then
+        expect(page.locator("#head h2")).to_have_text("sea")
+
+
 def test_what_comes_before_the_page_knows_that_its_question_was_taken_is_shown(opened: Callable[..., object]) -> None:
     with opened("mill.md") as window:
         page = window.page
