@@ -225,15 +225,15 @@ def test_what_is_added_before_the_page_has_opened_something_itself_stays_open(
 
         page.route("**/queue/join*", hold_loading)
         window.reload(server.address)
-        page.locator("#upload input[type=file]").set_input_files(server.library.parent / "sea.pdf")
-        expect(page.locator("#head h2")).to_have_text("sea")
+        page.locator("#upload input[type=file]").set_input_files(server.library.parent / "tide.pdf")
+        expect(page.locator("#head h2")).to_have_text("The Tide")
         assert len(held) == len(loads)
         for route in held:
             route.continue_()
         page.unroute_all(behavior="ignoreErrors")
         window.wait_until_ready()
         window.ask("What was calm?")  # whatever was sent before has come by then
-        expect(page.locator("#head h2")).to_have_text("sea")
+        expect(page.locator("#head h2")).to_have_text("The Tide")
 
 
 def test_what_comes_before_the_page_knows_that_its_question_was_taken_is_shown(opened: Callable[..., object]) -> None:
@@ -319,7 +319,7 @@ def test_a_document_of_an_older_parser_offers_the_newer_one(opened: Callable[...
     with opened("sea.pdf") as window:
         page, again = window.page, window.page.locator("#parse-again")
         window.wait_until_ready()
-        with closing(sqlite3.connect(server.library / "library.db")) as library, library:
+        with closing(sqlite3.connect(server.library / "library.db", timeout=60)) as library, library:
             library.execute("UPDATE documents SET parser_version = NULL WHERE file_name = 'sea.pdf'")
         window.reload()
         window.open_details()
