@@ -225,7 +225,7 @@ def test_a_parser_ends_with_a_server_that_is_killed(tmp_path: Path, program: Pat
         time.sleep(0.02)
     while "reader.documents" not in " ".join(found[0].cmdline()):
         time.sleep(0.02)
-    time.sleep(3)  # it asks the kernel to end it with its parent first of all
+    time.sleep(1)  # it asks the kernel to end it with its parent first of all
     server.send_signal(signal.SIGKILL)
     server.wait()
     gone, alive = psutil.wait_procs(found, timeout=60)
