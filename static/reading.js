@@ -181,7 +181,7 @@ reading["remove-many"] = (button) => {
   if (button.dataset.sure) return many("remove");
   button.dataset.sure = "yes";
   button.textContent = `Remove ${picked.size} for good?`;
-  setTimeout(() => { delete button.dataset.sure; button.textContent = "Remove"; }, 4000);
+  setTimeout(() => { delete button.dataset.sure; button.textContent = "Remove"; }, 15000);
 };
 side.addEventListener("change", (event) => {
   if (event.target.id === "order") trigger("option_select", { order: event.target.value });

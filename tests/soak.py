@@ -185,7 +185,7 @@ class Window:
         (path,) = json.loads(self._get(f"{API}/upload", files={"files": (name, source.read_bytes())}))
         with self._board.lock:
             self._board.uploads.append((self.user, path))
-        self._event("add_files", [[{"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}], None])
+        self._event("add_files", [[{"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}]])
         self._list()
 
     def _list(self) -> None:
@@ -219,7 +219,7 @@ class Window:
         question = f"{self._board.marks[self.user]} asks and leaves"
         self._event("submit", [question, None, None, None, "off"])
         self._event("stop", [None])
-        self._event("show_talk", [None, None])
+        self._event("show_talk", [])
 
     def _look(self) -> None:
         if (chosen := self._open()) is None:
@@ -228,7 +228,7 @@ class Window:
             self._get(path)
         self._event("turn_to", [None], document=chosen, page=1, start=0, end=9, find="")
         self._event("refresh", [None, None, None, None])
-        self._event("show_talk", [None, None])
+        self._event("show_talk", [])
 
     def _rename(self) -> None:
         if self._open() is not None:
@@ -266,7 +266,7 @@ class Window:
             self._get(f"/conversation/{talk}")
         for path in paths[-2:]:
             self._get(f"{API}/file={path}")
-            self._event("add_files", [[{"path": path, "meta": {"_type": "gradio.FileData"}}], None])
+            self._event("add_files", [[{"path": path, "meta": {"_type": "gradio.FileData"}}]])
 
 
 def write_files(folder: Path, marks: dict[str, str]) -> None:

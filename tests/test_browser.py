@@ -14,7 +14,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -73,13 +73,23 @@ def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A document that takes some seconds to read, with a hostile title."""
-    return write_book(tmp_path / "book.md", 400)
+    return write_book(tmp_path / "book.md", 800)
 
 
 @pytest.fixture
 def long_book(tmp_path: Path) -> Path:
     """A document that is still being read when a test has done with it."""
     return write_book(tmp_path / "long.md", 3000)
+
+
+WATCH_READING = """() => {
+    window.progress = [];
+    new MutationObserver(() => {
+        const bar = document.querySelector("#reading progress");
+        if (bar) window.progress.push(bar.value);
+    }).observe(document.getElementById("main"), {subtree: true, childList: true, attributes: true});
+}"""
+"""Keeps how far a reading is each time that the page is told."""
 
 
 def the_memory(library: Path) -> MemoryRecord:
@@ -163,6 +173,7 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
         sync_api.expect(page.locator("#empty")).to_contain_text("It is read once")
         sync_api.expect(page.locator("p.notice")).to_have_count(0, timeout=START_SECONDS * 1000)
         window.shoot("empty")
+        page.evaluate(WATCH_READING)
         page.set_input_files("#upload input[type=file]", book)
         reading = page.locator("#reading")
         sync_api.expect(reading).to_contain_text(
@@ -170,9 +181,10 @@ def test_upload_read_ask_restart_and_ask_again_without_reading(
         )
         window.shoot("reading")
         window.check_size()
-        first = reading.locator("progress").get_attribute("value")
-        page.wait_for_function(f"Number(document.querySelector('#reading progress')?.value) > {first}")
         window.wait_until_ready()
+        progress = page.evaluate("window.progress")
+        assert len(set(progress)) > 1, "the reading was not seen growing"
+        assert progress == sorted(progress)
         sync_api.expect(page.locator(".document h2")).to_have_text(TITLE)
         assert page.evaluate("window.hacked") is None
 
@@ -273,6 +285,13 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
         assert (store.documents(), store.memories(), store.jobs.all()) == ([], [], [])
 
 
+PAGE_BEHIND = """(number) => {
+    const told = document.querySelector("#reading")?.textContent.match(/Page ([\\d,]+)/);
+    return told && Number(told[1].replaceAll(",", "")) > number;
+}"""
+"""Whether the page says that the reading is behind a page."""
+
+
 def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..., object], long_book: Path) -> None:
     with visit(server) as window:
         page = window.page
@@ -285,7 +304,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
             pattern = r"Based on pages? (?:1–)?(\d+) of (\d+) \(still reading\) · Memory attached.* · 0 of .+ tokens read again .+"
             found.append(re.fullmatch(pattern, note))
             assert found[-1], note
-            page.wait_for_timeout(500)
+            page.wait_for_function(PAGE_BEHIND, arg=int(found[-1][1]))
         assert 0 < int(found[0][1]) < int(found[1][1]) < int(found[1][2])
         window.shoot("asked-while-reading")
         sync_api.expect(page.locator(".state.reading")).to_be_visible()
@@ -310,7 +329,7 @@ def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
         window.shoot("read-by-the-shell")
         page.locator("#pause").click()
         page.get_by_text(re.compile(r"Paused at page \d+ of \d+")).wait_for(timeout=60_000)
-        assert reading.wait(30) == 130
+        assert reading.wait(120) == 130
         reading.communicate()
         page.locator("#resume").click()
         page.get_by_text("tokens/s").wait_for(timeout=60_000)
@@ -351,8 +370,10 @@ def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
         sync_api.expect(ask).to_be_hidden()
         window.wait_until_ready()
         sync_api.expect(page.locator("#library button")).to_have_count(1)
-    left = [file for file in server.library.parent.rglob("*") if file.is_file()]
-    assert not [file for file in left if secret.encode() in file.read_bytes() or file.suffix == ".pdf"]
+    for file in server.library.parent.rglob("*"):
+        with suppress(FileNotFoundError, IsADirectoryError):  # it was temporary, or is a folder
+            assert secret.encode() not in file.read_bytes(), file
+            assert file.suffix != ".pdf", file
 
 
 def test_a_bad_file_is_refused_in_one_sentence_and_the_library_stays_empty(
@@ -398,8 +419,9 @@ def test_an_answer_can_be_copied_asked_again_edited_and_left(
         expected = answers.last.get_attribute("data-text")  # without the numbers of its sources
         window.shoot("answer-dark")
 
+        page.evaluate(WATCH_COPIED)
         page.locator("#chat .act", has_text="Copy").last.click()
-        sync_api.expect(page.locator("#chat .act", has_text="Copied")).to_be_visible()
+        page.wait_for_function("window.isCopied")  # said for a moment only
         assert page.evaluate("navigator.clipboard.readText()") == expected
 
         # "Look harder" answers the last question again, in its place.
@@ -692,6 +714,13 @@ def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
         page.wait_for_function(f"{is_dark} !== {str(before).lower()}")
 
 
+WATCH_COPIED = """() => {
+    new MutationObserver(() => {
+        window.isCopied ||= [...document.querySelectorAll("#chat .act")].some((one) => one.textContent === "Copied");
+    }).observe(document.getElementById("chat"), {subtree: true, childList: true, characterData: true});
+}"""
+
+
 DROP = """(files) => {
     const dropped = new DataTransfer();
     for (const [name, content] of files) {
@@ -789,7 +818,7 @@ def test_a_question_that_waits_says_so_and_is_given_back_when_it_is_stopped(
         with Store(server.library) as store:
             (document,) = store.documents()
             busy = [store.conversations.add([document.id], "ann") for _ in range(ANSWERS_AT_ONCE)]
-            for number in range(100):  # somebody else's, in as many conversations as are answered at once
+            for number in range(400):  # somebody else's, in as many conversations as are answered at once
                 talk = busy[number % len(busy)]
                 store.questions.add("ann", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
             window.box().fill("What was calm?")
@@ -853,7 +882,7 @@ def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
             page.get_by_role("option", name=re.compile(r"^What was calm\?")).click()
             sync_api.expect(asked).to_have_text(["What was calm?"])
         page.evaluate(WATCH_QUESTIONS)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while store.questions.waiting(""):
             assert time.monotonic() < end, "the answers have not come"
             time.sleep(0.05)
@@ -1016,6 +1045,11 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
         for window in (first, second):
             window.box().fill("What did the keeper write?")
         with Store(server.library) as store:
+            # Somebody else's come before, so that the answers are not there before the server is killed.
+            document = next(document for document in store.documents() if document.title == "one")
+            for number in range(20 * ANSWERS_AT_ONCE):
+                talk = store.conversations.add([document.id], "ann")
+                store.questions.add("ann", document.id, talk.id, f"{number}: {QUESTION}", {"look_again": 2000}, None)
             for number, window in enumerate((first, second), 1):
                 window.box().press("Enter")
                 # Where it is kept is looked at, not the page: a tiny decoder answers before a page shows the question.
@@ -1032,6 +1066,8 @@ def test_a_killed_server_goes_on_with_three_books_and_two_answers(
         (begun,) = (memory for memory in store.memories() if memory.state == "reading")
         read = store.document(begun.document_id)
         assert store.questions.waiting(""), "both answers were there before the server was killed"
+        for question in store.questions.waiting("ann"):  # they have done what they were there for
+            store.questions.remove(question.id)
     server.start()
     with visit(server) as window:
         rows = window.page.locator("#library button")

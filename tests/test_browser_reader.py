@@ -13,6 +13,8 @@ from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visi
 from helpers.documents import write_outlined_pdf, write_pdf
 from helpers.server import Server
 
+from reader.app.page.refresh import IDLE_POLL_SECONDS
+
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
 expect = sync_api.expect
 ZOOMED = {"width": 640, "height": 400}
@@ -204,6 +206,60 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         assert not re.search(r"(href|src)=[\"']?http", exported)
 
 
+def test_what_is_added_before_the_page_has_opened_something_itself_stays_open(
+    opened: Callable[..., object], server: Server
+) -> None:
+    with opened("mill.md") as window:
+        page = window.page
+        window.wait_until_ready()
+        window.ask("What hangs dry?")  # what the page opens by itself
+        loads = page.evaluate(
+            """() => window.gradio_config.dependencies
+                .filter((one) => one.targets.some(([, name]) => name === "load")).map((one) => one.id)"""
+        )
+        held: list[sync_api.Route] = []
+
+        def hold_loading(route: sync_api.Route) -> None:
+            is_loading = route.request.post_data_json["fn_index"] in loads
+            held.append(route) if is_loading else route.continue_()
+
+        page.route("**/queue/join*", hold_loading)
+        window.reload(server.address)
+        page.locator("#upload input[type=file]").set_input_files(server.library.parent / "tide.pdf")
+        expect(page.locator("#head h2")).to_have_text("The Tide")
+        assert len(held) == len(loads)
+        for route in held:
+            route.continue_()
+        page.unroute_all(behavior="ignoreErrors")
+        window.wait_until_ready()
+        window.ask("What was calm?")  # whatever was sent before has come by then
+        expect(page.locator("#head h2")).to_have_text("The Tide")
+
+
+def test_what_comes_before_the_page_knows_that_its_question_was_taken_is_shown(opened: Callable[..., object]) -> None:
+    with opened("mill.md") as window:
+        page = window.page
+        window.wait_until_ready()
+        tick = page.evaluate(
+            "window.gradio_config.dependencies.find((one) => one.targets.some(([, name]) => name === 'tick')).id"
+        )
+
+        def answer_late(route: sync_api.Route) -> None:
+            """Hold the answer back until the page has looked for news, and has been told all that was done meanwhile."""
+            answer = route.fetch()
+            if route.request.post_data_json["fn_index"] != tick:
+                page.wait_for_timeout(1500 * IDLE_POLL_SECONDS)
+            route.fulfill(response=answer)
+
+        page.locator("#glance .ideas button").first.wait_for()
+        page.route("**/queue/join*", answer_late)
+        page.locator("#glance .ideas button").first.click()
+        expect(page.locator("#chat .answer")).to_contain_text("Rules: ")
+        expect(page.locator("#download summary")).to_be_visible()
+        expect(page.get_by_role("button", name="Send")).to_be_visible()
+        page.unroute_all(behavior="ignoreErrors")
+
+
 def test_the_contents_of_a_pdf_are_its_outline(opened: Callable[..., object]) -> None:
     with opened("tide.pdf") as window:
         page = window.page
@@ -263,7 +319,7 @@ def test_a_document_of_an_older_parser_offers_the_newer_one(opened: Callable[...
     with opened("sea.pdf") as window:
         page, again = window.page, window.page.locator("#parse-again")
         window.wait_until_ready()
-        with closing(sqlite3.connect(server.library / "library.db")) as library, library:
+        with closing(sqlite3.connect(server.library / "library.db", timeout=60)) as library, library:
             library.execute("UPDATE documents SET parser_version = NULL WHERE file_name = 'sea.pdf'")
         window.reload()
         window.open_details()

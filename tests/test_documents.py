@@ -334,7 +334,7 @@ def test_a_file_that_takes_forever_is_given_up(tmp_path: Path) -> None:
     path, started = slow_pdf(tmp_path / "slow.pdf"), time.monotonic()
     with pytest.raises(DocumentError, match=r"'slow\.pdf' needs more than 1 seconds of processor time"):
         parse_isolated(path, "pdf", limits=Limits(cpu_seconds=1))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_a_bomb_ends_within_its_memory(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_worker_reads_what_is_queued_and_outlives_failures(tiny_model: Model, st
         wait_for(lambda: store.jobs.get(late.id).state == "ready")
     finally:
         worker.stop()
-        worker.join(10)
+        worker.join(60)
     assert not worker.is_alive()
 
 
@@ -183,7 +183,7 @@ def test_killed_owner_is_succeeded_at_its_last_checkpoint(tiny_folder: Callable[
             wait_for(lambda: store.jobs.get(job.id).state == "ready")
         finally:
             worker.stop()
-            worker.join(10)
+            worker.join(60)
         assert left.tokens_done >= 9 * 32
         assert store.memory(store.jobs.get(job.id).memory_key or "") is not None
 

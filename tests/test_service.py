@@ -212,10 +212,16 @@ def test_a_reading_waits_while_an_answer_streams(service: Service) -> None:
     wait_for(lambda: job_of(service, long.id).tokens_done)
     parts = answers(service, asked, "What was calm?")
     next(parts)
-    time.sleep(0.2)  # the window at hand is finished
+
+    def stands_still() -> bool:
+        before = job_of(service, long.id).tokens_done
+        time.sleep(0.3)
+        return job_of(service, long.id).tokens_done == before
+
+    wait_for(stands_still)  # the window at hand is finished
     before = job_of(service, long.id).tokens_done
-    time.sleep(0.3)
-    assert job_of(service, long.id).tokens_done == before
+    assert stands_still()
+    assert state(service, long.id) != "ready"
     parts.close()
     wait_for(lambda: job_of(service, long.id).tokens_done > before)
 

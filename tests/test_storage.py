@@ -374,7 +374,7 @@ def test_one_thread_waits_for_the_other_to_finish_the_same_memory(store: Store) 
         Store(store.folder).close()  # its sweep must leave the memory alone
         add_segments(writer, [key(11)])
         writer.seal(SPECS, buffers(1), {}, slots=1, seconds=0)
-    thread.join(10)
+    thread.join(60)
     assert states == ["ready"]
     assert [path.name for path in (store.folder / "memories").iterdir()] == [key(1)]
 
@@ -401,7 +401,7 @@ def test_who_reads_and_then_writes_in_one_transaction_is_not_overtaken(store: St
         other.join(0.3)
         columns = "id, title, file_name, format, pages, chars, added_at"
         db.execute(f"INSERT INTO documents ({columns}) VALUES (?, 't', 'f', 'text', 0, 0, 0)", (OTHER_DOCUMENT,))
-    other.join(10)
+    other.join(60)
     assert [document.id for document in store.documents()] == [DOCUMENT, OTHER_DOCUMENT]
 
 

@@ -479,7 +479,7 @@ def limit_file_size(folder: Path) -> None:
 @posix_only
 def test_a_file_size_limit_is_told_as_a_full_disk(tmp_path: Path) -> None:
     command = [*COMMAND, "limit_file_size", str(tmp_path / "library")]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "no room for 2,09" in done.stdout
     assert str(tmp_path) in done.stdout
@@ -526,7 +526,7 @@ def test_a_read_only_library_can_be_asked_and_refuses_the_rest(other_is_open: bo
         for path in (folder, *folder.rglob("*")):
             path.chmod(0o555 if path.is_dir() else 0o444)
         command = [*COMMAND, "ask_read_only", str(folder)]
-        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         store.close()
     finally:

@@ -412,7 +412,7 @@ def test_an_answer_that_trickles(site: Site, tmp_path: Path, monkeypatch: pytest
     site.answers["/slow"] = trickle
     started = time.monotonic()
     assert "took more than 1.5" in refusal(site.at("/slow"), tmp_path)
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 15  # the whole of it would take 20
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -62,6 +63,14 @@ WATCH_ANSWER = """() => {
 """Keeps how long the last answer is each time that it grows."""
 
 
+ANSWERED = """(question) => {
+    const rows = [...document.querySelectorAll("#chat .message-row")];
+    return rows.filter((row, number) => row.matches(".user-row") && row.textContent.trim() === question
+        && rows[number + 1]?.querySelector(".badge")).length;
+}"""
+"""How often a question was asked and answered, in the conversation that is shown."""
+
+
 # Written by Gradio itself, on a browser with a dark colour scheme.
 BENIGN = re.compile(r"Method not implemented")
 
@@ -97,13 +106,16 @@ class Visit:
 
     def ask(self, question: str) -> str:
         """Ask, wait for the end of the answer, and return what it says about its cost."""
-        notes = self.page.locator("#chat .badge")
-        before = notes.count()  # those of answers that have ended
         sync_api.expect(self.box()).to_be_enabled()
+        sync_api.expect(self.page.get_by_role("button", name="Send", exact=True)).to_be_visible()
+        before = self.page.evaluate(ANSWERED, question)
         self.box().fill(question)
         self.box().press("Enter")
-        sync_api.expect(notes).to_have_count(before + 1, timeout=180_000)
-        return str(notes.last.text_content())
+        answered = f"({ANSWERED})({json.dumps(question)}) === {before + 1}"
+        self.page.wait_for_function(answered, timeout=180_000)
+        # The answer has ended: nothing of the page is drawn anew any more.
+        sync_api.expect(self.page.get_by_role("button", name="Send", exact=True)).to_be_visible()
+        return str(self.page.locator("#chat .badge").last.text_content())
 
     def look_again(self, name: str) -> None:
         """Choose in the settings whether pages are looked up again before an answer."""

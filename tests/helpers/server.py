@@ -70,7 +70,7 @@ class Server:
         with Store(self.library) as store:
             for job in store.jobs.all():
                 store.jobs.stop(job.id, "cancel")
-            until = time.monotonic() + 60
+            until = time.monotonic() + 180
             while any(is_active(job) for job in store.jobs.all()):
                 assert time.monotonic() < until, "a reading did not stop"
                 time.sleep(0.05)

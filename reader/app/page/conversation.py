@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from reader.app.page import turns
-from reader.app.page.events import EVERY, Site, ending, found_or_none, on, tolerant, warn
+from reader.app.page.events import EVERY, LAST, Site, found_or_none, on, tolerant, warn
 from reader.app.page.glance import glance
 from reader.app.page.layout import HARDER_TOKENS
 from reader.app.talks import Place
@@ -28,8 +28,8 @@ IDLE_QUESTION = gr.update(submit_btn=True, stop_btn=False)
 BUSY_QUESTION = gr.update(submit_btn=False, stop_btn=True)
 
 
-MAX_WAIT_SECONDS = 2.0
-"""How long a page waits for its earlier follower to end: one whose browser is gone may never be asked for more."""
+MAX_WAIT_SECONDS = 20.0
+"""How long a page waits for its earlier follower to end. On a busy machine it takes a while to send what it has."""
 
 
 class _Follower:
@@ -63,7 +63,7 @@ class ConversationEvents:
         on(parts.cancel_edit.click, self.cancel_edit, None, [question, *editing])
         stopping = [talk, question, *editing, parts.chat]
         show(on(question.stop, self.stop, [selected, talk], stopping))
-        show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk))
+        show(on(talks.choice.input, lambda talk_id: talk_id, talks.choice, talk, **LAST))
         show(on(talks.new.click, lambda: (None, *_not_editing()), None, [talk, *editing]))
         on(talks.forget.click, lambda: gr.update(visible=True), None, talks.confirm)
         on(talks.keep.click, lambda: gr.update(visible=False), None, talks.confirm)
@@ -77,15 +77,14 @@ class ConversationEvents:
 
     def show(self, event: Any) -> Any:
         """Show the conversation when an event is through, and follow its answers."""
-        kept = self._site.parts.kept
         limits = {"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS}
-        return on(event.then, self.show_talk, [kept.selected, kept.talk], self._shown, **limits, **EVERY)
+        return on(event.then, self.show_talk, None, self._shown, **limits, **EVERY)
 
-    @ending
-    def show_talk(self, document_id: str | None, talk_id: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Show a conversation, and stream what is not answered of it yet; leaving stops no answer."""
-        workspace = self._site.workspace(request)
+    def show_talk(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Show the open conversation, and stream what is not answered of it yet; leaving stops no answer."""
+        workspace, kept = self._site.workspace(request), self._site.parts.kept
         with self._only_follower(request.session_hash or "") as follower:
+            document_id, talk_id = self._site.now(kept.selected, request), self._site.now(kept.talk, request)
             try:
                 yield from self._stream(workspace, document_id, talk_id, follower)
             except NotFound:  # it was deleted meanwhile, here or in another window
@@ -114,15 +113,14 @@ class ConversationEvents:
     def _stream(
         self, workspace: Workspace, document_id: str | None, talk_id: str | None, follower: _Follower
     ) -> Iterator[tuple[Any, ...]]:
-        if follower.is_left.is_set():
-            return
         place = found_or_none(workspace.place, document_id)
         if place is None:
             yield [], "", gr.update(visible=False), gr.skip(), gr.skip(), "", IDLE_QUESTION
             return
         conversation = next((known for known in workspace.conversations_at(place) if known.id == talk_id), None)
         waiting = workspace.waiting(conversation.id) if conversation is not None else []
-        yield self._whole(workspace, place, conversation, waiting)
+        whole = self._whole(workspace, place, conversation, waiting)
+        yield whole if not follower.is_left.is_set() else (gr.skip(),) * len(whole)
         failed: list[tuple[QuestionRecord, Any]] = []
         while conversation is not None and waiting:
             is_loaded = self._site.service.model is not None
@@ -131,14 +129,15 @@ class ConversationEvents:
                 pairs[0] = (waiting[0], grown)
                 shown = turns.messages(conversation, [*failed, *pairs], place, is_loaded=is_loaded)
                 yield shown, *(gr.skip(),) * 5, BUSY_QUESTION
-            if follower.is_left.is_set():
-                return
             ended = workspace.stream(waiting[0].id)
             if ended is not None and ended.error is not None:
                 failed.append((waiting[0], ended))
             conversation = workspace.conversation(conversation.id)
             waiting = workspace.waiting(conversation.id)
-            yield self._whole(workspace, place, conversation, waiting, failed)
+            whole = self._whole(workspace, place, conversation, waiting, failed)
+            if follower.is_left.is_set():
+                return
+            yield whole
 
     def _whole(
         self,

@@ -48,7 +48,7 @@ class DocumentEvents:
         after(on(reading.pause.click, self._act("pause"), selected))
         after(on(reading.resume.click, self._act("read"), selected))
         own = [details.title, details.tags, details.pinned]
-        after(on(details.save.click, self.save, [selected, *own], details.save))
+        after(on(details.save.click, self.save, [selected, *own], details.save, **LAST))
         for changed in (details.title.input, details.tags.input, details.pinned.input):
             on(changed, lambda: gr.update(value="Save"), None, details.save)
         after(on(details.read_again.click, self.read_again, [selected, details.ratio, details.memory_type]))
@@ -57,8 +57,9 @@ class DocumentEvents:
         on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
         after(on(notices.load_again.click, self._site.service.load_again))
         after(on(notices.use_fetched.click, self.use_fetched))
-        after(on(parts.settings.model.input, self.switch_model, parts.settings.model))
+        after(on(parts.settings.model.input, self.switch_model, parts.settings.model, **LAST))
 
+    @tolerant
     def open_document(
         self, document_id: str | None, opened: str | None, talk_id: str | None, request: gr.Request
     ) -> tuple[Any, ...]:

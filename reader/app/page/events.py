@@ -5,7 +5,7 @@ A callback that fails shows one sentence and changes nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -40,11 +40,15 @@ class Site:
         """The workspace of the user who asks."""
         return Workspace(self.service, user_of(request), self.pictures)
 
+    def now(self, state: gr.State, request: gr.Request) -> Any:
+        """What a state of the asking page holds now. As an input it is what it was when the event began, which may be long ago."""
+        return self.page.app.state_holder[request.session_hash or ""][state._id]
+
 
 EVERY = {"trigger_mode": "multiple"}
 """For events of which none may be lost. Otherwise Gradio drops an event, and all that follows it, while an earlier one runs."""
 LAST = {"trigger_mode": "always_last"}
-"""For fields. A choice that is made while an earlier one is under way is sent after it."""
+"""For what a person chooses or writes. What is sent while the same event is under way is sent again after it, as it is then."""
 
 
 def on(trigger: Any, function: Callable[..., Any] | None, *ends: Any, **options: Any) -> Any:
@@ -75,22 +79,6 @@ def tolerant(function: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             warn(error)
             return gr.skip()
-
-    return wrapped
-
-
-def ending(function: Callable[..., Iterator[tuple[Any, ...]]]) -> Callable[..., Iterator[tuple[Any, ...]]]:
-    """Wrap a callback that streams, so that its end changes nothing.
-
-    Gradio sends the last update once more at the end, when the page may show something else, or a person may be typing there.
-    """
-
-    @wraps(function)
-    def wrapped(*arguments: Any) -> Iterator[tuple[Any, ...]]:
-        last: tuple[Any, ...] = ()
-        for last in function(*arguments):
-            yield last
-        yield (gr.skip(),) * len(last)
 
     return wrapped
 

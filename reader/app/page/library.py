@@ -13,7 +13,7 @@ import gradio as gr
 
 from reader.app.accounts import user_of
 from reader.app.page import html as views
-from reader.app.page.events import EVERY, LAST, Site, ending, found_or_none, on, tolerant, warn
+from reader.app.page.events import EVERY, LAST, Site, found_or_none, on, tolerant, warn
 from reader.app.page.export import as_markdown
 from reader.app.page.layout import LISTED_DOCUMENTS, discard
 from reader.app.page.refresh import Refresh
@@ -43,37 +43,32 @@ class LibraryEvents:
         kept, library, notices, viewer = parts.kept, parts.library, parts.notices, parts.viewer
         chosen = kept.chosen
         locking = [kept.locked, notices.lock, notices.lock_name, notices.password]
-        unlocking = {"inputs": [notices.password, kept.locked], "outputs": [chosen, *locking]}
+        unlocking = {"inputs": notices.password, "outputs": [chosen, *locking]}
         scanning = [kept.scans, notices.scan, notices.scan_name]
         adding = [chosen, notices.added, *locking, *scanning]
         recognising = [chosen, notices.added, *scanning]
+        for button in (library.upload, library.take_in):  # before what takes long
+            on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }", **EVERY)
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
-            on(library.upload.upload, self.add_files, [library.upload, kept.locked, kept.scans], adding),
-            on(
-                library.address.submit,
-                self.add_address,
-                [library.address, kept.locked, kept.scans],
-                [*adding, library.address],
-            ),
+            on(library.upload.upload, self.add_files, library.upload, adding, **EVERY),
+            on(library.address.submit, self.add_address, library.address, [*adding, library.address], **EVERY),
             on(notices.unlock.click, self.open_locked, **unlocking),
             on(notices.password.submit, self.open_locked, **unlocking),
-            on(notices.recognise.click, self.recognise, kept.scans, recognising, concurrency_limit=1),
-            on(notices.as_is.click, self.add_as_it_is, kept.scans, recognising),
+            on(notices.recognise.click, self.recognise, None, recognising, concurrency_limit=1),
+            on(notices.as_is.click, self.add_as_it_is, None, recognising),
             on(library.sample.click, self.add_sample, None, chosen),
             on(notices.first_sample.click, self.add_sample, None, chosen),
-            on(library.take_in.upload, self.import_files, library.take_in, chosen),
+            on(library.take_in.upload, self.import_files, library.take_in, chosen, **EVERY),
             on(viewer.select, self.choose, None, chosen, **EVERY),
             on(viewer.submit, self.keep_answers, kept.talk, chosen),
         ]
         for event in choosing:
             self._refresh.after(event)
-        for button in (library.upload, library.take_in):
-            on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }")
         look_again = self._site.parts.settings.look_again
         on(self._site.page.load, lambda kept: kept, kept.look_again, look_again)
         on(look_again.input, lambda chosen: chosen, look_again, kept.look_again, **LAST)
-        on(notices.skip.click, self.leave_out, kept.locked, locking)
+        on(notices.skip.click, self.leave_out, None, locking)
         on(library.search.change, self.look_for, library.search, library.hits)
         self._refresh.after(on(library.search.change, lambda: LISTED_DOCUMENTS, None, kept.listed))
         self._refresh.after(on(library.more.click, lambda rows: rows + LISTED_DOCUMENTS, kept.listed, kept.listed))
@@ -82,25 +77,26 @@ class LibraryEvents:
     def open_page(self, request: gr.Request) -> Any:
         """Open the document that the address names, else the one that is being read, else the one asked last.
 
-        Where there is none, nothing changes: on a slow machine a file may have been added and opened before this.
+        What was opened meanwhile stays: on a slow machine a person may be quicker than this.
         """
         workspace, named = self._site.workspace(request), request.query_params.get("document")
         if named and found_or_none(workspace.place, named) is not None:
-            return str(named)
-        reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
-        return next(reading, None) or workspace.asked_last() or gr.skip()
+            found: str | None = str(named)
+        else:
+            reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
+            found = next(reading, None) or workspace.asked_last()
+        is_open = self._site.now(self._site.parts.kept.chosen, request) is not None
+        return found if found is not None and not is_open else gr.skip()
 
     @tolerant
     def choose(self, event: gr.EventData) -> str:
         """Select the document whose row was pressed."""
         return str(event.document)
 
-    @ending
-    def add_files(
-        self, paths: Sequence[str] | None, waiting: list[str], scans: list[str], request: gr.Request
-    ) -> Iterator[tuple[Any, ...]]:
+    def add_files(self, paths: Sequence[str] | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Add uploaded files, say what became of each, open the first, and ask about those that need an answer."""
-        workspace, first, lines = self._site.workspace(request), None, list[str]()
+        workspace, kept = self._site.workspace(request), self._site.parts.kept
+        first, lines, locked, scans = None, list[str](), list[str](), list[str]()
         files = [Path(path) for path in paths or []]
         for number, path in enumerate(files):
             progress = views.adding_line(path.name, number + 1, len(files))
@@ -112,22 +108,22 @@ class LibraryEvents:
                 first = first or document_id
                 lines += filter(None, [line])
             except PasswordNeeded:
-                waiting = [*waiting, str(path)]
+                locked.append(str(path))
                 continue
             except RecognitionNeeded as error:
                 if can_recognise():
-                    scans = [*scans, str(path)]
+                    scans.append(str(path))
                     continue
                 lines.append(views.error_line(error))
             except Exception as error:  # one bad file must not cost the others
                 lines.append(views.error_line(error))
             self._discard([str(path)])  # the library has its own copy
-        yield first or gr.skip(), views.added(lines), *_ask_password(waiting), *_ask_about_scan(scans)
+        nothing = gr.skip()
+        locking = _ask_password([*self._site.now(kept.locked, request), *locked]) if locked else (nothing,) * 4
+        scanning = _ask_about_scan([*self._site.now(kept.scans, request), *scans]) if scans else (nothing,) * 3
+        yield first or nothing, views.added(lines), *locking, *scanning
 
-    @ending
-    def add_address(
-        self, address: str, waiting: list[str], scans: list[str], request: gr.Request
-    ) -> Iterator[tuple[Any, ...]]:
+    def add_address(self, address: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Fetch the file at a web address, and add it as uploaded files are added."""
         address, nothing = address.strip(), (gr.skip(),) * 7
         if not address:
@@ -143,13 +139,14 @@ class LibraryEvents:
             return
         self._addresses[path] = address
         written: Any = ""  # once: the next address may be typed while this one's file is added
-        for shown in self.add_files([str(path)], waiting, scans, request):
+        for shown in self.add_files([str(path)], request):
             yield *shown, written
             written = gr.skip()
 
-    @ending
-    def recognise(self, scans: list[str], request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def recognise(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Add the first file that waits for text recognition; say page by page how far that is."""
+        state = self._site.parts.kept.scans
+        scans = self._site.now(state, request)
         if not scans:
             yield (gr.skip(),) * 5
             return
@@ -176,12 +173,13 @@ class LibraryEvents:
         except Exception as error:
             lines.append(views.error_line(error))
         self._discard(scans[:1])
-        yield opened, views.added(lines), *_ask_about_scan(scans[1:])
+        yield opened, views.added(lines), *_ask_about_scan(self._left(state, scans[0], request))
 
     @tolerant
-    def add_as_it_is(self, scans: list[str], request: gr.Request) -> tuple[Any, ...]:
+    def add_as_it_is(self, request: gr.Request) -> tuple[Any, ...]:
         """Add the first file that waits for text recognition without the pages that are pictures."""
-        opened, lines = gr.skip(), list[str]()
+        state = self._site.parts.kept.scans
+        scans, opened, lines = self._site.now(state, request), gr.skip(), list[str]()
         try:
             opened, line = self._add(self._site.workspace(request), Path(scans[0]))
             lines += filter(None, [line])
@@ -190,12 +188,13 @@ class LibraryEvents:
         except Exception as error:
             lines.append(views.error_line(error))
         self._discard(scans[:1])
-        return opened, views.added(lines), *_ask_about_scan(scans[1:])
+        return opened, views.added(lines), *_ask_about_scan(self._left(state, scans[0], request))
 
     @tolerant
-    def open_locked(self, secret: str, waiting: list[str], request: gr.Request) -> tuple[Any, ...]:
+    def open_locked(self, secret: str, request: gr.Request) -> tuple[Any, ...]:
         """Open the first file that waits; the password goes to the parser and nowhere else."""
-        opened: Any = gr.skip()
+        state, opened = self._site.parts.kept.locked, gr.skip()
+        waiting = self._site.now(state, request)
         if not waiting or not secret:
             return opened, *_ask_password(waiting)
         try:
@@ -206,10 +205,11 @@ class LibraryEvents:
         except Exception as error:
             warn(error)
         self._discard(waiting[:1])
-        return opened, *_ask_password(waiting[1:])
+        return opened, *_ask_password(self._left(state, waiting[0], request))
 
-    def leave_out(self, waiting: list[str]) -> tuple[Any, ...]:
+    def leave_out(self, request: gr.Request) -> tuple[Any, ...]:
         """Give up the first file that waits for its password."""
+        waiting = self._site.now(self._site.parts.kept.locked, request)
         self._discard(waiting[:1])
         return _ask_password(waiting[1:])
 
@@ -246,6 +246,10 @@ class LibraryEvents:
     def look_for(self, query: str, request: gr.Request) -> str:
         """Show the pages with the words that are searched."""
         return views.hits(self._site.workspace(request).search(query or ""), query)
+
+    def _left(self, state: gr.State, path: str, request: gr.Request) -> list[str]:
+        """The files that wait beside one that is done; some may have come meanwhile."""
+        return [other for other in self._site.now(state, request) if other != path]
 
     def _discard(self, paths: Sequence[str]) -> None:
         discard(paths)

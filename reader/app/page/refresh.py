@@ -1,4 +1,7 @@
-"""Keeps an open page up to date: on every tick of its timer it is sent the parts that have changed, and only those."""
+"""Keeps an open page up to date: on every tick of its timer it is sent the parts that have changed, and only those.
+
+Each change is sent twice. A page may lose an update of a part that it is just drawing, and two refreshes may cross on their way.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from reader.app.workspace import Shown, Workspace
 from storage import DocumentOrder
 
 IDLE_POLL_SECONDS = 3.0
+TIMES_SENT = 2
+"""How often each change is sent."""
 
 
 class Refresh:
@@ -64,17 +69,22 @@ class Refresh:
         rows: int,
         query: str,
         order: DocumentOrder,
-        before: list[dict[str, Any]] | None,
+        before: list[list[dict[str, Any]]] | None,
         request: gr.Request,
     ) -> tuple[Any, ...]:
-        """Send what has changed since the last update."""
+        """Send what has changed since the update before the last one."""
         try:
             now = self._look(self._site.workspace(request), reference, rows, query, order)
         except Exception as error:  # shown in place, as this runs again and again
             decoder = self._site.parts.notices.decoder
             line = gr.update(value=views.error_line(error))
             now = [line if part is decoder else gr.skip() for part in self._view]
-        return now, *(now if before is None else map(_changed, before, now))
+        before = before or []
+        changed = [
+            part if len(before) < TIMES_SENT or any(part != view[number] for view in before) else gr.skip()
+            for number, part in enumerate(now)
+        ]
+        return [now, *before[: TIMES_SENT - 1]], *changed
 
     def _look(
         self, workspace: Workspace, reference: str | None, rows: int, query: str, order: DocumentOrder
@@ -162,7 +172,3 @@ class Refresh:
                 placeholder=views.invitation(record, is_loaded=is_loaded),
             ),
         }
-
-
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    return gr.skip() if before == now else now

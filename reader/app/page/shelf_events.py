@@ -38,7 +38,7 @@ class ShelfEvents:
         asking = [kept.selected, table.questions, parts.settings.look_again]
         after(on(table.ask.click, self.ask_table, asking, table.questions))
         uploading = [kept.selected, table.upload, parts.settings.look_again]
-        after(on(table.upload.upload, self.ask_file, uploading))
+        after(on(table.upload.upload, self.ask_file, uploading, **EVERY))
         after(on(viewer.delete, self.end_run, **EVERY))
 
     @tolerant
