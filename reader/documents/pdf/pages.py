@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import (
+    abreast,
     columns,
     fields,
     fractions,
@@ -193,7 +195,9 @@ class Pages:
         lines = [*_lines_at(string, moved)]
         if not (gaps or dividing):
             lines = [part for line in lines for part in _parts(text, string, line, moved)]
-        for start, end in _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)]):
+        order = abreast.reading_order(text, shown, turn)
+        mended = _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)])
+        for start, end in itertools.chain.from_iterable(_cut(span, order) for span in mended):
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
@@ -201,7 +205,9 @@ class Pages:
                 (start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, dividing))
             )
         if self.survey is not None and index in self.survey.ruled:
-            edits += _apart(list(tables.table_edits(rules, text, string, turn)), edits)
+            ruled = _apart(list(tables.table_edits(rules, text, string, turn)), edits)
+            edits += ruled
+            order = order if _apart(ruled, [span for span in order if span[2]]) == ruled else []
         for bars in columns.column_edits(text, shown):
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
             others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
@@ -210,11 +216,15 @@ class Pages:
             edits += _apart(typed.typed_edits(text, string), edits)
         if turn == 0:
             edits += _apart(list(late.late_edits(text, shown)), edits)
-        position, pieces = 0, []
-        for start, end, new in sorted(edits):
-            pieces += [string[position:start], new]
-            position = end
-        return "".join((*pieces, string[position:]))
+        pieces = []
+        for position, stop, ending in order or [(0, len(string), "")]:
+            is_last = bool(ending) or stop == len(string)
+            inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
+            for start, end, new in sorted(inside):
+                pieces += [string[position:start], new]
+                position = end
+            pieces += [string[position:stop], ending]
+        return "".join(pieces)
 
     def _by_places(
         self,
@@ -239,6 +249,11 @@ class Pages:
         """Return the page's characters in reading order with all that their places tell."""
         string = text.get_text_range()
         found = glyphs.read_glyphs(text, string)
+        turn = glyphs.turn_of(text, string)
+        if order := abreast.reading_order(text, string, turn):
+            found = [
+                one for start, end, after in order for one in (*found[start:end], *(Glyph(-1, sign) for sign in after))
+            ]
         if unseen := self._unseen(page, text, string, index):
             found = [glyph for glyph in found if glyph.index not in unseen]
         if glyphs.hidden_spans(text, string, _page_box(page)) != []:
@@ -246,7 +261,6 @@ class Pages:
         found = glyphs.compose(found)
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
-        turn = glyphs.turn_of(text, string)
         found = fractions.compose_fractions(found, fractions.dividing(self._rules(page, index, turn)))
         found = vertical.in_reading_order(raised.mark_raised(late.put_back(found)))
         return fields.place(found, self._values(page, index))
@@ -336,6 +350,13 @@ def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]])
     """Edits to add; none where one of them is where something is mended already."""
     clear = all(end <= start or first >= stop for first, end, _ in added for start, stop, _ in edits)
     return added if clear else []
+
+
+def _cut(span: tuple[int, int], order: list[abreast.Span]) -> Iterator[tuple[int, int]]:
+    """The parts of a span that columns side by side cut it into."""
+    for start, end, _ in order or [(*span, "")]:
+        if span[0] < end and start < span[1]:
+            yield max(start, span[0]), min(end, span[1])
 
 
 def _around(edit: tuple[int, int, str], start: int, end: int) -> Iterator[tuple[int, int, str]]:

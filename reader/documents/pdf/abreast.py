@@ -1,0 +1,184 @@
+"""Columns of prose that a file draws line by line across the page: they are read one after the other.
+
+Most programs draw a column to its end before the next one, and PDFium keeps that order. Text layers of scanners and programs
+that sort lines by height go across instead. It is undone only where the lines on both sides of a white strip are prose.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pypdfium2
+
+from reader.documents.pdf.glyphs import height_of, letters_of, origins_of
+
+_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n\ufffe]*[^\s\ufffe])?")
+_SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
+_STEP = 5
+"""One of so many lines is looked at to find a page where lines may go across."""
+_WIDE = 1.7
+"""In ems, from the origin of the letter before a gap between columns to that of the letter after it."""
+_STRIP = 0.5
+"""The least width in ems of the white between two columns."""
+_LEAST_SWITCHES = 7
+"""From one column to the other, in the order of the file; columns that are drawn one after the other have one."""
+_LEAST_WORDS = 3.5
+_FILLED, _LEAST_FILLED = 0.75, 0.5
+"""Of a column's width, and of its lines that reach so far."""
+_LEAST_SMALL = 0.4
+"""Of a column's lines, how many begin with a small letter, as those within a sentence do."""
+_LEADING = 1.4
+"""Of the usual distance between lines, how far one that ends a column is from the line before it at most."""
+
+Span = tuple[int, int, str]
+"""Where in PDFium's text a part begins and ends, and what ends it there in place of what PDFium has."""
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A part of a line that wide gaps set apart."""
+
+    start: int
+    end: int
+    left: float
+    right: float
+    y: float
+    size: float
+
+
+def reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[Span]:
+    """Return the parts of PDFium's text in the order in which they are read; nothing where the text is in order.
+
+    Args:
+        turn: the direction in which the page's lines run.
+    """
+    lines = [line.span() for line in _LINE.finditer(string)]
+    if not string.isascii() and max(letters_of(string), default="") > "\uffff":
+        return []  # PDFium counts in UTF-16
+    origin = origins_of(text, turn)
+    if not any(_goes_across(text, string, lines, at, origin) for at in range(0, len(lines), _STEP)):
+        return []
+    cells = [cell for line in lines for cell in _cells(text, string, line, origin)]
+    spans: list[Span] = []
+    position = 0
+    for columns in _columns(string, cells):
+        run = sorted(itertools.chain.from_iterable(columns), key=lambda cell: cell.start)
+        spans.append((position, run[0].start, ""))
+        for cell in itertools.chain.from_iterable(columns):
+            is_cut = cell.end - cell.start > 1 and string[cell.end - 1] == "-" and string[cell.end - 2].isalpha()
+            if string[cell.end : cell.end + 1] == "\ufffe":
+                spans.append((cell.start, cell.end, "\ufffe"))
+            else:
+                spans.append((cell.start, cell.end - is_cut, "\ufffe" if is_cut else "\r\n"))
+        position = run[-1].end + len(string[run[-1].end :]) - len(string[run[-1].end :].lstrip("\r\n\ufffe "))
+    return [*spans, (position, len(string), "")] if spans else []
+
+
+def _goes_across(
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    lines: list[tuple[int, int]],
+    at: int,
+    origin: Callable[[int], tuple[float, float]],
+) -> bool:
+    """Whether a line has a gap that may part columns, or PDFium ended it at one."""
+    start, end = lines[at]
+    size = height_of(text, start)
+    if at + 1 < len(lines):
+        last, following = origin(end - 1), origin(lines[at + 1][0])
+        if abs(following[1] - last[1]) < size and following[0] - last[0] > _WIDE * size:
+            return True
+    return any(
+        origin(space.end())[0] - origin(space.start() - 1)[0] > _WIDE * size
+        for space in _SPACE.finditer(string, start, end)
+    )
+
+
+def _cells(
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    line: tuple[int, int],
+    origin: Callable[[int], tuple[float, float]],
+) -> Iterator[_Cell]:
+    start, end = line
+    size = height_of(text, start) or 1.0
+    for space in _SPACE.finditer(string, start, end):
+        before = origin(space.start() - 1)
+        if not -_WIDE * size < origin(space.end())[0] - before[0] <= _WIDE * size:
+            x, y = origin(start)
+            yield _Cell(start, space.start(), x, before[0], y, size)
+            start = space.end()
+    x, y = origin(start)
+    yield _Cell(start, end, x, origin(end - 1)[0], y, size)
+
+
+def _columns(string: str, cells: list[_Cell]) -> Iterator[list[list[_Cell]]]:
+    """Yield the columns, from left to right, of each part of the page that goes across."""
+    at = 0
+    while at + 1 < len(cells):
+        end, columns = _parted(cells, at)
+        if columns and all(_is_prose(string, column) for column in columns):
+            yield columns
+            at = end
+        else:
+            at += 1
+
+
+def _parted(cells: list[_Cell], at: int) -> tuple[int, list[list[_Cell]]]:
+    """Where the lines end that a white strip goes through from a cell on, and their columns; no columns where none does."""
+    first, second = cells[at : at + 2]
+    strip = (first.right, second.left) if first.left < second.left else (second.right, first.left)
+    if abs(first.y - second.y) >= first.size or strip[1] - strip[0] <= _WIDE * first.size:
+        return at, []
+    end = at
+    while end < len(cells):
+        cell = cells[end]
+        narrowed = (
+            (max(strip[0], cell.right), strip[1]) if cell.left < strip[1] else (strip[0], min(strip[1], cell.left))
+        )
+        goes_up = end > at and cell.y > cells[end - 1].y + cell.size
+        if goes_up or narrowed[1] - narrowed[0] < (_STRIP + 0.5) * cell.size:
+            break
+        strip, end = narrowed, end + 1
+    end = _without_tail(cells, at, end, strip[1])
+    sides = [cell.left < strip[1] for cell in cells[at:end]]
+    if sum(a != b for a, b in itertools.pairwise(sides)) < _LEAST_SWITCHES:
+        return at, []
+    columns = []
+    for is_left in (True, False):
+        column = [cell for cell, side in zip(cells[at:end], sides, strict=True) if side == is_left]
+        inner_end, inner = _parted(column, 0)
+        columns += inner if inner_end == len(column) else [column]
+    return end, columns
+
+
+def _without_tail(cells: list[_Cell], start: int, end: int, strip: float) -> int:
+    """Where the columns end: lines on one side below the last one with both belong to them where they follow closely."""
+    sides = [cell.left < strip for cell in cells[start:end]]
+    last = next((at for at in range(len(sides) - 1, 0, -1) if sides[at] != sides[at - 1]), 0)
+    leadings = [before.y - after.y for before, after in itertools.pairwise(cells[start:end])]
+    usual = statistics.median([leading for leading in leadings if leading > 1.0] or [0.0])
+    kept = last + 1
+    while (
+        kept < len(sides)
+        and leadings[kept - 1] <= _LEADING * usual
+        and cells[start + kept].size == cells[start + kept - 1].size
+    ):
+        kept += 1
+    return start + kept
+
+
+def _is_prose(string: str, column: Sequence[_Cell]) -> bool:
+    """Whether the lines of a column are those of running text."""
+    said = [string[cell.start : cell.end] for cell in column]
+    small = sum(line[0].islower() for line in said)
+    words = sum(len(line.split()) for line in said)
+    left = min(cell.left for cell in column)
+    reach = max(cell.right for cell in column) - left
+    filled = sum(cell.right - left >= _FILLED * reach for cell in column)
+    count = len(column)
+    return small >= _LEAST_SMALL * count and words >= _LEAST_WORDS * count and filled >= _LEAST_FILLED * count
