@@ -22,6 +22,46 @@ def test_rtf_in_utf_16_is_read(tmp_path: Path, name: str, encoding: str) -> None
     assert load(tmp_path / name).text.strip() == "The fee is 900 € for “Žofie” – and 𝒳.\nSecond."
 
 
+LEVELS = (
+    r"{\listlevel\levelnfc0\levelstartat1{\leveltext\'02\'00.;}{\levelnumbers\'01;}}"
+    r"{\listlevel\levelnfc0\levelstartat1{\leveltext\'03\'00.\'01;}{\levelnumbers\'01\'03;}}"
+    r"{\listlevel\levelnfc4\levelstartat1{\leveltext\'03(\'02);}{\levelnumbers\'02;}}"
+)
+LIST_TABLE = (
+    r"{\rtf1\ansi{\fonttbl{\f0 Arial;}{\f3 Symbol;}}{\*\listtable{\list" + LEVELS + r"\listid7}"
+    r"{\list{\listlevel\levelnfc23{\leveltext\'01\u-3913 ?;}{\levelnumbers;}\f3}\listid8}}"
+    r"{\*\listoverridetable{\listoverride\listid7\listoverridecount0\ls1}{\listoverride\listid8\listoverridecount0\ls2}"
+    r"{\listoverride\listid7\listoverridecount1{\lfolevel\listoverridestartat\levelstartat5}\ls3}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            r"\pard\ls1 Terms\par\pard\ls1\ilvl1 Rent\par Notice\par\pard\ls1\ilvl2 in writing\par by post\par"
+            r"\pard\ls1 End\par\pard Plain.\par",
+            "1. Terms\n1.1 Rent\n1.2 Notice\n(a) in writing\n(b) by post\n2. End\nPlain.",
+        ),
+        (r"\pard\ls2 Tea\par Milk\par", "- Tea\n- Milk"),
+        (r"\pard\ls3 Five\par Six\par", "5. Five\n6. Six"),
+        (r"\pard\ls1 {\listtext 1.\tab}One\par{\listtext 2.\tab}Two\par", "1.\tOne\n2.\tTwo"),
+        (r"\pard\ls1 {\listtext 1.\tab}One\par Two\par", "1.\tOne\n2. Two"),
+        (
+            r"\pard\ls1 One{\footnote A note.\par Its end.} goes on\par Two\par",
+            "1. One[1] goes on\n[1] A note.\nIts end.\n2. Two",
+        ),
+        (r"\pard\ls1 One\par{\deleted Gone\par}{\v Hidden\par}Two\par", "1. One\n2. Two"),
+        (r"\pard\ls1 One\par{\pard Between\par}Two\par", "1. One\nBetween\n2. Two"),
+        (r"\trowd\pard\intbl\ls1 One\cell Two\cell\row\pard\ls9 Unknown\par", "1. One | 2. Two\nUnknown"),
+    ],
+    ids=["levels", "bullets", "starts-at", "written", "written-once", "notes", "gone", "between", "cells"],
+)
+def test_rtf_lists_count_that_only_the_list_table_numbers(tmp_path: Path, body: str, expected: str) -> None:
+    (tmp_path / "a.rtf").write_text(LIST_TABLE + body + "}", encoding="ascii")
+    assert [line for line in load(tmp_path / "a.rtf").text.split("\n") if line] == expected.split("\n")
+
+
 def packet(made: Made, data: str) -> IndirectObject:
     stream = DecodedStreamObject()
     stream.set_data(data.encode())

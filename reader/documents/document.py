@@ -32,8 +32,8 @@ _SINCE_9 = ("pdf", "rtf")
 # 8: PDFs have words and raised digits that are drawn last in their line, leave out what a white box covers, and read what
 #    only a form's XFA data or a portfolio's inner files say. RTF may be in UTF-16. In HTML, and what is made of it, lists count in
 #    counter styles, and text that a page has twice, once to be seen and once for screen readers, is read once.
-# 9: PDFs have columns of prose in order that are drawn line by line across the page. RTF lists that only the list table numbers have
-#    their numbers.
+# 9: PDFs have columns of prose in order that are drawn line by line across the page. RTF lists have numbers that only the list
+#    table says.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_8, 8) | dict.fromkeys(_SINCE_9, 9)
 """Format -> the version in which its parser's text changed last."""
 

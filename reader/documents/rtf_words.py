@@ -1,8 +1,14 @@
-"""RTF's words: which groups are silent, which words stand for letters, and the encodings of fonts and code pages."""
+"""RTF's words: how they are written, which groups are silent, which stand for letters, and the encodings of code pages."""
 
 from __future__ import annotations
 
 import codecs
+import re
+
+# A control word, a control symbol, a brace, or a run of letters; line ends mean nothing.
+TOKEN = re.compile(
+    rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
+)
 
 _SILENT_WORDS = (
     "aftncn aftnsep aftnsepc annotation atnauthor atndate atnicn atnid atnparent atnref atntime author background "
