@@ -247,3 +247,26 @@ def test_what_is_said_twice_or_only_without_scripts_is_read_once(tmp_path: Path,
 def test_a_page_that_only_asks_for_a_script_has_no_text(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="no text"):
         from_html(tmp_path, "<div id=root></div><noscript>You need to enable JavaScript to run this app.</noscript>")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("O nce upon a time", "Once upon a time"),
+        ("O ur town", "Our town"),
+        ("O ver the sea", "Over the sea"),
+        ("O king of the sea", "O king of the sea"),
+        ("A man came", "A man came"),
+        ("A fter the man", "After the man"),
+        ("A long the road", "A long the road"),
+        ("A long the road, along the sea", "Along the road, along the sea"),
+        ("A long day, as long as along the sea", "A long day, as long as along the sea"),
+        ("I n the year", "In the year"),
+        ("I saw it", "I saw it"),
+        ("E s war einmal", "Es war einmal"),
+        ("E la nave va", "E la nave va"),
+        ("N obody came", "Nobody came"),
+    ],
+)
+def test_a_space_behind_a_large_letter_parts_words_alone(tmp_path: Path, written: str, expected: str) -> None:
+    assert from_html(tmp_path, f"<p><span class=dropcap>{written[0]}</span>{written[1:]}.") == f"{expected}."

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from reader.errors import DocumentError
 
 _SINCE_7 = ("csv", "doc", "docx", "markdown", "odt", "pptx", "text", "xlsx")
-_SINCE_8 = ("epub", "html", "mail", "mobi")
-_SINCE_9 = ("pdf", "rtf")
+_SINCE_9 = ("epub", "html", "mail", "mobi", "pdf", "rtf")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -33,8 +32,8 @@ _SINCE_9 = ("pdf", "rtf")
 #    only a form's XFA data or a portfolio's inner files say. RTF may be in UTF-16. In HTML, and what is made of it, lists count in
 #    counter styles, and text that a page has twice, once to be seen and once for screen readers, is read once.
 # 9: PDFs have columns of prose in order that are drawn line by line across the page. RTF lists have numbers that only the list
-#    table says.
-PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_8, 8) | dict.fromkeys(_SINCE_9, 9)
+#    table says. In HTML, and what is made of it, a large first letter with a space behind it is part of its word.
+PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_9, 9)
 """Format -> the version in which its parser's text changed last."""
 
 

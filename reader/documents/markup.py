@@ -7,10 +7,11 @@ of ruby text are left out. There is no layout, and no guess at what matters.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from lxml import etree
 
-from reader.documents import formulas, tables
+from reader.documents import drop_caps, formulas, tables
 from reader.documents.archive import local_name
 from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
 from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
@@ -52,8 +53,7 @@ _ROW_STYLES = {"table-row": "row", "table-cell": "cell"}
 _BOXED = {"div", "span", "p", "li", "ul", "dl", "dt", "dd", "a", "section"}
 _PAGE_ID = re.compile(r"(?:page|pg|p)[_.-]?0*([1-9]\d{0,4}|[ivxlcdm]{1,8})", re.I)
 _MOST_PAGE_CHARS = 20
-_LETTER = re.compile(r"[“\"‘'«„¿¡(]?[^\W\d_]")
-_WORD_LETTERS = frozenset("AIOYEUÀÉÈÙaioyeu")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 def write_html(
@@ -87,6 +87,7 @@ class _Writer:
         self._fonts: list[tuple[etree._Element, str]] = []
         self._depth = self._code_depth = 0
         self._ends_value = False
+        self._words: Counter[str] | None = None
         self._has_math_source = any(_is_math_source(element) for element in root.iter("script", "{*}script"))
 
     def write(self) -> None:
@@ -243,7 +244,7 @@ class _Writer:
         """A picture of a formula or of a chapter's first letter is text; others are left out."""
         self._mark(element, "img")
         alt = " ".join(element.get("alt", "").split())
-        if _LETTER.fullmatch(alt) and _goes_on(alt, _text_after(element)):
+        if drop_caps.LETTER.fullmatch(alt) and drop_caps.goes_on(alt, _text_after(element)):
             self._prose.write(alt)
             self._prose.join_next()
         elif alt and (_MATH_PICTURE.search(element.get("class", "")) or alt.startswith(("{\\displaystyle", "$"))):
@@ -385,20 +386,23 @@ class _Writer:
 
     def _is_drop_cap(self, element: etree._Element) -> bool:
         letter = (element.text or "").strip() or (all_text(element).strip() if len(element) == 1 else "")
-        if not _LETTER.fullmatch(letter):
+        if not drop_caps.LETTER.fullmatch(letter):
             return False
         style = self._styles.of(element)
         marked = "float" in style or _DROP_CAP_CLASS.search(element.get("class", ""))
         follows = (element.tail or "").strip() or all_text(element.getnext()).strip()
-        if marked and local_name(element) in ("p", "div"):
-            return _goes_on(letter, follows)
-        if (
-            local_name(element) not in ("p", "div")
-            and letter[-1] in _WORD_LETTERS
-            and (element.tail or "")[:1].isspace()
-        ):
-            return False  # it may be a word of its own
-        return bool(marked and follows[:1].islower())
+        if not marked:
+            return False
+        if local_name(element) in ("p", "div"):
+            return drop_caps.goes_on(letter, follows)
+        if (element.tail or "")[:1].isspace():
+            return drop_caps.is_one_word(letter, follows, self._word_counts)
+        return follows[:1].islower()
+
+    def _word_counts(self) -> Counter[str]:
+        if self._words is None:
+            self._words = Counter(_WORD.findall(all_text(self._root).lower()))
+        return self._words
 
     def _write_header(self, row: etree._Element) -> bool:
         """Write a heading in several rows as one, with a name for each column."""
@@ -440,14 +444,6 @@ def _lines(element: etree._Element) -> list[str]:
     for inner in element:
         out += ("\n" if local_name(inner) == "br" else all_text(inner)) + (inner.tail or "")
     return out.strip().split("\n")
-
-
-def _goes_on(letter: str, follows: str) -> bool:
-    """Whether a large letter and the text after it are one word, whose letters may all be capitals."""
-    if follows[:1].islower():
-        return True
-    word = re.match(r"[^\W\d_]*", follows)
-    return bool(word and len(word[0]) > 1 and word[0].isupper() and letter[-1] not in "AI")
 
 
 def _text_after(element: etree._Element) -> str:
