@@ -201,6 +201,38 @@ def test_what_a_white_box_covers_is_not_read(tmp_path: Path, after: bytes, expec
     assert Made(PRICE + after).text(tmp_path) == expected
 
 
+def named(text: str, drawn: bytes) -> bytes:
+    return b"/Span << /ActualText <FEFF%s> >> BDC %s EMC " % (text.encode("utf-16-be").hex().encode(), drawn)
+
+
+BOX = b"45 298 30 10 re f "
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        (shown((20, 300, "The")) + named("Oduya", BOX) + shown((80, 300, "line.")), "The Oduya line."),
+        (
+            shown((20, 320, "Before.")) + named("A Heading", 2 * BOX) + shown((20, 280, "After.")),
+            "Before. A Heading After.",
+        ),
+        (named("Only čísla 900.", BOX), "Only čísla 900."),
+        (shown((20, 300, "A")) + named("harbour", shown((30, 300, "har-"), (20, 288, "bour"))), "A harbour"),
+        (shown((20, 300, "A line")) + named("—", BOX), "A line"),
+        (shown((20, 300, "A line")) + named("beyond", b"900 298 30 10 re f "), "A line"),
+    ],
+    ids=["in-a-line", "a-line", "alone", "letters", "a-sign", "beyond"],
+)
+def test_pictures_are_read_as_the_file_says(tmp_path: Path, drawn: bytes, expected: str) -> None:
+    assert Made(drawn).text(tmp_path) == expected
+
+
+def test_a_property_of_the_page_says_what_a_picture_reads(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "The")) + b"/Span /P0 BDC " + BOX + b"EMC " + shown((80, 300, "line.")))
+    made.page["/Resources"][name("Properties")] = dictionary(P0=dictionary(ActualText=TextStringObject("Oduya")))
+    assert made.text(tmp_path) == "The Oduya line."
+
+
 def from_html(tmp_path: Path, body: str, head: str = "") -> str:
     (tmp_path / "a.html").write_text(f"<html><head>{head}</head><body>{body}</body></html>", encoding="utf-8")
     return " ".join(load(tmp_path / "a.html").text.split())

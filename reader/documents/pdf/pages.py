@@ -21,6 +21,7 @@ from reader.documents.pdf import (
     glyphs,
     invisible,
     late,
+    named,
     raised,
     shells,
     tables,
@@ -302,12 +303,16 @@ class Pages:
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
+        found: list[fields.Value] = []
+        if survey is not None and index in survey.named:
+            things = self._objects(page)[glyphs.ALL_OBJECTS]
+            found = _tried(lambda: named.named_pictures(things, _page_box(page))) or []
         if survey is None or index not in survey.annotated or not fields.has_values(page):
-            return []
+            return found
         objects = survey.page(index)
         drawn = self._drawn_text(index)
         kept = functools.partial(shells.xfa_value, survey.xfa_values)
-        return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn, kept)) or []
+        return found + (_tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn, kept)) or [])
 
     def _drawn_text(self, index: int) -> Callable[[Rect], str]:
         """A function that returns what annotations draw in a rectangle of the page."""
