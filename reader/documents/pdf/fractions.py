@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pypdfium2
@@ -40,8 +40,14 @@ class _Fraction:
     """Of what stands beside it."""
 
 
-def fraction_lines(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], turn: int) -> list[tuple[int, int]]:
-    """Return the spans of PDFium's lines that hold fractions and what stands beside them.
+def fraction_lines(
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    rules: list[Rect],
+    turn: int,
+    composed: Callable[[list[Glyph]], list[Glyph]],
+) -> list[tuple[int, int]]:
+    """Return the spans of PDFium's lines that hold fractions and what stands beside them; `composed` puts roots into their terms.
 
     Of most pages only the surroundings of their dividing rules are looked at.
     """
@@ -56,7 +62,7 @@ def fraction_lines(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], 
         if holds(left, top, right, top + _REACH) and holds(left, bottom - _REACH, right, bottom)
     ]
     spans = []
-    glyphs = read_glyphs(text, string) if near else []
+    glyphs = composed(read_glyphs(text, string)) if near else []
     for fraction in _fractions(glyphs, near):
         first, last = glyphs[fraction.over[0]].index, glyphs[fraction.under[-1]].index
         first = len(string[:first].rstrip())
@@ -118,8 +124,8 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
             for at, glyph in enumerate(glyphs)
             if not glyph.made and not glyph.text.isspace() and left - 1 <= glyph.x and glyph.right <= right + 1.5
         ]
-        over = [at for at in inside if _ABOVE[0] <= (glyphs[at].y - middle) / glyphs[at].size <= _ABOVE[1]]
-        under = [at for at in inside if _BELOW[0] <= (middle - glyphs[at].y) / glyphs[at].size <= _BELOW[1]]
+        over = _term(glyphs, inside, lambda y, middle=middle: y - middle, _ABOVE)
+        under = _term(glyphs, inside, lambda y, middle=middle: middle - y, _BELOW)
         if not over or not under or used & {*over, *under}:
             continue
         if not all(_is_term(glyphs, term, right - left) for term in (over, under)):
@@ -143,6 +149,15 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
         if beside and filled >= _LEAST_FILLED * (right - left):
             used |= {*over, *under}
             yield _Fraction(over, under, beside[0].y)
+
+
+def _term(
+    glyphs: list[Glyph], places: list[int], height: Callable[[float], float], reach: tuple[float, float]
+) -> list[int]:
+    """The glyphs on one side of a rule that are near enough; smaller ones, such as powers, as near as the others."""
+    near = [at for at in places if reach[0] <= height(glyphs[at].y) / glyphs[at].size <= reach[1]]
+    em = max((glyphs[at].size for at in near), default=0.0)
+    return [at for at in places if reach[0] * glyphs[at].size <= height(glyphs[at].y) <= reach[1] * em]
 
 
 def _is_term(glyphs: list[Glyph], term: list[int], width: float) -> bool:
@@ -172,7 +187,7 @@ def _on_line(term: list[Glyph], baseline: float) -> list[Glyph]:
     own = min(glyph.y for glyph in drawn if glyph.size == largest)
     moved = [glyph if glyph.made else replace(glyph, y=glyph.y - own + baseline) for glyph in term]
     moved = [replace(glyph, text=" ") if glyph.made and glyph.text in "\r\n" else glyph for glyph in moved]
-    if _COMPOUND.search("".join(glyph.text for glyph in term)):
+    if _COMPOUND.search("".join(glyph.text for glyph in term if not (glyph.made and glyph.text in "\r\n"))):
         return [Glyph(-1, "("), *moved, Glyph(-1, ")")]
     return moved
 

@@ -23,6 +23,7 @@ from reader.documents.pdf import (
     late,
     named,
     raised,
+    roots,
     shells,
     tables,
     typed,
@@ -197,13 +198,15 @@ class Pages:
         if not (gaps or dividing):
             lines = [part for line in lines for part in _parts(text, string, line, moved)]
         order = abreast.reading_order(text, shown, turn)
-        mended = _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)])
-        for start, end in itertools.chain.from_iterable(_cut(span, order) for span in mended):
+        composed = functools.partial(roots.compose_roots, rules=rules)
+        lines += roots.root_lines(text, shown, rules)
+        lines += fractions.fraction_lines(text, shown, dividing, turn, composed)
+        for start, end in itertools.chain.from_iterable(_cut(span, order) for span in _merged(lines)):
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
             edits.append(
-                (start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, dividing))
+                (start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, (rules, dividing)))
             )
         if self.survey is not None and index in self.survey.ruled:
             ruled = _apart(list(tables.table_edits(rules, text, string, turn)), edits)
@@ -235,15 +238,18 @@ class Pages:
         start: int,
         spaced: bool,
         unseen: set[int],
-        dividing: list[Rect],
+        rules: tuple[list[Rect], list[Rect]],
     ) -> str:
-        """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them."""
+        """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them.
+
+        `rules` are all of the page, and those that may divide terms.
+        """
         found = [glyph for glyph in glyphs.read_glyphs(text, string, start) if glyph.index not in unseen]
         if page is not None:
             found = glyphs.seen(found, _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
-        found = fractions.compose_fractions(found, dividing)
+        found = fractions.compose_fractions(roots.compose_roots(found, rules[0]), rules[1])
         return "".join(glyph.text for glyph in raised.mark_raised(late.put_back(found)))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
@@ -262,7 +268,8 @@ class Pages:
         found = glyphs.compose(found)
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
-        found = fractions.compose_fractions(found, fractions.dividing(self._rules(page, index, turn)))
+        rules = self._rules(page, index, turn)
+        found = fractions.compose_fractions(roots.compose_roots(found, rules), fractions.dividing(rules))
         found = vertical.in_reading_order(raised.mark_raised(late.put_back(found)))
         return fields.place(found, self._values(page, index))
 
