@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.pdf import Made, dictionary, name, shown
-from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, TextStringObject
+from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, NumberObject, TextStringObject
 
 from reader.documents import load
 from reader.errors import DocumentError
@@ -231,6 +231,17 @@ def test_a_property_of_the_page_says_what_a_picture_reads(tmp_path: Path) -> Non
     made = Made(shown((20, 300, "The")) + b"/Span /P0 BDC " + BOX + b"EMC " + shown((80, 300, "line.")))
     made.page["/Resources"][name("Properties")] = dictionary(P0=dictionary(ActualText=TextStringObject("Oduya")))
     assert made.text(tmp_path) == "The Oduya line."
+
+
+def test_glyphs_without_letters_do_not_move_what_is_mended(tmp_path: Path) -> None:
+    digits = b"before 10) Tj /F1 6 Tf 4 Ts (24) Tj /F1 10 Tf 0 Ts ( kg"
+    made = Made(
+        b"BT /F1 10 Tf 1 0 0 1 20 300 Tm (A \001 sign \002\002\002\002\002 " + digits + b" of 10 or 12 ships) Tj ET"
+    )
+    names = ArrayObject([NumberObject(1), name("qqq"), name("zzz")])
+    encoding = dictionary(Type=name("Encoding"), BaseEncoding=name("WinAnsiEncoding"), Differences=names)
+    made.page["/Resources"]["/Font"]["/F1"][name("Encoding")] = encoding
+    assert made.text(tmp_path) == "A sign before 10^24 kg of 10 or 12 ships"
 
 
 def from_html(tmp_path: Path, body: str, head: str = "") -> str:

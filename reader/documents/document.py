@@ -31,9 +31,10 @@ _SINCE_9 = ("epub", "html", "mail", "mobi", "pdf", "rtf")
 # 8: PDFs have words and raised digits that are drawn last in their line, leave out what a white box covers, and read what
 #    only a form's XFA data or a portfolio's inner files say. RTF may be in UTF-16. In HTML, and what is made of it, lists count in
 #    counter styles, and text that a page has twice, once to be seen and once for screen readers, is read once.
-# 9: PDFs have columns of prose in order that are drawn line by line across the page, the words of pictures that
-#    the file says, and roots in their lines. RTF lists have numbers that only the list table says. In HTML, and what is made of it, a large first letter with
-#    a space behind it is part of its word.
+# 9: PDFs have columns of prose in order that are drawn line by line across the page, words of pictures that the file says, roots in
+#    their lines, rows of tables whose rules are one path or round boxes, and mends in the right place where a glyph has no
+#    letter. RTF lists have numbers that only the list table says. In HTML, and what is made of it, a large first letter with a
+#    space behind it is part of its word.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_9, 9)
 """Format -> the version in which its parser's text changed last."""
 

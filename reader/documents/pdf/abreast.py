@@ -22,8 +22,12 @@ _STEP = 5
 """One of so many lines is looked at to find a page where lines may go across."""
 _WIDE = 1.7
 """In ems, from the origin of the letter before a gap between columns to that of the letter after it."""
-_STRIP = 0.5
-"""The least width in ems of the white between two columns."""
+_CUT = 1.25
+"""The same where lines are known to go across: in a column hardly any gap is as wide, and none is in each line."""
+_STRIP = 1.2
+"""In ems, from the origin of a column's last letters to the next column at least."""
+_MOST_RISE = 1.5
+"""In ems, from a part of a line up to the next one; columns that are drawn one after the other go up farther."""
 _LEAST_SWITCHES = 7
 """From one column to the other, in the order of the file; columns that are drawn one after the other have one."""
 _LEAST_WORDS = 3.5
@@ -68,14 +72,22 @@ def reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[S
     for columns in _columns(string, cells):
         run = sorted(itertools.chain.from_iterable(columns), key=lambda cell: cell.start)
         spans.append((position, run[0].start, ""))
-        for cell in itertools.chain.from_iterable(columns):
+        for cell, following in _with_next(columns):
             is_cut = cell.end - cell.start > 1 and string[cell.end - 1] == "-" and string[cell.end - 2].isalpha()
-            if string[cell.end : cell.end + 1] == "\ufffe":
+            if following is not None and not string[cell.end : following.start].strip(" "):
+                spans.append((cell.start, cell.end, " "))
+            elif string[cell.end : cell.end + 1] == "\ufffe":
                 spans.append((cell.start, cell.end, "\ufffe"))
             else:
                 spans.append((cell.start, cell.end - is_cut, "\ufffe" if is_cut else "\r\n"))
         position = run[-1].end + len(string[run[-1].end :]) - len(string[run[-1].end :].lstrip("\r\n\ufffe "))
     return [*spans, (position, len(string), "")] if spans else []
+
+
+def _with_next(columns: list[list[_Cell]]) -> Iterator[tuple[_Cell, _Cell | None]]:
+    """Each cell of columns with the one after it in its column."""
+    for column in columns:
+        yield from zip(column, [*column[1:], None], strict=True)
 
 
 def _goes_across(
@@ -108,10 +120,11 @@ def _cells(
     size = height_of(text, start) or 1.0
     for space in _SPACE.finditer(string, start, end):
         before = origin(space.start() - 1)
-        if not -_WIDE * size < origin(space.end())[0] - before[0] <= _WIDE * size:
+        if not -_CUT * size < origin(space.end())[0] - before[0] <= _CUT * size:
             x, y = origin(start)
             yield _Cell(start, space.start(), x, before[0], y, size)
             start = space.end()
+            size = height_of(text, start) or 1.0
     x, y = origin(start)
     yield _Cell(start, end, x, origin(end - 1)[0], y, size)
 
@@ -119,57 +132,51 @@ def _cells(
 def _columns(string: str, cells: list[_Cell]) -> Iterator[list[list[_Cell]]]:
     """Yield the columns, from left to right, of each part of the page that goes across."""
     at = 0
-    while at + 1 < len(cells):
-        end, columns = _parted(cells, at)
-        if columns and all(_is_prose(string, column) for column in columns):
-            yield columns
-            at = end
-        else:
+    while at + _LEAST_SWITCHES < len(cells):
+        places = _places(cells, at)
+        columns = [
+            [cell for cell, place in zip(cells[at:], places, strict=False) if place == column]
+            for column in sorted(set(places))
+        ]
+        switches = sum(before != after for before, after in itertools.pairwise(places))
+        if switches < _LEAST_SWITCHES:
             at += 1
+        elif all(_is_prose(string, column) for column in columns):
+            yield columns
+            at += len(places)
+        else:
+            at += max(len(places) // 4, 1)
 
 
-def _parted(cells: list[_Cell], at: int) -> tuple[int, list[list[_Cell]]]:
-    """Where the lines end that a white strip goes through from a cell on, and their columns; no columns where none does."""
-    first, second = cells[at : at + 2]
-    strip = (first.right, second.left) if first.left < second.left else (second.right, first.left)
-    if abs(first.y - second.y) >= first.size or strip[1] - strip[0] <= _WIDE * first.size:
-        return at, []
+def _places(cells: list[_Cell], at: int) -> list[float]:
+    """For a cell and those after it the left edge of its column, as long as white strips go through all of them."""
+    columns: list[tuple[float, float]] = []
     end = at
     while end < len(cells):
         cell = cells[end]
-        narrowed = (
-            (max(strip[0], cell.right), strip[1]) if cell.left < strip[1] else (strip[0], min(strip[1], cell.left))
-        )
-        goes_up = end > at and cell.y > cells[end - 1].y + cell.size
-        if goes_up or narrowed[1] - narrowed[0] < (_STRIP + 0.5) * cell.size:
+        if end > at and cell.y > cells[end - 1].y + _MOST_RISE * cell.size:
             break
-        strip, end = narrowed, end + 1
-    end = _without_tail(cells, at, end, strip[1])
-    sides = [cell.left < strip[1] for cell in cells[at:end]]
-    if sum(a != b for a, b in itertools.pairwise(sides)) < _LEAST_SWITCHES:
-        return at, []
-    columns = []
-    for is_left in (True, False):
-        column = [cell for cell, side in zip(cells[at:end], sides, strict=True) if side == is_left]
-        inner_end, inner = _parted(column, 0)
-        columns += inner if inner_end == len(column) else [column]
-    return end, columns
+        apart = _STRIP * cell.size
+        touched = [column for column in columns if cell.left < column[1] + apart and column[0] < cell.right + apart]
+        if len(touched) > 1:
+            break
+        left, right = touched[0] if touched else (cell.left, cell.right)
+        columns = [column for column in columns if column not in touched]
+        columns.append((min(left, cell.left), max(right, cell.right)))
+        end += 1
+    places = [max(left for left, _ in columns if left <= cell.left) for cell in cells[at:end]]
+    return places[: _without_tail(cells[at:end], places)]
 
 
-def _without_tail(cells: list[_Cell], start: int, end: int, strip: float) -> int:
-    """Where the columns end: lines on one side below the last one with both belong to them where they follow closely."""
-    sides = [cell.left < strip for cell in cells[start:end]]
-    last = next((at for at in range(len(sides) - 1, 0, -1) if sides[at] != sides[at - 1]), 0)
-    leadings = [before.y - after.y for before, after in itertools.pairwise(cells[start:end])]
+def _without_tail(cells: list[_Cell], places: list[float]) -> int:
+    """How many cells the columns have: those below the last change of column belong to them where they follow closely."""
+    last = next((at for at in range(len(places) - 1, 0, -1) if places[at] != places[at - 1]), 0)
+    leadings = [before.y - after.y for before, after in itertools.pairwise(cells)]
     usual = statistics.median([leading for leading in leadings if leading > 1.0] or [0.0])
     kept = last + 1
-    while (
-        kept < len(sides)
-        and leadings[kept - 1] <= _LEADING * usual
-        and cells[start + kept].size == cells[start + kept - 1].size
-    ):
+    while kept < len(cells) and leadings[kept - 1] <= _LEADING * usual and cells[kept].size == cells[kept - 1].size:
         kept += 1
-    return start + kept
+    return kept
 
 
 def _is_prose(string: str, column: Sequence[_Cell]) -> bool:

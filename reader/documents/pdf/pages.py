@@ -100,7 +100,7 @@ class Pages:
             raise
         except Exception:  # one bad page must not cost the other three hundred
             return ""
-        return readable(self._rejoined(string, index))
+        return readable(self._rejoined(string.replace(glyphs.LEFT_OUT, ""), index))
 
     def open(self, index: int) -> tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage, str]:
         """Return page `index`, counted from 0, its characters and PDFium's text of them, for the caller to close.
@@ -109,12 +109,12 @@ class Pages:
         """
         page = self.document[index]
         text = page.get_textpage()
-        string = text.get_text_range()
+        string = glyphs.string_of(text)
         if (glyphs.turn_of(text, string) - page.get_rotation()) % 360 == 180:
             page.set_rotation((page.get_rotation() + 180) % 360)
             text.close()
             text = page.get_textpage()
-            string = text.get_text_range()
+            string = glyphs.string_of(text)
         return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
@@ -254,7 +254,7 @@ class Pages:
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
-        string = text.get_text_range()
+        string = glyphs.string_of(text)
         found = glyphs.read_glyphs(text, string)
         turn = glyphs.turn_of(text, string)
         if order := abreast.reading_order(text, string, turn):

@@ -28,8 +28,8 @@ _TEXT_SIZE = re.compile(rb"(\d*\.?\d+)\s+Tf\b")
 _LEAST_SPACING = 0.5
 """In ems; less is how headings are set."""
 _GAP_CHARS = _NUMBER_CHARS = 24
-_DRAWS_RULE = re.compile(rb" (?:re|l)[\n\r ]")
-_LEAST_RULES = 6
+_DRAWS_RULE = re.compile(rb" (?:re|l|c)[\n\r ]")
+_LEAST_RULES = 3
 _MOST_DEPTH = 6
 
 

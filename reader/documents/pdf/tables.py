@@ -25,6 +25,10 @@ _NEAR = 3.0
 _INSET = 1.0
 _MOST_DESCENT = 2.5
 """How far letters of the row above reach below its rule."""
+_LEVEL = 0.2
+_BOX_SEGMENTS = 5
+_MOST_SEGMENTS = 5_000
+"""Of paths that are more than a line or a box, so many on a page are followed."""
 _MOST_RULES = 2_000
 _MOST_CELLS = 2_000
 _MOST_CELL_CHARS = 600
@@ -75,6 +79,7 @@ def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, tur
 def rules(paths: list[int]) -> list[Rect]:
     """Return the thin lines and the edges of boxes among the paths that a page draws, given by their addresses."""
     found: list[Rect] = []
+    walked = 0
     sides = (ctypes.c_float * 4)()
     at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
     for thing in paths:
@@ -84,13 +89,21 @@ def rules(paths: list[int]) -> list[Rect]:
         width, height = right - left, top - bottom
         if min(width, height) <= _THIN and max(width, height) >= _SHORTEST:
             found.append((left, bottom, right, top))
-        elif min(width, height) >= _LEAST_LENGTH and _segments(thing) <= 5:
-            found += [
-                (left, bottom, left, top),
-                (right, bottom, right, top),
-                (left, bottom, right, bottom),
-                (left, top, right, top),
-            ]
+            continue
+        count = _segments(thing)
+        edges = [
+            (left, bottom, left, top),
+            (right, bottom, right, top),
+            (left, bottom, right, bottom),
+            (left, top, right, top),
+        ]
+        if count <= _BOX_SEGMENTS:
+            found += edges if min(width, height) >= _LEAST_LENGTH else []
+        elif walked + count <= _MOST_SEGMENTS:
+            walked += count
+            parts = list(_straight_parts(thing, count))
+            is_box = len(parts) == len(edges) and all(any(_is_part(part, edge) for edge in edges) for part in parts)
+            found += edges if is_box else parts
         if len(found) > _MOST_RULES:
             return []
     return found
@@ -100,6 +113,52 @@ def rules(paths: list[int]) -> list[Rect]:
 _POINTER = ctypes.c_void_p
 _bounds = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[_POINTER] * 4)(address_of(pdfium.FPDFPageObj_GetBounds))
 _segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
+
+
+_matrix_of = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetMatrix))
+_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPath_GetPathSegment))
+_segment_point = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER, _POINTER)(
+    address_of(pdfium.FPDFPathSegment_GetPoint)
+)
+_segment_type = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetType))
+_is_closed = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetClose))
+
+
+def _straight_parts(path: int, count: int) -> Iterator[Rect]:
+    """The parts of a path that go along the page's edges: the rules of a table in one path, a box with round corners."""
+    matrix, x, y = pdfium.FS_MATRIX(), ctypes.c_float(), ctypes.c_float()
+    _matrix_of(path, ctypes.addressof(matrix))
+    start = end = (0.0, 0.0)
+    bent: list[tuple[float, float]] = []
+    for number in range(count):
+        segment = _segment(path, number)
+        _segment_point(segment, ctypes.addressof(x), ctypes.addressof(y))
+        point = (
+            matrix.a * x.value + matrix.c * y.value + matrix.e,
+            matrix.b * x.value + matrix.d * y.value + matrix.f,
+        )
+        kind = _segment_type(segment)
+        if kind == pdfium.FPDF_SEGMENT_MOVETO:
+            start = end = point
+            continue
+        bent = [*bent, point] if kind == pdfium.FPDF_SEGMENT_BEZIERTO else []
+        if not bent or len(bent) == 3:  # two points that bend a curve, and its end
+            yield from _rule([end, *bent, point])
+            end, bent = point, []
+        if _is_closed(segment):
+            yield from _rule([end, start])
+            end = start
+
+
+def _rule(points: list[tuple[float, float]]) -> Iterator[Rect]:
+    """The rule through points that lie on one line along the page's edges, where it is long enough."""
+    (left, *_, right), (bottom, *_, top) = (sorted(axis) for axis in zip(*points, strict=True))
+    if min(right - left, top - bottom) <= _LEVEL and max(right - left, top - bottom) >= _LEAST_LENGTH:
+        yield left, bottom, right, top
+
+
+def _is_part(part: Rect, edge: Rect) -> bool:
+    return edge[0] - 1 <= part[0] and part[2] <= edge[2] + 1 and edge[1] - 1 <= part[1] and part[3] <= edge[3] + 1
 
 
 def _grids(rules: list[Rect]) -> list[_Grid]:
