@@ -313,3 +313,65 @@ def test_a_page_that_only_asks_for_a_script_has_no_text(tmp_path: Path) -> None:
 )
 def test_a_space_behind_a_large_letter_parts_words_alone(tmp_path: Path, written: str, expected: str) -> None:
     assert from_html(tmp_path, f"<p><span class=dropcap>{written[0]}</span>{written[1:]}.") == f"{expected}."
+
+
+@pytest.mark.parametrize(
+    ("sheet", "body", "expected"),
+    [
+        ("li::marker { content: counter(list-item) ') ' }", "<ol><li>One<li>Two</ol>", "1) One 2) Two"),
+        (
+            "li::marker { content: '(' counter(list-item, lower-alpha) ')' }",
+            "<ol><li>One<li>Two</ol>",
+            "(a) One (b) Two",
+        ),
+        (
+            "ol { list-style: none } li::before { content: attr(data-no) ' ' }",
+            "<ol><li data-no=7.3>One</ol>",
+            "7.3 One",
+        ),
+        ("li::before { content: 'Step ' counter(list-item) ': ' }", "<ol><li>One</ol>", "1. Step 1: One"),
+        ("ol { counter-reset: list-item 4 }", "<ol><li>Five<li>Six</ol>", "5. Five 6. Six"),
+    ],
+)
+def test_a_sheet_counts_with_the_lists_own_counter(tmp_path: Path, sheet: str, body: str, expected: str) -> None:
+    assert from_html(tmp_path, body, f"<style>{sheet}</style>") == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Only $19<sup>99</sup> today", "Only $19.99 today"),
+        ("Only 1,200 or € 1,299<sup>95</sup>", "Only 1,200 or € 1,299.95"),
+        ("In $10<sup>9</sup>, 5<sup>10</sup>", "In $10^9, 5^10"),
+        ("Use 2<span class='frac'>1/2</span> cups", "Use 2 1/2 cups"),
+        ("10<span style='display:inline-block;transform:translateY(-40%);font-size:.7em'>24</span> kg", "10^24 kg"),
+    ],
+)
+def test_figures_stay_apart_however_they_are_raised(tmp_path: Path, body: str, expected: str) -> None:
+    assert from_html(tmp_path, f"<p>{body}</p>") == expected
+
+
+def test_cents_of_a_price_are_no_power_in_a_pdf(tmp_path: Path) -> None:
+    assert (
+        Made(sized((20, 20, 300, "Only $19"), (10, 104, 308, "99"), (20, 120, 300, "today"))).text(tmp_path)
+        == "Only $19.99 today"
+    )
+
+
+@pytest.mark.parametrize(
+    ("letter", "at", "line", "expected"),
+    [
+        ("T", 40, "HE MILLER lived", "THE MILLER lived"),
+        ("O", 46, "nce a miller lived", "Once a miller lived"),
+        ("A", 42, "fter a year", "After a year"),
+        ("A", 46, "man came", "A man came"),
+        ("T", 90, "HE MILLER lived", "T HE MILLER lived"),
+    ],
+)
+def test_a_large_letter_of_a_pdf_is_part_of_its_word(
+    tmp_path: Path, letter: str, at: int, line: str, expected: str
+) -> None:
+    drawn = sized(
+        (30, 20, 290, letter), (10, at, 300, line), (10, at, 288, "by the sea and had three"), (10, 20, 276, "sons.")
+    )
+    assert Made(drawn).text(tmp_path) == f"{expected} by the sea and had three sons."

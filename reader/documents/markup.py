@@ -45,6 +45,7 @@ _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
+_FRACTION_CLASS = re.compile(r"(?:^|[\s_-])s?frac(?:tion)?(?:$|[\s_-])", re.I)
 _STACKED = re.compile(r"[\d+\-−–n]{1,6}")
 # What stands before an item where a program wrote its own.
 _ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6})(?:\.\d{1,3})*[.)\]]")
@@ -164,6 +165,12 @@ class _Writer:
         if name == "iframe" and element.get("srcdoc"):
             write_html(parse_html(element.get("srcdoc", ""), "a frame"), self._prose)
             return True
+        if (
+            name in ("span", "sup")
+            and _FRACTION_CLASS.search(element.get("class", ""))
+            and self._prose.tail[-1:].isdigit()
+        ):
+            self._prose.separate(" ")  # 2 and 1/2 are not 21/2
         if self._write_item_mark(name, element) or self._write_stack(name, element):
             return True
         if name == "img":
