@@ -244,6 +244,20 @@ def test_glyphs_without_letters_do_not_move_what_is_mended(tmp_path: Path) -> No
     assert made.text(tmp_path) == "A sign before 10^24 kg of 10 or 12 ships"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Größe und Straße über dem Fluß. Schöne Grüße.",
+        "El capitán llegó al puerto por la mañana, según dijo la niña.",
+        "Le café était fermé; où est le garçon?",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp1252", "iso8859-15"])
+def test_texts_of_western_languages_are_read_without_a_hint(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes(f"{text} ".encode(encoding) * 3)
+    assert text in load(tmp_path / "a.txt").text
+
+
 def from_html(tmp_path: Path, body: str, head: str = "") -> str:
     (tmp_path / "a.html").write_text(f"<html><head>{head}</head><body>{body}</body></html>", encoding="utf-8")
     return " ".join(load(tmp_path / "a.html").text.split())

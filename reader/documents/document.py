@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from reader.errors import DocumentError
 
-_SINCE_7 = ("csv", "markdown", "text", "xlsx")
-_SINCE_9 = ("doc", "docx", "epub", "html", "mail", "mobi", "odt", "pdf", "pptx", "rtf")
+_SINCE_7 = ("markdown", "xlsx")
+_SINCE_9 = ("csv", "doc", "docx", "epub", "html", "mail", "mobi", "odt", "pdf", "pptx", "rtf", "text")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -35,7 +35,7 @@ _SINCE_9 = ("doc", "docx", "epub", "html", "mail", "mobi", "odt", "pdf", "pptx",
 #    their lines, rows of tables whose rules are one path or round boxes, large first letters in their words, and mends in
 #    the right place where a glyph has no letter. RTF lists have numbers that only the list table says. In HTML, and what is
 #    made of it, a large first letter with a space behind it is part of its word, and lists count by `list-item`. Raised cents of a
-#    price are cents.
+#    price are cents. Texts of Western languages from a Mac are taken for those.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_9, 9)
 """Format -> the version in which its parser's text changed last."""
 
