@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from helpers.formats import pages, write_epub, xhtml
 from helpers.pdf import Made, dictionary, name, shown
 from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, NumberObject, TextStringObject
 
@@ -389,3 +390,15 @@ def test_a_large_letter_of_a_pdf_is_part_of_its_word(
         (30, 20, 290, letter), (10, at, 300, line), (10, at, 288, "by the sea and had three"), (10, 20, 276, "sons.")
     )
     assert Made(drawn).text(tmp_path) == f"{expected} by the sea and had three sons."
+
+
+def test_a_chapter_that_only_the_contents_list_names_is_read(tmp_path: Path) -> None:
+    chapters = {f"{name}.xhtml": xhtml(f"<p>{name} text.</p>") for name in ("One", "Two", "Three", "Unlisted")}
+    contents = "".join(f"<li><a href='{name}.xhtml'>{name}</a></li>" for name in ("One", "Two", "Three"))
+    contents = f"<ol><li><a href='nav.xhtml'>Contents</a></li>{contents}</ol>"
+    path = write_epub(
+        tmp_path / "a.epub", chapters, contents=contents, spine='<itemref idref="c0"/><itemref idref="c2"/>'
+    )
+    assert [page for page in pages(load(path)) if page[1]] == [
+        (name, f"{name} text.") for name in ("One", "Two", "Three")
+    ]
