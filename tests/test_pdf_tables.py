@@ -62,6 +62,42 @@ def test_rows_stay_rows(tmp_path: Path, rules: bytes, is_by_column: bool) -> Non
     assert load(tmp_path / "a.pdf").text.split("\n")[:4] == [" | ".join(row) for row in ROWS]
 
 
+def small(x: float, y: float, text: str, size: int = 6) -> bytes:
+    return b"BT /F1 %d Tf 1 0 0 1 %g %g Tm (%s) Tj ET " % (size, x, y, text.encode())
+
+
+def test_raised_digits_and_fractions_do_not_cost_a_table(tmp_path: Path) -> None:
+    words = shown(
+        *(
+            (24, 306, "Body"),
+            (124, 306, "Mass"),
+            (224, 306, "Parts"),
+            (24, 286, "Earth"),
+            (124, 286, "6 x 10"),
+            (162, 286, "kg"),
+        ),
+        *(
+            (224, 286, "4"),
+            (24, 266, "Moon"),
+            (124, 266, "7 x 10"),
+            (162, 266, "kg"),
+            (24, 246, "Sun"),
+            (124, 246, "big"),
+        ),
+        (224, 246, "900"),
+    )
+    drawn = small(151.8, 290, "24") + small(151.8, 270, "22") + small(224, 271, "1", 7) + small(224, 263.5, "2", 7)
+    Made(DRAWN["one path"] + b"223 269.6 6 0.4 re f " + words + drawn).writer.write(tmp_path / "a.pdf")
+    assert load(tmp_path / "a.pdf").text.split("\n")[:4] == [
+        *("Body | Mass | Parts", "Earth | 6 x 10^24 kg | 4", "Moon | 7 x 10^22 kg | 1/2", "Sun | big | 900")
+    ]
+
+
+def test_digits_above_a_rule_and_a_sum_are_no_fraction(tmp_path: Path) -> None:
+    sums = shown((20, 300, "12"), (20, 286, "17")) + b"18 295.6 16 0.4 re f "
+    assert Made(sums + shown((20, 260, "in all"))).text(tmp_path) == "12 17 in all"
+
+
 def test_a_drawing_is_no_table(tmp_path: Path) -> None:
     """Letters that are drawn as outlines, and a curve, beside a text."""
     outlines = b"".join(b"%d 300 m %d 312 l %d 312 l %d 300 l h f " % (x, x, x + 4, x + 4) for x in range(20, 300, 8))

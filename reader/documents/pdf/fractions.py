@@ -28,6 +28,12 @@ _NEIGHBOUR = 3.0
 _WHITE = 0.6
 """In ems, on both sides of a term: where letters follow within it, the rule underlines text."""
 _LEAST_FILLED = 0.35
+_STACKED = 0.9
+"""In ems, how far digits are below others that they are no part of."""
+_SMALL = 0.88
+"""Of the largest letters, the digits of a fraction that has nothing beside it."""
+_NEAR_LINES = 1.18
+"""In ems, from one line to the next at most in such a fraction; a sum under its rule is farther down."""
 _COMPOUND = re.compile(r"(?<=.)[+\-−–±=·×*/ ]|(?<=.)\s")
 
 
@@ -93,6 +99,31 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
         elif end < len(out) and out[end].text not in ".,;:!?)]":
             line.append(Glyph(-1, " "))
         out[start:end] = line
+    return _unstacked(out, rules)
+
+
+def _unstacked(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
+    """Part digits that are one above the other, which PDFium gives as one figure; a rule between small ones makes a fraction."""
+    out: list[Glyph] = []
+    largest = max((glyph.size for glyph in glyphs), default=0.0)
+    for glyph in glyphs:
+        above = out[-1] if out else glyph
+        is_stacked = (
+            not (above.made or glyph.made)
+            and above.text.isdigit()
+            and glyph.text.isdigit()
+            and above.turn == glyph.turn
+            and above.y - glyph.y >= _STACKED * glyph.size
+            and glyph.x < above.right
+        )
+        if is_stacked:
+            is_near = glyph.size < _SMALL * largest or above.y - glyph.y <= _NEAR_LINES * glyph.size
+            is_divided = is_near and any(
+                rule[0] <= glyph.x + 1 and above.right <= rule[2] + 1 and glyph.y < rule[1] < above.y for rule in rules
+            )
+            out.append(Glyph(-1, "/" if is_divided else "\n"))
+            glyph = replace(glyph, y=above.y) if is_divided else glyph
+        out.append(glyph)
     return out
 
 

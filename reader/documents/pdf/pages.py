@@ -202,17 +202,23 @@ class Pages:
         composed = functools.partial(roots.compose_roots, rules=rules)
         lines += roots.root_lines(text, shown, rules)
         lines += fractions.fraction_lines(text, shown, dividing, turn, composed)
-        for start, end in itertools.chain.from_iterable(_cut(span, order) for span in _merged(lines)):
+        spans = list(itertools.chain.from_iterable(_cut(span, order) for span in _merged(lines)))
+        mended = functools.partial(_mended_glyphs, rules=rules, dividing=dividing)
+        placed = []
+        for start, end in spans:
             edits = [part for edit in edits for part in _around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
-            edits.append(
-                (start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, (rules, dividing)))
-            )
+            placed.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, mended)))
         if self.survey is not None and index in self.survey.ruled:
-            ruled = _apart(list(tables.table_edits(rules, text, string, turn)), edits)
-            edits += ruled
-            order = order if _apart(ruled, [span for span in order if span[2]]) == ruled else []
+            for table in tables.table_edits(rules, text, string, turn, spans, mended):
+                first, last = table[0][0], table[-1][1]
+                others = [edit for edit in placed if not (first <= edit[0] and edit[1] <= last)]
+                if _apart(table, edits + others):
+                    placed = others
+                    edits += table
+                    order = order if _apart(table, [span for span in order if span[2]]) else []
+        edits += placed
         for bars in columns.column_edits(text, shown):
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
             others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
@@ -240,19 +246,15 @@ class Pages:
         start: int,
         spaced: bool,
         unseen: set[int],
-        rules: tuple[list[Rect], list[Rect]],
+        mended: Callable[[list[Glyph]], list[Glyph]],
     ) -> str:
-        """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them.
-
-        `rules` are all of the page, and those that may divide terms.
-        """
+        """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them."""
         found = [glyph for glyph in glyphs.read_glyphs(text, string, start) if glyph.index not in unseen]
         if page is not None:
             found = glyphs.seen(found, _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
-        found = fractions.compose_fractions(roots.compose_roots(found, rules[0]), rules[1])
-        return "".join(glyph.text for glyph in raised.mark_raised(late.put_back(found)))
+        return "".join(glyph.text for glyph in mended(found))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
@@ -271,8 +273,7 @@ class Pages:
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
         rules = self._rules(page, index, turn)
-        found = fractions.compose_fractions(roots.compose_roots(found, rules), fractions.dividing(rules))
-        found = vertical.in_reading_order(raised.mark_raised(late.put_back(found)))
+        found = vertical.in_reading_order(_mended_glyphs(found, rules, fractions.dividing(rules)))
         return fields.place(found, self._values(page, index))
 
     def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
@@ -352,6 +353,12 @@ class Pages:
             return text if any(map(str.isalnum, text)) else ""
 
         return drawn
+
+
+def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect]) -> list[Glyph]:
+    """Glyphs with their roots and fractions on one line, and raised digits apart; the page's rules, and those that may divide."""
+    found = fractions.compose_fractions(roots.compose_roots(found, rules), dividing)
+    return raised.mark_raised(late.put_back(found))
 
 
 def _last_word(text: str) -> str:

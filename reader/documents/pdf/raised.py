@@ -67,6 +67,8 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
             high = height_of(text, start)
+            if rise >= high and start == figure.start():
+                yield start  # one above the other
             is_beside = start in (figure.start(), figure.start() - 1)
             if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start

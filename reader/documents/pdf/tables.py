@@ -10,13 +10,13 @@ import ctypes
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, origins_of, upright_rect
+from reader.documents.pdf.glyphs import Glyph, Rect, address_of, origins_of, read_glyphs, upright_rect
 
 _THIN = 2.5
 _SHORTEST = 2.0
@@ -35,6 +35,8 @@ _MOST_CELL_CHARS = 600
 _LEAST_FILLED = 0.4
 _MOST_BACK = 0.55
 """Cells that come before the one on their left; a table that is drawn column by column has half of its cells so."""
+_SAME_LINE = 0.8
+"""In ems, how far the baselines of glyphs of one line in a cell are apart."""
 _COMPARED = 12
 _HYPHEN = "\ufffe"
 _LINE = re.compile(r"[^\r\n]+(?:\r\n|\n|\r|$)")
@@ -52,14 +54,23 @@ class _Grid:
     down: list[Rect] = field(default_factory=list)
 
 
-def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
-    """Yield the lines of tables with what to put in their place.
+def table_edits(
+    drawn: list[Rect],
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    turn: int,
+    moved: list[tuple[int, int]],
+    mended: Callable[[list[Glyph]], list[Glyph]],
+) -> Iterator[list[Edit]]:
+    """Yield for each table its lines with what to put in their place.
 
     Args:
         drawn: the page's rules, as where its lines run to the right.
         text: PDFium's characters of the page.
         string: PDFium's text of them.
         turn: the direction in which the page's lines run.
+        moved: spans of the string with raised digits and the like.
+        mended: returns the glyphs of a cell as they are read.
     """
     for grid in _grids([rule for rule in drawn if max(rule[2] - rule[0], rule[3] - rule[1]) >= _LEAST_LENGTH]):
         columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
@@ -68,11 +79,15 @@ def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, tur
         if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
             continue
         for spans in (False, True):  # cells over several rows only where letters would be cut without them
-            rows = [_row(text, grid, columns, levels[at:], turn, spans) for at in range(len(levels) - 1)]
+            boxes = [_row(grid, columns, levels[at:], spans) for at in range(len(levels) - 1)]
+            rows = [[_said(text, cell, turn) for cell in row] for row in boxes]
+            boxes = [row for row, said in zip(boxes, rows, strict=True) if any(said)]
             rows = [row for row in rows if any(row)]
-            edits = list(_edits(text, string, grid.box, rows, turn)) if _is_table(rows) else []
-            if edits:
-                yield from edits
+            lines = _lines(text, string, grid.box, rows, turn) if _is_table(rows) else []
+            if lines:
+                if any(start < lines[-1].end() and lines[0].start() < end for start, end in moved):
+                    rows = _mended_rows(text, string, lines, boxes, rows, mended)
+                yield list(_edits(lines, rows))
                 break
 
 
@@ -192,9 +207,7 @@ def _places(values: list[float]) -> list[float]:
     return found
 
 
-def _row(
-    text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], levels: list[float], turn: int, spans: bool
-) -> list[str]:
+def _row(grid: _Grid, columns: list[float], levels: list[float], spans: bool) -> list[Rect | None]:
     """The cells below the first level; what no rule parts is one cell, with `spans` also downwards."""
     top, bottom = levels[:2]
     middle = (top + bottom) / 2
@@ -204,7 +217,7 @@ def _row(
             edges.append(x)
     edges.append(columns[-1])
     descent = min(_MOST_DESCENT, (top - bottom) / 5)
-    cells = []
+    cells: list[Rect | None] = []
     for left, right in itertools.pairwise(edges):
         low = (
             next((level for level in levels[1:] if _is_ruled(grid, left, right, level)), levels[-1])
@@ -212,11 +225,58 @@ def _row(
             else bottom
         )
         if spans and top < grid.box[3] - _NEAR and not _is_ruled(grid, left, right, top):
-            cells.append("")  # it belongs to the cell above
+            cells.append(None)  # it belongs to the cell above
             continue
-        cell = (left + _INSET, low + _INSET, right - _INSET, top - descent)
-        cells.append(_one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))))
+        cells.append((left + _INSET, low + _INSET, right - _INSET, top - descent))
     return cells
+
+
+def _said(text: pypdfium2.PdfTextPage, cell: Rect | None, turn: int) -> str:
+    return _one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))) if cell else ""
+
+
+def _mended_rows(
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    lines: list[re.Match[str]],
+    boxes: list[list[Rect | None]],
+    rows: list[list[str]],
+    mended: Callable[[list[Glyph]], list[Glyph]],
+) -> list[list[str]]:
+    """The rows with their raised digits apart; a cell whose letters would change otherwise stays as it is."""
+    glyphs = [glyph for line in lines for glyph in read_glyphs(text, line[0], line.start())]
+    found = []
+    for row, cells in zip(rows, boxes, strict=True):
+        found.append([])
+        for said, cell in zip(row, cells, strict=True):
+            own = "".join(glyph.text for glyph in mended(_inside(glyphs, cell))) if cell and said else ""
+            is_same = _signs(own) == _signs(said)
+            found[-1].append(_one_line(own) if is_same else said)
+    return found
+
+
+def _inside(glyphs: list[Glyph], cell: Rect) -> list[Glyph]:
+    """The glyphs of a cell, with a space or a line's end where PDFium has one between two of them."""
+    left, bottom, right, top = cell
+    found: list[Glyph] = []
+    is_apart = False
+    for glyph in glyphs:
+        if glyph.made or not (left <= glyph.x <= right and bottom - _NEAR <= glyph.y <= top):
+            is_apart = True
+            continue
+        if found and is_apart:
+            found.append(Glyph(-1, " " if abs(found[-1].y - glyph.y) < _SAME_LINE * glyph.size else "\n"))
+        found.append(glyph)
+        is_apart = False
+    return found
+
+
+def _signs(text: str) -> Counter[str]:
+    return Counter(sign for sign in text if not (sign.isspace() or sign in _MENDING))
+
+
+_MENDING = "^_[]()/-\r\n\ufffe"
+"""What parts raised digits from others."""
 
 
 def _is_ruled(grid: _Grid, left: float, right: float, level: float) -> bool:
@@ -236,8 +296,10 @@ def _is_table(rows: list[list[str]]) -> bool:
     return wide >= 2 and filled >= _LEAST_FILLED * len(cells) and max(map(len, cells)) <= _MOST_CELL_CHARS
 
 
-def _edits(text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[str]], turn: int) -> Iterator[Edit]:
-    """Replace the lines within the box, if their letters are those of the rows."""
+def _lines(
+    text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[str]], turn: int
+) -> list[re.Match[str]]:
+    """The lines within the box; none where their letters are not those of the rows."""
     lines, origin = [], origins_of(text, turn)
     for line in _LINE.finditer(string):
         shown = line[0].rstrip()
@@ -246,15 +308,16 @@ def _edits(text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[
         first = line.start() + len(shown) - len(shown.lstrip())
         ends = [_is_in(origin(at), box) for at in (first, line.start() + len(shown) - 1)]
         if ends[0] != ends[1]:
-            return
+            return []
         if ends[0]:
             lines.append(line)
     before = Counter(sign for line in lines for sign in _one_line(line[0]) if not sign.isspace())
     after = Counter(sign for row in rows for cell in row for sign in cell if not sign.isspace())
-    if not lines or before != after:
-        return
-    if not _in_order("".join("".join(line[0].split()) for line in lines), rows):
-        return
+    is_whole = before == after and _in_order("".join("".join(line[0].split()) for line in lines), rows)
+    return lines if is_whole else []
+
+
+def _edits(lines: list[re.Match[str]], rows: list[list[str]]) -> Iterator[Edit]:
     table = "".join(" ".join(" | ".join(row).split()).rstrip(" |") + "\n" for row in rows)
     for line in lines:
         yield line.start(), line.end(), "\n" + table + "\n" if line is lines[0] else ""
