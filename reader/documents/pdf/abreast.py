@@ -18,8 +18,10 @@ from reader.documents.pdf.glyphs import height_of, letters_of, origins_of
 
 _LINE = re.compile(r"[^\s\ufffe](?:[^\r\n\ufffe]*[^\s\ufffe])?")
 _SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
-_STEP = 5
-"""One of so many lines is looked at to find a page where lines may go across."""
+_LEAST_STEP, _SAMPLES = 5, 5
+"""Of each so many lines one is looked at to find a page where lines may go across, and of a page so many."""
+_EDGE = 0.2
+"""Of a line's letters, at its ends, between which no columns are parted."""
 _WIDE = 1.7
 """In ems, from the origin of the letter before a gap between columns to that of the letter after it."""
 _CUT = 1.25
@@ -64,7 +66,8 @@ def reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[S
     if not string.isascii() and max(letters_of(string), default="") > "\uffff":
         return []  # PDFium counts in UTF-16
     origin = origins_of(text, turn)
-    if not any(_goes_across(text, string, lines, at, origin) for at in range(0, len(lines), _STEP)):
+    step = max(_LEAST_STEP, len(lines) // _SAMPLES)
+    if not any(_goes_across(text, string, lines, at, origin) for at in range(step // 2, len(lines), step)):
         return []
     cells = [cell for line in lines for cell in _cells(text, string, line, origin)]
     spans: list[Span] = []
@@ -104,9 +107,10 @@ def _goes_across(
         last, following = origin(end - 1), origin(lines[at + 1][0])
         if abs(following[1] - last[1]) < size and following[0] - last[0] > _WIDE * size:
             return True
+    edge = int(_EDGE * (end - start))
     return any(
-        origin(space.end())[0] - origin(space.start() - 1)[0] > _WIDE * size
-        for space in _SPACE.finditer(string, start, end)
+        abs(origin(space.end())[0] - origin(space.start() - 1)[0]) > _WIDE * size
+        for space in _SPACE.finditer(string, start + edge, end - edge)
     )
 
 

@@ -281,10 +281,8 @@ class Pages:
         if self.survey is None or index not in self.survey.lined:
             return []
         if self._ruled[0] != (index, turn):
-            self._ruled = (
-                (index, turn),
-                [upright_rect(rule, turn) for rule in tables.rules(self._objects(page)[pdfium.FPDF_PAGEOBJ_PATH])],
-            )
+            found = tables.rules(self._objects(page)[pdfium.FPDF_PAGEOBJ_PATH], _page_box(page))
+            self._ruled = (index, turn), [upright_rect(rule, turn) for rule in found]
         return self._ruled[1]
 
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:

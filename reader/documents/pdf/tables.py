@@ -29,6 +29,7 @@ _LEVEL = 0.2
 _BOX_SEGMENTS = 5
 _MOST_SEGMENTS = 5_000
 """Of paths that are more than a line or a box, so many on a page are followed."""
+_SAMPLES = 5
 _MOST_RULES = 2_000
 _MOST_CELLS = 2_000
 _MOST_CELL_CHARS = 600
@@ -91,8 +92,8 @@ def table_edits(
                 break
 
 
-def rules(paths: list[int]) -> list[Rect]:
-    """Return the thin lines and the edges of boxes among the paths that a page draws, given by their addresses."""
+def rules(paths: list[int], page: Rect) -> list[Rect]:
+    """Return the thin lines and the edges of boxes among the paths, given by their addresses, that a page with this box shows."""
     found: list[Rect] = []
     walked = 0
     sides = (ctypes.c_float * 4)()
@@ -101,6 +102,8 @@ def rules(paths: list[int]) -> list[Rect]:
         if not _bounds(thing, *at):
             continue
         left, bottom, right, top = sides
+        if left > page[2] or right < page[0] or bottom > page[3] or top < page[1]:
+            continue  # a printer's mark
         width, height = right - left, top - bottom
         if min(width, height) <= _THIN and max(width, height) >= _SHORTEST:
             found.append((left, bottom, right, top))
@@ -116,7 +119,7 @@ def rules(paths: list[int]) -> list[Rect]:
             found += edges if min(width, height) >= _LEAST_LENGTH else []
         elif walked + count <= _MOST_SEGMENTS:
             walked += count
-            parts = list(_straight_parts(thing, count))
+            parts = list(_straight_parts(thing, count, page))
             is_box = len(parts) == len(edges) and all(any(_is_part(part, edge) for edge in edges) for part in parts)
             found += edges if is_box else parts
         if len(found) > _MOST_RULES:
@@ -139,19 +142,27 @@ _segment_type = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFP
 _is_closed = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetClose))
 
 
-def _straight_parts(path: int, count: int) -> Iterator[Rect]:
+def _straight_parts(path: int, count: int, page: Rect) -> Iterator[Rect]:
     """The parts of a path that go along the page's edges: the rules of a table in one path, a box with round corners."""
     matrix, x, y = pdfium.FS_MATRIX(), ctypes.c_float(), ctypes.c_float()
     _matrix_of(path, ctypes.addressof(matrix))
+    at = ctypes.addressof(x), ctypes.addressof(y)
+
+    def place(segment: int) -> tuple[float, float]:
+        _segment_point(segment, *at)
+        return (
+            matrix.a * x.value + matrix.c * y.value + matrix.e,
+            matrix.b * x.value + matrix.d * y.value + matrix.f,
+        )
+
+    sampled = (place(_segment(path, number)) for number in range(0, count, max(count // _SAMPLES, 1)))
+    if not any(page[0] <= point[0] <= page[2] and page[1] <= point[1] <= page[3] for point in sampled):
+        return  # printers' marks around the page
     start = end = (0.0, 0.0)
     bent: list[tuple[float, float]] = []
     for number in range(count):
         segment = _segment(path, number)
-        _segment_point(segment, ctypes.addressof(x), ctypes.addressof(y))
-        point = (
-            matrix.a * x.value + matrix.c * y.value + matrix.e,
-            matrix.b * x.value + matrix.d * y.value + matrix.f,
-        )
+        point = place(segment)
         kind = _segment_type(segment)
         if kind == pdfium.FPDF_SEGMENT_MOVETO:
             start = end = point
