@@ -155,8 +155,8 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
             for at, glyph in enumerate(glyphs)
             if not glyph.made and not glyph.text.isspace() and left - 1 <= glyph.x and glyph.right <= right + 1.5
         ]
-        over = _term(glyphs, inside, lambda y, middle=middle: y - middle, _ABOVE)
-        under = _term(glyphs, inside, lambda y, middle=middle: middle - y, _BELOW)
+        over = _term(glyphs, inside, {at: glyphs[at].y - middle for at in inside}, _ABOVE)
+        under = _term(glyphs, inside, {at: middle - glyphs[at].y for at in inside}, _BELOW)
         if not over or not under or used & {*over, *under}:
             continue
         if not all(_is_term(glyphs, term, right - left) for term in (over, under)):
@@ -182,13 +182,11 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
             yield _Fraction(over, under, beside[0].y)
 
 
-def _term(
-    glyphs: list[Glyph], places: list[int], height: Callable[[float], float], reach: tuple[float, float]
-) -> list[int]:
+def _term(glyphs: list[Glyph], places: list[int], heights: dict[int, float], reach: tuple[float, float]) -> list[int]:
     """The glyphs on one side of a rule that are near enough; smaller ones, such as powers, as near as the others."""
-    near = [at for at in places if reach[0] <= height(glyphs[at].y) / glyphs[at].size <= reach[1]]
+    near = [at for at in places if reach[0] <= heights[at] / glyphs[at].size <= reach[1]]
     em = max((glyphs[at].size for at in near), default=0.0)
-    return [at for at in places if reach[0] * glyphs[at].size <= height(glyphs[at].y) <= reach[1] * em]
+    return [at for at in places if reach[0] * glyphs[at].size <= heights[at] <= reach[1] * em]
 
 
 def _is_term(glyphs: list[Glyph], term: list[int], width: float) -> bool:

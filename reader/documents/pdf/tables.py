@@ -256,14 +256,12 @@ def _mended_rows(
 ) -> list[list[str]]:
     """The rows with their raised digits apart; a cell whose letters would change otherwise stays as it is."""
     glyphs = [glyph for line in lines for glyph in read_glyphs(text, line[0], line.start())]
-    found = []
-    for row, cells in zip(rows, boxes, strict=True):
-        found.append([])
-        for said, cell in zip(row, cells, strict=True):
-            own = "".join(glyph.text for glyph in mended(_inside(glyphs, cell))) if cell and said else ""
-            is_same = _signs(own) == _signs(said)
-            found[-1].append(_one_line(own) if is_same else said)
-    return found
+
+    def cell_text(said: str, cell: Rect | None) -> str:
+        own = "".join(glyph.text for glyph in mended(_inside(glyphs, cell))) if cell and said else ""
+        return _one_line(own) if _signs(own) == _signs(said) else said
+
+    return [list(map(cell_text, row, cells)) for row, cells in zip(rows, boxes, strict=True)]
 
 
 def _inside(glyphs: list[Glyph], cell: Rect) -> list[Glyph]:
