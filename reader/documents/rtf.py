@@ -6,7 +6,6 @@ picture, notes, boxes, and letters of other code pages without a word.
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -21,21 +20,21 @@ from reader.documents.rtf_words import (
     CHARSETS,
     DESTINATIONS,
     LETTERS,
+    MARK,
     SEEN,
     SILENT,
     SYMBOLS,
     TOKEN,
     code_page,
     decoded,
+    in_bytes,
 )
 from reader.documents.scripts import Script
 from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
 from reader.errors import DocumentError
 
-_MARK = b"{\\rtf"
 _MOST_DEPTH = 5_000
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 _HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
@@ -45,8 +44,8 @@ def parse(path: Path, password: str | None) -> Parsed:
 
     Raises DocumentError where the file is not RTF.
     """
-    data = _in_bytes(path.read_bytes())
-    if not data.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(_MARK):
+    data = in_bytes(path.read_bytes())
+    if not data.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(MARK):
         raise DocumentError(f"{path.name!r} is damaged or not an RTF file: save a new copy.")
     reader = _Reader(data)
     text = reader.text()
@@ -54,25 +53,6 @@ def parse(path: Path, password: str | None) -> Parsed:
     if reader.headings:
         return title, split_sections(sections(text, reader.headings))
     return title, split_pages(text)
-
-
-def _in_bytes(data: bytes) -> bytes:
-    """RTF that an editor saved in UTF-16 as the bytes that it is written in, its other letters by their numbers."""
-    start = data[:64].lstrip(b"\0 \t\r\n")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    elif start.startswith(_MARK[:1] + b"\0" + _MARK[1:2] + b"\0"):
-        encoding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
-    else:
-        return data
-    text = data.decode(encoding, errors="replace")
-    return _BEYOND_ASCII.sub(_numbered, text).encode("ascii", errors="replace")
-
-
-def _numbered(letter: re.Match[str]) -> str:
-    halves = letter[0].encode("utf-16-le", "surrogatepass")
-    numbers = (int.from_bytes(halves[at : at + 2], "little", signed=True) for at in range(0, len(halves), 2))
-    return "{\\uc1" + "".join(f"\\u{number}?" for number in numbers) + "}"
 
 
 def rtf_prose(data: bytes, prose: Prose) -> None:
@@ -88,7 +68,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.title = ""
         self.headings: list[tuple[int, int]] = []
-        self._data = data[max(data.find(_MARK), 0) :]
+        self._data = data[max(data.find(MARK), 0) :]
         self._encoding = "cp1252"
         self._fonts: dict[int, Font] = {}
         self._default_font = -1

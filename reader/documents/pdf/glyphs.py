@@ -24,9 +24,6 @@ import pypdfium2.raw as pdfium
 _HYPHEN = "\ufffe"
 """What PDFium puts in place of a hyphen and the line's end after it."""
 
-LEFT_OUT = "\uffff"
-"""What `string_of` puts in place of a character that PDFium's text leaves out."""
-
 Rect = tuple[float, float, float, float]
 """Left, bottom, right and top in points."""
 
@@ -77,16 +74,6 @@ def address_of(thing: Any) -> int:
 def handle_of(page: pypdfium2.PdfTextPage) -> int:
     """Return the address of an open page's characters."""
     return address_of(page.raw)
-
-
-def string_of(text: pypdfium2.PdfTextPage) -> str:
-    """Return PDFium's text of a page with a character for each of the page's, so that both are counted alike."""
-    string = text.get_text_range()
-    count = text.count_chars()
-    if count == len(string) or max(string, default="") > "\uffff":
-        return string
-    places = (pdfium.FPDFText_GetTextIndexFromCharIndex(text, index) for index in range(count))
-    return "".join(string[place] if 0 <= place < len(string) else LEFT_OUT for place in places)
 
 
 # The same functions with addresses for arguments, which takes half the time: a page is thousands of glyphs.

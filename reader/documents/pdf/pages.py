@@ -26,12 +26,13 @@ from reader.documents.pdf import (
     raised,
     roots,
     shells,
+    spans,
     tables,
     typed,
     vertical,
 )
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
-from reader.documents.pdf.opening import open_document
+from reader.documents.pdf.opening import LEFT_OUT, open_document, string_of
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
 
@@ -50,7 +51,6 @@ _MOST_GLYPH_CODES = 0.3
 _UNKNOWN = re.compile(r"\ufffd(?:\s*\ufffd)+")
 """Letters one after another of which none is known; one mark says as much."""
 
-_NEAR = 6
 _LEAST_STROKES = 40
 """Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
 _WORD_CHARS = 40
@@ -101,7 +101,7 @@ class Pages:
             raise
         except Exception:  # one bad page must not cost the other three hundred
             return ""
-        return readable(self._rejoined(string.replace(glyphs.LEFT_OUT, ""), index))
+        return readable(self._rejoined(string.replace(LEFT_OUT, ""), index))
 
     def open(self, index: int) -> tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage, str]:
         """Return page `index`, counted from 0, its characters and PDFium's text of them, for the caller to close.
@@ -110,12 +110,12 @@ class Pages:
         """
         page = self.document[index]
         text = page.get_textpage()
-        string = glyphs.string_of(text)
+        string = string_of(text)
         if (glyphs.turn_of(text, string) - page.get_rotation()) % 360 == 180:
             page.set_rotation((page.get_rotation() + 180) % 360)
             text.close()
             text = page.get_textpage()
-            string = glyphs.string_of(text)
+            string = string_of(text)
         return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
@@ -195,23 +195,23 @@ class Pages:
         rules = self._rules(page, index, turn)
         dividing = fractions.dividing(rules)
         moved = sorted({*raised.raised(text, shown, turn), *gaps})
-        lines = [*_lines_at(string, moved)]
+        lines = [*spans.lines_at(string, moved)]
         if not (gaps or dividing):
-            lines = [part for line in lines for part in _parts(text, string, line, moved)]
+            lines = [part for line in lines for part in spans.parts(text, string, line, moved)]
         order = abreast.reading_order(text, shown, turn)
         composed = functools.partial(roots.compose_roots, rules=rules)
         lines += roots.root_lines(text, shown, rules)
         lines += fractions.fraction_lines(text, shown, dividing, turn, composed)
-        spans = list(itertools.chain.from_iterable(_cut(span, order) for span in _merged(lines)))
+        rewritten = list(itertools.chain.from_iterable(spans.cut(span, order) for span in spans.merged(lines)))
         mended = functools.partial(_mended_glyphs, rules=rules, dividing=dividing)
         placed = []
-        for start, end in spans:
-            edits = [part for edit in edits for part in _around(edit, start, end)]
+        for start, end in rewritten:
+            edits = [part for edit in edits for part in spans.around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
             placed.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, mended)))
         if self.survey is not None and index in self.survey.ruled:
-            for table in tables.table_edits(rules, text, string, turn, spans, mended):
+            for table in tables.table_edits(rules, text, string, turn, rewritten, mended):
                 first, last = table[0][0], table[-1][1]
                 others = [edit for edit in placed if not (first <= edit[0] and edit[1] <= last)]
                 if _apart(table, edits + others):
@@ -258,7 +258,7 @@ class Pages:
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
-        string = glyphs.string_of(text)
+        string = string_of(text)
         found = glyphs.read_glyphs(text, string)
         turn = glyphs.turn_of(text, string)
         if order := abreast.reading_order(text, string, turn):
@@ -371,41 +371,11 @@ def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]])
     return added if clear else []
 
 
-def _cut(span: tuple[int, int], order: list[abreast.Span]) -> Iterator[tuple[int, int]]:
-    """The parts of a span that columns side by side cut it into."""
-    for start, end, _ in order or [(*span, "")]:
-        if span[0] < end and start < span[1]:
-            yield max(start, span[0]), min(end, span[1])
-
-
-def _around(edit: tuple[int, int, str], start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """What is left of an edit before and after a span that another one mends."""
-    first, last, new = edit
-    if last <= start or first >= end:
-        yield edit
-        return
-    if first < start:
-        yield first, start, new
-    if last > end:
-        yield end, last, ""
-
-
 def _page_box(page: pypdfium2.PdfPage) -> Rect:
     """What viewers show of a page."""
     box = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page, box)
     return box.left, box.bottom, box.right, box.top
-
-
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, of those that overlap one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def _spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:
@@ -431,51 +401,6 @@ def _glued(string: str, around: set[str]) -> Iterator[int]:
 
 def _line_end(string: str, end: int) -> int:
     return end + len(string[end : end + 8]) - len(string[end : end + 8].lstrip())
-
-
-def _lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
-    """The spans of the lines at some positions, with the line after where PDFium may have cut them."""
-    start = end = 0
-    for position in positions:
-        first = string.rfind("\n", 0, position) + 1
-        last = string.find("\n", position + _NEAR) + 1
-        if 0 < last <= position + 2 * _NEAR:  # PDFium may have ended the line at the raised digits
-            last = string.find("\n", last) + 1
-        last = last or len(string)
-        if first < end:
-            end = max(end, last)
-            continue
-        if end:
-            yield start, end
-        start, end = first, last
-    if end:
-        yield start, end
-
-
-def _parts(
-    text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int], positions: list[int]
-) -> Iterator[tuple[int, int]]:
-    """The parts of long lines that raised digits at some positions may concern: from a word well before to one well after."""
-    origin = glyphs.origins_of(text)
-    first, last = line
-    parts: list[tuple[int, int]] = []
-    for position in positions:
-        if not first <= position < last:
-            continue
-        digit = _DIGIT.search(string, position + 1, last)
-        if digit and origin(digit.start())[0] < origin(position)[0]:  # they belong to something before
-            parts.append(line)
-            continue
-        before = _WORD_START.search(string, max(first, position - 2 * _CONTEXT), position - _CONTEXT)
-        start = before.start() + 1 if before else first
-        end = string.find(" ", position + _CONTEXT, last)
-        parts.append((start, end if end >= 0 else last))
-    yield from _merged(parts)
-
-
-_CONTEXT = 30
-_DIGIT = re.compile(r"\d")
-_WORD_START = re.compile(r" [^\W\d_]")
 
 
 def _tried(read: Callable[[], Any]) -> Any:
