@@ -6,8 +6,9 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from helpers.formats import pages, write_epub, xhtml
 from helpers.pdf import Made, dictionary, name, shown
-from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, TextStringObject
+from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, NumberObject, TextStringObject
 
 from reader.documents import load
 from reader.errors import DocumentError
@@ -20,6 +21,46 @@ def test_rtf_in_utf_16_is_read(tmp_path: Path, name: str, encoding: str) -> None
         r"{\rtf1\ansi\uc0 The fee is \b 900\b0  \'80 for “Žofie” \u8211  and 𝒳.\par Second.}".encode(encoding)
     )
     assert load(tmp_path / name).text.strip() == "The fee is 900 € for “Žofie” – and 𝒳.\nSecond."
+
+
+LEVELS = (
+    r"{\listlevel\levelnfc0\levelstartat1{\leveltext\'02\'00.;}{\levelnumbers\'01;}}"
+    r"{\listlevel\levelnfc0\levelstartat1{\leveltext\'03\'00.\'01;}{\levelnumbers\'01\'03;}}"
+    r"{\listlevel\levelnfc4\levelstartat1{\leveltext\'03(\'02);}{\levelnumbers\'02;}}"
+)
+LIST_TABLE = (
+    r"{\rtf1\ansi{\fonttbl{\f0 Arial;}{\f3 Symbol;}}{\*\listtable{\list" + LEVELS + r"\listid7}"
+    r"{\list{\listlevel\levelnfc23{\leveltext\'01\u-3913 ?;}{\levelnumbers;}\f3}\listid8}}"
+    r"{\*\listoverridetable{\listoverride\listid7\listoverridecount0\ls1}{\listoverride\listid8\listoverridecount0\ls2}"
+    r"{\listoverride\listid7\listoverridecount1{\lfolevel\listoverridestartat\levelstartat5}\ls3}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            r"\pard\ls1 Terms\par\pard\ls1\ilvl1 Rent\par Notice\par\pard\ls1\ilvl2 in writing\par by post\par"
+            r"\pard\ls1 End\par\pard Plain.\par",
+            "1. Terms\n1.1 Rent\n1.2 Notice\n(a) in writing\n(b) by post\n2. End\nPlain.",
+        ),
+        (r"\pard\ls2 Tea\par Milk\par", "- Tea\n- Milk"),
+        (r"\pard\ls3 Five\par Six\par", "5. Five\n6. Six"),
+        (r"\pard\ls1 {\listtext 1.\tab}One\par{\listtext 2.\tab}Two\par", "1.\tOne\n2.\tTwo"),
+        (r"\pard\ls1 {\listtext 1.\tab}One\par Two\par", "1.\tOne\n2. Two"),
+        (
+            r"\pard\ls1 One{\footnote A note.\par Its end.} goes on\par Two\par",
+            "1. One[1] goes on\n[1] A note.\nIts end.\n2. Two",
+        ),
+        (r"\pard\ls1 One\par{\deleted Gone\par}{\v Hidden\par}Two\par", "1. One\n2. Two"),
+        (r"\pard\ls1 One\par{\pard Between\par}Two\par", "1. One\nBetween\n2. Two"),
+        (r"\trowd\pard\intbl\ls1 One\cell Two\cell\row\pard\ls9 Unknown\par", "1. One | 2. Two\nUnknown"),
+    ],
+    ids=["levels", "bullets", "starts-at", "written", "written-once", "notes", "gone", "between", "cells"],
+)
+def test_rtf_lists_count_that_only_the_list_table_numbers(tmp_path: Path, body: str, expected: str) -> None:
+    (tmp_path / "a.rtf").write_text(LIST_TABLE + body + "}", encoding="ascii")
+    assert [line for line in load(tmp_path / "a.rtf").text.split("\n") if line] == expected.split("\n")
 
 
 def packet(made: Made, data: str) -> IndirectObject:
@@ -161,6 +202,63 @@ def test_what_a_white_box_covers_is_not_read(tmp_path: Path, after: bytes, expec
     assert Made(PRICE + after).text(tmp_path) == expected
 
 
+def named(text: str, drawn: bytes) -> bytes:
+    return b"/Span << /ActualText <FEFF%s> >> BDC %s EMC " % (text.encode("utf-16-be").hex().encode(), drawn)
+
+
+BOX = b"45 298 30 10 re f "
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        (shown((20, 300, "The")) + named("Oduya", BOX) + shown((80, 300, "line.")), "The Oduya line."),
+        (
+            shown((20, 320, "Before.")) + named("A Heading", 2 * BOX) + shown((20, 280, "After.")),
+            "Before. A Heading After.",
+        ),
+        (named("Only čísla 900.", BOX), "Only čísla 900."),
+        (shown((20, 300, "A")) + named("harbour", shown((30, 300, "har-"), (20, 288, "bour"))), "A harbour"),
+        (shown((20, 300, "A line")) + named("—", BOX), "A line"),
+        (shown((20, 300, "A line")) + named("beyond", b"900 298 30 10 re f "), "A line"),
+    ],
+    ids=["in-a-line", "a-line", "alone", "letters", "a-sign", "beyond"],
+)
+def test_pictures_are_read_as_the_file_says(tmp_path: Path, drawn: bytes, expected: str) -> None:
+    assert Made(drawn).text(tmp_path) == expected
+
+
+def test_a_property_of_the_page_says_what_a_picture_reads(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "The")) + b"/Span /P0 BDC " + BOX + b"EMC " + shown((80, 300, "line.")))
+    made.page["/Resources"][name("Properties")] = dictionary(P0=dictionary(ActualText=TextStringObject("Oduya")))
+    assert made.text(tmp_path) == "The Oduya line."
+
+
+def test_glyphs_without_letters_do_not_move_what_is_mended(tmp_path: Path) -> None:
+    digits = b"before 10) Tj /F1 6 Tf 4 Ts (24) Tj /F1 10 Tf 0 Ts ( kg"
+    made = Made(
+        b"BT /F1 10 Tf 1 0 0 1 20 300 Tm (A \001 sign \002\002\002\002\002 " + digits + b" of 10 or 12 ships) Tj ET"
+    )
+    names = ArrayObject([NumberObject(1), name("qqq"), name("zzz")])
+    encoding = dictionary(Type=name("Encoding"), BaseEncoding=name("WinAnsiEncoding"), Differences=names)
+    made.page["/Resources"]["/Font"]["/F1"][name("Encoding")] = encoding
+    assert made.text(tmp_path) == "A sign before 10^24 kg of 10 or 12 ships"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Größe und Straße über dem Fluß. Schöne Grüße.",
+        "El capitán llegó al puerto por la mañana, según dijo la niña.",
+        "Le café était fermé; où est le garçon?",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp1252", "iso8859-15"])
+def test_texts_of_western_languages_are_read_without_a_hint(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes(f"{text} ".encode(encoding) * 3)
+    assert text in load(tmp_path / "a.txt").text
+
+
 def from_html(tmp_path: Path, body: str, head: str = "") -> str:
     (tmp_path / "a.html").write_text(f"<html><head>{head}</head><body>{body}</body></html>", encoding="utf-8")
     return " ".join(load(tmp_path / "a.html").text.split())
@@ -207,3 +305,100 @@ def test_what_is_said_twice_or_only_without_scripts_is_read_once(tmp_path: Path,
 def test_a_page_that_only_asks_for_a_script_has_no_text(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="no text"):
         from_html(tmp_path, "<div id=root></div><noscript>You need to enable JavaScript to run this app.</noscript>")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("O nce upon a time", "Once upon a time"),
+        ("O ur town", "Our town"),
+        ("O ver the sea", "Over the sea"),
+        ("O king of the sea", "O king of the sea"),
+        ("A man came", "A man came"),
+        ("A fter the man", "After the man"),
+        ("A long the road", "A long the road"),
+        ("A long the road, along the sea", "Along the road, along the sea"),
+        ("A long day, as long as along the sea", "A long day, as long as along the sea"),
+        ("I n the year", "In the year"),
+        ("I saw it", "I saw it"),
+        ("E s war einmal", "Es war einmal"),
+        ("E la nave va", "E la nave va"),
+        ("N obody came", "Nobody came"),
+    ],
+)
+def test_a_space_behind_a_large_letter_parts_words_alone(tmp_path: Path, written: str, expected: str) -> None:
+    assert from_html(tmp_path, f"<p><span class=dropcap>{written[0]}</span>{written[1:]}.") == f"{expected}."
+
+
+@pytest.mark.parametrize(
+    ("sheet", "body", "expected"),
+    [
+        ("li::marker { content: counter(list-item) ') ' }", "<ol><li>One<li>Two</ol>", "1) One 2) Two"),
+        (
+            "li::marker { content: '(' counter(list-item, lower-alpha) ')' }",
+            "<ol><li>One<li>Two</ol>",
+            "(a) One (b) Two",
+        ),
+        (
+            "ol { list-style: none } li::before { content: attr(data-no) ' ' }",
+            "<ol><li data-no=7.3>One</ol>",
+            "7.3 One",
+        ),
+        ("li::before { content: 'Step ' counter(list-item) ': ' }", "<ol><li>One</ol>", "1. Step 1: One"),
+        ("ol { counter-reset: list-item 4 }", "<ol><li>Five<li>Six</ol>", "5. Five 6. Six"),
+    ],
+)
+def test_a_sheet_counts_with_the_lists_own_counter(tmp_path: Path, sheet: str, body: str, expected: str) -> None:
+    assert from_html(tmp_path, body, f"<style>{sheet}</style>") == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Only $19<sup>99</sup> today", "Only $19.99 today"),
+        ("Only 1,200 or € 1,299<sup>95</sup>", "Only 1,200 or € 1,299.95"),
+        ("In $10<sup>9</sup>, 5<sup>10</sup>", "In $10^9, 5^10"),
+        ("Use 2<span class='frac'>1/2</span> cups", "Use 2 1/2 cups"),
+        ("10<span style='display:inline-block;transform:translateY(-40%);font-size:.7em'>24</span> kg", "10^24 kg"),
+    ],
+)
+def test_figures_stay_apart_however_they_are_raised(tmp_path: Path, body: str, expected: str) -> None:
+    assert from_html(tmp_path, f"<p>{body}</p>") == expected
+
+
+def test_cents_of_a_price_are_no_power_in_a_pdf(tmp_path: Path) -> None:
+    assert (
+        Made(sized((20, 20, 300, "Only $19"), (10, 104, 308, "99"), (20, 120, 300, "today"))).text(tmp_path)
+        == "Only $19.99 today"
+    )
+
+
+@pytest.mark.parametrize(
+    ("letter", "at", "line", "expected"),
+    [
+        ("T", 40, "HE MILLER lived", "THE MILLER lived"),
+        ("O", 46, "nce a miller lived", "Once a miller lived"),
+        ("A", 42, "fter a year", "After a year"),
+        ("A", 46, "man came", "A man came"),
+        ("T", 90, "HE MILLER lived", "T HE MILLER lived"),
+    ],
+)
+def test_a_large_letter_of_a_pdf_is_part_of_its_word(
+    tmp_path: Path, letter: str, at: int, line: str, expected: str
+) -> None:
+    drawn = sized(
+        (30, 20, 290, letter), (10, at, 300, line), (10, at, 288, "by the sea and had three"), (10, 20, 276, "sons.")
+    )
+    assert Made(drawn).text(tmp_path) == f"{expected} by the sea and had three sons."
+
+
+def test_a_chapter_that_only_the_contents_list_names_is_read(tmp_path: Path) -> None:
+    chapters = {f"{name}.xhtml": xhtml(f"<p>{name} text.</p>") for name in ("One", "Two", "Three", "Unlisted")}
+    contents = "".join(f"<li><a href='{name}.xhtml'>{name}</a></li>" for name in ("One", "Two", "Three"))
+    contents = f"<ol><li><a href='nav.xhtml'>Contents</a></li>{contents}</ol>"
+    path = write_epub(
+        tmp_path / "a.epub", chapters, contents=contents, spine='<itemref idref="c0"/><itemref idref="c2"/>'
+    )
+    assert [page for page in pages(load(path)) if page[1]] == [
+        (name, f"{name} text.") for name in ("One", "Two", "Three")
+    ]

@@ -87,7 +87,6 @@ in the year 1903 for the 7 owners.""".splitlines()
 @pytest.mark.parametrize(
     "rows",
     [
-        [[(72, one), (330, other)] for one, other in zip(PROSE, PROSE[::-1], strict=True)],
         [[(72, line)] for line in PROSE],
         [
             [(72, title), (420, page)]
@@ -109,7 +108,6 @@ in the year 1903 for the 7 owners.""".splitlines()
         [[(72, "a | b"), (200, "5"), (300, str(n * 7 % 5))] for n in range(5)],
     ],
     ids=[
-        "prose in two columns",
         "prose in one column",
         "contents",
         "numbered contents",

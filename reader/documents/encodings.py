@@ -91,6 +91,9 @@ _WINDOWS_QUOTES = re.compile(rb"[\x91-\x94]")
 # In the middle of words these are letters of ISO-8859-2, and so is what would be a Polish letter among Czech ones.
 _SIGNS_IN_WORDS = re.compile("[^\\W\\d_][±¶»¦¬·Ľ][^\\W\\d_A-Z]")
 _NOT_POLISH = re.compile("[čřěůďťňľđČŘĚŮĎŤŇĐ]")
+_INNER = re.compile(r"(?<=[a-z])[^\x00-\x7f](?=[a-z]|[^\x00-\x7f][a-z])")
+_MOST_ODD = 0.2
+_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøœßùúûüÿ")
 _MULTIBYTE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 # Found in text of every language that is told apart by them alone.
@@ -316,12 +319,26 @@ def _guess(data: bytes) -> Decoded | None:
     if codec == "cp1250" and _is_latin_2(data, text):
         codec = "iso8859-2"
         text = data.decode(codec)
+    if name and _has_odd_words(text) and _is_western(other := data.decode("mac_roman")):
+        codec, text = "mac_roman", other
     if "\ufffd" in text and name:
         plain = data.decode(name, errors="replace")
         if plain.count("\ufffd") < text.count("\ufffd"):
             text, codec = plain, codecs.lookup(name).name
     # Where the detector names what makes no text of it, the everyday encoding may.
     return _checked(text, codec, is_guess=True) or _checked(data.decode("cp1252", "replace"), "cp1252", is_guess=True)
+
+
+def _has_odd_words(text: str) -> bool:
+    """Whether many of the letters beyond ASCII in words are no small ones: few languages write so."""
+    inner = _INNER.findall(text, 0, _SAMPLE_CHARS)
+    return sum(not sign.islower() for sign in inner) > _MOST_ODD * len(inner)
+
+
+def _is_western(text: str) -> bool:
+    """Whether all letters beyond ASCII in words are small ones of Western languages."""
+    inner = _INNER.findall(text, 0, _SAMPLE_CHARS)
+    return bool(inner) and set(inner) <= _WESTERN
 
 
 def _is_latin_2(data: bytes, text: str) -> bool:

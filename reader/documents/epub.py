@@ -47,7 +47,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     Raises DocumentError where the file is damaged, encrypted or a bomb.
     """
     book = _Book(path)
-    names = [name for name in book.spine if name is not None]
+    names = _with_listed(book, [name for name in book.spine if name is not None])
     _refuse_encrypted(book.archive, path, names)
     title = next((" ".join("".join(element.itertext()).split()) for element in _all(book.package, "title")), "")
     missing = sum(name is None for name in book.spine)
@@ -125,6 +125,20 @@ class _Book:
         if kind.startswith(("image/", "audio/", "video/", "font/")) or kind == "application/pdf":
             return False
         return bool(_LOOKS_LIKE_MARKUP.search(self.archive.read(name)[:_SEEN_BYTES]))
+
+
+def _with_listed(book: _Book, names: list[str]) -> list[str]:
+    """Put chapters that only the contents list names after those before them in it."""
+    navigation = {book.member(item) for item in book.items.values() if "nav" in item.get("properties", "").split()}
+    texts = {book.member(item) for item in book.items.values() if item.get("media-type", "").lower() in _CHAPTER_TYPES}
+    out, place = list(names), 0
+    for name in dict.fromkeys(name for name, _, _ in _contents(book)):
+        if name in out:
+            place = out.index(name) + 1
+        elif name in texts - navigation:
+            out.insert(place, name)
+            place += 1
+    return out
 
 
 def _each_once(names: list[str | None]) -> list[str | None]:

@@ -7,10 +7,11 @@ of ruby text are left out. There is no layout, and no guess at what matters.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from lxml import etree
 
-from reader.documents import formulas, tables
+from reader.documents import drop_caps, formulas, tables
 from reader.documents.archive import local_name
 from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
 from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
@@ -44,6 +45,7 @@ _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
+_FRACTION_CLASS = re.compile(r"(?:^|[\s_-])s?frac(?:tion)?(?:$|[\s_-])", re.I)
 _STACKED = re.compile(r"[\d+\-−–n]{1,6}")
 # What stands before an item where a program wrote its own.
 _ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6})(?:\.\d{1,3})*[.)\]]")
@@ -52,8 +54,7 @@ _ROW_STYLES = {"table-row": "row", "table-cell": "cell"}
 _BOXED = {"div", "span", "p", "li", "ul", "dl", "dt", "dd", "a", "section"}
 _PAGE_ID = re.compile(r"(?:page|pg|p)[_.-]?0*([1-9]\d{0,4}|[ivxlcdm]{1,8})", re.I)
 _MOST_PAGE_CHARS = 20
-_LETTER = re.compile(r"[“\"‘'«„¿¡(]?[^\W\d_]")
-_WORD_LETTERS = frozenset("AIOYEUÀÉÈÙaioyeu")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 def write_html(
@@ -87,6 +88,7 @@ class _Writer:
         self._fonts: list[tuple[etree._Element, str]] = []
         self._depth = self._code_depth = 0
         self._ends_value = False
+        self._words: Counter[str] | None = None
         self._has_math_source = any(_is_math_source(element) for element in root.iter("script", "{*}script"))
 
     def write(self) -> None:
@@ -163,6 +165,12 @@ class _Writer:
         if name == "iframe" and element.get("srcdoc"):
             write_html(parse_html(element.get("srcdoc", ""), "a frame"), self._prose)
             return True
+        if (
+            name in ("span", "sup")
+            and _FRACTION_CLASS.search(element.get("class", ""))
+            and self._prose.tail[-1:].isdigit()
+        ):
+            self._prose.separate(" ")  # 2 and 1/2 are not 21/2
         if self._write_item_mark(name, element) or self._write_stack(name, element):
             return True
         if name == "img":
@@ -243,7 +251,7 @@ class _Writer:
         """A picture of a formula or of a chapter's first letter is text; others are left out."""
         self._mark(element, "img")
         alt = " ".join(element.get("alt", "").split())
-        if _LETTER.fullmatch(alt) and _goes_on(alt, _text_after(element)):
+        if drop_caps.LETTER.fullmatch(alt) and drop_caps.goes_on(alt, _text_after(element)):
             self._prose.write(alt)
             self._prose.join_next()
         elif alt and (_MATH_PICTURE.search(element.get("class", "")) or alt.startswith(("{\\displaystyle", "$"))):
@@ -385,20 +393,23 @@ class _Writer:
 
     def _is_drop_cap(self, element: etree._Element) -> bool:
         letter = (element.text or "").strip() or (all_text(element).strip() if len(element) == 1 else "")
-        if not _LETTER.fullmatch(letter):
+        if not drop_caps.LETTER.fullmatch(letter):
             return False
         style = self._styles.of(element)
         marked = "float" in style or _DROP_CAP_CLASS.search(element.get("class", ""))
         follows = (element.tail or "").strip() or all_text(element.getnext()).strip()
-        if marked and local_name(element) in ("p", "div"):
-            return _goes_on(letter, follows)
-        if (
-            local_name(element) not in ("p", "div")
-            and letter[-1] in _WORD_LETTERS
-            and (element.tail or "")[:1].isspace()
-        ):
-            return False  # it may be a word of its own
-        return bool(marked and follows[:1].islower())
+        if not marked:
+            return False
+        if local_name(element) in ("p", "div"):
+            return drop_caps.goes_on(letter, follows)
+        if (element.tail or "")[:1].isspace():
+            return drop_caps.is_one_word(letter, follows, self._word_counts)
+        return follows[:1].islower()
+
+    def _word_counts(self) -> Counter[str]:
+        if self._words is None:
+            self._words = Counter(_WORD.findall(all_text(self._root).lower()))
+        return self._words
 
     def _write_header(self, row: etree._Element) -> bool:
         """Write a heading in several rows as one, with a name for each column."""
@@ -440,14 +451,6 @@ def _lines(element: etree._Element) -> list[str]:
     for inner in element:
         out += ("\n" if local_name(inner) == "br" else all_text(inner)) + (inner.tail or "")
     return out.strip().split("\n")
-
-
-def _goes_on(letter: str, follows: str) -> bool:
-    """Whether a large letter and the text after it are one word, whose letters may all be capitals."""
-    if follows[:1].islower():
-        return True
-    word = re.match(r"[^\W\d_]*", follows)
-    return bool(word and len(word[0]) > 1 and word[0].isupper() and letter[-1] not in "AI")
 
 
 def _text_after(element: etree._Element) -> str:

@@ -6,7 +6,6 @@ picture, notes, boxes, and letters of other code pages without a word.
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,30 +14,27 @@ from reader.documents import formulas
 from reader.documents.fields import field_text
 from reader.documents.prose import Prose
 from reader.documents.rtf_flow import Flow, Font, State, sections
+from reader.documents.rtf_lists import Lists
 from reader.documents.rtf_words import (
     CHARACTER,
     CHARSETS,
     DESTINATIONS,
     LETTERS,
+    MARK,
     SEEN,
     SILENT,
     SYMBOLS,
+    TOKEN,
     code_page,
     decoded,
+    in_bytes,
 )
 from reader.documents.scripts import Script
 from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
 from reader.errors import DocumentError
 
-_MARK = b"{\\rtf"
 _MOST_DEPTH = 5_000
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-
-# A control word, a control symbol, a brace, or a run of letters; line ends mean nothing.
-_TOKEN = re.compile(
-    rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
-)
 
 _HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
@@ -48,8 +44,8 @@ def parse(path: Path, password: str | None) -> Parsed:
 
     Raises DocumentError where the file is not RTF.
     """
-    data = _in_bytes(path.read_bytes())
-    if not data.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(_MARK):
+    data = in_bytes(path.read_bytes())
+    if not data.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(MARK):
         raise DocumentError(f"{path.name!r} is damaged or not an RTF file: save a new copy.")
     reader = _Reader(data)
     text = reader.text()
@@ -57,25 +53,6 @@ def parse(path: Path, password: str | None) -> Parsed:
     if reader.headings:
         return title, split_sections(sections(text, reader.headings))
     return title, split_pages(text)
-
-
-def _in_bytes(data: bytes) -> bytes:
-    """RTF that an editor saved in UTF-16 as the bytes that it is written in, its other letters by their numbers."""
-    start = data[:64].lstrip(b"\0 \t\r\n")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    elif start.startswith(_MARK[:1] + b"\0" + _MARK[1:2] + b"\0"):
-        encoding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
-    else:
-        return data
-    text = data.decode(encoding, errors="replace")
-    return _BEYOND_ASCII.sub(_numbered, text).encode("ascii", errors="replace")
-
-
-def _numbered(letter: re.Match[str]) -> str:
-    halves = letter[0].encode("utf-16-le", "surrogatepass")
-    numbers = (int.from_bytes(halves[at : at + 2], "little", signed=True) for at in range(0, len(halves), 2))
-    return "{\\uc1" + "".join(f"\\u{number}?" for number in numbers) + "}"
 
 
 def rtf_prose(data: bytes, prose: Prose) -> None:
@@ -91,7 +68,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.title = ""
         self.headings: list[tuple[int, int]] = []
-        self._data = data[max(data.find(_MARK), 0) :]
+        self._data = data[max(data.find(MARK), 0) :]
         self._encoding = "cp1252"
         self._fonts: dict[int, Font] = {}
         self._default_font = -1
@@ -115,10 +92,11 @@ class _Reader:
         self._field: dict[str, int] = {}
         self._field_items: list[str] = []
         self._is_shown = False
+        self._lists = Lists()
 
     def text(self) -> str:
         at, data = 0, self._data
-        while match := _TOKEN.match(data, at):
+        while match := TOKEN.match(data, at):
             at = match.end()
             word, number, byte, symbol, brace, letters = match.groups()
             if word is not None:
@@ -209,6 +187,7 @@ class _Reader:
         self._flows.append((len(self._stack), self._flow, kind))
         self._flow = Flow()
         self._state.script, self._state.destination, self._state.is_silent = None, "", False
+        self._state.list_number = 0
 
     def _close_flow(self) -> None:
         self._flush()
@@ -258,9 +237,11 @@ class _Reader:
         elif word in ("footnote", "shptxt", "dptxbxtext") or (is_new and word in DESTINATIONS):
             self._destination(word)
         elif is_new and word in ("listtext", "pntext"):
-            state.is_mark = True
+            state.is_mark = self._flow.has_mark = True
         elif is_new and (word in SILENT or (self._is_starred and word not in SEEN)):
             state.is_silent = True
+            if word in ("listtable", "listoverridetable"):
+                self._lists.read(self._data, at, {number: font.name for number, font in self._fonts.items()})
         elif state.destination in ("fonttbl", "font", "stylesheet", "style", "formfield"):
             self._in_definition(word, number)
         elif word in CHARACTER:
@@ -356,6 +337,11 @@ class _Reader:
             flow.add("\n\n" if word == "page" else "\n")
         elif word == "pard":
             self._is_heading &= self._state.is_mark
+            self._state.list_number = self._state.list_level = 0
+        elif word == "ls":
+            self._state.list_number = number or 0
+        elif word == "ilvl":
+            self._state.list_level = number or 0
         elif word == "intbl" or (word == "itap" and number != 0):
             flow.start_table()
         elif word in ("trowd", "clvmgf", "clvmrg", "cellx"):
@@ -376,6 +362,8 @@ class _Reader:
     def _end_paragraph(self) -> None:
         flow = self._flow
         flow.settle()
+        self._start_item()
+        flow.has_mark = flow.is_counted = False
         if self._is_drop_cap:
             self._is_drop_cap = False
             text = "".join(flow.parts[-2:]).rpartition("\n")[2].strip()
@@ -387,6 +375,16 @@ class _Reader:
         if not self._flows and flow.cell_start is None:
             self._write_notes()
             self._paragraph_start = flow.length
+
+    def _start_item(self, text: str = "") -> None:
+        """Count the paragraph in its list, and write its number where the file does not."""
+        state, flow = self._state, self._flow
+        if not state.list_number or state.is_mark or flow.is_counted or state.is_hidden or state.is_deleted:
+            return
+        flow.is_counted = True
+        mark = self._lists.mark(state.list_number, state.list_level)
+        if text and not flow.has_mark:
+            flow.add(mark)
 
     def _write_notes(self) -> None:
         notes, self._notes = self._notes, []
@@ -483,6 +481,8 @@ class _Reader:
             return
         if state.is_silent or state.is_hidden or state.is_deleted or not text:
             return
+        if text.strip():
+            self._start_item(text)
         text = in_symbol_font(text, self._fonts.get(state.font, Font()).name)
         if state.script and text.strip():
             self._flow.add_script(state.script, text)

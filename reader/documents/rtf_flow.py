@@ -31,6 +31,9 @@ class State:
     destination: str = ""
     is_mark: bool = False
     """Whether it is an item's number or bullet, whose own settings end with it."""
+    list_number: int = 0
+    """Of the list that the paragraph is in; 0 for none."""
+    list_level: int = 0
     math: etree._Element | None = None
     """The part of an equation that is written."""
 
@@ -79,6 +82,10 @@ class Flow:
     """By column: what a merged cell says in the rows that it spans."""
     script: tuple[Script, str] | None = None
     ends_figure: bool = False
+    has_mark: bool = False
+    """Whether the file writes the number of the paragraph that is open."""
+    is_counted: bool = False
+    """Whether that paragraph was counted in its list."""
 
     def add(self, text: str) -> None:
         if not text:
@@ -146,6 +153,7 @@ class Flow:
             # A file that does not say where its table begins: the cell is the line.
             self.cell_start = self._line_start()
         cell = self._take_cell()
+        self.has_mark = self.is_counted = False
         self.cell_start = len(self.parts)
         if is_nested:
             self.nested.append(cell)

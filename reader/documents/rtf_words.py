@@ -1,8 +1,18 @@
-"""RTF's words: which groups are silent, which words stand for letters, and the encodings of fonts and code pages."""
+"""RTF's words: how they are written, which groups are silent, which stand for letters, and the encodings of code pages."""
 
 from __future__ import annotations
 
 import codecs
+import re
+
+MARK = b"{\\rtf"
+"""How a file begins."""
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+
+# A control word, a control symbol, a brace, or a run of letters; line ends mean nothing.
+TOKEN = re.compile(
+    rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+", re.DOTALL
+)
 
 _SILENT_WORDS = (
     "aftncn aftnsep aftnsepc annotation atnauthor atndate atnicn atnid atnparent atnref atntime author background "
@@ -111,3 +121,22 @@ def decoded(data: bytes, encoding: str) -> str:
         return data.decode(encoding)
     except (UnicodeDecodeError, LookupError):
         return data.decode(encoding if encoding else "cp1252", errors="replace")
+
+
+def in_bytes(data: bytes) -> bytes:
+    """Return RTF that an editor saved in UTF-16 as the bytes that it is written in, its other letters by their numbers."""
+    start = data[:64].lstrip(b"\0 \t\r\n")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif start.startswith(MARK[:1] + b"\0" + MARK[1:2] + b"\0"):
+        encoding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
+    else:
+        return data
+    text = data.decode(encoding, errors="replace")
+    return _BEYOND_ASCII.sub(_numbered, text).encode("ascii", errors="replace")
+
+
+def _numbered(letter: re.Match[str]) -> str:
+    halves = letter[0].encode("utf-16-le", "surrogatepass")
+    numbers = (int.from_bytes(halves[at : at + 2], "little", signed=True) for at in range(0, len(halves), 2))
+    return "{\\uc1" + "".join(f"\\u{number}?" for number in numbers) + "}"

@@ -23,6 +23,7 @@ _MARKED = re.compile(r"(?=.*[*†‡§¶#])(?:\d{1,3}|[a-z]|[*†‡§¶#]+)(?:\
 _BRACKETED = re.compile(r"[\[({].*[\])}]|[*†‡§¶#]+|[®©™°′″'ºª]+", re.DOTALL)
 _LETTERS = re.compile(r"[^\W\d_]+\.?")
 _BASE = re.compile(r"[^\W\d_]+$")
+_PRICE = re.compile(r"(?:[$€£¥]|\b(?:USD|EUR|GBP|CHF|CAD|AUD))\s?\d{1,3}(?:[,.']?\d{3})*$")
 _BASE_NUMBER = re.compile(r"(?<![\d.,×*·])(?<![×*·]\s)\d{4}$")
 _ELEMENT = re.compile(
     r"(?:A[cglmrstu]|B[aehikr]?|C[adeflmorsu]?|D[bsy]|E[rsu]|F[elmr]?|G[ade]|H[efgos]?|I[nr]|Kr?|L[airu]|M[dgno]|"
@@ -173,11 +174,18 @@ def _raised(text: str, before: str, after: str, is_note: bool) -> str:
         return _alone(text, last, after)
     if _NOTES.fullmatch(text) or _MARKED.fullmatch(text):
         return f"[{text}]"
+    if is_cents(text, before):
+        return f".{text}"
     if _NUMBER.fullmatch(text):
         return f"[{text}]" if _has_note(text, before) else f"^{text}"
     if _LETTERS.fullmatch(text):
         return _raised_letters(text, before)
     return f"^{text}" if _SIGNED.fullmatch(text) or not _OPERATORS.search(text) else f"^({text})"
+
+
+def is_cents(text: str, before: str) -> bool:
+    """Return whether raised digits are the cents of the price before them, as on a price tag."""
+    return len(text) == 2 and text.isdecimal() and bool(_PRICE.search(before))
 
 
 def _alone(text: str, last: str, after: str) -> str:

@@ -32,6 +32,8 @@ _WANTED = frozenset(
         "list-style",
         "list-style-type",
         "font-variant-position",
+        "baseline-shift",
+        "transform",
         "counter-reset",
         "counter-increment",
         "counter-set",
@@ -49,6 +51,7 @@ _WANTED = frozenset(
 _LENGTH = r"(?=[\d.]*[1-9])\d*\.?\d+(?:em|ex|px|pt|%|rem)"
 _RAISED = re.compile(rf"super|text-top|\+?{_LENGTH}")
 _LOWERED = re.compile(rf"sub|-{_LENGTH}")
+_MOVED = re.compile(r"translatey\(\s*(-?)[\d.]*[1-9]", re.I)
 _DIGITS = re.compile(r"[+\-−–]?\d{1,4}[+\-−–]?")
 
 Declarations = dict[str, str]
@@ -172,7 +175,9 @@ def _fits(above: etree._Element | None, compounds: tuple[_Compound, ...]) -> boo
 
 def script_of(style: Declarations, text: str = "") -> str:
     """Return "raised" or "lowered" where the style of an element with this text says so, else ""."""
-    place = style.get("vertical-align", "") or style.get("font-variant-position", "")
+    place = style.get("vertical-align") or style.get("font-variant-position") or style.get("baseline-shift", "")
+    if not place and "font-size" in style and (moved := _MOVED.match(style.get("transform", ""))):
+        place = "super" if moved[1] else "sub"
     # Words that are moved a little are set with care; letters that are smaller, and digits, are scripts.
     if not place and style.get("position") == "relative" and ("font-size" in style or _DIGITS.fullmatch(text.strip())):
         top, bottom = style.get("top", ""), style.get("bottom", "")
@@ -206,6 +211,8 @@ class List:
         kind = _LIST_TYPES.get(element.get("type", ""), "decimal" if is_ordered else "disc")
         kind = list_style_of(styles.of(element)) or kind
         start, step = _integer(element.get("start")), 1
+        for counter, value in _pairs(styles.of(element).get("counter-reset", ""), 0):
+            start = value + 1 if counter == _ITEM_COUNTER and start is None else start
         if is_ordered and "reversed" in element.attrib:
             step = -1
             if start is None:
@@ -218,6 +225,16 @@ class List:
         value = _integer(item.get("value"))
         number = self._number if value is None else value
         self._number = number + self._step
+        own = styles.of(item, "marker").get("content", "")
+        if _ITEM_COUNTER in own or "attr(" in own:
+            return _content(own, item, number)
+        before = styles.of(item, "before").get("content", "")
+        if _ITEM_COUNTER in before or "attr(" in before:
+            shown = list_style_of(styles.of(item)) or self._kind
+            return (self._plain_mark(kind, number, styles) if shown != "none" else "") + _content(before, item, number)
+        return self._plain_mark(kind, number, styles)
+
+    def _plain_mark(self, kind: str, number: int, styles: StyleSheet) -> str:
         if kind[:1] in "\"'" and len(kind) > 2:
             return f"{kind.strip(kind[0]).strip()} "
         if (mark := styles.mark_of(kind, number)) is not None:
@@ -228,6 +245,20 @@ class List:
         if self._is_ordered and kind not in ("disc", "circle", "square"):
             return "" if kind == "none" else f"{number}. "
         return BULLET
+
+
+def _content(content: str, item: etree._Element, number: int) -> str:
+    """What a style sheet puts before an item, with the item's number and its attributes."""
+    out = ""
+    for double, single, named, counter in _ITEM_TOKEN.findall(content):
+        kind = counter.partition(",")[2].strip() or "decimal"
+        out += counted(number, kind) if counter else item.get(named.strip(), "") if named else double or single
+    return f"{out.strip()} " if out.strip() else ""
+
+
+_ITEM_COUNTER = "list-item"
+"""The counter that each list has."""
+_ITEM_TOKEN = re.compile(r"\"([^\"]*)\"|'([^']*)'|attr\(([^()]*)\)|counters?\((\s*list-item[^()]*)\)")
 
 
 def _strings(value: str) -> list[str]:
@@ -274,7 +305,7 @@ class Counters:
             for name, value in _pairs(style.get("counter-set", ""), 0):
                 if stack := self._values.get(name, []):
                     stack[-1][1] = value
-        content = next((style["content"] for style in (before, marker) if "counter" in style.get("content", "")), "")
+        content = next((style["content"] for style in (before, marker) if _counts(style.get("content", ""))), "")
         return "".join(self._token(match) for match in _TOKEN.finditer(content)) if content else ""
 
     def leave(self, depth: int) -> None:
@@ -297,6 +328,11 @@ class Counters:
             return separator.join(counted(value, kind) for value in values)
         kind = words[1] if len(words) > 1 else kind
         return counted(values[-1] if values else 0, kind)
+
+
+def _counts(content: str) -> bool:
+    """Whether a content has a counter of the sheet's own."""
+    return "counter" in content and _ITEM_COUNTER not in content
 
 
 def _pairs(text: str, default: int) -> list[tuple[str, int]]:

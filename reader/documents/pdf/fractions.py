@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pypdfium2
@@ -28,6 +28,12 @@ _NEIGHBOUR = 3.0
 _WHITE = 0.6
 """In ems, on both sides of a term: where letters follow within it, the rule underlines text."""
 _LEAST_FILLED = 0.35
+_STACKED = 0.9
+"""In ems, how far digits are below others that they are no part of."""
+_SMALL = 0.88
+"""Of the largest letters, the digits of a fraction that has nothing beside it."""
+_NEAR_LINES = 1.18
+"""In ems, from one line to the next at most in such a fraction; a sum under its rule is farther down."""
 _COMPOUND = re.compile(r"(?<=.)[+\-−–±=·×*/ ]|(?<=.)\s")
 
 
@@ -40,8 +46,14 @@ class _Fraction:
     """Of what stands beside it."""
 
 
-def fraction_lines(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], turn: int) -> list[tuple[int, int]]:
-    """Return the spans of PDFium's lines that hold fractions and what stands beside them.
+def fraction_lines(
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    rules: list[Rect],
+    turn: int,
+    composed: Callable[[list[Glyph]], list[Glyph]],
+) -> list[tuple[int, int]]:
+    """Return the spans of PDFium's lines that hold fractions and what stands beside them; `composed` puts roots into their terms.
 
     Of most pages only the surroundings of their dividing rules are looked at.
     """
@@ -56,7 +68,7 @@ def fraction_lines(text: pypdfium2.PdfTextPage, string: str, rules: list[Rect], 
         if holds(left, top, right, top + _REACH) and holds(left, bottom - _REACH, right, bottom)
     ]
     spans = []
-    glyphs = read_glyphs(text, string) if near else []
+    glyphs = composed(read_glyphs(text, string)) if near else []
     for fraction in _fractions(glyphs, near):
         first, last = glyphs[fraction.over[0]].index, glyphs[fraction.under[-1]].index
         first = len(string[:first].rstrip())
@@ -87,6 +99,31 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
         elif end < len(out) and out[end].text not in ".,;:!?)]":
             line.append(Glyph(-1, " "))
         out[start:end] = line
+    return _unstacked(out, rules)
+
+
+def _unstacked(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
+    """Part digits that are one above the other, which PDFium gives as one figure; a rule between small ones makes a fraction."""
+    out: list[Glyph] = []
+    largest = max((glyph.size for glyph in glyphs), default=0.0)
+    for glyph in glyphs:
+        above = out[-1] if out else glyph
+        is_stacked = (
+            not (above.made or glyph.made)
+            and above.text.isdigit()
+            and glyph.text.isdigit()
+            and above.turn == glyph.turn
+            and above.y - glyph.y >= _STACKED * glyph.size
+            and glyph.x < above.right
+        )
+        if is_stacked:
+            is_near = glyph.size < _SMALL * largest or above.y - glyph.y <= _NEAR_LINES * glyph.size
+            is_divided = is_near and any(
+                rule[0] <= glyph.x + 1 and above.right <= rule[2] + 1 and glyph.y < rule[1] < above.y for rule in rules
+            )
+            out.append(Glyph(-1, "/" if is_divided else "\n"))
+            glyph = replace(glyph, y=above.y) if is_divided else glyph
+        out.append(glyph)
     return out
 
 
@@ -118,8 +155,8 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
             for at, glyph in enumerate(glyphs)
             if not glyph.made and not glyph.text.isspace() and left - 1 <= glyph.x and glyph.right <= right + 1.5
         ]
-        over = [at for at in inside if _ABOVE[0] <= (glyphs[at].y - middle) / glyphs[at].size <= _ABOVE[1]]
-        under = [at for at in inside if _BELOW[0] <= (middle - glyphs[at].y) / glyphs[at].size <= _BELOW[1]]
+        over = _term(glyphs, inside, {at: glyphs[at].y - middle for at in inside}, _ABOVE)
+        under = _term(glyphs, inside, {at: middle - glyphs[at].y for at in inside}, _BELOW)
         if not over or not under or used & {*over, *under}:
             continue
         if not all(_is_term(glyphs, term, right - left) for term in (over, under)):
@@ -143,6 +180,13 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
         if beside and filled >= _LEAST_FILLED * (right - left):
             used |= {*over, *under}
             yield _Fraction(over, under, beside[0].y)
+
+
+def _term(glyphs: list[Glyph], places: list[int], heights: dict[int, float], reach: tuple[float, float]) -> list[int]:
+    """The glyphs on one side of a rule that are near enough; smaller ones, such as powers, as near as the others."""
+    near = [at for at in places if reach[0] <= heights[at] / glyphs[at].size <= reach[1]]
+    em = max((glyphs[at].size for at in near), default=0.0)
+    return [at for at in places if reach[0] * glyphs[at].size <= heights[at] <= reach[1] * em]
 
 
 def _is_term(glyphs: list[Glyph], term: list[int], width: float) -> bool:
@@ -172,7 +216,7 @@ def _on_line(term: list[Glyph], baseline: float) -> list[Glyph]:
     own = min(glyph.y for glyph in drawn if glyph.size == largest)
     moved = [glyph if glyph.made else replace(glyph, y=glyph.y - own + baseline) for glyph in term]
     moved = [replace(glyph, text=" ") if glyph.made and glyph.text in "\r\n" else glyph for glyph in moved]
-    if _COMPOUND.search("".join(glyph.text for glyph in term)):
+    if _COMPOUND.search("".join(glyph.text for glyph in term if not (glyph.made and glyph.text in "\r\n"))):
         return [Glyph(-1, "("), *moved, Glyph(-1, ")")]
     return moved
 

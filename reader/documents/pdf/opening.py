@@ -1,4 +1,4 @@
-"""Opening a PDF with PDFium, so that its text does not depend on the fonts that a machine has.
+"""Opening a PDF with PDFium, so that its text does not depend on the fonts that a machine has; and its text of a page.
 
 PDFium leaves out the letters of a font that is neither embedded nor installed. It therefore gets a font of our own for
 Chinese, Japanese and Korean: one square for every letter, which text extraction never looks at.
@@ -19,6 +19,9 @@ from reader.errors import PasswordNeeded
 _EAST_ASIAN_CHARSETS = frozenset((128, 129, 130, 134, 136))
 """Shift-JIS, Hangul, Johab, GB2312 and Big5, as Windows numbers them."""
 
+LEFT_OUT = "\uffff"
+"""What `string_of` puts in place of a character that PDFium's text leaves out."""
+
 _SQUARE_FONT = 1
 """The handle under which PDFium asks for our font."""
 
@@ -36,6 +39,16 @@ def open_document(source: Path | bytes, name: str, password: str | None) -> pypd
             if error.err_code != pdfium.FPDF_ERR_PASSWORD:
                 return None
     raise locked(name, password)
+
+
+def string_of(text: pypdfium2.PdfTextPage) -> str:
+    """Return PDFium's text of a page with a character for each of the page's, so that both are counted alike."""
+    string = text.get_text_range()
+    count = text.count_chars()
+    if count == len(string) or max(string, default="") > "\uffff":
+        return string
+    places = (pdfium.FPDFText_GetTextIndexFromCharIndex(text, index) for index in range(count))
+    return "".join(string[place] if 0 <= place < len(string) else LEFT_OUT for place in places)
 
 
 def locked(name: str, password: str | None) -> PasswordNeeded:

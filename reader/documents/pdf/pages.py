@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,20 +14,25 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import (
+    abreast,
     columns,
     fields,
     fractions,
     glyphs,
     invisible,
+    large_letters,
     late,
+    named,
     raised,
+    roots,
     shells,
+    spans,
     tables,
     typed,
     vertical,
 )
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
-from reader.documents.pdf.opening import open_document
+from reader.documents.pdf.opening import LEFT_OUT, open_document, string_of
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
 
@@ -45,7 +51,6 @@ _MOST_GLYPH_CODES = 0.3
 _UNKNOWN = re.compile(r"\ufffd(?:\s*\ufffd)+")
 """Letters one after another of which none is known; one mark says as much."""
 
-_NEAR = 6
 _LEAST_STROKES = 40
 """Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
 _WORD_CHARS = 40
@@ -96,7 +101,7 @@ class Pages:
             raise
         except Exception:  # one bad page must not cost the other three hundred
             return ""
-        return readable(self._rejoined(string, index))
+        return readable(self._rejoined(string.replace(LEFT_OUT, ""), index))
 
     def open(self, index: int) -> tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage, str]:
         """Return page `index`, counted from 0, its characters and PDFium's text of them, for the caller to close.
@@ -105,12 +110,12 @@ class Pages:
         """
         page = self.document[index]
         text = page.get_textpage()
-        string = text.get_text_range()
+        string = string_of(text)
         if (glyphs.turn_of(text, string) - page.get_rotation()) % 360 == 180:
             page.set_rotation((page.get_rotation() + 180) % 360)
             text.close()
             text = page.get_textpage()
-            string = text.get_text_range()
+            string = string_of(text)
         return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
@@ -190,18 +195,30 @@ class Pages:
         rules = self._rules(page, index, turn)
         dividing = fractions.dividing(rules)
         moved = sorted({*raised.raised(text, shown, turn), *gaps})
-        lines = [*_lines_at(string, moved)]
+        lines = [*spans.lines_at(string, moved)]
         if not (gaps or dividing):
-            lines = [part for line in lines for part in _parts(text, string, line, moved)]
-        for start, end in _merged([*lines, *fractions.fraction_lines(text, shown, dividing, turn)]):
-            edits = [part for edit in edits for part in _around(edit, start, end)]
+            lines = [part for line in lines for part in spans.parts(text, string, line, moved)]
+        order = abreast.reading_order(text, shown, turn)
+        composed = functools.partial(roots.compose_roots, rules=rules)
+        lines += roots.root_lines(text, shown, rules)
+        lines += fractions.fraction_lines(text, shown, dividing, turn, composed)
+        rewritten = list(itertools.chain.from_iterable(spans.cut(span, order) for span in spans.merged(lines)))
+        mended = functools.partial(_mended_glyphs, rules=rules, dividing=dividing)
+        placed = []
+        for start, end in rewritten:
+            edits = [part for edit in edits for part in spans.around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
             spaced = any(start <= at < end for at in gaps)
-            edits.append(
-                (start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, dividing))
-            )
+            placed.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, mended)))
         if self.survey is not None and index in self.survey.ruled:
-            edits += _apart(list(tables.table_edits(rules, text, string, turn)), edits)
+            for table in tables.table_edits(rules, text, string, turn, rewritten, mended):
+                first, last = table[0][0], table[-1][1]
+                others = [edit for edit in placed if not (first <= edit[0] and edit[1] <= last)]
+                if _apart(table, edits + others):
+                    placed = others
+                    edits += table
+                    order = order if _apart(table, [span for span in order if span[2]]) else []
+        edits += placed
         for bars in columns.column_edits(text, shown):
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
             others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
@@ -210,11 +227,16 @@ class Pages:
             edits += _apart(typed.typed_edits(text, string), edits)
         if turn == 0:
             edits += _apart(list(late.late_edits(text, shown)), edits)
-        position, pieces = 0, []
-        for start, end, new in sorted(edits):
-            pieces += [string[position:start], new]
-            position = end
-        return "".join((*pieces, string[position:]))
+            edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
+        pieces = []
+        for position, stop, ending in order or [(0, len(string), "")]:
+            is_last = bool(ending) or stop == len(string)
+            inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
+            for start, end, new in sorted(inside):
+                pieces += [string[position:start], new]
+                position = end
+            pieces += [string[position:stop], ending]
+        return "".join(pieces)
 
     def _by_places(
         self,
@@ -224,7 +246,7 @@ class Pages:
         start: int,
         spaced: bool,
         unseen: set[int],
-        dividing: list[Rect],
+        mended: Callable[[list[Glyph]], list[Glyph]],
     ) -> str:
         """The lines of `string`; `page` where some of them are beyond its edges, `unseen` what is not seen of them."""
         found = [glyph for glyph in glyphs.read_glyphs(text, string, start) if glyph.index not in unseen]
@@ -232,13 +254,17 @@ class Pages:
             found = glyphs.seen(found, _page_box(page))
         if spaced:
             found = glyphs.part(found, text)
-        found = fractions.compose_fractions(found, dividing)
-        return "".join(glyph.text for glyph in raised.mark_raised(late.put_back(found)))
+        return "".join(glyph.text for glyph in mended(found))
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
-        string = text.get_text_range()
+        string = string_of(text)
         found = glyphs.read_glyphs(text, string)
+        turn = glyphs.turn_of(text, string)
+        if order := abreast.reading_order(text, string, turn):
+            found = [
+                one for start, end, after in order for one in (*found[start:end], *(Glyph(-1, sign) for sign in after))
+            ]
         if unseen := self._unseen(page, text, string, index):
             found = [glyph for glyph in found if glyph.index not in unseen]
         if glyphs.hidden_spans(text, string, _page_box(page)) != []:
@@ -246,9 +272,8 @@ class Pages:
         found = glyphs.compose(found)
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
-        turn = glyphs.turn_of(text, string)
-        found = fractions.compose_fractions(found, fractions.dividing(self._rules(page, index, turn)))
-        found = vertical.in_reading_order(raised.mark_raised(late.put_back(found)))
+        rules = self._rules(page, index, turn)
+        found = vertical.in_reading_order(_mended_glyphs(found, rules, fractions.dividing(rules)))
         return fields.place(found, self._values(page, index))
 
     def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
@@ -256,10 +281,8 @@ class Pages:
         if self.survey is None or index not in self.survey.lined:
             return []
         if self._ruled[0] != (index, turn):
-            self._ruled = (
-                (index, turn),
-                [upright_rect(rule, turn) for rule in tables.rules(self._objects(page)[pdfium.FPDF_PAGEOBJ_PATH])],
-            )
+            found = tables.rules(self._objects(page)[pdfium.FPDF_PAGEOBJ_PATH], _page_box(page))
+            self._ruled = (index, turn), [upright_rect(rule, turn) for rule in found]
         return self._ruled[1]
 
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
@@ -288,12 +311,16 @@ class Pages:
 
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
+        found: list[fields.Value] = []
+        if survey is not None and index in survey.named:
+            things = self._objects(page)[glyphs.ALL_OBJECTS]
+            found = _tried(lambda: named.named_pictures(things, _page_box(page))) or []
         if survey is None or index not in survey.annotated or not fields.has_values(page):
-            return []
+            return found
         objects = survey.page(index)
         drawn = self._drawn_text(index)
         kept = functools.partial(shells.xfa_value, survey.xfa_values)
-        return _tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn, kept)) or []
+        return found + (_tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn, kept)) or [])
 
     def _drawn_text(self, index: int) -> Callable[[Rect], str]:
         """A function that returns what annotations draw in a rectangle of the page."""
@@ -326,6 +353,12 @@ class Pages:
         return drawn
 
 
+def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect]) -> list[Glyph]:
+    """Glyphs with their roots and fractions on one line, and raised digits apart; the page's rules, and those that may divide."""
+    found = fractions.compose_fractions(roots.compose_roots(found, rules), dividing)
+    return raised.mark_raised(late.put_back(found))
+
+
 def _last_word(text: str) -> str:
     """The letters at a text's end."""
     word = _FIRST_WORD.match(text[::-1])
@@ -338,34 +371,11 @@ def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]])
     return added if clear else []
 
 
-def _around(edit: tuple[int, int, str], start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """What is left of an edit before and after a span that another one mends."""
-    first, last, new = edit
-    if last <= start or first >= end:
-        yield edit
-        return
-    if first < start:
-        yield first, start, new
-    if last > end:
-        yield end, last, ""
-
-
 def _page_box(page: pypdfium2.PdfPage) -> Rect:
     """What viewers show of a page."""
     box = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page, box)
     return box.left, box.bottom, box.right, box.top
-
-
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, of those that overlap one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def _spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:
@@ -391,51 +401,6 @@ def _glued(string: str, around: set[str]) -> Iterator[int]:
 
 def _line_end(string: str, end: int) -> int:
     return end + len(string[end : end + 8]) - len(string[end : end + 8].lstrip())
-
-
-def _lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
-    """The spans of the lines at some positions, with the line after where PDFium may have cut them."""
-    start = end = 0
-    for position in positions:
-        first = string.rfind("\n", 0, position) + 1
-        last = string.find("\n", position + _NEAR) + 1
-        if 0 < last <= position + 2 * _NEAR:  # PDFium may have ended the line at the raised digits
-            last = string.find("\n", last) + 1
-        last = last or len(string)
-        if first < end:
-            end = max(end, last)
-            continue
-        if end:
-            yield start, end
-        start, end = first, last
-    if end:
-        yield start, end
-
-
-def _parts(
-    text: pypdfium2.PdfTextPage, string: str, line: tuple[int, int], positions: list[int]
-) -> Iterator[tuple[int, int]]:
-    """The parts of long lines that raised digits at some positions may concern: from a word well before to one well after."""
-    origin = glyphs.origins_of(text)
-    first, last = line
-    parts: list[tuple[int, int]] = []
-    for position in positions:
-        if not first <= position < last:
-            continue
-        digit = _DIGIT.search(string, position + 1, last)
-        if digit and origin(digit.start())[0] < origin(position)[0]:  # they belong to something before
-            parts.append(line)
-            continue
-        before = _WORD_START.search(string, max(first, position - 2 * _CONTEXT), position - _CONTEXT)
-        start = before.start() + 1 if before else first
-        end = string.find(" ", position + _CONTEXT, last)
-        parts.append((start, end if end >= 0 else last))
-    yield from _merged(parts)
-
-
-_CONTEXT = 30
-_DIGIT = re.compile(r"\d")
-_WORD_START = re.compile(r" [^\W\d_]")
 
 
 def _tried(read: Callable[[], Any]) -> Any:

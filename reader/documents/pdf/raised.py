@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
+from reader.documents.scripts import is_cents
 
 SMALLER = 0.88
 """Of the size of what they follow, how large raised digits are at most."""
@@ -66,6 +67,8 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
             high = height_of(text, start)
+            if rise >= high and start == figure.start():
+                yield start  # one above the other
             is_beside = start in (figure.start(), figure.start() - 1)
             if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start
@@ -240,6 +243,8 @@ def marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
         power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
     else:
         power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS)  # type: ignore[index]
+    if is_cents(run, before):
+        return ".", ""
     if number and after in ("/", "⁄"):
         return " ", ""  # 48½ is drawn as 48, a raised 1, a slash and a 2
     return ("^", "") if power and "," not in run else ("[", "]")

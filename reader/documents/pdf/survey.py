@@ -15,6 +15,7 @@ from typing import Any
 import pikepdf
 
 from reader.documents.pdf.invisible import WHITE, clips
+from reader.documents.pdf.named import says_more
 from reader.documents.pdf.shells import xfa_values
 from reader.documents.pdf.unicode_maps import mended_map
 
@@ -27,8 +28,8 @@ _TEXT_SIZE = re.compile(rb"(\d*\.?\d+)\s+Tf\b")
 _LEAST_SPACING = 0.5
 """In ems; less is how headings are set."""
 _GAP_CHARS = _NUMBER_CHARS = 24
-_DRAWS_RULE = re.compile(rb" (?:re|l)[\n\r ]")
-_LEAST_RULES = 6
+_DRAWS_RULE = re.compile(rb" (?:re|l|c)[\n\r ]")
+_LEAST_RULES = 3
 _MOST_DEPTH = 6
 
 
@@ -59,6 +60,8 @@ class Survey:
         """Pages that clip something."""
         self.annotated: set[int] = set()
         """Pages with annotations."""
+        self.named: set[int] = set()
+        """Pages that say what something on them reads."""
         self.fonts: list[tuple[Any, bytes]] = []
         """Fonts whose map to letters can be mended, with the mended map."""
 
@@ -99,6 +102,8 @@ class Survey:
                 self.white.add(index)
             if clips(data):
                 self.clipped.add(index)
+            if says_more(data, page.get("/Resources")):
+                self.named.add(index)
             around = _gaps(data)
             if around is None:
                 return None

@@ -10,13 +10,13 @@ import ctypes
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, origins_of, upright_rect
+from reader.documents.pdf.glyphs import Glyph, Rect, address_of, origins_of, read_glyphs, upright_rect
 
 _THIN = 2.5
 _SHORTEST = 2.0
@@ -25,12 +25,19 @@ _NEAR = 3.0
 _INSET = 1.0
 _MOST_DESCENT = 2.5
 """How far letters of the row above reach below its rule."""
+_LEVEL = 0.2
+_BOX_SEGMENTS = 5
+_MOST_SEGMENTS = 5_000
+"""Of paths that are more than a line or a box, so many on a page are followed."""
+_SAMPLES = 5
 _MOST_RULES = 2_000
 _MOST_CELLS = 2_000
 _MOST_CELL_CHARS = 600
 _LEAST_FILLED = 0.4
 _MOST_BACK = 0.55
 """Cells that come before the one on their left; a table that is drawn column by column has half of its cells so."""
+_SAME_LINE = 0.8
+"""In ems, how far the baselines of glyphs of one line in a cell are apart."""
 _COMPARED = 12
 _HYPHEN = "\ufffe"
 _LINE = re.compile(r"[^\r\n]+(?:\r\n|\n|\r|$)")
@@ -48,14 +55,23 @@ class _Grid:
     down: list[Rect] = field(default_factory=list)
 
 
-def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[Edit]:
-    """Yield the lines of tables with what to put in their place.
+def table_edits(
+    drawn: list[Rect],
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    turn: int,
+    moved: list[tuple[int, int]],
+    mended: Callable[[list[Glyph]], list[Glyph]],
+) -> Iterator[list[Edit]]:
+    """Yield for each table its lines with what to put in their place.
 
     Args:
         drawn: the page's rules, as where its lines run to the right.
         text: PDFium's characters of the page.
         string: PDFium's text of them.
         turn: the direction in which the page's lines run.
+        moved: spans of the string with raised digits and the like.
+        mended: returns the glyphs of a cell as they are read.
     """
     for grid in _grids([rule for rule in drawn if max(rule[2] - rule[0], rule[3] - rule[1]) >= _LEAST_LENGTH]):
         columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
@@ -64,33 +80,48 @@ def table_edits(drawn: list[Rect], text: pypdfium2.PdfTextPage, string: str, tur
         if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
             continue
         for spans in (False, True):  # cells over several rows only where letters would be cut without them
-            rows = [_row(text, grid, columns, levels[at:], turn, spans) for at in range(len(levels) - 1)]
+            boxes = [_row(grid, columns, levels[at:], spans) for at in range(len(levels) - 1)]
+            rows = [[_said(text, cell, turn) for cell in row] for row in boxes]
+            boxes = [row for row, said in zip(boxes, rows, strict=True) if any(said)]
             rows = [row for row in rows if any(row)]
-            edits = list(_edits(text, string, grid.box, rows, turn)) if _is_table(rows) else []
-            if edits:
-                yield from edits
+            lines = _lines(text, string, grid.box, rows, turn) if _is_table(rows) else []
+            if lines:
+                if any(start < lines[-1].end() and lines[0].start() < end for start, end in moved):
+                    rows = _mended_rows(text, string, lines, boxes, rows, mended)
+                yield list(_edits(lines, rows))
                 break
 
 
-def rules(paths: list[int]) -> list[Rect]:
-    """Return the thin lines and the edges of boxes among the paths that a page draws, given by their addresses."""
+def rules(paths: list[int], page: Rect) -> list[Rect]:
+    """Return the thin lines and the edges of boxes among the paths, given by their addresses, that a page with this box shows."""
     found: list[Rect] = []
+    walked = 0
     sides = (ctypes.c_float * 4)()
     at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
     for thing in paths:
         if not _bounds(thing, *at):
             continue
         left, bottom, right, top = sides
+        if left > page[2] or right < page[0] or bottom > page[3] or top < page[1]:
+            continue  # a printer's mark
         width, height = right - left, top - bottom
         if min(width, height) <= _THIN and max(width, height) >= _SHORTEST:
             found.append((left, bottom, right, top))
-        elif min(width, height) >= _LEAST_LENGTH and _segments(thing) <= 5:
-            found += [
-                (left, bottom, left, top),
-                (right, bottom, right, top),
-                (left, bottom, right, bottom),
-                (left, top, right, top),
-            ]
+            continue
+        count = _segments(thing)
+        edges = [
+            (left, bottom, left, top),
+            (right, bottom, right, top),
+            (left, bottom, right, bottom),
+            (left, top, right, top),
+        ]
+        if count <= _BOX_SEGMENTS:
+            found += edges if min(width, height) >= _LEAST_LENGTH else []
+        elif walked + count <= _MOST_SEGMENTS:
+            walked += count
+            parts = list(_straight_parts(thing, count, page))
+            is_box = len(parts) == len(edges) and all(any(_is_part(part, edge) for edge in edges) for part in parts)
+            found += edges if is_box else parts
         if len(found) > _MOST_RULES:
             return []
     return found
@@ -100,6 +131,60 @@ def rules(paths: list[int]) -> list[Rect]:
 _POINTER = ctypes.c_void_p
 _bounds = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[_POINTER] * 4)(address_of(pdfium.FPDFPageObj_GetBounds))
 _segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
+
+
+_matrix_of = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetMatrix))
+_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPath_GetPathSegment))
+_segment_point = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER, _POINTER)(
+    address_of(pdfium.FPDFPathSegment_GetPoint)
+)
+_segment_type = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetType))
+_is_closed = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetClose))
+
+
+def _straight_parts(path: int, count: int, page: Rect) -> Iterator[Rect]:
+    """The parts of a path that go along the page's edges: the rules of a table in one path, a box with round corners."""
+    matrix, x, y = pdfium.FS_MATRIX(), ctypes.c_float(), ctypes.c_float()
+    _matrix_of(path, ctypes.addressof(matrix))
+    at = ctypes.addressof(x), ctypes.addressof(y)
+
+    def place(segment: int) -> tuple[float, float]:
+        _segment_point(segment, *at)
+        return (
+            matrix.a * x.value + matrix.c * y.value + matrix.e,
+            matrix.b * x.value + matrix.d * y.value + matrix.f,
+        )
+
+    sampled = (place(_segment(path, number)) for number in range(0, count, max(count // _SAMPLES, 1)))
+    if not any(page[0] <= point[0] <= page[2] and page[1] <= point[1] <= page[3] for point in sampled):
+        return  # printers' marks around the page
+    start = end = (0.0, 0.0)
+    bent: list[tuple[float, float]] = []
+    for number in range(count):
+        segment = _segment(path, number)
+        point = place(segment)
+        kind = _segment_type(segment)
+        if kind == pdfium.FPDF_SEGMENT_MOVETO:
+            start = end = point
+            continue
+        bent = [*bent, point] if kind == pdfium.FPDF_SEGMENT_BEZIERTO else []
+        if not bent or len(bent) == 3:  # two points that bend a curve, and its end
+            yield from _rule([end, *bent, point])
+            end, bent = point, []
+        if _is_closed(segment):
+            yield from _rule([end, start])
+            end = start
+
+
+def _rule(points: list[tuple[float, float]]) -> Iterator[Rect]:
+    """The rule through points that lie on one line along the page's edges, where it is long enough."""
+    (left, *_, right), (bottom, *_, top) = (sorted(axis) for axis in zip(*points, strict=True))
+    if min(right - left, top - bottom) <= _LEVEL and max(right - left, top - bottom) >= _LEAST_LENGTH:
+        yield left, bottom, right, top
+
+
+def _is_part(part: Rect, edge: Rect) -> bool:
+    return edge[0] - 1 <= part[0] and part[2] <= edge[2] + 1 and edge[1] - 1 <= part[1] and part[3] <= edge[3] + 1
 
 
 def _grids(rules: list[Rect]) -> list[_Grid]:
@@ -133,9 +218,7 @@ def _places(values: list[float]) -> list[float]:
     return found
 
 
-def _row(
-    text: pypdfium2.PdfTextPage, grid: _Grid, columns: list[float], levels: list[float], turn: int, spans: bool
-) -> list[str]:
+def _row(grid: _Grid, columns: list[float], levels: list[float], spans: bool) -> list[Rect | None]:
     """The cells below the first level; what no rule parts is one cell, with `spans` also downwards."""
     top, bottom = levels[:2]
     middle = (top + bottom) / 2
@@ -145,7 +228,7 @@ def _row(
             edges.append(x)
     edges.append(columns[-1])
     descent = min(_MOST_DESCENT, (top - bottom) / 5)
-    cells = []
+    cells: list[Rect | None] = []
     for left, right in itertools.pairwise(edges):
         low = (
             next((level for level in levels[1:] if _is_ruled(grid, left, right, level)), levels[-1])
@@ -153,11 +236,56 @@ def _row(
             else bottom
         )
         if spans and top < grid.box[3] - _NEAR and not _is_ruled(grid, left, right, top):
-            cells.append("")  # it belongs to the cell above
+            cells.append(None)  # it belongs to the cell above
             continue
-        cell = (left + _INSET, low + _INSET, right - _INSET, top - descent)
-        cells.append(_one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))))
+        cells.append((left + _INSET, low + _INSET, right - _INSET, top - descent))
     return cells
+
+
+def _said(text: pypdfium2.PdfTextPage, cell: Rect | None, turn: int) -> str:
+    return _one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))) if cell else ""
+
+
+def _mended_rows(
+    text: pypdfium2.PdfTextPage,
+    string: str,
+    lines: list[re.Match[str]],
+    boxes: list[list[Rect | None]],
+    rows: list[list[str]],
+    mended: Callable[[list[Glyph]], list[Glyph]],
+) -> list[list[str]]:
+    """The rows with their raised digits apart; a cell whose letters would change otherwise stays as it is."""
+    glyphs = [glyph for line in lines for glyph in read_glyphs(text, line[0], line.start())]
+
+    def cell_text(said: str, cell: Rect | None) -> str:
+        own = "".join(glyph.text for glyph in mended(_inside(glyphs, cell))) if cell and said else ""
+        return _one_line(own) if _signs(own) == _signs(said) else said
+
+    return [list(map(cell_text, row, cells)) for row, cells in zip(rows, boxes, strict=True)]
+
+
+def _inside(glyphs: list[Glyph], cell: Rect) -> list[Glyph]:
+    """The glyphs of a cell, with a space or a line's end where PDFium has one between two of them."""
+    left, bottom, right, top = cell
+    found: list[Glyph] = []
+    is_apart = False
+    for glyph in glyphs:
+        if glyph.made or not (left <= glyph.x <= right and bottom - _NEAR <= glyph.y <= top):
+            is_apart = True
+            continue
+        if found and is_apart:
+            found.append(Glyph(-1, " " if abs(found[-1].y - glyph.y) < _SAME_LINE * glyph.size else "\n"))
+        found.append(glyph)
+        is_apart = False
+    return found
+
+
+def _signs(text: str) -> Counter[str]:
+    return Counter(sign for sign in text if not (sign.isspace() or sign in _MENDING))
+
+
+_MENDING = "^_[]()/-\r\n\ufffe"
+"""What parts raised digits from others."""
 
 
 def _is_ruled(grid: _Grid, left: float, right: float, level: float) -> bool:
@@ -177,8 +305,10 @@ def _is_table(rows: list[list[str]]) -> bool:
     return wide >= 2 and filled >= _LEAST_FILLED * len(cells) and max(map(len, cells)) <= _MOST_CELL_CHARS
 
 
-def _edits(text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[str]], turn: int) -> Iterator[Edit]:
-    """Replace the lines within the box, if their letters are those of the rows."""
+def _lines(
+    text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[str]], turn: int
+) -> list[re.Match[str]]:
+    """The lines within the box; none where their letters are not those of the rows."""
     lines, origin = [], origins_of(text, turn)
     for line in _LINE.finditer(string):
         shown = line[0].rstrip()
@@ -187,15 +317,16 @@ def _edits(text: pypdfium2.PdfTextPage, string: str, box: Rect, rows: list[list[
         first = line.start() + len(shown) - len(shown.lstrip())
         ends = [_is_in(origin(at), box) for at in (first, line.start() + len(shown) - 1)]
         if ends[0] != ends[1]:
-            return
+            return []
         if ends[0]:
             lines.append(line)
     before = Counter(sign for line in lines for sign in _one_line(line[0]) if not sign.isspace())
     after = Counter(sign for row in rows for cell in row for sign in cell if not sign.isspace())
-    if not lines or before != after:
-        return
-    if not _in_order("".join("".join(line[0].split()) for line in lines), rows):
-        return
+    is_whole = before == after and _in_order("".join("".join(line[0].split()) for line in lines), rows)
+    return lines if is_whole else []
+
+
+def _edits(lines: list[re.Match[str]], rows: list[list[str]]) -> Iterator[Edit]:
     table = "".join(" ".join(" | ".join(row).split()).rstrip(" |") + "\n" for row in rows)
     for line in lines:
         yield line.start(), line.end(), "\n" + table + "\n" if line is lines[0] else ""

@@ -1,0 +1,106 @@
+"""Ruled tables of PDFs, however their rules are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.pdf import Made, shown
+
+from reader.documents import load
+
+ROWS = (
+    ("Port", "Owner", "Since"),
+    ("Wenlow Quay", "Agnes Moir", "1871"),
+    ("Stone Pier", "the town of Arl", "1902"),
+    ("Old Harbour", "nobody", "unknown"),
+)
+SIDES, LEVELS = (20, 120, 220, 320), (320, 300, 280, 260, 240)
+BOXES = [(left, bottom) for bottom in LEVELS[1:] for left in SIDES[:3]]
+
+
+def across(levels: tuple[int, ...], ended: bytes) -> bytes:
+    return b"".join(b"20 %d m 320 %d l %s" % (level, level, ended) for level in levels)
+
+
+def down(sides: tuple[int, ...], ended: bytes) -> bytes:
+    return b"".join(b"%d 240 m %d 320 l %s" % (side, side, ended) for side in sides)
+
+
+def rounded(x: float, y: float) -> bytes:
+    """A box with round corners of four points."""
+    right, top = x + 99, y + 19
+    corners = (
+        *(x + 4, y, right - 4, y, right, y, right, y, right, y + 4),
+        *(right, top - 4, right, top, right, top, right - 4, top),
+        *(x + 4, top, x, top, x, top, x, top - 4, x, y + 4, x, y, x, y, x + 4, y),
+    )
+    side = b"%g %g l %g %g %g %g %g %g c "
+    return (b"%g %g m " + 4 * side + b"h S ") % corners
+
+
+DRAWN = {
+    "one path": across(LEVELS, b"") + down(SIDES, b"") + b"S ",
+    "one path, enlarged": b"q 2 0 0 2 0 0 cm 0.5 0 0 0.5 0 0 cm " + across(LEVELS, b"") + down(SIDES, b"") + b"S Q ",
+    "inner rules alone": across(LEVELS[1:-1], b"S ") + down(SIDES[1:-1], b"S "),
+    "boxes in one path": b"".join(b"%d %d 100 20 re " % box for box in BOXES) + b"S ",
+    "round corners": b"1 0 0 RG " + b"".join(rounded(x + 0.5, y + 0.5) for x, y in BOXES),
+    "fills": b"".join(b"0.9 g %d %d 98 18 re f " % (x + 1, y + 1) for x, y in BOXES) + b"0 g ",
+    "curves that are straight": b"".join(b"20 %d m 120 %d 220 %d 320 %d c S " % (4 * (level,)) for level in LEVELS)
+    + b"".join(b"%d 240 m %d 260 %d 300 %d 320 c S " % (4 * (side,)) for side in SIDES),
+}
+
+
+@pytest.mark.parametrize("is_by_column", [False, True], ids=["by-row", "by-column"])
+@pytest.mark.parametrize("rules", DRAWN.values(), ids=DRAWN)
+def test_rows_stay_rows(tmp_path: Path, rules: bytes, is_by_column: bool) -> None:
+    cells = [
+        (SIDES[at] + 4, LEVELS[row + 1] + 6, cell) for row, cells in enumerate(ROWS) for at, cell in enumerate(cells)
+    ]
+    cells = sorted(cells, key=lambda cell: cell[0]) if is_by_column else cells
+    Made(rules + shown(*cells)).writer.write(tmp_path / "a.pdf")
+    assert load(tmp_path / "a.pdf").text.split("\n")[:4] == [" | ".join(row) for row in ROWS]
+
+
+def small(x: float, y: float, text: str, size: int = 6) -> bytes:
+    return b"BT /F1 %d Tf 1 0 0 1 %g %g Tm (%s) Tj ET " % (size, x, y, text.encode())
+
+
+def test_raised_digits_and_fractions_do_not_cost_a_table(tmp_path: Path) -> None:
+    words = shown(
+        *(
+            (24, 306, "Body"),
+            (124, 306, "Mass"),
+            (224, 306, "Parts"),
+            (24, 286, "Earth"),
+            (124, 286, "6 x 10"),
+            (162, 286, "kg"),
+        ),
+        *(
+            (224, 286, "4"),
+            (24, 266, "Moon"),
+            (124, 266, "7 x 10"),
+            (162, 266, "kg"),
+            (24, 246, "Sun"),
+            (124, 246, "big"),
+        ),
+        (224, 246, "900"),
+    )
+    drawn = small(151.8, 290, "24") + small(151.8, 270, "22") + small(224, 271, "1", 7) + small(224, 263.5, "2", 7)
+    Made(DRAWN["one path"] + b"223 269.6 6 0.4 re f " + words + drawn).writer.write(tmp_path / "a.pdf")
+    assert load(tmp_path / "a.pdf").text.split("\n")[:4] == [
+        *("Body | Mass | Parts", "Earth | 6 x 10^24 kg | 4", "Moon | 7 x 10^22 kg | 1/2", "Sun | big | 900")
+    ]
+
+
+def test_digits_above_a_rule_and_a_sum_are_no_fraction(tmp_path: Path) -> None:
+    sums = shown((20, 300, "12"), (20, 286, "17")) + b"18 295.6 16 0.4 re f "
+    assert Made(sums + shown((20, 260, "in all"))).text(tmp_path) == "12 17 in all"
+
+
+def test_a_drawing_is_no_table(tmp_path: Path) -> None:
+    """Letters that are drawn as outlines, and a curve, beside a text."""
+    outlines = b"".join(b"%d 300 m %d 312 l %d 312 l %d 300 l h f " % (x, x, x + 4, x + 4) for x in range(20, 300, 8))
+    curve = b"20 250 m 60 290 100 210 140 250 c 180 290 220 210 260 250 c S "
+    made = Made(outlines + curve + shown((20, 330, "A figure of the coast"), (20, 200, "and what it shows.")))
+    assert made.text(tmp_path) == "A figure of the coast and what it shows."
