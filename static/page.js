@@ -138,7 +138,7 @@ window.addEventListener("paste", (event) => {
   add(files.length ? files : [new File([text], `${titleOf(text)}.txt`, { type: "text/plain" })]);
 });
 function titleOf(text) {
-  const line = text.split("\n", 1)[0].replace(/[\\/:*?"<>|\p{Cc}]+/gu, " ").trim();
+  const line = text.split("\n", 1)[0].replace(/^[#=\s]+|[\\/:*?"<>|\p{Cc}]+/gu, " ").trim();
   const title = line.length > 60 ? line.slice(0, 60).replace(/\s\S*$/, "") : line;
   return title.replace(/[.\s]+$/, "") || "Pasted text";
 }

@@ -750,7 +750,7 @@ PASTE = """([place, text]) => {
 def test_a_text_that_is_pasted_becomes_a_document_but_not_in_the_boxes(
     server: Server, visit: Callable[..., object]
 ) -> None:
-    first = f"A note: on tides, and on everything else that comes and goes in a harbour\n\n{WORDS}"
+    first = f"# A note: on tides, and on everything else that comes and goes in a harbour\n\n{WORDS}"
     with visit(server, viewport=PHONE) as window:
         page = window.page
         assert page.evaluate(PASTE, ["#address :is(input, textarea)", first])

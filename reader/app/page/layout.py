@@ -39,7 +39,7 @@ MEMORY_TYPES = [
     ("Full precision: two to four times the space", "model"),
 ]
 WAYS = (
-    "<p>or drop or paste files or a text anywhere on the page<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"
+    "<p>or drop or paste files or text anywhere<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"
     '<p id="sending" role="status"></p>'
 )
 PLACES = (
@@ -267,7 +267,7 @@ def _library(*, has_accounts: bool) -> LibraryParts:
     with gr.Column(elem_id="upload"):
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
         gr.HTML(WAYS, elem_id="formats", js_on_load=None)
-        address = _box("address", "Web address or text of a document", "or paste a web address or a text", 2000)
+        address = _box("address", "Web address or text of a document", "or paste a web address", 2000)
     with gr.Row(elem_id="more-ways"):
         sample = _button("Try the sample", "sample", min_width=80)
         with gr.Column(elem_id="import", min_width=80, visible=not has_accounts):
