@@ -404,6 +404,22 @@ def test_the_end_of_a_stream_writes_nothing_where_a_person_may_be_typing(service
     assert Path(waiting).name == "a.pdf"  # it waits for its password
 
 
+def test_a_page_is_sent_each_change_twice_and_then_nothing(service: Service) -> None:
+    page = build(service)
+    refresh = next(fn.fn for fn in page.fns.values() if fn.name == "refresh")
+    request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
+    assert refresh is not None
+    shown, *first = refresh(None, 50, "", "newest", None, request)
+    shown, *second = refresh(None, 50, "", "newest", shown, request)
+    shown, *third = refresh(None, 50, "", "newest", shown, request)
+    assert first == second != third
+    assert third == [gr.skip()] * len(first)
+    service.load_error = ModelError("There is no decoder.")
+    shown, *fourth = refresh(None, 50, "", "newest", shown, request)
+    shown, *fifth = refresh(None, 50, "", "newest", shown, request)
+    assert third != fourth == fifth
+
+
 def test_the_endpoints_are_three_and_whoever_streams_shares_one_line_for_the_decoder(service: Service) -> None:
     page = build(service)
     assert set(page.get_api_info()["named_endpoints"]) == {"/library", "/read_status", "/ask"}

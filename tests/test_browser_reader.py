@@ -44,6 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., 
     server = Server(folder / "library", str(tiny_folder("llama", max_positions=8192)), folder / "cache")
     server.start()
     (folder / "mill.md").write_text(HANDBOOK)
+    (folder / "loom.md").write_text(HANDBOOK.replace("Mill", "Loom"))
     write_pdf(folder / "sea.pdf", ["The sea was calm. The keeper slept.", "A letter came with the tide."])
     write_outlined_pdf(folder / "tide.pdf")
     yield server
@@ -62,7 +63,7 @@ def opened(visit: Callable[..., object], server: Server) -> Callable[..., object
                 self.visit = entering.__enter__()
                 page, title = (
                     self.visit.page,
-                    {"mill.md": "The Mill", "tide.pdf": "The Tide"}.get(name, Path(name).stem),
+                    {"mill.md": "The Mill", "loom.md": "The Loom", "tide.pdf": "The Tide"}.get(name, Path(name).stem),
                 )
                 row = page.locator("#library .entry").filter(has_text=title)
                 self.visit.go("library")
@@ -237,7 +238,7 @@ def test_what_is_added_before_the_page_has_opened_something_itself_stays_open(
 
 
 def test_what_comes_before_the_page_knows_that_its_question_was_taken_is_shown(opened: Callable[..., object]) -> None:
-    with opened("mill.md") as window:
+    with opened("loom.md") as window:
         page = window.page
         window.wait_until_ready()
         tick = page.evaluate(
