@@ -349,12 +349,9 @@ class _Writer:
         before = element.getprevious()
         if before is not None and local_name(before) in _DELETED and not (before.tail or "").strip():
             return True
-        boxes = [
-            self._styles.of(one)
-            for one in (element, element.getparent())
-            if one is not None and (self._has_boxes or "display" in one.get("style", ""))
-        ]
-        return any(style.get("display") in BOXES and "float" not in style for style in boxes)
+        around = [one for one in (element, element.getparent()) if one is not None]
+        shown = [self._styles.of(one) for one in around if self._has_boxes or "display" in one.get("style", "")]
+        return any(style.get("display") in BOXES and "float" not in style for style in shown)
 
     def _row_part(self, name: str, element: etree._Element) -> str:
         """Whether an element is a "row" or a "cell" by its role or its style; a table's own are not counted here."""
