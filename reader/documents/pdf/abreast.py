@@ -36,7 +36,7 @@ _LEAST_SWITCHES = 7
 _LEAST_WORDS = 3.5
 _FILLED, _LEAST_FILLED = 0.75, 0.5
 """Of a column's width, and of its lines that reach so far."""
-_ALIGNED, _LEAST_ALIGNED = 0.15, 0.5
+_ALIGNED, _LEAST_ALIGNED = 0.15, 0.6
 """In ems, how far the left ends of a column's lines are apart, and how many of them are no farther."""
 _LEAST_SMALL = 0.4
 """Of a column's lines, how many begin with a small letter, as those within a sentence do."""
