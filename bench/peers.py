@@ -90,7 +90,7 @@ class Reader(Peer):
         return int(self._model.plugin.run(self._memory, torch.tensor(ids), answering=True)[-1].argmax())
 
     def lengthen(self, slots: int) -> None:
-        """Put the memory behind itself until it has as many slots, to compare decoding behind the same number, or as many as fit."""
+        """Put the memory behind itself until it has as many slots, to compare decoding there, or as many as fit."""
         longer = self._model.plugin.new_memory(2 * slots)
         while longer.slots < slots and longer.slots + self._memory.slots <= self._model.plugin.max_positions:
             self._model.plugin.put_behind(longer, self._memory)

@@ -76,6 +76,13 @@ def test_raised_digits_beside_the_other_column_stay_with_their_word(tmp_path: Pa
     assert text.startswith("The harbour was quiet in the morning and nobody came to[3] the pier")
 
 
+def test_lines_with_a_hole_in_them_stay_lines(tmp_path: Path) -> None:
+    lines = [(20, 350 - 12 * row, line) for row, line in enumerate(LEFT)]
+    lines += [(210 + 7 * (row % 4), 350 - 12 * row, line) for row, line in enumerate(RIGHT)]
+    text = text_of(tmp_path, *sorted(lines, key=lambda line: -line[1]))
+    assert text.startswith(f"{LEFT[0]} {RIGHT[0]} {LEFT[1]} {RIGHT[1]}")
+
+
 RENT = [
     ("Rent", "The tenant pays the rent on"),
     ("", "the first day of a month."),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.pdf import Made, dictionary, name
+from pypdf.generic import DecodedStreamObject
 
 
 def drawn(*parts: tuple[float, float, str] | tuple[float, float, str, int]) -> bytes:
@@ -73,3 +74,13 @@ def test_powers_in_a_fraction_do_not_cost_it(tmp_path: Path) -> None:
     content = drawn((20, 300, "k ="), (45, 307, "m"), (53, 310.6, "2", 7)) + rule(44, 303, 16)
     content += drawn((49, 293, "r"), (65, 300, "holds."))
     assert text_of(tmp_path, content) == "k = m^2/r holds."
+
+
+def test_powers_of_letters_beyond_the_basic_plane_stay_powers(tmp_path: Path) -> None:
+    made = Made(drawn((20, 300, "a"), (25.6, 303.6, "2", 7), (32, 300, "+"), (40, 300, "a"), (45.6, 303.6, "3", 7)))
+    letters = DecodedStreamObject()
+    letters.set_data(
+        b"/CIDInit begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <61> <D835DC4E> endbfchar endcmap"
+    )
+    made.page["/Resources"]["/Font"]["/F1"][name("ToUnicode")] = made.writer._add_object(letters)
+    assert made.text(tmp_path) == "𝑎^2 + 𝑎^3"

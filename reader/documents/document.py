@@ -34,8 +34,9 @@ _SINCE_9 = ("csv", "doc", "docx", "epub", "html", "mail", "mobi", "odt", "pdf", 
 # 9: PDFs have columns of prose in order that are drawn line by line across the page, words of pictures that the file says, roots in
 #    their lines, rows of tables whose rules are one path or round boxes, large first letters in their words, and mends in
 #    the right place where a glyph has no letter. RTF lists have numbers that only the list table says. In HTML, and what is
-#    made of it, a large first letter with a space behind it is part of its word, and lists count by `list-item`. Raised cents of a
-#    price are cents. Texts of Western languages from a Mac are taken for those.
+#    made of it, a large first letter with a space behind it is part of its word, lists count by `list-item`, and figures
+#    in boxes of their own or behind deleted ones stay apart. Raised cents of a price are cents. Texts of Western
+#    languages from a Mac are taken for those.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_9, 9)
 """Format -> the version in which its parser's text changed last."""
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from lxml import etree
+
+from reader.documents.notes import all_text
+
 LETTER = re.compile(r"[“\"‘'«„¿¡(]?[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]*")
 _WORD_LETTERS = frozenset("AIOYEUÀÉÈÙaioyeu")
@@ -44,3 +48,18 @@ def goes_on(letter: str, follows: str) -> bool:
         return True
     word = _WORD.match(follows)
     return bool(word and len(word[0]) > 1 and word[0].isupper() and letter[-1] not in "AI")
+
+
+def text_after(element: etree._Element) -> str:
+    """Return the first text behind an element, in its own block or the next one."""
+    for _ in range(4):
+        if (element.tail or "").strip():
+            return element.tail or ""
+        following = element.getnext()
+        if following is not None:
+            return all_text(following).strip()
+        parent = element.getparent()
+        if parent is None:
+            break
+        element = parent
+    return ""

@@ -17,7 +17,7 @@ from reader.documents.forms import CONTROLS, label_has_value, state_of, write_co
 from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import MOST_CHARS
-from reader.documents.styles import Counters, List, StyleSheet, declarations
+from reader.documents.styles import BOXES, Counters, List, StyleSheet, declarations
 from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.trees import parse_html, parse_xhtml
 
@@ -41,6 +41,8 @@ _UNSEEN = {
 _LISTS = ("ol", "ul", "menu", "dir")
 
 _INLINE_SCRIPTS = {"a", "b", "em", "font", "i", "small", "span", "strong", "sub", "sup", "tt"}
+_INLINE_BOXES = {"a", "b", "bdi", "em", "i", "ins", "label", "small", "span", "strong", "u"}
+_DELETED = {"del", "s", "strike"}
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
@@ -83,6 +85,7 @@ class _Writer:
         tables.move_feet(root)
         self._flat_rows = tables.flat_rows(root)
         self._has_styled_rows = styles.has_rows
+        self._has_boxes = styles.has_boxes
         self._headers: dict[etree._Element, list[etree._Element]] = {}
         self._counters = Counters(styles) if styles.has_counters else None
         self._fonts: list[tuple[etree._Element, str]] = []
@@ -251,7 +254,7 @@ class _Writer:
         """A picture of a formula or of a chapter's first letter is text; others are left out."""
         self._mark(element, "img")
         alt = " ".join(element.get("alt", "").split())
-        if drop_caps.LETTER.fullmatch(alt) and drop_caps.goes_on(alt, _text_after(element)):
+        if drop_caps.LETTER.fullmatch(alt) and drop_caps.goes_on(alt, drop_caps.text_after(element)):
             self._prose.write(alt)
             self._prose.join_next()
         elif alt and (_MATH_PICTURE.search(element.get("class", "")) or alt.startswith(("{\\displaystyle", "$"))):
@@ -298,6 +301,7 @@ class _Writer:
 
     def _start(self, name: str, element: etree._Element) -> None:
         prose = self._prose
+        self._part_figures(name, element)
         before = self._counters.enter(element, self._depth) if self._counters else ""
         self._start_font(name, element)
         part = self._row_part(name, element)
@@ -336,6 +340,19 @@ class _Writer:
             prose.write_exactly(state)
             prose.separate(" ")
 
+    def _part_figures(self, name: str, element: etree._Element) -> None:
+        """Part figures where an element has a box of its own or replaces deleted text."""
+        if name in _INLINE_BOXES and self._prose.tail[-1:].isdigit() and self._stands_apart(element):
+            self._prose.separate(" ")
+
+    def _stands_apart(self, element: etree._Element) -> bool:
+        before = element.getprevious()
+        if before is not None and local_name(before) in _DELETED and not (before.tail or "").strip():
+            return True
+        around = [one for one in (element, element.getparent()) if one is not None]
+        shown = [self._styles.of(one) for one in around if self._has_boxes or "display" in one.get("style", "")]
+        return any(style.get("display") in BOXES and "float" not in style for style in shown)
+
     def _row_part(self, name: str, element: etree._Element) -> str:
         """Whether an element is a "row" or a "cell" by its role or its style; a table's own are not counted here."""
         if name not in _BOXED:
@@ -367,6 +384,8 @@ class _Writer:
             self._counters.leave(self._depth)
         if self._fonts and self._fonts[-1][0] is element:
             self._fonts.pop()
+        if name in _DELETED and prose.tail[-1:].isdigit() and (element.tail or "")[:1].isdigit():
+            prose.separate(" ")
         if name in _HEADINGS:
             prose.end_heading()
         if name in _LISTS and self._lists:
@@ -451,21 +470,6 @@ def _lines(element: etree._Element) -> list[str]:
     for inner in element:
         out += ("\n" if local_name(inner) == "br" else all_text(inner)) + (inner.tail or "")
     return out.strip().split("\n")
-
-
-def _text_after(element: etree._Element) -> str:
-    """The first text behind an element, in its own block or the next one."""
-    for _ in range(4):
-        if (element.tail or "").strip():
-            return element.tail or ""
-        following = element.getnext()
-        if following is not None:
-            return all_text(following).strip()
-        parent = element.getparent()
-        if parent is None:
-            break
-        element = parent
-    return ""
 
 
 def _is_page_break(element: etree._Element) -> bool:

@@ -54,6 +54,9 @@ _LOWERED = re.compile(rf"sub|-{_LENGTH}")
 _MOVED = re.compile(r"translatey\(\s*(-?)[\d.]*[1-9]", re.I)
 _DIGITS = re.compile(r"[+\-−–]?\d{1,4}[+\-−–]?")
 
+BOXES = frozenset(("block", "flex", "grid", "inline-flex", "inline-grid", "list-item"))
+"""How elements are shown whose letters, or whose children's, do not run on in a line."""
+
 Declarations = dict[str, str]
 _Rule = tuple[tuple[_Compound, ...], Declarations]
 """A selector, its last part first, and what holds where it means an element."""
@@ -119,6 +122,11 @@ class StyleSheet:
     def has_rows(self) -> bool:
         """Whether some rule shows elements as the rows of a table."""
         return any(wanted.get("display") == "table-row" for rules in self._rules.values() for _, wanted in rules)
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether some rule sets elements apart that usually run on in their line."""
+        return any(wanted.get("display") in BOXES for rules in self._rules.values() for _, wanted in rules)
 
     @property
     def has_counters(self) -> bool:

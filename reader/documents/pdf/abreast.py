@@ -6,6 +6,7 @@ that sort lines by height go across instead. It is undone only where the lines o
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 import statistics
@@ -35,6 +36,8 @@ _LEAST_SWITCHES = 7
 _LEAST_WORDS = 3.5
 _FILLED, _LEAST_FILLED = 0.75, 0.5
 """Of a column's width, and of its lines that reach so far."""
+_ALIGNED, _LEAST_ALIGNED = 0.15, 0.6
+"""In ems, how far the left ends of a column's lines are apart, and how many of them are no farther."""
 _LEAST_SMALL = 0.4
 """Of a column's lines, how many begin with a small letter, as those within a sentence do."""
 _LEADING = 1.4
@@ -192,4 +195,8 @@ def _is_prose(string: str, column: Sequence[_Cell]) -> bool:
     reach = max(cell.right for cell in column) - left
     filled = sum(cell.right - left >= _FILLED * reach for cell in column)
     count = len(column)
+    lefts = sorted(cell.left for cell in column)
+    aligned = max(bisect.bisect_right(lefts, at + _ALIGNED * column[0].size) - rank for rank, at in enumerate(lefts))
+    if aligned < _LEAST_ALIGNED * count:
+        return False  # lines of one column with a hole in them
     return small >= _LEAST_SMALL * count and words >= _LEAST_WORDS * count and filled >= _LEAST_FILLED * count

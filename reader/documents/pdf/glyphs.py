@@ -120,13 +120,17 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
         _char_origin(address, index, _X, _Y)
         width = widths.get((style.font, char))
         if width is None:
-            width = widths[style.font, char] = _width(style.font, ord(char))
+            width = widths[style.font, char] = _width(style.font, ord(char)) if char <= "\uffff" else _FAR_WIDTH
         at = _x.value, _y.value
         along, across = _turned(at, style.along) if style.along != (1.0, 0.0) else at
         glyphs.append(
             Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, style.turn)
         )
     return glyphs
+
+
+_FAR_WIDTH = 0.53
+"""In ems, of letters beyond U+FFFF, such as those of formulas, whose widths PDFium does not know."""
 
 
 @functools.lru_cache(maxsize=1)
