@@ -72,7 +72,7 @@ def test_the_attention_is_the_decoders_own(
     """With everything kept raw, it is that of one plain pass, shared out among the document's tokens."""
     model = load_model(str(tiny_folder(family)), window=32, cache_folder=tmp_path / "cache", device="cpu")
     document = make_document(60)
-    attached = attached_to(document, model, store, ratio=0)
+    attached = attached_to(document, model, store, ratio=0, memory_dtype="model")
     prompt = make_prompt("Who?", model)
     queries: dict[int, list[torch.Tensor]] = {}
     mark = attached.memory.mark()

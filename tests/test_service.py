@@ -560,7 +560,7 @@ def test_a_ratio_costs_what_reading_at_it_makes_and_the_last_one_read_at_is_aske
             memory = service.memory(document_id)
             return state(service, document_id) == "ready" and memory is not None and memory.settings["ratio"] == ratio
 
-        service.read(document_id, cost.ratio, "model")
+        service.read(document_id, cost.ratio, "int8")
         wait_for(is_asked)
         memory = service.memory(document_id)
         assert memory is not None

@@ -377,10 +377,10 @@ def test_an_export_names_the_holders_own_file_and_holds_what_they_had_read(
     service.model_name, service.model = "tiny", tiny_model
     document_id = ann.add(painted_pdf(tmp_path / "ann-divorce.pdf", title="Ann against Bob", labels="/r")).id
     bob.add(same_text(tmp_path / "b.txt"))
-    ann.read(document_id, 4, "int8")
+    ann.read(document_id, 4, "int4")
     run_all(store, tiny_model)
     content = bob.export(document_id).read_bytes()
-    for word in (b"ann", b"Ann", b"divorce", b'"ii"', b"pdf", b"int8"):
+    for word in (b"ann", b"Ann", b"divorce", b'"ii"', b"pdf", b"int4"):
         assert word not in content
     assert b'"file_name":"b.txt"' in content
     with Store(tmp_path / "elsewhere") as elsewhere:
