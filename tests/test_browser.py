@@ -117,7 +117,7 @@ raise SystemExit(main())
 """
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESKTOP, marks=pytest.mark.slow), PHONE], ids=["desktop", "phone"])
 def test_an_address_that_is_pasted_is_fetched_and_read(
     server: Server, visit: Callable[..., object], tmp_path: Path, viewport: dict[str, int]
 ) -> None:
@@ -855,7 +855,7 @@ def ask_from_memory(window: Visit, file: Path) -> None:
     window.ask("What was calm?")
 
 
-@pytest.mark.parametrize("to", ["a new conversation", "another conversation"])
+@pytest.mark.parametrize("to", [pytest.param("a new conversation", marks=pytest.mark.slow), "another conversation"])
 def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
     server: Server, visit: Callable[..., object], tmp_path: Path, to: str
 ) -> None:

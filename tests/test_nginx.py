@@ -98,7 +98,9 @@ def nginx(folder: Path, app: int, *, takes_path_off: bool, has_tls: bool) -> Ite
 
 @pytest.mark.skipif(NGINX is None or OPENSSL is None, reason="nginx or openssl is not installed")
 @pytest.mark.parametrize(
-    ("takes_path_off", "has_tls"), [(True, False), (False, True)], ids=["taken off", "left on, tls"]
+    ("takes_path_off", "has_tls"),
+    [pytest.param(True, False, marks=pytest.mark.slow), (False, True)],
+    ids=["taken off", "left on, tls"],
 )
 def test_everything_works_under_a_path_behind_nginx(
     tmp_path: Path,

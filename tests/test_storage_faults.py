@@ -212,7 +212,7 @@ def write_forever(folder: Path) -> None:
 
 
 @posix_only
-@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [23, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_kill_at_any_line_leaves_the_library_as_before_or_after(tmp_path: Path, stride: int) -> None:
     command = [*COMMAND, "kill_at_every_line", str(tmp_path), str(stride)]
     done = subprocess.run(

@@ -388,7 +388,7 @@ def test_an_export_names_the_holders_own_file_and_holds_what_they_had_read(
         assert elsewhere.documents()[0].title == "b"
     content = ann.export(document_id).read_bytes()
     assert b'"file_name":"ann-divorce.pdf"' in content
-    assert b"int8" in content
+    assert b"int4" in content
 
 
 def test_what_one_pauses_or_reads_again_is_read_for_the_other(
