@@ -89,7 +89,7 @@ WATCH_READING = """() => {
         if (bar) window.progress.push(bar.value);
     }).observe(document.getElementById("main"), {subtree: true, childList: true, attributes: true});
 }"""
-"""Keeps how far a reading is each time that the page is told."""
+"""Records the value of the progress bar each time that the page changes."""
 
 
 def the_memory(library: Path) -> MemoryRecord:

@@ -552,7 +552,7 @@ def test_a_ratio_costs_what_reading_at_it_makes_and_the_last_one_read_at_is_aske
     service: Service, store: Store
 ) -> None:
     document_id = read(service, make_document(3000))
-    costs = service.ratio_costs(document_id)
+    costs = service.ratio_costs(document_id, "int8")
     assert [cost.ratio for cost in costs if not cost.fits] == [0]
     for cost in (*costs[1:3], costs[1]):  # the last one's memory is there already
 

@@ -213,7 +213,7 @@ class Service:
         """Whether it is here that a running job is read, not in another program."""
         return self._worker is not None and job.owner == self._worker.owner
 
-    def ratio_costs(self, document_id: str, memory_dtype: str = "int8", user: str = LOCAL_USER) -> list[RatioCost]:
+    def ratio_costs(self, document_id: str, memory_dtype: str, user: str = LOCAL_USER) -> list[RatioCost]:
         """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
         tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:

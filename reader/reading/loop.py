@@ -217,16 +217,16 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
         with writer.open_segment(segment.number) as tensors:
             memory.restore(to_torch(tensors), counts(tensors.metadata))
         done += 1
+    exact_types = ("model", "int8") if memory.layers[0].keys.dtype == torch.float32 else ("model",)
+    if plan.settings["memory_dtype"] not in exact_types:
+        return done  # a copy would be rounded once more
     found = store.find_prefix(plan.segment_keys)
     if found is None or found[1] <= done or plan.config.condensed_tokens < plan.config.window:
         return done
     key, count = found
     source = store.memory(key)
-    is_exact = plan.settings["memory_dtype"] == "model" or (
-        plan.settings["memory_dtype"] == "int8" and memory.layers[0].keys.dtype == torch.float32
-    )
-    if source is None or source.state != "ready" or not is_exact:
-        return done  # a copy would be rounded once more
+    if source is None or source.state != "ready":
+        return done
     try:
         with store.open_memory(key) as tensors:
             whole = to_torch(tensors)
