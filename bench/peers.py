@@ -329,7 +329,7 @@ def plot(found: list[dict[str, Any]], picture: Path) -> None:
         for peer in dict.fromkeys(row["peer"] for row in found):
             rows = sorted((row["read_tokens"], row[name] * unit) for row in found if row["peer"] == peer)
             axes.plot(*zip(*rows, strict=True), "o-", label=peer)
-        ticks = sorted({row["read_tokens"] for row in found})
+        ticks = sorted({row["tokens"] for row in found})
         axes.set(xlabel="tokens", title=label, ylim=(0, None))
         axes.set_xscale("log", base=2)
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
