@@ -190,7 +190,7 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         window.wait_until_ready()
         ideas = page.locator("#glance .ideas button")
         expect(ideas.first).to_have_text("What is this document about?")
-        assert "Who or what is Walter Pettifer?" in ideas.all_text_contents()
+        assert "Who is Walter Pettifer?" in ideas.all_text_contents()
         expect(page.locator("#glance .outline li").filter(has_text="Weather").locator("p")).to_have_count(1)
         page.locator("#glance .outline button").filter(has_text="Weather").click()
         place(window, 3)

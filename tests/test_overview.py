@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from itertools import pairwise
@@ -87,6 +88,25 @@ def source_of(document: Document) -> Source:
         ("¿En qué página se menciona la llave?", "mentions", None),
         ("What is on page 12?", "page", 12),
         ("Was steht auf Seite 12?", "page", 12),
+        ("What happens in the last chapter?", "chapter", -1),
+        ("¿Qué pasa en el primer capítulo?", "chapter", 1),
+        ("Que se passe-t-il dans le dernier chapitre ?", "chapter", -1),
+        ("Was steht auf der letzten Seite?", "page", -1),
+        ("How does the book end?", "end", None),
+        ("What happens at the end?", "end", None),
+        ("Wie endet die Geschichte?", "end", None),
+        ("Comment se termine le roman ?", "end", None),
+        ("¿Cómo acaba la historia?", "end", None),
+        ("How does it begin?", "beginning", None),
+        ("Wie fängt das Buch an?", "beginning", None),
+        ("Comment commence l'histoire ?", "beginning", None),
+        ("¿Cómo empieza el libro?", "beginning", None),
+        ("Who is the main character?", "people", None),
+        ("Who are the main characters of this novel?", "people", None),
+        ("Wer sind die Hauptfiguren?", "people", None),
+        ("Qui sont les personnages principaux ?", "people", None),
+        ("¿Quién es el protagonista?", "people", None),
+        ("主人公は誰ですか？", "people", None),
     ],
 )
 def test_what_a_question_asks_for_an_overview_of(question: str, kind: str, number: int | None) -> None:
@@ -106,6 +126,11 @@ def test_what_a_question_asks_for_an_overview_of(question: str, kind: str, numbe
         "Wie hoch sind die Kosten auf Seite 3?",
         "Is hello the first word?",
         "Who thanks the keeper?",
+        "How did the war end?",
+        "How does the second act end?",
+        "What happens at the end of the pier?",
+        "What does the main character want?",
+        "Who dies in the last chapter?",
         "",
         "\0",
         "(((((((",
@@ -128,6 +153,9 @@ def test_a_question_for_a_detail_is_none_about_the_whole(question: str) -> None:
         ("Give me a summary of chapter 2.", ["Tomas Reel", "4,200 crowns"]),
         ("What happens in chapter 3?", ["found in the galley"]),
         ("What is on page 1?", ["3 May 1871"]),
+        ("How does the story begin?", ["3 May 1871"]),
+        ("How does it end?", ["found in the galley"]),
+        ("What happens in the last chapter?", ["found in the galley"]),
         ("hello", ["The Harbour Year"]),
         ("thanks!", ["The Harbour Year"]),
     ],
@@ -275,14 +303,51 @@ def test_who_the_authors_are_is_asked_as_decoders_take_it(question: str, asked: 
         ("Wer ist Anna Schmidt?", "Anna Schmidt"),
         ("Qui est Jean Valjean ?", "Jean Valjean"),
         ("¿Quién es Sancho Panza?", "Sancho Panza"),
+        ("Who is the Lizard?", "Lizard"),
+        ("Who was The Prime Minister?", "Prime Minister"),
         ("Who is he?", ""),
         ("Who was the best miller?", ""),
         ("Who is the captain of the ship that sailed first?", ""),
+        ("Wer ist der Müller?", ""),
     ],
 )
 def test_a_question_who_somebody_is_is_told_from_one_who_did_something(question: str, words: str) -> None:
     request = understand(question)
     assert (request.kind, request.words) == (("person", words) if words else ("detail", ""))
+
+
+def test_the_main_characters_are_those_who_are_named_most_often(tmp_path: Path) -> None:
+    chapters = [
+        "Mrs. Orrin Vale came to Lowmouth in March. “Who keeps the light?” she asked. Tobin Marsh said that he did.",
+        "Mrs. Vale was in Lowmouth all summer. Tobin showed her the lamp. Mrs. Vale laughed, and Tobin Marsh was pleased.",
+        "In Lowmouth they say that Mrs. Vale had never seen the sea. I’ve heard Tobin say so. The sea was grey. The sea is old.",
+        "Then Mrs. Vale left Lowmouth. Tobin Marsh stood at the rail. Tobin waved. “God keep her,” Tobin said in Lowmouth.",
+    ]
+    file = tmp_path / "light.txt"
+    file.write_text("\n\n".join(chapters), encoding="utf-8")
+    document = load(file)
+    made = overview(understand("Who are the main characters?"), "Who are the main characters?", [source_of(document)])
+    assert made is not None
+    assert made.text == "Named most often: Tobin Marsh, Mrs. Vale."
+    first = ["Tobin Marsh said that he did.", "Mrs. Vale was in Lowmouth all summer."]
+    assert [passage.text.strip() for passage in made.passages] == first
+    assert all(passage.text == document.text[passage.start_char : passage.end_char] for passage in made.passages)
+
+
+@pytest.mark.parametrize("text", ["", "no names here at all, only the sea.", "Lowmouth. " * 50, "I’ve said so. " * 20])
+def test_where_nobody_is_named_the_decoder_is_asked(text: str) -> None:
+    page = PageRecord("d", 1, "1", 0, len(text), text)
+    assert overview(understand("Who is the hero?"), "Who is the hero?", [Source("d", "", (page,), len(text))]) is None
+
+
+def test_the_end_is_told_only_of_a_document_that_was_read_to_its_end(story: Document) -> None:
+    whole = source_of(story)
+    half = dataclasses.replace(whole, chars_read=whole.chars // 2)
+    for question in ("How does the story end?", "Wie endet die Geschichte?"):
+        assert overview(understand(question), question, [half]) is None
+        made = overview(understand(question), question, [whole])
+        assert made is not None
+        assert story.text.rstrip().endswith(made.passages[-1].text.rstrip())
 
 
 def test_who_somebody_is_is_looked_up_where_they_are_introduced(roomy_model: Model, store: Store) -> None:

@@ -32,6 +32,22 @@ def test_no_passage_cuts_a_row() -> None:
     assert [PAGE[start:end] for start, end in sentences(PAGE)][:3] == ["The ships of 1871 are these.", HEADER, ROWS[0]]
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["Mrs. Vale came with Mr. J. R. Orrin at 5 p.m.", "Then they slept.", "So did I.", "We woke."],
+        ["See Fig. 3 and No. 4, e.g. the one by Smith et al. in 1999.", "Did it rain?", "No.", "It was dry."],
+        ["He died on Jan. 5, 1900, in the U.S. and nowhere else.", "“He did,” said Dr. Oke.", "That was all."],
+        ["Am 3. Mai kam Dr. Meier, z. B. nach Bonn.", "Das war 1871.", "Art. 5 Abs. 2 gilt."],
+        ["M. Dupont est là.", "Il part."],
+        ["It ends with Mr.\n\n", "A. The next paragraph begins."],
+    ],
+)
+def test_an_abbreviation_ends_no_sentence(parts: list[str]) -> None:
+    text = "".join(part if part.endswith("\n") else f"{part} " for part in parts)
+    assert [text[start:end] for start, end in sentences(text)] == [part.strip() for part in parts]
+
+
 def test_a_passage_within_a_table_carries_its_first_row() -> None:
     index = passages_of(PAGE)
     found = index.all[index.search(["2183"])[0]]  # 59 times 37

@@ -43,8 +43,6 @@ _NO_PROSE = re.compile(
     r"[=@{}\\∗†•|]|\b(?:Fig(?:ure|\.)|Table)\s*\d+\s*[:.]|\b(?:pages|pp\.|Vol\.|Proceedings|ISBN|https?:)", re.I
 )
 """Signs of formulas, captions, rows of tables and references."""
-_CUT_SHORT = re.compile(r"\b(?:[A-Z]|al|St|Mr|Mrs|Ms|Dr|Prof|No|Fig|vs|cf|e\.g|i\.e|etc)\.$")
-"""The end of a sentence that ends at an abbreviation."""
 _ENDED = re.compile(r"[.…。][\"'”’»)\]]*$")
 _SAID = re.compile(r"[\"“”'‘«„「『—–-]")
 
@@ -122,14 +120,10 @@ def _sentences(section: Section, chars_read: int) -> Iterator[_Sentence]:
     for number, page in enumerate(section.pages):
         first = max(0, (section.body_char if number == 0 else section.start_char) - page.start_char)
         text = page.text[first : max(first, end_char - page.start_char)]
-        before = ""
         for start, end in sentences(text):
             said = " ".join(text[start:end].split())
-            is_whole = not _CUT_SHORT.search(before)
-            before = said
             if (
-                is_whole
-                and not _begins_with_heading(text[start:end])
+                not _begins_with_heading(text[start:end])
                 and _SHORT_LEAD_CHARS <= len(said) <= _LONG_CHARS
                 and _can_stand_alone(said)
             ):
@@ -148,7 +142,6 @@ def _can_stand_alone(said: str) -> bool:
     letters = len(said) - len(_BARE.findall(said.replace(" ", "")))
     return (
         bool(_ENDED.search(said))
-        and not _CUT_SHORT.search(said)
         and not _SAID.match(said)
         and not _NO_PROSE.search(said)
         and (said[0].isupper() or not said[0].isascii())

@@ -1,8 +1,8 @@
-"""Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says, and
-on which pages something is mentioned.
+"""Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says,
+how it begins and ends, whom it names most often, and on which pages something is mentioned.
 
 Everything but the greeting is cut out of the text: headings, a note about each section, the first sentences of a page
-or chapter, and the sentences that mention something. The bundled decoders, with these
+or chapter, the last ones of the document, names, and the sentences that mention something. The bundled decoders, with these
 sentences in sight, did worse: SmolLM2 135M repeats a heading, Qwen2.5 Coder 0.5B mixes up who did what.
 """
 
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from reader import wording
 from reader.answering.notes import SENTENCES, notes
-from reader.answering.outline import Section, abstract, chapter, printed_number, sections
+from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections
 from reader.answering.passages import Passage, Source, mention, passage_of
-from reader.answering.requests import Request
+from reader.answering.people import people
+from reader.answering.requests import LAST, Request
 from reader.reading import sentences
 from storage import PageRecord
 
@@ -42,11 +43,18 @@ _GREETINGS = {
         "ja": "どういたしまして。「{title}」についてまた聞いてください。",
     },
 }
+_NAMED = {
+    "en": "Named most often: {names}.",
+    "de": "Am häufigsten genannt: {names}.",
+    "fr": "Les noms les plus fréquents : {names}.",
+    "es": "Los nombres más frecuentes: {names}.",
+    "ja": "最も多く出てくる名前：{names}",
+}
 _LANGUAGES = {
-    "de": r"hallo|guten|danke|dank",
-    "fr": r"bonjour|salut|bonsoir|merci",
-    "es": r"hola|buen[oa]s|gracias",
-    "ja": r"こんにちは|ありがとう",
+    "de": r"hallo|guten|danke|dank|wer",
+    "fr": r"bonjour|salut|bonsoir|merci|qui",
+    "es": r"hola|buen[oa]s|gracias|qui[eé]n(?:es)?",
+    "ja": r"こんにちは|ありがとう|主人公|登場人物",
 }
 
 
@@ -62,12 +70,12 @@ class Overview:
 def overview(request: Request, question: str, sources: Sequence[Source]) -> Overview | None:
     """What the documents say to a request; None where it asks for a detail, or for a place that there is not."""
     if request.kind in ("hello", "thanks"):
-        named = [language for language, words in _LANGUAGES.items() if re.search(words, question, re.I)]
         title = ", ".join(source.title for source in sources)
-        return Overview(_GREETINGS[request.kind][named[0] if named else "en"].format(title=title), ())
+        return Overview(_GREETINGS[request.kind][_language(question)].format(title=title), ())
     if not request.is_overview:
         return None
-    found = [one for source in sources if (one := _of_document(request, source, OVERVIEW_CHARS // len(sources)))]
+    chars, language = OVERVIEW_CHARS // len(sources), _language(question)
+    found = [one for source in sources if (one := _of_document(request, source, chars, language))]
     if not found:
         return None
     texts = [one.text for one in found]
@@ -87,15 +95,28 @@ def place(request: Request, sources: Sequence[Source]) -> list[tuple[str, int, i
     return found
 
 
-def _of_document(request: Request, source: Source, chars: int) -> Overview | None:
+def _language(question: str) -> str:
+    named = [language for language, words in _LANGUAGES.items() if re.search(rf"(?:^|\W)(?:{words})", question, re.I)]
+    return named[0] if named else "en"
+
+
+def _of_document(request: Request, source: Source, chars: int, language: str) -> Overview | None:
     if request.kind == "mentions":
         return _mentions(request.words, source, chars)
+    if request.kind == "people":
+        return _people(source, language)
     if request.kind in ("page", "chapter"):
         section = _section(request, source)
         return None if section is None else _joined([(section.title, _beginning(section, chars))])
     read = [section for section in sections(source) if section.start_char < source.chars_read]
     if request.kind == "outline":
         return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None
+    if request.kind in ("beginning", "end"):
+        body = [section for section in read if not is_front_matter(section.title)] or _pages(source)
+        if request.kind == "beginning":
+            return _joined([(section.title, _beginning(section, chars)) for section in body[:1]])
+        is_read = source.chars_read >= source.chars
+        return _joined([(section.title, _ending(section, chars)) for section in body[-1:]]) if is_read else None
     own = abstract(source)
     if own is not None and (beginning := _beginning(own, chars)):
         return _joined([("", beginning)])
@@ -110,19 +131,41 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     named: list[tuple[str, list[Passage]]] = []
     more = 0
     for page in source.pages:
-        found = pattern.search(page.text) if page.end_char <= source.chars_read else None
-        if found is None:
+        said = _first_sentence(page, pattern) if page.end_char <= source.chars_read else None
+        if said is None:
             continue
         if chars <= 0:
             more += 1
             continue
-        start, end = next((start, end) for start, end in sentences(page.text) if end > found.start())
-        named.append((wording.place(page.label), [passage_of(page, start, end)]))
-        chars -= end - start
+        named.append((wording.place(page.label), [said]))
+        chars -= said.end_char - said.start_char
     made = _joined(named)
     if made is not None and more:
         made = Overview(f"{made.text}\n… {more:,} more", made.passages)
     return made
+
+
+def _people(source: Source, language: str) -> Overview | None:
+    """Whom a document names most often, with the sentence that first does; None where it names nobody."""
+    read = [page for page in source.pages if page.end_char <= source.chars_read]
+    names = people("\n\n".join(page.text for page in read))
+    patterns = [mention(name) for name in names]
+    first = {
+        said
+        for pattern in patterns
+        if (said := next(filter(None, (_first_sentence(page, pattern) for page in read)), None))
+    }
+    ordered = sorted(first, key=lambda passage: passage.start_char)
+    return Overview(_NAMED[language].format(names=", ".join(names)), tuple(ordered)) if names else None
+
+
+def _first_sentence(page: PageRecord, pattern: re.Pattern[str]) -> Passage | None:
+    """The first sentence of a page that a pattern matches in."""
+    found = pattern.search(page.text)
+    if found is None:
+        return None
+    start, end = next((start, end) for start, end in sentences(page.text) if end > found.start())
+    return passage_of(page, start, end)
 
 
 def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:
@@ -141,7 +184,12 @@ def _section(request: Request, source: Source) -> Section | None:
     if request.number is None:
         return None
     if request.kind == "chapter":
-        return chapter(sections(source), request.number)
+        found = sections(source)
+        if request.number == LAST:
+            return next((section for section in reversed(found) if not is_front_matter(section.title)), None)
+        return chapter(found, request.number)
+    if request.number == LAST:
+        return _page(source.pages[-1]) if source.pages and request.kind == "page" else None
     named = [page for page in source.pages if printed_number(page.label) == str(request.number)]
     pages = named or [page for page in source.pages if page.number == request.number]
     return _page(pages[0]) if pages and request.kind == "page" else None
@@ -173,6 +221,22 @@ def _beginning(section: Section, chars: int) -> list[Passage]:
         if chars <= 0 or len(taken) < len(spans):
             break
     return passages
+
+
+def _ending(section: Section, chars: int) -> list[Passage]:
+    """A section's last sentences, one at least, in passages of one page each."""
+    passages: list[Passage] = []
+    for page in reversed(section.pages):
+        first = max(0, section.body_char - page.start_char)
+        text = page.text[first : section.end_char - page.start_char]
+        spans = [(first + start, first + end) for start, end in sentences(text)]
+        taken = [span for span in spans if spans[-1][1] - span[0] <= chars] or (spans[-1:] if not passages else [])
+        if taken:
+            passages.append(passage_of(page, taken[0][0], taken[-1][1]))
+            chars -= taken[-1][1] - taken[0][0]
+        if chars <= 0 or len(taken) < len(spans):
+            break
+    return passages[::-1]
 
 
 def _joined(parts: Sequence[tuple[str, list[Passage]]]) -> Overview | None:

@@ -1,5 +1,5 @@
-"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, where something is mentioned, who
-somebody is, who wrote it, or nothing but a greeting.
+"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, its beginning or its end, where
+something is mentioned, who somebody is, who the main characters are, who wrote it, or nothing but a greeting.
 
 By words alone, in English, German, French, Spanish, Italian, Portuguese, Dutch and Japanese; what is not understood is a
 question for a detail. It runs no decoder.
@@ -16,12 +16,33 @@ from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.passages import STOP_WORDS, content_words
 from reader.answering.refusal import says_nothing
 
-Kind = Literal["detail", "whole", "outline", "page", "chapter", "mentions", "person", "front", "hello", "thanks"]
+Kind = Literal[
+    "detail",
+    "whole",
+    "outline",
+    "page",
+    "chapter",
+    "beginning",
+    "end",
+    "mentions",
+    "person",
+    "people",
+    "front",
+    "hello",
+    "thanks",
+]
 
+_FIRST = r"first|erste[ns]?|premi(?:er|ère)|primer[ao]?"
+_LAST = r"last|final|letzte[ns]?|derni(?:er|ère)|[uú]ltim[ao]"
+_PAGES = r"pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\."
 _PAGE = re.compile(
-    r"\b(?:pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\.)\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)", re.I
+    rf"\b(?:{_PAGES})\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{_PAGES})(?!\w)",
+    re.I,
 )
-_CHAPTER = re.compile(rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b|第?(?P<cjk>\d+)章", re.I)
+_CHAPTER = re.compile(
+    rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b|第?(?P<cjk>\d+)章|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{CHAPTER})\b",
+    re.I,
+)
 _OUTLINE = re.compile(
     rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
     rf"|inhoudsopgave)\b|目次"
@@ -62,14 +83,45 @@ _FRONT = re.compile(
     r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
+_STORY = (
+    r"(?:it|this|that|(?:(?:the|this|that) )?(?:whole )?(?:book|text|document|paper|article|report|novel|story|tale|play|poem"
+    r"|memoir|handbook|manual))"
+)
+_STORY_DE = r"(?:es|(?:der|die|das|diese[rs]?) (?:buch|text|roman|geschichte|erzählung|dokument|stück|bericht|artikel))"
+_STORY_FR = r"(?:l['’]histoire|(?:le|ce|cette|la) (?:livre|texte|roman|récit|document|pièce|nouvelle|article))"
+_STORY_ES = r"(?:(?:el|la|este|esta) (?:libro|texto|novela|historia|relato|cuento|documento|obra))"
+_BEGIN_OR_END = re.compile(
+    rf"\W*(?:(?:and )?how (?:does|did) {_STORY} (?:all )?(?:(begin|start|open)|(?:end|finish|conclude))(?: up)?"
+    rf"|what (?:happens|is said) (?:at|in) the (?:very )?(?:(beginning|start|opening)|(?:end|ending|conclusion))"
+    rf"(?: of {_STORY})?"
+    rf"|what is the (?:(beginning|opening)|(?:ending|end))(?: of {_STORY})?"
+    rf"|wie (?:(beginnt|fängt) {_STORY_DE}(?: an)?|(?:endet|geht) {_STORY_DE}(?: (?:aus|zu ende))?)"
+    rf"|comment (?:(commence|débute)|finit|se (?:termine|finit)) {_STORY_FR}"
+    rf"|comment {_STORY_FR} (?:(commence|débute)|finit|se (?:termine|finit))(?:-t-(?:il|elle))?"
+    rf"|c[oó]mo (?:(empieza|comienza)|termina|acaba) {_STORY_ES}"
+    r")\W*",
+    re.I,
+)
+_PEOPLE = re.compile(
+    r"\W*(?:who (?:is|are|was|were)|who['’]s|name|list|what (?:is|are) the names? of) (?:all )?(?:the )?"
+    r"(?:(?:main|most important|central|principal|chief|leading) (?:characters?|persons?|people|figures?)|characters|protagonists?"
+    rf"|hero(?:es|ine)?)(?: (?:in|of) {_STORY})?\W*"
+    r"|\W*(?:wer (?:ist|sind) (?:der|die) (?:haupt(?:figur(?:en)?|person(?:en)?|charaktere?)|protagonist(?:in|en)?)"
+    r"|qui (?:est|sont) (?:le|les) (?:personnages? principa(?:l|ux)|protagonistes?|h[ée]ros)"
+    r"|qui[eé]n(?:es)? (?:es|son) (?:el|la|los) (?:personajes? principal(?:es)?|protagonistas?))\b.*"
+    r"|.*(?:主人公|登場人物)は.*",
+    re.I,
+)
 _AUTHORS = re.compile(
     rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this|it|the)(?: {_TEXTS})?)"
     rf"(?: of (?:this|the) {_TEXTS})?\W*",
     re.I,
 )
 _PERSON = re.compile(
-    r"\W*(?:who (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
+    r"\W*(?:who(?: or what)? (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
     r"|qui[eé]n(?:es)? (?:es|era|son|eran)|chi (?:è|era|sono|erano)|quem (?:é|era|são|eram)|wie (?:is|was|zijn|waren)) "
+    # An article is part of a name where a capital follows: "the Lizard". Where every noun has one, it says nothing.
+    r"(?:(?:the|l[ae]|el|il) (?=(?-i:[A-Z])))?"
     r"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b)"
     r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3})\W*",
     re.I,
@@ -107,13 +159,17 @@ _FOLLOW_UP = re.compile(
 )
 
 
+LAST = -1
+"""The number of the last page or chapter."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a question asks for."""
 
     kind: Kind
     number: int | None = None
-    """Of the page or the chapter."""
+    """Of the page or the chapter; `LAST` for the last one."""
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
@@ -133,9 +189,15 @@ def understand(question: str) -> Request:
         if found := pattern.search(question):
             rest = question[: found.start()] + " " + question[found.end() :]
             is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
-            return Request(kind, number_of(found["number"] or found["cjk"]), is_overview)  # type: ignore[arg-type]
+            named = found["number"] or found["cjk"]
+            number = number_of(named) if named else 1 if found["first"] else LAST
+            return Request(kind, number, is_overview)  # type: ignore[arg-type]
     if _FRONT.search(question):
         return Request("front")
+    if found := _BEGIN_OR_END.fullmatch(question):
+        return Request("beginning" if any(found.groups()) else "end", is_overview=True)
+    if _PEOPLE.fullmatch(question):
+        return Request("people", is_overview=True)
     if (found := _PERSON.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
         return Request("person", words=found["words"])
     if _OUTLINE.search(question):

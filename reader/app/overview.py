@@ -5,33 +5,18 @@ They are made of the text's own headings, sentences and names, so that they are 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reader.answering import is_front_matter, notes_of
+from reader.answering import is_front_matter, notes_of, people
 from storage import PageRecord
 
 QUESTIONS = 5
 MAX_HEADINGS = 200
 
 _TITLE_CHARS = 90
-_NAME = re.compile(r"(?<=[a-z,;] )(?:[A-Z][a-z]{2,}(?: (?:of |the |de |von )?[A-Z][a-z]{2,}){1,2})\b")
-_LEAST_NAMED = 3
-_NOT_NAMES = {
-    "January",
-    "February",
-    "March",
-    "April",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-}
+_NAMES_CHARS = 500_000
+"""Names are looked for in a document's first characters, of about three hundred pages."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +62,8 @@ def _questions(contents: Sequence[Heading], pages: Sequence[PageRecord]) -> list
         questions += [
             f"What does “{title}” say?" for title in (chapters[len(chapters) // 3], chapters[2 * len(chapters) // 3])
         ]
-    names = Counter(name for page in pages for name in _NAME.findall(page.text))
-    usual = [
-        name for name, times in names.most_common(12) if times >= _LEAST_NAMED and not _NOT_NAMES & set(name.split())
-    ]
-    questions += [f"Who or what is {name}?" for name in usual]
+    text = "\n\n".join(page.text for page in pages)
+    questions += [f"Who is {name}?" for name in people(text[:_NAMES_CHARS])]
     questions += [f"What does “{title}” say?" for title in chapters]
     return list(dict.fromkeys(questions))[:QUESTIONS]
 

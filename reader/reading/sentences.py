@@ -1,6 +1,7 @@
 """The sentences of a text, and the rows of its tables: where each begins and ends.
 
-By signs alone, in any language that ends sentences with them. It knows no page and no passage.
+By signs alone, in any language that ends sentences with them; the point of a common abbreviation or of an initial ends none. It
+knows no page and no passage.
 """
 
 from __future__ import annotations
@@ -10,13 +11,30 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*(?=\s)\s*|[。！？]|\n\s*\n\s*")
+_ABBREVIATED = re.compile(
+    r"(?<![\w.])(?:[^\W\d_I]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Capt|Col|Gen|Lt|Sgt|Rev|Hon|Messrs|cf|vs|viz|e\.g|i\.e|z\.B|d\.h|u\.a"
+    r"|p\.ex|bzw)$"
+)
+"""A word that ends with a point and hardly ever ends a sentence: a title, an initial."""
+_MAYBE_ABBREVIATED = re.compile(r"(?<![\w.])(?:etc|al|Jr|Inc|Ltd|Co|Corp|usw|[ap]\.m|U\.S|U\.K)$")
+"""One that may end a sentence: it does not where a small letter follows."""
+_NUMBERED = re.compile(
+    r"(?<![\w.])(?:Nos?|Figs?|Eqs?|Tab|Refs?|Secs?|Arts?|Paras?|Abs|Nr|Vols?|pp|ca|approx"
+    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)$"
+)
+"""One that does not where a number follows."""
+_LONGEST_CHARS = 8
+_ORDINAL = re.compile(
+    r"(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|Jahrhundert|Kapitel)"
+)
+"""Behind a German ordinal, such as *3. Mai*."""
 ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
 """A row of a table: its cells are parted by bars."""
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences and of the rows of tables in a text, without the white space around them."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_abbreviated(text, match)]
     if " | " in text:
         rows = [row.span() for row in ROW.finditer(text)]
         inside = {end for start, stop in rows for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]}
@@ -27,6 +45,21 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
         if part.strip():
             yield start + len(part) - len(part.lstrip()), start + len(part.rstrip())
         start = end
+
+
+def _is_abbreviated(text: str, end: re.Match[str]) -> bool:
+    """Whether the point of a sentence's end belongs to an abbreviation, and the sentence goes on."""
+    sign = end.group()
+    if sign.rstrip() != "." or sign.count("\n") > 1:
+        return False
+    at, behind = end.start(), text[end.end() : end.end() + 1]
+    start = max(0, at - _LONGEST_CHARS)
+    return bool(
+        _ABBREVIATED.search(text, start, at)
+        or (behind.islower() and _MAYBE_ABBREVIATED.search(text, start, at))
+        or (behind.isdigit() and _NUMBERED.search(text, start, at))
+        or (text[at - 1 : at].isdigit() and _ORDINAL.match(text, end.end()))
+    )
 
 
 def shortened(text: str, sentence: tuple[int, int], most_chars: int) -> Iterator[tuple[int, int]]:
