@@ -29,6 +29,15 @@ _MOST_HEADER_CHARS = 300
 _SENTENCE_WORDS = 8
 """Headings and lines of a list of contents are shorter."""
 
+_IS_SOMETHING = (
+    r" (?:(?:is|was|are|were) (?:an?|the|one of)|(?:ist|war) (?:eine?|der|die|das)|(?:est|était) (?:une?|la|le|l['’])"
+    r"|(?:es|era) (?:una?|el|la))\b(?! (?:same|first|last|only|very|more|less)\b)"
+)
+"""Behind a name, that it is said what it is."""
+_APPOSITION = r",(?! (?:who|whom|whose|which|and|but|or|as|when|where|said|I|you|he|she|it|they|we)\b) \w"
+"""The same by a comma: Peter Blood, bachelor of medicine."""
+_SOON_CHARS = 60_000
+
 _WORD = re.compile(r"\w+")
 
 # What a question or a sentence is made of, whatever it is about.
@@ -120,15 +129,21 @@ class Passages:
         return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
 
     def introducing(self, words: str) -> list[Passage]:
-        """The passage of each document that first mentions something in a sentence, not in a heading or list of contents."""
+        """Of each document the passage that says soon what something is, where one does and its first mention does not, and the
+        passage that first mentions it in a sentence, not in a heading or list of contents."""
         pattern = mention(words)
-        found: dict[str, tuple[int, Passage]] = {}  # with the first character of the sentence
-        for passage in self.all:
-            first = _first_mention(passage, pattern)
-            # Of those that overlap, the last has the most text behind it.
-            if first is not None and first == found.setdefault(passage.document_id, (first, passage))[0]:
-                found[passage.document_id] = first, passage
-        return [passage for _, passage in found.values()]
+        is_said = re.compile(pattern.pattern + _IS_SOMETHING, re.I)
+        found = []
+        for _, passages in groupby(self.all, key=lambda passage: passage.document_id):
+            own = list(passages)
+            first = _first_mentioning(own, pattern)
+            if first is None:
+                continue
+            said = None
+            if not re.search(pattern.pattern + _APPOSITION, first[1].text, re.I):
+                said = _first_mentioning(own, is_said, first[0] + _SOON_CHARS)
+            found += [said[1], first[1]] if said and said[1] != first[1] else [first[1]]
+        return found
 
     def choose(
         self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
@@ -205,13 +220,22 @@ def table_header(text: str, char: int) -> str:
     return row if first < start and len(row) <= _MOST_HEADER_CHARS else ""
 
 
-def _first_mention(passage: Passage, pattern: re.Pattern[str]) -> int | None:
-    """The first character of the first sentence of a passage that mentions something; None where none does."""
-    text = passage.text
-    for start, end in sentences(text) if pattern.search(text) else ():
-        if pattern.search(text, start, end) and len(_WORD.findall(text, start, end)) >= _SENTENCE_WORDS:
-            return passage.start_char + start
-    return None
+def _first_mentioning(
+    passages: Sequence[Passage], pattern: re.Pattern[str], until_char: int | None = None
+) -> tuple[int, Passage] | None:
+    """The first character of the first sentence that a pattern matches in, and its passage; None where it matches nowhere before
+    `until_char`. Of passages that overlap, the last has the most text behind it."""
+    found: tuple[int, Passage] | None = None
+    for passage in passages:
+        if (found and passage.start_char > found[0]) or (until_char is not None and passage.start_char > until_char):
+            break
+        text = passage.text
+        for start, end in sentences(text) if pattern.search(text) else ():
+            if pattern.search(text, start, end) and len(_WORD.findall(text, start, end)) >= _SENTENCE_WORDS:
+                if found is None or passage.start_char + start == found[0]:
+                    found = passage.start_char + start, passage
+                break
+    return found
 
 
 def mention(words: str) -> re.Pattern[str]:

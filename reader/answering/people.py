@@ -15,7 +15,7 @@ NAMED = 6
 """The most people that are named."""
 
 _LEAST_TIMES = 3
-_PLACE_SHARE, _PERSON_SHARE, _SMALL_SHARE = 0.2, 0.06, 0.3
+_PLACE_SHARE, _PERSON_SHARE, _SMALL_SHARE, _INSIDE_SHARE = 0.2, 0.06, 0.3, 0.05
 _TITLED_SHARE, _FULL_SHARE = 0.4, 0.02
 
 _TITLES = frozenset(
@@ -38,6 +38,7 @@ _DOING = re.compile(
     r"|dit|était|avait|est|répondit|demanda|dijo|era|fue|había|estaba|preguntó)\b"
 )
 _SAID = re.compile(r"\b(?:said|cried|asked|replied|answered|exclaimed|dit|répondit|demanda|dijo|preguntó)\s+$")
+_INSIDE = re.compile(r"[\w,;]\s$")
 _WHERE = re.compile(r"\b(?:in|at|near|through|across|outside|around|throughout|dans|à|en)\s+$", re.I)
 _NOBODY = frozenset(
     """
@@ -51,12 +52,14 @@ _BEFORE_CHARS = 14
 def people(text: str) -> list[str]:
     """The people that a text names most often, the most frequent first, each by the fullest name that is usual for it."""
     times: Counter[str] = Counter()
+    inside: Counter[str] = Counter()
     doing: Counter[str] = Counter()
     places: Counter[str] = Counter()
     full: dict[str, Counter[str]] = defaultdict(Counter)
     for whole, names, before, behind in _names(text):
         for name in names:
             times[name] += 1
+            inside[name] += bool(_INSIDE.search(before))
             doing[name] += bool(_is_title(whole.split()[0]) or _DOING.match(behind) or _SAID.search(before))
             places[name] += bool(_WHERE.search(before))
             full[name][whole] += 1
@@ -65,8 +68,10 @@ def people(text: str) -> list[str]:
     for name, count in times.most_common():
         if count < _LEAST_TIMES or len(found) == NAMED:
             break
+        # Words such as "Why" have a capital because they only begin sentences.
+        is_name = inside[name] >= _INSIDE_SHARE * count
         is_person = doing[name] >= max(1, _PERSON_SHARE * count) and places[name] < _PLACE_SHARE * count
-        if is_person and name not in known:
+        if is_name and is_person and name not in known:
             found.append(_usual(name, count, full[name]))
             known.update(found[-1].split())
     return found
