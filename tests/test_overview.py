@@ -19,7 +19,7 @@ from reader.answering.look_again import choose_passages
 from reader.answering.notes import NOTE_CHARS, notes
 from reader.answering.outline import sections
 from reader.answering.overview import overview
-from reader.answering.passages import Source
+from reader.answering.passages import Passages, Source
 from reader.answering.requests import searched, understand
 from reader.batching.local import answer_together
 from reader.documents import Document, Page, load
@@ -411,6 +411,35 @@ NO_PROSE = (
     "gannet = herring + Rhum as is shown by the sound.",
     "The gannet of Rhum was described by Dr. Herring and Mr.",
 )
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "expected"),
+    [
+        (
+            "Mara Fell, who was in the same case, hunted for marmalade that day.",
+            "Mara Fell was a glazier of Lowmouth.",
+            1,
+        ),
+        (
+            "Mara Fell, a glazier from the hill towns, came down that spring.",
+            "Mara Fell was a friend to all in Lowmouth.",
+            0,
+        ),
+        (
+            "That day nobody but Mara Fell knew of the letter and its seal.",
+            "Mara Fell was the first of all to go there.",
+            0,
+        ),
+    ],
+)
+def test_who_somebody_is_is_looked_up_first_where_it_is_said(first: str, later: str, expected: int) -> None:
+    filler = "The rain fell on the harbour and nobody spoke of the letter until the evening came. " * 12
+    text = "\n\n".join([filler, first, filler, later, filler])
+    page = PageRecord("d", 1, "1", 0, len(text), text)
+    found = Passages([Source("d", "", (page,), len(text))]).introducing("Mara Fell")
+    assert (first, later)[expected] in found[0].text
+    assert any(first in passage.text for passage in found)
 
 
 @pytest.mark.parametrize("junk", NO_PROSE)

@@ -136,12 +136,12 @@ class Passages:
         found = []
         for _, passages in groupby(self.all, key=lambda passage: passage.document_id):
             own = list(passages)
-            first = _first_mentioning(own, pattern)
+            first = _first_mentioning(own, pattern, least_words=_SENTENCE_WORDS)
             if first is None:
                 continue
             said = None
             if not re.search(pattern.pattern + _APPOSITION, first[1].text, re.I):
-                said = _first_mentioning(own, is_said, first[0] + _SOON_CHARS)
+                said = _first_mentioning(own, is_said, until_char=first[0] + _SOON_CHARS)
             found += [said[1], first[1]] if said and said[1] != first[1] else [first[1]]
         return found
 
@@ -221,17 +221,17 @@ def table_header(text: str, char: int) -> str:
 
 
 def _first_mentioning(
-    passages: Sequence[Passage], pattern: re.Pattern[str], until_char: int | None = None
+    passages: Sequence[Passage], pattern: re.Pattern[str], *, least_words: int = 0, until_char: int | None = None
 ) -> tuple[int, Passage] | None:
-    """The first character of the first sentence that a pattern matches in, and its passage; None where it matches nowhere before
-    `until_char`. Of passages that overlap, the last has the most text behind it."""
+    """The first character of the first sentence that a pattern matches in, and its passage; None where there is none of at least so
+    many words before `until_char`. Of passages that overlap, the last has the most text behind it."""
     found: tuple[int, Passage] | None = None
     for passage in passages:
         if (found and passage.start_char > found[0]) or (until_char is not None and passage.start_char > until_char):
             break
         text = passage.text
         for start, end in sentences(text) if pattern.search(text) else ():
-            if pattern.search(text, start, end) and len(_WORD.findall(text, start, end)) >= _SENTENCE_WORDS:
+            if pattern.search(text, start, end) and len(_WORD.findall(text, start, end)) >= least_words:
                 if found is None or passage.start_char + start == found[0]:
                     found = passage.start_char + start, passage
                 break
