@@ -406,3 +406,43 @@ def test_a_chapter_that_only_the_contents_list_names_is_read(tmp_path: Path) -> 
     assert [page for page in pages(load(path)) if page[1]] == [
         (name, f"{name} text.") for name in ("One", "Two", "Three")
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            '<p>so <img src="https://latex.codecogs.com/svg.latex?x^2" alt="x^2"> is '
+            '<img src="https://latex.codecogs.com/gif.latex?y^{2}" title="y^{2}"> <img src="latex.png" alt="gloves"></p>',
+            "so x^2 is y^2",
+        ),
+        (
+            "<table><tr><th>Plan<th>Refund<tr><td>A<td><span><img alt=Yes></span><tr><td>B<td><img alt=No>"
+            "<tr><td>C<td><img alt=IMG_2.png><tr><td>D<td><img alt=Yes> Yes</table><table><tr><td><img alt=Logo></table>",
+            "Plan | Refund A | Yes B | No C D | Yes",
+        ),
+        (
+            "<p><img class=dropcap alt=I>T was</p><p><img class=dropcap alt=I>t was</p>"
+            "<p><img class=dropcap alt=A> MAN</p><p><img class=icon alt=X>Close</p>",
+            "IT was It was A MAN Close",
+        ),
+    ],
+    ids=["drawn-formulas", "values", "large-letters"],
+)
+def test_pictures_that_stand_for_text_are_text(tmp_path: Path, body: str, expected: str) -> None:
+    (tmp_path / "a.html").write_text(f"<html><body>{body}</body></html>")
+    assert " ".join(load(tmp_path / "a.html").text.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("El capitán llegó mañana. ¿Qué pasó?", "latin-1"),
+        ("¿Dónde está? Está allí.", "latin-1"),
+        ("Dzień dobry. Że co? Żaden koń nie był w Gdańsku.", "cp1250"),
+        ("Dzień dobry. Że co? Żaden koń nie był w Gdańsku.", "iso-8859-2"),
+    ],
+)
+def test_a_short_spanish_text_is_not_taken_for_a_central_european_one(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    assert load(tmp_path / "a.txt").text == text

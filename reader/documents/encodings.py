@@ -91,6 +91,10 @@ _WINDOWS_QUOTES = re.compile(rb"[\x91-\x94]")
 # In the middle of words these are letters of ISO-8859-2, and so is what would be a Polish letter among Czech ones.
 _SIGNS_IN_WORDS = re.compile("[^\\W\\d_][±¶»¦¬·Ľ][^\\W\\d_A-Z]")
 _NOT_POLISH = re.compile("[čřěůďťňľđČŘĚŮĎŤŇĐ]")
+# An opening question mark and n with a tilde, which in Central European encodings would be z with a dot before a capital and
+# n with an accent before a vowel: no language there writes either.
+_SPANISH = re.compile(rb"\xbf[A-Z]|[a-z]\xf1[aeou]")
+_CENTRAL_EUROPEAN = ("cp1250", "iso8859-2", "iso8859-16")
 _INNER = re.compile(r"(?<=[a-z])[^\x00-\x7f](?=[a-z]|[^\x00-\x7f][a-z])")
 _MOST_ODD = 0.2
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøœßùúûüÿ")
@@ -357,7 +361,9 @@ def _detected_latin(data: bytes) -> str | None:
 
     for guess in chardet.detect_all(data):
         if guess["language"] in _LATIN_LANGUAGES and guess["confidence"] >= _LEAST_CONFIDENCE and guess["encoding"]:
-            return codecs.lookup(guess["encoding"]).name
+            name = codecs.lookup(guess["encoding"]).name
+            is_spanish = name in _CENTRAL_EUROPEAN and _SPANISH.search(data) and _reads(data, "cp1252")
+            return "cp1252" if is_spanish else name
     return None if _reads(data, "cp1252") else _detected(data)
 
 
