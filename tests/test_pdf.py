@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
@@ -126,6 +127,16 @@ def test_rules_over_layers_are_kept(tmp_path: Path, rule: dict[str, str], is_rea
         entries = {"OCGs": both, "P": name(rule["P"])}
     made.page["/Resources"][name("Properties")] = dictionary(P0=dictionary(Type=name("OCMD"), **entries))
     assert made.text(tmp_path) == ("Shown Layer After" if is_read else "Shown After")
+
+
+@pytest.mark.parametrize("rule", [{"P": name("AllOff")}, {"VE": ArrayObject((name("Not"),))}, {"P": name("AnyOff")}])
+def test_what_is_drawn_only_without_a_layer_that_is_on_is_not_read(tmp_path: Path, rule: dict[str, Any]) -> None:
+    made = Made(shown((20, 300, "Shown")) + b"/OC /P0 BDC " + shown((20, 280, "Layer")) + b"EMC ")
+    on = made.writer._add_object(dictionary(Type=name("OCG"), Name=TextStringObject("on")))
+    made.writer.root_object[name("OCProperties")] = dictionary(OCGs=ArrayObject((on,)), D=dictionary())
+    entries = {"VE": ArrayObject((*rule["VE"], on))} if "VE" in rule else {"OCGs": on, **rule}
+    made.page["/Resources"][name("Properties")] = dictionary(P0=dictionary(Type=name("OCMD"), **entries))
+    assert made.text(tmp_path) == "Shown"
 
 
 SAID = "Lorem ipsum: the captain was Oduya, and 47 figures were paid."

@@ -6,6 +6,7 @@ pikepdf reads them. A file that pikepdf cannot read has nothing to be mended.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Collection, Iterator
 from io import BytesIO
@@ -49,6 +50,7 @@ class Survey:
             self.pdf = pikepdf.open(path, password=password or "")
         self.root = self.pdf.Root
         self.hidden = _hidden_layers(self.root)
+        self._has_hidden = bool(self.hidden) or _has_rules(self.pdf, self.root)
         self._seen: set[int] = set()
         self.ruled: set[int] = set()
         """Pages that draw enough lines for a table."""
@@ -132,11 +134,11 @@ class Survey:
 
     def mended_copy(self) -> bytes | None:
         """Return the file without its hidden layers and with whole maps to letters; None where nothing is to mend."""
-        if not (self.fonts or self.hidden) or not self._small:
+        if not (self.fonts or self._has_hidden) or not self._small:
             return None
         for font, mended in self.fonts:
             font["/ToUnicode"] = self.pdf.make_stream(mended)
-        if self.hidden:
+        if self._has_hidden:
             seen: set[int] = set()
             for page in self.pdf.pages:
                 resources = page.obj.get("/Resources")
@@ -269,6 +271,24 @@ def _hidden_layers(root: Any) -> set[int]:
                 hidden |= {_number(layer)} if state == "/OFF" else set()
                 hidden -= {_number(layer)} if state == "/ON" else set()
     return hidden - {0}
+
+
+def _has_rules(pdf: pikepdf.Pdf, root: Any) -> bool:
+    """Whether a rule over layers may hide something though no layer is switched off, as what is drawn only without one."""
+    if "/OCProperties" not in root:
+        return False
+    named = (
+        said
+        for page in pdf.pages
+        if isinstance(marks := page.obj.get("/Resources", {}).get("/Properties"), pikepdf.Dictionary)
+        for said in marks.values()
+    )
+    return any(
+        isinstance(thing, pikepdf.Dictionary)
+        and thing.get("/Type") == "/OCMD"
+        and ("/VE" in thing or thing.get("/P") in ("/AllOff", "/AnyOff"))
+        for thing in itertools.chain(named, pdf.objects)
+    )
 
 
 def _numbers(groups: Any) -> set[int]:
