@@ -139,6 +139,9 @@ def test_files_of_a_portfolio_are_known_by_what_they_are(tmp_path: Path) -> None
 TEMPLATE = ((20, 300, "The monthly rent is"), (131, 300, "EUR, due on the first."), (20, 288, "A second line."))
 
 
+Lines = tuple[tuple[int, int, str], ...]
+
+
 def sized(*parts: tuple[int, int, int, str]) -> bytes:
     return b"".join(b"BT /F1 %d Tf 1 0 0 1 %d %d Tm (%s) Tj ET " % (*at, text.encode()) for *at, text in parts)
 
@@ -446,3 +449,30 @@ def test_pictures_that_stand_for_text_are_text(tmp_path: Path, body: str, expect
 def test_a_short_spanish_text_is_not_taken_for_a_central_european_one(tmp_path: Path, text: str, encoding: str) -> None:
     (tmp_path / "a.txt").write_bytes(text.encode(encoding))
     assert load(tmp_path / "a.txt").text == text
+
+
+CLAUSES = ((40, 300, "Terms used"), (40, 286, "Rent due"))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts", "expected"),
+    [
+        (((20, 300, "1.1"), (20, 286, "1.2")), CLAUSES, "1.1 Terms used 1.2 Rent due"),
+        (((20, 300, "(a)"), (20, 286, "(b)")), CLAUSES, "(a) Terms used (b) Rent due"),
+        (
+            ((20, 300, "1."), (20, 272, "2.")),
+            ((40, 300, "Terms used"), (40, 286, "in this text"), (40, 272, "Rent due")),
+            "1. Terms used in this text 2. Rent due",
+        ),
+        (((20, 300, "1.1"), (20, 200, "1.2")), CLAUSES, None),
+        (((20, 300, "1990"), (20, 286, "1995")), CLAUSES, None),
+        (((300, 300, "1.1"), (300, 286, "1.2")), CLAUSES, None),
+    ],
+    ids=["sections", "letters", "over-two-lines", "none-beside", "years", "at-the-right"],
+)
+def test_numbers_that_are_drawn_as_a_column_stand_before_their_clauses(
+    tmp_path: Path, numbers: Lines, texts: Lines, expected: str | None
+) -> None:
+    for drawn in (numbers + texts, texts + numbers):
+        left_alone = " ".join(words for _, _, words in drawn)
+        assert Made(shown(*drawn)).text(tmp_path) == (expected or left_alone)

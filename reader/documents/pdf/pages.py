@@ -20,6 +20,7 @@ from reader.documents.pdf import (
     fractions,
     glyphs,
     invisible,
+    item_marks,
     large_letters,
     late,
     named,
@@ -227,6 +228,7 @@ class Pages:
             edits += _apart(typed.typed_edits(text, string), edits)
         if turn == 0:
             edits += _apart(list(late.late_edits(text, shown)), edits)
+            edits += _apart(list(item_marks.mark_edits(text, shown)), edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
         pieces = []
         for position, stop, ending in order or [(0, len(string), "")]:
