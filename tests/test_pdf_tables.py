@@ -50,6 +50,20 @@ DRAWN = {
     + b"".join(b"%d 240 m %d 260 %d 300 %d 320 c S " % (4 * (side,)) for side in SIDES),
 }
 
+DOTS = [(at, level) for level in LEVELS for at in range(20, 321, 3)]
+DOTS += [(side, at) for side in SIDES for at in range(240, 321, 3)]
+DASHES = b"".join(b"%d %d m %d %d l " % (at, level, at + 2, level) for level in LEVELS for at in range(20, 320, 4))
+DASHES += b"".join(b"%d %d m %d %d l " % (side, at, side, at + 2) for side in SIDES for at in range(240, 320, 4))
+DRAWN |= {
+    "dots": b"".join(b"%d %d 1 1 re f " % dot for dot in DOTS),
+    "dashes": DASHES.replace(b"l ", b"l S "),
+    "dashes in one path": DASHES + b"S ",
+    "a piece for each cell": b"".join(
+        b"%d %d m %d %d l S %d %d m %d %d l S " % (x, y, x + 100, y, x, y, x, y + 20) for x, y in BOXES
+    )
+    + b"20 320 m 320 320 l S ",
+}
+
 
 @pytest.mark.parametrize("is_by_column", [False, True], ids=["by-row", "by-column"])
 @pytest.mark.parametrize("rules", DRAWN.values(), ids=DRAWN)
@@ -104,3 +118,9 @@ def test_a_drawing_is_no_table(tmp_path: Path) -> None:
     curve = b"20 250 m 60 290 100 210 140 250 c 180 290 220 210 260 250 c S "
     made = Made(outlines + curve + shown((20, 330, "A figure of the coast"), (20, 200, "and what it shows.")))
     assert made.text(tmp_path) == "A figure of the coast and what it shows."
+
+
+def test_dots_that_fill_an_area_are_no_rules(tmp_path: Path) -> None:
+    dots = b"".join(b"%d %d 1 1 re f " % (x, y) for x in range(20, 320, 4) for y in range(240, 320, 4))
+    Made(dots + shown((24, 306, "Wenlow Quay"), (124, 286, "Agnes Moir"))).writer.write(tmp_path / "a.pdf")
+    assert "|" not in load(tmp_path / "a.pdf").text

@@ -21,6 +21,12 @@ from reader.documents.pdf.glyphs import Glyph, Rect, address_of, origins_of, rea
 _THIN = 2.5
 _SHORTEST = 2.0
 _LEAST_LENGTH = 6.0
+_LEAST_PIECES, _MOST_PIECES = 5, 20_000
+"""Dots or dashes of a rule, and of a page."""
+_HOLE = 4.0
+"""Between two of them at most."""
+_LEAST_JOINED = 12.0
+_MOST_JOINED = 200
 _NEAR = 3.0
 _INSET = 1.0
 _MOST_DESCENT = 2.5
@@ -95,6 +101,7 @@ def table_edits(
 def rules(paths: list[int], page: Rect) -> list[Rect]:
     """Return the thin lines and the edges of boxes among the paths, given by their addresses, that a page with this box shows."""
     found: list[Rect] = []
+    pieces: list[Rect] = []
     walked = 0
     sides = (ctypes.c_float * 4)()
     at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
@@ -105,8 +112,8 @@ def rules(paths: list[int], page: Rect) -> list[Rect]:
         if left > page[2] or right < page[0] or bottom > page[3] or top < page[1]:
             continue  # a printer's mark
         width, height = right - left, top - bottom
-        if min(width, height) <= _THIN and max(width, height) >= _SHORTEST:
-            found.append((left, bottom, right, top))
+        if min(width, height) <= _THIN:
+            (found if max(width, height) >= _LEAST_LENGTH else pieces).append((left, bottom, right, top))
             continue
         count = _segments(thing)
         edges = [
@@ -119,12 +126,45 @@ def rules(paths: list[int], page: Rect) -> list[Rect]:
             found += edges if min(width, height) >= _LEAST_LENGTH else []
         elif walked + count <= _MOST_SEGMENTS:
             walked += count
-            parts = list(_straight_parts(thing, count, page))
+            straight = list(_straight_parts(thing, count, page))
+            parts = [part for part in straight if _length(part) >= _LEAST_LENGTH]
+            pieces += [part for part in straight if _length(part) < _LEAST_LENGTH]
             is_box = len(parts) == len(edges) and all(any(_is_part(part, edge) for edge in edges) for part in parts)
             found += edges if is_box else parts
         if len(found) > _MOST_RULES:
             return []
-    return found
+    found += _joined(pieces)
+    short = [piece for piece in pieces if _length(piece) >= _SHORTEST]  # these may be the bars of fractions
+    return found + short if len(found) + len(short) <= _MOST_RULES else found
+
+
+def _length(rule: Rect) -> float:
+    return max(rule[2] - rule[0], rule[3] - rule[1])
+
+
+def _joined(pieces: list[Rect]) -> list[Rect]:
+    """The rules that many dots or dashes in a row draw."""
+    if not _LEAST_PIECES <= len(pieces) <= _MOST_PIECES:
+        return []
+    found: list[Rect] = []
+    for along, across in ((0, 1), (1, 0)):
+        rows: dict[int, list[Rect]] = {}
+        for piece in pieces:
+            if piece[along + 2] - piece[along] >= 0.8 * (piece[across + 2] - piece[across]):
+                rows.setdefault(round(piece[across] + piece[across + 2]), []).append(piece)
+        for row in rows.values():
+            row.sort(key=lambda piece: piece[along])
+            start = 0
+            for end in range(1, len(row) + 1):
+                if end < len(row) and row[end][along] - row[end - 1][along + 2] <= _HOLE:
+                    continue
+                run = row[start:end]
+                lefts, bottoms, rights, tops = zip(*run, strict=True)
+                rule = min(lefts), min(bottoms), max(rights), max(tops)
+                if len(run) >= _LEAST_PIECES and _length(rule) >= _LEAST_JOINED:
+                    found.append(rule)
+                start = end
+    return found if len(found) <= _MOST_JOINED else []  # dots that fill an area are no rules
 
 
 # The same functions with addresses for arguments, as a page is thousands of objects.
@@ -177,9 +217,9 @@ def _straight_parts(path: int, count: int, page: Rect) -> Iterator[Rect]:
 
 
 def _rule(points: list[tuple[float, float]]) -> Iterator[Rect]:
-    """The rule through points that lie on one line along the page's edges, where it is long enough."""
+    """The rule, or a piece of one, through points that lie on one line along the page's edges."""
     (left, *_, right), (bottom, *_, top) = (sorted(axis) for axis in zip(*points, strict=True))
-    if min(right - left, top - bottom) <= _LEVEL and max(right - left, top - bottom) >= _LEAST_LENGTH:
+    if min(right - left, top - bottom) <= _LEVEL:
         yield left, bottom, right, top
 
 
