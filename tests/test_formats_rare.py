@@ -393,10 +393,14 @@ def test_cents_of_a_price_are_no_power_in_a_pdf(tmp_path: Path) -> None:
 def test_a_large_letter_of_a_pdf_is_part_of_its_word(
     tmp_path: Path, letter: str, at: int, line: str, expected: str
 ) -> None:
-    drawn = sized(
-        (30, 20, 290, letter), (10, at, 300, line), (10, at, 288, "by the sea and had three"), (10, 20, 276, "sons.")
-    )
-    assert Made(drawn).text(tmp_path) == f"{expected} by the sea and had three sons."
+    large = (30, 20, 290, letter)
+    lines = ((10, at, 300, line), (10, at, 288, "by the sea and had three"), (10, 20, 276, "sons."))
+    assert Made(sized(large, *lines)).text(tmp_path) == f"{expected} by the sea and had three sons."
+    late = Made(sized(*lines, large)).text(tmp_path)
+    if at < 90:
+        assert late == f"{expected} by the sea and had three sons."
+    else:
+        assert late == f"{line} by the sea and had three sons. {letter}"
 
 
 def test_a_chapter_that_only_the_contents_list_names_is_read(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from reader.documents import drop_caps
 from reader.documents.pdf.glyphs import gap, height_of, read_glyphs
 
 _ALONE = re.compile(r"(?:^|(?<=\n))[“\"‘'«„]?[^\W\d_a-z](\r\n)(?=[^\W\d_])")
+_LATE = re.compile(r"(?<=\n)([“\"‘'«„]?[^\W\d_a-z])(?=\r\n|$)")
+_LINE_START = re.compile(r"(?:^|(?<=\n))[^\W\d_]")
 _LEAST_SIZE = 1.6
 """Of the letters beside it."""
 _NEAREST, _FARTHEST = -0.3, 1.5
@@ -24,7 +26,8 @@ Edit = tuple[int, int, str]
 
 
 def large_letter_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
-    """Yield the line ends behind large letters with what to put in their place."""
+    """Yield the line ends behind large letters with what to put in their place, and letters that are drawn late moved."""
+    yield from _late_edits(text, string)
     for found in _ALONE.finditer(string):
         end, start = found.span(1)
         size = height_of(text, start)
@@ -38,3 +41,26 @@ def large_letter_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edi
         is_word = drop_caps.is_one_word(letter.text, follows, lambda: Counter(_WORD.findall(string.lower())))
         if is_word or follows[:1].islower():
             yield end, start, "" if is_word or white < _WORD_GAP else " "
+
+
+def _late_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
+    """Move large letters that are drawn after the lines beside them to the first of those lines."""
+    for found in _LATE.finditer(string):
+        before = len(string[: found.start()].rstrip())
+        if height_of(text, found.end() - 1) < _LEAST_SIZE * height_of(text, before - 1):
+            continue
+        letter = read_glyphs(text, found[1], found.start())[-1]
+        starts = [line.start() for line in _LINE_START.finditer(string, 0, found.start())]
+        for start in starts:
+            size = height_of(text, start)
+            if not 0 < _LEAST_SIZE * size <= letter.size:
+                continue
+            first = read_glyphs(text, string[start], start)[0]
+            white = (first.x - letter.right) / size
+            if _NEAREST <= white <= _FARTHEST and letter.y < first.y < letter.y + letter.size:
+                follows = string[start : start + 40]
+                is_word = drop_caps.is_one_word(letter.text, follows, lambda: Counter(_WORD.findall(string.lower())))
+                if is_word or follows[:1].islower():
+                    yield start, start, found[1] + ("" if is_word or white < _WORD_GAP else " ")
+                    yield before, found.end(), ""
+                break
