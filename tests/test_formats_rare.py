@@ -455,6 +455,11 @@ def test_a_short_spanish_text_is_not_taken_for_a_central_european_one(tmp_path: 
     assert load(tmp_path / "a.txt").text == text
 
 
+def test_a_notes_number_behind_a_space_is_a_notes_number(tmp_path: Path) -> None:
+    line = b"BT /F1 10 Tf 20 300 Td (TTTT) Tj /F1 7 Tf 28.2 4 Td (2) Tj /F1 10 Tf 4.2 -4 Td (. After) Tj ET"
+    assert Made(line).text(tmp_path) == "TTTT[2]. After"
+
+
 CLAUSES = ((40, 300, "Terms used"), (40, 286, "Rent due"))
 
 

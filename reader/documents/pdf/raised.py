@@ -12,7 +12,7 @@ from reader.documents.scripts import is_cents
 
 SMALLER = 0.88
 """Of the size of what they follow, how large raised digits are at most."""
-IS_BESIDE = (-0.3, 0.35)
+IS_BESIDE = (-0.3, 0.4)
 """In ems, from what raised digits follow to them."""
 _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
 _NUMBER = re.compile(r"[\d.,]*\d$")

@@ -277,12 +277,11 @@ def _has_rules(pdf: pikepdf.Pdf, root: Any) -> bool:
     """Whether a rule over layers may hide something though no layer is switched off, as what is drawn only without one."""
     if "/OCProperties" not in root:
         return False
-    named = (
-        said
-        for page in pdf.pages
-        if isinstance(marks := page.obj.get("/Resources", {}).get("/Properties"), pikepdf.Dictionary)
-        for said in marks.values()
-    )
+    named: list[Any] = []
+    for page in pdf.pages:
+        resources: Any = page.obj.get("/Resources")
+        marks = resources.get("/Properties") if isinstance(resources, pikepdf.Dictionary) else None
+        named += marks.values() if isinstance(marks, pikepdf.Dictionary) else []
     return any(
         isinstance(thing, pikepdf.Dictionary)
         and thing.get("/Type") == "/OCMD"
