@@ -460,6 +460,27 @@ def test_a_notes_number_behind_a_space_is_a_notes_number(tmp_path: Path) -> None
     assert Made(line).text(tmp_path) == "TTTT[2]. After"
 
 
+@pytest.mark.parametrize(
+    ("shown_digits", "expected"),
+    [
+        (b"(3 ) Tj", "in 1995[3] war"),
+        (b"(3, 4) Tj", "in 1995[3,4] war"),
+        (b"[(3,)-300(4)] TJ", "in 1995[3,4] war"),
+        (b"(12,13,14 ) Tj", "in 1995[12,13,14] war"),
+        (b"(12,13,14,15,16,17,18,19,20) Tj", "in 1995[12,13,14,15,16,17,18,19,20] war"),
+        (b"( 3) Tj", "in 1995 3 war"),
+    ],
+)
+def test_spaces_and_lists_of_notes_do_not_join_a_year(tmp_path: Path, shown_digits: bytes, expected: str) -> None:
+    line = b"BT /F1 10 Tf 20 300 Td (in 1995) Tj 4 Ts /F1 6 Tf %s 0 Ts /F1 10 Tf ( war) Tj ET" % shown_digits
+    assert Made(line).text(tmp_path) == expected
+
+
+def test_a_power_before_a_raised_space_is_a_power(tmp_path: Path) -> None:
+    line = b"BT /F1 10 Tf 20 300 Td (mass 10) Tj 4 Ts /F1 6 Tf (24 ) Tj 0 Ts /F1 10 Tf (kg) Tj ET"
+    assert Made(line).text(tmp_path) == "mass 10^24 kg"
+
+
 CLAUSES = ((40, 300, "Terms used"), (40, 286, "Rent due"))
 
 

@@ -18,6 +18,8 @@ _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in",
 _NUMBER = re.compile(r"[\d.,]*\d$")
 _WORD = re.compile(r"[^\W\d_]+$")
 _SIGNS = frozenset("-−–+")
+_MOST_RAISED, _MOST_LISTED = 6, 60
+"""Raised letters and digits together, and numbers of notes with commas between them."""
 _LEAST_RISE = 0.25
 """In ems, of raised digits that are as large as what they follow."""
 _EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}")
@@ -139,7 +141,7 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
             continue
         while out and out[-1].made and out[-1].text in "\r\n ":
             out.pop()
-        run = [glyph for glyph in glyphs[at:end] if not glyph.made]
+        run = [glyph for glyph in glyphs[at:end] if not (glyph.made or glyph.text.isspace())]
         raised = run[0].y > base.y
         at = _same_line_again(glyphs, end, base, run[-1])
         following = glyphs[at] if at < len(glyphs) else None
@@ -209,17 +211,29 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
     if not _off_line(first, base) or not IS_BESIDE[0] <= gap(base, first) <= IS_BESIDE[1]:
         return at
     end = start
-    while end < len(glyphs) and not glyphs[end].made and _off_line(glyphs[end], base):
+    while end < len(glyphs) and (_is_part(glyphs[end], base) or _is_space_within(glyphs, end, base)):
         end += 1
-    run = "".join(glyph.text for glyph in glyphs[start:end])
-    is_small = all(glyph.size <= SMALLER * base.size for glyph in glyphs[start:end])
-    if end - start > 6 or not (is_small or start == at):
+    parts = [glyph for glyph in glyphs[start:end] if not glyph.text.isspace()]
+    run = "".join(glyph.text for glyph in parts)
+    is_small = all(glyph.size <= SMALLER * base.size for glyph in parts)
+    if len(run) > (_MOST_LISTED if "," in run else _MOST_RAISED) or not (is_small or start == at):
         return at
     if all(sign.isdigit() or sign in _RAISED_SIGNS for sign in run):
         return end if any(map(str.isdigit, run)) else at
     goes_on = end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isalpha()
     is_cut = not goes_on and all(glyph.text in "\r\n" for glyph in glyphs[at:start])
     return end if is_cut and is_small and first.y > base.y and _EXPONENT.fullmatch(run) else at
+
+
+def _is_part(glyph: Glyph, base: Glyph) -> bool:
+    return not glyph.made and not glyph.text.isspace() and _off_line(glyph, base)
+
+
+def _is_space_within(glyphs: list[Glyph], at: int, base: Glyph) -> bool:
+    """Whether a space goes on with raised digits behind it, as between the numbers of two notes."""
+    if glyphs[at].text != " " or glyphs[at - 1].text not in _RAISED_SIGNS or at + 1 == len(glyphs):
+        return False
+    return glyphs[at + 1].text.isdigit() and _is_part(glyphs[at + 1], base)
 
 
 def _off_line(glyph: Glyph, base: Glyph) -> bool:
