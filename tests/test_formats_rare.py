@@ -476,9 +476,12 @@ def test_spaces_and_lists_of_notes_do_not_join_a_year(tmp_path: Path, shown_digi
     assert Made(line).text(tmp_path) == expected
 
 
-def test_a_power_before_a_raised_space_is_a_power(tmp_path: Path) -> None:
-    line = b"BT /F1 10 Tf 20 300 Td (mass 10) Tj 4 Ts /F1 6 Tf (24 ) Tj 0 Ts /F1 10 Tf (kg) Tj ET"
-    assert Made(line).text(tmp_path) == "mass 10^24 kg"
+@pytest.mark.parametrize(
+    ("power", "expected"), [("24 ", "10^24 kg"), ("0.5", "10^0.5kg"), (".5", "10^.5kg"), ("1/2", "10^(1/2)kg")]
+)
+def test_powers_are_no_digits_of_their_number(tmp_path: Path, power: str, expected: str) -> None:
+    line = b"BT /F1 10 Tf 20 300 Td (mass 10) Tj 4 Ts /F1 6 Tf (%s) Tj 0 Ts /F1 10 Tf (kg) Tj ET" % power.encode()
+    assert Made(line).text(tmp_path) == f"mass {expected}"
 
 
 CLAUSES = ((40, 300, "Terms used"), (40, 286, "Rent due"))

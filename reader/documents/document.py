@@ -41,8 +41,8 @@ _SINCE_10 = ("doc", "docx", "epub", "html", "mail", "mobi", "pdf", "text")
 # 10: In HTML, and what is made of it, formulas that a service draws, and pictures that are a cell's value or a large first
 #    letter, are text. Short Spanish texts are no Hungarian ones. Word's fields AUTONUM show their numbers. PDFs have numbers
 #    of clauses that are drawn as a column before their clauses, rows of tables whose rules are dots or dashes, large first
-#    letters that are drawn late in their words, notes' numbers beside spaces and in lists in brackets, and leave out what is drawn only
-#    without a layer that is on.
+#    letters that are drawn late in their words, notes' numbers beside spaces and in lists in brackets, and leave out what is
+#    drawn only without a layer that is on.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_9, 9) | dict.fromkeys(_SINCE_10, 10)
 """Format -> the version in which its parser's text changed last."""
 

@@ -111,7 +111,7 @@ _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n)?(?=[^\W\d_])")
 
 
 _RAISED_SIGNS = "-−–+,*"
-_MAY_BE_RAISED = re.compile(rf"[\da-zA-Z{re.escape(_RAISED_SIGNS)}]")
+_MAY_BE_RAISED = re.compile(rf"[\da-zA-Z.{re.escape(_RAISED_SIGNS)}]")
 
 
 def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
@@ -218,7 +218,7 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
     is_small = all(glyph.size <= SMALLER * base.size for glyph in parts)
     if len(run) > (_MOST_LISTED if "," in run else _MOST_RAISED) or not (is_small or start == at):
         return at
-    if all(sign.isdigit() or sign in _RAISED_SIGNS for sign in run):
+    if all(sign.isdigit() or sign in _RAISED_SIGNS or sign in "./" for sign in run):
         return end if any(map(str.isdigit, run)) else at
     goes_on = end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isalpha()
     is_cut = not goes_on and all(glyph.text in "\r\n" for glyph in glyphs[at:start])
@@ -261,7 +261,9 @@ def marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
         return ".", ""
     if number and after in ("/", "⁄"):
         return " ", ""  # 48½ is drawn as 48, a raised 1, a slash and a 2
-    return ("^", "") if power and "," not in run else ("[", "]")
+    if power and "," not in run:
+        return ("^(", ")") if "/" in run else ("^", "")
+    return "[", "]"
 
 
 def _letter_marks(before: str, run: str, number: re.Match[str] | None, word: re.Match[str] | None) -> tuple[str, str]:
