@@ -11,7 +11,7 @@ from collections import Counter
 
 from lxml import etree
 
-from reader.documents import drop_caps, formulas, tables
+from reader.documents import drop_caps, formulas, pictures, tables
 from reader.documents.archive import local_name
 from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
 from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
@@ -45,9 +45,6 @@ _INLINE_BOXES = {"a", "b", "bdi", "em", "i", "ins", "label", "small", "span", "s
 _DELETED = {"del", "s", "strike"}
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
-_MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
-_MATH_ADDRESS = re.compile(r"//latex\.|latex\.php|mathtex|mimetex|/math/render/|[?&]cht=tx", re.I)
-"""Where services that draw formulas are."""
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
 _FRACTION_CLASS = re.compile(r"(?:^|[\s_-])s?frac(?:tion)?(?:$|[\s_-])", re.I)
 _STACKED = re.compile(r"[\d+\-−–n]{1,6}")
@@ -58,8 +55,6 @@ _ROW_STYLES = {"table-row": "row", "table-cell": "cell"}
 _BOXED = {"div", "span", "p", "li", "ul", "dl", "dt", "dd", "a", "section"}
 _PAGE_ID = re.compile(r"(?:page|pg|p)[_.-]?0*([1-9]\d{0,4}|[ivxlcdm]{1,8})", re.I)
 _MOST_PAGE_CHARS = 20
-_MOST_SIGN_CHARS = 20
-_FILE_NAME = re.compile(r"\S+\.\w{2,4}")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -259,37 +254,17 @@ class _Writer:
         self._mark(element, "img")
         alt = " ".join((element.get("alt") or "").split())
         is_large = bool(_DROP_CAP_CLASS.search(element.get("class", "")))
-        if drop_caps.LETTER.fullmatch(alt) and (goes_on := _goes_on(element, alt, is_large)) is not None:
+        if drop_caps.LETTER.fullmatch(alt) and (goes_on := pictures.goes_on(element, alt, is_large)) is not None:
             self._prose.write(alt)
             if goes_on:
                 self._prose.join_next()
-        elif self._is_formula(element, alt):
-            around = element.getparent()
-            near = [element.getprevious(), element.getnext()]
-            if around is not None and local_name(around) == "span":
-                near.append(around)
-            if not any(local_name(inner) == "math" for tree in near if tree is not None for inner in tree.iter()):
+        elif pictures.is_formula(element, alt):
+            if not pictures.is_said_beside(element):
                 self._prose.write_formula(formulas.tex(alt or element.get("title") or ""))
-        elif self._is_value(element, alt):
+        elif pictures.is_value(element, alt, self._flat_rows):
             self._prose.separate(" ")
             self._prose.write(alt)
             self._prose.separate(" ")
-
-    def _is_formula(self, element: etree._Element, alt: str) -> bool:
-        if _MATH_ADDRESS.search(element.get("src", "")):
-            return True
-        is_marked = _MATH_PICTURE.search(element.get("class", "")) or alt.startswith(("{\\displaystyle", "$"))
-        return bool(alt and is_marked)
-
-    def _is_value(self, element: etree._Element, alt: str) -> bool:
-        """Whether a picture is all that a cell of a table of several columns holds, such as a tick that says "Yes"."""
-        if not alt or len(alt) > _MOST_SIGN_CHARS or _FILE_NAME.fullmatch(alt):
-            return False
-        cell = next((above for above in element.iterancestors() if local_name(above) in ("td", "th", "table")), None)
-        row = None if cell is None else cell.getparent()
-        if cell is None or row is None or row not in self._flat_rows or all_text(cell).strip():
-            return False
-        return any(all_text(other).strip() for other in row if other is not cell)
 
     def _write_script(self, name: str, element: etree._Element) -> bool:
         """Write raised and lowered text, and the number of a note."""
@@ -480,17 +455,6 @@ class _Writer:
                 self._prose.write_exactly(text)
             self._prose.end_row()
         return True
-
-
-def _goes_on(picture: etree._Element, letter: str, is_large: bool) -> bool | None:
-    """Whether the text behind a picture of a letter is the rest of its word; None where the picture may be a sign.
-
-    What a page calls a large letter is one, and I and A are words of their own only where white space follows.
-    """
-    word = _WORD.match(picture.tail or "")
-    if is_large and word:
-        return True if word[0].isupper() or word[0].islower() else None
-    return drop_caps.goes_on(letter, drop_caps.text_after(picture)) or (False if is_large else None)
 
 
 def _shows_case(element: etree._Element) -> bool:
