@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from helpers.formats import pages, write_docx, write_epub, xhtml
+from helpers.formats import pages, write_epub, xhtml
 from helpers.pdf import Made, dictionary, name, shown
 from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, NumberObject, TextStringObject
 
@@ -509,36 +509,3 @@ def test_numbers_that_are_drawn_as_a_column_stand_before_their_clauses(
     for drawn in (numbers + texts, texts + numbers):
         left_alone = " ".join(words for _, _, words in drawn)
         assert Made(shown(*drawn)).text(tmp_path) == (expected or left_alone)
-
-
-def numbered(instruction: str, text: str, style: str = "") -> str:
-    parts = ("begin", f"<w:instrText>{instruction}</w:instrText>", "end")
-    field = "".join(
-        f"<w:r>{part}</w:r>" if "<" in part else f'<w:r><w:fldChar w:fldCharType="{part}"/></w:r>' for part in parts
-    )
-    properties = f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>' if style else ""
-    return f"<w:p>{properties}{field}<w:r><w:t>{text}</w:t></w:r></w:p>"
-
-
-HEADING_STYLES = {
-    "word/styles.xml": '<w:styles xmlns:w="w"><w:style w:styleId="A"><w:name w:val="heading 1"/></w:style>'
-    '<w:style w:styleId="B"><w:name w:val="heading 2"/></w:style></w:styles>'
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        ("AUTONUM", ["1. Terms", "1. Rent", "1. monthly", "2. in cash", "2. Notice", "2. End"]),
-        ("AUTONUMLGL", ["1. Terms", "1.1. Rent", "1.1.1. monthly", "1.1.2. in cash", "1.2. Notice", "2. End"]),
-        (r"AUTONUMLGL \e", ["1 Terms", "1.1 Rent", "1.1.1 monthly", "1.1.2 in cash", "1.2 Notice", "2 End"]),
-        ("AUTONUMOUT", ["I. Terms", "A. Rent", "1. monthly", "2. in cash", "B. Notice", "II. End"]),
-        (r"AUTONUM \* roman \s )", ["i) Terms", "i) Rent", "i) monthly", "ii) in cash", "ii) Notice", "ii) End"]),
-    ],
-)
-def test_words_automatic_number_fields_count(tmp_path: Path, kind: str, expected: list[str]) -> None:
-    body = [("Terms", "A"), ("Rent", "B"), ("monthly", ""), ("in cash", ""), ("Notice", "B"), ("End", "A")]
-    written = "".join(numbered(f" {kind} ", text, style) for text, style in body)
-    document = load(write_docx(tmp_path / "a.docx", written, HEADING_STYLES))
-    assert document.text.split("\n\n")[:-1] == expected
-    assert {page.label for page in document.pages} <= set(expected)

@@ -21,7 +21,7 @@ from reader.documents.docx_tables import Columns, flat_rows
 from reader.documents.fields import field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported
-from reader.documents.numbering import AutomaticNumbers, Numbering
+from reader.documents.numbering import Numbering
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import Script
 from reader.documents.symbols import in_symbol_font, is_symbol_font, symbol
@@ -162,7 +162,7 @@ class _Writer:
         self,
         prose: Prose,
         *,
-        headings: dict[str, int],
+        headings: set[str],
         numbering: Numbering,
         letters: _Letters,
         notes: dict[tuple[str, str], etree._Element],
@@ -171,9 +171,6 @@ class _Writer:
         self.prose = prose
         self._headings = headings
         self._numbering = numbering
-        self._automatic = AutomaticNumbers()
-        self._level = 0
-        """Of the heading that is written; 0 in other paragraphs."""
         self._letters = letters
         self._notes = notes
         self._imports = imports
@@ -230,7 +227,7 @@ class _Writer:
         elif name == "instrtext":
             if self._fields:
                 self._fields[-1].instruction += element.text or ""
-        elif name == "fldsimple" and (shown := self._field_text(attribute(element, "instr"))):
+        elif name == "fldsimple" and (shown := field_text(attribute(element, "instr"))):
             self._write_shown(*shown)
         elif (name == "t" and any(field.is_silent for field in self._fields)) or (
             name == "sdt" and _is_placeholder(element)
@@ -255,16 +252,12 @@ class _Writer:
             self._fields.append(_Field())
         elif self._fields:
             field = self._fields[-1]
-            if not field.is_result and (shown := self._field_text(field.instruction)):
+            if not field.is_result and (shown := field_text(field.instruction)):
                 self._write_shown(*shown)
                 field.is_shown = True
             field.is_result = True
             if kind == "end":
                 self._fields.pop()
-
-    def _field_text(self, instruction: str) -> tuple[str, bool] | None:
-        number = self._automatic.text(instruction, self._level)
-        return field_text(instruction) if number is None else (f"{number} ", False)
 
     def _write_shown(self, text: str, is_formula: bool) -> None:
         if is_formula:
@@ -302,8 +295,7 @@ class _Writer:
         if name == "p":
             prose.end_paragraph()
             mark = self._numbering.mark(element)
-            self._level = self._heading_level(element)
-            if self._level:
+            if self._is_heading(element):
                 prose.start_heading()
                 if mark and mark != BULLET:
                     prose.start_item(mark)
@@ -366,10 +358,7 @@ class _Writer:
             self.prose.end_item()
 
     def _is_heading(self, paragraph: etree._Element) -> bool:
-        return self._heading_level(paragraph) > 0
-
-    def _heading_level(self, paragraph: etree._Element) -> int:
-        return _heading_level(paragraph, self._headings)
+        return _is_heading(paragraph, self._headings)
 
 
 class _Field:
@@ -386,17 +375,15 @@ class _Field:
         return self.is_shown or not self.is_result
 
 
-def _heading_level(paragraph: etree._Element, headings: dict[str, int]) -> int:
-    """The level of a heading, from 1; 0 for another paragraph."""
+def _is_heading(paragraph: etree._Element, headings: set[str]) -> bool:
     properties = children(paragraph, "ppr")
     for inner in properties[0] if properties else ():
         name = local_name(inner)
-        if name == "pstyle" and (level := headings.get(attribute(inner, "val"))):
-            return level
+        if name == "pstyle" and attribute(inner, "val") in headings:
+            return True
         if name == "outlinelvl":
-            level = _outline_level(inner)
-            return level + 1 if level < _BODY_LEVEL else 0
-    return 0
+            return _outline_level(inner) < _BODY_LEVEL
+    return False
 
 
 def _is_drop_cap(paragraph: etree._Element) -> bool:
@@ -423,28 +410,26 @@ def _main_part(archive: Archive) -> str:
     raise archive.damaged()
 
 
-def _heading_styles(styles: etree._Element | None) -> dict[str, int]:
-    """The levels of the styles that are headings, by their name, their outline level or the style that they build on."""
-    found: dict[str, int] = {}
+def _heading_styles(styles: etree._Element | None) -> set[str]:
+    """The ids of the styles that are headings, by their name, their outline level or the style that they build on."""
+    found: set[str] = set()
     bases: dict[str, str] = {}
     for style in children(styles, "style"):
         style_id = attribute(style, "styleid")
         for inner in style:
             name = local_name(inner)
-            if name == "name" and _HEADING_NAME.fullmatch(said := attribute(inner, "val")):
-                found[style_id] = int(said[-1]) if said[-1].isdecimal() else 1
+            if name == "name" and _HEADING_NAME.fullmatch(attribute(inner, "val")):
+                found.add(style_id)
             elif name == "basedon":
                 bases[style_id] = attribute(inner, "val")
-            elif name == "ppr":
-                for one in children(inner, "outlinelvl"):
-                    if (level := _outline_level(one)) < _BODY_LEVEL:
-                        found.setdefault(style_id, level + 1)
+            elif name == "ppr" and any(_outline_level(one) < _BODY_LEVEL for one in children(inner, "outlinelvl")):
+                found.add(style_id)
     for style_id in bases:
         base: str | None = style_id
         for _ in range(_MOST_BASES):
             base = bases.get(base) if base else None
             if base in found:
-                found.setdefault(style_id, found[base])
+                found.add(style_id)
                 break
     return found
 

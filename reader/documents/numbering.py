@@ -171,49 +171,6 @@ class Numbering:
         return number, min(max(level, 0), _LEVELS - 1)
 
 
-_AUTOMATIC = re.compile(r"\s*AUTONUM(LGL|OUT)?(?=\s|\\|$)", re.I)
-_SEPARATOR = re.compile(r"\\s\s*\"?([^\s\"\\])", re.I)
-_FORMAT = re.compile(r"\\\*\s*([A-Za-z]+)")
-_FORMATS = {"alphabetic": "lowerLetter", "ALPHABETIC": "upperLetter", "roman": "lowerRoman", "ROMAN": "upperRoman"}
-_OUTLINE = ("%I.", "%A.", "%1.", "%a)", "(%1)", "(%a)", "(%i)", "(%a)", "(%i)")
-_OUTLINE_FORMATS = {"I": "upperRoman", "A": "upperLetter", "1": "decimal", "a": "lowerLetter", "i": "lowerRoman"}
-
-
-class AutomaticNumbers:
-    """The numbers that the fields AUTONUM, AUTONUMLGL and AUTONUMOUT show, which no file holds.
-
-    Headings count by their level, and other paragraphs one level below the last numbered heading.
-    """
-
-    def __init__(self) -> None:
-        self._counts = [0] * (_LEVELS + 1)
-        self._heading_level = 0
-
-    def text(self, instruction: str, heading_level: int) -> str | None:
-        """Count a field; return what it shows, None for another field.
-
-        `heading_level` is that of its paragraph, from 1; 0 where the paragraph is no heading.
-        """
-        found = _AUTOMATIC.match(instruction)
-        if found is None:
-            return None
-        level = heading_level or self._heading_level + 1
-        self._heading_level = heading_level or self._heading_level
-        self._counts[level - 1] += 1
-        self._counts[level:] = [0] * len(self._counts[level:])
-        kind = (found[1] or "").upper()
-        if kind == "OUT":
-            place = _OUTLINE[min(level, len(_OUTLINE)) - 1]
-            sign = place[place.index("%") + 1]
-            return place.replace(f"%{sign}", counted(self._counts[level - 1], _OUTLINE_FORMATS[sign]))
-        named, separator = _FORMAT.search(instruction), _SEPARATOR.search(instruction)
-        end = separator[1] if separator else "."
-        if kind == "LGL":
-            end = "" if re.search(r"\\e\b", instruction, re.I) else end
-            return ".".join(str(max(count, 1)) for count in self._counts[:level]) + end
-        return counted(self._counts[level - 1], _FORMATS.get(named[1] if named else "", "decimal")) + end
-
-
 def _levels(element: etree._Element) -> dict[int, _Level]:
     found = {}
     for level in children(element, "lvl"):
