@@ -24,7 +24,7 @@ from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
-from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, unit_behind
+from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import understand
 from reader.beacon import Mark, Memory
@@ -270,10 +270,7 @@ class Decoding:
         passage = "\n".join(f"{passage.header}\n{passage.text}" for passage in self._prompt.passages)
         is_held = self.held == self.text
         if is_held:
-            self.text = self.held = as_printed(self.text, passage)
-        unit = unit_behind(self.text, passage)
-        self.text += unit
-        self.held += unit
+            self.text = self.held = with_unit(as_printed(self.text, passage), passage)
         is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
         if not is_invented and not contradicts(self.text, self._kinds):
             return
