@@ -31,6 +31,7 @@ QUOTE_CHARS = 300
 ATTENTION_WEIGHT = 0.98
 """What a rank by attention counts where a rank by words counts 1: the first by attention alone comes behind the second by words."""
 
+_YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
 _NUMBERS = SMALL_NUMBERS[:13]
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
@@ -128,6 +129,17 @@ def name_evidence(
         if len(evidence) == EVIDENCE_PAGES:
             break
     return tuple(evidence)
+
+
+def in_a_sentence(answer: str, evidence: Sequence[Evidence]) -> str:
+    """An answer to a question for yes or no: the sentence that it rests on, behind a yes or no where the decoder said one.
+
+    Small decoders answer such questions with a piece of that sentence, which says neither: "never", "Tobias Fenn".
+    """
+    if not evidence or says_nothing(answer):
+        return answer
+    said = " ".join(evidence[0].quote.split())
+    return f"{answer.rstrip('.').capitalize()}. {said}" if _YES_OR_NO.fullmatch(answer) else said
 
 
 def as_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:
