@@ -548,18 +548,23 @@ def test_a_question_for_yes_or_no_is_told_from_others(question: str, expected: b
 
 
 @pytest.mark.parametrize(
-    ("answer", "whole"),
+    ("answer", "quote", "whole"),
     [
-        ("never", "In each pair the lower stone never moves."),
-        ("no", "No. In each pair the lower stone never moves."),
-        ("Nein.", "Nein. In each pair the lower stone never moves."),
-        (NOT_SAID, NOT_SAID),
+        ("never", "The lower stone never moves\nat all.", "The lower stone never moves at all."),
+        ("no", "The lower stone never moves\nat all.", "No. The lower stone never moves at all."),
+        ("Nein.", "The lower stone never moves\nat all.", "Nein. The lower stone never moves at all."),
+        ("do not", "Do not do it.", "Some empty the pond before a storm. Do not do it."),
+        ("three", "There are three.", "There are three."),
+        (NOT_SAID, "Do not do it.", NOT_SAID),
     ],
 )
-def test_yes_or_no_is_answered_by_the_sentence_that_the_answer_rests_on(answer: str, whole: str) -> None:
-    place = Evidence("d", 1, "1", 0, 42, 1.0, "In each pair the lower\nstone never moves.")
-    assert in_a_sentence(answer, [place]) == whole
-    assert in_a_sentence(answer, []) == answer
+def test_yes_or_no_is_answered_by_the_sentence_that_the_answer_rests_on(answer: str, quote: str, whole: str) -> None:
+    text = "The lower stone never moves\nat all. Some empty the pond before a storm. Do not do it.\n\nThere are three."
+    page = PageRecord("d", 1, "1", 0, len(text), text)
+    start = text.index(quote)
+    place = Evidence("d", 1, "1", start, start + len(quote), 1.0, quote)
+    assert in_a_sentence(answer, [Source("d", "", (page,), len(text))], [place]) == whole
+    assert in_a_sentence(answer, [], []) == answer
 
 
 def test_yes_or_no_is_answered_in_a_sentence_of_the_document(

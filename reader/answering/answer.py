@@ -72,7 +72,7 @@ class Answer:
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
             if decoding.takes_sentence and decoding.ended == "finished":
-                text = in_a_sentence(text, found)
+                text = in_a_sentence(text, attached.sources, found)
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
         looked = {one: prompt.looked_again_tokens for prompt in decoding.looked_again for one in prompt.passages}
