@@ -34,6 +34,7 @@ LOOK_AGAIN = [
     ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
 ]
 MEMORY_TYPES = [
+    ("Automatic (recommended)", "usual"),
     ("Compact", "int8"),
     ("Very compact: half of that, less exact", "int4"),
     ("Full precision: two to four times the space", "model"),
@@ -373,7 +374,7 @@ def _details() -> DetailsParts:
                 label="Compression: higher is smaller and faster but remembers less",
                 elem_id="ratio",
             )
-            memory_type = gr.Radio(MEMORY_TYPES, value="int8", label="Memory", elem_id="memory-type")
+            memory_type = gr.Radio(MEMORY_TYPES, value="usual", label="Memory", elem_id="memory-type")
             read_again = _button("Read again", "read-again", min_width=100)
         with gr.Row(elem_id="goods"):
             export = gr.HTML(elem_id="export", js_on_load=None)
