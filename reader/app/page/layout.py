@@ -319,6 +319,7 @@ def _notices() -> NoticeParts:
     decoder = gr.HTML(elem_id="decoder", js_on_load=None)
     load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
     use_fetched = gr.Button("Use it", size="sm", visible=False, elem_id="use-fetched")
+    gr.HTML(views.REFUSED, elem_id="refused", js_on_load=None)
     added = gr.HTML(elem_id="added", js_on_load=None)
     with gr.Row(visible=False, elem_id="locked") as lock:
         lock_name = gr.HTML(js_on_load=None)
