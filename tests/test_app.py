@@ -163,6 +163,7 @@ def test_sources_and_map_lead_to_their_pages() -> None:
     assert "Closest passages" in turns.cards([vars(evidence)], not_said=True)
     assert 'data-page="12" data-start="100" data-end="140"' in cards
     assert "Page xii</span>" in cards
+    assert "my notes, page xii</span>" in turns.cards([vars(evidence)], titles={"d" * 64: "my notes", "e": "Other"})
     assert "“The keeper" in cards
     assert len(cards) < 700
     weights = [0.0] * 1000

@@ -393,7 +393,7 @@ def test_a_bad_file_is_refused_in_one_sentence_and_the_library_stays_empty(
             message.wait_for()
             assert file.name in message.inner_text()
             assert "Traceback" not in message.inner_text()
-        page.get_by_label("Close these messages").click()
+        page.locator("#added").get_by_label("Close these messages").click()
         sync_api.expect(page.locator("#added")).to_be_hidden()
         sync_api.expect(page.locator("#empty")).to_be_visible()
     with Store(server.library) as store:

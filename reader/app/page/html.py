@@ -141,7 +141,8 @@ def hits(found: Sequence[Hit], query: str = "") -> str:
     rows = "".join(
         f'<li><button class="entry" data-document="{hit.document_id}" data-page="{hit.page}"'
         f' data-find="{escape(query)}">'
-        f'<span class="about"><span class="title">{escape(hit.title)}, {escape(place(hit.label, hit.page))}</span>'
+        f'<span class="about"><span class="title">{escape(hit.title)}</span>'
+        f'<span class="facts">{escape(place(hit.label, hit.page))}</span>'
         f'<span class="facts snippet">{escape(" ".join(hit.snippet.split()))}</span></span></button></li>'
         for hit in found
     )
