@@ -186,6 +186,10 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
     html = turns.cited("The mast was larch. The boat was Patience.", evidence)
     assert re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html) == "The mast was larch.[2] The boat was Patience.[1]"
     assert 'aria-label="Source 2, page 2"' in html
+    # Sentences of the same source, one after another, have its number once.
+    html = turns.cited("The boat was old. The boat was Patience. A dog sat there.", evidence)
+    shown = re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html)
+    assert shown == "The boat was old. The boat was Patience.[1] A dog sat there.[3]"
     # Where no word is shared, the answer still leads to its first source; without evidence there is nothing to lead to.
     assert turns.cited("Yes.", evidence).startswith("Yes.<sup>")
     assert turns.cited("Yes.", []) == "Yes."
