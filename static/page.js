@@ -57,7 +57,7 @@ document.addEventListener("click", (event) => {
   else if (act === "theme") show(document.body.classList.contains("dark") ? "light" : "dark");
   else if (act === "retry") trigger("retry", { turn: number(button.dataset.turn) });
   else if (act === "edit") trigger("edit", { turn: number(button.dataset.turn) });
-  else if (act === "dismiss") button.parentElement.replaceChildren();
+  else if (act === "dismiss") button.parentElement.querySelector("div").replaceChildren();
   else if (act === "close") close();
   else if (act in reading) reading[act](button);
   else if (page) {
@@ -96,10 +96,35 @@ function send(files) {
   document.getElementById("sending").textContent = files ? `Sending ${files === 1 ? "a file" : `${files} files`} …` : "";
 }
 document.addEventListener("change", (event) => {
-  if (!event.target.matches?.("input[type=file]")) return;
+  const input = event.target;
+  if (!input.matches?.("input[type=file]")) return;
   chosen = false;
-  if (event.target.closest("#upload, #import")) send(event.target.files.length);
+  refuse(input);
+  if (!input.files.length) event.stopImmediatePropagation();
+  if (input.closest("#upload, #import")) send(input.files.length);
 }, true);
+
+// A file that is too large or of another kind is not sent: Gradio would refuse those beside it, too, or leave it out silently.
+function refuse(input) {
+  const refused = document.querySelector("#refused [data-most-bytes]");
+  const kinds = input.accept.split(", ");
+  const [sent, lines] = [new DataTransfer(), []];
+  for (const file of input.files) {
+    if (!kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) {
+      lines.push(`'${file.name}' is of a kind that cannot be read: choose one of ${input.accept}.`);
+    } else if (file.size > number(refused.dataset.mostBytes)) {
+      lines.push(`'${file.name}' has more than ${refused.dataset.most}: split it.`);
+    } else sent.items.add(file);
+  }
+  refused.replaceChildren(...lines.map((line) => {
+    const note = document.createElement("p");
+    note.className = "notice error";
+    note.role = "alert";
+    note.textContent = line;
+    return note;
+  }));
+  if (lines.length) input.files = sent.files;
+}
 
 // Files can be dropped anywhere; the browser itself would leave the page and open them.
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");

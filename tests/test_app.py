@@ -81,6 +81,7 @@ def test_a_reading_is_described_in_every_state(shown: Shown) -> None:
     going = line_of(shown, state="reading", **running)
     assert "Page 3 of 10 · 1,234 tokens/s · 1 min 30 s left" in going
     assert 'value="0.300"' in going
+    assert "Page 1 of 10" in line_of(shown, state="reading", **{**running, "pages_done": 0})
     estimate = Estimate(5000, 60.0, "measured")
     begun = {**running, "tokens_per_second": 0.0, "seconds_left": None}
     assert "About 5,000 tokens, 1 min 0 s." in line_of(shown, state="reading", estimate=estimate, **begun)
@@ -162,6 +163,7 @@ def test_sources_and_map_lead_to_their_pages() -> None:
     assert "Closest passages" in turns.cards([vars(evidence)], not_said=True)
     assert 'data-page="12" data-start="100" data-end="140"' in cards
     assert "Page xii</span>" in cards
+    assert "my notes, page xii</span>" in turns.cards([vars(evidence)], titles={"d" * 64: "my notes", "e": "Other"})
     assert "“The keeper" in cards
     assert len(cards) < 700
     weights = [0.0] * 1000
@@ -184,6 +186,10 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
     html = turns.cited("The mast was larch. The boat was Patience.", evidence)
     assert re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html) == "The mast was larch.[2] The boat was Patience.[1]"
     assert 'aria-label="Source 2, page 2"' in html
+    # Sentences of the same source, one after another, have its number once.
+    html = turns.cited("The boat was old. The boat was Patience. A dog sat there.", evidence)
+    shown = re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html)
+    assert shown == "The boat was old. The boat was Patience.[1] A dog sat there.[3]"
     # Where no word is shared, the answer still leads to its first source; without evidence there is nothing to lead to.
     assert turns.cited("Yes.", evidence).startswith("Yes.<sup>")
     assert turns.cited("Yes.", []) == "Yes."

@@ -34,7 +34,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from reader.app.answer_queue import ANSWERS_AT_ONCE
-from reader.documents import load
+from reader.documents import MAX_SENT_BYTES, load
 from storage import MemoryRecord, Store, new_owner
 
 __all__ = ["chromium", "pytestmark", "visit"]  # fixtures and marks of the browser tests, for these too
@@ -393,11 +393,45 @@ def test_a_bad_file_is_refused_in_one_sentence_and_the_library_stays_empty(
             message.wait_for()
             assert file.name in message.inner_text()
             assert "Traceback" not in message.inner_text()
-        page.get_by_label("Close these messages").click()
+        page.locator("#added").get_by_label("Close these messages").click()
         sync_api.expect(page.locator("#added")).to_be_hidden()
         sync_api.expect(page.locator("#empty")).to_be_visible()
     with Store(server.library) as store:
         assert store.documents() == []
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_file_that_is_not_sent_is_named_and_those_beside_it_are_added(
+    server: Server, visit: Callable[..., object], tmp_path: Path, viewport: dict[str, int]
+) -> None:
+    good, song, huge, broken = (tmp_path / name for name in ("good.txt", "song.MP3", "huge.txt", "broken.epub"))
+    good.write_text(WORDS * 60)
+    song.write_bytes(b"ID3")
+    broken.write_bytes(b"PK")
+    with huge.open("wb") as file:
+        file.truncate(MAX_SENT_BYTES + 1)
+    with visit(server, viewport=viewport) as window:
+        page = window.page
+        refused = page.locator("#refused .error")
+        page.set_input_files("#upload input[type=file]", [song, huge, good])
+        window.wait_until_ready()
+        sync_api.expect(refused).to_contain_text(["'song.MP3' is of a kind", "'huge.txt' has more than"])
+        window.go("library")
+        sync_api.expect(refused.first).to_be_in_viewport()
+        page.locator("#refused").get_by_label("Close these messages").click()
+        sync_api.expect(page.locator("#refused")).to_be_hidden()
+        # What is refused alone is said where the person is: on a phone beside the library.
+        page.set_input_files("#upload input[type=file]", song)
+        sync_api.expect(refused).to_be_in_viewport()
+        sync_api.expect(page.locator("#sending")).to_be_empty()
+        page.set_input_files("#upload input[type=file]", broken)
+        sync_api.expect(page.locator("#added .error")).to_be_in_viewport()
+        sync_api.expect(refused).to_have_count(0)
+        assert page.locator(".toast-body").count() == 0
+        window.check_access()
+        window.check_size()
+    with Store(server.library) as store:
+        assert [document.title for document in store.documents()] == ["good"]
 
 
 def test_an_answer_can_be_copied_asked_again_edited_and_left(

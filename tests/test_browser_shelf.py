@@ -111,7 +111,7 @@ def test_a_tag_is_a_place_with_a_table_of_questions(visit: Callable[..., object]
         page.locator("#table-ask").click()
         cells = page.locator("#runs tbody tr")
         expect(cells).to_have_count(3)
-        expect(page.locator("#runs .run")).to_contain_text("3 of 3 done")
+        expect(page.locator("#runs .run")).to_contain_text("3 of 3 answered")
         expect(cells.first).to_contain_text("Bakers")
         window.check_access()
         page.set_viewport_size(PHONE)  # rows become blocks, whole within the screen, and are a table still
@@ -182,7 +182,7 @@ def test_a_table_names_pages_as_they_are_printed(visit: Callable[..., object], s
         page.locator("#table button.label-wrap").click()
         page.locator("#table-questions textarea").fill("When did a letter come?")
         page.locator("#table-ask").click()
-        expect(page.locator("#runs .run")).to_contain_text("1 of 1 done")
+        expect(page.locator("#runs .run")).to_contain_text("1 of 1 answered")
         shown = page.locator("#runs tbody .cite").all_text_contents()
         assert shown
         assert set(shown) <= {"i", "ii", "iii"}

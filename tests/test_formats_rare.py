@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from helpers.formats import pages, write_epub, xhtml
+from helpers.formats import p, pages, write_docx, write_epub, write_odt, xhtml
 from helpers.pdf import Made, dictionary, name, shown
 from pypdf.generic import ArrayObject, DecodedStreamObject, IndirectObject, NumberObject, TextStringObject
 
@@ -509,3 +509,80 @@ def test_numbers_that_are_drawn_as_a_column_stand_before_their_clauses(
     for drawn in (numbers + texts, texts + numbers):
         left_alone = " ".join(words for _, _, words in drawn)
         assert Made(shown(*drawn)).text(tmp_path) == (expected or left_alone)
+
+
+ODT_STRUCK = (
+    '<style:style style:name="S" style:family="text"><style:text-properties style:text-line-through-style="solid"/>'
+    "</style:style>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (
+            "a.docx",
+            "<w:p><w:r><w:t>pay 1</w:t></w:r>{}<w:r><w:t>80 now, not 2</w:t></w:r><w:r><w:t>5</w:t></w:r></w:p>",
+        ),
+        ("a.rtf", r"{{\rtf1\ansi pay 1{{\strike 00}}80 now, not 2{{\b 5}}\par}}"),
+        ("b.rtf", r"{{\rtf1\ansi pay 1\striked1 00\striked0 80 now, not 2{{\b 5}}\par}}"),
+        (
+            "a.odt",
+            '<text:p>pay 1<text:span text:style-name="S">00</text:span>80 now, not 2<text:span>5</text:span></text:p>',
+        ),
+        ("a.html", "<p>pay 1<s>00</s>80 now, not 2<b>5</b></p>"),
+        ("b.html", "<p>pay 1<span style='text-decoration: line-through red'>00</span>80 now, not 2<b>5</b></p>"),
+        (
+            "c.html",
+            "<style>.old{{text-decoration-line:line-through}}</style><p>pay 1<b class=old>00</b>80 now, not 2<b>5</b></p>",
+        ),
+    ],
+)
+def test_figures_beside_struck_ones_stay_apart(tmp_path: Path, name: str, body: str) -> None:
+    if name.endswith("docx"):
+        struck = "<w:r><w:rPr><w:strike/></w:rPr><w:t>00</w:t></w:r>"
+        write_docx(tmp_path / name, body.format(struck))
+    elif name.endswith("odt"):
+        write_odt(tmp_path / name, body, ODT_STRUCK)
+    else:
+        (tmp_path / name).write_text(body.format())
+    assert load(tmp_path / name).text.strip() == "pay 1 00 80 now, not 25"
+
+
+def field(instruction: str) -> str:
+    begin, end = (f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "end"))
+    return f"{begin}<w:r><w:instrText>{instruction}</w:instrText></w:r>{end}"
+
+
+LEVEL = '<w:outlineLvl w:val="{}"/>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [
+        ("AUTONUM", "1. 1. 2. 1. 2. 1."),
+        ("AUTONUMLGL", "1. 1.1. 1.2. 1.2.1. 2. 2.1."),
+        (r"AUTONUMLGL \e", "1 1.1 1.2 1.2.1 2 2.1"),
+        (r"AUTONUMLGL \s - \e", "1 1-1 1-2 1-2-1 2 2-1"),
+        ("AUTONUMOUT", "I. A. B. 1. II. A."),
+    ],
+)
+def test_automatic_numbers_of_word_are_counted(tmp_path: Path, kind: str, numbers: str) -> None:
+    levels = (0, 1, 1, None, 0, 1)
+    body = "".join(
+        f"<w:p><w:pPr>{LEVEL.format(level) if level is not None else ''}</w:pPr>{field(f' {kind} ')}"
+        f"<w:r><w:t xml:space='preserve'> Term {at}.</w:t></w:r></w:p>"
+        for at, level in enumerate(levels)
+    )
+    write_docx(tmp_path / "a.docx", p("Before.") + body)
+    written = kind.replace("\\", "\\\\")
+    rtf = "".join(
+        r"\pard"
+        + (f"\\outlinelevel{level} " if level is not None else " ")
+        + rf"{{\field{{\*\fldinst {{ {written} }}}}{{\fldrslt }}}} Term {at}.\par"
+        for at, level in enumerate(levels)
+    )
+    (tmp_path / "a.rtf").write_text(rf"{{\rtf1\ansi Before.\par{rtf}}}")
+    expected = " ".join(f"{number} Term {at}." for at, number in enumerate(numbers.split()))
+    for made in ("a.docx", "a.rtf"):
+        assert " ".join(load(tmp_path / made).text.split()) == f"Before. {expected}"

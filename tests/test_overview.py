@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.answers import answered, attached_to
+from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import write_crowded_pdf, write_outlined_pdf
 
-from reader.answering import NOT_SAID, Answer, make_prompt
-from reader.answering.evidence import Evidence, is_stated
+from reader.answering import NOT_SAID, Answer, ask, make_prompt
+from reader.answering.evidence import Evidence, in_a_sentence, is_stated
 from reader.answering.look_again import choose_passages
 from reader.answering.notes import NOTE_CHARS, notes
 from reader.answering.outline import sections
 from reader.answering.overview import overview
 from reader.answering.passages import Passages, Source
-from reader.answering.requests import searched, understand
+from reader.answering.requests import is_yes_or_no, searched, understand
 from reader.batching.local import answer_together
 from reader.documents import Document, Page, load
 from reader.models import Model, load_model
@@ -520,6 +520,73 @@ def test_a_follow_up_is_looked_up_with_the_words_of_the_turn_before(
     assert NOT_SAID not in searched("Why?", [("Who?", NOT_SAID)])
     passages = choose_passages(attached, "How long did he do it?", roomy_model, 600, earlier)
     assert "three nights" in passages[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Is it a public holiday?", True),
+        ("Hasn't he come?", True),
+        ("And can you grind at high water?", True),
+        ("Gibt es einen Garten?", True),
+        ("Est-ce que le moulin marche ?", True),
+        ("Y a-t-il un jardin ?", True),
+        ("¿Hay un jardín?", True),
+        ("Is it red or blue?", False),
+        ("Does it say when it opens?", False),
+        ("Can you list the gates?", False),
+        ("Could you please tell me his name?", False),
+        ("Was ist das?", False),
+        ("Was kostet das?", False),
+        ("Who is he?", False),
+        ("Island?", False),
+        ("", False),
+    ],
+)
+def test_a_question_for_yes_or_no_is_told_from_others(question: str, expected: bool) -> None:
+    assert is_yes_or_no(question) is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "quote", "whole"),
+    [
+        ("never", "The lower stone never moves\nat all.", "The lower stone never moves at all."),
+        ("no", "The lower stone never moves\nat all.", "No. The lower stone never moves at all."),
+        ("Nein.", "The lower stone never moves\nat all.", "Nein. The lower stone never moves at all."),
+        ("do not", "Do not do it.", "Some empty the pond before a storm. Do not do it."),
+        ("three", "There are three.", "There are three."),
+        (NOT_SAID, "Do not do it.", NOT_SAID),
+    ],
+)
+def test_yes_or_no_is_answered_by_the_sentence_that_the_answer_rests_on(answer: str, quote: str, whole: str) -> None:
+    text = "The lower stone never moves\nat all. Some empty the pond before a storm. Do not do it.\n\nThere are three."
+    page = PageRecord("d", 1, "1", 0, len(text), text)
+    start = text.index(quote)
+    place = Evidence("d", 1, "1", start, start + len(quote), 1.0, quote)
+    assert in_a_sentence(answer, [Source("d", "", (page,), len(text))], [place]) == whole
+    assert in_a_sentence(answer, [], []) == answer
+
+
+def test_yes_or_no_is_answered_in_a_sentence_of_the_document(
+    story: Document, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached, question = attached_to(story, roomy_model, store), "Was Tomas Reel lost in the storm?"
+    for name in ("reader.answering.answer.Decoding", "reader.batching.local.Decoding"):
+        monkeypatch.setattr(name, Scripted)
+    Scripted.said = ["Tomas Reel"]
+    parts = list(ask(attached, question, roomy_model, look_again="auto"))
+    answer = parts[-1].answer
+    assert answer is not None
+    assert "Tomas Reel" in answer.text
+    assert answer.text == " ".join(answer.evidence[0].quote.split()) != "Tomas Reel"
+    assert "".join(part.text for part in parts) == answer.text
+    Scripted.said = ["Tomas Reel"]
+    ((_, together),) = answer_together(attached, [question], roomy_model, look_again="auto")
+    assert isinstance(together, Answer)
+    assert together.text == answer.text
+    # Without evidence there is no sentence to give.
+    Scripted.said = ["Tomas Reel"]
+    assert answered(attached, roomy_model, question, look_again="auto", evidence=False).text == "Tomas Reel"
 
 
 def test_an_answer_is_stated_when_its_words_and_every_number_stand_on_its_pages(story: Document) -> None:

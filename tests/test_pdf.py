@@ -559,3 +559,18 @@ def test_a_cell_that_is_clipped_away_does_not_cost_its_table(tmp_path: Path) -> 
         + drawn[drawn.index(b"BT /F1 10 Tf 1 0 0 1 220 286") :]
     )
     assert text.text(tmp_path) == " ".join(" | ".join(row) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("31.7 300 3 0.4", "fz_new"),
+        ("31.7 299 3 0.4", "fz_new"),
+        ("31.7 304 3 0.4", "fz new"),  # a dash
+        ("20 298 33 0.4", "fz new"),  # the words are underlined
+        ("31.7 280 3 0.4", "fz new"),
+    ],
+)
+def test_an_underscore_that_is_drawn_as_a_rule_is_read(tmp_path: Path, rule: str, expected: str) -> None:
+    drawn = "BT /F1 14 Tf 1 0 0 1 20 300 Tm (fz) Tj 1 0 0 1 35.3 300 Tm (new) Tj ET"
+    assert Made(f"{drawn} {rule} re f".encode()).text(tmp_path) == expected

@@ -13,7 +13,7 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID, Answer, Decoding, ask
 from reader.answering.look_again import choose_passages
-from reader.answering.quantities import as_printed, asks_for, contradicts, invents, unit_behind
+from reader.answering.quantities import as_printed, asks_for, contradicts, invents, with_unit
 from reader.batching.local import answer_together
 from reader.models.model import Model
 from storage import Store
@@ -89,10 +89,15 @@ def test_what_may_be_right_passes(question: str, answer: str) -> None:
         ("5", "5 million years", " million years"),
         ("five hundred", "five hundred tons of it", " tons"),
         ("3", "3 in the morning, 3 min later", ""),
+        ("20%", "It rose by 20% in May.", ""),
+        ("20 %", "It rose by 20 % in May.", ""),
+        ("5°", "It was 5° outside.", ""),
+        ("$9", "It cost $9 dollars.", ""),
+        ("20", "It rose by 20% in May.", "%"),
     ],
 )
 def test_a_bare_number_has_the_unit_that_always_follows_it(answer: str, passage: str, unit: str) -> None:
-    assert unit_behind(answer, passage) == unit
+    assert with_unit(answer, passage) == (answer.rstrip(".") + unit + ("." if answer.endswith(".") else ""))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +237,7 @@ def test_of_people_questions_hardly_a_right_answer_is_refused(data_folder: Path)
             invented += bool(row["answers"]) and all(invents(one, known) for one in row["answers"])
             if row["answers"] and (kinds := asks_for(row["question"])):
                 asked += 1
-                wrong += all(contradicts(one + unit_behind(one, row["context"]), kinds) for one in row["answers"])
+                wrong += all(contradicts(with_unit(one, row["context"]), kinds) for one in row["answers"])
     assert asked > 100
     assert wrong <= asked / 100
     assert invented == 0

@@ -552,7 +552,7 @@ def test_a_ratio_costs_what_reading_at_it_makes_and_the_last_one_read_at_is_aske
     service: Service, store: Store
 ) -> None:
     document_id = read(service, make_document(3000))
-    costs = service.ratio_costs(document_id, "int8")
+    costs = service.ratio_costs(document_id, None)
     assert [cost.ratio for cost in costs if not cost.fits] == [0]
     for cost in (*costs[1:3], costs[1]):  # the last one's memory is there already
 
@@ -560,12 +560,26 @@ def test_a_ratio_costs_what_reading_at_it_makes_and_the_last_one_read_at_is_aske
             memory = service.memory(document_id)
             return state(service, document_id) == "ready" and memory is not None and memory.settings["ratio"] == ratio
 
-        service.read(document_id, cost.ratio, "int8")
+        service.read(document_id, cost.ratio)
         wait_for(is_asked)
         memory = service.memory(document_id)
         assert memory is not None
         assert cost.slots == memory.slots
         assert cost.bytes == pytest.approx(memory.bytes, rel=0.1)
+
+
+def test_a_paused_reading_is_begun_anew_at_a_ratio_that_is_chosen_without_a_type(service: Service) -> None:
+    first, second = make_document(LONG_WORDS), make_document(300)
+    add(service, first)
+    wait_for(lambda: state(service, first.id) == "reading")
+    add(service, second)
+    service.stop(second.id, "pause")
+    service.read(second.id, ratio=4)
+    service.stop(first.id, "cancel")
+    wait_for(lambda: state(service, second.id) == "ready")
+    memory = service.memory(second.id)
+    assert memory is not None
+    assert memory.settings["ratio"] == 4
 
 
 def gone() -> int:

@@ -19,7 +19,7 @@ from torch import Tensor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Queries
 from reader.answering.decoding import Decoding, Step, keep_behind
-from reader.answering.evidence import Evidence, as_evidence, is_stated, name_evidence, reading_map
+from reader.answering.evidence import Evidence, as_evidence, in_a_sentence, is_stated, name_evidence, reading_map
 from reader.answering.passages import Passage
 from reader.answering.refusal import says_nothing
 from reader.beacon import Memory, recording
@@ -71,6 +71,8 @@ class Answer:
             heat = attached.heat(decoding.attention)
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
+            if decoding.takes_sentence and decoding.ended == "finished":
+                text = in_a_sentence(text, attached.sources, found)
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
         looked = {one: prompt.looked_again_tokens for prompt in decoding.looked_again for one in prompt.passages}
@@ -157,7 +159,8 @@ def ask(
         recomputed_tokens = memory.source_tokens_run - ran_before
     finally:
         memory.back_to(mark)
-    yield AnswerPart(decoding.held, Answer.of(decoding, recomputed_tokens, attach_seconds))
+    answer = Answer.of(decoding, recomputed_tokens, attach_seconds)
+    yield AnswerPart(answer.text if decoding.held == decoding.text else decoding.held, answer)
 
 
 def _run(step: Step, memory: Memory, model: Model, queries: Queries | None) -> Tensor:

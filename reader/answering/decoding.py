@@ -24,9 +24,9 @@ from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
-from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, unit_behind
+from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
-from reader.answering.requests import understand
+from reader.answering.requests import is_yes_or_no, understand
 from reader.beacon import Mark, Memory
 from reader.models import Model
 
@@ -74,6 +74,7 @@ class Decoding:
         held: the end of the text, not shown yet: the answer may still become `NOT_SAID`, and another one replace it.
         ended: why the answer has ended, as in `Answer`; None while it grows.
         looked_again: the prompts whose passages were looked at, in this order; the last one answers.
+        takes_sentence: whether the answer will be the sentence that it rests on.
         overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
         attention: what question and answer attended to; None before `attend`, or without evidence.
         first_token_seconds, attend_seconds: from the start to the first token shown, and what `attend` took.
@@ -115,6 +116,7 @@ class Decoding:
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
+        self.takes_sentence = evidence and is_yes_or_no(self.question)
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(question, model))
@@ -190,7 +192,11 @@ class Decoding:
     @property
     def _is_held(self) -> bool:
         """Whether nothing of the answer is shown yet, as another one may replace it."""
-        if self._kinds or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text)):
+        if (
+            self._kinds
+            or self.takes_sentence
+            or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
+        ):
             return True
         return bool(self.looked_again) and self.held == self.text and may_begin_with_figure(self.text)
 
@@ -270,10 +276,7 @@ class Decoding:
         passage = "\n".join(f"{passage.header}\n{passage.text}" for passage in self._prompt.passages)
         is_held = self.held == self.text
         if is_held:
-            self.text = self.held = as_printed(self.text, passage)
-        unit = unit_behind(self.text, passage)
-        self.text += unit
-        self.held += unit
+            self.text = self.held = with_unit(as_printed(self.text, passage), passage)
         is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
         if not is_invented and not contradicts(self.text, self._kinds):
             return

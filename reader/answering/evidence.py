@@ -31,6 +31,9 @@ QUOTE_CHARS = 300
 ATTENTION_WEIGHT = 0.98
 """What a rank by attention counts where a rank by words counts 1: the first by attention alone comes behind the second by words."""
 
+_WORDS_ALONE = 6
+"""A sentence of fewer words may say little without the one before it."""
+_YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
 _NUMBERS = SMALL_NUMBERS[:13]
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
@@ -96,7 +99,8 @@ def reading_map(sources: Sequence[Source], heat: Heat) -> tuple[float, ...]:
 def name_evidence(
     sources: Sequence[Source], passages: Passages, question: str, answer: str, heat: Heat
 ) -> tuple[Evidence, ...]:
-    """The pages that an answer rests on, the best first, each with the sentence that says most of it."""
+    """The pages that an answer rests on, the best first, each with the sentence that says most of it: one that has the answer word
+    for word, where the page has one."""
     pages = [(source, page) for source in sources for page in source.pages]
     numbers = {(page.document_id, page.number): number for number, (_, page) in enumerate(pages)}
     # Where the document does not answer, its nearest pages are named all the same, so that a reader can check.
@@ -106,6 +110,9 @@ def name_evidence(
         found = [passages.all[number] for number in passages.search(own)]
         return list(dict.fromkeys(numbers[passage.document_id, passage.page] for passage in found))
 
+    # One word alone may stand anywhere.
+    is_telling = " " in answer.strip() or any(sign.isdigit() for sign in answer)
+    stated = re.compile(rf"(?<!\w){re.escape(answer.strip().rstrip('.'))}(?!\w)", re.I) if is_telling else None
     by_question, by_words = search(content_words(question)), search(words)
     by_attention = best(reading_map(sources, heat), _MOST_RANKED)
     evidence = []
@@ -117,8 +124,10 @@ def name_evidence(
         offset = source.first_char + page.start_char
         warmth = heat.of([offset + start for start, _ in spans], [offset + end for _, end in spans])
         said = TextIndex(page.text[start:end] for start, end in spans).search(words, len(spans))
-        ranked = fuse(said, best(warmth, _MOST_RANKED), weights=(1, ATTENTION_WEIGHT))
-        start, end = spans[ranked[0][0]] if ranked else spans[0]
+        ranked = [number for number, _ in fuse(said, best(warmth, _MOST_RANKED), weights=(1, ATTENTION_WEIGHT))] or [0]
+        order = dict.fromkeys([*ranked, *said, *range(len(spans))])
+        holding = [number for number in order if stated and stated.search(page.text, *spans[number])]
+        start, end = spans[(holding or ranked)[0]]
         quote = page.text[start:end]
         evidence.append(
             Evidence(
@@ -128,6 +137,26 @@ def name_evidence(
         if len(evidence) == EVIDENCE_PAGES:
             break
     return tuple(evidence)
+
+
+def in_a_sentence(answer: str, sources: Sequence[Source], evidence: Sequence[Evidence]) -> str:
+    """An answer to a question for yes or no: the sentence that it rests on, behind a yes or no where the decoder said one. A very
+    short one, as in "Do not do it.", has the sentence before it in front.
+
+    Small decoders answer such questions with a piece of that sentence, which says neither: "never", "Tobias Fenn".
+    """
+    if not evidence or says_nothing(answer):
+        return answer
+    place, said = evidence[0], evidence[0].quote
+    if len(said.split()) < _WORDS_ALONE:
+        named = place.document_id, place.page
+        page = next(one for source in sources for one in source.pages if (one.document_id, one.number) == named)
+        at = place.start_char - page.start_char
+        for start, end in [span for span in sentences(page.text) if span[1] <= at][-1:]:
+            if "\n\n" not in page.text[end:at]:
+                said = f"{page.text[start:end]} {said}"
+    said = " ".join(said.split())
+    return f"{answer.rstrip('.').capitalize()}. {said}" if _YES_OR_NO.fullmatch(answer) else said
 
 
 def as_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:

@@ -114,9 +114,9 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
     if request.kind in ("beginning", "end"):
         body = [section for section in read if not is_front_matter(section.title)] or _pages(source)
         if request.kind == "beginning":
-            return _joined([(section.title, _beginning(section, chars)) for section in body[:1]])
+            return _joined([(section.title, _beginning(section, chars // 2)) for section in body[:1]])
         is_read = source.chars_read >= source.chars
-        return _joined([(section.title, _ending(section, chars)) for section in body[-1:]]) if is_read else None
+        return _joined([(section.title, _ending(section, chars // 2)) for section in body[-1:]]) if is_read else None
     own = abstract(source)
     if own is not None and (beginning := _beginning(own, chars)):
         return _joined([("", beginning)])

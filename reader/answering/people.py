@@ -43,7 +43,8 @@ _WHERE = re.compile(r"\b(?:in|at|near|through|across|outside|around|throughout|d
 _NOBODY = frozenset(
     """
     January February March April May June July August September October November December Monday Tuesday Wednesday Thursday Friday
-    Saturday Sunday God Christmas Easter Heaven English French German Chapter Page Figure Table Section Enter Exit
+    Saturday Sunday God Christmas Easter Heaven English British American French German
+    Italian Spanish Russian Dutch Irish Turkish Indian Roman Christian Europe Chapter Page Figure Table Section Enter Exit
     """.split()  # noqa: SIM905 - as above
 )
 _BEFORE_CHARS = 14

@@ -41,7 +41,7 @@ _SMALL_NUMBER = re.compile(
     r"(?![\w%]|[.,-]\w)",
     re.I,
 )
-_BARE_NUMBER = re.compile(rf"\W*(?P<number>{_NUMBER})\W*", re.I)
+_BARE_NUMBER = re.compile(rf"[^\w£$€¥]*(?P<number>{_NUMBER})[\s.,;!]*", re.I)
 
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
 _MOST_DIGITS = 18
@@ -133,18 +133,19 @@ def as_printed(answer: str, passage: str) -> str:
     return _SMALL_NUMBER.sub(printed, answer)
 
 
-def unit_behind(answer: str, passage: str) -> str:
-    """What follows a bare number in a passage up to the end of its unit, as in "nine" and " feet"; empty for other answers.
+def with_unit(answer: str, passage: str) -> str:
+    """A bare number with what follows it in a passage up to the end of its unit: "nine feet" for "nine". Other answers stay.
 
     Also where the number stands in several places, and not always with this unit.
     """
     bare = _BARE_NUMBER.fullmatch(answer)
     if bare is None:
-        return ""
+        return answer
     number = re.compile(rf"(?<![\w.,]){re.escape(bare['number'])}(?!\w|[.,]\d)", re.I)
     places = [(place, _QUANTITY.match(passage, place.start())) for place in number.finditer(passage)]
     units = {passage[place.end() : found.end()] if found else "" for place, found in places}
-    return units.pop() if len(units) == 1 else ""
+    end = bare.end("number")
+    return answer[:end] + units.pop() + answer[end:] if len(units) == 1 else answer
 
 
 def _kinds(text: str) -> frozenset[str]:

@@ -163,6 +163,30 @@ LAST = -1
 """The number of the last page or chapter."""
 
 
+_YES_OR_NO = re.compile(
+    r"\W*(?:(?:and|but|so|und|et|y) )?(?:"
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
+    r"|ist|sind|war|waren|hat|haben|hatten?|kann|können|darf|dürfen|muss|müssen|soll|sollte|wird|werden|gibt es|gab es"
+    r"|est-ce qu(?:e|(?=['’]))|[^\W\d_]+-(?:t-)?(?:il|elle|on|ils|elles)|y a-t-il"
+    r"|es|est[áa]n?|hay|había|tienen?|puede[ns]?|fue|era|debe[ns]?"
+    r")\b.+",
+    re.I | re.S,
+)
+_OPEN = re.compile(
+    r"\b(?:who|whom|whose|what|when|where|which|why|how|or|wer|wem|wen|wann|wo|welche\w*|warum|wie|oder|qui|quand|où|quel\w*"
+    r"|pourquoi|comment|combien|ou|qui[eé]n|qué|cu[aá]l|cu[aá]ndo|d[oó]nde|cu[aá]nt\w*)\b"
+    r"|^\W*(?:can|could|will|would|do) you (?:please )?(?:tell|list|give|explain|summari[sz]e|show|name|describe|find|say|write"
+    r"|help|know|think|make|translate|compare|quote)\b"
+    r"|^\W*was (?:ist|sind|war|waren|wird|wurde|hat|haben|kann|soll|muss|will|gibt|\w{3,}(?:et|cht|iert|sagt|kommt|steht))\b",
+    re.I,
+)
+
+
+def is_yes_or_no(question: str) -> bool:
+    """Whether a question asks for yes or no, and for nothing else: not "Is it red or blue?", and not "Can you list them?"."""
+    return bool(_YES_OR_NO.fullmatch(question)) and not _OPEN.search(question)
+
+
 @dataclass(frozen=True)
 class Request:
     """What a question asks for."""

@@ -12,7 +12,7 @@ from reader.reading import sentences
 
 @dataclass(frozen=True)
 class Citation:
-    """A sentence of an answer, and the quote that shares most words with it."""
+    """Sentences of an answer, one after another, and the quote that shares most words with each of them."""
 
     start: int
     """Characters of the answer."""
@@ -32,5 +32,8 @@ def citations(answer: str, evidence: Sequence[Mapping[str, Any]]) -> list[Citati
         best = max(range(len(quotes)), key=shared.__getitem__, default=None)
         is_last = number == len(spans) - 1
         if best is not None and (shared[best] or (is_last and not found)):
+            # The same number behind each sentence of a long quote would only disturb.
+            if found and found[-1].evidence == best and found[-1].end == spans[number - 1][1]:
+                start = found.pop().start
             found.append(Citation(start, end, best))
     return found

@@ -185,7 +185,7 @@ class Service:
             job.state in ("queued", "running", "paused", "cancelled")
             or (job.state == "failed" and job.settings.get("ratio") is None)
         )
-        if memory_dtype is None and job is not None and can_go_on:
+        if ratio is None and memory_dtype is None and job is not None and can_go_on:
             self.store.jobs.go_on(job.id)
         else:
             settings = JobSettings(self.model_name, ratio=ratio, memory_dtype=memory_dtype)
@@ -213,13 +213,17 @@ class Service:
         """Whether it is here that a running job is read, not in another program."""
         return self._worker is not None and job.owner == self._worker.owner
 
-    def ratio_costs(self, document_id: str, memory_dtype: str, user: str = LOCAL_USER) -> list[RatioCost]:
-        """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
+    def ratio_costs(self, document_id: str, memory_dtype: str | None, user: str = LOCAL_USER) -> list[RatioCost]:
+        """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads.
+
+        Without a type, the costs are those of the decoder's usual one.
+        """
         tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:
             return []
-        from reader.reading import fits, memory_slots
+        from reader.reading import fits, memory_slots, usual_dtype
 
+        memory_dtype = memory_dtype or usual_dtype(self.model)
         memories = [
             memory
             for memory in self.store.memories(document_id)

@@ -321,7 +321,7 @@ class Workspace(Talks):
         self._held(document_id)
         self._service.stop(document_id, "pause", self.user)
 
-    def ratio_costs(self, document_id: str, memory_dtype: str) -> Sequence[RatioCost]:
+    def ratio_costs(self, document_id: str, memory_dtype: str | None) -> Sequence[RatioCost]:
         """What each ratio would make of a document, about."""
         self._held(document_id)
         return self._service.ratio_costs(document_id, memory_dtype, self.user)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from reader.errors import DocumentError
 
 _SINCE_7 = ("markdown", "xlsx")
-_SINCE_9 = ("csv", "odt", "pptx", "rtf")
-_SINCE_10 = ("doc", "docx", "epub", "html", "mail", "mobi", "pdf", "text")
+_SINCE_9 = ("csv", "pptx")
+_SINCE_10 = ("doc", "docx", "epub", "html", "mail", "mobi", "odt", "pdf", "rtf", "text")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -38,11 +38,12 @@ _SINCE_10 = ("doc", "docx", "epub", "html", "mail", "mobi", "pdf", "text")
 #    made of it, a large first letter with a space behind it is part of its word, lists count by `list-item`, and figures
 #    in boxes of their own or behind deleted ones stay apart. Raised cents of a price are cents. Texts of Western
 #    languages from a Mac are taken for those.
-# 10: In HTML, and what is made of it, formulas that a service draws, and pictures that are a cell's value or a large first
-#    letter, are text. Short Spanish texts are no Hungarian ones. Word's fields AUTONUM show their numbers. PDFs have numbers
-#    of clauses that are drawn as a column before their clauses, rows of tables whose rules are dots or dashes, large first
-#    letters that are drawn late in their words, notes' numbers beside spaces and in lists in brackets, and leave out what is
-#    drawn only without a layer that is on.
+# 10: In Word, ODT, RTF, HTML and what is made of it, figures beside struck ones stay apart: 100 80, not 10080. Word's and RTF's
+#    AUTONUM fields have their numbers. In HTML, and what is made of it, formulas that a service draws, and pictures that are a
+#    cell's value or a large first letter, are text. Short Spanish texts are no Hungarian ones. PDFs have underscores that are
+#    drawn as rules, numbers of clauses that are drawn as a column before their clauses, rows of tables whose rules are dots or
+#    dashes, large first letters that are drawn late in their words, notes' numbers behind a space in brackets, and leave out
+#    what is drawn only without a layer that is on.
 PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_9, 9) | dict.fromkeys(_SINCE_10, 10)
 """Format -> the version in which its parser's text changed last."""
 

@@ -18,7 +18,7 @@ from lxml import etree
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
 from reader.documents.docx_tables import Columns, flat_rows
-from reader.documents.fields import field_text
+from reader.documents.fields import AutomaticNumbers, field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported
 from reader.documents.numbering import Numbering
@@ -34,7 +34,7 @@ _UNSEEN = {
 }
 _WHOLE = {"altchunk", "ffdata", "fldchar", "fldsimple", "instrtext", "omath", "sdt", "sym", "t"}
 """What may be written without a walk through its parts."""
-_HEADING_NAME = re.compile(r"title|heading [1-9]", re.I)
+_HEADING_NAME = re.compile(r"title|heading ([1-9])", re.I)
 _BODY_LEVEL = 9
 _MOST_BASES = 20
 _NOTES = {"footnotereference": "footnotes", "endnotereference": "endnotes"}
@@ -162,7 +162,7 @@ class _Writer:
         self,
         prose: Prose,
         *,
-        headings: set[str],
+        headings: dict[str, int],
         numbering: Numbering,
         letters: _Letters,
         notes: dict[tuple[str, str], etree._Element],
@@ -179,6 +179,9 @@ class _Writer:
         self._tables = 0
         self._script: Script | None = None
         self._font = ""
+        self._is_struck = False
+        self._level: int | None = None
+        self._numbers = AutomaticNumbers()
         self._flat_rows: set[etree._Element] = set()
         self._fields: list[_Field] = []
         self._follows_fields = True
@@ -227,7 +230,7 @@ class _Writer:
         elif name == "instrtext":
             if self._fields:
                 self._fields[-1].instruction += element.text or ""
-        elif name == "fldsimple" and (shown := field_text(attribute(element, "instr"))):
+        elif name == "fldsimple" and (shown := self._shown(attribute(element, "instr"))):
             self._write_shown(*shown)
         elif (name == "t" and any(field.is_silent for field in self._fields)) or (
             name == "sdt" and _is_placeholder(element)
@@ -252,12 +255,18 @@ class _Writer:
             self._fields.append(_Field())
         elif self._fields:
             field = self._fields[-1]
-            if not field.is_result and (shown := field_text(field.instruction)):
+            if not field.is_result and (shown := self._shown(field.instruction)):
                 self._write_shown(*shown)
                 field.is_shown = True
             field.is_result = True
             if kind == "end":
                 self._fields.pop()
+
+    def _shown(self, instruction: str) -> tuple[str, bool] | None:
+        """What a field shows that its instruction alone says, and whether that is a formula."""
+        if number := self._numbers.number(instruction, self._level):
+            return number, False
+        return field_text(instruction)
 
     def _write_shown(self, text: str, is_formula: bool) -> None:
         if is_formula:
@@ -295,7 +304,8 @@ class _Writer:
         if name == "p":
             prose.end_paragraph()
             mark = self._numbering.mark(element)
-            if self._is_heading(element):
+            self._level = _heading_level(element, self._headings)
+            if self._level is not None:
                 prose.start_heading()
                 if mark and mark != BULLET:
                     prose.start_item(mark)
@@ -303,6 +313,9 @@ class _Writer:
                 prose.start_item(mark)
         elif name == "r":
             self._script, self._font = self._letters.of(element)
+            if (is_struck := _is_struck(element)) != self._is_struck:
+                self.prose.part_figures()
+            self._is_struck = is_struck
         elif name == "t":
             self._write_text(element.text or "")
         elif name in _SIGNS:
@@ -358,7 +371,7 @@ class _Writer:
             self.prose.end_item()
 
     def _is_heading(self, paragraph: etree._Element) -> bool:
-        return _is_heading(paragraph, self._headings)
+        return _heading_level(paragraph, self._headings) is not None
 
 
 class _Field:
@@ -375,15 +388,16 @@ class _Field:
         return self.is_shown or not self.is_result
 
 
-def _is_heading(paragraph: etree._Element, headings: set[str]) -> bool:
+def _heading_level(paragraph: etree._Element, headings: dict[str, int]) -> int | None:
+    """A heading's level in the outline, from 0; None for body text."""
     properties = children(paragraph, "ppr")
     for inner in properties[0] if properties else ():
         name = local_name(inner)
-        if name == "pstyle" and attribute(inner, "val") in headings:
-            return True
+        if name == "pstyle" and (level := headings.get(attribute(inner, "val"))) is not None:
+            return level
         if name == "outlinelvl":
-            return _outline_level(inner) < _BODY_LEVEL
-    return False
+            return level if (level := _outline_level(inner)) < _BODY_LEVEL else None
+    return None
 
 
 def _is_drop_cap(paragraph: etree._Element) -> bool:
@@ -410,26 +424,31 @@ def _main_part(archive: Archive) -> str:
     raise archive.damaged()
 
 
-def _heading_styles(styles: etree._Element | None) -> set[str]:
-    """The ids of the styles that are headings, by their name, their outline level or the style that they build on."""
-    found: set[str] = set()
+def _heading_styles(styles: etree._Element | None) -> dict[str, int]:
+    """The ids of the styles that are headings, with their levels in the outline.
+
+    Their name, their outline level or the style that they build on says so.
+    """
+    found: dict[str, int] = {}
     bases: dict[str, str] = {}
     for style in children(styles, "style"):
         style_id = attribute(style, "styleid")
         for inner in style:
             name = local_name(inner)
-            if name == "name" and _HEADING_NAME.fullmatch(attribute(inner, "val")):
-                found.add(style_id)
+            if name == "name" and (named := _HEADING_NAME.fullmatch(attribute(inner, "val"))):
+                found.setdefault(style_id, int(named[1] or 1) - 1)
             elif name == "basedon":
                 bases[style_id] = attribute(inner, "val")
-            elif name == "ppr" and any(_outline_level(one) < _BODY_LEVEL for one in children(inner, "outlinelvl")):
-                found.add(style_id)
+            elif name == "ppr":
+                for level in map(_outline_level, children(inner, "outlinelvl")):
+                    if level < _BODY_LEVEL:
+                        found[style_id] = level
     for style_id in bases:
         base: str | None = style_id
         for _ in range(_MOST_BASES):
             base = bases.get(base) if base else None
             if base in found:
-                found.add(style_id)
+                found.setdefault(style_id, found[base])
                 break
     return found
 
@@ -440,8 +459,17 @@ def _outline_level(element: etree._Element) -> int:
 
 
 def _is_hidden(run: etree._Element) -> bool:
+    return _has(run, ("vanish",))
+
+
+def _is_struck(run: etree._Element) -> bool:
+    return _has(run, ("strike", "dstrike"))
+
+
+def _has(run: etree._Element, names: tuple[str, ...]) -> bool:
+    """Whether one of these properties is on."""
     return any(
-        local_name(inner) == "vanish" and attribute(inner, "val") not in ("0", "false", "off")
+        local_name(inner) in names and attribute(inner, "val") not in ("0", "false", "off")
         for properties in children(run, "rpr")
         for inner in properties
     )

@@ -1,4 +1,4 @@
-"""Fields of Word and RTF whose text is not in the file, only in their instruction: SYMBOL, EQ and MACROBUTTON.
+"""Fields of Word and RTF whose text is not in the file, only in their instruction: SYMBOL, EQ, MACROBUTTON and AUTONUM.
 
 EQ is how Word wrote fractions, roots and raised letters before it had equations. All other fields keep their result as
 text, and are not looked at here.
@@ -11,6 +11,7 @@ import re
 from lxml import etree
 
 from reader.documents import formulas
+from reader.documents.counting import counted
 from reader.documents.symbols import symbol
 
 _MOST_CHARS = 4000
@@ -37,6 +38,50 @@ def field_text(instruction: str) -> tuple[str, bool] | None:
     if found := _MACRO.fullmatch(instruction):
         return found[1].strip(), False
     return None
+
+
+class AutomaticNumbers:
+    """The numbers that AUTONUM, AUTONUMLGL and AUTONUMOUT show: each kind counts the paragraphs of a level that have it."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, list[int]] = {}
+        self._below: dict[str, int] = {}
+        """By kind, the level of body text: that below the last heading with a number."""
+
+    def number(self, instruction: str, level: int | None) -> str | None:
+        """Count a paragraph and return its number; None where the field is another one.
+
+        Args:
+            instruction: the field's.
+            level: the paragraph's level in the document's outline, from 0; None for body text.
+        """
+        found = _AUTONUM.match(instruction)
+        if found is None:
+            return None
+        kind, switches = found[1].lower(), found[2]
+        if level is None:
+            level = self._below.get(kind, 0)
+        else:
+            self._below[kind] = level + 1
+        counts = self._counts.setdefault(kind, [])
+        del counts[level + 1 :]
+        counts += [0] * (level + 1 - len(counts))
+        counts[level] += 1
+        if kind == "autonumout":
+            style, ending = _OUTLINE_NUMBERS[min(level, len(_OUTLINE_NUMBERS) - 1)]
+            return counted(counts[level], style) + ending
+        separator = said[1] if (said := _SEPARATOR.search(switches)) else "."
+        shown = list(filter(None, counts)) if kind == "autonumlgl" else counts[level:]
+        return separator.join(map(str, shown)) + ("" if "\\e" in switches else separator)
+
+
+_AUTONUM = re.compile(r"\s*(AUTONUM(?:LGL|OUT)?)\b(.*)", re.I | re.DOTALL)
+_SEPARATOR = re.compile(r"\\s\s+\"?([^\s\"])")
+_OUTLINE_NUMBERS = (
+    *(("upperRoman", "."), ("upperLetter", "."), ("decimal", "."), ("lowerLetter", ")"), ("decimal", ")")),
+    *(("lowerLetter", ")"), ("lowerRoman", ")"), ("lowerLetter", ")"), ("lowerRoman", ")")),
+)
+"""Format and ending by level, as Word outlines."""
 
 
 def _made(name: str, *children: etree._Element, text: str = "") -> etree._Element:

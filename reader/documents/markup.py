@@ -342,17 +342,25 @@ class _Writer:
             prose.separate(" ")
 
     def _part_figures(self, name: str, element: etree._Element) -> None:
-        """Part figures where an element has a box of its own or replaces deleted text."""
-        if name in _INLINE_BOXES and self._prose.tail[-1:].isdigit() and self._stands_apart(element):
+        """Part figures where an element has a box of its own, is struck, or replaces struck text."""
+        if name in _INLINE_BOXES | _DELETED and self._prose.tail[-1:].isdigit() and self._stands_apart(element):
             self._prose.separate(" ")
 
     def _stands_apart(self, element: etree._Element) -> bool:
         before = element.getprevious()
-        if before is not None and local_name(before) in _DELETED and not (before.tail or "").strip():
+        if before is not None and self._is_struck(before) and not (before.tail or "").strip():
+            return True
+        if self._is_struck(element):
             return True
         around = [one for one in (element, element.getparent()) if one is not None]
         shown = [self._styles.of(one) for one in around if self._has_boxes or "display" in one.get("style", "")]
         return any(style.get("display") in BOXES and "float" not in style for style in shown)
+
+    def _is_struck(self, element: etree._Element) -> bool:
+        if local_name(element) in _DELETED:
+            return True
+        style = self._styles.of(element)
+        return any("line-through" in style.get(name, "") for name in ("text-decoration", "text-decoration-line"))
 
     def _row_part(self, name: str, element: etree._Element) -> str:
         """Whether an element is a "row" or a "cell" by its role or its style; a table's own are not counted here."""
@@ -385,7 +393,7 @@ class _Writer:
             self._counters.leave(self._depth)
         if self._fonts and self._fonts[-1][0] is element:
             self._fonts.pop()
-        if name in _DELETED and prose.tail[-1:].isdigit() and (element.tail or "")[:1].isdigit():
+        if (element.tail or "")[:1].isdigit() and prose.tail[-1:].isdigit() and self._is_struck(element):
             prose.separate(" ")
         if name in _HEADINGS:
             prose.end_heading()

@@ -218,6 +218,8 @@ class _Writer:
             script, font = self._styles.letters(attribute(element, "style-name"))
             outer = self._spans[-1][1:] if self._spans else (None, "")
             self._spans.append((element, script or outer[0], font or outer[1]))
+            if self._styles.is_struck(attribute(element, "style-name")):
+                prose.part_figures()
         elif name == "list":
             style = attribute(element, "style-name") or (self._lists[-1][0] if self._lists else "")
             goes_on = attribute(element, "continue-numbering") == "true" or attribute(element, "continue-list")
@@ -309,6 +311,8 @@ class _Writer:
         prose = self.prose
         if self._spans and self._spans[-1][0] is element:
             self._spans.pop()
+            if self._styles.is_struck(attribute(element, "style-name")):
+                prose.part_figures()
         if name in ("p", "h"):
             if name == "h":
                 prose.end_heading()
@@ -380,6 +384,7 @@ class _Styles:
     def __init__(self, roots: list[etree._Element | None]) -> None:
         self._letters: dict[str, tuple[Script | None, str]] = {}
         self._hidden: set[tuple[str, str]] = set()
+        self._struck: set[str] = set()
         self._parents: dict[str, str] = {}
         self._families: dict[str, str] = {}
         self._levels: dict[tuple[str, int], _Level] = {}
@@ -415,6 +420,8 @@ class _Styles:
             font = attribute(properties, "font-name") or attribute(properties, "font-family")
             if attribute(properties, "display") == "none":
                 self._hidden.add(("", key))
+            if attribute(properties, "text-line-through-style") not in ("", "none"):
+                self._struck.add(key)
         font = self._families.get(font, font)
         self._letters[key] = (script, font if is_symbol_font(font) else "")
 
@@ -427,6 +434,9 @@ class _Styles:
             script, font = script or own[0], font or own[1]
             style = self._parents.get(style, "")
         return script, font
+
+    def is_struck(self, style: str) -> bool:
+        return style in self._struck
 
     def is_hidden(self, element: etree._Element) -> bool:
         kind = "table" if local_name(element) == "table" else ""

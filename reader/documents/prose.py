@@ -125,6 +125,11 @@ class Prose:
         self._put(text)
         self._ends_figure = True
 
+    def part_figures(self) -> None:
+        """Keep a figure that comes next apart from one that ends here, as where struck text ends."""
+        self._settle()
+        self._ends_figure = True
+
     def _settle(self, after: str = "") -> None:
         """Write the raised or lowered text that waits, now that its neighbours are known."""
         if self._script is None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reader.documents import formulas
-from reader.documents.fields import field_text
+from reader.documents.fields import AutomaticNumbers, field_text
 from reader.documents.prose import Prose
 from reader.documents.rtf_flow import Flow, Font, State, sections
 from reader.documents.rtf_lists import Lists
@@ -72,7 +72,10 @@ class _Reader:
         self._encoding = "cp1252"
         self._fonts: dict[int, Font] = {}
         self._default_font = -1
-        self._heading_styles: set[int] = set()
+        self._heading_styles: dict[int, int] = {}
+        """The level in the outline of each style that is a heading's."""
+        self._outline_level: int | None = None
+        self._numbers = AutomaticNumbers()
         self._state = State()
         self._stack: list[State] = []
         self._flow = Flow()
@@ -138,6 +141,8 @@ class _Reader:
             self._close_flow()
         self._end_destination(ended)
         self._state = self._stack.pop()
+        if ended.is_struck != self._state.is_struck:
+            self._flow.part_figures()
 
     def _end_destination(self, state: State) -> None:
         outer = self._stack[-1].destination if self._stack else ""
@@ -158,8 +163,9 @@ class _Reader:
             if state.math is not None and (text := formulas.omml(state.math)):
                 self._flow.add_formula(text)
         elif state.destination == "style":
-            if _HEADING_STYLE.fullmatch(self._held.strip(" ;")):
-                self._heading_styles.add(self._style_number)
+            name = self._held.strip(" ;")
+            if _HEADING_STYLE.fullmatch(name):
+                self._heading_styles.setdefault(self._style_number, int(name[-1]) - 1 if name[-1].isdigit() else 0)
             self._held, self._style_number = "", 0
         elif state.destination == "font":
             self._name_font(state.font)
@@ -167,9 +173,12 @@ class _Reader:
     def _write_shown(self, instruction: str) -> None:
         """Write what a field shows whose result many writers leave empty."""
         shown = field_text(instruction)
-        self._held, self._is_shown = "", shown is not None
         outer = self._stack[-1] if self._stack else self._state
-        if shown and not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination):
+        is_seen = not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination)
+        if shown is None and is_seen and (number := self._numbers.number(instruction, self._outline_level)):
+            shown = number, False
+        self._held, self._is_shown = "", shown is not None
+        if shown and is_seen:
             text, is_formula = shown
             (self._flow.add_formula if is_formula else self._flow.add)(text)
 
@@ -284,7 +293,7 @@ class _Reader:
             if word == "s":
                 state.destination, self._style_number, self._held = "style", number or 0, ""
             elif word == "outlinelevel" and state.destination == "style" and (number or 0) < 9:
-                self._heading_styles.add(self._style_number)
+                self._heading_styles[self._style_number] = number or 0
             elif word in ("cs", "ts", "ds"):
                 state.destination = "otherstyle"
         elif word in ("fftype", "ffdefres", "ffres"):
@@ -317,6 +326,7 @@ class _Reader:
             state.skip_count = max(number if number is not None else 1, 0)
         elif word == "plain":
             state.script, state.is_hidden, state.is_deleted, state.font = None, False, False, self._default_font
+            self._strike(state, False)
         elif word == "v":
             state.is_hidden = is_on
         elif word in ("deleted", "mvf"):
@@ -326,6 +336,13 @@ class _Reader:
             state.script = raised if is_on else None
         elif word == "nosupersub":
             state.script = None
+        elif word.startswith("strike"):
+            self._strike(state, is_on)
+
+    def _strike(self, state: State, is_struck: bool) -> None:
+        if state.is_struck != is_struck:
+            self._flow.part_figures()
+        state.is_struck = is_struck
 
     def _layout(self, word: str, number: int | None) -> None:
         flow = self._flow
@@ -337,6 +354,7 @@ class _Reader:
             flow.add("\n\n" if word == "page" else "\n")
         elif word == "pard":
             self._is_heading &= self._state.is_mark
+            self._outline_level = None
             self._state.list_number = self._state.list_level = 0
         elif word == "ls":
             self._state.list_number = number or 0
@@ -352,8 +370,10 @@ class _Reader:
             self._end_row(is_nested=word == "nestrow")
         elif word == "s":
             self._is_heading |= (number or 0) in self._heading_styles
+            self._outline_level = self._heading_styles.get(number or 0)
         elif word == "outlinelevel":
             self._is_heading = (number or 0) < 9
+            self._outline_level = (number or 0) if self._is_heading else None
         elif word == "dropcapli":
             self._is_drop_cap = (number or 0) > 1
 

@@ -28,6 +28,7 @@ class State:
     skip_count: int = 1
     """Characters that stand after a Unicode one for readers without Unicode."""
     script: Script | None = None
+    is_struck: bool = False
     destination: str = ""
     is_mark: bool = False
     """Whether it is an item's number or bullet, whose own settings end with it."""
@@ -104,6 +105,11 @@ class Flow:
         if text[:1].isdigit() and self.tail[-1:].isdigit():
             self._put(" ")
         self._put(text)
+        self.ends_figure = True
+
+    def part_figures(self) -> None:
+        """Keep a figure that comes next apart from one that ends here, as where struck text ends."""
+        self.settle()
         self.ends_figure = True
 
     def add_script(self, kind: Script, text: str) -> None:

@@ -37,7 +37,7 @@ _DESTINATIONS_WORDS = "ffl fldinst fonttbl formfield stylesheet title"
 DESTINATIONS = frozenset(_DESTINATIONS_WORDS.split())
 """Groups whose letters are kept apart."""
 
-_CHARACTER_WORDS = "af ansi ansicpg deff deleted dn f mac mvf nosupersub pc pca plain sub super uc up v"
+_CHARACTER_WORDS = "af ansi ansicpg deff deleted dn f mac mvf nosupersub pc pca plain strike striked sub super uc up v"
 CHARACTER = frozenset(_CHARACTER_WORDS.split())
 """Words that change the letters that follow."""
 

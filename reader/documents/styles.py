@@ -45,6 +45,8 @@ _WANTED = frozenset(
         "display",
         "font-family",
         "font-size",
+        "text-decoration",
+        "text-decoration-line",
     ]
 )
 

@@ -23,6 +23,7 @@ from .plan import (
     memory_slots as memory_slots,
     room_tokens as room_tokens,
     smallest_ratio as smallest_ratio,
+    usual_dtype as usual_dtype,
 )
 from .sentences import ROW as ROW, sentences as sentences, shortened as shortened
 from .vectors import (
@@ -60,5 +61,6 @@ __all__ = [
     "stored_document",
     "to_bytes",
     "to_torch",
+    "usual_dtype",
     "watch",
 ]

@@ -110,7 +110,7 @@ class DocumentEvents:
         workspace = self._site.workspace(request)
         if document_id is None or found_or_none(workspace.get, document_id) is None:
             return gr.skip()
-        costs = workspace.ratio_costs(document_id, memory_dtype)
+        costs = workspace.ratio_costs(document_id, _chosen_type(memory_dtype))
         return gr.update(choices=views.ratio_choices(costs))
 
     @tolerant
@@ -126,7 +126,7 @@ class DocumentEvents:
     def read_again(self, document_id: str, chosen: str, memory_dtype: str, request: gr.Request) -> None:
         """Read the document at the chosen ratio and memory type."""
         ratio = None if chosen == "fitting" else int(chosen)
-        self._site.workspace(request).read(document_id, ratio, memory_dtype)
+        self._site.workspace(request).read(document_id, ratio, _chosen_type(memory_dtype))
 
     @tolerant
     def parse_again(self, document_id: str, request: gr.Request) -> tuple[str, str]:
@@ -175,3 +175,8 @@ class DocumentEvents:
         here = found_or_none(workspace.place, document_id)
         is_here = here is not None and page.document_id in here.titles
         return viewer(page, contents), gr.skip() if is_here else page.document_id
+
+
+def _chosen_type(memory_dtype: str) -> str | None:
+    """The type of a memory that is chosen on the page; None: the decoder's usual one."""
+    return None if memory_dtype == "usual" else memory_dtype

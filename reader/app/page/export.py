@@ -24,7 +24,7 @@ import typst
 
 from reader.answering import says_nothing
 from reader.app.citations import citations
-from reader.app.page.turns import NO_ANSWER, badge, capital, where
+from reader.app.page.turns import NO_ANSWER, badge, heading_of
 from reader.errors import ReaderError
 from reader.settings import STATIC
 from storage import ConversationRecord
@@ -160,7 +160,7 @@ def _turns(conversation: ConversationRecord, titles: Mapping[str, str]) -> list[
             _pieces(turn.answer, turn.evidence),
             tuple(
                 _Quote(
-                    capital(where(item, titles)),
+                    heading_of(item, titles),
                     " ".join(str(item.get("quote", "")).split()),
                     (str(item.get("document_id", "")), int(item["page"])),
                 )

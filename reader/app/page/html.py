@@ -15,6 +15,7 @@ from reader.app.decoder_fetch import DecoderFetch
 from reader.app.service import RatioCost, Service
 from reader.app.talks import TAG
 from reader.app.workspace import Shown
+from reader.documents import MAX_SENT_BYTES
 from reader.errors import ReaderError
 from reader.models import ENCODER, bundled_decoder, is_bundled
 from reader.wording import NEWER_PARSER, STAGES, duration, place, size
@@ -28,6 +29,11 @@ questions are answered in seconds.</p></section>"""
 
 NONE_OPEN = """<section class="empty"><h2>Your library</h2>
 <p>Choose a document from the list, or drop in another one.</p></section>"""
+
+_CLOSE = '<button class="turn" data-act="dismiss" aria-label="Close these messages">✕</button>'
+
+REFUSED = f'<div data-most-bytes="{MAX_SENT_BYTES}" data-most="{size(MAX_SENT_BYTES)}"></div>{_CLOSE}'
+"""Where the page itself says which files it does not send."""
 
 
 def sentence(error: Exception) -> str:
@@ -135,7 +141,8 @@ def hits(found: Sequence[Hit], query: str = "") -> str:
     rows = "".join(
         f'<li><button class="entry" data-document="{hit.document_id}" data-page="{hit.page}"'
         f' data-find="{escape(query)}">'
-        f'<span class="about"><span class="title">{escape(hit.title)}, {escape(place(hit.label, hit.page))}</span>'
+        f'<span class="about"><span class="title">{escape(hit.title)}</span>'
+        f'<span class="facts">{escape(place(hit.label, hit.page))}</span>'
         f'<span class="facts snippet">{escape(" ".join(hit.snippet.split()))}</span></span></button></li>'
         for hit in found
     )
@@ -213,7 +220,7 @@ def reading(shown: Shown) -> str:
     if state == "failed":
         return error_line(shown.reason)
     lines = []
-    page = f"page {job.pages_done:,} of {document.pages:,}"
+    page = f"page {max(job.pages_done, 1):,} of {document.pages:,}"  # a reading begins on page 1
     if state == "paused":
         lines.append(f"Paused at {page}. What was read is kept.")
     elif state == "stopped":
@@ -298,8 +305,7 @@ def added(lines: Sequence[str], progress: str = "") -> str:
     """What became of the files that were added; nothing where all went well."""
     if not lines:
         return progress
-    close = '<button class="turn" data-act="dismiss" aria-label="Close these messages">✕</button>'
-    return f"<div>{''.join(lines)}</div>{close}{progress}"
+    return f"<div>{''.join(lines)}</div>{_CLOSE}{progress}"
 
 
 def export_link(shown: Shown) -> str:

@@ -34,6 +34,7 @@ LOOK_AGAIN = [
     ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
 ]
 MEMORY_TYPES = [
+    ("Automatic (recommended)", "usual"),
     ("Compact", "int8"),
     ("Very compact: half of that, less exact", "int4"),
     ("Full precision: two to four times the space", "model"),
@@ -318,6 +319,7 @@ def _notices() -> NoticeParts:
     decoder = gr.HTML(elem_id="decoder", js_on_load=None)
     load_again = gr.Button("Try again", size="sm", visible=False, elem_id="load-again")
     use_fetched = gr.Button("Use it", size="sm", visible=False, elem_id="use-fetched")
+    gr.HTML(views.REFUSED, elem_id="refused", js_on_load=None)
     added = gr.HTML(elem_id="added", js_on_load=None)
     with gr.Row(visible=False, elem_id="locked") as lock:
         lock_name = gr.HTML(js_on_load=None)
@@ -373,7 +375,7 @@ def _details() -> DetailsParts:
                 label="Compression: higher is smaller and faster but remembers less",
                 elem_id="ratio",
             )
-            memory_type = gr.Radio(MEMORY_TYPES, value="int8", label="Memory", elem_id="memory-type")
+            memory_type = gr.Radio(MEMORY_TYPES, value="usual", label="Memory", elem_id="memory-type")
             read_again = _button("Read again", "read-again", min_width=100)
         with gr.Row(elem_id="goods"):
             export = gr.HTML(elem_id="export", js_on_load=None)

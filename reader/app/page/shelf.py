@@ -84,9 +84,7 @@ def runs(found: Sequence[Run], rows: Sequence[Mapping[str, Any]], titles: Mappin
 
 
 def _run_line(run: Run) -> str:
-    state = {"waiting": "waits for its turn", "running": "is being answered", "cancelled": "stopped"}.get(
-        run.state, run.state
-    )
+    state = {"waiting": ", waits for its turn", "cancelled": ", stopped"}.get(run.state, "")
     failed = f", {run.errors:,} failed" if run.errors else ""
     acts = f'<a class="button" href="batch/{run.id}" download>Download CSV</a>'
     if not run.is_over:
@@ -94,7 +92,7 @@ def _run_line(run: Run) -> str:
     acts += f'<button class="act" data-act="run-remove" data-run="{run.id}">Delete</button>'
     error = error_line(run.reason) if run.reason else ""
     return (
-        f'<div class="run"><p><b>{escape(run.name)}</b> {run.done:,} of {run.questions:,} {state}{failed}</p>{acts}'
+        f'<div class="run"><p><b>{escape(run.name)}</b> {run.done:,} of {run.questions:,} answered{state}{failed}</p>{acts}'
         f'<progress max="{run.questions}" value="{run.done}" aria-label="Questions answered"></progress></div>{error}'
     )
 

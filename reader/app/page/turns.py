@@ -113,7 +113,7 @@ def cards(
         short = quote if len(quote) <= QUOTE_CHARS else quote[:QUOTE_CHARS].rsplit(" ", 1)[0] + " …"
         mark = "" if not_said else f'<span class="number" aria-hidden="true">{number}</span>'
         shown.append(
-            f'<li><button class="card"{target(item)}><span class="where">{mark}{escape(capital(where(item, titles)))}</span>'
+            f'<li><button class="card"{target(item)}><span class="where">{mark}{escape(heading_of(item, titles))}</span>'
             f'<span class="quote">“{escape(short)}”</span></button></li>'
         )
     name = "Closest passages" if not_said else "Sources"
@@ -126,6 +126,12 @@ def where(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str
     """The page of a quote, and among several documents whose it is."""
     page = place(str(item.get("label") or ""), int(item["page"]))
     return f"{titles.get(str(item['document_id']), 'A removed document')}, {page}" if len(titles) > 1 else page
+
+
+def heading_of(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
+    """`where` above a quote: "Page 12"; a document's title stays as it is written."""
+    name = where(item, titles)
+    return name if len(titles) > 1 else name[:1].upper() + name[1:]
 
 
 def target(item: Mapping[str, Any]) -> str:
@@ -252,11 +258,6 @@ def conversation_name(conversation: ConversationRecord, waiting: str = "") -> st
     first = " ".join((conversation.turns[0].question if conversation.turns else waiting).split()) or "New conversation"
     short = first if len(first) <= 60 else first[:60].rsplit(" ", 1)[0] + " …"
     return f"{short} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
-
-
-def capital(text: str) -> str:
-    """Text with a capital letter first."""
-    return text[:1].upper() + text[1:]
 
 
 def download_link(conversation_id: str | None) -> str:

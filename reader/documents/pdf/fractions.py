@@ -105,18 +105,10 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
 def _unstacked(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
     """Part digits that are one above the other, which PDFium gives as one figure; a rule between small ones makes a fraction."""
     out: list[Glyph] = []
-    largest = max((glyph.size for glyph in glyphs), default=0.0)
     for glyph in glyphs:
-        above = out[-1] if out else glyph
-        is_stacked = (
-            not (above.made or glyph.made)
-            and above.text.isdigit()
-            and glyph.text.isdigit()
-            and above.turn == glyph.turn
-            and above.y - glyph.y >= _STACKED * glyph.size
-            and glyph.x < above.right
-        )
-        if is_stacked:
+        if out and glyph.text.isdigit() and _is_stacked(out[-1], glyph):
+            above = out[-1]
+            largest = max(other.size for other in glyphs)
             is_near = glyph.size < _SMALL * largest or above.y - glyph.y <= _NEAR_LINES * glyph.size
             is_divided = is_near and any(
                 rule[0] <= glyph.x + 1 and above.right <= rule[2] + 1 and glyph.y < rule[1] < above.y for rule in rules
@@ -125,6 +117,16 @@ def _unstacked(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
             glyph = replace(glyph, y=above.y) if is_divided else glyph
         out.append(glyph)
     return out
+
+
+def _is_stacked(above: Glyph, digit: Glyph) -> bool:
+    return (
+        above.text.isdigit()
+        and not (above.made or digit.made)
+        and above.turn == digit.turn
+        and above.y - digit.y >= _STACKED * digit.size
+        and digit.x < above.right
+    )
 
 
 def dividing(rules: list[Rect]) -> list[Rect]:

@@ -116,7 +116,9 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
             continue
         left, bottom, right, top = sides
         area = (right - left) * (top - bottom)
-        if min(right - left, top - bottom) < _LEAST_COVER or 2 * area > (box[2] - box[0]) * (box[3] - box[1]):
+        # Printers' marks are on white boxes around the page, and what is there is not shown anyway.
+        width, height = min(right, box[2]) - max(left, box[0]), min(top, box[3]) - max(bottom, box[1])
+        if min(width, height) < _LEAST_COVER or 2 * area > (box[2] - box[0]) * (box[3] - box[1]):
             continue
         if top - bottom > _MOST_BAND and right - left > _WIDE * (box[2] - box[0]):
             continue  # the head of a website that stays in place on paper hides text of the page
@@ -126,7 +128,7 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
 
 
 _LEAST_COVER = 5.0
-"""In points, of a box that can cover letters."""
+"""In points, of what is on the page of a box that can cover letters."""
 _BOX_SEGMENTS = 5
 _MOST_BAND, _WIDE = 40.0, 0.75
 """In points, the height of a box across the page, and how much of its width that is."""

@@ -136,16 +136,19 @@ def put_back(glyphs: list[Glyph]) -> list[Glyph]:
     for line in lines_of(glyphs):
         at = 1
         while at < len(line):
-            end = at
+            if line[at].made or not line[at].text.isdecimal():  # as nearly all are
+                at += 1
+                continue
+            end = at + 1
             while end < len(line) and line[end].text.isdecimal() and not line[end].made:
                 end += 1
-            host = _host(line[:at], line[at], line[end - 1]) if end > at else None
+            host = _host(line[:at], line[at], line[end - 1])
             if host is not None:
                 kept = line[:at]
                 while kept and kept[-1].made and len(kept) - 1 > host:
                     kept.pop()
                 line = [*kept[: host + 1], *line[at:end], *kept[host + 1 :], *line[end:]]
-            at = max(end, at + 1)
+            at = end
         out += line
     return out
 

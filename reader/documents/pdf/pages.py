@@ -30,6 +30,7 @@ from reader.documents.pdf import (
     spans,
     tables,
     typed,
+    underscores,
     vertical,
 )
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
@@ -229,6 +230,8 @@ class Pages:
         if turn == 0:
             edits += _apart(list(late.late_edits(text, shown)), edits)
             edits += _apart(list(item_marks.mark_edits(text, shown)), edits)
+            for underscore in underscores.underscore_edits(rules, text, shown):
+                edits += _apart([underscore], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
         pieces = []
         for position, stop, ending in order or [(0, len(string), "")]:
