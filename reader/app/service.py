@@ -214,10 +214,8 @@ class Service:
         return self._worker is not None and job.owner == self._worker.owner
 
     def ratio_costs(self, document_id: str, memory_dtype: str | None, user: str = LOCAL_USER) -> list[RatioCost]:
-        """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads.
-
-        Without a type, the costs are those of the decoder's usual one.
-        """
+        """What each ratio would make of a document, about, with memories of that type or of the decoder's usual one; empty while
+        its tokens are not counted or the decoder loads."""
         tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:
             return []

@@ -17,6 +17,7 @@ from lxml import etree
 
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.docx_headings import MOST_BASES, heading_level, heading_styles
 from reader.documents.docx_tables import Columns, flat_rows
 from reader.documents.fields import AutomaticNumbers, field_text
 from reader.documents.forms import tick
@@ -34,9 +35,6 @@ _UNSEEN = {
 }
 _WHOLE = {"altchunk", "ffdata", "fldchar", "fldsimple", "instrtext", "omath", "sdt", "sym", "t"}
 """What may be written without a walk through its parts."""
-_HEADING_NAME = re.compile(r"title|heading ([1-9])", re.I)
-_BODY_LEVEL = 9
-_MOST_BASES = 20
 _NOTES = {"footnotereference": "footnotes", "endnotereference": "endnotes"}
 _SIGNS = {"tab": " ", "ptab": " ", "nobreakhyphen": "-"}
 _OFF = ("0", "false", "off", "none")
@@ -70,7 +68,7 @@ def write_docx(archive: Archive, path: Path, prose: Prose, *, level: int = 0) ->
     styles = archive.optional_xml(f"{folder}/styles.xml")
     writer = _Writer(
         prose,
-        headings=_heading_styles(styles),
+        headings=heading_styles(styles),
         numbering=Numbering(archive.optional_xml(f"{folder}/numbering.xml"), styles),
         letters=_Letters(styles),
         notes={
@@ -130,7 +128,7 @@ class _Letters:
         for properties in children(run, "rpr"):
             script, font = _letters(properties)
             style = next((attribute(inner, "val") for inner in children(properties, "rstyle")), "")
-            for _ in range(_MOST_BASES):
+            for _ in range(MOST_BASES):
                 if not style:
                     break
                 own = self._own.get(style, ("", ""))
@@ -304,7 +302,7 @@ class _Writer:
         if name == "p":
             prose.end_paragraph()
             mark = self._numbering.mark(element)
-            self._level = _heading_level(element, self._headings)
+            self._level = heading_level(element, self._headings)
             if self._level is not None:
                 prose.start_heading()
                 if mark and mark != BULLET:
@@ -371,7 +369,7 @@ class _Writer:
             self.prose.end_item()
 
     def _is_heading(self, paragraph: etree._Element) -> bool:
-        return _heading_level(paragraph, self._headings) is not None
+        return heading_level(paragraph, self._headings) is not None
 
 
 class _Field:
@@ -386,18 +384,6 @@ class _Field:
     def is_silent(self) -> bool:
         """Whether what is in it now is not shown, such as the result of a field that its instruction asks for."""
         return self.is_shown or not self.is_result
-
-
-def _heading_level(paragraph: etree._Element, headings: dict[str, int]) -> int | None:
-    """A heading's level in the outline, from 0; None for body text."""
-    properties = children(paragraph, "ppr")
-    for inner in properties[0] if properties else ():
-        name = local_name(inner)
-        if name == "pstyle" and (level := headings.get(attribute(inner, "val"))) is not None:
-            return level
-        if name == "outlinelvl":
-            return level if (level := _outline_level(inner)) < _BODY_LEVEL else None
-    return None
 
 
 def _is_drop_cap(paragraph: etree._Element) -> bool:
@@ -422,40 +408,6 @@ def _main_part(archive: Archive) -> str:
         if relation.get("Type", "").endswith("/officeDocument"):
             return posixpath.normpath(relation.get("Target", "").lstrip("/"))
     raise archive.damaged()
-
-
-def _heading_styles(styles: etree._Element | None) -> dict[str, int]:
-    """The ids of the styles that are headings, with their levels in the outline.
-
-    Their name, their outline level or the style that they build on says so.
-    """
-    found: dict[str, int] = {}
-    bases: dict[str, str] = {}
-    for style in children(styles, "style"):
-        style_id = attribute(style, "styleid")
-        for inner in style:
-            name = local_name(inner)
-            if name == "name" and (named := _HEADING_NAME.fullmatch(attribute(inner, "val"))):
-                found.setdefault(style_id, int(named[1] or 1) - 1)
-            elif name == "basedon":
-                bases[style_id] = attribute(inner, "val")
-            elif name == "ppr":
-                for level in map(_outline_level, children(inner, "outlinelvl")):
-                    if level < _BODY_LEVEL:
-                        found[style_id] = level
-    for style_id in bases:
-        base: str | None = style_id
-        for _ in range(_MOST_BASES):
-            base = bases.get(base) if base else None
-            if base in found:
-                found.setdefault(style_id, found[base])
-                break
-    return found
-
-
-def _outline_level(element: etree._Element) -> int:
-    value = attribute(element, "val")
-    return int(value) if value.isdecimal() else _BODY_LEVEL
 
 
 def _is_hidden(run: etree._Element) -> bool:

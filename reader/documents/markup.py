@@ -17,7 +17,7 @@ from reader.documents.forms import CONTROLS, label_has_value, state_of, write_co
 from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import MOST_CHARS
-from reader.documents.styles import BOXES, Counters, List, StyleSheet, declarations
+from reader.documents.styles import BOXES, STRUCK, Counters, List, StyleSheet, declarations
 from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.trees import parse_html, parse_xhtml
 
@@ -42,7 +42,6 @@ _LISTS = ("ol", "ul", "menu", "dir")
 
 _INLINE_SCRIPTS = {"a", "b", "em", "font", "i", "small", "span", "strong", "sub", "sup", "tt"}
 _INLINE_BOXES = {"a", "b", "bdi", "em", "i", "ins", "label", "small", "span", "strong", "u"}
-_DELETED = {"del", "s", "strike"}
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MATH_CLASS = re.compile(r"\b(?:mathjax(?:_\w+)?|mjx-\S+)\b", re.I)
 _DROP_CAP_CLASS = re.compile(r"drop|initial|first-?letter|lettrine|versal|\bcap\b|\bdc\b", re.I)
@@ -343,24 +342,17 @@ class _Writer:
 
     def _part_figures(self, name: str, element: etree._Element) -> None:
         """Part figures where an element has a box of its own, is struck, or replaces struck text."""
-        if name in _INLINE_BOXES | _DELETED and self._prose.tail[-1:].isdigit() and self._stands_apart(element):
+        if name in _INLINE_BOXES | STRUCK and self._prose.tail[-1:].isdigit() and self._stands_apart(element):
             self._prose.separate(" ")
 
     def _stands_apart(self, element: etree._Element) -> bool:
         before = element.getprevious()
-        if before is not None and self._is_struck(before) and not (before.tail or "").strip():
-            return True
-        if self._is_struck(element):
+        is_behind_struck = before is not None and not (before.tail or "").strip() and self._styles.strikes(before)
+        if is_behind_struck or self._styles.strikes(element):
             return True
         around = [one for one in (element, element.getparent()) if one is not None]
         shown = [self._styles.of(one) for one in around if self._has_boxes or "display" in one.get("style", "")]
         return any(style.get("display") in BOXES and "float" not in style for style in shown)
-
-    def _is_struck(self, element: etree._Element) -> bool:
-        if local_name(element) in _DELETED:
-            return True
-        style = self._styles.of(element)
-        return any("line-through" in style.get(name, "") for name in ("text-decoration", "text-decoration-line"))
 
     def _row_part(self, name: str, element: etree._Element) -> str:
         """Whether an element is a "row" or a "cell" by its role or its style; a table's own are not counted here."""
@@ -393,7 +385,7 @@ class _Writer:
             self._counters.leave(self._depth)
         if self._fonts and self._fonts[-1][0] is element:
             self._fonts.pop()
-        if (element.tail or "")[:1].isdigit() and prose.tail[-1:].isdigit() and self._is_struck(element):
+        if (element.tail or "")[:1].isdigit() and prose.tail[-1:].isdigit() and self._styles.strikes(element):
             prose.separate(" ")
         if name in _HEADINGS:
             prose.end_heading()

@@ -27,6 +27,7 @@ from reader.documents.rtf_words import (
     TOKEN,
     code_page,
     decoded,
+    heading_level,
     in_bytes,
 )
 from reader.documents.scripts import Script
@@ -35,8 +36,6 @@ from reader.documents.text import Parsed, chosen_title, readable_stem, split_pag
 from reader.errors import DocumentError
 
 _MOST_DEPTH = 5_000
-
-_HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
 
 
 def parse(path: Path, password: str | None) -> Parsed:
@@ -105,7 +104,7 @@ class _Reader:
             if word is not None:
                 at = self._word(word.decode(), None if number is None else int(number), at)
             elif byte is not None:
-                self._byte(int(byte, 16))
+                self._letters(bytes([int(byte, 16)]))
             elif symbol is not None:
                 self._symbol(symbol)
             elif brace is not None:
@@ -163,9 +162,8 @@ class _Reader:
             if state.math is not None and (text := formulas.omml(state.math)):
                 self._flow.add_formula(text)
         elif state.destination == "style":
-            name = self._held.strip(" ;")
-            if _HEADING_STYLE.fullmatch(name):
-                self._heading_styles.setdefault(self._style_number, int(name[-1]) - 1 if name[-1].isdigit() else 0)
+            if (level := heading_level(self._held.strip(" ;"))) is not None:
+                self._heading_styles.setdefault(self._style_number, level)
             self._held, self._style_number = "", 0
         elif state.destination == "font":
             self._name_font(state.font)
@@ -407,9 +405,8 @@ class _Reader:
             flow.add(mark)
 
     def _write_notes(self) -> None:
-        notes, self._notes = self._notes, []
-        for note in notes:
-            self._flow.add(f"{note}\n")
+        while self._notes:
+            self._flow.add(f"{self._notes.pop(0)}\n")
 
     def _end_row(self, *, is_nested: bool) -> None:
         self._flow.end_row(is_nested=is_nested)
@@ -450,13 +447,6 @@ class _Reader:
             letters = letters[taken:]
         if letters:
             self._collect(letters)
-
-    def _byte(self, value: int) -> None:
-        self._is_new = False
-        if self._skip:
-            self._skip -= 1
-            return
-        self._collect(bytes([value]))
 
     def _collect(self, letters: bytes) -> None:
         """Keep bytes until a whole run can be decoded: a character of Chinese or Japanese is two of them."""

@@ -106,6 +106,9 @@ _CODE_PAGES = {
 }
 
 
+_HEADING_STYLE = re.compile(r"title|heading [1-9]|überschrift [1-9]|titre [1-9]", re.I)
+
+
 def code_page(number: int) -> str:
     """Return the codec of a Windows or Mac code page; "" where there is none."""
     name = _CODE_PAGES.get(number) or f"cp{number}"
@@ -121,6 +124,13 @@ def decoded(data: bytes, encoding: str) -> str:
         return data.decode(encoding)
     except (UnicodeDecodeError, LookupError):
         return data.decode(encoding if encoding else "cp1252", errors="replace")
+
+
+def heading_level(style: str) -> int | None:
+    """The level in the outline, from 0, of the headings of a style with that name; None where it is no heading's."""
+    if not _HEADING_STYLE.fullmatch(style):
+        return None
+    return int(style[-1]) - 1 if style[-1].isdigit() else 0
 
 
 def in_bytes(data: bytes) -> bytes:

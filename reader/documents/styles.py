@@ -56,6 +56,8 @@ _LOWERED = re.compile(rf"sub|-{_LENGTH}")
 _MOVED = re.compile(r"translatey\(\s*(-?)[\d.]*[1-9]", re.I)
 _DIGITS = re.compile(r"[+\-−–]?\d{1,4}[+\-−–]?")
 
+STRUCK = {"del", "s", "strike"}
+"""Elements whose text is struck."""
 BOXES = frozenset(("block", "flex", "grid", "inline-flex", "inline-grid", "list-item"))
 """How elements are shown whose letters, or whose children's, do not run on in a line."""
 
@@ -160,6 +162,13 @@ class StyleSheet:
         if not pseudo and (own := element.get("style")):
             found |= declarations(own)
         return found
+
+    def strikes(self, element: etree._Element) -> bool:
+        """Whether an element's own text is struck, by its name or by a style."""
+        style = self.of(element)
+        return local_name(element) in STRUCK or any(
+            "line-through" in style.get(name, "") for name in ("text-decoration", "text-decoration-line")
+        )
 
 
 @functools.lru_cache(maxsize=4096)
