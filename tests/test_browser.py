@@ -1015,6 +1015,9 @@ def test_on_a_narrow_or_low_screen_one_part_is_shown_at_a_time_and_each_can_be_r
             page.locator("#save").wait_for()
             sync_api.expect(page.locator("#question")).to_be_in_viewport()
             page.locator("#details button").first.click()
+        sync_api.expect(page.locator("#glance")).to_be_visible()  # until something is asked
+        window.ask("What was calm?")
+        sync_api.expect(page.locator("#glance")).to_be_hidden()
         assert page.locator("#chat").bounding_box()["height"] >= 150  # type: ignore[index]
         window.shoot("phone-low")
         window.go("library")
