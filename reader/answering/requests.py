@@ -95,7 +95,7 @@ _BEGIN_OR_END = re.compile(
     rf"|what (?:happens|is said) (?:at|in) the (?:very )?(?:(beginning|start|opening)|(?:end|ending|conclusion))"
     rf"(?: of {_STORY})?"
     rf"|what is the (?:(beginning|opening)|(?:ending|end))(?: of {_STORY})?"
-    rf"|wie (?:(beginnt|fängt) {_STORY_DE}(?: an)?|(?:endet|geht) {_STORY_DE}(?: (?:aus|zu ende))?)"
+    rf"|wie (?:(beginnt|fängt) {_STORY_DE}(?: an)?|endet {_STORY_DE}|geht {_STORY_DE} (?:aus|zu ende))"
     rf"|comment (?:(commence|débute)|finit|se (?:termine|finit)) {_STORY_FR}"
     rf"|comment {_STORY_FR} (?:(commence|débute)|finit|se (?:termine|finit))(?:-t-(?:il|elle))?"
     rf"|c[oó]mo (?:(empieza|comienza)|termina|acaba) {_STORY_ES}"
@@ -157,11 +157,8 @@ _FOLLOW_UP = re.compile(
     r"|seine?[mnrs]?|elle|ils|elles|lui|leurs?|él|ella|ellos|ellas)\b|彼|彼女|それ",
     re.I,
 )
-
-
 LAST = -1
 """The number of the last page or chapter."""
-
 
 _YES_OR_NO = re.compile(
     r"\W*(?:(?:and|but|so|und|et|y) )?(?:"
