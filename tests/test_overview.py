@@ -440,8 +440,8 @@ def test_who_somebody_is_is_looked_up_first_where_it_is_said(first: str, later: 
     text = "\n\n".join([filler, first, filler, later, filler])
     page = PageRecord("d", 1, "1", 0, len(text), text)
     found = Passages([Source("d", "", (page,), len(text))]).introducing("Mara Fell")
+    assert len(found) == 1
     assert (first, later)[expected] in found[0].text
-    assert any(first in passage.text for passage in found)
 
 
 @pytest.mark.parametrize("junk", NO_PROSE)

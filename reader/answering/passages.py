@@ -129,8 +129,8 @@ class Passages:
         return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
 
     def introducing(self, words: str) -> list[Passage]:
-        """Of each document the passage that says soon what something is, where one does and its first mention does not, and the
-        passage that first mentions it in a sentence, not in a heading or list of contents."""
+        """Of each document the passage that first mentions something in a sentence, not in a heading or list of contents; where
+        that one does not say what it is, and another soon does, the other one."""
         pattern = mention(words)
         is_said = re.compile(pattern.pattern + _IS_SOMETHING, re.I)
         found = []
@@ -142,7 +142,7 @@ class Passages:
             said = None
             if not re.search(pattern.pattern + _APPOSITION, first[1].text, re.I):
                 said = _first_mentioning(own, is_said, until_char=first[0] + _SOON_CHARS)
-            found += [said[1], first[1]] if said and said[1] != first[1] else [first[1]]
+            found.append((said or first)[1])
         return found
 
     def choose(
