@@ -43,6 +43,10 @@ def test_the_same_text_in_any_encoding_is_the_same_document(tmp_path: Path, enco
         ("utf-16-le", "灯台守は階段をゆっくりと登り、ランプに火を灯した。\nその夜、港では誰も手紙を見なかった。\n"),
         ("utf-16-be", "Смотритель маяка медленно поднялся по лестнице и зажёг лампу. Никто в гавани не видел."),
         ("cp1250", "Latarnik powoli wszedł po schodach, zapalił lampę i zapisał w księdze, że morze jest spokojne."),
+        ("latin-1", "El capitán llegó mañana. ¿Qué pasó?"),
+        ("latin-1", "¿Dónde está? Está allí."),
+        ("cp1250", "Dzień dobry. Że co? Żaden koń nie był w Gdańsku."),
+        ("iso-8859-2", "Dzień dobry. Że co? Żaden koń nie był w Gdańsku."),
         ("cp1252", "“The keeper’s naïve café,” he wrote—‘calm’—and went down to the harbour, where nobody had slept."),
     ],
 )

@@ -441,20 +441,6 @@ def test_pictures_that_stand_for_text_are_text(tmp_path: Path, body: str, expect
     assert " ".join(load(tmp_path / "a.html").text.split()) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding"),
-    [
-        ("El capitán llegó mañana. ¿Qué pasó?", "latin-1"),
-        ("¿Dónde está? Está allí.", "latin-1"),
-        ("Dzień dobry. Że co? Żaden koń nie był w Gdańsku.", "cp1250"),
-        ("Dzień dobry. Że co? Żaden koń nie był w Gdańsku.", "iso-8859-2"),
-    ],
-)
-def test_a_short_spanish_text_is_not_taken_for_a_central_european_one(tmp_path: Path, text: str, encoding: str) -> None:
-    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
-    assert load(tmp_path / "a.txt").text == text
-
-
 def test_a_notes_number_behind_a_space_is_a_notes_number(tmp_path: Path) -> None:
     line = b"BT /F1 10 Tf 20 300 Td (TTTT) Tj /F1 7 Tf 28.2 4 Td (2) Tj /F1 10 Tf 4.2 -4 Td (. After) Tj ET"
     assert Made(line).text(tmp_path) == "TTTT[2]. After"

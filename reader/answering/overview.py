@@ -112,7 +112,7 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
     if request.kind == "outline":
         return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None
     if request.kind in ("beginning", "end"):
-        body = [section for section in read if not is_front_matter(section.title)] or _pages(source)
+        body = [section for section in _body(source) if section.start_char < source.chars_read] or _pages(source)
         if request.kind == "beginning":
             return _joined([(section.title, _beginning(section, chars // 2)) for section in body[:1]])
         is_read = source.chars_read >= source.chars
@@ -146,7 +146,7 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
 
 
 def _people(source: Source, language: str) -> Overview | None:
-    """Whom a document names most often, with the sentence that first does; None where it names nobody."""
+    """The people that a document names most often, with the first sentence that names each; None if there are none."""
     read = [page for page in source.pages if page.end_char <= source.chars_read]
     names = people("\n\n".join(page.text for page in read))
     patterns = [mention(name) for name in names]
@@ -184,15 +184,19 @@ def _section(request: Request, source: Source) -> Section | None:
     if request.number is None:
         return None
     if request.kind == "chapter":
-        found = sections(source)
         if request.number == LAST:
-            return next((section for section in reversed(found) if not is_front_matter(section.title)), None)
-        return chapter(found, request.number)
+            return next(reversed(_body(source)), None)
+        return chapter(sections(source), request.number)
     if request.number == LAST:
         return _page(source.pages[-1]) if source.pages and request.kind == "page" else None
     named = [page for page in source.pages if printed_number(page.label) == str(request.number)]
     pages = named or [page for page in source.pages if page.number == request.number]
     return _page(pages[0]) if pages and request.kind == "page" else None
+
+
+def _body(source: Source) -> list[Section]:
+    """The sections that say something of the document's subject."""
+    return [section for section in sections(source) if not is_front_matter(section.title)]
 
 
 def _pages(source: Source) -> list[Section]:
@@ -207,9 +211,7 @@ def _beginning(section: Section, chars: int) -> list[Passage]:
     """A section's first sentences behind its heading, one at least, in passages of one page each."""
     passages: list[Passage] = []
     for page in section.pages:
-        first = max(0, section.body_char - page.start_char)
-        text = page.text[first : section.end_char - page.start_char]
-        spans = [(first + start, first + end) for start, end in sentences(text)]
+        spans = _spans(section, page)
         taken: list[tuple[int, int]] = []
         for start, end in spans:
             if (taken or passages) and end - spans[0][0] > chars:
@@ -227,9 +229,7 @@ def _ending(section: Section, chars: int) -> list[Passage]:
     """A section's last sentences, one at least, in passages of one page each."""
     passages: list[Passage] = []
     for page in reversed(section.pages):
-        first = max(0, section.body_char - page.start_char)
-        text = page.text[first : section.end_char - page.start_char]
-        spans = [(first + start, first + end) for start, end in sentences(text)]
+        spans = _spans(section, page)
         taken = [span for span in spans if spans[-1][1] - span[0] <= chars] or (spans[-1:] if not passages else [])
         if taken:
             passages.append(passage_of(page, taken[0][0], taken[-1][1]))
@@ -237,6 +237,13 @@ def _ending(section: Section, chars: int) -> list[Passage]:
         if chars <= 0 or len(taken) < len(spans):
             break
     return passages[::-1]
+
+
+def _spans(section: Section, page: PageRecord) -> list[tuple[int, int]]:
+    """Where a section's sentences behind its heading stand in the text of one of its pages."""
+    first = max(0, section.body_char - page.start_char)
+    text = page.text[first : section.end_char - page.start_char]
+    return [(first + start, first + end) for start, end in sentences(text)]
 
 
 def _joined(parts: Sequence[tuple[str, list[Passage]]]) -> Overview | None:

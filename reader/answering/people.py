@@ -1,8 +1,8 @@
 """Who a document names most often, without a decoder.
 
-A name is a word with a capital that the document hardly ever writes without one. A person says, asks and goes, or has a title; a
-place's name stands behind *in* or *at*. English, French and Spanish verbs and titles are known; where there are none, nobody is
-named. Two names of one person are told to be one only where they share a word.
+A name is a word that the document nearly always writes with a capital. It is a person's name if a verb such as *said* follows it
+or a title comes before it, and a place's if *in* or *at* often comes before it. English, French and Spanish verbs and titles are
+known; a text in another language names nobody. Two names count as one person only if they share a word.
 """
 
 from __future__ import annotations

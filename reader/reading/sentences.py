@@ -48,7 +48,7 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_abbreviated(text: str, end: re.Match[str]) -> bool:
-    """Whether the point of a sentence's end belongs to an abbreviation, and the sentence goes on."""
+    """Whether a point ends an abbreviation and not the sentence."""
     sign = end.group()
     if sign.rstrip() != "." or sign.count("\n") > 1:
         return False

@@ -116,7 +116,7 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
             continue
         left, bottom, right, top = sides
         area = (right - left) * (top - bottom)
-        # Printers' marks are on white boxes around the page, and what is there is not shown anyway.
+        # White boxes outside the page belong to printers' marks. They cover nothing that is shown.
         width, height = min(right, box[2]) - max(left, box[0]), min(top, box[3]) - max(bottom, box[1])
         if min(width, height) < _LEAST_COVER or 2 * area > (box[2] - box[0]) * (box[3] - box[1]):
             continue

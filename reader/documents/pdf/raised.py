@@ -230,7 +230,7 @@ def _is_part(glyph: Glyph, base: Glyph) -> bool:
 
 
 def _is_space_within(glyphs: list[Glyph], at: int, base: Glyph) -> bool:
-    """Whether a space goes on with raised digits behind it, as between the numbers of two notes."""
+    """Whether more raised digits follow a space, as between the numbers of two notes."""
     if glyphs[at].text != " " or glyphs[at - 1].text not in _RAISED_SIGNS or at + 1 == len(glyphs):
         return False
     return glyphs[at + 1].text.isdigit() and _is_part(glyphs[at + 1], base)

@@ -36,7 +36,7 @@ def underscore_edits(rules: list[Rect], text: pypdfium2.PdfTextPage, string: str
     ]
     for left, bottom, right, _ in short[:_MOST_RULES]:
         start = text.get_index(left - 1, bottom + 2, 1.5, 2)
-        if start is not None and string[start : start + 1] == " ":  # PDFium's own, which stands behind the letter
+        if start is not None and string[start : start + 1] == " ":  # PDFium puts it behind the letter
             start -= 1
         if start is None or start < 0 or not string[start : start + 1].isalnum():
             continue
