@@ -48,6 +48,47 @@ def test_an_abbreviation_ends_no_sentence(parts: list[str]) -> None:
     assert [text[start:end] for start, end in sentences(text)] == [part.strip() for part in parts]
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("The keeper of the light seldom received\n\nanything but bills. He burned them.", 2),
+        ("The keeper of the light seldom received\n\nAnything but bills. He burned them.", 3),  # two paragraphs
+        ("The light\n\nof the keeper burned. He slept.", 3),  # a heading
+        ("The keeper of the light never received a letter.\n\nhe burned them.", 2),
+    ],
+)
+def test_a_sentence_goes_on_over_a_blank_line(text: str, parts: int) -> None:
+    assert len(list(sentences(text))) == parts
+
+
+def test_a_sentence_over_two_pages_is_whole() -> None:
+    texts = [
+        "He lit the lamp. The keeper of the light seldom received anything but\n\n",
+        "a copy of the county's paper. He burned them all. In the winter of 1871 the mails from the town were\n\n",
+        "held up for weeks. Nobody came.\n\n",
+        "A new chapter begins.",
+    ]
+    pages, start = [], 0
+    for number, text in enumerate(texts, start=1):
+        pages.append(PageRecord("d", number, str(number), start, start + len(text), text))
+        start += len(text)
+    source = Source("d", "The Harbour", tuple(pages), start)
+    assert "".join(page.text for page in source.pages) == "".join(texts)
+    assert [(page.start_char, page.end_char - page.start_char) for page in source.pages] == [
+        ("".join(texts).index(page.text), len(page.text)) for page in source.pages
+    ]
+    index = Passages([source])
+    found = index.all[index.search(["county"])[0]]
+    assert (found.page, found.text.split(". ")[-1]) == (
+        1,
+        "The keeper of the light seldom received anything but\n\na copy of the county's paper.",
+    )
+    late = index.all[index.search(["weeks"])[0]]
+    assert late.page == 2
+    assert late.text.startswith("He burned them all. In the winter of 1871")
+    assert [page.text[:12] for page in source.pages] == ["He lit the l", "He burned th", "Nobody came.", "A new chapte"]
+
+
 def test_a_passage_within_a_table_carries_its_first_row() -> None:
     index = passages_of(PAGE)
     found = index.all[index.search(["2183"])[0]]  # 59 times 37

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from reader.reading import ROW, sentences, shortened
+from reader.reading import ROW, goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -59,9 +59,13 @@ class Source:
     document_id: str
     title: str
     pages: tuple[PageRecord, ...]
+    """Each with the whole of the sentence that ends it, also where the next page has its end; that one begins behind it."""
     chars_read: int
     """How far it has been read; what comes after is not looked at."""
     first_char: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pages", _whole_sentences(self.pages))
 
     @property
     def chars(self) -> int:
@@ -81,6 +85,22 @@ class Passage:
     text: str
     header: str = ""
     """The first row of the table that it begins in, where that is not in it."""
+
+
+def _whole_sentences(pages: Sequence[PageRecord]) -> tuple[PageRecord, ...]:
+    """Pages of which each has the whole of its last sentence, and the next begins behind it; together they are the same text."""
+    whole = list(pages)
+    for number, (page, following) in enumerate(pairwise(pages)):
+        if not goes_on(page.text, following.text):
+            continue
+        spans = sentences(following.text)
+        _, end = next(spans)
+        begin, _ = next(spans, (0, 0))
+        if begin and end <= PASSAGE_CHARS:
+            before = whole[number]
+            whole[number] = replace(before, text=before.text + following.text[:begin], end_char=before.end_char + begin)
+            whole[number + 1] = replace(following, text=following.text[begin:], start_char=before.end_char + begin)
+    return tuple(whole)
 
 
 class Passages:

@@ -25,7 +25,7 @@ from .plan import (
     smallest_ratio as smallest_ratio,
     usual_dtype as usual_dtype,
 )
-from .sentences import ROW as ROW, sentences as sentences, shortened as shortened
+from .sentences import ROW as ROW, goes_on as goes_on, sentences as sentences, shortened as shortened
 from .vectors import (
     SentenceVectors as SentenceVectors,
     make_vectors as make_vectors,
@@ -47,6 +47,7 @@ __all__ = [
     "enqueue",
     "estimate_reading",
     "fits",
+    "goes_on",
     "make_vectors",
     "memory_slots",
     "metadata",

@@ -1,7 +1,7 @@
 """The sentences of a text, and the rows of its tables: where each begins and ends.
 
-By signs alone, in any language that ends sentences with them; the point of a common abbreviation or of an initial ends none. It
-knows no page and no passage.
+By signs alone, in any language that ends sentences with them; the point of a common abbreviation or of an initial ends none, nor
+does a blank line, such as between two pages, within a sentence. It knows no page and no passage.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _NUMBERED = re.compile(
 )
 """One that does not where a number follows."""
 _LONGEST_CHARS = 8
+_LONG_LINE_CHARS = 30
+"""A shorter line that no sign ends is a heading, an item or a verse."""
 _ORDINAL = re.compile(
     r"(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|Jahrhundert|Kapitel)"
 )
@@ -34,7 +36,7 @@ ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences and of the rows of tables in a text, without the white space around them."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_abbreviated(text, match)]
+    ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_none(text, match)]
     if " | " in text:
         rows = [row.span() for row in ROW.finditer(text)]
         inside = {end for start, stop in rows for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]}
@@ -47,12 +49,14 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _is_abbreviated(text: str, end: re.Match[str]) -> bool:
-    """Whether a point ends an abbreviation and not the sentence."""
+def _is_none(text: str, end: re.Match[str]) -> bool:
+    """Whether what looks like a sentence's end is the point of an abbreviation, or a blank line within a sentence."""
     sign = end.group()
+    at, behind = end.start(), text[end.end() : end.end() + 1]
+    if not sign.strip():
+        return goes_on(text[max(0, at - 2 * _LONG_LINE_CHARS) : at], behind)
     if sign.rstrip() != "." or sign.count("\n") > 1:
         return False
-    at, behind = end.start(), text[end.end() : end.end() + 1]
     start = max(0, at - _LONGEST_CHARS)
     return bool(
         _ABBREVIATED.search(text, start, at)
@@ -60,6 +64,13 @@ def _is_abbreviated(text: str, end: re.Match[str]) -> bool:
         or (behind.isdigit() and _NUMBERED.search(text, start, at))
         or (text[at - 1 : at].isdigit() and _ORDINAL.match(text, end.end()))
     )
+
+
+def goes_on(before: str, after: str) -> bool:
+    """Whether a sentence goes on over what parts two texts, such as a page's end: a long line that no sign ends, then a small letter."""
+    line = before[-2 * _LONG_LINE_CHARS :].rstrip().rpartition("\n")[2]
+    is_open = len(line) >= _LONG_LINE_CHARS and (line[-1].isalnum() or line[-1] in ",;-–—")
+    return is_open and after.lstrip()[:1].islower()
 
 
 def shortened(text: str, sentence: tuple[int, int], most_chars: int) -> Iterator[tuple[int, int]]:
