@@ -67,7 +67,7 @@ def _is_none(text: str, end: re.Match[str]) -> bool:
 
 
 def goes_on(before: str, after: str) -> bool:
-    """Whether a sentence goes on over what parts two texts, such as a page's end: a long line that no sign ends, then a small letter."""
+    """Whether a sentence goes on over a break, such as a page's end: behind a long line that no sign ends comes a small letter."""
     line = before[-2 * _LONG_LINE_CHARS :].rstrip().rpartition("\n")[2]
     is_open = len(line) >= _LONG_LINE_CHARS and (line[-1].isalnum() or line[-1] in ",;-–—")
     return is_open and after.lstrip()[:1].islower()
