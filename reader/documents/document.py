@@ -45,7 +45,7 @@ _SINCE_11 = ("pdf",)
 #    drawn as rules, numbers of clauses that are drawn as a column before their clauses, rows of tables whose rules are dots or
 #    dashes, large first letters that are drawn late in their words, notes' numbers behind a space in brackets, and leave out
 #    what is drawn only without a layer that is on.
-# 11: PDFs have fractions in their lines that are drawn before or after them.
+# 11: PDFs have fractions in their lines that are drawn before or after them, and what their tagged tree says that something reads.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),
