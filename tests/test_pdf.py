@@ -496,35 +496,6 @@ def test_a_cell_over_several_rows_or_columns_keeps_its_table_whole(tmp_path: Pat
     ]
 
 
-def fraction(x: int, y: int, over: str, under: str, width: int, size: int = 8) -> bytes:
-    """A numerator, a rule and a denominator beside a line of text at the height y."""
-    terms = b"BT /F1 %d Tf 1 0 0 1 %d %d Tm (%s) Tj 1 0 0 1 %d %d Tm (%s) Tj ET " % (
-        *(size, x + 2, y + 6, over.encode(), x + 2, y - 6, under.encode()),
-    )
-    return terms + b"%d %.1f m %d %.1f l S " % (x, y + 3.5, x + width, y + 3.5)
-
-
-@pytest.mark.parametrize("turn", [0, 90])
-def test_fractions_with_a_rule_stand_on_one_line(tmp_path: Path, turn: int) -> None:
-    content = b"0 1 -1 0 400 0 cm " * (turn == 90) + shown((20, 300, "Use")) + fraction(40, 300, "1", "2", 8)
-    content += shown((52, 300, "cup and 3")) + fraction(96, 300, "1", "4", 8) + shown((108, 300, "spoons."))
-    content += shown((20, 260, "Rate =")) + fraction(56, 260, "12 + x", "7", 30) + shown((90, 260, "a year."))
-    made = Made(content)
-    made.page[NameObject("/Rotate")] = NumberObject(turn)
-    assert made.text(tmp_path) == "Use 1/2 cup and 3 1/4 spoons. Rate = (12 + x)/7 a year."
-
-
-def test_underlined_lines_are_no_fractions(tmp_path: Path) -> None:
-    heading = shown((20, 300, "Rates"), (20, 288, "1995")) + b"20 298 m 44 298 l S "
-    beside = shown((20, 250, "The sum is 42 in all"), (20, 238, "of 1995 crowns.")) + b"68 248 m 80 248 l S "
-    assert Made(heading + beside).text(tmp_path) == "Rates 1995 The sum is 42 in all of 1995 crowns."
-
-
-def test_a_raised_figure_before_a_slash_stays_on_its_line(tmp_path: Path) -> None:
-    content = b"BT /F1 10 Tf 20 300 Td (Use ) Tj /F1 6 Tf 3 Ts (1) Tj /F1 10 Tf 0 Ts (/) Tj /F1 6 Tf (2) Tj /F1 10 Tf ( cup) Tj ET"
-    assert Made(content).text(tmp_path) == "Use 1/2 cup"
-
-
 def test_white_text_is_read_only_where_it_can_be_seen(tmp_path: Path) -> None:
     content = (
         shown((20, 300, "The price is 120."))

@@ -15,7 +15,8 @@ from reader.errors import DocumentError
 
 _SINCE_7 = ("markdown", "xlsx")
 _SINCE_9 = ("csv", "pptx")
-_SINCE_10 = ("doc", "docx", "epub", "html", "mail", "mobi", "odt", "pdf", "rtf", "text")
+_SINCE_10 = ("epub", "html", "mail", "mobi", "odt", "text")
+_SINCE_11 = ("doc", "docx", "pdf", "rtf")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -44,7 +45,14 @@ _SINCE_10 = ("doc", "docx", "epub", "html", "mail", "mobi", "odt", "pdf", "rtf",
 #    drawn as rules, numbers of clauses that are drawn as a column before their clauses, rows of tables whose rules are dots or
 #    dashes, large first letters that are drawn late in their words, notes' numbers behind a space in brackets, and leave out
 #    what is drawn only without a layer that is on.
-PARSER_VERSIONS = dict.fromkeys(_SINCE_7, 7) | dict.fromkeys(_SINCE_9, 9) | dict.fromkeys(_SINCE_10, 10)
+# 11: PDFs have fractions in their lines that are drawn before or after them, and what their tagged tree says that something
+#    reads; boxes of a form that are not ticked are [ ]. Word's and RTF's LISTNUM fields have their numbers.
+PARSER_VERSIONS = {
+    **dict.fromkeys(_SINCE_7, 7),
+    **dict.fromkeys(_SINCE_9, 9),
+    **dict.fromkeys(_SINCE_10, 10),
+    **dict.fromkeys(_SINCE_11, 11),
+}
 """Format -> the version in which its parser's text changed last."""
 
 

@@ -19,7 +19,7 @@ from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
 from reader.documents.docx_headings import MOST_BASES, heading_level, heading_styles
 from reader.documents.docx_tables import Columns, flat_rows
-from reader.documents.fields import AutomaticNumbers, field_text
+from reader.documents.fields import field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported
 from reader.documents.numbering import Numbering
@@ -179,7 +179,6 @@ class _Writer:
         self._font = ""
         self._is_struck = False
         self._level: int | None = None
-        self._numbers = AutomaticNumbers()
         self._flat_rows: set[etree._Element] = set()
         self._fields: list[_Field] = []
         self._follows_fields = True
@@ -262,9 +261,8 @@ class _Writer:
 
     def _shown(self, instruction: str) -> tuple[str, bool] | None:
         """What a field shows that its instruction alone says, and whether that is a formula."""
-        if number := self._numbers.number(instruction, self._level):
-            return number, False
-        return field_text(instruction)
+        number = self._numbering.field_number(instruction, self._level)
+        return field_text(instruction) if number is None else (number, False)
 
     def _write_shown(self, text: str, is_formula: bool) -> None:
         if is_formula:

@@ -1,4 +1,4 @@
-"""Word's automatic numbers: what stands before a paragraph, such as "2.2" or "(b)".
+"""Word's automatic numbers: what stands before a paragraph, such as "2.2" or "(b)", and what fields that number show within one.
 
 The levels come from word/numbering.xml; a paragraph names its list itself or through its style. Numbers that several
 lists share, restarts, and legal numbering are followed; the look of bullets is not.
@@ -13,6 +13,7 @@ from lxml import etree
 
 from reader.documents.archive import attribute, children, local_name
 from reader.documents.counting import counted
+from reader.documents.fields import AutomaticNumbers
 from reader.documents.prose import BULLET
 from reader.documents.symbols import in_symbol_font
 
@@ -21,6 +22,35 @@ _MOST_BASES = 20
 _BOXES = ("☐", "☒", "☑", "✓", "✔", "✗")
 """Bullets that say whether something is so."""
 _PLACE = re.compile(r"%([1-9])")
+_LISTNUM = re.compile(r"\s*LISTNUM\b\s*(\"[^\"]*\"|[^\s\\\"]+)?(.*)", re.I | re.DOTALL)
+_LISTNUM_SWITCH = re.compile(r"\\([ls])\s+\"?(\d{1,6})", re.I)
+_NAMED = "named "
+_OWN_LISTS = {
+    _NAMED + "numberdefault": (
+        *(
+            ("decimal", "%1)"),
+            ("lowerLetter", "%2)"),
+            ("lowerRoman", "%3)"),
+            ("decimal", "(%4)"),
+            ("lowerLetter", "(%5)"),
+        ),
+        *(("lowerRoman", "(%6)"), ("decimal", "%7."), ("lowerLetter", "%8."), ("lowerRoman", "%9.")),
+    ),
+    _NAMED + "outlinedefault": (
+        *(
+            ("upperRoman", "%1."),
+            ("upperLetter", "%2."),
+            ("decimal", "%3."),
+            ("lowerLetter", "%4)"),
+            ("decimal", "(%5)"),
+        ),
+        *(("lowerLetter", "(%6)"), ("lowerRoman", "(%7)"), ("lowerLetter", "(%8)"), ("lowerRoman", "(%9)")),
+    ),
+    _NAMED + "legaldefault": tuple(
+        ("decimal", "".join(f"%{place}." for place in range(1, level + 2))) for level in range(_LEVELS)
+    ),
+}
+"""The lists that Word has by itself for LISTNUM fields: format and text by level."""
 
 
 @dataclass
@@ -56,6 +86,9 @@ class Numbering:
         self._own: dict[str, dict[int, _Level]] = {}
         self._restarts: dict[tuple[str, int], int] = {}
         self._counts: dict[str, list[int | None]] = {}
+        self._automatic = AutomaticNumbers()
+        self._place_now: tuple[str, int] | None = None
+        """The list and the level of the paragraph that was counted last."""
         self._styles = {attribute(style, "styleid"): _style(style) for style in children(styles, "style")}
         self._default = next(
             (
@@ -73,6 +106,8 @@ class Numbering:
         for abstract in children(numbering, "abstractnum"):
             key = attribute(abstract, "abstractnumid")
             self._abstract[key] = _levels(abstract)
+            for name in children(abstract, "name"):
+                self._lists[_NAMED + attribute(name, "val").lower()] = key
             for inner in abstract:
                 if local_name(inner) == "numstylelink":
                     links[key] = attribute(inner, "val")
@@ -91,7 +126,7 @@ class Numbering:
 
     def mark(self, paragraph: etree._Element) -> str | None:
         """Count a paragraph; return the mark before it, "" where it has none that shows, None where it is in no list."""
-        found = self._place(paragraph)
+        self._place_now = found = self._place(paragraph)
         if found is None:
             return None
         key, at = found
@@ -99,10 +134,41 @@ class Numbering:
         level = levels.get(at)
         if level is None:
             return BULLET
-        counts = self._count(key, at, levels)
+        written = self._written(key, at, levels)
         if level.format == "bullet":
             sign = in_symbol_font(level.text or "", level.font)
             return f"{sign} " if sign in _BOXES else BULLET
+        return f"{written} " if written else ""
+
+    def field_number(self, instruction: str, level: int | None) -> str | None:
+        """Count a field such as LISTNUM or AUTONUM in the paragraph that was asked for last.
+
+        Args:
+            instruction: the field's.
+            level: the paragraph's level in the document's outline, from 0; None for body text.
+
+        Returns:
+            its number; None where the field is another one.
+        """
+        found = _LISTNUM.match(instruction)
+        if found is None:
+            return self._automatic.number(instruction, level)
+        switches = {name.lower(): int(number) for name, number in _LISTNUM_SWITCH.findall(found[2])}
+        key, at = _NAMED + (found[1] or "").strip('"').lower(), 0
+        if not found[1] and self._place_now:
+            key, at = self._place_now[0], self._place_now[1] + 1
+        at = min(max(switches.get("l", at + 1) - 1, 0), _LEVELS - 1)
+        levels = self._levels_of(key)
+        if at not in levels or levels[at].format in ("bullet", "none"):
+            key = key if key in _OWN_LISTS else _NAMED + "numberdefault"
+            levels = {place: _Level(format=kind, text=text) for place, (kind, text) in enumerate(_OWN_LISTS[key])}
+        if "s" in switches:
+            self._restarts[key, at] = switches["s"]
+        return self._written(key, at, levels)
+
+    def _written(self, key: str, at: int, levels: dict[int, _Level]) -> str:
+        """Count at a level of a list, and return the number."""
+        counts, level = self._count(key, at, levels), levels[at]
         text = f"%{at + 1}." if level.text is None else level.text
 
         def place(match: re.Match[str]) -> str:
@@ -114,8 +180,7 @@ class Numbering:
             kind = "decimal" if level.is_legal and other.format != "decimalZero" else other.format
             return counted(other.start if number is None else number, kind)
 
-        written = " ".join(_PLACE.sub(place, text).split())
-        return f"{written} " if written else ""
+        return " ".join(_PLACE.sub(place, text).split())
 
     def _count(self, key: str, at: int, levels: dict[int, _Level]) -> list[int | None]:
         shared = self._lists.get(key, key)

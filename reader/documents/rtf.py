@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reader.documents import formulas
-from reader.documents.fields import AutomaticNumbers, field_text
+from reader.documents.fields import field_text
 from reader.documents.prose import Prose
 from reader.documents.rtf_flow import Flow, Font, State, sections
 from reader.documents.rtf_lists import Lists
@@ -74,7 +74,6 @@ class _Reader:
         self._heading_styles: dict[int, int] = {}
         """The level in the outline of each style that is a heading's."""
         self._outline_level: int | None = None
-        self._numbers = AutomaticNumbers()
         self._state = State()
         self._stack: list[State] = []
         self._flow = Flow()
@@ -173,8 +172,11 @@ class _Reader:
         shown = field_text(instruction)
         outer = self._stack[-1] if self._stack else self._state
         is_seen = not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination)
-        if shown is None and is_seen and (number := self._numbers.number(instruction, self._outline_level)):
-            shown = number, False
+        if is_seen and instruction:
+            self._start_item(instruction)
+            is_in_list = self._state.list_number > 0
+            number = self._lists.field_number(instruction, self._outline_level, is_in_list=is_in_list)
+            shown = shown if number is None else (number, False)
         self._held, self._is_shown = "", shown is not None
         if shown and is_seen:
             text, is_formula = shown

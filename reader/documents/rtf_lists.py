@@ -65,13 +65,22 @@ class Lists:
         """Count a paragraph of list `number`, at a level from 0 on; return its mark, "" where it has none that shows."""
         if number not in self._ids:
             return ""
-        if self._numbering is None:
-            self._numbering = Numbering(self._root, None)
         paragraph = etree.Element("p")
         properties = etree.SubElement(etree.SubElement(paragraph, "pPr"), "numPr")
         etree.SubElement(properties, "ilvl", val=str(level))
         etree.SubElement(properties, "numId", val=str(number))
-        return self._numbering.mark(paragraph) or ""
+        return self._counting().mark(paragraph) or ""
+
+    def field_number(self, instruction: str, level: int | None, *, is_in_list: bool) -> str | None:
+        """Count a field in the paragraph of the last mark, or in one that is in no list; see `Numbering.field_number`."""
+        if not is_in_list:
+            self._counting().mark(etree.Element("p"))
+        return self._counting().field_number(instruction, level)
+
+    def _counting(self) -> Numbering:
+        if self._numbering is None:
+            self._numbering = Numbering(self._root, None)
+        return self._numbering
 
 
 class _Table:
@@ -83,6 +92,7 @@ class _Table:
         self._list = self._level = self._own = etree.Element("none")
         self._text: str | None = None
         self._skip, self._skipped = 0, 1
+        self._name: str | None = None
 
     def word(self, word: str, number: int | None) -> None:
         value = number or 0
@@ -104,6 +114,8 @@ class _Table:
             self.ids.add(value)
         elif word == "leveltext":
             self._text = ""
+        elif word == "listname":
+            self._name = ""
         elif word == "u" and self._text is not None:
             self._text += chr(value & 0xFFFF)
             self._skip = self._skipped
@@ -128,6 +140,8 @@ class _Table:
         return None
 
     def letters(self, letters: bytes) -> None:
+        if self._name is not None:
+            self._name += letters.decode("cp1252", errors="replace")
         if self._text is not None:
             self._text += letters[self._skip :].decode("cp1252", errors="replace")
             self._skip = max(self._skip - len(letters), 0)
@@ -139,3 +153,6 @@ class _Table:
             marks = "".join(f"%{ord(sign) + 1}" if ord(sign) < _LEVELS else sign for sign in shown)
             etree.SubElement(self._level, "lvlText", val="".join(sign for sign in marks if sign >= " "))
         self._text = None
+        if self._name and (name := self._name.strip(" ;")):
+            etree.SubElement(self._list, "name", val=name)
+        self._name = None

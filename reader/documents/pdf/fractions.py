@@ -24,7 +24,8 @@ _BELOW = (0.45, 1.35)
 """In ems, how far the baselines of the terms are above and below the rule."""
 _AXIS = (0.1, 0.5)
 """In ems, how far the rule is above the baseline of what stands beside the fraction."""
-_NEIGHBOUR = 3.0
+_NEIGHBOUR, _OVERLAP = 3.0, 0.2
+"""In ems, how far what stands beside a fraction is from its rule, and how far it may reach into it."""
 _WHITE = 0.6
 """In ems, on both sides of a term: where letters follow within it, the rule underlines text."""
 _LEAST_FILLED = 0.35
@@ -44,6 +45,9 @@ class _Fraction:
     """Places in the list of glyphs."""
     baseline: float
     """Of what stands beside it."""
+    neighbour: int | None
+    """What it stands behind, or before where nothing is on its left, if the page draws it elsewhere."""
+    is_behind: bool
 
 
 def fraction_lines(
@@ -71,6 +75,8 @@ def fraction_lines(
     glyphs = composed(read_glyphs(text, string)) if near else []
     for fraction in _fractions(glyphs, near):
         first, last = glyphs[fraction.over[0]].index, glyphs[fraction.under[-1]].index
+        if fraction.neighbour is not None:
+            first, last = min(first, at := glyphs[fraction.neighbour].index), max(last, at)
         first = len(string[:first].rstrip())
         start = string.rfind("\n", 0, max(first - 1, 0)) + 1
         beyond = len(string) - len(string[last + 1 :].lstrip())
@@ -83,23 +89,31 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
     """Put each fraction on the line of what stands beside it; dividing rules and glyphs as where lines run to the right."""
     out = list(glyphs)
     for fraction in sorted(_fractions(glyphs, rules), key=lambda fraction: -fraction.over[0]):
-        start, end = fraction.over[0], fraction.under[-1] + 1
         over, under = ([glyphs[at] for at in range(term[0], term[-1] + 1)] for term in (fraction.over, fraction.under))
         line = [*_on_line(over, fraction.baseline), Glyph(-1, "/"), *_on_line(under, fraction.baseline)]
+        start, last = (_place_of(glyphs[at], out) for at in (fraction.over[0], fraction.under[-1]))
+        end = last + 1
         while start and out[start - 1].made and out[start - 1].text in "\r\n ":
             start -= 1
         while end < len(out) and out[end].made and out[end].text in "\r\n ":
             end += 1
+        if fraction.neighbour is not None and any(glyph is glyphs[fraction.neighbour] for glyph in out):
+            out[start:end] = [Glyph(-1, "\n")] * (start > 0 and end < len(out))
+            start = end = _place_of(glyphs[fraction.neighbour], out) + fraction.is_behind
         if start and not (out[start - 1].text in "([" or _starts_line(out, start, fraction.baseline)):
             line.insert(0, Glyph(-1, " "))
         elif start and _starts_line(out, start, fraction.baseline):
             line.insert(0, Glyph(-1, "\n"))
         if end < len(out) and _ends_line(out, end, fraction.baseline):
             line.append(Glyph(-1, "\n"))
-        elif end < len(out) and out[end].text not in ".,;:!?)]":
+        elif end < len(out) and not out[end].text.isspace() and out[end].text not in ".,;:!?)]":
             line.append(Glyph(-1, " "))
         out[start:end] = line
     return _unstacked(out, rules)
+
+
+def _place_of(glyph: Glyph, glyphs: list[Glyph]) -> int:
+    return next(at for at, other in enumerate(glyphs) if other is glyph)
 
 
 def _unstacked(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
@@ -167,21 +181,43 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
         if over[-1] > under[0] or not all(glyph.made or glyph.text.isspace() for glyph in between):
             continue
         beside = [
-            glyph
+            at
             for at, glyph in enumerate(glyphs)
-            if not glyph.made
-            and at not in over
-            and at not in under
+            if not (glyph.made or glyph.text.isspace() or at in over or at in under)
             and _AXIS[0] <= (middle - glyph.y) / (glyph.size or 1.0) <= _AXIS[1]
-            and (
-                left - _NEIGHBOUR * glyph.size <= glyph.right <= left + 1
-                or right - 1 <= glyph.x <= right + _NEIGHBOUR * glyph.size
-            )
+            and (_is_left(glyph, left) or _is_right(glyph, right))
         ]
         filled = max(max(glyphs[at].right for at in term) - min(glyphs[at].x for at in term) for term in (over, under))
         if beside and filled >= _LEAST_FILLED * (right - left):
+            before = [at for at in beside if _is_left(glyphs[at], left)]
+            neighbour = (
+                max(before, key=lambda at: glyphs[at].right) if before else min(beside, key=lambda at: glyphs[at].x)
+            )
+            ahead, behind = _next_drawn(glyphs, over[0], -1), _next_drawn(glyphs, under[-1], 1)
+            level = glyphs[neighbour].y
+            is_in_place = (ahead and _is_left(ahead, left) and abs(ahead.y - level) <= ahead.size) or (
+                behind and _is_right(behind, right) and abs(behind.y - level) <= behind.size
+            )
             used |= {*over, *under}
-            yield _Fraction(over, under, beside[0].y)
+            yield _Fraction(over, under, level, None if is_in_place else neighbour, bool(before))
+
+
+def _is_left(glyph: Glyph, left: float) -> bool:
+    """Whether a glyph ends shortly before a fraction."""
+    return left - _NEIGHBOUR * glyph.size <= glyph.right <= left + _OVERLAP * glyph.size
+
+
+def _is_right(glyph: Glyph, right: float) -> bool:
+    return right - _OVERLAP * glyph.size <= glyph.x <= right + _NEIGHBOUR * glyph.size
+
+
+def _next_drawn(glyphs: list[Glyph], at: int, step: int) -> Glyph | None:
+    at += step
+    while 0 <= at < len(glyphs):
+        if not (glyphs[at].made or glyphs[at].text.isspace()):
+            return glyphs[at]
+        at += step
+    return None
 
 
 def _term(glyphs: list[Glyph], places: list[int], heights: dict[int, float], reach: tuple[float, float]) -> list[int]:

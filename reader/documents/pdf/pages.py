@@ -7,6 +7,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ class Pages:
         self._strings: dict[int, str] = {}
         self._compounds: set[str] = set()
         self._drawn: tuple[pypdfium2.PdfPage, dict[int, list[int]]] | None = None
+        self._said: tuple[pypdfium2.PdfPage, named.Tagged] | None = None
         self._ruled: tuple[tuple[int, int], list[Rect]] = (-1, 0), []
         if self.survey is None:
             return
@@ -201,11 +203,13 @@ class Pages:
         if not (gaps or dividing):
             lines = [part for line in lines for part in spans.parts(text, string, line, moved)]
         order = abreast.reading_order(text, shown, turn)
-        composed = functools.partial(roots.compose_roots, rules=rules)
-        lines += roots.root_lines(text, shown, rules)
-        lines += fractions.fraction_lines(text, shown, dividing, turn, composed)
+        said = self._corrections(page, text, string)
+        lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
+        lines += fractions.fraction_lines(
+            text, shown, dividing, turn, functools.partial(roots.compose_roots, rules=rules)
+        )
         rewritten = list(itertools.chain.from_iterable(spans.cut(span, order) for span in spans.merged(lines)))
-        mended = functools.partial(_mended_glyphs, rules=rules, dividing=dividing)
+        mended = functools.partial(_mended_glyphs, rules=rules, dividing=dividing, said=said)
         placed = []
         for start, end in rewritten:
             edits = [part for edit in edits for part in spans.around(edit, start, end)]
@@ -278,7 +282,8 @@ class Pages:
         if self._gaps.get(index, set()) != set():
             found = glyphs.part(found, text)
         rules = self._rules(page, index, turn)
-        found = vertical.in_reading_order(_mended_glyphs(found, rules, fractions.dividing(rules)))
+        said = self._corrections(page, text, string)
+        found = vertical.in_reading_order(_mended_glyphs(found, rules, fractions.dividing(rules), said))
         return fields.place(found, self._values(page, index))
 
     def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
@@ -317,15 +322,27 @@ class Pages:
     def _values(self, page: pypdfium2.PdfPage, index: int) -> list[fields.Value]:
         survey = self.survey
         found: list[fields.Value] = []
-        if survey is not None and index in survey.named:
+        if survey is not None and (index in survey.named or self._tagged(page)):
             things = self._objects(page)[glyphs.ALL_OBJECTS]
-            found = _tried(lambda: named.named_pictures(things, _page_box(page))) or []
+            found = _tried(lambda: named.named_pictures(things, _page_box(page), self._tagged(page))) or []
         if survey is None or index not in survey.annotated or not fields.has_values(page):
             return found
         objects = survey.page(index)
         drawn = self._drawn_text(index)
         kept = functools.partial(shells.xfa_value, survey.xfa_values)
         return found + (_tried(lambda: fields.page_values(objects, survey.root, survey.hides, drawn, kept)) or [])
+
+    def _tagged(self, page: pypdfium2.PdfPage) -> named.Tagged:
+        """What the tagged tree says that parts of the page read."""
+        if self.survey is None or "/StructTreeRoot" not in self.survey.root:
+            return {}
+        if self._said is None or self._said[0] is not page:
+            self._said = page, _tried(lambda: named.tagged_texts(page)) or {}
+        return self._said[1]
+
+    def _corrections(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str) -> dict[int, str]:
+        tagged = self._tagged(page)
+        return named.corrections(text, string, self._objects(page)[glyphs.ALL_OBJECTS], tagged) if tagged else {}
 
     def _drawn_text(self, index: int) -> Callable[[Rect], str]:
         """A function that returns what annotations draw in a rectangle of the page."""
@@ -358,8 +375,19 @@ class Pages:
         return drawn
 
 
-def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect]) -> list[Glyph]:
-    """Glyphs with their roots and fractions on one line, and raised digits apart; the page's rules, and those that may divide."""
+def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect], said: dict[int, str]) -> list[Glyph]:
+    """Glyphs with their roots and fractions on one line, and raised digits apart.
+
+    Args:
+        found: glyphs one after another.
+        rules: the page's rules.
+        dividing: those that may divide.
+        said: what glyphs read instead of what they are, by their index.
+    """
+    if said:
+        found = [
+            replace(glyph, text=said.get(glyph.index, glyph.text)) for glyph in found if said.get(glyph.index) != ""
+        ]
     found = fractions.compose_fractions(roots.compose_roots(found, rules), dividing)
     return raised.mark_raised(late.put_back(found))
 
