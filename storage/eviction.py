@@ -83,5 +83,5 @@ def _refusal(memories: Memories, needed_bytes: int, limit_bytes: int) -> OverBud
     needed = f" and {needed_bytes:,} more are needed" if needed_bytes > 0 else ""
     return OverBudget(
         f"The memories in {memories.folder} take {used_bytes:,} bytes{needed}, more than the {limit_bytes:,} allowed, and"
-        " those that are pinned, half read or in use stay. Unpin or remove a document, or allow more."
+        " those that are pinned, part read or in use stay. Unpin or remove a document, or allow more."
     )

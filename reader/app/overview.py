@@ -57,7 +57,8 @@ def glance(document_id: str, title: str, pages: Sequence[PageRecord]) -> Glance:
 
 def _questions(contents: Sequence[Heading], pages: Sequence[PageRecord]) -> list[str]:
     questions = ["What is this document about?"] if len(pages) > 1 or contents else []
-    chapters = [heading.title for heading in contents if not is_front_matter(heading.title)]
+    # A heading that is cut short names no chapter that a question could find.
+    chapters = [one.title for one in contents if not is_front_matter(one.title) and not one.title.endswith("…")]
     if len(chapters) > 1:
         questions += [
             f"What does “{title}” say?" for title in (chapters[len(chapters) // 3], chapters[2 * len(chapters) // 3])

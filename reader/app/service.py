@@ -253,7 +253,7 @@ class Service:
     # Answers
 
     def memory(self, document_id: str, user: str = LOCAL_USER) -> MemoryRecord | None:
-        """The memory that a user can ask, ready or half read; while the decoder loads, one that a decoder of its name made."""
+        """The memory that a user can ask, ready or part read; while the decoder loads, one that a decoder of its name made."""
         model = self.model or self.model_name
         return choose_memory(self.store, document_id, model, user=user, while_reading=True)
 

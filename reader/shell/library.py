@@ -345,7 +345,7 @@ def _limit(text: str) -> int | str:
 def _state(document: DocumentRecord) -> str:
     words = {
         "ready": "ready",
-        "reading": "half read",
+        "reading": "part read",
         "unread": "must be read again" if document.read_at else "not read",
     }
     pinned = ", pinned" if document.pinned else ""

@@ -37,8 +37,10 @@ class DocumentEvents:
         on(viewer.clear, lambda: "", None, viewer, **EVERY)
 
         fields = [details.title, details.tags, details.pinned, details.export, details.confirm]
-        shown = [selected, kept.talk, kept.editing, *fields, details.fold, parts.conversation.editing]
-        opened = on(chosen.change, self.open_document, [chosen, selected, kept.talk], shown)
+        talk = parts.conversation
+        shown = [selected, kept.talk, kept.editing, *fields, details.fold, talk.editing]
+        left = [talk.chat, talk.glance, talk.whole_map]
+        opened = on(chosen.change, self.open_document, [chosen, selected, kept.talk], [*shown, *left])
         self._conversation.show(after(opened))
 
         costing = [selected, details.memory_type]
@@ -65,20 +67,23 @@ class DocumentEvents:
     ) -> tuple[Any, ...]:
         """Show the conversation, or the newest about this document, and what can be set; attach its memory meanwhile.
 
-        What is open already stays as it is, with what is being written in its details.
+        What is open already stays as it is, with what is being written in its details. What was said about the document that is
+        left goes at once: it may not stand under another title until the new one's conversation comes.
         """
         if document_id == opened:
-            return (gr.skip(),) * 10
+            return (gr.skip(),) * 13
+        left = ([], "", "")
         workspace = self._site.workspace(request)
         place = found_or_none(workspace.place, document_id)
         if place is not None and place.is_shelf:
             about = [conversation.id for conversation in workspace.conversations_at(place)]
             talk = talk_id if talk_id in about else next(iter(about), None)
             closed = gr.update(visible=False)
-            return place.reference, talk, None, *(gr.skip(),) * 4, closed, gr.update(open=False), closed
+            return place.reference, talk, None, *(gr.skip(),) * 4, closed, gr.update(open=False), closed, *left
         record = found_or_none(workspace.get, document_id)
         if record is None:
-            return None, None, None, *(gr.skip(),) * 4, *(gr.update(visible=False), gr.skip(), gr.update(visible=False))
+            closed = gr.update(visible=False)
+            return None, None, None, *(gr.skip(),) * 4, closed, gr.skip(), closed, *left
         about = [conversation.id for conversation in workspace.conversations(record.id)]
         holding = record.holding
         try:
@@ -96,6 +101,7 @@ class DocumentEvents:
             gr.update(visible=False),
             gr.update(open=False),
             gr.update(visible=False),
+            *left,
         )
 
     @tolerant

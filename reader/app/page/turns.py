@@ -178,16 +178,27 @@ def conversation_map(conversation: ConversationRecord | None, about: Place) -> s
 
 
 def finished(
-    answer: str, counts: Mapping[str, Any], evidence: Iterable[Mapping[str, Any]], about: Place, turn: int
+    answer: str,
+    counts: Mapping[str, Any],
+    evidence: Iterable[Mapping[str, Any]],
+    about: Place,
+    turn: int,
+    *,
+    is_last: bool = True,
 ) -> str:
-    """An answer that has ended: its text with its sources, one quiet line about its cost, and what can be done with it."""
+    """An answer that has ended: its text with its sources, one quiet line about its cost, and what can be done with it.
+
+    Args:
+        is_last: whether nothing was asked after it; an earlier question is asked again in a new conversation.
+    """
     items, not_said = list(evidence), says_nothing(answer)
     titles = about.titles
     text = NO_ANSWER if not_said else answer.strip() or "No answer."
+    elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
         ("copy", "Copy", "Copy the answer"),
-        ("retry", "Look harder", "Re-read more pages, and answer again"),
-        ("edit", "Edit", "Change the question"),
+        ("retry", "Look harder", f"Re-read more pages, and answer again{elsewhere}"),
+        ("edit", "Edit", f"Change the question{elsewhere}"),
     )
     strip = "" if about.is_shelf else reading_map(counts.get("reading_map") or (), about.document_ids[0])
     places = cards(items, not_said=not_said, is_stated=counts.get("is_stated") is not False, titles=titles)
@@ -225,7 +236,8 @@ def messages(
     if waiting and (number := waiting[0][0].settings.get("number")) is not None:
         turns = turns[:number]  # the answer that is coming takes the place of this turn
     for turn in turns:
-        html = finished(turn.answer, turn.counts, turn.evidence, about, turn.number)
+        is_last = turn is turns[-1] and not waiting
+        html = finished(turn.answer, turn.counts, turn.evidence, about, turn.number, is_last=is_last)
         shown += _exchange(turn.question, gr.HTML(html, render=False))
     for question, stream in waiting:
         shown += _exchange(question.text, _growing(question, stream, about, len(turns), is_loaded=is_loaded))
