@@ -46,7 +46,7 @@ _SINCE_11 = ("doc", "docx", "pdf", "rtf")
 #    dashes, large first letters that are drawn late in their words, notes' numbers behind a space in brackets, and leave out
 #    what is drawn only without a layer that is on.
 # 11: PDFs have fractions in their lines that are drawn before or after them, and what their tagged tree says that something
-#    reads; boxes of a form that are not ticked are [ ]. Word's and RTF's LISTNUM fields have their numbers.
+#    reads. Word's and RTF's LISTNUM fields have their numbers.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),

@@ -174,13 +174,11 @@ class _Reader:
         is_seen = not (outer.is_silent or outer.is_hidden or outer.is_deleted or outer.destination)
         if is_seen and instruction:
             self._start_item(instruction)
-            is_in_list = self._state.list_number > 0
-            number = self._lists.field_number(instruction, self._outline_level, is_in_list=is_in_list)
+            number = self._lists.field_number(instruction, self._outline_level, is_in_list=self._state.list_number > 0)
             shown = shown if number is None else (number, False)
         self._held, self._is_shown = "", shown is not None
         if shown and is_seen:
-            text, is_formula = shown
-            (self._flow.add_formula if is_formula else self._flow.add)(text)
+            (self._flow.add_formula if shown[1] else self._flow.add)(shown[0])
 
     def _name_font(self, number: int) -> None:
         name = self._held.partition(";")[0].strip()
