@@ -72,7 +72,7 @@ class DocumentEvents:
         """
         if document_id == opened:
             return (gr.skip(),) * 13
-        left = ([], "", "")
+        left: tuple[list[Any], str, str] = ([], "", "")
         workspace = self._site.workspace(request)
         place = found_or_none(workspace.place, document_id)
         if place is not None and place.is_shelf:
