@@ -59,7 +59,7 @@ class Source:
     document_id: str
     title: str
     pages: tuple[PageRecord, ...]
-    """Each with the whole of the sentence that ends it, also where the next page has its end; that one begins behind it."""
+    """Where a sentence continues on the next page, all of it belongs to the page on which it begins."""
     chars_read: int
     """How far it has been read; what comes after is not looked at."""
     first_char: int = 0
@@ -88,7 +88,7 @@ class Passage:
 
 
 def _whole_sentences(pages: Sequence[PageRecord]) -> tuple[PageRecord, ...]:
-    """Pages of which each has the whole of its last sentence, and the next begins behind it; together they are the same text."""
+    """Move the rest of each sentence that continues on the next page to the page on which it begins; the text stays the same."""
     whole = list(pages)
     for number, (page, following) in enumerate(pairwise(pages)):
         if not goes_on(page.text, following.text):

@@ -25,26 +25,20 @@ _PLACE = re.compile(r"%([1-9])")
 _LISTNUM = re.compile(r"\s*LISTNUM\b\s*(\"[^\"]*\"|[^\s\\\"]+)?(.*)", re.I | re.DOTALL)
 _LISTNUM_SWITCH = re.compile(r"\\([ls])\s+\"?(\d{1,6})", re.I)
 _NAMED = "named "
+
+
+def _by_level(formats: str, texts: str) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(formats.split(), texts.split(), strict=True))
+
+
 _OWN_LISTS = {
-    _NAMED + "numberdefault": (
-        *(
-            ("decimal", "%1)"),
-            ("lowerLetter", "%2)"),
-            ("lowerRoman", "%3)"),
-            ("decimal", "(%4)"),
-            ("lowerLetter", "(%5)"),
-        ),
-        *(("lowerRoman", "(%6)"), ("decimal", "%7."), ("lowerLetter", "%8."), ("lowerRoman", "%9.")),
+    _NAMED + "numberdefault": _by_level(
+        "decimal lowerLetter lowerRoman " * 3,
+        "%1) %2) %3) (%4) (%5) (%6) %7. %8. %9.",
     ),
-    _NAMED + "outlinedefault": (
-        *(
-            ("upperRoman", "%1."),
-            ("upperLetter", "%2."),
-            ("decimal", "%3."),
-            ("lowerLetter", "%4)"),
-            ("decimal", "(%5)"),
-        ),
-        *(("lowerLetter", "(%6)"), ("lowerRoman", "(%7)"), ("lowerLetter", "(%8)"), ("lowerRoman", "(%9)")),
+    _NAMED + "outlinedefault": _by_level(
+        "upperRoman upperLetter decimal lowerLetter decimal lowerLetter lowerRoman lowerLetter lowerRoman",
+        "%1. %2. %3. %4) (%5) (%6) (%7) (%8) (%9)",
     ),
     _NAMED + "legaldefault": tuple(
         ("decimal", "".join(f"%{place}." for place in range(1, level + 2))) for level in range(_LEVELS)

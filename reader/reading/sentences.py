@@ -36,7 +36,7 @@ ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences and of the rows of tables in a text, without the white space around them."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_none(text, match)]
+    ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_within_sentence(text, match)]
     if " | " in text:
         rows = [row.span() for row in ROW.finditer(text)]
         inside = {end for start, stop in rows for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]}
@@ -49,7 +49,7 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _is_none(text: str, end: re.Match[str]) -> bool:
+def _is_within_sentence(text: str, end: re.Match[str]) -> bool:
     """Whether what looks like a sentence's end is the point of an abbreviation, or a blank line within a sentence."""
     sign = end.group()
     at, behind = end.start(), text[end.end() : end.end() + 1]
@@ -67,7 +67,10 @@ def _is_none(text: str, end: re.Match[str]) -> bool:
 
 
 def goes_on(before: str, after: str) -> bool:
-    """Whether a sentence goes on over a break, such as a page's end: behind a long line that no sign ends comes a small letter."""
+    """Whether a sentence continues after a break, such as the end of a page.
+
+    It does where the last line before the break is long and ends without punctuation, and a small letter follows.
+    """
     line = before[-2 * _LONG_LINE_CHARS :].rstrip().rpartition("\n")[2]
     is_open = len(line) >= _LONG_LINE_CHARS and (line[-1].isalnum() or line[-1] in ",;-–—")
     return is_open and after.lstrip()[:1].islower()

@@ -46,7 +46,7 @@ class _Fraction:
     baseline: float
     """Of what stands beside it."""
     neighbour: int | None
-    """What it stands behind, or before where nothing is on its left, if the page draws it elsewhere."""
+    """Place of the glyph on its left, else of the one on its right, where the page draws the fraction apart from it; else None."""
     is_behind: bool
 
 

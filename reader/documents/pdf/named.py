@@ -95,7 +95,8 @@ def corrections(text: pypdfium2.PdfTextPage, string: str, things: list[int], tag
         span = [index for index in range(indices[0], indices[-1] + 1) if index in signs]
         drawn = "".join(signs[index] for index in span)
         words = "".join(said[1].split())
-        is_whole = all(index in (*indices,) or signs[index] in " \r\n\ufffe" for index in span)
+        own = set(indices)
+        is_whole = all(index in own or signs[index] in " \r\n\ufffe" for index in span)
         is_alike = 2 * len(words) >= len(indices) and (
             len(indices) < _FEW_SIGNS or len(words) <= _MOST_LONGER * len(indices)
         )
