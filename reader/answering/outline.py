@@ -1,6 +1,8 @@
 """The sections of a document, known without a model: its parser's page labels, or the lines that look like headings.
 
-A section reaches to the next one. Chapters are found by the number in their heading, else by their place in the list.
+In the text of a PDF no blank line stands around a heading; there headings are numbered in order, and one of them names a usual part
+of a paper or a contract. A section reaches to the next one. Chapters are found by the number in their heading, else by their place
+in the list.
 """
 
 from __future__ import annotations
@@ -8,7 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import takewhile
+from typing import NamedTuple
 
 from reader.answering.passages import Source
 from reader.answering.quantities import SMALL_NUMBERS
@@ -57,6 +62,23 @@ _BEHIND_ABSTRACT = re.compile(
 _ABSTRACT_CHARS = 6000
 """An abstract begins within a document's first characters; a later one belongs to a part of it."""
 
+_NUMBERED_LINE = re.compile(
+    r"^[ \t]*(?P<line>(?P<number>\d{1,2}|[IVX]{1,5})(?:\.(?P<sub>\d{1,2}))?(?P<dot>\.?)[ \t]+(?![a-zß-ÿ])[^\W\d_][^\n]{1,70}?"
+    r"|(?=[A-Z])(?i:references(?: cited)?|bibliography|works cited|acknowledge?ments?|literatur(?:verzeichnis)?|bibliographie))"
+    r"[ \t]*$(?=\s*(?:\Z|[^a-zß-ÿ\s]))",
+    re.M,
+)
+_USUAL_PART = re.compile(
+    r"\b(?:introduction|background|overview|motivation|conclusions?|summary|discussion|results|methods?|methodology|evaluation"
+    r"|experiments?|related work|definitions?|scope|purpose|term|einleitung|einführung|hintergrund|fazit|zusammenfassung"
+    r"|ergebnisse|definitionen|introducci[oó]n|conclusi[oó]n(?:es)?|résultats|resultados|begriffsbestimmungen)\b",
+    re.I,
+)
+_HEADING_WORDS = 10
+_LEAST_HEADINGS = 3
+_APART_CHARS = 120
+"""Less text than this between two numbers is a list."""
+
 _LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
 
 
@@ -91,7 +113,7 @@ class Section:
 
 def sections(source: Source) -> list[Section]:
     """The sections of a document in order; empty where it shows none."""
-    starts = list(_labelled(source.pages)) or list(_headed(source.pages))
+    starts = list(_labelled(source.pages)) or list(_headed(source.pages)) or _numbered(source.pages)
     # Two chapters of a page that does not show where the second begins have the same text.
     places = [*(start for _, start in starts), source.chars]
     ends = [places[min(bisect_right(places, start), len(starts))] for start in places[:-1]]
@@ -102,12 +124,27 @@ def sections(source: Source) -> list[Section]:
     ]
 
 
-def chapter(found: Sequence[Section], number: int) -> Section | None:
-    """The section of that number: by its heading, else by its place in the list."""
-    numbered = [section for section in found if section.number == number]
-    if numbered:
-        return numbered[0]
+def chapter(found: Sequence[Section], number: int, printed: str = "") -> Section | None:
+    """The section of that number, its parts included: by its heading, else by its place in the list.
+
+    Args:
+        printed: the number of a part as its heading has it, such as 3.2.
+    """
+    for at, section in enumerate(found):
+        if section.number == number and (not printed or re.match(rf"\D*{re.escape(printed)}(?![.\d])", section.title)):
+            is_part = partial(_is_part, of=section)
+            parts = [section, *takewhile(is_part, found[at + 1 :])]
+            pages = dict.fromkeys(page for part in parts for page in part.pages)
+            return replace(section, pages=tuple(pages), end_char=parts[-1].end_char)
+    if printed:
+        return chapter(found, number)
     return found[number - 1] if 0 < number <= len(found) and not any(s.number for s in found) else None
+
+
+def _is_part(part: Section, of: Section) -> bool:
+    """Whether a section's number is another's with one more behind it: 3.1 and 3."""
+    printed = re.match(r"\D*[\d.]*\d", of.title)
+    return printed is not None and bool(re.match(rf"{re.escape(printed[0])}\.\d", part.title))
 
 
 def abstract(source: Source) -> Section | None:
@@ -180,3 +217,51 @@ def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
                 if below and below["title"].isupper():
                     title = f"{title} {below['title']}"
                 yield title, page.start_char + found.start("title")
+
+
+class _Numbered(NamedTuple):
+    """A line that may be the heading of a numbered part; `References` and the like have the number 0."""
+
+    title: str
+    start_char: int
+    number: int
+    sub: int
+    """Its second number; 0 for a main part."""
+    style: tuple[bool, str]
+    """Whether the number is Roman, and what follows it."""
+
+
+def _numbered(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
+    """(title, start) of the lines that number a document's parts 1, 2, 3 and so on; none where they may be those of a list."""
+    taken: list[_Numbered] = []
+    main: list[_Numbered] = []
+    before = 0  # where the main line before begins, taken or not
+    for line in _numbered_lines(pages):
+        if not main:
+            belongs = line.number == 1 and not line.sub
+        elif line.sub:
+            belongs = line.number == main[-1].number and line.sub == taken[-1].sub + 1
+        elif line.number and line.title.casefold() == main[-1].title.casefold():
+            # It stood in a list of contents before.
+            taken = taken[: taken.index(main.pop())]
+            belongs = True
+        else:
+            is_next = line.number == main[-1].number + 1 and line.style == main[-1].style
+            belongs = not line.number or (is_next and line.start_char - before >= _APART_CHARS)
+        if belongs:
+            taken.append(line)
+            main += [line] if line.number and not line.sub else []
+        if not line.sub:
+            before = line.start_char
+    is_paper = len(main) >= _LEAST_HEADINGS and any(_USUAL_PART.search(line.title) for line in main)
+    return [(line.title, line.start_char) for line in taken] if is_paper else []
+
+
+def _numbered_lines(pages: Sequence[PageRecord]) -> Iterator[_Numbered]:
+    for page in pages:
+        for found in _NUMBERED_LINE.finditer(page.text):
+            title = " ".join(found["line"].split())
+            if len(title.split()) <= _HEADING_WORDS and not title.endswith((".", ",", ";", ":", "-")):
+                number = number_of(found["number"]) if found["number"] else 0
+                style = bool(found["number"]) and found["number"].isalpha(), found["dot"] or ""
+                yield _Numbered(title, page.start_char + found.start("line"), number, int(found["sub"] or 0), style)

@@ -56,6 +56,7 @@ _LANGUAGES = {
     "es": r"hola|buen[oa]s|gracias|qui[eé]n(?:es)?",
     "ja": r"こんにちは|ありがとう|主人公|登場人物",
 }
+_CONCLUSION = re.compile(r"(?:\d+|[IVX]+)\.?\s+(?:conclu|summary|discussion|fazit|zusammenfassung|schluss)", re.I)
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,11 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         body = [section for section in _body(source) if section.start_char < source.chars_read] or _pages(source)
         if request.kind == "beginning":
             return _joined([(section.title, _beginning(section, chars // 2)) for section in body[:1]])
-        is_read = source.chars_read >= source.chars
-        return _joined([(section.title, _ending(section, chars // 2)) for section in body[-1:]]) if is_read else None
+        if source.chars_read < source.chars:
+            return None
+        # Behind a paper's conclusion stand its last tables.
+        of_section = _beginning if body and _CONCLUSION.match(body[-1].title) else _ending
+        return _joined([(section.title, of_section(section, chars // 2)) for section in body[-1:]])
     own = abstract(source)
     if own is not None and (beginning := _beginning(own, chars)):
         return _joined([("", beginning)])
@@ -186,7 +190,7 @@ def _section(request: Request, source: Source) -> Section | None:
     if request.kind == "chapter":
         if request.number == LAST:
             return next(reversed(_body(source)), None)
-        return chapter(sections(source), request.number)
+        return chapter(sections(source), request.number, request.words)
     if request.number == LAST:
         return _page(source.pages[-1]) if source.pages and request.kind == "page" else None
     named = [page for page in source.pages if printed_number(page.label) == str(request.number)]

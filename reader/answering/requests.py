@@ -40,7 +40,8 @@ _PAGE = re.compile(
     re.I,
 )
 _CHAPTER = re.compile(
-    rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b|第?(?P<cjk>\d+)章|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{CHAPTER})\b",
+    rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b(?P<parts>(?:\.\d+)*)|第?(?P<cjk>\d+)章"
+    rf"|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{CHAPTER})\b",
     re.I,
 )
 _OUTLINE = re.compile(
@@ -169,9 +170,19 @@ _YES_OR_NO = re.compile(
     r")\b.+",
     re.I | re.S,
 )
+_ASKING = (
+    r"who|whom|whose|what|when|where|which|why|how|wer|wem|wen|was|wann|wo|welche\w*|warum|wie|qui|quand|où|quel\w*"
+    r"|pourquoi|comment|combien|qui[eé]n|qué|cu[aá]l|cu[aá]ndo|c[oó]mo|d[oó]nde|cu[aá]nt\w*"
+)
+# Behind another word these words begin a relative clause: "Do they keep the pairs whose distance is short?"
+_SAYING = (
+    r"and|but|und|aber|et|mais|y|pero|says?|said|tells?|told|states?|stated|mention\w*|explain\w*|describ\w+|discuss\w*|shows?"
+    r"|gives?|knows?|known|specif\w+|reveals?|names?|indicat\w+|clear|sagt?|steht|weiß|erklärt|erwähnt|beschreibt|bekannt|dit"
+    r"|explique|précise|sait|décrit|dice|explica|sabe|describe"
+)
 _OPEN = re.compile(
-    r"\b(?:who|whom|whose|what|when|where|which|why|how|or|wer|wem|wen|wann|wo|welche\w*|warum|wie|oder|qui|quand|où|quel\w*"
-    r"|pourquoi|comment|combien|ou|qui[eé]n|qué|cu[aá]l|cu[aá]ndo|d[oó]nde|cu[aá]nt\w*)\b"
+    rf"\b(?:{_SAYING}) (?:\w+ ){{0,2}}(?:{_ASKING})\b|^\W*\w+ (?:{_ASKING})\b|\b(?:or|oder|ou)\b"
+    r"|\?\W*\w|\bif (?:yes|so|not|no)\b"
     r"|^\W*(?:can|could|will|would|do) you (?:please )?(?:tell|list|give|explain|summari[sz]e|show|name|describe|find|say|write"
     r"|help|know|think|make|translate|compare|quote)\b"
     r"|^\W*was (?:ist|sind|war|waren|wird|wurde|hat|haben|kann|soll|muss|will|gibt|\w{3,}(?:et|cht|iert|sagt|kommt|steht))\b",
@@ -194,7 +205,7 @@ class Request:
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
-    """What is to be found, for `mentions` and `person`."""
+    """What is to be found, for `mentions` and `person`; for a chapter its number as printed, where it has parts: 3.2."""
 
 
 def understand(question: str) -> Request:
@@ -212,7 +223,8 @@ def understand(question: str) -> Request:
             is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
             named = found["number"] or found["cjk"]
             number = number_of(named) if named else 1 if found["first"] else LAST
-            return Request(kind, number, is_overview)  # type: ignore[arg-type]
+            printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
+            return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
     if _FRONT.search(question):
         return Request("front")
     if found := _BEGIN_OR_END.fullmatch(question):

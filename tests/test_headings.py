@@ -1,0 +1,125 @@
+"""The numbered headings of a paper or a contract whose text has no blank lines around them, as that of a PDF."""
+
+from __future__ import annotations
+
+import pytest
+
+from reader.answering.outline import sections
+from reader.answering.overview import overview
+from reader.answering.passages import Source
+from reader.answering.requests import understand
+from storage import PageRecord
+
+PROSE = "Herons were counted along the river in every season, from the weir to the bridge below the town.\n" * 2
+
+PAPER = f"""A Count of Herons
+Ada Reel, University of Skerrin
+Abstract
+We counted herons at six places and found 41 of them.
+1 Introduction
+{PROSE}2 Method
+{PROSE}2.1 Places and Hours
+The six places lie between the weir and the bridge.
+2.2 Observers
+Two people watched at each place.
+2 of them were students
+Nobody was paid. The steps were these.
+1 Walk to the place
+2 Wait for an hour
+3 Count the birds
+{PROSE}3 Results
+{PROSE}4 Conclusion
+Herons keep to the weir. {PROSE}Table 1: Herons by place.
+weir | 30
+bridge | 11
+Acknowledgements
+We thank the miller.
+References
+Tomas Reel. Birds of the river.
+"""
+HEADINGS = [
+    "1 Introduction",
+    "2 Method",
+    "2.1 Places and Hours",
+    "2.2 Observers",
+    "3 Results",
+    "4 Conclusion",
+    "Acknowledgements",
+    "References",
+]
+
+
+def source(text: str, pages: int = 1) -> Source:
+    """A document of that text, cut into pages at the lines nearest to equal parts."""
+    lines = text.splitlines(keepends=True)
+    cut = ["".join(lines[len(lines) * n // pages : len(lines) * (n + 1) // pages]) for n in range(pages)]
+    starts = [sum(map(len, cut[:n])) for n in range(pages)]
+    made = tuple(
+        PageRecord("d", n + 1, str(n + 1), start, start + len(own), own)
+        for n, (start, own) in enumerate(zip(starts, cut, strict=True))
+    )
+    return Source("d", "A Count of Herons", made, len(text))
+
+
+def titles(text: str, pages: int = 1) -> list[str]:
+    return [one.title for one in sections(source(text, pages))]
+
+
+def said(question: str, text: str = PAPER, pages: int = 1) -> str:
+    found = overview(understand(question), question, [source(text, pages)])
+    assert found is not None
+    return found.text
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_the_numbered_parts_of_a_paper_are_its_sections(pages: int) -> None:
+    assert titles(PAPER, pages) == HEADINGS
+
+
+def test_a_list_of_contents_before_them_is_passed_over() -> None:
+    contents = "\n".join(HEADINGS[:6])
+    assert (
+        titles(
+            f"A Count of Herons\n{contents}\n{PROSE}{PAPER.partition('1 Introduction')[1]}{PAPER.partition('1 Introduction')[2]}"
+        )
+        == HEADINGS
+    )
+    with_pages = "\n".join(f"{heading} {number}" for number, heading in enumerate(HEADINGS[:6], 1))
+    found = titles(f"A Count of Herons\n{with_pages}\n{PROSE}{PAPER}")
+    assert found[-6:] == HEADINGS[2:]
+
+
+def test_roman_numbers_in_capitals_are_found() -> None:
+    text = f"I. INTRODUCTION\n{PROSE}II. RELATED WORK\n{PROSE}III. METHOD\n{PROSE}REFERENCES\n[1] A. Reel.\n"
+    assert titles(text) == ["I. INTRODUCTION", "II. RELATED WORK", "III. METHOD", "REFERENCES"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # a list of steps, close together and far apart
+        f"{PROSE}1. Introduction of the guests\n2. Dinner\n3. Speeches\n{PROSE}",
+        f"{PROSE}1. Fill the Kettle\n{PROSE}2. Boil the Water\n{PROSE}3. Pour the Tea\n{PROSE}",
+        # too few, or not from the first one on
+        f"1 Introduction\n{PROSE}2 Method\n{PROSE}",
+        f"3 Introduction\n{PROSE}4 Method\n{PROSE}5 Results\n{PROSE}",
+        # lines of prose that begin with a number
+        f"{PROSE}1 summary of the count was lost\n{PROSE}2 Herons were seen again at the weir.\n{PROSE}3 Method,\n{PROSE}",
+        f"References\n{PROSE}Acknowledgements\n{PROSE}",
+    ],
+)
+def test_a_list_is_no_outline(text: str) -> None:
+    assert titles(text) == []
+
+
+def test_a_part_is_asked_for_by_its_number_with_and_without_the_parts_in_it() -> None:
+    assert "weir and the bridge" in said("What does section 2.1 say?")
+    assert "Two people" not in said("What does section 2.1 say?")
+    assert said("Summarise section 2.2").startswith("2.2 Observers: Two people watched")
+    assert "Two people" in said("Summarise chapter 2")
+    assert said("What does section 3.7 say?").startswith("3 Results")
+
+
+@pytest.mark.parametrize("pages", [1, 4])
+def test_a_paper_ends_with_its_conclusion_not_with_its_references(pages: int) -> None:
+    assert said("How does it end?", pages=pages).startswith("4 Conclusion: Herons keep to the weir.")
