@@ -123,3 +123,9 @@ def test_a_part_is_asked_for_by_its_number_with_and_without_the_parts_in_it() ->
 @pytest.mark.parametrize("pages", [1, 4])
 def test_a_paper_ends_with_its_conclusion_not_with_its_references(pages: int) -> None:
     assert said("How does it end?", pages=pages).startswith("4 Conclusion: Herons keep to the weir.")
+
+
+@pytest.mark.parametrize("title", ["2.2 Observers", "Observers", "observers"])
+def test_a_part_is_asked_for_by_its_title(title: str) -> None:
+    assert said(f"What does “{title}” say?").startswith("2.2 Observers: Two people watched")
+    assert overview(understand("What does “Ponds” say?"), "What does “Ponds” say?", [source(PAPER)]) is None

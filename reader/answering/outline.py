@@ -62,6 +62,7 @@ _BEHIND_ABSTRACT = re.compile(
 _ABSTRACT_CHARS = 6000
 """An abstract begins within a document's first characters; a later one belongs to a part of it."""
 
+_LEADING_NUMBER = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?:\d+(?:\.\d+)*|[ivxlc]+)[.:)]?\s+", re.I)
 _NUMBERED_LINE = re.compile(
     r"^[ \t]*(?P<line>(?P<number>\d{1,2}|[IVX]{1,5})(?:\.(?P<sub>\d{1,2}))?(?P<dot>\.?)[ \t]+(?![a-zß-ÿ])[^\W\d_][^\n]{1,70}?"
     r"|(?=[A-Z])(?i:references(?: cited)?|bibliography|works cited|acknowledge?ments?|literatur(?:verzeichnis)?|bibliographie))"
@@ -124,6 +125,12 @@ def sections(source: Source) -> list[Section]:
     ]
 
 
+def titled(found: Sequence[Section], title: str) -> Section | None:
+    """The section with that heading, its parts included; the number before it may be left out."""
+    asked = _names(title)
+    return next((_with_parts(found, at) for at, section in enumerate(found) if asked & _names(section.title)), None)
+
+
 def chapter(found: Sequence[Section], number: int, printed: str = "") -> Section | None:
     """The section of that number, its parts included: by its heading, else by its place in the list.
 
@@ -132,13 +139,22 @@ def chapter(found: Sequence[Section], number: int, printed: str = "") -> Section
     """
     for at, section in enumerate(found):
         if section.number == number and (not printed or re.match(rf"\D*{re.escape(printed)}(?![.\d])", section.title)):
-            is_part = partial(_is_part, of=section)
-            parts = [section, *takewhile(is_part, found[at + 1 :])]
-            pages = dict.fromkeys(page for part in parts for page in part.pages)
-            return replace(section, pages=tuple(pages), end_char=parts[-1].end_char)
+            return _with_parts(found, at)
     if printed:
         return chapter(found, number)
     return found[number - 1] if 0 < number <= len(found) and not any(s.number for s in found) else None
+
+
+def _with_parts(found: Sequence[Section], at: int) -> Section:
+    """A section together with those behind it that are its parts."""
+    parts = [found[at], *takewhile(partial(_is_part, of=found[at]), found[at + 1 :])]
+    pages = dict.fromkeys(page for part in parts for page in part.pages)
+    return replace(found[at], pages=tuple(pages), end_char=parts[-1].end_char)
+
+
+def _names(title: str) -> set[str]:
+    """A heading with and without the number before it."""
+    return {" ".join(name.casefold().split()) for name in (title, _LEADING_NUMBER.sub("", title))}
 
 
 def _is_part(part: Section, of: Section) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from reader import wording
 from reader.answering.notes import SENTENCES, notes
-from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections
+from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
 from reader.answering.passages import Passage, Source, mention, passage_of
 from reader.answering.people import people
 from reader.answering.requests import LAST, Request
@@ -186,7 +186,7 @@ def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:
 def _section(request: Request, source: Source) -> Section | None:
     """The page or the chapter that a request names."""
     if request.number is None:
-        return None
+        return titled(sections(source), request.words) if request.kind == "chapter" else None
     if request.kind == "chapter":
         if request.number == LAST:
             return next(reversed(_body(source)), None)

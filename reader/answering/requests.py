@@ -44,6 +44,11 @@ _CHAPTER = re.compile(
     rf"|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{CHAPTER})\b",
     re.I,
 )
+_TITLED = re.compile(
+    r"\W*(?:what (?:does|is)|summari[sz]e|(?:give me )?a summary of|was steht in|fasse|que dit|qué dice)\b.{0,30}?"
+    r"[“\"„«](?P<title>[^“”\"„«»]{2,120})[“”\"»](?: (?:say|about|cover|discuss|describe|zusammen))?\W*",
+    re.I,
+)
 _OUTLINE = re.compile(
     rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
     rf"|inhoudsopgave)\b|目次"
@@ -205,7 +210,8 @@ class Request:
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
-    """What is to be found, for `mentions` and `person`; for a chapter its number as printed, where it has parts: 3.2."""
+    """What is to be found, for `mentions` and `person`; for a chapter its number as printed, where it has parts (3.2),
+    or its title, where no number is asked for."""
 
 
 def understand(question: str) -> Request:
@@ -217,6 +223,8 @@ def understand(question: str) -> Request:
     if found := _MENTIONS.fullmatch(question):
         words = _ARTICLE.sub("", next(words for words in found.groups() if words).lstrip(_QUOTES)).strip(_QUOTES)
         return Request("mentions", is_overview=True, words=words) if words else Request("detail")
+    if found := _TITLED.fullmatch(question):
+        return Request("chapter", is_overview=True, words=found["title"])
     for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
         if found := pattern.search(question):
             rest = question[: found.start()] + " " + question[found.end() :]
