@@ -23,6 +23,9 @@ NOT_STATED = "Not in these words in the document; closest passages"
 NEWER_PARSER = "An older parser made this document's text: it can be read again with the newer one"
 """What a document's details say if `reader.documents.is_outdated`; what to do follows."""
 
+QUOTES = " \t\n\xa0\"'“”„‘’«»"
+"""Quotation marks, and spaces within them."""
+
 
 def duration(seconds: float) -> str:
     """Seconds as people read them: "12 s", "3 min 20 s", "1 h 5 min"."""

@@ -8,6 +8,7 @@ from reader.answering.outline import sections
 from reader.answering.overview import overview
 from reader.answering.passages import Source
 from reader.answering.requests import understand
+from reader.app.overview import glance
 from storage import PageRecord
 
 PROSE = "Herons were counted along the river in every season, from the weir to the bridge below the town.\n" * 2
@@ -129,3 +130,24 @@ def test_a_paper_ends_with_its_conclusion_not_with_its_references(pages: int) ->
 def test_a_part_is_asked_for_by_its_title(title: str) -> None:
     assert said(f"What does “{title}” say?").startswith("2.2 Observers: Two people watched")
     assert overview(understand("What does “Ponds” say?"), "What does “Ponds” say?", [source(PAPER)]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("As every year, once more, Skerrin Count is a list of birds. " * 3, "What is Skerrin Count?"),
+        ("As every year, once more, Ada Reel said no. " * 3, "Who is Ada Reel?"),
+        ("Then the Warden said no. " * 3, "Who is the Warden?"),
+        ("Then Ada Reel said that the Mill was closed. " * 3, "Who or what is the Mill?"),
+    ],
+)
+def test_questions_ask_who_people_are_and_what_things_are(text: str, question: str) -> None:
+    assert question in glance("d", "Title", source(text).pages).questions
+
+
+def test_the_questions_that_a_paper_suggests_about_its_parts_are_answered_from_them() -> None:
+    asked = [question for question in glance("d", "Title", source(PAPER).pages).questions if "“" in question]
+    assert len(asked) >= 2
+    for question in asked:
+        title = question.partition("“")[2].partition("”")[0]
+        assert said(question).startswith(f"{title}: ")

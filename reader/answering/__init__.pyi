@@ -13,7 +13,7 @@ from .memories import choose_memory as choose_memory
 from .notes import Note as Note, notes_of as notes_of
 from .outline import is_front_matter as is_front_matter
 from .passages import Passage as Passage, content_words as content_words, cut as cut
-from .people import people as people
+from .people import Named as Named, people as people
 from .prompt import (
     MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
     PASSAGES as PASSAGES,
@@ -36,6 +36,7 @@ __all__ = [
     "Conversation",
     "Decoding",
     "Evidence",
+    "Named",
     "Note",
     "Passage",
     "Step",

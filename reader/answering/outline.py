@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from reader.answering.passages import Source
 from reader.answering.quantities import SMALL_NUMBERS
+from reader.wording import QUOTES
 from storage import PageRecord
 
 CHAPTER = r"chapters?|sections?|kapiteln?s?|abschnitte?s?|chapitres?|cap[ií]tulos?|capitol[oi]|hoofdstuk(?:ken)?"
@@ -153,8 +154,8 @@ def _with_parts(found: Sequence[Section], at: int) -> Section:
 
 
 def _names(title: str) -> set[str]:
-    """A heading with and without the number before it."""
-    return {" ".join(name.casefold().split()) for name in (title, _LEADING_NUMBER.sub("", title))}
+    """A heading with and without the number before it, in small letters and without quotation marks around it."""
+    return {" ".join(name.casefold().split()).strip(QUOTES) for name in (title, _LEADING_NUMBER.sub("", title))}
 
 
 def _is_part(part: Section, of: Section) -> bool:

@@ -152,7 +152,7 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
 def _people(source: Source, language: str) -> Overview | None:
     """The people that a document names most often, with the first sentence that names each; None if there are none."""
     read = [page for page in source.pages if page.end_char <= source.chars_read]
-    names = people("\n\n".join(page.text for page in read))
+    names = [one.name for one in people("\n\n".join(page.text for page in read))]
     patterns = [mention(name) for name in names]
     first = {
         said

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 NAMED = 6
 """The most people that are named."""
@@ -17,12 +18,13 @@ NAMED = 6
 _LEAST_TIMES = 3
 _PLACE_SHARE, _PERSON_SHARE, _SMALL_SHARE, _INSIDE_SHARE = 0.2, 0.06, 0.3, 0.05
 _TITLED_SHARE, _FULL_SHARE = 0.4, 0.02
+_THE_SHARE, _LIVING_SHARE = 0.5, 0.02
 
 _TITLES = frozenset(
     """
     Mr Mrs Ms Miss Dr Sir Lady Lord Madame Monsieur Mademoiselle Mme Mlle Captain Colonel Major General Lieutenant Sergeant
     Professor Doctor Father Mother Brother Sister Uncle Aunt Count Countess Baron Baroness Prince Princess King Queen Duke Duchess
-    Inspector Judge Master Mistress Squire Don Doña Señor Señora Saint
+    Inspector Judge Master Mistress Squire Don Doña Señor Señora Señorita Senor Senora Senorita Saint
     """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
 )
 _CAPITAL = r"[^\W\d_a-zà-öø-ÿ][\w’'-]*[^\W\d_A-ZÀ-ÖØ-Þ]"
@@ -38,6 +40,12 @@ _DOING = re.compile(
     r"|dit|était|avait|est|répondit|demanda|dijo|era|fue|había|estaba|preguntó)\b"
 )
 _SAID = re.compile(r"\b(?:said|cried|asked|replied|answered|exclaimed|dit|répondit|demanda|dijo|preguntó)\s+$")
+_LIVING = re.compile(
+    r"\s+(?:said|says|looked|replied|asked|thought|went|came|cried|answered|smiled|laughed|knew|felt|saw|nodded|exclaimed|shook|stood"
+    r"|sat|wished|told|spoke|wrote|dit|répondit|demanda|dijo|preguntó)\b"
+)
+"""Of these verbs, those that things hardly ever do."""
+_THE = re.compile(r"\bthe\s+$")
 _INSIDE = re.compile(r"[\w,;]\s$")
 _WHERE = re.compile(r"\b(?:in|at|near|through|across|outside|around|throughout|dans|à|en)\s+$", re.I)
 _NOBODY = frozenset(
@@ -50,21 +58,38 @@ _NOBODY = frozenset(
 _BEFORE_CHARS = 14
 
 
-def people(text: str) -> list[str]:
-    """The people that a text names most often, the most frequent first, each by the fullest name that is usual for it."""
+@dataclass(frozen=True)
+class Named:
+    """Somebody, or something that looks like somebody."""
+
+    name: str
+    """The fullest one that is usual."""
+    has_article: bool
+    """Whether *the* mostly stands before it."""
+    is_alive: bool
+    """Whether it has a title now and then, or does what things do not do."""
+
+
+def people(text: str) -> list[Named]:
+    """The people that a text names most often, the most frequent first."""
     times: Counter[str] = Counter()
     inside: Counter[str] = Counter()
     doing: Counter[str] = Counter()
+    living: Counter[str] = Counter()
     places: Counter[str] = Counter()
+    articles: Counter[str] = Counter()
     full: dict[str, Counter[str]] = defaultdict(Counter)
     for whole, names, before, behind in _names(text):
+        is_titled, is_speaking = _is_title(whole.split()[0]), bool(_SAID.search(before))
         for name in names:
             times[name] += 1
             inside[name] += bool(_INSIDE.search(before))
-            doing[name] += bool(_is_title(whole.split()[0]) or _DOING.match(behind) or _SAID.search(before))
+            doing[name] += bool(is_titled or is_speaking or _DOING.match(behind))
+            living[name] += bool(is_titled or is_speaking or _LIVING.match(behind))
             places[name] += bool(_WHERE.search(before))
+            articles[name] += bool(_THE.search(before))
             full[name][whole] += 1
-    found: list[str] = []
+    found: list[Named] = []
     known: set[str] = set()
     for name, count in times.most_common():
         if count < _LEAST_TIMES or len(found) == NAMED:
@@ -73,8 +98,11 @@ def people(text: str) -> list[str]:
         is_name = inside[name] >= _INSIDE_SHARE * count
         is_person = doing[name] >= max(1, _PERSON_SHARE * count) and places[name] < _PLACE_SHARE * count
         if is_name and is_person and name not in known:
-            found.append(_usual(name, count, full[name]))
-            known.update(found[-1].split())
+            usual = _usual(name, count, full[name])
+            found.append(
+                Named(usual, articles[name] >= _THE_SHARE * count, living[name] >= max(1, _LIVING_SHARE * count))
+            )
+            known.update(usual.split())
     return found
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.passages import STOP_WORDS, content_words
 from reader.answering.refusal import says_nothing
+from reader.wording import QUOTES
 
 Kind = Literal[
     "detail",
@@ -133,7 +134,6 @@ _PERSON = re.compile(
     re.I,
 )
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
-_QUOTES = " \t\n\xa0\"'“”„‘’«»"
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
     r"|buenas tardes|ciao|buongiorno|ol[aá]|bom dia|goedendag|こんにちは|你好)(\s+there)?\W*",
@@ -221,7 +221,7 @@ def understand(question: str) -> Request:
     if _THANKS.fullmatch(question):
         return Request("thanks")
     if found := _MENTIONS.fullmatch(question):
-        words = _ARTICLE.sub("", next(words for words in found.groups() if words).lstrip(_QUOTES)).strip(_QUOTES)
+        words = _ARTICLE.sub("", next(words for words in found.groups() if words).lstrip(QUOTES)).strip(QUOTES)
         return Request("mentions", is_overview=True, words=words) if words else Request("detail")
     if found := _TITLED.fullmatch(question):
         return Request("chapter", is_overview=True, words=found["title"])

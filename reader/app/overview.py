@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reader.answering import is_front_matter, notes_of, people
+from reader.answering import Named, is_front_matter, notes_of, people
+from reader.wording import QUOTES
 from storage import PageRecord
 
 QUESTIONS = 5
@@ -60,13 +61,27 @@ def _questions(contents: Sequence[Heading], pages: Sequence[PageRecord]) -> list
     # A heading that is cut short names no chapter that a question could find.
     chapters = [one.title for one in contents if not is_front_matter(one.title) and not one.title.endswith("…")]
     if len(chapters) > 1:
-        questions += [
-            f"What does “{title}” say?" for title in (chapters[len(chapters) // 3], chapters[2 * len(chapters) // 3])
-        ]
+        questions += [_says(title) for title in (chapters[len(chapters) // 3], chapters[2 * len(chapters) // 3])]
     text = "\n\n".join(page.text for page in pages)
-    questions += [f"Who is {name}?" for name in people(text[:_NAMES_CHARS])]
-    questions += [f"What does “{title}” say?" for title in chapters]
+    questions += _who(people(text[:_NAMES_CHARS]))
+    questions += map(_says, chapters)
     return list(dict.fromkeys(questions))[:QUESTIONS]
+
+
+def _says(title: str) -> str:
+    return f"What does “{title.strip(QUOTES)}” say?"
+
+
+def _who(named: Sequence[Named]) -> list[str]:
+    """A question about each name. A text in which none of them does what people do, such as a paper, names things."""
+    has_people = any(one.is_alive for one in named)
+    questions = []
+    for one in named:
+        asks = (
+            "Who is" if one.is_alive else "Who or what is" if one.has_article else "Who is" if has_people else "What is"
+        )
+        questions.append(f"{asks} {'the ' if one.has_article else ''}{one.name}?")
+    return questions
 
 
 def _short(title: str) -> str:
