@@ -15,11 +15,12 @@ from helpers.documents import write_crowded_pdf, write_outlined_pdf
 
 from reader.answering import NOT_SAID, Answer, ask, make_prompt
 from reader.answering.evidence import Evidence, in_a_sentence, is_stated
+from reader.answering.introductions import rank_introductions
 from reader.answering.look_again import choose_passages
 from reader.answering.notes import NOTE_CHARS, notes
 from reader.answering.outline import sections
 from reader.answering.overview import overview
-from reader.answering.passages import Passages, Source
+from reader.answering.passages import Source
 from reader.answering.requests import is_yes_or_no, searched, understand
 from reader.batching.local import answer_together
 from reader.documents import Document, Page, load
@@ -435,13 +436,15 @@ NO_PROSE = (
         ),
     ],
 )
-def test_who_somebody_is_is_looked_up_first_where_it_is_said(first: str, later: str, expected: int) -> None:
+def test_who_somebody_is_is_said_first_by_the_sentence_that_introduces_them(
+    first: str, later: str, expected: int
+) -> None:
     filler = "The rain fell on the harbour and nobody spoke of the letter until the evening came. " * 12
     text = "\n\n".join([filler, first, filler, later, filler])
     page = PageRecord("d", 1, "1", 0, len(text), text)
-    found = Passages([Source("d", "", (page,), len(text))]).introducing("Mara Fell")
-    assert len(found) == 1
-    assert (first, later)[expected] in found[0].text
+    found = rank_introductions("Mara Fell", Source("d", "", (page,), len(text)))
+    assert found[0][1].text == (first, later)[expected]
+    assert {sentence.text for _, sentence in found} == {first, later}
 
 
 @pytest.mark.parametrize("junk", NO_PROSE)

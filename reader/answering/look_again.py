@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import attend
 from reader.answering.evidence import rank_passages
+from reader.answering.introductions import rank_introductions
 from reader.answering.overview import place
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
@@ -75,7 +76,9 @@ def choose_passages(
     heat = attached.heat(attend(attached.memory, prompt, model))
     ranked = rank_passages(attached.passages, words, heat, model.encoder)
     if request.kind == "person":
-        ranked = list(dict.fromkeys([*attached.passages.introducing(request.words), *ranked]))
+        said = [first for source in attached.sources for _, first in rank_introductions(request.words, source)[:1]]
+        first = [passage for sentence in said for passage in attached.passages.holding(sentence)[:1]]
+        ranked = list(dict.fromkeys([*first, *ranked]))
     if places := place(request, attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)

@@ -1,5 +1,5 @@
 """Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says,
-how it begins and ends, whom it names most often, and on which pages something is mentioned.
+how it begins and ends, whom it names most often, who somebody is, and on which pages something is mentioned.
 
 Everything but the greeting is cut out of the text: headings, a note about each section, the first sentences of a page
 or chapter, the last ones of the document, names, and the sentences that mention something. The bundled decoders, with these
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reader import wording
+from reader.answering.introductions import introduced
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
 from reader.answering.passages import Passage, Source, mention, passage_of
@@ -106,6 +107,8 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         return _mentions(request.words, source, chars)
     if request.kind == "people":
         return _people(source, language)
+    if request.kind == "person":
+        return _joined([("", introduced(request.words, source))])
     if request.kind in ("page", "chapter"):
         section = _section(request, source)
         return None if section is None else _joined([(section.title, _beginning(section, chars))])

@@ -26,18 +26,6 @@ PASSAGE_CHARS = 800
 _CANDIDATES = 20
 
 _MOST_HEADER_CHARS = 300
-_SENTENCE_WORDS = 8
-"""Headings and lines of a list of contents are shorter."""
-
-_IS_SOMETHING = (
-    r" (?:(?:is|was|are|were) (?:an?|the|one of)|(?:ist|war) (?:eine?|der|die|das)|(?:est|était) (?:une?|la|le|l['’])"
-    r"|(?:es|era) (?:una?|el|la))\b(?! (?:same|first|last|only|very|more|less)\b)"
-)
-"""Behind a name, that it is said what it is."""
-_APPOSITION = r",(?! (?:who|whom|whose|which|and|but|or|as|when|where|said|I|you|he|she|it|they|we)\b) \w"
-"""The same by a comma: Peter Blood, bachelor of medicine."""
-_SOON_CHARS = 60_000
-
 _WORD = re.compile(r"\w+")
 
 # What a question or a sentence is made of, whatever it is about.
@@ -148,22 +136,15 @@ class Passages:
             total[number] += score / most
         return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
 
-    def introducing(self, words: str) -> list[Passage]:
-        """Of each document the passage that first mentions something in a sentence, not in a heading or list of contents; where
-        that one does not say what it is, and another soon does, the other one."""
-        pattern = mention(words)
-        is_said = re.compile(pattern.pattern + _IS_SOMETHING, re.I)
-        found = []
-        for _, passages in groupby(self.all, key=lambda passage: passage.document_id):
-            own = list(passages)
-            first = _first_mentioning(own, pattern, least_words=_SENTENCE_WORDS)
-            if first is None:
-                continue
-            said = None
-            if not re.search(pattern.pattern + _APPOSITION, first[1].text, re.I):
-                said = _first_mentioning(own, is_said, until_char=first[0] + _SOON_CHARS)
-            found.append((said or first)[1])
-        return found
+    def holding(self, sentence: Passage) -> list[Passage]:
+        """The passages that a sentence stands in, the last one first: it has the most text behind it."""
+        return [
+            passage
+            for passage in reversed(self.all)
+            if passage.document_id == sentence.document_id
+            and passage.start_char <= sentence.start_char
+            and sentence.end_char <= passage.end_char
+        ]
 
     def choose(
         self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]
@@ -240,28 +221,11 @@ def table_header(text: str, char: int) -> str:
     return row if first < start and len(row) <= _MOST_HEADER_CHARS else ""
 
 
-def _first_mentioning(
-    passages: Sequence[Passage], pattern: re.Pattern[str], *, least_words: int = 0, until_char: int | None = None
-) -> tuple[int, Passage] | None:
-    """The first character of the first sentence that a pattern matches in, and its passage; None where there is none of at least so
-    many words before `until_char`. Of passages that overlap, the last has the most text behind it."""
-    found: tuple[int, Passage] | None = None
-    for passage in passages:
-        if (found and passage.start_char > found[0]) or (until_char is not None and passage.start_char > until_char):
-            break
-        text = passage.text
-        for start, end in sentences(text) if pattern.search(text) else ():
-            if pattern.search(text, start, end) and len(_WORD.findall(text, start, end)) >= least_words:
-                if found is None or passage.start_char + start == found[0]:
-                    found = passage.start_char + start, passage
-                break
-    return found
-
-
 def mention(words: str) -> re.Pattern[str]:
-    """What matches words as a text may have them: broken between them, with or without spaces beside a sign, as in § 4."""
-    parts = re.findall(r"\w+|[^\w\s]", words)
-    gaps = [r"\s+" if before[-1].isalnum() and after[0].isalnum() else r"\s*" for before, after in pairwise(parts)]
+    """What matches words as a text may have them: broken between them, with or without spaces beside a sign, as in § 4, and with or
+    without a full stop, as in Mr. Blood."""
+    parts = re.findall(r"\w+|[^\w\s.]", words)
+    gaps = [r"\.?\s+" if before[-1].isalnum() and after[0].isalnum() else r"\s*" for before, after in pairwise(parts)]
     joined = "".join(gap + re.escape(part) for gap, part in zip(["", *gaps], parts, strict=True))
     return re.compile(rf"(?<!\w){joined}(?!\w)", re.I)
 

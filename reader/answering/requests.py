@@ -240,7 +240,7 @@ def understand(question: str) -> Request:
     if _PEOPLE.fullmatch(question):
         return Request("people", is_overview=True)
     if (found := _PERSON.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
-        return Request("person", words=found["words"])
+        return Request("person", is_overview=True, words=found["words"])
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
     return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")

@@ -1,0 +1,120 @@
+"""Who somebody is, in the sentences of a document that introduce them, without a decoder.
+
+A sentence introduces somebody if it says what they are: "Peter Blood, bachelor of medicine", "the millwright Tobias Fenn", "of the
+name of Hans Van Ripper", "Mara was a glazier". Whoever is named two or three times is introduced by these sentences. With them in
+sight, the bundled decoders take somebody else's trade.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reader.answering.passages import Passage, Source, mention, passage_of
+from reader.reading import sentences
+
+_SOON_CHARS = 60_000
+"""How far behind the first mention somebody may be introduced."""
+_LEAST_WORDS, _MOST_CHARS = 5, 420
+_FEW = 3
+"""Sentences that are all that is said of somebody."""
+_TELLING, _TELLING_MORE = 3.4, 3.0
+"""A sentence that scores less does not say who they are; a second one may say a little less."""
+_FIRST, _LATE, _SHORTER = 1.5, 1.0, 0.5
+"""What the first mention scores more, one at the end of that stretch less, and one by a part of the name less."""
+
+_A = r"(?:an?|the|one of|some|his|her|my|our|their|its|eine?|der|die|das|sein|seine|ihre?|une?|la|le|son|sa|una?|el|su)\b"
+_KIN = r"(?:son|daughter|wife|widow|brother|sister|father|mother|husband|uncle|aunt|nephew|niece|cousin|friend|head|chief|master)\b"
+_VAGUE = r"(?! (?:same|first|last|only|very|more|most|less|little|bit|different|good deal|great deal|speaker|matter)\b)"
+_QUALITY = (
+    r"(?:[\w-]*(?:ly|ed|able|ible|ous|ful|less|some|ive|ing|al|ic|ish)|own|little|poor|old|young|good|great|dear|gentle|fair|brave|other"
+    r"|whole|late|new|for|of|to|in|at|with|and|or|from|by|on|upon|that|when|than|as|was|is|had|but|like|about|before|after|said)\b"
+)
+_BEHIND = (
+    (4.0, re.compile(rf"(?:,| \() ?(?:{_A}|{_KIN}|of\b)", re.I)),
+    (4.0, re.compile(rf" (?:is|was|are|were|ist|war|est|était|es|era) {_A}{_VAGUE}", re.I)),
+    (
+        3.0,
+        re.compile(
+            r", (?!(?:who|which|and|but|or|as|when|where|said|I|you|he|she|it|they|we)\b)[a-z]\w+ (?:of|to|in|at)\b"
+        ),
+    ),
+    (2.0, re.compile(r", (?:who|whose)\b| ?(?:--|[–—])")),
+)
+_BEFORE = (
+    (4.0, re.compile(rf"\b(?:{_A}) (?:\w+ )?{_KIN},? $", re.I)),
+    (
+        4.0,
+        re.compile(
+            r"\b(?:named|called|known as|by the name of|of the name of|namens|nommée?|appelée?|llamad[oa]) (?:\w+ )?$",
+            re.I,
+        ),
+    ),
+    (2.5, re.compile(rf"\b(?:{_A}|old|young) (?:[a-zäöüéè-]+ )?(?!{_QUALITY})[a-zäöüéè-]{{3,}},? $")),
+)
+"""What stands behind and before a name, and how surely it says what they are."""
+_ENDED = re.compile(r"[.!?…。][\"'”’»)\]*_]*$")
+_QUOTE = re.compile(r"[“”\"]")
+
+
+def introduced(words: str, source: Source) -> list[Passage]:
+    """The sentences of a document, two at most and in its order, that say who somebody is; none where no sentence does."""
+    ranked = rank_introductions(words, source)
+    if not ranked or (len(ranked) > _FEW and ranked[0][0] < _TELLING):
+        return []
+    chosen = [passage for score, passage in ranked[:2] if passage == ranked[0][1] or score >= _TELLING_MORE]
+    return sorted(chosen, key=lambda passage: passage.start_char)
+
+
+def rank_introductions(words: str, source: Source) -> list[tuple[float, Passage]]:
+    """(how surely it says who they are, sentence) for the sentences that name somebody, the surest first."""
+    found = list(_naming(words, source))
+    late = [(passage.start_char - found[0][1].start_char) / _SOON_CHARS for _, passage in found]
+    scored = [(score - _LATE * share, passage) for share, (score, passage) in zip(late, found, strict=True)]
+    return sorted(scored, key=lambda one: (-one[0], one[1].start_char))
+
+
+def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
+    """The same in document order, wherever they stand."""
+    name = mention(words)
+    parts = words.split()
+    shorter = [mention(parts[0]), mention(parts[-1])] if len(parts) > 1 else []
+    first_char: int | None = None
+    for page in source.pages:
+        if page.end_char > source.chars_read or (first_char is not None and page.start_char > first_char + _SOON_CHARS):
+            break
+        if not name.search(page.text) and (first_char is None or not any(one.search(page.text) for one in shorter)):
+            continue
+        for start, end in sentences(page.text):
+            text = " ".join(page.text[start:end].split())
+            if len(text.split()) < _LEAST_WORDS or not _ENDED.search(text):
+                continue
+            scores = [_telling(text, found) for found in name.finditer(text) if not found[0][0].islower()]
+            if scores and first_char is None:
+                first_char = page.start_char + start
+                scores = [score + _FIRST for score in scores]
+            if first_char is not None:
+                scores += [
+                    _telling(text, found) - _SHORTER
+                    for one in shorter
+                    for found in one.finditer(text)
+                    if _is_alone(text, found)
+                ]
+            if scores:
+                yield max(scores), passage_of(page, start, end)
+
+
+def _telling(text: str, name: re.Match[str]) -> float:
+    """How surely a sentence says who it names."""
+    behind = max((score for score, pattern in _BEHIND if pattern.match(text, name.end())), default=0.0)
+    before = max((score for score, pattern in _BEFORE if pattern.search(text[: name.start()])), default=0.0)
+    is_said = _QUOTE.match(text) is not None or len(_QUOTE.findall(text[: name.start()])) % 2
+    return behind + before - 0.5 * bool(is_said) - (len(text) > _MOST_CHARS)
+
+
+def _is_alone(text: str, name: re.Match[str]) -> bool:
+    """Whether a part of a name is not part of another's: Mrs. Pitt, Jeremy Blood."""
+    before, behind = text[: name.start()].split(), text[name.end() :].split()
+    return (
+        name[0][0].isupper() and not (before and before[-1][:1].isupper()) and not (behind and behind[0][:1].isupper())
+    )

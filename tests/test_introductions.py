@@ -1,0 +1,93 @@
+"""Who somebody is, in the sentences of a document that introduce them."""
+
+from __future__ import annotations
+
+import pytest
+
+from reader.answering.introductions import introduced
+from reader.answering.overview import overview
+from reader.answering.passages import Source
+from reader.answering.requests import understand
+from storage import PageRecord
+
+FILLER = "The rain fell on the harbour and nobody spoke of the letter until the evening came. " * 6
+OFTEN = "Then Mara Fell went on to the weir. " * 4
+"""Of whoever is named so often, only a sentence that says who they are introduces them."""
+
+
+def source(*pages: str, read: int | None = None) -> Source:
+    starts = [sum(map(len, pages[:number])) for number in range(len(pages))]
+    made = tuple(
+        PageRecord("d", number + 1, str(number + 1), start, start + len(text), text)
+        for number, (start, text) in enumerate(zip(starts, pages, strict=True))
+    )
+    return Source("d", "Glass", made, sum(map(len, pages)) if read is None else read)
+
+
+def said(question: str, *pages: str) -> str | None:
+    found = overview(understand(question), question, [source(*pages)])
+    return None if found is None else found.text
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Mara Fell, a glazier from the hill towns, came down that spring.",
+        "Nobody there had heard of Mara Fell (the glazier of Lowmouth).",
+        "There lived a woman of the name of Mara Fell beside the weir.",
+        "They all knew that Mara Fell was a glazier by then.",
+        "It was sent to his daughter Mara Fell with the other papers.",
+        "Mara was the glazier of all the towns along the river.",
+    ],
+)
+def test_a_sentence_that_says_who_somebody_is_answers_wherever_it_stands(sentence: str) -> None:
+    assert said("Who is Mara Fell?", OFTEN + FILLER, f"{FILLER}{sentence} {FILLER}") == sentence
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Mara Fell was the last to leave the house that day.",
+        "Everybody looked for the handsome Mara Fell that evening.",
+        "They were all asked to wait for Mara Fell at the weir.",
+        "Mrs. Fell, a baker from the hill towns, came down that spring.",
+        "Jonas Fell, a baker from the hill towns, came down that spring.",
+        "It fell, a heavy thing, on the floor of the mill.",
+        "Mara Fell, a glazier",  # a heading
+    ],
+)
+def test_where_no_sentence_says_it_the_decoder_is_asked(sentence: str) -> None:
+    assert said("Who is Mara Fell?", f"{OFTEN}{FILLER}\n\n{sentence}\n\n{FILLER}") is None
+
+
+def test_whoever_is_named_once_is_introduced_by_that_sentence() -> None:
+    sentence = "It was written down by Mara Fell for whoever comes next."
+    assert said("Who is Mara Fell?", f"{FILLER}{sentence} {FILLER}") == sentence
+    assert said("Who is Mara Oake?", f"{FILLER}{sentence} {FILLER}") is None
+    assert said("who is mara fell?", f"{FILLER}{sentence} {FILLER}") == sentence
+
+
+def test_a_trade_before_a_name_introduces_at_the_first_mention_only() -> None:
+    sentence = "In the end it was mended by the glazier Mara Fell in one day."
+    assert said("Who is Mara Fell?", f"{FILLER}{sentence} {OFTEN}") == sentence
+    assert said("Who is Mara Fell?", f"{OFTEN}{FILLER}{sentence}") is None
+
+
+def test_a_title_is_found_with_and_without_its_full_stop() -> None:
+    sentence = "Mrs. Fell, the glazier, came down in the spring."
+    for name in ("Mrs Fell", "Mrs. Fell"):
+        assert said(f"Who is {name}?", FILLER + sentence) == sentence
+
+
+def test_only_what_was_read_introduces_somebody() -> None:
+    first, later = FILLER, "Mara Fell, a glazier from the hill towns, came down that spring. "
+    assert introduced("Mara Fell", source(first, later))
+    assert introduced("Mara Fell", source(first, later, read=len(first))) == []
+
+
+def test_the_sentences_stand_in_the_order_of_the_document() -> None:
+    first = "That day Mara Fell, who was in the same case, looked for the lamp."
+    later = "Mara Fell was the glazier of the whole of Lowmouth."
+    found = introduced("Mara Fell", source(f"{FILLER}{first} {FILLER}", f"{FILLER}{later} {OFTEN}"))
+    assert [passage.text for passage in found] == [first, later]
+    assert [passage.page for passage in found] == [1, 2]
