@@ -54,6 +54,8 @@ def test_a_sentence_that_says_who_somebody_is_answers_wherever_it_stands(sentenc
         "Jonas Fell, a baker from the hill towns, came down that spring.",
         "It fell, a heavy thing, on the floor of the mill.",
         "Mara Fell, a glazier",  # a heading
+        "The mother of Mara Fell was a glazier in Lowmouth.",
+        "Copyright © Mara Fell, a glazier. All rights reserved.",
     ],
 )
 def test_where_no_sentence_says_it_the_decoder_is_asked(sentence: str) -> None:
@@ -91,3 +93,28 @@ def test_the_sentences_stand_in_the_order_of_the_document() -> None:
     found = introduced("Mara Fell", source(f"{FILLER}{first} {FILLER}", f"{FILLER}{later} {OFTEN}"))
     assert [passage.text for passage in found] == [first, later]
     assert [passage.page for passage in found] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("What is Patience?", "Our boat has a name: Patience is a dinghy of ten feet."),
+        ("What is the MEL?", "The minimum list, or MEL, the list of parts, is kept on board."),
+        ("Was ist die Hoffnung?", "Wir sahen sie gern, denn Hoffnung ist ein Tor im Deich."),
+    ],
+)
+def test_what_something_is_is_told_where_a_sentence_says_so(question: str, sentence: str) -> None:
+    assert said(question, f"{FILLER}{sentence} {FILLER}") == sentence
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("What is Patience?", "They went out in Patience on the tide of that day."),
+        ("What is Hope?", "Beside Hope is the sluice, which empties the pond."),
+        ("What is the docket number?", "The docket number must be given with each letter."),
+        ("What is it?", "Nobody knew what it was: It is the oldest mill."),
+    ],
+)
+def test_a_thing_that_is_only_named_is_not_said_to_be_anything(question: str, sentence: str) -> None:
+    assert said(question, f"{FILLER}{sentence} {FILLER}") is None

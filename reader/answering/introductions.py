@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from reader.answering.notes import NO_PROSE
 from reader.answering.passages import Passage, Source, mention, passage_of
 from reader.reading import sentences
 
@@ -20,19 +21,26 @@ _FEW = 3
 """Sentences that are all that is said of somebody."""
 _TELLING, _TELLING_MORE = 3.4, 3.0
 """A sentence that scores less does not say who they are; a second one may say a little less."""
+_IS_SCORE = 4.0
 _FIRST, _LATE, _SHORTER = 1.5, 1.0, 0.5
 """What the first mention scores more, one at the end of that stretch less, and one by a part of the name less."""
 
 _A = r"(?:an?|the|one of|some|his|her|my|our|their|its|eine?|der|die|das|sein|seine|ihre?|une?|la|le|son|sa|una?|el|su)\b"
 _KIN = r"(?:son|daughter|wife|widow|brother|sister|father|mother|husband|uncle|aunt|nephew|niece|cousin|friend|head|chief|master)\b"
 _VAGUE = r"(?! (?:same|first|last|only|very|more|most|less|little|bit|different|good deal|great deal|speaker|matter)\b)"
+_IS = re.compile(rf" (?:is|was|are|were|ist|war|est|était|es|era) {_A}{_VAGUE}", re.I)
+_NOT_SUBJECT = re.compile(
+    r"\b(?:of|in|at|by|with|for|to|from|on|near|beside|behind|before|after|about|von|in|bei|mit|für|zu|aus|de|à|chez|avec|pour|con|por)"
+    r"(?: (?:the|an?|der|dem|den|la|le|el))? $",
+    re.I,
+)
+"""Behind this, what *is* follows belongs to another name: the mother of Mara Fell was a glazier."""
 _QUALITY = (
     r"(?:[\w-]*(?:ly|ed|able|ible|ous|ful|less|some|ive|ing|al|ic|ish)|own|little|poor|old|young|good|great|dear|gentle|fair|brave|other"
     r"|whole|late|new|for|of|to|in|at|with|and|or|from|by|on|upon|that|when|than|as|was|is|had|but|like|about|before|after|said)\b"
 )
 _BEHIND = (
     (4.0, re.compile(rf"(?:,| \() ?(?:{_A}|{_KIN}|of\b)", re.I)),
-    (4.0, re.compile(rf" (?:is|was|are|were|ist|war|est|était|es|era) {_A}{_VAGUE}", re.I)),
     (
         3.0,
         re.compile(
@@ -57,10 +65,15 @@ _ENDED = re.compile(r"[.!?…。][\"'”’»)\]*_]*$")
 _QUOTE = re.compile(r"[“”\"]")
 
 
-def introduced(words: str, source: Source) -> list[Passage]:
-    """The sentences of a document, two at most and in its order, that say who somebody is; none where no sentence does."""
+def introduced(words: str, source: Source, *, is_thing: bool = False) -> list[Passage]:
+    """The sentences of a document, two at most and in its order, that say who somebody is; none where no sentence does.
+
+    Args:
+        is_thing: whether it is asked what something is. To name a thing is not to say what it is, however seldom it is named.
+    """
     ranked = rank_introductions(words, source)
-    if not ranked or (len(ranked) > _FEW and ranked[0][0] < _TELLING):
+    few = 0 if is_thing else _FEW
+    if not ranked or (len(ranked) > few and ranked[0][0] < _TELLING):
         return []
     chosen = [passage for score, passage in ranked[:2] if passage == ranked[0][1] or score >= _TELLING_MORE]
     return sorted(chosen, key=lambda passage: passage.start_char)
@@ -87,7 +100,7 @@ def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
             continue
         for start, end in sentences(page.text):
             text = " ".join(page.text[start:end].split())
-            if len(text.split()) < _LEAST_WORDS or not _ENDED.search(text):
+            if len(text.split()) < _LEAST_WORDS or not _ENDED.search(text) or NO_PROSE.search(text):
                 continue
             scores = [_telling(text, found) for found in name.finditer(text) if not found[0][0].islower()]
             if scores and first_char is None:
@@ -107,6 +120,8 @@ def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
 def _telling(text: str, name: re.Match[str]) -> float:
     """How surely a sentence says who it names."""
     behind = max((score for score, pattern in _BEHIND if pattern.match(text, name.end())), default=0.0)
+    if _IS.match(text, name.end()) and not _NOT_SUBJECT.search(text[: name.start()]):
+        behind = max(behind, _IS_SCORE)
     before = max((score for score, pattern in _BEFORE if pattern.search(text[: name.start()])), default=0.0)
     is_said = _QUOTE.match(text) is not None or len(_QUOTE.findall(text[: name.start()])) % 2
     return behind + before - 0.5 * bool(is_said) - (len(text) > _MOST_CHARS)

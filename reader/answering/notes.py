@@ -39,8 +39,8 @@ _DEPENDENT = re.compile(
 _ADDRESSED = re.compile(r"\b(?:you|your)\b", re.I)
 """Advice, or a part of a conversation."""
 _BARE = re.compile(r"[\W\d_]")
-_NO_PROSE = re.compile(
-    r"[=@{}\\∗†•|]|\b(?:Fig(?:ure|\.)|Table)\s*\d+\s*[:.]|\b(?:pages|pp\.|Vol\.|Proceedings|ISBN|https?:)", re.I
+NO_PROSE = re.compile(
+    r"[=@{}\\∗†•|©]|\b(?:Fig(?:ure|\.)|Table)\s*\d+\s*[:.]|\b(?:pages|pp\.|Vol\.|Proceedings|ISBN|https?:)", re.I
 )
 """Signs of formulas, captions, rows of tables and references."""
 _ENDED = re.compile(r"[.…。][\"'”’»)\]]*$")
@@ -143,7 +143,7 @@ def _can_stand_alone(said: str) -> bool:
     return (
         bool(_ENDED.search(said))
         and not _SAID.match(said)
-        and not _NO_PROSE.search(said)
+        and not NO_PROSE.search(said)
         and (said[0].isupper() or not said[0].isascii())
         and not said.isupper()
         and said.count("“") == said.count("”")

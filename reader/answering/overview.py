@@ -1,5 +1,5 @@
 """Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says,
-how it begins and ends, whom it names most often, who somebody is, and on which pages something is mentioned.
+how it begins and ends, whom it names most often, who somebody or what something is, and on which pages something is mentioned.
 
 Everything but the greeting is cut out of the text: headings, a note about each section, the first sentences of a page
 or chapter, the last ones of the document, names, and the sentences that mention something. The bundled decoders, with these
@@ -107,8 +107,8 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         return _mentions(request.words, source, chars)
     if request.kind == "people":
         return _people(source, language)
-    if request.kind == "person":
-        return _joined([("", introduced(request.words, source))])
+    if request.kind in ("person", "thing"):
+        return _joined([("", introduced(request.words, source, is_thing=request.kind == "thing"))])
     if request.kind in ("page", "chapter"):
         section = _section(request, source)
         return None if section is None else _joined([(section.title, _beginning(section, chars))])

@@ -1,5 +1,5 @@
 """What a question asks for: a detail, the whole document, its outline, a page, a chapter, its beginning or its end, where
-something is mentioned, who somebody is, who the main characters are, who wrote it, or nothing but a greeting.
+something is mentioned, who somebody or what something is, who the main characters are, who wrote it, or nothing but a greeting.
 
 By words alone, in English, German, French, Spanish, Italian, Portuguese, Dutch and Japanese; what is not understood is a
 question for a detail. It runs no decoder.
@@ -27,6 +27,7 @@ Kind = Literal[
     "end",
     "mentions",
     "person",
+    "thing",
     "people",
     "front",
     "hello",
@@ -124,13 +125,19 @@ _AUTHORS = re.compile(
     rf"(?: of (?:this|the) {_TEXTS})?\W*",
     re.I,
 )
+_NAME = r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3})\W*"
 _PERSON = re.compile(
     r"\W*(?:who(?: or what)? (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
     r"|qui[eé]n(?:es)? (?:es|era|son|eran)|chi (?:è|era|sono|erano)|quem (?:é|era|são|eram)|wie (?:is|was|zijn|waren)) "
     # An article is part of a name where a capital follows: "the Lizard". Where every noun has one, it says nothing.
     r"(?:(?:the|l[ae]|el|il) (?=(?-i:[A-Z])))?"
-    r"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b)"
-    r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3})\W*",
+    rf"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b){_NAME}",
+    re.I,
+)
+_THING = re.compile(
+    r"\W*(?:what (?:is|was|are|were)|what['’]s|was (?:ist|war|sind|waren)|qu['’]est-ce qu(?:e |['’])|qué (?:es|era|son|eran)"
+    r"|che cos['’]è|wat (?:is|was|zijn)) "
+    rf"(?:(?:the|an?|der|die|das|eine?|l[aeo]s?|el|une?|il|de|het|een) )?{_NAME}",
     re.I,
 )
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
@@ -210,7 +217,7 @@ class Request:
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
-    """What is to be found, for `mentions` and `person`; for a chapter its number as printed, where it has parts (3.2),
+    """What is to be found, for `mentions`, `person` and `thing`; for a chapter its number as printed, where it has parts (3.2),
     or its title, where no number is asked for."""
 
 
@@ -241,6 +248,8 @@ def understand(question: str) -> Request:
         return Request("people", is_overview=True)
     if (found := _PERSON.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
         return Request("person", is_overview=True, words=found["words"])
+    if (found := _THING.fullmatch(question)) and not (_FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)):
+        return Request("thing", is_overview=True, words=found["words"])
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
     return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")
