@@ -48,7 +48,8 @@ _SINCE_12 = ("pdf",)
 #    what is drawn only without a layer that is on.
 # 11: PDFs have fractions in their lines that are drawn before or after them, and what their tagged tree says that something
 #    reads. Word's and RTF's LISTNUM fields have their numbers.
-# 12: PDFs have fractions in their lines of which all numerators are drawn before all denominators.
+# 12: PDFs have fractions in their lines of which all numerators are drawn before all denominators, and rows of tables that only
+#    fills or rules across tell apart.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),
