@@ -57,3 +57,14 @@ def test_a_short_page_of_powers_and_notes_is_no_nonsense(tmp_path: Path) -> None
     content = b"BT /F1 10 Tf 20 300 Td (Area in) Tj "
     content += b"".join(b"( 10 %s) Tj /F1 6 Tf 4 Ts (2) Tj /F1 10 Tf 0 Ts " % unit.encode() for unit in powers) + b"ET"
     assert Made(content).text(tmp_path) == "Area in " + " ".join(f"10 {unit}^2" for unit in powers)
+
+
+ARABIC = "\u0643\u062a\u0627\u0628 \u0639\u0646 1947 \u0627\u0644\u0628\u062d\u0631"
+"""A book about 1947 the sea; in the file, "about 1947" is in brackets."""
+
+
+def test_words_that_are_written_from_the_right_are_not_turned_round(tmp_path: Path) -> None:
+    """Chromium draws them from the left, and says for each letter which one it is."""
+    text = load(Path(__file__).parent / "fixtures" / "arabic.pdf").text
+    assert text.replace("(", "").replace(")", "").split() == [*ARABIC.split(), "Then", "English."]
+    assert text.index("(") < text.index("1947") < text.index(")")
