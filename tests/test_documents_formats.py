@@ -169,6 +169,16 @@ def test_a_docx_gives_headings_paragraphs_tables_lists_and_notes(tmp_path: Path)
     assert document.title == "A Real Title"
 
 
+def test_a_heading_that_only_a_program_could_name_begins_no_section(tmp_path: Path) -> None:
+    style = '<w:pStyle w:val="H1"/>'
+    named = "{D666F1F7-46CB-42BD-9A39-9A39CF2A509F}"
+    body = p("Harbours", style) + p("one") + p(named, style) + p("two") + p("Fees of 2019", style) + p("three")
+    assert pages(load(write_docx(tmp_path / "a.docx", body))) == [
+        ("Harbours", f"Harbours\n\none\n\n{named}\n\ntwo"),
+        ("Fees of 2019", "Fees of 2019\n\nthree"),
+    ]
+
+
 def test_a_docx_keeps_what_a_reader_sees_and_only_that(tmp_path: Path) -> None:
     run = "<w:r><w:t>{}</w:t></w:r>".format
     body = (

@@ -1,4 +1,4 @@
-"""What few files are and some people have: RTF in UTF-16, and other forms that are easily lost."""
+"""What few files are and some people have: RTF in UTF-16 and UTF-8, and other forms that are easily lost."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reader.documents import load
 from reader.errors import DocumentError
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("name", ["a.rtf", "a.txt"])
-def test_rtf_in_utf_16_is_read(tmp_path: Path, name: str, encoding: str) -> None:
+def test_rtf_in_unicode_is_read(tmp_path: Path, name: str, encoding: str) -> None:
     (tmp_path / name).write_bytes(
         r"{\rtf1\ansi\uc0 The fee is \b 900\b0  \'80 for “Žofie” \u8211  and 𝒳.\par Second.}".encode(encoding)
     )

@@ -17,6 +17,8 @@ from pypdf.generic import (
     TextStringObject,
 )
 
+from reader.errors import DocumentError
+
 
 def drawing(made: Made, content: bytes, width: int = 160, height: int = 16) -> DictionaryObject:
     """The appearance of an annotation."""
@@ -61,7 +63,7 @@ def test_boxes_with_odd_states_choices_and_signatures_are_read(tmp_path: Path) -
     made.add((100, 206, 200, 218), FT=name("Ch"), Opt=pets, V=pets)
     made.add((100, 176, 200, 188), FT=name("Sig"), V=dictionary(Type=name("Sig"), Name=TextStringObject("Ada Example")))
     made.add((300, 176, 320, 188), FT=name("Tx"), F=NumberObject(2), V=TextStringObject("hidden"))
-    expected = "Smoker: [x] Driver: Country: Peru Pets: cat, dog Signed: Signed by Ada Example"
+    expected = "Smoker: [x] Driver: [ ] Country: Peru Pets: cat, dog Signed: Signed by Ada Example"
     assert made.text(tmp_path) == expected
 
 
@@ -206,3 +208,39 @@ def test_a_columns_last_line_is_no_value(tmp_path: Path) -> None:
     right = [(210, 340 - 14 * at, f"Right line {at} of the text") for at in range(8)]
     expected = " ".join(words for _, _, words in (*left, *right))
     assert Made(shown(*left, *right)).text(tmp_path) == expected
+
+
+def test_of_choices_side_by_side_it_is_plain_which_one_is_chosen(tmp_path: Path) -> None:
+    made = Made(shown((20, 300, "Smoker:"), (100, 300, "Yes"), (160, 300, "No"), (20, 270, "Pets:"), (20, 240, "Sent")))
+    empty = made.writer._add_object(DecodedStreamObject())
+    group = dictionary(FT=name("Btn"), Ff=NumberObject(1 << 15), T=TextStringObject("smoker"), V=name("1"))
+    parent = made.writer._add_object(group)
+    for left, state in ((120, "0"), (180, "1")):
+        looks = dictionary(N=DictionaryObject({name(state): empty, name("Off"): empty}))
+        on = name("1" if state == "1" else "Off")
+        made.add((left, 296, left + 12, 308), Parent=parent, AP=looks, AS=on)
+    looks = drawing(made, b"BT /F1 10 Tf 2 20 Td (cat) Tj 0 -12 Td (dog) Tj ET", height=32)
+    pets = ArrayObject((TextStringObject("cat"), TextStringObject("dog")))
+    made.add((100, 256, 260, 288), FT=name("Ch"), Opt=pets, AP=looks)
+    made.add((100, 236, 140, 252), FT=name("Btn"), Ff=NumberObject(1 << 16), AP=drawing(made, b""))
+    assert made.text(tmp_path) == "Smoker: Yes [ ] No [x] Pets: Sent"
+
+
+def test_boxes_of_a_form_that_nobody_filled_in_say_nothing(tmp_path: Path) -> None:
+    grid = b"".join(b"20 %d m 220 %d l S " % (level, level) for level in (320, 300, 280, 260))
+    grid += b"".join(b"%d 260 m %d 320 l S " % (side, side) for side in (20, 120, 220))
+    cells = (
+        (24, 306, "Fee"),
+        (124, 306, "Due"),
+        (24, 286, "900"),
+        (124, 286, "May"),
+        (24, 266, "40"),
+        (124, 266, "June"),
+    )
+    made = Made(grid + shown(*cells))
+    made.add((124, 226, 136, 238), FT=name("Btn"))
+    assert made.text(tmp_path) == "Fee | Due 900 | May 40 | June"
+    blank = Made(b"")
+    blank.add((124, 226, 136, 238), FT=name("Btn"))
+    with pytest.raises(DocumentError, match="has no text"):
+        blank.text(tmp_path)

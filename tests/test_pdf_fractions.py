@@ -64,3 +64,24 @@ def test_a_fraction_that_is_drawn_first_may_end_or_begin_its_line(tmp_path: Path
         (20, 330, "Cups"), (20, 300, "Take about 3"), (32, 270, "of it is milk."), (20, 240, "Stir.")
     )
     assert Made(content).text(tmp_path) == "Cups Take about 3 1/2 1/4 of it is milk. Stir."
+
+
+NUMERATORS, DENOMINATORS = (
+    b"".join(b"BT /F1 8 Tf 1 0 0 1 %d %d Tm (%s) Tj ET " % (x, y + rise, digit) for x, y, digit in terms)
+    for rise, terms in ((6, [(52, 300, b"3"), (66, 270, b"1")]), (-6, [(52, 300, b"4"), (66, 270, b"2")]))
+)
+RULES = b"50 303.5 m 58 303.5 l S 64 273.5 m 72 273.5 l S "
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (NUMERATORS, DENOMINATORS, RULES, LINES),
+        (LINES, RULES, NUMERATORS, DENOMINATORS),
+        (NUMERATORS, LINES, DENOMINATORS, RULES),
+        (DENOMINATORS, RULES, NUMERATORS, LINES),
+    ],
+)
+def test_all_numerators_may_be_drawn_before_all_denominators(tmp_path: Path, parts: tuple[bytes, ...]) -> None:
+    said = "For the dough Take 2 3/4 cups of flour. Stir for 1 1/2 hours. Bake it."
+    assert Made(b"".join(parts)).text(tmp_path) == said

@@ -16,7 +16,7 @@ from reader.errors import DocumentError
 _SINCE_7 = ("markdown", "xlsx")
 _SINCE_9 = ("csv", "pptx")
 _SINCE_10 = ("epub", "html", "mail", "mobi", "odt", "text")
-_SINCE_11 = ("doc", "docx", "pdf", "rtf")
+_SINCE_12 = ("doc", "docx", "pdf", "rtf")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -47,11 +47,16 @@ _SINCE_11 = ("doc", "docx", "pdf", "rtf")
 #    what is drawn only without a layer that is on.
 # 11: PDFs have fractions in their lines that are drawn before or after them, and what their tagged tree says that something
 #    reads. Word's and RTF's LISTNUM fields have their numbers.
+# 12: PDFs have fractions in their lines of which all numerators are drawn before all denominators, and rows of tables that only
+#    fills or rules across tell apart. Short pages that are drawn letter by letter have their words, Arabic and Hebrew words
+#    that are drawn from the left their order, raised digits the spaces behind them, notes' numbers with a space behind them
+#    brackets, and clauses such as 1.2(a) their numbers. In forms that are filled in, boxes that are not ticked are [ ], and a
+#    list of which nothing is chosen says nothing. RTF may be in UTF-8. Identifiers of programs are no sections.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),
-    **dict.fromkeys(_SINCE_11, 11),
+    **dict.fromkeys(_SINCE_12, 12),
 }
 """Format -> the version in which its parser's text changed last."""
 

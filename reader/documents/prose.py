@@ -18,6 +18,8 @@ _STRENGTH = {"": 0, _SPACE: 1, _SOFT: 2, _COMMA: 3, _SEMICOLON: 4, _CELL: 5, _LI
 BULLET = "- "
 _TAIL_CHARS = 40
 _FIGURE = re.compile(r"[+\-−–]?\d{1,3}")
+_IDENTIFIER = re.compile(r"\W*[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\W*", re.I)
+"""What a program numbers its parts with (UUID); nobody names a section so."""
 MOST_REPEATED_CHARS = 60
 """Of a cell that spans rows, and is said in each."""
 
@@ -253,7 +255,9 @@ class Prose:
     def end_heading(self) -> None:
         self._settle()
         if self._heading_start is not None and self._heading_start >= 0:
-            self.headings.append((self._heading_start, " ".join(self.text_from(self._heading_start).split())))
+            heading = " ".join(self.text_from(self._heading_start).split())
+            if not _IDENTIFIER.fullmatch(heading):
+                self.headings.append((self._heading_start, heading))
         self._heading_start = None
 
     def text_from(self, start: int) -> str:

@@ -134,15 +134,18 @@ def heading_level(style: str) -> int | None:
 
 
 def in_bytes(data: bytes) -> bytes:
-    """Return RTF that an editor saved in UTF-16 as the bytes that it is written in, its other letters by their numbers."""
+    """Return RTF that an editor saved in UTF-16 or UTF-8 as the bytes that it is written in, its other letters by their numbers."""
     start = data[:64].lstrip(b"\0 \t\r\n")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif start.startswith(MARK[:1] + b"\0" + MARK[1:2] + b"\0"):
         encoding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
     else:
+        encoding = "utf-8-sig"
+    try:
+        text = data.decode(encoding, errors="strict" if encoding == "utf-8-sig" else "replace")
+    except UnicodeDecodeError:  # letters of a code page, or a picture in bytes
         return data
-    text = data.decode(encoding, errors="replace")
     return _BEYOND_ASCII.sub(_numbered, text).encode("ascii", errors="replace")
 
 

@@ -18,6 +18,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from lxml import etree
 
+from reader.documents.forms import tick
 from reader.documents.pdf.glyphs import Glyph, Rect, upright, upright_rect
 
 _HIDDEN = 2 | 32
@@ -94,6 +95,7 @@ def page_values(
         rect = (left, bottom, right, top)
         if kind == "/Widget":
             text = _field_text(annotation, fresh, functools.partial(drawn, rect)) or _kept_text(annotation, kept)
+            text = text or (tick(False) if _is_box(annotation) else "")
         elif kind == "/FreeText":
             text = str(annotation.get("/Contents", "")).strip() or _rich_text(annotation.get("/RC"))
             text = _as_shown(text, drawn(rect))
@@ -103,7 +105,8 @@ def page_values(
             line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         ).strip():
             values.append(Value(text, rect))
-    return values
+    # Where nothing is filled in, boxes say nothing; without them a scan is offered text recognition, and tables keep rows.
+    return values if any(value.text != tick(False) for value in values) else []
 
 
 def _inherited(field: Any, key: str) -> Any:
@@ -121,7 +124,7 @@ def _field_text(field: Any, fresh: bool, drawn: Callable[[], str]) -> str:
     kind, value = _inherited(field, "/FT"), _inherited(field, "/V")
     flags = int(_inherited(field, "/Ff") or 0)
     if kind == "/Btn":
-        return "" if flags & _PUSH_BUTTON or not _is_on(field, value, fresh) else "[x]"
+        return tick(True) if _is_box(field) and _is_on(field, value, fresh) else ""
     if kind == "/Sig":
         return drawn() or (_signed(value) if isinstance(value, pikepdf.Dictionary) else "")
     if kind == "/Tx" and flags & _PASSWORD:
@@ -134,9 +137,14 @@ def _field_text(field: Any, fresh: bool, drawn: Callable[[], str]) -> str:
         text = "" if value is None else str(value)
     text = text if text.strip() else _rich_text(_inherited(field, "/RV"))
     is_list = kind == "/Ch" and not flags & _DROP_DOWN  # which draws what is not chosen, too
-    if text.strip() and (fresh or is_list or flags & _COMB):
+    if is_list or (text.strip() and (fresh or flags & _COMB)):
         return text
     return _as_shown(text, drawn())
+
+
+def _is_box(field: Any) -> bool:
+    """Whether a field is ticked, alone or as one of several choices."""
+    return _inherited(field, "/FT") == "/Btn" and not int(_inherited(field, "/Ff") or 0) & _PUSH_BUTTON
 
 
 def _kept_text(field: Any, kept: Callable[[str], str]) -> str:
@@ -149,7 +157,7 @@ def _kept_text(field: Any, kept: Callable[[str], str]) -> str:
     value = kept(_whole_name(field))
     if kind == "/Btn":
         is_on = f"/{value}" in _states(field) if flags & _RADIO else value.lower() not in _OFF_WORDS
-        return "[x]" if is_on else ""
+        return tick(True) if is_on else ""
     return value
 
 

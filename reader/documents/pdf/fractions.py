@@ -48,6 +48,8 @@ class _Fraction:
     neighbour: int | None
     """Place of the glyph on its left, else of the one on its right, where the page draws the fraction apart from it; else None."""
     is_behind: bool
+    is_parted: bool
+    """The page draws something else between its terms, as where all numerators come first."""
 
 
 def fraction_lines(
@@ -74,7 +76,8 @@ def fraction_lines(
     spans = []
     glyphs = composed(read_glyphs(text, string)) if near else []
     for fraction in _fractions(glyphs, near):
-        first, last = glyphs[fraction.over[0]].index, glyphs[fraction.under[-1]].index
+        terms = fraction.over + fraction.under
+        first, last = glyphs[min(terms)].index, glyphs[max(terms)].index
         if fraction.neighbour is not None:
             first, last = min(first, at := glyphs[fraction.neighbour].index), max(last, at)
         first = len(string[:first].rstrip())
@@ -91,15 +94,16 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
     for fraction in sorted(_fractions(glyphs, rules), key=lambda fraction: -fraction.over[0]):
         over, under = ([glyphs[at] for at in range(term[0], term[-1] + 1)] for term in (fraction.over, fraction.under))
         line = [*_on_line(over, fraction.baseline), Glyph(-1, "/"), *_on_line(under, fraction.baseline)]
-        start, last = (_place_of(glyphs[at], out) for at in (fraction.over[0], fraction.under[-1]))
-        end = last + 1
-        while start and out[start - 1].made and out[start - 1].text in "\r\n ":
-            start -= 1
-        while end < len(out) and out[end].made and out[end].text in "\r\n ":
-            end += 1
-        if fraction.neighbour is not None and any(glyph is glyphs[fraction.neighbour] for glyph in out):
-            out[start:end] = [Glyph(-1, "\n")] * (start > 0 and end < len(out))
-            start = end = _place_of(glyphs[fraction.neighbour], out) + fraction.is_behind
+        neighbour = None if fraction.neighbour is None else glyphs[fraction.neighbour]
+        if neighbour is not None and any(glyph is neighbour for glyph in out):
+            for part in [over, under] if fraction.is_parted else [[*over, *under]]:
+                start, end = _bounds(part, out)
+                out[start:end] = [Glyph(-1, "\n")] * (start > 0 and end < len(out))
+            start = end = _place_of(neighbour, out) + fraction.is_behind
+        elif fraction.is_parted:
+            continue
+        else:
+            start, end = _bounds([*over, *under], out)
         if start and not (out[start - 1].text in "([" or _starts_line(out, start, fraction.baseline)):
             line.insert(0, Glyph(-1, " "))
         elif start and _starts_line(out, start, fraction.baseline):
@@ -110,6 +114,16 @@ def compose_fractions(glyphs: list[Glyph], rules: list[Rect]) -> list[Glyph]:
             line.append(Glyph(-1, " "))
         out[start:end] = line
     return _unstacked(out, rules)
+
+
+def _bounds(part: list[Glyph], out: list[Glyph]) -> tuple[int, int]:
+    """Where a part begins and ends, with the white around it that PDFium has put there."""
+    start, end = _place_of(part[0], out), _place_of(part[-1], out) + 1
+    while start and out[start - 1].made and out[start - 1].text in "\r\n ":
+        start -= 1
+    while end < len(out) and out[end].made and out[end].text in "\r\n ":
+        end += 1
+    return start, end
 
 
 def _place_of(glyph: Glyph, glyphs: list[Glyph]) -> int:
@@ -178,8 +192,7 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
         if not all(_is_term(glyphs, term, right - left) for term in (over, under)):
             continue
         between = glyphs[over[-1] + 1 : under[0]]
-        if over[-1] > under[0] or not all(glyph.made or glyph.text.isspace() for glyph in between):
-            continue
+        is_parted = over[-1] > under[0] or not all(glyph.made or glyph.text.isspace() for glyph in between)
         beside = [
             at
             for at, glyph in enumerate(glyphs)
@@ -195,11 +208,12 @@ def _fractions(glyphs: list[Glyph], rules: list[Rect]) -> Iterator[_Fraction]:
             )
             ahead, behind = _next_drawn(glyphs, over[0], -1), _next_drawn(glyphs, under[-1], 1)
             level = glyphs[neighbour].y
-            is_in_place = (ahead and _is_left(ahead, left) and abs(ahead.y - level) <= ahead.size) or (
-                behind and _is_right(behind, right) and abs(behind.y - level) <= behind.size
+            is_in_place = not is_parted and (
+                (ahead and _is_left(ahead, left) and abs(ahead.y - level) <= ahead.size)
+                or (behind and _is_right(behind, right) and abs(behind.y - level) <= behind.size)
             )
             used |= {*over, *under}
-            yield _Fraction(over, under, level, None if is_in_place else neighbour, bool(before))
+            yield _Fraction(over, under, level, None if is_in_place else neighbour, bool(before), is_parted)
 
 
 def _is_left(glyph: Glyph, left: float) -> bool:

@@ -139,11 +139,12 @@ _SIDES = [ctypes.addressof(_sides) + number * ctypes.sizeof(ctypes.c_float) for 
 
 
 def _is_text_under(thing: int, cover: Rect) -> bool:
-    if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *_SIDES):
+    if not _bounds(thing, *_SIDES):
         return False
     left, bottom, right, top = _sides
     # Descenders of the line above reach into many a box.
-    return left < cover[2] and right > cover[0] and cover[1] < (bottom + top) / 2 < cover[3]
+    is_under = left < cover[2] and right > cover[0] and cover[1] < (bottom + top) / 2 < cover[3]
+    return is_under and _render_mode(thing) == pdfium.FPDF_TEXTRENDERMODE_FILL
 
 
 def white_on_white(
@@ -157,14 +158,15 @@ def white_on_white(
     if not white:
         return set()
     picture = page.render(scale=_PIXELS_A_POINT, grayscale=True)
-    levels = picture.to_numpy().reshape(picture.height, picture.width, -1)[:, :, 0]
+    levels = bytes(picture.buffer)
+    rows = [levels[start : start + picture.width] for start in range(0, len(levels), picture.stride)]
     place = picture.get_posconv(page)
     addresses = set()
     for address, (left, bottom, right, top) in white:
         corners = zip(place.to_bitmap(left, bottom), place.to_bitmap(right, top), strict=True)
         (x0, x1), (y0, y1) = (sorted(axis) for axis in corners)
-        under = levels[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1]
-        if under.size and under.min() >= _WHITE_LEVEL:
+        under = b"".join(row[max(x0, 0) : x1 + 1] for row in rows[max(y0, 0) : y1 + 1])
+        if under and min(under) >= _WHITE_LEVEL:
             addresses.add(address)
     return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
 

@@ -15,7 +15,8 @@ from reader.documents.pdf.glyphs import height_of, origins_of
 
 _LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 _MARK = re.compile(
-    r"(?:§ ?)?(?:\((?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6})\)|(?:\d{1,3}|[A-Za-z]|[IVXLCivxlc]{1,6})[.)]|\d{1,3}(?:\.\d{1,3}){1,4}\.?)"
+    r"(?:§ ?)?(?:\((?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6})\)|(?:\d{1,3}|[A-Za-z]|[IVXLCivxlc]{1,6})[.)]"
+    r"|\d{1,3}(?:\.\d{1,3}){1,4}\.?(?:\([A-Za-z\d]{1,3}\)){0,3})"
 )
 _LEAST = 2
 """Numbers in a column."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import re
 from io import BytesIO
 from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from reader.documents.pdf import glyphs
 from reader.errors import PasswordNeeded
 
 _EAST_ASIAN_CHARSETS = frozenset((128, 129, 130, 134, 136))
@@ -45,10 +47,38 @@ def string_of(text: pypdfium2.PdfTextPage) -> str:
     """Return PDFium's text of a page with a character for each of the page's, so that both are counted alike."""
     string = text.get_text_range()
     count = text.count_chars()
-    if count == len(string) or max(string, default="") > "\uffff":
-        return string
-    places = (pdfium.FPDFText_GetTextIndexFromCharIndex(text, index) for index in range(count))
-    return "".join(string[place] if 0 <= place < len(string) else LEFT_OUT for place in places)
+    if max(glyphs.letters_of(string), default="") > "\uffff":
+        return string  # PDFium counts in UTF-16
+    if count != len(string):
+        places = (pdfium.FPDFText_GetTextIndexFromCharIndex(text, index) for index in range(count))
+        string = "".join(string[place] if 0 <= place < len(string) else LEFT_OUT for place in places)
+    return _from_the_right(text, string) if _FROM_THE_RIGHT.search(glyphs.letters_of(string)) else string
+
+
+_FROM_THE_RIGHT = re.compile(
+    r"[\u0591-\u05ff\u0620-\u065f\u066e-\u06ef\u06fa-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb1d-\ufdfd\ufe70-\ufefc]+"
+)
+
+
+def _from_the_right(text: pypdfium2.PdfTextPage, string: str) -> str:
+    """Turn round Arabic and Hebrew words that PDFium gives from the left, as some of those that Chromium prints."""
+    origin = glyphs.origins_of(text)
+
+    def in_order(word: re.Match[str]) -> str:
+        (left, y), (right, other_y) = origin(word.start()), origin(word.end() - 1)
+        return word[0][::-1] if right - left > 2 * abs(other_y - y) else word[0]
+
+    return "".join(map(_with_brackets, _FROM_THE_RIGHT.sub(in_order, string).splitlines(keepends=True)))
+
+
+def _with_brackets(line: str) -> str:
+    """A line with its brackets the right way round: PDFium gives some as they look."""
+    brackets = [sign for sign in line if sign in "()[]{}"]
+    is_mirrored = brackets and brackets[0] in ")]}" and brackets[-1] in "([{"
+    return line.translate(_MIRRORED) if is_mirrored and _FROM_THE_RIGHT.search(line) else line
+
+
+_MIRRORED = str.maketrans("()[]{}", ")(][}{")
 
 
 def locked(name: str, password: str | None) -> PasswordNeeded:

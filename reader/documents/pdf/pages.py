@@ -115,6 +115,10 @@ class Pages:
         page = self.document[index]
         text = page.get_textpage()
         string = string_of(text)
+        if vertical.are_lines_cut(text, string):
+            text.close()
+            text = vertical.as_lines(page)
+            string = string_of(text)
         if (glyphs.turn_of(text, string) - page.get_rotation()) % 360 == 180:
             page.set_rotation((page.get_rotation() + 180) % 360)
             text.close()

@@ -14,6 +14,8 @@ SMALLER = 0.88
 """Of the size of what they follow, how large raised digits are at most."""
 IS_BESIDE = (-0.3, 0.4)
 """In ems, from what raised digits follow to them."""
+_SPACE = 0.15
+"""In ems, of white that parts words."""
 _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
 _NUMBER = re.compile(r"[\d.,]*\d$")
 _WORD = re.compile(r"[^\W\d_]+$")
@@ -106,7 +108,7 @@ _AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
 _SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
 _AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z](?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
-_NOTE = re.compile(r"\n\d{1,3}(?:\r?\n)?(?=[^\W\d_])")
+_NOTE = re.compile(r"\n\d{1,3}(?:\r?\n| )?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""
 
 
@@ -143,12 +145,17 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
             out.pop()
         run = [glyph for glyph in glyphs[at:end] if not (glyph.made or glyph.text.isspace())]
         raised = run[0].y > base.y
+        if raised and gap(base, run[0]) > _SPACE and _is_mass(glyphs, end, run):
+            out += [Glyph(-1, " "), *run]
+            at = end
+            continue
         at = _same_line_again(glyphs, end, base, run[-1])
         following = glyphs[at] if at < len(glyphs) else None
+        is_apart = at > end and following is not None and gap(run[-1], following) > _SPACE
         before, middle = ("".join(glyph.text for glyph in part) for part in (out[-24:], run))
         opening, closing = marks(before, middle, following.text if following else "", raised)
         out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
-        if following and not following.made and following.text.isdigit() and not closing:
+        if is_apart or (following and not following.made and following.text.isdigit() and not closing):
             out.append(Glyph(-1, " "))  # log₂8 is not log28
     return out
 
@@ -171,7 +178,11 @@ def _note_number(glyphs: list[Glyph], at: int) -> tuple[int, int]:
     while end < len(glyphs) and not glyphs[end].made and glyphs[end].text.isdigit():
         end += 1
     first = end
-    while end > at and first < len(glyphs) and glyphs[first].made and glyphs[first].text in "\r\n":
+    while (
+        end > at
+        and first < len(glyphs)
+        and (glyphs[first].text == " " or (glyphs[first].made and glyphs[first].text in "\r\n"))
+    ):
         first += 1
     if end == at or first == len(glyphs) or glyphs[first].made or not glyphs[first].text.isalpha():
         return at, at
@@ -181,6 +192,16 @@ def _note_number(glyphs: list[Glyph], at: int) -> tuple[int, int]:
     )
     is_note = is_raised and -0.2 < gap(glyphs[end - 1], word) < 1.0 and not _is_isotope(glyphs, at, end)
     return (end, first) if is_note else (at, at)
+
+
+def _is_mass(glyphs: list[Glyph], at: int, run: list[Glyph]) -> bool:
+    """Whether raised digits are the mass of the atom behind them, and no note to what is before them."""
+    is_joined = at < len(glyphs) and not glyphs[at].made and gap(run[-1], glyphs[at]) < _SPACE
+    return (
+        is_joined
+        and all(glyph.text.isdigit() for glyph in run)
+        and _is_isotope([*run, *glyphs[at : at + 3]], 0, len(run))
+    )
 
 
 def _is_isotope(glyphs: list[Glyph], at: int, end: int) -> bool:

@@ -30,7 +30,7 @@ _LEAST_SPACING = 0.5
 """In ems; less is how headings are set."""
 _GAP_CHARS = _NUMBER_CHARS = 24
 _DRAWS_RULE = re.compile(rb" (?:re|l|c)[\n\r ]")
-_LEAST_RULES = 3
+_LEAST_RULES = 2
 _MOST_DEPTH = 6
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from reader.documents.pdf import bands
 from reader.documents.pdf.glyphs import Glyph, Rect, address_of, origins_of, read_glyphs, upright_rect
 
 _THIN = 2.5
@@ -79,7 +80,12 @@ def table_edits(
         moved: spans of the string with raised digits and the like.
         mended: returns the glyphs of a cell as they are read.
     """
-    for grid in _grids([rule for rule in drawn if max(rule[2] - rule[0], rule[3] - rule[1]) >= _LEAST_LENGTH]):
+    found: list[Rect] = []
+    long = [rule for rule in drawn if _length(rule) >= _LEAST_LENGTH]
+    whole = (_grids(supplied)[0] for supplied in bands.missing_rules(long, lambda: read_glyphs(text, string)))
+    for grid in itertools.chain(_grids(long), whole):
+        if any(_touch(grid.box, box) for box in found):
+            continue  # its rows are read already
         columns = _places([(rule[0] + rule[2]) / 2 for rule in grid.down] + [grid.box[0], grid.box[2]])
         heights = [end for rule in grid.down for end in (rule[1], rule[3])] + [rule[1] for rule in grid.across]
         levels = _places(heights)[::-1]
@@ -94,6 +100,7 @@ def table_edits(
             if lines:
                 if any(start < lines[-1].end() and lines[0].start() < end for start, end in moved):
                     rows = _mended_rows(text, string, lines, boxes, rows, mended)
+                found.append(grid.box)
                 yield list(_edits(lines, rows))
                 break
 
@@ -380,4 +387,4 @@ def _in_order(letters: str, rows: list[list[str]]) -> bool:
 
 
 def _is_in(at: tuple[float, float], box: Rect) -> bool:
-    return box[0] - _NEAR <= at[0] <= box[2] + _NEAR and box[1] - _NEAR <= at[1] <= box[3] + _NEAR
+    return box[0] - _NEAR <= at[0] <= box[2] + _NEAR and box[1] - _NEAR <= at[1] <= box[3]

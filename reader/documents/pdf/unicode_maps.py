@@ -206,9 +206,9 @@ def _is_garbled(text: str, count: int) -> bool:
 def _named(font: Any) -> dict[int, str]:
     encoding = font.get("/Encoding")
     names: dict[int, str] = {}
-    if not isinstance(encoding, pikepdf.Dictionary):
+    if encoding is None:
         names = _built_in_names(font)
-    else:
+    elif isinstance(encoding, pikepdf.Dictionary):
         code = 0
         for entry in encoding.get("/Differences", []):
             if isinstance(entry, int):
@@ -253,6 +253,8 @@ def _wide_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, str]
     ordering = inner.get("/CIDSystemInfo", {}).get("/Ordering", "Identity")
     if str(ordering) != "Identity":
         return {}  # PDFium knows the registered orderings
+    if told and off and not _best([told], drawn(), digits=4):
+        return {}  # as most maps; the font itself takes far longer to read
     letters, is_sure = _font_letters(inner)
     glyphs = inner.get("/CIDToGIDMap")
     moved = glyphs.read_bytes() if isinstance(glyphs, pikepdf.Stream) else None

@@ -1,4 +1,4 @@
-"""Vertical writing: its columns in the order in which they are read."""
+"""Vertical writing: its columns in the order in which they are read; and lines that PDFium takes for it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,45 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from reader.documents.pdf.glyphs import Glyph
+import pypdfium2
+
+from reader.documents.pdf.glyphs import Glyph, height_of, origins_of
 
 UPRIGHT_SCRIPTS = re.compile(r"[\u1800-\u18af\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f]")
 _LEFT_TO_RIGHT = re.compile(r"[\u1800-\u18af\ua840-\ua87f]")
+
+_FEW_CHARS, _LEAST_LINES, _LEAST_SHORT = 2, 4, 0.6
+_LEVEL = 0.5
+"""In ems, how far the baselines of two letters of a line are apart at most."""
+
+
+def are_lines_cut(text: pypdfium2.PdfTextPage, string: str) -> bool:
+    """Return whether PDFium took a page's lines for vertical writing, and put each letter on a line of its own.
+
+    It does so with short pages whose letters are drawn one by one.
+    """
+    if len(string) > (_FEW_CHARS + 3) * string.count("\n"):
+        return False
+    starts = [match.span() for match in _LINE.finditer(string)]
+    short = sum(end - start <= _FEW_CHARS for start, end in starts)
+    if len(starts) < _LEAST_LINES or short < _LEAST_SHORT * len(starts):
+        return False
+    origin = origins_of(text)
+    places = [(*origin(start), height_of(text, start)) for start, _ in starts]
+    level = sum(a[0] < b[0] and abs(a[1] - b[1]) < _LEVEL * a[2] for a, b in itertools.pairwise(places))
+    return 2 * level > len(places)
+
+
+def as_lines(page: pypdfium2.PdfPage) -> pypdfium2.PdfTextPage:
+    """Return a page's characters by lines: PDFium judges the direction of writing only by what is on the page's area."""
+    box = page.get_bbox()  # the others are not inherited
+    page.set_mediabox(0, 0, 1, 1)
+    text = page.get_textpage()
+    page.set_mediabox(*box)
+    return text
+
+
+_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 
 
 def in_reading_order(glyphs: list[Glyph]) -> list[Glyph]:

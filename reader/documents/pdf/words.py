@@ -15,6 +15,8 @@ _MOST_TOKENS = 40
 _SAMPLE_CHARS = 2000
 _MOST_SCRIPTS = 6
 _TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
+_MARKS = re.compile(r"\[\w{1,3}(?:,\d+)*\]|[\^_]\(?[\w+\-−–]{1,6}\)?")
+"""Notes and powers, of which a short page may have very many."""
 _NUMBER = re.compile(r"[\d\W_]+")
 _WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+(?:['’\-–./&][^\W\d_]+)*")
 _ADDRESS = re.compile(r"://|www\.|@|\w[._]\w", re.I)
@@ -68,7 +70,10 @@ def is_nonsense(text: str) -> bool:
             continue
         total += len(stripped)
         good += len(stripped) * _is_word(stripped)
-    return total >= _LEAST_TOKEN_CHARS and good < _LEAST_WORDS * total
+    if total < _LEAST_TOKEN_CHARS or good >= _LEAST_WORDS * total:
+        return False
+    words = _MARKS.sub(" ", text)
+    return len(words) == len(text) or is_nonsense(words)
 
 
 def _is_shifted(tokens: list[str]) -> bool:

@@ -1,0 +1,70 @@
+"""Pages of PDFs whose letters are drawn one by one, and what stands close to raised and lowered digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pikepdf
+import pytest
+from helpers.pdf import Made, shown
+
+from reader.documents import load
+
+
+@pytest.mark.parametrize("boxes", ["own", "inherited", "cropped"])
+def test_a_page_with_one_line_has_its_words(tmp_path: Path, boxes: str) -> None:
+    """Printed by Chromium letter by letter, which PDFium takes for vertical writing."""
+    with pikepdf.open(Path(__file__).parent / "fixtures" / "one_line.pdf") as pdf:
+        page = pdf.pages[0].obj
+        if boxes == "inherited":
+            page.Parent.MediaBox = page.MediaBox
+            del page.MediaBox
+        elif boxes == "cropped":
+            page.CropBox = pikepdf.Array([20, 20, 600, 780])
+        pdf.save(tmp_path / "one.pdf")
+    assert load(tmp_path / "one.pdf").text.strip() == "The first rate: 3_10 of it, then 2^10 in all, until 1947."
+
+
+def test_a_space_behind_raised_digits_stays(tmp_path: Path) -> None:
+    content = b"BT /F1 10 Tf 20 300 Td (Up to 10) Tj /F1 6 Tf 4 Ts (-9) Tj /F1 10 Tf 0 Ts ( seconds, CO) Tj /F1 6 Tf -2 Ts (2) Tj "
+    content += b"/F1 10 Tf 0 Ts ( rose.) Tj ET"
+    assert Made(content).text(tmp_path) == "Up to 10^-9 seconds, CO2 rose."
+
+
+def test_the_mass_of_an_atom_is_no_note_of_the_sentence_before(tmp_path: Path) -> None:
+    content = b"BT /F1 10 Tf 20 300 Td (It is old. ) Tj /F1 6 Tf 4 Ts (14) Tj /F1 10 Tf 0 Ts (C says so. It is) Tj "
+    content += b"/F1 6 Tf 4 Ts (14) Tj /F1 10 Tf 0 Ts ( Carthage.) Tj ET"
+    assert Made(content).text(tmp_path) == "It is old. 14C says so. It is[14] Carthage."
+
+
+def test_a_notes_number_with_a_space_behind_it_is_in_brackets(tmp_path: Path) -> None:
+    content = shown((20, 300, "The text."), (20, 200, "12 men stay as they are.")) + b"BT /F1 6 Tf 20 244 Td (7) Tj ET "
+    content += b"BT /F1 10 Tf 1 0 0 1 25 240 Tm (The note.) Tj ET "
+    assert "[7] The note." in Made(content).text(tmp_path)
+    spaced = b"BT /F1 6 Tf 20 240 Td 4 Ts (7 ) Tj /F1 10 Tf 0 Ts (The note.) Tj ET "
+    assert Made(shown((20, 300, "Text.")) + spaced).text(tmp_path) == "Text. [7] The note."
+
+
+def test_clauses_with_letters_in_brackets_have_their_numbers(tmp_path: Path) -> None:
+    numbers = ((20, 300, "1.2"), (20, 280, "1.2(a)"), (20, 260, "1.2(a)(ii)"), (20, 240, "1.3"))
+    texts = [(80, y, f"The clause at {y}.") for _, y, _ in numbers]
+    expected = " ".join(f"{number} {text}" for (_, _, number), (_, _, text) in zip(numbers, texts, strict=True))
+    assert Made(shown(*numbers, *texts)).text(tmp_path) == expected
+
+
+def test_a_short_page_of_powers_and_notes_is_no_nonsense(tmp_path: Path) -> None:
+    powers = ("m", "km", "cm", "x", "y", "mm")
+    content = b"BT /F1 10 Tf 20 300 Td (Area in) Tj "
+    content += b"".join(b"( 10 %s) Tj /F1 6 Tf 4 Ts (2) Tj /F1 10 Tf 0 Ts " % unit.encode() for unit in powers) + b"ET"
+    assert Made(content).text(tmp_path) == "Area in " + " ".join(f"10 {unit}^2" for unit in powers)
+
+
+ARABIC = "\u0643\u062a\u0627\u0628 \u0639\u0646 1947 \u0627\u0644\u0628\u062d\u0631"
+"""A book about 1947 the sea; in the file, "about 1947" is in brackets."""
+
+
+def test_words_that_are_written_from_the_right_are_not_turned_round(tmp_path: Path) -> None:
+    """Chromium draws them from the left, and says for each letter which one it is."""
+    text = load(Path(__file__).parent / "fixtures" / "arabic.pdf").text
+    assert text.replace("(", "").replace(")", "").split() == [*ARABIC.split(), "Then", "English."]
+    assert text.index("(") < text.index("1947") < text.index(")")
