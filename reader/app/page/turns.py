@@ -42,7 +42,7 @@ def badge(counts: Mapping[str, Any]) -> str:
         f"{again:,} of {tokens:,} document tokens read again",
         f"first word after {counts.get('first_token_seconds', 0.0):.2f} s",
     ]
-    if looked := looked_again(_labels(counts)):
+    if looked := looked_again(_looked(counts)):
         facts.insert(2, looked)
     if so_far := _based_on(counts):
         facts.insert(0, so_far)
@@ -55,7 +55,7 @@ def badge(counts: Mapping[str, Any]) -> str:
 
 def summary(counts: Mapping[str, Any]) -> str:
     """What an answer rests on and how long it took, in a few words."""
-    looked = places(_labels(counts))
+    looked = places(_looked(counts))
     checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     left_out = len(counts.get("left_out") or ())
@@ -66,8 +66,8 @@ def summary(counts: Mapping[str, Any]) -> str:
     return " · ".join(filter(None, facts))
 
 
-def _labels(counts: Mapping[str, Any]) -> list[str]:
-    return [str(passage["label"]) for passage in counts.get("looked_again") or ()]
+def _looked(counts: Mapping[str, Any]) -> list[str]:
+    return [place(str(passage["label"]), passage.get("page")) for passage in counts.get("looked_again") or ()]
 
 
 def _based_on(counts: Mapping[str, Any]) -> str:
@@ -191,9 +191,9 @@ def finished(
     Args:
         is_last: whether nothing was asked after it; an earlier question is asked again in a new conversation.
     """
-    items, not_said = list(evidence), says_nothing(answer)
+    items, not_said = about.plain(evidence), says_nothing(answer)
     titles = about.titles
-    text = NO_ANSWER if not_said else answer.strip() or "No answer."
+    text = NO_ANSWER if not_said else about.plain_answer(answer).strip() or "No answer."
     elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
         ("copy", "Copy", "Copy the answer"),
@@ -253,7 +253,7 @@ def _growing(
         html = finished(answer.text, asdict(answer), map(vars, answer.evidence), about, turn)
         return gr.HTML(html, render=False)
     if stream is not None and stream.text.strip():
-        return escape(stream.text.strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
+        return escape(about.plain_answer(stream.text).strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
     return f'<span class="pending">{escape(waiting_line(question, stream, is_loaded=is_loaded))}</span>'
 
 
