@@ -1,4 +1,4 @@
-"""Words that the shell and the app share: sizes, durations, places, the stages of loading a decoder, and Markdown as it is read."""
+"""Words that the shell and the app share: sizes, durations, places, the stages of loading a decoder, Markdown without its marks."""
 
 from __future__ import annotations
 
