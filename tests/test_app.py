@@ -141,6 +141,13 @@ def test_an_answer_says_what_it_rests_on_in_a_few_words_and_what_it_cost_on_dema
     assert whole in turns.badge(counts)
 
 
+def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> None:
+    counts = asdict(replace(ANSWER, looked_again=(Passage("d", 3, "3", 0, 5, "Hello"),)))
+    assert turns.summary(counts, {"d": "The Log", "e": "The Map"}).startswith("Checked The Log, page 3 ·")
+    assert "looked again at The Log, page 3" in turns.badge(counts, {"d": "The Log", "e": "The Map"})
+    assert turns.summary(counts, {"d": "The Log"}).startswith("Checked page 3 ·")
+
+
 @pytest.mark.parametrize(
     ("label", "page", "name"),
     [
@@ -694,8 +701,10 @@ def test_quotes_and_answers_of_markdown_lose_their_marks_and_those_of_other_text
     item = {"document_id": "d", "page": 1, "label": "1", "start_char": 0, "end_char": 9, "quote": words}
     turn = TurnRecord(0, "What?", words, [item], asdict(ANSWER), 0.0)
     conversation = ConversationRecord("c", "", ("d",), 0.0, (turn,))
+    listed = {**item, "quote": "- She *paid*."}
     texts, markdown = Place("d", "x", {"d": "x"}), Place("d", "x", {"d": "x"}, frozenset({"d"}))
     run, row = Run("r", "", "x", 1, 0.0), {"document": "d", "question": "What?", "answer": words, "evidence": [item]}
+    assert [about.plain([listed])[0]["quote"] for about in (texts, markdown)] == ["- She *paid*.", "She paid."]
     for about, shown, hidden in ((texts, "*1,130*", "paid 1,130"), (markdown, "paid 1,130", "*1,130*")):
         for html in (
             turns.finished(turn.answer, turn.counts, turn.evidence, about, 0),

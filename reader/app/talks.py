@@ -5,6 +5,7 @@ The part of a workspace that asks. Whose a document is, the workspace knows.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,9 @@ TAG = "tag:"
 
 _BEGIN_SECONDS = 600.0
 """How long nothing may come of an answer before nobody waits for it any more."""
+
+
+_LIST_SIGN = re.compile(r"\A\s*[-*+]\s+")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Place:
     def plain(self, evidence: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Evidence with its quotes as a reader sees them."""
         return [
-            {**item, "quote": plain_markdown(str(item.get("quote", "")))}
+            {**item, "quote": _LIST_SIGN.sub("", plain_markdown(str(item.get("quote", ""))))}
             if item.get("document_id") in self.markdown
             else dict(item)
             for item in evidence

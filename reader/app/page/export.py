@@ -167,7 +167,7 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
                 )
                 for item in evidence
             ),
-            badge(turn.counts),
+            badge(turn.counts, about.titles),
         )
         for turn in conversation.turns
         for evidence in (about.plain(turn.evidence),)

@@ -33,7 +33,7 @@ QUOTE_CHARS = 320
 NO_ANSWER = "I did not find an answer in this document."
 
 
-def badge(counts: Mapping[str, Any]) -> str:
+def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer cost and what it rests on, in full, in one line of text."""
     again, tokens = int(counts.get("recomputed_tokens", 0)), int(counts.get("document_tokens", 0))
     attach_seconds = counts.get("attach_seconds", 0.0)
@@ -42,7 +42,7 @@ def badge(counts: Mapping[str, Any]) -> str:
         f"{again:,} of {tokens:,} document tokens read again",
         f"first word after {counts.get('first_token_seconds', 0.0):.2f} s",
     ]
-    if looked := looked_again(_looked(counts)):
+    if looked := looked_again(_looked(counts, titles)):
         facts.insert(2, looked)
     if so_far := _based_on(counts):
         facts.insert(0, so_far)
@@ -53,9 +53,9 @@ def badge(counts: Mapping[str, Any]) -> str:
     return " · ".join(facts)
 
 
-def summary(counts: Mapping[str, Any]) -> str:
+def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer rests on and how long it took, in a few words."""
-    looked = places(_looked(counts))
+    looked = places(_looked(counts, titles))
     checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     left_out = len(counts.get("left_out") or ())
@@ -66,8 +66,8 @@ def summary(counts: Mapping[str, Any]) -> str:
     return " · ".join(filter(None, facts))
 
 
-def _looked(counts: Mapping[str, Any]) -> list[str]:
-    return [place(str(passage["label"]), passage.get("page")) for passage in counts.get("looked_again") or ()]
+def _looked(counts: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
+    return [where(passage, titles) for passage in counts.get("looked_again") or ()]
 
 
 def _based_on(counts: Mapping[str, Any]) -> str:
@@ -209,8 +209,8 @@ def finished(
     return (
         f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(text, items, titles)}</div>'
         f'<div class="under">{places}<div class="foot">'
-        f'<details class="cost"><summary>{escape(summary(counts))}</summary><p class="badge">{escape(badge(counts))}</p>'
-        f'{strip}</details><p class="acts">{buttons}</p></div></div>'
+        f'<details class="cost"><summary>{escape(summary(counts, titles))}</summary>'
+        f'<p class="badge">{escape(badge(counts, titles))}</p>{strip}</details><p class="acts">{buttons}</p></div></div>'
     )
 
 
