@@ -142,7 +142,7 @@ def visit(page: Page, address: str) -> dict[str, float]:
     search = page.locator("#search :is(input, textarea)")
     titles = "[...document.querySelectorAll('#library .title')].map(title => title.textContent)"
     timed("filtered by title", lambda: search.fill("book 7"), f"{titles}.every(title => title.includes('7'))")
-    found = "document.querySelector('#hits .title')?.textContent.includes('13')"
+    found = "document.querySelector('#hits .snippet')?.textContent.includes('13')"
     timed("pages searched", lambda: search.fill("keeper 13"), found)
     timed("a page", page.locator("#hits button").first.click, "document.querySelector('#viewer .text')")
     timed("all listed again", lambda: search.fill(""), f"{titles}.length >= {FEW}")

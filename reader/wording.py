@@ -1,9 +1,10 @@
-"""Words that the shell and the app share: sizes, durations, places, and the stages of loading a decoder."""
+"""Words that the shell and the app share: sizes, durations, places, the stages of loading a decoder, Markdown without its marks."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 STAGES = {
     "download": "Downloading the language model (first start only)",
@@ -69,15 +70,44 @@ def place_in_column(label: str, page: int) -> str:
     return place(label, page).removeprefix("page ")
 
 
-def places(labels: Iterable[str]) -> str:
-    """Several pages or sections, each once: "pages 12 and 40"; empty for none."""
-    names = list(dict.fromkeys(place(label) for label in labels))
+def places(names: Iterable[str]) -> str:
+    """Several pages or sections as `place` names them, each once: "pages 12 and 40"; empty for none."""
+    names = list(dict.fromkeys(names))
     if len(names) > 1 and all(name.startswith("page ") for name in names):
         names = [f"pages {names[0].removeprefix('page ')}", *(name.removeprefix("page ") for name in names[1:])]
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def looked_again(labels: Iterable[str]) -> str:
+def looked_again(names: Iterable[str]) -> str:
     """The pages that were read again for an answer: "looked again at pages 12 and 40"; empty if none was."""
-    named = places(labels)
+    named = places(names)
     return f"looked again at {named}" if named else ""
+
+
+MARKDOWN = "markdown"
+"""The format of documents whose text has marks that people do not read."""
+
+# At a line's beginning: headings, quotations. Whole lines: fences, rules, and what parts a table's head from its rows.
+_BLOCK_MARKS = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)+", re.MULTILINE)
+_NO_WORDS = re.compile(r"^[ \t]*(?:`{3,}.*|~{3,}.*|[-=_*|: \t]{3,})$\n?", re.MULTILINE)
+_ROW = re.compile(r"^[ \t]*\|[ \t]*(.*?)[ \t]*\|[ \t]*$", re.MULTILINE)
+_HALF = re.compile(r"(?<!\S)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)")
+"""A mark whose other half stands outside the quote."""
+
+
+@lru_cache(maxsize=2048)
+def plain_markdown(text: str) -> str:
+    """The words of a Markdown text as a reader sees them, without its marks; lines, list signs and cells stay.
+
+    Args:
+        text: whole, or a quote that may begin or end between two marks.
+    """
+    from markdown_it import MarkdownIt  # what shows no Markdown need not wait for it
+
+    lines = _ROW.sub(r"\1", _BLOCK_MARKS.sub("", _NO_WORDS.sub("", text)))
+    (inline,) = MarkdownIt("commonmark", {"html": False}).enable("strikethrough").parseInline(lines)
+    words = {"softbreak": "\n", "hardbreak": "\n"}
+    return "".join(
+        _HALF.sub("", token.content) if token.type == "text" else words.get(token.type, token.content)
+        for token in inline.children or ()
+    )

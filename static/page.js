@@ -233,6 +233,11 @@ new MutationObserver(() => {
   isEditing = edits;
 }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
 
+// Gradio opens a list at any key that it sees, also at the one that leaves it, and then never closes it.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Tab" && event.target.matches?.("[role=combobox]")) event.stopPropagation();
+}, true);
+
 // What is drawn anew must not lose the keyboard's place.
 let place = null;
 document.addEventListener("focusin", (event) => {

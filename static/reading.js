@@ -177,11 +177,17 @@ reading["tag-many"] = () => {
   if (box.value.trim()) many("tag", box.value.trim());
   box.value = "";
 };
-reading["remove-many"] = (button) => {
-  if (button.dataset.sure) return many("remove");
+// What cannot be undone is asked once more, on its own button.
+function isSure(button, words) {
+  if (button.dataset.sure) return true;
+  const before = button.textContent;
   button.dataset.sure = "yes";
-  button.textContent = `Remove ${picked.size} for good?`;
-  setTimeout(() => { delete button.dataset.sure; button.textContent = "Remove"; }, 15000);
+  button.textContent = words;
+  setTimeout(() => { delete button.dataset.sure; button.textContent = before; }, 15000);
+  return false;
+}
+reading["remove-many"] = (button) => {
+  if (isSure(button, `Remove ${picked.size} for good?`)) many("remove");
 };
 side.addEventListener("change", (event) => {
   if (event.target.id === "order") trigger("option_select", { order: event.target.value });
@@ -190,7 +196,9 @@ side.addEventListener("keydown", (event) => {
   if (event.target.id === "tag-many" && event.key === "Enter") reading["tag-many"]();
 });
 reading["run-cancel"] = (button) => trigger("delete", { act: "cancel", run: button.dataset.run });
-reading["run-remove"] = (button) => trigger("delete", { act: "remove", run: button.dataset.run });
+reading["run-remove"] = (button) => {
+  if (isSure(button, "Delete for good?")) trigger("delete", { act: "remove", run: button.dataset.run });
+};
 
 reading["keep-answers"] = () => trigger("submit", {});
 

@@ -34,18 +34,20 @@ from reader.answering.evidence import Evidence
 from reader.answering.passages import Passage
 from reader.app.accounts import LOCAL_USER, MAX_FAILURES, USER_HEADER, Accounts, Gate, add_account, user_of
 from reader.app.answer_queue import Stream
+from reader.app.batch_runs import Run
 from reader.app.main import main
-from reader.app.page import events, export, html as views, turns
+from reader.app.page import events, export, html as views, shelf, turns
 from reader.app.page.blocks import build
 from reader.app.page.viewer import viewer
 from reader.app.pages import PageView
 from reader.app.service import RatioCost, Service
+from reader.app.talks import Place
 from reader.app.workspace import Shown, Workspace
 from reader.documents import Document, Page, draw, load
 from reader.errors import ConfigError, ModelError, ReaderError
 from reader.reading.estimate import Estimate
 from reader.reading.jobs import JobSettings, enqueue
-from reader.wording import looked_again, place, place_in_column
+from reader.wording import looked_again, place, place_in_column, plain_markdown
 from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
@@ -139,6 +141,13 @@ def test_an_answer_says_what_it_rests_on_in_a_few_words_and_what_it_cost_on_dema
     assert whole in turns.badge(counts)
 
 
+def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> None:
+    counts = asdict(replace(ANSWER, looked_again=(Passage("d", 3, "3", 0, 5, "Hello"),)))
+    assert turns.summary(counts, {"d": "The Log", "e": "The Map"}).startswith("Checked The Log, page 3 ·")
+    assert "looked again at The Log, page 3" in turns.badge(counts, {"d": "The Log", "e": "The Map"})
+    assert turns.summary(counts, {"d": "The Log"}).startswith("Checked page 3 ·")
+
+
 @pytest.mark.parametrize(
     ("label", "page", "name"),
     [
@@ -202,7 +211,7 @@ def test_a_waiting_question_says_what_is_done_for_it() -> None:
     assert turns.waiting_line(question, stream) == "Waiting for its turn …"
     stream.is_begun = True
     assert turns.waiting_line(question, stream) == "Looking for the passage …"
-    stream.looking_at = ("3",)
+    stream.looking_at = ("page 3",)
     assert turns.waiting_line(question, stream) == "Re-reading page 3 …"
     quick = replace(question, settings={"look_again": "off"})
     assert turns.waiting_line(quick, replace(stream, question=quick, looking_at=())) == "Thinking …"
@@ -273,7 +282,7 @@ def test_strangers_words_are_shown_as_text(service: Service, words: str) -> None
 def test_strangers_words_stay_text_in_an_exported_conversation() -> None:
     words = f"# {SCRIPT}\n[link](javascript:alert(1))"
     turn = TurnRecord(0, words, words, [{"page": 1, "label": words, "quote": words}], asdict(ANSWER), 0.0)
-    exported = export.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), words, {})
+    exported = export.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), words, Place("d", "d", {}))
     assert SCRIPT not in exported
     assert not re.search(r"(?<!\\)\]\(", exported)
     assert [line for line in exported.splitlines() if line.startswith("#")] == [
@@ -290,7 +299,7 @@ def test_an_exported_page_runs_and_loads_nothing(words: str) -> None:
     exported = export.as_html(
         ConversationRecord("c", "", ("d",), 0.0, (turn, turn)),
         words,
-        {"d": words, "e": words},
+        Place("d+e", "both", {"d": words, "e": words}),
         lambda _, page: drawn.append(page) or (b"jpeg" if page == 1 else None),  # type: ignore[func-returns-value]
     )
     assert words not in exported
@@ -317,7 +326,9 @@ def test_an_exported_pdf_has_every_word_and_each_page_once(tmp_path: Path) -> No
         return draw(paper, "pdf", page, width_pixels=300).jpeg if page == 2 else None
 
     conversation = ConversationRecord("c", "", ("d",), 0.0, (found, refused))
-    (tmp_path / "a.pdf").write_bytes(export.as_pdf(conversation, f"Answers {MARKUP}", {"d": "x"}, picture))
+    (tmp_path / "a.pdf").write_bytes(
+        export.as_pdf(conversation, f"Answers {MARKUP}", Place("d", "x", {"d": "x"}), picture)
+    )
     read = load(tmp_path / "a.pdf")
     said = "".join(read.text.split())  # lines may break anywhere
     for words in (f"What {MARKUP}?", f"First {MARKUP}.", "Then more.", turns.NO_ANSWER, turns.badge(asdict(ANSWER))):
@@ -339,7 +350,7 @@ def test_a_pdf_that_no_font_can_show_is_refused_in_one_sentence() -> None:
     turn = TurnRecord(0, words, words, [], asdict(ANSWER), 0.0)
     conversation = ConversationRecord("c", "", ("d",), 0.0, (turn,))
     with pytest.raises(ReaderError, match=f"cannot show “{words}”.*Install a font.*or export") as refused:
-        export.as_pdf(conversation, "Tablets", {}, lambda *_: None)
+        export.as_pdf(conversation, "Tablets", Place("d", "d", {}), lambda *_: None)
     assert "\n" not in str(refused.value)
 
 
@@ -659,6 +670,46 @@ def test_everything_of_a_page_is_found_by_id_and_never_by_path(service: Service)
 
 def test_the_pages_looked_at_again_are_named_once_each() -> None:
     assert looked_again([]) == ""
-    assert looked_again(["A-3"]) == looked_again(["A-3", "A-3"]) == "looked again at page A-3"
-    assert looked_again(["12", "40", "12"]) == "looked again at pages 12 and 40"
-    assert looked_again(["i", "2", "3"]) == "looked again at pages i, 2 and 3"
+    assert looked_again([place("A-3")]) == looked_again([place("A-3")] * 2) == "looked again at page A-3"
+    assert looked_again(map(place, ["12", "40", "12"])) == "looked again at pages 12 and 40"
+    assert looked_again(map(place, ["i", "2", "3"])) == "looked again at pages i, 2 and 3"
+    # A label that no person reads gives way to the page's number.
+    assert looked_again([place("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 3), "page 4"]) == "looked again at pages 3 and 4"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("The *keeper*, **Hester**, paid `£1,130`.", "The keeper, Hester, paid £1,130."),
+        ("## Costs\n\nA [map](https://example.org) ~~was~~ is.", "Costs\n\nA map was is."),
+        ("> Never *touch* it.\n- one\n1. two", "Never touch it.\n- one\n1. two"),
+        ("| oil | cost |\n| --- | ---: |\n| *whale* | £40 |", "oil | cost\nwhale | £40"),
+        ("*One half.", "One half."),
+        ("the other half.**", "the other half."),
+        ("5 * 3 = 15, a*b, snake_case, f(*rest)", "5 * 3 = 15, a*b, snake_case, f(*rest)"),
+        ("`f(*rest)`", "f(*rest)"),
+        ("![a lamp](lamp.png) &amp; <script>", "a lamp & <script>"),
+        ("# ", ""),
+    ],
+)
+def test_markdown_is_shown_without_its_marks(written: str, read: str) -> None:
+    assert plain_markdown(written) == read
+
+
+def test_quotes_and_answers_of_markdown_lose_their_marks_and_those_of_other_texts_keep_them() -> None:
+    words = "She paid *1,130* pounds."
+    item = {"document_id": "d", "page": 1, "label": "1", "start_char": 0, "end_char": 9, "quote": words}
+    turn = TurnRecord(0, "What?", words, [item], asdict(ANSWER), 0.0)
+    conversation = ConversationRecord("c", "", ("d",), 0.0, (turn,))
+    listed = {**item, "quote": "- She *paid*."}
+    texts, markdown = Place("d", "x", {"d": "x"}), Place("d", "x", {"d": "x"}, frozenset({"d"}))
+    run, row = Run("r", "", "x", 1, 0.0), {"document": "d", "question": "What?", "answer": words, "evidence": [item]}
+    assert [about.plain([listed])[0]["quote"] for about in (texts, markdown)] == ["- She *paid*.", "She paid."]
+    for about, shown, hidden in ((texts, "*1,130*", "paid 1,130"), (markdown, "paid 1,130", "*1,130*")):
+        for html in (
+            turns.finished(turn.answer, turn.counts, turn.evidence, about, 0),
+            shelf.runs([run], [row], about),
+            export.as_html(conversation, "x", about, lambda *_: None),
+        ):
+            assert html.count(shown) >= 2, "answer and quote"
+            assert hidden not in html

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.browser import chromium, pytestmark, sync_api, visit
+from helpers.browser import DESKTOP, chromium, pytestmark, sync_api, visit
 from helpers.documents import write_pdf
 from helpers.server import Server
 
 expect = sync_api.expect
 __all__ = ["chromium", "pytestmark", "visit"]
 
+ZOOMED = {"width": 640, "height": 400}
+"""A window of 1280 by 800 pixels at 200 %."""
 NAMED = {
     "button",
     "link",
@@ -34,6 +36,13 @@ OUTLINED = """() => {
     return style.outlineStyle !== "none" || style.boxShadow !== "none";
 }"""
 
+SEEN = """() => {
+    const place = document.activeElement.getBoundingClientRect();
+    const top = document.elementFromPoint(place.x + place.width / 2, place.y + place.height / 2);
+    return document.activeElement.contains(top);
+}"""
+"""Whether what has the focus is within the window, and nothing lies over its middle."""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
@@ -50,6 +59,7 @@ def tab_to(page: sync_api.Page, selector: str, key: str = "Tab") -> None:
         page.keyboard.press(key)
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             assert page.evaluate(OUTLINED), f"{selector} shows no focus"
+            page.wait_for_function(SEEN)  # it is scrolled into view softly
             return
     raise AssertionError(f"{selector} cannot be reached by {key}")
 
@@ -76,11 +86,13 @@ def states(page: sync_api.Page, role: str, name: str) -> dict[str, object]:
     return next(states for (one, called), states in told(page).items() if one == role and called.startswith(name))
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, ZOOMED], ids=["desktop", "zoomed"])
 def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
-    server: Server, visit: Callable[..., object], tmp_path: Path
+    server: Server, visit: Callable[..., object], tmp_path: Path, viewport: dict[str, int]
 ) -> None:
+    server.clear()
     paper = write_pdf(tmp_path / "a.pdf", ["The sea was calm.", "The keeper wrote it in the book."], title="The Log")
-    with visit(server) as window:
+    with visit(server, viewport=viewport) as window:
         page, keyboard = window.page, window.page.keyboard
         page.on("filechooser", lambda _: None)  # from now on a dialog is caught
         page.locator("#first-sample").wait_for()
@@ -133,3 +145,8 @@ def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
         with page.expect_download() as begun:
             keyboard.press("Enter")
         assert "What did the keeper write?" in Path(begun.value.path()).read_text()
+
+        tab_to(page, "#choice input", "Shift+Tab")
+        expect(page.get_by_role("listbox")).to_be_visible()
+        keyboard.press("Tab")
+        expect(page.get_by_role("listbox")).to_have_count(0)  # it would lie over the answers

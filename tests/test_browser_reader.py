@@ -96,6 +96,7 @@ def test_a_document_is_opened_and_read_without_asking(opened: Callable[..., obje
         expect(text.locator("strong")).to_have_text("the mill")
         # A stranger's markup is text, a picture from elsewhere is its words, a link leads out of this window.
         expect(text).to_contain_text("<script>window.hacked = 1</script>")
+        expect(page.locator("#glance")).to_contain_text("Keep the red key in your pocket.")  # without its marks
         assert page.evaluate("window.hacked") is None
         assert text.locator("img").count() == 0
         expect(text.locator("a")).to_have_attribute("rel", "noopener noreferrer nofollow")
@@ -314,6 +315,17 @@ def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dic
         window.check_access()
         assert page.locator("#viewer .text").bounding_box()["height"] > viewport["height"] / 3
         window.shoot(f"reading-{viewport['width']}-{scheme}")
+
+
+def test_the_invitation_to_ask_is_whole_beside_a_page_and_the_details(opened: Callable[..., object]) -> None:
+    with opened("mill.md") as window:
+        window.wait_until_ready()
+        window.open_details()
+        expect(window.box()).to_have_attribute("placeholder", "Ask anything about this document …")
+        box = "box => [box.scrollHeight - box.clientHeight, box.getBoundingClientRect().bottom <= innerHeight]"
+        assert window.box().evaluate(box) == [0, True], "its second line is cut off"
+        window.box().fill("x")
+        assert window.box().evaluate(box) == [0, True]
 
 
 def test_a_document_of_an_older_parser_offers_the_newer_one(opened: Callable[..., object], server: Server) -> None:

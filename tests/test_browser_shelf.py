@@ -141,7 +141,9 @@ def test_a_tag_is_a_place_with_a_table_of_questions(visit: Callable[..., object]
         questions.fill("question,document\nWho?,Atlantis\n")
         page.locator("#table-ask").click()
         expect(page.get_by_text("names the document 'Atlantis'")).to_be_visible()
-        page.locator("#runs").get_by_role("button", name="Delete").first.click()
+        page.locator("#runs").get_by_role("button", name="Delete").first.click()  # asks first
+        expect(page.locator("#runs .run")).to_have_count(1)
+        page.locator("#runs").get_by_role("button", name="Delete for good?").click()
         expect(page.locator("#runs .run")).to_have_count(0)
 
 

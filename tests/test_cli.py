@@ -263,6 +263,15 @@ def test_flags_of_every_command_are_parsed_without_torch() -> None:
     assert result.stdout.splitlines() == [f"{name} False" for name in COMMANDS if name != "serve"]
 
 
+def test_the_page_and_its_interfaces_are_there_before_torch() -> None:
+    program = (
+        "import sys, reader.app.main, reader.app.page.blocks, reader.app.openai_api.routes, reader.app.routes, reader.app.service\n"
+        "print('torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
+
+
 def test_commands_that_run_no_decoder_import_no_torch_and_start_in_under_a_second(tmp_path: Path) -> None:
     program = (  # the processor's seconds: other programs may have it for longer
         "import sys, time; from reader.shell.main import main; status = main(sys.argv[1:]); "

@@ -34,7 +34,9 @@ def test_an_assistant_that_starts_the_program_lists_asks_and_is_told_what_is_wro
         program = StdioServerParameters(command=sys.executable, args=arguments, env=dict(environment), cwd=ROOT)
         async with stdio_client(program) as (reading, writing), ClientSession(reading, writing) as session:
             await session.initialize()
-            assert {tool.name for tool in (await session.list_tools()).tools} == {"library", "read_status", "ask"}
+            known = {tool.name: tool.inputSchema["properties"] for tool in (await session.list_tools()).tools}
+            assert set(known) == {"library", "read_status", "ask"}
+            assert all(argument["description"] for arguments in known.values() for argument in arguments.values())
             listed = await session.call_tool("library", {"query": "tale"})
             assert json.loads(listed.content[0].text)["document_id"] == document.id
             asked = await session.call_tool(

@@ -58,6 +58,11 @@ def test_documents_and_tags_are_models(client: OpenAI) -> None:
     names = {model.id for model in client.models.list()}
     assert names == {"beacon/sea", "beacon/hill", "beacon/tag:tales"}
     assert client.models.retrieve("beacon/tag:tales").owned_by == "library"
+    (by_id,) = [file.id.removeprefix("file-") for file in client.files.list() if file.filename == "sea.txt"]
+    for name in (by_id, by_id[:12]):
+        assert client.models.retrieve(f"beacon/{name}").object == "model"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve(f"beacon/{by_id[:7]}")
     with pytest.raises(openai.NotFoundError) as caught:
         client.models.retrieve("beacon/nothing")
     assert caught.value.code == "model_not_found"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -164,7 +165,7 @@ async def call_tools(server: Server, name: str, document_id: str) -> tuple[set[s
         }
         library = await session.call_tool(tools["library"], {"query": ""})
         status = await session.call_tool(tools["read_status"], {"document_id": document_id})
-        return set(tools), [str(library.content), str(status.content)]
+        return set(tools), [str(json.loads(library.content[0].text)), str(status.content)]
 
 
 def test_the_example_for_programs_runs_as_it_stands_in_the_docs(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reader.errors import ConfigError
+from reader.wording import place
 from storage import QuestionRecord, Store, StoreError, new_owner
 
 if TYPE_CHECKING:  # torch takes seconds to import: a page opens without it
@@ -60,7 +61,7 @@ class Stream:
     parts: int = 0
     """How many parts have come."""
     looking_at: tuple[str, ...] = ()
-    """Labels of the pages that are re-read just now."""
+    """Names of the pages that are re-read just now."""
     is_begun: bool = False
     is_running: bool = False
     """Whether the decoder is still at work on it."""
@@ -215,7 +216,7 @@ class Answerer:
                             raise Withdrawn
                         stream.text += part.text
                         stream.answer = part.answer
-                        stream.looking_at = tuple(passage.label for passage in part.looking_at)
+                        stream.looking_at = tuple(place(passage.label, passage.page) for passage in part.looking_at)
                         stream.parts += 1
                         self._changed.notify_all()
                         if self._ended:

@@ -10,9 +10,10 @@ import argparse
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import anyio.to_thread
+from pydantic import Field
 
 from reader.app import tools
 from reader.app.service import Service
@@ -20,6 +21,12 @@ from reader.app.workspace import Workspace
 from reader.models import choose_decoder
 from reader.settings import cache_folder, dtype_name, library_folder, model_name, version
 from storage import Store
+
+_Query: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["query"])]
+_DocumentId: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["document_id"])]
+_Question: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["question"])]
+_ConversationId: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["conversation_id"])]
+_LookAgain: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["look_again"])]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +66,7 @@ def _server(workspace: Workspace) -> Any:
     from mcp.server.fastmcp import FastMCP
     from mcp.server.fastmcp.exceptions import ToolError
 
-    server = FastMCP("Activation Beacon Reader")
+    server = FastMCP("Activation Beacon Reader", log_level="WARNING")  # the assistant's log need not name each request
     server._mcp_server.version = version()
 
     async def called(function: Any, *arguments: Any) -> Any:
@@ -69,18 +76,21 @@ def _server(workspace: Workspace) -> Any:
             raise ToolError(str(error)) from error
 
     @server.tool(description=tools.LIBRARY)
-    async def library(query: str = "") -> list[dict[str, Any]]:
+    async def library(query: _Query = "") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await called(tools.listed, query)
         return found
 
     @server.tool(description=tools.READ_STATUS)
-    async def read_status(document_id: str) -> dict[str, Any]:
+    async def read_status(document_id: _DocumentId) -> dict[str, Any]:
         found: dict[str, Any] = await called(tools.status, document_id)
         return found
 
     @server.tool(description=tools.ASK)
     async def ask(
-        document_id: str, question: str, conversation_id: str = "", look_again: str = "auto"
+        document_id: _DocumentId,
+        question: _Question,
+        conversation_id: _ConversationId = "",
+        look_again: _LookAgain = "auto",
     ) -> dict[str, Any]:
         found: dict[str, Any] = await called(tools.answered, document_id, question, conversation_id, look_again)
         return found

@@ -74,11 +74,11 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
         match request.query_params.get("form"):
             case "html":
                 # Not as HTML: the gate would hold it back and give it the page's policy.
-                content, suffix, kind = as_html(found, title, place.titles, picture), "html", "application/octet-stream"
+                content, suffix, kind = as_html(found, title, place, picture), "html", "application/octet-stream"
             case "pdf":
-                content, suffix, kind = as_pdf(found, title, place.titles, picture), "pdf", "application/pdf"
+                content, suffix, kind = as_pdf(found, title, place, picture), "pdf", "application/pdf"
             case _:
-                content, suffix, kind = as_markdown(found, title, place.titles), "md", "text/markdown"
+                content, suffix, kind = as_markdown(found, title, place), "md", "text/markdown"
         headers = {**_FORGET, "content-disposition": f'attachment; filename="{_name(title, suffix)}"'}
         return Response(content, media_type=kind, headers=headers)
 

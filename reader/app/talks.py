@@ -5,8 +5,9 @@ The part of a workspace that asks. Whose a document is, the workspace knows.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from reader.app.answer_queue import MAX_WAITING, Stream, check_whole
 from reader.app.service import Service
 from reader.errors import ConfigError
+from reader.wording import MARKDOWN, plain_markdown
 from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
 
 MAX_LOOK_AGAIN_TOKENS = 8_000
@@ -27,6 +29,9 @@ _BEGIN_SECONDS = 600.0
 """How long nothing may come of an answer before nobody waits for it any more."""
 
 
+_LIST_SIGN = re.compile(r"\A\s*[-*+]\s+")
+
+
 @dataclass(frozen=True)
 class Place:
     """What a conversation is about: a document, or several that are asked together."""
@@ -35,6 +40,8 @@ class Place:
     title: str
     titles: Mapping[str, str]
     """The documents' titles, by id."""
+    markdown: frozenset[str] = frozenset()
+    """The ids of those whose text is Markdown."""
 
     @property
     def document_ids(self) -> list[str]:
@@ -45,6 +52,19 @@ class Place:
     def heading(self) -> str:
         """The titles of the first documents, for an export."""
         return ", ".join(list(self.titles.values())[:3])
+
+    def plain(self, evidence: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Evidence with its quotes as a reader sees them."""
+        return [
+            {**item, "quote": _LIST_SIGN.sub("", plain_markdown(str(item.get("quote", ""))))}
+            if item.get("document_id") in self.markdown
+            else dict(item)
+            for item in evidence
+        ]
+
+    def plain_answer(self, answer: str) -> str:
+        """An answer, which often is a document's own words, as a reader sees it."""
+        return plain_markdown(answer) if self.markdown else answer
 
     @property
     def is_shelf(self) -> bool:
@@ -73,11 +93,10 @@ class Talks:
             found = [one for one in self._store.user_documents.page(self.user, limit=MAX_SHELF) if one.has_tag(tag)]
             if not found:
                 raise NotFound(f"No document has the tag {tag[:60]!r}. Choose one from the list.")
-            return Place(reference, tag, {one.document.id: one.document.title for one in found})
+            return _place(reference, tag, found)
         held = [self._held(document_id) for document_id in dict.fromkeys(reference.split("+")[:MAX_SHELF])]
-        titles = {one.document.id: one.document.title for one in held}
-        title = next(iter(titles.values())) if len(titles) == 1 else f"{len(titles):,} documents"
-        return Place(reference, title, titles)
+        title = held[0].document.title if len(held) == 1 else f"{len(held):,} documents"
+        return _place(reference, title, held)
 
     def conversations_at(self, place: Place) -> Sequence[ConversationRecord]:
         """Those of the person about exactly the documents of a place, the newest first."""
@@ -240,6 +259,12 @@ class Talks:
         memory = self._service.memory(document_id, self.user)
         if self._service.model is not None and memory is not None and memory.state == "ready":
             self._service.attach(document_id, self.user)
+
+
+def _place(reference: str, title: str, held: Sequence[UserDocument]) -> Place:
+    documents = [one.document for one in held]
+    markdown = frozenset(document.id for document in documents if document.format == MARKDOWN)
+    return Place(reference, title, {document.id: document.title for document in documents}, markdown)
 
 
 def _token_count(look_again: Any) -> int:

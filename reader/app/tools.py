@@ -20,6 +20,14 @@ PROGRAM = "endpoint"
 LIBRARY = "List the documents of your library that have all words of the query in their title or tags; empty lists all."
 READ_STATUS = "Tell how far a document of your library is read, and whether it can be asked."
 ASK = "Ask a document of your library, and return the answer with the pages and quotes that it rests on."
+ARGUMENTS = {
+    "query": "words to look for; empty lists all.",
+    "document_id": "the id that `library` gave.",
+    "question": "what to ask, in a sentence.",
+    "conversation_id": "a conversation to go on with, from an earlier answer; empty begins a new one.",
+    "look_again": '"auto", "off", or how many tokens of the document may be read again in full.',
+}
+"""What the tools' arguments mean."""
 ERRORS = (ReaderError, StoreError)
 """What callers are told as it is."""
 

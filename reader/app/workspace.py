@@ -36,6 +36,7 @@ from reader.documents import (
 )
 from reader.errors import ConfigError, DocumentError, RecognitionNeeded
 from reader.reading import add_document
+from reader.wording import MARKDOWN, plain_markdown
 from storage import (
     LOCAL_USER,
     DocumentOrder,
@@ -103,12 +104,12 @@ class Shown:
 
 
 @functools.lru_cache(maxsize=64)
-def _glance(store: Store, user: str, document_id: str, title: str, division: str) -> Glance:
+def _glance(store: Store, user: str, document_id: str, title: str, division: str, *, is_markdown: bool) -> Glance:
     """The same for all pages of a user that show a document.
 
     It is made anew in each run: a book of 1.2 million characters takes 0.4 s, and nothing on the disk can be of older rules.
     """
-    return glance(document_id, title, store.user_documents.pages(user, document_id))
+    return glance(document_id, title, store.user_documents.pages(user, document_id), is_markdown=is_markdown)
 
 
 _holding_changes = threading.Lock()
@@ -169,7 +170,12 @@ class Workspace(Talks):
     def search(self, query: str) -> Sequence[Hit]:
         """The pages that hold all words of a query, the best first."""
         check_whole(search=query)
-        return self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
+        found = self._store.user_documents.search(self.user, query, limit=_MAX_HITS)
+        ids = "+".join(hit.document_id for hit in found)
+        markdown = self.place(ids).markdown if found else frozenset()
+        return [
+            replace(hit, snippet=plain_markdown(hit.snippet)) if hit.document_id in markdown else hit for hit in found
+        ]
 
     def add(
         self,
@@ -402,7 +408,9 @@ class Workspace(Talks):
             NotFound: it is not theirs.
         """
         holding = self._held(document_id)
-        return _glance(self._store, self.user, document_id, holding.document.title, holding.division)
+        document = holding.document
+        is_markdown = document.format == MARKDOWN
+        return _glance(self._store, self.user, document_id, document.title, holding.division, is_markdown=is_markdown)
 
     def picture(self, document_id: str, number: int) -> bytes:
         """A page as a JPEG.

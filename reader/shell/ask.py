@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import add_vectors, read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
-from reader.wording import NOT_STATED, looked_again, place
+from reader.wording import MARKDOWN, NOT_STATED, looked_again, place, plain_markdown
 from storage import MemoryRecord, NotFound, Store, is_running
 
 if TYPE_CHECKING:
@@ -59,11 +60,15 @@ def run(options: argparse.Namespace) -> None:
         print_json(_answer_fields(answer, attached, tokens_read) | {"trained": model.plugin.trained})
     else:
         print()
-        _print_notes(answer, attached)
+        _print_notes(answer, attached, markdown={one.id for one in documents if one.format == MARKDOWN})
 
 
-def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
-    """Print the answer's pages to standard output, and its cost and limits to standard error."""
+def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]) -> None:
+    """Print the answer's pages to standard output, and its cost and limits to standard error.
+
+    Args:
+        markdown: ids of the documents whose quotes have marks that people do not read.
+    """
     titles = {source.document_id: source.title for source in attached.sources}
     if answer.not_said and answer.evidence:
         print("Closest passages:")
@@ -71,14 +76,15 @@ def _print_notes(answer: Answer, attached: AttachedMemory) -> None:
         print(f"{NOT_STATED}:")
     for item in answer.evidence:
         title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
-        print(f"  {title}{place(item.label, item.page)}: “{' '.join(item.quote.split())}”")
+        quote = plain_markdown(item.quote) if item.document_id in markdown else item.quote
+        print(f"  {title}{place(item.label, item.page)}: “{' '.join(quote.split())}”")
     if answer.left_out:
         print_warning(f"Not all documents fit the decoder; left out: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
         print_warning(
             f"The document is still being read: this answer is from {answer.pages_read:,} of {answer.pages:,} pages."
         )
-    if places := looked_again(passage.label for passage in answer.looked_again):
+    if places := looked_again(place(passage.label, passage.page) for passage in answer.looked_again):
         console.print(f"[dim]{escape(places[0].upper() + places[1:])}, {answer.looked_again_tokens:,} tokens.[/]")
     evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
     console.print(

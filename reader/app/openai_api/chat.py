@@ -13,7 +13,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import anyio.to_thread
@@ -21,7 +21,7 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from reader.answering import Answer, says_nothing
+from reader.answering import says_nothing
 from reader.app.citations import citations
 from reader.app.openai_api import errors
 from reader.app.openai_api.errors import ApiError
@@ -29,6 +29,9 @@ from reader.app.openai_api.names import ApiModel, find
 from reader.app.workspace import Workspace
 from reader.wording import place
 from storage import NotFound
+
+if TYPE_CHECKING:  # torch takes seconds to import: a page opens without it
+    from reader.answering import Answer
 
 ASKED_BY = "api"
 """Who asks in the conversations of this API."""

@@ -25,6 +25,7 @@ import typst
 from reader.answering import says_nothing
 from reader.app.citations import citations
 from reader.app.page.turns import NO_ANSWER, badge, heading_of
+from reader.app.talks import Place
 from reader.errors import ReaderError
 from reader.settings import STATIC
 from storage import ConversationRecord
@@ -61,10 +62,10 @@ class _Turn:
     cost: str
 
 
-def as_markdown(conversation: ConversationRecord, title: str, titles: Mapping[str, str]) -> str:
+def as_markdown(conversation: ConversationRecord, title: str, about: Place) -> str:
     """A conversation as a Markdown file, its strangers' words as plain text."""
     lines = [f"# {_plain(title)}", ""]
-    for turn in _turns(conversation, titles):
+    for turn in _turns(conversation, about):
         lines += [f"## {_plain(turn.question)}", "", _plain("".join(text for text, _ in turn.answer)), ""]
         for quote in turn.quotes:
             lines += [f"> {_plain(quote.text)}", ">", f"> {_plain(quote.where)}", ""]
@@ -72,9 +73,9 @@ def as_markdown(conversation: ConversationRecord, title: str, titles: Mapping[st
     return "\n".join(lines)
 
 
-def as_html(conversation: ConversationRecord, title: str, titles: Mapping[str, str], picture: Picture) -> str:
+def as_html(conversation: ConversationRecord, title: str, about: Place, picture: Picture) -> str:
     """A conversation as a web page that needs nothing beside it."""
-    turns = _turns(conversation, titles)
+    turns = _turns(conversation, about)
     drawn = _drawn(turns, picture)
 
     def page(quote: _Quote) -> str:
@@ -108,13 +109,13 @@ def as_html(conversation: ConversationRecord, title: str, titles: Mapping[str, s
     )
 
 
-def as_pdf(conversation: ConversationRecord, title: str, titles: Mapping[str, str], picture: Picture) -> bytes:
+def as_pdf(conversation: ConversationRecord, title: str, about: Place, picture: Picture) -> bytes:
     """A conversation as a PDF; the pictures of its pages follow at the end, and the quotes lead to them.
 
     Raises:
         ReaderError: no font of this computer has one of its signs.
     """
-    turns = _turns(conversation, titles)
+    turns = _turns(conversation, about)
     drawn = _drawn(turns, picture)
     names = {page: f"page-{number}" for number, page in enumerate(drawn, start=1)}
     shown = {
@@ -153,22 +154,23 @@ def as_pdf(conversation: ConversationRecord, title: str, titles: Mapping[str, st
             raise
 
 
-def _turns(conversation: ConversationRecord, titles: Mapping[str, str]) -> list[_Turn]:
+def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     return [
         _Turn(
             turn.question,
-            _pieces(turn.answer, turn.evidence),
+            _pieces(about.plain_answer(turn.answer), evidence),
             tuple(
                 _Quote(
-                    heading_of(item, titles),
+                    heading_of(item, about.titles),
                     " ".join(str(item.get("quote", "")).split()),
                     (str(item.get("document_id", "")), int(item["page"])),
                 )
-                for item in turn.evidence
+                for item in evidence
             ),
-            badge(turn.counts),
+            badge(turn.counts, about.titles),
         )
         for turn in conversation.turns
+        for evidence in (about.plain(turn.evidence),)
     ]
 
 

@@ -224,7 +224,7 @@ class LibraryEvents:
         workspace = self._site.workspace(request)
         conversation = workspace.conversation(talk_id or "")
         place = workspace.place("+".join(conversation.document_ids))
-        text = as_markdown(conversation, f"Answers about {place.heading}", place.titles)
+        text = as_markdown(conversation, f"Answers about {place.heading}", place)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "answers.md"
             path.write_text(text, encoding="utf-8")

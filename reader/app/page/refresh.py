@@ -126,7 +126,7 @@ class Refresh:
             updates |= self._shelf_updates(workspace, place)
         if place is not None:
             rows_shown = service.batches.rows(runs[0]) if runs else []
-            updates[parts.table.runs] = gr.update(value=shelf.runs(runs, rows_shown, place.titles))
+            updates[parts.table.runs] = gr.update(value=shelf.runs(runs, rows_shown, place))
         return [updates.get(part, gr.skip()) for part in self._view]
 
     def _use_fetched_button(self) -> dict[str, Any]:

@@ -72,12 +72,12 @@ def head(place: Place, shown: Sequence[Shown]) -> str:
 # Questions as a table
 
 
-def runs(found: Sequence[Run], rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
+def runs(found: Sequence[Run], rows: Sequence[Mapping[str, Any]], about: Place) -> str:
     """The tables of a place: how far each is, and the rows of the newest."""
     if not found:
         return ""
     newest, older = found[0], found[1:]
-    html = _run_line(newest) + _table(rows, titles)
+    html = _run_line(newest) + _table(rows, about)
     if older:
         html += f'<details class="fold"><summary>Earlier tables</summary>{"".join(map(_run_line, older))}</details>'
     return html
@@ -97,17 +97,17 @@ def _run_line(run: Run) -> str:
     )
 
 
-def _table(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
+def _table(rows: Sequence[Mapping[str, Any]], about: Place) -> str:
     # With roles, as a phone shows rows as blocks, which are no table otherwise.
     has_documents = len({row["document"] for row in rows}) > 1
     lines = []
     for row in rows[:SHOWN_ROWS]:
-        document = escape(titles.get(row["document"], "A removed document"))
+        document = escape(about.titles.get(row["document"], "A removed document"))
         cells = {
             "question": escape(row["question"]),
             **({"document": document} if has_documents else {}),
-            "answer": _answer(row),
-            "pages": _places(row),
+            "answer": _answer(row, about),
+            "pages": _places(about.plain(row.get("evidence", ())[:3])),
         }
         shown = "".join(f'<td role="cell" class="{name}">{html}</td>' for name, html in cells.items())
         lines.append(f'<tr role="row">{shown}</tr>')
@@ -122,17 +122,17 @@ def _table(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
     )
 
 
-def _answer(row: Mapping[str, Any]) -> str:
+def _answer(row: Mapping[str, Any], about: Place) -> str:
     if "error" in row:
         return f'<span class="error">{escape(str(row["error"]))}</span>'
     if "answer" not in row:
         return '<span class="quiet">…</span>'
-    return escape(NO_ANSWER if says_nothing(row["answer"]) else row["answer"])
+    return escape(NO_ANSWER if says_nothing(row["answer"]) else about.plain_answer(row["answer"]))
 
 
-def _places(row: Mapping[str, Any]) -> str:
+def _places(evidence: Sequence[Mapping[str, Any]]) -> str:
     return " ".join(
         f'<button class="cite"{target(item)} title="{escape(" ".join(str(item["quote"]).split())[:300])}">'
         f"{escape(place_in_column(str(item.get('label') or ''), int(item['page'])))}</button>"
-        for item in row.get("evidence", ())[:3]
+        for item in evidence
     )

@@ -33,7 +33,7 @@ QUOTE_CHARS = 320
 NO_ANSWER = "I did not find an answer in this document."
 
 
-def badge(counts: Mapping[str, Any]) -> str:
+def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer cost and what it rests on, in full, in one line of text."""
     again, tokens = int(counts.get("recomputed_tokens", 0)), int(counts.get("document_tokens", 0))
     attach_seconds = counts.get("attach_seconds", 0.0)
@@ -42,7 +42,7 @@ def badge(counts: Mapping[str, Any]) -> str:
         f"{again:,} of {tokens:,} document tokens read again",
         f"first word after {counts.get('first_token_seconds', 0.0):.2f} s",
     ]
-    if looked := looked_again(_labels(counts)):
+    if looked := looked_again(_looked(counts, titles)):
         facts.insert(2, looked)
     if so_far := _based_on(counts):
         facts.insert(0, so_far)
@@ -53,9 +53,9 @@ def badge(counts: Mapping[str, Any]) -> str:
     return " · ".join(facts)
 
 
-def summary(counts: Mapping[str, Any]) -> str:
+def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer rests on and how long it took, in a few words."""
-    looked = places(_labels(counts))
+    looked = places(_looked(counts, titles))
     checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     left_out = len(counts.get("left_out") or ())
@@ -66,8 +66,8 @@ def summary(counts: Mapping[str, Any]) -> str:
     return " · ".join(filter(None, facts))
 
 
-def _labels(counts: Mapping[str, Any]) -> list[str]:
-    return [str(passage["label"]) for passage in counts.get("looked_again") or ()]
+def _looked(counts: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
+    return [where(passage, titles) for passage in counts.get("looked_again") or ()]
 
 
 def _based_on(counts: Mapping[str, Any]) -> str:
@@ -191,9 +191,9 @@ def finished(
     Args:
         is_last: whether nothing was asked after it; an earlier question is asked again in a new conversation.
     """
-    items, not_said = list(evidence), says_nothing(answer)
+    items, not_said = about.plain(evidence), says_nothing(answer)
     titles = about.titles
-    text = NO_ANSWER if not_said else answer.strip() or "No answer."
+    text = NO_ANSWER if not_said else about.plain_answer(answer).strip() or "No answer."
     elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
         ("copy", "Copy", "Copy the answer"),
@@ -209,8 +209,8 @@ def finished(
     return (
         f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(text, items, titles)}</div>'
         f'<div class="under">{places}<div class="foot">'
-        f'<details class="cost"><summary>{escape(summary(counts))}</summary><p class="badge">{escape(badge(counts))}</p>'
-        f'{strip}</details><p class="acts">{buttons}</p></div></div>'
+        f'<details class="cost"><summary>{escape(summary(counts, titles))}</summary>'
+        f'<p class="badge">{escape(badge(counts, titles))}</p>{strip}</details><p class="acts">{buttons}</p></div></div>'
     )
 
 
@@ -253,7 +253,7 @@ def _growing(
         html = finished(answer.text, asdict(answer), map(vars, answer.evidence), about, turn)
         return gr.HTML(html, render=False)
     if stream is not None and stream.text.strip():
-        return escape(stream.text.strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
+        return escape(about.plain_answer(stream.text).strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
     return f'<span class="pending">{escape(waiting_line(question, stream, is_loaded=is_loaded))}</span>'
 
 

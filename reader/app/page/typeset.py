@@ -21,8 +21,9 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from reader.app.pages import PageView
+from reader.wording import MARKDOWN
 
-MARKDOWN, PDF = "markdown", "pdf"
+PDF = "pdf"
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s+")
 _WORD = re.compile(r"\w+")
