@@ -129,7 +129,8 @@ def addresses() -> set[str]:
 
 
 @needs_ray
-@pytest.mark.parametrize("is_one_lost", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_one_lost", [False, True])
 def test_ray_gives_the_same_file_up_to_order(
     settings: dict[str, object], make_library: Callable[[int], Path], tmp_path: Path, is_one_lost: bool
 ) -> None:

@@ -1059,6 +1059,7 @@ def test_names_states_and_sizes_are_there_for_people_who_do_not_see_or_use_a_mou
             assert shown, f"{target} does not show that it has the focus"
 
 
+@pytest.mark.slow
 def test_a_killed_server_goes_on_with_three_books_and_two_answers(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:

@@ -68,7 +68,8 @@ def test_the_shell_offers_to_read_pictures_and_says_how_many_were_read(tmp_path:
     assert json.loads(found.stdout)["hits"][0]["page"] == 1
 
 
-@pytest.mark.parametrize("command", ["ask", pytest.param("batch", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["ask", "batch"])
 def test_questions_about_a_file_offer_to_read_its_pictures_and_do(
     command: str, tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
