@@ -102,3 +102,23 @@ def test_columns_of_prose_between_rules_stay_columns(tmp_path: Path) -> None:
     )
     text = text_of(rules + shown(*left, *right), tmp_path)
     assert text.split() == " ".join(words for _, _, words in (*left, *right)).split()
+
+
+def test_a_name_of_three_lines_beside_prose_of_three_lines_is_one_row(tmp_path: Path) -> None:
+    rules = b"".join(b"20 %d m 320 %d l S " % (level, level) for level in (320, 300, 256, 236, 216))
+    cells = (
+        (24, 306, "Name"),
+        (124, 306, "Duties"),
+        (24, 286, "Ada Maria"),
+        (24, 274, "Lovelace-"),
+        (24, 262, "Byron"),
+    )
+    cells += (
+        (124, 286, "keeps the lamp, and winds"),
+        (124, 274, "its clockwork up every night"),
+        (124, 262, "in winter"),
+    )
+    cells += ((24, 242, "Bob Roe"), (124, 242, "writes"), (24, 222, "Cyd Poe"), (124, 222, "cooks"))
+    text = text_of(rules + shown(*cells), tmp_path)
+    assert "\nAda Maria Lovelace-Byron | keeps the lamp, and winds its clockwork up every night in winter\n" in text
+    assert "\nBob Roe | writes\nCyd Poe | cooks\n" in text

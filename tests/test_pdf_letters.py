@@ -68,3 +68,21 @@ def test_words_that_are_written_from_the_right_are_not_turned_round(tmp_path: Pa
     text = load(Path(__file__).parent / "fixtures" / "arabic.pdf").text
     assert text.replace("(", "").replace(")", "").split() == [*ARABIC.split(), "Then", "English."]
     assert text.index("(") < text.index("1947") < text.index(")")
+
+
+def test_a_struck_figure_stays_apart_from_the_one_that_replaces_it(tmp_path: Path) -> None:
+    content = shown((20, 300, "Now 10080 crowns, 1234 men")) + b"41.1 303.2 m 57.8 303.2 l S 112 298.5 m 123 298.5 l S "
+    assert Made(content).text(tmp_path) == "Now 100 80 crowns, 1234 men"
+
+
+def test_a_raised_numerator_in_a_ruled_cell_is_one_fraction(tmp_path: Path) -> None:
+    grid = b"".join(b"20 %d m 220 %d l S " % (level, level) for level in (320, 300, 280, 260))
+    grid += b"".join(b"%d 260 m %d 320 l S " % (side, side) for side in (20, 120, 220))
+    cells = shown((24, 306, "Egg"), (124, 306, "3"), (24, 286, "Flour"), (24, 266, "Milk"), (124, 266, "2"))
+    half = b"BT /F1 10 Tf 124 286 Td (7) Tj /F1 8 Tf 4 Ts (1) Tj /F1 10 Tf 0 Ts (/) Tj /F1 8 Tf (2) Tj ET "
+    assert Made(grid + cells + half).text(tmp_path) == "Egg | 3 Flour | 7 1/2 Milk | 2"
+
+
+def test_a_list_of_the_numbers_of_parts_is_no_nonsense(tmp_path: Path) -> None:
+    parts = [(20, 380 - 12 * row, f"M{row}x40 DIN{900 + row} A{row}-70 K{row}7 {row}mm") for row in range(1, 20)]
+    assert Made(shown(*parts)).text(tmp_path) == " ".join(text for _, _, text in parts)

@@ -48,10 +48,11 @@ _SINCE_12 = ("doc", "docx", "pdf", "rtf")
 # 11: PDFs have fractions in their lines that are drawn before or after them, and what their tagged tree says that something
 #    reads. Word's and RTF's LISTNUM fields have their numbers.
 # 12: PDFs have fractions in their lines of which all numerators are drawn before all denominators, and rows of tables that only
-#    fills or rules across tell apart. Short pages that are drawn letter by letter have their words, Arabic and Hebrew words
-#    that are drawn from the left their order, raised digits the spaces behind them, notes' numbers with a space behind them
-#    brackets, and clauses such as 1.2(a) their numbers. In forms that are filled in, boxes that are not ticked are [ ], and a
-#    list of which nothing is chosen says nothing. RTF may be in UTF-8. Identifiers of programs are no sections.
+#    fills or rules across tell apart. Short pages that are drawn letter by letter have their words, Arabic and Hebrew words that
+#    are drawn from the left their order, raised digits the spaces behind them, notes' numbers with a space behind them brackets,
+#    and clauses such as 1.2(a) their numbers. A figure stays apart from a struck one. In forms that are filled in, boxes that are
+#    not ticked are [ ], and a list of which nothing is chosen says nothing. RTF may be in UTF-8. Identifiers of programs are no
+#    sections.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),

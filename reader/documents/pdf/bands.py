@@ -33,6 +33,8 @@ _ASCENT, _DESCENT = 1.0, 0.35
 _SAME_LINE = 0.3
 _LEAST_SINGLE = 0.6
 """Of the rows, how many have one line in their first column: between few rules there may be many rows."""
+_PROSE_WORDS = 3
+"""In a line of a cell that goes on in the next one; rows below one another have fewer."""
 _SPACE, _ROOM = 0.25, 0.5
 """In ems, between two words, and how much of a line may stay white in front of a word that goes on the next one."""
 
@@ -188,9 +190,17 @@ def _are_single(rows: list[list[list[_Word]]]) -> bool:
         first, *others = map(_lines, row)
         single += len(first) <= 1
         continues = all(line[0].text[0].islower() for line in first[1:])
-        if len(first) > 1 and not continues and any(len(first) == len(other) for other in others):
+        if (
+            len(first) > 1
+            and not continues
+            and any(len(first) == len(other) and not _is_prose(other) for other in others)
+        ):
             return False
     return single >= _LEAST_SINGLE * len(rows)
+
+
+def _is_prose(lines: list[list[_Word]]) -> bool:
+    return all(len(line) >= _PROSE_WORDS for line in lines[:-1])
 
 
 def _lines(cell: list[_Word]) -> list[list[_Word]]:

@@ -29,6 +29,7 @@ from reader.documents.pdf import (
     roots,
     shells,
     spans,
+    struck,
     tables,
     typed,
     underscores,
@@ -238,8 +239,8 @@ class Pages:
         if turn == 0:
             edits += _apart(list(late.late_edits(text, shown)), edits)
             edits += _apart(list(item_marks.mark_edits(text, shown)), edits)
-            for underscore in underscores.underscore_edits(rules, text, shown):
-                edits += _apart([underscore], edits)
+            for edit in (*underscores.underscore_edits(rules, text, shown), *struck.struck_edits(rules, text, shown)):
+                edits += _apart([edit], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
         pieces = []
         for position, stop, ending in order or [(0, len(string), "")]:

@@ -17,7 +17,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import bands
-from reader.documents.pdf.glyphs import Glyph, Rect, address_of, origins_of, read_glyphs, upright_rect
+from reader.documents.pdf.glyphs import Glyph, Rect, address_of, gap, origins_of, read_glyphs, upright_rect
 
 _THIN = 2.5
 _SHORTEST = 2.0
@@ -43,10 +43,13 @@ _MOST_CELL_CHARS = 600
 _LEAST_FILLED = 0.4
 _MOST_BACK = 0.55
 """Cells that come before the one on their left; a table that is drawn column by column has half of its cells so."""
+_CLOSE = 0.1
+"""In ems, between two glyphs of one word."""
 _SAME_LINE = 0.8
 """In ems, how far the baselines of glyphs of one line in a cell are apart."""
 _COMPARED = 12
-_HYPHEN = "\ufffe"
+_PLAIN = str.maketrans({"\ufffe": "-", "\x02": "-", "|": "/"})
+"""PDFium's signs for a hyphen at a line's end, in a page and in a part of it, and what would look like a cell's end."""
 _LINE = re.compile(r"[^\r\n]+(?:\r\n|\n|\r|$)")
 
 Edit = tuple[int, int, str]
@@ -315,15 +318,17 @@ def _inside(glyphs: list[Glyph], cell: Rect) -> list[Glyph]:
     """The glyphs of a cell, with a space or a line's end where PDFium has one between two of them."""
     left, bottom, right, top = cell
     found: list[Glyph] = []
-    is_apart = False
+    is_apart = is_ended = False
     for glyph in glyphs:
         if glyph.made or not (left <= glyph.x <= right and bottom - _NEAR <= glyph.y <= top):
-            is_apart = True
+            is_apart, is_ended = True, is_ended or glyph.text in "\r\n"
             continue
-        if found and is_apart:
-            found.append(Glyph(-1, " " if abs(found[-1].y - glyph.y) < _SAME_LINE * glyph.size else "\n"))
+        is_close = bool(found) and abs(gap(found[-1], glyph)) < _CLOSE
+        if found and is_apart and not (is_close and glyph.y == found[-1].y):
+            is_level = abs(found[-1].y - glyph.y) < _SAME_LINE * glyph.size
+            found.append(Glyph(-1, " " if is_level and not (is_close and is_ended) else "\n"))
         found.append(glyph)
-        is_apart = False
+        is_apart = is_ended = False
     return found
 
 
@@ -342,7 +347,7 @@ def _is_ruled(grid: _Grid, left: float, right: float, level: float) -> bool:
 
 
 def _one_line(cell: str) -> str:
-    return " ".join(cell.replace(f"{_HYPHEN}", "-").replace("|", "/").split())
+    return " ".join(cell.translate(_PLAIN).split())
 
 
 def _is_table(rows: list[list[str]]) -> bool:

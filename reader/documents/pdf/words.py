@@ -15,6 +15,8 @@ _MOST_TOKENS = 40
 _SAMPLE_CHARS = 2000
 _MOST_SCRIPTS = 6
 _TOGETHER = frozenset(("LATIN", "GREEK", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"))
+_CODE = re.compile(r"[^\W\d_]{1,8}[-.]?\d[\d.,]*[^\W\d_]?|[A-Z]{1,4}\d+(?:[xX.\-/]\d+)+|\d[\d.,]*[^\W\d_]{1,3}")
+"""A part's or a row's number, or a figure with its unit; lists of them are not nonsense."""
 _MARKS = re.compile(r"\[\w{1,3}(?:,\d+)*\]|[\^_]\(?[\w+\-−–]{1,6}\)?")
 """Notes and powers, of which a short page may have very many."""
 _NUMBER = re.compile(r"[\d\W_]+")
@@ -66,7 +68,7 @@ def is_nonsense(text: str) -> bool:
         if _NUMBER.fullmatch(stripped):
             total += len(stripped) * (len({sign for sign in stripped if not sign.isdigit()}) > _MOST_SIGNS)
             continue
-        if _ADDRESS.search(stripped):
+        if _ADDRESS.search(stripped) or _CODE.fullmatch(stripped):
             continue
         total += len(stripped)
         good += len(stripped) * _is_word(stripped)
