@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 STAGES = {
@@ -15,6 +15,10 @@ STAGES = {
     "fit": "Measuring what the language model's memories must keep (first start only)",
 }
 """Stage of fetching and loading a decoder -> the words to show."""
+
+
+REMOVED = "A removed document"
+"""In place of the title of a document that is gone."""
 
 
 NOT_STATED = "Not in these words in the document; closest passages"
@@ -75,10 +79,19 @@ def places(names: Iterable[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def looked_again(names: Iterable[str]) -> str:
-    """The pages that were read again for an answer: "looked again at pages 12 and 40"; empty if none was."""
-    named = places(names)
-    return f"looked again at {named}" if named else ""
+def places_of(found: Iterable[tuple[str, str]], titles: Mapping[str, str]) -> str:
+    """Places of one document or of several: "pages 12 and 40", or "The Log, pages 3 and 4; The Map, page 1".
+
+    Args:
+        found: the document's id and the place as `place` names it, of each.
+        titles: of the documents that were asked, by id.
+    """
+    named: dict[str, list[str]] = {}
+    for document_id, name in found:
+        named.setdefault(document_id, []).append(name)
+    if len(titles) <= 1:
+        return places(name for names in named.values() for name in names)
+    return "; ".join(f"{titles.get(id, REMOVED)}, {places(names)}" for id, names in named.items())
 
 
 MARKDOWN = "markdown"

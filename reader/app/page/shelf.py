@@ -15,7 +15,7 @@ from reader.app.page.html import count, error_line
 from reader.app.page.turns import NO_ANSWER, target
 from reader.app.talks import TAG, Place
 from reader.app.workspace import Shown
-from reader.wording import place_in_column
+from reader.wording import REMOVED, place_in_column
 
 ORDERS = (("newest", "Newest first"), ("title", "By title"), ("longest", "Longest first"))
 SHOWN_DOCUMENTS = 40
@@ -102,7 +102,7 @@ def _table(rows: Sequence[Mapping[str, Any]], about: Place) -> str:
     has_documents = len({row["document"] for row in rows}) > 1
     lines = []
     for row in rows[:SHOWN_ROWS]:
-        document = escape(about.titles.get(row["document"], "A removed document"))
+        document = escape(about.titles.get(row["document"], REMOVED))
         cells = {
             "question": escape(row["question"]),
             **({"document": document} if has_documents else {}),
