@@ -51,6 +51,12 @@ _PAGE_NUMBER = re.compile(r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}|[IVXL
 _MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|\S{32,}")
 
 
+def is_for_readers(label: str) -> bool:
+    """Whether a label says something to a person: not that of a file or a record within the document."""
+    label = " ".join(label.split())
+    return bool(label) and not _MACHINE_NAME.fullmatch(label)
+
+
 def place(label: str, page: int | None = None) -> str:
     """A page or section as people name it: "page 12", "page xii", "“Part 2 · 3”".
 
@@ -61,7 +67,7 @@ def place(label: str, page: int | None = None) -> str:
     label = " ".join(label.split())
     if _PAGE_NUMBER.fullmatch(label):
         return f"page {label}"
-    if not label or _MACHINE_NAME.fullmatch(label):
+    if not is_for_readers(label):
         return f"page {page:,}" if page is not None else "a page"
     return f"“{label}”"
 
