@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 STAGES = {
@@ -15,6 +15,10 @@ STAGES = {
     "fit": "Measuring what the language model's memories must keep (first start only)",
 }
 """Stage of fetching and loading a decoder -> the words to show."""
+
+
+REMOVED = "A removed document"
+"""In place of the title of a document that is gone."""
 
 
 NOT_STATED = "Not in these words in the document; closest passages"
@@ -50,6 +54,12 @@ _PAGE_NUMBER = re.compile(r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}|[IVXL
 _MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|\S{32,}")
 
 
+def is_for_readers(label: str) -> bool:
+    """Whether a label says something to a person: not that of a file or a record within the document."""
+    label = " ".join(label.split())
+    return bool(label) and not _MACHINE_NAME.fullmatch(label)
+
+
 def place(label: str, page: int | None = None) -> str:
     """A page or section as people name it: "page 12", "page xii", "“Part 2 · 3”".
 
@@ -60,7 +70,7 @@ def place(label: str, page: int | None = None) -> str:
     label = " ".join(label.split())
     if _PAGE_NUMBER.fullmatch(label):
         return f"page {label}"
-    if not label or _MACHINE_NAME.fullmatch(label):
+    if not is_for_readers(label):
         return f"page {page:,}" if page is not None else "a page"
     return f"“{label}”"
 
@@ -78,19 +88,28 @@ def places(names: Iterable[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def looked_again(names: Iterable[str]) -> str:
-    """The pages that were read again for an answer: "looked again at pages 12 and 40"; empty if none was."""
-    named = places(names)
-    return f"looked again at {named}" if named else ""
+def places_of(found: Iterable[tuple[str, str]], titles: Mapping[str, str]) -> str:
+    """Places of one document or of several: "pages 12 and 40", or "The Log, pages 3 and 4; The Map, page 1".
+
+    Args:
+        found: the document's id and the place as `place` names it, of each.
+        titles: of the documents that were asked, by id.
+    """
+    named: dict[str, list[str]] = {}
+    for document_id, name in found:
+        named.setdefault(document_id, []).append(name)
+    if len(titles) <= 1:
+        return places(name for names in named.values() for name in names)
+    return "; ".join(f"{titles.get(id, REMOVED)}, {places(names)}" for id, names in named.items())
 
 
 MARKDOWN = "markdown"
 """The format of documents whose text has marks that people do not read."""
 
-# At a line's beginning: headings, quotations. Whole lines: fences, rules, and what parts a table's head from its rows.
-_BLOCK_MARKS = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)+", re.MULTILINE)
-_NO_WORDS = re.compile(r"^[ \t]*(?:`{3,}.*|~{3,}.*|[-=_*|: \t]{3,})$\n?", re.MULTILINE)
-_ROW = re.compile(r"^[ \t]*\|[ \t]*(.*?)[ \t]*\|[ \t]*$", re.MULTILINE)
+_BLOCK_MARKS = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)+")
+"""Of headings and quotations, at a line's beginning."""
+_RULES = frozenset("-=_*|: \t")
+"""What lines are of that part a table's head from its rows, underline a heading, or divide a page."""
 _HALF = re.compile(r"(?<!\S)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)")
 """A mark whose other half stands outside the quote."""
 
@@ -104,10 +123,21 @@ def plain_markdown(text: str) -> str:
     """
     from markdown_it import MarkdownIt  # what shows no Markdown need not wait for it
 
-    lines = _ROW.sub(r"\1", _BLOCK_MARKS.sub("", _NO_WORDS.sub("", text)))
+    lines = "\n".join(line for line in map(_unmarked, text.split("\n")) if line is not None)
     (inline,) = MarkdownIt("commonmark", {"html": False}).enable("strikethrough").parseInline(lines)
     words = {"softbreak": "\n", "hardbreak": "\n"}
     return "".join(
         _HALF.sub("", token.content) if token.type == "text" else words.get(token.type, token.content)
         for token in inline.children or ()
     )
+
+
+def _unmarked(line: str) -> str | None:
+    """A line without the marks of its block; None where it is nothing but marks."""
+    bare = line.strip()
+    if bare.startswith(("```", "~~~")) or (len(bare) > 2 and _RULES.issuperset(bare)):
+        return None
+    if len(bare) > 1 and bare[0] == bare[-1] == "|":
+        return bare[1:-1].strip()
+    marks = _BLOCK_MARKS.match(line)
+    return line[marks.end() :] if marks else line

@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -47,7 +48,7 @@ from reader.documents import Document, Page, draw, load
 from reader.errors import ConfigError, ModelError, ReaderError
 from reader.reading.estimate import Estimate
 from reader.reading.jobs import JobSettings, enqueue
-from reader.wording import looked_again, place, place_in_column, plain_markdown
+from reader.wording import place, place_in_column, places, places_of, plain_markdown
 from storage import ConversationRecord, Hit, JobRecord, QuestionRecord, TurnRecord
 
 SCRIPT = "<script>alert(1)</script>"
@@ -146,6 +147,8 @@ def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> 
     assert turns.summary(counts, {"d": "The Log", "e": "The Map"}).startswith("Checked The Log, page 3 ·")
     assert "looked again at The Log, page 3" in turns.badge(counts, {"d": "The Log", "e": "The Map"})
     assert turns.summary(counts, {"d": "The Log"}).startswith("Checked page 3 ·")
+    silent = Place("d+e", "both", {"d": "The Log", "e": "The Map"})
+    assert "in these documents" in turns.finished("The document does not say.", counts, [], silent, 0)
 
 
 @pytest.mark.parametrize(
@@ -669,12 +672,16 @@ def test_everything_of_a_page_is_found_by_id_and_never_by_path(service: Service)
 
 
 def test_the_pages_looked_at_again_are_named_once_each() -> None:
-    assert looked_again([]) == ""
-    assert looked_again([place("A-3")]) == looked_again([place("A-3")] * 2) == "looked again at page A-3"
-    assert looked_again(map(place, ["12", "40", "12"])) == "looked again at pages 12 and 40"
-    assert looked_again(map(place, ["i", "2", "3"])) == "looked again at pages i, 2 and 3"
+    assert places([]) == ""
+    assert places([place("A-3")]) == places([place("A-3")] * 2) == "page A-3"
+    assert places(map(place, ["12", "40", "12"])) == "pages 12 and 40"
+    assert places(map(place, ["i", "2", "3"])) == "pages i, 2 and 3"
     # A label that no person reads gives way to the page's number.
-    assert looked_again([place("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 3), "page 4"]) == "looked again at pages 3 and 4"
+    assert places([place("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 3), "page 4"]) == "pages 3 and 4"
+    found = [("d", "page 3"), ("e", "“Costs”"), ("d", "page 4"), ("f", "page 1")]
+    assert places_of(found[:1] + found[2:3], {"d": "The Log"}) == "pages 3 and 4"
+    several = places_of(found, {"d": "The Log", "e": "The Map"})
+    assert several == "The Log, pages 3 and 4; The Map, “Costs”; A removed document, page 1"
 
 
 @pytest.mark.parametrize(
@@ -694,6 +701,13 @@ def test_the_pages_looked_at_again_are_named_once_each() -> None:
 )
 def test_markdown_is_shown_without_its_marks(written: str, read: str) -> None:
     assert plain_markdown(written) == read
+
+
+def test_markdown_that_is_made_to_be_slow_is_shown_at_once() -> None:
+    for hostile in ("|" + " " * 50_000 + "a", "# " * 20_000, ">" * 50_000, "*a **b " * 3_000, "[a](" * 3_000):
+        started = time.process_time()
+        plain_markdown(hostile)
+        assert time.process_time() - started < 5
 
 
 def test_quotes_and_answers_of_markdown_lose_their_marks_and_those_of_other_texts_keep_them() -> None:

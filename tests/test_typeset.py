@@ -122,6 +122,18 @@ def test_contents_name_the_pages_of_each_section() -> None:
     assert glance("d", "Title", []).contents == ()
 
 
+def test_a_heading_that_no_person_reads_is_neither_shown_nor_asked_about() -> None:
+    name, text = "d666f1f7-46cb-42bd-9a39-9a39cf2a509f", "The fog bell was cast by Amos Frank in the town of Taunton. "
+    pages = [
+        PageRecord("d", number, label, (number - 1) * len(text), number * len(text), text)
+        for number, label in enumerate(["Bells", name, "Lamps", "Oil"], start=1)
+    ]
+    found = glance("d", "Title", pages)
+    assert [heading.title for heading in found.contents] == ["Bells", "Lamps", "Oil"]
+    assert found.overview[1].page == 2
+    assert not any(name in question for question in found.questions)
+
+
 def test_pages_are_found_without_case_and_accents() -> None:
     pages = records("Café au lait", "a cafe", "a café, LAIT", "")
     assert pages_with(pages, "CAFE lait") == (1, 3)

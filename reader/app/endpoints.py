@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -15,6 +15,7 @@ from reader.app.tools import ARGUMENTS, ASK, ERRORS, LIBRARY, READ_STATUS, answe
 from reader.app.workspace import Workspace
 
 _TOOLS = "/gradio_api/mcp"
+_T = TypeVar("_T")
 
 
 def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
@@ -42,9 +43,9 @@ def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
         gr.api(function, api_name=function.__name__, queue=False)  # type: ignore[attr-defined]
 
 
-def _given(value: Any, request: gr.Request) -> Any:
+def _given(value: _T, request: gr.Request) -> _T:
     """A result as its caller reads it: a tool's is text, for which Gradio would write Python's own notation in place of JSON."""
-    return json.dumps(value, ensure_ascii=False) if _TOOLS in request.url.path else value
+    return json.dumps(value, ensure_ascii=False) if _TOOLS in request.url.path else value  # type: ignore[return-value]
 
 
 class _plain_errors:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reader.answering import Named, is_front_matter, notes_of, people
-from reader.wording import QUOTES, plain_markdown
+from reader.wording import QUOTES, is_for_readers, plain_markdown
 from storage import PageRecord
 
 QUESTIONS = 5
@@ -49,7 +49,9 @@ def glance(document_id: str, title: str, pages: Sequence[PageRecord], *, is_mark
     """The overview of a document and questions that it answers; empty where the text has neither headings, sentences nor names."""
     shown = plain_markdown if is_markdown else str
     overview = tuple(
-        Heading(_short(note.title), note.first_page, note.last_page, shown(note.text))
+        Heading(
+            _short(note.title) if is_for_readers(note.title) else "", note.first_page, note.last_page, shown(note.text)
+        )
         for note in notes_of(document_id, title, pages)
         if note.text or (note.title.strip() and note.title.strip() != title.strip())
     )[:MAX_HEADINGS]

@@ -29,6 +29,9 @@ _BEGIN_SECONDS = 600.0
 """How long nothing may come of an answer before nobody waits for it any more."""
 
 
+_NAMED = 3
+"""A place of several documents names no more of them in its title."""
+
 _LIST_SIGN = re.compile(r"\A\s*[-*+]\s+")
 
 
@@ -95,8 +98,10 @@ class Talks:
                 raise NotFound(f"No document has the tag {tag[:60]!r}. Choose one from the list.")
             return _place(reference, tag, found)
         held = [self._held(document_id) for document_id in dict.fromkeys(reference.split("+")[:MAX_SHELF])]
-        title = held[0].document.title if len(held) == 1 else f"{len(held):,} documents"
-        return _place(reference, title, held)
+        titles = [one.document.title for one in held]
+        if len(titles) > _NAMED:
+            titles[_NAMED - 1 :] = [f"{len(titles) - _NAMED + 1:,} more documents"]
+        return _place(reference, " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]])), held)
 
     def conversations_at(self, place: Place) -> Sequence[ConversationRecord]:
         """Those of the person about exactly the documents of a place, the newest first."""
@@ -117,9 +122,9 @@ class Talks:
         ]
 
     def asked_last(self) -> str | None:
-        """The document of the person's newest conversation, if it is still there."""
+        """The place of the person's newest conversation, if it is still there."""
         newest = next(iter(self._store.conversations.all(self.user, asked_by="")), None)
-        return newest.document_ids[0] if newest is not None else None
+        return "+".join(newest.document_ids) if newest is not None else None
 
     def conversation(self, conversation_id: str) -> ConversationRecord:
         """One of this user's conversations.

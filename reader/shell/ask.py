@@ -13,7 +13,7 @@ from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import add_vectors, read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
-from reader.wording import MARKDOWN, NOT_STATED, looked_again, place, plain_markdown
+from reader.wording import MARKDOWN, NOT_STATED, place, places_of, plain_markdown
 from storage import MemoryRecord, NotFound, Store, is_running
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
         print_warning(
             f"The document is still being read: this answer is from {answer.pages_read:,} of {answer.pages:,} pages."
         )
-    if places := looked_again(place(passage.label, passage.page) for passage in answer.looked_again):
-        console.print(f"[dim]{escape(places[0].upper() + places[1:])}, {answer.looked_again_tokens:,} tokens.[/]")
+    looked = places_of(((one.document_id, place(one.label, one.page)) for one in answer.looked_again), titles)
+    if looked:
+        console.print(f"[dim]Looked again at {escape(looked)}, {answer.looked_again_tokens:,} tokens.[/]")
     evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
     console.print(
         f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "

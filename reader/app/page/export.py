@@ -24,7 +24,7 @@ import typst
 
 from reader.answering import says_nothing
 from reader.app.citations import citations
-from reader.app.page.turns import NO_ANSWER, badge, heading_of
+from reader.app.page.turns import badge, heading_of, no_answer
 from reader.app.talks import Place
 from reader.errors import ReaderError
 from reader.settings import STATIC
@@ -158,7 +158,7 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     return [
         _Turn(
             turn.question,
-            _pieces(about.plain_answer(turn.answer), evidence),
+            _pieces(turn.answer, evidence, about),
             tuple(
                 _Quote(
                     heading_of(item, about.titles),
@@ -174,9 +174,10 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     ]
 
 
-def _pieces(answer: str, evidence: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int | None], ...]:
+def _pieces(answer: str, evidence: Sequence[Mapping[str, Any]], about: Place) -> tuple[tuple[str, int | None], ...]:
     if says_nothing(answer):
-        return ((NO_ANSWER, None),)
+        return ((no_answer(about), None),)
+    answer = about.plain_answer(answer)
     pieces: list[tuple[str, int | None]] = []
     position = 0
     for citation in citations(answer, evidence):

@@ -15,7 +15,7 @@ from reader.app.page.html import count, error_line
 from reader.app.page.turns import NO_ANSWER, target
 from reader.app.talks import TAG, Place
 from reader.app.workspace import Shown
-from reader.wording import place_in_column
+from reader.wording import REMOVED, place_in_column
 
 ORDERS = (("newest", "Newest first"), ("title", "By title"), ("longest", "Longest first"))
 SHOWN_DOCUMENTS = 40
@@ -49,12 +49,7 @@ def tags(names: Sequence[str], selected: str | None) -> str:
 def head(place: Place, shown: Sequence[Shown]) -> str:
     """The head of a place with several documents: its name, and each document with how far it is read."""
     ready = sum(one.state == "ready" for one in shown)
-    # Documents that were chosen have their number as their title already.
-    kind = (
-        f'<span class="state">tag</span> {count(len(place.titles), "document")}, '
-        if place.reference.startswith(TAG)
-        else ""
-    )
+    kind = '<span class="state">tag</span> ' if place.reference.startswith(TAG) else ""
     rows = "".join(
         f'<li><button data-document="{one.id}"><span>{escape(one.holding.document.title)}</span>'
         f"<span>{escape(one.state)}</span></button></li>"
@@ -64,7 +59,7 @@ def head(place: Place, shown: Sequence[Shown]) -> str:
     rest = f'<p class="quiet">and {more:,} more</p>' if more else ""
     return (
         f'<header class="document" data-id="{escape(place.reference)}"><h2>{escape(place.title)}</h2>'
-        f"<p>{kind}{ready:,} read</p></header>"
+        f"<p>{kind}{count(len(place.titles), 'document')}, {ready:,} read</p></header>"
         f'<details class="outline"><summary>Documents</summary><ol>{rows}</ol>{rest}</details>'
     )
 
@@ -102,7 +97,7 @@ def _table(rows: Sequence[Mapping[str, Any]], about: Place) -> str:
     has_documents = len({row["document"] for row in rows}) > 1
     lines = []
     for row in rows[:SHOWN_ROWS]:
-        document = escape(about.titles.get(row["document"], "A removed document"))
+        document = escape(about.titles.get(row["document"], REMOVED))
         cells = {
             "question": escape(row["question"]),
             **({"document": document} if has_documents else {}),

@@ -19,7 +19,7 @@ from reader.app.answer_queue import Stream
 from reader.app.citations import citations
 from reader.app.page.html import sentence
 from reader.app.talks import Place
-from reader.wording import NOT_STATED, looked_again, place, places
+from reader.wording import NOT_STATED, REMOVED, place, places, places_of
 from storage import ConversationRecord, QuestionRecord
 
 NO_TITLES: Mapping[str, str] = MappingProxyType({})
@@ -31,6 +31,12 @@ QUOTE_CHARS = 320
 """How much of a quote is on its card; the page shows it whole."""
 
 NO_ANSWER = "I did not find an answer in this document."
+NO_ANSWER_OF_SEVERAL = "I did not find an answer in these documents."
+
+
+def no_answer(about: Place) -> str:
+    """What is shown for an answer that the documents of a place do not say."""
+    return NO_ANSWER_OF_SEVERAL if len(about.titles) > 1 else NO_ANSWER
 
 
 def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
@@ -42,8 +48,8 @@ def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> s
         f"{again:,} of {tokens:,} document tokens read again",
         f"first word after {counts.get('first_token_seconds', 0.0):.2f} s",
     ]
-    if looked := looked_again(_looked(counts, titles)):
-        facts.insert(2, looked)
+    if looked := _looked(counts, titles):
+        facts.insert(2, f"looked again at {looked}")
     if so_far := _based_on(counts):
         facts.insert(0, so_far)
     if left_out := counts.get("left_out"):
@@ -55,7 +61,7 @@ def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> s
 
 def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer rests on and how long it took, in a few words."""
-    looked = places(_looked(counts, titles))
+    looked = _looked(counts, titles)
     checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     left_out = len(counts.get("left_out") or ())
@@ -66,8 +72,11 @@ def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) ->
     return " · ".join(filter(None, facts))
 
 
-def _looked(counts: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
-    return [where(passage, titles) for passage in counts.get("looked_again") or ()]
+def _looked(counts: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    found = counts.get("looked_again") or ()
+    return places_of(
+        ((str(one.get("document_id")), place(str(one["label"]), one.get("page"))) for one in found), titles
+    )
 
 
 def _based_on(counts: Mapping[str, Any]) -> str:
@@ -125,7 +134,7 @@ def cards(
 def where(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """The page of a quote, and among several documents whose it is."""
     page = place(str(item.get("label") or ""), int(item["page"]))
-    return f"{titles.get(str(item['document_id']), 'A removed document')}, {page}" if len(titles) > 1 else page
+    return f"{titles.get(str(item['document_id']), REMOVED)}, {page}" if len(titles) > 1 else page
 
 
 def heading_of(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
@@ -193,7 +202,7 @@ def finished(
     """
     items, not_said = about.plain(evidence), says_nothing(answer)
     titles = about.titles
-    text = NO_ANSWER if not_said else about.plain_answer(answer).strip() or "No answer."
+    text = no_answer(about) if not_said else about.plain_answer(answer).strip() or "No answer."
     elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
         ("copy", "Copy", "Copy the answer"),
