@@ -103,10 +103,10 @@ def places_of(found: Iterable[tuple[str, str]], titles: Mapping[str, str]) -> st
 MARKDOWN = "markdown"
 """The format of documents whose text has marks that people do not read."""
 
-# At a line's beginning: headings, quotations. Whole lines: fences, rules, and what parts a table's head from its rows.
-_BLOCK_MARKS = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)+", re.MULTILINE)
-_NO_WORDS = re.compile(r"^[ \t]*(?:`{3,}.*|~{3,}.*|[-=_*|: \t]{3,})$\n?", re.MULTILINE)
-_ROW = re.compile(r"^[ \t]*\|[ \t]*(.*?)[ \t]*\|[ \t]*$", re.MULTILINE)
+_BLOCK_MARKS = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)+")
+"""Of headings and quotations, at a line's beginning."""
+_RULES = frozenset("-=_*|: \t")
+"""What lines are of that part a table's head from its rows, underline a heading, or divide a page."""
 _HALF = re.compile(r"(?<!\S)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)")
 """A mark whose other half stands outside the quote."""
 
@@ -120,10 +120,21 @@ def plain_markdown(text: str) -> str:
     """
     from markdown_it import MarkdownIt  # what shows no Markdown need not wait for it
 
-    lines = _ROW.sub(r"\1", _BLOCK_MARKS.sub("", _NO_WORDS.sub("", text)))
+    lines = "\n".join(line for line in map(_unmarked, text.split("\n")) if line is not None)
     (inline,) = MarkdownIt("commonmark", {"html": False}).enable("strikethrough").parseInline(lines)
     words = {"softbreak": "\n", "hardbreak": "\n"}
     return "".join(
         _HALF.sub("", token.content) if token.type == "text" else words.get(token.type, token.content)
         for token in inline.children or ()
     )
+
+
+def _unmarked(line: str) -> str | None:
+    """A line without the marks of its block; None where it is nothing but marks."""
+    bare = line.strip()
+    if bare.startswith(("```", "~~~")) or (len(bare) > 2 and _RULES.issuperset(bare)):
+        return None
+    if len(bare) > 1 and bare[0] == bare[-1] == "|":
+        return bare[1:-1].strip()
+    marks = _BLOCK_MARKS.match(line)
+    return line[marks.end() :] if marks else line

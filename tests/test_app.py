@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -700,6 +701,13 @@ def test_the_pages_looked_at_again_are_named_once_each() -> None:
 )
 def test_markdown_is_shown_without_its_marks(written: str, read: str) -> None:
     assert plain_markdown(written) == read
+
+
+def test_markdown_that_is_made_to_be_slow_is_shown_at_once() -> None:
+    for hostile in ("|" + " " * 50_000 + "a", "# " * 20_000, ">" * 50_000, "*a **b " * 3_000, "[a](" * 3_000):
+        started = time.process_time()
+        plain_markdown(hostile)
+        assert time.process_time() - started < 5
 
 
 def test_quotes_and_answers_of_markdown_lose_their_marks_and_those_of_other_texts_keep_them() -> None:
