@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 import torch
 from helpers.answers import Scripted, answered, attached_to
+from helpers.decoders import every_family
 from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import (
@@ -71,14 +72,34 @@ def test_the_budget_holds_and_passages_stand_in_order_and_apart(tokens: int, roo
     assert all(one.end_char < other.start_char for one, other in itertools.pairwise(answer.looked_again))
 
 
-def test_the_best_passage_is_looked_at_and_no_other_while_it_answers(roomy_model: Model, store: Store) -> None:
+@pytest.fixture
+def default_tokens(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many tokens looked at by default that several passages of a tiny decoder, whose tokens are short, fit them."""
+    monkeypatch.setattr("reader.answering.decoding.LOOK_AGAIN_TOKENS", 2500)
+    return 2500
+
+
+def test_the_best_passage_is_looked_at_and_no_other_while_it_answers(
+    roomy_model: Model, store: Store, default_tokens: int
+) -> None:
     attached = attached_to(hide(), roomy_model, store)
     passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)
     assert len(passages) > 1
     assert "Zebedee" in passages[0].text
-    assert answered(attached, roomy_model, look_again=2500).looked_again == passages[:1]
+    assert answered(attached, roomy_model, look_again=default_tokens).looked_again == passages[:1]
 
 
+def test_whoever_asks_for_more_than_the_default_has_all_passages_looked_at(roomy_model: Model, store: Store) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    passages = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)
+    answer = answered(attached, roomy_model, look_again=2500)
+    assert answer.looked_again == attached.passages.in_document_order(passages)
+    ((_, together),) = answer_together(attached, [QUESTION_ABOUT_FACT], roomy_model, look_again=2500)
+    assert isinstance(together, Answer)
+    assert (together.text, together.looked_again) == (answer.text, answer.looked_again)
+
+
+@pytest.mark.usefixtures("default_tokens")
 def test_where_a_passage_does_not_say_the_next_is_looked_at_in_its_place(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +159,7 @@ class Unsure(Decoding):
     ("refuses", "answering", "looked"),
     [([0.1, 0.0, 0.0], 0, 1), ([0.3, 0.1, 0.0], 1, 2), ([0.3, 0.25, 0.4], 1, 3), ([0.4, 0.45, 0.3], 2, 3)],
 )
+@pytest.mark.usefixtures("default_tokens")
 def test_the_passage_that_is_least_likely_to_be_refused_answers(
     refuses: list[float], answering: int, looked: int, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +273,7 @@ def test_a_small_budget_goes_to_the_sentence_that_matters(roomy_model: Model, st
     assert FACT in passage.text
 
 
+@every_family
 def test_the_memory_is_afterwards_as_it_was(model: Model, store: Store) -> None:
     attached = attached_to(hide(), model, store)
     before = snapshot(attached)

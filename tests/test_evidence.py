@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.answers import answered, attached_to, find_evidence
+from helpers.decoders import every_family
 from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt
@@ -32,6 +33,7 @@ def check(evidence: tuple[Evidence, ...], document: Document) -> None:
     assert [place.score for place in evidence] == sorted((place.score for place in evidence), reverse=True)
 
 
+@every_family
 @pytest.mark.parametrize("look_again", ["off", 200])
 def test_quotes_are_cut_from_their_page_and_the_map_sums_to_one(look_again: object, model: Model, store: Store) -> None:
     document = hide()
@@ -53,6 +55,7 @@ def test_the_page_that_says_it_comes_first_with_the_sentence_that_says_it(tiny_m
     assert sum(shares) == pytest.approx(1)
 
 
+@every_family
 def test_evidence_changes_neither_answer_nor_memory(model: Model, store: Store) -> None:
     attached = attached_to(hide(), model, store)
     before = {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.decoders import FAMILIES, randomise_plugin, read_at_ratio
+from helpers.decoders import FAMILIES, every_family, randomise_plugin, read_at_ratio
 from helpers.documents import make_document
 
 from reader.beacon import BeaconConfig, RatioChooser
@@ -18,6 +18,7 @@ from reader.models.model import Model, load_model
 from reader.reading.plan import plan_reading
 
 
+@every_family
 @pytest.mark.parametrize(("layout", "attention"), [("interleave", "full-coverage"), ("append", "step-expansion")])
 def test_a_batch_is_its_sequences_one_at_a_time(model: Model, layout: str, attention: str) -> None:
     randomise_plugin(model)

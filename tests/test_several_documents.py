@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from helpers.answers import answered, attached_to, find_evidence
+from helpers.decoders import every_family
 from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import attach, attach_shelf
@@ -44,6 +45,7 @@ def test_a_memory_put_behind_another_stands_where_it_would_have_been_read(model:
         assert torch.equal(tensor, before[name])
 
 
+@every_family
 def test_the_first_memory_of_a_shelf_is_unchanged(model: Model, store: Store) -> None:
     alone = attached_to(hide(), model, store)
     records = [alone.record, read(make_document(90, "Another"), model, store).memory]

@@ -20,7 +20,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
-from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.look_again import LOOK_AGAIN_TOKENS, choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
@@ -31,7 +31,8 @@ from reader.beacon import Mark, Memory
 from reader.models import Model
 
 _SURE = 0.1
-"""If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at."""
+"""If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at; but for
+whoever asks for more than is looked at by default, all are."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -121,6 +122,7 @@ class Decoding:
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(question, model))
         budget_tokens = look_again_tokens(look_again)
+        self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
         self.overview = overview(understand(self.question), self.question, attached.sources)
         if self.overview is not None:
             self.text = self.held = self.overview.text
@@ -251,16 +253,16 @@ class Decoding:
     def _choose(self, logits: Tensor) -> Prompt:
         """The prompt to run next: the present one where it answers, or where another token must decide.
 
-        The first passage behind which a refusal is unlikely answers. If a refusal is likely behind all of them, the passage with
-        the smallest probability answers. The first token shows this probability; where an answer may begin with the refusal's
-        first word, the second token does.
+        The first passage behind which a refusal is unlikely answers. If a refusal is likely behind all of them, or all are to be
+        looked at, the passage with the smallest probability answers. The first token shows this probability; where an answer may
+        begin with the refusal's first word, the second token does.
 
         Args:
             logits: (1, vocab), of the next token behind the present prompt.
         """
         refusal = int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
         self._refusal_probability *= float(logits[-1].float().softmax(-1)[refusal])
-        is_likely = self._refusal_probability >= _SURE
+        is_likely = self._refusal_probability >= self._sure
         if is_likely and not self.tokens and greedy_token(self.tokens, logits) == refusal:
             return self._prompt
         self._refusals.append((self._refusal_probability, self._prompt))

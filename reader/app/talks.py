@@ -66,8 +66,8 @@ class Place:
         ]
 
     def plain_answer(self, answer: str) -> str:
-        """An answer, which often is a document's own words, as a reader sees it."""
-        return plain_markdown(answer) if self.markdown else answer
+        """An answer, which often is a document's own words, as a reader sees it. Of documents of other formats 2*3 is no mark."""
+        return plain_markdown(answer) if len(self.markdown) == len(self.titles) else answer
 
     @property
     def is_shelf(self) -> bool:

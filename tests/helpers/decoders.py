@@ -26,6 +26,10 @@ DEVICES = [
 ]
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+every_family = pytest.mark.parametrize(
+    "model", [*FAMILIES, pytest.param("default", marks=pytest.mark.slow)], indirect=True
+)
+"""For a test that takes the bundled decoder long and tells nothing of it that shorter ones do not."""
 
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
