@@ -68,6 +68,13 @@ def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     return load_model(str(folder), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu")
 
 
+@pytest.fixture
+def default_tokens(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many tokens looked at by default that several passages of a tiny decoder, whose tokens are short, fit them."""
+    monkeypatch.setattr("reader.answering.decoding.LOOK_AGAIN_TOKENS", 2500)
+    return 2500
+
+
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     """Where the decoder runs."""

@@ -72,13 +72,6 @@ def test_the_budget_holds_and_passages_stand_in_order_and_apart(tokens: int, roo
     assert all(one.end_char < other.start_char for one, other in itertools.pairwise(answer.looked_again))
 
 
-@pytest.fixture
-def default_tokens(monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many tokens looked at by default that several passages of a tiny decoder, whose tokens are short, fit them."""
-    monkeypatch.setattr("reader.answering.decoding.LOOK_AGAIN_TOKENS", 2500)
-    return 2500
-
-
 def test_the_best_passage_is_looked_at_and_no_other_while_it_answers(
     roomy_model: Model, store: Store, default_tokens: int
 ) -> None:

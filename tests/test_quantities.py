@@ -165,6 +165,7 @@ def test_other_figures_are_not(answer: str, known: str) -> None:
     assert not invents(answer, known)
 
 
+@pytest.mark.usefixtures("default_tokens")
 def test_an_invented_figure_is_not_given_and_what_was_asked_before_invents_nothing(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +182,7 @@ def test_an_invented_figure_is_not_given_and_what_was_asked_before_invents_nothi
     assert "".join(part.text for part in parts) == "built in 1723, by hand"
 
 
+@pytest.mark.usefixtures("default_tokens")
 def test_behind_an_answer_that_cannot_be_right_the_next_passage_is_looked_at(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
