@@ -118,3 +118,7 @@ def test_what_something_is_is_told_where_a_sentence_says_so(question: str, sente
 )
 def test_a_thing_that_is_only_named_is_not_said_to_be_anything(question: str, sentence: str) -> None:
     assert said(question, f"{FILLER}{sentence} {FILLER}") is None
+
+
+def test_a_page_of_one_endless_sentence_introduces_nobody_and_takes_no_time() -> None:
+    assert said("Who is Mara Fell?", "Mara Fell, a glazier " * 20_000 + ".") is None

@@ -16,7 +16,7 @@ from reader.reading import sentences
 
 _SOON_CHARS = 60_000
 """How far behind the first mention somebody may be introduced."""
-_LEAST_WORDS, _MOST_CHARS = 5, 420
+_LEAST_WORDS, _MOST_CHARS, _TOO_LONG_CHARS = 5, 420, 2000
 _FEW = 3
 """Sentences that are all that is said of somebody."""
 _TELLING, _TELLING_MORE = 3.4, 3.0
@@ -99,6 +99,8 @@ def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
         if not name.search(page.text) and (first_char is None or not any(one.search(page.text) for one in shorter)):
             continue
         for start, end in sentences(page.text):
+            if end - start > _TOO_LONG_CHARS:
+                continue
             text = " ".join(page.text[start:end].split())
             if len(text.split()) < _LEAST_WORDS or not _ENDED.search(text) or NO_PROSE.search(text):
                 continue
