@@ -12,7 +12,7 @@ from storage import PageRecord
 
 FILLER = "The rain fell on the harbour and nobody spoke of the letter until the evening came. " * 6
 OFTEN = "Then Mara Fell went on to the weir. " * 4
-"""Of whoever is named so often, only a sentence that says who they are introduces them."""
+"""A person who is named this often is introduced only by a sentence that says who they are."""
 
 
 def source(*pages: str, read: int | None = None) -> Source:

@@ -8,11 +8,16 @@ from .attached import (
 from .conversations import Conversation as Conversation
 from .decoding import Decoding as Decoding, Step as Step, greedy_token as greedy_token
 from .evidence import Evidence as Evidence
-from .look_again import LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS, look_again_tokens as look_again_tokens
+from .look_again import look_again_tokens as look_again_tokens
 from .memories import choose_memory as choose_memory
 from .notes import Note as Note, notes_of as notes_of
 from .outline import is_front_matter as is_front_matter
-from .passages import Passage as Passage, content_words as content_words, cut as cut
+from .passages import (
+    LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
+    Passage as Passage,
+    content_words as content_words,
+    cut as cut,
+)
 from .people import Named as Named, people as people
 from .prompt import (
     MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,

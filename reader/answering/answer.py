@@ -130,7 +130,7 @@ def ask(
 
     Args:
         look_again: `off`, to answer from memory alone; `auto`, to look again when the question asks for detail; or the
-            most document tokens to look at again; where they are more than by default, all are.
+            most document tokens to look at again. Above the default, every passage within this budget is looked at.
         evidence: whether to find where the answer comes from, after its last token.
         stopped: asked before every token; True ends the answer there.
         first_question: whether attaching was done for this question, so that its time counts.

@@ -20,9 +20,9 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
-from reader.answering.look_again import LOOK_AGAIN_TOKENS, choose_passages, look_again_tokens
+from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
-from reader.answering.passages import Passage
+from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
@@ -31,8 +31,8 @@ from reader.beacon import Mark, Memory
 from reader.models import Model
 
 _SURE = 0.1
-"""If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at; but for
-whoever asks for more than is looked at by default, all are."""
+"""If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at. With a
+budget above the default, all passages are looked at."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""

@@ -60,7 +60,7 @@ _BEFORE = (
     ),
     (2.5, re.compile(rf"\b(?:{_A}|old|young) (?:[a-zäöüéè-]+ )?(?!{_QUALITY})[a-zäöüéè-]{{3,}},? $")),
 )
-"""What stands behind and before a name, and how surely it says what they are."""
+"""Patterns for the text after a name and before it, with scores: the higher, the surer that it says who somebody is."""
 _ENDED = re.compile(r"[.!?…。][\"'”’»)\]*_]*$")
 _QUOTE = re.compile(r"[“”\"]")
 

@@ -13,14 +13,11 @@ from reader.answering.attention import attend
 from reader.answering.evidence import rank_passages
 from reader.answering.introductions import rank_introductions
 from reader.answering.overview import place
-from reader.answering.passages import Passage
+from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
 from reader.answering.requests import searched, understand
 from reader.errors import ConfigError
 from reader.models import Model
-
-LOOK_AGAIN_TOKENS = 600
-"""How many tokens are looked at again by default."""
 
 _FRONT_CHARS = 3000
 """A document names its title and its authors among its first characters."""
@@ -77,7 +74,7 @@ def choose_passages(
     ranked = rank_passages(attached.passages, words, heat, model.encoder)
     if request.kind == "person":
         said = [first for source in attached.sources for _, first in rank_introductions(request.words, source)[:1]]
-        first = [passage for sentence in said for passage in attached.passages.holding(sentence)[:1]]
+        first = filter(None, map(attached.passages.holding, said))
         ranked = list(dict.fromkeys([*first, *ranked]))
     if places := place(request, attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]

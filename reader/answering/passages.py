@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from reader.models import SentenceEncoder
     from reader.reading import SentenceVectors
 
+LOOK_AGAIN_TOKENS = 600
+"""How many tokens are looked at again by default."""
 PASSAGE_CHARS = 800
 """About 200 tokens: with a budget of 600, three passages are read again at most."""
 
@@ -136,15 +138,18 @@ class Passages:
             total[number] += score / most
         return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
 
-    def holding(self, sentence: Passage) -> list[Passage]:
-        """The passages that a sentence stands in, the last one first: it has the most text behind it."""
-        return [
-            passage
-            for passage in reversed(self.all)
-            if passage.document_id == sentence.document_id
-            and passage.start_char <= sentence.start_char
-            and sentence.end_char <= passage.end_char
-        ]
+    def holding(self, sentence: Passage) -> Passage | None:
+        """The last passage that a sentence stands in, which has the most text behind it; None where it is too long for one."""
+        return next(
+            (
+                passage
+                for passage in reversed(self.all)
+                if passage.document_id == sentence.document_id
+                and passage.start_char <= sentence.start_char
+                and sentence.end_char <= passage.end_char
+            ),
+            None,
+        )
 
     def choose(
         self, ranked: Sequence[Passage], question: str, budget_tokens: int, count_tokens: Callable[[Passage], int]

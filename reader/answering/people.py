@@ -2,7 +2,7 @@
 
 A name is a word that the document nearly always writes with a capital. It is a person's name if a verb such as *said* follows it
 or a title comes before it, and a place's if *in* or *at* often comes before it. English, French and Spanish verbs and titles are
-known, so nobody is found in a text in another language. Two names are taken for the same person only if they share a word.
+known; in other languages no people are found. Two names count as one person only if they share a word.
 """
 
 from __future__ import annotations

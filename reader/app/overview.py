@@ -80,10 +80,10 @@ def _who(named: Sequence[Named]) -> list[str]:
     has_people = any(one.is_alive for one in named)
     questions = []
     for one in named:
-        asks = (
-            "Who is" if one.is_alive else "Who or what is" if one.has_article else "Who is" if has_people else "What is"
-        )
-        questions.append(f"{asks} {'the ' if one.has_article else ''}{one.name}?")
+        if one.has_article:
+            questions.append(f"{'Who' if one.is_alive else 'Who or what'} is the {one.name}?")
+        else:
+            questions.append(f"{'Who' if has_people else 'What'} is {one.name}?")
     return questions
 
 

@@ -19,7 +19,7 @@ BULLET = "- "
 _TAIL_CHARS = 40
 _FIGURE = re.compile(r"[+\-−–]?\d{1,3}")
 _IDENTIFIER = re.compile(r"\W*[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\W*", re.I)
-"""What a program numbers its parts with (UUID); nobody names a section so."""
+"""A UUID, as programs use to identify parts of a file; it is no name of a section."""
 MOST_REPEATED_CHARS = 60
 """Of a cell that spans rows, and is said in each."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.answer_queue import MAX_QUESTION_CHARS
 from reader.app.page import html as views
 from reader.app.page.shelf import PICK
@@ -24,14 +25,12 @@ LISTED_DOCUMENTS = 50
 """Rows of the library that are shown at first, and how many more "Show more" adds."""
 BUSY_POLL_SECONDS = 0.5
 
-PAGE_TOKENS = 600
-"""About a page."""
 HARDER_TOKENS = 2000
 """How many tokens "Look harder" re-reads."""
 LOOK_AGAIN = [
     ("When a question asks for detail (recommended)", "auto"),
     ("Never: fastest, from memory alone", "off"),
-    ("Always, about a page", str(PAGE_TOKENS)),
+    ("Always, about a page", str(LOOK_AGAIN_TOKENS)),
     ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
 ]
 MEMORY_TYPES = [

@@ -1,6 +1,6 @@
-"""Tables whose rows are told apart by fills or by rules across, and whose columns only by white space.
+"""Tables without lines between their columns: fills or lines across separate the rows, white space the columns.
 
-Their missing rules are supplied, so that `tables` reads them as it reads others. It is done only where white strips go
+The missing lines are supplied, so that `tables` reads these tables like others. It is done only where white strips go
 through all rows and no part between two rules can be several rows.
 """
 
@@ -34,9 +34,9 @@ _SAME_LINE = 0.3
 _LEAST_SINGLE = 0.6
 """Of the rows, how many have one line in their first column: between few rules there may be many rows."""
 _PROSE_WORDS = 3
-"""In a line of a cell that goes on in the next one; rows below one another have fewer."""
+"""A line that continues in the next line of its cell has at least so many words; separate rows have fewer."""
 _SPACE, _ROOM = 0.25, 0.5
-"""In ems, between two words, and how much of a line may stay white in front of a word that goes on the next one."""
+"""In ems: a space between two words, and the white that may stay at a line's end where the next word did not fit."""
 
 
 @dataclass(frozen=True)
