@@ -1,4 +1,10 @@
-from .answer import Answer as Answer, AnswerPart as AnswerPart, ask as ask
+from .answer import (
+    Answer as Answer,
+    AnswerPart as AnswerPart,
+    ask as ask,
+    put_together as put_together,
+    turns_of as turns_of,
+)
 from .attached import (
     AttachedMemory as AttachedMemory,
     attach as attach,
@@ -12,6 +18,7 @@ from .look_again import look_again_tokens as look_again_tokens
 from .memories import choose_memory as choose_memory
 from .notes import Note as Note, notes_of as notes_of
 from .outline import is_front_matter as is_front_matter
+from .parts import parts as parts
 from .passages import (
     LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
     Passage as Passage,
@@ -56,9 +63,12 @@ __all__ = [
     "look_again_tokens",
     "make_prompt",
     "notes_of",
+    "parts",
     "passage_heading",
     "people",
+    "put_together",
     "question_words",
     "says_nothing",
     "source_of",
+    "turns_of",
 ]

@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -19,7 +20,16 @@ from torch import Tensor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Queries
 from reader.answering.decoding import Decoding, Step, keep_behind
-from reader.answering.evidence import Evidence, as_evidence, in_a_sentence, is_stated, name_evidence, reading_map
+from reader.answering.evidence import (
+    EVIDENCE_PAGES,
+    Evidence,
+    as_evidence,
+    in_a_sentence,
+    is_stated,
+    name_evidence,
+    reading_map,
+)
+from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import says_nothing
 from reader.beacon import Memory, recording
@@ -115,6 +125,46 @@ class AnswerPart:
     """Passages that the decoder reads again next, before more text comes."""
 
 
+def turns_of(answers: Sequence[Answer]) -> list[tuple[str, str]]:
+    """Answers as (question, answer) turns."""
+    return [(answer.question, answer.text) for answer in answers]
+
+
+def text_behind(answer: Answer, before: Sequence[Answer]) -> str:
+    """What the answer to a part of a question adds to the text of those before it: nothing where one of them says the same."""
+    return "" if answer.text in [other.text for other in before] else f"\n\n{answer.text}"
+
+
+def put_together(question: str, answers: Sequence[Answer]) -> Answer:
+    """The answer to a question from those to its parts, in their order, with what all of them cost."""
+    first, *others = answers
+    if not others:
+        return replace(first, question=question.strip())
+    text = first.text + "".join(text_behind(answer, answers[:number]) for number, answer in enumerate(others, start=1))
+    # The best place of every part comes before the second-best of any.
+    ranked = (place for rank in zip_longest(*(answer.evidence for answer in answers)) for place in rank if place)
+    places: dict[tuple[str, int], Evidence] = {}
+    for place in ranked:
+        places.setdefault((place.document_id, place.page), place)
+    maps = [answer.reading_map for answer in answers if answer.reading_map]
+    stated = [answer.is_stated for answer in answers if answer.is_stated is not None and not answer.not_said]
+    return replace(
+        first,
+        question=question.strip(),
+        text=text,
+        recomputed_tokens=sum(answer.recomputed_tokens for answer in answers),
+        answer_tokens=sum(answer.answer_tokens for answer in answers),
+        seconds=sum(answer.seconds for answer in answers),
+        ended=answers[-1].ended,
+        evidence=tuple(places.values())[:EVIDENCE_PAGES],
+        reading_map=tuple(sum(shares) / len(maps) for shares in zip(*maps, strict=True)),
+        looked_again=tuple(dict.fromkeys(passage for answer in answers for passage in answer.looked_again)),
+        looked_again_tokens=sum(answer.looked_again_tokens for answer in answers),
+        evidence_seconds=sum(answer.evidence_seconds for answer in answers),
+        is_stated=all(stated) if stated else first.is_stated,
+    )
+
+
 def ask(
     attached: AttachedMemory,
     question: str,
@@ -128,6 +178,8 @@ def ask(
 ) -> Iterator[AnswerPart]:
     """Answer a question from an attached memory, piece by piece; the memory is afterwards as it was before.
 
+    A question that asks several things is answered part by part.
+
     Args:
         look_again: `off`, to answer from memory alone; `auto`, to look again when the question asks for detail; or the
             most document tokens to look at again. Above the default, every passage within this budget is looked at.
@@ -140,9 +192,27 @@ def ask(
         ConfigError: there is no question, or `look_again` is something else.
         ContextOverflow: memory and question do not fit the decoder's positions.
     """
-    memory = attached.memory
-    attach_seconds = attached.attach_seconds if first_question else 0.0
-    decoding = Decoding(attached, question, model, look_again=look_again, evidence=evidence, earlier=earlier)
+    answers: list[Answer] = []
+    asked = parts(question)
+    for one in asked:
+        decoding = Decoding(
+            attached, one, model, look_again=look_again, evidence=evidence, earlier=[*earlier, *turns_of(answers)]
+        )
+        for part in _ask(decoding, model, attached.attach_seconds if first_question and not answers else 0.0, stopped):
+            if part.answer is None:  # the text of a later part is shown whole, as it may say the same as one before
+                yield part if not answers else replace(part, text="")
+            else:
+                text, answer = part.text if not answers else text_behind(part.answer, answers), part.answer
+        answers.append(answer)
+        if len(answers) == len(asked) or answer.ended == "stopped":
+            yield AnswerPart(text, put_together(question, answers))
+            return
+        yield AnswerPart(text)
+
+
+def _ask(decoding: Decoding, model: Model, attach_seconds: float, stopped: Callable[[], bool]) -> Iterator[AnswerPart]:
+    """The answer to a question that asks one thing."""
+    memory = decoding.attached.memory
     ran_before = memory.source_tokens_run
     mark = memory.mark()
     try:

@@ -49,8 +49,7 @@ class Attention:
         for layer, own in sorted(queries.items()):
             rows = None if memory.row_spans is None else memory.row_spans[layer]
             is_source = (memory.spans if rows is None else rows.amax(dim=0))[:, 1] != NO_SPAN
-            index = torch.nonzero(is_source)[:, 0].to(memory.layers[0].keys.device)
-            found.append(shares(torch.cat([*own], dim=2)[0, :, -last:], memory.keys(layer)[:, index]))
+            found.append(shares(torch.cat([*own], dim=2)[0, :, -last:], _picked(memory.keys(layer), is_source)))
             if rows is not None:  # a key's head serves a group of query heads
                 spans.append(rows[:, is_source].long().repeat_interleave(len(found[-1]) // len(rows), dim=0))
         # Layers with fewer rows begin later, so that what was put behind the memory ends in the same columns in all.
@@ -143,6 +142,14 @@ def attend(memory: Memory, prompt: Prompt, model: Model, answer_ids: Tensor | No
             return Attention.of(memory, queries, prompt.asked_tokens + len(answer_ids))
         finally:
             memory.back_to(mark)
+
+
+def _picked(keys: Tensor, is_source: Tensor) -> Tensor:
+    """The keys (kv_heads, keys, head_dim) of these slots; a view where the slots follow each other, as copying takes longer."""
+    index = torch.nonzero(is_source)[:, 0]
+    if len(index) and len(index) == index[-1] - index[0] + 1:
+        return keys[:, int(index[0]) : int(index[-1]) + 1]
+    return keys[:, index.to(keys.device)]
 
 
 @contextmanager

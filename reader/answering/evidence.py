@@ -10,6 +10,7 @@ Quotes are cut out of the text. Nothing here runs the decoder.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -185,6 +186,7 @@ def is_stated(answer: str, sources: Sequence[Source], evidence: Sequence[Evidenc
     return all(number in known for number in numbers) and 3 * stated >= 2 * len(words) > 0
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
     """A word without the endings that say only how it is used; a number in figures."""
     if word in _NUMBERS:

@@ -71,7 +71,8 @@ _QUESTIONS = [
 ]
 _KINDS_ASKED = [(frozenset(kinds), re.compile(pattern, re.I)) for kinds, pattern in _QUESTIONS]
 _HOW_MANY = re.compile(r"how many (?P<words>[\w'-]+(?: [\w'-]+){0,3})", re.I)
-_NO_COUNT = re.compile(r"\b(?:degrees?|stones?|times|hundreds?|thousands?|millions?)\b", re.I)
+_NO_COUNT = re.compile(r"\b(?:degrees?|times|hundreds?|thousands?|millions?)\b", re.I)
+_STONES = re.compile(r"\bstones?\b", re.I)
 _AREAS_AND_VOLUMES = re.compile(r"\b(?:square|sq|cubic|acres?|hectares?)\b", re.I)
 
 
@@ -86,7 +87,8 @@ def asks_for(question: str) -> frozenset[str]:
     if _AREAS_AND_VOLUMES.search(found["words"]):
         return frozenset({"area", "volume"})
     kinds = _kinds("".join(f"2 {word}, " for word in found["words"].split()))
-    return kinds or frozenset({"count", "share"})
+    # Stones may be the weight: 11 stone 4 pounds.
+    return kinds or frozenset({"count", "share", "mass"} if _STONES.search(found["words"]) else {"count", "share"})
 
 
 def contradicts(answer: str, kinds: frozenset[str]) -> bool:

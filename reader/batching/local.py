@@ -23,6 +23,9 @@ from reader.answering import (
     choose_memory,
     look_again_tokens,
     make_prompt,
+    parts,
+    put_together,
+    turns_of,
 )
 from reader.batching.questions import BatchQuestion
 from reader.batching.results import Result
@@ -148,11 +151,31 @@ def _failed(group: Group, error: Exception) -> Iterator[Result]:
     return (Result(question, group.document_id, None, str(error)) for question in group.questions)
 
 
-@dataclass(eq=False)
-class _Asked:
-    """A question that is under way."""
+@dataclass(frozen=True)
+class _Question:
+    """A question that waits for its next part to be asked."""
 
     number: int
+    text: str
+    parts: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()
+    """To its first parts."""
+
+    @property
+    def next_part(self) -> str:
+        return self.parts[len(self.answers)]
+
+    def answered(self, answer: Answer) -> _Question | Answer:
+        """The question with the answer to its next part, or the whole answer."""
+        answers = (*self.answers, answer)
+        return put_together(self.text, answers) if len(answers) == len(self.parts) else replace(self, answers=answers)
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A part of a question that is under way."""
+
+    question: _Question
     decoding: Decoding
     branch: Branch
     step: Step
@@ -194,7 +217,7 @@ def _shared_opening(
         try:
             if look_again_tokens(look_again):
                 return torch.empty(0, dtype=torch.int64)
-            prompts.append(make_prompt(question, model))
+            prompts += [make_prompt(part, model) for part in parts(question)]
         except ReaderError:
             continue  # told when its turn comes
     if not prompts:
@@ -215,24 +238,39 @@ def _answer_behind(
     shared_tokens: int,
 ) -> Iterator[tuple[int, Answer | ReaderError]]:
     branches = Branches(model.plugin, attached.memory)
-    waiting = deque(enumerate(questions))
+    waiting = deque(_Question(number, text, parts(text)) for number, text in enumerate(questions))
     under_way: list[_Asked] = []
+    whole: list[tuple[int, Answer]] = []
+
+    def answered(question: _Question, answer: Answer) -> None:
+        now = question.answered(answer)
+        if isinstance(now, _Question):
+            waiting.appendleft(now)
+        else:
+            whole.append((question.number, now))
+
     while waiting or under_way:
         new: list[_Asked] = []
         while waiting and len(under_way) + len(new) < batch_size:
-            number, question = waiting.popleft()
+            question = waiting.popleft()
             try:
                 decoding = Decoding(
-                    attached, question, model, look_again=look_again, evidence=evidence, shared_tokens=shared_tokens
+                    attached,
+                    question.next_part,
+                    model,
+                    look_again=look_again,
+                    evidence=evidence,
+                    shared_tokens=shared_tokens,
+                    earlier=turns_of(question.answers),
                 )
                 step = decoding.next()
                 if step is None:  # answered without the decoder
-                    yield number, Answer.of(decoding, 0)
+                    answered(question, Answer.of(decoding, 0))
                     continue
                 branches.check_room(step.tokens)
-                new.append(_Asked(number, decoding, branches.add(), step))
+                new.append(_Asked(question, decoding, branches.add(), step))
             except ReaderError as error:
-                yield number, error
+                yield question.number, error
         ended = []
         # The questions that are new, at once; then the next token of all that were under way.
         for asked in (new, under_way):
@@ -244,7 +282,9 @@ def _answer_behind(
                 with branches.placed(one.branch):
                     one.decoding.attend()
                 branches.drop(one.branch)
-            yield one.number, Answer.of(one.decoding, one.branch.source_tokens_run)
+            answered(one.question, Answer.of(one.decoding, one.branch.source_tokens_run))
+        yield from whole
+        whole.clear()
 
 
 def _step(asked: Sequence[_Asked], branches: Branches, model: Model) -> list[_Asked]:

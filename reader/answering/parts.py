@@ -1,0 +1,72 @@
+"""Questions that ask several things at once, such as "When was the mill built, and by whom?": cut into their parts, which are then
+asked one after another.
+
+Small decoders answer one part and leave out the others, or say that the document does not say. By words alone, in English; two
+words of asking in front, as in *when and where*, also in German, French and Spanish. What is not understood stays whole.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MOST_PARTS = 3
+_MOST_CHARS = 500
+
+_AUXILIARY = r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
+_BEFORE = r"(?:(?:at|by|for|from|in|of|on|since|through|to|until|with) )?"
+_ASKING = (
+    rf"{_BEFORE}(?:who|whom|when|where|why|whose \w+|(?:what|which)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}"
+    rf"|how(?: (?:many|much)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}| (?!{_AUXILIARY}\b)\w+)?)"
+)
+_WORDS = (
+    rf"{_BEFORE}(?:what|who|whom|when|where|why|how(?: (?:long|often|far|much|many|fast|old))?|which)"
+    r"|wer|wen|wem|wann|wo|wohin|woher|warum|weshalb|wie|wozu|qui|quand|où|comment|pourquoi|cuándo|dónde|cómo|por qué|quién"
+)
+_AND = r"(?:,? (?:and|&|und|et|y) |, (?:and )?)"
+_NEXT = r"(?:,? and |\? (?:and |if (?:so|yes|not),? )?)"
+_SUBJECT = r"(?:it|he|she|they|we|you|I|there|this|these|that|those)"
+_TWO_WORDS = re.compile(rf"(?P<one>{_WORDS})(?:{_AND}| or )(?!(?P=one))(?P<other>{_WORDS}) (?P<rest>\S.+)", re.I | re.S)
+_WORD_BEHIND = re.compile(
+    rf"(?P<first>(?:{_ASKING} )?(?P<rest>{_AUXILIARY} \S.*?))(?:{_AND}|{_NEXT})(?P<other>{_WORDS})", re.I | re.S
+)
+# "Who was busy and did not care?" asks for one person: a second clause without a word of asking has a subject of its own.
+_TWO_CLAUSES = re.compile(
+    rf"(?P<one>(?:{_ASKING}|{_AUXILIARY}) \S+ \S.*?){_NEXT}"
+    rf"(?P<other>{_ASKING} {_AUXILIARY} \S.+|(?:who \w+|what (?:\w+(?:s|ed)|made|led|came|gave|took)) \S.*"
+    rf"|{_AUXILIARY} {_SUBJECT}\b.*|(?<=\? ){_AUXILIARY} \S.+)",
+    re.I | re.S,
+)
+_CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|whether|if|between|both)\b", re.I)
+
+
+def parts(question: str) -> tuple[str, ...]:
+    """The questions that a question is made of, as they would be asked one after another; mostly the question alone."""
+    found = [question]
+    while len(found) < _MOST_PARTS and len(again := _cut(found[-1])) > 1:
+        found = [*found[:-1], *again]
+    return tuple(found)
+
+
+def _cut(question: str) -> list[str]:
+    """A question, or its first part and the rest."""
+    asked = " ".join(question.split()).strip(" ?¿.!")
+    if len(asked) > _MOST_CHARS:
+        return [question]
+    if found := _TWO_WORDS.fullmatch(asked):
+        return [_as_question(f"{found[word]} {found['rest']}") for word in ("one", "other")]
+    if found := _WORD_BEHIND.fullmatch(asked):
+        if not _CLAUSE_WITHIN.search(found["rest"]):
+            return [_as_question(found["first"]), _as_question(f"{found['other']} {_lower(found['rest'])}")]
+    elif found := _TWO_CLAUSES.fullmatch(asked):
+        _, *within = found["one"].split()
+        if not _CLAUSE_WITHIN.search(" ".join(within)):
+            return [_as_question(found["one"]), _as_question(found["other"])]
+    return [question]
+
+
+def _as_question(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}?"
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]

@@ -1,0 +1,120 @@
+"""Questions that ask several things at once: how they are cut, and what is answered."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.answers import answered, attached_to
+from helpers.documents import hide
+
+from reader.answering import NOT_SAID, Answer, Evidence, ask, parts, put_together
+from reader.batching.local import answer_together
+from reader.models.model import Model
+from storage import Store
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("When was the mill built, and by whom?", ("When was the mill built?", "By whom was the mill built?")),
+        ("When and where was she born?", ("When was she born?", "Where was she born?")),
+        ("Who or what is Bushel?", ("Who is Bushel?", "What is Bushel?")),
+        ("Who is Amos and how did he die?", ("Who is Amos?", "How did he die?")),
+        ("What is this about and who wrote it?", ("What is this about?", "Who wrote it?")),
+        ("What is the rent? When is it due?", ("What is the rent?", "When is it due?")),
+        ("Is smoking allowed, and why?", ("Is smoking allowed?", "Why is smoking allowed?")),
+        ("Do you share my data? If yes, how?", ("Do you share my data?", "How do you share my data?")),
+        ("Was there a winner? If so, who was it?", ("Was there a winner?", "Who was it?")),
+        ("Wann und wo wurde die Mühle gebaut?", ("Wann wurde die Mühle gebaut?", "Wo wurde die Mühle gebaut?")),
+        ("Quand et où est né Paul ?", ("Quand est né Paul?", "Où est né Paul?")),
+        ("¿Cuándo y dónde nació Ana?", ("Cuándo nació Ana?", "Dónde nació Ana?")),
+    ],
+)
+def test_a_question_that_asks_several_things_is_cut(question: str, expected: tuple[str, ...]) -> None:
+    assert parts(question) == expected
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "",
+        "When was the mill built?",
+        "What are the rules for dogs and cats?",
+        "Who wrote the handbook and why?",
+        "Who was busy and did not care about strangers?",
+        "What determines which line is positive and which is negative?",
+        "Do they say when it was built and who built it?",
+        "What happens before the foundation is dug and when the house is passed?",
+        "What is the difference between how it was and how it is?",
+        "Why do people get up and do something else?",
+        "The Rhine and what other river were the frontier?",
+        "I lost my card. What do I do?",
+        "Summarise chapter 2 and chapter 3.",
+        "Who and who else came?",
+    ],
+)
+def test_a_question_that_asks_one_thing_stays_whole(question: str) -> None:
+    assert parts(question) == (question,)
+
+
+def test_a_very_long_question_stays_whole() -> None:
+    question = "Is it " + "so and " * 100_000 + "why?"
+    assert parts(question) == (question,)
+
+
+def _answer(text: str, page: int, second_page: int, **costs: int) -> Answer:
+    evidence = tuple(Evidence("d", number, str(number), 0, 5, 1.0, "quote") for number in (page, second_page))
+    return Answer(
+        text,
+        "q",
+        100,
+        costs.get("recomputed", 0),
+        0.5,
+        1.0,
+        3,
+        2.0,
+        9,
+        9,
+        "finished",
+        evidence,
+        (0.5, 0.5),
+        is_stated=True,
+    )
+
+
+def test_the_answers_to_the_parts_are_one_with_the_best_place_of_each_first() -> None:
+    whole = put_together(
+        "When, and by whom?", [_answer("1783", 3, 4, recomputed=7), _answer("Josiah Tarrant", 5, 3, recomputed=2)]
+    )
+    assert whole.text == "1783\n\nJosiah Tarrant"
+    assert whole.question == "When, and by whom?"
+    assert [place.page for place in whole.evidence] == [3, 5, 4]
+    assert (whole.recomputed_tokens, whole.answer_tokens, whole.seconds) == (9, 6, 4.0)
+    assert whole.reading_map == (0.5, 0.5)
+
+
+def test_what_two_parts_answer_alike_is_said_once() -> None:
+    assert put_together("Who or what?", [_answer(NOT_SAID, 1, 2), _answer(NOT_SAID, 1, 2)]).not_said
+
+
+def test_parts_are_asked_one_after_another_and_in_a_batch_alike(roomy_model: Model, store: Store) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    question = "When was the mill built, and by whom?"
+    shown = list(ask(attached, question, roomy_model, look_again=300))
+    answer = shown[-1].answer
+    assert answer is not None
+    assert [part.answer for part in shown[:-1]] == [None] * (len(shown) - 1)
+    assert "".join(part.text for part in shown) == answer.text
+    first = answered(attached, roomy_model, parts(question)[0], look_again=300)
+    assert answer.text.startswith(first.text)
+    assert answer.answer_tokens > first.answer_tokens
+    assert answer.question == question
+    together = dict(answer_together(attached, [question, "Who came?", question], roomy_model, look_again=300))
+    for number in (0, 2):
+        assert (together[number].text, together[number].evidence) == (answer.text, answer.evidence)  # type: ignore[union-attr]
+
+
+def test_a_stop_within_the_first_part_asks_no_other(roomy_model: Model, store: Store) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    *_, last = ask(attached, "When was the mill built, and by whom?", roomy_model, stopped=lambda: True)
+    assert last.answer is not None
+    assert (last.answer.ended, last.answer.answer_tokens) == ("stopped", 1)
