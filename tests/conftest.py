@@ -24,6 +24,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files with browser tests first. They take longest: run last, they leave one of two processes without work."""
+    slow_files = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow_files)
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with real books, questions and documents; skips where it is absent."""
