@@ -20,6 +20,11 @@ from storage import Store
         ("Who or what is Bushel?", ("Who is Bushel?", "What is Bushel?")),
         ("Who is Amos and how did he die?", ("Who is Amos?", "How did he die?")),
         ("What is this about and who wrote it?", ("What is this about?", "Who wrote it?")),
+        ("How tall and how old is the tree?", ("How tall is the tree?", "How old is the tree?")),
+        (
+            "What are the uses and what are the dangers of mercury?",
+            ("What are the uses of mercury?", "What are the dangers of mercury?"),
+        ),
         ("What is the rent? When is it due?", ("What is the rent?", "When is it due?")),
         ("Is smoking allowed, and why?", ("Is smoking allowed?", "Why is smoking allowed?")),
         ("Do you share my data? If yes, how?", ("Do you share my data?", "How do you share my data?")),

@@ -19,7 +19,7 @@ _ASKING = (
     rf"|how(?: (?:many|much)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}| (?!{_AUXILIARY}\b)\w+)?)"
 )
 _WORDS = (
-    rf"{_BEFORE}(?:what|who|whom|when|where|why|how(?: (?:long|often|far|much|many|fast|old))?|which)"
+    rf"{_BEFORE}(?:what|who|whom|when|where|why|how(?: (?:long|often|far|much|many|fast|old|tall|high|deep|wide|big|large|heavy))?|which)"
     r"|wer|wen|wem|wann|wo|wohin|woher|warum|weshalb|wie|wozu|qui|quand|où|comment|pourquoi|cuándo|dónde|cómo|por qué|quién"
 )
 _AND = r"(?:,? (?:and|&|und|et|y) |, (?:and )?)"
@@ -60,8 +60,15 @@ def _cut(question: str) -> list[str]:
     elif found := _TWO_CLAUSES.fullmatch(asked):
         _, *within = found["one"].split()
         if not _CLAUSE_WITHIN.search(" ".join(within)):
-            return [_as_question(found["one"]), _as_question(found["other"])]
+            return [_as_question(found["one"] + _shared(found["one"], found["other"])), _as_question(found["other"])]
     return [question]
+
+
+def _shared(one: str, other: str) -> str:
+    """What the end of the second clause says for both: "What are the uses and what are the dangers of mercury?"."""
+    _, of, rest = other.partition(" of ")
+    is_alike = one.casefold().split()[:2] == other.casefold().split()[:2]
+    return f"{of}{rest}" if is_alike and " of " not in one else ""
 
 
 def _as_question(text: str) -> str:
