@@ -18,8 +18,9 @@ _ASKING = (
     rf"{_BEFORE}(?:who|whom|when|where|why|whose \w+|(?:what|which)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}"
     rf"|how(?: (?:many|much)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}| (?!{_AUXILIARY}\b)\w+)?)"
 )
+_MEASURES = r"(?: (?:long|often|far|much|many|fast|old|tall|high|deep|wide|big|large|heavy))?"
 _WORDS = (
-    rf"{_BEFORE}(?:what|who|whom|when|where|why|how(?: (?:long|often|far|much|many|fast|old|tall|high|deep|wide|big|large|heavy))?|which)"
+    rf"{_BEFORE}(?:what|who|whom|when|where|why|how{_MEASURES}|which)"
     r"|wer|wen|wem|wann|wo|wohin|woher|warum|weshalb|wie|wozu|qui|quand|où|comment|pourquoi|cuándo|dónde|cómo|por qué|quién"
 )
 _AND = r"(?:,? (?:and|&|und|et|y) |, (?:and )?)"
