@@ -37,6 +37,13 @@ _TWO_CLAUSES = re.compile(
     rf"|{_AUXILIARY} {_SUBJECT}\b.*|(?<=\? ){_AUXILIARY} \S.+)",
     re.I | re.S,
 )
+# Whom or what a clause is about, where this is plain.
+_ABOUT = re.compile(
+    r"(?:who|what)(?: (?:is|are|was|were)|['’]s) (?!(?:this|that|these|those|there)\b)(?P<name>\S+(?: \S+){0,4})"
+    rf"|how many (?P<counted>\w+(?: \w+)?) {_AUXILIARY} .+",
+    re.I,
+)
+_PRONOUN = re.compile(r"\b(?:(?P<whose>his|its|their)|it|he|she|they|him|them)\b", re.I)
 _CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|whether|if|between|both)\b", re.I)
 
 
@@ -61,7 +68,8 @@ def _cut(question: str) -> list[str]:
     elif found := _TWO_CLAUSES.fullmatch(asked):
         _, *within = found["one"].split()
         if not _CLAUSE_WITHIN.search(" ".join(within)):
-            return [_as_question(found["one"] + _shared(found["one"], found["other"])), _as_question(found["other"])]
+            one, other = found["one"] + _shared(found["one"], found["other"]), found["other"]
+            return [_as_question(one), _as_question(_named(other, one))]
     return [question]
 
 
@@ -70,6 +78,15 @@ def _shared(one: str, other: str) -> str:
     _, of, rest = other.partition(" of ")
     is_alike = one.casefold().split()[:2] == other.casefold().split()[:2]
     return f"{of}{rest}" if is_alike and " of " not in one else ""
+
+
+def _named(other: str, one: str) -> str:
+    """The second clause with the name that its pronoun stands for: the decoder does not see the first one."""
+    found = _ABOUT.fullmatch(one)
+    if found is None or _PRONOUN.search(one):
+        return other
+    name = found["name"] or f"the {found['counted']}"
+    return _PRONOUN.sub(lambda pronoun: f"{name}’s" if pronoun["whose"] else name, other)
 
 
 def _as_question(text: str) -> str:
