@@ -13,6 +13,7 @@ from typing import Any
 
 import pikepdf
 
+from reader.documents.pdf import tex_fonts
 from reader.documents.pdf.words import is_nonsense
 from reader.documents.symbols import is_symbol_font, symbol
 
@@ -76,7 +77,11 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
     holes = {code for code, text in (own or {}).items() if _says_nothing(text)}
     if own is None and (candidates := list(_unusual_maps(font, named))):
         usual = {code: bytes([code]).decode("cp1252", errors="ignore") or chr(code) for code in range(256)}
-        return _best([usual, *candidates], drawn(), digits=2)
+        strings = drawn()
+        found = _best([usual, *candidates], strings, digits=2)
+        if not found and _may_be_tex(font, named) and _makes_words(usual, _codes(strings, 1)):
+            return tex_fonts.letters(named)
+        return found
     added = {}
     for code, name in named.items():
         if own is None:
@@ -97,6 +102,12 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
             }
             holes -= private - set(added)
     return {**{code: text for code, text in (own or {}).items() if code not in holes}, **added} if added else {}
+
+
+def _may_be_tex(font: Any, named: dict[int, str]) -> bool:
+    """Whether a font is TeX's and no typewriter's, whose codes are ASCII's."""
+    widths = {round(float(width)) for width in font.get("/Widths", []) if width}
+    return font.get("/Subtype") == "/Type3" and len(widths) > 1 and tex_fonts.are_codes(named)
 
 
 def _is_private(text: str) -> bool:

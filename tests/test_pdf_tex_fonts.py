@@ -1,0 +1,59 @@
+"""PDFs of TeX whose fonts are pictures without names: ligatures, quotation marks and dashes have codes of TeX's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.pdf import Made, dictionary, name
+from pypdf.generic import ArrayObject, DecodedStreamObject, FloatObject, NameObject, NumberObject
+
+WORDS = b"the office of the grocer displays a sign in his shop and all of the "
+
+
+def made(content: bytes, naming: str, *, is_typewriter: bool = False) -> Made:
+    """A page whose font F3 has a picture for each code that is drawn, as pdfTeX and dvips write it."""
+    page = Made(b"BT /F3 10 Tf 20 300 Td (%s) Tj 0 -20 Td <%s> Tj ET" % (WORDS, content.hex().encode()))
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    codes = sorted(set(WORDS + content))
+    differences = ArrayObject()
+    pictures = dictionary()
+    for code in codes:
+        glyph = f"a{code}" if naming == "number" else digits[(code + 360) // 36] + digits[(code + 360) % 36]
+        differences += [NumberObject(code), NameObject(f"/{glyph}")]
+        picture = DecodedStreamObject()
+        picture.set_data(b"500 0 0 0 400 700 d1 0 0 400 700 re f")
+        pictures[name(glyph)] = page.writer._add_object(picture)
+    first, last = codes[0], codes[-1]
+    widths = [500 if is_typewriter else 480 + code % 20 for code in range(first, last + 1)]
+    font = dictionary(
+        Type=name("Font"),
+        Subtype=name("Type3"),
+        FontBBox=ArrayObject(map(NumberObject, (0, 0, 500, 700))),
+        FontMatrix=ArrayObject(map(FloatObject, ("0.001", 0, 0, "0.001", 0, 0))),
+        FirstChar=NumberObject(first),
+        LastChar=NumberObject(last),
+        Widths=ArrayObject(map(NumberObject, widths)),
+        Encoding=dictionary(Type=name("Encoding"), Differences=differences),
+        CharProcs=pictures,
+        Resources=dictionary(),
+    )
+    page.page["/Resources"]["/Font"][name("F3")] = page.writer._add_object(font)
+    return page
+
+
+@pytest.mark.parametrize("naming", ["number", "base 36"])
+@pytest.mark.parametrize(
+    ("drawn", "text"),
+    [
+        (b"su\016ce the de\014ned e\013ect, \134call\042 1{2", "suffice the defined effect, “call” 1–2"),
+        (b"su\036ce the de\034ned e\033ect, \020call\021 1\02512", "suffice the defined effect, “call” 1–12"),
+        (b"from the \232i\236ek \354 and e\033ects", "from the Şiŋek ì and effects"),
+    ],
+)
+def test_ligatures_and_signs_of_tex_are_read(tmp_path: Path, naming: str, drawn: bytes, text: str) -> None:
+    assert made(drawn, naming).text(tmp_path).endswith(text)
+
+
+def test_a_typewriters_codes_are_those_of_ascii(tmp_path: Path) -> None:
+    assert made(b"print {a|b} to \042f\042", "number", is_typewriter=True).text(tmp_path).endswith('print {a|b} to "f"')
