@@ -17,7 +17,9 @@ import pypdfium2.raw as pdfium
 from reader.documents.pdf import (
     abreast,
     columns,
+    combining,
     fields,
+    formula_signs,
     fractions,
     glyphs,
     invisible,
@@ -190,6 +192,8 @@ class Pages:
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         unseen = self._unseen(page, text, string, index)
         hidden = sorted([*hidden, *_spans(string, unseen)])
+        cuts = list(combining.cut_at_marks(text, string))
+        unseen.update(*(range(start, end) for start, end in cuts))
         # A hyphen before a line that is left out ends its own line.
         edits = [
             (start - 1, _line_end(string, end), "-\n")
@@ -210,6 +214,7 @@ class Pages:
         order = abreast.reading_order(text, shown, turn)
         said = self._corrections(page, text, string)
         lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
+        lines += formula_signs.sign_lines(shown)
         lines += fractions.fraction_lines(
             text, shown, dividing, turn, functools.partial(roots.compose_roots, rules=rules)
         )
@@ -234,6 +239,8 @@ class Pages:
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
             others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
             edits = others + bars if _apart(bars, others) else edits
+        for start, end in cuts:
+            edits += _apart([(start, end, "")], edits)
         if turn == 0 and not hidden:
             edits += _apart(typed.typed_edits(text, string), edits)
         if turn == 0:
@@ -279,7 +286,9 @@ class Pages:
             found = [
                 one for start, end, after in order for one in (*found[start:end], *(Glyph(-1, sign) for sign in after))
             ]
-        if unseen := self._unseen(page, text, string, index):
+        unseen = self._unseen(page, text, string, index)
+        unseen.update(*(range(start, end) for start, end in combining.cut_at_marks(text, string)))
+        if unseen:
             found = [glyph for glyph in found if glyph.index not in unseen]
         if glyphs.hidden_spans(text, string, _page_box(page)) != []:
             found = glyphs.seen(found, _page_box(page))
@@ -301,8 +310,8 @@ class Pages:
         return self._ruled[1]
 
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
-        """The characters of PDFium's text that are white on white or clipped away."""
-        found: set[int] = set()
+        """The characters of PDFium's text that are white on white, clipped away or there twice."""
+        found = invisible.drawn_again(text, string)
         if self.survey is None or index not in self.survey.white | self.survey.clipped:
             return found
         objects = self._objects(page)
@@ -393,6 +402,7 @@ def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect], 
         found = [
             replace(glyph, text=said.get(glyph.index, glyph.text)) for glyph in found if said.get(glyph.index) != ""
         ]
+    found = formula_signs.put_between(found)
     found = fractions.compose_fractions(roots.compose_roots(found, rules), dividing)
     return raised.mark_raised(late.put_back(found))
 
