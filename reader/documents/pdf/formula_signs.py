@@ -18,7 +18,7 @@ _LEVEL = 0.12
 """In ems, how far the baselines of a sign and its neighbour are apart at most."""
 _OVERLAP = 0.12
 """In ems, how far a sign reaches over its neighbours at most."""
-_WHITE = 0.15
+_WHITE = 0.1
 """In ems, between two words at least."""
 
 
