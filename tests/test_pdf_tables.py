@@ -124,3 +124,31 @@ def test_dots_that_fill_an_area_are_no_rules(tmp_path: Path) -> None:
     dots = b"".join(b"%d %d 1 1 re f " % (x, y) for x in range(20, 320, 4) for y in range(240, 320, 4))
     Made(dots + shown((24, 306, "Wenlow Quay"), (124, 286, "Agnes Moir"))).writer.write(tmp_path / "a.pdf")
     assert "|" not in load(tmp_path / "a.pdf").text
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (("Trans-", "port"), "Transport"),
+        (("00-", "07F8"), "00-07F8"),
+        (("2019-", "2020"), "2019-2020"),
+        (("FAA-", "approved"), "FAA-approved"),
+        (("pre-", "and post-war"), "pre- and post-war"),
+        (("a part -", "of two"), "a part - of two"),
+    ],
+)
+def test_words_that_a_cells_line_ends_in_stay_whole(tmp_path: Path, cell: tuple[str, str], said: str) -> None:
+    grid = across((320, 280, 240), b"S ") + down((20, 120, 320), b"S ")
+    texts = shown((25, 305, "Code"), (125, 305, "Name"), (25, 265, cell[0]), (25, 253, cell[1]), (125, 265, "Agnes Moir"))
+    assert Made(grid + texts).text(tmp_path) == f"Code | Name {said} | Agnes Moir"
+
+
+def test_a_cells_hyphen_stays_where_the_page_writes_the_word_so(tmp_path: Path) -> None:
+    grid = across((320, 280, 240), b"S ") + down((20, 120, 320), b"S ")
+    texts = shown((25, 305, "Rooms"), (125, 305, "non-smoking"), (25, 265, "non-"), (25, 253, "smoking"), (125, 265, "12"))
+    assert Made(grid + texts).text(tmp_path) == "Rooms | non-smoking non-smoking | 12"
+
+
+def test_a_hyphen_before_and_is_the_words_own(tmp_path: Path) -> None:
+    lines = ((20, 300, "The Vor-"), (20, 288, "und Nachteile of thous-"), (20, 276, "and men, of a thousand."))
+    assert Made(shown(*lines)).text(tmp_path) == "The Vor- und Nachteile of thousand men, of a thousand."

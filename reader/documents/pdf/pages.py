@@ -61,6 +61,9 @@ _LEAST_STROKES = 40
 """Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
 _WORD_CHARS = 40
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
+_SPLITTING = re.compile(f"([{_HYPHEN}{tables.ROW_HYPHEN}])")
+_JOINING = ("and", "und", "oder", "bzw", "sowie")
+"""Words before which a hyphen stands for the rest of a word: pre- and post-war."""
 _HYPHENS = re.compile("-")
 
 
@@ -140,11 +143,13 @@ class Pages:
             if left and right:
                 self._compounds.add(f"{left}-{right[0]}".lower())
         self._strings[index] = string.lower()
-        first, *others = string.split(_HYPHEN)
+        first, *others = _SPLITTING.split(string)
         parts = [first]
-        for other in others:
+        for sign, other in zip(others[::2], others[1::2], strict=True):
             if not other[:1].islower() or not parts[-1][-1:].isalpha() or self._is_compound(parts[-1], other):
-                parts.append("-\n")
+                word = _FIRST_WORD.match(other)
+                ending = "\n" if sign == _HYPHEN else " " if word and word[0] in _JOINING else ""
+                parts.append(f"-{ending}")
             parts.append(other)
         return "".join(parts)
 
@@ -155,7 +160,7 @@ class Pages:
             return False
         if len(left) == 1 or left[-2:].isupper():  # F-score, FAA-approved: no word is split so
             return True
-        if f"{left}-{right[0]}".lower() not in self._compounds:
+        if right[0] not in _JOINING and f"{left}-{right[0]}".lower() not in self._compounds:
             return False
         joined = (left + right[0]).lower()
         return not any(joined in string for string in self._strings.values())

@@ -10,7 +10,7 @@ import ctypes
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pypdfium2
@@ -48,8 +48,12 @@ _CLOSE = 0.1
 _SAME_LINE = 0.8
 """In ems, how far the baselines of glyphs of one line in a cell are apart."""
 _COMPARED = 12
-_PLAIN = str.maketrans({"\ufffe": "-", "\x02": "-", "|": "/"})
+ROW_HYPHEN = "\ufdd0"
+"""A hyphen at the end of a cell's line, of which the page's other words tell whether it is the word's own."""
+_PLAIN = str.maketrans({"\ufffe": ROW_HYPHEN, "\x02": ROW_HYPHEN, "|": "/"})
 """PDFium's signs for a hyphen at a line's end, in a page and in a part of it, and what would look like a cell's end."""
+_WRAPPED = re.compile(rf"(?:(?<=\w)-[\r\n]|{ROW_HYPHEN})\s*(?=\w)(?!(?:and|or|und|oder|bzw|sowie)\b)")
+"""A hyphen at which a cell's line ends, but for that of "pre- and post-war"."""
 _LINE = re.compile(r"[^\r\n]+(?:\r\n|\n|\r|$)")
 
 Edit = tuple[int, int, str]
@@ -320,6 +324,9 @@ def _inside(glyphs: list[Glyph], cell: Rect) -> list[Glyph]:
     found: list[Glyph] = []
     is_apart = is_ended = False
     for glyph in glyphs:
+        if glyph.text == "\ufffe" and found and found[-1].index == glyph.index - 1:
+            found.append(glyph)
+            continue
         if glyph.made or not (left <= glyph.x <= right and bottom - _NEAR <= glyph.y <= top):
             is_apart, is_ended = True, is_ended or glyph.text in "\r\n"
             continue
@@ -336,7 +343,7 @@ def _signs(text: str) -> Counter[str]:
     return Counter(sign for sign in text if not (sign.isspace() or sign in _MENDING))
 
 
-_MENDING = "^_[]()/-\r\n\ufffe"
+_MENDING = f"^_[]()/-\r\n\x02\ufffe{ROW_HYPHEN}"
 """What parts raised digits from others."""
 
 
@@ -347,7 +354,8 @@ def _is_ruled(grid: _Grid, left: float, right: float, level: float) -> bool:
 
 
 def _one_line(cell: str) -> str:
-    return " ".join(cell.translate(_PLAIN).split())
+    cell = _WRAPPED.sub(lambda hyphen: hyphen[0].rstrip(), cell.translate(_PLAIN))
+    return " ".join(cell.split())
 
 
 def _is_table(rows: list[list[str]]) -> bool:
@@ -372,10 +380,15 @@ def _lines(
             return []
         if ends[0]:
             lines.append(line)
-    before = Counter(sign for line in lines for sign in _one_line(line[0]) if not sign.isspace())
-    after = Counter(sign for row in rows for cell in row for sign in cell if not sign.isspace())
+    before = _letters(line[0] for line in lines)
+    after = _letters(cell for row in rows for cell in row)
     is_whole = before == after and _in_order("".join("".join(line[0].split()) for line in lines), rows)
     return lines if is_whole else []
+
+
+def _letters(texts: Iterable[str]) -> Counter[str]:
+    plain = (text.translate(_PLAIN).replace(ROW_HYPHEN, "-") for text in texts)
+    return Counter(sign for text in plain for sign in text if not sign.isspace())
 
 
 def _edits(lines: list[re.Match[str]], rows: list[list[str]]) -> Iterator[Edit]:
