@@ -152,3 +152,10 @@ def test_a_cells_hyphen_stays_where_the_page_writes_the_word_so(tmp_path: Path) 
 def test_a_hyphen_before_and_is_the_words_own(tmp_path: Path) -> None:
     lines = ((20, 300, "The Vor-"), (20, 288, "und Nachteile of thous-"), (20, 276, "and men, of a thousand."))
     assert Made(shown(*lines)).text(tmp_path) == "The Vor- und Nachteile of thousand men, of a thousand."
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_rows_stay_rows_where_each_word_of_a_page_has_its_own_line(tmp_path: Path, end: bytes) -> None:
+    cells = [(SIDES[at] + 4, LEVELS[row + 1] + 6, c.split()[0]) for row, cells in enumerate(ROWS) for at, c in enumerate(cells)]
+    Made((across(LEVELS, b"S ") + down(SIDES, b"S ") + shown(*cells)).replace(b" ", end)).writer.write(tmp_path / "a.pdf")
+    assert load(tmp_path / "a.pdf").text.split("\n")[1] == "Wenlow | Agnes | 1871"
