@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,9 @@ from reader.app.page.layout import discard
 from reader.app.page.refresh import Refresh
 from reader.app.page.shelf import ORDERS
 from reader.app.talks import Place
+from reader.batching.columns import DOCUMENT, QUESTION, columns_of, delimited, header_of, table_rows
 from reader.documents import decode_bytes, spreadsheet_rows
 from reader.errors import ConfigError
-
-QUESTION, DOCUMENT = "question", "document"
 
 
 class ShelfEvents:
@@ -113,12 +110,13 @@ def questions_of(rows: Sequence[Sequence[str]], place: Place) -> list[tuple[str,
     Raises:
         ConfigError: there is none, or a row names a document that is not at the place.
     """
-    head = [cell.strip().casefold() for cell in rows[0]] if rows else []
-    column = head.index(QUESTION) if QUESTION in head else 0
-    named = head.index(DOCUMENT) if DOCUMENT in head and QUESTION in head else None
+    header = header_of(rows)
+    columns = columns_of(rows[header]) if header is not None else {}
+    (column, *_), named = columns.get(QUESTION, [0]), columns.get(DOCUMENT, [None])[0]
     known: Mapping[str, str] = {name: id for id, title in place.titles.items() for name in (id, title.casefold())}
     found = []
-    for number, row in enumerate(rows[1 if QUESTION in head else 0 :], start=2 if QUESTION in head else 1):
+    first = 0 if header is None else header + 1
+    for number, row in enumerate(rows[first:], start=first + 1):
         question = row[column].strip() if column < len(row) else ""
         document = row[named].strip() if named is not None and named < len(row) else ""
         if document and document.casefold() not in known:
@@ -132,9 +130,10 @@ def questions_of(rows: Sequence[Sequence[str]], place: Place) -> list[tuple[str,
 
 def _rows_of(text: str) -> list[list[str]]:
     """The rows of pasted text: of a table where its first line names a column “question”, else a question a line."""
-    first = text.lstrip("\ufeff").partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    names = [name.strip(' "').casefold() for name in first.split(delimiter)]
-    if QUESTION in names:
-        return list(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter))
+    delimiter, rest, _ = delimited(text.lstrip("\ufeff"))
+    rows = [row for _, row in table_rows(rest, delimiter)]
+    header = header_of(rows)
+    if header is not None:
+        # Of one column, what looks like more cells is the question's own commas.
+        return rows if len(rows[header]) > 1 else [[delimiter.join(row)] for row in rows]
     return [[line] for line in text.splitlines() if line.strip()]
