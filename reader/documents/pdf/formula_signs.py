@@ -9,11 +9,15 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from reader.documents.pdf.glyphs import Glyph, gap, lines_of
+import pypdfium2
 
-_SIGNS = r"+=<>|()\[\]{}/±×÷·∙⋅−–≤≥≠≈→∈∪∩°*\ue000-\uf8ff"
-_LATE = re.compile(rf"[^\r\n]*(?:[{_SIGNS}-] ?[{_SIGNS}-]|[{_SIGNS}-] ?(?=\r?\n|$))[^\r\n]*(?:\r?\n)?")
-"""A line with a sign before another sign or at its end."""
+from reader.documents.pdf.glyphs import Glyph, gap, lines_of, origins_of, read_glyphs
+
+_SIGNS = r"+=<>|()\[\]{}/±×÷·∙⋅−–≤≥≠≈→∈∪∩°*\ue000-\uf8ff-"
+_LATE = re.compile(rf"(?:\S ?)?[{_SIGNS}](?: ?[{_SIGNS}])*(?: ?\S)?")
+"""Signs with what stands on both sides of them."""
+_MAY_BE_LATE = re.compile(rf"[{_SIGNS}] ?[{_SIGNS}\r\n]|[{_SIGNS}] ?\Z")
+"""A sign before another one or at its line's end."""
 _LEVEL = 0.12
 """In ems, how far the baselines of a sign and its neighbour are apart at most."""
 _OVERLAP = 0.12
@@ -22,17 +26,32 @@ _WHITE = 0.1
 """In ems, between two words at least."""
 
 
-def sign_lines(string: str) -> Iterator[tuple[int, int]]:
-    """Yield the lines of PDFium's text in which signs may be out of place."""
-    for line in _LATE.finditer(string):
-        yield line.span()
+def sign_lines(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[tuple[int, int]]:
+    """Yield the lines of PDFium's text in which signs are out of place; it is asked about signs alone.
+
+    Args:
+        turn: the direction in which the page's lines run.
+    """
+    origin = origins_of(text, turn)
+    done = 0
+    for signs in _LATE.finditer(string):
+        if signs.start() < done or not _MAY_BE_LATE.search(string, signs.start(), signs.end() + 2):
+            continue
+        places = [origin(at)[0] for at in range(*signs.span()) if string[at] != " "]
+        if any(after < before for before, after in itertools.pairwise(places)):
+            start = string.rfind("\n", 0, signs.start()) + 1
+            done = string.find("\n", signs.end()) + 1 or len(string)
+            line = read_glyphs(text, string[start:done], start)
+            if _in_place(line) is not line:
+                yield start, done
 
 
 def put_between(glyphs: list[Glyph]) -> list[Glyph]:
     """Return glyphs with each one that is drawn late in the gap of its line that it fills."""
     out: list[Glyph] = []
     for line in lines_of(glyphs):
-        out += _in_place(line) if _LATE.match("".join(glyph.text for glyph in line)) else line
+        may_be_late = _MAY_BE_LATE.search("".join(glyph.text for glyph in line))  # nearly all lines have no such signs
+        out += _in_place(line) if may_be_late else line
     return out
 
 

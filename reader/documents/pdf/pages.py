@@ -219,7 +219,7 @@ class Pages:
         order = abreast.reading_order(text, shown, turn)
         said = self._corrections(page, text, string)
         lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
-        lines += formula_signs.sign_lines(shown)
+        lines += formula_signs.sign_lines(text, shown, turn)
         lines += fractions.fraction_lines(
             text, shown, dividing, turn, functools.partial(roots.compose_roots, rules=rules)
         )
