@@ -41,7 +41,14 @@ def test_a_saved_set_of_frames_is_read(tmp_path: Path) -> None:
 def test_a_cell_that_spans_rows_is_said_in_each(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
-    for row in (["Sums of the year"], [], ["Region", "Port", "Sum"], ["North", "Wenlow", 5], [None, "Arl", 7], ["South", None, 9]):
+    for row in (
+        ["Sums of the year"],
+        [],
+        ["Region", "Port", "Sum"],
+        ["North", "Wenlow", 5],
+        [None, "Arl", 7],
+        ["South", None, 9],
+    ):
         sheet.append(row)
     for merged in ("A1:C2", "A4:A5"):
         sheet.merge_cells(merged)

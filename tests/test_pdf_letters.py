@@ -97,7 +97,9 @@ def test_an_ordinals_letters_stay_with_their_figure(tmp_path: Path, before: str,
 
 
 def test_an_exponent_between_bars_is_one(tmp_path: Path) -> None:
-    content = b"BT /F1 10 Tf 20 300 Td (There are 2) Tj /F1 6 Tf 4 Ts (|X|) Tj /F1 10 Tf 0 Ts ( sets of |X| and 2|Y|.) Tj ET"
+    content = (
+        b"BT /F1 10 Tf 20 300 Td (There are 2) Tj /F1 6 Tf 4 Ts (|X|) Tj /F1 10 Tf 0 Ts ( sets of |X| and 2|Y|.) Tj ET"
+    )
     assert Made(content).text(tmp_path) == "There are 2^|X| sets of |X| and 2|Y|."
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 from helpers.pdf import Made, dictionary, name, shown
 from pypdf.generic import ArrayObject, DecodedStreamObject, FloatObject, NameObject, NumberObject
 
@@ -29,7 +28,9 @@ def test_columns_and_words_that_are_drawn_back_and_forth_stay_in_order(tmp_path:
 def test_what_is_drawn_twice_in_its_place_is_read_once(tmp_path: Path) -> None:
     """In bold by hand, and whole parts of a page that two programs wrote one after the other."""
     lines = ((20, 300, "Please write your name here."), (20, 280, "Thank you for your order."))
-    assert Made(shown(*lines) + shown(*lines)).text(tmp_path) == "Please write your name here. Thank you for your order."
+    assert (
+        Made(shown(*lines) + shown(*lines)).text(tmp_path) == "Please write your name here. Thank you for your order."
+    )
     bold = at((20, "Total of 1,947 crowns")) + at((20, "Other"), y=250) + at((20.4, "Total of 1,947 crowns"))
     assert Made(bold).text(tmp_path).count("1,947") == 1
 
@@ -46,7 +47,9 @@ def thai(content: bytes) -> Made:
     made = Made(content)
     pairs = b"".join(b"<%02x> <%04x> " % (ord(code), ord(letter)) for code, (letter, _, _) in THAI.items())
     letters = DecodedStreamObject()
-    letters.set_data(b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 3 beginbfchar " + pairs + b"endbfchar endcmap")
+    letters.set_data(
+        b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 3 beginbfchar " + pairs + b"endbfchar endcmap"
+    )
     pictures = dictionary()
     for code, (_, width, box) in THAI.items():
         picture = DecodedStreamObject()
@@ -58,7 +61,9 @@ def thai(content: bytes) -> Made:
     font[name("FontMatrix")] = ArrayObject(map(FloatObject, ("0.001", 0, 0, "0.001", 0, 0)))
     font[name("FirstChar")], font[name("LastChar")] = NumberObject(97), NumberObject(99)
     font[name("Widths")] = ArrayObject(NumberObject(width) for _, width, _ in THAI.values())
-    font[name("Encoding")] = dictionary(Differences=ArrayObject([NumberObject(97), *map(NameObject, ("/a", "/b", "/c"))]))
+    font[name("Encoding")] = dictionary(
+        Differences=ArrayObject([NumberObject(97), *map(NameObject, ("/a", "/b", "/c"))])
+    )
     font[name("ToUnicode")] = made.writer._add_object(letters)
     made.page["/Resources"]["/Font"][name("F3")] = made.writer._add_object(font)
     return made

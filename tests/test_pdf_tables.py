@@ -139,13 +139,17 @@ def test_dots_that_fill_an_area_are_no_rules(tmp_path: Path) -> None:
 )
 def test_words_that_a_cells_line_ends_in_stay_whole(tmp_path: Path, cell: tuple[str, str], said: str) -> None:
     grid = across((320, 280, 240), b"S ") + down((20, 120, 320), b"S ")
-    texts = shown((25, 305, "Code"), (125, 305, "Name"), (25, 265, cell[0]), (25, 253, cell[1]), (125, 265, "Agnes Moir"))
+    texts = shown(
+        (25, 305, "Code"), (125, 305, "Name"), (25, 265, cell[0]), (25, 253, cell[1]), (125, 265, "Agnes Moir")
+    )
     assert Made(grid + texts).text(tmp_path) == f"Code | Name {said} | Agnes Moir"
 
 
 def test_a_cells_hyphen_stays_where_the_page_writes_the_word_so(tmp_path: Path) -> None:
     grid = across((320, 280, 240), b"S ") + down((20, 120, 320), b"S ")
-    texts = shown((25, 305, "Rooms"), (125, 305, "non-smoking"), (25, 265, "non-"), (25, 253, "smoking"), (125, 265, "12"))
+    texts = shown(
+        (25, 305, "Rooms"), (125, 305, "non-smoking"), (25, 265, "non-"), (25, 253, "smoking"), (125, 265, "12")
+    )
     assert Made(grid + texts).text(tmp_path) == "Rooms | non-smoking non-smoking | 12"
 
 
@@ -156,6 +160,12 @@ def test_a_hyphen_before_and_is_the_words_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r"])
 def test_rows_stay_rows_where_each_word_of_a_page_has_its_own_line(tmp_path: Path, end: bytes) -> None:
-    cells = [(SIDES[at] + 4, LEVELS[row + 1] + 6, c.split()[0]) for row, cells in enumerate(ROWS) for at, c in enumerate(cells)]
-    Made((across(LEVELS, b"S ") + down(SIDES, b"S ") + shown(*cells)).replace(b" ", end)).writer.write(tmp_path / "a.pdf")
+    cells = [
+        (SIDES[at] + 4, LEVELS[row + 1] + 6, c.split()[0])
+        for row, cells in enumerate(ROWS)
+        for at, c in enumerate(cells)
+    ]
+    Made((across(LEVELS, b"S ") + down(SIDES, b"S ") + shown(*cells)).replace(b" ", end)).writer.write(
+        tmp_path / "a.pdf"
+    )
     assert load(tmp_path / "a.pdf").text.split("\n")[1] == "Wenlow | Agnes | 1871"

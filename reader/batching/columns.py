@@ -11,7 +11,18 @@ CUSTOM_ID, DOCUMENT, QUESTION = "custom_id", "document", "question"
 NAMES = {
     CUSTOM_ID: ("custom_id", "id", "no", "nr", "number", "nummer", "#"),
     DOCUMENT: ("document", "documents", "doc", "file", "file_name", "filename", "book", "dokument", "datei", "buch"),
-    QUESTION: ("question", "questions", "question(s)", "query", "prompt", "frage", "fragen", "frage(n)", "pregunta", "domanda"),
+    QUESTION: (
+        "question",
+        "questions",
+        "question(s)",
+        "query",
+        "prompt",
+        "frage",
+        "fragen",
+        "frage(n)",
+        "pregunta",
+        "domanda",
+    ),
 }
 """Column -> what it may be called, the surest name first."""
 _DELIMITERS = ",;\t|"

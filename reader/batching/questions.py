@@ -186,8 +186,9 @@ def _csv_rows(
     rows = _numbered(text, delimiter, skipped)
     first = list(itertools.islice(rows, _FIRST_ROWS))
     head = header_of([[] if isinstance(row, BadLine) else row for _, row in first])
-    names = first[head][1] if head is not None else []
-    columns = columns_of(names) if isinstance(names, list) else {}
+    row = first[head][1] if head is not None else []
+    names = [] if isinstance(row, BadLine) else row
+    columns = columns_of(names)
     missing = [name for name in (DOCUMENT, QUESTION) if name not in columns and (name != DOCUMENT or not document)]
     if missing:
         raise ConfigError(f"{str(file)!r} has no column {missing[-1]!r}; its first line names the columns.")

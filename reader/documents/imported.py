@@ -59,7 +59,10 @@ def page_of_mhtml(data: bytes, path: Path) -> etree._Element | None:
     names = {
         name: at
         for at, part in enumerate(pages)
-        for name in (f"cid:{str(part.get('Content-ID', '')).strip(' <>')}", str(part.get("Content-Location", "")).strip())
+        for name in (
+            f"cid:{str(part.get('Content-ID', '')).strip(' <>')}",
+            str(part.get("Content-Location", "")).strip(),
+        )
     }
     root = parse_html(written[0], path.name)
     _frame(root, names, dict(enumerate(written[1:], start=1)), path, _MOST_FRAMES)

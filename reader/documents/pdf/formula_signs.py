@@ -70,7 +70,7 @@ def _gap_for(glyph: Glyph, placed: list[Glyph]) -> int | None:
         before = placed[at]
         if before.made or before.text.isspace():
             continue
-        if before.x + _OVERLAP * before.em < glyph.x or after is None and before.x <= glyph.x:
+        if before.x + _OVERLAP * before.em < glyph.x or (after is None and before.x <= glyph.x):
             if after is None:
                 return None
             fits = before.right - _OVERLAP * before.em <= glyph.x and glyph.right <= after.x + _OVERLAP * glyph.em

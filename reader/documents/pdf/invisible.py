@@ -52,7 +52,10 @@ _MOST_PLACES = 20
 
 
 def drawn_again(text: pypdfium2.PdfTextPage, string: str) -> set[int]:
-    """Return the characters of lines that are drawn where the same line is drawn already; of nearly all pages no place is asked for."""
+    """Return the characters of lines that are drawn where the same line is drawn already.
+
+    Of nearly all pages no place is asked for.
+    """
     lines = list(_LINE.finditer(string))
     if len({line[0] for line in lines}) == len(lines):
         return set()

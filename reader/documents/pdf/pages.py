@@ -254,15 +254,7 @@ class Pages:
             for edit in (*underscores.underscore_edits(rules, text, shown), *struck.struck_edits(rules, text, shown)):
                 edits += _apart([edit], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
-        pieces = []
-        for position, stop, ending in order or [(0, len(string), "")]:
-            is_last = bool(ending) or stop == len(string)
-            inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
-            for start, end, new in sorted(inside):
-                pieces += [string[position:start], new]
-                position = end
-            pieces += [string[position:stop], ending]
-        return "".join(pieces)
+        return _written(string, edits, order)
 
     def _by_places(
         self,
@@ -392,6 +384,19 @@ class Pages:
             return text if any(map(str.isalnum, text)) else ""
 
         return drawn
+
+
+def _written(string: str, edits: list[tuple[int, int, str]], order: list[abreast.Span]) -> str:
+    """PDFium's text with its edits, in the order in which columns are read."""
+    pieces = []
+    for position, stop, ending in order or [(0, len(string), "")]:
+        is_last = bool(ending) or stop == len(string)
+        inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
+        for start, end, new in sorted(inside):
+            pieces += [string[position:start], new]
+            position = end
+        pieces += [string[position:stop], ending]
+    return "".join(pieces)
 
 
 def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect], said: dict[int, str]) -> list[Glyph]:

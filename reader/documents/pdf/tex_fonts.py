@@ -9,7 +9,21 @@ from collections.abc import Mapping
 
 _LIGATURES = ("ff", "fi", "fl", "ffi", "ffl")
 _OT1 = dict(enumerate((*_LIGATURES, *"ıȷ`´ˇ˘¯˚¸ßæœøÆŒØ"), start=11))
-_OT1 |= {34: "”", 39: "’", 60: "¡", 62: "¿", 92: "“", 94: "ˆ", 95: "˙", 96: "‘", 123: "–", 124: "—", 125: "˝", 126: "˜", 127: "¨"}
+_OT1 |= {
+    34: "”",
+    39: "’",
+    60: "¡",
+    62: "¿",
+    92: "“",
+    94: "ˆ",
+    95: "˙",
+    96: "‘",
+    123: "–",
+    124: "—",
+    125: "˝",
+    126: "˜",
+    127: "¨",
+}
 _LOW_T1 = dict(enumerate("`´ˆ˜¨˝˚ˇ˘¯˙¸˛‚‹›“”„«»–—")) | dict(enumerate(("ı", "ȷ", *_LIGATURES), start=25))
 _LOW_T1 |= {39: "’", 96: "‘", 127: "-"}
 _HIGH_T1 = (
@@ -27,7 +41,9 @@ _FIRST_NAME = 360
 def are_codes(names: Mapping[int, str]) -> bool:
     """Return whether most glyphs have names that say their code alone, as programs of TeX name them."""
     named = {code: name for code, name in names.items() if name != ".notdef"}
-    return 2 * sum(name in (f"a{code}", chr(code), _base_36(code + _FIRST_NAME)) for code, name in named.items()) > len(named)
+    return 2 * sum(name in (f"a{code}", chr(code), _base_36(code + _FIRST_NAME)) for code, name in named.items()) > len(
+        named
+    )
 
 
 def letters(names: Mapping[int, str]) -> dict[int, str]:
