@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 from helpers.formats import p, write_docx, write_epub, write_odt, write_zip, xhtml
 
+from reader.batching import questions_in, rows_in
 from reader.batching.questions import csv_delimiter, load_questions
 from reader.documents import Document, load
 from reader.errors import DocumentError
@@ -400,6 +401,16 @@ def test_a_question_is_not_cut_at_its_own_comma(tmp_path: Path) -> None:
     questions, problems = load_questions(tmp_path / "a.csv", "b.txt")
     assert [one.question for one in questions] == ["Who?"]
     assert [(line, "more cells" in told) for line, told in problems] == [(2, True)]
+
+
+def test_pasted_tables_are_told_from_pasted_questions() -> None:
+    table = "sep=;\nQuestions of May\nFrage;Datei\nQui était?;c.txt\nQui, quand?;\n"
+    assert questions_in(rows_in(table)) == [(3, "Qui était?", "c.txt"), (4, "Qui, quand?", "")]
+    assert questions_in(rows_in("Query\nQui, quand?\n")) == [(2, "Qui, quand?", "")]
+    assert questions_in(rows_in('Qui, quand?\n"Non" said who;\n')) == [
+        (1, "Qui, quand?", ""),
+        (2, '"Non" said who;', ""),
+    ]
 
 
 # --- OpenDocument, slides, spreadsheets, messages

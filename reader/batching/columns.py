@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 CUSTOM_ID, DOCUMENT, QUESTION = "custom_id", "document", "question"
 NAMES = {
@@ -77,3 +78,30 @@ def table_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     for row in table:
         yield line, row
         line = table.line_num + 1
+
+
+def rows_in(text: str) -> list[list[str]]:
+    """Return the rows of pasted text: of a table where a line at its top names a column of questions, else a question a line."""
+    delimiter, rest, _ = delimited(text.lstrip("\ufeff"))
+    rows: list[list[str]] = []
+    with suppress(csv.Error):  # then it is no table
+        rows = [row for _, row in table_rows(rest, delimiter)]
+    header = header_of(rows)
+    if header is None:
+        return [[line] for line in text.splitlines() if line.strip()]
+    # Of one column, what looks like more cells is the question's own commas.
+    return rows if len(rows[header]) > 1 else [[delimiter.join(row)] for row in rows]
+
+
+def questions_in(rows: Sequence[Sequence[str]]) -> list[tuple[int, str, str]]:
+    """Return each question of a table with its row's number and the document that the row names; "" where it names none."""
+    header = header_of(rows)
+    columns = columns_of(rows[header]) if header is not None else {}
+    places = (columns.get(QUESTION, [0])[0], *columns.get(DOCUMENT, [])[:1])
+    first = 0 if header is None else header + 1
+    found = []
+    for number, row in enumerate(rows[first:], start=first + 1):
+        question, document = (*(row[at].strip() if at < len(row) else "" for at in places), "")[:2]
+        if question:
+            found.append((number, question, document))
+    return found

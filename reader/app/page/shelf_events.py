@@ -14,7 +14,7 @@ from reader.app.page.layout import discard
 from reader.app.page.refresh import Refresh
 from reader.app.page.shelf import ORDERS
 from reader.app.talks import Place
-from reader.batching.columns import DOCUMENT, QUESTION, columns_of, delimited, header_of, table_rows
+from reader.batching import questions_in, rows_in
 from reader.documents import decode_bytes, spreadsheet_rows
 from reader.errors import ConfigError
 
@@ -62,7 +62,7 @@ class ShelfEvents:
     @tolerant
     def ask_table(self, reference: str | None, text: str, looked: str, request: gr.Request) -> Any:
         """Ask the questions that were pasted."""
-        self._ask(reference, _rows_of(text), "Pasted questions", looked, request)
+        self._ask(reference, rows_in(text), "Pasted questions", looked, request)
         return ""
 
     @tolerant
@@ -76,7 +76,7 @@ class ShelfEvents:
                 text = decode_bytes(file.read_bytes())
                 if text is None:
                     raise ConfigError(f"{file.name!r} is not a text file; save the table as CSV.")
-                rows = _rows_of(text)
+                rows = rows_in(text)
             self._ask(reference, rows, file.name, looked, request)
         finally:
             discard([path])
@@ -110,30 +110,12 @@ def questions_of(rows: Sequence[Sequence[str]], place: Place) -> list[tuple[str,
     Raises:
         ConfigError: there is none, or a row names a document that is not at the place.
     """
-    header = header_of(rows)
-    columns = columns_of(rows[header]) if header is not None else {}
-    (column, *_), named = columns.get(QUESTION, [0]), columns.get(DOCUMENT, [None])[0]
     known: Mapping[str, str] = {name: id for id, title in place.titles.items() for name in (id, title.casefold())}
     found = []
-    first = 0 if header is None else header + 1
-    for number, row in enumerate(rows[first:], start=first + 1):
-        question = row[column].strip() if column < len(row) else ""
-        document = row[named].strip() if named is not None and named < len(row) else ""
+    for number, question, document in questions_in(rows):
         if document and document.casefold() not in known:
             raise ConfigError(f"Row {number} names the document {document[:80]!r}, which is not here; open it first.")
-        if question:
-            found.append((question, [known[document.casefold()]] if document else place.document_ids))
+        found.append((question, [known[document.casefold()]] if document else place.document_ids))
     if not found:
         raise ConfigError("There is no question; write one a line, or a table with a column “question”.")
     return found
-
-
-def _rows_of(text: str) -> list[list[str]]:
-    """The rows of pasted text: of a table where its first line names a column “question”, else a question a line."""
-    delimiter, rest, _ = delimited(text.lstrip("\ufeff"))
-    rows = [row for _, row in table_rows(rest, delimiter)]
-    header = header_of(rows)
-    if header is not None:
-        # Of one column, what looks like more cells is the question's own commas.
-        return rows if len(rows[header]) > 1 else [[delimiter.join(row)] for row in rows]
-    return [[line] for line in text.splitlines() if line.strip()]
