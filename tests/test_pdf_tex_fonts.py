@@ -57,3 +57,24 @@ def test_ligatures_and_signs_of_tex_are_read(tmp_path: Path, naming: str, drawn:
 
 def test_a_typewriters_codes_are_those_of_ascii(tmp_path: Path) -> None:
     assert made(b"print {a|b} to \042f\042", "number", is_typewriter=True).text(tmp_path).endswith('print {a|b} to "f"')
+
+
+@pytest.mark.parametrize("has_map", [False, True])
+def test_signs_of_mathematics_with_names_of_tex_are_read(tmp_path: Path, has_map: bool) -> None:
+    """Distiller leaves out of its map what Adobe's list of names does not have; PDFium ends the line at a far raised prime."""
+    drawn = b"BT /F1 20 Tf 20 300 Td (exp\\() Tj /F3 20 Tf <02> Tj /F1 20 Tf (\\) of D) Tj /F3 13 Tf 14 Ts <03> Tj "
+    page = Made(drawn + b"/F1 20 Tf 0 Ts (, and of E) Tj ET")
+    differences = ArrayObject([NumberObject(2), NameObject("/epsilon1"), NameObject("/prime"), NameObject("/kappa")])
+    font = dictionary(
+        Type=name("Font"), Subtype=name("Type1"), BaseFont=name("LMMathItalic10"), FirstChar=NumberObject(2)
+    )
+    font[name("Encoding")] = dictionary(Type=name("Encoding"), Differences=differences)
+    font[name("LastChar")], font[name("Widths")] = NumberObject(4), ArrayObject(map(NumberObject, (406, 280, 576)))
+    if has_map:
+        letters = DecodedStreamObject()
+        letters.set_data(
+            b"begincmap 1 begincodespacerange <02> <04> endcodespacerange 1 beginbfchar <04> <03BA> endbfchar endcmap"
+        )
+        font[name("ToUnicode")] = page.writer._add_object(letters)
+    page.page["/Resources"]["/Font"][name("F3")] = page.writer._add_object(font)
+    assert page.text(tmp_path) == "exp(ϵ) of D′, and of E"

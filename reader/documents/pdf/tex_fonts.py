@@ -1,11 +1,22 @@
-"""The letters of TeX's fonts that a PDF holds as pictures: their glyphs have numbers for names, and TeX's own codes.
+"""The letters of TeX's fonts: glyphs of mathematics with names of TeX's own, and fonts that a PDF holds as pictures.
 
-Most codes are those of ASCII. Ligatures, quotation marks and dashes are not, and PDFium leaves them out or gives other signs.
+The glyphs of such pictures have numbers for names, and TeX's own codes. Most codes are those of ASCII. Ligatures, quotation marks and dashes are not, and PDFium leaves them out or gives other signs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+MATHEMATICAL = {
+    "angbracketleft": "⟨", "angbracketright": "⟩", "arrownortheast": "↗", "arrownorthwest": "↖", "arrowsoutheast": "↘",
+    "arrowsouthwest": "↙", "ceilingleft": "⌈", "ceilingright": "⌉", "diamondmath": "⋄", "epsilon1": "ϵ", "equivasymptotic": "≍",
+    "flat": "♭", "floorleft": "⌊", "floorright": "⌋", "greatermuch": "≫", "intersectionsq": "⊓", "kappa1": "ϰ", "latticetop": "⊤",
+    "lessmuch": "≪", "lscript": "ℓ", "mapsto": "↦", "natural": "♮", "owner": "∋", "precedesequal": "⪯", "prime": "′", "rho1": "ϱ",
+    "sharp": "♯", "similarequal": "≃", "star": "⋆", "subsetsqequal": "⊑", "followsequal": "⪰", "supersetsqequal": "⊒",
+    "triangleleft": "◁", "triangleright": "▷", "turnstileleft": "⊢", "turnstileright": "⊣", "unionmulti": "⊎", "unionsq": "⊔",
+    "wreathproduct": "≀",
+}  # fmt: skip
+"""Names of glyphs in TeX's fonts of mathematics that Adobe's list of names does not have."""
 
 _LIGATURES = ("ff", "fi", "fl", "ffi", "ffl")
 _OT1 = dict(enumerate((*_LIGATURES, *"ıȷ`´ˇ˘¯˚¸ßæœøÆŒØ"), start=11))

@@ -85,9 +85,9 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
     added = {}
     for code, name in named.items():
         if own is None:
-            wanted = bool(_PARTS.search(name)) and not name.startswith(".")
+            wanted = _is_special(name) and not name.startswith(".")
         else:
-            wanted = code in holes or (code not in own and bool(_PARTS.search(name)))
+            wanted = code in holes or (code not in own and _is_special(name))
         if wanted and (text := _letters(name)):
             added[code] = text
     private = {code for code in holes if _is_private((own or {})[code])}
@@ -102,6 +102,11 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
             }
             holes -= private - set(added)
     return {**{code: text for code, text in (own or {}).items() if code not in holes}, **added} if added else {}
+
+
+def _is_special(name: str) -> bool:
+    """Whether PDFium does not know what a glyph's name means."""
+    return bool(_PARTS.search(name)) or name in tex_fonts.MATHEMATICAL
 
 
 def _may_be_tex(font: Any, named: dict[int, str]) -> bool:
@@ -314,7 +319,7 @@ def _by_names(names: list[str]) -> dict[int, str]:
 def _letters(glyph_name: str) -> str:
     from fontTools import agl  # its tables take longer to load than a short file to read
 
-    text = agl.toUnicode(glyph_name)
+    text = tex_fonts.MATHEMATICAL.get(glyph_name) or agl.toUnicode(glyph_name)
     return text if text.isprintable() else ""
 
 
