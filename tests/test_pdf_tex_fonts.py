@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.pdf import Made, dictionary, name
-from pypdf.generic import ArrayObject, DecodedStreamObject, FloatObject, NameObject, NumberObject
+from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, FloatObject, NameObject, NumberObject
 
 WORDS = b"the office of the grocer displays a sign in his shop and all of the "
 
@@ -16,30 +16,37 @@ def made(content: bytes, naming: str, *, is_typewriter: bool = False) -> Made:
     page = Made(b"BT /F3 10 Tf 20 300 Td (%s) Tj 0 -20 Td <%s> Tj ET" % (WORDS, content.hex().encode()))
     digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     codes = sorted(set(WORDS + content))
+    names = {
+        code: f"a{code}" if naming == "number" else digits[(code + 360) // 36] + digits[(code + 360) % 36]
+        for code in codes
+    }
+    pictured(page, names, [500 if is_typewriter else 480 + code % 20 for code in range(codes[0], codes[-1] + 1)])
+    return page
+
+
+def pictured(page: Made, names: dict[int, str], widths: list[int]) -> DictionaryObject:
+    """Give a page the font F3, which has a picture with a name for each code."""
     differences = ArrayObject()
     pictures = dictionary()
-    for code in codes:
-        glyph = f"a{code}" if naming == "number" else digits[(code + 360) // 36] + digits[(code + 360) % 36]
+    for code, glyph in names.items():
         differences += [NumberObject(code), NameObject(f"/{glyph}")]
         picture = DecodedStreamObject()
         picture.set_data(b"500 0 0 0 400 700 d1 0 0 400 700 re f")
         pictures[name(glyph)] = page.writer._add_object(picture)
-    first, last = codes[0], codes[-1]
-    widths = [500 if is_typewriter else 480 + code % 20 for code in range(first, last + 1)]
     font = dictionary(
         Type=name("Font"),
         Subtype=name("Type3"),
         FontBBox=ArrayObject(map(NumberObject, (0, 0, 500, 700))),
         FontMatrix=ArrayObject(map(FloatObject, ("0.001", 0, 0, "0.001", 0, 0))),
-        FirstChar=NumberObject(first),
-        LastChar=NumberObject(last),
+        FirstChar=NumberObject(min(names)),
+        LastChar=NumberObject(max(names)),
         Widths=ArrayObject(map(NumberObject, widths)),
         Encoding=dictionary(Type=name("Encoding"), Differences=differences),
         CharProcs=pictures,
         Resources=dictionary(),
     )
     page.page["/Resources"]["/Font"][name("F3")] = page.writer._add_object(font)
-    return page
+    return font
 
 
 @pytest.mark.parametrize("naming", ["number", "base 36"])
@@ -59,22 +66,14 @@ def test_a_typewriters_codes_are_those_of_ascii(tmp_path: Path) -> None:
     assert made(b"print {a|b} to \042f\042", "number", is_typewriter=True).text(tmp_path).endswith('print {a|b} to "f"')
 
 
-@pytest.mark.parametrize("has_map", [False, True])
-def test_signs_of_mathematics_with_names_of_tex_are_read(tmp_path: Path, has_map: bool) -> None:
+def test_signs_of_mathematics_with_names_of_tex_are_read(tmp_path: Path) -> None:
     """Distiller leaves out of its map what Adobe's list of names does not have; PDFium ends the line at a far raised prime."""
     drawn = b"BT /F1 20 Tf 20 300 Td (exp\\() Tj /F3 20 Tf <02> Tj /F1 20 Tf (\\) of D) Tj /F3 13 Tf 14 Ts <03> Tj "
     page = Made(drawn + b"/F1 20 Tf 0 Ts (, and of E) Tj ET")
-    differences = ArrayObject([NumberObject(2), NameObject("/epsilon1"), NameObject("/prime"), NameObject("/kappa")])
-    font = dictionary(
-        Type=name("Font"), Subtype=name("Type1"), BaseFont=name("LMMathItalic10"), FirstChar=NumberObject(2)
+    letters = DecodedStreamObject()
+    letters.set_data(
+        b"begincmap 1 begincodespacerange <02> <04> endcodespacerange 1 beginbfchar <04> <03BA> endbfchar endcmap"
     )
-    font[name("Encoding")] = dictionary(Type=name("Encoding"), Differences=differences)
-    font[name("LastChar")], font[name("Widths")] = NumberObject(4), ArrayObject(map(NumberObject, (406, 280, 576)))
-    if has_map:
-        letters = DecodedStreamObject()
-        letters.set_data(
-            b"begincmap 1 begincodespacerange <02> <04> endcodespacerange 1 beginbfchar <04> <03BA> endbfchar endcmap"
-        )
-        font[name("ToUnicode")] = page.writer._add_object(letters)
-    page.page["/Resources"]["/Font"][name("F3")] = page.writer._add_object(font)
+    font = pictured(page, {2: "epsilon1", 3: "prime", 4: "kappa"}, [500, 300, 500])
+    font[name("ToUnicode")] = page.writer._add_object(letters)
     assert page.text(tmp_path) == "exp(ϵ) of D′, and of E"

@@ -1,6 +1,7 @@
 """The letters of TeX's fonts: glyphs of mathematics with names of TeX's own, and fonts that a PDF holds as pictures.
 
-The glyphs of such pictures have numbers for names, and TeX's own codes. Most codes are those of ASCII. Ligatures, quotation marks and dashes are not, and PDFium leaves them out or gives other signs.
+The glyphs of such pictures have numbers for names, and TeX's own codes. Most codes are those of ASCII. Ligatures, quotation
+marks and dashes are not, and PDFium leaves them out or gives other signs.
 """
 
 from __future__ import annotations
