@@ -169,3 +169,45 @@ def test_rows_stay_rows_where_each_word_of_a_page_has_its_own_line(tmp_path: Pat
         tmp_path / "a.pdf"
     )
     assert load(tmp_path / "a.pdf").text.split("\n")[1] == "Wenlow | Agnes | 1871"
+
+
+def body(*columns: tuple[int, tuple[str, ...]]) -> bytes:
+    """The cells of a row's columns, their lines 12 points apart."""
+    return shown(*((x, 288 - 12 * at, line) for x, lines in columns for at, line in enumerate(lines)))
+
+
+GROUPED = (
+    across((320, 300, 240), b"S ")
+    + down(SIDES, b"S ")
+    + shown((25, 306, "Month"), (125, 306, "Sum"), (225, 306, "Change"))
+)
+
+
+@pytest.mark.parametrize("is_by_row", [False, True])
+def test_rows_of_figures_that_share_their_rules_stay_rows(tmp_path: Path, is_by_row: bool) -> None:
+    columns = (
+        (25, ("Apr 2015", "May 2015", "June")),
+        (125, ("653,278", "686,908", "(71)")),
+        (225, ("107.5%", "-110.9", "-")),
+    )
+    parts = [body(*columns)]
+    if is_by_row:
+        parts = [shown(*((x, 288 - 12 * at, lines[at]) for x, lines in columns)) for at in range(3)]
+    Made(GROUPED + b"".join(parts)).writer.write(tmp_path / "a.pdf")
+    rows = ["Month | Sum | Change", "Apr 2015 | 653,278 | 107.5%", "May 2015 | 686,908 | -110.9", "June | (71) | -"]
+    assert load(tmp_path / "a.pdf").text.split("\n")[:4] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "change"),
+    [
+        (("Costs of the", "whole year"), ("653",), ("107",)),
+        (("Costs of the", "year"), ("six", "hundred"), ("a", "lot")),
+    ],
+)
+def test_a_cell_of_two_lines_is_no_two_rows(
+    tmp_path: Path, name: tuple[str, ...], total: tuple[str, ...], change: tuple[str, ...]
+) -> None:
+    Made(GROUPED + body((25, name), (125, total), (225, change))).writer.write(tmp_path / "a.pdf")
+    row = " | ".join(" ".join(lines) for lines in (name, total, change))
+    assert load(tmp_path / "a.pdf").text.split("\n")[:2] == ["Month | Sum | Change", row]

@@ -25,10 +25,8 @@ def cut_at_marks(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int
     for end in _PRIME.finditer(string) if set(_PRIMES) & set(letters_of(string)) else ():
         first = end.start() - 1
         base = len(string[:first].rstrip()) - 1 if string[first] in _PRIMES else first
-        mark, after = (first, end.end()) if base < first else (end.end(), None)
-        if base >= 0 and _is_primed(
-            *(read_glyphs(text, string[at], at)[0] for at in (base, mark, after) if at is not None)
-        ):
+        places = (base, first, end.end()) if base < first else (base, end.end())
+        if base >= 0 and _is_primed(*(read_glyphs(text, string[at], at)[0] for at in places)):
             yield end.span()
     marks = "".join(sign for sign in letters_of(string) if unicodedata.category(sign) in ("Mn", "Mc"))
     if not marks:

@@ -98,8 +98,13 @@ def table_edits(
         levels = _places(heights)[::-1]
         if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
             continue
-        for spans in (False, True):  # cells over several rows only where letters would be cut without them
-            boxes = [_row(grid, columns, levels[at:], spans) for at in range(len(levels) - 1)]
+        inner = list(_levels_within(grid, columns, levels, text, string, turn))
+        # Cells over several rows only where letters would be cut without them.
+        for all_levels, spans in [(sorted(levels + inner, reverse=True), False)] * bool(inner) + [
+            (levels, False),
+            (levels, True),
+        ]:
+            boxes = [_row(grid, columns, all_levels[at:], spans) for at in range(len(all_levels) - 1)]
             rows = [[_said(text, cell, turn) for cell in row] for row in boxes]
             boxes = [row for row, said in zip(boxes, rows, strict=True) if any(said)]
             rows = [row for row in rows if any(row)]
@@ -110,6 +115,47 @@ def table_edits(
                 found.append(grid.box)
                 yield list(_edits(lines, rows))
                 break
+
+
+_VALUE = re.compile(r"[-–−+(]?[$€£]?\d[\d.,]*\s?[%)*]?|[-–−]")
+_LEAST_VALUED = 0.5
+"""The share of a row's cells whose lines are all figures, where its lines are rows."""
+_LEAST_CELLS = 3
+
+
+def _levels_within(
+    grid: _Grid, columns: list[float], levels: list[float], text: pypdfium2.PdfTextPage, string: str, turn: int
+) -> Iterator[float]:
+    """Yield levels between rows of figures that share their rules: where all cells have as many lines, most of figures alone."""
+    glyphs: list[Glyph] = []
+    for at in range(len(levels) - 1):
+        cells = [cell for cell in _row(grid, columns, levels[at:], False) if cell]
+        if sum("\n" in _raw(text, cell, turn).strip() for cell in cells) < _LEAST_VALUED * len(cells):
+            continue  # as in nearly all rows
+        glyphs = glyphs or [glyph for glyph in read_glyphs(text, string) if not (glyph.made or glyph.text.isspace())]
+        filled = [lines for cell in cells if (lines := _lines_of_cell(glyphs, cell))]
+        values = [lines for lines in filled if all(_VALUE.fullmatch("".join(g.text for g in line)) for line in lines)]
+        is_even = len({len(lines) for lines in filled}) == 1 and len(filled[0]) > 1
+        if is_even and len(filled) >= _LEAST_CELLS and len(values) >= _LEAST_VALUED * len(filled):
+            for (upper, *_), (lower, *_) in itertools.pairwise(values[0]):
+                yield (upper.y - _DESCENDS * upper.size + lower.y + _ASCENDS * lower.size) / 2
+
+
+def _lines_of_cell(glyphs: list[Glyph], cell: Rect) -> list[list[Glyph]]:
+    """What a cell shows, line by line from the top."""
+    left, bottom, right, top = cell
+    lines: list[list[Glyph]] = []
+    inside = [glyph for glyph in glyphs if left <= glyph.x <= right and bottom <= glyph.y <= top]
+    for glyph in sorted(inside, key=lambda glyph: -glyph.y):
+        if lines and lines[-1][0].y - glyph.y < _SAME_LINE * glyph.size:
+            lines[-1].append(glyph)
+        else:
+            lines.append([glyph])
+    return lines
+
+
+_DESCENDS, _ASCENDS = 0.2, 0.72
+"""In ems, how far letters reach below and above their baseline."""
 
 
 def rules(paths: list[int], page: Rect) -> list[Rect]:
@@ -297,7 +343,11 @@ def _row(grid: _Grid, columns: list[float], levels: list[float], spans: bool) ->
 
 
 def _said(text: pypdfium2.PdfTextPage, cell: Rect | None, turn: int) -> str:
-    return _one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))) if cell else ""
+    return _one_line(_raw(text, cell, turn)) if cell else ""
+
+
+def _raw(text: pypdfium2.PdfTextPage, cell: Rect, turn: int) -> str:
+    return str(text.get_text_bounded(*upright_rect(cell, -turn % 360)))
 
 
 def _mended_rows(
