@@ -77,3 +77,23 @@ def test_signs_of_mathematics_with_names_of_tex_are_read(tmp_path: Path) -> None
     font = pictured(page, {2: "epsilon1", 3: "prime", 4: "kappa"}, [500, 300, 500])
     font[name("ToUnicode")] = page.writer._add_object(letters)
     assert page.text(tmp_path) == "exp(ϵ) of D′, and of E"
+
+
+def test_letters_of_formulas_are_plain_ones_and_keep_their_powers(tmp_path: Path) -> None:
+    """As Word and TeX write them: slanted letters beyond U+FFFF."""
+    letters = {1: "𝑎", 2: "𝑏", 3: "𝑛", 4: "ℎ", 5: "𝜋"}
+    pairs = b"".join(
+        b"<%02x> <%s> " % (code, letter.encode("utf-16-be").hex().encode()) for code, letter in letters.items()
+    )
+    drawn = (
+        b"BT /F1 12 Tf 20 300 Td (If ) Tj /F3 12 Tf <01> Tj /F3 8 Tf 9 Ts <03> Tj /F3 12 Tf 0 Ts /F1 12 Tf ( = ) Tj "
+    )
+    drawn += b"/F3 12 Tf <02> Tj /F1 8 Tf 5 Ts (2) Tj /F1 12 Tf 0 Ts (, then 10) Tj /F1 8 Tf 5 Ts (24) Tj "
+    page = Made(drawn + b"/F1 12 Tf 0 Ts ( m and ) Tj /F3 12 Tf <0405> Tj /F1 12 Tf (.) Tj ET")
+    font = pictured(page, {code: f"g{code}" for code in letters}, [500] * 5)
+    mapped = DecodedStreamObject()
+    mapped.set_data(
+        b"begincmap 1 begincodespacerange <01> <05> endcodespacerange 5 beginbfchar " + pairs + b"endbfchar endcmap"
+    )
+    font[name("ToUnicode")] = page.writer._add_object(mapped)
+    assert page.text(tmp_path) == "If a^n = b^2, then 10^24 m and hπ."

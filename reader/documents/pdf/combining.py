@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import Glyph, gap, letters_of, read_glyphs
+from reader.documents.pdf.mathematical import SECOND_HALF
 
 _LEVEL = 0.12
 """In ems, how far the baselines of a mark and its letter are apart at most."""
@@ -17,7 +18,7 @@ _BESIDE = 0.3
 
 
 _PRIMES = "′″"
-_PRIME = re.compile(rf"(?<=\w)\r\n(?=[{_PRIMES}])|(?<=[{_PRIMES}])\r\n(?=[^\r\n])")
+_PRIME = re.compile(rf"(?<=[\w{SECOND_HALF}])\r\n(?=[{_PRIMES}])|(?<=[{_PRIMES}])\r\n(?=[^\r\n])")
 
 
 def cut_at_marks(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:
@@ -26,16 +27,21 @@ def cut_at_marks(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int
         first = end.start() - 1
         base = len(string[:first].rstrip()) - 1 if string[first] in _PRIMES else first
         places = (base, first, end.end()) if base < first else (base, end.end())
-        if base >= 0 and _is_primed(*(read_glyphs(text, string[at], at)[0] for at in places)):
+        if base >= 0 and _is_primed(*(_glyph_at(text, string, at) for at in places)):
             yield end.span()
     marks = "".join(sign for sign in letters_of(string) if unicodedata.category(sign) in ("Mn", "Mc"))
     if not marks:
         return
     for end in re.finditer(f"(?<=[{marks}])\r\n(?=[^\\s])|(?<=[^\\s])\r\n(?=[{marks}])", string):
-        before, after = (read_glyphs(text, string[at], at)[0] for at in (end.start() - 1, end.end()))
+        before, after = (_glyph_at(text, string, at) for at in (end.start() - 1, end.end()))
         is_level = abs(before.y - after.y) <= _LEVEL * before.size and before.turn == after.turn
         if is_level and abs(gap(before, after)) <= _BESIDE:
             yield end.span()
+
+
+def _glyph_at(text: pypdfium2.PdfTextPage, string: str, at: int) -> Glyph:
+    at -= string[at] == SECOND_HALF
+    return read_glyphs(text, string[at], at)[0]
 
 
 def _is_primed(base: Glyph, prime: Glyph, after: Glyph | None = None) -> bool:

@@ -38,6 +38,7 @@ from reader.documents.pdf import (
     vertical,
 )
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
+from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.opening import LEFT_OUT, open_document, string_of
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
@@ -111,7 +112,7 @@ class Pages:
             raise
         except Exception:  # one bad page must not cost the other three hundred
             return ""
-        return readable(self._rejoined(string.replace(LEFT_OUT, ""), index))
+        return readable(self._rejoined(string.replace(LEFT_OUT, "").replace(SECOND_HALF, ""), index))
 
     def open(self, index: int) -> tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage, str]:
         """Return page `index`, counted from 0, its characters and PDFium's text of them, for the caller to close.
@@ -281,7 +282,12 @@ class Pages:
         turn = glyphs.turn_of(text, string)
         if order := abreast.reading_order(text, string, turn):
             found = [
-                one for start, end, after in order for one in (*found[start:end], *(Glyph(-1, sign) for sign in after))
+                one
+                for start, end, after in order
+                for one in (
+                    *(glyph for glyph in found if start <= glyph.index < end),
+                    *(Glyph(-1, sign) for sign in after),
+                )
             ]
         unseen = self._unseen(page, text, string, index)
         unseen.update(*(range(start, end) for start, end in combining.cut_at_marks(text, string)))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
+from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.scripts import is_cents
 
 SMALLER = 0.88
@@ -109,7 +110,7 @@ _AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-�
 _ORDINAL_BELOW = re.compile(rf"\d\r?\n(?:{_ORDINAL.pattern})(?=\r?\n)")
 _AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
 _SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
-_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z](?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
+_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z]{SECOND_HALF}?(?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n| )?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""

@@ -18,6 +18,7 @@ import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import bands
 from reader.documents.pdf.glyphs import Glyph, Rect, address_of, gap, origins_of, read_glyphs, upright_rect
+from reader.documents.pdf.mathematical import SECOND_HALF, plain
 
 _THIN = 2.5
 _SHORTEST = 2.0
@@ -347,7 +348,7 @@ def _said(text: pypdfium2.PdfTextPage, cell: Rect | None, turn: int) -> str:
 
 
 def _raw(text: pypdfium2.PdfTextPage, cell: Rect, turn: int) -> str:
-    return str(text.get_text_bounded(*upright_rect(cell, -turn % 360)))
+    return plain(str(text.get_text_bounded(*upright_rect(cell, -turn % 360))))
 
 
 def _mended_rows(
@@ -437,8 +438,8 @@ def _lines(
 
 
 def _letters(texts: Iterable[str]) -> Counter[str]:
-    plain = (text.translate(_PLAIN).replace(ROW_HYPHEN, "-") for text in texts)
-    return Counter(sign for text in plain for sign in text if not sign.isspace())
+    texts = (text.translate(_PLAIN).replace(ROW_HYPHEN, "-").replace(SECOND_HALF, "") for text in texts)
+    return Counter(sign for text in texts for sign in text if not sign.isspace())
 
 
 def _edits(lines: list[re.Match[str]], rows: list[list[str]]) -> Iterator[Edit]:
