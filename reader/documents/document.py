@@ -54,10 +54,11 @@ _SINCE_13 = ("mail", "pdf", "xlsx")
 #    and clauses such as 1.2(a) their numbers. A figure stays apart from a struck one. In forms that are filled in, boxes that are
 #    not ticked are [ ], and a list of which nothing is chosen says nothing. RTF may be in UTF-8. Identifiers of programs are no
 #    sections.
-# 13: PDFs have ligatures, quotation marks and dashes of TeX's fonts that are pictures, TeX's signs such as epsilon and prime, plain
-#    letters for the slanted ones of formulas, signs between the letters where they stand, rows of figures that share their rules, whole words where marks stand over letters or a cell's line ends, ordinals in one word, text that is drawn twice in
-#    its place once, and a form's value below its own label. Saved web pages have the pages that they frame. In sheets, a cell that
-#    spans rows is said in each.
+# 13: PDFs have ligatures, quotation marks and dashes of TeX's fonts that are pictures, TeX's signs such as epsilon and prime,
+#    plain letters for the slanted ones of formulas, signs between the letters where they stand, rows of figures that share their
+#    rules, whole words where marks stand over letters or a cell's line ends, ordinals in one word, text that is drawn twice in
+#    its place once, and a form's value below its own label. Saved web pages have the pages that they frame. In sheets, a cell
+#    that spans rows is said in each.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),
