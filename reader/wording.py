@@ -51,7 +51,8 @@ def size(size_bytes: int) -> str:
 
 
 _PAGE_NUMBER = re.compile(r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}|[IVXLCDM]{1,9}")
-_MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|\S{32,}")
+_MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|[!-~]{32,}")
+"""Headings of scripts that write no spaces may be as long."""
 
 
 def is_for_readers(label: str) -> bool:

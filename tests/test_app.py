@@ -151,6 +151,9 @@ def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> 
     assert "in these documents" in turns.finished("The document does not say.", counts, [], silent, 0)
 
 
+LONG_HEADING = "第三章关于本公司二零二六年度财务报告编制基础以及合并范围变动情况的详细说明"
+
+
 @pytest.mark.parametrize(
     ("label", "page", "name"),
     [
@@ -161,6 +164,11 @@ def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> 
         ("Abstract", 1, "“Abstract”"),
         ("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 5, "page 5"),
         ("", 5, "page 5"),
+        (
+            "第三章关于本公司二零二六年度财务报告编制基础以及合并范围变动情况的详细说明",
+            5,
+            "“第三章关于本公司二零二六年度财务报告编制基础以及合并范围变动情况的详细说明”",
+        ),
     ],
 )
 def test_a_place_is_named_as_people_name_it(label: str, page: int, name: str) -> None:

@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 from helpers.formats import p, write_docx, write_epub, write_odt, write_zip, xhtml
 
+from reader.batching import questions_in, rows_in
 from reader.batching.questions import csv_delimiter, load_questions
 from reader.documents import Document, load
 from reader.errors import DocumentError
@@ -373,6 +374,43 @@ def test_columns_are_found_as_people_name_them(tmp_path: Path) -> None:
         questions, problems = load_questions(tmp_path / name)
         assert [(one.custom_id, one.document, one.question) for one in questions] == [("007", "b.txt", "Qui était?")]
         assert (problems, csv_delimiter(tmp_path / name)) == ([], delimiter)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "found"),
+    [
+        ("a.csv", "Frage\r\nQui était?\r\n", [("2", "b.txt", "Qui était?")]),
+        ("a.csv", "Questions, 2026\n\nNr.;Question(s);Datei\n7;Qui était?;c.txt\n", [("7", "c.txt", "Qui était?")]),
+        ("a.csv", "question\nQui, quand?\n", [("2", "b.txt", "Qui, quand?")]),
+        ("a.tsv", "id\tQuestion\n1\tQui, quand?\n", [("1", "b.txt", "Qui, quand?")]),
+        ("a.csv", 'sep=;\n"No";"Query"\n"1";"Qui\nétait?"\n', [("1", "b.txt", "Qui\nétait?")]),
+        ("a.json", '[{"id": 1, "file": "c.txt", "query": "Qui était?"}]', [("1", "c.txt", "Qui était?")]),
+        ("a.jsonl", '{"id": "x", "doc": "c.txt", "prompt": "Qui était?"}', [("x", "c.txt", "Qui était?")]),
+    ],
+)
+def test_questions_are_found_however_their_columns_are_called(
+    tmp_path: Path, name: str, written: str, found: list[tuple[str, str, str]]
+) -> None:
+    (tmp_path / name).write_text(written, "utf-8")
+    questions, problems = load_questions(tmp_path / name, "b.txt")
+    assert ([(one.custom_id, one.document, one.question) for one in questions], problems) == (found, [])
+
+
+def test_a_question_is_not_cut_at_its_own_comma(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,question\n1,Who, when?\n2,Who?\n")
+    questions, problems = load_questions(tmp_path / "a.csv", "b.txt")
+    assert [one.question for one in questions] == ["Who?"]
+    assert [(line, "more cells" in told) for line, told in problems] == [(2, True)]
+
+
+def test_pasted_tables_are_told_from_pasted_questions() -> None:
+    table = "sep=;\nQuestions of May\nFrage;Datei\nQui était?;c.txt\nQui, quand?;\n"
+    assert questions_in(rows_in(table)) == [(3, "Qui était?", "c.txt"), (4, "Qui, quand?", "")]
+    assert questions_in(rows_in("Query\nQui, quand?\n")) == [(2, "Qui, quand?", "")]
+    assert questions_in(rows_in('Qui, quand?\n"Non" said who;\n')) == [
+        (1, "Qui, quand?", ""),
+        (2, '"Non" said who;', ""),
+    ]
 
 
 # --- OpenDocument, slides, spreadsheets, messages

@@ -244,3 +244,10 @@ def test_boxes_of_a_form_that_nobody_filled_in_say_nothing(tmp_path: Path) -> No
     blank.add((124, 226, 136, 238), FT=name("Btn"))
     with pytest.raises(DocumentError, match="has no text"):
         blank.text(tmp_path)
+
+
+def test_a_value_below_its_label_stands_there_wherever_the_title_is_drawn(tmp_path: Path) -> None:
+    made = Made(shown((20, 200, "Comments:"), (20, 100, "For the office."), (20, 350, "Application")))
+    field = made.add((20, 150, 300, 190), FT=name("Tx"), T=TextStringObject("c"), V=TextStringObject("No smoke."))
+    field[name("AP")] = drawing(made, b"BT /F1 10 Tf 2 5 Td (No smoke.) Tj ET", width=280, height=40)
+    assert made.text(tmp_path) == "Comments: No smoke. For the office. Application"

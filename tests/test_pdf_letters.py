@@ -86,3 +86,23 @@ def test_a_raised_numerator_in_a_ruled_cell_is_one_fraction(tmp_path: Path) -> N
 def test_a_list_of_the_numbers_of_parts_is_no_nonsense(tmp_path: Path) -> None:
     parts = [(20, 380 - 12 * row, f"M{row}x40 DIN{900 + row} A{row}-70 K{row}7 {row}mm") for row in range(1, 20)]
     assert Made(shown(*parts)).text(tmp_path) == " ".join(text for _, _, text in parts)
+
+
+@pytest.mark.parametrize(("before", "raised", "after"), [("The 1", "st", " of May 1947"), ("the 19", "th", " century")])
+def test_an_ordinals_letters_stay_with_their_figure(tmp_path: Path, before: str, raised: str, after: str) -> None:
+    """PDFium ends the line where they are raised far."""
+    content = b"BT /F1 12 Tf 20 300 Td (%s) Tj /F1 8 Tf 9 Ts (%s) Tj /F1 12 Tf 0 Ts (%s) Tj ET "
+    drawn = content % (before.encode(), raised.encode(), after.encode())
+    assert Made(drawn).text(tmp_path) == before + raised + after
+
+
+def test_an_exponent_between_bars_is_one(tmp_path: Path) -> None:
+    content = (
+        b"BT /F1 10 Tf 20 300 Td (There are 2) Tj /F1 6 Tf 4 Ts (|X|) Tj /F1 10 Tf 0 Ts ( sets of |X| and 2|Y|.) Tj ET"
+    )
+    assert Made(content).text(tmp_path) == "There are 2^|X| sets of |X| and 2|Y|."
+
+
+def test_a_notes_number_behind_dots_to_write_on_is_in_brackets(tmp_path: Path) -> None:
+    content = b"BT /F1 12 Tf 20 300 Td (Level \205\205) Tj /F1 7 Tf 9 Ts (2) Tj /F1 12 Tf 0 Ts (, in words) Tj ET"
+    assert Made(content).text(tmp_path) == "Level \u2026\u2026[2], in words"

@@ -124,3 +124,90 @@ def test_dots_that_fill_an_area_are_no_rules(tmp_path: Path) -> None:
     dots = b"".join(b"%d %d 1 1 re f " % (x, y) for x in range(20, 320, 4) for y in range(240, 320, 4))
     Made(dots + shown((24, 306, "Wenlow Quay"), (124, 286, "Agnes Moir"))).writer.write(tmp_path / "a.pdf")
     assert "|" not in load(tmp_path / "a.pdf").text
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (("Trans-", "port"), "Transport"),
+        (("00-", "07F8"), "00-07F8"),
+        (("2019-", "2020"), "2019-2020"),
+        (("FAA-", "approved"), "FAA-approved"),
+        (("pre-", "and post-war"), "pre- and post-war"),
+        (("a part -", "of two"), "a part - of two"),
+    ],
+)
+def test_words_that_a_cells_line_ends_in_stay_whole(tmp_path: Path, cell: tuple[str, str], said: str) -> None:
+    grid = across((320, 280, 240), b"S ") + down((20, 120, 320), b"S ")
+    texts = shown(
+        (25, 305, "Code"), (125, 305, "Name"), (25, 265, cell[0]), (25, 253, cell[1]), (125, 265, "Agnes Moir")
+    )
+    assert Made(grid + texts).text(tmp_path) == f"Code | Name {said} | Agnes Moir"
+
+
+def test_a_cells_hyphen_stays_where_the_page_writes_the_word_so(tmp_path: Path) -> None:
+    grid = across((320, 280, 240), b"S ") + down((20, 120, 320), b"S ")
+    texts = shown(
+        (25, 305, "Rooms"), (125, 305, "non-smoking"), (25, 265, "non-"), (25, 253, "smoking"), (125, 265, "12")
+    )
+    assert Made(grid + texts).text(tmp_path) == "Rooms | non-smoking non-smoking | 12"
+
+
+def test_a_hyphen_before_and_is_the_words_own(tmp_path: Path) -> None:
+    lines = ((20, 300, "The Vor-"), (20, 288, "und Nachteile of thous-"), (20, 276, "and men, of a thousand."))
+    assert Made(shown(*lines)).text(tmp_path) == "The Vor- und Nachteile of thousand men, of a thousand."
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_rows_stay_rows_where_each_word_of_a_page_has_its_own_line(tmp_path: Path, end: bytes) -> None:
+    cells = [
+        (SIDES[at] + 4, LEVELS[row + 1] + 6, c.split()[0])
+        for row, cells in enumerate(ROWS)
+        for at, c in enumerate(cells)
+    ]
+    Made((across(LEVELS, b"S ") + down(SIDES, b"S ") + shown(*cells)).replace(b" ", end)).writer.write(
+        tmp_path / "a.pdf"
+    )
+    assert load(tmp_path / "a.pdf").text.split("\n")[1] == "Wenlow | Agnes | 1871"
+
+
+def body(*columns: tuple[int, tuple[str, ...]]) -> bytes:
+    """The cells of a row's columns, their lines 12 points apart."""
+    return shown(*((x, 288 - 12 * at, line) for x, lines in columns for at, line in enumerate(lines)))
+
+
+GROUPED = (
+    across((320, 300, 240), b"S ")
+    + down(SIDES, b"S ")
+    + shown((25, 306, "Month"), (125, 306, "Sum"), (225, 306, "Change"))
+)
+
+
+@pytest.mark.parametrize("is_by_row", [False, True])
+def test_rows_of_figures_that_share_their_rules_stay_rows(tmp_path: Path, is_by_row: bool) -> None:
+    columns = (
+        (25, ("Apr 2015", "May 2015", "June")),
+        (125, ("653,278", "686,908", "(71)")),
+        (225, ("107.5%", "-110.9", "-")),
+    )
+    parts = [body(*columns)]
+    if is_by_row:
+        parts = [shown(*((x, 288 - 12 * at, lines[at]) for x, lines in columns)) for at in range(3)]
+    Made(GROUPED + b"".join(parts)).writer.write(tmp_path / "a.pdf")
+    rows = ["Month | Sum | Change", "Apr 2015 | 653,278 | 107.5%", "May 2015 | 686,908 | -110.9", "June | (71) | -"]
+    assert load(tmp_path / "a.pdf").text.split("\n")[:4] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "change"),
+    [
+        (("Costs of the", "whole year"), ("653",), ("107",)),
+        (("Costs of the", "year"), ("six", "hundred"), ("a", "lot")),
+    ],
+)
+def test_a_cell_of_two_lines_is_no_two_rows(
+    tmp_path: Path, name: tuple[str, ...], total: tuple[str, ...], change: tuple[str, ...]
+) -> None:
+    Made(GROUPED + body((25, name), (125, total), (225, change))).writer.write(tmp_path / "a.pdf")
+    row = " | ".join(" ".join(lines) for lines in (name, total, change))
+    assert load(tmp_path / "a.pdf").text.split("\n")[:2] == ["Month | Sum | Change", row]

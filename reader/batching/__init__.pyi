@@ -1,4 +1,5 @@
 from .cluster import RayEngine as RayEngine
+from .columns import questions_in as questions_in, rows_in as rows_in
 from .engine import BatchProgress as BatchProgress, BatchSummary as BatchSummary, Engine as Engine, batch as batch
 from .local import (
     BATCH_SIZE as BATCH_SIZE,
@@ -23,4 +24,6 @@ __all__ = [
     "answer_together",
     "batch",
     "load_questions",
+    "questions_in",
+    "rows_in",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -15,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reader.batching.columns import CUSTOM_ID, DOCUMENT, NAMES, QUESTION, columns_of, delimited, header_of, table_rows
 from reader.documents import decode_bytes, spreadsheet_rows
 from reader.errors import ConfigError, DocumentError
 
-_NEEDED = ("custom_id", "document", "question")
 _SHEETS = (".csv", ".tsv", ".tab")
 # XLSX is a ZIP, and XLS an OLE file.
 _WORKBOOK_MARKS = (b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1"))
 _HALF = re.compile("[\ud800-\udfff]")
+_FIRST_ROWS = 20
+_LONGER = "It has more cells than the line that names the columns: put quotation marks around text with “{}” in it."
 _SEPARATORS = re.compile(r"[\s,]*")
 _INSTRUCTIONS = ("system", "developer")
 _MOST_CHARS = {"custom_id": 1_000, "document": 4_096, "question": 100_000}
@@ -78,7 +81,7 @@ def csv_delimiter(file: Path) -> str:
     """Return what parts the cells of a file of questions: what results beside it should have, too."""
     with suppress(ConfigError):
         if file.suffix.lower() in _SHEETS and not _is_workbook(file):
-            return _delimited(_text(file))[0]
+            return delimited(_text(file))[0]
     return ","
 
 
@@ -93,7 +96,7 @@ def _rows(file: Path, document: str | None) -> Iterator[tuple[int, Mapping[str, 
         return _csv_rows(sheet.getvalue(), ",", 0, file, document)
     text = _text(file)
     if file.suffix.lower() in _SHEETS:
-        delimiter, rest, skipped = _delimited(text)
+        delimiter, rest, skipped = delimited(text)
         return _csv_rows(rest, delimiter, skipped, file, document)
     return _json_array(text) if text.lstrip().startswith("[") else _json_rows(text)
 
@@ -120,16 +123,6 @@ def _text(file: Path) -> str:
     if text is None:
         raise ConfigError(f"The questions {str(file)!r} are not text; save them as CSV in UTF-8.")
     return text
-
-
-def _delimited(text: str) -> tuple[str, str, int]:
-    """What parts the cells, the text without Excel's line that says so ("sep=;"), and how many lines that is."""
-    first, _, rest = text.partition("\n")
-    said = re.fullmatch(r"\"?sep=(.)\"?", first.strip("\r "), re.IGNORECASE)
-    if said:
-        return said[1], rest, 1
-    first = text.lstrip("\r\n").partition("\n")[0]
-    return max(",;\t|", key=first.count), text, 0  # spreadsheets write what their language has
 
 
 class _Rows:
@@ -190,45 +183,48 @@ def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
 def _csv_rows(
     text: str, delimiter: str, skipped: int, file: Path, document: str | None
 ) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
-    # What is too long is said of its line, in `_question`.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    lines = io.StringIO(text, newline="")
-    begin = 0
-    while (begun := lines.readline()) and not begun.strip(f"{delimiter} \r\n"):  # rows left empty above the names
-        begin, skipped = lines.tell(), skipped + 1
-    lines.seek(begin)
-    table = csv.DictReader(lines, delimiter=delimiter)
-    table.fieldnames = [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in table.fieldnames or ()]
-    missing = [
-        name for name in _NEEDED if name not in (table.fieldnames or ()) and (name != "document" or not document)
-    ]
+    rows = _numbered(text, delimiter, skipped)
+    first = list(itertools.islice(rows, _FIRST_ROWS))
+    head = header_of([[] if isinstance(row, BadLine) else row for _, row in first])
+    row = first[head][1] if head is not None else []
+    names = [] if isinstance(row, BadLine) else row
+    columns = columns_of(names)
+    missing = [name for name in (DOCUMENT, QUESTION) if name not in columns and (name != DOCUMENT or not document)]
     if missing:
-        raise ConfigError(f"{str(file)!r} has no column {missing[0]!r}; its first line names the columns.")
-    if repeated := [name for name in _NEEDED if (table.fieldnames or []).count(name) > 1]:
+        raise ConfigError(f"{str(file)!r} has no column {missing[-1]!r}; its first line names the columns.")
+    if repeated := [name for name, places in columns.items() if len(places) > 1]:
         raise ConfigError(f"{str(file)!r} has two columns {repeated[0]!r}; rename one of them.")
-    line = table.line_num
-    while True:
-        try:
-            row = next(table, None)
-        except csv.Error as error:
-            yield line + 1 + skipped, BadLine(f"It cannot be read ({error}).")
-            return
-        if row is None:
-            return
-        first, line = line + 1, table.line_num
-        if any(row.values()):
-            yield first + skipped, row
+    for line, row in itertools.chain(first[(head or 0) + 1 :], rows):
+        if isinstance(row, BadLine):
+            yield line, row
+        elif any(row):
+            if len(names) == 1:  # what looks like more cells is the question's own commas
+                row = [delimiter.join(row)]
+            is_longer = any(cell.strip() for cell in row[len(names) :])
+            cells = {name: row[at] for name, (at, *_) in columns.items() if at < len(row)}
+            if CUSTOM_ID not in columns:
+                cells[CUSTOM_ID] = str(line)
+            yield line, BadLine(_LONGER.format(delimiter)) if is_longer else cells
+
+
+def _numbered(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str] | BadLine]]:
+    line = 0
+    try:
+        for line, row in table_rows(text, delimiter):
+            yield line + skipped, row
+    except csv.Error as error:
+        yield line + 1 + skipped, BadLine(f"It cannot be read ({error}).")
 
 
 def _question(row: Mapping[str, Any], line: int, document: str | None) -> BatchQuestion:
     body = row.get("body")
     if isinstance(body, Mapping):
         metadata = body.get("metadata")
-        named = row.get("document") or (metadata.get("document") if isinstance(metadata, Mapping) else None)
+        named = _named(row, DOCUMENT) or (metadata.get("document") if isinstance(metadata, Mapping) else None)
         asked: object = _from_messages(row, body)
     else:
-        named, asked = row.get("document"), row.get("question")
-    custom_id = row.get("custom_id")
+        named, asked = _named(row, DOCUMENT), _named(row, QUESTION)
+    custom_id = _named(row, CUSTOM_ID)
     values = {
         "custom_id": str(custom_id) if isinstance(custom_id, int) and not isinstance(custom_id, bool) else custom_id,
         "document": named or document,
@@ -246,6 +242,10 @@ def _question(row: Mapping[str, Any], line: int, document: str | None) -> BatchQ
         if half := _HALF.search(value):
             raise BadLine(f"Its {name} holds half a character (\\u{ord(half[0]):04x}); write whole ones.")
     return BatchQuestion(**{name: str(value).strip() for name, value in values.items()}, line=line)
+
+
+def _named(row: Mapping[str, Any], column: str) -> Any:
+    return next((row[name] for name in NAMES[column] if name in row), None)
 
 
 def _from_messages(row: Mapping[str, Any], body: Mapping[str, Any]) -> str:

@@ -67,6 +67,7 @@ FORMATS = {
     ".pptx": "pptx",
     ".prc": "mobi",
     ".rtf": "rtf",
+    ".tex": "text",
     ".tsv": "csv",
     ".txt": "text",
     ".xhtml": "html",

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from reader.errors import DocumentError
 
-_SINCE_7 = ("markdown", "xlsx")
+_SINCE_7 = ("markdown",)
 _SINCE_9 = ("csv", "pptx")
-_SINCE_10 = ("epub", "html", "mail", "mobi", "odt", "text")
-_SINCE_12 = ("doc", "docx", "pdf", "rtf")
+_SINCE_10 = ("epub", "html", "mobi", "odt", "text")
+_SINCE_12 = ("doc", "docx", "rtf")
+_SINCE_13 = ("mail", "pdf", "xlsx")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -53,11 +54,17 @@ _SINCE_12 = ("doc", "docx", "pdf", "rtf")
 #    and clauses such as 1.2(a) their numbers. A figure stays apart from a struck one. In forms that are filled in, boxes that are
 #    not ticked are [ ], and a list of which nothing is chosen says nothing. RTF may be in UTF-8. Identifiers of programs are no
 #    sections.
+# 13: PDFs have ligatures, quotation marks and dashes of TeX's fonts that are pictures, TeX's signs such as epsilon and prime,
+#    plain letters for the slanted ones of formulas, signs between the letters where they stand, rows of figures that share their
+#    rules, whole words where marks stand over letters or a cell's line ends, ordinals in one word, text that is drawn twice in
+#    its place once, and a form's value below its own label. Saved web pages have the pages that they frame. In sheets, a cell
+#    that spans rows is said in each.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),
     **dict.fromkeys(_SINCE_12, 12),
+    **dict.fromkeys(_SINCE_13, 13),
 }
 """Format -> the version in which its parser's text changed last."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 from email.message import EmailMessage
+from itertools import islice
 from pathlib import Path
 
 from lxml import etree
@@ -15,6 +16,9 @@ from reader.documents.prose import Prose
 from reader.documents.trees import parse_html
 
 _MOST_PARTS = 200
+_MOST_FRAMES = 3
+"""Pages within one another."""
+_PAGES = ("text/html", "application/xhtml+xml")
 
 
 def write_imported(data: bytes, name: str, path: Path, prose: Prose) -> None:
@@ -44,20 +48,47 @@ def write_mhtml(data: bytes, path: Path, prose: Prose) -> None:
 
 
 def page_of_mhtml(data: bytes, path: Path) -> etree._Element | None:
-    """Return the tree of the page of a web archive; None where there is none."""
+    """Return the tree of the page of a web archive, the pages that it frames within it; None where there is none."""
     message = email.message_from_bytes(data, policy=email.policy.default)
     if not isinstance(message, EmailMessage):
         return None
-    for count, part in enumerate(message.walk()):
-        if count > _MOST_PARTS:
-            return None
-        if part.get_content_type() in ("text/html", "application/xhtml+xml"):
-            content = part.get_payload(decode=True)
-            if isinstance(content, bytes):
-                declared = part.get_content_charset() or declared_encoding(content)
-                return parse_html(decode_bytes(content, _known(declared)) or "", path.name)
-            return None
-    return None
+    pages = [part for part in islice(message.walk(), _MOST_PARTS) if part.get_content_type() in _PAGES]
+    written = [_written(part) for part in pages]
+    if not written:
+        return None
+    names = {
+        name: at
+        for at, part in enumerate(pages)
+        for name in (
+            f"cid:{str(part.get('Content-ID', '')).strip(' <>')}",
+            str(part.get("Content-Location", "")).strip(),
+        )
+    }
+    root = parse_html(written[0], path.name)
+    _frame(root, names, dict(enumerate(written[1:], start=1)), path, _MOST_FRAMES)
+    return root
+
+
+def _frame(root: etree._Element, names: dict[str, int], written: dict[int, str], path: Path, depth: int) -> None:
+    """Put what a page frames into it, each page once."""
+    for frame in root.iter("iframe", "frame"):
+        text = written.pop(names.get(frame.get("src", "").strip(), 0), None) if depth else None
+        if text is None:
+            continue
+        inner = parse_html(text, path.name)
+        _frame(inner, names, written, path, depth - 1)
+        frame.tag = "iframe"
+        frame.set("srcdoc", etree.tostring(inner, encoding="unicode", method="html"))
+    for frames in root.iter("frameset"):
+        frames.tag = "div"
+
+
+def _written(part: EmailMessage) -> str:
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return ""
+    declared = part.get_content_charset() or declared_encoding(content)
+    return decode_bytes(content, _known(declared)) or ""
 
 
 def _known(encoding: str | None) -> str | None:

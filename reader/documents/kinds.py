@@ -57,6 +57,12 @@ def kind_of(path: Path, named: str | None) -> str | None:
     if start.startswith(_OLE_MARK) and suffix in (".doc", ".dot", ".rtf", ".txt"):
         return "doc"
     head = bare[:600].lower()
+    if (
+        named in ("text", "html")
+        and head.startswith((b"mime-version:", b"from:"))
+        and b"multipart/related" in start.lower()
+    ):
+        return "mail"  # a page that a browser saved in one file
     if named in ("text", "rtf") and head.startswith((b"<!doctype html", b"<html")):
         return "html"
     if suffix in (".doc", ".dot") or named is None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from reader.documents.archive import Archive
-from reader.documents.prose import Prose
+from reader.documents.prose import MOST_REPEATED_CHARS, Prose
 from reader.documents.text import Parsed, chosen_title, split_sections
 
 _DECIMALS = re.compile(r"\.(0+)")
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=[\"']\$?([A-Z]+)\$?(\d+):\$?[A-Z]+\$?(\d+)")
 # A currency with its country, such as [$€-407].
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
 _LITERAL = re.compile(r"\"([^\"]*)\"|\\(.)")
@@ -36,7 +37,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, rich_text=True)
         title = book.properties.title or ""
-        sections = list(_sections(book))
+        sections = list(_sections(book, archive))
     except MemoryError:
         raise
     except Exception as error:  # damaged files raise nearly every error there is
@@ -65,17 +66,43 @@ def first_sheet(path: Path) -> list[list[str]]:
         raise archive.damaged() from error
 
 
-def _sections(book: Any) -> Iterator[tuple[str, str]]:
+def _sections(book: Any, archive: Archive) -> Iterator[tuple[str, str]]:
     for sheet in book.worksheets:
         if sheet.sheet_state != "visible":
             continue
+        spanning = _spanning(archive, sheet)
         lines = []
-        for row in sheet.iter_rows():
+        kept: dict[int, tuple[int, str]] = {}
+        for number, row in enumerate(sheet.iter_rows(min_row=1, min_col=1), start=1):
             cells = [shown(cell.value, cell.number_format) if cell.value is not None else "" for cell in row]
+            if spanning and any(cells):
+                cells = [_in_all_rows(text, number, at, spanning, kept) for at, text in enumerate(cells, start=1)]
             line = row_text(cells)
             if line:
                 lines.append(line)
         yield sheet.title, "\n".join(lines) + "\n\n"
+
+
+def _spanning(archive: Archive, sheet: Any) -> dict[tuple[int, int], int]:
+    """The last row of each cell that spans rows, by the row and the column where it begins."""
+    from openpyxl.utils import column_index_from_string
+
+    name = str(getattr(sheet, "_worksheet_path", "")).lstrip("/")  # openpyxl reads merged cells only of whole sheets
+    data = archive.read(name) if name in archive.names else b""
+    found = {}
+    for column, first, last in _MERGED.findall(data[max(data.rfind(b"</sheetData>"), 0) :]):
+        if first != last:
+            found[int(first), column_index_from_string(column.decode())] = int(last)
+    return found
+
+
+def _in_all_rows(
+    text: str, row: int, column: int, spanning: dict[tuple[int, int], int], kept: dict[int, tuple[int, str]]
+) -> str:
+    """What a cell says in a row, and what one above says that spans it, unless that is long."""
+    if last := spanning.get((row, column)):
+        kept[column] = last, text if len(text) <= MOST_REPEATED_CHARS else ""
+    return kept[column][1] if column in kept and row <= kept[column][0] and not text else text
 
 
 def row_text(cells: list[str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,9 @@ from reader.app.page.layout import discard
 from reader.app.page.refresh import Refresh
 from reader.app.page.shelf import ORDERS
 from reader.app.talks import Place
+from reader.batching import questions_in, rows_in
 from reader.documents import decode_bytes, spreadsheet_rows
 from reader.errors import ConfigError
-
-QUESTION, DOCUMENT = "question", "document"
 
 
 class ShelfEvents:
@@ -65,7 +62,7 @@ class ShelfEvents:
     @tolerant
     def ask_table(self, reference: str | None, text: str, looked: str, request: gr.Request) -> Any:
         """Ask the questions that were pasted."""
-        self._ask(reference, _rows_of(text), "Pasted questions", looked, request)
+        self._ask(reference, rows_in(text), "Pasted questions", looked, request)
         return ""
 
     @tolerant
@@ -79,7 +76,7 @@ class ShelfEvents:
                 text = decode_bytes(file.read_bytes())
                 if text is None:
                     raise ConfigError(f"{file.name!r} is not a text file; save the table as CSV.")
-                rows = _rows_of(text)
+                rows = rows_in(text)
             self._ask(reference, rows, file.name, looked, request)
         finally:
             discard([path])
@@ -113,28 +110,12 @@ def questions_of(rows: Sequence[Sequence[str]], place: Place) -> list[tuple[str,
     Raises:
         ConfigError: there is none, or a row names a document that is not at the place.
     """
-    head = [cell.strip().casefold() for cell in rows[0]] if rows else []
-    column = head.index(QUESTION) if QUESTION in head else 0
-    named = head.index(DOCUMENT) if DOCUMENT in head and QUESTION in head else None
     known: Mapping[str, str] = {name: id for id, title in place.titles.items() for name in (id, title.casefold())}
     found = []
-    for number, row in enumerate(rows[1 if QUESTION in head else 0 :], start=2 if QUESTION in head else 1):
-        question = row[column].strip() if column < len(row) else ""
-        document = row[named].strip() if named is not None and named < len(row) else ""
+    for number, question, document in questions_in(rows):
         if document and document.casefold() not in known:
             raise ConfigError(f"Row {number} names the document {document[:80]!r}, which is not here; open it first.")
-        if question:
-            found.append((question, [known[document.casefold()]] if document else place.document_ids))
+        found.append((question, [known[document.casefold()]] if document else place.document_ids))
     if not found:
         raise ConfigError("There is no question; write one a line, or a table with a column “question”.")
     return found
-
-
-def _rows_of(text: str) -> list[list[str]]:
-    """The rows of pasted text: of a table where its first line names a column “question”, else a question a line."""
-    first = text.lstrip("\ufeff").partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    names = [name.strip(' "').casefold() for name in first.split(delimiter)]
-    if QUESTION in names:
-        return list(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter))
-    return [[line] for line in text.splitlines() if line.strip()]

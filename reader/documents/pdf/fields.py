@@ -276,8 +276,12 @@ def place(glyphs: list[Glyph], values: list[Value]) -> list[Glyph]:
                 inserts.append((min(after)[1], f"{value.text} "))
             else:
                 above = [line for line in lines if line.baseline > top - 2]
-                end = max((line.end for line in above if line.left < right and line.right > left), default=None)
-                alone.append((end if end is not None else max((line.end for line in above), default=0), value.text))
+                over = [line for line in above if line.left < right and line.right > left]
+                if over:
+                    end = min(over, key=lambda line: (round(line.baseline), -line.end)).end
+                else:
+                    end = max((line.end for line in above), default=0)
+                alone.append((end, value.text))
         if alone:
             end, text = max(end for end, _ in alone), " | ".join(text for _, text in alone)
             inserts.append((end, f"\n{text}" if end else f"{text}\n"))

@@ -21,6 +21,8 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from reader.documents.pdf.mathematical import SECOND_HALF
+
 _HYPHEN = "\ufffe"
 """What PDFium puts in place of a hyphen and the line's end after it."""
 
@@ -106,10 +108,13 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
     """Return characters of a page in PDFium's order; `string` is PDFium's text from index `start` on."""
     address = handle_of(text)
     styles, widths = _known(text)
-    glyphs = []
+    glyphs: list[Glyph] = []
     next_index = start
     for char in string:
         index, next_index = next_index, next_index + (2 if char > "\uffff" else 1)  # PDFium counts in UTF-16
+        if char == SECOND_HALF:
+            glyphs[-1:] = (replace(glyph, right=glyph.x + _FAR_WIDTH * glyph.em) for glyph in glyphs[-1:])
+            continue
         if char in _MAY_BE_MADE and (char == _HYPHEN or _is_generated(address, index) == 1):
             glyphs.append(Glyph(index, char))
             continue

@@ -1,14 +1,17 @@
-"""Finds text that a PDF draws but a reader does not see: white on white paper, outside its clipping area, or under a white box."""
+"""Finds text that a PDF draws but a reader does not see: white on white paper, outside its clipping area, under a white box, or
+in the same place once more.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, text_objects
+from reader.documents.pdf.glyphs import Rect, address_of, height_of, origins_of, text_objects
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
 """The operators that set white as the colour. A false match only costs time."""
@@ -39,6 +42,38 @@ def _length(number: bytes) -> float:
         return abs(float(number))
     except ValueError:
         return 0.0
+
+
+_LINE = re.compile(r"\S[^\r\n]{2,}\S")
+_SAME = 0.12
+"""In ems, how far two lines are apart at most that look like one in bold."""
+_MOST_PLACES = 20
+"""Of a line that stands in many places, those that are looked at."""
+
+
+def drawn_again(text: pypdfium2.PdfTextPage, string: str) -> set[int]:
+    """Return the characters of lines that are drawn where the same line is drawn already.
+
+    Of nearly all pages no place is asked for.
+    """
+    lines = list(_LINE.finditer(string))
+    if len({line[0] for line in lines}) == len(lines):
+        return set()
+    origin = origins_of(text)
+    starts: dict[str, list[int]] = {}
+    found: set[int] = set()
+    for line in lines:
+        starts.setdefault(line[0], []).append(line.start())
+    for said, places in starts.items():
+        kept: list[tuple[float, float, float, float]] = []
+        for start in places[:_MOST_PLACES] if len(places) > 1 else ():
+            ends = (*origin(start), *origin(start + len(said) - 1))
+            near = _SAME * height_of(text, start)
+            if any(all(abs(a - b) <= near for a, b in zip(ends, other, strict=True)) for other in kept):
+                found |= set(range(start, start + len(said)))
+            else:
+                kept.append(ends)
+    return found
 
 
 def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:

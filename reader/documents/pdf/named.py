@@ -16,6 +16,7 @@ import pypdfium2.raw as pdfium
 
 from reader.documents.pdf.fields import Value
 from reader.documents.pdf.glyphs import Rect, text_objects
+from reader.documents.pdf.mathematical import SECOND_HALF, plain
 
 MARK = b"/ActualText"
 _MOST_CHARS = 2_000
@@ -93,15 +94,15 @@ def corrections(text: pypdfium2.PdfTextPage, string: str, things: list[int], tag
     found: dict[int, str] = {}
     for said, indices in places.items():
         span = [index for index in range(indices[0], indices[-1] + 1) if index in signs]
-        drawn = "".join(signs[index] for index in span)
-        words = "".join(said[1].split())
+        drawn = "".join(signs[index] for index in span if signs[index] != SECOND_HALF)
+        words = "".join(plain(said[1]).split())
         own = set(indices)
         is_whole = all(index in own or signs[index] in " \r\n\ufffe" for index in span)
         is_alike = 2 * len(words) >= len(indices) and (
             len(indices) < _FEW_SIGNS or len(words) <= _MOST_LONGER * len(indices)
         )
         if is_whole and is_alike and "".join(drawn.split()) != words:
-            found |= dict.fromkeys(span, "") | {span[0]: said[1]}
+            found |= dict.fromkeys(span, "") | {span[0]: plain(said[1])}
     return found
 
 

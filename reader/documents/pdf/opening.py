@@ -15,7 +15,7 @@ from pathlib import Path
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import glyphs
+from reader.documents.pdf import glyphs, mathematical
 from reader.errors import PasswordNeeded
 
 _EAST_ASIAN_CHARSETS = frozenset((128, 129, 130, 134, 136))
@@ -45,7 +45,7 @@ def open_document(source: Path | bytes, name: str, password: str | None) -> pypd
 
 def string_of(text: pypdfium2.PdfTextPage) -> str:
     """Return PDFium's text of a page with a character for each of the page's, so that both are counted alike."""
-    string = text.get_text_range()
+    string = mathematical.plain(text.get_text_range(), mathematical.SECOND_HALF)
     count = text.count_chars()
     if max(glyphs.letters_of(string), default="") > "\uffff":
         return string  # PDFium counts in UTF-16

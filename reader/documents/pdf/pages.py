@@ -17,7 +17,9 @@ import pypdfium2.raw as pdfium
 from reader.documents.pdf import (
     abreast,
     columns,
+    combining,
     fields,
+    formula_signs,
     fractions,
     glyphs,
     invisible,
@@ -36,6 +38,7 @@ from reader.documents.pdf import (
     vertical,
 )
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
+from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.opening import LEFT_OUT, open_document, string_of
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
@@ -59,6 +62,9 @@ _LEAST_STROKES = 40
 """Letters that are drawn as outlines are at least so many; frames and rules are fewer."""
 _WORD_CHARS = 40
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
+_SPLITTING = re.compile(f"([{_HYPHEN}{tables.ROW_HYPHEN}])")
+_JOINING = ("and", "und", "oder", "bzw", "sowie")
+"""Words before which a hyphen stands for the rest of a word: pre- and post-war."""
 _HYPHENS = re.compile("-")
 
 
@@ -106,7 +112,7 @@ class Pages:
             raise
         except Exception:  # one bad page must not cost the other three hundred
             return ""
-        return readable(self._rejoined(string.replace(LEFT_OUT, ""), index))
+        return readable(self._rejoined(string.replace(LEFT_OUT, "").replace(SECOND_HALF, ""), index))
 
     def open(self, index: int) -> tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage, str]:
         """Return page `index`, counted from 0, its characters and PDFium's text of them, for the caller to close.
@@ -138,11 +144,13 @@ class Pages:
             if left and right:
                 self._compounds.add(f"{left}-{right[0]}".lower())
         self._strings[index] = string.lower()
-        first, *others = string.split(_HYPHEN)
+        first, *others = _SPLITTING.split(string)
         parts = [first]
-        for other in others:
+        for sign, other in zip(others[::2], others[1::2], strict=True):
             if not other[:1].islower() or not parts[-1][-1:].isalpha() or self._is_compound(parts[-1], other):
-                parts.append("-\n")
+                word = _FIRST_WORD.match(other)
+                ending = "\n" if sign == _HYPHEN else " " if word and word[0] in _JOINING else ""
+                parts.append(f"-{ending}")
             parts.append(other)
         return "".join(parts)
 
@@ -153,7 +161,7 @@ class Pages:
             return False
         if len(left) == 1 or left[-2:].isupper():  # F-score, FAA-approved: no word is split so
             return True
-        if f"{left}-{right[0]}".lower() not in self._compounds:
+        if right[0] not in _JOINING and f"{left}-{right[0]}".lower() not in self._compounds:
             return False
         joined = (left + right[0]).lower()
         return not any(joined in string for string in self._strings.values())
@@ -190,6 +198,8 @@ class Pages:
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         unseen = self._unseen(page, text, string, index)
         hidden = sorted([*hidden, *_spans(string, unseen)])
+        cuts = list(combining.cut_at_marks(text, string))
+        unseen.update(*(range(start, end) for start, end in cuts))
         # A hyphen before a line that is left out ends its own line.
         edits = [
             (start - 1, _line_end(string, end), "-\n")
@@ -210,6 +220,7 @@ class Pages:
         order = abreast.reading_order(text, shown, turn)
         said = self._corrections(page, text, string)
         lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
+        lines += formula_signs.sign_lines(text, shown, turn)
         lines += fractions.fraction_lines(
             text, shown, dividing, turn, functools.partial(roots.compose_roots, rules=rules)
         )
@@ -234,6 +245,8 @@ class Pages:
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
             others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
             edits = others + bars if _apart(bars, others) else edits
+        for start, end in cuts:
+            edits += _apart([(start, end, "")], edits)
         if turn == 0 and not hidden:
             edits += _apart(typed.typed_edits(text, string), edits)
         if turn == 0:
@@ -242,15 +255,7 @@ class Pages:
             for edit in (*underscores.underscore_edits(rules, text, shown), *struck.struck_edits(rules, text, shown)):
                 edits += _apart([edit], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
-        pieces = []
-        for position, stop, ending in order or [(0, len(string), "")]:
-            is_last = bool(ending) or stop == len(string)
-            inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
-            for start, end, new in sorted(inside):
-                pieces += [string[position:start], new]
-                position = end
-            pieces += [string[position:stop], ending]
-        return "".join(pieces)
+        return _written(string, edits, order)
 
     def _by_places(
         self,
@@ -277,9 +282,16 @@ class Pages:
         turn = glyphs.turn_of(text, string)
         if order := abreast.reading_order(text, string, turn):
             found = [
-                one for start, end, after in order for one in (*found[start:end], *(Glyph(-1, sign) for sign in after))
+                one
+                for start, end, after in order
+                for one in (
+                    *(glyph for glyph in found if start <= glyph.index < end),
+                    *(Glyph(-1, sign) for sign in after),
+                )
             ]
-        if unseen := self._unseen(page, text, string, index):
+        unseen = self._unseen(page, text, string, index)
+        unseen.update(*(range(start, end) for start, end in combining.cut_at_marks(text, string)))
+        if unseen:
             found = [glyph for glyph in found if glyph.index not in unseen]
         if glyphs.hidden_spans(text, string, _page_box(page)) != []:
             found = glyphs.seen(found, _page_box(page))
@@ -301,8 +313,8 @@ class Pages:
         return self._ruled[1]
 
     def _unseen(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, string: str, index: int) -> set[int]:
-        """The characters of PDFium's text that are white on white or clipped away."""
-        found: set[int] = set()
+        """The characters of PDFium's text that are white on white, clipped away or there twice."""
+        found = invisible.drawn_again(text, string)
         if self.survey is None or index not in self.survey.white | self.survey.clipped:
             return found
         objects = self._objects(page)
@@ -380,6 +392,19 @@ class Pages:
         return drawn
 
 
+def _written(string: str, edits: list[tuple[int, int, str]], order: list[abreast.Span]) -> str:
+    """PDFium's text with its edits, in the order in which columns are read."""
+    pieces = []
+    for position, stop, ending in order or [(0, len(string), "")]:
+        is_last = bool(ending) or stop == len(string)
+        inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
+        for start, end, new in sorted(inside):
+            pieces += [string[position:start], new]
+            position = end
+        pieces += [string[position:stop], ending]
+    return "".join(pieces)
+
+
 def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect], said: dict[int, str]) -> list[Glyph]:
     """Glyphs with their roots and fractions on one line, and raised digits apart.
 
@@ -393,6 +418,7 @@ def _mended_glyphs(found: list[Glyph], rules: list[Rect], dividing: list[Rect], 
         found = [
             replace(glyph, text=said.get(glyph.index, glyph.text)) for glyph in found if said.get(glyph.index) != ""
         ]
+    found = formula_signs.put_between(found)
     found = fractions.compose_fractions(roots.compose_roots(found, rules), dividing)
     return raised.mark_raised(late.put_back(found))
 

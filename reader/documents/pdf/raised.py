@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
+from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.scripts import is_cents
 
 SMALLER = 0.88
@@ -24,7 +25,7 @@ _MOST_RAISED, _MOST_LISTED = 6, 60
 """Raised letters and digits together, and numbers of notes with commas between them."""
 _LEAST_RISE = 0.25
 """In ems, of raised digits that are as large as what they follow."""
-_EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}")
+_EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}|\|[A-Za-z]\|")
 _ORDINAL = re.compile(r"st|nd|rd|th|[aeo]s?|er|re|d|i?[eè]mes?|te|de|ste")
 _EXPONENT_LETTERS = re.compile(r"[dijkmnpqrtxyz]")
 _ABBREVIATED = frozenset("CDJMNPSV")
@@ -94,6 +95,8 @@ def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, i
     for figure in figures:
         if letter := _AFTER_DIGIT.match(string, figure.end() - 1):
             yield letter.start(), letter.end() - 1
+    for letter in _ORDINAL_BELOW.finditer(string):
+        yield letter.start(), letter.end() - 1
     for letter in _AFTER_BRACKET.finditer(string):
         yield letter.start(), letter.end() - 1
     for letter in _AFTER_LETTER.finditer("\n" + string):
@@ -103,17 +106,18 @@ def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, i
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 # A letter that may be raised behind a figure, a bracket or a variable. Of the last, what is before the variable comes first: far
 # fewer characters of a page are no letters. A page has so many short words that PDFium is not asked about their letters.
-_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d))")
+_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d)|\|[A-Za-z](?=\|))")
+_ORDINAL_BELOW = re.compile(rf"\d\r?\n(?:{_ORDINAL.pattern})(?=\r?\n)")
 _AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
 _SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
-_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z](?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
+_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z]{SECOND_HALF}?(?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n| )?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""
 
 
 _RAISED_SIGNS = "-−–+,*"
-_MAY_BE_RAISED = re.compile(rf"[\da-zA-Z.{re.escape(_RAISED_SIGNS)}]")
+_MAY_BE_RAISED = re.compile(rf"[\da-zA-Z.|{re.escape(_RAISED_SIGNS)}]")
 
 
 def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
@@ -226,7 +230,7 @@ def _raised_run(glyphs: list[Glyph], at: int, base: Glyph | None) -> int:
     start = at
     while base is not None and start < len(glyphs) and glyphs[start].made and start < at + 2:
         start += 1
-    if base is None or start >= len(glyphs) or not (base.text.isalnum() or base.text in ".,;:!?)]”’\"'»%"):
+    if base is None or start >= len(glyphs) or not (base.text.isalnum() or base.text in ".,;:!?)]”’\"'»%…"):
         return at
     first = glyphs[start]
     if not _off_line(first, base) or not IS_BESIDE[0] <= gap(base, first) <= IS_BESIDE[1]:

@@ -98,7 +98,7 @@ class Survey:
         for stream in contents if isinstance(contents, pikepdf.Array) else [contents]:
             if not isinstance(stream, pikepdf.Stream):
                 continue
-            data = stream.read_bytes()
+            data = _spaced(stream.read_bytes())
             rules += len(_DRAWS_RULE.findall(data))
             if any(white in data for white in WHITE):
                 self.white.add(index)
@@ -215,6 +215,12 @@ def _strings(shown: Any) -> Iterator[bytes]:
 _MOST_STRINGS = 400
 _WORD_GAP = 150
 """In thousandths of an em."""
+
+
+def _spaced(data: bytes) -> bytes:
+    """A page's content with spaces between its words, where a program wrote each word on a line of its own."""
+    lines = max((b"\n", b"\r"), key=data.count)
+    return data.replace(lines, b" ") if data.count(lines) > data.count(b" ") else data
 
 
 def _whole_contents(page: Any) -> bytes:

@@ -10,7 +10,7 @@ import ctypes
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pypdfium2
@@ -18,6 +18,7 @@ import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import bands
 from reader.documents.pdf.glyphs import Glyph, Rect, address_of, gap, origins_of, read_glyphs, upright_rect
+from reader.documents.pdf.mathematical import SECOND_HALF, plain
 
 _THIN = 2.5
 _SHORTEST = 2.0
@@ -48,8 +49,12 @@ _CLOSE = 0.1
 _SAME_LINE = 0.8
 """In ems, how far the baselines of glyphs of one line in a cell are apart."""
 _COMPARED = 12
-_PLAIN = str.maketrans({"\ufffe": "-", "\x02": "-", "|": "/"})
+ROW_HYPHEN = "\ufdd0"
+"""A hyphen at the end of a cell's line, of which the page's other words tell whether it is the word's own."""
+_PLAIN = str.maketrans({"\ufffe": ROW_HYPHEN, "\x02": ROW_HYPHEN, "|": "/"})
 """PDFium's signs for a hyphen at a line's end, in a page and in a part of it, and what would look like a cell's end."""
+_WRAPPED = re.compile(rf"(?:(?<=\w)-[\r\n]|{ROW_HYPHEN})\s*(?=\w)(?!(?:and|or|und|oder|bzw|sowie)\b)")
+"""A hyphen at which a cell's line ends, but for that of "pre- and post-war"."""
 _LINE = re.compile(r"[^\r\n]+(?:\r\n|\n|\r|$)")
 
 Edit = tuple[int, int, str]
@@ -94,8 +99,13 @@ def table_edits(
         levels = _places(heights)[::-1]
         if len(columns) < 3 or len(levels) < 3 or len(columns) * len(levels) > _MOST_CELLS:
             continue
-        for spans in (False, True):  # cells over several rows only where letters would be cut without them
-            boxes = [_row(grid, columns, levels[at:], spans) for at in range(len(levels) - 1)]
+        inner = list(_levels_within(grid, columns, levels, text, string, turn))
+        # Cells over several rows only where letters would be cut without them.
+        for all_levels, spans in [(sorted(levels + inner, reverse=True), False)] * bool(inner) + [
+            (levels, False),
+            (levels, True),
+        ]:
+            boxes = [_row(grid, columns, all_levels[at:], spans) for at in range(len(all_levels) - 1)]
             rows = [[_said(text, cell, turn) for cell in row] for row in boxes]
             boxes = [row for row, said in zip(boxes, rows, strict=True) if any(said)]
             rows = [row for row in rows if any(row)]
@@ -106,6 +116,47 @@ def table_edits(
                 found.append(grid.box)
                 yield list(_edits(lines, rows))
                 break
+
+
+_VALUE = re.compile(r"[-–−+(]?[$€£]?\d[\d.,]*\s?[%)*]?|[-–−]")
+_LEAST_VALUED = 0.5
+"""The share of a row's cells whose lines are all figures, where its lines are rows."""
+_LEAST_CELLS = 3
+
+
+def _levels_within(
+    grid: _Grid, columns: list[float], levels: list[float], text: pypdfium2.PdfTextPage, string: str, turn: int
+) -> Iterator[float]:
+    """Yield levels between rows of figures that share their rules: where all cells have as many lines, most of figures alone."""
+    glyphs: list[Glyph] = []
+    for at in range(len(levels) - 1):
+        cells = [cell for cell in _row(grid, columns, levels[at:], False) if cell]
+        if sum("\n" in _raw(text, cell, turn).strip() for cell in cells) < _LEAST_VALUED * len(cells):
+            continue  # as in nearly all rows
+        glyphs = glyphs or [glyph for glyph in read_glyphs(text, string) if not (glyph.made or glyph.text.isspace())]
+        filled = [lines for cell in cells if (lines := _lines_of_cell(glyphs, cell))]
+        values = [lines for lines in filled if all(_VALUE.fullmatch("".join(g.text for g in line)) for line in lines)]
+        is_even = len({len(lines) for lines in filled}) == 1 and len(filled[0]) > 1
+        if is_even and len(filled) >= _LEAST_CELLS and len(values) >= _LEAST_VALUED * len(filled):
+            for (upper, *_), (lower, *_) in itertools.pairwise(values[0]):
+                yield (upper.y - _DESCENDS * upper.size + lower.y + _ASCENDS * lower.size) / 2
+
+
+def _lines_of_cell(glyphs: list[Glyph], cell: Rect) -> list[list[Glyph]]:
+    """What a cell shows, line by line from the top."""
+    left, bottom, right, top = cell
+    lines: list[list[Glyph]] = []
+    inside = [glyph for glyph in glyphs if left <= glyph.x <= right and bottom <= glyph.y <= top]
+    for glyph in sorted(inside, key=lambda glyph: -glyph.y):
+        if lines and lines[-1][0].y - glyph.y < _SAME_LINE * glyph.size:
+            lines[-1].append(glyph)
+        else:
+            lines.append([glyph])
+    return lines
+
+
+_DESCENDS, _ASCENDS = 0.2, 0.72
+"""In ems, how far letters reach below and above their baseline."""
 
 
 def rules(paths: list[int], page: Rect) -> list[Rect]:
@@ -293,7 +344,11 @@ def _row(grid: _Grid, columns: list[float], levels: list[float], spans: bool) ->
 
 
 def _said(text: pypdfium2.PdfTextPage, cell: Rect | None, turn: int) -> str:
-    return _one_line(text.get_text_bounded(*upright_rect(cell, -turn % 360))) if cell else ""
+    return _one_line(_raw(text, cell, turn)) if cell else ""
+
+
+def _raw(text: pypdfium2.PdfTextPage, cell: Rect, turn: int) -> str:
+    return plain(str(text.get_text_bounded(*upright_rect(cell, -turn % 360))))
 
 
 def _mended_rows(
@@ -320,6 +375,9 @@ def _inside(glyphs: list[Glyph], cell: Rect) -> list[Glyph]:
     found: list[Glyph] = []
     is_apart = is_ended = False
     for glyph in glyphs:
+        if glyph.text == "\ufffe" and found and found[-1].index == glyph.index - 1:
+            found.append(glyph)
+            continue
         if glyph.made or not (left <= glyph.x <= right and bottom - _NEAR <= glyph.y <= top):
             is_apart, is_ended = True, is_ended or glyph.text in "\r\n"
             continue
@@ -336,7 +394,7 @@ def _signs(text: str) -> Counter[str]:
     return Counter(sign for sign in text if not (sign.isspace() or sign in _MENDING))
 
 
-_MENDING = "^_[]()/-\r\n\ufffe"
+_MENDING = f"^_[]()/-\r\n\x02\ufffe{ROW_HYPHEN}"
 """What parts raised digits from others."""
 
 
@@ -347,7 +405,8 @@ def _is_ruled(grid: _Grid, left: float, right: float, level: float) -> bool:
 
 
 def _one_line(cell: str) -> str:
-    return " ".join(cell.translate(_PLAIN).split())
+    cell = _WRAPPED.sub(lambda hyphen: hyphen[0].rstrip(), cell.translate(_PLAIN))
+    return " ".join(cell.split())
 
 
 def _is_table(rows: list[list[str]]) -> bool:
@@ -372,10 +431,15 @@ def _lines(
             return []
         if ends[0]:
             lines.append(line)
-    before = Counter(sign for line in lines for sign in _one_line(line[0]) if not sign.isspace())
-    after = Counter(sign for row in rows for cell in row for sign in cell if not sign.isspace())
+    before = _letters(line[0] for line in lines)
+    after = _letters(cell for row in rows for cell in row)
     is_whole = before == after and _in_order("".join("".join(line[0].split()) for line in lines), rows)
     return lines if is_whole else []
+
+
+def _letters(texts: Iterable[str]) -> Counter[str]:
+    texts = (text.translate(_PLAIN).replace(ROW_HYPHEN, "-").replace(SECOND_HALF, "") for text in texts)
+    return Counter(sign for text in texts for sign in text if not sign.isspace())
 
 
 def _edits(lines: list[re.Match[str]], rows: list[list[str]]) -> Iterator[Edit]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pikepdf
 
+from reader.documents.pdf import tex_fonts
 from reader.documents.pdf.words import is_nonsense
 from reader.documents.symbols import is_symbol_font, symbol
 
@@ -76,13 +77,17 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
     holes = {code for code, text in (own or {}).items() if _says_nothing(text)}
     if own is None and (candidates := list(_unusual_maps(font, named))):
         usual = {code: bytes([code]).decode("cp1252", errors="ignore") or chr(code) for code in range(256)}
-        return _best([usual, *candidates], drawn(), digits=2)
+        strings = drawn()
+        found = _best([usual, *candidates], strings, digits=2)
+        if not found and _may_be_tex(font, named) and _makes_words(usual, _codes(strings, 1)):
+            return tex_fonts.letters(named)
+        return found
     added = {}
     for code, name in named.items():
         if own is None:
-            wanted = bool(_PARTS.search(name)) and not name.startswith(".")
+            wanted = _is_special(name) and not name.startswith(".")
         else:
-            wanted = code in holes or (code not in own and bool(_PARTS.search(name)))
+            wanted = code in holes or (code not in own and _is_special(name))
         if wanted and (text := _letters(name)):
             added[code] = text
     private = {code for code in holes if _is_private((own or {})[code])}
@@ -97,6 +102,17 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
             }
             holes -= private - set(added)
     return {**{code: text for code, text in (own or {}).items() if code not in holes}, **added} if added else {}
+
+
+def _is_special(name: str) -> bool:
+    """Whether PDFium does not know what a glyph's name means."""
+    return bool(_PARTS.search(name)) or name in tex_fonts.MATHEMATICAL
+
+
+def _may_be_tex(font: Any, named: dict[int, str]) -> bool:
+    """Whether a font is TeX's and no typewriter's, whose codes are ASCII's."""
+    widths = {round(float(width)) for width in font.get("/Widths", []) if width}
+    return font.get("/Subtype") == "/Type3" and len(widths) > 1 and tex_fonts.are_codes(named)
 
 
 def _is_private(text: str) -> bool:
@@ -303,7 +319,7 @@ def _by_names(names: list[str]) -> dict[int, str]:
 def _letters(glyph_name: str) -> str:
     from fontTools import agl  # its tables take longer to load than a short file to read
 
-    text = agl.toUnicode(glyph_name)
+    text = tex_fonts.MATHEMATICAL.get(glyph_name) or agl.toUnicode(glyph_name)
     return text if text.isprintable() else ""
 
 
