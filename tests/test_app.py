@@ -9,6 +9,8 @@ import io
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -422,6 +424,17 @@ def test_the_end_of_a_stream_writes_nothing_where_a_person_may_be_typing(service
     assert (edit, place, update["visible"]) == ("replace", [], True)
     (waiting,) = page.app.state_holder["s"][streams["add_files"].outputs[2]._id]
     assert Path(waiting).name == "a.pdf"  # it waits for its password
+
+
+def test_the_import_of_gradio_parses_no_source_of_a_component() -> None:
+    code = (
+        "import ast, inspect, os; parse = ast.parse; parsed = [];"
+        "ast.parse = lambda *given, **named: parsed.append(given) or parse(*given, **named);"
+        "import reader.app.page.blocks; print(len(parsed), inspect.getfile(os) == os.__file__)"
+    )
+    count, is_as_before = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    assert int(count) < 50  # other packages parse some; Gradio's components would be 150
+    assert is_as_before == "True"
 
 
 def test_a_page_is_sent_each_change_twice_and_then_nothing(service: Service) -> None:

@@ -250,12 +250,10 @@ def reading(shown: Shown) -> str:
     return f'<p class="progress">{"<br>".join(lines)}{_bar(done, "Pages read")}</p>'
 
 
-def invitation(shown: Shown | None, *, is_loaded: bool) -> str:
+def invitation(shown: Shown | None) -> str:
     """What the empty question box says."""
     if shown is None or shown.memory is None:
         return "You can ask as soon as the first page is read."
-    if not is_loaded:
-        return "You can ask as soon as the language model is loaded."
     if shown.memory.state == "ready":
         return "Ask anything about this document …"
     pages = shown.job.pages_done if shown.job is not None else 0
