@@ -160,6 +160,9 @@ def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> 
         ("xii", 12, "page xii"),
         ("A-4", 3, "page A-4"),
         ("Part 2 · 3", 7, "“Part 2 · 3”"),
+        ("1 — Log of the Quay", 3, "page 1, “Log of the Quay”"),
+        ("xii — To the Reader · Thanks", 12, "page xii, “To the Reader” and “Thanks”"),
+        ("II — The Crossing", 4, "“II — The Crossing”"),
         ("Abstract", 1, "“Abstract”"),
         ("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 5, "page 5"),
         ("", 5, "page 5"),
@@ -167,7 +170,9 @@ def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> 
 )
 def test_a_place_is_named_as_people_name_it(label: str, page: int, name: str) -> None:
     assert place(label, page) == name
-    assert place_in_column(label, page) == name.removeprefix("page ")
+    number = name.removeprefix("page ").partition(", “")[0] if name.startswith("page ") else name
+    assert place_in_column(label, page) == number
+    assert places([name, "page 40"]) == (f"pages {number} and 40" if name.startswith("page ") else f"{name} and page 40")
 
 
 def test_sources_and_map_lead_to_their_pages() -> None:

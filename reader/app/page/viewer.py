@@ -36,8 +36,9 @@ def viewer(page: PageView | None, contents: Sequence[Heading] = ()) -> str:
 
 
 def _head(page: PageView) -> str:
-    name = place(page.label, page.number)
-    label = "" if name == f"page {page.number}" else f" ({escape(name)})"
+    own = f"page {page.number}"
+    name = place(page.label, page.number).removeprefix(f"{own}, ")
+    label = "" if name == own else f" ({escape(name)})"
     return (
         f'<header data-document="{page.document_id}" data-page="{page.number}" data-pages="{page.pages}">'
         f"<p><b>{escape(page.title)}</b><span>Page {page.number:,} of {page.pages:,}{label}</span></p>"
