@@ -134,6 +134,15 @@ ANSWER = Answer("Yes.", "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished"
             "part of page 1 of 10",
         ),
         ({"ended": "stopped"}, "From memory · 1 s · stopped", "first word after 0.50 s · stopped"),
+        (
+            {
+                "looked_again": tuple(
+                    Passage("d", number, f"{number}. Of Bees", 0, 5, "Hello") for number in range(1, 5)
+                )
+            },
+            "Checked 4 pages · 1 s",
+            "looked again at “1. Of Bees”, “2. Of Bees”, “3. Of Bees” and “4. Of Bees” ·",
+        ),
     ],
 )
 def test_an_answer_says_what_it_rests_on_in_a_few_words_and_what_it_cost_on_demand(
@@ -149,6 +158,9 @@ def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> 
     assert turns.summary(counts, {"d": "The Log", "e": "The Map"}).startswith("Checked The Log, page 3 ·")
     assert "looked again at The Log, page 3" in turns.badge(counts, {"d": "The Log", "e": "The Map"})
     assert turns.summary(counts, {"d": "The Log"}).startswith("Checked page 3 ·")
+    many = (Passage(document_id, number, str(number), 0, 5, "") for document_id in "de" for number in (1, 2))
+    counts = asdict(replace(ANSWER, looked_again=tuple(many)))
+    assert turns.summary(counts, {"d": "The Log", "e": "The Map"}).startswith("Checked 4 pages in 2 documents ·")
     silent = Place("d+e", "both", {"d": "The Log", "e": "The Map"})
     assert "in these documents" in turns.finished("The document does not say.", counts, [], silent, 0)
 
@@ -172,7 +184,9 @@ def test_a_place_is_named_as_people_name_it(label: str, page: int, name: str) ->
     assert place(label, page) == name
     number = name.removeprefix("page ").partition(", “")[0] if name.startswith("page ") else name
     assert place_in_column(label, page) == number
-    assert places([name, "page 40"]) == (f"pages {number} and 40" if name.startswith("page ") else f"{name} and page 40")
+    assert places([name, "page 40"]) == (
+        f"pages {number} and 40" if name.startswith("page ") else f"{name} and page 40"
+    )
 
 
 def test_sources_and_map_lead_to_their_pages() -> None:

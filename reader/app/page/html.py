@@ -81,7 +81,7 @@ def _fetch_line(fetching: DecoderFetch, present: str) -> str:
 def encoder_line() -> str:
     """What is fetched beside a decoder, and for what."""
     size = f"{ENCODER.parts_bytes / 1e6:,.0f} MB"
-    return f"{ENCODER.title} ({size}) is fetched with a model: it finds passages that say the same in other words."
+    return f"{ENCODER.title} ({size}) is downloaded, too. It finds passages that say the same in other words."
 
 
 def _decoder_title(name: str) -> str:

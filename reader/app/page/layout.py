@@ -312,7 +312,7 @@ def _decoder_choice(name: str) -> str:
     if not is_bundled(name):
         return name
     decoder = bundled_decoder(name)
-    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB to fetch, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
+    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB download, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
 
 
 def _notices() -> NoticeParts:
@@ -363,7 +363,7 @@ def _details() -> DetailsParts:
             tags = gr.Textbox(
                 label="Tags", placeholder="such as law, to read", max_lines=1, max_length=500, elem_id="tags"
             )
-            pinned = gr.Checkbox(label="Pin to top (never evicted)", elem_id="pinned")
+            pinned = gr.Checkbox(label="Pin to the top, and never remove its memory", elem_id="pinned")
             save = _button("Save", "save", min_width=80)
         memory = gr.HTML(elem_id="memory", js_on_load=None)
         newer = gr.HTML(elem_id="newer", js_on_load=None)
@@ -375,7 +375,7 @@ def _details() -> DetailsParts:
                 label="Compression: higher is smaller and faster but remembers less",
                 elem_id="ratio",
             )
-            memory_type = gr.Radio(MEMORY_TYPES, value="usual", label="Memory", elem_id="memory-type")
+            memory_type = gr.Radio(MEMORY_TYPES, value="usual", label="Size of the memory", elem_id="memory-type")
             read_again = _button("Read again", "read-again", min_width=100)
         with gr.Row(elem_id="goods"):
             export = gr.HTML(elem_id="export", js_on_load=None)
