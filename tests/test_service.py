@@ -574,6 +574,26 @@ def test_a_question_is_taken_while_the_decoder_loads_and_answered_once_it_is_the
         second.close()
 
 
+def test_an_answer_that_was_just_saved_is_shown_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, document_id = Workspace(service), read(service, make_document(300))
+    may_remove, remove = threading.Event(), service.store.questions.remove
+
+    def remove_late(question_id: str) -> None:
+        may_remove.wait(WAIT_SECONDS)
+        remove(question_id)
+
+    monkeypatch.setattr(service.store.questions, "remove", remove_late)
+    asked = workspace.ask([document_id], "What is this about?")
+    wait_for(lambda: workspace.conversation(asked.conversation_id).turns)
+    try:
+        assert [question.id for question in workspace.waiting(asked.conversation_id)] == [asked.id]
+        conversation, waiting = workspace.standing(asked.conversation_id)
+        assert (len(conversation.turns), waiting) == (1, [])
+    finally:
+        may_remove.set()
+    wait_for(lambda: not workspace.waiting(asked.conversation_id))
+
+
 def test_another_decoder_is_loaded_in_the_place_of_the_first(
     service: Service, tiny_folder: Callable[..., Path], decoder_folder: Path
 ) -> None:
