@@ -223,6 +223,11 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
     html = turns.cited("The boat was old. The boat was Patience. A dog sat there.", evidence)
     shown = re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html)
     assert shown == "The boat was old. The boat was Patience.[1] A dog sat there.[3]"
+    # One word in common, such as a name that is everywhere, does not make a quote say it.
+    html = turns.cited("The boat was Patience. The boat left Hallin at noon with eleven sacks of flour.", evidence)
+    assert re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html).endswith(
+        "Patience.[1] The boat left Hallin at noon with eleven sacks of flour."
+    )
     # Where no word is shared, the answer still leads to its first source; without evidence there is nothing to lead to.
     assert turns.cited("Yes.", evidence).startswith("Yes.<sup>")
     assert turns.cited("Yes.", []) == "Yes."
@@ -387,7 +392,7 @@ def test_a_mistake_of_ours_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert events.tolerant(fail)() == events.gr.skip()
     assert shown == [
-        "Something went wrong on our side: RuntimeError: &lt;script&gt;alert(1)&lt;/script&gt;. READER_DEBUG=1 shows where."
+        "Something went wrong in the program: RuntimeError: &lt;script&gt;alert(1)&lt;/script&gt;. READER_DEBUG=1 shows where."
     ]
 
 

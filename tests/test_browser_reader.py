@@ -126,7 +126,7 @@ def test_words_are_found_page_after_page_and_marked(opened: Callable[..., object
         expect(page.locator("#find")).to_be_focused()
         page.keyboard.press("Enter")  # the next place
         place(window, 3)
-        page.get_by_label("Place before").click()
+        page.get_by_label("Previous match").click()
         place(window, 2)
         page.locator("#find").fill("nowhere at all")
         page.locator("#find").press("Enter")

@@ -30,14 +30,14 @@ HARDER_TOKENS = 2000
 LOOK_AGAIN = [
     ("When a question asks for detail (recommended)", "auto"),
     ("Never: fastest, from memory alone", "off"),
-    ("Always, about a page", str(LOOK_AGAIN_TOKENS)),
+    ("Always, about one page", str(LOOK_AGAIN_TOKENS)),
     ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
 ]
 MEMORY_TYPES = [
     ("Automatic (recommended)", "usual"),
     ("Compact", "int8"),
-    ("Very compact: half of that, less exact", "int4"),
-    ("Full precision: two to four times the space", "model"),
+    ("Very compact: half the size, less exact", "int4"),
+    ("Full precision: two to four times the size", "model"),
 ]
 WAYS = (
     "<p>or drop or paste files or text anywhere<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"

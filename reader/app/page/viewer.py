@@ -15,7 +15,7 @@ from reader.wording import place
 
 KEYS = (
     ("/", "Find in the document, or in the library"),
-    ("← →", "Page before, page after"),
+    ("← →", "Previous page, next page"),
     ("+ −", "Larger, smaller"),
     ("a", "Ask about what is selected"),
     ("q", "Write a question"),
@@ -52,7 +52,7 @@ def _tools(page: PageView, contents: Sequence[Heading]) -> str:
     turns = [
         f'<button class="turn" data-document="{page.document_id}" data-page="{number}"{_kept(page)} aria-label="{name}"'
         f"{'' if 0 < number <= page.pages else ' disabled'}>{sign}</button>"
-        for number, name, sign in ((page.number - 1, "Page before", "‹"), (page.number + 1, "Page after", "›"))
+        for number, name, sign in ((page.number - 1, "Previous page", "‹"), (page.number + 1, "Next page", "›"))
     ]
     box = (
         f'<label class="go">Page <input id="go-to" type="number" min="1" max="{page.pages}" value="{page.number}"'
@@ -98,8 +98,8 @@ def _hits(page: PageView) -> str:
         f'<button class="turn" data-document="{page.document_id}" data-page="{number or 0}" data-find="{escape(page.find)}"'
         f' aria-label="{name}"{"" if number else " disabled"}>{sign}</button>'
         for number, name, sign in (
-            (before[-1] if before else None, "Place before", "↑"),
-            (after[0] if after else None, "Next place", "↓"),
+            (before[-1] if before else None, "Previous match", "↑"),
+            (after[0] if after else None, "Next match", "↓"),
         )
     )
     pages = f"{len(page.found):,} page{'' if len(page.found) == 1 else 's'}"
