@@ -80,7 +80,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "max_bytes", nargs="?", type=_limit, metavar="BYTES|none", help="such as 500000000 or 2GB; none: no limit"
     )
     add("pin", _pin, "never remove a document's memories to make room", of_document=True).set_defaults(pinned=True)
-    add("unpin", _pin, "let a document's memories be removed again to make room", of_document=True).set_defaults(pinned=False)
+    add("unpin", _pin, "let a document's memories be removed again to make room", of_document=True).set_defaults(
+        pinned=False
+    )
     add("verify", _verify, "compare every file with its hash")
     again = add("rebuild", _rebuild, "rebuild a damaged database from its readable rows and the files")
     again.add_argument(
