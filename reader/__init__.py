@@ -12,6 +12,12 @@ with storage.Store(Path("library")) as store:
     print()
 """
 
+import os
+
 from lazy_loader import attach_stub
+
+# Read by OpenMP when torch is imported. By default its idle threads spin, which takes the processor from the threads that work:
+# on two busy cores, or in a container with a share of them, an answer took four to eight times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

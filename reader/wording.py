@@ -51,6 +51,8 @@ def size(size_bytes: int) -> str:
 
 
 _PAGE_NUMBER = re.compile(r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}|[IVXLCDM]{1,9}")
+_NUMBER_AND_CHAPTERS = re.compile(r"(?P<number>[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}) — (?P<chapters>.+)")
+"""The label of a page of a PDF with an outline. Capital Roman numerals before a dash are a chapter's."""
 _MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|[!-~]{32,}")
 """Headings of scripts that write no spaces may be as long."""
 
@@ -62,7 +64,7 @@ def is_for_readers(label: str) -> bool:
 
 
 def place(label: str, page: int | None = None) -> str:
-    """A page or section as people name it: "page 12", "page xii", "“Part 2 · 3”".
+    """A page or section as people name it: "page 12", "page 12, “The Letter”", "“Part 2 · 3”".
 
     Args:
         label: the document's own label; a label that is not for readers is left out.
@@ -71,6 +73,9 @@ def place(label: str, page: int | None = None) -> str:
     label = " ".join(label.split())
     if _PAGE_NUMBER.fullmatch(label):
         return f"page {label}"
+    if found := _NUMBER_AND_CHAPTERS.fullmatch(label):
+        chapters = [f"“{chapter}”" for chapter in found["chapters"].split(" · ")]
+        return f"page {found['number']}, {places(chapters)}"
     if not is_for_readers(label):
         return f"page {page:,}" if page is not None else "a page"
     return f"“{label}”"
@@ -78,14 +83,20 @@ def place(label: str, page: int | None = None) -> str:
 
 def place_in_column(label: str, page: int) -> str:
     """A page or section under a heading that says "pages": "12", "xii", "“Part 2 · 3”"."""
-    return place(label, page).removeprefix("page ")
+    return _number(place(label, page))
+
+
+def _number(name: str) -> str:
+    """Of a page its number alone, without its chapters; of a section the whole name."""
+    return name.removeprefix("page ").partition(", ")[0] if name.startswith("page ") else name
 
 
 def places(names: Iterable[str]) -> str:
     """Several pages or sections as `place` names them, each once: "pages 12 and 40"; empty for none."""
     names = list(dict.fromkeys(names))
     if len(names) > 1 and all(name.startswith("page ") for name in names):
-        names = [f"pages {names[0].removeprefix('page ')}", *(name.removeprefix("page ") for name in names[1:])]
+        names = list(dict.fromkeys(map(_number, names)))
+        names[0] = f"pages {names[0]}"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 

@@ -105,7 +105,7 @@ class Window:
                     self._sign_in()
                     is_in = True
                 getattr(self, "_" + act.replace(" ", "_").replace("'", ""))()
-            except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
+            except (httpx.HTTPError, json.JSONDecodeError, LookupError) as error:
                 time.sleep(0.2)
                 if not self._board.is_down.is_set() and not self._board.ended.is_set():
                     with self._board.lock:
@@ -242,8 +242,8 @@ class Window:
 
     def _pause(self) -> None:
         if self._open() is not None:
-            self._event("act", [None], self._random.choice((1, 2)))
-            self._event("act", [None], 3)
+            self._event("act", [None], 1)
+            self._event("act", [None], 2)
 
     def _remove(self) -> None:
         if self._open() is not None and self._random.random() < 0.6:

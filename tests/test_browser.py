@@ -593,7 +593,7 @@ def test_evidence_opens_its_page_with_the_quote_marked_on_a_picture_or_in_the_te
         page.locator("#chat .cost summary").click()
         page.locator("#chat .cell").nth(2).click()
         sync_api.expect(page.locator("#viewer header")).to_contain_text("Page 3 of 7")
-        page.get_by_label("Page after").click()
+        page.get_by_label("Next page").click()
         sync_api.expect(page.locator("#viewer header")).to_contain_text("Page 4 of 7")
         page.keyboard.press("Escape")
         sync_api.expect(page.locator("#viewer header")).to_have_count(0)

@@ -109,7 +109,7 @@ def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
         expect(page.locator("#viewer header")).to_have_attribute("data-page", "1")
         keyboard.press("ArrowRight")
         expect(page.locator("#viewer header")).to_have_attribute("data-page", "2")
-        assert states(page, "button", "Page after")["disabled"] is True
+        assert states(page, "button", "Next page")["disabled"] is True
         keyboard.press("Escape")
         expect(page.locator("#viewer header")).to_have_count(0)
         assert page.evaluate("document.activeElement.matches('button.read')"), "the focus went astray"

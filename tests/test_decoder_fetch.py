@@ -69,7 +69,7 @@ def test_a_decoder_that_cannot_be_fetched_is_said_and_the_present_one_stays(
     service = start(cache)
     wait_for(lambda: service.model is not None and service.fetching is not None and service.fetching.error is not None)
     line = decoder_line(service)
-    assert "could not be fetched" in line
+    assert "could not be downloaded" in line
     assert "still answers" in line
     assert "Traceback" not in line
     (cache / "models").unlink()

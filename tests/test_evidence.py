@@ -165,6 +165,15 @@ def test_any_text_has_a_map(text: str, tiny_model: Model, store: Store) -> None:
     assert answer.reading_map == pytest.approx((1.0,))
 
 
+def test_the_number_of_a_heading_is_no_quote(tiny_model: Model, store: Store) -> None:
+    text = "## 1. Keys\n\nThree of them.\n\n## 2. Rent\n\nThe rent is £850 a month.\n\n## 3. Use\n\nNo lacquer.\n"
+    document = Document(text, (Page(1, "1", 0, len(text)),), "Lease", "l.md", "markdown", 0)
+    attached = attached_to(document, tiny_model, store)
+    for answer in ("1.", "2.", "3."):
+        evidence, _ = find_evidence(attached, "Which one is it?", answer, tiny_model)
+        assert [place for place in evidence if any(sign.isalpha() for sign in place.quote)] == list(evidence) != []
+
+
 def test_pages_without_text_are_never_evidence(tiny_model: Model, store: Store) -> None:
     text = "The lamp is lit at seven. "
     pages = (Page(1, "i", 0, 0), Page(2, "ii", 0, len(text)), Page(3, "iii", len(text), len(text)))

@@ -325,6 +325,19 @@ def test_importing_models_imports_no_model_library() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
 
 
+def test_threads_that_wait_leave_the_processor_to_others() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import reader, torch; torch.ones(1)"],
+        cwd=ROOT,
+        env=environment | {"OMP_DISPLAY_ENV": "TRUE"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(r"OMP_WAIT_POLICY\s*=\s*'PASSIVE'", loaded.stdout + loaded.stderr)
+
+
 # --- a name on the hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

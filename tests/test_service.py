@@ -10,20 +10,27 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import gradio as gr
 import pytest
 from helpers.decoders import tiny_encoder_folder
 from helpers.documents import make_document
 from helpers.waiting import wait_for
+from starlette.requests import Request
 
+from reader import models
 from reader.answering import Answer, AnswerPart
 from reader.app import answer_queue
+from reader.app.accounts import LOCAL_USER, USER_HEADER
 from reader.app.answer_queue import MAX_WAITING, Answerer
+from reader.app.page import turns
+from reader.app.page.blocks import build
 from reader.app.service import Service, state_of
+from reader.app.workspace import Workspace
 from reader.documents import Document
 from reader.errors import ConfigError
-from reader.models import SentenceEncoder
+from reader.models import Model, SentenceEncoder
 from reader.reading.jobs import JobSettings, enqueue
 from storage import JobRecord, QuestionRecord, Store, new_owner
 
@@ -528,6 +535,63 @@ def test_a_user_waits_for_some_answers_before_asking_more(service: Service, stor
     with pytest.raises(ConfigError, match="wait for their answers"):
         service.answerer.ask("ann", document_id, record.id, QUESTIONS[0], {})
     service.answerer.ask("bob", document_id, store.conversations.add([document_id], "bob").id, QUESTIONS[0], {})
+
+
+def test_a_question_is_taken_while_the_decoder_loads_and_answered_once_it_is_there(
+    new_service: Callable[..., Service], decoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = new_service()
+    document_id = read(first, make_document(300))
+    first.close()
+    may_load, load = threading.Event(), models.load_model
+
+    def load_late(*arguments: Any, **options: Any) -> Model:
+        may_load.wait(WAIT_SECONDS)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(models, "load_model", load_late)
+    monkeypatch.setattr(answer_queue, "_POLL_SECONDS", WAIT_SECONDS)  # only the decoder's coming can begin the answer
+    second = Service(first.store, str(decoder_folder), tmp_path / "cache")
+    second.start()
+    try:
+        page = build(second)
+        refresh = next(fn.fn for fn in page.fns.values() if fn.name == "refresh")
+        request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
+        assert refresh is not None
+        _, *updates = refresh(document_id, 50, "", "newest", None, request)
+        box = next(update for update in updates if "Ask anything" in update.get("placeholder", ""))
+        assert box["interactive"]
+        asked = Workspace(second).ask([document_id], QUESTIONS[0])
+        stream = second.answerer.stream(asked.id)
+        assert stream is not None
+        assert "language model" in turns.waiting_line(asked, stream, is_loaded=second.model is not None)
+        may_load.set()
+        wait_for(lambda: stream.is_done, WAIT_SECONDS / 2)
+        assert stream.error is None
+        assert second.store.conversations.get(asked.conversation_id).turns
+    finally:
+        may_load.set()
+        second.close()
+
+
+def test_an_answer_that_was_just_saved_is_shown_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, document_id = Workspace(service), read(service, make_document(300))
+    may_remove, remove = threading.Event(), service.store.questions.remove
+
+    def remove_late(question_id: str) -> None:
+        may_remove.wait(WAIT_SECONDS)
+        remove(question_id)
+
+    monkeypatch.setattr(service.store.questions, "remove", remove_late)
+    asked = workspace.ask([document_id], "What is this about?")
+    wait_for(lambda: workspace.conversation(asked.conversation_id).turns)
+    try:
+        assert [question.id for question in workspace.waiting(asked.conversation_id)] == [asked.id]
+        conversation, waiting = workspace.standing(asked.conversation_id)
+        assert (len(conversation.turns), waiting) == (1, [])
+    finally:
+        may_remove.set()
+    wait_for(lambda: not workspace.waiting(asked.conversation_id))
 
 
 def test_another_decoder_is_loaded_in_the_place_of_the_first(

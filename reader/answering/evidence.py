@@ -35,6 +35,8 @@ ATTENTION_WEIGHT = 0.98
 _WORDS_ALONE = 6
 """A sentence of fewer words may say little without the one before it."""
 _YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
+_NUMBER_ALONE = re.compile(r"[#>*\s]*\(?\d{1,3}[.)]+[*\s]*")
+"""The number of a heading or of an item, which ends like a sentence: nobody can check an answer by it."""
 _NUMBERS = SMALL_NUMBERS[:13]
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
@@ -120,6 +122,7 @@ def name_evidence(
     for number, score in fuse(by_question, by_words, by_attention, weights=(1, 1, ATTENTION_WEIGHT)):
         source, page = pages[number]
         spans = [part for sentence in sentences(page.text) for part in shortened(page.text, sentence, QUOTE_CHARS)]
+        spans = [span for span in spans if not _NUMBER_ALONE.fullmatch(page.text, *span)] or spans
         if not spans:
             continue
         offset = source.first_char + page.start_char

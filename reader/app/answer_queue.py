@@ -117,6 +117,11 @@ class Answerer:
         for thread in self._threads:
             thread.start()
 
+    def wake(self) -> None:
+        """Look for questions now, because `respond` can answer from now on."""
+        with self._changed:
+            self._changed.notify_all()
+
     def close(self, seconds: float) -> None:
         """Stop after the tokens at hand; what is not answered is left for the next program."""
         with self._changed:

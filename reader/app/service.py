@@ -214,8 +214,7 @@ class Service:
         return self._worker is not None and job.owner == self._worker.owner
 
     def ratio_costs(self, document_id: str, memory_dtype: str | None, user: str = LOCAL_USER) -> list[RatioCost]:
-        """What each ratio would make of a document, about, with memories of that type or of the decoder's usual one; empty while
-        its tokens are not counted or the decoder loads."""
+        """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
         tokens = self.tokens(document_id, user)
         if self.model is None or not tokens:
             return []
@@ -421,6 +420,7 @@ class Service:
             if self.load_error is not None:
                 self._load_again.wait()
                 self._load_again.clear()
+        self.answerer.wake()
         if self.model is not None and not self._closed:
             from reader.reading import JobSettings, Worker
 

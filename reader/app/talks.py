@@ -134,6 +134,19 @@ class Talks:
         """
         return self._store.conversations.get(conversation_id, self.user)
 
+    def standing(self, conversation_id: str) -> tuple[ConversationRecord, Sequence[QuestionRecord]]:
+        """A conversation and its unanswered questions, the oldest first; each question is in one of the two.
+
+        An answer is saved a moment before its question is removed, so the questions are looked up first.
+
+        Raises:
+            NotFound: it is not there, or not theirs.
+        """
+        waiting = self.waiting(conversation_id)
+        conversation = self.conversation(conversation_id)
+        answered = {turn.counts.get("question_id") for turn in conversation.turns}
+        return conversation, [question for question in waiting if question.id not in answered]
+
     def remove_conversation(self, conversation_id: str) -> None:
         """Delete a conversation, and stop the answers that it waits for."""
         for question in self.waiting(conversation_id):

@@ -108,7 +108,7 @@ def run(
         state, reason = "failed", str(error)
         raise
     except Exception as error:
-        state, reason = "failed", f"{type(error).__name__}: {error}. Something went wrong on our side."
+        state, reason = "failed", f"{type(error).__name__}: {error}. Something went wrong in the program."
         raise
     finally:
         store.jobs.end(job.id, owner, state, reason=reason, memory_key=key)  # type: ignore[arg-type]

@@ -86,11 +86,11 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
         )
     looked = places_of(((one.document_id, place(one.label, one.page)) for one in answer.looked_again), titles)
     if looked:
-        console.print(f"[dim]Looked again at {escape(looked)}, {answer.looked_again_tokens:,} tokens.[/]")
-    evidence = f", evidence in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
+        console.print(f"[dim]Looked again at {escape(looked)}.[/]")
+    evidence = f", passages found in {answer.evidence_seconds:.2f} s" if answer.reading_map else ""
     console.print(
-        f"[dim]Attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} document "
-        f"tokens read again, first token after {answer.first_token_seconds:.2f} s{evidence}.[/]"
+        f"[dim]Memory attached in {answer.attach_seconds:.2f} s, {answer.recomputed_tokens:,} of {answer.document_tokens:,} "
+        f"document tokens read again, first word after {answer.first_token_seconds:.2f} s{evidence}.[/]"
     )
 
 

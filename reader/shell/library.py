@@ -79,8 +79,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("budget", _budget, "show or set the limit on the memories' bytes").add_argument(
         "max_bytes", nargs="?", type=_limit, metavar="BYTES|none", help="such as 500000000 or 2GB; none: no limit"
     )
-    add("pin", _pin, "never evict a document's memories", of_document=True).set_defaults(pinned=True)
-    add("unpin", _pin, "allow eviction of a document's memories again", of_document=True).set_defaults(pinned=False)
+    add("pin", _pin, "never remove a document's memories to make room", of_document=True).set_defaults(pinned=True)
+    add("unpin", _pin, "let a document's memories be removed again to make room", of_document=True).set_defaults(
+        pinned=False
+    )
     add("verify", _verify, "compare every file with its hash")
     again = add("rebuild", _rebuild, "rebuild a damaged database from its readable rows and the files")
     again.add_argument(
@@ -249,7 +251,7 @@ def _pin(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"document_id": document.id, "pinned": options.pinned})
     else:
-        print(f"The memories of {document.title} {'are never evicted' if options.pinned else 'may be evicted'}.")
+        print(f"The memories of {document.title} {'are never' if options.pinned else 'may be'} removed to make room.")
 
 
 def _verify(options: argparse.Namespace) -> None:

@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if is_debugging():
             traceback.print_exc()
-        print_error(f"{type(error).__name__}: {error}. Something went wrong on our side; READER_DEBUG=1 shows where.")
+        print_error(
+            f"{type(error).__name__}: {error}. Something went wrong in the program; READER_DEBUG=1 shows where."
+        )
         return 1
     return 0
 

@@ -31,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="the type of the saved memory: the decoder's own, int8 (a quarter of float32; the default for it) or int4 (a seventh)",
     )
     parser.add_argument(
-        "--max-bytes", type=flags.byte_count, metavar="N", help="evict old memories to keep all within N bytes"
+        "--max-bytes", type=flags.byte_count, metavar="N", help="remove old memories to keep all within N bytes"
     )
     flags.add_encoding(parser)
     flags.add_ocr(parser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -117,8 +117,10 @@ class ConversationEvents:
         if place is None:
             yield [], "", gr.update(visible=False), gr.skip(), gr.skip(), "", IDLE_QUESTION
             return
-        conversation = next((known for known in workspace.conversations_at(place) if known.id == talk_id), None)
-        waiting = workspace.waiting(conversation.id) if conversation is not None else []
+        conversation: ConversationRecord | None = None
+        waiting: Sequence[QuestionRecord] = []
+        if talk_id and any(known.id == talk_id for known in workspace.conversations_at(place)):
+            conversation, waiting = workspace.standing(talk_id)
         whole = self._whole(workspace, place, conversation, waiting)
         yield whole if not follower.is_left.is_set() else (gr.skip(),) * len(whole)
         failed: list[tuple[QuestionRecord, Any]] = []
@@ -132,8 +134,7 @@ class ConversationEvents:
             ended = workspace.stream(waiting[0].id)
             if ended is not None and ended.error is not None:
                 failed.append((waiting[0], ended))
-            conversation = workspace.conversation(conversation.id)
-            waiting = workspace.waiting(conversation.id)
+            conversation, waiting = workspace.standing(conversation.id)
             whole = self._whole(workspace, place, conversation, waiting, failed)
             if follower.is_left.is_set():
                 return
@@ -144,7 +145,7 @@ class ConversationEvents:
         workspace: Workspace,
         place: Place,
         conversation: ConversationRecord | None,
-        waiting: list[QuestionRecord] | Any,
+        waiting: Sequence[QuestionRecord],
         failed: list[tuple[QuestionRecord, Any]] | None = None,
     ) -> tuple[Any, ...]:
         """An update for each part that shows the conversation."""

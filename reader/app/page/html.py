@@ -41,7 +41,7 @@ def sentence(error: Exception) -> str:
     if isinstance(error, (ReaderError, StoreError)):
         return str(error)
     _LOG.debug("shown on a page", exc_info=error)
-    return f"Something went wrong on our side: {type(error).__name__}: {error}. READER_DEBUG=1 shows where."
+    return f"Something went wrong in the program: {type(error).__name__}: {error}. READER_DEBUG=1 shows where."
 
 
 def error_line(error: Exception | str) -> str:
@@ -66,10 +66,10 @@ def _fetch_line(fetching: DecoderFetch, present: str) -> str:
     """How far a better decoder is, while the present one answers."""
     title = escape(fetching.decoder.title)
     if fetching.error is not None:
-        return f'<p class="notice">{title} could not be fetched: {escape(sentence(fetching.error))} {present} still answers.</p>'
+        return f'<p class="notice">{title} could not be downloaded: {escape(sentence(fetching.error))} {present} still answers.</p>'
     if fetching.is_here:
         return f'<p class="notice" role="status">{title} is here and answers better. It reads your documents again.</p>'
-    doing = "Preparing" if fetching.stage == "convert" else "Fetching"
+    doing = "Preparing" if fetching.stage == "convert" else "Downloading"
     size = f"{fetching.decoder.parts_bytes / 1e6:,.0f} MB"
     bar = _bar(fetching.fraction, f"{doing} {fetching.decoder.title}")
     return (
@@ -81,7 +81,7 @@ def _fetch_line(fetching: DecoderFetch, present: str) -> str:
 def encoder_line() -> str:
     """What is fetched beside a decoder, and for what."""
     size = f"{ENCODER.parts_bytes / 1e6:,.0f} MB"
-    return f"{ENCODER.title} ({size}) is fetched with a model: it finds passages that say the same in other words."
+    return f"{ENCODER.title} ({size}) is downloaded, too. It finds passages that say the same in other words."
 
 
 def _decoder_title(name: str) -> str:
@@ -250,12 +250,10 @@ def reading(shown: Shown) -> str:
     return f'<p class="progress">{"<br>".join(lines)}{_bar(done, "Pages read")}</p>'
 
 
-def invitation(shown: Shown | None, *, is_loaded: bool) -> str:
+def invitation(shown: Shown | None) -> str:
     """What the empty question box says."""
     if shown is None or shown.memory is None:
         return "You can ask as soon as the first page is read."
-    if not is_loaded:
-        return "You can ask as soon as the language model is loaded."
     if shown.memory.state == "ready":
         return "Ask anything about this document …"
     pages = shown.job.pages_done if shown.job is not None else 0

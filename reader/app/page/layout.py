@@ -30,14 +30,14 @@ HARDER_TOKENS = 2000
 LOOK_AGAIN = [
     ("When a question asks for detail (recommended)", "auto"),
     ("Never: fastest, from memory alone", "off"),
-    ("Always, about a page", str(LOOK_AGAIN_TOKENS)),
+    ("Always, about one page", str(LOOK_AGAIN_TOKENS)),
     ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
 ]
 MEMORY_TYPES = [
     ("Automatic (recommended)", "usual"),
     ("Compact", "int8"),
-    ("Very compact: half of that, less exact", "int4"),
-    ("Full precision: two to four times the space", "model"),
+    ("Very compact: half the size, less exact", "int4"),
+    ("Full precision: two to four times the size", "model"),
 ]
 WAYS = (
     "<p>or drop or paste files or text anywhere<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"
@@ -312,7 +312,7 @@ def _decoder_choice(name: str) -> str:
     if not is_bundled(name):
         return name
     decoder = bundled_decoder(name)
-    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB to fetch, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
+    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB download, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
 
 
 def _notices() -> NoticeParts:
@@ -363,7 +363,7 @@ def _details() -> DetailsParts:
             tags = gr.Textbox(
                 label="Tags", placeholder="such as law, to read", max_lines=1, max_length=500, elem_id="tags"
             )
-            pinned = gr.Checkbox(label="Pin to top (never evicted)", elem_id="pinned")
+            pinned = gr.Checkbox(label="Pin to the top, and never remove its memory", elem_id="pinned")
             save = _button("Save", "save", min_width=80)
         memory = gr.HTML(elem_id="memory", js_on_load=None)
         newer = gr.HTML(elem_id="newer", js_on_load=None)
@@ -375,7 +375,7 @@ def _details() -> DetailsParts:
                 label="Compression: higher is smaller and faster but remembers less",
                 elem_id="ratio",
             )
-            memory_type = gr.Radio(MEMORY_TYPES, value="usual", label="Memory", elem_id="memory-type")
+            memory_type = gr.Radio(MEMORY_TYPES, value="usual", label="Size of the memory", elem_id="memory-type")
             read_again = _button("Read again", "read-again", min_width=100)
         with gr.Row(elem_id="goods"):
             export = gr.HTML(elem_id="export", js_on_load=None)

@@ -140,7 +140,7 @@ class Refresh:
     def _shelf_updates(self, workspace: Workspace, place: Place) -> dict[Any, Any]:
         document = self._site.parts.document
         shown = [workspace.get(document_id) for document_id in place.document_ids[: shelf.SHOWN_DOCUMENTS]]
-        can_ask = self._site.service.model is not None and any(one.memory is not None for one in shown)
+        can_ask = any(one.memory is not None for one in shown)
         return {
             document.head: gr.update(value=shelf.head(place, shown)),
             document.reading.row: gr.update(visible=False),
@@ -157,7 +157,6 @@ class Refresh:
         is_going = job is not None and is_active(job)
         is_stopping = is_going and job is not None and job.wanted is not None
         again = "Try again" if state == "failed" else "Read" if state == "not read" else "Continue"
-        is_loaded = self._site.service.model is not None
         return {
             document.head: gr.update(value=views.document_head(record)),
             document.details.memory: gr.update(value=views.memory_facts(record)),
@@ -168,7 +167,6 @@ class Refresh:
             reading.pause: gr.update(visible=is_going, interactive=not is_stopping),
             reading.resume: gr.update(visible=not is_going, value=again),
             self._site.parts.conversation.question: gr.update(
-                interactive=record.memory is not None and is_loaded,
-                placeholder=views.invitation(record, is_loaded=is_loaded),
+                interactive=record.memory is not None, placeholder=views.invitation(record)
             ),
         }

@@ -27,6 +27,9 @@ NO_TITLES: Mapping[str, str] = MappingProxyType({})
 MAP_CELLS = 96
 """A reading map has no more cells; of a longer document each one stands for several pages."""
 
+_NAMED_PLACES = 3
+"""Of more pages the line under an answer says only how many were checked; their names are in what it unfolds."""
+
 QUOTE_CHARS = 320
 """How much of a quote is on its card; the page shows it whole."""
 
@@ -61,7 +64,7 @@ def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> s
 
 def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer rests on and how long it took, in a few words."""
-    looked = _looked(counts, titles)
+    looked = _looked(counts, titles, _NAMED_PLACES)
     checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     left_out = len(counts.get("left_out") or ())
@@ -72,11 +75,17 @@ def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) ->
     return " · ".join(filter(None, facts))
 
 
-def _looked(counts: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    found = counts.get("looked_again") or ()
-    return places_of(
-        ((str(one.get("document_id")), place(str(one["label"]), one.get("page"))) for one in found), titles
+def _looked(counts: Mapping[str, Any], titles: Mapping[str, str], most: int | None = None) -> str:
+    found = list(
+        dict.fromkeys(
+            (str(one.get("document_id")), place(str(one["label"]), one.get("page")))
+            for one in counts.get("looked_again") or ()
+        )
     )
+    if most is None or len(found) <= most:
+        return places_of(found, titles)
+    documents = len({document_id for document_id, _ in found})
+    return f"{len(found):,} pages" + (f" in {documents:,} documents" if documents > 1 else "")
 
 
 def _based_on(counts: Mapping[str, Any]) -> str:

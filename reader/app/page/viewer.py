@@ -15,7 +15,7 @@ from reader.wording import place
 
 KEYS = (
     ("/", "Find in the document, or in the library"),
-    ("← →", "Page before, page after"),
+    ("← →", "Previous page, next page"),
     ("+ −", "Larger, smaller"),
     ("a", "Ask about what is selected"),
     ("q", "Write a question"),
@@ -36,8 +36,9 @@ def viewer(page: PageView | None, contents: Sequence[Heading] = ()) -> str:
 
 
 def _head(page: PageView) -> str:
-    name = place(page.label, page.number)
-    label = "" if name == f"page {page.number}" else f" ({escape(name)})"
+    own = f"page {page.number}"
+    name = place(page.label, page.number).removeprefix(f"{own}, ")
+    label = "" if name == own else f" ({escape(name)})"
     return (
         f'<header data-document="{page.document_id}" data-page="{page.number}" data-pages="{page.pages}">'
         f"<p><b>{escape(page.title)}</b><span>Page {page.number:,} of {page.pages:,}{label}</span></p>"
@@ -51,7 +52,7 @@ def _tools(page: PageView, contents: Sequence[Heading]) -> str:
     turns = [
         f'<button class="turn" data-document="{page.document_id}" data-page="{number}"{_kept(page)} aria-label="{name}"'
         f"{'' if 0 < number <= page.pages else ' disabled'}>{sign}</button>"
-        for number, name, sign in ((page.number - 1, "Page before", "‹"), (page.number + 1, "Page after", "›"))
+        for number, name, sign in ((page.number - 1, "Previous page", "‹"), (page.number + 1, "Next page", "›"))
     ]
     box = (
         f'<label class="go">Page <input id="go-to" type="number" min="1" max="{page.pages}" value="{page.number}"'
@@ -97,8 +98,8 @@ def _hits(page: PageView) -> str:
         f'<button class="turn" data-document="{page.document_id}" data-page="{number or 0}" data-find="{escape(page.find)}"'
         f' aria-label="{name}"{"" if number else " disabled"}>{sign}</button>'
         for number, name, sign in (
-            (before[-1] if before else None, "Place before", "↑"),
-            (after[0] if after else None, "Next place", "↓"),
+            (before[-1] if before else None, "Previous match", "↑"),
+            (after[0] if after else None, "Next match", "↓"),
         )
     )
     pages = f"{len(page.found):,} page{'' if len(page.found) == 1 else 's'}"
