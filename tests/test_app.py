@@ -370,7 +370,8 @@ def test_an_exported_pdf_has_every_word_and_each_page_once(tmp_path: Path) -> No
     said = "".join(read.text.split())  # lines may break anywhere
     for words in (f"What {MARKUP}?", f"First {MARKUP}.", "Then more.", turns.NO_ANSWER, turns.badge(asdict(ANSWER))):
         assert "".join(words.split()) in said
-    assert "".join(quotes[0].split()) in said
+    # Letters of formulas are read as plain ones.
+    assert "".join(quotes[0].replace("𝒜", "A").split()) in said
     assert "nopicture\ufffd" in said  # letters that nothing tells, one after another, are read as one
     assert read.title == f"Answers {MARKUP}"
     assert asked == [2, 3]
