@@ -285,7 +285,7 @@ def test_the_arrow_of_the_chat_lies_over_no_button(opened: Callable[..., object]
         arrow = page.locator("#chat .scroll-down-button-container")
         expect(arrow).to_have_count(1)
         if viewport is PHONE:  # a finger scrolls as fast
-            expect(arrow).to_be_hidden()
+            expect(arrow).to_have_css("display", "none")
             return
         expect(arrow).to_be_visible()
         left = arrow.evaluate("(arrow) => arrow.getBoundingClientRect().left")
