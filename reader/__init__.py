@@ -16,8 +16,8 @@ import os
 
 from lazy_loader import attach_stub
 
-# Read by GNU's OpenMP when torch is imported. By default its idle threads spin for so long that on two busy cores, or in a
-# container with a share of them, an answer takes twice as long. Without any spinning, it takes up to 1.45 times as long on idle cores.
+# Read by GNU's OpenMP when torch is imported. By default its idle threads spin for so long that an answer takes twice as long on
+# two busy cores, or in a container with a share of them. Without any spinning it takes up to 1.45 times as long on idle cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
