@@ -37,6 +37,7 @@ from storage import Store
             "How many floats does the wheel carry and what are they made of?",
             ("How many floats does the wheel carry?", "What are the floats made of?"),
         ),
+        ("Is it open on Sundays, and at what time?", ("Is it open on Sundays?", "At what time is it open on Sundays?")),
         ("Is smoking allowed, and why?", ("Is smoking allowed?", "Why is smoking allowed?")),
         ("Do you share my data? If yes, how?", ("Do you share my data?", "How do you share my data?")),
         ("Was there a winner? If so, who was it?", ("Was there a winner?", "Who was it?")),

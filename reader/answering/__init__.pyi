@@ -3,7 +3,6 @@ from .answer import (
     AnswerPart as AnswerPart,
     ask as ask,
     put_together as put_together,
-    turns_of as turns_of,
 )
 from .attached import (
     AttachedMemory as AttachedMemory,
@@ -70,5 +69,4 @@ __all__ = [
     "question_words",
     "says_nothing",
     "source_of",
-    "turns_of",
 ]

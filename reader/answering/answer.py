@@ -125,11 +125,6 @@ class AnswerPart:
     """Passages that the decoder reads again next, before more text comes."""
 
 
-def turns_of(answers: Sequence[Answer]) -> list[tuple[str, str]]:
-    """Answers as (question, answer) turns."""
-    return [(answer.question, answer.text) for answer in answers]
-
-
 def text_behind(answer: Answer, before: Sequence[Answer]) -> str:
     """What the answer to a part of a question adds to the text of those before it: nothing where one of them says the same."""
     return "" if answer.text in [other.text for other in before] else f"\n\n{answer.text}"
@@ -196,7 +191,7 @@ def ask(
     asked = parts(question)
     for one in asked:
         decoding = Decoding(
-            attached, one, model, look_again=look_again, evidence=evidence, earlier=[*earlier, *turns_of(answers)]
+            attached, one, model, look_again=look_again, evidence=evidence, earlier=earlier, whole=question
         )
         for part in _ask(decoding, model, attached.attach_seconds if first_question and not answers else 0.0, stopped):
             if part.answer is None:  # the text of a later part is shown whole, as it may say the same as one before

@@ -91,11 +91,13 @@ class Decoding:
         evidence: bool = True,
         shared_tokens: int = 0,
         earlier: Sequence[tuple[str, str]] = (),
+        whole: str = "",
     ) -> None:
         """Choose what to look at again.
 
         Args:
             look_again, evidence, earlier: as for `ask`, and so is what is raised.
+            whole: as for `choose_passages`.
             shared_tokens: the question's first tokens that stand behind the memory already.
         """
         self._started = time.perf_counter()
@@ -128,7 +130,7 @@ class Decoding:
             self.text = self.held = self.overview.text
             self.ended, self.queries = "finished", None
         elif budget_tokens:
-            self._places.extend(choose_passages(attached, question, model, budget_tokens, earlier))
+            self._places.extend(choose_passages(attached, question, model, budget_tokens, earlier, whole))
             if self._places:
                 self._look_at(self._next_place())
         self._is_choosing = bool(self.looked_again)

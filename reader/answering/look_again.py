@@ -44,6 +44,7 @@ def choose_passages(
     model: Model,
     tokens: int = LOOK_AGAIN_TOKENS,
     earlier: Sequence[tuple[str, str]] = (),
+    whole: str = "",
 ) -> tuple[Passage, ...]:
     """Choose what to read again for a question, at most `tokens` tokens of it; the best passage first, none overlapping.
 
@@ -54,6 +55,7 @@ def choose_passages(
     Args:
         tokens: cut down to what the decoder's positions have room for.
         earlier: (question, answer) turns before it, whose words help to find what "he" or "there" means.
+        whole: the question that this one is a part of, whose words are searched for; "" where it is a whole one.
 
     Raises:
         ContextOverflow: memory and question do not fit the decoder's positions.
@@ -67,7 +69,7 @@ def choose_passages(
     def count_tokens(passage: Passage) -> int:
         return sum(len(model.encode(text)[0]) for text in (heading(passage, attached.passages), passage.text))
 
-    words, request = searched(question, earlier), understand(question)
+    words, request = searched(whole or question, earlier), understand(question)
     if request.kind == "front":
         return attached.passages.choose(_beginnings(attached.passages.all), words, budget_tokens, count_tokens)
     heat = attached.heat(attend(attached.memory, prompt, model))

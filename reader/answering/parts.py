@@ -20,7 +20,7 @@ _ASKING = (
 )
 _MEASURES = r"(?: (?:long|often|far|much|many|fast|old|tall|high|deep|wide|big|large|heavy))?"
 _WORDS = (
-    rf"{_BEFORE}(?:what|who|whom|when|where|why|how{_MEASURES}|which)"
+    rf"{_BEFORE}(?:who|whom|when|where|why|how{_MEASURES}|(?:what|which)(?: (?:times?|days?|date|year|month|age|price|page))?)"
     r"|wer|wen|wem|wann|wo|wohin|woher|warum|weshalb|wie|wozu|qui|quand|où|comment|pourquoi|cuándo|dónde|cómo|por qué|quién"
 )
 _AND = r"(?:,? (?:and|&|und|et|y) |, (?:and )?)"

@@ -25,7 +25,6 @@ from reader.answering import (
     make_prompt,
     parts,
     put_together,
-    turns_of,
 )
 from reader.batching.questions import BatchQuestion
 from reader.batching.results import Result
@@ -240,14 +239,14 @@ def _answer_behind(
     branches = Branches(model.plugin, attached.memory)
     waiting = deque(_Question(number, text, parts(text)) for number, text in enumerate(questions))
     under_way: list[_Asked] = []
-    whole: list[tuple[int, Answer]] = []
+    complete: list[tuple[int, Answer]] = []
 
     def answered(question: _Question, answer: Answer) -> None:
         now = question.answered(answer)
         if isinstance(now, _Question):
             waiting.appendleft(now)
         else:
-            whole.append((question.number, now))
+            complete.append((question.number, now))
 
     while waiting or under_way:
         new: list[_Asked] = []
@@ -261,7 +260,7 @@ def _answer_behind(
                     look_again=look_again,
                     evidence=evidence,
                     shared_tokens=shared_tokens,
-                    earlier=turns_of(question.answers),
+                    whole=question.text,
                 )
                 step = decoding.next()
                 if step is None:  # answered without the decoder
@@ -283,8 +282,8 @@ def _answer_behind(
                     one.decoding.attend()
                 branches.drop(one.branch)
             answered(one.question, Answer.of(one.decoding, one.branch.source_tokens_run))
-        yield from whole
-        whole.clear()
+        yield from complete
+        complete.clear()
 
 
 def _step(asked: Sequence[_Asked], branches: Branches, model: Model) -> list[_Asked]:
