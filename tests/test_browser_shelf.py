@@ -152,7 +152,8 @@ def test_what_programs_ask_is_not_listed_among_peoples_conversations(
     visit: Callable[..., object], server: Server
 ) -> None:
     body = {"model": "Kings", "messages": [{"role": "user", "content": "Who asked this?"}]}
-    assert httpx.post(f"{server.address}v1/chat/completions", json=body, timeout=120).is_success
+    answered = httpx.post(f"{server.address}v1/chat/completions", json=body, timeout=120)
+    assert answered.is_success, answered.text
     with visit(server) as window:
         row(window, "Kings").click()
         expect(window.page.locator("#head h2")).to_have_text("Kings")

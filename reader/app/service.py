@@ -116,7 +116,8 @@ class Service:
         self.answerer.close(_CLOSE_SECONDS)
         if self._worker is not None:
             self._worker.stop()
-            self._worker.join(_CLOSE_SECONDS)
+            if self._worker.is_alive():  # else it has not begun, and ends where it begins
+                self._worker.join(_CLOSE_SECONDS)
 
     @property
     def is_open(self) -> bool:
@@ -140,7 +141,8 @@ class Service:
             return
         if self._worker is not None:
             self._worker.stop()
-            self._worker.join(_CLOSE_SECONDS)
+            if self._worker.is_alive():  # else it has not begun, and ends where it begins
+                self._worker.join(_CLOSE_SECONDS)
             self._worker = None
         with self._answering:
             while self._answers:
@@ -242,11 +244,8 @@ class Service:
     def forget(self, document_id: str) -> None:
         """Let go of what is attached of a document, because it was removed, or has more to attach now."""
         with self._attaching:
-            self._attached = {
-                place: attached
-                for place, attached in self._attached.items()
-                if attached.record.document_id != document_id
-            }
+            others = {place: one for place, one in self._attached.items() if one.record.document_id != document_id}
+            self._attached = others
             self._shelf = None
 
     # Answers
