@@ -50,8 +50,9 @@ def size(size_bytes: int) -> str:
     return f"{number:.1f} GB"
 
 
-_PAGE_NUMBER = re.compile(r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}|[IVXLCDM]{1,9}")
-_NUMBER_AND_CHAPTERS = re.compile(r"(?P<number>[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}) — (?P<chapters>.+)")
+_NUMBER = r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}"
+_PAGE_NUMBER = re.compile(rf"{_NUMBER}|[IVXLCDM]{{1,9}}")
+_NUMBER_AND_CHAPTERS = re.compile(rf"(?P<number>{_NUMBER}) — (?P<chapters>.+)")
 """The label of a page of a PDF with an outline. Capital Roman numerals before a dash are a chapter's."""
 _MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|[!-~]{32,}")
 """Headings of scripts that write no spaces may be as long."""

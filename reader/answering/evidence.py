@@ -36,7 +36,7 @@ _WORDS_ALONE = 6
 """A sentence of fewer words may say little without the one before it."""
 _YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
 _NUMBER_ALONE = re.compile(r"[#>*\s]*\(?\d{1,3}[.)]+[*\s]*")
-"""The number of a heading or of an item, which ends like a sentence: nobody can check an answer by it."""
+"""The number of a heading or a list item, such as "3.". Its full stop makes it look like a sentence, but it is no useful quote."""
 _NUMBERS = SMALL_NUMBERS[:13]
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance

@@ -114,6 +114,9 @@ class Service:
         self._load_again.set()
         self.batches.close(_CLOSE_SECONDS)
         self.answerer.close(_CLOSE_SECONDS)
+        self._end_worker()
+
+    def _end_worker(self) -> None:
         if self._worker is not None:
             self._worker.stop()
             if self._worker.is_alive():  # else it has not begun, and ends where it begins
@@ -139,11 +142,8 @@ class Service:
             raise ConfigError("A decoder is being loaded; choose another one when it is there.")
         if model_name == self.model_name and self.model is not None:
             return
-        if self._worker is not None:
-            self._worker.stop()
-            if self._worker.is_alive():  # else it has not begun, and ends where it begins
-                self._worker.join(_CLOSE_SECONDS)
-            self._worker = None
+        self._end_worker()
+        self._worker = None
         with self._answering:
             while self._answers:
                 self._answering.wait()
@@ -244,8 +244,8 @@ class Service:
     def forget(self, document_id: str) -> None:
         """Let go of what is attached of a document, because it was removed, or has more to attach now."""
         with self._attaching:
-            others = {place: one for place, one in self._attached.items() if one.record.document_id != document_id}
-            self._attached = others
+            kept = [(place, one) for place, one in self._attached.items() if one.record.document_id != document_id]
+            self._attached = dict(kept)
             self._shelf = None
 
     # Answers

@@ -45,7 +45,7 @@ def _glyph_at(text: pypdfium2.PdfTextPage, string: str, at: int) -> Glyph:
 
 
 def _is_primed(base: Glyph, prime: Glyph, after: Glyph | None = None) -> bool:
-    """Whether a prime is raised behind a letter, and what follows it, if that is given, goes on in the letter's line."""
+    """Whether a prime is raised behind a letter. `after`, if given, must follow the prime on the letter's line."""
     is_raised = 0 < prime.y - base.y < base.size and abs(gap(base, prime)) <= _BESIDE
     goes_on = after is None or (abs(after.y - base.y) <= _LEVEL * base.size and abs(gap(prime, after)) <= _BESIDE)
     return is_raised and goes_on
