@@ -442,6 +442,7 @@ def test_an_unanswerable_question_is_answered_with_does_not_say(answering_model:
         ("What did Anna build in 1874?", {"What did Peter Hale build in 1874?", "What did Anna build in 1902?"}),
         ("Who was the first miller?", {"Who was the last miller?"}),
         ("Who can swim?", {"Who can't swim?"}),
+        ("Where was the roof mended?", {"Where was the mill mended?"}),
         ("Of what colour?", set()),
     ],
 )

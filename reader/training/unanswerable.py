@@ -1,7 +1,7 @@
 """Makes a question unanswerable by changing one detail.
 
-The changes are another number, another name from the passage, an opposite, or a "not". People wrote such questions for SQuAD 2.0
-(arXiv 1806.03822). From them a decoder learns to compare the whole question instead of taking the likeliest phrase.
+The changes are another number, another name or another noun from the passage, an opposite, or a "not". People wrote such questions
+for SQuAD 2.0 (arXiv 1806.03822). From them a decoder learns to compare the whole question instead of taking the likeliest phrase.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ _OPPOSITES = [
 _OPPOSITE = dict(_OPPOSITES) | {second: first for first, second in _OPPOSITES}
 
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
+_NOUN = re.compile(r"\b(?:the|an?|of|in|for|by|his|her|their|its|this|each|many|much) ([a-z]{4,})\b")
 _NUMBER = re.compile(r"\b\d[\d,.]*\b")
 _VERB = re.compile(r"\b(is|are|was|were|does|do|did|can|could|will|would|has|had|should)\b", re.I)
 
 
 def alter(question: str, passage: str, draw: random.Random) -> str | None:
     """The question with one detail changed, so that the passage hardly answers it; None if no change is possible."""
-    changes: list[Callable[[str, str, random.Random], str | None]] = [_number, _name, _opposite, _negation]
+    changes: list[Callable[[str, str, random.Random], str | None]] = [_number, _name, _noun, _opposite, _negation]
     draw.shuffle(changes)
     # A "not" fits nearly every question. It is the last and rarest change, so that the decoder does not learn only the "not".
     changes.sort(key=lambda change: change is _negation)
@@ -54,6 +55,16 @@ def _name(question: str, passage: str, draw: random.Random) -> str | None:
         return None
     place = draw.choice(found)
     return question[: place.start()] + draw.choice(others) + question[place.end() :]
+
+
+def _noun(question: str, passage: str, draw: random.Random) -> str | None:
+    found = list(_NOUN.finditer(question))
+    if not found:
+        return None
+    place = draw.choice(found)
+    nouns = [noun for noun in _NOUN.findall(passage) if noun.endswith("s") == place[1].endswith("s")]
+    others: list[str] = sorted({noun for noun in nouns if noun not in question})
+    return question[: place.start(1)] + draw.choice(others) + question[place.end(1) :] if others else None
 
 
 def _opposite(question: str, passage: str, draw: random.Random) -> str | None:
