@@ -55,6 +55,25 @@ def test_the_page_that_says_it_comes_first_with_the_sentence_that_says_it(tiny_m
     assert sum(shares) == pytest.approx(1)
 
 
+def test_a_page_with_the_answer_word_for_word_comes_before_one_with_the_words_of_the_question(
+    tiny_model: Model, store: Store
+) -> None:
+    says = "It shut in 1951, because silt filled the pond."
+    pages = ["Why did the mill close its mill gates? The mill gates close at night, and the mill sleeps.", says]
+    text = "\n".join([*pages, "Nothing happens here."])
+    starts = [text.index(page) for page in (*pages, "Nothing")]
+    ends = [*starts[1:], len(text)]
+    places = [Page(number, str(number), *span) for number, span in enumerate(zip(starts, ends, strict=True), start=1)]
+    document = Document(text, tuple(places), "Mill", "mill.txt", "text", 0)
+    attached = attached_to(document, tiny_model, store)
+    question = "Why did the mill close its gates?"
+    evidence, _ = find_evidence(attached, question, "because silt filled the pond", tiny_model)
+    assert evidence[0].quote == says
+    check(evidence, document)
+    evidence, _ = find_evidence(attached, question, "because of thieves", tiny_model)
+    assert evidence[0].page == 1
+
+
 @every_family
 def test_evidence_changes_neither_answer_nor_memory(model: Model, store: Store) -> None:
     attached = attached_to(hide(), model, store)

@@ -2,7 +2,8 @@
 
 Three rankings are fused by reciprocal rank (Cormack, Clarke and Büttcher, 2009): by attention, by BM25 over the words of the
 question, and by BM25 over those of question and answer, as a wrong answer has words that lead away. Words count a little more than
-attention: they find a place by themselves, and attention to a condensed memory may not. **Evidence** says where the decoder looked
+attention: they find a place by themselves, and attention to a condensed memory may not. Pages that hold a longer answer word for word
+count as a fourth ranking. **Evidence** says where the decoder looked
 and where the words are. It does not prove that the answer follows from there.
 
 Quotes are cut out of the text. Nothing here runs the decoder.
@@ -31,6 +32,9 @@ QUOTE_CHARS = 300
 
 ATTENTION_WEIGHT = 0.98
 """What a rank by attention counts where a rank by words counts 1: the first by attention alone comes behind the second by words."""
+
+STATED_WEIGHT = 2
+"""What it counts that a page holds the answer word for word: as much as being first by the words of the question and of both."""
 
 _WORDS_ALONE = 6
 """A sentence of fewer words may say little without the one before it."""
@@ -117,9 +121,14 @@ def name_evidence(
     is_telling = " " in answer.strip() or any(sign.isdigit() for sign in answer)
     stated = re.compile(rf"(?<!\w){re.escape(answer.strip().rstrip('.'))}(?!\w)", re.I) if is_telling else None
     by_question, by_words = search(content_words(question)), search(words)
-    by_attention = best(reading_map(sources, heat), _MOST_RANKED)
+    rankings = [by_question, by_words, best(reading_map(sources, heat), _MOST_RANKED)]
+    weights = [1, 1, ATTENTION_WEIGHT]
+    if stated and len(content_words(answer)) > 1 and not says_nothing(answer):
+        ranked_pages = [number for number, _ in fuse(*rankings, weights=weights)]
+        if holding_pages := [number for number in ranked_pages if stated.search(pages[number][1].text)]:
+            rankings, weights = [*rankings, holding_pages], [*weights, STATED_WEIGHT]
     evidence = []
-    for number, score in fuse(by_question, by_words, by_attention, weights=(1, 1, ATTENTION_WEIGHT)):
+    for number, score in fuse(*rankings, weights=weights):
         source, page = pages[number]
         spans = [part for sentence in sentences(page.text) for part in shortened(page.text, sentence, QUOTE_CHARS)]
         spans = [span for span in spans if not _NUMBER_ALONE.fullmatch(page.text, *span)] or spans
