@@ -20,7 +20,7 @@ from reader.app.answer_queue import Answerer
 from reader.app.batch_runs import BatchRuns
 from reader.app.decoder_fetch import DecoderFetch
 from reader.app.late_vectors import LateVectors
-from reader.errors import ConfigError
+from reader.errors import ConfigError, NotReady
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
@@ -263,16 +263,16 @@ class Service:
         """
         from reader.answering import attach, source_of
 
-        record = self.memory(document_id, user)
-        if self.model is None or record is None:
-            raise ConfigError("The document is not read yet; wait until its first pages are.")
+        model, record = self.model, self.memory(document_id, user)
+        if model is None or record is None:
+            raise NotReady("The document is not read yet; wait until its first pages are.")
         with self._attaching:
             place = self._place(record, user)
             same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
             attached = same.get(place) or next(iter(same.values()), None)
             is_new = attached is None
             if attached is None:
-                attached = attach(record, self.model, self.store, user)
+                attached = attach(record, model, self.store, user)
             source = source_of(record, attached.memory, self.store, user=user)
             if attached.sources != (source,):  # another's, or their own before they added another file of the same text
                 attached = replace(attached, sources=(source,))
@@ -296,13 +296,14 @@ class Service:
 
         found = [(document_id, self.memory(document_id, user)) for document_id in document_ids]
         records = [record for _, record in found if record is not None]
-        if self.model is None or not records:
-            raise ConfigError("None of the documents is read yet; wait until the first pages of one are.")
+        model = self.model
+        if model is None or not records:
+            raise NotReady("None of the documents is read yet; wait until the first pages of one are.")
         with self._attaching:
             places = tuple(self._place(record, user) for record in records)
             if self._shelf is not None and self._shelf[0] == places and self._shelf[1] in ("", question):
                 return self._shelf[2], False
-            attached = attach_shelf(records, self.model, self.store, question, user)
+            attached = attach_shelf(records, model, self.store, question, user)
             # Where not all fit, the question chooses.
             chosen_by = question if attached.left_out else ""
             unread = [self.store.document(document_id).title for document_id, record in found if record is None]
@@ -349,7 +350,7 @@ class Service:
             conversation.record = record
             self._conversations[record.id] = (attached, conversation)  # the last used comes last
             for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
-                del self._conversations[oldest]
+                self._conversations.pop(oldest, None)  # another answer may just have let go of it
             yield from conversation.ask(
                 question,
                 number=number,
