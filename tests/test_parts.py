@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import hide
 
-from reader.answering import NOT_SAID, Answer, Evidence, ask, parts, put_together
+from reader.answering import NOT_SAID, Answer, Evidence, as_part, ask, parts, put_together
+from reader.app.citations import Citation, citations
+from reader.app.page import turns
+from reader.app.talks import Place
 from reader.batching.local import answer_together
 from reader.models.model import Model
 from storage import Store
@@ -109,8 +114,49 @@ def test_the_answers_to_the_parts_are_one_with_the_best_place_of_each_first() ->
     assert whole.reading_map == (0.5, 0.5)
 
 
+def test_each_place_says_which_parts_it_is_for() -> None:
+    answers = [_answer("1783", 3, 4), _answer("Josiah Tarrant", 3, 5)]
+    whole = put_together("When, and by whom?", answers)
+    assert whole.parts == ("1783", "Josiah Tarrant")
+    assert [(place.page, place.parts) for place in whole.evidence] == [(3, (0, 1)), (4, (0,)), (5, (1,))]
+
+
 def test_what_two_parts_answer_alike_is_said_once() -> None:
     assert put_together("Who or what?", [_answer(NOT_SAID, 1, 2), _answer(NOT_SAID, 1, 2)]).not_said
+    whole = put_together("Who or what?", [_answer("A cat", 1, 2), _answer("A cat", 3, 2)])
+    assert (whole.text, whole.parts) == ("A cat", ("A cat",))
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_one_part_that_the_document_does_not_say_hides_not_the_other(refused: int) -> None:
+    answers = [_answer("1783", 3, 4), _answer("Josiah Tarrant", 5, 6)]
+    answers[refused] = as_part(replace(answers[refused], text=NOT_SAID, question="By whom?"))
+    whole = put_together("When, and by whom?", answers)
+    assert not whole.not_said
+    assert "The document does not say: “By whom?”" in whole.text
+    said = [answers[1 - refused].text]
+    cited = [(whole.text[one.start : one.end], whole.evidence[one.evidence].page) for one in _cited(whole)]
+    assert cited == [(said[0], 3 if refused else 5)]
+    assert whole.evidence[-1].parts == (refused,)  # only near, behind those that the answer rests on
+    html = turns.finished(whole.text, asdict(whole), map(vars, whole.evidence), Place("d", "Mill", {"d": "Mill"}), 0)
+    assert said[0] in html
+    assert html.index('aria-label="Sources"') < html.index('aria-label="Closest passages"')
+    assert html.count('class="number"') == sum(refused not in place.parts for place in whole.evidence)
+
+
+def test_each_part_of_an_answer_carries_the_number_of_its_own_quote() -> None:
+    built = replace(_answer("1783", 3, 4).evidence[0], quote="The wheel has hung here since 1783.")
+    by = replace(built, page=5, quote="Josiah Tarrant and his men did the work.")
+    whole = put_together(
+        "When, and by whom?",
+        [replace(_answer("1783", 3, 4), evidence=(built,)), replace(_answer("A man", 5, 5), evidence=(by,))],
+    )
+    cited = {whole.text[one.start : one.end]: whole.evidence[one.evidence].page for one in _cited(whole)}
+    assert cited == {"1783": 3, "A man": 5}  # the second shares no word with any quote, and has its own all the same
+
+
+def _cited(answer: Answer) -> list[Citation]:
+    return citations(answer.parts, [asdict(place) for place in answer.evidence])
 
 
 def test_parts_are_asked_one_after_another_and_in_a_batch_alike(roomy_model: Model, store: Store) -> None:

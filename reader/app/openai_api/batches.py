@@ -177,7 +177,7 @@ def _line(run: Run, row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[s
     evidence = row["evidence"]
     found = [
         annotation(one.start, one.end, evidence[one.evidence], titles, "/")
-        for one in citations(row["answer"], evidence)
+        for one in citations(row.get("parts") or [row["answer"]], evidence)
     ]
     message = {"role": "assistant", "content": row["answer"], "refusal": None, "annotations": found}
     usage = {

@@ -262,7 +262,7 @@ class Completion:
         evidence = [asdict(item) for item in self._answer.evidence]
         return [
             annotation(citation.start, citation.end, evidence[citation.evidence], self._model.titles, self._home)
-            for citation in citations(self.text, evidence)
+            for citation in citations(_begun(self._answer.parts, self.text) or [self.text], evidence)
         ]
 
     def chunk(self, delta: Mapping[str, Any], finish_reason: str | None = None, **more: Any) -> str:
@@ -280,6 +280,15 @@ class Completion:
         """The completion in one piece."""
         message = {"role": "assistant", "content": self.text, "refusal": None, "annotations": self.annotations}
         return completion(self._id, self._created, self._model.name, message, self.finish_reason, self.usage)
+
+
+def _begun(parts: Sequence[str], text: str) -> list[str]:
+    """The parts of an answer as far as its text, which may be cut short, has them."""
+    found = []
+    for part in parts:
+        found.append(text[: len(part)])
+        text = text[len(part) + len("\n\n") :]
+    return list(filter(None, found))
 
 
 def completion(

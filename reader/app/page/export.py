@@ -158,7 +158,7 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     return [
         _Turn(
             turn.question,
-            _pieces(turn.answer, evidence, about),
+            _pieces(turn.answer, turn.counts.get("parts") or [turn.answer], evidence, about),
             tuple(
                 _Quote(
                     heading_of(item, about.titles),
@@ -174,13 +174,16 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     ]
 
 
-def _pieces(answer: str, evidence: Sequence[Mapping[str, Any]], about: Place) -> tuple[tuple[str, int | None], ...]:
+def _pieces(
+    answer: str, parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], about: Place
+) -> tuple[tuple[str, int | None], ...]:
     if says_nothing(answer):
         return ((no_answer(about), None),)
-    answer = about.plain_answer(answer)
+    parts = [about.plain_answer(part) for part in parts]
+    answer = "\n\n".join(parts)
     pieces: list[tuple[str, int | None]] = []
     position = 0
-    for citation in citations(answer, evidence):
+    for citation in citations(parts, evidence):
         pieces.append((answer[position : citation.end], citation.evidence + 1))
         position = citation.end
     return (*pieces, (answer[position:], None))
