@@ -43,7 +43,8 @@ from reader.app.page import events, export, html as views, shelf, turns
 from reader.app.page.blocks import build
 from reader.app.page.viewer import viewer
 from reader.app.pages import PageView
-from reader.app.service import RatioCost, Service
+from reader.app.ratio_costs import RatioCost
+from reader.app.service import Service
 from reader.app.talks import Place
 from reader.app.workspace import Shown, Workspace
 from reader.documents import Document, Page, draw, load
