@@ -181,3 +181,13 @@ def test_a_stop_within_the_first_part_asks_no_other(roomy_model: Model, store: S
     *_, last = ask(attached, "When was the mill built, and by whom?", roomy_model, stopped=lambda: True)
     assert last.answer is not None
     assert (last.answer.ended, last.answer.answer_tokens) == ("stopped", 1)
+
+
+def test_a_refusal_while_a_document_is_read_says_that_it_may_change() -> None:
+    place = Place("d", "Mill", {"d": "Mill"})
+    refused = replace(_answer(NOT_SAID, 1, 2), text=NOT_SAID)
+    for pages_read, expected in ((9, turns.NO_ANSWER), (3, turns.NO_ANSWER_YET)):
+        answer = replace(refused, pages_read=pages_read)
+        html = turns.finished(answer.text, asdict(answer), map(vars, answer.evidence), place, 0)
+        assert expected in html
+        assert 'aria-label="Closest passages"' in html

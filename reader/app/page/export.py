@@ -158,7 +158,7 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     return [
         _Turn(
             turn.question,
-            _pieces(turn.answer, turn.counts.get("parts") or [turn.answer], evidence, about),
+            _pieces(turn.answer, turn.counts, evidence, about),
             tuple(
                 _Quote(
                     heading_of(item, about.titles),
@@ -175,11 +175,11 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
 
 
 def _pieces(
-    answer: str, parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], about: Place
+    answer: str, counts: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]], about: Place
 ) -> tuple[tuple[str, int | None], ...]:
     if says_nothing(answer):
-        return ((no_answer(about), None),)
-    parts = [about.plain_answer(part) for part in parts]
+        return ((no_answer(about, counts), None),)
+    parts = [about.plain_answer(part) for part in counts.get("parts") or [answer]]
     answer = "\n\n".join(parts)
     pieces: list[tuple[str, int | None]] = []
     position = 0

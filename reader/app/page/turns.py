@@ -35,10 +35,13 @@ QUOTE_CHARS = 320
 
 NO_ANSWER = "I did not find an answer in this document."
 NO_ANSWER_OF_SEVERAL = "I did not find an answer in these documents."
+NO_ANSWER_YET = "I did not find an answer in the pages that were read by then. Ask again when more is read."
 
 
-def no_answer(about: Place) -> str:
+def no_answer(about: Place, counts: Mapping[str, Any]) -> str:
     """What is shown for an answer that the documents of a place do not say."""
+    if _based_on(counts):
+        return NO_ANSWER_YET
     return NO_ANSWER_OF_SEVERAL if len(about.titles) > 1 else NO_ANSWER
 
 
@@ -223,7 +226,7 @@ def finished(
     titles = about.titles
     parts = [about.plain_answer(part).strip() for part in counts.get("parts") or [answer]]
     parts = parts if any(parts) else ["No answer."]
-    text = no_answer(about) if not_said else "\n\n".join(parts)
+    text = no_answer(about, counts) if not_said else "\n\n".join(parts)
     elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
         ("copy", "Copy", "Copy the answer"),
