@@ -10,11 +10,11 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID, Answer, Evidence, as_part, ask, parts, put_together
 from reader.app.citations import Citation, citations
-from reader.app.page import turns
+from reader.app.page import export, turns
 from reader.app.talks import Place
 from reader.batching.local import answer_together
 from reader.models.model import Model
-from storage import Store
+from storage import ConversationRecord, Store, TurnRecord
 
 
 @pytest.mark.parametrize(
@@ -191,3 +191,29 @@ def test_a_refusal_while_a_document_is_read_says_that_it_may_change() -> None:
         html = turns.finished(answer.text, asdict(answer), map(vars, answer.evidence), place, 0)
         assert expected in html
         assert 'aria-label="Closest passages"' in html
+
+
+def test_an_exported_conversation_numbers_what_each_part_rests_on_and_not_what_is_only_near() -> None:
+    answers = [_answer("1783", 3, 4), as_part(replace(_answer(NOT_SAID, 5, 6), text=NOT_SAID, question="By whom?"))]
+    whole = put_together("When, and by whom?", answers)
+    refused = replace(_answer(NOT_SAID, 7, 8), text=NOT_SAID)
+    turns_of = [
+        TurnRecord(number, one.question, one.text, [asdict(place) for place in one.evidence], asdict(one), 0.0)
+        for number, one in enumerate((whole, refused))
+    ]
+    conversation = ConversationRecord("c", "", ("d",), 0.0, tuple(turns_of))
+    place = Place("d", "Mill", {"d": "Mill"})
+    lines = export.as_markdown(conversation, "Mill", place).splitlines()
+    assert "1783 \\[1\\]" in lines  # a line of its own
+    assert "The document does not say: “By whom?”" in lines
+    assert [line[:4] for line in lines if line.startswith("> ") and "quote" in line] == [
+        "> \\[",
+        "> \\[",
+        *["> qu"] * 3,
+    ]
+    assert lines.count("Closest passages:") == 2
+    page = export.as_html(conversation, "Mill", place, lambda *_: None)
+    assert page.count("<p>Closest passages</p>") == 2
+    assert "1783<sup>1</sup>" in page
+    assert page.count("<cite>1. ") == 1
+    assert export.as_pdf(conversation, "Mill", place, lambda *_: None).startswith(b"%PDF")

@@ -33,6 +33,9 @@ _NAMED_PLACES = 3
 QUOTE_CHARS = 320
 """How much of a quote is on its card; the page shows it whole."""
 
+CLOSEST = "Closest passages"
+"""Above the places that are nearest to what a document does not say."""
+
 NO_ANSWER = "I did not find an answer in this document."
 NO_ANSWER_OF_SEVERAL = "I did not find an answer in these documents."
 NO_ANSWER_YET = "I did not find an answer in the pages that were read by then. Ask again when more is read."
@@ -45,13 +48,27 @@ def no_answer(about: Place, counts: Mapping[str, Any]) -> str:
     return NO_ANSWER_OF_SEVERAL if len(about.titles) > 1 else NO_ANSWER
 
 
+def read_as(
+    answer: str, counts: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]], about: Place
+) -> tuple[list[str], int]:
+    """The answers to the parts of a question as a reader sees them, and how many places, the first ones, they rest on."""
+    if says_nothing(answer):
+        return [no_answer(about, counts)], 0
+    parts = [about.plain_answer(part).strip() for part in counts.get("parts") or [answer]]
+    unsaid = {number for number, part in enumerate(parts) if says_nothing(part)}
+    sources = sum(not item.get("parts") or not unsaid.issuperset(item["parts"]) for item in evidence)
+    return parts if any(parts) else ["No answer."], sources
+
+
 def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer cost and what it rests on, in full, in one line of text."""
     again, tokens = int(counts.get("recomputed_tokens", 0)), int(counts.get("document_tokens", 0))
     attach_seconds = counts.get("attach_seconds", 0.0)
     facts = [
         f"Memory attached in {attach_seconds:.2f} s" if attach_seconds else "Memory attached",
-        f"{again:,} of {tokens:,} document tokens read again",
+        f"{again:,} of {tokens:,} document tokens read again"
+        if again <= tokens
+        else f"{again:,} document tokens read again, some more than once",
         f"first word after {counts.get('first_token_seconds', 0.0):.2f} s",
     ]
     if looked := _looked(counts, titles):
@@ -132,7 +149,7 @@ def cards(
     """
     sources = len(evidence) if sources is None else sources
     found = _cards(evidence[:sources], "Sources", "" if is_stated else NOT_STATED, titles)
-    return found + _cards(evidence[sources:], "Closest passages", "Closest passages", titles, numbered=False)
+    return found + _cards(evidence[sources:], CLOSEST, CLOSEST, titles, numbered=False)
 
 
 def _cards(
@@ -222,11 +239,9 @@ def finished(
     Args:
         is_last: whether nothing was asked after it; an earlier question is asked again in a new conversation.
     """
-    items, not_said = about.plain(evidence), says_nothing(answer)
-    titles = about.titles
-    parts = [about.plain_answer(part).strip() for part in counts.get("parts") or [answer]]
-    parts = parts if any(parts) else ["No answer."]
-    text = no_answer(about, counts) if not_said else "\n\n".join(parts)
+    items, titles = about.plain(evidence), about.titles
+    parts, sources = read_as(answer, counts, items, about)
+    text = "\n\n".join(parts)
     elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
         ("copy", "Copy", "Copy the answer"),
@@ -234,15 +249,13 @@ def finished(
         ("edit", "Edit", f"Change the question{elsewhere}"),
     )
     strip = "" if about.is_shelf else reading_map(counts.get("reading_map") or (), about.document_ids[0])
-    unsaid = {number for number, part in enumerate(parts) if says_nothing(part)}
-    sources = 0 if not_said else sum(not item.get("parts") or not unsaid.issuperset(item["parts"]) for item in items)
     places = cards(items, sources=sources, is_stated=counts.get("is_stated") is not False, titles=titles)
     buttons = "".join(
         f'<button class="act" data-act="{act}" data-turn="{turn}" title="{title}">{name}</button>'
         for act, name, title in acts
     )
     return (
-        f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(parts, items, titles)}</div>'
+        f'<div class="answer" data-text="{escape(text)}">{cited(parts, items[:sources], titles)}</div>'
         f'<div class="under">{places}<div class="foot">'
         f'<details class="cost"><summary>{escape(summary(counts, titles))}</summary>'
         f'<p class="badge">{escape(badge(counts, titles))}</p>{strip}</details><p class="acts">{buttons}</p></div></div>'
