@@ -45,6 +45,10 @@ from storage import ConversationRecord, Store, TurnRecord
         ("Is it open on Sundays, and at what time?", ("Is it open on Sundays?", "At what time is it open on Sundays?")),
         ("Is smoking allowed, and why?", ("Is smoking allowed?", "Why is smoking allowed?")),
         ("Do you share my data? If yes, how?", ("Do you share my data?", "How do you share my data?")),
+        (
+            "During which years was she king, and under whom did she serve?",
+            ("During which years was she king?", "Under whom did she serve?"),
+        ),
         ("Was there a winner? If so, who was it?", ("Was there a winner?", "Who was it?")),
         ("Wann und wo wurde die Mühle gebaut?", ("Wann wurde die Mühle gebaut?", "Wo wurde die Mühle gebaut?")),
         ("Quand et où est né Paul ?", ("Quand est né Paul?", "Où est né Paul?")),

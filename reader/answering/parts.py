@@ -13,7 +13,7 @@ _MOST_PARTS = 3
 _MOST_CHARS = 500
 
 _AUXILIARY = r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
-_BEFORE = r"(?:(?:at|by|for|from|in|of|on|since|through|to|until|with) )?"
+_BEFORE = r"(?:(?:about|at|by|during|for|from|in|of|on|over|since|through|to|under|until|with) )?"
 _ASKING = (
     rf"{_BEFORE}(?:who|whom|when|where|why|whose \w+|(?:what|which)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}"
     rf"|how(?: (?:many|much)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}| (?!{_AUXILIARY}\b)\w+)?)"
