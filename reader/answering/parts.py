@@ -44,6 +44,7 @@ _ABOUT = re.compile(
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:(?P<whose>his|its|their)|it|he|she|they|him|them)\b", re.I)
+_FIRST_WORD = re.compile(rf"^{_BEFORE}\S+", re.I)
 _CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|whether|if|between|both)\b", re.I)
 
 
@@ -66,8 +67,7 @@ def _cut(question: str) -> list[str]:
         if not _CLAUSE_WITHIN.search(found["rest"]):
             return [_as_question(found["first"]), _as_question(f"{found['other']} {_lower(found['rest'])}")]
     elif found := _TWO_CLAUSES.fullmatch(asked):
-        _, *within = found["one"].split()
-        if not _CLAUSE_WITHIN.search(" ".join(within)):
+        if not _CLAUSE_WITHIN.search(_FIRST_WORD.sub("", found["one"])):
             one, other = found["one"] + _shared(found["one"], found["other"]), found["other"]
             return [_as_question(one), _as_question(_named(other, one))]
     return [question]
