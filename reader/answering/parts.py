@@ -66,10 +66,9 @@ def _cut(question: str) -> list[str]:
     if found := _WORD_BEHIND.fullmatch(asked):
         if not _CLAUSE_WITHIN.search(found["rest"]):
             return [_as_question(found["first"]), _as_question(f"{found['other']} {_lower(found['rest'])}")]
-    elif found := _TWO_CLAUSES.fullmatch(asked):
-        if not _CLAUSE_WITHIN.search(_FIRST_WORD.sub("", found["one"])):
-            one, other = found["one"] + _shared(found["one"], found["other"]), found["other"]
-            return [_as_question(one), _as_question(_named(other, one))]
+    elif (found := _TWO_CLAUSES.fullmatch(asked)) and not _CLAUSE_WITHIN.search(_FIRST_WORD.sub("", found["one"])):
+        one, other = found["one"] + _shared(found["one"], found["other"]), found["other"]
+        return [_as_question(one), _as_question(_named(other, one))]
     return [question]
 
 
