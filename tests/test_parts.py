@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 from helpers.answers import answered, attached_to
@@ -14,6 +15,7 @@ from reader.app.page import export, turns
 from reader.app.talks import Place
 from reader.batching.local import answer_together
 from reader.models.model import Model
+from reader.shell import ask as shell_ask
 from storage import ConversationRecord, Store, TurnRecord
 
 
@@ -221,3 +223,23 @@ def test_an_exported_conversation_numbers_what_each_part_rests_on_and_not_what_i
     assert "1783<sup>1</sup>" in page
     assert page.count("<cite>1. ") == 1
     assert export.as_pdf(conversation, "Mill", place, lambda *_: None).startswith(b"%PDF")
+
+
+def test_the_shell_lists_the_places_of_each_part_under_it(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = [
+        _answer("1783", 3, 4),
+        _answer("Josiah Tarrant", 3, 5),
+        as_part(replace(_answer(NOT_SAID, 6, 7), text=NOT_SAID, question="Why?")),
+    ]
+    whole = put_together("When, by whom, and why?", answers)
+    attached = SimpleNamespace(sources=[SimpleNamespace(document_id="d", title="Mill")])
+    shell_ask._print_notes(whole, attached, markdown=frozenset())  # type: ignore[arg-type]
+    assert capsys.readouterr().out.splitlines() == [
+        "1783:",
+        "  page 3: “quote”",
+        "  page 4: “quote”",
+        "Josiah Tarrant:",
+        "  page 3: “quote”",
+        "Closest passages for “Why?”:",
+        "  page 6: “quote”",
+    ]

@@ -76,14 +76,15 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
         print("Closest passages:")
     elif answer.is_stated is False:
         print(f"{NOT_STATED}:")
-    said: tuple[int, ...] = ()
-    for item in answer.evidence:
-        if item.parts != said and not answer.not_said:
-            said = item.parts
-            print("\n".join(_heading(answer.parts[part]) for part in said))
-        title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
-        quote = plain_markdown(item.quote) if item.document_id in markdown else item.quote
-        print(f"  {title}{place(item.label, item.page)}: “{' '.join(quote.split())}”")
+    parts = answer.parts if not answer.not_said else ()
+    for number, part in enumerate(parts or ("",)):
+        places = [item for item in answer.evidence if not parts or number in item.parts]
+        if part and places:
+            print(_heading(part))
+        for item in places:
+            title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
+            quote = plain_markdown(item.quote) if item.document_id in markdown else item.quote
+            print(f"  {title}{place(item.label, item.page)}: “{' '.join(quote.split())}”")
     if answer.left_out:
         print_warning(f"Not all documents fit the decoder; left out: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
