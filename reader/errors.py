@@ -2,6 +2,7 @@
 
     ReaderError               the root; shell and app catch it (and StoreError)
     ├── ConfigError           an impossible setting; the message names the field, the value and the allowed values
+    │   └── NotReady          … for now: the document is not read yet, or the decoder is not loaded
     ├── DocumentError         a file that cannot become a Document
     │   ├── PasswordNeeded    … without its password, or with this one
     │   └── RecognitionNeeded … without text recognition, as its pages are pictures of text
@@ -26,6 +27,10 @@ class ConfigError(ReaderError):
     """A setting has an impossible value."""
 
     exit_status = 2
+
+
+class NotReady(ConfigError):
+    """What is asked for is not there yet. The same request may succeed later."""
 
 
 class DocumentError(ReaderError):

@@ -43,7 +43,8 @@ from reader.app.page import events, export, html as views, shelf, turns
 from reader.app.page.blocks import build
 from reader.app.page.viewer import viewer
 from reader.app.pages import PageView
-from reader.app.service import RatioCost, Service
+from reader.app.ratio_costs import RatioCost
+from reader.app.service import Service
 from reader.app.talks import Place
 from reader.app.workspace import Shown, Workspace
 from reader.documents import Document, Page, draw, load
@@ -201,7 +202,7 @@ def test_sources_and_map_lead_to_their_pages() -> None:
     evidence = Evidence("d" * 64, 12, "xii", 100, 140, 0.9, "The keeper lit the lamp. " * 30)
     cards = turns.cards([vars(evidence)])
     assert "Closest" not in cards
-    assert "Closest passages" in turns.cards([vars(evidence)], not_said=True)
+    assert "Closest passages" in turns.cards([vars(evidence)], sources=0)
     assert 'data-page="12" data-start="100" data-end="140"' in cards
     assert "Page xii</span>" in cards
     assert "my notes, page xii</span>" in turns.cards([vars(evidence)], titles={"d" * 64: "my notes", "e": "Other"})
@@ -224,21 +225,21 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
         {"document_id": "d", "page": number, "label": str(number), "start_char": 0, "end_char": 9, "quote": quote}
         for number, quote in enumerate(quotes, start=1)
     ]
-    html = turns.cited("The mast was larch. The boat was Patience.", evidence)
+    html = turns.cited(["The mast was larch. The boat was Patience."], evidence)
     assert re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html) == "The mast was larch.[2] The boat was Patience.[1]"
     assert 'aria-label="Source 2, page 2"' in html
     # Sentences of the same source, one after another, have its number once.
-    html = turns.cited("The boat was old. The boat was Patience. A dog sat there.", evidence)
+    html = turns.cited(["The boat was old. The boat was Patience. A dog sat there."], evidence)
     shown = re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html)
     assert shown == "The boat was old. The boat was Patience.[1] A dog sat there.[3]"
     # One word in common, such as a name that is everywhere, does not make a quote say it.
-    html = turns.cited("The boat was Patience. The boat left Hallin at noon with eleven sacks of flour.", evidence)
+    html = turns.cited(["The boat was Patience. The boat left Hallin at noon with eleven sacks of flour."], evidence)
     assert re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html).endswith(
         "Patience.[1] The boat left Hallin at noon with eleven sacks of flour."
     )
     # Where no word is shared, the answer still leads to its first source; without evidence there is nothing to lead to.
-    assert turns.cited("Yes.", evidence).startswith("Yes.<sup>")
-    assert turns.cited("Yes.", []) == "Yes."
+    assert turns.cited(["Yes."], evidence).startswith("Yes.<sup>")
+    assert turns.cited(["Yes."], []) == "Yes."
 
 
 def test_a_waiting_question_says_what_is_done_for_it() -> None:
@@ -302,7 +303,7 @@ def hostile_views(service: Service, words: str) -> list[str]:
         views.password_line(words),
         views.note(words),
         views.added([views.error_line(words)], views.adding_line(words, 1, 2)),
-        turns.cited(f"{words} said.", [evidence]),
+        turns.cited([f"{words} said."], [evidence]),
         turns.waiting_line(question, Stream(question, is_begun=True, looking_at=(words,))).replace(words, "&lt;"),
     ]
 

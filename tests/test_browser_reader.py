@@ -363,3 +363,23 @@ def test_a_document_of_an_older_parser_offers_the_newer_one(opened: Callable[...
         expect(page.locator("#added")).to_contain_text("gives the same text")
         expect(again).not_to_be_visible()
         expect(page.locator("#newer")).not_to_contain_text("An older parser made")
+
+
+def test_a_wide_table_is_moved_sideways_on_a_phone_and_keeps_its_words_whole(
+    opened: Callable[..., object], server: Server
+) -> None:
+    columns = ["Departure", "Arrival", "Passengers", "Vessel", "Harbourmaster", "Tonnage"]
+    rows = [columns, ["-"] * 6, ["08:15", "10:35", "120", "Patience", "Tarrant", "900"]]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    (server.library.parent / "ferries.md").write_text(f"# ferries\n\n{table}\n\n# Next\n\nNothing.\n")
+    with opened("ferries.md", viewport=PHONE) as window:
+        region = window.page.get_by_role("region", name="Table")
+        expect(region).to_be_visible()
+        for name in columns:
+            heading = region.get_by_role("columnheader", name=name)
+            box = heading.bounding_box()
+            assert box is not None
+            assert box["height"] < 50, name  # on one line
+        assert region.evaluate("(region) => region.scrollWidth > region.clientWidth")
+        window.check_size()
+        window.check_access()

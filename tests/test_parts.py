@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
 import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import hide
 
-from reader.answering import NOT_SAID, Answer, Evidence, ask, parts, put_together
+from reader.answering import NOT_SAID, Answer, Evidence, as_part, ask, parts, put_together
+from reader.app.citations import Citation, citations
+from reader.app.page import export, turns
+from reader.app.talks import Place
 from reader.batching.local import answer_together
 from reader.models.model import Model
-from storage import Store
+from reader.shell import ask as shell_ask
+from storage import ConversationRecord, Store, TurnRecord
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,10 @@ from storage import Store
         ("Is it open on Sundays, and at what time?", ("Is it open on Sundays?", "At what time is it open on Sundays?")),
         ("Is smoking allowed, and why?", ("Is smoking allowed?", "Why is smoking allowed?")),
         ("Do you share my data? If yes, how?", ("Do you share my data?", "How do you share my data?")),
+        (
+            "During which years was she king, and under whom did she serve?",
+            ("During which years was she king?", "Under whom did she serve?"),
+        ),
         ("Was there a winner? If so, who was it?", ("Was there a winner?", "Who was it?")),
         ("Wann und wo wurde die Mühle gebaut?", ("Wann wurde die Mühle gebaut?", "Wo wurde die Mühle gebaut?")),
         ("Quand et où est né Paul ?", ("Quand est né Paul?", "Où est né Paul?")),
@@ -109,8 +120,49 @@ def test_the_answers_to_the_parts_are_one_with_the_best_place_of_each_first() ->
     assert whole.reading_map == (0.5, 0.5)
 
 
+def test_each_place_says_which_parts_it_is_for() -> None:
+    answers = [_answer("1783", 3, 4), _answer("Josiah Tarrant", 3, 5)]
+    whole = put_together("When, and by whom?", answers)
+    assert whole.parts == ("1783", "Josiah Tarrant")
+    assert [(place.page, place.parts) for place in whole.evidence] == [(3, (0, 1)), (4, (0,)), (5, (1,))]
+
+
 def test_what_two_parts_answer_alike_is_said_once() -> None:
     assert put_together("Who or what?", [_answer(NOT_SAID, 1, 2), _answer(NOT_SAID, 1, 2)]).not_said
+    whole = put_together("Who or what?", [_answer("A cat", 1, 2), _answer("A cat", 3, 2)])
+    assert (whole.text, whole.parts) == ("A cat", ("A cat",))
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_one_part_that_the_document_does_not_say_hides_not_the_other(refused: int) -> None:
+    answers = [_answer("1783", 3, 4), _answer("Josiah Tarrant", 5, 6)]
+    answers[refused] = as_part(replace(answers[refused], text=NOT_SAID, question="By whom?"))
+    whole = put_together("When, and by whom?", answers)
+    assert not whole.not_said
+    assert "The document does not say: “By whom?”" in whole.text
+    said = [answers[1 - refused].text]
+    cited = [(whole.text[one.start : one.end], whole.evidence[one.evidence].page) for one in _cited(whole)]
+    assert cited == [(said[0], 3 if refused else 5)]
+    assert whole.evidence[-1].parts == (refused,)  # only near, behind those that the answer rests on
+    html = turns.finished(whole.text, asdict(whole), map(vars, whole.evidence), Place("d", "Mill", {"d": "Mill"}), 0)
+    assert said[0] in html
+    assert html.index('aria-label="Sources"') < html.index('aria-label="Closest passages"')
+    assert html.count('class="number"') == sum(refused not in place.parts for place in whole.evidence)
+
+
+def test_each_part_of_an_answer_carries_the_number_of_its_own_quote() -> None:
+    built = replace(_answer("1783", 3, 4).evidence[0], quote="The wheel has hung here since 1783.")
+    by = replace(built, page=5, quote="Josiah Tarrant and his men did the work.")
+    whole = put_together(
+        "When, and by whom?",
+        [replace(_answer("1783", 3, 4), evidence=(built,)), replace(_answer("A man", 5, 5), evidence=(by,))],
+    )
+    cited = {whole.text[one.start : one.end]: whole.evidence[one.evidence].page for one in _cited(whole)}
+    assert cited == {"1783": 3, "A man": 5}  # the second shares no word with any quote, and has its own all the same
+
+
+def _cited(answer: Answer) -> list[Citation]:
+    return citations(answer.parts, [asdict(place) for place in answer.evidence])
 
 
 def test_parts_are_asked_one_after_another_and_in_a_batch_alike(roomy_model: Model, store: Store) -> None:
@@ -135,3 +187,59 @@ def test_a_stop_within_the_first_part_asks_no_other(roomy_model: Model, store: S
     *_, last = ask(attached, "When was the mill built, and by whom?", roomy_model, stopped=lambda: True)
     assert last.answer is not None
     assert (last.answer.ended, last.answer.answer_tokens) == ("stopped", 1)
+
+
+def test_a_refusal_while_a_document_is_read_says_that_it_may_change() -> None:
+    place = Place("d", "Mill", {"d": "Mill"})
+    refused = replace(_answer(NOT_SAID, 1, 2), text=NOT_SAID)
+    for pages_read, expected in ((9, turns.NO_ANSWER), (3, turns.NO_ANSWER_YET)):
+        answer = replace(refused, pages_read=pages_read)
+        html = turns.finished(answer.text, asdict(answer), map(vars, answer.evidence), place, 0)
+        assert expected in html
+        assert 'aria-label="Closest passages"' in html
+
+
+def test_an_exported_conversation_numbers_what_each_part_rests_on_and_not_what_is_only_near() -> None:
+    answers = [_answer("1783", 3, 4), as_part(replace(_answer(NOT_SAID, 5, 6), text=NOT_SAID, question="By whom?"))]
+    whole = put_together("When, and by whom?", answers)
+    refused = replace(_answer(NOT_SAID, 7, 8), text=NOT_SAID)
+    turns_of = [
+        TurnRecord(number, one.question, one.text, [asdict(place) for place in one.evidence], asdict(one), 0.0)
+        for number, one in enumerate((whole, refused))
+    ]
+    conversation = ConversationRecord("c", "", ("d",), 0.0, tuple(turns_of))
+    place = Place("d", "Mill", {"d": "Mill"})
+    lines = export.as_markdown(conversation, "Mill", place).splitlines()
+    assert "1783 \\[1\\]" in lines  # a line of its own
+    assert "The document does not say: “By whom?”" in lines
+    assert [line[:4] for line in lines if line.startswith("> ") and "quote" in line] == [
+        "> \\[",
+        "> \\[",
+        *["> qu"] * 3,
+    ]
+    assert lines.count("Closest passages:") == 2
+    page = export.as_html(conversation, "Mill", place, lambda *_: None)
+    assert page.count("<p>Closest passages</p>") == 2
+    assert "1783<sup>1</sup>" in page
+    assert page.count("<cite>1. ") == 1
+    assert export.as_pdf(conversation, "Mill", place, lambda *_: None).startswith(b"%PDF")
+
+
+def test_the_shell_lists_the_places_of_each_part_under_it(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = [
+        _answer("1783", 3, 4),
+        _answer("Josiah Tarrant", 3, 5),
+        as_part(replace(_answer(NOT_SAID, 6, 7), text=NOT_SAID, question="Why?")),
+    ]
+    whole = put_together("When, by whom, and why?", answers)
+    attached = SimpleNamespace(sources=[SimpleNamespace(document_id="d", title="Mill")])
+    shell_ask._print_notes(whole, attached, markdown=frozenset())  # type: ignore[arg-type]
+    assert capsys.readouterr().out.splitlines() == [
+        "1783:",
+        "  page 3: “quote”",
+        "  page 4: “quote”",
+        "Josiah Tarrant:",
+        "  page 3: “quote”",
+        "Closest passages for “Why?”:",
+        "  page 6: “quote”",
+    ]

@@ -574,6 +574,31 @@ def test_a_question_is_taken_while_the_decoder_loads_and_answered_once_it_is_the
         second.close()
 
 
+def test_the_first_page_is_drawn_before_the_decoder_is_loaded(
+    store: Store, decoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, load = threading.Event(), models.load_model
+
+    def note(*arguments: Any, **options: Any) -> Model:
+        begun.set()
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(models, "load_model", note)
+    service = Service(store, str(decoder_folder), tmp_path / "cache")
+    service.first_page.ask()
+    service.start(WAIT_SECONDS)
+    try:
+        refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
+        request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
+        assert refresh is not None
+        shown, *_ = refresh(None, 50, "", "newest", None, request)
+        assert not begun.is_set()
+        refresh(None, 50, "", "newest", shown, request)  # the page has what it was sent, and asks for more
+        assert begun.wait(WAIT_SECONDS)
+    finally:
+        service.close()
+
+
 def test_an_answer_that_was_just_saved_is_shown_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, document_id = Workspace(service), read(service, make_document(300))
     may_remove, remove = threading.Event(), service.store.questions.remove

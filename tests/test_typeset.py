@@ -138,3 +138,13 @@ def test_pages_are_found_without_case_and_accents() -> None:
     pages = records("Café au lait", "a cafe", "a café, LAIT", "")
     assert pages_with(pages, "CAFE lait") == (1, 3)
     assert pages_with(pages, "") == pages_with(pages, "?") == ()
+
+
+def test_a_heading_that_is_a_question_is_worth_asking_as_it_stands() -> None:
+    pages = [
+        PageRecord("d", number, "", 0, 9, f"# {title}\n\nA man came.")
+        for number, title in enumerate(("Who came?", "Why?"), 1)
+    ]
+    questions = glance("d", "Talk", pages, is_markdown=True).questions
+    assert "Who came?" in questions
+    assert not any("say?" in question for question in questions)

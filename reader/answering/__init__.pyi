@@ -1,6 +1,7 @@
 from .answer import (
     Answer as Answer,
     AnswerPart as AnswerPart,
+    as_part as as_part,
     ask as ask,
     put_together as put_together,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "Note",
     "Passage",
     "Step",
+    "as_part",
     "ask",
     "attach",
     "attach_shelf",

@@ -31,7 +31,7 @@ from reader.answering.evidence import (
 )
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
-from reader.answering.refusal import says_nothing
+from reader.answering.refusal import refusal_of, says_nothing
 from reader.beacon import Memory, recording
 from reader.models import Model
 
@@ -69,6 +69,8 @@ class Answer:
     """Titles of documents that were asked for, but did not fit the decoder's positions."""
     is_stated: bool | None = None
     """Whether the answer's words stand on the pages of its evidence; None without evidence, and for an overview."""
+    parts: tuple[str, ...] = ()
+    """If the question asked several things, the answer to each, or to several alike; `text` has a paragraph for each."""
 
     @classmethod
     def of(cls, decoding: Decoding, recomputed_tokens: int, attach_seconds: float = 0.0) -> Answer:
@@ -125,9 +127,16 @@ class AnswerPart:
     """Passages that the decoder reads again next, before more text comes."""
 
 
+def as_part(answer: Answer) -> Answer:
+    """The answer to one of several parts of a question: where the document does not say, the part is named."""
+    return replace(answer, text=refusal_of(answer.question)) if answer.not_said else answer
+
+
 def text_behind(answer: Answer, before: Sequence[Answer]) -> str:
     """What the answer to a part of a question adds to the text of those before it: nothing where one of them says the same."""
-    return "" if answer.text in [other.text for other in before] else f"\n\n{answer.text}"
+    if answer.text in [other.text for other in before]:
+        return ""
+    return f"\n\n{answer.text}" if before else answer.text
 
 
 def put_together(question: str, answers: Sequence[Answer]) -> Answer:
@@ -135,29 +144,42 @@ def put_together(question: str, answers: Sequence[Answer]) -> Answer:
     first, *others = answers
     if not others:
         return replace(first, question=question.strip())
-    text = first.text + "".join(text_behind(answer, answers[:number]) for number, answer in enumerate(others, start=1))
-    # The best place of every part comes before the second-best of any.
-    ranked = (place for rank in zip_longest(*(answer.evidence for answer in answers)) for place in rank if place)
-    places: dict[tuple[str, int], Evidence] = {}
-    for place in ranked:
-        places.setdefault((place.document_id, place.page), place)
+    texts = tuple(dict.fromkeys(answer.text for answer in answers))
     maps = [answer.reading_map for answer in answers if answer.reading_map]
     stated = [answer.is_stated for answer in answers if answer.is_stated is not None and not answer.not_said]
     return replace(
         first,
         question=question.strip(),
-        text=text,
+        text="\n\n".join(texts),
+        parts=texts,
         recomputed_tokens=sum(answer.recomputed_tokens for answer in answers),
         answer_tokens=sum(answer.answer_tokens for answer in answers),
         seconds=sum(answer.seconds for answer in answers),
         ended=answers[-1].ended,
-        evidence=tuple(places.values())[:EVIDENCE_PAGES],
+        evidence=_places(answers, texts),
         reading_map=tuple(sum(shares) / len(maps) for shares in zip(*maps, strict=True)),
         looked_again=tuple(dict.fromkeys(passage for answer in answers for passage in answer.looked_again)),
         looked_again_tokens=sum(answer.looked_again_tokens for answer in answers),
         evidence_seconds=sum(answer.evidence_seconds for answer in answers),
         is_stated=all(stated) if stated else first.is_stated,
     )
+
+
+def _places(answers: Sequence[Answer], texts: Sequence[str]) -> tuple[Evidence, ...]:
+    """The evidence of several answers, each place with the parts that it is for.
+
+    The best place of every part comes before the second-best of any, and what is only near to a part that the document does not
+    answer comes last.
+    """
+    found: dict[tuple[str, int, int], Evidence] = {}
+    for rank in zip_longest(*(answer.evidence for answer in answers)):
+        for answer, place in zip(answers, rank, strict=True):
+            if place is not None:
+                key = place.document_id, place.page, place.start_char
+                known = found.get(key, place)
+                found[key] = replace(known, parts=tuple(sorted({*known.parts, texts.index(answer.text)})))
+    kept = list(found.values())[:EVIDENCE_PAGES]
+    return tuple(sorted(kept, key=lambda place: all(says_nothing(texts[part]) for part in place.parts)))
 
 
 def ask(
@@ -194,10 +216,13 @@ def ask(
             attached, one, model, look_again=look_again, evidence=evidence, earlier=earlier, whole=question
         )
         for part in _ask(decoding, model, attached.attach_seconds if first_question and not answers else 0.0, stopped):
-            if part.answer is None:  # the text of a later part is shown whole, as it may say the same as one before
-                yield part if not answers else replace(part, text="")
-            else:
-                text, answer = part.text if not answers else text_behind(part.answer, answers), part.answer
+            if part.answer is not None:
+                text, answer = part.text, part.answer
+            else:  # one of several is shown whole, as it may say nothing, or the same as one before
+                yield part if len(asked) == 1 else replace(part, text="")
+        if len(asked) > 1:
+            answer = as_part(answer)
+            text = text_behind(answer, answers)
         answers.append(answer)
         if len(answers) == len(asked) or answer.ended == "stopped":
             yield AnswerPart(text, put_together(question, answers))

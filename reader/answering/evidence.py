@@ -61,6 +61,8 @@ class Evidence:
     score: float
     """From 0 to 1; 1 where attention and words both put the page first."""
     quote: str
+    parts: tuple[int, ...] = ()
+    """Which of the answer's parts it is for, counted from 0; none where the question asked one thing."""
 
 
 def fuse(*rankings: Sequence[int], weights: Sequence[float]) -> list[tuple[int, float]]:

@@ -13,7 +13,7 @@ _MOST_PARTS = 3
 _MOST_CHARS = 500
 
 _AUXILIARY = r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
-_BEFORE = r"(?:(?:at|by|for|from|in|of|on|since|through|to|until|with) )?"
+_BEFORE = r"(?:(?:about|at|by|during|for|from|in|of|on|over|since|through|to|under|until|with) )?"
 _ASKING = (
     rf"{_BEFORE}(?:who|whom|when|where|why|whose \w+|(?:what|which)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}"
     rf"|how(?: (?:many|much)(?: (?!{_AUXILIARY}\b)\w+){{0,2}}| (?!{_AUXILIARY}\b)\w+)?)"
@@ -44,6 +44,7 @@ _ABOUT = re.compile(
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:(?P<whose>his|its|their)|it|he|she|they|him|them)\b", re.I)
+_FIRST_WORD = re.compile(rf"^{_BEFORE}\S+", re.I)
 _CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|whether|if|between|both)\b", re.I)
 
 
@@ -65,11 +66,9 @@ def _cut(question: str) -> list[str]:
     if found := _WORD_BEHIND.fullmatch(asked):
         if not _CLAUSE_WITHIN.search(found["rest"]):
             return [_as_question(found["first"]), _as_question(f"{found['other']} {_lower(found['rest'])}")]
-    elif found := _TWO_CLAUSES.fullmatch(asked):
-        _, *within = found["one"].split()
-        if not _CLAUSE_WITHIN.search(" ".join(within)):
-            one, other = found["one"] + _shared(found["one"], found["other"]), found["other"]
-            return [_as_question(one), _as_question(_named(other, one))]
+    elif (found := _TWO_CLAUSES.fullmatch(asked)) and not _CLAUSE_WITHIN.search(_FIRST_WORD.sub("", found["one"])):
+        one, other = found["one"] + _shared(found["one"], found["other"]), found["other"]
+        return [_as_question(one), _as_question(_named(other, one))]
     return [question]
 
 

@@ -7,8 +7,14 @@ NOT_SAID = "The document does not say."
 
 
 def says_nothing(answer: str) -> bool:
-    """Whether an answer is that the document does not say."""
-    return answer.casefold().startswith(NOT_SAID.rstrip(".").casefold())
+    """Whether an answer, in each of its paragraphs, is that the document does not say."""
+    refusal = NOT_SAID.rstrip(".").casefold()
+    return all(paragraph.casefold().startswith(refusal) for paragraph in answer.strip().split("\n\n"))
+
+
+def refusal_of(question: str) -> str:
+    """The refusal of one of several questions that are answered together: it names the question."""
+    return f"{NOT_SAID.rstrip('.')}: “{question}”"
 
 
 def may_become_refusal(text: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -108,9 +108,15 @@ class _Refused(Exception):
 class Access:
     """Hands on what the table allows, and refuses everything else in a sentence."""
 
-    def __init__(self, app: ASGIApp, uploads: Uploads, rules: Sequence[Rule] = RULES) -> None:
-        """Take the app behind, the uploads, and the table."""
-        self.app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        uploads: Uploads,
+        rules: Sequence[Rule] = RULES,
+        page_asked: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take the app behind, the uploads, the table, and what is called when somebody asks for the page."""
+        self.app, self._page_asked = app, page_asked
         self._uploads = uploads
         self._rules = [(compile_path(rule.path)[0], rule) for rule in rules]
         self._owners = Owners()
@@ -122,6 +128,8 @@ class Access:
             return
         try:
             rule, parameters = self._rule(scope)
+            if rule.path == "/":
+                self._page_asked()
             if rule.who == "program":
                 _check_length(scope)
             elif rule.who != "anyone":

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reader.errors import ConfigError
+from reader.errors import ConfigError, NotReady
 from reader.wording import place
 from storage import QuestionRecord, Store, StoreError, new_owner
 
@@ -43,6 +43,10 @@ def check_whole(**texts: str) -> None:
         except UnicodeEncodeError as error:
             half = ord(text[error.start])
             raise ConfigError(f"The {name} holds half a character (\\u{half:04x}); write whole ones.") from error
+
+
+class TooManyQuestions(ConfigError):
+    """As many questions of one user wait as may."""
 
 
 class Withdrawn(Exception):
@@ -137,7 +141,8 @@ class Answerer:
         """Note a question to be answered as soon as its turn comes.
 
         Raises:
-            ConfigError: it is empty, too long, or one too many.
+            ConfigError: it is empty or too long.
+            TooManyQuestions: others wait.
             StoreError: the library cannot be written.
         """
         if not text.strip():
@@ -146,7 +151,7 @@ class Answerer:
         if len(text) > MAX_QUESTION_CHARS:
             raise ConfigError(f"The question has {len(text):,} characters; ask in {MAX_QUESTION_CHARS:,} at most.")
         if len(self._store.questions.waiting(user)) >= MAX_WAITING:
-            raise ConfigError(
+            raise TooManyQuestions(
                 f"{MAX_WAITING} of your questions wait for their answers; ask again when one is answered."
             )
         with self._changed:  # or a thread begins the question before its stream is here, and another begins it again
@@ -229,6 +234,10 @@ class Answerer:
         except Withdrawn:
             pass
         except Exception as caught:  # shown on the pages that follow
+            if isinstance(caught, NotReady) and not self._is_ready():  # another decoder was chosen at this moment
+                with self._changed:
+                    stream.is_begun = stream.is_running = False
+                return
             error = caught
         with suppress(StoreError):  # at worst it is asked again at the next start
             self._store.questions.remove(stream.question.id)

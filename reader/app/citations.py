@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reader.answering import content_words
+from reader.answering import content_words, says_nothing
 from reader.reading import sentences
 
 _LEAST_SHARE = 3
@@ -24,18 +24,35 @@ class Citation:
     """The quote's place in the evidence, counted from 0."""
 
 
-def citations(answer: str, evidence: Sequence[Mapping[str, Any]]) -> list[Citation]:
-    """The citations of an answer, in its order; an answer that shares no word with any quote still rests on the first.
+def citations(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]]) -> list[Citation]:
+    """The citations of an answer, in its order.
 
-    An answer may be longer than its quotes are. A sentence that shares few of its words with all of them has no citation.
+    Args:
+        parts: the answers to the parts of the question; one alone if it asked one thing. The answer has a paragraph for each.
     """
-    quotes = [set(content_words(str(item.get("quote", "")))) for item in evidence]
+    found: list[Citation] = []
+    first = 0
+    for number, part in enumerate(parts):
+        own = {place: item for place, item in enumerate(evidence) if number in (item.get("parts") or (number,))}
+        if not says_nothing(part):
+            for one in _citations(part, own):
+                found.append(Citation(first + one.start, first + one.end, one.evidence))
+        first += len(part) + len("\n\n")
+    return found
+
+
+def _citations(answer: str, evidence: Mapping[int, Mapping[str, Any]]) -> list[Citation]:
+    """An answer that shares no word with any quote still rests on the first.
+
+    It may be longer than its quotes are. A sentence that shares few of its words with all of them has no citation.
+    """
+    quotes = {place: set(content_words(str(item.get("quote", "")))) for place, item in evidence.items()}
     spans = list(sentences(answer))
     found: list[Citation] = []
     for number, (start, end) in enumerate(spans):
         words = set(content_words(answer[start:end]))
-        shared = [len(words & quote) for quote in quotes]
-        best = max(range(len(quotes)), key=shared.__getitem__, default=None)
+        shared = {place: len(words & quote) for place, quote in quotes.items()}
+        best = max(shared, key=shared.__getitem__, default=None)
         is_last = number == len(spans) - 1
         if best is not None and (shared[best] * _LEAST_SHARE >= max(len(words), 1) or (is_last and not found)):
             # The same number behind each sentence of a long quote would only disturb.

@@ -34,6 +34,8 @@ from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_
 from storage import Store, StoreError
 
 HOSTS = ("127.0.0.1", "localhost")
+_PAGE_SECONDS, _BROWSER_SECONDS = 0.5, 4.0
+"""How long the decoder waits for a page to be asked for, and for one in a browser that the app opens."""
 MAX_THREADS = 64
 """Of the page's events and of programs that wait for answers; pictures and exports have threads of their own beside these."""
 
@@ -169,7 +171,7 @@ def _serve_library(
     sign_in_page = (STATIC / "sign-in.html").read_text()
     middleware = [
         Middleware(Gate, accounts=accounts, sign_in_page=sign_in_page, root_path=root_path, keys=keys),
-        Middleware(Access, uploads=uploads),
+        Middleware(Access, uploads=uploads, page_asked=service.first_page.ask),
     ]
     if accounts is None:  # a site that takes this computer's address for its own name is not let in
         middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)))
@@ -181,13 +183,14 @@ def _serve_library(
         ],
         "lifespan": lifespan,
     }
+    opens_browser = _has_screen() and not options.no_browser
     try:
         _, address, shared = page.launch(
             server_name=options.host,
             server_port=options.port,
             share=options.share,
             root_path=root_path or None,
-            inbrowser=_has_screen() and not options.no_browser,
+            inbrowser=opens_browser,
             quiet=True,
             prevent_thread_lock=True,
             ssr_mode=False,
@@ -204,7 +207,7 @@ def _serve_library(
         )
     except OSError as error:
         raise ConfigError(_port_advice(options.port)) from error
-    service.start()
+    service.start(_BROWSER_SECONDS if opens_browser else _PAGE_SECONDS)
     print(f"Open {shared or address} in a browser; Ctrl+C stops.", flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -72,6 +72,8 @@ def _questions(contents: Sequence[Heading], pages: Sequence[PageRecord]) -> list
 
 
 def _says(title: str) -> str:
+    if title.endswith("?"):  # of a list of questions and answers
+        return title
     return f"What does “{title.strip(QUOTES)}” say?"
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,8 +19,10 @@ from reader.answering import choose_memory
 from reader.app.answer_queue import Answerer
 from reader.app.batch_runs import BatchRuns
 from reader.app.decoder_fetch import DecoderFetch
+from reader.app.first_page import FirstPage
 from reader.app.late_vectors import LateVectors
-from reader.errors import ConfigError
+from reader.app.ratio_costs import RatioCost, ratio_costs
+from reader.errors import ConfigError, NotReady
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
@@ -49,18 +51,6 @@ _Place = tuple[str, str, int, str]
 _STOPPED_STATES = {"paused": "paused", "cancelled": "stopped", "failed": "failed"}
 
 
-@dataclass(frozen=True)
-class RatioCost:
-    """What reading a document at one ratio takes."""
-
-    ratio: int
-    """Tokens condensed into one beacon; 0 keeps all."""
-    slots: int
-    bytes: int
-    fits: bool
-    """Whether memory, question and answer fit the decoder's positions."""
-
-
 class Service:
     """One library and one decoder behind any number of pages."""
 
@@ -81,6 +71,7 @@ class Service:
         self.load_error: Exception | None = None
         self.fetching = DecoderFetch(better, cache_folder, self._use_if_new) if better else None
         """A better decoder on its way here, while this one answers."""
+        self.first_page = FirstPage()
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
         self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
@@ -100,11 +91,15 @@ class Service:
         self._answers = 0
         self._size_bytes, self._size_until = 0, 0.0
 
-    def start(self) -> None:
-        """Load the decoder in the background; then read and answer what the library has waiting or a lost program left."""
+    def start(self, page_seconds: float = 0.0) -> None:
+        """Load the decoder in the background; then read and answer what the library has waiting or a lost program left.
+
+        Args:
+            page_seconds: how long loading waits for somebody to ask for a page; one that is asked for is drawn first.
+        """
         self.answerer.start()
         self.batches.start()
-        self._start_loading()
+        self._start_loading(page_seconds)
         if self.fetching is not None:
             self.fetching.start()
 
@@ -215,25 +210,10 @@ class Service:
         """Whether it is here that a running job is read, not in another program."""
         return self._worker is not None and job.owner == self._worker.owner
 
-    def ratio_costs(self, document_id: str, memory_dtype: str | None, user: str = LOCAL_USER) -> list[RatioCost]:
+    def ratio_costs(self, document_id: str, memory_dtype: str | None, user: str = LOCAL_USER) -> Sequence[RatioCost]:
         """What each ratio would make of a document, about; empty while its tokens are not counted or the decoder loads."""
-        tokens = self.tokens(document_id, user)
-        if self.model is None or not tokens:
-            return []
-        from reader.reading import fits, memory_slots, usual_dtype
-
-        memory_dtype = memory_dtype or usual_dtype(self.model)
-        memories = [
-            memory
-            for memory in self.store.memories(document_id)
-            if memory.state == "ready" and memory.slots and memory.settings.get("memory_dtype") == memory_dtype
-        ]
-        slot_bytes = memories[0].bytes / memories[0].slots if memories else self._slot_bytes(memory_dtype)
-        costs = []
-        for ratio in sorted({0, *self.model.plugin.config.ratios}):
-            slots = memory_slots(self.model, tokens, ratio)
-            costs.append(RatioCost(ratio, slots, round(slots * slot_bytes), fits(self.model, slots)))
-        return costs
+        model, tokens = self.model, self.tokens(document_id, user)
+        return ratio_costs(self.store, model, document_id, tokens, memory_dtype) if model is not None and tokens else []
 
     def tokens(self, document_id: str, user: str = LOCAL_USER) -> int:
         """How many tokens a document has for the present decoder; 0 until they were counted."""
@@ -263,16 +243,16 @@ class Service:
         """
         from reader.answering import attach, source_of
 
-        record = self.memory(document_id, user)
-        if self.model is None or record is None:
-            raise ConfigError("The document is not read yet; wait until its first pages are.")
+        model, record = self.model, self.memory(document_id, user)
+        if model is None or record is None:
+            raise NotReady("The document is not read yet; wait until its first pages are.")
         with self._attaching:
             place = self._place(record, user)
             same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
             attached = same.get(place) or next(iter(same.values()), None)
             is_new = attached is None
             if attached is None:
-                attached = attach(record, self.model, self.store, user)
+                attached = attach(record, model, self.store, user)
             source = source_of(record, attached.memory, self.store, user=user)
             if attached.sources != (source,):  # another's, or their own before they added another file of the same text
                 attached = replace(attached, sources=(source,))
@@ -296,13 +276,14 @@ class Service:
 
         found = [(document_id, self.memory(document_id, user)) for document_id in document_ids]
         records = [record for _, record in found if record is not None]
-        if self.model is None or not records:
-            raise ConfigError("None of the documents is read yet; wait until the first pages of one are.")
+        model = self.model
+        if model is None or not records:
+            raise NotReady("None of the documents is read yet; wait until the first pages of one are.")
         with self._attaching:
             places = tuple(self._place(record, user) for record in records)
             if self._shelf is not None and self._shelf[0] == places and self._shelf[1] in ("", question):
                 return self._shelf[2], False
-            attached = attach_shelf(records, self.model, self.store, question, user)
+            attached = attach_shelf(records, model, self.store, question, user)
             # Where not all fit, the question chooses.
             chosen_by = question if attached.left_out else ""
             unread = [self.store.document(document_id).title for document_id, record in found if record is None]
@@ -349,7 +330,7 @@ class Service:
             conversation.record = record
             self._conversations[record.id] = (attached, conversation)  # the last used comes last
             for oldest in list(self._conversations)[:-KEPT_CONVERSATIONS]:
-                del self._conversations[oldest]
+                self._conversations.pop(oldest, None)  # another answer may just have let go of it
             yield from conversation.ask(
                 question,
                 number=number,
@@ -410,10 +391,11 @@ class Service:
             with suppress(ConfigError):  # it is offered instead
                 self.use_fetched()
 
-    def _start_loading(self) -> None:
-        threading.Thread(target=self._load_and_work, name="loading", daemon=True).start()
+    def _start_loading(self, page_seconds: float = 0.0) -> None:
+        threading.Thread(target=self._load_and_work, args=(page_seconds,), name="loading", daemon=True).start()
 
-    def _load_and_work(self) -> None:
+    def _load_and_work(self, page_seconds: float) -> None:
+        self.first_page.wait(page_seconds)
         while self.model is None and not self._closed:
             self._load()
             if self.load_error is not None:
@@ -467,16 +449,6 @@ class Service:
             condenser=job.settings.get("condenser"),
             cache_folder=self._cache_folder,
         )
-
-    def _slot_bytes(self, memory_dtype: str) -> float:
-        assert self.model is not None
-        config = self.model.decoder.model.config
-        heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
-        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        # int8 has a scale of four bytes for each key and each value, int4 four bytes for each group of about as many numbers.
-        rounded_bytes = {"int8": 1 + 4 / head_dim, "int4": 1 / 2 + 4 / head_dim}
-        value_bytes = rounded_bytes.get(memory_dtype, self.model.decoder.dtype.itemsize)
-        return float(2 * config.num_hidden_layers * heads * head_dim * value_bytes)
 
 
 def is_active(job: JobRecord) -> bool:

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from reader.app.answer_queue import MAX_WAITING, Stream, check_whole
-from reader.app.service import Service
-from reader.errors import ConfigError
+from reader.app.answer_queue import Stream, check_whole
+from reader.app.service import Service, is_active
+from reader.errors import ConfigError, NotReady, ReaderError
 from reader.wording import MARKDOWN, plain_markdown
-from storage import ConversationRecord, NotFound, QuestionRecord, UserDocument
+from storage import ConversationRecord, NotFound, QuestionRecord, StoreBusy, StoreError, UserDocument
 
 MAX_LOOK_AGAIN_TOKENS = 8_000
 """What one question may have read again, as others wait for the decoder meanwhile."""
@@ -206,7 +206,7 @@ class Talks:
         if settings.get("look_again", "auto") not in ("auto", "off"):
             settings["look_again"] = _token_count(settings["look_again"])
         if all(self._service.memory(document_id, self.user) is None for document_id in ids):
-            raise ConfigError("The document is not read yet; wait until its first pages are.")
+            raise self._unread(ids)
         check_whole(question=text)
         if conversation_id is None:
             if not text.strip():
@@ -221,10 +221,14 @@ class Talks:
                 settings = {name: value for name, value in settings.items() if name != "number"}
         return self._service.answerer.ask(self.user, ids[0], conversation_id, text, settings)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether as many questions wait as may."""
-        return len(self._store.questions.waiting(self.user)) >= MAX_WAITING
+    def _unread(self, document_ids: Sequence[str]) -> ConfigError:
+        """Why documents of which nothing was read cannot be asked."""
+        jobs = self._service.jobs(document_ids, self.user).values()
+        if any(is_active(job) for job in jobs):
+            return NotReady("The document is not read yet; wait until its first pages are.")
+        if reasons := [job.reason for job in jobs if job.state == "failed" and job.reason]:
+            return ConfigError(f"The document could not be read: {reasons[0]}")
+        return ConfigError("The document is not read, and its reading is stopped; continue it first.")
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has; 0 while the decoder loads."""
@@ -263,9 +267,42 @@ class Talks:
                 yield stream
             if stream is not None and stream.is_done:
                 return
-            if stream is None and not any(q.id == question_id for q in self._store.questions.waiting(self.user)):
+            waits = (stream is not None and stream.is_begun) or question_id in self._waiting_ids()
+            if not waits and (stream is None or not stream.is_begun):  # nor just now: it went with its document
                 return
             time.sleep(seconds)
+
+    def _waiting_ids(self) -> set[str]:
+        return {question.id for question in self._store.questions.waiting(self.user)}
+
+    def follow_to_end(self, question_id: str) -> Iterator[Stream]:
+        """Yield an answer as it grows until it is whole, for a program, which does not see what keeps it waiting.
+
+        Raises:
+            NotReady: the decoder cannot be loaded, the app is being closed, or nothing came for ten minutes.
+            NotFound, StoreBusy: it was stopped, with its document or by somebody.
+            ReaderError, StoreError: it cannot be answered.
+        """
+        service, last = self._service, None
+        for last in self.follow(question_id, is_left=lambda: service.load_error is not None):
+            if last.error is not None:
+                raise last.error
+            yield last
+        if last is not None and last.answer is not None:
+            return
+        is_stopped = last is not None and last.is_done
+        self.stop(question_id)  # nobody waits for it any more
+        error = service.load_error
+        if error is not None:
+            told = str(error) if isinstance(error, (ReaderError, StoreError)) else f"{type(error).__name__}: {error}"
+            raise NotReady(f"The language model cannot be loaded. {told}") from error
+        if not service.is_open:
+            raise NotReady("The app is being closed; ask again when it runs.")
+        if (stream := self.stream(question_id)) is not None:
+            self.conversation(stream.question.conversation_id)  # it may have gone with its document
+        if is_stopped:
+            raise StoreBusy("The question was stopped before its answer; ask again.")
+        raise NotReady("The answer has not begun for too long; ask again later.")
 
     def stop(self, question_id: str) -> bool:
         """Stop an answer. Return whether the question was withdrawn, because no word of its answer had come."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reader.app.workspace import Shown, Workspace
-from reader.errors import ConfigError, ReaderError
+from reader.errors import ReaderError
 from storage import StoreError
 
 MAX_LISTED = 200
@@ -51,10 +51,8 @@ def answered(
         ReaderError, StoreError: there is none.
     """
     asked = workspace.ask(document_id, question, conversation_id or None, look_again=look_again, asked_by=PROGRAM)
-    last = next(reversed(list(workspace.follow(asked.id))), None)
-    if last is None or last.answer is None:
-        error = last.error if last is not None else None
-        raise error or ConfigError("The question was stopped before its answer. Ask again.")
+    *_, last = workspace.follow_to_end(asked.id)
+    assert last.answer is not None
     fields = asdict(last.answer)
     return {"answer": fields.pop("text"), "conversation_id": asked.conversation_id, **fields}
 

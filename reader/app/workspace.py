@@ -20,7 +20,8 @@ from sqlite_utils import Database
 from reader.app.answer_queue import check_whole
 from reader.app.overview import Glance, glance
 from reader.app.pages import PageView, Pictures, find_words, pages_with
-from reader.app.service import RatioCost, Service, is_active, state_of
+from reader.app.ratio_costs import RatioCost
+from reader.app.service import Service, is_active, state_of
 from reader.app.talks import Talks
 from reader.documents import (
     DRAWN_FORMATS,

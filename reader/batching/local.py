@@ -18,6 +18,7 @@ from reader.answering import (
     AttachedMemory,
     Decoding,
     Step,
+    as_part,
     attach,
     attach_shelf,
     choose_memory,
@@ -166,7 +167,7 @@ class _Question:
 
     def answered(self, answer: Answer) -> _Question | Answer:
         """The question with the answer to its next part, or the whole answer."""
-        answers = (*self.answers, answer)
+        answers = (*self.answers, as_part(answer) if len(self.parts) > 1 else answer)
         return put_together(self.text, answers) if len(answers) == len(self.parts) else replace(self, answers=answers)
 
 

@@ -69,6 +69,7 @@ class Result:
         return {
             **fields,
             "answer": answer.text,
+            "parts": list(answer.parts),
             "evidence": [asdict(evidence) for evidence in answer.evidence],
             "looked_again": [
                 {"page": passage.page, "start_char": passage.start_char, "end_char": passage.end_char}

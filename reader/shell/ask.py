@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Set
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from reader.answering import says_nothing
 from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import add_vectors, read_with_progress
@@ -74,10 +76,15 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
         print("Closest passages:")
     elif answer.is_stated is False:
         print(f"{NOT_STATED}:")
-    for item in answer.evidence:
-        title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
-        quote = plain_markdown(item.quote) if item.document_id in markdown else item.quote
-        print(f"  {title}{place(item.label, item.page)}: “{' '.join(quote.split())}”")
+    parts = answer.parts if not answer.not_said else ()
+    for number, part in enumerate(parts or ("",)):
+        places = [item for item in answer.evidence if not parts or number in item.parts]
+        if part and places:
+            print(_heading(part))
+        for item in places:
+            title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
+            quote = plain_markdown(item.quote) if item.document_id in markdown else item.quote
+            print(f"  {title}{place(item.label, item.page)}: “{' '.join(quote.split())}”")
     if answer.left_out:
         print_warning(f"Not all documents fit the decoder; left out: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
@@ -94,9 +101,17 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
     )
 
 
+def _heading(part: str) -> str:
+    """The answer to a part of a question, above the places that it rests on."""
+    if says_nothing(part):
+        return f"Closest passages for {part.partition(': ')[2]}:"
+    return f"{shorten(part, 60, placeholder=' …')}:"
+
+
 def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -> dict[str, Any]:
     return {
         "answer": answer.text,
+        "parts": list(answer.parts),
         "question": answer.question,
         "not_said": answer.not_said,
         "is_stated": answer.is_stated,
@@ -111,7 +126,10 @@ def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -
         "recomputed_tokens": answer.recomputed_tokens,
         "looked_again_tokens": answer.looked_again_tokens,
         "looked_again": [_place(passage) for passage in answer.looked_again],
-        "evidence": [_place(item) | {"score": round(item.score, 4), "quote": item.quote} for item in answer.evidence],
+        "evidence": [
+            _place(item) | {"score": round(item.score, 4), "quote": item.quote, "parts": list(item.parts)}
+            for item in answer.evidence
+        ],
         "reading_map": [round(share, 6) for share in answer.reading_map],
         "tokens_read": tokens_read,
         "attach_seconds": round(answer.attach_seconds, 4),

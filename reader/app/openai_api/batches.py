@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from reader.app.batch_runs import Asked, BatchRuns, Run
+from reader.app.bodies import BadBody, parse as parse_json
 from reader.app.citations import citations
 from reader.app.openai_api.chat import ASKED_BY, annotation, completion, parse
 from reader.app.openai_api.errors import ApiError
@@ -139,15 +140,13 @@ def _questions(content: bytes, workspace: Workspace) -> tuple[list[Asked], dict[
         if not line.strip():
             continue
         try:
-            one, model = _question(json.loads(line), workspace)
+            one, model = _question(parse_json(line.encode()), workspace)
             if one.custom_id in asked:
                 raise ApiError(f"The custom_id {one.custom_id!r} is on two lines.")
             asked[one.custom_id] = one
             if model.is_shelf:
                 shelves[model.name] = model.document_ids
-        except ValueError:
-            problems.append(f"Line {number}: It is not valid JSON.")
-        except (ApiError, ReaderError, StoreError) as error:
+        except (BadBody, ApiError, ReaderError, StoreError) as error:
             problems.append(f"Line {number}: {error}")
     if not asked and not problems:
         problems.append("The file has no requests; write one a line.")
@@ -178,7 +177,7 @@ def _line(run: Run, row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[s
     evidence = row["evidence"]
     found = [
         annotation(one.start, one.end, evidence[one.evidence], titles, "/")
-        for one in citations(row["answer"], evidence)
+        for one in citations(row.get("parts") or [row["answer"]], evidence)
     ]
     message = {"role": "assistant", "content": row["answer"], "refusal": None, "annotations": found}
     usage = {

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import anyio.to_thread
 from starlette.concurrency import iterate_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from reader.answering import says_nothing
@@ -92,7 +92,7 @@ def parse(body: Mapping[str, Any]) -> Asked:
         most,
         bool(body.get("stream")),
         isinstance(options, Mapping) and bool(options.get("include_usage")),
-        body.get("look_again", "auto"),
+        body.get("look_again") or "auto",
     )
 
 
@@ -192,17 +192,13 @@ class Completion:
         try:
             question = await _in_thread(self._ask, talk)
             question_id = question.id
-            async for stream in iterate_in_threadpool(workspace.follow(question.id)):
-                if stream.error is not None:
-                    raise stream.error
+            async for stream in iterate_in_threadpool(workspace.follow_to_end(question.id)):
                 self._answer = stream.answer
                 self._take(stream.answer.text if stream.answer is not None else stream.text)
                 if self._ended is not None and not stream.stopped.is_set():
                     await _in_thread(workspace.stop, question.id)
                 if piece := self._piece(is_whole=stream.is_done or self._ended is not None):
                     yield piece
-            if self._answer is None:
-                raise ApiError("The answer was stopped before it came; ask again.", 500)
         finally:
             with anyio.CancelScope(shield=True):
                 if self._answer is None and question_id:
@@ -266,7 +262,7 @@ class Completion:
         evidence = [asdict(item) for item in self._answer.evidence]
         return [
             annotation(citation.start, citation.end, evidence[citation.evidence], self._model.titles, self._home)
-            for citation in citations(self.text, evidence)
+            for citation in citations(_begun(self._answer.parts, self.text) or [self.text], evidence)
         ]
 
     def chunk(self, delta: Mapping[str, Any], finish_reason: str | None = None, **more: Any) -> str:
@@ -284,6 +280,15 @@ class Completion:
         """The completion in one piece."""
         message = {"role": "assistant", "content": self.text, "refusal": None, "annotations": self.annotations}
         return completion(self._id, self._created, self._model.name, message, self.finish_reason, self.usage)
+
+
+def _begun(parts: Sequence[str], text: str) -> list[str]:
+    """The parts of an answer as far as its text, which may be cut short, has them."""
+    found = []
+    for part in parts:
+        found.append(text[: len(part)])
+        text = text[len(part) + len("\n\n") :]
+    return list(filter(None, found))
 
 
 def completion(
@@ -327,15 +332,13 @@ async def answer(request: Request, body: Mapping[str, Any], workspace: Workspace
     """
     asked = parse(body)
     model = await _in_thread(find, workspace, asked.model)
-    if await _in_thread(lambda: workspace.is_full):
-        raise ApiError("Too many of your questions wait for their answers; try again when one is answered.", 429)
     reply = Completion(asked, model, workspace, threads, str(request.base_url))
     pieces = reply.parts()
     if not asked.is_streaming:
         try:
             async for _ in pieces:
                 if await request.is_disconnected():
-                    break
+                    raise ClientDisconnect
         finally:
             await pieces.aclose()  # type: ignore[attr-defined]
         return JSONResponse(reply.whole)

@@ -30,6 +30,8 @@ from reader.documents import MAX_SENT_BYTES
 
 MAX_BODY_BYTES = 4 << 20
 MAX_LISTED = 10_000
+MAX_NAME_BYTES = 200
+"""Of a file's name; file systems take 255."""
 
 _Endpoint = Callable[[Workspace, Request], Any]
 
@@ -101,7 +103,8 @@ class Api:
             sent, purpose = form.get("file"), str(form.get("purpose") or "")
             if not isinstance(sent, UploadFile):
                 raise ApiError("The request has no `file`; send one, or JSON with a `file_url`.", param="file")
-            name = re.sub(r"[\x00-\x1f]|.*[/\\]", "", sent.filename or "").strip(" .")[-120:] or "file"
+            name = re.sub(r"[\x00-\x1f]|.*[/\\]", "", sent.filename or "").strip(" .")
+            name = name.encode()[-MAX_NAME_BYTES:].decode(errors="ignore") or "file"
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / name
                 size = 0
@@ -116,7 +119,7 @@ class Api:
 
     def _list_files(self, workspace: Workspace, request: Request) -> Mapping[str, Any]:
         given = request.query_params.get("limit", "")
-        limit = int(given) if given.isdecimal() and int(given) else MAX_LISTED
+        limit = int(given[:9]) if given.isdecimal() and given.strip("0") else MAX_LISTED
         return _list(self._files.all(workspace, request.query_params.get("purpose"), min(limit, MAX_LISTED)))
 
     def _content(self, workspace: Workspace, request: Request) -> Response:

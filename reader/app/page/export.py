@@ -22,9 +22,8 @@ from typing import Any, TypeAlias
 
 import typst
 
-from reader.answering import says_nothing
 from reader.app.citations import citations
-from reader.app.page.turns import badge, heading_of, no_answer
+from reader.app.page.turns import CLOSEST, badge, heading_of, read_as
 from reader.app.talks import Place
 from reader.errors import ReaderError
 from reader.settings import STATIC
@@ -49,6 +48,10 @@ class _Quote:
     text: str
     page: tuple[str, int]
     """Its document and page."""
+    number: int | None
+    """None where it is only near to what the document does not say."""
+    note: str | None
+    """What stands above it, and above those behind it."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,14 @@ def as_markdown(conversation: ConversationRecord, title: str, about: Place) -> s
     """A conversation as a Markdown file, its strangers' words as plain text."""
     lines = [f"# {_plain(title)}", ""]
     for turn in _turns(conversation, about):
-        lines += [f"## {_plain(turn.question)}", "", _plain("".join(text for text, _ in turn.answer)), ""]
+        lines += [f"## {_plain(turn.question)}", ""]
+        answer = "".join(f"{text} [{number}]" if number else text for text, number in turn.answer)
+        for line in filter(str.strip, answer.split("\n")):
+            lines += [_plain(line), ""]
         for quote in turn.quotes:
-            lines += [f"> {_plain(quote.text)}", ">", f"> {_plain(quote.where)}", ""]
+            lines += [f"{quote.note}:", ""] if quote.note else []
+            number = f"[{quote.number}] " if quote.number else ""
+            lines += [f"> {_plain(f'{number}{quote.text}')}", ">", f"> {_plain(quote.where)}", ""]
         lines += [f"*{turn.cost}*", ""]
     return "\n".join(lines)
 
@@ -92,8 +100,9 @@ def as_html(conversation: ConversationRecord, title: str, about: Place, picture:
     for turn in turns:
         answer = "".join(f"{escape(text)}{f'<sup>{number}</sup>' if number else ''}" for text, number in turn.answer)
         quotes = "".join(
-            f"<blockquote><cite>{number}. {escape(quote.where)}</cite>{escape(quote.text)}{page(quote)}</blockquote>"
-            for number, quote in enumerate(turn.quotes, start=1)
+            f"{f'<p>{quote.note}</p>' if quote.note else ''}<blockquote><cite>{f'{quote.number}. ' if quote.number else ''}"
+            f"{escape(quote.where)}</cite>{escape(quote.text)}{page(quote)}</blockquote>"
+            for quote in turn.quotes
         )
         sections.append(
             f'<section><h2>{escape(turn.question)}</h2><div class="answer">{answer}</div>'
@@ -126,7 +135,13 @@ def as_pdf(conversation: ConversationRecord, title: str, about: Place, picture: 
                 "question": turn.question,
                 "answer": [{"text": text, "number": number} for text, number in turn.answer],
                 "quotes": [
-                    {"where": quote.where, "text": quote.text, "picture": names.get(quote.page)}
+                    {
+                        "where": quote.where,
+                        "text": quote.text,
+                        "picture": names.get(quote.page),
+                        "number": quote.number,
+                        "note": quote.note,
+                    }
                     for quote in turn.quotes
                 ],
                 "cost": turn.cost,
@@ -158,29 +173,30 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     return [
         _Turn(
             turn.question,
-            _pieces(turn.answer, evidence, about),
+            _pieces(parts, evidence[:sources]),
             tuple(
                 _Quote(
                     heading_of(item, about.titles),
                     " ".join(str(item.get("quote", "")).split()),
                     (str(item.get("document_id", "")), int(item["page"])),
+                    place + 1 if place < sources else None,
+                    CLOSEST if place == sources else None,
                 )
-                for item in evidence
+                for place, item in enumerate(evidence)
             ),
             badge(turn.counts, about.titles),
         )
         for turn in conversation.turns
         for evidence in (about.plain(turn.evidence),)
+        for parts, sources in (read_as(turn.answer, turn.counts, evidence, about),)
     ]
 
 
-def _pieces(answer: str, evidence: Sequence[Mapping[str, Any]], about: Place) -> tuple[tuple[str, int | None], ...]:
-    if says_nothing(answer):
-        return ((no_answer(about), None),)
-    answer = about.plain_answer(answer)
+def _pieces(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int | None], ...]:
+    answer = "\n\n".join(parts)
     pieces: list[tuple[str, int | None]] = []
     position = 0
-    for citation in citations(answer, evidence):
+    for citation in citations(parts, evidence):
         pieces.append((answer[position : citation.end], citation.evidence + 1))
         position = citation.end
     return (*pieces, (answer[position:], None))

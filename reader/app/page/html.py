@@ -12,7 +12,8 @@ from datetime import datetime
 from html import escape
 
 from reader.app.decoder_fetch import DecoderFetch
-from reader.app.service import RatioCost, Service
+from reader.app.ratio_costs import RatioCost
+from reader.app.service import Service
 from reader.app.talks import TAG
 from reader.app.workspace import Shown
 from reader.documents import MAX_SENT_BYTES

@@ -79,6 +79,8 @@ class Refresh:
             decoder = self._site.parts.notices.decoder
             line = gr.update(value=views.error_line(error))
             now = [line if part is decoder else gr.skip() for part in self._view]
+        if before:  # the page has what it was sent first
+            self._site.service.first_page.draw()
         before = before or []
         changed = [
             part if len(before) < TIMES_SENT or any(part != view[number] for view in before) else gr.skip()

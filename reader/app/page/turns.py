@@ -33,13 +33,31 @@ _NAMED_PLACES = 3
 QUOTE_CHARS = 320
 """How much of a quote is on its card; the page shows it whole."""
 
+CLOSEST = "Closest passages"
+"""Above the places that are nearest to what a document does not say."""
+
 NO_ANSWER = "I did not find an answer in this document."
 NO_ANSWER_OF_SEVERAL = "I did not find an answer in these documents."
+NO_ANSWER_YET = "I did not find an answer in the pages that were read by then. Ask again when more is read."
 
 
-def no_answer(about: Place) -> str:
+def no_answer(about: Place, counts: Mapping[str, Any]) -> str:
     """What is shown for an answer that the documents of a place do not say."""
+    if _based_on(counts):
+        return NO_ANSWER_YET
     return NO_ANSWER_OF_SEVERAL if len(about.titles) > 1 else NO_ANSWER
+
+
+def read_as(
+    answer: str, counts: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]], about: Place
+) -> tuple[list[str], int]:
+    """The answers to the parts of a question as a reader sees them, and how many places, the first ones, they rest on."""
+    if says_nothing(answer):
+        return [no_answer(about, counts)], 0
+    parts = [about.plain_answer(part).strip() for part in counts.get("parts") or [answer]]
+    unsaid = {number for number, part in enumerate(parts) if says_nothing(part)}
+    sources = sum(not item.get("parts") or not unsaid.issuperset(item["parts"]) for item in evidence)
+    return parts if any(parts) else ["No answer."], sources
 
 
 def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
@@ -48,7 +66,9 @@ def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> s
     attach_seconds = counts.get("attach_seconds", 0.0)
     facts = [
         f"Memory attached in {attach_seconds:.2f} s" if attach_seconds else "Memory attached",
-        f"{again:,} of {tokens:,} document tokens read again",
+        f"{again:,} of {tokens:,} document tokens read again"
+        if again <= tokens
+        else f"{again:,} document tokens read again, some more than once",
         f"first word after {counts.get('first_token_seconds', 0.0):.2f} s",
     ]
     if looked := _looked(counts, titles):
@@ -97,10 +117,10 @@ def _based_on(counts: Mapping[str, Any]) -> str:
     return f"Based on {so_far} of {pages:,} (still reading)"
 
 
-def cited(answer: str, evidence: Sequence[Mapping[str, Any]], titles: Mapping[str, str] = NO_TITLES) -> str:
+def cited(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], titles: Mapping[str, str] = NO_TITLES) -> str:
     """An answer as HTML, with the numbers of the quotes that share most words with a sentence behind that sentence."""
-    html, position = list[str](), 0
-    for citation in citations(answer, evidence):
+    html, position, answer = list[str](), 0, "\n\n".join(parts)
+    for citation in citations(parts, evidence):
         html.append(escape(answer[position : citation.end]))
         html.append(_citation(citation.evidence + 1, evidence[citation.evidence], titles))
         position = citation.end
@@ -118,24 +138,34 @@ def _citation(number: int, item: Mapping[str, Any], titles: Mapping[str, str]) -
 def cards(
     evidence: Sequence[Mapping[str, Any]],
     *,
-    not_said: bool = False,
+    sources: int | None = None,
     is_stated: bool = True,
     titles: Mapping[str, str] = NO_TITLES,
 ) -> str:
-    """The places that an answer rests on, or those nearest to what is not said; each one opens its page."""
+    """The places that an answer rests on, and those nearest to what is not said; each one opens its page.
+
+    Args:
+        sources: how many of them, the first ones, the answer rests on; None: all.
+    """
+    sources = len(evidence) if sources is None else sources
+    found = _cards(evidence[:sources], "Sources", "" if is_stated else NOT_STATED, titles)
+    return found + _cards(evidence[sources:], CLOSEST, CLOSEST, titles, numbered=False)
+
+
+def _cards(
+    evidence: Sequence[Mapping[str, Any]], name: str, note: str, titles: Mapping[str, str], *, numbered: bool = True
+) -> str:
     if not evidence:
         return ""
     shown = []
     for number, item in enumerate(evidence, start=1):
         quote = " ".join(str(item.get("quote", "")).split())
         short = quote if len(quote) <= QUOTE_CHARS else quote[:QUOTE_CHARS].rsplit(" ", 1)[0] + " …"
-        mark = "" if not_said else f'<span class="number" aria-hidden="true">{number}</span>'
+        mark = f'<span class="number" aria-hidden="true">{number}</span>' if numbered else ""
         shown.append(
             f'<li><button class="card"{target(item)}><span class="where">{mark}{escape(heading_of(item, titles))}</span>'
             f'<span class="quote">“{escape(short)}”</span></button></li>'
         )
-    name = "Closest passages" if not_said else "Sources"
-    note = name if not_said else "" if is_stated else NOT_STATED
     heading = f'<p class="small">{note}</p>' if note else ""
     return f'{heading}<ol class="cards" aria-label="{name}">{"".join(shown)}</ol>'
 
@@ -209,9 +239,9 @@ def finished(
     Args:
         is_last: whether nothing was asked after it; an earlier question is asked again in a new conversation.
     """
-    items, not_said = about.plain(evidence), says_nothing(answer)
-    titles = about.titles
-    text = no_answer(about) if not_said else about.plain_answer(answer).strip() or "No answer."
+    items, titles = about.plain(evidence), about.titles
+    parts, sources = read_as(answer, counts, items, about)
+    text = "\n\n".join(parts)
     elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
         ("copy", "Copy", "Copy the answer"),
@@ -219,13 +249,13 @@ def finished(
         ("edit", "Edit", f"Change the question{elsewhere}"),
     )
     strip = "" if about.is_shelf else reading_map(counts.get("reading_map") or (), about.document_ids[0])
-    places = cards(items, not_said=not_said, is_stated=counts.get("is_stated") is not False, titles=titles)
+    places = cards(items, sources=sources, is_stated=counts.get("is_stated") is not False, titles=titles)
     buttons = "".join(
         f'<button class="act" data-act="{act}" data-turn="{turn}" title="{title}">{name}</button>'
         for act, name, title in acts
     )
     return (
-        f'<div class="answer" data-text="{escape(text)}">{escape(text) if not_said else cited(text, items, titles)}</div>'
+        f'<div class="answer" data-text="{escape(text)}">{cited(parts, items[:sources], titles)}</div>'
         f'<div class="under">{places}<div class="foot">'
         f'<details class="cost"><summary>{escape(summary(counts, titles))}</summary>'
         f'<p class="badge">{escape(badge(counts, titles))}</p>{strip}</details><p class="acts">{buttons}</p></div></div>'
