@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, height_of, origins_of, text_objects
+from reader.documents.pdf.glyphs import Rect, direct, height_of, origins_of, text_objects
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
 """The operators that set white as the colour. A false match only costs time."""
@@ -79,7 +79,7 @@ def drawn_again(text: pypdfium2.PdfTextPage, string: str) -> set[int]:
 def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:
     """Return the characters of PDFium's text that are outside of what their text objects are clipped to."""
     sides = (ctypes.c_float * 4)()
-    sides_at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+    sides_at = [ctypes.byref(sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
     addresses = set()
     boxes: dict[tuple[int, ...], Rect | None] = {}
     for thing in texts:
@@ -105,7 +105,7 @@ def _clip_box(clip: int) -> Rect | None:
         points = []
         for at in range(max(_count_segments(clip, number), 0)):
             segment = _segment(clip, number, at)
-            if _point(segment, ctypes.addressof(x), ctypes.addressof(y)):
+            if _point(segment, ctypes.byref(x), ctypes.byref(y)):
                 points.append((x.value, y.value))
         if not points:
             continue
@@ -143,7 +143,7 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     fill, is_stroked = ctypes.c_int(), ctypes.c_int()
     colours_at, sides_at = (
-        [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
+        [ctypes.byref(values, number * ctypes.sizeof(values._type_)) for number in range(4)]
         for values in (colours, sides)
     )
     for thing in paths:
@@ -157,7 +157,7 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
             continue
         if top - bottom > _MOST_BAND and right - left > _WIDE * (box[2] - box[0]):
             continue  # the head of a website that stays in place on paper hides text of the page
-        is_read = _draw_mode(thing, ctypes.addressof(fill), ctypes.addressof(is_stroked))
+        is_read = _draw_mode(thing, ctypes.byref(fill), ctypes.byref(is_stroked))
         if is_read and fill.value and _segments(thing) <= _BOX_SEGMENTS and not _has_transparency(thing):
             yield thing, (left, bottom, right, top)
 
@@ -170,7 +170,7 @@ _MOST_BAND, _WIDE = 40.0, 0.75
 
 
 _sides = (ctypes.c_float * 4)()
-_SIDES = [ctypes.addressof(_sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+_SIDES = [ctypes.byref(_sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
 
 
 def _is_text_under(thing: int, cover: Rect) -> bool:
@@ -210,7 +210,7 @@ def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     """The text objects that are drawn in white, by their address, and where they are; those of a scan are not drawn."""
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     colours_at, sides_at = (
-        [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
+        [ctypes.byref(values, number * ctypes.sizeof(values._type_)) for number in range(4)]
         for values in (colours, sides)
     )
     red, green, blue, alpha = colours_at
@@ -226,20 +226,15 @@ def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
             yield thing, (left, bottom, right, top)
 
 
-# The same functions with addresses for arguments, as a page is thousands of objects.
 _POINTER = ctypes.c_void_p
-_fill_colour = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetFillColor))
-_render_mode = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFTextObj_GetTextRenderMode))
-_bounds = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetBounds))
-_draw_mode = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 3)(address_of(pdfium.FPDFPath_GetDrawMode))
-_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
-_has_transparency = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_HasTransparency))
-_clip_path = ctypes.CFUNCTYPE(_POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetClipPath))
-_count_paths = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFClipPath_CountPaths))
-_count_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int)(
-    address_of(pdfium.FPDFClipPath_CountPathSegments)
-)
-_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int, ctypes.c_int)(
-    address_of(pdfium.FPDFClipPath_GetPathSegment)
-)
-_point = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 3)(address_of(pdfium.FPDFPathSegment_GetPoint))
+_fill_colour = direct(pdfium.FPDFPageObj_GetFillColor)
+_render_mode = direct(pdfium.FPDFTextObj_GetTextRenderMode)
+_bounds = direct(pdfium.FPDFPageObj_GetBounds)
+_draw_mode = direct(pdfium.FPDFPath_GetDrawMode)
+_segments = direct(pdfium.FPDFPath_CountSegments)
+_has_transparency = direct(pdfium.FPDFPageObj_HasTransparency)
+_clip_path = direct(pdfium.FPDFPageObj_GetClipPath, _POINTER)
+_count_paths = direct(pdfium.FPDFClipPath_CountPaths)
+_count_segments = direct(pdfium.FPDFClipPath_CountPathSegments)
+_segment = direct(pdfium.FPDFClipPath_GetPathSegment, _POINTER)
+_point = direct(pdfium.FPDFPathSegment_GetPoint)

@@ -17,7 +17,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import bands
-from reader.documents.pdf.glyphs import Glyph, Rect, address_of, gap, origins_of, read_glyphs, upright_rect
+from reader.documents.pdf.glyphs import Glyph, Rect, direct, gap, origins_of, read_glyphs, upright_rect
 from reader.documents.pdf.mathematical import SECOND_HALF, plain
 
 _THIN = 2.5
@@ -165,7 +165,7 @@ def rules(paths: list[int], page: Rect) -> list[Rect]:
     pieces: list[Rect] = []
     walked = 0
     sides = (ctypes.c_float * 4)()
-    at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+    at = [ctypes.byref(sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
     for thing in paths:
         if not _bounds(thing, *at):
             continue
@@ -228,26 +228,23 @@ def _joined(pieces: list[Rect]) -> list[Rect]:
     return found if len(found) <= _MOST_JOINED else []  # dots that fill an area are no rules
 
 
-# The same functions with addresses for arguments, as a page is thousands of objects.
 _POINTER = ctypes.c_void_p
-_bounds = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[_POINTER] * 4)(address_of(pdfium.FPDFPageObj_GetBounds))
-_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
+_bounds = direct(pdfium.FPDFPageObj_GetBounds)
+_segments = direct(pdfium.FPDFPath_CountSegments)
 
 
-_matrix_of = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetMatrix))
-_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPath_GetPathSegment))
-_segment_point = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER, _POINTER)(
-    address_of(pdfium.FPDFPathSegment_GetPoint)
-)
-_segment_type = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetType))
-_is_closed = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetClose))
+_matrix_of = direct(pdfium.FPDFPageObj_GetMatrix)
+_segment = direct(pdfium.FPDFPath_GetPathSegment, _POINTER)
+_segment_point = direct(pdfium.FPDFPathSegment_GetPoint)
+_segment_type = direct(pdfium.FPDFPathSegment_GetType)
+_is_closed = direct(pdfium.FPDFPathSegment_GetClose)
 
 
 def _straight_parts(path: int, count: int, page: Rect) -> Iterator[Rect]:
     """The parts of a path that go along the page's edges: the rules of a table in one path, a box with round corners."""
     matrix, x, y = pdfium.FS_MATRIX(), ctypes.c_float(), ctypes.c_float()
-    _matrix_of(path, ctypes.addressof(matrix))
-    at = ctypes.addressof(x), ctypes.addressof(y)
+    _matrix_of(path, ctypes.byref(matrix))
+    at = ctypes.byref(x), ctypes.byref(y)
 
     def place(segment: int) -> tuple[float, float]:
         _segment_point(segment, *at)
