@@ -155,9 +155,8 @@ def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
     Of very many objects only the first are looked at.
     """
     address = address_of(page.raw)
-    things = [
-        _page_object(address, number) for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS))
-    ]
+    count = min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)
+    things = list(map(functools.partial(_page_object, address), range(count)))
     found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: [], ALL_OBJECTS: things}
     for kind, thing in zip(map(_kind, things), things, strict=True):
         if kind in found:
@@ -207,6 +206,24 @@ def letters_of(string: str) -> str:
 
 
 _RARE_LETTERS = re.compile(r"[^\x00-\x5d\x5f\x61-\x7d]")
+
+
+@functools.lru_cache(maxsize=1)
+def figures_of(string: str) -> list[re.Match[str]]:
+    """Return the figures of a page."""
+    return list(_FIGURE.finditer(string))
+
+
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+@functools.lru_cache(maxsize=1)
+def line_spans(string: str) -> list[tuple[int, int]]:
+    """Return where the lines of a page begin and end, without the white around them."""
+    return [line.span() for line in _WHOLE_LINE.finditer(string)]
+
+
+_WHOLE_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 
 
 @functools.lru_cache(maxsize=1)

@@ -44,6 +44,7 @@ def _length(number: bytes) -> float:
         return 0.0
 
 
+_LEAST_CHARS = 4
 _LINE = re.compile(r"\S[^\r\n]{2,}\S")
 _SAME = 0.12
 """In ems, how far two lines are apart at most that look like one in bold."""
@@ -56,13 +57,13 @@ def drawn_again(text: pypdfium2.PdfTextPage, string: str) -> set[int]:
 
     Of nearly all pages no place is asked for.
     """
-    lines = list(_LINE.finditer(string))
-    if len({line[0] for line in lines}) == len(lines):
+    long = [line for line in map(str.strip, string.split("\n")) if len(line) >= _LEAST_CHARS]
+    if len(set(long)) == len(long):
         return set()
     origin = origins_of(text)
     starts: dict[str, list[int]] = {}
     found: set[int] = set()
-    for line in lines:
+    for line in _LINE.finditer(string):
         starts.setdefault(line[0], []).append(line.start())
     for said, places in starts.items():
         kept: list[tuple[float, float, float, float]] = []

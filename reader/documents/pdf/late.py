@@ -7,15 +7,13 @@ heads and notes stay as they are.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 
 import pypdfium2
 
 from reader.documents.pdf import raised
-from reader.documents.pdf.glyphs import Glyph, gap, height_of, lines_of, origins_of, read_glyphs
+from reader.documents.pdf.glyphs import Glyph, gap, height_of, line_spans, lines_of, origins_of, read_glyphs
 
-_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 _MOST_LATE = 12
 """Lines at the page's end that may be such words."""
 _MOST_CHARS = 40
@@ -39,7 +37,7 @@ Edit = tuple[int, int, str]
 
 def late_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
     """Yield the words moved into their lines; of nearly all pages only the last lines' places are asked for."""
-    lines = [line.span() for line in _LINE.finditer(string)]
+    lines = line_spans(string)
     first = _first_late(text, lines)
     if first is None:
         return
@@ -81,10 +79,10 @@ def _words(glyphs: list[Glyph]) -> Iterator[list[Glyph]]:
 def _first_late(text: pypdfium2.PdfTextPage, lines: list[tuple[int, int]]) -> int | None:
     """The first of the last lines that is drawn higher up than the line before it."""
     origin = origins_of(text)
-    for at in range(max(len(lines) - _MOST_LATE, 1), len(lines)):
-        start = lines[at][0]
-        rise = origin(start)[1] - origin(lines[at - 1][0])[1]
-        if rise > 1.0 and rise > _RISE * height_of(text, start):
+    first = max(len(lines) - _MOST_LATE - 1, 0)
+    levels = (origin(start)[1] for start, _ in lines[first:])
+    for at, (above, level) in enumerate(itertools.pairwise(levels), first + 1):
+        if level - above > 1.0 and level - above > _RISE * height_of(text, lines[at][0]):
             return at
     return None
 

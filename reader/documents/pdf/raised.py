@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
+from reader.documents.pdf.glyphs import Glyph, figures_of, gap, height_of, origins_of
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.scripts import is_cents
 
@@ -45,7 +45,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
         turn: the direction in which the page's lines run.
     """
     origin = origins_of(text, turn)
-    figures = list(_FIGURE.finditer(string))
+    figures = figures_of(string)
     for figure in figures:
         if _SLASH.match(string, figure.end() - 1):
             yield figure.end() - 1
@@ -93,24 +93,25 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
 def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
     """Where a letter may be raised, each with what it follows."""
     for figure in figures:
-        if letter := _AFTER_DIGIT.match(string, figure.end() - 1):
-            yield letter.start(), letter.end() - 1
-    for letter in _ORDINAL_BELOW.finditer(string):
-        yield letter.start(), letter.end() - 1
+        for pattern in (_AFTER_DIGIT, _ORDINAL_BELOW):
+            if letter := pattern.match(string, figure.end() - 1):
+                yield letter.start(), letter.end() - 1
     for letter in _AFTER_BRACKET.finditer(string):
         yield letter.start(), letter.end() - 1
     for letter in _AFTER_LETTER.finditer("\n" + string):
         yield letter.start(1) - 1, letter.end(1) - 2
 
 
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 # A letter that may be raised behind a figure, a bracket or a variable. Of the last, what is before the variable comes first: far
 # fewer characters of a page are no letters. A page has so many short words that PDFium is not asked about their letters.
 _AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d)|\|[A-Za-z](?=\|))")
 _ORDINAL_BELOW = re.compile(rf"\d\r?\n(?:{_ORDINAL.pattern})(?=\r?\n)")
 _AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
 _SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
-_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z]{SECOND_HALF}?(?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
+# Its first two conditions say nothing new, but are found out soonest.
+_AFTER_LETTER = re.compile(
+    rf"[^A-Za-z0-9](?![A-Za-z]{{3}})(?<![^\W_])(?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z]{SECOND_HALF}?(?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)"
+)
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n| )?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""
