@@ -17,7 +17,7 @@ _MARK = re.compile(
     r"(?:§ ?)?(?:\((?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6})\)|(?:\d{1,3}|[A-Za-z]|[IVXLCivxlc]{1,6})[.)]"
     r"|\d{1,3}(?:\.\d{1,3}){1,4}\.?(?:\([A-Za-z\d]{1,3}\)){0,3})"
 )
-_MOST_CHARS = 35
+_MOST_CHARS = 40
 """Of such a number."""
 _LEAST = 2
 """Numbers in a column."""

@@ -280,7 +280,8 @@ class Pages:
         string = string_of(text)
         found = glyphs.read_glyphs(text, string)
         turn = glyphs.turn_of(text, string)
-        if order := abreast.reading_order(text, string, turn):
+        is_counted_alike = max(glyphs.letters_of(string), default="") <= "\uffff"  # PDFium counts in UTF-16
+        if is_counted_alike and (order := abreast.reading_order(text, string, turn)):
             found = [
                 one
                 for start, end, after in order
