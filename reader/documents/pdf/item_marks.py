@@ -36,7 +36,9 @@ def mark_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
     at = 0
     while at < len(lines):
         end = at
-        while end < len(lines) and lines[end][1] - lines[end][0] <= _MOST_CHARS and _MARK.fullmatch(string, *lines[end]):
+        while (
+            end < len(lines) and lines[end][1] - lines[end][0] <= _MOST_CHARS and _MARK.fullmatch(string, *lines[end])
+        ):
             end += 1
         if end - at >= _LEAST:
             yield from _moved(text, string, lines, at, end)
