@@ -254,6 +254,7 @@ def test_glyphs_without_letters_do_not_move_what_is_mended(tmp_path: Path) -> No
         "Größe und Straße über dem Fluß. Schöne Grüße.",
         "El capitán llegó al puerto por la mañana, según dijo la niña.",
         "Le café était fermé; où est le garçon?",
+        "Il dit « oui » à Rene, et « À la recherche ».",
     ],
 )
 @pytest.mark.parametrize("encoding", ["mac_roman", "cp1252", "iso8859-15"])
