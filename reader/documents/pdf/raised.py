@@ -25,7 +25,7 @@ _MOST_RAISED, _MOST_LISTED = 6, 60
 """Raised letters and digits together, and numbers of notes with commas between them."""
 _LEAST_RISE = 0.25
 """In ems, of raised digits that are as large as what they follow."""
-_EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}|\|[A-Za-z]\|")
+_EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}|\|[A-Za-z][A-Za-z\d]{0,2}\|")
 _ORDINAL = re.compile(r"st|nd|rd|th|[aeo]s?|er|re|d|i?[eè]mes?|te|de|ste")
 _EXPONENT_LETTERS = re.compile(r"[dijkmnpqrtxyz]")
 _ABBREVIATED = frozenset("CDJMNPSV")
@@ -104,7 +104,7 @@ def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, i
 
 # A letter that may be raised behind a figure, a bracket or a variable. Of the last, what is before the variable comes first: far
 # fewer characters of a page are no letters. A page has so many short words that PDFium is not asked about their letters.
-_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d)|\|[A-Za-z](?=\|))")
+_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d)|\|(?=[A-Za-z][A-Za-z\d]{0,2}\|))")
 _ORDINAL_BELOW = re.compile(rf"\d\r?\n(?:{_ORDINAL.pattern})(?=\r?\n)")
 _AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
 _SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
