@@ -72,3 +72,18 @@ def thai(content: bytes) -> Made:
 def test_words_with_marks_over_their_letters_stay_whole(tmp_path: Path) -> None:
     made = thai(b"BT /F3 20 Tf 20 300 Td (aa) Tj (bc) Tj (aa) Tj ET")
     assert made.text(tmp_path) == "ตตั้ตต"
+
+
+def test_notes_that_are_drawn_before_their_text_are_read_after_it(tmp_path: Path) -> None:
+    """As the printers of the Federal Register do, in each column of it."""
+    number = b"BT /F1 5 Tf 2 Ts 1 0 0 1 %d %d Tm (%d) Tj /F1 7 Tf 0 Ts (%s) Tj ET "
+    notes = number % (24, 60, 1, b"A note of one line.") + number % (224, 60, 2, b"A note of two")
+    notes += b"BT /F1 7 Tf 1 0 0 1 220 52 Tm (lines, no less.) Tj ET "
+    body = [(x, 360 - 12 * line, f"Column {x} says {line}") for x in (20, 220) for line in range(6)]
+    said = " ".join(words for _, _, words in body)
+    foot = b"BT /F1 6 Tf 1 0 0 1 20 10 Tm (printed in May) Tj ET "
+    for content in (notes + shown(*body) + foot, shown((20, 390, "The Register")) + notes + shown(*body)):
+        text = Made(content).text(tmp_path)
+        assert f"{said} [1] A note of one line. [2] A note of two lines, no less." in text
+    above = number % (24, 390, 1, b"A line of its own.") + shown(*body)
+    assert Made(above).text(tmp_path).endswith(said)

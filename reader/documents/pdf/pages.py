@@ -27,6 +27,7 @@ from reader.documents.pdf import (
     large_letters,
     late,
     named,
+    notes_first,
     raised,
     roots,
     shells,
@@ -217,7 +218,7 @@ class Pages:
         lines = [*spans.lines_at(string, moved)]
         if not (gaps or dividing):
             lines = [part for line in lines for part in spans.parts(text, string, line, moved)]
-        order = abreast.reading_order(text, shown, turn)
+        order = _reading_order(text, shown, turn)
         said = self._corrections(page, text, string)
         lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
         lines += formula_signs.sign_lines(text, shown, turn)
@@ -281,7 +282,7 @@ class Pages:
         found = glyphs.read_glyphs(text, string)
         turn = glyphs.turn_of(text, string)
         is_counted_alike = max(glyphs.letters_of(string), default="") <= "\uffff"  # PDFium counts in UTF-16
-        if is_counted_alike and (order := abreast.reading_order(text, string, turn)):
+        if is_counted_alike and (order := _reading_order(text, string, turn)):
             found = [
                 one
                 for start, end, after in order
@@ -391,6 +392,11 @@ class Pages:
             return text if any(map(str.isalnum, text)) else ""
 
         return drawn
+
+
+def _reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[abreast.Span]:
+    """The parts of PDFium's text in the order in which they are read; nothing where the text is in order."""
+    return abreast.reading_order(text, string, turn) or notes_first.notes_last(text, string, turn)
 
 
 def _written(string: str, edits: list[tuple[int, int, str]], order: list[abreast.Span]) -> str:
