@@ -15,6 +15,8 @@ SMALLER = 0.88
 """Of the size of what they follow, how large raised digits are at most."""
 IS_BESIDE = (-0.3, 0.4)
 """In ems, from what raised digits follow to them."""
+_COLUMN_GAP = 1.5
+"""In ems, from a line of a column to a note in another column."""
 _SPACE = 0.15
 """In ems, of white that parts words."""
 _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
@@ -72,8 +74,9 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
             high = height_of(text, start)
-            if rise >= high and start == figure.start():
-                yield start  # one above the other
+            is_notes = is_spaced and string[last + 1 : last + 2].isalpha()
+            if rise >= high and (start == figure.start() or is_notes):
+                yield start  # one above the other, or the first note of another column
             is_beside = start in (figure.start(), figure.start() - 1)
             if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start
@@ -134,9 +137,15 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         if glyphs[at].made and (slash := _slash_after(glyphs, at, out)) > at:
             at = slash
             continue
-        if not out or out[-1].text == "\n":
+        before = next((glyph for glyph in reversed(out[-3:]) if not glyph.made), None)
+        is_first = not out or out[-1].text == "\n"
+        if is_first or (before is not None and abs(gap(before, glyphs[at])) > _COLUMN_GAP):
             end, word = _note_number(glyphs, at)
             if end > at:
+                if not is_first:  # PDFium took the columns' lines for one
+                    while out[-1].text == " ":
+                        out.pop()
+                    out += [Glyph(-1, "\n")] * (not out[-1].made)  # a hyphen at a line's end ends it
                 out += [Glyph(-1, "["), *glyphs[at:end], Glyph(-1, "] ")]
                 at = word
                 continue
