@@ -72,12 +72,16 @@ def _from_the_right(text: pypdfium2.PdfTextPage, string: str) -> str:
 
 
 def _with_brackets(line: str) -> str:
-    """A line with its brackets the right way round: PDFium gives some as they look."""
+    """A line with its brackets the right way round and spaces outside them: PDFium gives some as they look."""
     brackets = [sign for sign in line if sign in "()[]{}"]
     is_mirrored = brackets and brackets[0] in ")]}" and brackets[-1] in "([{"
-    return line.translate(_MIRRORED) if is_mirrored and _FROM_THE_RIGHT.search(line) else line
+    from_the_right = sum(map(len, _FROM_THE_RIGHT.findall(line)))
+    if not is_mirrored or 2 * from_the_right <= sum(map(str.isalpha, line)):
+        return line
+    return _SPACE_INSIDE.sub(lambda found: found[0][::-1], line.translate(_MIRRORED))
 
 
+_SPACE_INSIDE = re.compile(r"(?<=\S)[(\[{] (?=\S)|(?<=\S) [)\]}](?=\S)")
 _MIRRORED = str.maketrans("()[]{}", ")(][}{")
 
 
