@@ -75,12 +75,12 @@ _NUMBER = r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}"
 _PAGE_NUMBER = re.compile(rf"{_NUMBER}|[IVXLCDM]{{1,9}}")
 _NUMBER_AND_CHAPTERS = re.compile(rf"(?P<number>{_NUMBER}) — (?P<chapters>.+)")
 """The label of a page of a PDF with an outline. Capital Roman numerals before a dash are a chapter's."""
-_MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|[!-~]{32,}")
-"""Headings of scripts that write no spaces may be as long."""
+_MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|(?=\S*[\d_/=])[!-~]{32,}")
+"""Words of German, and headings of scripts that write no spaces, may be as long."""
 
 
 def is_for_readers(label: str) -> bool:
-    """Whether a label says something to a person: not that of a file or a record within the document."""
+    """Whether a label or a heading says something to a person: not that of a file or a record within the document."""
     label = " ".join(label.split())
     return bool(label) and not _MACHINE_NAME.fullmatch(label)
 
