@@ -67,6 +67,7 @@ _SPLITTING = re.compile(f"([{_HYPHEN}{tables.ROW_HYPHEN}])")
 _JOINING = ("and", "und", "oder", "bzw", "sowie")
 """Words before which a hyphen stands for the rest of a word: pre- and post-war."""
 _HYPHENS = re.compile("-")
+_WHOLE_LINE = re.compile(r"[^\n]+\n?|\n")
 
 
 class Pages:
@@ -191,7 +192,6 @@ class Pages:
         around = self._gaps.get(index, set())
         if (
             hidden is None
-            or around is None
             or glyphs.has_lone_accents(string)
             or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
             or self._values(page, index)
@@ -211,13 +211,15 @@ class Pages:
         shown = string
         for start, end in hidden:
             shown = shown[:start] + " " * (end - start) + shown[end:]
-        gaps, turn = list(_glued(shown, around)), glyphs.turn_of(text, string)
+        gaps, turn = list(_glued(shown, around or set())), glyphs.turn_of(text, string)
         rules = self._rules(page, index, turn)
         dividing = fractions.dividing(rules)
         moved = sorted({*raised.raised(text, shown, turn), *gaps})
         lines = [*spans.lines_at(string, moved)]
         if not (gaps or dividing):
             lines = [part for line in lines for part in spans.parts(text, string, line, moved)]
+        if around is None:
+            lines += [line.span() for line in _WHOLE_LINE.finditer(string)]
         order = _reading_order(text, shown, turn)
         said = self._corrections(page, text, string)
         lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
@@ -231,7 +233,7 @@ class Pages:
         for start, end in rewritten:
             edits = [part for edit in edits for part in spans.around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
-            spaced = any(start <= at < end for at in gaps)
+            spaced = around is None or any(start <= at < end for at in gaps)
             placed.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, mended)))
         if self.survey is not None and index in self.survey.ruled:
             for table in tables.table_edits(rules, text, string, turn, rewritten, mended):

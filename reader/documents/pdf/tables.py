@@ -127,7 +127,10 @@ _LEAST_CELLS = 3
 def _levels_within(
     grid: _Grid, columns: list[float], levels: list[float], text: pypdfium2.PdfTextPage, string: str, turn: int
 ) -> Iterator[float]:
-    """Yield levels between rows of figures that share their rules: where all cells have as many lines, most of figures alone."""
+    """Yield levels between rows that share their rules.
+
+    There all cells have as many lines, and most are figures alone, or none goes on with the line above it.
+    """
     glyphs: list[Glyph] = []
     for at in range(len(levels) - 1):
         cells = [cell for cell in _row(grid, columns, levels[at:], False) if cell]
@@ -137,9 +140,25 @@ def _levels_within(
         filled = [lines for cell in cells if (lines := _lines_of_cell(glyphs, cell))]
         values = [lines for lines in filled if all(_VALUE.fullmatch("".join(g.text for g in line)) for line in lines)]
         is_even = len({len(lines) for lines in filled}) == 1 and len(filled[0]) > 1
-        if is_even and len(filled) >= _LEAST_CELLS and len(values) >= _LEAST_VALUED * len(filled):
-            for (upper, *_), (lower, *_) in itertools.pairwise(values[0]):
+        are_rows = len(values) >= _LEAST_VALUED * len(filled) or (is_even and _begin_anew(filled))
+        if is_even and len(filled) >= _LEAST_CELLS and are_rows:
+            for (upper, *_), (lower, *_) in itertools.pairwise(filled[0]):
                 yield (upper.y - _DESCENDS * upper.size + lower.y + _ASCENDS * lower.size) / 2
+
+
+def _begin_anew(cells: list[list[list[Glyph]]]) -> bool:
+    """Whether the lines of cells beside one another are on the same heights, and none goes on with the one above it."""
+    lines = zip(*cells, strict=True)
+    levels = ([line[0] for line in row] for row in lines)
+    return len(cells[0]) >= _LEAST_LINES and all(
+        abs(first.y - row[0].y) < _SAME_LINE * first.size and not first.text.islower()
+        for row in levels
+        for first in row
+    )
+
+
+_LEAST_LINES = 3
+"""Of words in each cell of a row that is several; two may be one text in each cell."""
 
 
 def _lines_of_cell(glyphs: list[Glyph], cell: Rect) -> list[list[Glyph]]:
