@@ -137,9 +137,9 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         if glyphs[at].made and (slash := _slash_after(glyphs, at, out)) > at:
             at = slash
             continue
-        before = next((glyph for glyph in reversed(out[-3:]) if not glyph.made), None)
+        last = next((glyph for glyph in reversed(out[-3:]) if not glyph.made), None)
         is_first = not out or out[-1].text == "\n"
-        if is_first or (before is not None and abs(gap(before, glyphs[at])) > _COLUMN_GAP):
+        if is_first or (last is not None and abs(gap(last, glyphs[at])) > _COLUMN_GAP):
             end, word = _note_number(glyphs, at)
             if end > at:
                 if not is_first:  # PDFium took the columns' lines for one

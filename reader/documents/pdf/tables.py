@@ -142,7 +142,7 @@ def _levels_within(
         is_even = len({len(lines) for lines in filled}) == 1 and len(filled[0]) > 1
         are_rows = len(values) >= _LEAST_VALUED * len(filled) or (is_even and _begin_anew(filled))
         if is_even and len(filled) >= _LEAST_CELLS and are_rows:
-            for (upper, *_), (lower, *_) in itertools.pairwise(filled[0]):
+            for (upper, *_), (lower, *_) in itertools.pairwise((values or filled)[0]):
                 yield (upper.y - _DESCENDS * upper.size + lower.y + _ASCENDS * lower.size) / 2
 
 
