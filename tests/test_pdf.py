@@ -517,6 +517,12 @@ def test_text_that_is_clipped_away_is_not_read(tmp_path: Path) -> None:
     assert Made(content + shown((20, 100, "The end."))).text(tmp_path) == "The price is 120. Half as large. The end."
 
 
+def test_the_figure_beside_a_clipped_cell_stays_apart(tmp_path: Path) -> None:
+    clipped = b"q 20 290 60 30 re W n " + shown((20, 300, "Paid on 29.01.2016")) + b"Q "
+    content = clipped + b"BT /F1 10 Tf 1 0 0 1 102.3 300 Tm (1074935) Tj ET " + shown((20, 100, "The end."))
+    assert Made(content).text(tmp_path) == "Paid on 29.01.2016 1074935 The end."
+
+
 def test_a_cell_that_is_clipped_away_does_not_cost_its_table(tmp_path: Path) -> None:
     rows = [("Peru", "12", "7"), ("Chile", "9", "41"), ("Cuba", "35", "8"), ("Chad", "6", "5")]
     drawn = b"".join(

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import figures_of, height_of, origins_of, read_glyphs
+from reader.documents.pdf.glyphs import height_of, origins_of, read_glyphs
+from reader.documents.pdf.strings import figures_of
 
 Edit = tuple[int, int, str]
 """Where in PDFium's text something else belongs, and what."""

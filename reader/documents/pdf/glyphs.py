@@ -22,6 +22,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf.mathematical import SECOND_HALF
+from reader.documents.pdf.strings import letters_of
 
 _HYPHEN = "\ufffe"
 """What PDFium puts in place of a hyphen and the line's end after it."""
@@ -168,9 +169,12 @@ _MOST_OBJECTS = 5_000
 ALL_OBJECTS = -1
 
 
-def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:
-    """Yield each character's index in PDFium's text, and the address of the object that draws it; 0 where none does."""
-    address, index = handle_of(text), 0
+def text_objects(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield each character's index in PDFium's text, and the address of the object that draws it; 0 where none does.
+
+    `string` is PDFium's text from index `start` on.
+    """
+    address, index = handle_of(text), start
     for char in string:
         yield index, _text_object(address, index) or 0
         index += 2 if char > "\uffff" else 1
@@ -197,33 +201,6 @@ def _style(address: int, index: int, shown: int) -> _Style:
 def _width(font: int, code: int) -> float:
     """A glyph's advance in ems; 0 where the font does not say."""
     return max(_advance.value, 0.0) if font and _glyph_width(font, code, 1.0, _ADVANCE) else 0.0
-
-
-@functools.lru_cache(maxsize=2)
-def letters_of(string: str) -> str:
-    """Return each letter of a page beyond ASCII once, and its free accents ^ ` ~, for what only few pages have."""
-    return "".join(set(_RARE_LETTERS.findall(string)))
-
-
-_RARE_LETTERS = re.compile(r"[^\x00-\x5d\x5f\x61-\x7d]")
-
-
-@functools.lru_cache(maxsize=1)
-def figures_of(string: str) -> list[re.Match[str]]:
-    """Return the figures of a page."""
-    return list(_FIGURE.finditer(string))
-
-
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-
-
-@functools.lru_cache(maxsize=1)
-def line_spans(string: str) -> list[tuple[int, int]]:
-    """Return where the lines of a page begin and end, without the white around them."""
-    return [line.span() for line in _WHOLE_LINE.finditer(string)]
-
-
-_WHOLE_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 
 
 @functools.lru_cache(maxsize=1)

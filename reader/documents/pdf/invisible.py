@@ -5,6 +5,7 @@ in the same place once more.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf.glyphs import Rect, direct, height_of, origins_of, text_objects
+from reader.documents.pdf.strings import figures_of
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
 """The operators that set white as the colour. A false match only costs time."""
@@ -96,6 +98,18 @@ def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[i
         if box is not None and (left >= box[2] or right <= box[0] or bottom >= box[3] or top <= box[1]):
             addresses.add(thing)
     return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
+
+
+def run_together(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where a space belongs in a figure: the first of two cells is clipped, and the rest of its text ends at the second."""
+    origin = origins_of(text)
+    for figure in figures_of(string):
+        drawn = list(text_objects(text, string[slice(*figure.span())], figure.start()))
+        for (at, address), (following, other) in itertools.pairwise(drawn):
+            path = _clip_path(address) if address != other else None
+            box = _clip_box(path) if path else None
+            if box is not None and origin(at)[0] >= box[2]:
+                yield following, following, " "
 
 
 def _clip_box(clip: int) -> Rect | None:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import height_of, line_spans, origins_of
+from reader.documents.pdf.glyphs import height_of, origins_of
+from reader.documents.pdf.strings import line_spans
 
 _MARK = re.compile(
     r"(?:§ ?)?(?:\((?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6})\)|(?:\d{1,3}|[A-Za-z]|[IVXLCivxlc]{1,6})[.)]"

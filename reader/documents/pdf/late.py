@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf import raised
-from reader.documents.pdf.glyphs import Glyph, gap, height_of, line_spans, lines_of, origins_of, read_glyphs
+from reader.documents.pdf.glyphs import Glyph, gap, height_of, lines_of, origins_of, read_glyphs
+from reader.documents.pdf.strings import line_spans
 
 _MOST_LATE = 12
 """Lines at the page's end that may be such words."""

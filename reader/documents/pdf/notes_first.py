@@ -6,8 +6,9 @@ import re
 
 import pypdfium2
 
-from reader.documents.pdf.abreast import Span
-from reader.documents.pdf.glyphs import height_of, line_spans, origins_of
+from reader.documents.pdf import abreast
+from reader.documents.pdf.glyphs import height_of, origins_of
+from reader.documents.pdf.strings import line_spans
 
 _HEAD_LINES = 2
 """What may stand before the notes: the page's head."""
@@ -22,7 +23,12 @@ _SAME_COLUMN = 5.0
 """In ems, how far a note and a line of its column begin from each other at most."""
 
 
-def notes_last(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[Span]:
+def reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[abreast.Span]:
+    """Return the parts of PDFium's text in the order in which they are read; nothing where the text is in order."""
+    return abreast.reading_order(text, string, turn) or _notes_last(text, string, turn)
+
+
+def _notes_last(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[abreast.Span]:
     """Return the parts of PDFium's text with its notes at the end; nothing where they are not drawn first.
 
     Of nearly all pages no place is asked for.

@@ -6,7 +6,7 @@ import functools
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from reader.documents.pdf import (
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.opening import LEFT_OUT, open_document, string_of
+from reader.documents.pdf.strings import letters_of
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
 
@@ -82,6 +83,7 @@ class Pages:
         self._compounds: set[str] = set()
         self._drawn: tuple[pypdfium2.PdfPage, dict[int, list[int]]] | None = None
         self._said: tuple[pypdfium2.PdfPage, named.Tagged] | None = None
+        self._clipped: Collection[int] = () if self.survey is None else self.survey.clipped
         self._ruled: tuple[tuple[int, int], list[Rect]] = (-1, 0), []
         if self.survey is None:
             return
@@ -193,7 +195,7 @@ class Pages:
         if (
             hidden is None
             or glyphs.has_lone_accents(string)
-            or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
+            or vertical.UPRIGHT_SCRIPTS.search(letters_of(string))
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
@@ -218,9 +220,8 @@ class Pages:
         lines = [*spans.lines_at(string, moved)]
         if not (gaps or dividing):
             lines = [part for line in lines for part in spans.parts(text, string, line, moved)]
-        if around is None:
-            lines += [line.span() for line in _WHOLE_LINE.finditer(string)]
-        order = _reading_order(text, shown, turn)
+        lines += [line.span() for line in _WHOLE_LINE.finditer(string)] if around is None else []
+        order = notes_first.reading_order(text, shown, turn)
         said = self._corrections(page, text, string)
         lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
         lines += formula_signs.sign_lines(text, shown, turn)
@@ -255,7 +256,11 @@ class Pages:
         if turn == 0:
             edits += _apart(list(late.late_edits(text, shown)), edits)
             edits += _apart(list(item_marks.mark_edits(text, shown)), edits)
-            for edit in (*underscores.underscore_edits(rules, text, shown), *struck.struck_edits(rules, text, shown)):
+            for edit in (
+                *underscores.underscore_edits(rules, text, shown),
+                *struck.struck_edits(rules, text, shown),
+                *(invisible.run_together(text, shown) if index in self._clipped else ()),
+            ):
                 edits += _apart([edit], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
         return _written(string, edits, order)
@@ -283,8 +288,8 @@ class Pages:
         string = string_of(text)
         found = glyphs.read_glyphs(text, string)
         turn = glyphs.turn_of(text, string)
-        is_counted_alike = max(glyphs.letters_of(string), default="") <= "\uffff"  # PDFium counts in UTF-16
-        if is_counted_alike and (order := _reading_order(text, string, turn)):
+        is_counted_alike = max(letters_of(string), default="") <= "\uffff"  # PDFium counts in UTF-16
+        if is_counted_alike and (order := notes_first.reading_order(text, string, turn)):
             found = [
                 one
                 for start, end, after in order
@@ -396,11 +401,6 @@ class Pages:
         return drawn
 
 
-def _reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[abreast.Span]:
-    """The parts of PDFium's text in the order in which they are read; nothing where the text is in order."""
-    return abreast.reading_order(text, string, turn) or notes_first.notes_last(text, string, turn)
-
-
 def _written(string: str, edits: list[tuple[int, int, str]], order: list[abreast.Span]) -> str:
     """PDFium's text with its edits, in the order in which columns are read."""
     pieces = []
@@ -488,7 +488,7 @@ def _tried(read: Callable[[], Any]) -> Any:
 
 def plain_ligatures(text: str) -> str:
     """Return text with two letters for each ligature."""
-    for ligature in _LIGATURES.keys() & glyphs.letters_of(text):
+    for ligature in _LIGATURES.keys() & letters_of(text):
         text = text.replace(ligature, _LIGATURES[ligature])
     return text
 

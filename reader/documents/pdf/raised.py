@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import Glyph, figures_of, gap, height_of, origins_of
+from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
 from reader.documents.pdf.mathematical import SECOND_HALF
+from reader.documents.pdf.strings import figures_of
 from reader.documents.scripts import is_cents
 
 SMALLER = 0.88

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import Glyph, height_of, line_spans, origins_of
+from reader.documents.pdf.glyphs import Glyph, height_of, origins_of
+from reader.documents.pdf.strings import line_spans
 
 UPRIGHT_SCRIPTS = re.compile(r"[\u1800-\u18af\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f]")
 _LEFT_TO_RIGHT = re.compile(r"[\u1800-\u18af\ua840-\ua87f]")

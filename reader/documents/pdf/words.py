@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from reader.documents.pdf import glyphs
+from reader.documents.pdf.strings import letters_of
 
 _LEAST_TOKEN_CHARS = 24
 _LEAST_WORDS = 0.35
@@ -103,7 +103,7 @@ def _mixes_scripts(text: str) -> bool:
 
     Numbers of glyphs that are taken for letters look like that.
     """
-    if not _FAR_LETTERS.search(glyphs.letters_of(text)):  # as in most texts; a set of letters is short
+    if not _FAR_LETTERS.search(letters_of(text)):  # as in most texts; a set of letters is short
         return False
     letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
     rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
