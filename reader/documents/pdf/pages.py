@@ -138,10 +138,7 @@ class Pages:
         return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
-        """A word that is split between small letters is one word, unless pages so far write it with its hyphen.
-
-        Elsewhere the hyphen may be its own, too.
-        """
+        """A word that is split between small letters is one word, unless pages so far write it with its hyphen."""
         for hyphen in _HYPHENS.finditer(string):
             left = _last_word(string[max(hyphen.start() - _WORD_CHARS, 0) : hyphen.start()])
             right = _FIRST_WORD.match(string, hyphen.end())
@@ -151,7 +148,7 @@ class Pages:
         first, *others = _SPLITTING.split(string)
         parts = [first]
         for sign, other in zip(others[::2], others[1::2], strict=True):
-            if not other[:1].islower() or not parts[-1][-1:].isalpha() or self._is_compound(parts[-1], other):
+            if not parts[-1][-1:].isalpha() or self._is_compound(parts[-1], other):
                 word = _FIRST_WORD.match(other)
                 ending = "\n" if sign == _HYPHEN else " " if word and word[0] in _JOINING else ""
                 parts.append(f"-{ending}")
@@ -162,13 +159,19 @@ class Pages:
         """Whether a hyphen at a line's end is the word's own."""
         left, right = _last_word(before[-_WORD_CHARS:]), _FIRST_WORD.match(after)
         if not left or right is None:
-            return False
+            return not after[:1].islower()
+        joined = (left + right[0]).lower()
+        if not right[0][0].islower():  # most are names with hyphens
+            return not (left.isupper() and right[0].isupper() and self._is_written(joined))
         if len(left) == 1 or left[-2:].isupper():  # F-score, FAA-approved: no word is split so
             return True
         if right[0] not in _JOINING and f"{left}-{right[0]}".lower() not in self._compounds:
             return False
-        joined = (left + right[0]).lower()
-        return not any(joined in string for string in self._strings.values())
+        return not self._is_written(joined)
+
+    def _is_written(self, word: str) -> bool:
+        """Whether pages so far write a word so."""
+        return any(word in string for string in self._strings.values())
 
     def shows_something(self, index: int) -> bool:
         """Whether page `index` draws a picture, letters or many lines on what is seen of it."""
@@ -200,7 +203,7 @@ class Pages:
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         unseen = self._unseen(page, text, string, index)
-        hidden = sorted([*hidden, *_spans(string, unseen)])
+        hidden = sorted([*hidden, *spans.unseen_spans(string, unseen)])
         cuts = list(combining.cut_at_marks(text, string))
         unseen.update(*(range(start, end) for start, end in cuts))
         # A hyphen before a line that is left out ends its own line.
@@ -333,7 +336,7 @@ class Pages:
             found |= invisible.covered(objects[glyphs.ALL_OBJECTS], paths, text, string, _page_box(page))
             found |= invisible.white_on_white(page, texts, text, string, _page_box(page))
         if index in self.survey.clipped:
-            for start, end in _spans(string, invisible.clipped(texts, text, string)):
+            for start, end in spans.unseen_spans(string, invisible.clipped(texts, text, string)):
                 if not (
                     string[:start][-1:].isalnum() or string[end : end + 1].isalnum()
                 ):  # a cell may cut its last word
@@ -449,20 +452,6 @@ def _page_box(page: pypdfium2.PdfPage) -> Rect:
     box = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page, box)
     return box.left, box.bottom, box.right, box.top
-
-
-def _spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:
-    """Characters that are not seen as spans, with what only parts them."""
-    span = None
-    for at in sorted(unseen):
-        if span is not None and not string[span[1] : at].strip():
-            span = span[0], at + 1
-            continue
-        if span is not None:
-            yield span
-        span = at, at + 1
-    if span is not None:
-        yield span
 
 
 def _glued(string: str, around: set[str]) -> Iterator[int]:
