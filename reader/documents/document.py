@@ -60,8 +60,9 @@ _SINCE_14 = ("csv", "html", "markdown", "pdf", "text")
 #    its place once, and a form's value below its own label. Saved web pages have the pages that they frame. In sheets, a cell
 #    that spans rows is said in each.
 # 14: PDFs have their notes after the text where the file draws them before it, tables and fractions also on pages with wide
-#    character spacing, rows of words that share their rules, words in capitals that a hyphen splits, addresses in one cell, exponents such as |XA|, figures beside
-#    clipped cells apart from those, and spaces outside Arabic brackets. Texts from a Mac have their French quotation marks.
+#    character spacing, rows of words that share their rules, addresses in one cell, words in capitals that a hyphen splits,
+#    exponents such as |XA|, figures beside clipped cells apart from those, spaces and hyphens of fonts that macOS numbers, and
+#    spaces outside Arabic brackets. Texts from a Mac have their French quotation marks.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),
