@@ -87,3 +87,16 @@ def test_notes_that_are_drawn_before_their_text_are_read_after_it(tmp_path: Path
         assert f"{said} [1] A note of one line. [2] A note of two lines, no less." in text
     above = number % (24, 390, 1, b"A line of its own.") + shown(*body)
     assert Made(above).text(tmp_path).endswith(said)
+
+
+def test_figures_that_are_drawn_apart_from_their_rows_stand_in_them(tmp_path: Path) -> None:
+    """As spreadsheets print cells that have a format of their own: after all others, in no order; a chart follows."""
+    rows = [(20, 300 - 20 * at, oil) for at, oil in enumerate(("Soybean oil", "Corn oil", "Crude oil"))]
+    links = [(200, y, "Exchange") for _, y, _ in rows]
+    names = [cell for pair in zip(rows, links, strict=True) for cell in pair]
+    figures = ((100, 260, "54.45"), (100, 300, "32.32"), (150, 280, "1.54"), (100, 280, "1.50"), (150, 300, "33.52"))
+    axis = [(300, 220 + 10 * at, f"{at}.00") for at in range(9)]
+    title = (20, 340, "Prices of the week")
+    text = Made(shown(title, *names, (20, 200, "The end of the table."), *figures, *axis)).text(tmp_path)
+    said = "Soybean oil 32.32 33.52 Exchange Corn oil 1.50 1.54 Exchange Crude oil 54.45 Exchange The end of the table."
+    assert text.startswith(f"Prices of the week {said} 0.00 1.00")
