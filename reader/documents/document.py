@@ -62,7 +62,8 @@ _SINCE_14 = ("csv", "html", "markdown", "pdf", "text")
 # 14: PDFs have their notes after the text where the file draws them before it, tables and fractions also on pages with wide
 #    character spacing, rows of words that share their rules, addresses in one cell, words in capitals that a hyphen splits,
 #    exponents such as |XA|, figures beside clipped cells apart from those, spaces and hyphens of fonts that macOS numbers, and
-#    spaces outside Arabic brackets; figures that are drawn after all rows are in their rows. Texts from a Mac have their French quotation marks.
+#    spaces outside Arabic brackets; figures that are drawn after all rows are in their rows. Texts from a Mac have their
+#    French quotation marks.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),
