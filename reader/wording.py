@@ -50,16 +50,37 @@ def size(size_bytes: int) -> str:
     return f"{number:.1f} GB"
 
 
+def counted(number: int, noun: str, *, of: int | None = None) -> str:
+    """How many of something there are: "1 page", "1,204 memories", "1 of 300 pages".
+
+    Args:
+        number: how many.
+        noun: what one of them is called.
+        of: how many there are in all, if these are a part.
+    """
+    if (number if of is None else of) != 1:
+        noun = f"{noun[:-1]}ies" if re.search("[^aeiou]y$", noun) else f"{noun}s"
+    return f"{number:,} {noun}" if of is None else f"{number:,} of {of:,} {noun}"
+
+
+_OF_ONE = {"are": "is", "were": "was", "have": "has"}
+
+
+def agreeing(number: int, verb: str) -> str:
+    """A verb as it follows so many things: "are", "were" and "have" are given for several."""
+    return _OF_ONE[verb] if number == 1 else verb
+
+
 _NUMBER = r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}"
 _PAGE_NUMBER = re.compile(rf"{_NUMBER}|[IVXLCDM]{{1,9}}")
 _NUMBER_AND_CHAPTERS = re.compile(rf"(?P<number>{_NUMBER}) — (?P<chapters>.+)")
 """The label of a page of a PDF with an outline. Capital Roman numerals before a dash are a chapter's."""
-_MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|[!-~]{32,}")
-"""Headings of scripts that write no spaces may be as long."""
+_MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|(?=\S*[\d_/=])[!-~]{32,}")
+"""Words of German, and headings of scripts that write no spaces, may be as long."""
 
 
 def is_for_readers(label: str) -> bool:
-    """Whether a label says something to a person: not that of a file or a record within the document."""
+    """Whether a label or a heading says something to a person: not that of a file or a record within the document."""
     label = " ".join(label.split())
     return bool(label) and not _MACHINE_NAME.fullmatch(label)
 

@@ -181,6 +181,7 @@ LONG_HEADING = "第三章关于本公司二零二六年度财务报告编制基�
         ("II — The Crossing", 4, "“II — The Crossing”"),
         ("Abstract", 1, "“Abstract”"),
         ("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 5, "page 5"),
+        ("Kraftfahrzeughaftpflichtversicherung", 5, "“Kraftfahrzeughaftpflichtversicherung”"),
         ("", 5, "page 5"),
         (
             "第三章关于本公司二零二六年度财务报告编制基础以及合并范围变动情况的详细说明",

@@ -163,7 +163,7 @@ def test_ratio_is_kept_and_asked_for(run: Run, book: Path) -> None:
 def test_a_decoder_without_a_plugin_keeps_rows_and_untrained_beacons_are_said_to_be_so(run: Run, book: Path) -> None:
     rows = run("read", book)
     assert "untrained" not in rows.stderr
-    assert "tokens on 1 pages" in rows.stderr  # the estimate comes before the reading
+    assert "tokens on 1 page, " in rows.stderr  # the estimate comes before the reading
     beacons = run("read", book, "--condenser", "beacons", "--json")
     assert "untrained" in beacons.stderr
     assert json.loads(beacons.stdout)["trained"] is False

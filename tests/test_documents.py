@@ -183,7 +183,7 @@ def test_a_compound_keeps_its_hyphen_at_a_lines_end(tmp_path: Path) -> None:
     pages = [
         "A floating-point number is a non-\nnormal one, and the FAA-\napproved F-\nscore is normal.",
         "The floating-\npoint unit, the co-\npyright and co-operation; the co-\noperation ended.",
-        "Cooperation is not co-\noperation here.",
+        "Cooperation is not co-\noperation here. The CO-\nBRA rules, the COBRA of the FAA-\nEASA office.",
     ]
     text = load(write_pdf(tmp_path / "a.pdf", pages)).text
     assert "nonnormal" in text  # no page so far writes it otherwise
@@ -192,6 +192,7 @@ def test_a_compound_keeps_its_hyphen_at_a_lines_end(tmp_path: Path) -> None:
     assert "copyright" in text
     assert "the co-\noperation ended" in text
     assert "not cooperation here" in text  # which page 3 itself writes as one word
+    assert "The COBRA rules, the COBRA of the FAA-\nEASA office" in text
 
 
 def test_a_notes_number_stays_apart_from_its_first_word(tmp_path: Path) -> None:

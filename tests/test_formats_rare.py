@@ -254,6 +254,7 @@ def test_glyphs_without_letters_do_not_move_what_is_mended(tmp_path: Path) -> No
         "Größe und Straße über dem Fluß. Schöne Grüße.",
         "El capitán llegó al puerto por la mañana, según dijo la niña.",
         "Le café était fermé; où est le garçon?",
+        "Il dit « oui » à Rene, et « À la recherche ».",
     ],
 )
 @pytest.mark.parametrize("encoding", ["mac_roman", "cp1252", "iso8859-15"])
@@ -572,3 +573,12 @@ def test_automatic_numbers_of_word_are_counted(tmp_path: Path, kind: str, number
     expected = " ".join(f"{number} Term {at}." for at, number in enumerate(numbers.split()))
     for made in ("a.docx", "a.rtf"):
         assert " ".join(load(tmp_path / made).text.split()) == f"Before. {expected}"
+
+
+@pytest.mark.parametrize("name", ["d666f1f7-46cb-42bd-9a39-9a39cf2a509f", "export/2024/08/06/records_of_the_quay.xml"])
+def test_a_machines_name_begins_no_section(tmp_path: Path, name: str) -> None:
+    body = f"<h1>First</h1><p>One.</p><h1>{name}</h1><p>Two.</p><h1>Last</h1><p>Three.</p>"
+    (tmp_path / "a.html").write_text(f"<html><body>{body}</body></html>")
+    document = load(tmp_path / "a.html")
+    assert [page.label for page in document.pages] == ["First", "Last"]
+    assert name in document.text

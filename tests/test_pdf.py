@@ -9,6 +9,8 @@ from typing import Any
 
 import pypdf
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from helpers.documents import write_pdf
 from helpers.pdf import Made, dictionary, name, shown, words
 from pypdf.generic import (
@@ -230,6 +232,48 @@ def test_names_say_what_maps_to_private_codes_do_not(tmp_path: Path, ligature: s
     font[name("ToUnicode")] = to_unicode(made, letters, 2)
     made.page["/Resources"]["/Font"][name("W")] = made.writer._add_object(font)
     assert made.text(tmp_path) == "difficult figures"
+
+
+def numbered_font(made: Made, chars: str) -> object:
+    """A font as macOS embeds it: its glyphs are numbered in the order in which they are drawn."""
+    shapes = dict.fromkeys(chars, ((50, 0), (450, 700))) | {"-": ((50, 220), (300, 280))}
+    glyphs = {".notdef": TTGlyphPen(None).glyph()}
+    for number, char in enumerate(chars):
+        pen = TTGlyphPen(None)
+        if char != " ":
+            (left, low), (right, high) = shapes[char]
+            pen.moveTo((left, low))
+            for corner in ((left, high), (right, high), (right, low)):
+                pen.lineTo(corner)
+            pen.closePath()
+        glyphs[f"g{number}"] = pen.glyph()
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder(list(glyphs))
+    builder.setupCharacterMap({0x21 + number: f"g{number}" for number in range(len(chars))})
+    builder.setupGlyf(glyphs)
+    builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (500, 0)))
+    builder.setupHorizontalHeader()
+    builder.setupPost()
+    builder.save(out := BytesIO())
+    program = DecodedStreamObject()
+    program.set_data(out.getvalue())
+    font = dictionary(Type=name("Font"), Subtype=name("TrueType"), BaseFont=name("ABCDEF+Own"))
+    file = made.writer._add_object(program)
+    font[name("FontDescriptor")] = dictionary(Type=name("FontDescriptor"), Flags=NumberObject(4), FontFile2=file)
+    font[name("FirstChar")], font[name("LastChar")] = NumberObject(0x21), NumberObject(0x20 + len(chars))
+    font[name("Widths")] = ArrayObject([NumberObject(500)] * len(chars))
+    return font
+
+
+def test_spaces_and_hyphens_that_macos_maps_to_their_codes_are_read(tmp_path: Path) -> None:
+    chars = "No abcdefghijklmnpqrstuvwxyz-"  # so the space has the code of #, and the hyphen that of =
+    codes = "".join(chr(0x21 + chars.index(char)) for char in "No captain was paid-up by noon")
+    made = Made(f"BT /N 12 Tf 20 300 Td <{codes.encode('latin-1').hex()}> Tj ET".encode())
+    font = numbered_font(made, chars)
+    mapped = {0x21 + number: char for number, char in enumerate(chars.replace(" ", "#").replace("-", "="))}
+    font[name("ToUnicode")] = to_unicode(made, mapped, 2)
+    made.page["/Resources"]["/Font"][name("N")] = made.writer._add_object(font)
+    assert made.text(tmp_path) == "No captain was paid-up by noon"
 
 
 @pytest.mark.parametrize("wrong", [0xF000, 30, -1])
@@ -515,6 +559,12 @@ def test_text_that_is_clipped_away_is_not_read(tmp_path: Path) -> None:
     )
     content += b"q 0.5 0 0 0.5 0 0 cm 0 340 300 40 re W n " + shown((40, 360, "Half as large.")) + b"Q "
     assert Made(content + shown((20, 100, "The end."))).text(tmp_path) == "The price is 120. Half as large. The end."
+
+
+def test_the_figure_beside_a_clipped_cell_stays_apart(tmp_path: Path) -> None:
+    clipped = b"q 20 290 60 30 re W n " + shown((20, 300, "Paid on 29.01.2016")) + b"Q "
+    content = clipped + b"BT /F1 10 Tf 1 0 0 1 102.3 300 Tm (1074935) Tj ET " + shown((20, 100, "The end."))
+    assert Made(content).text(tmp_path) == "Paid on 29.01.2016 1074935 The end."
 
 
 def test_a_cell_that_is_clipped_away_does_not_cost_its_table(tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def test_a_cell_of_several_lines_is_one_cell(tmp_path: Path) -> None:
     assert "\nOld Harbour, in ruins | nothing\n" in text
 
 
+def test_an_address_is_one_cell_however_short_its_lines_are(tmp_path: Path) -> None:
+    rules = b"".join(b"20 %d m 320 %d l S " % (level, level) for level in (320, 300, 260, 220))
+    cells = ((24, 306, "Name"), (124, 306, "Address"), (264, 306, "Paid"))
+    cells += ((24, 286, "Agnes Moir"), (124, 286, "12 High Street"), (124, 274, "Wenlow"), (264, 286, "120.00"))
+    cells += ((24, 246, "Tobias Fenn"), (124, 246, "4 Quay"), (124, 234, "Arl"), (264, 246, "80.00"))
+    rows = "Name | Address | Paid\nAgnes Moir | 12 High Street Wenlow | 120.00\nTobias Fenn | 4 Quay Arl | 80.00"
+    assert text_of(rules + shown(*cells), tmp_path).strip() == rows
+    assert text_of(rules + shown(*sorted(cells, key=lambda cell: (cell[0], -cell[1]))), tmp_path).strip() == rows
+
+
 def test_rows_of_two_tables_with_the_same_width_stay_apart(tmp_path: Path) -> None:
     first = [(x, y + 80, text) for x, y, text in BY_ROW]
     second = [(x, y - 80, text.upper()) for x, y, text in BY_ROW]

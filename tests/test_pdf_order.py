@@ -72,3 +72,31 @@ def thai(content: bytes) -> Made:
 def test_words_with_marks_over_their_letters_stay_whole(tmp_path: Path) -> None:
     made = thai(b"BT /F3 20 Tf 20 300 Td (aa) Tj (bc) Tj (aa) Tj ET")
     assert made.text(tmp_path) == "ตตั้ตต"
+
+
+def test_notes_that_are_drawn_before_their_text_are_read_after_it(tmp_path: Path) -> None:
+    """As the printers of the Federal Register do, in each column of it."""
+    number = b"BT /F1 5 Tf 2 Ts 1 0 0 1 %d %d Tm (%d) Tj /F1 7 Tf 0 Ts (%s) Tj ET "
+    notes = number % (24, 60, 1, b"A note of one line.") + number % (224, 60, 2, b"A note of two")
+    notes += b"BT /F1 7 Tf 1 0 0 1 220 52 Tm (lines, no less.) Tj ET "
+    body = [(x, 360 - 12 * line, f"Column {x} says {line}") for x in (20, 220) for line in range(6)]
+    said = " ".join(words for _, _, words in body)
+    foot = b"BT /F1 6 Tf 1 0 0 1 20 10 Tm (printed in May) Tj ET "
+    for content in (notes + shown(*body) + foot, shown((20, 390, "The Register")) + notes + shown(*body)):
+        text = Made(content).text(tmp_path)
+        assert f"{said} [1] A note of one line. [2] A note of two lines, no less." in text
+    above = number % (24, 390, 1, b"A line of its own.") + shown(*body)
+    assert Made(above).text(tmp_path).endswith(said)
+
+
+def test_figures_that_are_drawn_apart_from_their_rows_stand_in_them(tmp_path: Path) -> None:
+    """As spreadsheets print cells that have a format of their own: after all others, in no order; a chart follows."""
+    rows = [(20, 300 - 20 * at, oil) for at, oil in enumerate(("Soybean oil", "Corn oil", "Crude oil"))]
+    links = [(200, y, "Exchange") for _, y, _ in rows]
+    names = [cell for pair in zip(rows, links, strict=True) for cell in pair]
+    figures = ((100, 260, "54.45"), (100, 300, "32.32"), (150, 280, "1.54"), (100, 280, "1.50"), (150, 300, "33.52"))
+    axis = [(300, 220 + 10 * at, f"{at}.00") for at in range(9)]
+    title = (20, 340, "Prices of the week")
+    text = Made(shown(title, *names, (20, 200, "The end of the table."), *figures, *axis)).text(tmp_path)
+    said = "Soybean oil 32.32 33.52 Exchange Corn oil 1.50 1.54 Exchange Crude oil 54.45 Exchange The end of the table."
+    assert text.startswith(f"Prices of the week {said} 0.00 1.00")

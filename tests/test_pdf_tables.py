@@ -211,3 +211,31 @@ def test_a_cell_of_two_lines_is_no_two_rows(
     Made(GROUPED + body((25, name), (125, total), (225, change))).writer.write(tmp_path / "a.pdf")
     row = " | ".join(" ".join(lines) for lines in (name, total, change))
     assert load(tmp_path / "a.pdf").text.split("\n")[:2] == ["Month | Sum | Change", row]
+
+
+def test_rows_of_words_that_share_their_rules_stay_rows(tmp_path: Path) -> None:
+    columns = (
+        (25, ("Radio", "Cable TV", "Film")),
+        (125, ("Artists", "Broadcasters", "Creators")),
+        (225, ("Nothing", "N/A", "A licence")),
+    )
+    Made(GROUPED + body(*columns)).writer.write(tmp_path / "a.pdf")
+    rows = ["Radio | Artists | Nothing", "Cable TV | Broadcasters | N/A", "Film | Creators | A licence"]
+    assert load(tmp_path / "a.pdf").text.split("\n")[1:4] == rows
+    lines = (("A tax", "on the", "sea"), ("Paid by", "the town", "of Arl"), ("Never", "or late", "at night"))
+    cells = body(*((x, said) for x, said in zip((25, 125, 225), lines, strict=True)))
+    Made(GROUPED + cells).writer.write(tmp_path / "a.pdf")
+    row = "A tax on the sea | Paid by the town of Arl | Never or late at night"
+    assert load(tmp_path / "a.pdf").text.split("\n")[1] == row
+
+
+def test_spaced_letters_cost_no_table_and_no_fraction(tmp_path: Path) -> None:
+    spaced = b"BT /F1 10 Tf 8 Tc 20 350 Td (HARBOURS) Tj 0 Tc ET "
+    cells = [
+        (SIDES[at] + 4, LEVELS[row + 1] + 6, cell) for row, cells in enumerate(ROWS) for at, cell in enumerate(cells)
+    ]
+    fraction = shown((20, 200, "It is 3")) + b"50 203.6 6 0.4 re f " + small(51, 205, "1", 7) + small(51, 197, "2", 7)
+    Made(spaced + DRAWN["one path"] + shown(*cells) + fraction).writer.write(tmp_path / "a.pdf")
+    text = load(tmp_path / "a.pdf").text
+    assert "\n".join(" | ".join(row) for row in ROWS) in text
+    assert "It is 3 1/2" in text

@@ -139,3 +139,29 @@ def test_documents_of_an_older_parser_can_be_read_again(
     printed("remove", old_id)
     assert "older parser" not in printed("list")
     assert "library remove" not in printed("add", str(file), "--no-read")
+
+
+def test_one_of_something_is_not_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reader.shell.main import main
+
+    library = str(tmp_path / "library")
+
+    def printed(*arguments: object) -> str:
+        assert main(["library", *map(str, arguments), "--library", library]) == 0
+        return " ".join("".join(capsys.readouterr()).split())
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "one.txt").write_text("Call me Ishmael.")
+    assert "1 document added and queued" in printed("add", folder, "--no-read")
+    assert "one: 1 page added and queued" in printed("add", folder / "one.txt", "--no-read")
+    (folder / "two.txt").write_text("Some years ago.")
+    assert "2 documents added and queued" in printed("add", folder, "--no-read")
+    with Store(tmp_path / "library") as store:
+        one = store.documents()[0]
+    assert f"{one.pages} page, " in printed("show", one.id)
+    printed("remove", one.id)
+    assert "1 file with " in printed("verify")
+    assert "1 document and 0 memories, " in printed("backup", tmp_path / "copy")

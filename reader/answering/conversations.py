@@ -23,6 +23,7 @@ from reader.answering.prompt import MAX_ANSWER_TOKENS
 from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.errors import ConfigError
 from reader.models import Model
+from reader.wording import counted
 from storage import ConversationRecord, Store
 
 TURN = "\n\n{question}"
@@ -63,7 +64,9 @@ class Conversation:
         """
         turns = self.record.turns
         if number is not None and not 0 <= number < len(turns):
-            raise ConfigError(f"The conversation has {len(turns)} turns, so there is no number {number} to ask again.")
+            raise ConfigError(
+                f"The conversation has {counted(len(turns), 'turn')}, so there is no number {number} to ask again."
+            )
         before = [(turn.question, turn.answer) for turn in turns[:number]]
         self._said.put(before)
         if turns:

@@ -37,7 +37,7 @@ from reader.documents import (
 )
 from reader.errors import ConfigError, DocumentError, RecognitionNeeded
 from reader.reading import add_document
-from reader.wording import MARKDOWN, plain_markdown
+from reader.wording import MARKDOWN, counted, plain_markdown
 from storage import (
     LOCAL_USER,
     DocumentOrder,
@@ -203,8 +203,9 @@ class Workspace(Talks):
         self._check_room()
         document = load(path, password=password, recognition=recognition)
         if ask_first and _is_partly_scanned(document):
-            pages = f"{document.pictured_pages:,} of {len(document.pages):,} pages"
-            raise RecognitionNeeded(f"{pages} of {path.name!r} are pictures of text: run text recognition first.")
+            pages = counted(document.pictured_pages, "page", of=len(document.pages))
+            are = "is a picture" if document.pictured_pages == 1 else "are pictures"
+            raise RecognitionNeeded(f"{pages} of {path.name!r} {are} of text: run text recognition first.")
         if name is not None:
             document = replace(document, file_name=name)
         cover = self._draw_cover(path, document) if password is None else None

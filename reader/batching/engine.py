@@ -18,6 +18,7 @@ from reader.batching.results import Result, Results
 from reader.documents import Document, fetch, is_address, load
 from reader.errors import ConfigError, ReaderError
 from reader.reading import add_document
+from reader.wording import counted
 from storage import NotFound, Store, StoreError
 
 
@@ -109,9 +110,9 @@ def batch(
                     (one.line, f"The custom_id {one.custom_id!r} has a result for another question in {output}.")
                 )
         if problems:
-            lines = "line of it" if len(problems) == 1 else "lines of it"
+            lines = counted(len(problems), "line")
             raise ConfigError(
-                f"{str(questions)!r} was not begun, because {len(problems):,} {lines} cannot be asked:\n"
+                f"{str(questions)!r} was not begun, because {lines} of it cannot be asked:\n"
                 + "\n".join(f"Line {line}: {told}" for line, told in sorted(problems))
             )
         if retry_errors:

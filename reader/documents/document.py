@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from reader.errors import DocumentError
 
-_SINCE_7 = ("markdown",)
-_SINCE_9 = ("csv", "pptx")
-_SINCE_10 = ("epub", "html", "mobi", "odt", "text")
+_SINCE_9 = ("pptx",)
+_SINCE_10 = ("epub", "mobi", "odt")
 _SINCE_12 = ("doc", "docx", "rtf")
-_SINCE_13 = ("mail", "pdf", "xlsx")
+_SINCE_13 = ("mail", "xlsx")
+_SINCE_14 = ("csv", "html", "markdown", "pdf", "text")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -59,12 +59,17 @@ _SINCE_13 = ("mail", "pdf", "xlsx")
 #    rules, whole words where marks stand over letters or a cell's line ends, ordinals in one word, text that is drawn twice in
 #    its place once, and a form's value below its own label. Saved web pages have the pages that they frame. In sheets, a cell
 #    that spans rows is said in each.
+# 14: PDFs have their notes after the text where the file draws them before it, tables and fractions also on pages with wide
+#    character spacing, rows of words that share their rules, addresses in one cell, words in capitals that a hyphen splits,
+#    exponents such as |XA|, figures beside clipped cells apart from those, spaces and hyphens of fonts that macOS numbers, and
+#    spaces outside Arabic brackets; figures that are drawn after all rows are in their rows. Texts from a Mac have their
+#    French quotation marks.
 PARSER_VERSIONS = {
-    **dict.fromkeys(_SINCE_7, 7),
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),
     **dict.fromkeys(_SINCE_12, 12),
     **dict.fromkeys(_SINCE_13, 13),
+    **dict.fromkeys(_SINCE_14, 14),
 }
 """Format -> the version in which its parser's text changed last."""
 

@@ -87,6 +87,12 @@ _HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _MAC_QUOTES = re.compile(
     rb"[a-z]\xd5(?:d|ll|m|re|s|t|ve)\b|(?:\A|[\s(])\xd2[A-Za-z\x80-\x9f][^\xd2\xd3\r\n]{0,200}[a-z.,!?\x80-\x9f]\xd3(?![A-Za-z])"
 )
+# « and » of a Mac, with the spaces that French puts within them: capital letters on Windows, with which no word ends. Where
+# words are of such letters, as in Greek and Russian, they are letters, too.
+_MAC_GUILLEMETS = re.compile(
+    rb"(?:\A|[\s(])\xc7([ \xca]?)[^\s\xc7\xc8\xca][^\xc7\xc8]{0,200}[a-z.,!?\x80-\x9f\xc9]\1\xc8(?=[\s.,;:!?)]|\Z)"
+)
+_FOREIGN_WORD = re.compile(rb"[\xa0-\xff]{5}")
 _WINDOWS_QUOTES = re.compile(rb"[\x91-\x94]")
 # In the middle of words these are letters of ISO-8859-2, and so is what would be a Polish letter among Czech ones.
 _SIGNS_IN_WORDS = re.compile("[^\\W\\d_][±¶»¦¬·Ľ][^\\W\\d_A-Z]")
@@ -310,7 +316,8 @@ def _guess(data: bytes) -> Decoded | None:
     name = None
     # Where next to nothing but English letters is there to guess from, the everyday encoding is as good as any.
     is_plain = high_bytes < _RARE * len(data) or not data.translate(None, _SIGNS_OF_WINDOWS + bytes(range(0x80)))
-    if _MAC_QUOTES.search(data) and not _WINDOWS_QUOTES.search(data):
+    has_guillemets = _MAC_GUILLEMETS.search(data) and not _FOREIGN_WORD.search(data)
+    if (has_guillemets or _MAC_QUOTES.search(data)) and not _WINDOWS_QUOTES.search(data):
         name = "mac_roman"
     elif not is_plain or not _reads(data, "cp1252"):
         letters = len(data) - len(data.translate(None, _ASCII_LETTERS))

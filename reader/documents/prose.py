@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reader.documents.scripts import Script, binds, on_line
+from reader.wording import is_for_readers
 
 _SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
 _SPACE, _SOFT, _COMMA, _SEMICOLON, _CELL, _LINE, _PARAGRAPH = " ", "\x1f", ", ", "; ", " | ", "\n", "\n\n"
@@ -18,8 +19,6 @@ _STRENGTH = {"": 0, _SPACE: 1, _SOFT: 2, _COMMA: 3, _SEMICOLON: 4, _CELL: 5, _LI
 BULLET = "- "
 _TAIL_CHARS = 40
 _FIGURE = re.compile(r"[+\-−–]?\d{1,3}")
-_IDENTIFIER = re.compile(r"\W*[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\W*", re.I)
-"""A UUID, as programs use to identify parts of a file; it is no name of a section."""
 MOST_REPEATED_CHARS = 60
 """Of a cell that spans rows, and is said in each."""
 
@@ -256,7 +255,7 @@ class Prose:
         self._settle()
         if self._heading_start is not None and self._heading_start >= 0:
             heading = " ".join(self.text_from(self._heading_start).split())
-            if not _IDENTIFIER.fullmatch(heading):
+            if is_for_readers(heading):
                 self.headings.append((self._heading_start, heading))
         self._heading_start = None
 

@@ -22,6 +22,7 @@ from reader.reading.intake import add_document
 from reader.reading.memory_files import counts, metadata, to_bytes, to_torch
 from reader.reading.plan import ReadingPlan, plan_reading
 from reader.reading.vectors import make_vectors, vector_maker
+from reader.wording import counted
 from storage import CorruptMemory, MemoryRecord, MemoryWriter, NotFound, SegmentRecord, Store
 
 
@@ -173,7 +174,7 @@ def _read_windows(
     for number in range(done, plan.windows):
         if cancelled():
             raise Cancelled(
-                f"Stopped reading after {plan.pages_read(number):,} of {len(plan.document.pages):,} pages; "
+                f"Stopped reading after {counted(plan.pages_read(number), 'page', of=len(plan.document.pages))}; "
                 "read it again to go on from there."
             )
         window = plan.window(number)

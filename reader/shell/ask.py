@@ -15,7 +15,7 @@ from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import add_vectors, read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
-from reader.wording import MARKDOWN, NOT_STATED, place, places_of, plain_markdown
+from reader.wording import MARKDOWN, NOT_STATED, counted, place, places_of, plain_markdown
 from storage import MemoryRecord, NotFound, Store, is_running
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
         print_warning(f"Not all documents fit the decoder; left out: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
         print_warning(
-            f"The document is still being read: this answer is from {answer.pages_read:,} of {answer.pages:,} pages."
+            f"The document is still being read: this answer is from {counted(answer.pages_read, 'page', of=answer.pages)}."
         )
     looked = places_of(((one.document_id, place(one.label, one.page)) for one in answer.looked_again), titles)
     if looked:

@@ -16,6 +16,7 @@ from reader.settings import cache_folder, dtype_name
 from reader.shell import flags
 from reader.shell.loading import load_document, load_model, model_of
 from reader.shell.terminal import print_json, print_warning, progress_bar
+from reader.wording import counted
 from storage import Store
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import
@@ -67,9 +68,11 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"output": str(options.output), **vars(summary)})
         return
-    print(f"{summary.answered:,} of {summary.questions:,} questions answered now; {options.output} has them all.")
+    print(
+        f"{counted(summary.answered, 'question', of=summary.questions)} answered now; {options.output} has all answers."
+    )
     if summary.errors:
-        print_warning(f"{summary.errors:,} failed; their lines say why. --retry-errors asks them again.")
+        print_warning(f"{summary.errors:,} failed; the file says why. --retry-errors asks again.")
 
 
 def _engine(options: argparse.Namespace) -> Engine:

@@ -13,7 +13,7 @@ from reader.shell import flags
 from reader.shell.loading import load_model
 from reader.shell.read import job_settings, reading_bar
 from reader.shell.terminal import print_error, print_json, print_table
-from reader.wording import duration
+from reader.wording import counted, duration
 from storage import JobRecord, Store, StoreError, new_owner
 
 
@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"read": done})
     else:
-        print(f"{done:,} {'document' if done == 1 else 'documents'} read; nothing waits.")
+        print(f"{counted(done, 'document')} read; nothing waits.")
 
 
 def _job_fields(job: JobRecord) -> dict[str, Any]:

@@ -19,11 +19,13 @@ from reader.errors import DocumentError
 from reader.shell import flags, read
 from reader.shell.loading import load_document
 from reader.shell.terminal import PROGRAM, print_json, print_table
-from reader.wording import NEWER_PARSER, place, size
+from reader.wording import NEWER_PARSER, agreeing, counted, place, size
 from storage import (
+    Backup,
     DocumentRecord,
     Fault,
     MemoryRecord,
+    Rebuild,
     Store,
     StoreError,
     backup,
@@ -126,7 +128,8 @@ def _add_all(options: argparse.Namespace) -> None:
     for reason in left_out:
         print(reason)
     print(
-        f"{len(taken):,} documents added and queued; the app or `{PROGRAM} jobs run` reads them. {len(left_out):,} left out."
+        f"{counted(len(taken), 'document')} added and queued; the app or `{PROGRAM} jobs run` reads what is queued."
+        f" {len(left_out):,} left out."
     )
 
 
@@ -151,7 +154,8 @@ def _add(options: argparse.Namespace) -> None:
         )
     else:
         print(
-            f"{document.title}: {len(document.pages):,} pages added and queued; the app or `{PROGRAM} jobs run` reads them."
+            f"{document.title}: {counted(len(document.pages), 'page')} added and queued;"
+            f" the app or `{PROGRAM} jobs run` reads what is queued."
         )
 
 
@@ -179,8 +183,7 @@ def _list(options: argparse.Namespace) -> None:
         table.add_row(*(escape(cell) for cell in cells), added)
     print_table(table)
     allowed = "" if max_bytes is None else f"; memories may take {size(max_bytes)}"
-    many = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
-    print(f"{many}, {size(size_bytes)} in all{allowed}.")
+    print(f"{counted(len(documents), 'document')}, {size(size_bytes)} in all{allowed}.")
     if outdated := sum(is_outdated(document.format, document.parser_version) for document in documents):
         them = "The text of 1 document is" if outdated == 1 else f"The texts of {outdated:,} documents are"
         print(f"{them} from an older parser; `{PROGRAM} read FILE` reads a file again with the newer one.")
@@ -194,7 +197,7 @@ def _show(options: argparse.Namespace) -> None:
         print_json({**_document_fields(document), "memories": [_memory_fields(memory) for memory in memories]})
         return
     print(f"{document.title} ({document.file_name})\n{document.id}")
-    print(f"{document.pages:,} pages, {document.chars:,} characters; {_state(document)}")
+    print(f"{counted(document.pages, 'page')}, {counted(document.chars, 'character')}; {_state(document)}")
     if is_outdated(document.format, document.parser_version):
         print(f"{NEWER_PARSER}: {PROGRAM} read FILE.")
     table = Table("Memory", "State", "Model", "Ratio", "Windows", "Slots", "Size", box=None)
@@ -240,8 +243,8 @@ def _budget(options: argparse.Namespace) -> None:
     limit = "no limit is set" if max_bytes is None else f"{size(max_bytes)} are allowed"
     print(f"Memories take {size(used_bytes)}; {limit}.")
     if evicted:
-        removed = "1 memory was" if len(evicted) == 1 else f"{len(evicted):,} memories were"
-        print(f"{removed} removed to stay within the limit; read their documents again to ask them.")
+        removed = f"{counted(len(evicted), 'memory')} {agreeing(len(evicted), 'were')}"
+        print(f"{removed} removed to stay within the limit; read what you want to ask again.")
 
 
 def _pin(options: argparse.Namespace) -> None:
@@ -261,9 +264,12 @@ def _verify(options: argparse.Namespace) -> None:
         print_json({"files": found.files, "bytes": found.bytes, "faults": [vars(fault) for fault in found.faults]})
     else:
         _print_faults(found.faults)
-        print(f"{found.files:,} files with {size(found.bytes)} compared, {len(found.faults):,} faults found.")
+        print(
+            f"{counted(found.files, 'file')} with {size(found.bytes)} compared, {counted(len(found.faults), 'fault')} found."
+        )
     if found.faults:
-        raise StoreError(f"{len(found.faults):,} parts of the library are broken: {found.faults[0].file} is the first.")
+        parts = f"{counted(len(found.faults), 'part')} of the library {agreeing(len(found.faults), 'are')} broken"
+        raise StoreError(f"{parts}: {found.faults[0].file} is the first.")
 
 
 def _rebuild(options: argparse.Namespace) -> None:
@@ -278,18 +284,21 @@ def _rebuild(options: argparse.Namespace) -> None:
         )
         return
     _print_faults(made.put_aside)
-    print(f"{made.documents:,} documents and {made.memories:,} memories are here.")
-    kept = [f"{made.kept[table]:,} {name}" for table, name in _ROWS.items() if table in made.kept]
+    print(f"{_content(made)} are here.")
+    kept = [f"{name} ({made.kept[table]:,})" for table, name in _ROWS.items() if table in made.kept]
     print(f"Kept from the old database: {', '.join(kept) or 'nothing'}.")
     if made.lost:
-        lost = [f"{'some' if number is None else f'{number:,}'} {_ROWS[table]}" for table, number in made.lost.items()]
+        lost = [
+            f"{_ROWS[table]} ({'some' if number is None else f'{number:,}'})" for table, number in made.lost.items()
+        ]
         print(f"Lost: {', '.join(lost)}.")
     if not made.kept:
         print("Users' documents, conversations, jobs, pins and the budget were only in the old database, and are lost.")
     if made.unowned:
         print(
-            f"{made.unowned:,} documents have no known owner, so only the shell lists them. If they are all yours, give them to"
-            " the app without sign-in: library rebuild --force --mine. A user who adds such a file again gets the document back."
+            f"{counted(made.unowned, 'document')} without a known owner: only the shell lists such documents. If all are yours,"
+            " give them to the app without sign-in: library rebuild --force --mine. A user who adds such a file again gets the"
+            " document back."
         )
     if made.aside is not None:
         print(
@@ -315,7 +324,11 @@ def _backup(options: argparse.Namespace) -> None:
         print_json({"file": str(options.target), **counts, "left_out": faults})
         return
     _print_faults(made.left_out)
-    print(f"{made.documents:,} documents and {made.memories:,} memories, {size(made.bytes)}, are in {options.target}.")
+    print(f"{_content(made)}, {size(made.bytes)}, are in {options.target}.")
+
+
+def _content(made: Backup | Rebuild) -> str:
+    return f"{counted(made.documents, 'document')} and {counted(made.memories, 'memory')}"
 
 
 def _export(options: argparse.Namespace) -> None:

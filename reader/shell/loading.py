@@ -19,7 +19,7 @@ from rich.markup import escape
 from reader.errors import PasswordNeeded, RecognitionNeeded
 from reader.settings import DEFAULT_WINDOW, cache_folder, dtype_name, model_name, recognition_languages
 from reader.shell.terminal import console, print_warning, progress_bar
-from reader.wording import STAGES, duration
+from reader.wording import STAGES, agreeing, counted, duration
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder import them
     from reader.documents import Document, Recognition
@@ -72,13 +72,13 @@ def _load_file(file: Path, encoding: str | None, ocr: bool, asks_password: bool)
             password = getpass("Password: ")  # never stored
     for note in document.notes:
         console.print(escape(note.replace("name its encoding", "give --encoding NAME")))
-    pages = f"of {len(document.pages):,} pages"
-    if document.recognised_pages:
-        console.print(f"{document.recognised_pages:,} {pages} were read by text recognition.")
-    if document.pictured_pages and not ocr:
-        console.print(f"{document.pictured_pages:,} {pages} are pictures without text: {_OCR_HINT}.")
-    elif document.textless_pages:
-        console.print(f"{document.textless_pages:,} {pages} have no text in them.")
+    some = functools.partial(counted, noun="page", of=len(document.pages))
+    if number := document.recognised_pages:
+        console.print(f"{some(number)} {agreeing(number, 'were')} read by text recognition.")
+    if (number := document.pictured_pages) and not ocr:
+        console.print(f"{some(number)} {'is a picture' if number == 1 else 'are pictures'} without text: {_OCR_HINT}.")
+    elif number := document.textless_pages:
+        console.print(f"{some(number)} {agreeing(number, 'have')} no text.")
     return document
 
 
@@ -130,7 +130,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
                 progress=progress,
             )
             console.print(
-                f"About {estimate.document_tokens:,} tokens on {len(to_read.pages):,} pages, "
+                f"About {counted(estimate.document_tokens, 'token')} on {counted(len(to_read.pages), 'page')}, "
                 f"{duration(estimate.seconds)} to read ({estimate.basis})."
             )
 

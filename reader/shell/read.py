@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reader.shell import flags
 from reader.shell.loading import load_document, load_model, model_of
 from reader.shell.terminal import PROGRAM, console, print_json, progress_bar
-from reader.wording import duration, size
+from reader.wording import counted, duration, size
 from storage import JobRecord, Store, new_owner
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ def run(options: argparse.Namespace) -> None:
         )
         return
     how = "had been read before" if result.cached else f"read in {duration(result.seconds)}"
-    print(f"{document.title}: {result.pages:,} of {result.pages:,} pages {how}.")
+    print(f"{document.title}: {counted(result.pages, 'page', of=result.pages)} {how}.")
     print(
-        f"{result.document_tokens:,} tokens in {memory.slots:,} slots (ratio {result.ratio}), {size(memory.bytes)}. "
-        f'Ask it: {PROGRAM} ask {document.id[:12]} "…"'
+        f"{counted(result.document_tokens, 'token')} in {counted(memory.slots, 'slot')} (ratio {result.ratio}),"
+        f' {size(memory.bytes)}. Ask it: {PROGRAM} ask {document.id[:12]} "…"'
     )
 
 

@@ -19,7 +19,7 @@ from reader.app.workspace import Shown
 from reader.documents import MAX_SENT_BYTES
 from reader.errors import ReaderError
 from reader.models import ENCODER, bundled_decoder, is_bundled
-from reader.wording import NEWER_PARSER, STAGES, duration, place, size
+from reader.wording import NEWER_PARSER, STAGES, counted, duration, place, size
 from storage import Hit, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def library(documents: Sequence[Shown], selected: str | None) -> str:
 
 def _row(shown: Shown, is_selected: bool) -> str:
     document = shown.holding.document
-    facts = [_progress(shown), count(document.pages, "page")]
+    facts = [_progress(shown), counted(document.pages, "page")]
     if shown.state == "ready":  # what is on its way needs the line for itself
         day = datetime.fromtimestamp(document.read_at or shown.holding.held_at)
         facts.append(f"{day:%d\u00a0%b}" if day.year == datetime.now().year else f"{day:%d %b %Y}")
@@ -153,11 +153,11 @@ def hits(found: Sequence[Hit], query: str = "") -> str:
 def room_line(documents: int, library_bytes: int, budget_bytes: int | None, free_bytes: int, *, is_shared: bool) -> str:
     """How full the library and the disk are."""
     if is_shared:
-        return f'<p class="room">{count(documents, "document")}</p>'
+        return f'<p class="room">{counted(documents, "document")}</p>'
     share = library_bytes / budget_bytes if budget_bytes else library_bytes / max(library_bytes + free_bytes, 1)
     limit = f"of {size(budget_bytes)} allowed" if budget_bytes else f"{size(free_bytes)} free on the disk"
     return (
-        f'<div class="room"><p>{count(documents, "document")} · {size(library_bytes)}, {limit}</p>'
+        f'<div class="room"><p>{counted(documents, "document")} · {size(library_bytes)}, {limit}</p>'
         f"{_bar(min(share, 1.0), 'How full the disk is')}</div>"
     )
 
@@ -168,7 +168,7 @@ def room_line(documents: int, library_bytes: int, budget_bytes: int | None, free
 def document_head(shown: Shown) -> str:
     """The head of a document: its title, its pages, its state and its tags."""
     document, memory = shown.holding.document, shown.memory
-    facts = [count(document.pages, "page")]
+    facts = [counted(document.pages, "page")]
     if memory is not None and memory.state == "ready" and memory.imported:
         facts.append("imported")
     tags = "".join(
@@ -190,7 +190,7 @@ def memory_facts(shown: Shown) -> str:
         return '<p class="quiet">There is no finished memory yet.</p>'
     ratio = memory.settings.get("ratio")
     facts = [
-        count(memory.tokens, "token"),
+        counted(memory.tokens, "token"),
         f"compression {ratio}×" if ratio else "not compressed",
         f"{size(memory.bytes)} on the disk",
     ]
@@ -227,7 +227,7 @@ def reading(shown: Shown) -> str:
     elif state == "stopped":
         lines.append(f"Stopped at {page}. What was read is kept.")
     elif state == "waiting":
-        turn = f"{count(shown.before, 'document')} before it" if shown.before else "it is next"
+        turn = f"{counted(shown.before, 'document')} before it" if shown.before else "it is next"
         lines.append(
             f"Waiting for its turn: {turn}." if not job.pages_done else f"Read to {page}, waiting to continue."
         )
@@ -246,7 +246,9 @@ def reading(shown: Shown) -> str:
         lines.append("<small>Another program is reading it.</small>")
     elif state == "reading" and job.seconds_left is None and (estimate := shown.estimate) is not None:
         # Once the speed is measured, the time left is the only one shown.
-        lines.append(f"<small>About {estimate.document_tokens:,} tokens, {duration(estimate.seconds)}.</small>")
+        lines.append(
+            f"<small>About {counted(estimate.document_tokens, 'token')}, {duration(estimate.seconds)}.</small>"
+        )
     done = job.tokens_done / job.tokens if job.tokens else 0.0
     return f'<p class="progress">{"<br>".join(lines)}{_bar(done, "Pages read")}</p>'
 
@@ -285,7 +287,7 @@ def recognising_line(file_name: str, done: int, pages: int) -> str:
     """How far text recognition is."""
     return (
         f'<p class="notice" role="status">Reading the text in the pictures of {escape(file_name)}: '
-        f'{done:,} of {pages:,} pages <progress value="{done}" max="{max(pages, 1)}"></progress></p>'
+        f'{counted(done, "page", of=pages)} <progress value="{done}" max="{max(pages, 1)}"></progress></p>'
     )
 
 
@@ -321,8 +323,3 @@ def escaped(text: str) -> str:
 
 def _bar(done: float, what: str) -> str:
     return f'<progress max="1" value="{done:.3f}" aria-label="{what}"></progress>'
-
-
-def count(number: int, noun: str) -> str:
-    """How many of something there are."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -21,6 +21,7 @@ from reader.app.workspace import Workspace
 from reader.documents import Recognition, can_recognise, fetch, is_address
 from reader.errors import ConfigError, PasswordNeeded, RecognitionNeeded
 from reader.settings import STATIC, cache_folder, recognition_languages
+from reader.wording import agreeing, counted
 
 SAMPLE = STATIC / "sample.md"
 _LOOK_SECONDS = 0.5
@@ -269,11 +270,14 @@ class LibraryEvents:
         before = workspace.count()
         address = self._addresses.get(path)
         parsed = workspace.add(path, password=secret, name=address, recognition=recognition, ask_first=ask_first)
-        pages = f"of {len(parsed.pages):,} pages of {path.name}"
-        if parsed.recognised_pages:
-            return parsed.id, views.note(f"{parsed.recognised_pages:,} {pages} were read by text recognition.")
-        if parsed.textless_pages:
-            return parsed.id, views.note(f"{parsed.textless_pages:,} {pages} have no text layer and cannot be read.")
+        if some := parsed.recognised_pages:
+            pages = counted(some, "page", of=len(parsed.pages))
+            return parsed.id, views.note(f"{pages} of {path.name} {agreeing(some, 'were')} read by text recognition.")
+        if some := parsed.textless_pages:
+            pages = counted(some, "page", of=len(parsed.pages))
+            return parsed.id, views.note(
+                f"{pages} of {path.name} {agreeing(some, 'have')} no text layer and cannot be read."
+            )
         if workspace.count() == before:
             return parsed.id, views.note(f"{path.name} is in your library already.")
         return parsed.id, ""

@@ -11,11 +11,11 @@ from typing import Any
 
 from reader.answering import says_nothing
 from reader.app.batch_runs import Run
-from reader.app.page.html import count, error_line
+from reader.app.page.html import error_line
 from reader.app.page.turns import NO_ANSWER, target
 from reader.app.talks import TAG, Place
 from reader.app.workspace import Shown
-from reader.wording import REMOVED, place_in_column
+from reader.wording import REMOVED, counted, place_in_column
 
 ORDERS = (("newest", "Newest first"), ("title", "By title"), ("longest", "Longest first"))
 SHOWN_DOCUMENTS = 40
@@ -59,7 +59,7 @@ def head(place: Place, shown: Sequence[Shown]) -> str:
     rest = f'<p class="quiet">and {more:,} more</p>' if more else ""
     return (
         f'<header class="document" data-id="{escape(place.reference)}"><h2>{escape(place.title)}</h2>'
-        f"<p>{kind}{count(len(place.titles), 'document')}, {ready:,} read</p></header>"
+        f"<p>{kind}{counted(len(place.titles), 'document')}, {ready:,} read</p></header>"
         f'<details class="outline"><summary>Documents</summary><ol>{rows}</ol>{rest}</details>'
     )
 

@@ -19,7 +19,7 @@ from reader.app.answer_queue import Stream
 from reader.app.citations import citations
 from reader.app.page.html import sentence
 from reader.app.talks import Place
-from reader.wording import NOT_STATED, REMOVED, place, places, places_of
+from reader.wording import NOT_STATED, REMOVED, counted, place, places, places_of
 from storage import ConversationRecord, QuestionRecord
 
 NO_TITLES: Mapping[str, str] = MappingProxyType({})
@@ -88,7 +88,7 @@ def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) ->
     checked = f"Checked {looked}" if looked else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     left_out = len(counts.get("left_out") or ())
-    some = f"{left_out:,} document{'' if left_out == 1 else 's'} left out" if left_out else ""
+    some = f"{counted(left_out, 'document')} left out" if left_out else ""
     facts = [_based_on(counts), checked, some, f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"]
     if counts.get("ended") == "stopped":
         facts.append("stopped")

@@ -11,7 +11,7 @@ from html import escape
 from reader.app.overview import Heading
 from reader.app.page.typeset import typeset
 from reader.app.pages import PageView
-from reader.wording import place
+from reader.wording import counted, place
 
 KEYS = (
     ("/", "Find in the document, or in the library"),
@@ -102,8 +102,7 @@ def _hits(page: PageView) -> str:
             (after[0] if after else None, "Next match", "↓"),
         )
     )
-    pages = f"{len(page.found):,} page{'' if len(page.found) == 1 else 's'}"
-    return f'<span class="hits" role="status">{pages}</span>{ways}'
+    return f'<span class="hits" role="status">{counted(len(page.found), "page")}</span>{ways}'
 
 
 def _kept(page: PageView) -> str:

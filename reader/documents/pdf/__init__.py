@@ -30,6 +30,7 @@ from reader.documents.pdf.running import without_running_lines
 from reader.documents.pdf.shells import portfolio, xfa_lines
 from reader.documents.text import chosen_title, short_label
 from reader.errors import DocumentError, RecognitionNeeded
+from reader.wording import counted
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -314,7 +315,7 @@ def _refuse_textless(path: Path, document: pypdfium2.PdfDocument | None, pages: 
         yield label, text + "\n\n", shows
     if has_text:
         return
-    pages_said = "1 page" if count == 1 else f"{count:,} pages"
+    pages_said = counted(count, "page")
     kinds = _kinds_of_objects(document)
     if kinds & {pdfium.FPDF_PAGEOBJ_IMAGE}:
         raise RecognitionNeeded(

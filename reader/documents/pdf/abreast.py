@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import height_of, letters_of, origins_of
+from reader.documents.pdf.glyphs import height_of, origins_of
 
 _LINE = re.compile(r"[^\s\ufffe](?:[^\r\n\ufffe]*[^\s\ufffe])?")
 _SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
@@ -66,8 +66,6 @@ def reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[S
         turn: the direction in which the page's lines run.
     """
     lines = [line.span() for line in _LINE.finditer(string)]
-    if not string.isascii() and max(letters_of(string), default="") > "\uffff":
-        return []  # PDFium counts in UTF-16
     origin = origins_of(text, turn)
     step = max(_LEAST_STEP, len(lines) // _SAMPLES)
     if not any(_goes_across(text, string, lines, at, origin) for at in range(step // 2, len(lines), step)):

@@ -181,10 +181,14 @@ def _are_single(rows: list[list[list[_Word]]]) -> bool:
     columns = list(zip(*rows, strict=True))
     if len(rows) < _LEAST_LEVELS or any(sum(map(bool, column)) < _LEAST_FILLED * len(rows) for column in columns):
         return False
-    for column in columns:
-        right = max(word.right for cell in column for word in cell)
-        if any(_has_room(above, below, right) for cell in column for above, below in itertools.pairwise(_lines(cell))):
-            return False
+    rights = [max(word.right for cell in column for word in cell) for column in columns]
+    for row in rows:
+        lines = [_lines(cell) for cell in row]
+        if len(lines[0]) == 1 and sum(len(cell) > 1 for cell in lines) == 1:
+            continue  # an address, or a list, in a row of its own
+        for cell, right in zip(lines, rights, strict=True):
+            if any(_has_room(above, below, right) for above, below in itertools.pairwise(cell)):
+                return False
     single = 0
     for row in rows:
         first, *others = map(_lines, row)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import pypdfium2
 
 from reader.documents.pdf.glyphs import height_of, origins_of, read_glyphs
+from reader.documents.pdf.strings import figures_of
 
 Edit = tuple[int, int, str]
 """Where in PDFium's text something else belongs, and what."""
@@ -23,7 +24,6 @@ Edit = tuple[int, int, str]
 _LINE = re.compile(r"[^\r\n]+")
 _FIGURE = re.compile(r"\S\s+\S{0,3}\d")
 """A word that may be a figure, and is not the first of its line."""
-_LINE_FROM_DIGIT = re.compile(r"\d[^\n]*")
 _NEAR_LINES = 6
 """Lines of PDFium's text within which three have digits where a table may be."""
 _SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
@@ -78,7 +78,14 @@ Strip = tuple[float, float]
 
 def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit]]:
     """Yield for each table the bars to be put between its cells."""
-    digits = [match.start() for match in _LINE_FROM_DIGIT.finditer(string)]
+    digits: list[int] = []
+    end = -1
+    for figure in figures_of(string):
+        if figure.start() > end:  # the first of its line
+            digits.append(figure.start())
+            end = string.find("\n", figure.end())
+            if end < 0:
+                break
     if not any(
         string.count("\n", first, third) <= _NEAR_LINES for first, third in zip(digits, digits[2:], strict=False)
     ):

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import Glyph, gap, letters_of, read_glyphs
+from reader.documents.pdf.glyphs import Glyph, gap, read_glyphs
 from reader.documents.pdf.mathematical import SECOND_HALF
+from reader.documents.pdf.strings import letters_of
 
 _LEVEL = 0.12
 """In ems, how far the baselines of a mark and its letter are apart at most."""

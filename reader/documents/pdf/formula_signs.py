@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pypdfium2
 
@@ -34,16 +34,22 @@ def sign_lines(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[
     """
     origin = origins_of(text, turn)
     done = 0
-    for signs in _LATE.finditer(string):
-        if signs.start() < done or not _MAY_BE_LATE.search(string, signs.start(), signs.end() + 2):
+    for sign in _MAY_BE_LATE.finditer(string):
+        if sign.start() < done:
             continue
-        places = [origin(at)[0] for at in range(*signs.span()) if string[at] != " "]
-        if any(after < before for before, after in itertools.pairwise(places)):
-            start = string.rfind("\n", 0, signs.start()) + 1
-            done = string.find("\n", signs.end()) + 1 or len(string)
+        start = string.rfind("\n", 0, sign.start()) + 1
+        done = string.find("\n", sign.end() - 1) + 1 or len(string)
+        if any(_are_late(string, signs, origin) for signs in _LATE.finditer(string, start, done)):
             line = read_glyphs(text, string[start:done], start)
             if _in_place(line) is not line:
                 yield start, done
+
+
+def _are_late(string: str, signs: re.Match[str], origin: Callable[[int], tuple[float, float]]) -> bool:
+    if not _MAY_BE_LATE.search(string, signs.start(), signs.end() + 2):
+        return False
+    places = [origin(at)[0] for at in range(*signs.span()) if string[at] != " "]
+    return any(after < before for before, after in itertools.pairwise(places))
 
 
 def put_between(glyphs: list[Glyph]) -> list[Glyph]:

@@ -22,6 +22,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf.mathematical import SECOND_HALF
+from reader.documents.pdf.strings import letters_of
 
 _HYPHEN = "\ufffe"
 """What PDFium puts in place of a hyphen and the line's end after it."""
@@ -78,18 +79,23 @@ def handle_of(page: pypdfium2.PdfTextPage) -> int:
     return address_of(page.raw)
 
 
-# The same functions with addresses for arguments, which takes half the time: a page is thousands of glyphs.
+def direct(function: Any, result: Any = ctypes.c_int) -> Any:
+    """Return one of PDFium's functions that takes an address first, and numbers and references to values as they are.
+
+    Such calls take half the time of others, and a page is thousands of glyphs.
+    """
+    return ctypes.PYFUNCTYPE(result, ctypes.c_void_p)(address_of(function))
+
+
 _POINTER = ctypes.c_void_p
-_page_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPage_GetObject))
-_kind = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_GetType))
-_text_object = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_GetTextObject))
-_char_origin = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER, _POINTER)(
-    address_of(pdfium.FPDFText_GetCharOrigin)
-)
-_char_matrix = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int, _POINTER)(address_of(pdfium.FPDFText_GetMatrix))
-_font_size = ctypes.CFUNCTYPE(ctypes.c_double, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_GetFontSize))
-_is_generated = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFText_IsGenerated))
-_font_of = ctypes.CFUNCTYPE(_POINTER, _POINTER)(address_of(pdfium.FPDFTextObj_GetFont))
+_page_object = direct(pdfium.FPDFPage_GetObject, _POINTER)
+_kind = direct(pdfium.FPDFPageObj_GetType)
+_text_object = direct(pdfium.FPDFText_GetTextObject, _POINTER)
+_char_origin = direct(pdfium.FPDFText_GetCharOrigin)
+_char_matrix = direct(pdfium.FPDFText_GetMatrix)
+_font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double)
+_is_generated = direct(pdfium.FPDFText_IsGenerated)
+_font_of = direct(pdfium.FPDFTextObj_GetFont, _POINTER)
 _glyph_width = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_uint32, ctypes.c_float, _POINTER)(
     address_of(pdfium.FPDFFont_GetGlyphWidth)
 )
@@ -97,9 +103,9 @@ _bounded_text = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[ctypes.c_double] * 4,
     address_of(pdfium.FPDFText_GetBoundedText)
 )
 _x, _y = ctypes.c_double(), ctypes.c_double()
-_X, _Y = ctypes.addressof(_x), ctypes.addressof(_y)
+_X, _Y = ctypes.byref(_x), ctypes.byref(_y)
 _matrix = pdfium.FS_MATRIX()
-_MATRIX = ctypes.addressof(_matrix)
+_MATRIX = ctypes.byref(_matrix)
 _advance = ctypes.c_float()
 _ADVANCE = ctypes.addressof(_advance)
 
@@ -150,9 +156,8 @@ def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
     Of very many objects only the first are looked at.
     """
     address = address_of(page.raw)
-    things = [
-        _page_object(address, number) for number in range(min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS))
-    ]
+    count = min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)
+    things = list(map(functools.partial(_page_object, address), range(count)))
     found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: [], ALL_OBJECTS: things}
     for kind, thing in zip(map(_kind, things), things, strict=True):
         if kind in found:
@@ -164,9 +169,12 @@ _MOST_OBJECTS = 5_000
 ALL_OBJECTS = -1
 
 
-def text_objects(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:
-    """Yield each character's index in PDFium's text, and the address of the object that draws it; 0 where none does."""
-    address, index = handle_of(text), 0
+def text_objects(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield each character's index in PDFium's text, and the address of the object that draws it; 0 where none does.
+
+    `string` is PDFium's text from index `start` on.
+    """
+    address, index = handle_of(text), start
     for char in string:
         yield index, _text_object(address, index) or 0
         index += 2 if char > "\uffff" else 1
@@ -193,15 +201,6 @@ def _style(address: int, index: int, shown: int) -> _Style:
 def _width(font: int, code: int) -> float:
     """A glyph's advance in ems; 0 where the font does not say."""
     return max(_advance.value, 0.0) if font and _glyph_width(font, code, 1.0, _ADVANCE) else 0.0
-
-
-@functools.lru_cache(maxsize=2)
-def letters_of(string: str) -> str:
-    """Return each letter of a page beyond ASCII once, and its free accents ^ ` ~, for what only few pages have."""
-    return "".join(set(_RARE_LETTERS.findall(string)))
-
-
-_RARE_LETTERS = re.compile(r"[^\x00-\x5d\x5f\x61-\x7d]")
 
 
 @functools.lru_cache(maxsize=1)

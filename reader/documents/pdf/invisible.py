@@ -5,13 +5,15 @@ in the same place once more.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import re
 from collections.abc import Iterator
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, address_of, height_of, origins_of, text_objects
+from reader.documents.pdf.glyphs import Rect, direct, height_of, origins_of, text_objects
+from reader.documents.pdf.strings import figures_of
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
 """The operators that set white as the colour. A false match only costs time."""
@@ -44,6 +46,7 @@ def _length(number: bytes) -> float:
         return 0.0
 
 
+_LEAST_CHARS = 4
 _LINE = re.compile(r"\S[^\r\n]{2,}\S")
 _SAME = 0.12
 """In ems, how far two lines are apart at most that look like one in bold."""
@@ -56,13 +59,13 @@ def drawn_again(text: pypdfium2.PdfTextPage, string: str) -> set[int]:
 
     Of nearly all pages no place is asked for.
     """
-    lines = list(_LINE.finditer(string))
-    if len({line[0] for line in lines}) == len(lines):
+    long = [line for line in map(str.strip, string.split("\n")) if len(line) >= _LEAST_CHARS]
+    if len(set(long)) == len(long):
         return set()
     origin = origins_of(text)
     starts: dict[str, list[int]] = {}
     found: set[int] = set()
-    for line in lines:
+    for line in _LINE.finditer(string):
         starts.setdefault(line[0], []).append(line.start())
     for said, places in starts.items():
         kept: list[tuple[float, float, float, float]] = []
@@ -79,7 +82,7 @@ def drawn_again(text: pypdfium2.PdfTextPage, string: str) -> set[int]:
 def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:
     """Return the characters of PDFium's text that are outside of what their text objects are clipped to."""
     sides = (ctypes.c_float * 4)()
-    sides_at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+    sides_at = [ctypes.byref(sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
     addresses = set()
     boxes: dict[tuple[int, ...], Rect | None] = {}
     for thing in texts:
@@ -97,6 +100,18 @@ def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[i
     return {index for index, address in text_objects(text, string) if address in addresses} if addresses else set()
 
 
+def run_together(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where a space belongs in a figure: the first of two cells is clipped, and the rest of its text ends at the second."""
+    origin = origins_of(text)
+    for figure in figures_of(string):
+        drawn = list(text_objects(text, string[slice(*figure.span())], figure.start()))
+        for (at, address), (following, other) in itertools.pairwise(drawn):
+            path = _clip_path(address) if address != other else None
+            box = _clip_box(path) if path else None
+            if box is not None and origin(at)[0] >= box[2]:
+                yield following, following, " "
+
+
 def _clip_box(clip: int) -> Rect | None:
     """The rectangle around what a clip leaves; None where it has no path."""
     box = None
@@ -105,7 +120,7 @@ def _clip_box(clip: int) -> Rect | None:
         points = []
         for at in range(max(_count_segments(clip, number), 0)):
             segment = _segment(clip, number, at)
-            if _point(segment, ctypes.addressof(x), ctypes.addressof(y)):
+            if _point(segment, ctypes.byref(x), ctypes.byref(y)):
                 points.append((x.value, y.value))
         if not points:
             continue
@@ -143,7 +158,7 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     fill, is_stroked = ctypes.c_int(), ctypes.c_int()
     colours_at, sides_at = (
-        [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
+        [ctypes.byref(values, number * ctypes.sizeof(values._type_)) for number in range(4)]
         for values in (colours, sides)
     )
     for thing in paths:
@@ -157,7 +172,7 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
             continue
         if top - bottom > _MOST_BAND and right - left > _WIDE * (box[2] - box[0]):
             continue  # the head of a website that stays in place on paper hides text of the page
-        is_read = _draw_mode(thing, ctypes.addressof(fill), ctypes.addressof(is_stroked))
+        is_read = _draw_mode(thing, ctypes.byref(fill), ctypes.byref(is_stroked))
         if is_read and fill.value and _segments(thing) <= _BOX_SEGMENTS and not _has_transparency(thing):
             yield thing, (left, bottom, right, top)
 
@@ -170,7 +185,7 @@ _MOST_BAND, _WIDE = 40.0, 0.75
 
 
 _sides = (ctypes.c_float * 4)()
-_SIDES = [ctypes.addressof(_sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+_SIDES = [ctypes.byref(_sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
 
 
 def _is_text_under(thing: int, cover: Rect) -> bool:
@@ -210,7 +225,7 @@ def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     """The text objects that are drawn in white, by their address, and where they are; those of a scan are not drawn."""
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     colours_at, sides_at = (
-        [ctypes.addressof(values) + number * ctypes.sizeof(values._type_) for number in range(4)]
+        [ctypes.byref(values, number * ctypes.sizeof(values._type_)) for number in range(4)]
         for values in (colours, sides)
     )
     red, green, blue, alpha = colours_at
@@ -226,20 +241,15 @@ def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
             yield thing, (left, bottom, right, top)
 
 
-# The same functions with addresses for arguments, as a page is thousands of objects.
 _POINTER = ctypes.c_void_p
-_fill_colour = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetFillColor))
-_render_mode = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFTextObj_GetTextRenderMode))
-_bounds = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 5)(address_of(pdfium.FPDFPageObj_GetBounds))
-_draw_mode = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 3)(address_of(pdfium.FPDFPath_GetDrawMode))
-_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
-_has_transparency = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPageObj_HasTransparency))
-_clip_path = ctypes.CFUNCTYPE(_POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetClipPath))
-_count_paths = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFClipPath_CountPaths))
-_count_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_int)(
-    address_of(pdfium.FPDFClipPath_CountPathSegments)
-)
-_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int, ctypes.c_int)(
-    address_of(pdfium.FPDFClipPath_GetPathSegment)
-)
-_point = ctypes.CFUNCTYPE(ctypes.c_int, *[_POINTER] * 3)(address_of(pdfium.FPDFPathSegment_GetPoint))
+_fill_colour = direct(pdfium.FPDFPageObj_GetFillColor)
+_render_mode = direct(pdfium.FPDFTextObj_GetTextRenderMode)
+_bounds = direct(pdfium.FPDFPageObj_GetBounds)
+_draw_mode = direct(pdfium.FPDFPath_GetDrawMode)
+_segments = direct(pdfium.FPDFPath_CountSegments)
+_has_transparency = direct(pdfium.FPDFPageObj_HasTransparency)
+_clip_path = direct(pdfium.FPDFPageObj_GetClipPath, _POINTER)
+_count_paths = direct(pdfium.FPDFClipPath_CountPaths)
+_count_segments = direct(pdfium.FPDFClipPath_CountPathSegments)
+_segment = direct(pdfium.FPDFClipPath_GetPathSegment, _POINTER)
+_point = direct(pdfium.FPDFPathSegment_GetPoint)

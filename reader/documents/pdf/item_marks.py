@@ -12,12 +12,14 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import height_of, origins_of
+from reader.documents.pdf.strings import line_spans
 
-_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 _MARK = re.compile(
     r"(?:§ ?)?(?:\((?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6})\)|(?:\d{1,3}|[A-Za-z]|[IVXLCivxlc]{1,6})[.)]"
     r"|\d{1,3}(?:\.\d{1,3}){1,4}\.?(?:\([A-Za-z\d]{1,3}\)){0,3})"
 )
+_MOST_CHARS = 40
+"""Of such a number."""
 _LEAST = 2
 """Numbers in a column."""
 _LEVEL = 0.15
@@ -31,11 +33,13 @@ Edit = tuple[int, int, str]
 
 def mark_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
     """Yield the numbers moved to their lines; places are asked for only where numbers stand below one another."""
-    lines = [line.span() for line in _LINE.finditer(string)]
+    lines = line_spans(string)
     at = 0
     while at < len(lines):
         end = at
-        while end < len(lines) and _MARK.fullmatch(string, *lines[end]):
+        while (
+            end < len(lines) and lines[end][1] - lines[end][0] <= _MOST_CHARS and _MARK.fullmatch(string, *lines[end])
+        ):
             end += 1
         if end - at >= _LEAST:
             yield from _moved(text, string, lines, at, end)

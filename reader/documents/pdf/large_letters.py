@@ -11,8 +11,9 @@ import pypdfium2
 from reader.documents import drop_caps
 from reader.documents.pdf.glyphs import gap, height_of, read_glyphs
 
-_ALONE = re.compile(r"(?:^|(?<=\n))[“\"‘'«„]?[^\W\d_a-z](\r\n)(?=[^\W\d_])")
-_LATE = re.compile(r"(?<=\n)([“\"‘'«„]?[^\W\d_a-z])(?=\r\n|$)")
+# Behind a line's end, of which there are few; the first line gets one put before it.
+_ALONE = re.compile(r"\n[“\"‘'«„]?[^\W\d_a-z](\r\n)(?=[^\W\d_])")
+_LATE = re.compile(r"\n([“\"‘'«„]?[^\W\d_a-z])(?=\r\n|$)")
 _LINE_START = re.compile(r"(?:^|(?<=\n))[^\W\d_]")
 _LEAST_SIZE = 1.6
 """Of the letters beside it."""
@@ -28,8 +29,8 @@ Edit = tuple[int, int, str]
 def large_letter_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
     """Yield the line ends behind large letters with what to put in their place, and letters that are drawn late moved."""
     yield from _late_edits(text, string)
-    for found in _ALONE.finditer(string):
-        end, start = found.span(1)
+    for found in _ALONE.finditer("\n" + string):
+        end, start = (at - 1 for at in found.span(1))
         size = height_of(text, start)
         if not 0 < _LEAST_SIZE * size <= height_of(text, end - 1):
             continue
@@ -49,8 +50,8 @@ def _late_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
         before = len(string[: found.start()].rstrip())
         if height_of(text, found.end() - 1) < _LEAST_SIZE * height_of(text, before - 1):
             continue
-        letter = read_glyphs(text, found[1], found.start())[-1]
-        starts = [line.start() for line in _LINE_START.finditer(string, 0, found.start())]
+        letter = read_glyphs(text, found[1], found.start(1))[-1]
+        starts = [line.start() for line in _LINE_START.finditer(string, 0, found.start(1))]
         for start in starts:
             size = height_of(text, start)
             if not 0 < _LEAST_SIZE * size <= letter.size:

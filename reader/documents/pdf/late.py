@@ -1,4 +1,5 @@
-"""Words and raised digits that a page draws last though they stand within a line, as programs do that correct or fill in a text.
+"""Words and raised digits that a page draws last though they stand within a line, as programs do that correct or fill in a text,
+and figures that spreadsheets draw after the rows they belong to.
 
 They are put where they stand. It is done only where they fill a gap in a line or end it as the next word would, so columns,
 heads and notes stay as they are.
@@ -14,8 +15,8 @@ import pypdfium2
 
 from reader.documents.pdf import raised
 from reader.documents.pdf.glyphs import Glyph, gap, height_of, lines_of, origins_of, read_glyphs
+from reader.documents.pdf.strings import line_spans
 
-_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 _MOST_LATE = 12
 """Lines at the page's end that may be such words."""
 _MOST_CHARS = 40
@@ -39,29 +40,55 @@ Edit = tuple[int, int, str]
 
 def late_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[Edit]:
     """Yield the words moved into their lines; of nearly all pages only the last lines' places are asked for."""
-    lines = [line.span() for line in _LINE.finditer(string)]
-    first = _first_late(text, lines)
-    if first is None:
+    lines = line_spans(string)
+    late = _late_lines(text, string, lines)
+    if not late:
         return
     origin = origins_of(text)
-    levels = [origin(start)[1] for start, _ in lines[:first]]
-    taken: set[int] = set()
-    for start, end in lines[first:]:
-        if end - start > _MOST_CHARS:
-            continue
+    levels = [origin(start)[1] for start, _ in lines[: late[-1]]]
+    found: dict[tuple[int, int], list[tuple[float, str, str]]] = {}
+    begins = late[0]
+    for before, number in itertools.pairwise((late[0] - 1, *late)):
+        if number > before + 1:
+            begins = number
+        start, end = lines[number]
         for word in _words(read_glyphs(text, string[start:end], start)):
             said = string[word[0].index : word[-1].index + 1]
             highest = _MOST_RISE * word[0].size if said.isdecimal() else _LEVEL * word[0].size
-            near = [at for at, level in enumerate(levels) if -_LEVEL * word[0].size <= word[0].y - level <= highest]
-            for at in near:
-                place = _place(text, string, lines[at], word)
-                if place is None or place[0] in taken:
+            for at in range(begins):
+                if not -_LEVEL * word[0].size <= word[0].y - levels[at] <= highest:
                     continue
-                taken.add(place[0])
-                yield place[0], place[1], place[2].format(said)
+                place = _place(text, string, lines[at], word)
+                if place is None:
+                    continue
+                found.setdefault(place[:2], []).append((word[0].x, said, place[2]))
                 is_line = word[0].index == start and word[-1].index + 1 == end
                 yield len(string[:start].rstrip()) if is_line else word[0].index, word[-1].index + 1, ""
                 break
+    for (start, end), placed in found.items():
+        inside = " ".join(said for _, said, _ in sorted(placed))
+        yield start, end, placed[0][2].format(inside)
+
+
+def _late_lines(text: pypdfium2.PdfTextPage, string: str, lines: list[tuple[int, int]]) -> list[int]:
+    """Which lines may be words of lines before them: figures alone, drawn up and down the page, and the last lines."""
+    first = _first_late(text, lines)
+    late = set() if first is None else set(range(first, len(lines)))
+    origin = origins_of(text)
+    figures = [end - start <= _FIGURE_CHARS and bool(_FIGURES.fullmatch(string, start, end)) for start, end in lines]
+    for is_figure, group in itertools.groupby(range(len(lines)), figures.__getitem__):
+        run = list(group)
+        if is_figure and _LEAST_FIGURES <= len(run) <= _MOST_FIGURES and run[0]:
+            levels = [origin(lines[at][0])[1] for at in run]
+            if any(after > before + 1.0 for before, after in itertools.pairwise(levels)):
+                late.update(run)
+    return [at for at in sorted(late) if lines[at][1] - lines[at][0] <= _MOST_CHARS]
+
+
+_FIGURES = re.compile(r"[\d.,%$€£()+\-–− ]*\d[\d.,%$€£()+\-–− ]*")
+_FIGURE_CHARS = 24
+_LEAST_FIGURES, _MOST_FIGURES = 4, 200
+"""Lines of figures alone, one after another."""
 
 
 def _words(glyphs: list[Glyph]) -> Iterator[list[Glyph]]:
@@ -81,10 +108,10 @@ def _words(glyphs: list[Glyph]) -> Iterator[list[Glyph]]:
 def _first_late(text: pypdfium2.PdfTextPage, lines: list[tuple[int, int]]) -> int | None:
     """The first of the last lines that is drawn higher up than the line before it."""
     origin = origins_of(text)
-    for at in range(max(len(lines) - _MOST_LATE, 1), len(lines)):
-        start = lines[at][0]
-        rise = origin(start)[1] - origin(lines[at - 1][0])[1]
-        if rise > 1.0 and rise > _RISE * height_of(text, start):
+    first = max(len(lines) - _MOST_LATE - 1, 0)
+    levels = (origin(start)[1] for start, _ in lines[first:])
+    for at, (above, level) in enumerate(itertools.pairwise(levels), first + 1):
+        if level - above > 1.0 and level - above > _RISE * height_of(text, lines[at][0]):
             return at
     return None
 

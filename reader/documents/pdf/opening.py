@@ -16,6 +16,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import glyphs, mathematical
+from reader.documents.pdf.strings import letters_of
 from reader.errors import PasswordNeeded
 
 _EAST_ASIAN_CHARSETS = frozenset((128, 129, 130, 134, 136))
@@ -47,12 +48,12 @@ def string_of(text: pypdfium2.PdfTextPage) -> str:
     """Return PDFium's text of a page with a character for each of the page's, so that both are counted alike."""
     string = mathematical.plain(text.get_text_range(), mathematical.SECOND_HALF)
     count = text.count_chars()
-    if max(glyphs.letters_of(string), default="") > "\uffff":
+    if max(letters_of(string), default="") > "\uffff":
         return string  # PDFium counts in UTF-16
     if count != len(string):
         places = (pdfium.FPDFText_GetTextIndexFromCharIndex(text, index) for index in range(count))
         string = "".join(string[place] if 0 <= place < len(string) else LEFT_OUT for place in places)
-    return _from_the_right(text, string) if _FROM_THE_RIGHT.search(glyphs.letters_of(string)) else string
+    return _from_the_right(text, string) if _FROM_THE_RIGHT.search(letters_of(string)) else string
 
 
 _FROM_THE_RIGHT = re.compile(
@@ -72,12 +73,16 @@ def _from_the_right(text: pypdfium2.PdfTextPage, string: str) -> str:
 
 
 def _with_brackets(line: str) -> str:
-    """A line with its brackets the right way round: PDFium gives some as they look."""
+    """A line with its brackets the right way round and spaces outside them: PDFium gives some as they look."""
     brackets = [sign for sign in line if sign in "()[]{}"]
     is_mirrored = brackets and brackets[0] in ")]}" and brackets[-1] in "([{"
-    return line.translate(_MIRRORED) if is_mirrored and _FROM_THE_RIGHT.search(line) else line
+    from_the_right = sum(map(len, _FROM_THE_RIGHT.findall(line)))
+    if not is_mirrored or 2 * from_the_right <= sum(map(str.isalpha, line)):
+        return line
+    return _SPACE_INSIDE.sub(lambda found: found[0][::-1], line.translate(_MIRRORED))
 
 
+_SPACE_INSIDE = re.compile(r"(?<=\S)[(\[{] (?=\S)|(?<=\S) [)\]}](?=\S)")
 _MIRRORED = str.maketrans("()[]{}", ")(][}{")
 
 

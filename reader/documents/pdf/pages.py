@@ -6,7 +6,7 @@ import functools
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from reader.documents.pdf import (
     large_letters,
     late,
     named,
+    notes_first,
     raised,
     roots,
     shells,
@@ -40,6 +41,7 @@ from reader.documents.pdf import (
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.opening import LEFT_OUT, open_document, string_of
+from reader.documents.pdf.strings import letters_of
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
 
@@ -66,6 +68,7 @@ _SPLITTING = re.compile(f"([{_HYPHEN}{tables.ROW_HYPHEN}])")
 _JOINING = ("and", "und", "oder", "bzw", "sowie")
 """Words before which a hyphen stands for the rest of a word: pre- and post-war."""
 _HYPHENS = re.compile("-")
+_WHOLE_LINE = re.compile(r"[^\n]+\n?|\n")
 
 
 class Pages:
@@ -80,6 +83,7 @@ class Pages:
         self._compounds: set[str] = set()
         self._drawn: tuple[pypdfium2.PdfPage, dict[int, list[int]]] | None = None
         self._said: tuple[pypdfium2.PdfPage, named.Tagged] | None = None
+        self._clipped: Collection[int] = () if self.survey is None else self.survey.clipped
         self._ruled: tuple[tuple[int, int], list[Rect]] = (-1, 0), []
         if self.survey is None:
             return
@@ -134,10 +138,7 @@ class Pages:
         return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
-        """A word that is split between small letters is one word, unless pages so far write it with its hyphen.
-
-        Elsewhere the hyphen may be its own, too.
-        """
+        """A word that is split between small letters is one word, unless pages so far write it with its hyphen."""
         for hyphen in _HYPHENS.finditer(string):
             left = _last_word(string[max(hyphen.start() - _WORD_CHARS, 0) : hyphen.start()])
             right = _FIRST_WORD.match(string, hyphen.end())
@@ -147,7 +148,7 @@ class Pages:
         first, *others = _SPLITTING.split(string)
         parts = [first]
         for sign, other in zip(others[::2], others[1::2], strict=True):
-            if not other[:1].islower() or not parts[-1][-1:].isalpha() or self._is_compound(parts[-1], other):
+            if not parts[-1][-1:].isalpha() or self._is_compound(parts[-1], other):
                 word = _FIRST_WORD.match(other)
                 ending = "\n" if sign == _HYPHEN else " " if word and word[0] in _JOINING else ""
                 parts.append(f"-{ending}")
@@ -158,13 +159,19 @@ class Pages:
         """Whether a hyphen at a line's end is the word's own."""
         left, right = _last_word(before[-_WORD_CHARS:]), _FIRST_WORD.match(after)
         if not left or right is None:
-            return False
+            return not after[:1].islower()
+        joined = (left + right[0]).lower()
+        if not right[0][0].islower():  # most are names with hyphens
+            return not (left.isupper() and right[0].isupper() and self._is_written(joined))
         if len(left) == 1 or left[-2:].isupper():  # F-score, FAA-approved: no word is split so
             return True
         if right[0] not in _JOINING and f"{left}-{right[0]}".lower() not in self._compounds:
             return False
-        joined = (left + right[0]).lower()
-        return not any(joined in string for string in self._strings.values())
+        return not self._is_written(joined)
+
+    def _is_written(self, word: str) -> bool:
+        """Whether pages so far write a word so."""
+        return any(word in string for string in self._strings.values())
 
     def shows_something(self, index: int) -> bool:
         """Whether page `index` draws a picture, letters or many lines on what is seen of it."""
@@ -190,14 +197,13 @@ class Pages:
         around = self._gaps.get(index, set())
         if (
             hidden is None
-            or around is None
             or glyphs.has_lone_accents(string)
-            or vertical.UPRIGHT_SCRIPTS.search(glyphs.letters_of(string))
+            or vertical.UPRIGHT_SCRIPTS.search(letters_of(string))
             or self._values(page, index)
         ):
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         unseen = self._unseen(page, text, string, index)
-        hidden = sorted([*hidden, *_spans(string, unseen)])
+        hidden = sorted([*hidden, *spans.unseen_spans(string, unseen)])
         cuts = list(combining.cut_at_marks(text, string))
         unseen.update(*(range(start, end) for start, end in cuts))
         # A hyphen before a line that is left out ends its own line.
@@ -210,14 +216,15 @@ class Pages:
         shown = string
         for start, end in hidden:
             shown = shown[:start] + " " * (end - start) + shown[end:]
-        gaps, turn = list(_glued(shown, around)), glyphs.turn_of(text, string)
+        gaps, turn = list(_glued(shown, around or set())), glyphs.turn_of(text, string)
         rules = self._rules(page, index, turn)
         dividing = fractions.dividing(rules)
         moved = sorted({*raised.raised(text, shown, turn), *gaps})
         lines = [*spans.lines_at(string, moved)]
         if not (gaps or dividing):
             lines = [part for line in lines for part in spans.parts(text, string, line, moved)]
-        order = abreast.reading_order(text, shown, turn)
+        lines += [line.span() for line in _WHOLE_LINE.finditer(string)] if around is None else []
+        order = notes_first.reading_order(text, shown, turn)
         said = self._corrections(page, text, string)
         lines += [*roots.root_lines(text, shown, rules), *spans.lines_at(string, sorted(said))]
         lines += formula_signs.sign_lines(text, shown, turn)
@@ -230,7 +237,7 @@ class Pages:
         for start, end in rewritten:
             edits = [part for edit in edits for part in spans.around(edit, start, end)]
             beyond = page if any(start < last and first < end for first, last in hidden) else None
-            spaced = any(start <= at < end for at in gaps)
+            spaced = around is None or any(start <= at < end for at in gaps)
             placed.append((start, end, self._by_places(beyond, text, string[start:end], start, spaced, unseen, mended)))
         if self.survey is not None and index in self.survey.ruled:
             for table in tables.table_edits(rules, text, string, turn, rewritten, mended):
@@ -252,7 +259,11 @@ class Pages:
         if turn == 0:
             edits += _apart(list(late.late_edits(text, shown)), edits)
             edits += _apart(list(item_marks.mark_edits(text, shown)), edits)
-            for edit in (*underscores.underscore_edits(rules, text, shown), *struck.struck_edits(rules, text, shown)):
+            for edit in (
+                *underscores.underscore_edits(rules, text, shown),
+                *struck.struck_edits(rules, text, shown),
+                *(invisible.run_together(text, shown) if index in self._clipped else ()),
+            ):
                 edits += _apart([edit], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
         return _written(string, edits, order)
@@ -280,7 +291,8 @@ class Pages:
         string = string_of(text)
         found = glyphs.read_glyphs(text, string)
         turn = glyphs.turn_of(text, string)
-        if order := abreast.reading_order(text, string, turn):
+        is_counted_alike = max(letters_of(string), default="") <= "\uffff"  # PDFium counts in UTF-16
+        if is_counted_alike and (order := notes_first.reading_order(text, string, turn)):
             found = [
                 one
                 for start, end, after in order
@@ -324,7 +336,7 @@ class Pages:
             found |= invisible.covered(objects[glyphs.ALL_OBJECTS], paths, text, string, _page_box(page))
             found |= invisible.white_on_white(page, texts, text, string, _page_box(page))
         if index in self.survey.clipped:
-            for start, end in _spans(string, invisible.clipped(texts, text, string)):
+            for start, end in spans.unseen_spans(string, invisible.clipped(texts, text, string)):
                 if not (
                     string[:start][-1:].isalnum() or string[end : end + 1].isalnum()
                 ):  # a cell may cut its last word
@@ -442,20 +454,6 @@ def _page_box(page: pypdfium2.PdfPage) -> Rect:
     return box.left, box.bottom, box.right, box.top
 
 
-def _spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:
-    """Characters that are not seen as spans, with what only parts them."""
-    span = None
-    for at in sorted(unseen):
-        if span is not None and not string[span[1] : at].strip():
-            span = span[0], at + 1
-            continue
-        if span is not None:
-            yield span
-        span = at, at + 1
-    if span is not None:
-        yield span
-
-
 def _glued(string: str, around: set[str]) -> Iterator[int]:
     """Where letters stand together that a narrow gap parts on the page."""
     if around:
@@ -479,7 +477,7 @@ def _tried(read: Callable[[], Any]) -> Any:
 
 def plain_ligatures(text: str) -> str:
     """Return text with two letters for each ligature."""
-    for ligature in _LIGATURES.keys() & glyphs.letters_of(text):
+    for ligature in _LIGATURES.keys() & letters_of(text):
         text = text.replace(ligature, _LIGATURES[ligature])
     return text
 

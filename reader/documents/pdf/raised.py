@@ -9,12 +9,15 @@ import pypdfium2
 
 from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
 from reader.documents.pdf.mathematical import SECOND_HALF
+from reader.documents.pdf.strings import figures_of
 from reader.documents.scripts import is_cents
 
 SMALLER = 0.88
 """Of the size of what they follow, how large raised digits are at most."""
 IS_BESIDE = (-0.3, 0.4)
 """In ems, from what raised digits follow to them."""
+_COLUMN_GAP = 1.5
+"""In ems, from a line of a column to a note in another column."""
 _SPACE = 0.15
 """In ems, of white that parts words."""
 _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
@@ -25,7 +28,7 @@ _MOST_RAISED, _MOST_LISTED = 6, 60
 """Raised letters and digits together, and numbers of notes with commas between them."""
 _LEAST_RISE = 0.25
 """In ems, of raised digits that are as large as what they follow."""
-_EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}|\|[A-Za-z]\|")
+_EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}|\|[A-Za-z][A-Za-z\d]{0,2}\|")
 _ORDINAL = re.compile(r"st|nd|rd|th|[aeo]s?|er|re|d|i?[eè]mes?|te|de|ste")
 _EXPONENT_LETTERS = re.compile(r"[dijkmnpqrtxyz]")
 _ABBREVIATED = frozenset("CDJMNPSV")
@@ -45,7 +48,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
         turn: the direction in which the page's lines run.
     """
     origin = origins_of(text, turn)
-    figures = list(_FIGURE.finditer(string))
+    figures = figures_of(string)
     for figure in figures:
         if _SLASH.match(string, figure.end() - 1):
             yield figure.end() - 1
@@ -72,8 +75,9 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             if rise < 0.3:
                 continue  # numbers on one line, as nearly all are
             high = height_of(text, start)
-            if rise >= high and start == figure.start():
-                yield start  # one above the other
+            is_notes = is_spaced and string[last + 1 : last + 2].isalpha()
+            if rise >= high and (start == figure.start() or is_notes):
+                yield start  # one above the other, or the first note of another column
             is_beside = start in (figure.start(), figure.start() - 1)
             if rise < high and (height_of(text, last) < 0.9 * high or (is_beside and rise >= _LEAST_RISE * high)):
                 yield start
@@ -93,24 +97,25 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
 def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
     """Where a letter may be raised, each with what it follows."""
     for figure in figures:
-        if letter := _AFTER_DIGIT.match(string, figure.end() - 1):
-            yield letter.start(), letter.end() - 1
-    for letter in _ORDINAL_BELOW.finditer(string):
-        yield letter.start(), letter.end() - 1
+        for pattern in (_AFTER_DIGIT, _ORDINAL_BELOW):
+            if letter := pattern.match(string, figure.end() - 1):
+                yield letter.start(), letter.end() - 1
     for letter in _AFTER_BRACKET.finditer(string):
         yield letter.start(), letter.end() - 1
     for letter in _AFTER_LETTER.finditer("\n" + string):
         yield letter.start(1) - 1, letter.end(1) - 2
 
 
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 # A letter that may be raised behind a figure, a bracket or a variable. Of the last, what is before the variable comes first: far
 # fewer characters of a page are no letters. A page has so many short words that PDFium is not asked about their letters.
-_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d)|\|[A-Za-z](?=\|))")
+_AFTER_DIGIT = re.compile(r"\d(?:\r?\n)?(?:[-−–+]?[A-Za-z](?!\w)|[a-z](?=[-−–+]\d)|\|(?=[A-Za-z][A-Za-z\d]{0,2}\|))")
 _ORDINAL_BELOW = re.compile(rf"\d\r?\n(?:{_ORDINAL.pattern})(?=\r?\n)")
 _AFTER_BRACKET = re.compile(r"\)(?:\r?\n)?[-−–+]?[A-Za-z](?!\w)")
 _SHORT_WORDS = "|".join(re.findall("..", "oftoinisithebeasatsowebyorondoifmemyupnousamdelaleeneteselunse"))
-_AFTER_LETTER = re.compile(rf"[\W_](?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z]{SECOND_HALF}?(?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)")
+# Its first two conditions say nothing new, but are found out soonest.
+_AFTER_LETTER = re.compile(
+    rf"[^A-Za-z0-9](?![A-Za-z]{{3}})(?<![^\W_])(?!(?:{_SHORT_WORDS})(?!\w))([A-Za-z]{SECOND_HALF}?(?:\r?\n)?[-−–+]?[A-Za-z])(?!\w)"
+)
 _SLASH = re.compile(r"\d\r?\n[/⁄]")
 _NOTE = re.compile(r"\n\d{1,3}(?:\r?\n| )?(?=[^\W\d_])")
 """A note's number before its first word, which PDFium may put on the next line."""
@@ -133,9 +138,15 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         if glyphs[at].made and (slash := _slash_after(glyphs, at, out)) > at:
             at = slash
             continue
-        if not out or out[-1].text == "\n":
+        last = next((glyph for glyph in reversed(out[-3:]) if not glyph.made), None)
+        is_first = not out or out[-1].text == "\n"
+        if is_first or (last is not None and abs(gap(last, glyphs[at])) > _COLUMN_GAP):
             end, word = _note_number(glyphs, at)
             if end > at:
+                if not is_first:  # PDFium took the columns' lines for one
+                    while out[-1].text == " ":
+                        out.pop()
+                    out += [Glyph(-1, "\n")] * (not out[-1].made)  # a hyphen at a line's end ends it
                 out += [Glyph(-1, "["), *glyphs[at:end], Glyph(-1, "] ")]
                 at = word
                 continue

@@ -6,7 +6,7 @@ A head is kept where it first appears. Lines in which any other figure changes f
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -31,6 +31,10 @@ Key = tuple[str, int | None]
 """A line with "#" for the page's number, and what the number is ahead of the page's index; None: the line as it is."""
 
 
+_Counts = tuple[Counter[Key], Counter[Key]]
+"""Of lines at the top and at the bottom."""
+
+
 @dataclass
 class _Page:
     text: str
@@ -49,13 +53,16 @@ class _Page:
 def without_running_lines(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield each page's text without its running lines, and the page number that is printed on it, if any."""
     window: deque[_Page] = deque()
-    before: deque[_Page] = deque(maxlen=_REACH)
+    before: deque[_Page] = deque()
+    near: _Counts = (Counter(), Counter())
     for index, text in enumerate(texts):
         window.append(_page(text, index))
+        for counts, keys in zip(near, window[-1].at_edge, strict=True):
+            counts.update(keys)
         if len(window) > _REACH:
-            yield _stripped(before, window)
+            yield _stripped(before, window, near)
     while window:
-        yield _stripped(before, window)
+        yield _stripped(before, window, near)
 
 
 def _page(text: str, index: int) -> _Page:
@@ -93,16 +100,24 @@ def _roman_value(digits: str) -> int:
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
-def _stripped(before: deque[_Page], window: deque[_Page]) -> tuple[str, str]:
-    """Take the first page out of the window."""
+def _stripped(before: deque[_Page], window: deque[_Page], near: _Counts) -> tuple[str, str]:
+    """Take the first page out of the window.
+
+    Args:
+        before: the pages before it.
+        window: this page and those behind it.
+        near: on how many of all these pages a line stands, for each edge.
+    """
     page = window.popleft()
-    others = [*before, *window]
+    if len(before) > _REACH:
+        for counts, keys in zip(near, before.popleft().at_edge, strict=True):
+            counts.subtract(keys)
     dropped = set()
     for edge, lines in enumerate(page.edges):
+        counts = near[edge]
         for at in lines:
-            counts = {key: sum(key in other.at_edge[edge] for other in others) for key in page.keys[at]}
-            key = max(counts, key=lambda key: (counts[key], key[1] is not None), default=None)
-            if key is None or counts[key] + 1 < _LEAST_PAGES:
+            key = max(page.keys[at], key=lambda key: (counts[key], key[1] is not None), default=None)
+            if key is None or counts[key] < _LEAST_PAGES:
                 break  # what is further in is no head
             if page.ahead is None:
                 page.ahead, page.number = key[1], page.keys[at][key]

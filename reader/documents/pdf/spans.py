@@ -83,3 +83,17 @@ def parts(
         end = string.find(" ", position + _CONTEXT, last)
         parts.append((start, end if end >= 0 else last))
     yield from merged(parts)
+
+
+def unseen_spans(string: str, unseen: set[int]) -> Iterator[tuple[int, int]]:
+    """Characters that are not seen as spans, with what only parts them."""
+    span = None
+    for at in sorted(unseen):
+        if span is not None and not string[span[1] : at].strip():
+            span = span[0], at + 1
+            continue
+        if span is not None:
+            yield span
+        span = at, at + 1
+    if span is not None:
+        yield span

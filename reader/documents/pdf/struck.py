@@ -29,7 +29,7 @@ def struck_edits(rules: list[Rect], text: pypdfium2.PdfTextPage, string: str) ->
         string: PDFium's text of them.
     """
     thin = [rule for rule in rules if rule[3] - rule[1] <= _THICKEST < rule[2] - rule[0] <= _LONGEST]
-    for left, bottom, right, top in thin[:_MOST_RULES] if string.isascii() or max(string) <= "\uffff" else ():
+    for left, bottom, right, top in thin[:_MOST_RULES]:
         for end in (left, right):
             near = text.get_index(end - 1, (bottom + top) / 2, 2, 2)
             for at in () if near is None else (near - 1, near):

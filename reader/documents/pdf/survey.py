@@ -93,7 +93,7 @@ class Survey:
         if "/Annots" in page:
             self.annotated.add(index)
         contents = page.get("/Contents")
-        found: set[str] = set()
+        found: set[str] | None = set()
         rules = 0
         for stream in contents if isinstance(contents, pikepdf.Array) else [contents]:
             if not isinstance(stream, pikepdf.Stream):
@@ -107,9 +107,7 @@ class Survey:
             if says_more(data, page.get("/Resources")):
                 self.named.add(index)
             around = _gaps(data)
-            if around is None:
-                return None
-            found |= around
+            found = None if found is None or around is None else found | around
         if rules:
             self.lined.add(index)
         if rules >= _LEAST_RULES:

@@ -17,7 +17,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import bands
-from reader.documents.pdf.glyphs import Glyph, Rect, address_of, gap, origins_of, read_glyphs, upright_rect
+from reader.documents.pdf.glyphs import Glyph, Rect, direct, gap, origins_of, read_glyphs, upright_rect
 from reader.documents.pdf.mathematical import SECOND_HALF, plain
 
 _THIN = 2.5
@@ -127,7 +127,10 @@ _LEAST_CELLS = 3
 def _levels_within(
     grid: _Grid, columns: list[float], levels: list[float], text: pypdfium2.PdfTextPage, string: str, turn: int
 ) -> Iterator[float]:
-    """Yield levels between rows of figures that share their rules: where all cells have as many lines, most of figures alone."""
+    """Yield levels between rows that share their rules.
+
+    There all cells have as many lines, and most are figures alone, or none goes on with the line above it.
+    """
     glyphs: list[Glyph] = []
     for at in range(len(levels) - 1):
         cells = [cell for cell in _row(grid, columns, levels[at:], False) if cell]
@@ -137,9 +140,25 @@ def _levels_within(
         filled = [lines for cell in cells if (lines := _lines_of_cell(glyphs, cell))]
         values = [lines for lines in filled if all(_VALUE.fullmatch("".join(g.text for g in line)) for line in lines)]
         is_even = len({len(lines) for lines in filled}) == 1 and len(filled[0]) > 1
-        if is_even and len(filled) >= _LEAST_CELLS and len(values) >= _LEAST_VALUED * len(filled):
-            for (upper, *_), (lower, *_) in itertools.pairwise(values[0]):
+        are_rows = len(values) >= _LEAST_VALUED * len(filled) or (is_even and _begin_anew(filled))
+        if is_even and len(filled) >= _LEAST_CELLS and are_rows:
+            for (upper, *_), (lower, *_) in itertools.pairwise((values or filled)[0]):
                 yield (upper.y - _DESCENDS * upper.size + lower.y + _ASCENDS * lower.size) / 2
+
+
+def _begin_anew(cells: list[list[list[Glyph]]]) -> bool:
+    """Whether the lines of cells beside one another are on the same heights, and none goes on with the one above it."""
+    lines = zip(*cells, strict=True)
+    levels = ([line[0] for line in row] for row in lines)
+    return len(cells[0]) >= _LEAST_LINES and all(
+        abs(first.y - row[0].y) < _SAME_LINE * first.size and not first.text.islower()
+        for row in levels
+        for first in row
+    )
+
+
+_LEAST_LINES = 3
+"""Of words in each cell of a row that is several; two may be one text in each cell."""
 
 
 def _lines_of_cell(glyphs: list[Glyph], cell: Rect) -> list[list[Glyph]]:
@@ -165,7 +184,7 @@ def rules(paths: list[int], page: Rect) -> list[Rect]:
     pieces: list[Rect] = []
     walked = 0
     sides = (ctypes.c_float * 4)()
-    at = [ctypes.addressof(sides) + number * ctypes.sizeof(ctypes.c_float) for number in range(4)]
+    at = [ctypes.byref(sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
     for thing in paths:
         if not _bounds(thing, *at):
             continue
@@ -228,26 +247,23 @@ def _joined(pieces: list[Rect]) -> list[Rect]:
     return found if len(found) <= _MOST_JOINED else []  # dots that fill an area are no rules
 
 
-# The same functions with addresses for arguments, as a page is thousands of objects.
 _POINTER = ctypes.c_void_p
-_bounds = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[_POINTER] * 4)(address_of(pdfium.FPDFPageObj_GetBounds))
-_segments = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPath_CountSegments))
+_bounds = direct(pdfium.FPDFPageObj_GetBounds)
+_segments = direct(pdfium.FPDFPath_CountSegments)
 
 
-_matrix_of = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER)(address_of(pdfium.FPDFPageObj_GetMatrix))
-_segment = ctypes.CFUNCTYPE(_POINTER, _POINTER, ctypes.c_int)(address_of(pdfium.FPDFPath_GetPathSegment))
-_segment_point = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER, _POINTER)(
-    address_of(pdfium.FPDFPathSegment_GetPoint)
-)
-_segment_type = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetType))
-_is_closed = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER)(address_of(pdfium.FPDFPathSegment_GetClose))
+_matrix_of = direct(pdfium.FPDFPageObj_GetMatrix)
+_segment = direct(pdfium.FPDFPath_GetPathSegment, _POINTER)
+_segment_point = direct(pdfium.FPDFPathSegment_GetPoint)
+_segment_type = direct(pdfium.FPDFPathSegment_GetType)
+_is_closed = direct(pdfium.FPDFPathSegment_GetClose)
 
 
 def _straight_parts(path: int, count: int, page: Rect) -> Iterator[Rect]:
     """The parts of a path that go along the page's edges: the rules of a table in one path, a box with round corners."""
     matrix, x, y = pdfium.FS_MATRIX(), ctypes.c_float(), ctypes.c_float()
-    _matrix_of(path, ctypes.addressof(matrix))
-    at = ctypes.addressof(x), ctypes.addressof(y)
+    _matrix_of(path, ctypes.byref(matrix))
+    at = ctypes.byref(x), ctypes.byref(y)
 
     def place(segment: int) -> tuple[float, float]:
         _segment_point(segment, *at)

@@ -82,6 +82,8 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
         if not found and _may_be_tex(font, named) and _makes_words(usual, _codes(strings, 1)):
             return tex_fonts.letters(named)
         return found
+    if own and (shaped := _shaped(font, own)):
+        return {**own, **shaped}
     added = {}
     for code, name in named.items():
         if own is None:
@@ -102,6 +104,39 @@ def _simple_letters(font: Any, drawn: Callable[[], list[bytes]]) -> dict[int, st
             }
             holes -= private - set(added)
     return {**{code: text for code, text in (own or {}).items() if code not in holes}, **added} if added else {}
+
+
+_FIRST_CODE = 0x21
+_WIDE = 2.5
+"""Of its height, how wide a hyphen is at least."""
+_LOWEST, _HIGHEST = 0.1, 0.45
+"""In ems, between which heights a hyphen is."""
+
+
+def _shaped(font: Any, own: dict[int, str]) -> dict[int, str]:
+    """The spaces and hyphens of a font by their shapes, where macOS maps them to their own codes.
+
+    It numbers a font's glyphs as they are drawn, and each of these two stands for two characters.
+    """
+    same = [code for code, text in own.items() if text == chr(code)]
+    is_numbered = min(own) == _FIRST_CODE and len(own) == max(own) - _FIRST_CODE + 1 and 2 * len(same) < len(own)
+    program = _program(font, "/FontFile2") if same and is_numbered and "/Encoding" not in font else None
+    if program is None:
+        return {}
+    from fontTools.ttLib import TTFont  # nearly no file needs it
+
+    loaded = TTFont(BytesIO(program), lazy=True)
+    names = {code: name for table in loaded["cmap"].tables for code, name in table.cmap.items()}
+    found = {}
+    for code in same:
+        shape = loaded["glyf"][names[code]]
+        if shape.numberOfContours == 0:
+            found[code] = " "
+        elif shape.numberOfContours == 1:
+            low, high = (end / loaded["head"].unitsPerEm for end in (shape.yMin, shape.yMax))
+            if shape.xMax - shape.xMin >= _WIDE * (shape.yMax - shape.yMin) and low >= _LOWEST and high <= _HIGHEST:
+                found[code] = "-"
+    return found
 
 
 def _is_special(name: str) -> bool:

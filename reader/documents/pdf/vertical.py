@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import Glyph, height_of, origins_of
+from reader.documents.pdf.strings import line_spans
 
 UPRIGHT_SCRIPTS = re.compile(r"[\u1800-\u18af\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f]")
 _LEFT_TO_RIGHT = re.compile(r"[\u1800-\u18af\ua840-\ua87f]")
@@ -25,7 +26,7 @@ def are_lines_cut(text: pypdfium2.PdfTextPage, string: str) -> bool:
     """
     if len(string) > (_FEW_CHARS + 3) * string.count("\n"):
         return False
-    starts = [match.span() for match in _LINE.finditer(string)]
+    starts = line_spans(string)
     short = sum(end - start <= _FEW_CHARS for start, end in starts)
     if len(starts) < _LEAST_LINES or short < _LEAST_SHORT * len(starts):
         return False
@@ -42,9 +43,6 @@ def as_lines(page: pypdfium2.PdfPage) -> pypdfium2.PdfTextPage:
     text = page.get_textpage()
     page.set_mediabox(*box)
     return text
-
-
-_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n]*[^\s\ufffe])?")
 
 
 def in_reading_order(glyphs: list[Glyph]) -> list[Glyph]:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from reader.documents.pdf import glyphs
+from reader.documents.pdf.strings import letters_of
 
 _LEAST_TOKEN_CHARS = 24
 _LEAST_WORDS = 0.35
@@ -80,24 +80,22 @@ def is_nonsense(text: str) -> bool:
 
 def _is_shifted(tokens: list[str]) -> bool:
     """Whether words have other pairs of letters than languages have, as where each letter is some places off."""
-    words = [word for word in map(_judged, tokens) if word]
-    letters = sum(map(len, words))
-    pairs = letters - len(words)
-    if pairs < _LEAST_PAIRS or 2 * letters < sum(map(len, tokens)) or len(set("".join(words))) < _LEAST_KINDS:
+    judged = [found for found in map(_judged, tokens) if found[0]]
+    words = "".join(word for word, _ in judged)
+    pairs = len(words) - len(judged)
+    if pairs < _LEAST_PAIRS or sum(common for _, common in judged) >= _LEAST_COMMON * pairs:
         return False
-    return sum(map(_common_pairs, words)) < _LEAST_COMMON * pairs
+    return 2 * len(words) >= sum(map(len, tokens)) and len(set(words)) >= _LEAST_KINDS
 
 
 @functools.lru_cache(maxsize=4096)
-def _judged(token: str) -> str:
-    """The word in a token in small letters; "" where its letters are not judged."""
+def _judged(token: str) -> tuple[str, int]:
+    """The word in a token in small letters, and how many of its pairs of letters are frequent; "" where it is not judged."""
     word = token.strip(_SIGNS)
-    return word.lower() if _JUDGED.fullmatch(word) and word.lower() not in _ALPHABET else ""
-
-
-@functools.lru_cache(maxsize=4096)
-def _common_pairs(word: str) -> int:
-    return sum(word[at : at + 2] in _PAIRS for at in range(len(word) - 1))
+    if not _JUDGED.fullmatch(word) or word.lower() in _ALPHABET:
+        return "", 0
+    word = word.lower()
+    return word, sum(word[at : at + 2] in _PAIRS for at in range(len(word) - 1))
 
 
 def _mixes_scripts(text: str) -> bool:
@@ -105,7 +103,7 @@ def _mixes_scripts(text: str) -> bool:
 
     Numbers of glyphs that are taken for letters look like that.
     """
-    if not _FAR_LETTERS.search(glyphs.letters_of(text)):  # as in most texts; a set of letters is short
+    if not _FAR_LETTERS.search(letters_of(text)):  # as in most texts; a set of letters is short
         return False
     letters = [char for char in _FAR_LETTERS.findall(text, 0, _SAMPLE_CHARS) if char.isalpha()]
     rare = sum("\u0180" <= char <= "\u024f" and char not in "ƏəșțȘȚơưƠƯǎǐǒǔ" for char in letters)
