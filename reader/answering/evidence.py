@@ -2,9 +2,9 @@
 
 Three rankings are fused by reciprocal rank (Cormack, Clarke and Büttcher, 2009): by attention, by BM25 over the words of the
 question, and by BM25 over those of question and answer, as a wrong answer has words that lead away. Words count a little more than
-attention: they find a place by themselves, and attention to a condensed memory may not. Pages that hold a longer answer word for word
-count as a fourth ranking. **Evidence** says where the decoder looked
-and where the words are. It does not prove that the answer follows from there.
+attention: they find a place by themselves, and attention to a condensed memory may not. If a longer answer stands word for word on
+some of these pages, they are a fourth ranking. **Evidence** says where the decoder looked and where the words are. It does not
+prove that the answer follows from there.
 
 Quotes are cut out of the text. Nothing here runs the decoder.
 """
