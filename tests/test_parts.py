@@ -197,6 +197,11 @@ def test_a_refusal_while_a_document_is_read_says_that_it_may_change() -> None:
         html = turns.finished(answer.text, asdict(answer), map(vars, answer.evidence), place, 0)
         assert expected in html
         assert 'aria-label="Closest passages"' in html
+        part = as_part(replace(answer, question="By whom?"))
+        both = put_together("When, and by whom?", [replace(_answer("1783", 3, 4), pages_read=pages_read), part])
+        html = turns.finished(both.text, asdict(both), map(vars, both.evidence), place, 0)
+        limit = "" if pages_read == 9 else ", in the pages that were read by then"
+        assert f"The document does not say{limit}: “By whom?”" in html
 
 
 def test_an_exported_conversation_numbers_what_each_part_rests_on_and_not_what_is_only_near() -> None:
