@@ -1,4 +1,4 @@
-"""What programs are told that get no answer from the OpenAI API: a status that says whose turn it is, and a sentence."""
+"""The OpenAI API's refusals: a status by which a program knows what to do next, and a sentence."""
 
 from __future__ import annotations
 

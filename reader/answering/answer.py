@@ -129,7 +129,9 @@ class AnswerPart:
 
 def as_part(answer: Answer) -> Answer:
     """The answer to one of several parts of a question: where the document does not say, the part is named."""
-    return replace(answer, text=refusal_of(answer.question)) if answer.not_said else answer
+    if not answer.not_said:
+        return answer
+    return replace(answer, text=refusal_of(answer.question, is_read=answer.pages_read >= answer.pages))
 
 
 def text_behind(answer: Answer, before: Sequence[Answer]) -> str:

@@ -12,9 +12,14 @@ def says_nothing(answer: str) -> bool:
     return all(paragraph.casefold().startswith(refusal) for paragraph in answer.strip().split("\n\n"))
 
 
-def refusal_of(question: str) -> str:
-    """The refusal of one of several questions that are answered together: it names the question."""
-    return f"{NOT_SAID.rstrip('.')}: “{question}”"
+def refusal_of(question: str, *, is_read: bool) -> str:
+    """The refusal of one of several questions that are answered together: it names the question.
+
+    Args:
+        is_read: whether all of the document was read by then.
+    """
+    so_far = "" if is_read else ", in the pages that were read by then"
+    return f"{NOT_SAID.rstrip('.')}{so_far}: “{question}”"
 
 
 def may_become_refusal(text: str) -> bool:

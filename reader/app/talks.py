@@ -291,7 +291,7 @@ class Talks:
         if last is not None and last.answer is not None:
             return
         is_stopped = last is not None and last.is_done
-        self.stop(question_id)  # nobody waits for it any more
+        self.stop(question_id)  # the program is told now, and takes no answer later
         error = service.load_error
         if error is not None:
             told = str(error) if isinstance(error, (ReaderError, StoreError)) else f"{type(error).__name__}: {error}"

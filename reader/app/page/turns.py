@@ -40,9 +40,6 @@ NO_ANSWER = "I did not find an answer in this document."
 NO_ANSWER_OF_SEVERAL = "I did not find an answer in these documents."
 NO_ANSWER_YET = "I did not find an answer in the pages that were read by then. Ask again when more is read."
 
-_BY_THEN = ", in the pages that were read by then:"
-"""In a refusal of a part of a question, before the part."""
-
 
 def no_answer(about: Place, counts: Mapping[str, Any]) -> str:
     """What is shown for an answer that the documents of a place do not say."""
@@ -58,8 +55,6 @@ def read_as(
     if says_nothing(answer):
         return [no_answer(about, counts)], 0
     parts = [about.plain_answer(part).strip() for part in counts.get("parts") or [answer]]
-    if _based_on(counts):
-        parts = [part.replace(":", _BY_THEN, 1) if says_nothing(part) else part for part in parts]
     unsaid = {number for number, part in enumerate(parts) if says_nothing(part)}
     sources = sum(not item.get("parts") or not unsaid.issuperset(item["parts"]) for item in evidence)
     return parts if any(parts) else ["No answer."], sources

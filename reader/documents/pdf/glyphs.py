@@ -16,11 +16,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from reader.documents.pdf.calls import POINTER, address_of, direct
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.strings import letters_of
 
@@ -68,42 +68,22 @@ class _Style:
     turn: int
 
 
-def address_of(thing: Any) -> int:
-    """Return where a pointer or a function of PDFium's lies, for functions that take addresses."""
-    return ctypes.cast(thing, ctypes.c_void_p).value or 0
-
-
 @functools.lru_cache(maxsize=4)
 def handle_of(page: pypdfium2.PdfTextPage) -> int:
     """Return the address of an open page's characters."""
     return address_of(page.raw)
 
 
-def direct(function: Any, result: Any = ctypes.c_int) -> Any:
-    """Return one of PDFium's functions that takes addresses, or references to values, for pointers.
-
-    Such calls take half the time of others, and a page is thousands of glyphs.
-    """
-    kinds = [kind if issubclass(kind, _NUMBERS) else ctypes.c_void_p for kind in function.argtypes]
-    return ctypes.PYFUNCTYPE(result, *kinds)(address_of(function))
-
-
-_NUMBERS = (ctypes.c_int, ctypes.c_uint, ctypes.c_long, ctypes.c_ulong, ctypes.c_float, ctypes.c_double)
-_POINTER = ctypes.c_void_p
-_page_object = direct(pdfium.FPDFPage_GetObject, _POINTER)
+_page_object = direct(pdfium.FPDFPage_GetObject, POINTER)
 _kind = direct(pdfium.FPDFPageObj_GetType)
-_text_object = direct(pdfium.FPDFText_GetTextObject, _POINTER)
+_text_object = direct(pdfium.FPDFText_GetTextObject, POINTER)
 _char_origin = direct(pdfium.FPDFText_GetCharOrigin)
 _char_matrix = direct(pdfium.FPDFText_GetMatrix)
 _font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double)
 _is_generated = direct(pdfium.FPDFText_IsGenerated)
-_font_of = direct(pdfium.FPDFTextObj_GetFont, _POINTER)
-_glyph_width = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, ctypes.c_uint32, ctypes.c_float, _POINTER)(
-    address_of(pdfium.FPDFFont_GetGlyphWidth)
-)
-_bounded_text = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, *[ctypes.c_double] * 4, _POINTER, ctypes.c_int)(
-    address_of(pdfium.FPDFText_GetBoundedText)
-)
+_font_of = direct(pdfium.FPDFTextObj_GetFont, POINTER)
+_glyph_width = direct(pdfium.FPDFFont_GetGlyphWidth)
+_bounded_text = direct(pdfium.FPDFText_GetBoundedText)
 _x, _y = ctypes.c_double(), ctypes.c_double()
 _X, _Y = ctypes.byref(_x), ctypes.byref(_y)
 _matrix = pdfium.FS_MATRIX()

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Rect, direct, height_of, origins_of, text_objects
+from reader.documents.pdf.calls import POINTER, bounds, count_segments, direct, references, segment_point
+from reader.documents.pdf.glyphs import Rect, height_of, origins_of, text_objects
 from reader.documents.pdf.strings import figures_of
 
 WHITE = (b"1 g", b"1 1 1 rg", b"0 0 0 0 k", b"1 1 1 sc", b"1 sc")
@@ -82,12 +83,12 @@ def drawn_again(text: pypdfium2.PdfTextPage, string: str) -> set[int]:
 def clipped(texts: list[int], text: pypdfium2.PdfTextPage, string: str) -> set[int]:
     """Return the characters of PDFium's text that are outside of what their text objects are clipped to."""
     sides = (ctypes.c_float * 4)()
-    sides_at = [ctypes.byref(sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
+    sides_at = references(sides)
     addresses = set()
     boxes: dict[tuple[int, ...], Rect | None] = {}
     for thing in texts:
         path = _clip_path(thing)
-        if not path or not _bounds(thing, *sides_at):
+        if not path or not bounds(thing, *sides_at):
             continue
         left, bottom, right, top = sides
         # Texts one after another share what they are clipped to, and so its points.
@@ -118,9 +119,9 @@ def _clip_box(clip: int) -> Rect | None:
     x, y = ctypes.c_float(), ctypes.c_float()
     for number in range(max(_count_paths(clip), 0)):
         points = []
-        for at in range(max(_count_segments(clip, number), 0)):
+        for at in range(max(_clip_segments(clip, number), 0)):
             segment = _segment(clip, number, at)
-            if _point(segment, ctypes.byref(x), ctypes.byref(y)):
+            if segment_point(segment, ctypes.byref(x), ctypes.byref(y)):
                 points.append((x.value, y.value))
         if not points:
             continue
@@ -157,12 +158,9 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     """The opaque white boxes among the paths of a page; one over most of the page is its paper."""
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     fill, is_stroked = ctypes.c_int(), ctypes.c_int()
-    colours_at, sides_at = (
-        [ctypes.byref(values, number * ctypes.sizeof(values._type_)) for number in range(4)]
-        for values in (colours, sides)
-    )
+    colours_at, sides_at = references(colours), references(sides)
     for thing in paths:
-        if not _fill_colour(thing, *colours_at) or min(colours) < _WHITE_LEVEL or not _bounds(thing, *sides_at):
+        if not _fill_colour(thing, *colours_at) or min(colours) < _WHITE_LEVEL or not bounds(thing, *sides_at):
             continue
         left, bottom, right, top = sides
         area = (right - left) * (top - bottom)
@@ -173,7 +171,7 @@ def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
         if top - bottom > _MOST_BAND and right - left > _WIDE * (box[2] - box[0]):
             continue  # the head of a website that stays in place on paper hides text of the page
         is_read = _draw_mode(thing, ctypes.byref(fill), ctypes.byref(is_stroked))
-        if is_read and fill.value and _segments(thing) <= _BOX_SEGMENTS and not _has_transparency(thing):
+        if is_read and fill.value and count_segments(thing) <= _BOX_SEGMENTS and not _has_transparency(thing):
             yield thing, (left, bottom, right, top)
 
 
@@ -185,11 +183,11 @@ _MOST_BAND, _WIDE = 40.0, 0.75
 
 
 _sides = (ctypes.c_float * 4)()
-_SIDES = [ctypes.byref(_sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
+_SIDES = references(_sides)
 
 
 def _is_text_under(thing: int, cover: Rect) -> bool:
-    if not _bounds(thing, *_SIDES):
+    if not bounds(thing, *_SIDES):
         return False
     left, bottom, right, top = _sides
     # Descenders of the line above reach into many a box.
@@ -224,32 +222,25 @@ def white_on_white(
 def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     """The text objects that are drawn in white, by their address, and where they are; those of a scan are not drawn."""
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
-    colours_at, sides_at = (
-        [ctypes.byref(values, number * ctypes.sizeof(values._type_)) for number in range(4)]
-        for values in (colours, sides)
-    )
+    colours_at, sides_at = references(colours), references(sides)
     red, green, blue, alpha = colours_at
     for thing in texts:
         if not _fill_colour(thing, red, green, blue, alpha) or colours[0] < _WHITE_LEVEL:
             continue
         if min(colours[:3]) < _WHITE_LEVEL:
             continue
-        if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not _bounds(thing, *sides_at):
+        if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not bounds(thing, *sides_at):
             continue
         left, bottom, right, top = sides
         if left < box[2] and right > box[0] and bottom < box[3] and top > box[1]:
             yield thing, (left, bottom, right, top)
 
 
-_POINTER = ctypes.c_void_p
 _fill_colour = direct(pdfium.FPDFPageObj_GetFillColor)
 _render_mode = direct(pdfium.FPDFTextObj_GetTextRenderMode)
-_bounds = direct(pdfium.FPDFPageObj_GetBounds)
 _draw_mode = direct(pdfium.FPDFPath_GetDrawMode)
-_segments = direct(pdfium.FPDFPath_CountSegments)
 _has_transparency = direct(pdfium.FPDFPageObj_HasTransparency)
-_clip_path = direct(pdfium.FPDFPageObj_GetClipPath, _POINTER)
+_clip_path = direct(pdfium.FPDFPageObj_GetClipPath, POINTER)
 _count_paths = direct(pdfium.FPDFClipPath_CountPaths)
-_count_segments = direct(pdfium.FPDFClipPath_CountPathSegments)
-_segment = direct(pdfium.FPDFClipPath_GetPathSegment, _POINTER)
-_point = direct(pdfium.FPDFPathSegment_GetPoint)
+_clip_segments = direct(pdfium.FPDFClipPath_CountPathSegments)
+_segment = direct(pdfium.FPDFClipPath_GetPathSegment, POINTER)

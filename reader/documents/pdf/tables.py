@@ -17,7 +17,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from reader.documents.pdf import bands
-from reader.documents.pdf.glyphs import Glyph, Rect, direct, gap, origins_of, read_glyphs, upright_rect
+from reader.documents.pdf.calls import POINTER, bounds, count_segments, direct, references, segment_point
+from reader.documents.pdf.glyphs import Glyph, Rect, gap, origins_of, read_glyphs, upright_rect
 from reader.documents.pdf.mathematical import SECOND_HALF, plain
 
 _THIN = 2.5
@@ -129,7 +130,7 @@ def _levels_within(
 ) -> Iterator[float]:
     """Yield levels between rows that share their rules.
 
-    There all cells have as many lines, and most are figures alone, or none goes on with the line above it.
+    All cells of such rows have the same number of lines. Most lines are figures alone, or no line continues the one above it.
     """
     glyphs: list[Glyph] = []
     for at in range(len(levels) - 1):
@@ -147,7 +148,7 @@ def _levels_within(
 
 
 def _begin_anew(cells: list[list[list[Glyph]]]) -> bool:
-    """Whether the lines of cells beside one another are on the same heights, and none goes on with the one above it."""
+    """Whether the lines of neighbouring cells stand at the same heights, and no line continues the one above it."""
     lines = zip(*cells, strict=True)
     levels = ([line[0] for line in row] for row in lines)
     return len(cells[0]) >= _LEAST_LINES and all(
@@ -184,9 +185,9 @@ def rules(paths: list[int], page: Rect) -> list[Rect]:
     pieces: list[Rect] = []
     walked = 0
     sides = (ctypes.c_float * 4)()
-    at = [ctypes.byref(sides, number * ctypes.sizeof(ctypes.c_float)) for number in range(4)]
+    at = references(sides)
     for thing in paths:
-        if not _bounds(thing, *at):
+        if not bounds(thing, *at):
             continue
         left, bottom, right, top = sides
         if left > page[2] or right < page[0] or bottom > page[3] or top < page[1]:
@@ -195,7 +196,7 @@ def rules(paths: list[int], page: Rect) -> list[Rect]:
         if min(width, height) <= _THIN:
             (found if max(width, height) >= _LEAST_LENGTH else pieces).append((left, bottom, right, top))
             continue
-        count = _segments(thing)
+        count = count_segments(thing)
         edges = [
             (left, bottom, left, top),
             (right, bottom, right, top),
@@ -247,14 +248,8 @@ def _joined(pieces: list[Rect]) -> list[Rect]:
     return found if len(found) <= _MOST_JOINED else []  # dots that fill an area are no rules
 
 
-_POINTER = ctypes.c_void_p
-_bounds = direct(pdfium.FPDFPageObj_GetBounds)
-_segments = direct(pdfium.FPDFPath_CountSegments)
-
-
 _matrix_of = direct(pdfium.FPDFPageObj_GetMatrix)
-_segment = direct(pdfium.FPDFPath_GetPathSegment, _POINTER)
-_segment_point = direct(pdfium.FPDFPathSegment_GetPoint)
+_segment = direct(pdfium.FPDFPath_GetPathSegment, POINTER)
 _segment_type = direct(pdfium.FPDFPathSegment_GetType)
 _is_closed = direct(pdfium.FPDFPathSegment_GetClose)
 
@@ -266,7 +261,7 @@ def _straight_parts(path: int, count: int, page: Rect) -> Iterator[Rect]:
     at = ctypes.byref(x), ctypes.byref(y)
 
     def place(segment: int) -> tuple[float, float]:
-        _segment_point(segment, *at)
+        segment_point(segment, *at)
         return (
             matrix.a * x.value + matrix.c * y.value + matrix.e,
             matrix.b * x.value + matrix.d * y.value + matrix.f,
