@@ -165,6 +165,20 @@ def test_the_passage_that_is_least_likely_to_be_refused_answers(
     assert (answer.text, len(answer.looked_again)) == (f"{answering}", looked)
 
 
+@pytest.mark.usefixtures("default_tokens")
+def test_a_passage_with_the_cell_that_a_question_names_answers_whatever_a_refusal_says(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = "\n\nShip | Captain | Tons\nMarigold | Oduya | 37\nHope | Vale | 12\n\n"
+    attached = attached_to(hide(table), roomy_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
+    Unsure.refuses = [0.6] * 20
+    for question, looked in (("How many tons has the Marigold?", 1), ("What is said of the Marigold?", 3)):
+        answer = answered(attached, roomy_model, question, look_again=600)
+        assert (len(answer.looked_again) == 1) == (looked == 1)
+        assert any("Marigold | Oduya" in passage.text for passage in answer.looked_again)
+
+
 class Doubting(Decoding):
     """Refuses with a probability of about a half, or else says something."""
 

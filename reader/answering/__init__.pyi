@@ -22,7 +22,6 @@ from .parts import parts as parts
 from .passages import (
     LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
     Passage as Passage,
-    content_words as content_words,
     cut as cut,
 )
 from .people import Named as Named, people as people
@@ -35,6 +34,7 @@ from .prompt import (
     question_words as question_words,
 )
 from .refusal import NOT_SAID as NOT_SAID, says_nothing as says_nothing
+from .words import content_words as content_words
 
 __all__ = [
     "LOOK_AGAIN_TOKENS",

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import torch
 
 from reader.answering.attention import Attention, Baseline, Heat
-from reader.answering.passages import Passages, Source, content_words
+from reader.answering.passages import Passages, Source
+from reader.answering.words import content_words
 from reader.beacon import Memory
 from reader.errors import ConfigError
 from reader.models import Model

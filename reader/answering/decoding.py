@@ -255,15 +255,17 @@ class Decoding:
     def _choose(self, logits: Tensor) -> Prompt:
         """The prompt to run next: the present one where it answers, or where another token must decide.
 
-        The first passage behind which a refusal is unlikely answers. If a refusal is likely behind all of them, or all are to be
-        looked at, the passage with the smallest probability answers. The first token shows this probability; where an answer may
-        begin with the refusal's first word, the second token does.
+        The first passage behind which a refusal is unlikely answers, or that has the cell of a table for the question. If there
+        is none, or all are to be looked at, the passage with the smallest probability answers. The first token shows this
+        probability; where an answer may begin with the refusal's first word, the second token does.
 
         Args:
             logits: (1, vocab), of the next token behind the present prompt.
         """
         refusal = int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
         self._refusal_probability *= float(logits[-1].float().softmax(-1)[refusal])
+        if self._prompt.has_cell:
+            self._refusal_probability = 0.0
         is_likely = self._refusal_probability >= self._sure
         if is_likely and not self.tokens and greedy_token(self.tokens, logits) == refusal:
             return self._prompt

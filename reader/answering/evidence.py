@@ -11,15 +11,14 @@ Quotes are cut out of the text. Nothing here runs the decoder.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reader.answering.attention import Heat
-from reader.answering.passages import Passage, Passages, Source, content_words
-from reader.answering.quantities import SMALL_NUMBERS
+from reader.answering.passages import Passage, Passages, Source
 from reader.answering.refusal import says_nothing
+from reader.answering.words import content_words, stem
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
 from storage import TextIndex
@@ -41,7 +40,6 @@ _WORDS_ALONE = 6
 _YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
 _NUMBER_ALONE = re.compile(r"[#>*\s]*\(?\d{1,3}[.)]+[*\s]*")
 """The number of a heading or a list item, such as "3.". Its full stop makes it look like a sentence, but it is no useful quote."""
-_NUMBERS = SMALL_NUMBERS[:13]
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
 
@@ -193,16 +191,8 @@ def is_stated(answer: str, sources: Sequence[Source], evidence: Sequence[Evidenc
     """Whether an answer's words stand on the pages of its evidence: every number, and two thirds of the other words."""
     named = {(place.document_id, place.page) for place in evidence}
     pages = [page.text for source in sources for page in source.pages if (page.document_id, page.number) in named]
-    known = {_stem(word) for word in content_words(" ".join(pages))}
+    known = {stem(word) for word in content_words(" ".join(pages))}
     words = content_words(answer)
-    numbers = [_stem(word) for word in words if any(sign.isdigit() for sign in _stem(word))]
-    stated = sum(_stem(word) in known for word in words)
+    numbers = [stem(word) for word in words if any(sign.isdigit() for sign in stem(word))]
+    stated = sum(stem(word) in known for word in words)
     return all(number in known for number in numbers) and 3 * stated >= 2 * len(words) > 0
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _stem(word: str) -> str:
-    """A word without the endings that say only how it is used; a number in figures."""
-    if word in _NUMBERS:
-        return str(_NUMBERS.index(word))
-    return word if any(sign.isdigit() for sign in word) else re.sub(r"(?<=\w{3})(ing|ed|es|s|en|e)$", "", word)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 
 from reader.answering.notes import NO_PROSE
-from reader.answering.passages import Passage, Source, mention, passage_of
+from reader.answering.passages import Passage, Source, passage_of
+from reader.answering.words import mention
 from reader.reading import sentences
 
 _SOON_CHARS = 60_000

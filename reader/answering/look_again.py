@@ -67,7 +67,8 @@ def choose_passages(
         return ()
 
     def count_tokens(passage: Passage) -> int:
-        return sum(len(model.encode(text)[0]) for text in (heading(passage, attached.passages), passage.text))
+        text = attached.passages.shown(passage, question).text
+        return len(model.encode(heading(passage, attached.passages))[0]) + len(model.encode(text)[0])
 
     words, request = searched(whole or question, earlier), understand(question)
     if request.kind == "front":

@@ -16,9 +16,10 @@ from reader import wording
 from reader.answering.introductions import introduced
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
-from reader.answering.passages import Passage, Source, mention, passage_of
+from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.people import people
 from reader.answering.requests import LAST, Request
+from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
 

@@ -7,13 +7,15 @@ of their sentences. It runs no decoder and sees no attention.
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from reader.reading import ROW, goes_on, sentences, shortened
+from reader.answering.tables import Shown, Table, shown, tables
+from reader.answering.words import content_words
+from reader.reading import goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -26,20 +28,6 @@ PASSAGE_CHARS = 800
 """About 200 tokens: with a budget of 600, three passages are read again at most."""
 
 _CANDIDATES = 20
-
-_MOST_HEADER_CHARS = 300
-_WORD = re.compile(r"\w+")
-
-# What a question or a sentence is made of, whatever it is about.
-STOP_WORDS = frozenset(
-    """
-    a about all also am an and any are as at be because been before being both but by can could did do does doing for from
-    had has have having he her hers him his how i if in into is it its itself just me more most my no nor not of on only or
-    other our out over own per s said say says shall she should so some such t than that the their them then there these they
-    this those to too under up upon us very was we were what when where which while who whom whose why will with would you
-    your according answer document passage text tell mention mentioned
-    """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
-)
 
 
 @dataclass(frozen=True)
@@ -102,11 +90,15 @@ class Passages:
         Args:
             vectors: of the sentences of each source, where all have them.
         """
-        self.all = [
-            passage_of(page, start, end)
+        read = {
+            source.document_id: [page for page in source.pages if page.end_char <= source.chars_read]
             for source in sources
-            for page in source.pages
-            if page.end_char <= source.chars_read
+        }
+        self._tables = {document_id: tables(pages) for document_id, pages in read.items()}
+        self.all = [
+            self._passage(page, start, end)
+            for pages in read.values()
+            for page in pages
             for start, end in cut(page.text)
         ]
         self.first_char = {source.document_id: source.first_char for source in sources}
@@ -172,6 +164,10 @@ class Passages:
                 chosen[merged] = best_rank, tokens
         return tuple(sorted(chosen, key=lambda passage: chosen[passage]))
 
+    def shown(self, passage: Passage, question: str) -> Shown:
+        """A passage as a decoder is shown it for a question."""
+        return shown(passage.text, passage.start_char, self._tables_of(passage), question)
+
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:
         """Passages as they stand in the attached documents, one document after another."""
         order = {document_id: number for number, document_id in enumerate(self.first_char)}
@@ -195,7 +191,20 @@ class Passages:
     def _between(self, passage: Passage, start_char: int, end_char: int) -> Passage:
         """Another stretch of the same page."""
         page = self._pages[passage.document_id, passage.page]
-        return passage_of(page, start_char - page.start_char, end_char - page.start_char)
+        return self._passage(page, start_char - page.start_char, end_char - page.start_char)
+
+    def _passage(self, page: PageRecord, start: int, end: int) -> Passage:
+        """From character start to end of a page's own text, with the first row of the table that it begins in."""
+        passage = passage_of(page, start, end)
+        begun = next(iter(self._tables_of(passage)), None) if " | " in passage.text else None
+        is_below = begun is not None and begun.first.start_char < passage.start_char < begun.end_char
+        return replace(passage, header=begun.header) if begun and is_below else passage
+
+    def _tables_of(self, passage: Passage) -> Sequence[Table]:
+        """The tables that have a part of a passage."""
+        found = self._tables[passage.document_id]
+        first = bisect_right(found, passage.start_char, key=lambda table: table.end_char)
+        return found[first : bisect_left(found, passage.end_char, key=lambda table: table.first.start_char)]
 
     @staticmethod
     def _touch(one: Passage, other: Passage) -> bool:
@@ -206,39 +215,7 @@ class Passages:
 def passage_of(page: PageRecord, start: int, end: int) -> Passage:
     """The passage from character start to end of a page's own text."""
     first = page.start_char
-    text = page.text[start:end]
-    header = table_header(page.text, start) if " | " in text else ""
-    return Passage(page.document_id, page.number, page.label, first + start, first + end, text, header)
-
-
-def table_header(text: str, char: int) -> str:
-    """The first row of the table in which a character is; "" where it is in none, or in the first row."""
-    start = text.rfind("\n", 0, char) + 1
-    if not ROW.match(text, start):
-        return ""
-    first = start
-    while first:
-        above = text.rfind("\n", 0, first - 1) + 1
-        if not ROW.match(text, above):
-            break
-        first = above
-    row = text[first : text.find("\n", first)].strip()
-    return row if first < start and len(row) <= _MOST_HEADER_CHARS else ""
-
-
-def mention(words: str) -> re.Pattern[str]:
-    """What matches words as a text may have them: broken between them, with or without spaces beside a sign, as in § 4, and with or
-    without a full stop, as in Mr. Blood."""
-    parts = re.findall(r"\w+|[^\w\s.]", words)
-    gaps = [r"\.?\s+" if before[-1].isalnum() and after[0].isalnum() else r"\s*" for before, after in pairwise(parts)]
-    joined = "".join(gap + re.escape(part) for gap, part in zip(["", *gaps], parts, strict=True))
-    return re.compile(rf"(?<!\w){joined}(?!\w)", re.I)
-
-
-def content_words(text: str) -> list[str]:
-    """The words of a text that say what it is about, once each; all its words where every one is a stop word."""
-    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
-    return [word for word in words if word not in STOP_WORDS] or words
+    return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
 
 
 def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]:

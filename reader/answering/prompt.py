@@ -46,6 +46,8 @@ class Prompt:
     """(tokens,): the question and the words around it."""
     asked_tokens: int
     """How many of the last tokens begin with the user's own words."""
+    has_cell: bool = False
+    """Whether the question names a row and a column of a table in these passages."""
 
     @property
     def tokens(self) -> int:
@@ -77,20 +79,27 @@ def make_prompt(
         raise ConfigError("The question is empty; ask something.")
     ids, spans = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, 2, dtype=torch.int64)]
 
-    def put(text: str, first_char: int | None = None) -> None:
-        own, places = model.encode(text)
+    def put(text: str, first_char: int = 0, places: Sequence[int] = ()) -> None:
+        own, at = model.encode(text)
         ids.append(own)
-        spans.append(torch.full_like(places, NO_SPAN) if first_char is None else places + first_char)
+        spans.append(torch.full_like(at, NO_SPAN))
+        if len(places):
+            for token, (start, end) in enumerate(at.tolist()):
+                if stands := [place for place in places[start:end] if place >= 0]:
+                    spans[-1][token] = torch.tensor([stands[0], stands[-1] + 1]) + first_char
 
+    has_cell = False
     if passages:
         put(PASSAGES)
     for passage in passages:
         assert index is not None
         put(heading(passage, index))
-        put(passage.text, index.first_char[passage.document_id] + passage.start_char)
+        as_shown = index.shown(passage, question)
+        has_cell |= as_shown.has_cell
+        put(as_shown.text, index.first_char[passage.document_id], as_shown.places)
     question_ids = model.closing(question_words(question, model))
     asked_tokens = min(len(question_ids), len(model.closing(question)))
-    return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens)
+    return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens, has_cell)
 
 
 def question_words(question: str, model: Model) -> str:
@@ -101,8 +110,7 @@ def question_words(question: str, model: Model) -> str:
 def heading(passage: Passage, index: Passages) -> str:
     """The heading of a passage among those of all attached documents, with its document's title where there are several."""
     title = "" if len(index.titles) == 1 else f"{index.titles[passage.document_id]}, "
-    header = f"{passage.header}\n" if passage.header else ""
-    return passage_heading(passage.label, title) + header
+    return passage_heading(passage.label, title)
 
 
 def passage_heading(label: str, title: str = "") -> str:

@@ -47,6 +47,11 @@ _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
 _MOST_DIGITS = 18
 """Longer ones are no quantities; and Python makes no number of thousands of digits."""
 
+_DECIMAL = re.compile(
+    r"(?<![\w.,:])(\d{1,4})[.,:](\d\d?)(?!\w|[.,:]\d)(?! (?:thousand|million|billion|trillion|per ?cent))"
+)
+"""A decimal, a price or a time of day."""
+_PART_WORDS = re.compile(r"\b(?:half|halves|quarters?|thirds?|past|o'clock|point)\b", re.I)
 _LARGE_NUMBER_WORDS = re.compile(
     r"\b(?:hundreds?|thousands?|millions?|billions?|dozens?|\w*hundert\w*|\w*tausend\w*|million\w*|cents?|mille|cien\w*|mil"
     r"|cent[oi]\w*|honderd|duizend)\b",
@@ -98,11 +103,13 @@ def contradicts(answer: str, kinds: frozenset[str]) -> bool:
 
 
 def invents(answer: str, known: str) -> bool:
-    """Whether an answer has a figure from 100 on that stands nowhere in the text it was made from.
+    """Whether an answer has a figure from 100 on, a decimal or a time of day that stands nowhere in the text it was made from.
 
-    Not where that text may say the figure in words.
+    Not where that text may say it in words.
     """
     stated = _figures(known)
+    if _invents_decimal(answer, known, stated):
+        return True
 
     def stands(figure: int) -> bool:
         # "1914–18" says 1918.
@@ -153,6 +160,18 @@ def with_unit(answer: str, passage: str) -> str:
 def _kinds(text: str) -> frozenset[str]:
     found = (next((kind for kind in _UNITS if one[kind]), "money") for one in _QUANTITY.finditer(text))
     return frozenset(kind for kinds in found for kind in kinds.split("_or_"))
+
+
+def _invents_decimal(answer: str, known: str, stated: set[int]) -> bool:
+    """As `invents`; 8:00 stands where 8 does."""
+    decimals = {(int(before), behind.rstrip("0")) for before, behind in _DECIMAL.findall(known)}
+    missing = [
+        SMALL_NUMBERS[int(behind)]
+        for before, behind in _DECIMAL.findall(answer)
+        if (int(before), behind.rstrip("0")) not in decimals and (behind.strip("0") or int(before) not in stated)
+    ]
+    in_words = _PART_WORDS.search(known) or _CJK_DIGIT.search(known)
+    return any(words not in known.casefold() for words in missing) and not in_words
 
 
 def _figures(text: str) -> set[int]:

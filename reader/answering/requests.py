@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reader.answering.outline import CHAPTER, NUMBER, number_of
-from reader.answering.passages import STOP_WORDS, content_words
 from reader.answering.refusal import says_nothing
+from reader.answering.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
 
 Kind = Literal[

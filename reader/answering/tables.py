@@ -1,0 +1,274 @@
+"""Tables as a decoder is shown them: the rows that a question names, each value beside the name of its column.
+
+Small decoders miscount columns, and take a value from the row above. So a table whose first row names its columns is shown as
+`Route: Skarra | Adult: 12.70 | Child: 6.35`. If a question names a row, the other rows are left out, and so are the other columns
+if it names one of those, too. Nothing else is changed; evidence and quotes come from the document itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from reader.answering.words import STOP_WORDS, stem
+from reader.reading import ROW
+from storage import PageRecord
+
+MOST_HEADER_CHARS = 300
+"""A longer first row of a table is not said again."""
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
+_BAR = re.compile(r"(?:(?<=\s)|^)\|(?=\s|$)")
+_RULE = re.compile(r"[|\s:-]*\|[|\s:-]*-[|\s:-]*")
+"""The line of a Markdown table below the names of its columns."""
+_FIGURE = re.compile(r"[^\w\n]*\d[\d.,:\s%–-]*[^\w\n]*")
+_QUANTITY = re.compile(r"[^\w\n]*\d")
+"""A cell that begins like this has a figure, maybe with its unit, or a date."""
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
+_AMOUNT = re.compile(r"[^\w\n]*(\d+(?:,\d{3})*(?:\.\d+)?)")
+_WORD = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
+
+_FEWEST_COLUMNS = 3
+"""Where there are two, each row says itself what its value is of."""
+_LONGEST_CELL_CHARS = 60
+"""In a row, on average. Longer ones are prose, where words in common do not tell the right row."""
+_MOST_ROWS = 8
+"""If a question names more, those of the passage are shown."""
+
+_MOST = re.compile(r"\b(?:most|highest|largest|biggest|greatest|longest|maximum)\b", re.I)
+_LEAST = re.compile(r"\b(?:least|fewest|lowest|smallest|shortest|cheapest|minimum)\b", re.I)
+_SUMMARY = re.compile(r"\W*(?:(?:grand |sub-?)?totals?|sum|all|overall|average|mean|limits?|maximum|minimum)\b", re.I)
+"""The label of a row that says something of the others."""
+
+Piece = tuple[str, int]
+"""Some text, and where it begins in the document; -1: it does not stand there."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table, without its line's end."""
+
+    text: str
+    start_char: int
+    """In the document."""
+    cells: tuple[Piece, ...]
+
+    @property
+    def end_char(self) -> int:
+        """In the document."""
+        return self.start_char + len(self.text)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Its words without their endings."""
+        return _stems(self.text)
+
+    def cell(self, column: int) -> str:
+        """The text of a cell; "" where the row has none there."""
+        return self.cells[column][0] if column < len(self.cells) else ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a document, which may go on over several pages."""
+
+    first: Row
+    rows: tuple[Row, ...]
+    """Below the first."""
+
+    @property
+    def end_char(self) -> int:
+        """In the document."""
+        return (self.rows or [self.first])[-1].end_char
+
+    @property
+    def header(self) -> str:
+        """The first row; "" where it is too long to be said again."""
+        return self.first.text if len(self.first.text) <= MOST_HEADER_CHARS else ""
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of its columns; none where the first row names none: no figure stands there, and quantities stand below."""
+        names = tuple(text for text, _ in self.first.cells)
+        if len(names) < _FEWEST_COLUMNS or names.count("") * 2 > len(names) or not self.header:
+            return ()
+        if any(_FIGURE.fullmatch(name) and not _YEAR.fullmatch(name) for name in names):
+            return ()
+        return names if any(_QUANTITY.match(text) for row in self.rows for text, _ in row.cells) else ()
+
+    @cached_property
+    def is_prose(self) -> bool:
+        """Whether its cells are too long to be told apart by words in common with a question."""
+        return sum(max(len(text) for text, _ in row.cells) for row in self.rows) > _LONGEST_CELL_CHARS * len(self.rows)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A passage as a decoder is shown it."""
+
+    text: str
+    places: tuple[int, ...]
+    """Where each of its characters stands in the document; -1: nowhere."""
+    has_cell: bool
+    """Whether a question names both a row and a column of a table there."""
+
+
+def tables(pages: Iterable[PageRecord]) -> list[Table]:
+    """The tables of a document's pages, in order.
+
+    One goes on over the end of a page if nothing but rows with as many cells stand around it, and if the next page's first row
+    does not name columns of its own.
+    """
+    found: list[Table] = []
+    last_page, end = -1, 0
+    for page in pages:
+        own = list(_on_page(page)) if " | " in page.text else []
+        if own and found and last_page == page.number - 1:
+            before, after = found[-1], own[0]
+            between = page.text[: after.first.start_char - page.start_char]
+            is_alone = before.end_char >= end and not between.strip()
+            as_wide = len(after.first.cells) == len((before.rows or [before.first])[-1].cells)
+            if is_alone and as_wide and (not after.names or after.first.text == before.first.text):
+                added = [row for row in (after.first, *after.rows) if row.text != before.first.text]
+                found[-1], own = Table(before.first, (*before.rows, *added)), own[1:]
+        found += own
+        last_page, end = page.number, page.start_char + len(page.text.rstrip())
+    return [table for table in found if table.rows]
+
+
+def shown(text: str, start_char: int, around: Sequence[Table], question: str) -> Shown:
+    """A passage as a decoder is shown it for a question.
+
+    Args:
+        text: of the passage.
+        start_char: where it begins in the document.
+        around: the tables that have a part of it.
+    """
+    pieces: list[Piece] = []
+    has_cell = False
+    at, end_char = start_char, start_char + len(text)
+
+    def keep(until: int) -> None:
+        pieces.append((text[at - start_char : until - start_char], at))
+
+    for table in around:
+        inside = [row for row in table.rows if row.start_char < end_char and row.end_char > start_char]
+        if not inside or inside[0].start_char < start_char or inside[-1].end_char > end_char:  # or a long one in part
+            continue
+        rows, columns, note = _asked(table, inside, question)
+        has_cell |= rows is not inside and len(columns) < len(table.names)
+        keep(max(at, min(table.first.start_char, inside[0].start_char)))
+        pieces += [*_lines(table, rows, columns), (note, -1)]
+        at = inside[-1].end_char
+    keep(end_char)
+    places = [place if place < 0 else place + at for piece, place in pieces for at in range(len(piece))]
+    return Shown("".join(piece for piece, _ in pieces), tuple(places), has_cell)
+
+
+def _on_page(page: PageRecord) -> Iterator[Table]:
+    """The tables of a page, also those of a single row."""
+    rows: list[Row] = []
+    for line in _LINE.finditer(page.text):
+        if rows and _RULE.fullmatch(line[0]):
+            continue
+        if ROW.match(line[0]):
+            rows.append(_row(line[0], page.start_char + line.start()))
+        elif rows:
+            yield Table(rows[0], tuple(rows[1:]))
+            rows = []
+    if rows:
+        yield Table(rows[0], tuple(rows[1:]))
+
+
+def _row(line: str, start_char: int) -> Row:
+    """A bar at both ends is a border; one at the beginning alone ends an empty first cell."""
+    text, start_char = _stripped(line, start_char)
+    bars = [bar.start() for bar in _BAR.finditer(text)]
+    edges = bars if len(bars) > 1 and bars[0] == 0 and bars[-1] == len(text) - 1 else [-1, *bars, len(text)]
+    cells = (_stripped(text[left + 1 : right], start_char + left + 1) for left, right in pairwise(edges))
+    return Row(text, start_char, tuple(cells))
+
+
+def _stripped(text: str, start_char: int) -> Piece:
+    return text.strip(), start_char + len(text) - len(text.lstrip())
+
+
+def _lines(table: Table, rows: Sequence[Row], columns: Sequence[int]) -> Iterator[Piece]:
+    """The lines of a table with these of its rows and columns."""
+    if not table.names and table.header:
+        rows = [table.first, *rows]
+    for line, row in enumerate(rows):
+        if line:
+            yield "\n", -1
+        if not table.names or len(row.cells) > len(table.names):
+            yield row.text, row.start_char
+            continue
+        for number, column in enumerate(column for column in columns if row.cell(column)):
+            name = table.names[column]
+            yield " | " * bool(number) + (f"{name}: " if name else ""), -1
+            yield row.cells[column]
+
+
+def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence[Row], Sequence[int], str]:
+    """The rows and the columns that a question names, and what is said behind them; the rows `inside` the passage, and all columns,
+    where it names none.
+
+    The rows that share most words with it, then those with words of it that these lack; of these, the one with the most or the
+    least, if it asks for that. Beside the labels and the columns with its words, those whose names share most words with it.
+    """
+    columns = range(len(table.first.cells))
+    if len(columns) < _FEWEST_COLUMNS or table.is_prose:
+        return inside, columns, ""
+    asked = _stems(question) - _STOP_STEMS
+    rows = _sharing(table, asked - table.first.stems)
+    if len(rows) > _MOST_ROWS:
+        rows = [row for row in rows if row in inside]
+    named = [len(_stems(name) & asked) for name in table.names]
+    if not any(named[1:]):
+        return rows or inside, columns, ""
+    extreme, note = _extreme(rows or table.rows, sorted(columns[1:], key=lambda column: -named[column]), question)
+    rows = extreme or rows
+    if not rows:
+        return inside, columns, ""
+    own = {column for row in rows for column in columns if _stems(row.cell(column)) & asked}
+    # A number or a code is a label that says little.
+    labels = {0, 1} if any(any(sign.isdigit() for sign in row.cell(0)) for row in rows) else {0}
+    return rows, [column for column in columns if column in own | labels or named[column] == max(named[1:])], note
+
+
+def _sharing(table: Table, asked: frozenset[str]) -> list[Row]:
+    """The rows that share most words with a question, then those with words of it that these lack."""
+    shared = [row.stems & asked for row in table.rows]
+    left = frozenset().union(*shared)
+    kept: set[int] = set()
+    while left:
+        most = max(len(words & left) for words in shared)
+        best = [number for number, words in enumerate(shared) if len(words & left) == most]
+        kept.update(best)
+        left -= frozenset().union(*(shared[number] for number in best))
+    return [table.rows[number] for number in sorted(kept)]
+
+
+def _extreme(rows: Sequence[Row], columns: Sequence[int], question: str) -> tuple[list[Row], str]:
+    """The row with the most or the least in the first of these columns that has amounts, and a note that says so; none, and "", if
+    the question does not ask for it."""
+    asks_most, asks_least = _MOST.search(question), _LEAST.search(question)
+    if len(rows) > 1 and (asks_most is None) != (asks_least is None):
+        for column in columns:
+            amounts = [(_AMOUNT.match(row.cell(column)), row) for row in rows if not _SUMMARY.match(row.cell(0))]
+            values = [(float(amount[1].replace(",", "")), row) for amount, row in amounts if amount]
+            if len(values) > 1:
+                extreme, _ = (max if asks_most else min)(values, key=lambda one: one[0])
+                said = (asks_most or asks_least)[0]  # type: ignore[index]  # one of them is not None
+                return [row for value, row in values if value == extreme], f" (the {said.lower()})"
+    return [], ""
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in _WORD.findall(text.lower()))
+
+
+_STOP_STEMS = _stems(" ".join(STOP_WORDS))
