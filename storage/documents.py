@@ -13,7 +13,7 @@ from pathlib import Path
 from storage.database import DOCUMENTS_FOLDER, Database, Row
 from storage.errors import NotFound
 from storage.full_text import all_words
-from storage.manifests import DOCUMENT_SUFFIX, checked_key, clean
+from storage.manifests import DOCUMENT_SUFFIX, StoredDocument, checked_key, clean
 from storage.records import LOCAL_USER, DocumentRecord, Hit, PageRecord
 
 _DOCUMENTS = """
@@ -134,6 +134,14 @@ class Documents:
     def document_file(self, document_id: str) -> Path:
         """Return the path of a document's file, which may not exist yet."""
         return self.folder / DOCUMENTS_FOLDER / (checked_key(document_id) + DOCUMENT_SUFFIX)
+
+    def stored(self, document_id: str) -> StoredDocument:
+        """Return what a document's file holds: its own title, which no user's renaming changes, and all its pages.
+
+        Raises:
+            NotFound: there is no document with this id.
+        """
+        return StoredDocument.of(self._document(document_id), self.pages(document_id))
 
     def _document(self, document_id: str) -> DocumentRecord:
         rows = self.database.read(f"{_DOCUMENTS} WHERE documents.id = ? GROUP BY documents.id", (document_id,))

@@ -14,7 +14,7 @@ from storage.database import DOCUMENTS_FOLDER, MEMORIES_FOLDER
 from storage.documents import Documents
 from storage.errors import StorageFull, translating
 from storage.files import is_temporary, publish
-from storage.manifests import DOCUMENT_SUFFIX, MANIFEST_FILE, StoredDocument, StoredMemory, checked_key
+from storage.manifests import DOCUMENT_SUFFIX, MANIFEST_FILE, StoredMemory, checked_key
 from storage.memories import LOCK_SUFFIX, SEALED_FILE, Memories
 
 
@@ -67,8 +67,7 @@ def tidy_documents(documents: Documents) -> None:
             for path in extra:
                 path.unlink(missing_ok=True)
             for document_id in missing:
-                document = StoredDocument.of(documents.document(document_id), documents.pages(document_id))
-                publish(documents.document_file(document_id), document.encode())
+                publish(documents.document_file(document_id), documents.stored(document_id).encode())
 
 
 def tidy_memory(memories: Memories, key: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from storage import originals
 from storage.database import DATABASE_FILE, ORIGINALS_FOLDER
 from storage.errors import CorruptMemory, NotFound
-from storage.manifests import MANIFEST_FILE, StoredDocument, StoredMemory, text_id
+from storage.manifests import MANIFEST_FILE, StoredMemory, text_id
 from storage.memories import SEALED_FILE
 from storage.records import Fault, MemoryRecord
 from storage.store import Store
@@ -55,7 +55,7 @@ def verify(store: Store) -> Verification:
 
 def _document_faults(store: Store, document_id: str) -> Iterator[str]:
     try:
-        rows = StoredDocument.of(store.document(document_id), store.pages(document_id))
+        rows = store.stored(document_id)
     except NotFound:
         return  # the document was removed meanwhile
     if text_id("".join(text for _, text in rows.pages).encode()) != document_id:

@@ -97,6 +97,12 @@ def test_years_and_times_of_day_are_names_and_values() -> None:
     assert rows(look(boats, "When does the last boat leave on Sunday?")) == ["Day: Sunday | Last: 17:55"]
 
 
+def test_a_column_may_be_called_otherwise_than_it_is_asked_for() -> None:
+    berths = "Berth | Length (m) | Depth (m) | Price\nMill Wharf | 140 | 7.2 | 30\nEast Jetty | 205 | 9.0 | 45"
+    assert rows(look(berths, "How long is the East Jetty?")) == ["Berth: East Jetty | Length (m): 205"]
+    assert rows(look(berths, "What does the East Jetty cost?")) == ["Berth: East Jetty | Price: 45"]
+
+
 def on_pages(*texts: str) -> Passages:
     pages, start = [], 0
     for number, text in enumerate(texts, start=1):

@@ -133,6 +133,22 @@ def test_originals_that_an_older_version_kept_are_compared_from_now_on(library: 
         path.write_bytes(whole)
 
 
+@pytest.mark.parametrize("user", ["", "ann"])
+def test_a_document_under_another_title_is_no_fault_and_its_file_keeps_the_first(store: Store, user: str) -> None:
+    document_id = add_document(store)
+    content = store.document_file(document_id).read_bytes()
+    document = StoredDocument.new(document_id, "The Whale", "whale.pdf", "pdf", [("1", store.text(document_id))])
+    with store.adding_document(document) as db:
+        store.user_documents.hold(db, user, document, None)
+    store.user_documents.rename(user, document_id, "My whale")
+    assert store.document(document_id).title == ("Moby Dick" if user else "My whale")
+    assert verify(store).faults == ()
+    store.document_file(document_id).unlink()
+    with Store(store.folder) as again:
+        assert again.document_file(document_id).read_bytes() == content
+        assert verify(again).faults == ()
+
+
 def test_a_text_changed_in_the_database_is_found(store: Store) -> None:
     add_document(store)
     with store.database.transaction() as db:

@@ -43,6 +43,28 @@ _LEAST = re.compile(r"\b(?:least|fewest|lowest|smallest|shortest|cheapest|minimu
 _SUMMARY = re.compile(r"\W*(?:(?:grand |sub-?)?totals?|sum|all|overall|average|mean|limits?|maximum|minimum)\b", re.I)
 """The label of a row that says something of the others."""
 
+_NAMED = {
+    stem(word): names
+    for word, names in {
+        "long": "length duration",
+        "deep": "depth",
+        "wide": "width",
+        "high": "height",
+        "tall": "height",
+        "heavy": "weight mass",
+        "weigh": "weight mass",
+        "fast": "speed",
+        "old": "age",
+        "large": "size area",
+        "big": "size area",
+        "cost": "price fare fee",
+        "pay": "price fare fee",
+        "expensive": "price fare fee cost",
+        "cheap": "price fare fee cost",
+    }.items()
+}
+"""What a column may be called whose values are asked for with a word."""
+
 Piece = tuple[str, int]
 """Some text, and where it begins in the document; -1: it does not stand there."""
 
@@ -226,7 +248,7 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
     rows = _sharing(table, asked - table.first.stems)
     if len(rows) > _MOST_ROWS:
         rows = [row for row in rows if row in inside]
-    named = [len(_stems(name) & asked) for name in table.names]
+    named = _shares(table.names, asked)
     if not any(named[1:]):
         return rows or inside, columns, ""
     extreme, note = _extreme(rows or table.rows, sorted(columns[1:], key=lambda column: -named[column]), question)
@@ -237,6 +259,15 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
     # A number or a code is a label that says little.
     labels = {0, 1} if any(any(sign.isdigit() for sign in row.cell(0)) for row in rows) else {0}
     return rows, [column for column in columns if column in own | labels or named[column] == max(named[1:])], note
+
+
+def _shares(names: Sequence[str], asked: frozenset[str]) -> list[int]:
+    """How many words each column's name shares with a question; where none shares any, those that it may be called."""
+    shares = [len(_stems(name) & asked) for name in names]
+    if any(shares[1:]):
+        return shares
+    called = _stems(" ".join(_NAMED.get(word, "") for word in asked))
+    return [len(_stems(name) & called) for name in names]
 
 
 def _sharing(table: Table, asked: frozenset[str]) -> list[Row]:
