@@ -148,6 +148,11 @@ _HALF = re.compile(r"(?<!\S)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)")
 """A mark whose other half stands outside the quote."""
 
 
+def quoted(quote: str, header: str = "") -> str:
+    """A quote on one line; a row of a table behind its table's first row, in brackets."""
+    return " ".join(f"[{header}] {quote}".split() if header else quote.split())
+
+
 @lru_cache(maxsize=2048)
 def plain_markdown(text: str) -> str:
     """The words of a Markdown text as a reader sees them, without its marks; lines, list signs and cells stay.

@@ -17,6 +17,7 @@ from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse
 from reader.beacon import NO_SPAN, recording
 from reader.documents import Document, Page
 from reader.models.model import Model, load_model
+from reader.wording import quoted
 from storage import Store
 
 
@@ -182,6 +183,17 @@ def test_any_text_has_a_map(text: str, tiny_model: Model, store: Store) -> None:
     answer = answered(attached_to(document, tiny_model, store), tiny_model, look_again=100)
     check(answer.evidence, document)
     assert answer.reading_map == pytest.approx((1.0,))
+
+
+def test_a_row_of_a_table_has_the_table_s_first_row_with_it(tiny_model: Model, store: Store) -> None:
+    rows = "Ship | Captain | Tons\nMarigold | Oduya | 37\nHope | Vale | 12"
+    document = hide(f"\n\n{rows}\n\n")
+    attached = attached_to(document, tiny_model, store)
+    (place, *others), _ = find_evidence(attached, "What had the Hope?", "Vale", tiny_model)
+    assert (place.quote, place.header) == ("Hope | Vale | 12", "Ship | Captain | Tons")
+    assert all(other.header == "" for other in others)
+    assert quoted(place.quote, place.header) == "[Ship | Captain | Tons] Hope | Vale | 12"
+    check((place,), document)
 
 
 def test_the_number_of_a_heading_is_no_quote(tiny_model: Model, store: Store) -> None:

@@ -61,6 +61,8 @@ class Evidence:
     quote: str
     parts: tuple[int, ...] = ()
     """Which of the answer's parts it is for, counted from 0; none where the question asked one thing."""
+    header: str = ""
+    """The first row of the table that the quote is a row of."""
 
 
 def fuse(*rankings: Sequence[int], weights: Sequence[float]) -> list[tuple[int, float]]:
@@ -141,11 +143,10 @@ def name_evidence(
         order = dict.fromkeys([*ranked, *said, *range(len(spans))])
         holding = [number for number in order if stated and stated.search(page.text, *spans[number])]
         start, end = spans[(holding or ranked)[0]]
-        quote = page.text[start:end]
+        first, quote = page.start_char + start, page.text[start:end]
+        header = passages.header_at(page.document_id, first)
         evidence.append(
-            Evidence(
-                page.document_id, page.number, page.label, page.start_char + start, page.start_char + end, score, quote
-            )
+            Evidence(page.document_id, page.number, page.label, first, first + len(quote), score, quote, header=header)
         )
         if len(evidence) == EVIDENCE_PAGES:
             break

@@ -166,7 +166,8 @@ class Passages:
 
     def shown(self, passage: Passage, question: str) -> Shown:
         """A passage as a decoder is shown it for a question."""
-        return shown(passage.text, passage.start_char, self._tables_of(passage), question)
+        around = self._tables_in(passage.document_id, passage.start_char, passage.end_char)
+        return shown(passage.text, passage.start_char, around, question)
 
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:
         """Passages as they stand in the attached documents, one document after another."""
@@ -196,15 +197,18 @@ class Passages:
     def _passage(self, page: PageRecord, start: int, end: int) -> Passage:
         """From character start to end of a page's own text, with the first row of the table that it begins in."""
         passage = passage_of(page, start, end)
-        begun = next(iter(self._tables_of(passage)), None) if " | " in passage.text else None
-        is_below = begun is not None and begun.first.start_char < passage.start_char < begun.end_char
-        return replace(passage, header=begun.header) if begun and is_below else passage
+        return replace(passage, header=self.header_at(passage.document_id, passage.start_char))
 
-    def _tables_of(self, passage: Passage) -> Sequence[Table]:
-        """The tables that have a part of a passage."""
-        found = self._tables[passage.document_id]
-        first = bisect_right(found, passage.start_char, key=lambda table: table.end_char)
-        return found[first : bisect_left(found, passage.end_char, key=lambda table: table.first.start_char)]
+    def header_at(self, document_id: str, char: int) -> str:
+        """The first row of the table that has a character of a document below it; "" where none has, or the row is too long."""
+        table = next(iter(self._tables_in(document_id, char, char + 1)), None)
+        return table.header if table and table.first.end_char <= char else ""
+
+    def _tables_in(self, document_id: str, start_char: int, end_char: int) -> Sequence[Table]:
+        """The tables that have a part of these characters."""
+        found = self._tables[document_id]
+        first = bisect_right(found, start_char, key=lambda table: table.end_char)
+        return found[first : bisect_left(found, end_char, key=lambda table: table.first.start_char)]
 
     @staticmethod
     def _touch(one: Passage, other: Passage) -> bool:

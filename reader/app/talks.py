@@ -15,7 +15,7 @@ from typing import Any
 from reader.app.answer_queue import Stream, check_whole
 from reader.app.service import Service, is_active
 from reader.errors import ConfigError, NotReady, ReaderError
-from reader.wording import MARKDOWN, plain_markdown
+from reader.wording import MARKDOWN, plain_markdown, quoted
 from storage import ConversationRecord, NotFound, QuestionRecord, StoreBusy, StoreError, UserDocument
 
 MAX_LOOK_AGAIN_TOKENS = 8_000
@@ -58,12 +58,12 @@ class Place:
 
     def plain(self, evidence: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Evidence with its quotes as a reader sees them."""
-        return [
-            {**item, "quote": _LIST_SIGN.sub("", plain_markdown(str(item.get("quote", ""))))}
-            if item.get("document_id") in self.markdown
-            else dict(item)
-            for item in evidence
-        ]
+
+        def plain(item: Mapping[str, Any], name: str) -> str:
+            text = str(item.get(name, ""))
+            return _LIST_SIGN.sub("", plain_markdown(text)) if item.get("document_id") in self.markdown else text
+
+        return [{**item, "quote": quoted(plain(item, "quote"), plain(item, "header"))} for item in evidence]
 
     def plain_answer(self, answer: str) -> str:
         """An answer, which often is a document's own words, as a reader sees it. Of documents of other formats 2*3 is no mark."""

@@ -21,7 +21,7 @@ from typing import Any, Self
 from reader.answering import Answer
 from reader.batching.questions import BatchQuestion
 from reader.errors import ConfigError
-from reader.wording import place_in_column
+from reader.wording import place_in_column, quoted
 from storage import StoreBusy, file_lock, publish, sync_folder, translating, write_whole
 
 COLUMNS = (
@@ -253,7 +253,7 @@ def _cells(fields: Mapping[str, Any]) -> dict[str, object]:
     flat = {
         **fields,
         "pages": "; ".join(place_in_column(found["label"], found["page"]) for found in evidence),
-        "quotes": "\n".join(str(found["quote"]) for found in evidence),
+        "quotes": "\n".join(quoted(str(found["quote"]), str(found.get("header", ""))) for found in evidence),
     }
     # What a document or a question says must not run as a formula in a spreadsheet.
     safe = {name: _guarded(value) if isinstance(value, str) else value for name, value in flat.items()}

@@ -15,7 +15,7 @@ from reader.shell import flags
 from reader.shell.loading import load_document, load_model
 from reader.shell.read import add_vectors, read_with_progress
 from reader.shell.terminal import console, print_json, print_warning
-from reader.wording import MARKDOWN, NOT_STATED, counted, place, places_of, plain_markdown
+from reader.wording import MARKDOWN, NOT_STATED, counted, place, places_of, plain_markdown, quoted
 from storage import MemoryRecord, NotFound, Store, is_running
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
             print(_heading(part))
         for item in places:
             title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
-            quote = plain_markdown(item.quote) if item.document_id in markdown else item.quote
-            print(f"  {title}{place(item.label, item.page)}: “{' '.join(quote.split())}”")
+            plain = plain_markdown if item.document_id in markdown else str
+            print(f"  {title}{place(item.label, item.page)}: “{quoted(plain(item.quote), plain(item.header))}”")
     if answer.left_out:
         print_warning(f"Not all documents fit the decoder; left out: {', '.join(answer.left_out)}.")
     if answer.pages_read < answer.pages:
@@ -127,7 +127,13 @@ def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -
         "looked_again_tokens": answer.looked_again_tokens,
         "looked_again": [_place(passage) for passage in answer.looked_again],
         "evidence": [
-            _place(item) | {"score": round(item.score, 4), "quote": item.quote, "parts": list(item.parts)}
+            _place(item)
+            | {
+                "score": round(item.score, 4),
+                "quote": item.quote,
+                "header": item.header,
+                "parts": list(item.parts),
+            }
             for item in answer.evidence
         ],
         "reading_map": [round(share, 6) for share in answer.reading_map],

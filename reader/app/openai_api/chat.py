@@ -318,6 +318,7 @@ def annotation(start: int, end: int, item: Mapping[str, Any], titles: Mapping[st
             "title": f"{titles.get(item['document_id'], '')}, {where}",
             "url": f"{home}?{query}",
             "quote": item["quote"],
+            "header": item["header"],
             "page": item["page"],
             "document_id": item["document_id"],
         },
