@@ -142,18 +142,27 @@ class Unsure(Decoding):
         number = places.index(self.looked_again[-1].passages)
         said = [*self._model.encode(f"{number}")[0].tolist(), min(self._model.end_ids)]
         scripted = torch.full_like(logits, -60.0)
+        refusal = self._model.encode(NOT_SAID)[0].tolist()
         if not self.tokens:
-            scripted[-1, self._model.encode(NOT_SAID)[0][0]] = math.log(self.refuses[number])
-        scripted[-1, said[len(self.tokens)]] = math.log(1 - self.refuses[number])
+            scripted[-1, refusal[0]] = math.log(self.refuses[number])
+            scripted[-1, said[0]] = math.log(1 - self.refuses[number])
+        else:
+            scripted[-1, (refusal if self.tokens[0] == refusal[0] else said)[len(self.tokens)]] = 0.0
         return super().take(scripted)
 
 
 @pytest.mark.parametrize(
     ("refuses", "answering", "looked"),
-    [([0.1, 0.0, 0.0], 0, 1), ([0.3, 0.1, 0.0], 1, 2), ([0.3, 0.25, 0.4], 1, 3), ([0.4, 0.45, 0.3], 2, 3)],
+    [
+        ([0.1, 0.0, 0.0], 0, 1),
+        ([0.3, 0.1, 0.0], 1, 2),
+        ([0.3, 0.25, 0.4], 0, 3),
+        ([0.4, 0.45, 0.3], 0, 3),
+        ([0.9, 0.45, 0.3], 2, 3),
+    ],
 )
 @pytest.mark.usefixtures("default_tokens")
-def test_the_passage_that_is_least_likely_to_be_refused_answers(
+def test_the_best_passage_answers_unless_a_refusal_is_much_less_likely_behind_another(
     refuses: list[float], answering: int, looked: int, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attached = attached_to(hide(), roomy_model, store)

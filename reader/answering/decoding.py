@@ -34,6 +34,10 @@ _SURE = 0.1
 """If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at. With a
 budget above the default, all passages are looked at."""
 
+_FIRST_AHEAD = 0.5
+"""If no passage is sure to answer, another than the first, which the search found best, does so only if a refusal is so much less
+likely there: behind the others decoders answer about something else."""
+
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
 
@@ -256,8 +260,8 @@ class Decoding:
         """The prompt to run next: the present one where it answers, or where another token must decide.
 
         The first passage behind which a refusal is unlikely answers, or that has the cell of a table for the question. If there
-        is none, or all are to be looked at, the passage with the smallest probability answers. The first token shows this
-        probability; where an answer may begin with the refusal's first word, the second token does.
+        is none, or all are to be looked at, the best one answers, unless another has a much smaller probability. The first token
+        shows this probability; where an answer may begin with the refusal's first word, the second token does.
 
         Args:
             logits: (1, vocab), of the next token behind the present prompt.
@@ -265,7 +269,7 @@ class Decoding:
         refusal = int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
         self._refusal_probability *= float(logits[-1].float().softmax(-1)[refusal])
         if self._prompt.has_cell:
-            self._refusal_probability = 0.0
+            self._refusal_probability = -math.inf
         is_likely = self._refusal_probability >= self._sure
         if is_likely and not self.tokens and greedy_token(self.tokens, logits) == refusal:
             return self._prompt
@@ -273,7 +277,10 @@ class Decoding:
         if is_likely and self._places:
             return self._next_place()
         self._is_choosing = False
-        return min(self._refusals, key=lambda one: one[0])[1]
+        first, *others = self._refusals
+        best = min(others, key=lambda one: one[0], default=first)
+        is_better = best[0] < min(self._sure, first[0]) or best[0] + _FIRST_AHEAD < first[0]
+        return (best if is_better else first)[1]
 
     def _finish(self) -> None:
         """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, or a
