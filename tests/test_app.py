@@ -243,6 +243,24 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
     assert turns.cited(["Yes."], []) == "Yes."
 
 
+def test_what_an_answer_does_not_cite_is_folded_and_headings_alone_are_left_out() -> None:
+    quotes = ("The boat is called Patience.", "The keeper had a dog.", "The  Log")
+    evidence = [
+        {"document_id": "d", "page": 1, "label": "The Log", "start_char": 0, "end_char": 9, "quote": quote}
+        for quote in quotes
+    ]
+    about = Place("d", "Log", {"d": "Log"})
+    html = turns.finished("Patience, the boat", {}, evidence, about, 0)
+    cited, more = html.split('<details class="fold"><summary>1 more passage</summary>')
+    assert "called Patience" in cited
+    assert "had a dog" not in cited
+    assert "had a dog" in more.partition("</details>")[0]
+    assert '<span class="quote">“The Log”' not in html
+    # Where the answer's words are in no quote, or there is no answer, nothing is folded.
+    for answer, counts in (("Patience, the boat", {"is_stated": False}), ("The document does not say.", {})):
+        assert 'class="fold"' not in turns.finished(answer, counts, evidence, about, 0)
+
+
 def test_a_waiting_question_says_what_is_done_for_it() -> None:
     question = QuestionRecord("q", "", "d", "c", "Who?", {"look_again": "auto"}, None, 0.0)
     stream = Stream(question)

@@ -303,6 +303,12 @@ def test_answers_are_kept_as_a_document_and_asked(opened: Callable[..., object],
         page.locator("#download summary").click()
         keep = page.get_by_role("button", name="Keep as a document")
         expect(keep).to_be_visible()
+        assert page.locator("#download details > div").evaluate(
+            """menu => {
+                const {left, right, top, bottom} = menu.getBoundingClientRect();
+                return [[left + 4, top + 12], [right - 4, bottom - 12]].every(([x, y]) => menu.contains(document.elementFromPoint(x, y)));
+            }"""
+        ), "the menu is cut off"
         window.check_size()
         window.check_access()
         window.shoot(f"keep-answers-{viewport['width']}")
