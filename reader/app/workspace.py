@@ -42,6 +42,7 @@ from storage import (
     LOCAL_USER,
     DocumentOrder,
     Hit,
+    Import,
     JobRecord,
     MemoryRecord,
     NotFound,
@@ -291,8 +292,8 @@ class Workspace(Talks):
             raise
         return folder / "document.beacon"
 
-    def take_in(self, path: Path) -> str:
-        """Take in what was exported elsewhere; return the document's id.
+    def take_in(self, path: Path) -> Import:
+        """Take in what was exported elsewhere.
 
         Raises:
             ConfigError: several people share the library, to whom nobody can vouch for a stranger's memory.
@@ -303,7 +304,7 @@ class Workspace(Talks):
                 "Memories made elsewhere cannot be brought into a library that several people share; add the document itself."
             )
         self._check_room()
-        return import_document(self._store, path).document.id
+        return import_document(self._store, path)
 
     def room(self) -> tuple[int, int | None, int]:
         """The bytes that all of the library takes, its budget for memories, and the bytes free on the disk."""
