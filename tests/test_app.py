@@ -183,6 +183,7 @@ LONG_HEADING = "第三章关于本公司二零二六年度财务报告编制基�
         ("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 5, "page 5"),
         ("Kraftfahrzeughaftpflichtversicherung", 5, "“Kraftfahrzeughaftpflichtversicherung”"),
         ("", 5, "page 5"),
+        ("كتاب البحر", 1, "“\u2068كتاب البحر\u2069”"),  # the marks around it stay where they are
         (
             "第三章关于本公司二零二六年度财务报告编制基础以及合并范围变动情况的详细说明",
             5,
@@ -259,6 +260,12 @@ def test_what_an_answer_does_not_cite_is_folded_and_headings_alone_are_left_out(
     # Where the answer's words are in no quote, or there is no answer, nothing is folded.
     for answer, counts in (("Patience, the boat", {"is_stated": False}), ("The document does not say.", {})):
         assert 'class="fold"' not in turns.finished(answer, counts, evidence, about, 0)
+
+
+def test_an_answer_that_is_an_item_of_a_list_has_no_sign_of_one() -> None:
+    about = Place("d", "Log", {"d": "Log"}, frozenset({"d"}))
+    assert about.plain_answer("- Dogs travel **free**.") == "Dogs travel free."
+    assert about.plain_answer("- one\n- two") == "- one\n- two"
 
 
 def test_a_waiting_question_says_what_is_done_for_it() -> None:

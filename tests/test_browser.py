@@ -544,10 +544,11 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(2, timeout=60_000)
     with Store(server.library) as store:
         (talk,) = store.conversations.all()
+        store.user_documents.rename("", talk.document_ids[0], "Über / die Flut")
         said = store.conversations.add(talk.document_ids)
         store.conversations.add_turn(said, "And the keeper?", "He wrote it in the book.")
     answer = httpx.get(f"{server.address}conversation/{said.id}?form=pdf")
-    assert answer.headers["content-disposition"] == 'attachment; filename="one.pdf"'
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%9Cber-die-Flut.pdf"
     (tmp_path / "one.pdf").write_bytes(answer.content)
     text = load(tmp_path / "one.pdf").text
     assert "And the keeper?" in text

@@ -19,7 +19,7 @@ from reader.app.answer_queue import Stream
 from reader.app.citations import citations
 from reader.app.page.html import sentence
 from reader.app.talks import Place
-from reader.wording import NOT_STATED, REMOVED, counted, place, places, places_of
+from reader.wording import NOT_STATED, REMOVED, counted, isolated, place, places, places_of
 from storage import ConversationRecord, QuestionRecord
 
 NO_TITLES: Mapping[str, str] = MappingProxyType({})
@@ -191,7 +191,7 @@ def _cards(
 def where(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """The page of a quote, and among several documents whose it is."""
     page = place(str(item.get("label") or ""), int(item["page"]))
-    return f"{titles.get(str(item['document_id']), REMOVED)}, {page}" if len(titles) > 1 else page
+    return f"{isolated(titles.get(str(item['document_id']), REMOVED))}, {page}" if len(titles) > 1 else page
 
 
 def heading_of(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
@@ -337,7 +337,7 @@ def conversation_name(conversation: ConversationRecord, waiting: str = "") -> st
     """
     first = " ".join((conversation.turns[0].question if conversation.turns else waiting).split()) or "New conversation"
     short = first if len(first) <= 60 else first[:60].rsplit(" ", 1)[0] + " …"
-    return f"{short} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
+    return f"{isolated(short)} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
 
 
 def download_link(conversation_id: str | None) -> str:
