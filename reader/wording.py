@@ -21,7 +21,7 @@ REMOVED = "A removed document"
 """In place of the title of a document that is gone."""
 
 
-NOT_STATED = "Not in these words in the document; closest passages"
+NOT_STATED = "The document does not use these words. Closest passages"
 """The heading of an answer's pages if the answer's words are not on them."""
 
 

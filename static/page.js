@@ -208,6 +208,7 @@ function name(selector, name) {
   }
 }
 function say() {
+  name("#question textarea", "Question"); // its label holds the button, too
   name("#question .submit-button", "Send");
   name("#question .stop-button", "Stop");
   name("#chat .user-row", "You asked");

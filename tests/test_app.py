@@ -128,10 +128,10 @@ ANSWER = Answer("Yes.", "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished"
             "Checked pages xii and 3 · 8 s",
             "812 of 9,547 document tokens read again · looked again at pages xii and 3 · first word after 0.50 s",
         ),
-        ({"pages_read": 4}, "Based on pages 1–4 of 10 (still reading) · From memory · 1 s", "Based on pages 1–4 of 10"),
+        ({"pages_read": 4}, "Based on pages 1–4 of 10, read by then · From memory · 1 s", "Based on pages 1–4 of 10"),
         (
             {"pages_read": 0},
-            "Based on part of page 1 of 10 (still reading) · From memory · 1 s",
+            "Based on part of page 1 of 10, read by then · From memory · 1 s",
             "part of page 1 of 10",
         ),
         ({"ended": "stopped"}, "From memory · 1 s · stopped", "first word after 0.50 s · stopped"),

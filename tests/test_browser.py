@@ -301,7 +301,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
         found = []
         for _ in range(2):
             note = window.ask(QUESTION)
-            pattern = r"Based on pages? (?:1–)?(\d+) of (\d+) \(still reading\) · Memory attached.* · 0 of .+ tokens read again .+"
+            pattern = r"Based on pages? (?:1–)?(\d+) of (\d+), read by then · Memory attached.* · 0 of .+ tokens read again .+"
             found.append(re.fullmatch(pattern, note))
             assert found[-1], note
             page.wait_for_function(PAGE_BEHIND, arg=int(found[-1][1]))
@@ -310,7 +310,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
         sync_api.expect(page.locator(".state.reading")).to_be_visible()
         page.locator("#pause").click()
         page.locator(".state.paused").wait_for(timeout=60_000)
-        assert re.match(r"Based on pages? (?:1–)?\d+ of \d+ \(still reading\) · ", window.ask(QUESTION))
+        assert re.match(r"Based on pages? (?:1–)?\d+ of \d+, read by then · ", window.ask(QUESTION))
         page.set_viewport_size(PHONE)
         window.check_size()
         window.shoot("asked-while-reading-390")

@@ -305,7 +305,7 @@ def test_the_contents_of_a_pdf_are_its_outline(opened: Callable[..., object]) ->
         page = window.page
         page.locator("#viewer .contents summary").click()
         entries = page.locator("#viewer .contents button")
-        expect(entries).to_have_text([re.compile(rf"^{row}$") for row in ("Calm ?2", "The Letter ?4", "Index ?6")])
+        expect(entries).to_have_text([re.compile(rf"^{row}$") for row in ("Calm ?page 2", "The Letter ?page 4", "Index ?page 6")])
         entries.filter(has_text="The Letter").click()
         place(window, 4)
         expect(page.locator("#viewer header")).to_contain_text("page 3, “The Letter”")

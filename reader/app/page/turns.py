@@ -114,7 +114,7 @@ def _based_on(counts: Mapping[str, Any]) -> str:
     if pages_read >= pages:
         return ""
     so_far = "part of page 1" if not pages_read else "page 1" if pages_read == 1 else f"pages 1–{pages_read:,}"
-    return f"Based on {so_far} of {pages:,} (still reading)"
+    return f"Based on {so_far} of {pages:,}, read by then"
 
 
 def cited(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], titles: Mapping[str, str] = NO_TITLES) -> str:
