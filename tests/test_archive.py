@@ -308,7 +308,7 @@ def test_what_was_damaged_on_its_way_is_said_to_be_damaged(store: Store, exporte
     whole = exported.read_bytes()
     at = int(len(whole) * share)
     exported.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
-    with pytest.raises(BadImport, match="cannot be imported: (it|a memory in it) is damaged"):
+    with pytest.raises(BadImport, match=r"cannot be imported: (it|a memory in it) is damaged"):
         import_document(store, exported)
     exported.write_bytes(whole[:at])
     with pytest.raises(BadImport, match="no export of a library, or only the beginning of one"):

@@ -691,7 +691,9 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         broken = ["broken.beacon", "no memory"]
         page.evaluate(DROP, [["one.beacon", list(exported.read_bytes())], broken, ["four.txt", WORDS * 20]])
         sync_api.expect(rows).to_have_count(4)
-        sync_api.expect(page.locator("#added .error")).to_contain_text("'broken.beacon'")  # and stays, as other bad files do
+        sync_api.expect(page.locator("#added .error")).to_contain_text(
+            "'broken.beacon'"
+        )  # and stays, as other bad files do
 
         # What is there already is opened, and said to be there.
         with page.expect_file_chooser() as chosen:

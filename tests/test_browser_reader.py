@@ -52,6 +52,9 @@ The keeper wrote it.
 """
 
 
+TITLES = {"mill.md": "The Mill", "loom.md": "The Loom", "tide.pdf": "The Tide", "bahr.md": "كتاب البحر"}
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("reader")
@@ -76,10 +79,7 @@ def opened(visit: Callable[..., object], server: Server) -> Callable[..., object
         class Opened:
             def __enter__(self):
                 self.visit = entering.__enter__()
-                page, title = (
-                    self.visit.page,
-                    {"mill.md": "The Mill", "loom.md": "The Loom", "tide.pdf": "The Tide", "bahr.md": "كتاب البحر"}.get(name, Path(name).stem),
-                )
+                page, title = self.visit.page, TITLES.get(name, Path(name).stem)
                 row = page.locator("#library .entry").filter(has_text=title)
                 self.visit.go("library")
                 page.locator("#upload input[type=file]").set_input_files(server.library.parent / name)
@@ -147,7 +147,8 @@ def test_words_that_run_from_right_to_left_are_set_so(opened: Callable[..., obje
         for place in (page.locator("#head h2"), text.locator("h1"), text.locator("p").first):
             assert place.evaluate(way) == "left"
         assert text.locator("p").last.evaluate(way) == "right"
-        assert text.locator("ul, table").evaluate_all("all => all.map(one => getComputedStyle(one).direction)") == ["rtl"] * 2
+        ways = text.locator("ul, table").evaluate_all("all => all.map(one => getComputedStyle(one).direction)")
+        assert ways == ["rtl", "rtl"]
         first, second = (cell.bounding_box()["x"] for cell in text.locator("th").all())
         assert first > second, "the first column is not on the right"
 
@@ -305,7 +306,9 @@ def test_the_contents_of_a_pdf_are_its_outline(opened: Callable[..., object]) ->
         page = window.page
         page.locator("#viewer .contents summary").click()
         entries = page.locator("#viewer .contents button")
-        expect(entries).to_have_text([re.compile(rf"^{row}$") for row in ("Calm ?page 2", "The Letter ?page 4", "Index ?page 6")])
+        expect(entries).to_have_text(
+            [re.compile(rf"^{row}$") for row in ("Calm ?page 2", "The Letter ?page 4", "Index ?page 6")]
+        )
         entries.filter(has_text="The Letter").click()
         place(window, 4)
         expect(page.locator("#viewer header")).to_contain_text("page 3, “The Letter”")
@@ -344,7 +347,8 @@ def test_answers_are_kept_as_a_document_and_asked(opened: Callable[..., object],
         assert page.locator("#download details > div").evaluate(
             """menu => {
                 const {left, right, top, bottom} = menu.getBoundingClientRect();
-                return [[left + 4, top + 12], [right - 4, bottom - 12]].every(([x, y]) => menu.contains(document.elementFromPoint(x, y)));
+                const corners = [[left + 4, top + 12], [right - 4, bottom - 12]];
+                return corners.every(([x, y]) => menu.contains(document.elementFromPoint(x, y)));
             }"""
         ), "the menu is cut off"
         window.check_size()

@@ -72,7 +72,9 @@ def parse(body: Mapping[str, Any]) -> Asked:
             raise ApiError(refusal, param=name, code="unsupported_parameter")
     for name in ("tool_choice", "function_call"):  # tools that may be called need not be: chat apps offer theirs always
         if body.get(name) not in _UNFORCED:
-            raise ApiError(f"The documents call no tools; leave `{name}` out.", param=name, code="unsupported_parameter")
+            raise ApiError(
+                f"The documents call no tools; leave `{name}` out.", param=name, code="unsupported_parameter"
+            )
     if body.get("n", 1) not in (None, 1):
         raise ApiError("One answer is given to a question; leave `n` out.", param="n", code="unsupported_parameter")
     form = body.get("response_format")

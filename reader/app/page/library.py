@@ -52,7 +52,10 @@ class LibraryEvents:
             on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }", **EVERY)
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
-            *(on(button.upload, self.add_files, button, adding, **EVERY) for button in (library.upload, library.take_in)),
+            *(
+                on(button.upload, self.add_files, button, adding, **EVERY)
+                for button in (library.upload, library.take_in)
+            ),
             on(library.address.submit, self.add_address, library.address, [*adding, library.address], **EVERY),
             on(notices.unlock.click, self.open_locked, **unlocking),
             on(notices.password.submit, self.open_locked, **unlocking),

@@ -160,7 +160,9 @@ def cards(
         more = [one for one in numbered if one[0] - 1 not in cited and not _is_heading(one[1])]
         if more:
             name = f"{counted(len(more), 'more passage')}"
-            found += f'<details class="fold"><summary>{name}</summary>{_cards(more, "More passages", "", titles)}</details>'
+            found += (
+                f'<details class="fold"><summary>{name}</summary>{_cards(more, "More passages", "", titles)}</details>'
+            )
     closest = [(None, item) for item in evidence[sources:]]
     return found + _cards([one for one in closest if not _is_heading(one[1])] or closest, CLOSEST, CLOSEST, titles)
 

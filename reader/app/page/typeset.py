@@ -90,8 +90,8 @@ def _renderer() -> MarkdownIt:
 
 
 _TABLE = '<div class="table" tabindex="0" role="region" aria-label="Table"><table dir="auto">'
-"""A table may be wider than the page: it is moved sideways by itself, by keys, too. Like a list and a quotation, one whose words run
-from right to left is turned round; within paragraphs the style sheet does it."""
+"""A table may be wider than the page: it is moved sideways by itself, by keys, too. Like a list and a quotation, one whose words
+run from right to left is turned round; within paragraphs the style sheet does it."""
 _RENDERER = _renderer()
 
 
