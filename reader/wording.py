@@ -21,7 +21,7 @@ REMOVED = "A removed document"
 """In place of the title of a document that is gone."""
 
 
-NOT_STATED = "Not in these words in the document; closest passages"
+NOT_STATED = "The document does not use these words. Closest passages"
 """The heading of an answer's pages if the answer's words are not on them."""
 
 
@@ -85,6 +85,15 @@ def is_for_readers(label: str) -> bool:
     return bool(label) and not _MACHINE_NAME.fullmatch(label)
 
 
+_TURNED = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+"""Letters of scripts that run from right to left."""
+
+
+def isolated(words: str) -> str:
+    """Words within a line of ours: if they run from right to left, the signs around them stay where they are."""
+    return f"\u2068{words}\u2069" if _TURNED.search(words) else words
+
+
 def place(label: str, page: int | None = None) -> str:
     """A page or section as people name it: "page 12", "page 12, “The Letter”", "“Part 2 · 3”".
 
@@ -96,11 +105,11 @@ def place(label: str, page: int | None = None) -> str:
     if _PAGE_NUMBER.fullmatch(label):
         return f"page {label}"
     if found := _NUMBER_AND_CHAPTERS.fullmatch(label):
-        chapters = [f"“{chapter}”" for chapter in found["chapters"].split(" · ")]
+        chapters = [f"“{isolated(chapter)}”" for chapter in found["chapters"].split(" · ")]
         return f"page {found['number']}, {places(chapters)}"
     if not is_for_readers(label):
         return f"page {page:,}" if page is not None else "a page"
-    return f"“{label}”"
+    return f"“{isolated(label)}”"
 
 
 def place_in_column(label: str, page: int) -> str:
@@ -134,7 +143,7 @@ def places_of(found: Iterable[tuple[str, str]], titles: Mapping[str, str]) -> st
         named.setdefault(document_id, []).append(name)
     if len(titles) <= 1:
         return places(name for names in named.values() for name in names)
-    return "; ".join(f"{titles.get(id, REMOVED)}, {places(names)}" for id, names in named.items())
+    return "; ".join(f"{isolated(titles.get(id, REMOVED))}, {places(names)}" for id, names in named.items())
 
 
 MARKDOWN = "markdown"

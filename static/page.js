@@ -113,7 +113,8 @@ function refuse(input) {
     if (!kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) {
       lines.push(`'${file.name}' is of a kind that cannot be read: choose one of ${input.accept}.`);
     } else if (file.size > number(refused.dataset.mostBytes)) {
-      lines.push(`'${file.name}' has more than ${refused.dataset.most}: split it.`);
+      const instead = file.name.toLowerCase().endsWith(".beacon") ? "use “beacon-reader library import”" : "split it";
+      lines.push(`'${file.name}' has more than ${refused.dataset.most}: ${instead}.`);
     } else sent.items.add(file);
   }
   refused.replaceChildren(...lines.map((line) => {
@@ -139,16 +140,11 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
   }, true);
 }
 function add(files) {
-  const importer = document.querySelector("#import input[type=file]"); // not there where several people share the library
-  const isMemory = (file) => importer && file.name.endsWith(".beacon");
-  const uploader = document.querySelector("#upload input[type=file]");
-  for (const [input, some] of [[importer, files.filter(isMemory)], [uploader, files.filter((file) => !isMemory(file))]]) {
-    if (!some.length) continue;
-    const dropped = new DataTransfer();
-    for (const file of some) dropped.items.add(file);
-    input.files = dropped.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-  }
+  const dropped = new DataTransfer();
+  for (const file of files) dropped.items.add(file);
+  const input = document.querySelector("#upload input[type=file]");
+  input.files = dropped.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
 // Files and texts that are pasted become documents: beside the boxes, or in the box for addresses, which phones can paste into.
@@ -212,6 +208,7 @@ function name(selector, name) {
   }
 }
 function say() {
+  name("#question textarea", "Question"); // its label holds the button, too
   name("#question .submit-button", "Send");
   name("#question .stop-button", "Stop");
   name("#chat .user-row", "You asked");

@@ -135,8 +135,11 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             f"{path.name!r} cannot be read ({error.strerror}). Name a file that `library export` wrote."
         ) from error
     except (ValueError, zipfile.BadZipFile, EOFError, RecursionError, NotImplementedError, struct.error) as error:
+        reason = (
+            error if type(error) is ValueError else "it is damaged"
+        )  # of others it says what only a programmer knows
         raise BadImport(
-            f"{path.name!r} cannot be imported: {error}. Export the document again where it was read."
+            f"{path.name!r} cannot be imported: {reason}. Export the document again where it was read."
         ) from error
     except CorruptMemory as error:
         raise BadImport(
@@ -151,7 +154,7 @@ def _check_directory_size(file: IO[bytes]) -> None:
     file.seek(size_bytes - tail_bytes)
     tail = file.read(tail_bytes)
     if len(tail) < _END.size or not tail[-_END.size :].startswith(b"PK\5\6"):
-        raise ValueError("it is no export of a library")
+        raise ValueError("it is no export of a library, or only the beginning of one")
     *_, directory_bytes, start, comment_bytes = _END.unpack(tail[-_END.size :])
     end = size_bytes - _END.size
     locator = tail[-_END.size - _END64_LOCATOR.size : -_END.size]
@@ -224,10 +227,10 @@ def _is_here(store: Store, memory: StoredMemory, path: Path) -> bool:
     if here is not None and (here.state, here.hash) == ("ready", memory.record.hash):
         return True
     if here is not None or store.memories(memory.record.document_id):
+        title = store.document(memory.record.document_id).title
         raise BadImport(
-            f"{path.name!r} cannot be imported: the library holds another memory"
-            f" {'of this key' if here else 'of this document'}, which an imported memory must not replace or join."
-            f" Remove {memory.record.document_id[:12]} first to have the imported one instead."
+            f"{path.name!r} cannot be imported: the library has another memory of {title!r}."
+            " Remove that document first to have the imported memory instead."
         )
     return False
 

@@ -181,10 +181,10 @@ class UserDocuments:
         return _user_document(rows[0], records[0])
 
     def active(self, user: str) -> list[str]:
-        """Return the ids of a user's documents that are queued or being read."""
+        """Return the ids of a user's documents that are queued or being read, in the order in which they are read."""
         rows = self._database.read(
-            "SELECT DISTINCT document_id FROM jobs WHERE user = :user AND state IN ('queued', 'running')"
-            f" AND document_id IN (SELECT document_id FROM ({_HELD}))",
+            "SELECT document_id FROM jobs WHERE user = :user AND state IN ('queued', 'running')"
+            f" AND document_id IN (SELECT document_id FROM ({_HELD})) GROUP BY document_id ORDER BY min(rowid)",
             {"user": user},
         )
         return [row["document_id"] for row in rows]

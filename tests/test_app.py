@@ -128,10 +128,10 @@ ANSWER = Answer("Yes.", "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished"
             "Checked pages xii and 3 · 8 s",
             "812 of 9,547 document tokens read again · looked again at pages xii and 3 · first word after 0.50 s",
         ),
-        ({"pages_read": 4}, "Based on pages 1–4 of 10 (still reading) · From memory · 1 s", "Based on pages 1–4 of 10"),
+        ({"pages_read": 4}, "Based on pages 1–4 of 10, read by then · From memory · 1 s", "Based on pages 1–4 of 10"),
         (
             {"pages_read": 0},
-            "Based on part of page 1 of 10 (still reading) · From memory · 1 s",
+            "Based on part of page 1 of 10, read by then · From memory · 1 s",
             "part of page 1 of 10",
         ),
         ({"ended": "stopped"}, "From memory · 1 s · stopped", "first word after 0.50 s · stopped"),
@@ -183,6 +183,7 @@ LONG_HEADING = "第三章关于本公司二零二六年度财务报告编制基�
         ("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 5, "page 5"),
         ("Kraftfahrzeughaftpflichtversicherung", 5, "“Kraftfahrzeughaftpflichtversicherung”"),
         ("", 5, "page 5"),
+        ("كتاب البحر", 1, "“\u2068كتاب البحر\u2069”"),  # the marks around it stay where they are
         (
             "第三章关于本公司二零二六年度财务报告编制基础以及合并范围变动情况的详细说明",
             5,
@@ -241,6 +242,30 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
     # Where no word is shared, the answer still leads to its first source; without evidence there is nothing to lead to.
     assert turns.cited(["Yes."], evidence).startswith("Yes.<sup>")
     assert turns.cited(["Yes."], []) == "Yes."
+
+
+def test_what_an_answer_does_not_cite_is_folded_and_headings_alone_are_left_out() -> None:
+    quotes = ("The boat is called Patience.", "The keeper had a dog.", "The  Log")
+    evidence = [
+        {"document_id": "d", "page": 1, "label": "The Log", "start_char": 0, "end_char": 9, "quote": quote}
+        for quote in quotes
+    ]
+    about = Place("d", "Log", {"d": "Log"})
+    html = turns.finished("Patience, the boat", {}, evidence, about, 0)
+    cited, more = html.split('<details class="fold"><summary>1 more passage</summary>')
+    assert "called Patience" in cited
+    assert "had a dog" not in cited
+    assert "had a dog" in more.partition("</details>")[0]
+    assert '<span class="quote">“The Log”' not in html
+    # Where the answer's words are in no quote, or there is no answer, nothing is folded.
+    for answer, counts in (("Patience, the boat", {"is_stated": False}), ("The document does not say.", {})):
+        assert 'class="fold"' not in turns.finished(answer, counts, evidence, about, 0)
+
+
+def test_an_answer_that_is_an_item_of_a_list_has_no_sign_of_one() -> None:
+    about = Place("d", "Log", {"d": "Log"}, frozenset({"d"}))
+    assert about.plain_answer("- Dogs travel **free**.") == "Dogs travel free."
+    assert about.plain_answer("- one\n- two") == "- one\n- two"
 
 
 def test_a_waiting_question_says_what_is_done_for_it() -> None:
@@ -430,7 +455,8 @@ def test_gradio_warns_of_no_callback_that_refuses(service: Service, monkeypatch:
 
 def test_the_end_of_a_stream_writes_nothing_where_a_person_may_be_typing(service: Service, tmp_path: Path) -> None:
     page = build(service)
-    streams = {fn.name: fn for fn in page.fns.values() if inspect.isgeneratorfunction(fn.fn)}
+    functions = reversed(page.fns.values())  # of those that two buttons call, that of the first one
+    streams = {fn.name: fn for fn in functions if inspect.isgeneratorfunction(fn.fn)}
     assert {"add_files", "add_address", "recognise", "show_talk"} <= set(streams)
     locked = write_pdf(tmp_path / "a.pdf", ["The lamp was lit."], password="open")
     request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}), session_hash="s")

@@ -303,6 +303,18 @@ def everything(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if not path.name.startswith("library.db")}
 
 
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_what_was_damaged_on_its_way_is_said_to_be_damaged(store: Store, exported: Path, share: float) -> None:
+    whole = exported.read_bytes()
+    at = int(len(whole) * share)
+    exported.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+    with pytest.raises(BadImport, match=r"cannot be imported: (it|a memory in it) is damaged"):
+        import_document(store, exported)
+    exported.write_bytes(whole[:at])
+    with pytest.raises(BadImport, match="no export of a library, or only the beginning of one"):
+        import_document(store, exported)
+
+
 def test_the_names_of_an_import_are_cut_as_those_of_a_file_are(store: Store, exported: Path) -> None:
     def rename(members: dict[str, bytes]) -> None:
         line, _, text = members["document.txt"].partition(b"\n")

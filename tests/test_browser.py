@@ -301,7 +301,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
         found = []
         for _ in range(2):
             note = window.ask(QUESTION)
-            pattern = r"Based on pages? (?:1–)?(\d+) of (\d+) \(still reading\) · Memory attached.* · 0 of .+ tokens read again .+"
+            pattern = r"Based on pages? (?:1–)?(\d+) of (\d+), read by then · Memory attached.* · 0 of .+ tokens read again .+"
             found.append(re.fullmatch(pattern, note))
             assert found[-1], note
             page.wait_for_function(PAGE_BEHIND, arg=int(found[-1][1]))
@@ -310,7 +310,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
         sync_api.expect(page.locator(".state.reading")).to_be_visible()
         page.locator("#pause").click()
         page.locator(".state.paused").wait_for(timeout=60_000)
-        assert re.match(r"Based on pages? (?:1–)?\d+ of \d+ \(still reading\) · ", window.ask(QUESTION))
+        assert re.match(r"Based on pages? (?:1–)?\d+ of \d+, read by then · ", window.ask(QUESTION))
         page.set_viewport_size(PHONE)
         window.check_size()
         window.shoot("asked-while-reading-390")
@@ -544,10 +544,11 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(2, timeout=60_000)
     with Store(server.library) as store:
         (talk,) = store.conversations.all()
+        store.user_documents.rename("", talk.document_ids[0], "Über / die Flut")
         said = store.conversations.add(talk.document_ids)
         store.conversations.add_turn(said, "And the keeper?", "He wrote it in the book.")
     answer = httpx.get(f"{server.address}conversation/{said.id}?form=pdf")
-    assert answer.headers["content-disposition"] == 'attachment; filename="one.pdf"'
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%9Cber-die-Flut.pdf"
     (tmp_path / "one.pdf").write_bytes(answer.content)
     text = load(tmp_path / "one.pdf").text
     assert "And the keeper?" in text
@@ -690,7 +691,17 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         broken = ["broken.beacon", "no memory"]
         page.evaluate(DROP, [["one.beacon", list(exported.read_bytes())], broken, ["four.txt", WORDS * 20]])
         sync_api.expect(rows).to_have_count(4)
-        sync_api.expect(page.locator(".toast-body")).to_contain_text("'broken.beacon'")
+        sync_api.expect(page.locator("#added .error")).to_contain_text(
+            "'broken.beacon'"
+        )  # and stays, as other bad files do
+
+        # What is there already is opened, and said to be there.
+        with page.expect_file_chooser() as chosen:
+            page.locator("#import").click()
+        chosen.value.set_files(exported)
+        sync_api.expect(page.locator("#added")).to_contain_text("one.beacon is in your library already")
+        sync_api.expect(page.locator(".document h2")).to_have_text(TITLE)
+        sync_api.expect(rows).to_have_count(4)
         sync_api.expect(page.locator("#sending")).to_be_hidden()
 
 

@@ -115,7 +115,7 @@ def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
         assert page.evaluate("document.activeElement.matches('button.read')"), "the focus went astray"
 
         keyboard.press("q")
-        assert states(page, "textbox", "Question")["focused"] is True
+        assert told(page)["textbox", "Question"]["focused"] is True
         keyboard.type("What did the keeper write?")
         keyboard.press("Enter")
         page.locator("#chat .badge").wait_for(state="attached")
@@ -131,7 +131,7 @@ def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
         expect(page.locator("#viewer header")).to_have_count(0)
         assert page.evaluate("document.activeElement.matches('#chat .card')"), "the focus went astray"
 
-        assert states(page, "button", "Details")["expanded"] is False
+        assert told(page)["button", "Details"]["expanded"] is False
         tab_to(page, "#details button", "Shift+Tab")
         keyboard.press("Enter")
         page.locator("#save").wait_for()

@@ -38,6 +38,23 @@ Foul weather comes with Walter Pettifer. The brass nail and Walter Pettifer are 
 """
 
 
+ARABIC = """# كتاب البحر
+
+كتب الحارس في الدفتر أن البحر كان هادئًا.
+
+- أولاً: السفينة
+
+| الخط | الأجرة |
+| --- | --- |
+| ١ | ٣ دنانير |
+
+The keeper wrote it.
+"""
+
+
+TITLES = {"mill.md": "The Mill", "loom.md": "The Loom", "tide.pdf": "The Tide", "bahr.md": "كتاب البحر"}
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("reader")
@@ -45,6 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., 
     server.start()
     (folder / "mill.md").write_text(HANDBOOK)
     (folder / "loom.md").write_text(HANDBOOK.replace("Mill", "Loom"))
+    (folder / "bahr.md").write_text(ARABIC)
     write_pdf(folder / "sea.pdf", ["The sea was calm. The keeper slept.", "A letter came with the tide."])
     write_outlined_pdf(folder / "tide.pdf")
     yield server
@@ -61,10 +79,7 @@ def opened(visit: Callable[..., object], server: Server) -> Callable[..., object
         class Opened:
             def __enter__(self):
                 self.visit = entering.__enter__()
-                page, title = (
-                    self.visit.page,
-                    {"mill.md": "The Mill", "loom.md": "The Loom", "tide.pdf": "The Tide"}.get(name, Path(name).stem),
-                )
+                page, title = self.visit.page, TITLES.get(name, Path(name).stem)
                 row = page.locator("#library .entry").filter(has_text=title)
                 self.visit.go("library")
                 page.locator("#upload input[type=file]").set_input_files(server.library.parent / name)
@@ -112,6 +127,30 @@ def test_a_document_is_opened_and_read_without_asking(opened: Callable[..., obje
         page.locator("#go-to").press("Enter")
         expect(page.locator("#go-to")).to_have_value("3")
         window.check_access()
+
+
+def test_words_that_run_from_right_to_left_are_set_so(opened: Callable[..., object]) -> None:
+    way = """element => {
+        const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+        const text = walker.nextNode();
+        const left = (at) => {
+            const range = document.createRange();
+            range.setStart(text, at);
+            range.setEnd(text, at + 1);
+            return range.getBoundingClientRect().left;
+        };
+        return left(0) < left(text.data.trimEnd().length - 1) ? "right" : "left";
+    }"""
+    with opened("bahr.md") as window:
+        page = window.page
+        text = page.locator("#viewer .text")
+        for place in (page.locator("#head h2"), text.locator("h1"), text.locator("p").first):
+            assert place.evaluate(way) == "left"
+        assert text.locator("p").last.evaluate(way) == "right"
+        ways = text.locator("ul, table").evaluate_all("all => all.map(one => getComputedStyle(one).direction)")
+        assert ways == ["rtl", "rtl"]
+        first, second = (cell.bounding_box()["x"] for cell in text.locator("th").all())
+        assert first > second, "the first column is not on the right"
 
 
 def test_words_are_found_page_after_page_and_marked(opened: Callable[..., object]) -> None:
@@ -267,7 +306,9 @@ def test_the_contents_of_a_pdf_are_its_outline(opened: Callable[..., object]) ->
         page = window.page
         page.locator("#viewer .contents summary").click()
         entries = page.locator("#viewer .contents button")
-        expect(entries).to_have_text([re.compile(rf"^{row}$") for row in ("Calm ?2", "The Letter ?4", "Index ?6")])
+        expect(entries).to_have_text(
+            [re.compile(rf"^{row}$") for row in ("Calm ?page 2", "The Letter ?page 4", "Index ?page 6")]
+        )
         entries.filter(has_text="The Letter").click()
         place(window, 4)
         expect(page.locator("#viewer header")).to_contain_text("page 3, “The Letter”")
@@ -303,6 +344,13 @@ def test_answers_are_kept_as_a_document_and_asked(opened: Callable[..., object],
         page.locator("#download summary").click()
         keep = page.get_by_role("button", name="Keep as a document")
         expect(keep).to_be_visible()
+        assert page.locator("#download details > div").evaluate(
+            """menu => {
+                const {left, right, top, bottom} = menu.getBoundingClientRect();
+                const corners = [[left + 4, top + 12], [right - 4, bottom - 12]];
+                return corners.every(([x, y]) => menu.contains(document.elementFromPoint(x, y)));
+            }"""
+        ), "the menu is cut off"
         window.check_size()
         window.check_access()
         window.shoot(f"keep-answers-{viewport['width']}")

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
@@ -140,11 +141,24 @@ def test_a_tag_answers_from_all_its_documents(client: OpenAI) -> None:
     assert titles
 
 
+TOOLS: list[Any] = [{"type": "function", "function": {"name": "f"}}]
+
+
+@pytest.mark.parametrize("choice", [{}, {"tool_choice": "auto"}, {"tool_choice": "none"}], ids=str)
+def test_tools_that_need_not_be_called_are_offered_in_vain(client: OpenAI, choice: dict[str, Any]) -> None:
+    plain = ask(client, "Who lit the lamp?").choices[0]
+    offered = ask(client, "Who lit the lamp?", tools=TOOLS, **choice).choices[0]
+    assert (offered.message.content, offered.finish_reason) == (plain.message.content, plain.finish_reason)
+    assert not offered.message.tool_calls
+
+
 @pytest.mark.parametrize(
     ("options", "param"),
     [
         ({"n": 2}, "n"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"tools": TOOLS, "tool_choice": "required"}, "tool_choice"),
+        ({"tools": TOOLS, "tool_choice": TOOLS[0]}, "tool_choice"),
+        ({"functions": [{"name": "f"}], "function_call": {"name": "f"}}, "function_call"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"stop": [""]}, "stop"),
         ({"max_tokens": 0}, "max_completion_tokens"),

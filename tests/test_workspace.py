@@ -212,6 +212,16 @@ def test_pinned_documents_come_first_and_those_being_read_are_listed_however_old
     assert set(listed) == set(made)  # the others wait to be read
 
 
+def test_a_document_that_waits_says_how_many_come_before_it_also_where_it_is_found_or_open(
+    ann: Workspace, tmp_path: Path
+) -> None:
+    made = [ann.add(text_file(tmp_path, f"{number}. {WORDS}")).id for number in range(3)]
+    ann.rename(made[2], "Third")
+    assert [shown.before for shown in ann.documents(limit=9)] == [2, 1, 0]
+    assert [shown.before for shown in ann.documents("third", limit=9)] == [2]
+    assert [ann.get(document_id).before for document_id in made] == [0, 1, 2]
+
+
 def test_a_library_of_one_has_no_room_for_the_memory_of_a_stranger_among_several(
     ann: Workspace, tmp_path: Path
 ) -> None:

@@ -118,13 +118,13 @@ class BatchRuns:
             StoreError: the library cannot be written.
         """
         if not asked:
-            raise ConfigError("The batch has no questions; add one a line.")
+            raise ConfigError("There are no questions; write one a line.")
         for one in asked:
             check_whole(question=one.question, custom_id=one.custom_id)
         if len(asked) > MAX_QUESTIONS:
-            raise ConfigError(f"The batch has {len(asked):,} questions; ask {MAX_QUESTIONS:,} at most.")
+            raise ConfigError(f"There are {len(asked):,} questions; ask {MAX_QUESTIONS:,} at most.")
         if len(self.all(user)) >= MAX_RUNS:
-            raise ConfigError(f"You have {MAX_RUNS} batches, the most that are kept; remove one first.")
+            raise ConfigError(f"You have {MAX_RUNS} question tables, the most that are kept; delete one first.")
         run = Run(uuid.uuid4().hex, user, name, len(asked), time.time(), **options)
         folder = self._folder / run.id
         lines = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio.to_thread
 from starlette.background import BackgroundTask
@@ -28,6 +29,8 @@ from storage import StoreError
 # With another cookie, or none, a browser asks again: who has signed out is not shown what the last one saw.
 _KEEP = {"cache-control": "private, max-age=86400", "vary": "cookie"}
 _FORGET = {"cache-control": "no-store"}
+_NAME_CHARS = 60
+"""Of a file name without its suffix; file systems take 255 bytes."""
 
 
 def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None) -> Sequence[Route]:
@@ -79,14 +82,13 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
                 content, suffix, kind = as_pdf(found, title, place, picture), "pdf", "application/pdf"
             case _:
                 content, suffix, kind = as_markdown(found, title, place), "md", "text/markdown"
-        headers = {**_FORGET, "content-disposition": f'attachment; filename="{_name(title, suffix)}"'}
-        return Response(content, media_type=kind, headers=headers)
+        return Response(content, media_type=kind, headers=_attached(_name(title, suffix)))
 
     def table(workspace: Workspace, request: Request) -> Response:
         run = service.batches.get(workspace.user, request.path_params["run_id"])
         titles = {one.document.id: one.document.title for one in workspace.held()}
-        headers = {**_FORGET, "content-disposition": f'attachment; filename="{_name(run.name, "csv")}"'}
-        return Response(service.batches.as_csv(run, titles), media_type="text/csv; charset=utf-8", headers=headers)
+        rows = service.batches.as_csv(run, titles)
+        return Response(rows, media_type="text/csv; charset=utf-8", headers=_attached(_name(run.name, "csv")))
 
     uploading = [Route(f"{API}/upload", uploads.receive, methods=["POST"])] if uploads is not None else []
     return [
@@ -100,6 +102,13 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
 
 
 def _name(title: str, suffix: str) -> str:
-    """A file name that no system and no header takes for anything else."""
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")[:60]
-    return str(Path(f"{plain or 'document'}.{suffix}"))
+    """A file name of letters and figures of any script, which no system takes for anything else."""
+    signs = (sign if unicodedata.category(sign)[0] in "LMN" else "-" for sign in unicodedata.normalize("NFC", title))
+    plain = re.sub("-+", "-", "".join(signs)).strip("-")[:_NAME_CHARS]
+    return f"{plain or 'document'}.{suffix}"
+
+
+def _attached(name: str) -> dict[str, str]:
+    """The headers of a file that is downloaded under a name; see RFC 6266."""
+    named = f'filename="{name}"' if name.isascii() else f"filename*=UTF-8''{quote(name)}"
+    return {**_FORGET, "content-disposition": f"attachment; {named}"}

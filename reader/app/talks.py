@@ -67,7 +67,10 @@ class Place:
 
     def plain_answer(self, answer: str) -> str:
         """An answer, which often is a document's own words, as a reader sees it. Of documents of other formats 2*3 is no mark."""
-        return plain_markdown(answer) if len(self.markdown) == len(self.titles) else answer
+        if len(self.markdown) < len(self.titles):
+            return answer
+        words = plain_markdown(answer)
+        return words if "\n" in words.strip() else _LIST_SIGN.sub("", words)
 
     @property
     def is_shelf(self) -> bool:

@@ -21,7 +21,7 @@ from reader.app.answer_queue import check_whole
 from reader.app.overview import Glance, glance
 from reader.app.pages import PageView, Pictures, find_words, pages_with
 from reader.app.ratio_costs import RatioCost
-from reader.app.service import Service, is_active, state_of
+from reader.app.service import Service, state_of
 from reader.app.talks import Talks
 from reader.documents import (
     DRAWN_FORMATS,
@@ -42,6 +42,7 @@ from storage import (
     LOCAL_USER,
     DocumentOrder,
     Hit,
+    Import,
     JobRecord,
     MemoryRecord,
     NotFound,
@@ -131,18 +132,10 @@ class Workspace(Talks):
     ) -> list[Shown]:
         """The documents with all words of `query` in title or tags, those that are being read and the selected one among them."""
         check_whole(search=query)
-        active = self._store.user_documents.active(self.user)
+        active = self.active()
         kept = [*active[:10], *([selected] if selected else [])] if not query else []
         holdings = self._store.user_documents.page(self.user, query, limit=limit, kept=kept, order=order)
-        documents = [self._shown(holding) for holding in holdings]
-        # Jobs are taken in the order in which they were added, so that their times say who is before whom.
-        queue = sorted(shown.job.created_at for shown in documents if shown.job is not None and is_active(shown.job))
-        return [
-            replace(shown, before=queue.index(shown.job.created_at))
-            if shown.job is not None and shown.state == "waiting"
-            else shown
-            for shown in documents
-        ]
+        return [self._shown(holding, active) for holding in holdings]
 
     def held(self) -> list[UserDocument]:
         """All documents, without how far their readings are."""
@@ -157,7 +150,7 @@ class Workspace(Talks):
         return self._store.user_documents.count(self.user)
 
     def active(self) -> Sequence[str]:
-        """The ids of the documents that are being read or wait for it."""
+        """The ids of the documents that are being read or wait for it, in that order."""
         return self._store.user_documents.active(self.user)
 
     def get(self, document_id: str) -> Shown:
@@ -299,8 +292,8 @@ class Workspace(Talks):
             raise
         return folder / "document.beacon"
 
-    def take_in(self, path: Path) -> str:
-        """Take in what was exported elsewhere; return the document's id.
+    def take_in(self, path: Path) -> Import:
+        """Take in what was exported elsewhere.
 
         Raises:
             ConfigError: several people share the library, to whom nobody can vouch for a stranger's memory.
@@ -311,7 +304,7 @@ class Workspace(Talks):
                 "Memories made elsewhere cannot be brought into a library that several people share; add the document itself."
             )
         self._check_room()
-        return import_document(self._store, path).document.id
+        return import_document(self._store, path)
 
     def room(self) -> tuple[int, int | None, int]:
         """The bytes that all of the library takes, its budget for memories, and the bytes free on the disk."""
@@ -454,13 +447,17 @@ class Workspace(Talks):
             raise NotFound(f"The document has no page {str(number)[:20]}. Choose one that it has.")
         return page
 
-    def _shown(self, holding: UserDocument) -> Shown:
+    def _shown(self, holding: UserDocument, active: Sequence[str] | None = None) -> Shown:
         document_id = holding.document.id
         job = self._service.jobs([document_id], self.user).get(document_id)
         memory = self._service.memory(document_id, self.user)
         estimate = self._service.estimates.get(job.id) if job is not None else None
         is_here = job is not None and self._service.reads(job)
-        return Shown(holding, job, memory, state_of(job, memory), estimate, is_here)
+        state, before = state_of(job, memory), 0
+        if state == "waiting":
+            active = self.active() if active is None else active
+            before = active.index(document_id) if document_id in active else 0  # its turn may just have come
+        return Shown(holding, job, memory, state, estimate, is_here, before)
 
     def _check_room(self) -> None:
         if self.count() >= MAX_DOCUMENTS:

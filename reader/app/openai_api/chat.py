@@ -39,11 +39,11 @@ MAX_STOPS = 4
 
 _KEPT = 8
 _REFUSED = {
-    "tools": "The documents call no tools; leave `tools` out.",
-    "functions": "The documents call no functions; leave `functions` out.",
     "logprobs": "There are no log probabilities; leave `logprobs` out.",
     "audio": "Answers are text; leave `audio` out.",
 }
+_UNFORCED = (None, "auto", "none")
+"""Choices of a tool that leave an answer without one open."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ def parse(body: Mapping[str, Any]) -> Asked:
     for name, refusal in _REFUSED.items():
         if body.get(name):
             raise ApiError(refusal, param=name, code="unsupported_parameter")
+    for name in ("tool_choice", "function_call"):  # tools that may be called need not be: chat apps offer theirs always
+        if body.get(name) not in _UNFORCED:
+            raise ApiError(
+                f"The documents call no tools; leave `{name}` out.", param=name, code="unsupported_parameter"
+            )
     if body.get("n", 1) not in (None, 1):
         raise ApiError("One answer is given to a question; leave `n` out.", param="n", code="unsupported_parameter")
     form = body.get("response_format")

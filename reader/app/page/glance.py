@@ -29,7 +29,7 @@ def _row(document_id: str, heading: Heading) -> str:
     """A section with its pages and its note."""
     pages = f"{heading.page:,}" if heading.last_page <= heading.page else f"{heading.page:,}–{heading.last_page:,}"
     title = heading.title or f"Page{'s' if heading.last_page > heading.page else ''} {pages}"
-    where = f"<span>{pages}</span>" if heading.title else ""
+    where = f'<span><span class="unseen">page </span>{pages}</span>' if heading.title else ""
     note = f"<p>{escape(heading.note)}</p>" if heading.note else ""
     return (
         f'<li><button data-document="{document_id}" data-page="{heading.page}"><span>{escape(title)}</span>{where}'

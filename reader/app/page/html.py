@@ -82,7 +82,7 @@ def _fetch_line(fetching: DecoderFetch, present: str) -> str:
 def encoder_line() -> str:
     """What is fetched beside a decoder, and for what."""
     size = f"{ENCODER.parts_bytes / 1e6:,.0f} MB"
-    return f"{ENCODER.title} ({size}) is downloaded, too. It finds passages that say the same in other words."
+    return f"With it comes {ENCODER.title} ({size}), which finds passages that say the same in other words."
 
 
 def _decoder_title(name: str) -> str:

@@ -266,7 +266,11 @@ def _library(*, has_accounts: bool) -> LibraryParts:
     leave = '<form method="post" action="logout"><button>Sign out</button></form>' if has_accounts else ""
     gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
     with gr.Column(elem_id="upload"):
-        upload = gr.UploadButton("Add documents", file_count="multiple", file_types=list(FORMATS), size="sm")
+        kinds = [
+            *FORMATS,
+            *(() if has_accounts else (".beacon",)),
+        ]  # where several share it, nobody can vouch for a memory
+        upload = gr.UploadButton("Add documents", file_count="multiple", file_types=kinds, size="sm")
         gr.HTML(WAYS, elem_id="formats", js_on_load=None)
         address = _box("address", "Web address or text of a document", "or paste a web address", 2000)
     with gr.Row(elem_id="more-ways"):

@@ -52,7 +52,10 @@ class LibraryEvents:
             on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }", **EVERY)
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
-            on(library.upload.upload, self.add_files, library.upload, adding, **EVERY),
+            *(
+                on(button.upload, self.add_files, button, adding, **EVERY)
+                for button in (library.upload, library.take_in)
+            ),
             on(library.address.submit, self.add_address, library.address, [*adding, library.address], **EVERY),
             on(notices.unlock.click, self.open_locked, **unlocking),
             on(notices.password.submit, self.open_locked, **unlocking),
@@ -60,7 +63,6 @@ class LibraryEvents:
             on(notices.as_is.click, self.add_as_it_is, None, recognising),
             on(library.sample.click, self.add_sample, None, chosen),
             on(notices.first_sample.click, self.add_sample, None, chosen),
-            on(library.take_in.upload, self.import_files, library.take_in, chosen, **EVERY),
             on(viewer.select, self.choose, None, chosen, **EVERY),
             on(viewer.submit, self.keep_answers, kept.talk, chosen),
         ]
@@ -231,18 +233,6 @@ class LibraryEvents:
             path.write_text(text, encoding="utf-8")
             return self._add(workspace, path)[0]
 
-    def import_files(self, paths: Sequence[str] | None, request: gr.Request) -> Any:
-        """Import documents with their memories, and open the first."""
-        workspace, first = self._site.workspace(request), None
-        for path in paths or []:
-            try:
-                taken_in = workspace.take_in(Path(path))
-                first = first or taken_in
-            except Exception as error:  # one bad file must not cost the others
-                warn(error)
-            discard([path])
-        return first or gr.skip()
-
     @tolerant
     def look_for(self, query: str, request: gr.Request) -> str:
         """Show the pages with the words that are searched."""
@@ -266,7 +256,11 @@ class LibraryEvents:
         recognition: Recognition | None = None,
         ask_first: bool = False,
     ) -> tuple[str, str]:
-        """Add a file; return its document's id, and what is to be said about it, if anything."""
+        """Add a file, or import an export; return its document's id, and what is to be said about it, if anything."""
+        is_here = views.note(f"{path.name} is in your library already.")
+        if path.suffix.lower() == ".beacon":
+            taken_in = workspace.take_in(path)
+            return taken_in.document.id, "" if taken_in.placed else is_here
         before = workspace.count()
         address = self._addresses.get(path)
         parsed = workspace.add(path, password=secret, name=address, recognition=recognition, ask_first=ask_first)
@@ -279,7 +273,7 @@ class LibraryEvents:
                 f"{pages} of {path.name} {agreeing(some, 'have')} no text layer and cannot be read."
             )
         if workspace.count() == before:
-            return parsed.id, views.note(f"{path.name} is in your library already.")
+            return parsed.id, is_here
         return parsed.id, ""
 
 

@@ -5,7 +5,7 @@ Questions, answers, labels and quotes are strangers' words: every one of them is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from html import escape
@@ -19,7 +19,7 @@ from reader.app.answer_queue import Stream
 from reader.app.citations import citations
 from reader.app.page.html import sentence
 from reader.app.talks import Place
-from reader.wording import NOT_STATED, REMOVED, counted, place, places, places_of
+from reader.wording import NOT_STATED, REMOVED, counted, isolated, place, places, places_of
 from storage import ConversationRecord, QuestionRecord
 
 NO_TITLES: Mapping[str, str] = MappingProxyType({})
@@ -114,7 +114,7 @@ def _based_on(counts: Mapping[str, Any]) -> str:
     if pages_read >= pages:
         return ""
     so_far = "part of page 1" if not pages_read else "page 1" if pages_read == 1 else f"pages 1–{pages_read:,}"
-    return f"Based on {so_far} of {pages:,} (still reading)"
+    return f"Based on {so_far} of {pages:,}, read by then"
 
 
 def cited(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], titles: Mapping[str, str] = NO_TITLES) -> str:
@@ -139,6 +139,7 @@ def cards(
     evidence: Sequence[Mapping[str, Any]],
     *,
     sources: int | None = None,
+    cited: Container[int] | None = None,
     is_stated: bool = True,
     titles: Mapping[str, str] = NO_TITLES,
 ) -> str:
@@ -146,22 +147,41 @@ def cards(
 
     Args:
         sources: how many of them, the first ones, the answer rests on; None: all.
+        cited: which of those have their number in the answer; the others are folded, so that the answer is not lost among them.
+            None: nothing is folded.
+        is_stated: whether the answer's words are in the sources.
     """
     sources = len(evidence) if sources is None else sources
-    found = _cards(evidence[:sources], "Sources", "" if is_stated else NOT_STATED, titles)
-    return found + _cards(evidence[sources:], CLOSEST, CLOSEST, titles, numbered=False)
+    numbered = list(enumerate(evidence[:sources], start=1))
+    if cited is None or not is_stated:
+        found = _cards(numbered, "Sources", "" if is_stated else NOT_STATED, titles)
+    else:
+        found = _cards([one for one in numbered if one[0] - 1 in cited], "Sources", "", titles)
+        more = [one for one in numbered if one[0] - 1 not in cited and not _is_heading(one[1])]
+        if more:
+            name = f"{counted(len(more), 'more passage')}"
+            found += (
+                f'<details class="fold"><summary>{name}</summary>{_cards(more, "More passages", "", titles)}</details>'
+            )
+    closest = [(None, item) for item in evidence[sources:]]
+    return found + _cards([one for one in closest if not _is_heading(one[1])] or closest, CLOSEST, CLOSEST, titles)
+
+
+def _is_heading(item: Mapping[str, Any]) -> bool:
+    """Whether a quote only says once more what its place is called."""
+    return str(item.get("quote", "")).split() == str(item.get("label") or "").split()
 
 
 def _cards(
-    evidence: Sequence[Mapping[str, Any]], name: str, note: str, titles: Mapping[str, str], *, numbered: bool = True
+    evidence: Sequence[tuple[int | None, Mapping[str, Any]]], name: str, note: str, titles: Mapping[str, str]
 ) -> str:
     if not evidence:
         return ""
     shown = []
-    for number, item in enumerate(evidence, start=1):
+    for number, item in evidence:
         quote = " ".join(str(item.get("quote", "")).split())
         short = quote if len(quote) <= QUOTE_CHARS else quote[:QUOTE_CHARS].rsplit(" ", 1)[0] + " …"
-        mark = f'<span class="number" aria-hidden="true">{number}</span>' if numbered else ""
+        mark = f'<span class="number" aria-hidden="true">{number}</span>' if number else ""
         shown.append(
             f'<li><button class="card"{target(item)}><span class="where">{mark}{escape(heading_of(item, titles))}</span>'
             f'<span class="quote">“{escape(short)}”</span></button></li>'
@@ -173,7 +193,7 @@ def _cards(
 def where(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """The page of a quote, and among several documents whose it is."""
     page = place(str(item.get("label") or ""), int(item["page"]))
-    return f"{titles.get(str(item['document_id']), REMOVED)}, {page}" if len(titles) > 1 else page
+    return f"{isolated(titles.get(str(item['document_id']), REMOVED))}, {page}" if len(titles) > 1 else page
 
 
 def heading_of(item: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
@@ -249,7 +269,9 @@ def finished(
         ("edit", "Edit", f"Change the question{elsewhere}"),
     )
     strip = "" if about.is_shelf else reading_map(counts.get("reading_map") or (), about.document_ids[0])
-    places = cards(items, sources=sources, is_stated=counts.get("is_stated") is not False, titles=titles)
+    is_stated = counts.get("is_stated") is not False
+    own = {citation.evidence for citation in citations(parts, items[:sources])}
+    places = cards(items, sources=sources, cited=own, is_stated=is_stated, titles=titles)
     buttons = "".join(
         f'<button class="act" data-act="{act}" data-turn="{turn}" title="{title}">{name}</button>'
         for act, name, title in acts
@@ -317,7 +339,7 @@ def conversation_name(conversation: ConversationRecord, waiting: str = "") -> st
     """
     first = " ".join((conversation.turns[0].question if conversation.turns else waiting).split()) or "New conversation"
     short = first if len(first) <= 60 else first[:60].rsplit(" ", 1)[0] + " …"
-    return f"{short} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
+    return f"{isolated(short)} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
 
 
 def download_link(conversation_id: str | None) -> str:

@@ -71,20 +71,27 @@ def _renderer() -> MarkdownIt:
         return f'<span class="picture">{escape(tokens[number].content)}</span>'
 
     def table(self: Any, tokens: Any, number: int, options: Any, env: Any) -> str:
-        return f"{_TABLE}<table>"
+        return _TABLE
+
+    def turning(self: Any, tokens: Any, number: int, options: Any, env: Any) -> str:
+        tokens[number].attrSet("dir", "auto")
+        return str(self.renderToken(tokens, number, options, env))
 
     def table_end(self: Any, tokens: Any, number: int, options: Any, env: Any) -> str:
         return "</table></div>"
 
     renderer.add_render_rule("link_open", link)
+    for kind in ("bullet_list", "ordered_list", "blockquote"):
+        renderer.add_render_rule(f"{kind}_open", turning)
     renderer.add_render_rule("table_open", table)
     renderer.add_render_rule("table_close", table_end)
     renderer.add_render_rule("image", picture)
     return renderer
 
 
-_TABLE = '<div class="table" tabindex="0" role="region" aria-label="Table">'
-"""Around a table, which may be wider than the page: it is moved sideways by itself, by keys, too."""
+_TABLE = '<div class="table" tabindex="0" role="region" aria-label="Table"><table dir="auto">'
+"""A table may be wider than the page: it is moved sideways by itself, by keys, too. Like a list and a quotation, one whose words
+run from right to left is turned round; within paragraphs the style sheet does it."""
 _RENDERER = _renderer()
 
 
@@ -130,7 +137,7 @@ def _block(block: str, *, is_heading: bool) -> str:
         return f"<h2>{escape(block.strip())}</h2>"
     if len(lines) > 1 and all(" | " in line for line in lines):
         rows = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line.split(' | '))}</tr>" for line in lines]
-        return f"{_TABLE}<table>{''.join(rows)}</table></div>"
+        return f"{_TABLE}{''.join(rows)}</table></div>"
     if all(_ITEM.match(line) for line in lines):
         return f"<p class='items'>{escape(block)}</p>"
     is_wrapped = len(lines) > 1 and sum(map(len, lines)) / len(lines) > _WRAPPED_CHARS

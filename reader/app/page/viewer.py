@@ -82,7 +82,7 @@ def _entry(page: PageView, heading: Heading) -> str:
     current = ' aria-current="true"' if heading.page <= page.number <= heading.last_page else ""
     return (
         f'<li><button data-document="{page.document_id}" data-page="{heading.page}"{current}>'
-        f"<span>{escape(heading.title)}</span><span>{heading.page:,}</span></button></li>"
+        f'<span>{escape(heading.title)}</span><span><span class="unseen">page </span>{heading.page:,}</span></button></li>'
     )
 
 
