@@ -398,3 +398,14 @@ def test_every_real_and_hostile_file_ends_in_a_document_or_one_sentence() -> Non
     assert "Call me Ishmael" in books["moby-dick.epub"].text
     assert "A Scandal in Bohemia" in {page.label for page in books["standardebooks_sherlock-holmes.epub"].pages}
     assert "λ" in books["equations.docx"].text
+
+
+@pytest.mark.parametrize(
+    ("core", "title"), [("", "Lease of 12 Quay Street"), ("<c><title>The lease</title></c>", "The lease")]
+)
+def test_a_word_file_is_called_by_its_title(tmp_path: Path, core: str, title: str) -> None:
+    styles = '<w:styles xmlns:w="w"><w:style w:styleId="Titel"><w:name w:val="Title"/></w:style></w:styles>'
+    body = p("A draft.") + p("Lease of 12 Quay Street", '<w:pStyle w:val="Titel"/>') + p("The rent is due.")
+    more: dict[str, str | bytes] = {"word/styles.xml": styles} | ({"docProps/core.xml": core} if core else {})
+    assert load(write_docx(tmp_path / "scan_0042.docx", body, more)).title == title
+    assert load(write_docx(tmp_path / "scan_0043.docx", p("No title."))).title == "scan 0043"

@@ -17,7 +17,7 @@ from lxml import etree
 
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
-from reader.documents.docx_headings import MOST_BASES, heading_level, heading_styles
+from reader.documents.docx_headings import MOST_BASES, heading_level, heading_styles, title_of
 from reader.documents.docx_tables import Columns, flat_rows
 from reader.documents.fields import field_text
 from reader.documents.forms import tick
@@ -49,14 +49,18 @@ def parse(path: Path, password: str | None) -> Parsed:
     """
     archive = Archive(path)
     prose = Prose()
-    write_docx(archive, path, prose)
+    own_title = write_docx(archive, path, prose)
     core = archive.optional_xml("docProps/core.xml")
     title = "".join(children(core, "title")[0].itertext()) if children(core, "title") else ""
-    return chosen_title(title, path), split_sections(prose.sections())
+    return chosen_title(title.strip() or own_title, path), split_sections(prose.sections())
 
 
-def write_docx(archive: Archive, path: Path, prose: Prose, *, level: int = 0) -> None:
-    """Add the text of a Word document to a `Prose`; `level` counts the documents that it is imported into."""
+def write_docx(archive: Archive, path: Path, prose: Prose, *, level: int = 0) -> str:
+    """Add the text of a Word document to a `Prose`; return the title that it has in its text, if any.
+
+    Args:
+        level: counts the documents that it is imported into.
+    """
     try:
         main = _main_part(archive)
         root = archive.xml(main)
@@ -79,6 +83,7 @@ def write_docx(archive: Archive, path: Path, prose: Prose, *, level: int = 0) ->
         imports=_Imports(archive, path, main, level),
     )
     writer.write(root)
+    return title_of(root, styles)
 
 
 class _Imports:

@@ -10,6 +10,7 @@ from reader.documents.archive import attribute, children, local_name
 
 _HEADING_NAME = re.compile(r"title|heading ([1-9])", re.I)
 _BODY_LEVEL = 9
+_FIRST_PARAGRAPHS = 20
 MOST_BASES = 20
 """How many styles a style is followed through that it builds on, as they may lead in a circle."""
 
@@ -41,6 +42,21 @@ def heading_styles(styles: etree._Element | None) -> dict[str, int]:
                 found.setdefault(style_id, found[base])
                 break
     return found
+
+
+def title_of(root: etree._Element, styles: etree._Element | None) -> str:
+    """The text of a Word file's paragraph in the style *Title*, if one of the first has it; else ""."""
+    own = {
+        attribute(style, "styleid")
+        for style in children(styles, "style")
+        if any(attribute(name, "val").lower() == "title" for name in children(style, "name"))
+    }
+    for body in children(root, "body"):
+        for paragraph in children(body, "p")[:_FIRST_PARAGRAPHS]:
+            properties = [inner for outer in children(paragraph, "ppr") for inner in children(outer, "pstyle")]
+            if any(attribute(style, "val") in own for style in properties):
+                return "".join(inner.text or "" for inner in paragraph.iter() if local_name(inner) == "t")
+    return ""
 
 
 def _outline_level(element: etree._Element) -> int:
