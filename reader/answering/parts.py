@@ -30,6 +30,12 @@ _TWO_WORDS = re.compile(rf"(?P<one>{_WORDS})(?:{_AND}| or )(?!(?P=one))(?P<other
 _WORD_BEHIND = re.compile(
     rf"(?P<first>(?:{_ASKING} )?(?P<rest>{_AUXILIARY} \S.*?))(?:{_AND}|{_NEXT})(?P<other>{_WORDS})", re.I | re.S
 )
+# With a subject asked for, the other clause has none: who wrote it, and why (was it that someone wrote it)?
+_SUBJECT_ASKED = re.compile(
+    rf"(?P<first>(?P<one>who|what) (?P<rest>(?P<verb>(?<=who )(?:is|are|was|were)|(?!{_AUXILIARY}\b)\w+) \S.*?))(?:{_AND}|{_NEXT})"
+    r"(?P<other>why|when|where)",
+    re.I | re.S,
+)
 # "Who was busy and did not care?" asks for one person: a second clause without a word of asking has a subject of its own.
 _TWO_CLAUSES = re.compile(
     rf"(?P<one>(?:{_ASKING}|{_AUXILIARY}) \S+ \S.*?){_NEXT}"
@@ -63,6 +69,10 @@ def _cut(question: str) -> list[str]:
         return [question]
     if found := _TWO_WORDS.fullmatch(asked):
         return [_as_question(f"{found[word]} {found['rest']}") for word in ("one", "other")]
+    if (found := _SUBJECT_ASKED.fullmatch(asked)) and not _CLAUSE_WITHIN.search(found["rest"]):
+        is_it = "is it" if found["verb"].endswith("s") and found["verb"] != "was" else "was it"
+        someone = "someone" if found["one"].casefold() == "who" else "something"
+        return [_as_question(found["first"]), _as_question(f"{found['other']} {is_it} that {someone} {found['rest']}")]
     if found := _WORD_BEHIND.fullmatch(asked):
         if not _CLAUSE_WITHIN.search(found["rest"]):
             return [_as_question(found["first"]), _as_question(f"{found['other']} {_lower(found['rest'])}")]
