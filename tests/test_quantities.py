@@ -137,7 +137,7 @@ def test_numbers_are_as_the_passage_has_them(answer: str, passage: str, printed:
         ("1918", "from 1814 to 1818"),
         ("1997", "The prize went to thousands of people."),
         ("about 150 horses", "ten horses"),
-        ("19:45", "The boats leave at 18:05 and 19:20."),
+        ("19:45", "When does the third leave? The boats leave at 18:05 and 19:20."),
         ("$3.75", "A child pays $3.50, a dog 75 cents."),
         ("8:00", "The boats leave at 18:05 and 19:20."),
     ],

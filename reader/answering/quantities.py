@@ -51,7 +51,7 @@ _DECIMAL = re.compile(
     r"(?<![\w.,:])(\d{1,4})[.,:](\d\d?)(?!\w|[.,:]\d)(?! (?:thousand|million|billion|trillion|per ?cent))"
 )
 """A decimal, a price or a time of day."""
-_PART_WORDS = re.compile(r"\b(?:half|halves|quarters?|thirds?|past|o'clock|point)\b", re.I)
+_PART_WORDS = re.compile(r"\b(?:half|halves|quarters?|o'clock)\b", re.I)
 _LARGE_NUMBER_WORDS = re.compile(
     r"\b(?:hundreds?|thousands?|millions?|billions?|dozens?|\w*hundert\w*|\w*tausend\w*|million\w*|cents?|mille|cien\w*|mil"
     r"|cent[oi]\w*|honderd|duizend)\b",
