@@ -135,9 +135,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             f"{path.name!r} cannot be read ({error.strerror}). Name a file that `library export` wrote."
         ) from error
     except (ValueError, zipfile.BadZipFile, EOFError, RecursionError, NotImplementedError, struct.error) as error:
-        reason = (
-            error if type(error) is ValueError else "it is damaged"
-        )  # of others it says what only a programmer knows
+        # What the other errors say only a programmer knows.
+        reason = error if type(error) is ValueError else "it is damaged"
         raise BadImport(
             f"{path.name!r} cannot be imported: {reason}. Export the document again where it was read."
         ) from error

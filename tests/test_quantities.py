@@ -197,6 +197,25 @@ def test_an_invented_figure_is_not_given_and_what_was_asked_before_invents_nothi
 
 
 @pytest.mark.usefixtures("default_tokens")
+def test_a_figure_of_a_row_that_is_shown_from_elsewhere_in_its_table_is_not_invented(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"Saw {at} | Hall {at % 3} | {at * 7}\n" for at in range(100, 160))
+    document = hide(f"\n\nMachine | Place | Price\n{rows}\n")
+    attached = attached_to(document, roomy_model, store)
+    first = next(passage for passage in attached.passages.all if "Saw 100" in passage.text)
+    assert "1113" not in first.text
+    monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: (first,))
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["1113"]
+    answer = answered(attached, roomy_model, "What is the highest price of a saw?", look_again=2500)
+    assert answer.text == "1113"
+    Scripted.said = ["1131"]
+    answer = answered(attached, roomy_model, "What is the highest price of a saw?", look_again=2500)
+    assert answer.text == NOT_SAID
+
+
+@pytest.mark.usefixtures("default_tokens")
 def test_behind_an_answer_that_cannot_be_right_the_next_passage_is_looked_at(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

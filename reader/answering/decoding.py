@@ -268,7 +268,7 @@ class Decoding:
         """
         refusal = int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
         self._refusal_probability *= float(logits[-1].float().softmax(-1)[refusal])
-        if self._prompt.has_cell:
+        if any(shown.has_cell for shown in self._prompt.shown):
             self._refusal_probability = -math.inf
         is_likely = self._refusal_probability >= self._sure
         if is_likely and not self.tokens and greedy_token(self.tokens, logits) == refusal:
@@ -286,7 +286,11 @@ class Decoding:
         """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, or a
         figure stands nowhere, look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
-        passage = "\n".join(f"{passage.header}\n{passage.text}" for passage in self._prompt.passages)
+        # Of a table rows may be shown that stand outside the passage.
+        passage = "\n".join(
+            f"{passage.header}\n{passage.text}\n{shown.text}"
+            for passage, shown in zip(self._prompt.passages, self._prompt.shown, strict=True)
+        )
         is_held = self.held == self.text
         if is_held:
             self.text = self.held = with_unit(as_printed(self.text, passage), passage)

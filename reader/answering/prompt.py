@@ -14,6 +14,7 @@ from torch import Tensor
 from reader.answering.passages import Passage, Passages
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import as_decoders_take_it
+from reader.answering.tables import Shown
 from reader.beacon import NO_SPAN
 from reader.errors import ConfigError
 from reader.models import Model
@@ -46,8 +47,8 @@ class Prompt:
     """(tokens,): the question and the words around it."""
     asked_tokens: int
     """How many of the last tokens begin with the user's own words."""
-    has_cell: bool = False
-    """Whether the question names a row and a column of a table in these passages."""
+    shown: tuple[Shown, ...] = ()
+    """The passages as the decoder is shown them."""
 
     @property
     def tokens(self) -> int:
@@ -81,25 +82,21 @@ def make_prompt(
 
     def put(text: str, first_char: int = 0, places: Sequence[int] = ()) -> None:
         own, at = model.encode(text)
+        stands = [[place + first_char for place in places[start:end] if place >= 0] for start, end in at.tolist()]
         ids.append(own)
-        spans.append(torch.full_like(at, NO_SPAN))
-        if len(places):
-            for token, (start, end) in enumerate(at.tolist()):
-                if stands := [place for place in places[start:end] if place >= 0]:
-                    spans[-1][token] = torch.tensor([stands[0], stands[-1] + 1]) + first_char
+        spans.append(torch.tensor([[own[0], own[-1] + 1] if own else [NO_SPAN, NO_SPAN] for own in stands]).view(-1, 2))
 
-    has_cell = False
+    said: list[Shown] = []
     if passages:
         put(PASSAGES)
     for passage in passages:
         assert index is not None
         put(heading(passage, index))
-        as_shown = index.shown(passage, question)
-        has_cell |= as_shown.has_cell
-        put(as_shown.text, index.first_char[passage.document_id], as_shown.places)
+        said.append(index.shown(passage, question))
+        put(said[-1].text, index.first_char[passage.document_id], said[-1].places)
     question_ids = model.closing(question_words(question, model))
     asked_tokens = min(len(question_ids), len(model.closing(question)))
-    return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens, has_cell)
+    return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens, tuple(said))
 
 
 def question_words(question: str, model: Model) -> str:

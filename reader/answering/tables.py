@@ -245,13 +245,12 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
     if len(columns) < _FEWEST_COLUMNS or table.is_prose:
         return inside, columns, ""
     asked = _stems(question) - _STOP_STEMS
-    rows = _sharing(table, asked - table.first.stems)
-    if len(rows) > _MOST_ROWS:
-        rows = [row for row in rows if row in inside]
+    sharing = _sharing(table, asked - table.first.stems)
+    rows = sharing if len(sharing) <= _MOST_ROWS else [row for row in sharing if row in inside]
     named = _shares(table.names, asked)
     if not any(named[1:]):
         return rows or inside, columns, ""
-    extreme, note = _extreme(rows or table.rows, sorted(columns[1:], key=lambda column: -named[column]), question)
+    extreme, note = _extreme(sharing or table.rows, sorted(columns[1:], key=lambda column: -named[column]), question)
     rows = extreme or rows
     if not rows:
         return inside, columns, ""

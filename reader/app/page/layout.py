@@ -266,10 +266,8 @@ def _library(*, has_accounts: bool) -> LibraryParts:
     leave = '<form method="post" action="logout"><button>Sign out</button></form>' if has_accounts else ""
     gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
     with gr.Column(elem_id="upload"):
-        kinds = [
-            *FORMATS,
-            *(() if has_accounts else (".beacon",)),
-        ]  # where several share it, nobody can vouch for a memory
+        # Where several share the library, nobody can vouch for a stranger's memory.
+        kinds = [*FORMATS] if has_accounts else [*FORMATS, ".beacon"]
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=kinds, size="sm")
         gr.HTML(WAYS, elem_id="formats", js_on_load=None)
         address = _box("address", "Web address or text of a document", "or paste a web address", 2000)

@@ -159,10 +159,8 @@ def cards(
         found = _cards([one for one in numbered if one[0] - 1 in cited], "Sources", "", titles)
         more = [one for one in numbered if one[0] - 1 not in cited and not _is_heading(one[1])]
         if more:
-            name = f"{counted(len(more), 'more passage')}"
-            found += (
-                f'<details class="fold"><summary>{name}</summary>{_cards(more, "More passages", "", titles)}</details>'
-            )
+            name, folded = counted(len(more), "more passage"), _cards(more, "More passages", "", titles)
+            found += f'<details class="fold"><summary>{name}</summary>{folded}</details>'
     closest = [(None, item) for item in evidence[sources:]]
     return found + _cards([one for one in closest if not _is_heading(one[1])] or closest, CLOSEST, CLOSEST, titles)
 
