@@ -185,6 +185,13 @@ def test_any_text_has_a_map(text: str, tiny_model: Model, store: Store) -> None:
     assert answer.reading_map == pytest.approx((1.0,))
 
 
+def test_a_name_of_one_word_is_looked_for_in_the_quotes(tiny_model: Model, store: Store) -> None:
+    fact = "The larger boat, which belongs to the mill, needs patience. The dinghy there is Patience. A boat is a boat."
+    attached = attached_to(hide(fact), tiny_model, store)
+    (place, *_), _ = find_evidence(attached, "What is the boat of the mill called?", "Patience.", tiny_model)
+    assert place.quote == "The dinghy there is Patience."
+
+
 def test_a_row_of_a_table_has_the_table_s_first_row_with_it(tiny_model: Model, store: Store) -> None:
     rows = "Ship | Captain | Tons\nMarigold | Oduya | 37\nHope | Vale | 12"
     document = hide(f"\n\n{rows}\n\n")

@@ -119,9 +119,12 @@ def name_evidence(
         found = [passages.all[number] for number in passages.search(own)]
         return list(dict.fromkeys(numbers[passage.document_id, passage.page] for passage in found))
 
-    # One word alone may stand anywhere.
-    is_telling = " " in answer.strip() or any(sign.isdigit() for sign in answer)
-    stated = re.compile(rf"(?<!\w){re.escape(answer.strip().rstrip('.'))}(?!\w)", re.I) if is_telling else None
+    said_alone = answer.strip().rstrip(".")
+    # One word alone may stand anywhere, unless it is a name.
+    is_name = " " not in said_alone and said_alone[:1].isupper()
+    is_telling = is_name or " " in said_alone or any(sign.isdigit() for sign in said_alone)
+    pattern = rf"(?<!\w){re.escape(said_alone)}(?!\w)"
+    stated = re.compile(pattern if is_name else f"(?i:{pattern})") if is_telling else None
     by_question, by_words = search(content_words(question)), search(words)
     rankings = [by_question, by_words, best(reading_map(sources, heat), _MOST_RANKED)]
     weights = [1, 1, ATTENTION_WEIGHT]
