@@ -221,6 +221,25 @@ def test_sources_and_map_lead_to_their_pages() -> None:
     assert turns.reading_map([], "d") == turns.reading_map([0.0, 0.0], "d") == ""
 
 
+def test_quotes_are_numbered_in_the_order_in_which_they_are_cited() -> None:
+    quotes = ("The keeper had a dog.", "The boat is called Patience.", "Its mast was made of larch.")
+    evidence = [
+        {"document_id": "d", "page": number, "label": str(number), "start_char": 0, "end_char": 9, "quote": quote}
+        for number, quote in enumerate(quotes, start=1)
+    ]
+    about, answer = Place("d", "d", {"d": "Mill"}), "The mast was larch. The boat was Patience."
+    html = turns.finished(answer, {}, evidence, about, 0)
+    found = [
+        (number, re.sub("<.*?>", "", card))
+        for number, card in re.findall(r'class="number".*?>(\d)</span>(.*?)</button>', html)
+    ]
+    assert re.findall(r">(\d)</button></sup>", html) == ["1", "2"]
+    assert found == [("1", f"Page 3“{quotes[2]}”"), ("2", f"Page 2“{quotes[1]}”"), ("3", f"Page 1“{quotes[0]}”")]
+    turn = TurnRecord(0, "What?", answer, evidence, {}, 0.0)
+    exported = export.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), "Mill", about)
+    assert [exported.index(quote) for quote in reversed(quotes)] == sorted(exported.index(quote) for quote in quotes)
+
+
 def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words_with() -> None:
     quotes = ("The boat is called Patience.", "Its mast was made of larch.", "The keeper had a dog.")
     evidence = [

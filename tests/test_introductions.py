@@ -35,6 +35,7 @@ def said(question: str, *pages: str) -> str | None:
         "Mara Fell, a glazier from the hill towns, came down that spring.",
         "Nobody there had heard of Mara Fell (the glazier of Lowmouth).",
         "There lived a woman of the name of Mara Fell beside the weir.",
+        "From her work with glass she had the nickname of Mara Fell among them.",
         "They all knew that Mara Fell was a glazier by then.",
         "It was sent to his daughter Mara Fell with the other papers.",
         "Mara was the glazier of all the towns along the river.",

@@ -55,7 +55,8 @@ _BEFORE = (
     (
         4.0,
         re.compile(
-            r"\b(?:named|called|known as|by the name of|of the name of|namens|nommée?|appelée?|llamad[oa]) (?:\w+ )?$",
+            r"\b(?:(?:nick|sur)?named|called|known as|(?:by|of) the name of|(?:nick|sur)name of|namens|nommée?|appelée?|llamad[oa])"
+            r" (?:\w+ )?$",
             re.I,
         ),
     ),

@@ -187,8 +187,7 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
             badge(turn.counts, about.titles),
         )
         for turn in conversation.turns
-        for evidence in (about.plain(turn.evidence),)
-        for parts, sources in (read_as(turn.answer, turn.counts, evidence, about),)
+        for parts, evidence, sources in (read_as(turn.answer, turn.counts, turn.evidence, about),)
     ]
 
 

@@ -49,15 +49,18 @@ def no_answer(about: Place, counts: Mapping[str, Any]) -> str:
 
 
 def read_as(
-    answer: str, counts: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]], about: Place
-) -> tuple[list[str], int]:
-    """The answers to the parts of a question as a reader sees them, and how many places, the first ones, they rest on."""
+    answer: str, counts: Mapping[str, Any], evidence: Iterable[Mapping[str, Any]], about: Place
+) -> tuple[list[str], list[dict[str, Any]], int]:
+    """The answers to the parts of a question as a reader sees them, the places of its evidence, those cited first, as they are
+    cited, and how many of them, the first ones, the answers rest on."""
+    items = about.plain(evidence)
     if says_nothing(answer):
-        return [no_answer(about, counts)], 0
+        return [no_answer(about, counts)], items, 0
     parts = [about.plain_answer(part).strip() for part in counts.get("parts") or [answer]]
     unsaid = {number for number, part in enumerate(parts) if says_nothing(part)}
-    sources = sum(not item.get("parts") or not unsaid.issuperset(item["parts"]) for item in evidence)
-    return parts if any(parts) else ["No answer."], sources
+    sources = sum(not item.get("parts") or not unsaid.issuperset(item["parts"]) for item in items)
+    order = dict.fromkeys([*(citation.evidence for citation in citations(parts, items[:sources])), *range(len(items))])
+    return parts if any(parts) else ["No answer."], [items[place] for place in order], sources
 
 
 def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
@@ -257,8 +260,8 @@ def finished(
     Args:
         is_last: whether nothing was asked after it; an earlier question is asked again in a new conversation.
     """
-    items, titles = about.plain(evidence), about.titles
-    parts, sources = read_as(answer, counts, items, about)
+    titles = about.titles
+    parts, items, sources = read_as(answer, counts, evidence, about)
     text = "\n\n".join(parts)
     elsewhere = "" if is_last else " in a new conversation; this one stays"
     acts = (
