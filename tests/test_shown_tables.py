@@ -103,6 +103,15 @@ def test_a_column_may_be_called_otherwise_than_it_is_asked_for() -> None:
     assert rows(look(berths, "What does the East Jetty cost?")) == ["Berth: East Jetty | Price: 45"]
 
 
+def test_a_row_is_named_by_its_words_and_by_its_number_where_it_has_no_others() -> None:
+    courses = "Code | Course | Fee | Places\nC21 | Pottery | £265 | 8\nB04 | Bookkeeping | £240 | 20"
+    assert rows(look(courses, "How much does the bookkeeping course cost?")) == ["Course: Bookkeeping | Fee: £240"]
+    assert rows(look(courses, "Which course has the fewest places?")) == ["Course: Pottery | Places: 8 (the fewest)"]
+    assert rows(look(courses, "What is the code of the pottery course?")) == ["Code: C21 | Course: Pottery"]
+    visits = "Year | Adults | Children\n2022 | 52,019 | 16,447\n2023 | 63,871 | 19,960"
+    assert rows(look(visits, "How many children came in 2022?")) == ["Year: 2022 | Children: 16,447"]
+
+
 def on_pages(*texts: str) -> Passages:
     pages, start = [], 0
     for number, text in enumerate(texts, start=1):
@@ -144,9 +153,7 @@ def test_a_page_that_is_not_read_yet_is_not_shown() -> None:
     records = [PageRecord("d", 1, "1", 0, len(pages[0]), pages[0])]
     records.append(PageRecord("d", 2, "2", len(pages[0]), sum(map(len, pages)), pages[1]))
     index = Passages([Source("d", "Machines", tuple(records), len(pages[0]))])
-    assert rows(index.shown(index.all[0], "What has the highest price?")) == [
-        "Number: M-2 | Machine: Saw | Price: 4 (the highest)"
-    ]
+    assert rows(index.shown(index.all[0], "What has the highest price?")) == ["Machine: Saw | Price: 4 (the highest)"]
 
 
 def test_rows_of_prose_are_all_shown() -> None:

@@ -255,18 +255,22 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
     if not rows:
         return inside, columns, ""
     own = {column for row in rows for column in columns if _stems(row.cell(column)) & asked}
-    # A number or a code is a label that says little.
-    labels = {0, 1} if any(any(sign.isdigit() for sign in row.cell(0)) for row in rows) else {0}
-    return rows, [column for column in columns if column in own | labels or named[column] == max(named[1:])], note
+    kept = own | _labels(rows)
+    return rows, [column for column in columns if column in kept or named[column] == max(named[1:])], note
+
+
+def _labels(rows: Sequence[Row]) -> set[int]:
+    """The columns that say what each row is about: the first; where that is a number or a code, the second, or both."""
+    is_code = any(any(sign.isdigit() for sign in row.cell(0)) for row in rows)
+    if not is_code or any(_QUANTITY.match(row.cell(1)) or not row.cell(1) for row in rows):
+        return {0}
+    return {0, 1} if any(any(sign.isdigit() for sign in row.cell(1)) for row in rows) else {1}
 
 
 def _shares(names: Sequence[str], asked: frozenset[str]) -> list[int]:
-    """How many words each column's name shares with a question; where none shares any, those that it may be called."""
-    shares = [len(_stems(name) & asked) for name in names]
-    if any(shares[1:]):
-        return shares
+    """How many words each column's name shares with a question, and with what it may be called there."""
     called = _stems(" ".join(_NAMED.get(word, "") for word in asked))
-    return [len(_stems(name) & called) for name in names]
+    return [len(_stems(name) & (asked | called)) for name in names]
 
 
 def _sharing(table: Table, asked: frozenset[str]) -> list[Row]:
