@@ -199,6 +199,9 @@ def test_a_row_of_a_table_has_the_table_s_first_row_with_it(tiny_model: Model, s
     (place, *others), _ = find_evidence(attached, "What had the Hope?", "Vale", tiny_model)
     assert (place.quote, place.header) == ("Hope | Vale | 12", "Ship | Captain | Tons")
     assert all(other.header == "" for other in others)
+    (place, *_), _ = find_evidence(attached, "What is the weight?", "37 t", tiny_model)  # the unit stands elsewhere
+    assert place.quote == "Marigold | Oduya | 37"
+    (place, *_), _ = find_evidence(attached, "What had the Hope?", "Vale", tiny_model)
     assert quoted(place.quote, place.header) == "[Ship | Captain | Tons] Hope | Vale | 12"
     check((place,), document)
 

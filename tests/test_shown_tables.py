@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reader.answering.passages import Passages, Source
-from reader.answering.tables import Shown, shown, tables
+from reader.answering.tables import Shown, as_value, shown, tables
 from storage import PageRecord
 
 FARES = """\
@@ -110,6 +110,26 @@ def test_a_row_is_named_by_its_words_and_by_its_number_where_it_has_no_others() 
     assert rows(look(courses, "What is the code of the pottery course?")) == ["Code: C21 | Course: Pottery"]
     visits = "Year | Adults | Children\n2022 | 52,019 | 16,447\n2023 | 63,871 | 19,960"
     assert rows(look(visits, "How many children came in 2022?")) == ["Year: 2022 | Children: 16,447"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        ("9.9", "9.9 g"),
+        ("Dish: Fish pie", "Fish pie"),
+        ("Protein (g): 9.9.", "9.9 g"),
+        ("2.50", "£2.50"),
+        ("3", "3"),  # of what, two columns say
+        ("fish, milk", "fish, milk"),
+        ("Note: no salt", "Note: no salt"),
+        ("7", "7"),
+    ],
+)
+def test_an_answer_that_is_a_cell_has_its_unit_and_not_its_name(answer: str, value: str) -> None:
+    row = (
+        "Dish: Fish pie | Protein (g): 9.9 | Price (£): 2.50 | Salt (g): 3 | Portions: 3 | With: fish, milk (the most)"
+    )
+    assert as_value(answer, f"Note: no salt\n\n{row}") == value
 
 
 def on_pages(*texts: str) -> Passages:

@@ -27,6 +27,7 @@ from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import is_yes_or_no, understand
+from reader.answering.tables import as_value
 from reader.beacon import Mark, Memory
 from reader.models import Model
 
@@ -286,14 +287,12 @@ class Decoding:
         """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, or a
         figure stands nowhere, look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
+        shown = "\n".join(one.text for one in self._prompt.shown)
         # Of a table rows may be shown that stand outside the passage.
-        passage = "\n".join(
-            f"{passage.header}\n{passage.text}\n{shown.text}"
-            for passage, shown in zip(self._prompt.passages, self._prompt.shown, strict=True)
-        )
+        passage = "\n".join([*(f"{one.header}\n{one.text}" for one in self._prompt.passages), shown])
         is_held = self.held == self.text
         if is_held:
-            self.text = self.held = with_unit(as_printed(self.text, passage), passage)
+            self.text = self.held = with_unit(as_printed(as_value(self.text, shown), passage), passage)
         is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
         if not is_invented and not contradicts(self.text, self._kinds):
             return

@@ -40,6 +40,8 @@ _WORDS_ALONE = 6
 _YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
 _NUMBER_ALONE = re.compile(r"[#>*\s]*\(?\d{1,3}[.)]+[*\s]*")
 """The number of a heading or a list item, such as "3.". Its full stop makes it look like a sentence, but it is no useful quote."""
+_FIGURE = re.compile(r"[£$€¥]?(\d(?:[\d.,:]*\d)?)(?: \S{1,12})?")
+"""A figure with its unit, which a table may have elsewhere."""
 _RRF_RANKS = 60  # the constant of the paper, which nobody needs to tune
 _MOST_RANKED = 3  # further down, attention is spread thin and most places share some word: they would meet by chance
 
@@ -125,6 +127,8 @@ def name_evidence(
     is_telling = is_name or " " in said_alone or any(sign.isdigit() for sign in said_alone)
     pattern = rf"(?<!\w){re.escape(said_alone)}(?!\w)"
     stated = re.compile(pattern if is_name else f"(?i:{pattern})") if is_telling else None
+    with_unit = _FIGURE.fullmatch(said_alone)
+    figure = re.compile(rf"(?<![\w.,]){re.escape(with_unit[1])}(?!\w|[.,]\d)") if with_unit else None
     by_question, by_words = search(content_words(question)), search(words)
     rankings = [by_question, by_words, best(reading_map(sources, heat), _MOST_RANKED)]
     weights = [1, 1, ATTENTION_WEIGHT]
@@ -144,7 +148,9 @@ def name_evidence(
         said = TextIndex(page.text[start:end] for start, end in spans).search(words, len(spans))
         ranked = [number for number, _ in fuse(said, best(warmth, _MOST_RANKED), weights=(1, ATTENTION_WEIGHT))] or [0]
         order = dict.fromkeys([*ranked, *said, *range(len(spans))])
-        holding = [number for number in order if stated and stated.search(page.text, *spans[number])]
+        holding = [number for number in order if stated and stated.search(page.text, *spans[number])] or [
+            number for number in order if figure and figure.search(page.text, *spans[number])
+        ]
         start, end = spans[(holding or ranked)[0]]
         first, quote = page.start_char + start, page.text[start:end]
         header = passages.header_at(page.document_id, first)

@@ -28,6 +28,8 @@ _FIGURE = re.compile(r"[^\w\n]*\d[\d.,:\s%–-]*[^\w\n]*")
 _QUANTITY = re.compile(r"[^\w\n]*\d")
 """A cell that begins like this has a figure, maybe with its unit, or a date."""
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
+_UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
+_NOTE = re.compile(r" \(the \w+\)$")
 _AMOUNT = re.compile(r"[^\w\n]*(\d+(?:,\d{3})*(?:\.\d+)?)")
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
 
@@ -188,6 +190,19 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
     keep(end_char)
     places = [place if place < 0 else place + at for piece, place in pieces for at in range(len(piece))]
     return Shown("".join(piece for piece, _ in pieces), tuple(places), has_cell)
+
+
+def as_value(answer: str, shown_text: str) -> str:
+    """An answer that is a cell of the rows that were shown, without its column's name; a number has the unit that the name has."""
+    said = answer.strip().rstrip(".")
+    found: set[str] = set()
+    for line in shown_text.split("\n"):
+        for cell in line.split(" | ") if " | " in line else ():
+            name, _, value = _NOTE.sub("", cell).partition(": ")
+            if value and said in (value, f"{name}: {value}"):
+                unit = _UNIT.search(name) if _FIGURE.fullmatch(value) else None
+                found.add(value if unit is None else f"{unit[1]}{value}" if unit[1] in "£$€¥" else f"{value} {unit[1]}")
+    return found.pop() if len(found) == 1 else answer
 
 
 def _on_page(page: PageRecord) -> Iterator[Table]:
