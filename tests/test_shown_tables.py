@@ -90,6 +90,16 @@ def test_a_table_without_names_of_columns_stays_as_it_is(table: str) -> None:
     )
 
 
+def test_the_most_is_looked_for_only_in_a_column_that_is_named_and_in_numbers_that_are_clear() -> None:
+    tools = (
+        "Tool | Owner | Bought | Price\nSaw | Oduya | 1999 | 12,5\nDrill | Vale | 2020 | 1.540\nAwl | Oke | 2003 | 3"
+    )
+    assert len(rows(look(tools, "Which owner uses the tool most?"))) == 3
+    assert len(rows(look(tools, "Which tool has the highest price?"))) == 3
+    cold = "Place | Depth (m) | January | July\nWeir | 3 | -4.5 | 12.0\nBridge | 5 | −11 | 15.5\nMill | 2 | 1 | 14"
+    assert rows(look(cold, "Where was January the lowest?")) == ["Place: Bridge | January: −11 (the lowest)"]
+
+
 def test_years_and_times_of_day_are_names_and_values() -> None:
     cargo = "| 2022 | 2023\nGrain | 455 | 471\nTimber | 128 | 104"
     assert rows(look(cargo, "How much timber was there in 2022?")) == ["Timber | 2022: 128"]

@@ -30,7 +30,8 @@ _QUANTITY = re.compile(r"[^\w\n]*\d")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
 _UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
 _NOTE = re.compile(r" \(the \w+\)$")
-_AMOUNT = re.compile(r"[^\w\n]*(\d+(?:,\d{3})*(?:\.\d+)?)")
+_AMOUNT = re.compile(r"[^\w\n]*?([-−]?\d+(?:,\d{3})*(?:\.\d{1,2}|\.\d{4,})?)(?![.,]?\d)")
+"""Not 1.540 or 12,5, which are one thing in one country and another in the next."""
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
 
 _FEWEST_COLUMNS = 3
@@ -265,7 +266,8 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
     named = _shares(table.names, asked)
     if not any(named[1:]):
         return rows or inside, columns, ""
-    extreme, note = _extreme(sharing or table.rows, sorted(columns[1:], key=lambda column: -named[column]), question)
+    best_first = sorted((column for column in columns[1:] if named[column]), key=lambda column: -named[column])
+    extreme, note = _extreme(sharing or table.rows, best_first, question)
     rows = extreme or rows
     if not rows:
         return inside, columns, ""
@@ -283,7 +285,7 @@ def _labels(rows: Sequence[Row]) -> set[int]:
 
 
 def _shares(names: Sequence[str], asked: frozenset[str]) -> list[int]:
-    """How many words each column's name shares with a question, and with what it may be called there."""
+    """How many words of each column's name stand in a question, or are what it may be called where another word stands there."""
     called = _stems(" ".join(_NAMED.get(word, "") for word in asked))
     return [len(_stems(name) & (asked | called)) for name in names]
 
@@ -308,7 +310,7 @@ def _extreme(rows: Sequence[Row], columns: Sequence[int], question: str) -> tupl
     if len(rows) > 1 and (asks_most is None) != (asks_least is None):
         for column in columns:
             amounts = [(_AMOUNT.match(row.cell(column)), row) for row in rows if not _SUMMARY.match(row.cell(0))]
-            values = [(float(amount[1].replace(",", "")), row) for amount, row in amounts if amount]
+            values = [(float(amount[1].replace(",", "").replace("−", "-")), row) for amount, row in amounts if amount]
             if len(values) > 1:
                 extreme, _ = (max if asks_most else min)(values, key=lambda one: one[0])
                 said = (asks_most or asks_least)[0]  # type: ignore[index]  # one of them is not None
