@@ -214,6 +214,8 @@ function say() {
   name("#chat .user-row", "You asked");
   name("#chat .bot-row", "Answer");
   for (const row of document.querySelectorAll("#chat .message-row:not([role])")) row.setAttribute("role", "group");
+  // Gradio calls a message "bot's message: a component of type html"; a message without text must not have a name at all.
+  for (const one of document.querySelectorAll("#chat :is([data-testid=bot], [data-testid=user])[aria-label]")) one.removeAttribute("aria-label");
   document.querySelector("#head:not([aria-live])")?.setAttribute("aria-live", "polite");
   for (const fold of document.querySelectorAll("button.label-wrap")) {
     const isOpen = String(fold.classList.contains("open"));
