@@ -198,6 +198,13 @@ def test_a_row_that_a_passage_has_only_in_part_stays_as_it_is() -> None:
     assert seen.text == long[100:300]
 
 
+@pytest.mark.parametrize(
+    "line", ["|" * 500_000, "| " * 250_000, "|-" * 250_000 + "x", "1" + "," * 500_000, "-" * 500_000]
+)
+def test_a_line_of_half_a_million_signs_does_not_hold_a_question_up(line: str) -> None:
+    assert "Dogs" in look(f"A | B | C\nDogs | 2 | 3\n{line}\nCats | {line} | 4", "How many dogs?", end=30).text
+
+
 def test_empty_cells_and_cells_too_many_lose_nothing() -> None:
     table = "Ship | Captain | Tons\nMarigold | | 37\nHope | Oke | 12 | sunk\n| Vale | 4"
     assert rows(look(table, "What is this?")) == [

@@ -22,8 +22,8 @@ MOST_HEADER_CHARS = 300
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _BAR = re.compile(r"(?:(?<=\s)|^)\|(?=\s|$)")
-_RULE = re.compile(r"[|\s:-]*\|[|\s:-]*-[|\s:-]*")
-"""The line of a Markdown table below the names of its columns."""
+_RULES = frozenset("|:- \t\r\n")
+"""The signs of the line of a Markdown table below the names of its columns."""
 _FIGURE = re.compile(r"[^\w\n]*\d[\d.,:\s%–-]*[^\w\n]*")
 _QUANTITY = re.compile(r"[^\w\n]*\d")
 """A cell that begins like this has a figure, maybe with its unit, or a date."""
@@ -210,7 +210,7 @@ def _on_page(page: PageRecord) -> Iterator[Table]:
     """The tables of a page, also those of a single row."""
     rows: list[Row] = []
     for line in _LINE.finditer(page.text):
-        if rows and _RULE.fullmatch(line[0]):
+        if rows and "|" in line[0] and "-" in line[0] and _RULES.issuperset(line[0]):
             continue
         if ROW.match(line[0]):
             rows.append(_row(line[0], page.start_char + line.start()))
