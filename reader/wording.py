@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 STAGES = {
     "download": "Downloading the language model (first start only)",
@@ -110,6 +111,15 @@ def place(label: str, page: int | None = None) -> str:
     if not is_for_readers(label):
         return f"page {page:,}" if page is not None else "a page"
     return f"“{isolated(label)}”"
+
+
+def in_columns(evidence: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The columns of a table of answers that say what each rests on."""
+    found = list(evidence)
+    return {
+        "pages": "; ".join(place_in_column(str(item["label"] or ""), int(item["page"])) for item in found),
+        "quotes": "\n".join(quoted(str(item["quote"]), str(item.get("header", ""))) for item in found),
+    }
 
 
 def place_in_column(label: str, page: int) -> str:

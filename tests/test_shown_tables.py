@@ -136,10 +136,8 @@ def test_a_row_is_named_by_its_words_and_by_its_number_where_it_has_no_others() 
     ],
 )
 def test_an_answer_that_is_a_cell_has_its_unit_and_not_its_name(answer: str, value: str) -> None:
-    row = (
-        "Dish: Fish pie | Protein (g): 9.9 | Price (£): 2.50 | Salt (g): 3 | Portions: 3 | With: fish, milk (the most)"
-    )
-    assert as_value(answer, f"Note: no salt\n\n{row}") == value
+    table = "Dish | Protein (g) | Price (£) | Salt (g) | Portions | With\nFish pie | 9.9 | 2.50 | 3 | 3 | fish, milk"
+    assert as_value(answer, look(f"Note: no salt\n\n{table}", "What is this about?").cells) == value
 
 
 def on_pages(*texts: str) -> Passages:

@@ -287,12 +287,15 @@ class Decoding:
         """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, or a
         figure stands nowhere, look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
-        shown = "\n".join(one.text for one in self._prompt.shown)
-        # Of a table rows may be shown that stand outside the passage.
-        passage = "\n".join([*(f"{one.header}\n{one.text}" for one in self._prompt.passages), shown])
+        shown = self._prompt.shown
+        # Rows of a table may be shown that stand outside the passage.
+        passage = "\n".join(
+            [*(f"{one.header}\n{one.text}" for one in self._prompt.passages), *(one.text for one in shown)]
+        )
         is_held = self.held == self.text
         if is_held:
-            self.text = self.held = with_unit(as_printed(as_value(self.text, shown), passage), passage)
+            value = as_value(self.text, [cell for one in shown for cell in one.cells])
+            self.text = self.held = with_unit(as_printed(value, passage), passage)
         is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
         if not is_invented and not contradicts(self.text, self._kinds):
             return

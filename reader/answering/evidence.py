@@ -121,14 +121,7 @@ def name_evidence(
         found = [passages.all[number] for number in passages.search(own)]
         return list(dict.fromkeys(numbers[passage.document_id, passage.page] for passage in found))
 
-    said_alone = answer.strip().rstrip(".")
-    # One word alone may stand anywhere, unless it is a name.
-    is_name = " " not in said_alone and said_alone[:1].isupper()
-    is_telling = is_name or " " in said_alone or any(sign.isdigit() for sign in said_alone)
-    pattern = rf"(?<!\w){re.escape(said_alone)}(?!\w)"
-    stated = re.compile(pattern if is_name else f"(?i:{pattern})") if is_telling else None
-    with_unit = _FIGURE.fullmatch(said_alone)
-    figure = re.compile(rf"(?<![\w.,]){re.escape(with_unit[1])}(?!\w|[.,]\d)") if with_unit else None
+    stated, figure = _word_for_word(answer), _figure_alone(answer)
     by_question, by_words = search(content_words(question)), search(words)
     rankings = [by_question, by_words, best(reading_map(sources, heat), _MOST_RANKED)]
     weights = [1, 1, ATTENTION_WEIGHT]
@@ -160,6 +153,21 @@ def name_evidence(
         if len(evidence) == EVIDENCE_PAGES:
             break
     return tuple(evidence)
+
+
+def _word_for_word(answer: str) -> re.Pattern[str] | None:
+    """What matches an answer in a text; None where it is one word, which may stand anywhere, and no name and no figure."""
+    said = answer.strip().rstrip(".")
+    is_name = " " not in said and said[:1].isupper()
+    if not is_name and " " not in said and not any(sign.isdigit() for sign in said):
+        return None
+    return re.compile(rf"(?<!\w){re.escape(said)}(?!\w)", 0 if is_name else re.I)
+
+
+def _figure_alone(answer: str) -> re.Pattern[str] | None:
+    """What matches the figure of an answer that is a figure, without its unit; None for other answers."""
+    found = _FIGURE.fullmatch(answer.strip().rstrip("."))
+    return re.compile(rf"(?<![\w.,]){re.escape(found[1])}(?!\w|[.,]\d)") if found else None
 
 
 def in_a_sentence(answer: str, sources: Sequence[Source], evidence: Sequence[Evidence]) -> str:

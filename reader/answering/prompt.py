@@ -82,9 +82,10 @@ def make_prompt(
 
     def put(text: str, first_char: int = 0, places: Sequence[int] = ()) -> None:
         own, at = model.encode(text)
-        stands = [[place + first_char for place in places[start:end] if place >= 0] for start, end in at.tolist()]
         ids.append(own)
-        spans.append(torch.tensor([[own[0], own[-1] + 1] if own else [NO_SPAN, NO_SPAN] for own in stands]).view(-1, 2))
+        chars = [[place + first_char for place in places[start:end] if place >= 0] for start, end in at.tolist()]
+        ends = [[found[0], found[-1] + 1] if found else [NO_SPAN, NO_SPAN] for found in chars]
+        spans.append(torch.tensor(ends, dtype=torch.int64).view(-1, 2))
 
     said: list[Shown] = []
     if passages:

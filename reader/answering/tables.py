@@ -29,7 +29,6 @@ _QUANTITY = re.compile(r"[^\w\n]*\d")
 """A cell that begins like this has a figure, maybe with its unit, or a date."""
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
 _UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
-_NOTE = re.compile(r" \(the \w+\)$")
 _AMOUNT = re.compile(r"[^\w\n]*?([-−]?\d+(?:,\d{3})*(?:\.\d{1,2}|\.\d{4,})?)(?![.,]?\d)")
 """Not 1.540 or 12,5, which are one thing in one country and another in the next."""
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
@@ -137,6 +136,8 @@ class Shown:
     text: str
     places: tuple[int, ...]
     """Where each of its characters stands in the document; -1: nowhere."""
+    cells: tuple[tuple[str, str], ...]
+    """(name of the column, value) of each value that stands there beside its column's name."""
     has_cell: bool
     """Whether a question names both a row and a column of a table there."""
 
@@ -144,8 +145,8 @@ class Shown:
 def tables(pages: Iterable[PageRecord]) -> list[Table]:
     """The tables of a document's pages, in order.
 
-    One goes on over the end of a page if nothing but rows with as many cells stand around it, and if the next page's first row
-    does not name columns of its own.
+    A table continues on the next page if a row ends the one page and a row with as many cells begins the next one. A row that names
+    columns of its own begins another table.
     """
     found: list[Table] = []
     last_page, end = -1, 0
@@ -173,6 +174,7 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
         around: the tables that have a part of it.
     """
     pieces: list[Piece] = []
+    cells: list[tuple[str, str]] = []
     has_cell = False
     at, end_char = start_char, start_char + len(text)
 
@@ -187,22 +189,26 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
         has_cell |= rows is not inside and len(columns) < len(table.names)
         keep(max(at, min(table.first.start_char, inside[0].start_char)))
         pieces += [*_lines(table, rows, columns), (note, -1)]
+        if table.names:
+            cells += [(table.names[column], row.cell(column)) for row in rows for column in columns]
         at = inside[-1].end_char
     keep(end_char)
     places = [place if place < 0 else place + at for piece, place in pieces for at in range(len(piece))]
-    return Shown("".join(piece for piece, _ in pieces), tuple(places), has_cell)
+    return Shown("".join(piece for piece, _ in pieces), tuple(places), tuple(cells), has_cell)
 
 
-def as_value(answer: str, shown_text: str) -> str:
-    """An answer that is a cell of the rows that were shown, without its column's name; a number has the unit that the name has."""
+def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:
+    """An answer that is a value of a table, without its column's name; a number has the unit that the name has.
+
+    Args:
+        cells: as in `Shown`.
+    """
     said = answer.strip().rstrip(".")
     found: set[str] = set()
-    for line in shown_text.split("\n"):
-        for cell in line.split(" | ") if " | " in line else ():
-            name, _, value = _NOTE.sub("", cell).partition(": ")
-            if value and said in (value, f"{name}: {value}"):
-                unit = _UNIT.search(name) if _FIGURE.fullmatch(value) else None
-                found.add(value if unit is None else f"{unit[1]}{value}" if unit[1] in "£$€¥" else f"{value} {unit[1]}")
+    for name, value in cells:
+        if value and said in (value, f"{name}: {value}"):
+            unit = _UNIT.search(name) if _FIGURE.fullmatch(value) else None
+            found.add(value if unit is None else f"{unit[1]}{value}" if unit[1] in "£$€¥" else f"{value} {unit[1]}")
     return found.pop() if len(found) == 1 else answer
 
 
@@ -278,10 +284,10 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
 
 def _labels(rows: Sequence[Row]) -> set[int]:
     """The columns that say what each row is about: the first; where that is a number or a code, the second, or both."""
-    is_code = any(any(sign.isdigit() for sign in row.cell(0)) for row in rows)
-    if not is_code or any(_QUANTITY.match(row.cell(1)) or not row.cell(1) for row in rows):
+    has_digits = [any(re.search(r"\d", row.cell(column)) for row in rows) for column in (0, 1)]
+    if not has_digits[0] or any(_QUANTITY.match(row.cell(1)) or not row.cell(1) for row in rows):
         return {0}
-    return {0, 1} if any(any(sign.isdigit() for sign in row.cell(1)) for row in rows) else {1}
+    return {0, 1} if has_digits[1] else {1}
 
 
 def _shares(names: Sequence[str], asked: frozenset[str]) -> list[int]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reader.app.answer_queue import check_whole
 from reader.errors import ConfigError, ReaderError
-from reader.wording import place_in_column, quoted
+from reader.wording import in_columns
 from storage import NotFound, Store, StoreError, publish
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -183,12 +183,10 @@ class BatchRuns:
         writer = csv.writer(sheet)
         writer.writerow(_SHOWN_COLUMNS)
         for row in self.rows(run):
-            evidence = row.get("evidence", ())
             shown = {
                 **row,
                 "document": titles.get(row["document"], row["document"]),
-                "pages": "; ".join(place_in_column(str(item["label"] or ""), int(item["page"])) for item in evidence),
-                "quotes": "\n".join(quoted(str(item["quote"]), str(item.get("header", ""))) for item in evidence),
+                **in_columns(row.get("evidence", ())),
             }
             writer.writerow([_plain(str(shown.get(name) or "")) for name in _SHOWN_COLUMNS])
         return "\ufeff" + sheet.getvalue()  # by the mark Excel knows UTF-8

@@ -294,7 +294,7 @@ class Talks:
         if last is not None and last.answer is not None:
             return
         is_stopped = last is not None and last.is_done
-        self.stop(question_id)  # the program is told now, and takes no answer later
+        self.stop(question_id)  # the program gets an error now and does not wait for an answer
         error = service.load_error
         if error is not None:
             told = str(error) if isinstance(error, (ReaderError, StoreError)) else f"{type(error).__name__}: {error}"

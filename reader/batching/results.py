@@ -21,7 +21,7 @@ from typing import Any, Self
 from reader.answering import Answer
 from reader.batching.questions import BatchQuestion
 from reader.errors import ConfigError
-from reader.wording import place_in_column, quoted
+from reader.wording import in_columns
 from storage import StoreBusy, file_lock, publish, sync_folder, translating, write_whole
 
 COLUMNS = (
@@ -249,12 +249,7 @@ def _csv_line(cells: Sequence[object], delimiter: str) -> str:
 
 def _cells(fields: Mapping[str, Any]) -> dict[str, object]:
     """A result's fields as the cells of a CSV's row."""
-    evidence = fields.get("evidence", ())
-    flat = {
-        **fields,
-        "pages": "; ".join(place_in_column(found["label"], found["page"]) for found in evidence),
-        "quotes": "\n".join(quoted(str(found["quote"]), str(found.get("header", ""))) for found in evidence),
-    }
+    flat = {**fields, **in_columns(fields.get("evidence", ()))}
     # What a document or a question says must not run as a formula in a spreadsheet.
     safe = {name: _guarded(value) if isinstance(value, str) else value for name, value in flat.items()}
     return {name: safe.get(name, "") for name in COLUMNS}
