@@ -595,3 +595,33 @@ def test_a_cell_that_is_clipped_away_does_not_cost_its_table(tmp_path: Path) -> 
 def test_an_underscore_that_is_drawn_as_a_rule_is_read(tmp_path: Path, rule: str, expected: str) -> None:
     drawn = "BT /F1 14 Tf 1 0 0 1 20 300 Tm (fz) Tj 1 0 0 1 35.3 300 Tm (new) Tj ET"
     assert Made(f"{drawn} {rule} re f".encode()).text(tmp_path) == expected
+
+
+# --- Titles
+
+BODY = shown(*((20, 250 - 12 * line, "Most of the page is printed in letters of this size.") for line in range(8)))
+
+
+def title_of(folder: Path, name: str, *large: str, size: int = 18) -> str:
+    """The title of a file of this name whose page begins with these lines."""
+    lines = (b"BT /F1 %d Tf 1 0 0 1 20 %d Tm (%s) Tj ET " % (size, 320 - 22 * at, line.encode()) for at, line in enumerate(large))
+    path = folder / name
+    Made(b"".join(lines) + BODY).writer.write(path)
+    return load(path).title
+
+
+def test_a_pdf_without_a_title_is_called_as_its_first_page_prints(tmp_path: Path) -> None:
+    assert title_of(tmp_path, "2401.03462v2.pdf", "Why Mills Stand", "Where They Stand") == "Why Mills Stand Where They Stand"
+
+
+@pytest.mark.parametrize(
+    ("name", "large", "size"),
+    [
+        ("the_lease_of_2019.pdf", "An Agreement of Two Parties", 18),
+        ("invoice7.pdf", "INVOICE 1,204.50", 18),
+        ("letter.pdf", "A line that is hardly larger", 11),
+    ],
+    ids=["a name of several words", "a form's kind or total", "no larger than the rest"],
+)
+def test_the_file_s_name_stays_where_nothing_better_is_printed(tmp_path: Path, name: str, large: str, size: int) -> None:
+    assert title_of(tmp_path, name, large, size=size) == Path(name).stem.replace("_", " ")

@@ -23,12 +23,19 @@ import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.glyphs import Glyph
-from reader.documents.pdf.opening import ignore_installed_fonts, locked, open_document, use_installed_fonts
+from reader.documents.pdf.glyphs import Glyph, read_glyphs
+from reader.documents.pdf.opening import (
+    ignore_installed_fonts,
+    locked,
+    open_document,
+    string_of,
+    use_installed_fonts,
+)
 from reader.documents.pdf.pages import Pages, plain_ligatures, readable
 from reader.documents.pdf.running import without_running_lines
 from reader.documents.pdf.shells import portfolio, xfa_lines
-from reader.documents.text import chosen_title, short_label
+from reader.documents.pdf.titles import printed_title
+from reader.documents.text import chosen_title, readable_stem, short_label
 from reader.errors import DocumentError, RecognitionNeeded
 from reader.wording import counted
 
@@ -64,11 +71,11 @@ def parse(path: Path, password: str | None, keep_textless: bool = False) -> tupl
     document = open_document(path, path.name, password)
     if document is None:
         return _parse_with_pypdf(path, password)
-    title = plain_ligatures(_ornament(lambda: document.get_metadata_value("Title")))
+    title = _title(path, document)
     pages = _pages(path, password, document)
     if keep_textless:
-        return chosen_title(title, path), ((label, text + "\n\n", shows) for label, text, shows in pages)
-    return chosen_title(title, path), _refuse_textless(path, document, pages)
+        return title, ((label, text + "\n\n", shows) for label, text, shows in pages)
+    return title, _refuse_textless(path, document, pages)
 
 
 def pictures(path: Path, indices: list[int], password: str | None) -> Iterator[Image.Image | None]:
@@ -229,6 +236,23 @@ def _files(pdf: pikepdf.Pdf) -> list[tuple[str, bytes]]:
         raise
     except Exception:  # a damaged list of files must not cost the pages
         return []
+
+
+def _title(path: Path, document: pypdfium2.PdfDocument) -> str:
+    """The title in the file's properties, else the one that its first page prints, unless the file's name has several words."""
+    title = chosen_title(plain_ligatures(_ornament(lambda: document.get_metadata_value("Title"))), path)
+    if title != readable_stem(path) or len(title.split()) > 1:
+        return title
+    return chosen_title(plain_ligatures(_ornament(lambda: _printed(document))), path)
+
+
+def _printed(document: pypdfium2.PdfDocument) -> str:
+    page = document[0]
+    text = page.get_textpage()
+    title = printed_title(read_glyphs(text, string_of(text)))
+    text.close()
+    page.close()
+    return title
 
 
 def _ornament(read: Callable[[], str]) -> str:
