@@ -604,14 +604,20 @@ BODY = shown(*((20, 250 - 12 * line, "Most of the page is printed in letters of 
 
 def title_of(folder: Path, name: str, *large: str, size: int = 18) -> str:
     """The title of a file of this name whose page begins with these lines."""
-    lines = (b"BT /F1 %d Tf 1 0 0 1 20 %d Tm (%s) Tj ET " % (size, 320 - 22 * at, line.encode()) for at, line in enumerate(large))
+    lines = (
+        b"BT /F1 %d Tf 1 0 0 1 20 %d Tm (%s) Tj ET " % (size, 320 - 22 * at, line.encode())
+        for at, line in enumerate(large)
+    )
     path = folder / name
     Made(b"".join(lines) + BODY).writer.write(path)
     return load(path).title
 
 
 def test_a_pdf_without_a_title_is_called_as_its_first_page_prints(tmp_path: Path) -> None:
-    assert title_of(tmp_path, "2401.03462v2.pdf", "Why Mills Stand", "Where They Stand") == "Why Mills Stand Where They Stand"
+    assert (
+        title_of(tmp_path, "2401.03462v2.pdf", "Why Mills Stand", "Where They Stand")
+        == "Why Mills Stand Where They Stand"
+    )
 
 
 @pytest.mark.parametrize(
@@ -623,5 +629,7 @@ def test_a_pdf_without_a_title_is_called_as_its_first_page_prints(tmp_path: Path
     ],
     ids=["a name of several words", "a form's kind or total", "no larger than the rest"],
 )
-def test_the_file_s_name_stays_where_nothing_better_is_printed(tmp_path: Path, name: str, large: str, size: int) -> None:
+def test_the_file_s_name_stays_where_nothing_better_is_printed(
+    tmp_path: Path, name: str, large: str, size: int
+) -> None:
     assert title_of(tmp_path, name, large, size=size) == Path(name).stem.replace("_", " ")
