@@ -14,7 +14,7 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import write_crowded_pdf, write_outlined_pdf
 
 from reader.answering import NOT_SAID, Answer, ask, make_prompt
-from reader.answering.evidence import Evidence, in_a_sentence, is_stated
+from reader.answering.evidence import Evidence, is_stated
 from reader.answering.introductions import rank_introductions
 from reader.answering.look_again import choose_passages
 from reader.answering.notes import NOTE_CHARS, notes
@@ -261,7 +261,7 @@ def test_a_detail_of_a_chapter_is_looked_up_in_that_chapter(story: Document, roo
     ],
 )
 def test_who_wrote_the_document_is_told_from_who_wrote_something_in_it(question: str, is_front: bool) -> None:
-    assert understand(question).kind == ("front" if is_front else "detail")
+    assert (understand(question).kind == "front") is is_front
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_who_the_authors_are_is_asked_as_decoders_take_it(question: str, asked: 
 )
 def test_a_question_who_somebody_is_is_told_from_one_who_did_something(question: str, words: str) -> None:
     request = understand(question)
-    assert (request.kind, request.words) == (("person", words) if words else ("detail", ""))
+    assert (request.words if request.kind == "person" else "") == words
 
 
 def test_the_main_characters_are_those_who_are_named_most_often(tmp_path: Path) -> None:
@@ -557,26 +557,6 @@ def test_a_follow_up_is_looked_up_with_the_words_of_the_turn_before(
 )
 def test_a_question_for_yes_or_no_is_told_from_others(question: str, expected: bool) -> None:
     assert is_yes_or_no(question) is expected
-
-
-@pytest.mark.parametrize(
-    ("answer", "quote", "whole"),
-    [
-        ("never", "The lower stone never moves\nat all.", "The lower stone never moves at all."),
-        ("no", "The lower stone never moves\nat all.", "No. The lower stone never moves at all."),
-        ("Nein.", "The lower stone never moves\nat all.", "Nein. The lower stone never moves at all."),
-        ("do not", "Do not do it.", "Some empty the pond before a storm. Do not do it."),
-        ("three", "There are three.", "There are three."),
-        (NOT_SAID, "Do not do it.", NOT_SAID),
-    ],
-)
-def test_yes_or_no_is_answered_by_the_sentence_that_the_answer_rests_on(answer: str, quote: str, whole: str) -> None:
-    text = "The lower stone never moves\nat all. Some empty the pond before a storm. Do not do it.\n\nThere are three."
-    page = PageRecord("d", 1, "1", 0, len(text), text)
-    start = text.index(quote)
-    place = Evidence("d", 1, "1", start, start + len(quote), 1.0, quote)
-    assert in_a_sentence(answer, [Source("d", "", (page,), len(text))], [place]) == whole
-    assert in_a_sentence(answer, [], []) == answer
 
 
 def test_yes_or_no_is_answered_in_a_sentence_of_the_document(

@@ -24,14 +24,15 @@ from reader.answering.evidence import (
     EVIDENCE_PAGES,
     Evidence,
     as_evidence,
-    in_a_sentence,
     is_stated,
     name_evidence,
     reading_map,
+    stated_first,
 )
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import refusal_of, says_nothing
+from reader.answering.statements import in_a_sentence
 from reader.beacon import Memory, recording
 from reader.models import Model
 
@@ -83,8 +84,9 @@ class Answer:
             heat = attached.heat(decoding.attention)
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
-            if decoding.takes_sentence and decoding.ended == "finished":
-                text = in_a_sentence(text, attached.sources, found)
+            if decoding.ended == "finished" and (said := decoding.statement()):
+                text, before = in_a_sentence(text, said), text
+                found = found if text == before else stated_first(said.passage, attached.passages, found)
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
         looked = {one: prompt.looked_again_tokens for prompt in decoding.looked_again for one in prompt.passages}

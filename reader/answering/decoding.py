@@ -26,7 +26,8 @@ from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
-from reader.answering.requests import is_yes_or_no, understand
+from reader.answering.requests import asks_what_happens, is_yes_or_no, searched, understand
+from reader.answering.statements import Statement, statement
 from reader.answering.tables import as_value
 from reader.beacon import Mark, Memory
 from reader.models import Model
@@ -38,6 +39,9 @@ budget above the default, all passages are looked at."""
 _FIRST_AHEAD = 0.5
 """If no passage is sure to answer, another than the first, which the search found best, does so only if a refusal is so much less
 likely there: behind the others decoders answer about something else."""
+
+_CLAUSE_WORDS = 4
+"""An answer of so many words may be as good as a sentence."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -80,7 +84,7 @@ class Decoding:
         held: the end of the text, not shown yet: the answer may still become `NOT_SAID`, and another one replace it.
         ended: why the answer has ended, as in `Answer`; None while it grows.
         looked_again: the prompts whose passages were looked at, in this order; the last one answers.
-        takes_sentence: whether the answer will be the sentence that it rests on.
+        takes_sentence: whether the answer is to be what the document states about the question.
         overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
         attention: what question and answer attended to; None before `attend`, or without evidence.
         first_token_seconds, attend_seconds: from the start to the first token shown, and what `attend` took.
@@ -108,6 +112,7 @@ class Decoding:
         self._started = time.perf_counter()
         self.attached, self.question, self._model = attached, question.strip(), model
         self._said = "\n".join([self.question, *(text for turn in earlier for text in turn)])
+        self._searched = searched(self.question, earlier)
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
         self._run_tokens = 0  # behind the memory, of all steps so far
@@ -124,7 +129,7 @@ class Decoding:
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
-        self.takes_sentence = evidence and is_yes_or_no(self.question)
+        self.takes_sentence = evidence and (is_yes_or_no(self.question) or asks_what_happens(self.question))
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(question, model))
@@ -139,6 +144,17 @@ class Decoding:
             if self._places:
                 self._look_at(self._next_place())
         self._is_choosing = bool(self.looked_again)
+
+    def statement(self) -> Statement | None:
+        """What the document states about the question, if the answer is to be that.
+
+        A clause of the decoder's own stays, unless the statement is clearly about the question.
+        """
+        if not self.takes_sentence:
+            return None
+        found = statement(self.attached.passages, self._searched, self._model.encoder)
+        is_clause = len(self.text.split()) >= _CLAUSE_WORDS and not says_nothing(self.text)
+        return None if found is None or (is_clause and not found.is_sure) else found
 
     @property
     def seconds(self) -> float:

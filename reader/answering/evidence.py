@@ -35,9 +35,6 @@ ATTENTION_WEIGHT = 0.98
 STATED_WEIGHT = 2
 """What it counts that a page holds the answer word for word: as much as being first by the words of the question and of both."""
 
-_WORDS_ALONE = 6
-"""A sentence of fewer words may say little without the one before it."""
-_YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
 _NUMBER_ALONE = re.compile(r"[#>*\s]*\(?\d{1,3}[.)]+[*\s]*")
 """The number of a heading or a list item, such as "3.". Its full stop makes it look like a sentence, but it is no useful quote."""
 _FIGURE = re.compile(r"[£$€¥]?(\d(?:[\d.,:]*\d)?)(?: \S{1,12})?")
@@ -170,24 +167,16 @@ def _figure_alone(answer: str) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![\w.,]){re.escape(found[1])}(?!\w|[.,]\d)") if found else None
 
 
-def in_a_sentence(answer: str, sources: Sequence[Source], evidence: Sequence[Evidence]) -> str:
-    """An answer to a question for yes or no: the sentence that it rests on, behind a yes or no where the decoder said one. A very
-    short one, as in "Do not do it.", has the sentence before it in front.
-
-    Small decoders answer such questions with a piece of that sentence, which says neither: "never", "Tobias Fenn".
-    """
-    if not evidence or says_nothing(answer):
-        return answer
-    place, said = evidence[0], evidence[0].quote
-    if len(said.split()) < _WORDS_ALONE:
-        named = place.document_id, place.page
-        page = next(one for source in sources for one in source.pages if (one.document_id, one.number) == named)
-        at = place.start_char - page.start_char
-        for start, end in [span for span in sentences(page.text) if span[1] <= at][-1:]:
-            if "\n\n" not in page.text[end:at]:
-                said = f"{page.text[start:end]} {said}"
-    said = " ".join(said.split())
-    return f"{answer.rstrip('.').capitalize()}. {said}" if _YES_OR_NO.fullmatch(answer) else said
+def stated_first(said: Passage, passages: Passages, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """Evidence with a sentence that the answer is in front, in place of another of its page."""
+    first = said.start_char
+    header = passages.header_at(said.document_id, first)
+    score = max((place.score for place in evidence), default=1.0)
+    place = Evidence(
+        said.document_id, said.page, said.label, first, first + len(said.text), score, said.text, header=header
+    )
+    others = [one for one in evidence if (one.document_id, one.page) != (said.document_id, said.page)]
+    return (place, *others)[:EVIDENCE_PAGES]
 
 
 def as_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:

@@ -1,8 +1,8 @@
 """Who somebody is, in the sentences of a document that introduce them, without a decoder.
 
 A sentence introduces somebody if it says what they are: "Peter Blood, bachelor of medicine", "the millwright Tobias Fenn", "of the
-name of Hans Van Ripper", "Mara was a glazier". Whoever is named two or three times is introduced by these sentences. With them in
-sight, the bundled decoders take somebody else's trade.
+name of Hans Van Ripper", "Mara was a glazier", "Harrow Estates (the "Landlord")". Whoever is named two or three times is
+introduced by these sentences. With them in sight, the bundled decoders take somebody else's trade.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ _BEFORE = (
     (2.5, re.compile(rf"\b(?:{_A}|old|young) (?:[a-zäöüéè-]+ )?(?!{_QUALITY})[a-zäöüéè-]{{3,}},? $")),
 )
 """Patterns for the text after a name and before it, with scores: the higher, the surer that it says who somebody is."""
+_NAMED_SO = re.compile(r"\((?:[^\W\d_ ]+,? ){0,4}[“\"‘„«] ?(?:(?:the|der|die|das|le|la|el) )?$", re.I)
+_MEANS = re.compile(r"[”\"’“»]? (?:means|shall mean|bedeutet|désigne|significa)\b", re.I)
+_DEFINED = 5.0
+"""What a definition scores: Harrow Estates (the "Landlord"), "Term" means six years."""
 _ENDED = re.compile(r"[.!?…。][\"'”’»)\]*_]*$")
 _QUOTE = re.compile(r"[“”\"]")
 
@@ -79,6 +83,11 @@ def introduced(words: str, source: Source, *, is_thing: bool = False) -> list[Pa
         return []
     chosen = [passage for score, passage in ranked[:2] if passage == ranked[0][1] or score >= _TELLING_MORE]
     return sorted(chosen, key=lambda passage: passage.start_char)
+
+
+def defined(words: str, source: Source) -> list[Passage]:
+    """The first sentence of a document that defines a term, as contracts do; none where no sentence does."""
+    return [passage for score, passage in _naming(words, source) if score >= _DEFINED][:1]
 
 
 def rank_introductions(words: str, source: Source) -> list[tuple[float, Passage]]:
@@ -123,6 +132,10 @@ def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
 
 def _telling(text: str, name: re.Match[str]) -> float:
     """How surely a sentence says who it names."""
+    if _NAMED_SO.search(text[: name.start()]) or (
+        _QUOTE.search(text[: name.start()]) and _MEANS.match(text, name.end())
+    ):
+        return _DEFINED
     behind = max((score for score, pattern in _BEHIND if pattern.match(text, name.end())), default=0.0)
     if _IS.match(text, name.end()) and not _NOT_SUBJECT.search(text[: name.start()]):
         behind = max(behind, _IS_SCORE)

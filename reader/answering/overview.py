@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reader import wording
-from reader.answering.introductions import introduced
+from reader.answering.introductions import defined, introduced
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
 from reader.answering.passages import Passage, Source, passage_of
@@ -108,6 +108,8 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         return _mentions(request.words, source, chars)
     if request.kind == "people":
         return _people(source, language)
+    if request.kind == "role":
+        return _joined([("", defined(request.words, source))])
     if request.kind in ("person", "thing"):
         return _joined([("", introduced(request.words, source, is_thing=request.kind == "thing"))])
     if request.kind in ("page", "chapter"):

@@ -121,14 +121,21 @@ class Passages:
         if encoder is None or not self._vectors:
             return list(scores)[:limit]
         most = max(scores.values(), default=1.0)
-        asked = encoder.encode([question])[0]
-        total: list[float] = []
-        for document_id, passages in groupby(self.all, key=lambda passage: passage.document_id):
-            spans = [(passage.start_char, passage.end_char) for passage in passages]
-            total += self._vectors[document_id].similarities(asked, spans)
+        total = self.similarities(question, self.all, encoder)
         for number, score in scores.items():
             total[number] += score / most
         return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
+
+    def similarities(self, question: str, stretches: Sequence[Passage], encoder: SentenceEncoder | None) -> list[float]:
+        """For each stretch, in any order of the documents, the cosine of its sentence that is most similar; 0 without vectors."""
+        if encoder is None or not self._vectors:
+            return [0.0] * len(stretches)
+        asked = encoder.encode([question])[0]
+        similar: list[float] = []
+        for document_id, own in groupby(stretches, key=lambda stretch: stretch.document_id):
+            spans = [(stretch.start_char, stretch.end_char) for stretch in own]
+            similar += self._vectors[document_id].similarities(asked, spans)
+        return similar
 
     def holding(self, sentence: Passage) -> Passage | None:
         """The last passage that a sentence stands in, which has the most text behind it; None where it is too long for one."""

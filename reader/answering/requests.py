@@ -27,6 +27,7 @@ Kind = Literal[
     "end",
     "mentions",
     "person",
+    "role",
     "thing",
     "people",
     "front",
@@ -134,10 +135,21 @@ _PERSON = re.compile(
     rf"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b){_NAME}",
     re.I,
 )
+_ROLE = re.compile(
+    r"\W*(?:who (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
+    r"|qui[eé]n(?:es)? (?:es|era|son|eran))"
+    rf" (?:the|der|die|das|l[ae]s?|el|los) {_NAME}",
+    re.I,
+)
 _THING = re.compile(
     r"\W*(?:what (?:is|was|are|were)|what['’]s|was (?:ist|war|sind|waren)|qu['’]est-ce qu(?:e |['’])|qué (?:es|era|son|eran)"
     r"|che cos['’]è|wat (?:is|was|zijn)) "
     rf"(?:(?:the|an?|der|die|das|eine?|l[aeo]s?|el|une?|il|de|het|een) )?{_NAME}",
+    re.I,
+)
+_HAPPENS = re.compile(
+    r"\W*(?:what (?:happen(?:s|ed)|(?:must|will|would|should|has to) (?:happen|(?:\w+ ){0,3}do\b|be done))"
+    r"|was (?:passiert|geschieht|muss .*(?:getan|geschehen))|que (?:se passe|doit-on faire)|qué (?:pasa|ocurre|sucede))\b",
     re.I,
 )
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
@@ -207,6 +219,11 @@ def is_yes_or_no(question: str) -> bool:
     return bool(_YES_OR_NO.fullmatch(question)) and not _OPEN.search(question)
 
 
+def asks_what_happens(question: str) -> bool:
+    """Whether a question asks what happens or has to be done, so that a word or two cannot answer it."""
+    return bool(_HAPPENS.match(question))
+
+
 @dataclass(frozen=True)
 class Request:
     """What a question asks for."""
@@ -217,8 +234,8 @@ class Request:
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
-    """What is to be found, for `mentions`, `person` and `thing`; for a chapter its number as printed, where it has parts (3.2),
-    or its title, where no number is asked for."""
+    """What is to be found, for `mentions`, `person`, `role` and `thing`; for a chapter its number as printed, where it has
+    parts (3.2), or its title, where no number is asked for."""
 
 
 def understand(question: str) -> Request:
@@ -248,6 +265,8 @@ def understand(question: str) -> Request:
         return Request("people", is_overview=True)
     if (found := _PERSON.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
         return Request("person", is_overview=True, words=found["words"])
+    if (found := _ROLE.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
+        return Request("role", is_overview=True, words=found["words"])
     if (found := _THING.fullmatch(question)) and not (_FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)):
         return Request("thing", is_overview=True, words=found["words"])
     if _OUTLINE.search(question):
