@@ -83,23 +83,28 @@ def test_a_question_without_words_of_the_text_has_no_statement() -> None:
     assert statement(Passages([source_of(LEASE)]), "Xyzzy?", None) is None
 
 
-def said_of(text: str, words: float, meaning: float) -> Statement:
+def said_of(text: str, words: float, meaning: float | None) -> Statement:
     return Statement(Passage("d", 1, "1", 0, len(text), text), words, meaning)
 
 
 @pytest.mark.parametrize(
     ("answer", "words", "meaning", "whole"),
     [
-        ("never", 0.1, 0.1, "The lower stone never moves at all."),
-        ("no", 0.1, 0.1, "No. The lower stone never moves at all."),
+        ("never", 0.5, 0.3, "The lower stone never moves at all."),
+        ("never", 0.1, 0.1, NOT_SAID),
+        ("the upper stone moves", 0.1, 0.1, "the upper stone moves"),
+        ("the upper stone moves", 0.5, 0.6, "The lower stone never moves at all."),
+        ("no", 0.5, 0.3, "The lower stone never moves at all."),
+        ("no", 0.5, 0.6, "No. The lower stone never moves at all."),
         ("Nein.", 1.0, 1.0, "Nein. The lower stone never moves at all."),
         (NOT_SAID, 0.7, 0.6, "The lower stone never moves at all."),
         (NOT_SAID, 0.5, 0.5, NOT_SAID),
         (NOT_SAID, 1.0, 0.0, NOT_SAID),
+        (NOT_SAID, 0.7, None, "The lower stone never moves at all."),
     ],
 )
 def test_yes_or_no_is_answered_by_what_the_document_states(
-    answer: str, words: float, meaning: float, whole: str
+    answer: str, words: float, meaning: float | None, whole: str
 ) -> None:
     assert in_a_sentence(answer, said_of("The lower stone never moves\nat all.", words, meaning)) == whole
 

@@ -40,9 +40,6 @@ _FIRST_AHEAD = 0.5
 """If no passage is sure to answer, another than the first, which the search found best, does so only if a refusal is so much less
 likely there: behind the others decoders answer about something else."""
 
-_CLAUSE_WORDS = 4
-"""An answer of so many words may be as good as a sentence."""
-
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
 
@@ -146,15 +143,8 @@ class Decoding:
         self._is_choosing = bool(self.looked_again)
 
     def statement(self) -> Statement | None:
-        """What the document states about the question, if the answer is to be that.
-
-        A clause of the decoder's own stays, unless the statement is clearly about the question.
-        """
-        if not self.takes_sentence:
-            return None
-        found = statement(self.attached.passages, self._searched, self._model.encoder)
-        is_clause = len(self.text.split()) >= _CLAUSE_WORDS and not says_nothing(self.text)
-        return None if found is None or (is_clause and not found.is_sure) else found
+        """What the document states about the question, if the answer is to be that."""
+        return statement(self.attached.passages, self._searched, self._model.encoder) if self.takes_sentence else None
 
     @property
     def seconds(self) -> float:

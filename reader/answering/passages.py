@@ -118,18 +118,18 @@ class Passages:
         that is most similar to the question. Scores, not ranks: they show where words tell much and similarities little.
         """
         scores = self._index.scores(content_words(question))
-        if encoder is None or not self._vectors:
+        total = self.similarities(question, self.all, encoder)
+        if not total:
             return list(scores)[:limit]
         most = max(scores.values(), default=1.0)
-        total = self.similarities(question, self.all, encoder)
         for number, score in scores.items():
             total[number] += score / most
         return sorted(range(len(total)), key=lambda number: -total[number])[:limit]
 
     def similarities(self, question: str, stretches: Sequence[Passage], encoder: SentenceEncoder | None) -> list[float]:
-        """For each stretch, in any order of the documents, the cosine of its sentence that is most similar; 0 without vectors."""
+        """For each stretch the cosine of its sentence that is most similar to the question; nothing without vectors."""
         if encoder is None or not self._vectors:
-            return [0.0] * len(stretches)
+            return []
         asked = encoder.encode([question])[0]
         similar: list[float] = []
         for document_id, own in groupby(stretches, key=lambda stretch: stretch.document_id):

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from reader.answering.evidence import QUOTE_CHARS
 from reader.answering.passages import Passage, Passages
-from reader.answering.refusal import says_nothing
+from reader.answering.refusal import NOT_SAID, says_nothing
 from reader.answering.words import content_words
 from reader.models import SentenceEncoder
-from reader.reading import sentences
+from reader.reading import sentences, shortened
 from storage import TextIndex
 
 _CANDIDATES = 20
 """Passages whose sentences are compared."""
 
-_SURE = 1.2
-"""A statement is about the question where words and meaning come to so much together. Chosen on 79 questions of our own."""
+_SURE, _LIKELY, _UNLIKELY = 1.2, 1.0, 0.75
+"""A statement is clearly, or probably, about the question where words and meaning come to so much together, and hardly where they
+come to less: chosen on 79 questions of our own."""
 
 _SECOND = 0.15
 """What a second sentence must add."""
@@ -35,6 +37,9 @@ _HEADING = 0.15
 
 _YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
 _ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
+
+_CLAUSE_WORDS = 4
+"""An answer of so many words may be as good as a sentence."""
 
 _PRONOUN = re.compile(
     r"\b(?:it|its|she|he|her|him|his|they|them|their|this|these|that|those"
@@ -50,18 +55,13 @@ class Statement:
     passage: Passage
     words: float
     """The share of the question's words that it has, each weighed by how rare it is; 0 to 1."""
-    meaning: float
-    """The cosine of its vector and the question's; 0 where sentences have none."""
+    meaning: float | None
+    """The cosine of its vector and the question's; None where sentences have none."""
 
     @property
     def score(self) -> float:
         """How much it has to do with the question, 0 to 2."""
-        return self.words + self.meaning
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether it is clearly about what was asked."""
-        return self.score >= _SURE
+        return self.words + (self.words if self.meaning is None else self.meaning)
 
 
 def statement(passages: Passages, question: str, encoder: SentenceEncoder | None) -> Statement | None:
@@ -75,25 +75,31 @@ def statement(passages: Passages, question: str, encoder: SentenceEncoder | None
     found = {word: set(index.search([word], len(spans))) for word in words}
     alone = {number for number, (_, count) in enumerate(spans) if count == 1}
     weights = {word: math.log((len(alone) + 1) / (len(alone & found[word]) + 0.5)) for word in words}
-    similar = passages.similarities(question, [passage for passage, _ in spans], encoder)
+    similar: Sequence[float | None] = passages.similarities(question, [passage for passage, _ in spans], encoder)
     total = sum(weights.values())
     stated = [
         (Statement(passage, sum(weights[word] for word in words if number in found[word]) / total, meaning), count)
-        for number, ((passage, count), meaning) in enumerate(zip(spans, similar, strict=True))
+        for number, ((passage, count), meaning) in enumerate(zip(spans, similar or [None] * len(spans), strict=True))
     ]
     best, _ = max(stated, key=lambda one: one[0].score - _SECOND * (one[1] - 1) - _as_heading(one[0]))
     return best
 
 
 def in_a_sentence(answer: str, said: Statement) -> str:
-    """An answer to a question for yes or no: what the document states, behind a yes or no where the decoder said one.
+    """An answer to a question for yes or no: what the document states, behind a yes or no where the decoder said one and the
+    statement is likely to be about the question.
 
-    Where the decoder says that the document does not say, what it states is given only if that is clearly about the question.
+    Where it is not, a clause of the decoder's own stays; where it is unlikely, less than a clause is no answer. Where the decoder
+    says that the document does not say, the statement is given only if it is sure.
     """
     text = " ".join(said.passage.text.split())
     if says_nothing(answer):
-        return text if said.is_sure else answer
-    return f"{answer.rstrip('.').capitalize()}. {text}" if _YES_OR_NO.fullmatch(answer) else text
+        return text if said.score >= _SURE else answer
+    if said.score >= _LIKELY:
+        return f"{answer.rstrip('.').capitalize()}. {text}" if _YES_OR_NO.fullmatch(answer) else text
+    if len(answer.split()) >= _CLAUSE_WORDS:
+        return answer
+    return text if said.score >= _UNLIKELY else NOT_SAID
 
 
 def _as_heading(said: Statement) -> float:
@@ -104,13 +110,14 @@ def _as_heading(said: Statement) -> float:
 def _spans(passage: Passage) -> Iterator[tuple[Passage, int]]:
     """Each sentence, with the one before it where it is short or has a pronoun, and how many sentences that is."""
     before: tuple[int, int] | None = None
-    for start, end in sentences(passage.text):
-        said = passage.text[start:end]
-        needs = len(said.split()) < _SHORT_WORDS or _PRONOUN.search(said)
-        yield _part(passage, start, end), 1
-        if before and needs and "\n\n" not in passage.text[before[1] : start]:
-            yield _part(passage, before[0], end), 2
-        before = start, end
+    for sentence in sentences(passage.text):
+        for start, end in shortened(passage.text, sentence, QUOTE_CHARS):
+            said = passage.text[start:end]
+            needs = len(said.split()) < _SHORT_WORDS or _PRONOUN.search(said)
+            yield _part(passage, start, end), 1
+            if before and needs and end - before[0] <= QUOTE_CHARS and "\n\n" not in passage.text[before[1] : start]:
+                yield _part(passage, before[0], end), 2
+            before = start, end
 
 
 def _part(passage: Passage, start: int, end: int) -> Passage:
