@@ -23,6 +23,7 @@ from reader.answering.attention import Attention, Queries
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
+from reader.answering.places import further_place
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
@@ -290,8 +291,8 @@ class Decoding:
         return (best if is_better else first)[1]
 
     def _finish(self) -> None:
-        """End an answer: its numbers as the passage has them, a bare one with its unit. Where this unit cannot be right, or a
-        figure stands nowhere, look at the next passage; where there is none, the document does not say."""
+        """End an answer: its numbers as the passage has them, a bare one with its unit, a place to its end. Where this unit cannot
+        be right, or a figure stands nowhere, look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
         shown = self._prompt.shown
         # Rows of a table may be shown that stand outside the passage.
@@ -304,6 +305,8 @@ class Decoding:
             self.text = self.held = with_unit(as_printed(value, passage), passage)
         is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
         if not is_invented and not contradicts(self.text, self._kinds):
+            more = further_place(self.question, self.text, passage)
+            self.text, self.held = self.text + more, self.held + more
             return
         if self._places:
             self._refusals.clear()

@@ -18,7 +18,7 @@ STOP_WORDS = frozenset(
     had has have having he her hers him his how i if in into is it its itself just me more most my no nor not of on only or
     other our out over own per s said say says shall she should so some such t than that the their them then there these they
     this those to too under up upon us very was we were what when where which while who whom whose why will with would you
-    your according answer document passage text tell mention mentioned
+    your according answer document passage text tell mention mentioned happen happens happened
     """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
 )
 

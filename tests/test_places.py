@@ -1,0 +1,45 @@
+"""Answers to where something is, that break off within the place."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.answers import Scripted, answered, attached_to
+
+from reader.answering.places import further_place
+from reader.documents import Document, Page
+from reader.models import Model
+from storage import Store
+
+TEXT = """The third copy is in a biscuit tin in the
+boat shed, in case the first should burn. The oil is kept in the steel cupboard in the cellar, never more than two litres.
+The key hangs on a nail beside the stairs to the stone floor. He lives in Wenlow in the summer when it is dry. It is at the mill.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "more"),
+    [
+        ("Where is the third copy kept?", "in a biscuit tin", " in the boat shed"),
+        ("And where is the oil?", "In the steel cupboard", " in the cellar"),
+        ("Where does the key hang?", "on a nail", " beside the stairs"),
+        ("Where is it?", "at the mill", ""),
+        ("Where does he live?", "in Wenlow", " in the summer"),
+        ("Where does he live?", "Wenlow", ""),
+        ("When is the third copy kept?", "in a biscuit tin", ""),
+        ("Where is the cat?", "in the oven", ""),
+        ("Where is the third copy?", "in a biscuit tin.", ""),
+    ],
+)
+def test_a_place_is_given_to_its_end(question: str, answer: str, more: str) -> None:
+    assert further_place(question, answer, TEXT) == more
+
+
+def test_the_rest_of_a_place_comes_behind_what_was_shown(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["in a biscuit tin"] * 9
+    document = Document(TEXT, (Page(1, "1", 0, len(TEXT)),), "Copies", "a.txt", "text", 0)
+    answer = answered(attached_to(document, tiny_model, store), tiny_model, "Where is it?", look_again="auto")
+    assert answer.text == "in a biscuit tin in the boat shed"
+    assert answer.is_stated
