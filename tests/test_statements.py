@@ -168,3 +168,40 @@ def test_a_term_that_a_contract_defines_is_answered_by_its_definition(question: 
 def test_a_role_that_is_not_defined_is_left_to_the_decoder() -> None:
     question = "Who is the mayor?"
     assert overview(understand(question), question, [source_of("The mayor is Mira. The mayor came late.")]) is None
+
+
+PAPER = """# Mills
+
+## 1. Introduction
+
+Mills are old and this paper is about them.
+
+## 2. Methods and Materials
+
+We counted every mill on the river.
+
+## 3. Conclusions
+
+There are fewer mills than bridges.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What does the paper say in its conclusions?", "There are fewer mills"),
+        ("What is the conclusion of the paper?", "There are fewer mills"),
+        ("What do the authors conclude?", "There are fewer mills"),
+        ("Summarise the introduction.", "Mills are old"),
+        ("What are the methods?", "We counted"),
+    ],
+)
+def test_a_part_that_papers_have_is_found_by_its_heading(question: str, said: str) -> None:
+    found = overview(understand(question), question, [source_of(PAPER)])
+    assert found is not None
+    assert said in found.text
+
+
+def test_a_part_that_a_document_lacks_is_left_to_the_decoder() -> None:
+    question = "What are the limitations of the study?"
+    assert overview(understand(question), question, [source_of(PAPER)]) is None

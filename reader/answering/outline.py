@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from reader.answering.passages import Source
 from reader.answering.quantities import SMALL_NUMBERS
+from reader.answering.words import content_words, stem
 from reader.wording import QUOTES
 from storage import PageRecord
 
@@ -127,9 +128,11 @@ def sections(source: Source) -> list[Section]:
 
 
 def titled(found: Sequence[Section], title: str) -> Section | None:
-    """The section with that heading, its parts included; the number before it may be left out."""
-    asked = _names(title)
-    return next((_with_parts(found, at) for at, section in enumerate(found) if asked & _names(section.title)), None)
+    """The section with that heading, its parts included, else one with all of its words; the number before it may be left out."""
+    asked, words = _names(title), _stems(title)
+    named = [at for at, section in enumerate(found) if asked & _names(section.title)]
+    named += [at for at, section in enumerate(found) if words and words <= _stems(section.title)]
+    return _with_parts(found, named[0]) if named else None
 
 
 def chapter(found: Sequence[Section], number: int, printed: str = "") -> Section | None:
@@ -156,6 +159,11 @@ def _with_parts(found: Sequence[Section], at: int) -> Section:
 def _names(title: str) -> set[str]:
     """A heading with and without the number before it, in small letters and without quotation marks around it."""
     return {" ".join(name.casefold().split()).strip(QUOTES) for name in (title, _LEADING_NUMBER.sub("", title))}
+
+
+def _stems(title: str) -> set[str]:
+    """The words of a heading that say what it is about, without their endings."""
+    return {stem(word) for word in content_words(_LEADING_NUMBER.sub("", title))}
 
 
 def _is_part(part: Section, of: Section) -> bool:

@@ -52,6 +52,17 @@ _TITLED = re.compile(
     r"[“\"„«](?P<title>[^“”\"„«»]{2,120})[“”\"»](?: (?:say|about|cover|discuss|describe|zusammen))?\W*",
     re.I,
 )
+_PART = (
+    r"(?P<title>conclusions?|introduction|abstract|preface|foreword|prologue|epilogue|afterword|postscript|related work|future work"
+    r"|acknowledge?ments?|discussion|evaluation|results|findings|methods?|methodology|limitations|appendix)"
+)
+_NAMED_PART = re.compile(
+    r"\W*(?:what (?:do|does|did) .{1,40}? (?:say|write|state) in|what (?:is|are)(?: (?:said|written))?(?: in)?|what stands in"
+    rf"|summari[sz]e|(?:give me )?a summary of) (?:its|the|their|his|her|this) {_PART}"
+    r"(?: (?:section|part|chapter))?(?: (?:of|in) (?:this|the) \w+)?(?: about)?\W*",
+    re.I,
+)
+_CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
 _OUTLINE = re.compile(
     rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
     rf"|inhoudsopgave)\b|目次"
@@ -249,6 +260,10 @@ def understand(question: str) -> Request:
         return Request("mentions", is_overview=True, words=words) if words else Request("detail")
     if found := _TITLED.fullmatch(question):
         return Request("chapter", is_overview=True, words=found["title"])
+    if found := _NAMED_PART.fullmatch(question):
+        return Request("chapter", is_overview=True, words=found["title"])
+    if _CONCLUDES.fullmatch(question):
+        return Request("chapter", is_overview=True, words="conclusions")
     for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
         if found := pattern.search(question):
             rest = question[: found.start()] + " " + question[found.end() :]
