@@ -13,12 +13,13 @@ from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_d
 
 from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt
 from reader.answering.attention import Attention, Heat
-from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse
+from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse, name_evidence
+from reader.answering.passages import Passages, Source
 from reader.beacon import NO_SPAN, recording
 from reader.documents import Document, Page
 from reader.models.model import Model, load_model
 from reader.wording import quoted
-from storage import Store
+from storage import PageRecord, Store
 
 
 def check(evidence: tuple[Evidence, ...], document: Document) -> None:
@@ -301,3 +302,19 @@ def test_in_a_conversation_a_question_about_nothing_in_particular_is_drawn_nowhe
     list(talk.ask(QUESTION_ABOUT_FACT, look_again=100))
     nothing, _, something, _ = moved  # by a question alone, before it looks at anything, and with its answer
     assert nothing < 1e-5 < something
+
+
+def test_of_sentences_with_the_answer_the_one_with_the_words_of_the_question_is_quoted() -> None:
+    texts = [
+        "The Landlord keeps the roof and the walls in repair.",
+        "The Tenant may put up partitions.",
+        "Any other alteration needs the consent of the Landlord.",
+    ]
+    text = " ".join(texts)
+    source = Source("d", "Lease", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))
+    last = torch.tensor([[text.index(texts[2]), len(text)]])
+    heat = Heat(last, torch.tensor([1.0]), len(text))
+    question = "Who pays for the repairs of the roof?"
+    for answer in ("Landlord", "the Landlord"):
+        found = name_evidence([source], Passages([source]), question, answer, heat)
+        assert found[0].quote == texts[0]

@@ -137,7 +137,8 @@ def name_evidence(
         warmth = heat.of([offset + start for start, _ in spans], [offset + end for _, end in spans])
         said = TextIndex(page.text[start:end] for start, end in spans).search(words, len(spans))
         ranked = [number for number, _ in fuse(said, best(warmth, _MOST_RANKED), weights=(1, ATTENTION_WEIGHT))] or [0]
-        order = dict.fromkeys([*ranked, *said, *range(len(spans))])
+        # A name may stand in every other sentence: of those that have the answer, the words choose, not the attention.
+        order = dict.fromkeys([*said, *ranked, *range(len(spans))])
         holding = [number for number in order if stated and stated.search(page.text, *spans[number])] or [
             number for number in order if figure and figure.search(page.text, *spans[number])
         ]
