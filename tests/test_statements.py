@@ -90,11 +90,11 @@ def said_of(text: str, words: float, meaning: float | None) -> Statement:
 @pytest.mark.parametrize(
     ("answer", "words", "meaning", "whole"),
     [
-        ("never", 0.5, 0.3, "The lower stone never moves at all."),
+        ("never", 0.5, 0.3, "It stands still."),
         ("never", 0.1, 0.1, NOT_SAID),
         ("the upper stone moves", 0.1, 0.1, "the upper stone moves"),
         ("the upper stone moves", 0.5, 0.6, "The lower stone never moves at all."),
-        ("no", 0.5, 0.3, "The lower stone never moves at all."),
+        ("no", 0.5, 0.3, "It stands still."),
         ("no", 0.5, 0.6, "No. The lower stone never moves at all."),
         ("Nein.", 1.0, 1.0, "Nein. The lower stone never moves at all."),
         (NOT_SAID, 0.7, 0.6, "The lower stone never moves at all."),
@@ -106,7 +106,8 @@ def said_of(text: str, words: float, meaning: float | None) -> Statement:
 def test_yes_or_no_is_answered_by_what_the_document_states(
     answer: str, words: float, meaning: float | None, whole: str
 ) -> None:
-    assert in_a_sentence(answer, said_of("The lower stone never moves\nat all.", words, meaning)) == whole
+    stated = said_of("The lower stone never moves\nat all.", words, meaning)
+    assert in_a_sentence(answer, stated, "It stands\nstill.") == whole
 
 
 def test_a_refused_question_for_yes_or_no_is_answered_where_a_sentence_is_clearly_about_it(

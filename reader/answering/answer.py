@@ -84,9 +84,9 @@ class Answer:
             heat = attached.heat(decoding.attention)
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
-            if decoding.ended == "finished" and (said := decoding.statement()):
-                text, before = in_a_sentence(text, said), text
-                found = found if text == before else stated_first(said.passage, attached.passages, found)
+            if decoding.ended == "finished" and found and (said := decoding.statement()):
+                text = in_a_sentence(text, said, found[0].quote)
+                found = stated_first(said.passage, attached.passages, found) if said.text in text else found
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
         looked = {one: prompt.looked_again_tokens for prompt in decoding.looked_again for one in prompt.passages}

@@ -59,6 +59,11 @@ class Statement:
     """The cosine of its vector and the question's; None where sentences have none."""
 
     @property
+    def text(self) -> str:
+        """Its words on one line."""
+        return " ".join(self.passage.text.split())
+
+    @property
     def score(self) -> float:
         """How much it has to do with the question, 0 to 2."""
         return self.words + (self.words if self.meaning is None else self.meaning)
@@ -85,21 +90,21 @@ def statement(passages: Passages, question: str, encoder: SentenceEncoder | None
     return best
 
 
-def in_a_sentence(answer: str, said: Statement) -> str:
+def in_a_sentence(answer: str, said: Statement, quote: str) -> str:
     """An answer to a question for yes or no: what the document states, behind a yes or no where the decoder said one and the
     statement is likely to be about the question.
 
-    Where it is not, a clause of the decoder's own stays; where it is unlikely, less than a clause is no answer. Where the decoder
-    says that the document does not say, the statement is given only if it is sure.
+    Where it is not, a clause of the decoder's own stays, and in place of less than a clause comes the quote that the answer rests
+    on; where the statement is unlikely, less than a clause is no answer. Where the decoder says that the document does not say,
+    the statement is given only if it is sure.
     """
-    text = " ".join(said.passage.text.split())
     if says_nothing(answer):
-        return text if said.score >= _SURE else answer
+        return said.text if said.score >= _SURE else answer
     if said.score >= _LIKELY:
-        return f"{answer.rstrip('.').capitalize()}. {text}" if _YES_OR_NO.fullmatch(answer) else text
+        return f"{answer.rstrip('.').capitalize()}. {said.text}" if _YES_OR_NO.fullmatch(answer) else said.text
     if len(answer.split()) >= _CLAUSE_WORDS:
         return answer
-    return text if said.score >= _UNLIKELY else NOT_SAID
+    return " ".join(quote.split()) if said.score >= _UNLIKELY else NOT_SAID
 
 
 def _as_heading(said: Statement) -> float:
