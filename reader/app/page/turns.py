@@ -5,7 +5,7 @@ Questions, answers, labels and quotes are strangers' words: every one of them is
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from html import escape
@@ -16,7 +16,7 @@ import gradio as gr
 
 from reader.answering import says_nothing
 from reader.app.answer_queue import Stream
-from reader.app.citations import citations
+from reader.app.citations import citations, pieces
 from reader.app.page.html import sentence
 from reader.app.talks import Place
 from reader.wording import NOT_STATED, REMOVED, counted, isolated, place, places, places_of
@@ -120,14 +120,21 @@ def _based_on(counts: Mapping[str, Any]) -> str:
     return f"Based on {so_far} of {pages:,}, read by then"
 
 
-def cited(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], titles: Mapping[str, str] = NO_TITLES) -> str:
-    """An answer as HTML, with the numbers of the quotes that share most words with a sentence behind that sentence."""
-    html, position, answer = list[str](), 0, "\n\n".join(parts)
-    for citation in citations(parts, evidence):
-        html.append(escape(answer[position : citation.end]))
-        html.append(_citation(citation.evidence + 1, evidence[citation.evidence], titles))
-        position = citation.end
-    return "".join(html) + escape(answer[position:])
+def cited(
+    parts: Sequence[str],
+    evidence: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, str] = NO_TITLES,
+    unstated: Collection[int] = (),
+) -> str:
+    """An answer as HTML, as `pieces` has it."""
+    html: list[str] = []
+    for piece in pieces(parts, evidence, unstated):
+        html.append(escape(piece.text))
+        if piece.number is not None:
+            html.append(_citation(piece.number, evidence[piece.number - 1], titles))
+        if piece.note:
+            html.append(f'\n<span class="unstated">{piece.note}</span>')
+    return "".join(html)
 
 
 def _citation(number: int, item: Mapping[str, Any], titles: Mapping[str, str]) -> str:
@@ -271,14 +278,16 @@ def finished(
     )
     strip = "" if about.is_shelf else reading_map(counts.get("reading_map") or (), about.document_ids[0])
     is_stated = counts.get("is_stated") is not False
+    unstated = counts.get("unstated_parts") or ()
     own = {citation.evidence for citation in citations(parts, items[:sources])}
-    places = cards(items, sources=sources, cited=own, is_stated=is_stated, titles=titles)
+    own |= {number for number, item in enumerate(items) if set(item.get("parts") or ()).intersection(unstated)}
+    places = cards(items, sources=sources, cited=own, is_stated=is_stated or bool(unstated), titles=titles)
     buttons = "".join(
         f'<button class="act" data-act="{act}" data-turn="{turn}" title="{title}">{name}</button>'
         for act, name, title in acts
     )
     return (
-        f'<div class="answer" data-text="{escape(text)}">{cited(parts, items[:sources], titles)}</div>'
+        f'<div class="answer" data-text="{escape(text)}">{cited(parts, items[:sources], titles, unstated)}</div>'
         f'<div class="under">{places}<div class="foot">'
         f'<details class="cost"><summary>{escape(summary(counts, titles))}</summary>'
         f'<p class="badge">{escape(badge(counts, titles))}</p>{strip}</details><p class="acts">{buttons}</p></div></div>'
