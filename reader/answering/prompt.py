@@ -106,7 +106,9 @@ def make_prompt(
         put(said[-1].text, index.first_char[passage.document_id], said[-1].places)
     question_ids = model.closing(question_words(question, model))
     asked_tokens = min(len(question_ids), len(model.closing(question)))
-    return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens, tuple(said), tuple(rows))
+    return Prompt(
+        tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens, tuple(said), tuple(rows)
+    )
 
 
 def question_words(question: str, model: Model) -> str:

@@ -36,9 +36,7 @@ class Piece:
     """What is said of the part of the answer that ends here, on a line of its own."""
 
 
-def pieces(
-    parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], unstated: Collection[int] = ()
-) -> list[Piece]:
+def pieces(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], unstated: Collection[int] = ()) -> list[Piece]:
     """An answer as it is shown, with the numbers of the quotes behind the sentences that share most words with them.
 
     Args:

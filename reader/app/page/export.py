@@ -70,7 +70,9 @@ def as_markdown(conversation: ConversationRecord, title: str, about: Place) -> s
     lines = [f"# {_plain(title)}", ""]
     for turn in _turns(conversation, about):
         lines += [f"## {_plain(turn.question)}", ""]
-        answer = "".join(f"{piece.text} [{piece.number}]" if piece.number else f"{piece.text}\n{piece.note}" for piece in turn.answer)
+        answer = "".join(
+            f"{piece.text} [{piece.number}]" if piece.number else f"{piece.text}\n{piece.note}" for piece in turn.answer
+        )
         for line in filter(str.strip, answer.split("\n")):
             lines += [_plain(line), ""]
         for quote in turn.quotes:
