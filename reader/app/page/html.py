@@ -13,7 +13,7 @@ from html import escape
 
 from reader.app.decoder_fetch import DecoderFetch
 from reader.app.ratio_costs import RatioCost
-from reader.app.service import Service
+from reader.app.service import Service, is_active
 from reader.app.talks import TAG
 from reader.app.workspace import Shown
 from reader.documents import MAX_SENT_BYTES
@@ -253,10 +253,15 @@ def reading(shown: Shown) -> str:
     return f'<p class="progress">{"<br>".join(lines)}{_bar(done, "Pages read")}</p>'
 
 
+def can_ask(shown: Shown | None) -> bool:
+    """Whether a question is taken: pages were read, or will be."""
+    return shown is not None and (shown.memory is not None or (shown.job is not None and is_active(shown.job)))
+
+
 def invitation(shown: Shown | None) -> str:
     """What the empty question box says."""
     if shown is None or shown.memory is None:
-        return "You can ask as soon as the first page is read."
+        return "Ask now, to be answered once the first page is read …" if can_ask(shown) else "Read it first, to ask."
     if shown.memory.state == "ready":
         return "Ask anything about this document …"
     pages = shown.job.pages_done if shown.job is not None else 0

@@ -294,10 +294,10 @@ def finished(
     )
 
 
-def waiting_line(question: QuestionRecord, stream: Stream | None, *, is_loaded: bool = True) -> str:
+def waiting_line(question: QuestionRecord, stream: Stream | None, *, waits_for: str = "its turn") -> str:
     """What is being done for an answer of which no word has come."""
     if stream is None or not stream.is_begun:
-        return "Waiting for its turn …" if is_loaded else "Waiting for the language model …"
+        return f"Waiting for {waits_for} …"
     if stream.looking_at:
         return f"Re-reading {places(stream.looking_at)} …"
     return "Thinking …" if question.settings.get("look_again") == "off" else "Looking for the passage …"
@@ -308,7 +308,7 @@ def messages(
     waiting: Sequence[tuple[QuestionRecord, Stream | None]],
     about: Place,
     *,
-    is_loaded: bool = True,
+    waits_for: str = "its turn",
 ) -> list[dict[str, Any]]:
     """A conversation for the chatbot, which takes text for HTML even where it renders no Markdown."""
     shown: list[dict[str, Any]] = []
@@ -320,13 +320,11 @@ def messages(
         html = finished(turn.answer, turn.counts, turn.evidence, about, turn.number, is_last=is_last)
         shown += _exchange(turn.question, gr.HTML(html, render=False))
     for question, stream in waiting:
-        shown += _exchange(question.text, _growing(question, stream, about, len(turns), is_loaded=is_loaded))
+        shown += _exchange(question.text, _growing(question, stream, about, len(turns), waits_for))
     return shown
 
 
-def _growing(
-    question: QuestionRecord, stream: Stream | None, about: Place, turn: int, *, is_loaded: bool
-) -> str | gr.HTML:
+def _growing(question: QuestionRecord, stream: Stream | None, about: Place, turn: int, waits_for: str) -> str | gr.HTML:
     if stream is not None and stream.error is not None:
         return gr.HTML(f'<p class="notice error badge" role="alert">{escape(sentence(stream.error))}</p>', render=False)
     if stream is not None and (answer := stream.answer) is not None:
@@ -334,7 +332,7 @@ def _growing(
         return gr.HTML(html, render=False)
     if stream is not None and stream.text.strip():
         return escape(about.plain_answer(stream.text).strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
-    return f'<span class="pending">{escape(waiting_line(question, stream, is_loaded=is_loaded))}</span>'
+    return f'<span class="pending">{escape(waiting_line(question, stream, waits_for=waits_for))}</span>'
 
 
 def _exchange(question: str, answer: str | gr.HTML) -> list[dict[str, Any]]:
