@@ -107,6 +107,22 @@ def test_the_lines_of_a_pdf_flow_as_paragraphs() -> None:
     )
 
 
+def test_a_caption_stands_alone_and_a_sentence_about_it_does_not() -> None:
+    lines = (
+        "The wheel of the mill hangs on an oak shaft above the race.",
+        "Figure 1: The wheel, seen from the quay, in the summer of",
+        "the year 1783.",
+        "The flood broke the sluice of the mill, which is drawn in",
+        "Figure 2. It was mended by two men from the town in a week.",
+        "Table 2.1. Wages of the two men, in pence.",
+    )
+    html = typeset(page("\n".join(lines), "pdf"))
+    assert f"<p>{lines[0]}</p>" in html
+    assert "<p class='caption'>Figure 1: The wheel, seen from the quay, in the summer of the year 1783.</p>" in html
+    assert f"<p>{lines[3]} {lines[4]}</p>" in html
+    assert f"<p class='caption'>{lines[5]}</p>" in html
+
+
 def records(*texts: str) -> list[PageRecord]:
     starts = [sum(map(len, texts[:number])) for number in range(len(texts))]
     return [
