@@ -206,11 +206,23 @@ def _marked(html: str, quote: str, at: float) -> str:
         return html
     first = min(places, key=lambda place: abs(place - at * len(words)))
     chosen = words[first : first + count]
+    opening, closing = _signs(quote)
     for number in sorted({word.piece for word in chosen}, reverse=True):
         own = [word for word in chosen if word.piece == number]
-        _mark(pieces[number], own[0].start, own[-1].end)
+        text, start, end = pieces[number].text, own[0].start, own[-1].end
+        if own[0] is chosen[0] and text[:start].endswith(opening):
+            start -= len(opening)
+        if own[-1] is chosen[-1] and text[end:].startswith(closing):
+            end += len(closing)
+        _mark(pieces[number], start, end)
     inside = "".join(etree.tostring(child, encoding="unicode", method="html") for child in root)
     return escape(root.text or "") + inside
+
+
+def _signs(quote: str) -> tuple[str, str]:
+    """The signs before a quote's first word and behind its last one, such as quotation marks and a full stop."""
+    words = list(_WORD.finditer(quote))
+    return quote[: words[0].start()].lstrip(), quote[words[-1].end() :].rstrip()
 
 
 def _pieces(element: Any) -> Iterator[_Piece]:
