@@ -115,6 +115,7 @@ def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -
         "question": answer.question,
         "not_said": answer.not_said,
         "is_stated": answer.is_stated,
+        "unstated_parts": list(answer.unstated_parts),
         "document_id": attached.record.document_id,
         "memory_id": attached.record.key,
         "documents": [
