@@ -275,10 +275,15 @@ def test_a_question_waits_for_the_first_page_of_its_document_and_others_do_not(s
     other = workspace.stream(workspace.ask([read_before], "Who?").id)
     wait_for(lambda: other is not None and other.is_done)
     assert not stream.is_begun
+    service.store.jobs.stop(job_of(service, document.id).id, "pause")
+    assert refresh_box(service, document.id)["interactive"]  # it can still be stopped, and another asked
+    second = workspace.stream(workspace.ask([document.id], "Why?", asked.conversation_id).id)
+    service.store.jobs.go_on(job_of(service, document.id).id)
     service.store.jobs.stop(job_of(service, long.id).id, "cancel")
-    wait_for(lambda: stream.is_done)
+    wait_for(lambda: second is not None and second.is_done)
     assert stream.error is None
-    assert [turn.question for turn in service.store.conversations.get(asked.conversation_id).turns] == ["Who?"]
+    turns_kept = service.store.conversations.get(asked.conversation_id).turns
+    assert [turn.question for turn in turns_kept] == ["Who?", "Why?"]
 
 
 def test_a_question_about_a_document_whose_reading_fails_is_told_why(service: Service) -> None:

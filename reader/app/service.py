@@ -22,9 +22,10 @@ from reader.app.decoder_fetch import DecoderFetch
 from reader.app.first_page import FirstPage
 from reader.app.late_vectors import LateVectors
 from reader.app.ratio_costs import RatioCost, ratio_costs
+from reader.app.unread import waits_for_reading, why_unread
 from reader.errors import ConfigError, NotReady
 from reader.models import DEFAULT_MODEL
-from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, NotFound, QuestionRecord, Store, is_running
+from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
     from reader.answering import AnswerPart, AttachedMemory, Conversation
@@ -74,7 +75,9 @@ class Service:
         self.first_page = FirstPage()
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
-        self.answerer = Answerer(store, self._respond, lambda: self.model is not None, self._waits_for_reading)
+        self.answerer = Answerer(
+            store, self._respond, lambda: self.model is not None, lambda asked: waits_for_reading(self, asked)
+        )
         self.batches = BatchRuns(store, lambda: self.model)
         self._cache_folder, self._dtype = cache_folder, dtype
         self._load_again = threading.Event()
@@ -235,19 +238,6 @@ class Service:
         model = self.model or self.model_name
         return choose_memory(self.store, document_id, model, user=user, while_reading=True)
 
-    def is_unread(self, document_ids: Sequence[str], user: str = LOCAL_USER) -> bool:
-        """Whether none of some documents has a page that was read."""
-        return all(self.memory(document_id, user) is None for document_id in document_ids)
-
-    def unread(self, document_ids: Sequence[str], user: str = LOCAL_USER) -> ConfigError:
-        """Why documents of which nothing was read cannot be asked."""
-        jobs = self.jobs(document_ids, user).values()
-        if any(is_active(job) for job in jobs):
-            return NotReady("The document is not read yet; wait until its first pages are.")
-        if reasons := [job.reason for job in jobs if job.state == "failed" and job.reason]:
-            return ConfigError(f"The document could not be read: {reasons[0]}")
-        return ConfigError("The document is not read yet; begin its reading, or continue it.")
-
     def attach(self, document_id: str, user: str = LOCAL_USER) -> tuple[AttachedMemory, bool]:
         """Attach the memory that a user can ask, unless it is, and tell whether that had to be done now.
 
@@ -260,7 +250,7 @@ class Service:
         if model is None:
             raise NotReady("The language model is not loaded yet.")
         if record is None:
-            raise self.unread([document_id], user)
+            raise why_unread(self, [document_id], user)
         with self._attaching:
             place = self._place(record, user)
             same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
@@ -295,7 +285,7 @@ class Service:
         if model is None:
             raise NotReady("The language model is not loaded yet.")
         if not records:
-            raise self.unread(document_ids, user)
+            raise why_unread(self, document_ids, user)
         with self._attaching:
             places = tuple(self._place(record, user) for record in records)
             if self._shelf is not None and self._shelf[0] == places and self._shelf[1] in ("", question):
@@ -377,15 +367,6 @@ class Service:
         if any(turn.counts.get("question_id") == question.id for turn in record.turns):
             return  # the turn was saved, and then the program was killed
         yield from self.answer(record, question.text, stopped, question_id=question.id, **question.settings)
-
-    def _waits_for_reading(self, question: QuestionRecord) -> bool:
-        """Whether no page of the documents is read yet, and one may still be; a reading that was stopped can be continued."""
-        try:
-            ids = self.store.conversations.get(question.conversation_id, question.user).document_ids
-        except NotFound:
-            return False
-        jobs = self.jobs(ids, question.user).values()
-        return any(job.state != "failed" for job in jobs) and self.is_unread(ids, question.user)
 
     # In the background
 

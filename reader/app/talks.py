@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reader.app.answer_queue import Stream, check_whole
-from reader.app.service import Service, is_active
+from reader.app.service import Service
+from reader.app.unread import is_unread, may_be_read, why_unread
 from reader.errors import ConfigError, NotReady, ReaderError
 from reader.wording import MARKDOWN, plain_markdown, quoted
 from storage import ConversationRecord, NotFound, QuestionRecord, StoreBusy, StoreError, UserDocument
@@ -210,8 +211,8 @@ class Talks:
             self._held(document_id)
         if settings.get("look_again", "auto") not in ("auto", "off"):
             settings["look_again"] = _token_count(settings["look_again"])
-        if self._service.is_unread(ids, self.user) and (asked_by or not self._is_being_read(ids)):
-            raise self._service.unread(ids, self.user)
+        if is_unread(self._service, ids, self.user) and (asked_by or not may_be_read(self._service, ids, self.user)):
+            raise why_unread(self._service, ids, self.user)
         check_whole(question=text)
         if conversation_id is None:
             if not text.strip():
@@ -226,14 +227,11 @@ class Talks:
                 settings = {name: value for name, value in settings.items() if name != "number"}
         return self._service.answerer.ask(self.user, ids[0], conversation_id, text, settings)
 
-    def _is_being_read(self, document_ids: Sequence[str]) -> bool:
-        return any(is_active(job) for job in self._service.jobs(document_ids, self.user).values())
-
     def waits_for(self, document_ids: Sequence[str]) -> str:
         """What a question about documents waits for that nobody answers yet."""
         if self._service.model is None:
             return "the language model"
-        return "the first page to be read" if self._service.is_unread(document_ids, self.user) else "its turn"
+        return "the first page to be read" if is_unread(self._service, document_ids, self.user) else "its turn"
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has; 0 while the decoder loads."""

@@ -13,14 +13,14 @@ from html import escape
 
 from reader.app.decoder_fetch import DecoderFetch
 from reader.app.ratio_costs import RatioCost
-from reader.app.service import Service, is_active
+from reader.app.service import Service
 from reader.app.talks import TAG
 from reader.app.workspace import Shown
 from reader.documents import MAX_SENT_BYTES
 from reader.errors import ReaderError
 from reader.models import ENCODER, bundled_decoder, is_bundled
 from reader.wording import NEWER_PARSER, STAGES, counted, duration, place, size
-from storage import Hit, StoreError
+from storage import Hit, StoreError, is_unfinished
 
 _LOG = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ def reading(shown: Shown) -> str:
 
 def can_ask(shown: Shown | None) -> bool:
     """Whether a question is taken: pages were read, or will be."""
-    return shown is not None and (shown.memory is not None or (shown.job is not None and is_active(shown.job)))
+    return shown is not None and (shown.memory is not None or (shown.job is not None and is_unfinished(shown.job)))
 
 
 def invitation(shown: Shown | None) -> str:
