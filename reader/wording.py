@@ -22,7 +22,10 @@ REMOVED = "A removed document"
 """In place of the title of a document that is gone."""
 
 
-NOT_STATED = "The document does not use these words. Closest passages"
+UNSTATED = "The document does not use these words."
+"""Behind the part of an answer whose words are not on its pages."""
+
+NOT_STATED = f"{UNSTATED} Closest passages"
 """The heading of an answer's pages if the answer's words are not on them."""
 
 

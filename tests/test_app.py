@@ -290,7 +290,7 @@ def test_an_answer_that_is_an_item_of_a_list_has_no_sign_of_one() -> None:
 def test_a_waiting_question_says_what_is_done_for_it() -> None:
     question = QuestionRecord("q", "", "d", "c", "Who?", {"look_again": "auto"}, None, 0.0)
     stream = Stream(question)
-    assert turns.waiting_line(question, None, is_loaded=False) == "Waiting for the language model …"
+    assert turns.waiting_line(question, None, waits_for="the language model") == "Waiting for the language model …"
     assert turns.waiting_line(question, stream) == "Waiting for its turn …"
     stream.is_begun = True
     assert turns.waiting_line(question, stream) == "Looking for the passage …"

@@ -9,8 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import typst
 from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visit
 from helpers.documents import write_outlined_pdf, write_pdf
+from helpers.formats import write_epub, xhtml
 from helpers.server import Server
 
 from reader.app.page.refresh import IDLE_POLL_SECONDS
@@ -52,7 +54,14 @@ The keeper wrote it.
 """
 
 
-TITLES = {"mill.md": "The Mill", "loom.md": "The Loom", "tide.pdf": "The Tide", "bahr.md": "كتاب البحر"}
+TITLES = {
+    "mill.md": "The Mill",
+    "loom.md": "The Loom",
+    "tide.pdf": "The Tide",
+    "bahr.md": "كتاب البحر",
+    "wheel.pdf": "The Wheel",
+    "wheel.epub": "The Lamp",
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +74,31 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., 
     (folder / "bahr.md").write_text(ARABIC)
     write_pdf(folder / "sea.pdf", ["The sea was calm. The keeper slept.", "A letter came with the tide."])
     write_outlined_pdf(folder / "tide.pdf")
+    _write_wheel(folder)
     yield server
     server.kill()
+
+
+def _write_wheel(folder: Path) -> None:
+    """A PDF and an EPUB with a picture and its caption."""
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200"><circle cx="160" cy="100" r="80"/></svg>'
+    )
+    (folder / "wheel.svg").write_text(drawing)
+    (folder / "wheel.typ").write_text(
+        '#set document(title: "The Wheel")\n= The Wheel\nIt hangs on a shaft, which is of oak.\n'
+        '#figure(image("wheel.svg"), caption: [The wheel, seen from the quay.])\nBelow it runs the race.\n'
+    )
+    (folder / "wheel.pdf").write_bytes(typst.compile(folder / "wheel.typ", root=folder, format="pdf"))
+    write_epub(
+        folder / "wheel.epub",
+        {
+            "wheel.xhtml": xhtml(
+                '<p>It hangs on a shaft.</p><figure><img src="wheel.svg" alt=""/>'
+                "<figcaption>Figure 1. The wheel, seen from the quay.</figcaption></figure><p>Below it runs the race.</p>"
+            )
+        },
+    )
 
 
 @pytest.fixture
@@ -210,6 +242,33 @@ def test_what_is_selected_can_be_asked_about(opened: Callable[..., object]) -> N
         expect(window.box()).to_be_focused()
         page.locator("#viewer").get_by_role("button", name="Picture").click()
         expect(page.locator("#viewer .sheet img")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_pictures_and_their_captions_stand_where_they_belong(
+    opened: Callable[..., object], viewport: dict[str, int]
+) -> None:
+    with opened("wheel.pdf", viewport) as window:
+        page = window.page
+        picture = page.locator("#viewer .sheet img")
+        expect(picture).to_be_visible()
+        page.wait_for_function("document.querySelector('#viewer .sheet img').naturalWidth > 0")
+        tools, sheet = page.locator("#viewer .tools"), page.locator("#viewer .sheet")
+        assert tools.bounding_box()["height"] < 90  # type: ignore[index]  # two lines on a phone
+        assert sheet.bounding_box()["height"] > 300  # type: ignore[index]
+        page.locator("#viewer").get_by_role("button", name="Text").click()
+        lines = page.locator("#viewer article.text p")
+        expect(lines.filter(has_text="Figure 1")).to_have_text("Figure\xa01: The wheel, seen from the quay.")
+        window.check_size()
+    with opened("wheel.epub", viewport) as window:
+        page = window.page
+        lines = page.locator("#viewer article.text p")
+        expect(lines).to_have_text(
+            ["It hangs on a shaft.", "Figure 1. The wheel, seen from the quay.", "Below it runs the race."]
+        )
+        lines.nth(1).click(click_count=3)
+        page.get_by_role("button", name="Ask about this").click()
+        expect(window.box()).to_have_value("What does this mean: “Figure 1. The wheel, seen from the quay.”?")
 
 
 def test_a_draft_outlives_a_reload(opened: Callable[..., object]) -> None:

@@ -132,17 +132,49 @@ def test_a_part_is_asked_for_by_its_title(title: str) -> None:
     assert overview(understand("What does “Ponds” say?"), "What does “Ponds” say?", [source(PAPER)]) is None
 
 
+LEASE = (
+    'This lease is made between Alder Holdings Ltd (the "Landlord") and Thomas Wren (the "Tenant"). '
+    "The Landlord has let the shop to the Tenant. The Tenant had seen it. The Landlord was paid, and the Tenant was let in. "
+    "The Landlord keeps the roof. "
+)
+
+
 @pytest.mark.parametrize(
     ("text", "question"),
     [
         ("As every year, once more, Skerrin Count is a list of birds. " * 3, "What is Skerrin Count?"),
         ("As every year, once more, Ada Reel said no. " * 3, "Who is Ada Reel?"),
         ("Then the Warden said no. " * 3, "Who is the Warden?"),
-        ("Then Ada Reel said that the Mill was closed. " * 3, "Who or what is the Mill?"),
+        ("Then Ada Reel said that the Mill was closed. The Mill is a house for grinding. " * 3, "What is the Mill?"),
+        (
+            "Then Ada Reel said no, and the Thanes said yes. The Thanes are wise. " * 3,
+            "Who are the Thanes?",
+        ),
+        (LEASE, "Who is the Landlord?"),
+        (LEASE, "Who is the Tenant?"),
     ],
 )
 def test_questions_ask_who_people_are_and_what_things_are(text: str, question: str) -> None:
-    assert question in glance("d", "Title", source(text).pages).questions
+    assert question in asked(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Then Ada Reel said that the Mill was closed. " * 3, "Mill"),  # nothing says what it is
+        ("Ada Reel said yes. On the bank of the Hudson, Ada went up the Hudson. The Hudson was calm. " * 3, "Hudson"),
+        ("Ada Reel said that the Happy Isle was near. By the Lucky Isle Ada Reel stood. " * 3, "Isle"),
+        ("Then Ada Reel said no. There Ministers were seen, as Ministers have gone. " * 3, "Ministers"),
+        (LEASE.replace('(the "Landlord")', "and a Landlord"), "Landlord"),
+    ],
+)
+def test_no_question_asks_about_a_place_or_what_the_text_does_not_introduce(text: str, name: str) -> None:
+    assert not [question for question in asked(text) if name in question]
+
+
+def asked(text: str) -> tuple[str, ...]:
+    """The questions that are suggested about a text."""
+    return glance("d", "Title", source(text).pages).questions
 
 
 def test_the_questions_that_a_paper_suggests_about_its_parts_are_answered_from_them() -> None:

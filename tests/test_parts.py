@@ -16,6 +16,7 @@ from reader.app.talks import Place
 from reader.batching.local import answer_together
 from reader.models.model import Model
 from reader.shell import ask as shell_ask
+from reader.wording import NOT_STATED, UNSTATED
 from storage import ConversationRecord, Store, TurnRecord
 
 
@@ -236,6 +237,46 @@ def test_an_exported_conversation_numbers_what_each_part_rests_on_and_not_what_i
     assert export.as_pdf(conversation, "Mill", place, lambda *_: None).startswith(b"%PDF")
 
 
+def test_only_the_part_whose_words_are_on_no_page_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = [_answer("1783", 3, 4), replace(_answer("Josiah Tarrant", 5, 6), is_stated=False)]
+    whole = put_together("When, and by whom?", answers)
+    assert (whole.is_stated, whole.unstated_parts) == (False, (1,))
+    html = turns.finished(whole.text, asdict(whole), map(vars, whole.evidence), Place("d", "Mill", {"d": "Mill"}), 0)
+    assert html.count(UNSTATED) == 1
+    assert html.index("Josiah Tarrant<sup>") < html.index(UNSTATED) < html.index('aria-label="Sources"')
+    folded = html.partition('<details class="fold">')[2]
+    assert "Page 4" in folded  # it is only near to the part whose words are stated
+    assert "Page 6" not in folded
+    turn = TurnRecord(0, whole.question, whole.text, [asdict(place) for place in whole.evidence], asdict(whole), 0.0)
+    conversation, place = ConversationRecord("c", "", ("d",), 0.0, (turn,)), Place("d", "Mill", {"d": "Mill"})
+    lines = [line for line in export.as_markdown(conversation, "Mill", place).splitlines() if line]
+    assert lines[lines.index(UNSTATED) - 1] == "Josiah Tarrant \\[2\\]"
+    assert f"<sup>2</sup><br><small>{UNSTATED}</small>" in export.as_html(conversation, "Mill", place, lambda *_: None)
+    assert export.as_pdf(conversation, "Mill", place, lambda *_: None).startswith(b"%PDF")
+    attached = SimpleNamespace(sources=[SimpleNamespace(document_id="d", title="Mill")])
+    shell_ask._print_notes(whole, attached, markdown=frozenset())  # type: ignore[arg-type]
+    assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")] == [
+        "1783:",
+        f"Josiah Tarrant: {NOT_STATED}:",
+    ]
+
+
+def test_an_exported_answer_whose_words_are_on_no_page_says_so() -> None:
+    answer = replace(_answer("1783", 3, 4), is_stated=False)
+    turn = TurnRecord(0, "When?", answer.text, [asdict(place) for place in answer.evidence], asdict(answer), 0.0)
+    conversation = ConversationRecord("c", "", ("d",), 0.0, (turn,))
+    assert f"{NOT_STATED}:" in export.as_markdown(conversation, "Mill", Place("d", "Mill", {"d": "Mill"}))
+
+
+def test_a_refused_part_without_a_verb_of_its_own_is_named_as_people_write() -> None:
+    refused = replace(_answer(NOT_SAID, 1, 2), text=NOT_SAID)
+    why = parts("Who wrote it and why?")[1]
+    assert as_part(replace(refused, question=why)).text == "The document does not say why someone wrote it."
+    early = as_part(replace(refused, question=why, pages_read=3))
+    assert early.text == "The document does not say, in the pages that were read by then, why someone wrote it."
+    assert early.not_said
+
+
 def test_the_shell_lists_the_places_of_each_part_under_it(capsys: pytest.CaptureFixture[str]) -> None:
     answers = [
         _answer("1783", 3, 4),
@@ -251,6 +292,6 @@ def test_the_shell_lists_the_places_of_each_part_under_it(capsys: pytest.Capture
         "  page 4: “quote”",
         "Josiah Tarrant:",
         "  page 3: “quote”",
-        "Closest passages for “Why?”:",
+        "The document does not say: “Why?” Closest passages:",
         "  page 6: “quote”",
     ]

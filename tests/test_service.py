@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -29,7 +30,7 @@ from reader.app.page.blocks import build
 from reader.app.service import Service, state_of
 from reader.app.workspace import Workspace
 from reader.documents import Document
-from reader.errors import ConfigError
+from reader.errors import ConfigError, NotReady
 from reader.models import Model, SentenceEncoder
 from reader.reading.jobs import JobSettings, enqueue
 from storage import JobRecord, QuestionRecord, Store, new_owner
@@ -254,6 +255,60 @@ def test_the_two_memories_asked_last_stay_attached(service: Service) -> None:
     first, second, third = (read(service, make_document(words)) for words in (300, 310, 320))
     was_new = [service.attach(document_id)[1] for document_id in (first, second, first, third, first, second)]
     assert was_new == [True, True, False, True, False, True]
+
+
+def test_a_question_waits_for_the_first_page_of_its_document_and_others_do_not(service: Service) -> None:
+    read_before, workspace = read(service, make_document(300)), Workspace(service)
+    long, document = make_document(LONG_WORDS), make_document(310)
+    add(service, long)
+    wait_for(lambda: state(service, long.id) == "reading")
+    add(service, document)
+    assert refresh_box(service, document.id)["interactive"]
+    asked = workspace.ask([document.id], "Who?")
+    stream = workspace.stream(asked.id)
+    assert stream is not None
+    assert turns.waiting_line(asked, stream, waits_for=workspace.waits_for([document.id])) == (
+        "Waiting for the first page to be read …"
+    )
+    with pytest.raises(NotReady, match="not read yet"):  # a program does not see what keeps it waiting
+        workspace.ask([document.id], "Who?", asked_by="program")
+    other = workspace.stream(workspace.ask([read_before], "Who?").id)
+    wait_for(lambda: other is not None and other.is_done)
+    assert not stream.is_begun
+    service.store.jobs.stop(job_of(service, document.id).id, "pause")
+    assert refresh_box(service, document.id)["interactive"]  # it can still be stopped, and another asked
+    second = workspace.stream(workspace.ask([document.id], "Why?", asked.conversation_id).id)
+    service.store.jobs.go_on(job_of(service, document.id).id)
+    service.store.jobs.stop(job_of(service, long.id).id, "cancel")
+    wait_for(lambda: second is not None and second.is_done)
+    assert stream.error is None
+    turns_kept = service.store.conversations.get(asked.conversation_id).turns
+    assert [turn.question for turn in turns_kept] == ["Who?", "Why?"]
+
+
+def test_a_question_about_a_document_whose_reading_fails_is_told_why(service: Service) -> None:
+    long, document = make_document(LONG_WORDS), make_document(310)
+    add(service, long)
+    wait_for(lambda: state(service, long.id) == "reading")
+    add(service, document)
+    workspace = Workspace(service)
+    stream = workspace.stream(workspace.ask([document.id], "Who?").id)
+    assert stream is not None
+    with service.store.jobs._database.transaction() as db:
+        db.execute(
+            "UPDATE jobs SET state = 'failed', reason = 'It has no words.' WHERE document_id = ?", (document.id,)
+        )
+    wait_for(lambda: stream.is_done)
+    assert str(stream.error) == "The document could not be read: It has no words."
+
+
+def refresh_box(service: Service, document_id: str) -> dict[str, Any]:
+    """How the question box of an open page is drawn."""
+    refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
+    request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
+    assert refresh is not None
+    _, *updates = refresh(document_id, 50, "", "newest", None, request)
+    return next(update for update in updates if re.search(r"\bask\b", update.get("placeholder", ""), re.I))
 
 
 def test_a_document_that_is_not_read_cannot_be_asked(service: Service, store: Store) -> None:
@@ -554,17 +609,15 @@ def test_a_question_is_taken_while_the_decoder_loads_and_answered_once_it_is_the
     second = Service(first.store, str(decoder_folder), tmp_path / "cache")
     second.start()
     try:
-        page = build(second)
-        refresh = next(fn.fn for fn in page.fns.values() if fn.name == "refresh")
-        request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
-        assert refresh is not None
-        _, *updates = refresh(document_id, 50, "", "newest", None, request)
-        box = next(update for update in updates if "Ask anything" in update.get("placeholder", ""))
+        box = refresh_box(second, document_id)
         assert box["interactive"]
+        assert "Ask anything" in box["placeholder"]
         asked = Workspace(second).ask([document_id], QUESTIONS[0])
         stream = second.answerer.stream(asked.id)
         assert stream is not None
-        assert "language model" in turns.waiting_line(asked, stream, is_loaded=second.model is not None)
+        assert "language model" in turns.waiting_line(
+            asked, stream, waits_for=Workspace(second).waits_for([document_id])
+        )
         may_load.set()
         wait_for(lambda: stream.is_done, WAIT_SECONDS / 2)
         assert stream.error is None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from helpers.answers import answered, attached_to
 
+from reader.answering import make_prompt
 from reader.answering.passages import Passages, Source
 from reader.answering.tables import Shown, as_value, shown, tables
-from storage import PageRecord
+from reader.documents import Document, Page
+from reader.models.model import Model
+from storage import PageRecord, Store
 
 FARES = """\
 All fares are in pounds.
@@ -163,6 +167,21 @@ def test_a_table_goes_on_over_a_page() -> None:
     assert rows(index.shown(index.all[0], "Which machine has the highest price?")) == [
         "Number: M-159 | Machine: Saw 159 | Price: 1113 (the highest)"
     ]
+
+
+def test_an_answer_names_every_page_that_was_shown(roomy_model: Model, store: Store) -> None:
+    prose = "The machines of the works are let by the day, each with its price in pounds. " * 6
+    first = f"{prose}\n{HEAD}" + "\n".join(f"M-{at} | Saw {at} | {at * 7}" for at in range(100, 106)) + "\n"
+    second = "M-106 | Lathe | 9000\nM-107 | Drill | 20\n\nAll of them work."
+    pages = (Page(1, "1", 0, len(first)), Page(2, "2", len(first), len(first + second)))
+    attached = attached_to(Document(first + second, pages, "Machines", "m.txt", "text", 0), roomy_model, store)
+    passage = next(one for one in attached.passages.all if one.page == 1 and "M-105" in one.text)
+    prompt = make_prompt("Which machine has the highest price?", roomy_model, [passage], attached.passages)
+    assert [(row.page, row.text) for row in prompt.rows] == [(2, "M-106 | Lathe | 9000")]
+    answer = answered(attached, roomy_model, "Which machine has the highest price?", look_again=2500)
+    assert {one.page for one in answer.looked_again} == {1, 2}
+    prompt = make_prompt("What is the price of M-105?", roomy_model, [passage], attached.passages)
+    assert prompt.rows == ()
 
 
 def test_a_first_row_that_is_repeated_on_a_page_is_no_row() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 
@@ -43,7 +44,8 @@ def test_strangers_markup_is_shown_and_not_obeyed(text: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "quote", "marked"),
     [
-        ("One **bold word** here.", "One **bold word** here.", "One bold word here"),
+        ("One **bold word** here.", "One **bold word** here.", "One bold word here."),
+        ('Wren (the "Tenant").', '(the "Tenant").', '(the "Tenant").'),
         ("# Head\n\nThe [red](https://example.org) key hangs.", "[red](https://example.org) key", "red key"),
         ("- first\n- second thing\n- third", "second thing\n- third", "second thing third"),
         ("A cat. A dog. A cat. A bird. A cat.", "A bird. A cat", "A bird. A cat"),
@@ -54,7 +56,7 @@ def test_strangers_markup_is_shown_and_not_obeyed(text: str, kind: str) -> None:
 def test_a_quote_is_marked_in_what_is_shown(text: str, quote: str, marked: str) -> None:
     html = typeset(page(text, quote=quote))
     found = " ".join(re.sub(r"<[^>]+>", "", part) for part in re.findall(r"<mark>(.*?)</mark>", html))
-    assert found.replace("&amp;", "&").split() == marked.split()
+    assert unescape(found).split() == marked.split()
 
 
 def test_of_a_quote_that_stands_twice_the_right_one_is_marked() -> None:
@@ -105,6 +107,22 @@ def test_the_lines_of_a_pdf_flow_as_paragraphs() -> None:
     assert "<p>New York University\n715, Broadway\nNew York</p>" in typeset(
         page("New York University\n715, Broadway\nNew York", "pdf")
     )
+
+
+def test_a_caption_stands_alone_and_a_sentence_about_it_does_not() -> None:
+    lines = (
+        "The wheel of the mill hangs on an oak shaft above the race.",
+        "Figure 1: The wheel, seen from the quay, in the summer of",
+        "the year 1783.",
+        "The flood broke the sluice of the mill, which is drawn in",
+        "Figure 2. It was mended by two men from the town in a week.",
+        "Table 2.1. Wages of the two men, in pence.",
+    )
+    html = typeset(page("\n".join(lines), "pdf"))
+    assert f"<p>{lines[0]}</p>" in html
+    assert "<p class='caption'>Figure 1: The wheel, seen from the quay, in the summer of the year 1783.</p>" in html
+    assert f"<p>{lines[3]} {lines[4]}</p>" in html
+    assert f"<p class='caption'>{lines[5]}</p>" in html
 
 
 def records(*texts: str) -> list[PageRecord]:

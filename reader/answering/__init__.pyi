@@ -14,6 +14,7 @@ from .attached import (
 from .conversations import Conversation as Conversation
 from .decoding import Decoding as Decoding, Step as Step, greedy_token as greedy_token
 from .evidence import Evidence as Evidence
+from .introductions import introduced as introduced
 from .look_again import look_again_tokens as look_again_tokens
 from .memories import choose_memory as choose_memory
 from .notes import Note as Note, notes_of as notes_of
@@ -22,6 +23,7 @@ from .parts import parts as parts
 from .passages import (
     LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
     Passage as Passage,
+    Source as Source,
     cut as cut,
 )
 from .people import Named as Named, people as people
@@ -51,6 +53,7 @@ __all__ = [
     "Named",
     "Note",
     "Passage",
+    "Source",
     "Step",
     "as_part",
     "ask",
@@ -60,6 +63,7 @@ __all__ = [
     "content_words",
     "cut",
     "greedy_token",
+    "introduced",
     "is_front_matter",
     "look_again_tokens",
     "make_prompt",

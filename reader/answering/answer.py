@@ -61,7 +61,7 @@ class Answer:
     reading_map: tuple[float, ...] = ()
     """For each page (of all attached documents, one after another) its share of the attention to the documents; they sum to 1."""
     looked_again: tuple[Passage, ...] = ()
-    """Passages that were read again in full for this question, in document order."""
+    """Passages that were read again in full for this question, and rows of tables that were shown with them, in document order."""
     looked_again_tokens: int = 0
     """Their tokens; `recomputed_tokens` counts those of a passage twice that was returned to for the answer."""
     evidence_seconds: float = 0.0
@@ -70,6 +70,8 @@ class Answer:
     """Titles of documents that were asked for, but did not fit the decoder's positions."""
     is_stated: bool | None = None
     """Whether the answer's words stand on the pages of its evidence; None without evidence, and for an overview."""
+    unstated_parts: tuple[int, ...] = ()
+    """The `parts` whose words do not, counted from 0."""
     parts: tuple[str, ...] = ()
     """If the question asked several things, the answer to each, or to several alike; `text` has a paragraph for each."""
 
@@ -89,7 +91,8 @@ class Answer:
                 found = stated_first(said.passage, attached.passages, found) if said.text in text else found
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
-        looked = {one: prompt.looked_again_tokens for prompt in decoding.looked_again for one in prompt.passages}
+        looked = {prompt.passages: prompt.looked_again_tokens for prompt in decoding.looked_again}
+        looked_at = dict.fromkeys(passage for prompt in decoding.looked_again for passage in prompt.looked_at)
         evidence_seconds = decoding.attend_seconds + time.perf_counter() - started
         return cls(
             text=text,
@@ -105,7 +108,7 @@ class Answer:
             ended=decoding.ended or "length",
             evidence=found,
             reading_map=weights,
-            looked_again=attached.passages.in_document_order([*looked]),
+            looked_again=attached.passages.in_document_order([*looked_at]),
             looked_again_tokens=sum(looked.values()),
             evidence_seconds=evidence_seconds if decoding.attention is not None else 0.0,
             left_out=attached.left_out,
@@ -150,7 +153,8 @@ def put_together(question: str, answers: Sequence[Answer]) -> Answer:
         return replace(first, question=question.strip())
     texts = tuple(dict.fromkeys(answer.text for answer in answers))
     maps = [answer.reading_map for answer in answers if answer.reading_map]
-    stated = [answer.is_stated for answer in answers if answer.is_stated is not None and not answer.not_said]
+    said = [answer for answer in answers if answer.is_stated is not None and not answer.not_said]
+    unstated = {answer.text for answer in said} - {answer.text for answer in said if answer.is_stated}
     return replace(
         first,
         question=question.strip(),
@@ -165,7 +169,8 @@ def put_together(question: str, answers: Sequence[Answer]) -> Answer:
         looked_again=tuple(dict.fromkeys(passage for answer in answers for passage in answer.looked_again)),
         looked_again_tokens=sum(answer.looked_again_tokens for answer in answers),
         evidence_seconds=sum(answer.evidence_seconds for answer in answers),
-        is_stated=all(stated) if stated else first.is_stated,
+        is_stated=not unstated if said else first.is_stated,
+        unstated_parts=tuple(number for number, text in enumerate(texts) if text in unstated),
     )
 
 
@@ -243,7 +248,7 @@ def _ask(decoding: Decoding, model: Model, attach_seconds: float, stopped: Calla
         while (step := decoding.next()) is not None:
             keep_behind(memory, mark, step.kept_tokens)
             if len(step.passage_ids):
-                yield AnswerPart("", looking_at=decoding.looked_again[-1].passages)
+                yield AnswerPart("", looking_at=decoding.looked_again[-1].looked_at)
             piece = decoding.take(_run(step, memory, model, decoding.queries))
             if piece:
                 yield AnswerPart(piece)

@@ -176,6 +176,16 @@ class Passages:
         around = self._tables_in(passage.document_id, passage.start_char, passage.end_char)
         return shown(passage.text, passage.start_char, around, question)
 
+    def outside(self, passage: Passage, seen: Shown) -> list[Passage]:
+        """The rows of tables that are shown with a passage, though they stand outside it."""
+        pages = [page for (document_id, _), page in self._pages.items() if document_id == passage.document_id]
+        return [
+            passage_of(page, start - page.start_char, end - page.start_char)
+            for start, end in seen.rows_outside
+            for page in pages
+            if page.start_char <= start < page.end_char
+        ]
+
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:
         """Passages as they stand in the attached documents, one document after another."""
         order = {document_id: number for number, document_id in enumerate(self.first_char)}

@@ -1,7 +1,8 @@
 """Who a document names most often, without a decoder.
 
 A name is a word that the document nearly always writes with a capital. It is a person's name if a verb such as *said* follows it
-or a title comes before it, and a place's if *in* or *at* often comes before it. English, French and Spanish verbs and titles are
+or a title comes before it, and a place's if *in* or *along the* often comes before it. A contract defines its terms, in brackets
+behind what they stand for. English, French and Spanish verbs and titles are
 known; in other languages no people are found. Two names count as one person only if they share a word.
 """
 
@@ -17,8 +18,8 @@ NAMED = 6
 
 _LEAST_TIMES = 3
 _PLACE_SHARE, _PERSON_SHARE, _SMALL_SHARE, _INSIDE_SHARE = 0.2, 0.06, 0.3, 0.05
-_TITLED_SHARE, _FULL_SHARE = 0.4, 0.02
-_THE_SHARE, _LIVING_SHARE = 0.5, 0.02
+_TITLED_SHARE, _FULL_SHARE, _PART_SHARE = 0.4, 0.02, 0.5
+_THE_SHARE, _LIVING_SHARE, _LEAST_SEVERAL, _THE_LEAST_LIVING = 0.5, 0.02, 2, 3
 
 _TITLES = frozenset(
     """
@@ -32,6 +33,8 @@ _NAME = re.compile(
     rf"(?:(?:{'|'.join(sorted(_TITLES))})\.? )*{_CAPITAL}(?: (?:(?:de|du|von|van|of|da|la|le) )?{_CAPITAL}){{0,2}}"
 )
 _WORD = re.compile(r"[^\W\d_][\w’'-]*")
+_WITHIN = re.compile(rf"(?<=[\w,;] ){_CAPITAL}")
+"""A word with a capital that begins no sentence."""
 _CONTRACTED = re.compile(r"I['’]")
 _OWNER = re.compile(r"['’]s?$")
 _DOING = re.compile(
@@ -45,17 +48,28 @@ _LIVING = re.compile(
     r"|sat|wished|told|spoke|wrote|dit|répondit|demanda|dijo|preguntó)\b"
 )
 """Of these verbs, those that things hardly ever do."""
-_THE = re.compile(r"\bthe\s+$")
+_THE = re.compile(r"\bthe\s+$", re.I)
+_ONE, _SEVERAL = re.compile(r"\s+(?:is|was|has)\b"), re.compile(r"\s+(?:are|were|have)\b")
+_DEFINED = re.compile(
+    r"(?P<name>[^\W\d_a-z][\w.&’'-]*,? )?\((?:[a-z]+,? ){0,4}[\"“‘'](?P<bracketed>[^\W\d_]\w+)[\"”’']\)"
+    r"|[\"“](?P<meant>[^\W\d_]\w+)[\"”] (?:means|shall mean|refers to)\b"
+)
+"""A definition in a contract. Behind a name, it defines somebody: Alder Ltd (the "Landlord")."""
+_LONGER = re.compile(rf"(?<=[\w,;]\s)(?!The\b){_CAPITAL} $")
+"""A part of a longer name, such as the Happy Island, though it is a common word."""
 _INSIDE = re.compile(r"[\w,;]\s$")
-_WHERE = re.compile(r"\b(?:in|at|near|through|across|outside|around|throughout|dans|à|en)\s+$", re.I)
+_WHERE = re.compile(
+    r"\b(?:(?:in|at|near|through|across|outside|around|throughout|along|up|down|into|onto)(?:\s+the)?|dans|à|en)\s+$",
+    re.I,
+)
 _NOBODY = frozenset(
     """
     January February March April May June July August September October November December Monday Tuesday Wednesday Thursday Friday
     Saturday Sunday God Christmas Easter Heaven English British American French German
-    Italian Spanish Russian Dutch Irish Turkish Indian Roman Christian Europe Chapter Page Figure Table Section Enter Exit
+    Italian Spanish Russian Dutch Irish Turkish Indian Roman Christian Europe European Chapter Page Figure Table Section Enter Exit
     """.split()  # noqa: SIM905 - as above
 )
-_BEFORE_CHARS = 14
+_BEFORE_CHARS = 16
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,11 @@ class Named:
     has_article: bool
     """Whether *the* mostly stands before it."""
     is_alive: bool
-    """Whether it has a title now and then, or does what things do not do."""
+    """Whether it has a title now and then, does what things do not do, or is defined as what somebody is called."""
+    is_plural: bool
+    """Whether *are* mostly follows it and not *is*."""
+    is_defined: bool
+    """Whether the text defines it as a term."""
 
 
 def people(text: str) -> list[Named]:
@@ -78,6 +96,9 @@ def people(text: str) -> list[Named]:
     living: Counter[str] = Counter()
     places: Counter[str] = Counter()
     articles: Counter[str] = Counter()
+    several: Counter[str] = Counter()
+    partial: Counter[str] = Counter()
+    defined = _defined(text)
     full: dict[str, Counter[str]] = defaultdict(Counter)
     for whole, names, before, behind in _names(text):
         is_titled, is_speaking = _is_title(whole.split()[0]), bool(_SAID.search(before))
@@ -87,7 +108,9 @@ def people(text: str) -> list[Named]:
             doing[name] += bool(is_titled or is_speaking or _DOING.match(behind))
             living[name] += bool(is_titled or is_speaking or _LIVING.match(behind))
             places[name] += bool(_WHERE.search(before))
+            partial[name] += bool(_LONGER.search(before))
             articles[name] += bool(_THE.search(before))
+            several[name] += bool(_SEVERAL.match(behind)) - bool(_ONE.match(behind))
             full[name][whole] += 1
     found: list[Named] = []
     known: set[str] = set()
@@ -97,11 +120,14 @@ def people(text: str) -> list[Named]:
         # Words such as "Why" have a capital because they only begin sentences.
         is_name = inside[name] >= _INSIDE_SHARE * count
         is_person = doing[name] >= max(1, _PERSON_SHARE * count) and places[name] < _PLACE_SHARE * count
-        if is_name and is_person and name not in known:
+        is_whole = partial[name] < _PART_SHARE * count
+        if is_name and is_person and is_whole and name not in known:
             usual = _usual(name, count, full[name])
-            found.append(
-                Named(usual, articles[name] >= _THE_SHARE * count, living[name] >= max(1, _LIVING_SHARE * count))
-            )
+            has_article = articles[name] >= _THE_SHARE * count
+            # What has an article may be a thing, and things stand or begin now and then.
+            least = max(_THE_LEAST_LIVING if has_article else 1, _LIVING_SHARE * count)
+            is_alive = living[name] >= least or defined.get(name, False)
+            found.append(Named(usual, has_article, is_alive, several[name] >= _LEAST_SEVERAL, name in defined))
             known.update(usual.split())
     return found
 
@@ -109,12 +135,13 @@ def people(text: str) -> list[Named]:
 def _names(text: str) -> Iterator[tuple[str, list[str], str, str]]:
     """(name with its titles, its words without them, text before, text behind) wherever a text has a name."""
     words = Counter(_WORD.findall(text))
+    within = set(_WITHIN.findall(text))
     for found in _NAME.finditer(text):
         at = found.start()
         # "Oldring's Masked Rider" are two.
         for run in re.split(r"(?<=['’]s) ", found.group()):
             parts = [_OWNER.sub("", part) for part in run.split(" ")]
-            # The first word of a sentence has a capital, too: a name is hardly ever written without one.
+            # The first word of a sentence has a capital, too: a name is hardly ever written without one, or only there.
             names = [
                 part
                 for part in parts
@@ -122,14 +149,33 @@ def _names(text: str) -> Iterator[tuple[str, list[str], str, str]]:
                 and part not in _NOBODY
                 and part[:1].isupper()
                 and not _CONTRACTED.match(part)
+                and (part in within or _is_title(parts[0]))
                 and words[part.lower()] < _SMALL_SHARE * words[part]
             ]
             if names:
-                behind = text[at + len(run) : at + len(run) + _BEFORE_CHARS]
-                kept = [part for part in parts if part in names or part.islower() or _is_title(part)]
-                first = next(number for number, part in enumerate(kept) if not part.islower())
-                yield " ".join(kept[first:]), names, text[max(0, at - _BEFORE_CHARS) : at], behind
+                kept = [part in names or part.islower() or _is_title(part) for part in parts]
+                of_name = [number for number, part in enumerate(parts) if kept[number] and not part.islower()]
+                whole = [
+                    part for number, part in enumerate(parts) if kept[number] and of_name[0] <= number <= of_name[-1]
+                ]
+                start = at + sum(len(part) + 1 for part in run.split(" ")[: of_name[0]])
+                end = at + len(run)
+                yield (
+                    " ".join(whole),
+                    names,
+                    text[max(0, start - _BEFORE_CHARS) : start],
+                    text[end : end + _BEFORE_CHARS],
+                )
             at += len(run) + 1
+
+
+def _defined(text: str) -> dict[str, bool]:
+    """The terms that a text defines, and whether each is what somebody is called."""
+    found: dict[str, bool] = {}
+    for one in _DEFINED.finditer(text):
+        term = one["bracketed"] or one["meant"]
+        found[term] = found.get(term, False) or one["name"] is not None
+    return found
 
 
 def _is_title(word: str) -> bool:

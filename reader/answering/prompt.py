@@ -49,6 +49,13 @@ class Prompt:
     """How many of the last tokens begin with the user's own words."""
     shown: tuple[Shown, ...] = ()
     """The passages as the decoder is shown them."""
+    rows: tuple[Passage, ...] = ()
+    """Rows of their tables that are shown with them, though they stand outside."""
+
+    @property
+    def looked_at(self) -> tuple[Passage, ...]:
+        """All that is shown of the document."""
+        return (*self.passages, *self.rows)
 
     @property
     def tokens(self) -> int:
@@ -88,16 +95,20 @@ def make_prompt(
         spans.append(torch.tensor(ends, dtype=torch.int64).view(-1, 2))
 
     said: list[Shown] = []
+    rows: list[Passage] = []
     if passages:
         put(PASSAGES)
     for passage in passages:
         assert index is not None
         put(heading(passage, index))
         said.append(index.shown(passage, question))
+        rows += index.outside(passage, said[-1])
         put(said[-1].text, index.first_char[passage.document_id], said[-1].places)
     question_ids = model.closing(question_words(question, model))
     asked_tokens = min(len(question_ids), len(model.closing(question)))
-    return Prompt(tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens, tuple(said))
+    return Prompt(
+        tuple(passages), torch.cat(ids), torch.cat(spans), question_ids, asked_tokens, tuple(said), tuple(rows)
+    )
 
 
 def question_words(question: str, model: Model) -> str:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 NOT_SAID = "The document does not say."
 """What the decoder is asked to answer where the document does not."""
+
+
+_THAT = re.compile(r"(?P<word>\w+) (?:is|was) it that (?P<clause>.+)\?")
+"""A question that is a word of asking before a clause."""
 
 
 def says_nothing(answer: str) -> bool:
@@ -19,6 +25,8 @@ def refusal_of(question: str, *, is_read: bool) -> str:
         is_read: whether all of the document was read by then.
     """
     so_far = "" if is_read else ", in the pages that were read by then"
+    if found := _THAT.fullmatch(question):
+        return f"{NOT_SAID.rstrip('.')}{so_far and f'{so_far},'} {found['word'].lower()} {found['clause']}."
     return f"{NOT_SAID.rstrip('.')}{so_far}: “{question}”"
 
 

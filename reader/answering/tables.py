@@ -140,6 +140,8 @@ class Shown:
     """(name of the column, value) of each value that stands there beside its column's name."""
     has_cell: bool
     """Whether a question names both a row and a column of a table there."""
+    rows_outside: tuple[tuple[int, int], ...]
+    """Where the rows stand in the document that are outside the passage."""
 
 
 def tables(pages: Iterable[PageRecord]) -> list[Table]:
@@ -176,6 +178,7 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
     pieces: list[Piece] = []
     cells: list[tuple[str, str]] = []
     has_cell = False
+    outside: list[tuple[int, int]] = []
     at, end_char = start_char, start_char + len(text)
 
     def keep(until: int) -> None:
@@ -188,13 +191,17 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
         rows, columns, note = _asked(table, inside, question)
         has_cell |= rows is not inside and len(columns) < len(table.names)
         keep(max(at, min(table.first.start_char, inside[0].start_char)))
-        pieces += [*_lines(table, rows, columns), (note, -1)]
+        lines = rows if table.names or not table.header else [table.first, *rows]
+        pieces += [*_lines(table, lines, columns), (note, -1)]
+        outside += [
+            (row.start_char, row.end_char) for row in lines if row.end_char <= start_char or row.start_char >= end_char
+        ]
         if table.names:
             cells += [(table.names[column], row.cell(column)) for row in rows for column in columns]
         at = inside[-1].end_char
     keep(end_char)
     places = [place if place < 0 else place + at for piece, place in pieces for at in range(len(piece))]
-    return Shown("".join(piece for piece, _ in pieces), tuple(places), tuple(cells), has_cell)
+    return Shown("".join(piece for piece, _ in pieces), tuple(places), tuple(cells), has_cell, tuple(outside))
 
 
 def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:
@@ -242,8 +249,6 @@ def _stripped(text: str, start_char: int) -> Piece:
 
 def _lines(table: Table, rows: Sequence[Row], columns: Sequence[int]) -> Iterator[Piece]:
     """The lines of a table with these of its rows and columns."""
-    if not table.names and table.header:
-        rows = [table.first, *rows]
     for line, row in enumerate(rows):
         if line:
             yield "\n", -1

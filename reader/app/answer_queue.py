@@ -98,6 +98,7 @@ class Answerer:
         store: Store,
         respond: Callable[[QuestionRecord, Callable[[], bool]], Generator[AnswerPart]],
         is_ready: Callable[[], bool] = lambda: True,
+        waits: Callable[[QuestionRecord], bool] = lambda question: False,
     ) -> None:
         """Take the library and the function that answers.
 
@@ -106,9 +107,10 @@ class Answerer:
             respond: takes a question, and a function that says whether to stop; yields the answer's parts, and saves the
                 answer at its end.
             is_ready: whether `respond` can answer now.
+            waits: whether a question cannot be answered yet, though others can.
         """
         self.owner = new_owner()
-        self._store, self._respond, self._is_ready = store, respond, is_ready
+        self._store, self._respond, self._is_ready, self._waits = store, respond, is_ready, waits
         self._streams: dict[str, Stream] = {}
         self._changed = threading.Condition()
         self._ended = False
@@ -210,7 +212,7 @@ class Answerer:
                 if stream.is_done:  # it could not be forgotten then
                     self._store.questions.remove(question.id)
                     continue
-                if not stream.is_begun and question.conversation_id not in busy:
+                if not stream.is_begun and question.conversation_id not in busy and not self._waits(question):
                     stream.is_begun = stream.is_running = True
                     return stream
                 busy.add(question.conversation_id)
@@ -234,7 +236,8 @@ class Answerer:
         except Withdrawn:
             pass
         except Exception as caught:  # shown on the pages that follow
-            if isinstance(caught, NotReady) and not self._is_ready():  # another decoder was chosen at this moment
+            # Another decoder was chosen at this moment.
+            if isinstance(caught, NotReady) and (not self._is_ready() or self._waits(stream.question)):
                 with self._changed:
                     stream.is_begun = stream.is_running = False
                 return

@@ -1,13 +1,14 @@
-"""Which sentence of an answer rests on which of its quotes."""
+"""Which sentence of an answer rests on which of its quotes, and which part of it no quote says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reader.answering import content_words, says_nothing
 from reader.reading import sentences
+from reader.wording import UNSTATED
 
 _LEAST_SHARE = 3
 """A quote is cited for a sentence if it has at least one in so many of the sentence's words."""
@@ -22,6 +23,41 @@ class Citation:
     end: int
     evidence: int
     """The quote's place in the evidence, counted from 0."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of an answer as it is shown."""
+
+    text: str
+    number: int | None = None
+    """Of the quote that it rests on, counted from 1; it stands behind the text."""
+    note: str = ""
+    """What is said of the part of the answer that ends here, on a line of its own."""
+
+
+def pieces(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], unstated: Collection[int] = ()) -> list[Piece]:
+    """An answer as it is shown, with the numbers of the quotes behind the sentences that share most words with them.
+
+    Args:
+        parts, evidence: as for `citations`.
+        unstated: the parts whose words no quote's page has, counted from 0.
+    """
+    answer = "\n\n".join(parts)
+    found: list[Piece] = []
+    position = first = 0
+    cited = citations(parts, evidence)
+    for number, part in enumerate(parts):
+        end = first + len(part)
+        for citation in cited:
+            if first <= citation.start and citation.end <= end:
+                found.append(Piece(answer[position : citation.end], citation.evidence + 1))
+                position = citation.end
+        if number in unstated:
+            found.append(Piece(answer[position:end], note=UNSTATED))
+            position = end
+        first = end + len("\n\n")
+    return [*found, Piece(answer[position:])]
 
 
 def citations(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]]) -> list[Citation]:

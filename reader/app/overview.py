@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reader.answering import Named, is_front_matter, notes_of, people
+from reader.answering import Named, Source, introduced, is_front_matter, notes_of, people
 from reader.wording import QUOTES, is_for_readers, plain_markdown
 from storage import PageRecord
 
@@ -56,17 +56,19 @@ def glance(document_id: str, title: str, pages: Sequence[PageRecord], *, is_mark
         if note.text or (note.title.strip() and note.title.strip() != title.strip())
     )[:MAX_HEADINGS]
     named = [heading for heading in overview if heading.title]
-    return Glance(overview, tuple(_questions(named, pages)))
+    source = Source(document_id, title, tuple(pages), pages[-1].end_char if pages else 0)
+    return Glance(overview, tuple(_questions(named, source)))
 
 
-def _questions(contents: Sequence[Heading], pages: Sequence[PageRecord]) -> list[str]:
+def _questions(contents: Sequence[Heading], source: Source) -> list[str]:
+    pages = source.pages
     questions = ["What is this document about?"] if len(pages) > 1 or contents else []
     # A heading that is cut short names no chapter that a question could find.
     chapters = [one.title for one in contents if not is_front_matter(one.title) and not one.title.endswith("…")]
     if len(chapters) > 1:
         questions += [_says(title) for title in (chapters[len(chapters) // 3], chapters[2 * len(chapters) // 3])]
     text = "\n\n".join(page.text for page in pages)
-    questions += _who(people(text[:_NAMES_CHARS]))
+    questions += _who(people(text[:_NAMES_CHARS]), source)
     questions += map(_says, chapters)
     return list(dict.fromkeys(questions))[:QUESTIONS]
 
@@ -77,15 +79,22 @@ def _says(title: str) -> str:
     return f"What does “{title.strip(QUOTES)}” say?"
 
 
-def _who(named: Sequence[Named]) -> list[str]:
-    """A question about each name. A text in which none of them does what people do, such as a paper, names things."""
+def _who(named: Sequence[Named], source: Source) -> list[str]:
+    """A question about each name that people have, and about each other one that the text defines or says something of.
+
+    Several without an article, and things in the plural, are left out: they are mostly of a kind that everybody knows.
+    """
+    # A text in which no name does what people do, such as a paper, names things.
     has_people = any(one.is_alive for one in named)
     questions = []
     for one in named:
-        if one.has_article:
-            questions.append(f"{'Who' if one.is_alive else 'Who or what'} is the {one.name}?")
-        else:
-            questions.append(f"{'Who' if has_people else 'What'} is {one.name}?")
+        if one.is_plural and not (one.is_defined or (one.is_alive and one.has_article)):
+            continue
+        if one.is_alive or one.is_defined or introduced(one.name, source, is_thing=True):
+            is_open = has_people and not one.has_article and not one.is_defined
+            word = "Who" if one.is_alive else "Who or what" if is_open else "What"
+            verb = "are" if one.is_plural else "is"
+            questions.append(f"{word} {verb} {'the ' if one.has_article else ''}{one.name}?")
     return questions
 
 

@@ -22,6 +22,7 @@ from reader.app.decoder_fetch import DecoderFetch
 from reader.app.first_page import FirstPage
 from reader.app.late_vectors import LateVectors
 from reader.app.ratio_costs import RatioCost, ratio_costs
+from reader.app.unread import waits_for_reading, why_unread
 from reader.errors import ConfigError, NotReady
 from reader.models import DEFAULT_MODEL
 from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
@@ -74,7 +75,9 @@ class Service:
         self.first_page = FirstPage()
         self.estimates: dict[str, Estimate] = {}
         """What the readings that were begun here were estimated to take, by job id."""
-        self.answerer = Answerer(store, self._respond, lambda: self.model is not None)
+        self.answerer = Answerer(
+            store, self._respond, lambda: self.model is not None, lambda asked: waits_for_reading(self, asked)
+        )
         self.batches = BatchRuns(store, lambda: self.model)
         self._cache_folder, self._dtype = cache_folder, dtype
         self._load_again = threading.Event()
@@ -244,8 +247,10 @@ class Service:
         from reader.answering import attach, source_of
 
         model, record = self.model, self.memory(document_id, user)
-        if model is None or record is None:
-            raise NotReady("The document is not read yet; wait until its first pages are.")
+        if model is None:
+            raise NotReady("The language model is not loaded yet.")
+        if record is None:
+            raise why_unread(self, [document_id], user)
         with self._attaching:
             place = self._place(record, user)
             same = {other: kept for other, kept in self._attached.items() if other[:3] == place[:3]}
@@ -277,8 +282,10 @@ class Service:
         found = [(document_id, self.memory(document_id, user)) for document_id in document_ids]
         records = [record for _, record in found if record is not None]
         model = self.model
-        if model is None or not records:
-            raise NotReady("None of the documents is read yet; wait until the first pages of one are.")
+        if model is None:
+            raise NotReady("The language model is not loaded yet.")
+        if not records:
+            raise why_unread(self, document_ids, user)
         with self._attaching:
             places = tuple(self._place(record, user) for record in records)
             if self._shelf is not None and self._shelf[0] == places and self._shelf[1] in ("", question):

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reader.app.answer_queue import Stream, check_whole
-from reader.app.service import Service, is_active
+from reader.app.service import Service
+from reader.app.unread import is_unread, may_be_read, why_unread
 from reader.errors import ConfigError, NotReady, ReaderError
 from reader.wording import MARKDOWN, plain_markdown, quoted
 from storage import ConversationRecord, NotFound, QuestionRecord, StoreBusy, StoreError, UserDocument
@@ -195,6 +196,8 @@ class Talks:
     ) -> QuestionRecord:
         """Note a question about a document or several to be answered in a conversation, by default in a new one.
 
+        A person's question may come before the first page is read, and waits for it.
+
         Args:
             asked_by: the kind of program that asks; empty for a person on the page.
             settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
@@ -208,8 +211,8 @@ class Talks:
             self._held(document_id)
         if settings.get("look_again", "auto") not in ("auto", "off"):
             settings["look_again"] = _token_count(settings["look_again"])
-        if all(self._service.memory(document_id, self.user) is None for document_id in ids):
-            raise self._unread(ids)
+        if is_unread(self._service, ids, self.user) and (asked_by or not may_be_read(self._service, ids, self.user)):
+            raise why_unread(self._service, ids, self.user)
         check_whole(question=text)
         if conversation_id is None:
             if not text.strip():
@@ -224,14 +227,11 @@ class Talks:
                 settings = {name: value for name, value in settings.items() if name != "number"}
         return self._service.answerer.ask(self.user, ids[0], conversation_id, text, settings)
 
-    def _unread(self, document_ids: Sequence[str]) -> ConfigError:
-        """Why documents of which nothing was read cannot be asked."""
-        jobs = self._service.jobs(document_ids, self.user).values()
-        if any(is_active(job) for job in jobs):
-            return NotReady("The document is not read yet; wait until its first pages are.")
-        if reasons := [job.reason for job in jobs if job.state == "failed" and job.reason]:
-            return ConfigError(f"The document could not be read: {reasons[0]}")
-        return ConfigError("The document is not read, and its reading is stopped; continue it first.")
+    def waits_for(self, document_ids: Sequence[str]) -> str:
+        """What a question about documents waits for that nobody answers yet."""
+        if self._service.model is None:
+            return "the language model"
+        return "the first page to be read" if is_unread(self._service, document_ids, self.user) else "its turn"
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has; 0 while the decoder loads."""

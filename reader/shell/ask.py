@@ -74,13 +74,13 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
     titles = {source.document_id: source.title for source in attached.sources}
     if answer.not_said and answer.evidence:
         print("Closest passages:")
-    elif answer.is_stated is False:
+    elif answer.is_stated is False and not answer.parts:
         print(f"{NOT_STATED}:")
     parts = answer.parts if not answer.not_said else ()
     for number, part in enumerate(parts or ("",)):
         places = [item for item in answer.evidence if not parts or number in item.parts]
         if part and places:
-            print(_heading(part))
+            print(_heading(part, is_stated=number not in answer.unstated_parts))
         for item in places:
             title = f"{titles[item.document_id]}, " if len(titles) > 1 else ""
             plain = plain_markdown if item.document_id in markdown else str
@@ -101,11 +101,11 @@ def _print_notes(answer: Answer, attached: AttachedMemory, *, markdown: Set[str]
     )
 
 
-def _heading(part: str) -> str:
+def _heading(part: str, *, is_stated: bool) -> str:
     """The answer to a part of a question, above the places that it rests on."""
     if says_nothing(part):
-        return f"Closest passages for {part.partition(': ')[2]}:"
-    return f"{shorten(part, 60, placeholder=' …')}:"
+        return f"{part} Closest passages:"
+    return f"{shorten(part, 60, placeholder=' …')}: {'' if is_stated else f'{NOT_STATED}:'}".strip()
 
 
 def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -> dict[str, Any]:
@@ -115,6 +115,7 @@ def _answer_fields(answer: Answer, attached: AttachedMemory, tokens_read: int) -
         "question": answer.question,
         "not_said": answer.not_said,
         "is_stated": answer.is_stated,
+        "unstated_parts": list(answer.unstated_parts),
         "document_id": attached.record.document_id,
         "memory_id": attached.record.key,
         "documents": [

@@ -125,11 +125,11 @@ class ConversationEvents:
         yield whole if not follower.is_left.is_set() else (gr.skip(),) * len(whole)
         failed: list[tuple[QuestionRecord, Any]] = []
         while conversation is not None and waiting:
-            is_loaded = self._site.service.model is not None
+            waits_for = workspace.waits_for(place.document_ids)
             pairs = [(question, workspace.stream(question.id)) for question in waiting]
             for grown in workspace.follow(waiting[0].id, STREAM_SECONDS, is_left=follower.is_left.is_set):
                 pairs[0] = (waiting[0], grown)
-                shown = turns.messages(conversation, [*failed, *pairs], place, is_loaded=is_loaded)
+                shown = turns.messages(conversation, [*failed, *pairs], place, waits_for=waits_for)
                 yield shown, *(gr.skip(),) * 5, BUSY_QUESTION
             ended = workspace.stream(waiting[0].id)
             if ended is not None and ended.error is not None:
@@ -149,7 +149,7 @@ class ConversationEvents:
         failed: list[tuple[QuestionRecord, Any]] | None = None,
     ) -> tuple[Any, ...]:
         """An update for each part that shows the conversation."""
-        is_loaded = self._site.service.model is not None
+        waits_for = workspace.waits_for(place.document_ids)
         pairs = [*(failed or []), *((question, workspace.stream(question.id)) for question in waiting)]
         first = waiting[0].text if waiting else ""
         names = [
@@ -161,7 +161,7 @@ class ConversationEvents:
             chosen = ""
             names.insert(0, ("New conversation", chosen))
         return (
-            turns.messages(conversation, pairs, place, is_loaded=is_loaded),
+            turns.messages(conversation, pairs, place, waits_for=waits_for),
             turns.conversation_map(conversation, place),
             gr.update(visible=bool(names)),
             gr.update(choices=names, value=chosen),

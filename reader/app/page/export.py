@@ -22,11 +22,12 @@ from typing import Any, TypeAlias
 
 import typst
 
-from reader.app.citations import citations
+from reader.app.citations import Piece, pieces
 from reader.app.page.turns import CLOSEST, badge, heading_of, read_as
 from reader.app.talks import Place
 from reader.errors import ReaderError
 from reader.settings import STATIC
+from reader.wording import NOT_STATED
 from storage import ConversationRecord
 
 MAX_PICTURES = 24
@@ -59,8 +60,7 @@ class _Turn:
     """A question with its answer, as every form shows it."""
 
     question: str
-    answer: tuple[tuple[str, int | None], ...]
-    """Pieces of the text, each with the number of the quote that it rests on, counted from 1."""
+    answer: tuple[Piece, ...]
     quotes: tuple[_Quote, ...]
     cost: str
 
@@ -70,7 +70,9 @@ def as_markdown(conversation: ConversationRecord, title: str, about: Place) -> s
     lines = [f"# {_plain(title)}", ""]
     for turn in _turns(conversation, about):
         lines += [f"## {_plain(turn.question)}", ""]
-        answer = "".join(f"{text} [{number}]" if number else text for text, number in turn.answer)
+        answer = "".join(
+            f"{piece.text} [{piece.number}]" if piece.number else f"{piece.text}\n{piece.note}" for piece in turn.answer
+        )
         for line in filter(str.strip, answer.split("\n")):
             lines += [_plain(line), ""]
         for quote in turn.quotes:
@@ -98,7 +100,11 @@ def as_html(conversation: ConversationRecord, title: str, about: Place, picture:
 
     sections = []
     for turn in turns:
-        answer = "".join(f"{escape(text)}{f'<sup>{number}</sup>' if number else ''}" for text, number in turn.answer)
+        answer = "".join(
+            f"{escape(piece.text)}{f'<sup>{piece.number}</sup>' if piece.number else ''}"
+            f"{f'<br><small>{piece.note}</small>' if piece.note else ''}"
+            for piece in turn.answer
+        )
         quotes = "".join(
             f"{f'<p>{quote.note}</p>' if quote.note else ''}<blockquote><cite>{f'{quote.number}. ' if quote.number else ''}"
             f"{escape(quote.where)}</cite>{escape(quote.text)}{page(quote)}</blockquote>"
@@ -133,7 +139,7 @@ def as_pdf(conversation: ConversationRecord, title: str, about: Place, picture: 
         "turns": [
             {
                 "question": turn.question,
-                "answer": [{"text": text, "number": number} for text, number in turn.answer],
+                "answer": [{"text": one.text, "number": one.number, "note": one.note} for one in turn.answer],
                 "quotes": [
                     {
                         "where": quote.where,
@@ -173,14 +179,14 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     return [
         _Turn(
             turn.question,
-            _pieces(parts, evidence[:sources]),
+            tuple(pieces(parts, evidence[:sources], turn.counts.get("unstated_parts") or ())),
             tuple(
                 _Quote(
                     heading_of(item, about.titles),
                     " ".join(str(item.get("quote", "")).split()),
                     (str(item.get("document_id", "")), int(item["page"])),
                     place + 1 if place < sources else None,
-                    CLOSEST if place == sources else None,
+                    CLOSEST if place == sources else NOT_STATED if place == 0 and _is_unstated(turn.counts) else None,
                 )
                 for place, item in enumerate(evidence)
             ),
@@ -191,14 +197,9 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
     ]
 
 
-def _pieces(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int | None], ...]:
-    answer = "\n\n".join(parts)
-    pieces: list[tuple[str, int | None]] = []
-    position = 0
-    for citation in citations(parts, evidence):
-        pieces.append((answer[position : citation.end], citation.evidence + 1))
-        position = citation.end
-    return (*pieces, (answer[position:], None))
+def _is_unstated(counts: Mapping[str, Any]) -> bool:
+    """Whether an answer's words are in none of its quotes, and it has no parts that would say so by themselves."""
+    return counts.get("is_stated") is False and not counts.get("unstated_parts")
 
 
 def _drawn(turns: Sequence[_Turn], picture: Picture) -> dict[tuple[str, int], bytes]:

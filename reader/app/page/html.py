@@ -20,7 +20,7 @@ from reader.documents import MAX_SENT_BYTES
 from reader.errors import ReaderError
 from reader.models import ENCODER, bundled_decoder, is_bundled
 from reader.wording import NEWER_PARSER, STAGES, counted, duration, place, size
-from storage import Hit, StoreError
+from storage import Hit, StoreError, is_unfinished
 
 _LOG = logging.getLogger(__name__)
 
@@ -253,10 +253,15 @@ def reading(shown: Shown) -> str:
     return f'<p class="progress">{"<br>".join(lines)}{_bar(done, "Pages read")}</p>'
 
 
+def can_ask(shown: Shown | None) -> bool:
+    """Whether a question is taken: pages were read, or will be."""
+    return shown is not None and (shown.memory is not None or (shown.job is not None and is_unfinished(shown.job)))
+
+
 def invitation(shown: Shown | None) -> str:
     """What the empty question box says."""
     if shown is None or shown.memory is None:
-        return "You can ask as soon as the first page is read."
+        return "Ask now, to be answered once the first page is read …" if can_ask(shown) else "Read it first, to ask."
     if shown.memory.state == "ready":
         return "Ask anything about this document …"
     pages = shown.job.pages_done if shown.job is not None else 0

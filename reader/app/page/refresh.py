@@ -142,13 +142,13 @@ class Refresh:
     def _shelf_updates(self, workspace: Workspace, place: Place) -> dict[Any, Any]:
         document = self._site.parts.document
         shown = [workspace.get(document_id) for document_id in place.document_ids[: shelf.SHOWN_DOCUMENTS]]
-        can_ask = any(one.memory is not None for one in shown)
+        can_ask = any(map(views.can_ask, shown))
         return {
             document.head: gr.update(value=shelf.head(place, shown)),
             document.reading.row: gr.update(visible=False),
             self._site.parts.conversation.question: gr.update(
                 interactive=can_ask,
-                placeholder="Ask all of these documents …" if can_ask else "You can ask as soon as a document is read.",
+                placeholder="Ask all of these documents …" if can_ask else "Read one of them first, to ask.",
             ),
         }
 
@@ -169,6 +169,6 @@ class Refresh:
             reading.pause: gr.update(visible=is_going, interactive=not is_stopping),
             reading.resume: gr.update(visible=not is_going, value=again),
             self._site.parts.conversation.question: gr.update(
-                interactive=record.memory is not None, placeholder=views.invitation(record)
+                interactive=views.can_ask(record), placeholder=views.invitation(record)
             ),
         }

@@ -5,7 +5,7 @@ Questions, answers, labels and quotes are strangers' words: every one of them is
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from html import escape
@@ -16,7 +16,7 @@ import gradio as gr
 
 from reader.answering import says_nothing
 from reader.app.answer_queue import Stream
-from reader.app.citations import citations
+from reader.app.citations import citations, pieces
 from reader.app.page.html import sentence
 from reader.app.talks import Place
 from reader.wording import NOT_STATED, REMOVED, counted, isolated, place, places, places_of
@@ -120,14 +120,21 @@ def _based_on(counts: Mapping[str, Any]) -> str:
     return f"Based on {so_far} of {pages:,}, read by then"
 
 
-def cited(parts: Sequence[str], evidence: Sequence[Mapping[str, Any]], titles: Mapping[str, str] = NO_TITLES) -> str:
-    """An answer as HTML, with the numbers of the quotes that share most words with a sentence behind that sentence."""
-    html, position, answer = list[str](), 0, "\n\n".join(parts)
-    for citation in citations(parts, evidence):
-        html.append(escape(answer[position : citation.end]))
-        html.append(_citation(citation.evidence + 1, evidence[citation.evidence], titles))
-        position = citation.end
-    return "".join(html) + escape(answer[position:])
+def cited(
+    parts: Sequence[str],
+    evidence: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, str] = NO_TITLES,
+    unstated: Collection[int] = (),
+) -> str:
+    """An answer as HTML, as `pieces` has it."""
+    html: list[str] = []
+    for piece in pieces(parts, evidence, unstated):
+        html.append(escape(piece.text))
+        if piece.number is not None:
+            html.append(_citation(piece.number, evidence[piece.number - 1], titles))
+        if piece.note:
+            html.append(f'\n<span class="unstated">{piece.note}</span>')
+    return "".join(html)
 
 
 def _citation(number: int, item: Mapping[str, Any], titles: Mapping[str, str]) -> str:
@@ -271,24 +278,26 @@ def finished(
     )
     strip = "" if about.is_shelf else reading_map(counts.get("reading_map") or (), about.document_ids[0])
     is_stated = counts.get("is_stated") is not False
+    unstated = counts.get("unstated_parts") or ()
     own = {citation.evidence for citation in citations(parts, items[:sources])}
-    places = cards(items, sources=sources, cited=own, is_stated=is_stated, titles=titles)
+    own |= {number for number, item in enumerate(items) if set(item.get("parts") or ()).intersection(unstated)}
+    places = cards(items, sources=sources, cited=own, is_stated=is_stated or bool(unstated), titles=titles)
     buttons = "".join(
         f'<button class="act" data-act="{act}" data-turn="{turn}" title="{title}">{name}</button>'
         for act, name, title in acts
     )
     return (
-        f'<div class="answer" data-text="{escape(text)}">{cited(parts, items[:sources], titles)}</div>'
+        f'<div class="answer" data-text="{escape(text)}">{cited(parts, items[:sources], titles, unstated)}</div>'
         f'<div class="under">{places}<div class="foot">'
         f'<details class="cost"><summary>{escape(summary(counts, titles))}</summary>'
         f'<p class="badge">{escape(badge(counts, titles))}</p>{strip}</details><p class="acts">{buttons}</p></div></div>'
     )
 
 
-def waiting_line(question: QuestionRecord, stream: Stream | None, *, is_loaded: bool = True) -> str:
+def waiting_line(question: QuestionRecord, stream: Stream | None, *, waits_for: str = "its turn") -> str:
     """What is being done for an answer of which no word has come."""
     if stream is None or not stream.is_begun:
-        return "Waiting for its turn …" if is_loaded else "Waiting for the language model …"
+        return f"Waiting for {waits_for} …"
     if stream.looking_at:
         return f"Re-reading {places(stream.looking_at)} …"
     return "Thinking …" if question.settings.get("look_again") == "off" else "Looking for the passage …"
@@ -299,7 +308,7 @@ def messages(
     waiting: Sequence[tuple[QuestionRecord, Stream | None]],
     about: Place,
     *,
-    is_loaded: bool = True,
+    waits_for: str = "its turn",
 ) -> list[dict[str, Any]]:
     """A conversation for the chatbot, which takes text for HTML even where it renders no Markdown."""
     shown: list[dict[str, Any]] = []
@@ -311,13 +320,11 @@ def messages(
         html = finished(turn.answer, turn.counts, turn.evidence, about, turn.number, is_last=is_last)
         shown += _exchange(turn.question, gr.HTML(html, render=False))
     for question, stream in waiting:
-        shown += _exchange(question.text, _growing(question, stream, about, len(turns), is_loaded=is_loaded))
+        shown += _exchange(question.text, _growing(question, stream, about, len(turns), waits_for))
     return shown
 
 
-def _growing(
-    question: QuestionRecord, stream: Stream | None, about: Place, turn: int, *, is_loaded: bool
-) -> str | gr.HTML:
+def _growing(question: QuestionRecord, stream: Stream | None, about: Place, turn: int, waits_for: str) -> str | gr.HTML:
     if stream is not None and stream.error is not None:
         return gr.HTML(f'<p class="notice error badge" role="alert">{escape(sentence(stream.error))}</p>', render=False)
     if stream is not None and (answer := stream.answer) is not None:
@@ -325,7 +332,7 @@ def _growing(
         return gr.HTML(html, render=False)
     if stream is not None and stream.text.strip():
         return escape(about.plain_answer(stream.text).strip()) + ("\n\n(Stopping …)" if stream.stopped.is_set() else "")
-    return f'<span class="pending">{escape(waiting_line(question, stream, is_loaded=is_loaded))}</span>'
+    return f'<span class="pending">{escape(waiting_line(question, stream, waits_for=waits_for))}</span>'
 
 
 def _exchange(question: str, answer: str | gr.HTML) -> list[dict[str, Any]]:

@@ -26,6 +26,11 @@ from reader.wording import MARKDOWN
 PDF = "pdf"
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s+")
+_CAPTION = re.compile(
+    r"(?:Fig(?:ure|\.)|Table|Plate|Abb(?:ildung|\.)|Tab(?:elle|leau|la|\.)|Figura)\s*\d+(?:[.-]\d+)*[a-z]?(?P<sign>[.:])\s"
+)
+"""The beginning of what stands below a picture or above a table."""
+_SENTENCE_END = re.compile(r"[.!?:;][\"”’»)]*$")
 _WORD = re.compile(r"\w+")
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """What no HTML can hold."""
@@ -109,7 +114,7 @@ def _flowed(lines: list[str]) -> Iterator[str]:
         if is_table:
             yield "\n".join(own)
         else:
-            for is_paragraph, parts in groupby(_running(own), lambda part: part[1]):
+            for is_paragraph, parts in groupby(_running(own), _stands_alone):
                 texts = [text for text, _ in parts]
                 yield from texts if is_paragraph else ["\n".join(texts)]
 
@@ -124,11 +129,24 @@ def _running(lines: list[str]) -> list[tuple[str, bool]]:
     for number, (before, line) in enumerate(pairwise(lines)):
         width = median(map(len, lines[max(0, number - _NEIGHBOURS) : number + _NEIGHBOURS + 2]))
         is_full = len(before) >= _COLUMN_CHARS and len(before) + 1 + len(line.split(" ", 1)[0]) > width * _FULL
-        if (is_full or line[0].islower()) and not _ITEM.match(line):
+        # The text behind a caption is a paragraph of its own, though the caption fills its line.
+        is_behind = _CAPTION.match(made[-1][0]) and _SENTENCE_END.search(before) and not line[0].islower()
+        begins = bool(_ITEM.match(line) or is_behind or _is_caption(line, before))
+        if (is_full or line[0].islower()) and not begins:
             made[-1] = (f"{made[-1][0]}{'' if _NO_GAP.search(before) else ' '}{line}", True)
         else:
             made.append((line, False))
     return made
+
+
+def _stands_alone(part: tuple[str, bool]) -> bool:
+    return part[1] or _CAPTION.match(part[0]) is not None
+
+
+def _is_caption(line: str, before: str) -> bool:
+    """Whether a line begins a caption: a sentence may end in "see\\nFigure 5." """
+    found = _CAPTION.match(line)
+    return found is not None and (found["sign"] == ":" or bool(_SENTENCE_END.search(before)))
 
 
 def _block(block: str, *, is_heading: bool) -> str:
@@ -140,8 +158,9 @@ def _block(block: str, *, is_heading: bool) -> str:
         return f"{_TABLE}{''.join(rows)}</table></div>"
     if all(_ITEM.match(line) for line in lines):
         return f"<p class='items'>{escape(block)}</p>"
+    kind = " class='caption'" if _CAPTION.match(block) else ""
     is_wrapped = len(lines) > 1 and sum(map(len, lines)) / len(lines) > _WRAPPED_CHARS
-    return f"<p>{escape(' '.join(line.strip() for line in lines) if is_wrapped else block)}</p>"
+    return f"<p{kind}>{escape(' '.join(line.strip() for line in lines) if is_wrapped else block)}</p>"
 
 
 def _same(block: str, label: str) -> bool:
@@ -187,11 +206,23 @@ def _marked(html: str, quote: str, at: float) -> str:
         return html
     first = min(places, key=lambda place: abs(place - at * len(words)))
     chosen = words[first : first + count]
+    opening, closing = _signs(quote)
     for number in sorted({word.piece for word in chosen}, reverse=True):
         own = [word for word in chosen if word.piece == number]
-        _mark(pieces[number], own[0].start, own[-1].end)
+        text, start, end = pieces[number].text, own[0].start, own[-1].end
+        if own[0] is chosen[0] and text[:start].endswith(opening):
+            start -= len(opening)
+        if own[-1] is chosen[-1] and text[end:].startswith(closing):
+            end += len(closing)
+        _mark(pieces[number], start, end)
     inside = "".join(etree.tostring(child, encoding="unicode", method="html") for child in root)
     return escape(root.text or "") + inside
+
+
+def _signs(quote: str) -> tuple[str, str]:
+    """The signs before a quote's first word and behind its last one, such as quotation marks and a full stop."""
+    words = list(_WORD.finditer(quote))
+    return quote[: words[0].start()].lstrip(), quote[words[-1].end() :].rstrip()
 
 
 def _pieces(element: Any) -> Iterator[_Piece]:
