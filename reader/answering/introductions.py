@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from reader.answering.definitions import definitions
 from reader.answering.notes import NO_PROSE
 from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.words import mention
@@ -63,10 +64,6 @@ _BEFORE = (
     (2.5, re.compile(rf"\b(?:{_A}|old|young) (?:[a-zäöüéè-]+ )?(?!{_QUALITY})[a-zäöüéè-]{{3,}},? $")),
 )
 """Patterns for the text after a name and before it, with scores: the higher, the surer that it says who somebody is."""
-_NAMED_SO = re.compile(r"\((?:[^\W\d_ ]+,? ){0,4}[“\"‘„«] ?(?:(?:the|der|die|das|le|la|el) )?$", re.I)
-_MEANS = re.compile(r"[”\"’“»]? (?:means|shall mean|bedeutet|désigne|significa)\b", re.I)
-_DEFINED = 5.0
-"""What a definition scores: Harrow Estates (the "Landlord"), "Term" means six years."""
 _ENDED = re.compile(r"[.!?…。][\"'”’»)\]*_]*$")
 _QUOTE = re.compile(r"[“”\"]")
 
@@ -77,6 +74,8 @@ def introduced(words: str, source: Source, *, is_thing: bool = False) -> list[Pa
     Args:
         is_thing: whether it is asked what something is. To name a thing is not to say what it is, however seldom it is named.
     """
+    if definition := defined(words, source):
+        return definition
     ranked = rank_introductions(words, source)
     few = 0 if is_thing else _FEW
     if not ranked or (len(ranked) > few and ranked[0][0] < _TELLING):
@@ -87,7 +86,13 @@ def introduced(words: str, source: Source, *, is_thing: bool = False) -> list[Pa
 
 def defined(words: str, source: Source) -> list[Passage]:
     """The first sentence of a document that defines a term, as contracts do; none where no sentence does."""
-    return [passage for score, passage in _naming(words, source) if score >= _DEFINED][:1]
+    term = words.casefold()
+    for page in source.pages:
+        if page.end_char <= source.chars_read and any(term == one.casefold() for one, _ in definitions(page.text)):
+            for start, end in sentences(page.text):
+                if any(term == one.casefold() for one, _ in definitions(page.text[start:end])):
+                    return [passage_of(page, start, end)]
+    return []
 
 
 def rank_introductions(words: str, source: Source) -> list[tuple[float, Passage]]:
@@ -132,10 +137,6 @@ def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
 
 def _telling(text: str, name: re.Match[str]) -> float:
     """How surely a sentence says who it names."""
-    if _NAMED_SO.search(text[: name.start()]) or (
-        _QUOTE.search(text[: name.start()]) and _MEANS.match(text, name.end())
-    ):
-        return _DEFINED
     behind = max((score for score, pattern in _BEHIND if pattern.match(text, name.end())), default=0.0)
     if _IS.match(text, name.end()) and not _NOT_SUBJECT.search(text[: name.start()]):
         behind = max(behind, _IS_SCORE)

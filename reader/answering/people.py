@@ -1,9 +1,8 @@
 """Who a document names most often, without a decoder.
 
 A name is a word that the document nearly always writes with a capital. It is a person's name if a verb such as *said* follows it
-or a title comes before it, and a place's if *in* or *along the* often comes before it. A contract defines its terms, in brackets
-behind what they stand for. English, French and Spanish verbs and titles are
-known; in other languages no people are found. Two names count as one person only if they share a word.
+or a title comes before it, and a place's if *in* or *along the* often comes before it. English, French and Spanish verbs and
+titles are known; in other languages no people are found. Two names count as one person only if they share a word.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from reader.answering.definitions import definitions
 
 NAMED = 6
 """The most people that are named."""
@@ -50,11 +51,6 @@ _LIVING = re.compile(
 """Of these verbs, those that things hardly ever do."""
 _THE = re.compile(r"\bthe\s+$", re.I)
 _ONE, _SEVERAL = re.compile(r"\s+(?:is|was|has)\b"), re.compile(r"\s+(?:are|were|have)\b")
-_DEFINED = re.compile(
-    r"(?P<name>[^\W\d_a-z][\w.&’'-]*,? )?\((?:[a-z]+,? ){0,4}[\"“‘'](?P<bracketed>[^\W\d_]\w+)[\"”’']\)"
-    r"|[\"“](?P<meant>[^\W\d_]\w+)[\"”] (?:means|shall mean|refers to)\b"
-)
-"""A definition in a contract. Behind a name, it defines somebody: Alder Ltd (the "Landlord")."""
 _LONGER = re.compile(rf"(?<=[\w,;]\s)(?!The\b){_CAPITAL} $")
 """A part of a longer name, such as the Happy Island, though it is a common word."""
 _INSIDE = re.compile(r"[\w,;]\s$")
@@ -172,9 +168,8 @@ def _names(text: str) -> Iterator[tuple[str, list[str], str, str]]:
 def _defined(text: str) -> dict[str, bool]:
     """The terms that a text defines, and whether each is what somebody is called."""
     found: dict[str, bool] = {}
-    for one in _DEFINED.finditer(text):
-        term = one["bracketed"] or one["meant"]
-        found[term] = found.get(term, False) or one["name"] is not None
+    for term, is_somebody in definitions(text):
+        found[term] = found.get(term, False) or is_somebody
     return found
 
 
