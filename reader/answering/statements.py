@@ -22,7 +22,7 @@ from storage import TextIndex
 _CANDIDATES = 20
 """Passages whose sentences are compared."""
 
-_SURE, _LIKELY, _UNLIKELY = 1.2, 1.0, 0.75
+_SURE, _LIKELY, _UNLIKELY = 1.2, 0.95, 0.75
 """A statement is clearly, or probably, about the question where words and meaning come to so much together, and hardly where they
 come to less: chosen on 79 questions of our own."""
 
