@@ -264,20 +264,20 @@ def test_a_question_waits_for_the_first_page_of_its_document_and_others_do_not(s
     wait_for(lambda: state(service, long.id) == "reading")
     add(service, document)
     assert refresh_box(service, document.id)["interactive"]
-    asked = workspace.ask([document.id], "Who?")
+    asked = workspace.ask([document.id], "Who?", may_wait=True)
     stream = workspace.stream(asked.id)
     assert stream is not None
     assert turns.waiting_line(asked, stream, waits_for=workspace.waits_for([document.id])) == (
         "Waiting for the first page to be read …"
     )
     with pytest.raises(NotReady, match="not read yet"):  # a program does not see what keeps it waiting
-        workspace.ask([document.id], "Who?", asked_by="program")
+        workspace.ask([document.id], "Who?")
     other = workspace.stream(workspace.ask([read_before], "Who?").id)
     wait_for(lambda: other is not None and other.is_done)
     assert not stream.is_begun
     service.store.jobs.stop(job_of(service, document.id).id, "pause")
     assert refresh_box(service, document.id)["interactive"]  # it can still be stopped, and another asked
-    second = workspace.stream(workspace.ask([document.id], "Why?", asked.conversation_id).id)
+    second = workspace.stream(workspace.ask([document.id], "Why?", asked.conversation_id, may_wait=True).id)
     service.store.jobs.go_on(job_of(service, document.id).id)
     service.store.jobs.stop(job_of(service, long.id).id, "cancel")
     wait_for(lambda: second is not None and second.is_done)
@@ -292,7 +292,7 @@ def test_a_question_about_a_document_whose_reading_fails_is_told_why(service: Se
     wait_for(lambda: state(service, long.id) == "reading")
     add(service, document)
     workspace = Workspace(service)
-    stream = workspace.stream(workspace.ask([document.id], "Who?").id)
+    stream = workspace.stream(workspace.ask([document.id], "Who?", may_wait=True).id)
     assert stream is not None
     with service.store.jobs._database.transaction() as db:
         db.execute(

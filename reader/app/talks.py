@@ -192,14 +192,14 @@ class Talks:
         conversation_id: str | None = None,
         *,
         asked_by: str = "",
+        may_wait: bool = False,
         **settings: Any,
     ) -> QuestionRecord:
         """Note a question about a document or several to be answered in a conversation, by default in a new one.
 
-        A person's question may come before the first page is read, and waits for it.
-
         Args:
             asked_by: the kind of program that asks; empty for a person on the page.
+            may_wait: whether the question may come before the first page is read, and wait for it: a page shows that it does.
             settings: `look_again`, see `Service.answer`, and `number`, the turn that the new one replaces. Where other turns
                 follow that turn, the question is asked in a new conversation with the turns before it, and nothing is lost.
 
@@ -211,7 +211,7 @@ class Talks:
             self._held(document_id)
         if settings.get("look_again", "auto") not in ("auto", "off"):
             settings["look_again"] = _token_count(settings["look_again"])
-        if is_unread(self._service, ids, self.user) and (asked_by or not may_be_read(self._service, ids, self.user)):
+        if is_unread(self._service, ids, self.user) and not (may_wait and may_be_read(self._service, ids, self.user)):
             raise why_unread(self._service, ids, self.user)
         check_whole(question=text)
         if conversation_id is None:

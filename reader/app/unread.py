@@ -47,4 +47,4 @@ def why_unread(service: Readings, document_ids: Sequence[str], user: str = LOCAL
         return NotReady("The document is not read yet; wait until its first pages are.")
     if reasons := [job.reason for job in jobs if job.state == "failed" and job.reason]:
         return ConfigError(f"The document could not be read: {reasons[0]}")
-    return ConfigError("The document is not read yet; begin its reading, or continue it.")
+    return ConfigError("The document is not read yet; begin its reading, or continue it first.")

@@ -194,7 +194,7 @@ class ConversationEvents:
             # It was deleted elsewhere; or the document was changed a moment ago, and its own conversation is to come.
             talk_id = None
         number = turn if talk_id else None
-        asked = workspace.ask(place.document_ids, text, talk_id, look_again=looked, number=number)
+        asked = workspace.ask(place.document_ids, text, talk_id, may_wait=True, look_again=looked, number=number)
         return asked.conversation_id, gr.update(value=""), *_not_editing()
 
     @tolerant
