@@ -203,6 +203,10 @@ def test_a_part_that_papers_have_is_found_by_its_heading(question: str, said: st
     assert said in found.text
 
 
-def test_a_part_that_a_document_lacks_is_left_to_the_decoder() -> None:
-    question = "What are the limitations of the study?"
+@pytest.mark.parametrize(
+    "question",
+    ["What are the limitations of the study?", "What are the methods of the millers?"],
+    ids=["no such part", "no part"],
+)
+def test_a_part_that_a_document_lacks_is_left_to_the_decoder(question: str) -> None:
     assert overview(understand(question), question, [source_of(PAPER)]) is None

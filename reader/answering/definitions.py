@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
 
 _TERM = r"[^\W\d_]\w+(?: \w+){0,2}"
 _THE = r"(?:(?:the|der|die|das|le|la|el) )?"
@@ -14,7 +14,8 @@ _DEFINED = re.compile(
 )
 
 
-def definitions(text: str) -> Iterator[tuple[str, bool]]:
-    """(term, whether it is what somebody is called) for each definition in a text."""
-    for found in _DEFINED.finditer(text):
-        yield found["bracketed"] or found["meant"], found["name"] is not None
+@functools.lru_cache(maxsize=1 << 12)
+def definitions(text: str) -> tuple[tuple[str, bool], ...]:
+    """(term, whether it is what somebody is called) for each definition in a text, such as a page."""
+    found = _DEFINED.finditer(text)
+    return tuple((one["bracketed"] or one["meant"], one["name"] is not None) for one in found)

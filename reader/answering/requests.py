@@ -52,17 +52,6 @@ _TITLED = re.compile(
     r"[“\"„«](?P<title>[^“”\"„«»]{2,120})[“”\"»](?: (?:say|about|cover|discuss|describe|zusammen))?\W*",
     re.I,
 )
-_PART = (
-    r"(?P<title>conclusions?|introduction|abstract|preface|foreword|prologue|epilogue|afterword|postscript|related work|future work"
-    r"|acknowledge?ments?|discussion|evaluation|results|findings|methods?|methodology|limitations|appendix)"
-)
-_NAMED_PART = re.compile(
-    r"\W*(?:what (?:do|does|did) .{1,40}? (?:say|write|state) in|what (?:is|are)(?: (?:said|written))?(?: in)?|what stands in"
-    rf"|summari[sz]e|(?:give me )?a summary of) (?:its|the|their|his|her|this) {_PART}"
-    r"(?: (?:section|part|chapter))?(?: (?:of|in) (?:this|the) \w+)?(?: about)?\W*",
-    re.I,
-)
-_CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
 _OUTLINE = re.compile(
     rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
     rf"|inhoudsopgave)\b|目次"
@@ -92,6 +81,17 @@ _MENTIONS = re.compile(
     re.I,
 )
 _TEXTS = r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|story|work|handbook|manual|guide)"
+_PART = (
+    r"(?P<title>conclusions?|introduction|abstract|preface|foreword|prologue|epilogue|afterword|postscript|related work|future work"
+    r"|acknowledge?ments?|discussion|evaluation|results|findings|methods?|methodology|limitations|appendix)"
+)
+_NAMED_PART = re.compile(
+    r"\W*(?:what (?:do|does|did) .{1,40}? (?:say|write|state) in|what (?:is|are)(?: (?:said|written))?(?: in)?|what stands in"
+    rf"|summari[sz]e|(?:give me )?a summary of) (?:its|the|their|his|her|this) {_PART}"
+    rf"(?: (?:section|part|chapter))?(?: (?:of|in) (?:this|the) {_TEXTS})?(?: about)?\W*",
+    re.I,
+)
+_CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
 _FRONT = re.compile(
     r"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!book|text|document|paper|article))"
     rf"|\bwho (?:wrote|authored|edited|translated) (?:this\b|it\b|the {_TEXTS}\b)"
