@@ -263,6 +263,15 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
     assert turns.cited(["Yes."], []) == "Yes."
 
 
+def test_the_number_of_a_list_s_item_cites_nothing() -> None:
+    evidence = [{"quote": "1. Grease the hinges with tallow. 2. Clear the weed from the sills."}]
+    answer = "1. Grease the hinges. 2. Clear the weed."
+    assert [answer[one.start : one.end] for one in citations([answer], evidence)] == [
+        "Grease the hinges.",
+        "Clear the weed.",
+    ]
+
+
 def test_what_an_answer_does_not_cite_is_folded_and_headings_alone_are_left_out() -> None:
     quotes = ("The boat is called Patience.", "The keeper had a dog.", "The  Log")
     evidence = [

@@ -210,3 +210,12 @@ def test_a_part_that_papers_have_is_found_by_its_heading(question: str, said: st
 )
 def test_a_part_that_a_document_lacks_is_left_to_the_decoder(question: str) -> None:
     assert overview(understand(question), question, [source_of(PAPER)]) is None
+
+
+def test_rows_of_a_table_stay_on_lines_of_their_own() -> None:
+    table = "| Mill | Stones |\n| Wenlow | 3 |"
+    text = f"# Mills\n\n## 1. Numbers\n\nThese are the\nmills.\n\n{table}\n\nThat is all.\n\n## 2. End\n\nNo more.\n"
+    question = "What happens in chapter 1?"
+    found = overview(understand(question), question, [source_of(text)])
+    assert found is not None
+    assert found.text == f"1. Numbers: These are the mills.\n{table}\nThat is all."

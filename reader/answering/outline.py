@@ -241,7 +241,7 @@ def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
                 below = _TITLE_BELOW.match(page.text, found.end()) if _ONLY_NUMBERED.fullmatch(title) else None
                 if below and below["title"].isupper():
                     title = f"{title} {below['title']}"
-                yield title, page.start_char + found.start("title")
+                yield title, page.start_char + found.start()
 
 
 class _Numbered(NamedTuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from reader import wording
 from reader.answering.introductions import defined, introduced
@@ -262,6 +263,13 @@ def _joined(parts: Sequence[tuple[str, list[Passage]]]) -> Overview | None:
         return None
     lines = []
     for title, own in parts:
-        said = " ".join(" ".join(passage.text.split()) for passage in own)
+        said = _on_lines("\n".join(passage.text for passage in own))
         lines.append(f"{title.rstrip('.:')}: {said}" if title else said)
     return Overview("\n".join(lines), passages)
+
+
+def _on_lines(text: str) -> str:
+    """A text on one line, but for the rows of its tables, which stay on lines of their own."""
+    runs = groupby(text.split("\n"), lambda line: "|" in line)
+    parts = ("\n".join(lines) if is_table else " ".join(" ".join(lines).split()) for is_table, lines in runs)
+    return "\n".join(filter(None, parts))

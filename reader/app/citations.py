@@ -83,7 +83,9 @@ def _citations(answer: str, evidence: Mapping[int, Mapping[str, Any]]) -> list[C
     It may be longer than its quotes are. A sentence that shares few of its words with all of them has no citation.
     """
     quotes = {place: set(content_words(str(item.get("quote", "")))) for place, item in evidence.items()}
-    spans = list(sentences(answer))
+    every = list(sentences(answer))
+    # The number of a list's item is no sentence.
+    spans = [(start, end) for start, end in every if any(map(str.isalpha, answer[start:end]))] or every
     found: list[Citation] = []
     for number, (start, end) in enumerate(spans):
         words = set(content_words(answer[start:end]))
