@@ -264,12 +264,14 @@ def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words
 
 
 def test_the_number_of_a_list_s_item_cites_nothing() -> None:
-    evidence = [{"quote": "1. Grease the hinges with tallow. 2. Clear the weed from the sills."}]
-    answer = "1. Grease the hinges. 2. Clear the weed."
-    assert [answer[one.start : one.end] for one in citations([answer], evidence)] == [
-        "Grease the hinges.",
-        "Clear the weed.",
+    quotes = ("1. Grease the hinges with tallow.", "2. Clear the weed from the sills.")
+    evidence = [
+        {"document_id": "d", "page": number, "label": str(number), "start_char": 0, "end_char": 9, "quote": quote}
+        for number, quote in enumerate(quotes, start=1)
     ]
+    html = turns.cited(["1. Grease the hinges. 2. Clear the weed."], evidence)
+    shown = re.sub(r"<sup>.*?>(\d)</button></sup>", r"[\1]", html)
+    assert shown == "1. Grease the hinges.[1] 2. Clear the weed.[2]"
 
 
 def test_what_an_answer_does_not_cite_is_folded_and_headings_alone_are_left_out() -> None:
