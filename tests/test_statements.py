@@ -126,6 +126,25 @@ def test_a_refused_question_for_yes_or_no_is_answered_where_a_sentence_is_clearl
 
 
 @pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Does she use the loading bay?", "The Tenant may use the loading bay on working days."),
+        ("Are they in repair?", "The Landlord keeps the roof and the walls in repair."),
+    ],
+    ids=["words of its own", "words of the turn before"],
+)
+def test_the_turn_before_helps_only_a_question_that_says_little(
+    question: str, said: str, tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["yes"] * 9
+    attached = attached_to(document_of(LEASE), tiny_model, store)
+    earlier = [("Who looks after the roof and the walls?", "the Landlord keeps the roof and the walls")]
+    answer = answered(attached, tiny_model, question, look_again="auto", earlier=earlier)
+    assert answer.text == f"Yes. {said}"
+
+
+@pytest.mark.parametrize(
     ("question", "expected"),
     [
         ("What happens if the rent is late?", True),

@@ -30,6 +30,7 @@ from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import asks_what_happens, is_yes_or_no, searched, understand
 from reader.answering.statements import Statement, statement
 from reader.answering.tables import as_value
+from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model
 
@@ -40,6 +41,9 @@ budget above the default, all passages are looked at."""
 _FIRST_AHEAD = 0.5
 """If no passage is sure to answer, another than the first, which the search found best, does so only if a refusal is so much less
 likely there: behind the others decoders answer about something else."""
+
+_OWN_WORDS = 2
+"""With so many words of its own, a question for yes or no says what it is about."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -110,7 +114,9 @@ class Decoding:
         self._started = time.perf_counter()
         self.attached, self.question, self._model = attached, question.strip(), model
         self._said = "\n".join([self.question, *(text for turn in earlier for text in turn)])
-        self._searched = searched(self.question, earlier)
+        # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
+        is_bare = len(content_words(self.question)) < _OWN_WORDS
+        self._stated_about = searched(self.question, earlier) if is_bare else self.question
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
         self._run_tokens = 0  # behind the memory, of all steps so far
@@ -145,7 +151,9 @@ class Decoding:
 
     def statement(self) -> Statement | None:
         """What the document states about the question, if the answer is to be that."""
-        return statement(self.attached.passages, self._searched, self._model.encoder) if self.takes_sentence else None
+        return (
+            statement(self.attached.passages, self._stated_about, self._model.encoder) if self.takes_sentence else None
+        )
 
     @property
     def seconds(self) -> float:
