@@ -151,9 +151,9 @@ class Decoding:
 
     def statement(self) -> Statement | None:
         """What the document states about the question, if the answer is to be that."""
-        return (
-            statement(self.attached.passages, self._stated_about, self._model.encoder) if self.takes_sentence else None
-        )
+        if not self.takes_sentence:
+            return None
+        return statement(self.attached.passages, self._stated_about, self._model.encoder)
 
     @property
     def seconds(self) -> float:

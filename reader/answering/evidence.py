@@ -169,10 +169,9 @@ def _figure_alone(answer: str) -> re.Pattern[str] | None:
 
 
 def stated_first(said: Passage, passages: Passages, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """Evidence with a sentence that the answer is in front, in place of another of its page."""
+    """Evidence, of which there is some, with the sentence that the answer is in front, in place of another quote of its page."""
     first = said.start_char
-    header = passages.header_at(said.document_id, first)
-    score = max((place.score for place in evidence), default=1.0)
+    header, score = passages.header_at(said.document_id, first), evidence[0].score
     place = Evidence(
         said.document_id, said.page, said.label, first, first + len(said.text), score, said.text, header=header
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from reader.answering.definitions import definitions
 from reader.answering.notes import NO_PROSE
@@ -86,13 +87,18 @@ def introduced(words: str, source: Source, *, is_thing: bool = False) -> list[Pa
 
 def defined(words: str, source: Source) -> list[Passage]:
     """The first sentence of a document that defines a term, as contracts do; none where no sentence does."""
-    term = words.casefold()
-    for page in source.pages:
-        if page.end_char <= source.chars_read and any(term == one.casefold() for one, _ in definitions(page.text)):
-            for start, end in sentences(page.text):
-                if any(term == one.casefold() for one, _ in definitions(page.text[start:end])):
-                    return [passage_of(page, start, end)]
-    return []
+
+    def defines(text: str) -> bool:
+        return any(term.casefold() == words.casefold() for term, _ in definitions(text))
+
+    pages = (page for page in source.pages if page.end_char <= source.chars_read and defines(page.text))
+    found = (
+        passage_of(page, start, end)
+        for page in pages
+        for start, end in sentences(page.text)
+        if defines(page.text[start:end])
+    )
+    return list(islice(found, 1))
 
 
 def rank_introductions(words: str, source: Source) -> list[tuple[float, Passage]]:

@@ -178,12 +178,11 @@ class Passages:
 
     def outside(self, passage: Passage, seen: Shown) -> list[Passage]:
         """The rows of tables that are shown with a passage, though they stand outside it."""
-        pages = [page for (document_id, _), page in self._pages.items() if document_id == passage.document_id]
         return [
             passage_of(page, start - page.start_char, end - page.start_char)
             for start, end in seen.rows_outside
-            for page in pages
-            if page.start_char <= start < page.end_char
+            for (document_id, _), page in self._pages.items()
+            if document_id == passage.document_id and page.start_char <= start < page.end_char
         ]
 
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:

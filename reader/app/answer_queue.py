@@ -236,7 +236,7 @@ class Answerer:
         except Withdrawn:
             pass
         except Exception as caught:  # shown on the pages that follow
-            # Another decoder was chosen at this moment.
+            # At this moment another decoder was chosen, or the last memory of the documents went.
             if isinstance(caught, NotReady) and (not self._is_ready() or self._waits(stream.question)):
                 with self._changed:
                     stream.is_begun = stream.is_running = False

@@ -31,7 +31,7 @@ class Piece:
 
     text: str
     number: int | None = None
-    """Of the quote that it rests on, counted from 1; it stands behind the text."""
+    """The number of the quote that the text rests on, counted from 1. It is shown behind the text."""
     note: str = ""
     """What is said of the part of the answer that ends here, on a line of its own."""
 

@@ -82,7 +82,7 @@ def _says(title: str) -> str:
 def _who(named: Sequence[Named], source: Source) -> list[str]:
     """A question about each name that people have, and about each other one that the text defines or says something of.
 
-    Several without an article, and things in the plural, are left out: they are mostly of a kind that everybody knows.
+    Things in the plural, and people in the plural without an article, are left out: most readers know what they are.
     """
     # A text in which no name does what people do, such as a paper, names things.
     has_people = any(one.is_alive for one in named)

@@ -228,7 +228,7 @@ class Talks:
         return self._service.answerer.ask(self.user, ids[0], conversation_id, text, settings)
 
     def waits_for(self, document_ids: Sequence[str]) -> str:
-        """What a question about documents waits for that nobody answers yet."""
+        """What an unanswered question about these documents waits for."""
         if self._service.model is None:
             return "the language model"
         return "the first page to be read" if is_unread(self._service, document_ids, self.user) else "its turn"

@@ -266,7 +266,7 @@ def _library(*, has_accounts: bool) -> LibraryParts:
     leave = '<form method="post" action="logout"><button>Sign out</button></form>' if has_accounts else ""
     gr.HTML(f"<h1>{NAME}</h1>{leave}", elem_id="brand")
     with gr.Column(elem_id="upload"):
-        # In a library with accounts exports are not imported: nobody can check what a stranger's memory says.
+        # A library with accounts imports no exports, because nobody can check what is in a stranger's memory.
         kinds = [*FORMATS] if has_accounts else [*FORMATS, ".beacon"]
         upload = gr.UploadButton("Add documents", file_count="multiple", file_types=kinds, size="sm")
         gr.HTML(WAYS, elem_id="formats", js_on_load=None)
