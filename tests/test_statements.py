@@ -10,6 +10,7 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.decoders import tiny_encoder_folder
 
 from reader.answering import NOT_SAID
+from reader.answering.definitions import definitions
 from reader.answering.overview import overview
 from reader.answering.passages import Passage, Passages, Source
 from reader.answering.requests import asks_what_happens, understand
@@ -183,6 +184,12 @@ def test_a_term_that_a_contract_defines_is_answered_by_its_definition(question: 
     found = overview(understand(question), question, [source_of(LEASE)])
     assert found is not None
     assert said in found.text
+
+
+def test_a_page_without_spaces_holds_no_question_up() -> None:
+    page = "A" * 200_000
+    assert definitions(page) == ()
+    assert definitions(f'{page} (the "Landlord")') == (("Landlord", True),)
 
 
 def test_a_role_that_is_not_defined_is_left_to_the_decoder() -> None:

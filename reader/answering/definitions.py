@@ -8,8 +8,8 @@ import re
 _TERM = r"[^\W\d_]\w+(?: \w+){0,2}"
 _THE = r"(?:(?:the|der|die|das|le|la|el) )?"
 _DEFINED = re.compile(
-    # Behind a name, it defines somebody.
-    rf"(?P<name>[^\W\d_a-z][\w.&’'-]*,? )?\((?:[a-zé]+,? ){{0,4}}[\"“‘'„«] ?{_THE}(?P<bracketed>{_TERM}) ?[\"”’'“»]\)"
+    # Behind a name, it defines somebody. A name has an end: in a page without spaces, each letter may begin one.
+    rf"(?P<name>[^\W\d_a-z][\w.&’'-]{{0,80}},? )?\((?:[a-zé]+,? ){{0,4}}[\"“‘'„«] ?{_THE}(?P<bracketed>{_TERM}) ?[\"”’'“»]\)"
     rf"|[\"“„«] ?{_THE}(?P<meant>{_TERM}) ?[\"”“»] (?:means|shall mean|refers to|bedeutet|désigne|significa)\b"
 )
 
