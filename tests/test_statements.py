@@ -13,6 +13,7 @@ from reader.answering import NOT_SAID
 from reader.answering.definitions import definitions
 from reader.answering.overview import overview
 from reader.answering.passages import Passage, Passages, Source
+from reader.answering.people import people
 from reader.answering.requests import asks_what_happens, understand
 from reader.answering.statements import Statement, in_a_sentence, statement
 from reader.documents import Document, Page
@@ -189,6 +190,7 @@ def test_a_term_that_a_contract_defines_is_answered_by_its_definition(question: 
 def test_a_page_without_spaces_holds_no_question_up() -> None:
     page = "A" * 200_000
     assert definitions(page) == ()
+    assert people(page) == []
     assert definitions(f'{page} (the "Landlord")') == (("Landlord", True),)
 
 

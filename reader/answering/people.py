@@ -29,7 +29,8 @@ _TITLES = frozenset(
     Inspector Judge Master Mistress Squire Don Doña Señor Señora Señorita Senor Senora Senorita Saint
     """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
 )
-_CAPITAL = r"[^\W\d_a-zà-öø-ÿ][\w’'-]*[^\W\d_A-ZÀ-ÖØ-Þ]"
+# A name has an end: in a text without spaces, each letter may begin one.
+_CAPITAL = r"[^\W\d_a-zà-öø-ÿ][\w’'-]{0,80}[^\W\d_A-ZÀ-ÖØ-Þ]"
 _NAME = re.compile(
     rf"(?:(?:{'|'.join(sorted(_TITLES))})\.? )*{_CAPITAL}(?: (?:(?:de|du|von|van|of|da|la|le) )?{_CAPITAL}){{0,2}}"
 )
