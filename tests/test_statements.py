@@ -10,12 +10,12 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.decoders import tiny_encoder_folder
 
 from reader.answering import NOT_SAID
-from reader.answering.definitions import definitions
+from reader.answering.definitions import definitions, expansion
 from reader.answering.overview import overview
 from reader.answering.passages import Passage, Passages, Source
 from reader.answering.people import people
-from reader.answering.requests import asks_what_happens, understand
-from reader.answering.statements import Statement, in_a_sentence, statement
+from reader.answering.requests import asks_what_happens, said_about, understand
+from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
 from reader.documents import Document, Page
 from reader.models import Model, SentenceEncoder
 from reader.reading import SentenceVectors, sentences
@@ -32,7 +32,8 @@ of the Landlord.
 
 The Tenant may use the loading bay on working days. It is shared with two other units.
 
-The deposit is returned within four weeks. “Term” means the six years from 1 May.
+The deposit is returned within four weeks. “Term” means the six years from 1 May. The “Common Parts” of the building include its
+stairs.
 """
 
 
@@ -75,14 +76,13 @@ def vectors_of(text: str, encoder: SentenceEncoder, question: str, about: str) -
     ids=["rare words", "beside a denial", "another's duty", "a pronoun needs its sentence", "no heading"],
 )
 def test_the_sentence_about_what_was_asked_is_found(question: str, said: str) -> None:
-    found = statement(Passages([source_of(LEASE)]), question, None)
-    assert found is not None
+    found = statements(Passages([source_of(LEASE)]), question, None)[0]
     assert " ".join(found.passage.text.split()) == said
     assert LEASE[found.passage.start_char : found.passage.end_char] == found.passage.text
 
 
 def test_a_question_without_words_of_the_text_has_no_statement() -> None:
-    assert statement(Passages([source_of(LEASE)]), "Xyzzy?", None) is None
+    assert statements(Passages([source_of(LEASE)]), "Xyzzy?", None) == []
 
 
 def said_of(text: str, words: float, meaning: float | None) -> Statement:
@@ -109,7 +109,7 @@ def test_yes_or_no_is_answered_by_what_the_document_states(
     answer: str, words: float, meaning: float | None, whole: str
 ) -> None:
     stated = said_of("The lower stone never moves\nat all.", words, meaning)
-    assert in_a_sentence(answer, stated, "It stands\nstill.") == whole
+    assert in_sentences(answer, [stated], "It stands\nstill.") == whole
 
 
 def test_a_refused_question_for_yes_or_no_is_answered_where_a_sentence_is_clearly_about_it(
@@ -179,7 +179,13 @@ def test_what_happens_is_not_answered_with_a_word(
 
 @pytest.mark.parametrize(
     ("question", "said"),
-    [("Who is the landlord?", "Harrow Estates Ltd"), ("What is the term?", "“Term” means the six years from 1 May.")],
+    [
+        ("Who is the landlord?", "Harrow Estates Ltd"),
+        ("What is the term?", "“Term” means the six years from 1 May."),
+        ("What does “Term” mean?", "“Term” means the six years from 1 May."),
+        ("What are the “Common Parts”?", "The “Common Parts” of the building include its stairs."),
+        ("What are common parts?", "The “Common Parts” of the building include its stairs."),
+    ],
 )
 def test_a_term_that_a_contract_defines_is_answered_by_its_definition(question: str, said: str) -> None:
     found = overview(understand(question), question, [source_of(LEASE)])
@@ -187,11 +193,107 @@ def test_a_term_that_a_contract_defines_is_answered_by_its_definition(question: 
     assert said in found.text
 
 
+@pytest.mark.parametrize(
+    ("question", "about"),
+    [
+        ("What does the lease say about repairs?", "repairs"),
+        ("What does it say about the loading bay?", "loading bay"),
+        ("What is said about pets?", "pets"),
+        ("Was steht im Vertrag über Haustiere?", "Haustiere"),
+        ("What does the doctor say about the wound?", ""),
+        ("What does the tenant pay?", ""),
+    ],
+)
+def test_what_a_document_says_about_something_is_told_from_what_people_say(question: str, about: str) -> None:
+    assert said_about(question) == about
+
+
+def test_what_a_document_says_about_something_is_told_by_its_statements(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["repairs are dear"] * 9
+    attached = attached_to(document_of(LEASE), tiny_model, store)
+    answer = answered(attached, tiny_model, "What does the lease say about the tenant's partitions and vaults?", look_again="auto")
+    assert "The Tenant may put up partitions." in answer.text
+    assert "She may not cut into the brick vaults, which are listed." in answer.text
+    assert "repairs are dear" not in answer.text
+    assert {place.quote in LEASE for place in answer.evidence} == {True}
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "expected"),
+    [
+        ("a bay", "What is the loading bay?", True),
+        ("The bays", "What is the loading bay?", True),
+        ("a yard", "What is the loading bay?", False),
+        ("The document does not say.", "What is the loading bay?", False),
+    ],
+)
+def test_an_answer_of_the_questions_own_words_is_none(answer: str, question: str, expected: bool) -> None:
+    assert adds_nothing(answer, question) is expected
+
+
+def test_an_answer_of_the_questions_own_words_gives_way_to_a_statement(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["a bay"] * 9
+    attached = attached_to(document_of(LEASE), tiny_model, store)
+    said = "The Tenant may use the loading bay on working days."
+    assert said in answered(attached, tiny_model, "What is the loading bay?", look_again="auto").text
+
+
 def test_a_page_without_spaces_holds_no_question_up() -> None:
     page = "A" * 200_000
     assert definitions(page) == ()
     assert people(page) == []
     assert definitions(f'{page} (the "Landlord")') == (("Landlord", True),)
+
+
+@pytest.mark.parametrize(
+    ("short", "text", "long"),
+    [
+        ("WBW", "They asked the Water Board of Wendle (WBW), which refused.", "Water Board of Wendle"),
+        ("WBW", "The WBW (Water Board of Wendle) refused.", "Water Board of Wendle"),
+        ("GCSR", "known as Global Control\nSelective Response (GCSR) [6]", "Global Control Selective Response"),
+        ("HTML", "in the HyperText Markup Language (“HTML”)", "HyperText Markup Language"),
+        ("OCRs", "by optical character recognition (OCR) alone", ""),
+        ("OCR", "by reading (OCR) and by hand", ""),
+        ("OCR", "by optical character recognition and OCR", ""),
+    ],
+)
+def test_what_an_abbreviation_stands_for_is_found_where_the_text_says_so(short: str, text: str, long: str) -> None:
+    found = expansion(short, text)
+    assert (found[0] if found else "") == long
+
+
+@pytest.mark.parametrize(
+    "question", ["What does WBW stand for?", "What is WBW short for?", "Wofür steht „WBW“?", "What does WBW mean?"]
+)
+def test_a_question_for_an_abbreviation_is_answered_by_its_words(question: str) -> None:
+    found = overview(understand(question), question, [source_of("Rain. They asked the Water Board of Wendle (WBW). It fell.")])
+    assert found is not None
+    assert found.text == "Water Board of Wendle"
+    assert found.passages[0].text == "They asked the Water Board of Wendle (WBW)."
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "words", "whole"),
+    [
+        ("She was angry.", "They fled, because the dam broke.", 0.8, "They fled, because the dam broke."),
+        ("the dam broke", "They fled, because the dam broke.", 0.8, "the dam broke"),
+        ("She was angry.", "They fled when the dam broke.", 0.8, "She was angry."),
+        ("She was angry.", "They fled, because the dam broke.", 0.3, "She was angry."),
+        (NOT_SAID, "They fled, because the dam broke.", 0.8, "They fled, because the dam broke."),
+        (NOT_SAID, "They fled when the dam broke.", 0.8, NOT_SAID),
+    ],
+    ids=["another reason", "the same reason", "no reason", "about something else", "refused", "refused, no reason"],
+)
+def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
+    answer: str, text: str, words: float, whole: str
+) -> None:
+    assert with_reason(answer, said_of(text, words, 0.6)) == whole
 
 
 def test_a_role_that_is_not_defined_is_left_to_the_decoder() -> None:

@@ -32,7 +32,8 @@ from reader.answering.evidence import (
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import refusal_of, says_nothing
-from reader.answering.statements import in_a_sentence
+from reader.answering.requests import asks_why
+from reader.answering.statements import in_sentences, with_reason
 from reader.beacon import Memory, recording
 from reader.models import Model
 
@@ -86,9 +87,11 @@ class Answer:
             heat = attached.heat(decoding.attention)
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
-            if decoding.ended == "finished" and found and (said := decoding.statement()):
-                text = in_a_sentence(text, said, found[0].quote)
-                found = stated_first(said.passage, attached.passages, found) if said.text in text else found
+            if decoding.ended == "finished" and found and (said := decoding.statements()):
+                is_why = asks_why(decoding.question)
+                text = with_reason(text, said[0]) if is_why else in_sentences(text, said, found[0].quote)
+                for one in reversed(said):
+                    found = stated_first(one.passage, attached.passages, found) if one.text in text else found
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
         looked = {prompt.passages: prompt.looked_again_tokens for prompt in decoding.looked_again}

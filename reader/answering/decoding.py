@@ -27,8 +27,16 @@ from reader.answering.places import further_place
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
-from reader.answering.requests import asks_what_happens, is_yes_or_no, searched, understand
-from reader.answering.statements import Statement, statement
+from reader.answering.requests import (
+    asks_what_happens,
+    asks_why,
+    is_yes_or_no,
+    offers_choice,
+    said_about,
+    searched,
+    understand,
+)
+from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
 from reader.answering.tables import as_value
 from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
@@ -44,6 +52,9 @@ likely there: behind the others decoders answer about something else."""
 
 _OWN_WORDS = 2
 """With so many words of its own, a question for yes or no says what it is about."""
+
+_TOLD = 3
+"""Statements that answer what a document says about something."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -116,7 +127,8 @@ class Decoding:
         self._said = "\n".join([self.question, *(text for turn in earlier for text in turn)])
         # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
         is_bare = len(content_words(self.question)) < _OWN_WORDS
-        self._stated_about = searched(self.question, earlier) if is_bare else self.question
+        self._told_about = said_about(self.question)
+        self._stated_about = self._told_about or (searched(self.question, earlier) if is_bare else self.question)
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
         self._run_tokens = 0  # behind the memory, of all steps so far
@@ -133,7 +145,13 @@ class Decoding:
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
-        self.takes_sentence = evidence and (is_yes_or_no(self.question) or asks_what_happens(self.question))
+        self.takes_sentence = evidence and bool(
+            self._told_about
+            or is_yes_or_no(self.question)
+            or asks_what_happens(self.question)
+            or asks_why(self.question)
+        )
+        self._may_add_nothing = evidence and not offers_choice(self.question)
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(question, model))
@@ -149,11 +167,13 @@ class Decoding:
                 self._look_at(self._next_place())
         self._is_choosing = bool(self.looked_again)
 
-    def statement(self) -> Statement | None:
-        """What the document states about the question, if the answer is to be that."""
+    def statements(self) -> list[Statement]:
+        """What the document states about the question, the surest first, if the answer is to be that."""
         if not self.takes_sentence:
-            return None
-        return statement(self.attached.passages, self._stated_about, self._model.encoder)
+            return []
+        most = _TOLD if self._told_about else 1
+        adding = not is_yes_or_no(self.question)
+        return statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
 
     @property
     def seconds(self) -> float:
@@ -222,7 +242,11 @@ class Decoding:
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
-        return bool(self.looked_again) and self.held == self.text and may_begin_with_figure(self.text)
+        if self.held != self.text:
+            return False
+        return (self._may_add_nothing and may_add_nothing(self.text, self.question)) or (
+            bool(self.looked_again) and may_begin_with_figure(self.text)
+        )
 
     def stop(self) -> None:
         """End the answer here; between two passages, where there is nothing yet, it goes on to the next token."""
@@ -312,6 +336,8 @@ class Decoding:
             value = as_value(self.text, [cell for one in shown for cell in one.cells])
             self.text = self.held = with_unit(as_printed(value, passage), passage)
         is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
+        if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
+            self.takes_sentence = True
         if not is_invented and not contradicts(self.text, self._kinds):
             more = further_place(self.question, self.text, passage)
             self.text, self.held = self.text + more, self.held + more

@@ -1,4 +1,5 @@
-"""The terms that a contract defines: Alder Ltd (the "Landlord"), "Term" means six years. It runs no decoder."""
+"""The terms that a contract defines: Alder Ltd (the "Landlord"), "Term" means six years, a "User" is whoever reads this. And what
+the letters of an abbreviation stand for: Water Board of Wendle (WBW). It runs no decoder."""
 
 from __future__ import annotations
 
@@ -7,10 +8,14 @@ import re
 
 _TERM = r"[^\W\d_]\w+(?: \w+){0,2}"
 _THE = r"(?:(?:the|der|die|das|le|la|el) )?"
+_LONG_CHARS = 200
+"""How far before an abbreviation its words may begin."""
+_MEANS = r"(?:means?|shall mean|refers? to|denotes?|bedeutet|bezeichnet|désigne|significa)\b"
 _DEFINED = re.compile(
     # Behind a name, it defines somebody. A name has an end: in a page without spaces, each letter may begin one.
     rf"(?P<name>[^\W\d_a-z][\w.&’'-]{{0,80}},? )?\((?:[a-zé]+,? ){{0,4}}[\"“‘'„«] ?{_THE}(?P<bracketed>{_TERM}) ?[\"”’'“»]\)"
-    rf"|[\"“„«] ?{_THE}(?P<meant>{_TERM}) ?[\"”“»] (?:means|shall mean|refers to|bedeutet|désigne|significa)\b"
+    rf"|[\"“„«] ?{_THE}(?P<meant>{_TERM}),? ?[\"”“»] (?:{_MEANS}|(?:is|are|includes?)\b(?! not\b)"
+    rf"|(?:a|an|the|of|in|for)\b(?: [\w’'-]+){{1,4}} (?:{_MEANS}|includes?\b))"
 )
 
 
@@ -19,3 +24,38 @@ def definitions(text: str) -> tuple[tuple[str, bool], ...]:
     """(term, whether it is what somebody is called) for each definition in a text, such as a page."""
     found = _DEFINED.finditer(text)
     return tuple((one["bracketed"] or one["meant"], one["name"] is not None) for one in found)
+
+
+def expansion(short: str, text: str) -> tuple[str, int] | None:
+    """(what an abbreviation stands for, where the text says so); None where it does not.
+
+    Found as by Schwartz and Hearst (2003): each letter of the abbreviation, from the last to the first, stands in the words before
+    or within the brackets beside it, the first one at a word's beginning.
+    """
+    letters = [sign for sign in short.casefold() if sign.isalnum()]
+    most = min(len(letters) + 5, 2 * len(letters))
+    own = re.escape(short)
+    behind = re.compile(rf"\(\s*[\"“„«]?{own}s?[\"”“»]?(?:[,;:][^)]{{0,60}})?\)")
+    before = re.compile(rf"(?<!\w){own}s?\s+\(([^()]{{3,120}})\)")
+    for found in behind.finditer(text):
+        words = text[max(0, found.start() - _LONG_CHARS) : found.start()].split()[-most:]
+        if long := _long_form(letters, " ".join(words)):
+            return long, found.start() - 1
+    for found in before.finditer(text):
+        if long := _long_form(letters, " ".join(found[1].split())):
+            return long, found.start()
+    return None
+
+
+def _long_form(letters: list[str], words: str) -> str:
+    """The end of some words that has all letters in their order; "" where it has not."""
+    place = len(words)
+    for number in range(len(letters) - 1, -1, -1):
+        place -= 1
+        while place >= 0 and (
+            words[place].casefold() != letters[number] or (number == 0 and place > 0 and words[place - 1].isalnum())
+        ):
+            place -= 1
+        if place < 0:
+            return ""
+    return words[place:]

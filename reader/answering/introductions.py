@@ -14,7 +14,7 @@ from itertools import islice
 from reader.answering.definitions import definitions
 from reader.answering.notes import NO_PROSE
 from reader.answering.passages import Passage, Source, passage_of
-from reader.answering.words import mention
+from reader.answering.words import mention, stem
 from reader.reading import sentences
 
 _SOON_CHARS = 60_000
@@ -87,9 +87,10 @@ def introduced(words: str, source: Source, *, is_thing: bool = False) -> list[Pa
 
 def defined(words: str, source: Source) -> list[Passage]:
     """The first sentence of a document that defines a term, as contracts do; none where no sentence does."""
+    stems = [stem(word) for word in words.casefold().split()]
 
     def defines(text: str) -> bool:
-        return any(term.casefold() == words.casefold() for term, _ in definitions(text))
+        return any([stem(word) for word in term.casefold().split()] == stems for term, _ in definitions(text))
 
     pages = (page for page in source.pages if page.end_char <= source.chars_read and defines(page.text))
     found = (

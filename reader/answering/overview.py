@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reader import wording
+from reader.answering.definitions import expansion
 from reader.answering.introductions import defined, introduced
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
@@ -111,11 +112,17 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         return _people(source, language)
     if request.kind == "role":
         return _joined([("", defined(request.words, source))])
-    if request.kind in ("person", "thing"):
-        return _joined([("", introduced(request.words, source, is_thing=request.kind == "thing"))])
+    if request.kind == "abbreviation":
+        return _expanded(request.words, source)
+    if request.kind == "person":
+        return _joined([("", introduced(request.words, source))])
+    if request.kind == "thing":
+        return _joined([("", introduced(request.words, source, is_thing=True))]) or _expanded(request.words, source)
     if request.kind in ("page", "chapter"):
         section = _section(request, source)
-        return None if section is None else _joined([(section.title, _beginning(section, chars))])
+        if section is None:
+            return _joined([("", defined(request.words, source))])
+        return _joined([(section.title, _beginning(section, chars))])
     read = [section for section in sections(source) if section.start_char < source.chars_read]
     if request.kind == "outline":
         return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None
@@ -154,6 +161,18 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     if made is not None and more:
         made = Overview(f"{made.text}\n… {more:,} more", made.passages)
     return made
+
+
+def _expanded(words: str, source: Source) -> Overview | None:
+    """What an abbreviation stands for, with the sentence that says so; None where no sentence does."""
+    if " " in words or not any(sign.isupper() for sign in words[1:]):
+        return None
+    for page in source.pages:
+        if page.end_char <= source.chars_read and (found := expansion(words, page.text)):
+            long, place = found
+            span = next((start, end) for start, end in sentences(page.text) if end > place)
+            return Overview(long, (passage_of(page, *span),))
+    return None
 
 
 def _people(source: Source, language: str) -> Overview | None:

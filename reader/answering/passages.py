@@ -64,6 +64,11 @@ class Passage:
     header: str = ""
     """The first row of the table that it begins in, where that is not in it."""
 
+    def touches(self, other: Passage) -> bool:
+        """Whether both are of one page, and no character stands between them."""
+        same_page = (self.document_id, self.page) == (other.document_id, other.page)
+        return same_page and self.start_char <= other.end_char and other.start_char <= self.end_char
+
 
 def _whole_sentences(pages: Sequence[PageRecord]) -> tuple[PageRecord, ...]:
     """Move the rest of each sentence that continues on the next page to the page on which it begins; the text stays the same."""
@@ -159,7 +164,7 @@ class Passages:
         for rank, passage in enumerate(ranked[:_CANDIDATES]):
             if not chosen and count_tokens(passage) > budget_tokens:
                 passage = self._trim(passage, question, budget_tokens, count_tokens)
-            near = [other for other in chosen if self._touch(passage, other)]
+            near = [other for other in chosen if passage.touches(other)]
             start = min(one.start_char for one in [passage, *near])
             end = max(one.end_char for one in [passage, *near])
             merged = self._between(passage, start, end)
@@ -225,11 +230,6 @@ class Passages:
         found = self._tables[document_id]
         first = bisect_right(found, start_char, key=lambda table: table.end_char)
         return found[first : bisect_left(found, end_char, key=lambda table: table.first.start_char)]
-
-    @staticmethod
-    def _touch(one: Passage, other: Passage) -> bool:
-        same_page = (one.document_id, one.page) == (other.document_id, other.page)
-        return same_page and one.start_char <= other.end_char and other.start_char <= one.end_char
 
 
 def passage_of(page: PageRecord, start: int, end: int) -> Passage:

@@ -1,5 +1,6 @@
 """What a question asks for: a detail, the whole document, its outline, a page, a chapter, its beginning or its end, where
-something is mentioned, who somebody or what something is, who the main characters are, who wrote it, or nothing but a greeting.
+something is mentioned, who somebody or what something is, what letters stand for, who the main characters are, who wrote it, or
+nothing but a greeting.
 
 By words alone, in English, German, French, Spanish, Italian, Portuguese, Dutch and Japanese; what is not understood is a
 question for a detail. It runs no decoder.
@@ -29,6 +30,7 @@ Kind = Literal[
     "person",
     "role",
     "thing",
+    "abbreviation",
     "people",
     "front",
     "hello",
@@ -56,7 +58,8 @@ _OUTLINE = re.compile(
     rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
     rf"|inhoudsopgave)\b|目次"
     rf"|\b(?:list|show|name|what are|which|how many|nenne?|liste|zeige?|welche|wie viele|quels?|combien de|[eé]num[eè]re\w*|donne"
-    rf"|cu[aá]les|lista|enumera|cu[aá]ntos|quali|elenca|quais|welke|noem)\b.{{0,30}}\b(?:{CHAPTER})\b(?!\s+(?:{NUMBER})\b)|章(?:を|の)",
+    rf"|cu[aá]les|lista|enumera|cu[aá]ntos|quali|elenca|quais|welke|noem)\b.{{0,30}}\b(?:{CHAPTER})\b(?!\s+(?:{NUMBER})\b)|章(?:を|の)"
+    r"|^\W*how (?:is|was) (?:the|this) \w+ (?:structured|organi[sz]ed|divided|arranged|laid out)\W*$",
     re.I,
 )
 _WHOLE = re.compile(
@@ -91,10 +94,22 @@ _NAMED_PART = re.compile(
     rf"(?: (?:section|part|chapter))?(?: (?:of|in) (?:this|the) {_TEXTS})?(?: about)?\W*",
     re.I,
 )
+_DOCUMENT = (
+    rf"(?:it|this|they|(?:the|this) (?:\w+ ){{0,2}}(?:{_TEXTS}|licen[cs]e|lease|contract|agreement|policy|terms|rules|act|law"
+    r"|bill|treaty|constitution|charter|statutes?|regulations?|directive|standard|specification|minutes|judgment|authors?))"
+)
+_SAID = re.compile(
+    rf"\W*(?:what (?:does|do|did) {_DOCUMENT} (?:say|state|write|tell (?:us|me)|mention|provide)"
+    r" (?:about|on|regarding|concerning|of)|what (?:is|was) (?:said|stated|written) (?:here )?(?:about|on|regarding|concerning)"
+    r"|was (?:steht|sagt|wird)\b.{0,40}?(?:über|zu[mr]?)"
+    r"|que dit(?:-(?:il|elle|on))?(?: (?:le|la|ce|cette) \w+)? (?:sur|de|à propos de)"
+    r"|qué (?:dice|se dice)(?: (?:el|la|este|esta) \w+)? (?:sobre|de|acerca de)) (?P<words>.+?)\W*",
+    re.I,
+)
 _CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
 _FRONT = re.compile(
     r"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!book|text|document|paper|article))"
-    rf"|\bwho (?:wrote|authored|edited|translated) (?:this\b|it\b|the {_TEXTS}\b)"
+    rf"|\bwho (?:wrote|authored|edited|translated|published|issued) (?:this\b|it\b|the {_TEXTS}\b)"
     rf"|\b(?:title|authors?|publisher|date|year of publication) of (?:this|the) {_TEXTS}\b"
     rf"|\bwhen was (?:this|the {_TEXTS}) (?:{_TEXTS} )?(?:published|written|printed)\b"
     r"|\bwer (?:ist|sind) (?:der|die) (?:autor|verfasser)\w*|"
@@ -158,6 +173,19 @@ _THING = re.compile(
     rf"(?:(?:the|an?|der|die|das|eine?|l[aeo]s?|el|une?|il|de|het|een) )?{_NAME}",
     re.I,
 )
+_STANDS_FOR = re.compile(
+    r"\W*(?:and )?(?:what (?:does|do|is|are)(?: the)?(?: (?:abbreviation|acronym|letters))? (?P<en>\S{2,12}) (?:stand|short) for"
+    r"|wofür steh(?:t|en)(?: die abkürzung)? (?P<de>\S{2,12})|que signifie(?: le sigle| l['’]acronyme)? (?P<fr>[^\W\d_]+)"
+    r"|qué significan?(?: las siglas| la sigla)? (?P<es>\S{2,12}))(?: here)?\W*",
+    re.I,
+)
+_WHY = re.compile(r"\W*(?:(?:and|but|so|und|et|y) )?(?:why|for what reason|warum|weshalb|pourquoi|por qu[eé])\b", re.I)
+_CHOICE = re.compile(r"\b(?:or|oder|ou|of|between|among|which|whose|first|last)\b", re.I)
+_MEANS = re.compile(
+    r"\W*what (?:is meant by|(?:does|do)(?=.* mean(?: here)?\W*$))(?: the (?:word|term|phrase|expression)s?)? (?:(?:the|an?) )?"
+    r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3}?)(?: mean)?(?: here)?\W*",
+    re.I,
+)
 _HAPPENS = re.compile(
     r"\W*(?:what (?:happen(?:s|ed)|(?:must|will|would|should|has to) (?:happen|(?:\w+ ){0,3}do\b|be done))"
     r"|was (?:passiert|geschieht|muss .*(?:getan|geschehen))|que (?:se passe|doit-on faire)|qué (?:pasa|ocurre|sucede))\b",
@@ -193,6 +221,7 @@ _FOLLOW_UP = re.compile(
     r"|seine?[mnrs]?|elle|ils|elles|lui|leurs?|él|ella|ellos|ellas)\b|彼|彼女|それ",
     re.I,
 )
+_NO_QUOTES = str.maketrans("", "", "“”„«»\"")
 LAST = -1
 """The number of the last page or chapter."""
 
@@ -235,6 +264,22 @@ def asks_what_happens(question: str) -> bool:
     return bool(_HAPPENS.match(question))
 
 
+def asks_why(question: str) -> bool:
+    """Whether a question asks for a reason."""
+    return bool(_WHY.match(question))
+
+
+def offers_choice(question: str) -> bool:
+    """Whether a question may name what to choose from, so that its own words can answer it."""
+    return bool(_CHOICE.search(question))
+
+
+def said_about(question: str) -> str:
+    """What a question asks the document's statements about: "patents" of "What does it say about patents?"; "" for others."""
+    found = _SAID.fullmatch(question)
+    return _ARTICLE.sub("", found["words"]) if found else ""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a question asks for."""
@@ -245,8 +290,8 @@ class Request:
     is_overview: bool = False
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
-    """What is to be found, for `mentions`, `person`, `role` and `thing`; for a chapter its number as printed, where it has
-    parts (3.2), or its title, where no number is asked for."""
+    """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
+    it has parts (3.2), or its title, where no number is asked for."""
 
 
 def understand(question: str) -> Request:
@@ -258,9 +303,7 @@ def understand(question: str) -> Request:
     if found := _MENTIONS.fullmatch(question):
         words = _ARTICLE.sub("", next(words for words in found.groups() if words).lstrip(QUOTES)).strip(QUOTES)
         return Request("mentions", is_overview=True, words=words) if words else Request("detail")
-    if found := _TITLED.fullmatch(question):
-        return Request("chapter", is_overview=True, words=found["title"])
-    if found := _NAMED_PART.fullmatch(question):
+    if found := _TITLED.fullmatch(question) or _NAMED_PART.fullmatch(question):
         return Request("chapter", is_overview=True, words=found["title"])
     if _CONCLUDES.fullmatch(question):
         return Request("chapter", is_overview=True, words="conclusions")
@@ -278,11 +321,17 @@ def understand(question: str) -> Request:
         return Request("beginning" if any(found.groups()) else "end", is_overview=True)
     if _PEOPLE.fullmatch(question):
         return Request("people", is_overview=True)
-    if (found := _PERSON.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
+    plain = question.translate(_NO_QUOTES)
+    if found := _STANDS_FOR.fullmatch(plain):
+        words = next(words for words in found.groups() if words).rstrip("?.!")
+        return Request("abbreviation", is_overview=True, words=words)
+    if (found := _PERSON.fullmatch(plain)) and not _FOLLOW_UP.search(found["words"]):
         return Request("person", is_overview=True, words=found["words"])
-    if (found := _ROLE.fullmatch(question)) and not _FOLLOW_UP.search(found["words"]):
+    if (found := _ROLE.fullmatch(plain)) and not _FOLLOW_UP.search(found["words"]):
         return Request("role", is_overview=True, words=found["words"])
-    if (found := _THING.fullmatch(question)) and not (_FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)):
+    if (found := _MEANS.fullmatch(plain) or _THING.fullmatch(plain)) and not (
+        _FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)
+    ):
         return Request("thing", is_overview=True, words=found["words"])
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)

@@ -32,9 +32,14 @@ def mention(words: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){joined}(?!\w)", re.I)
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a text in small letters, once each."""
+    return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
+
+
 def content_words(text: str) -> list[str]:
     """The words of a text that say what it is about, once each; all its words where every one is a stop word."""
-    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
+    words = words_of(text)
     return [word for word in words if word not in STOP_WORDS] or words
 
 

@@ -23,6 +23,8 @@ _NUMBERED = re.compile(
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)$"
 )
 """One that does not where a number follows."""
+_PAUSES = (re.compile(r"[;:]\s+"), re.compile(r"[,)–—]\s+"), re.compile(r"\s+"))
+"""Where a sentence that is too long is cut, the best first."""
 _LONGEST_CHARS = 8
 _LONG_LINE_CHARS = 30
 """A shorter line that no sign ends is a heading, an item or a verse."""
@@ -77,11 +79,15 @@ def goes_on(before: str, after: str) -> bool:
 
 
 def shortened(text: str, sentence: tuple[int, int], most_chars: int) -> Iterator[tuple[int, int]]:
-    """The span of a sentence, or of pieces that end between words where it is too long to be one (tables, verses, lists)."""
+    """The span of a sentence, or of pieces of it where it is too long to be one (clauses of contracts, tables, lists).
+
+    A piece ends behind a semicolon or a colon, or else a comma, if its second half has one, and else between two words.
+    """
     start, end = sentence
     while end - start > most_chars:
-        space = max(text.rfind(sign, start + most_chars // 2, start + most_chars) for sign in " \n")
-        stop = space if space > 0 else start + most_chars
-        yield start, stop
+        first, last = start + most_chars // 2, start + most_chars
+        pauses = ([found.end() for found in sign.finditer(text, first, last)] for sign in _PAUSES)
+        stop = next((ends[-1] for ends in pauses if ends), last)
+        yield start, first + len(text[first:stop].rstrip())
         start = stop
     yield start, end
