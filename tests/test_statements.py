@@ -214,7 +214,9 @@ def test_what_a_document_says_about_something_is_told_by_its_statements(
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["repairs are dear"] * 9
     attached = attached_to(document_of(LEASE), tiny_model, store)
-    answer = answered(attached, tiny_model, "What does the lease say about the tenant's partitions and vaults?", look_again="auto")
+    answer = answered(
+        attached, tiny_model, "What does the lease say about the tenant's partitions and vaults?", look_again="auto"
+    )
     assert "The Tenant may put up partitions." in answer.text
     assert "She may not cut into the brick vaults, which are listed." in answer.text
     assert "repairs are dear" not in answer.text
@@ -272,7 +274,9 @@ def test_what_an_abbreviation_stands_for_is_found_where_the_text_says_so(short: 
     "question", ["What does WBW stand for?", "What is WBW short for?", "Wofür steht „WBW“?", "What does WBW mean?"]
 )
 def test_a_question_for_an_abbreviation_is_answered_by_its_words(question: str) -> None:
-    found = overview(understand(question), question, [source_of("Rain. They asked the Water Board of Wendle (WBW). It fell.")])
+    found = overview(
+        understand(question), question, [source_of("Rain. They asked the Water Board of Wendle (WBW). It fell.")]
+    )
     assert found is not None
     assert found.text == "Water Board of Wendle"
     assert found.passages[0].text == "They asked the Water Board of Wendle (WBW)."

@@ -221,7 +221,7 @@ _FOLLOW_UP = re.compile(
     r"|seine?[mnrs]?|elle|ils|elles|lui|leurs?|él|ella|ellos|ellas)\b|彼|彼女|それ",
     re.I,
 )
-_NO_QUOTES = str.maketrans("", "", "“”„«»\"")
+_NO_QUOTES = str.maketrans("", "", '“”„«»"')
 LAST = -1
 """The number of the last page or chapter."""
 
