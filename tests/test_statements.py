@@ -32,6 +32,8 @@ of the Landlord.
 
 The Tenant may use the loading bay on working days. It is shared with two other units.
 
+11. Deposit.
+
 The deposit is returned within four weeks. “Term” means the six years from 1 May. The “Common Parts” of the building include its
 stairs.
 """
@@ -221,6 +223,11 @@ def test_what_a_document_says_about_something_is_told_by_its_statements(
     assert "She may not cut into the brick vaults, which are listed." in answer.text
     assert "repairs are dear" not in answer.text
     assert {place.quote in LEASE for place in answer.evidence} == {True}
+
+
+def test_a_heading_says_nothing_about_itself() -> None:
+    found = statements(Passages([source_of(LEASE)]), "deposit", None, adding=True)
+    assert [one.text for one in found] == ["The deposit is returned within four weeks."]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,9 @@ _MOST = 0.6
 """The share of a question's words that a sentence with a reason has. Of 63 such sentences for 287 questions of FairytaleQA that ask
 why, 0.65 have most words of the answer, of 54 with fewer of the question's words 0.41."""
 
+_NUMBER = re.compile(r"\A[#*\s]*\d[\d.]*\s+")
+"""The number of a heading."""
+
 _REASON = re.compile(
     r"\b(?:because|since|lest|therefore|owing to|due to|thanks to|in order|so that|seeing that|being (?:too|so|very|afraid|proud)"
     r"|for (?:he|she|it|they|we|you|I|the|this|that|there|his|her|its|their|all|no|some|fear|want|lack)"
@@ -93,7 +96,7 @@ def statements(
     near = [passages.all[number] for number in passages.rank(question, encoder, _CANDIDATES)]
     spans = list(dict.fromkeys(span for passage in near for span in _spans(passage)))
     if adding:
-        spans = [one for one in spans if not adds_nothing(one[0].text, question)]
+        spans = [one for one in spans if not adds_nothing(_NUMBER.sub("", one[0].text), question)]
     if not spans:
         return []
     index = TextIndex(passage.text for passage, _ in spans)
