@@ -49,10 +49,10 @@ _NUMBER = re.compile(r"\A[#*\s]*\d[\d.]*\s+")
 """The number of a heading."""
 
 _REASON = re.compile(
-    r"\b(?:because|since|lest|therefore|owing to|due to|thanks to|in order|so that|seeing that|being (?:too|so|very|afraid|proud)"
+    r"\b(?:because|since|lest|owing to|due to|thanks to|in order|so that|seeing that|being (?:too|so|very|afraid|proud)"
     r"|for (?:he|she|it|they|we|you|I|the|this|that|there|his|her|its|their|all|no|some|fear|want|lack)"
-    r"|as (?:he|she|it|they|there|the|his|her)|weil|denn|da|damit|deshalb|wegen|car|parce qu\w*|puisqu\w*|afin|porque|ya que|pues"
-    r"|para que)\b",
+    r"|as (?:he|she|it|they|there|the|his|her)|weil|damit|wegen|parce qu\w*|puisqu\w*|afin|porque|ya que|para que"
+    r"|(?<=[,;] )(?:denn|da|car|pues))\b",
     re.I,
 )
 
@@ -153,14 +153,15 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
 
 
 def with_reason(answer: str, said: Statement) -> str:
-    """An answer to a question for a reason: the statement where it gives one, has most of the question's words, and says something
-    else than the decoder, which makes reasons up."""
-    known = {stem(word) for word in content_words(said.text)}
+    """An answer to a question for a reason: the statement where it gives one, has most of the question's words, and not two thirds
+    of the decoder's, which makes reasons up."""
     if said.words < _MOST or not _REASON.search(said.text):
         return answer
     if says_nothing(answer):
         return said.text if said.score >= _SURE else answer
-    return answer if {stem(word) for word in content_words(answer)} <= known else said.text
+    known = {stem(word) for word in content_words(said.text)}
+    own = content_words(answer)
+    return answer if 3 * sum(stem(word) in known for word in own) >= 2 * len(own) else said.text
 
 
 def _as_heading(said: Statement) -> float:
