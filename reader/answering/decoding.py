@@ -20,6 +20,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
+from reader.answering.lists import listed
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
@@ -339,7 +340,7 @@ class Decoding:
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if not is_invented and not contradicts(self.text, self._kinds):
-            more = further_place(self.question, self.text, passage)
+            more = further_place(self.question, self.text, passage) or listed(self.text, self._page_text)
             self.text, self.held = self.text + more, self.held + more
             return
         if self._places:
@@ -348,6 +349,13 @@ class Decoding:
             self._look_at(self._next_place())
         else:
             self.text = self.held = NOT_SAID
+
+    @property
+    def _page_text(self) -> str:
+        """The text of the pages whose passages are looked at; a passage may end within a list."""
+        looked = {(passage.document_id, passage.page) for passage in self._prompt.passages}
+        pages = (page for source in self.attached.sources for page in source.pages)
+        return "\n\n".join(page.text for page in pages if (page.document_id, page.number) in looked)
 
     def _next_place(self) -> Prompt:
         return make_prompt(self.question, self._model, (self._places.popleft(),), self.attached.passages)

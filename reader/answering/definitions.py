@@ -10,6 +10,8 @@ _TERM = r"[^\W\d_]\w+(?: \w+){0,2}"
 _THE = r"(?:(?:the|der|die|das|le|la|el) )?"
 _LONG_CHARS = 200
 """How far before an abbreviation its words may begin."""
+_SMALL_WORDS = frozenset("of and for the in on to a an with by de la le du des et für und der die das".split())  # noqa: SIM905
+"""Words that give an abbreviation no letter."""
 _MEANS = r"(?:means?|shall mean|refers? to|denotes?|bedeutet|bezeichnet|désigne|significa)\b"
 _DEFINED = re.compile(
     # Behind a name, it defines somebody. A name has an end: in a page without spaces, each letter may begin one.
@@ -30,7 +32,7 @@ def expansion(short: str, text: str) -> tuple[str, int] | None:
     """(what an abbreviation stands for, where the text says so); None where it does not.
 
     Found as by Schwartz and Hearst (2003): each letter of the abbreviation, from the last to the first, stands in the words before
-    or within the brackets beside it, the first one at a word's beginning.
+    or within the brackets beside it, the first one at a word's beginning. Words that begin with these letters go before others.
     """
     letters = [sign for sign in short.casefold() if sign.isalnum()]
     most = min(len(letters) + 5, 2 * len(letters))
@@ -48,7 +50,13 @@ def expansion(short: str, text: str) -> tuple[str, int] | None:
 
 
 def _long_form(letters: list[str], words: str) -> str:
-    """The end of some words that has all letters in their order; "" where it has not."""
+    """The end of some words that has all letters in their order; "" where it has not. Where the last words have these letters as
+    their first ones, it is these words."""
+    own = words.split()
+    for first in range(len(own) - 1, -1, -1):
+        heads = [word[0].casefold() for word in own[first:] if word.casefold() not in _SMALL_WORDS]
+        if heads == letters and own[first].casefold() not in _SMALL_WORDS:
+            return " ".join(own[first:])
     place = len(words)
     for number in range(len(letters) - 1, -1, -1):
         place -= 1

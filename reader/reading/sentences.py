@@ -19,7 +19,7 @@ _ABBREVIATED = re.compile(
 _MAYBE_ABBREVIATED = re.compile(r"(?<![\w.])(?:etc|al|Jr|Inc|Ltd|Co|Corp|usw|[ap]\.m|U\.S|U\.K)$")
 """One that may end a sentence: it does not where a small letter follows."""
 _NUMBERED = re.compile(
-    r"(?<![\w.])(?:Nos?|Figs?|Eqs?|Tab|Refs?|Secs?|Arts?|Paras?|Abs|Nr|Vols?|pp|ca|approx"
+    r"(?<![\w.])(?:Nos?|Figs?|Eqs?|Tab|Refs?|Pubs?|Secs?|Arts?|Paras?|Abs|Nr|Vols?|pp|ca|approx"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)$"
 )
 """One that does not where a number follows."""

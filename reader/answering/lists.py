@@ -1,0 +1,53 @@
+"""Lists that an answer points to: a decoder says "five of the following tests" and leaves the tests out. It runs no decoder."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_FOLLOWING = re.compile(r"\b(?:the )?following\b|\bfolgende[nrms]?\b|\bsuivante?s?\b|\bsiguientes?\b", re.I)
+_ITEM = re.compile(r"^[ \t]*(?P<mark>[-•*–]|\(?(?:(?P<number>\d{1,2})|(?P<letter>[a-z]))[.)])[ \t]+(?=\S)", re.M)
+_ENDS = re.compile(r"\n[ \t]*\n|(?<=[.!?])\s*\n")
+"""Where the last item of a list ends at the latest."""
+
+_NEAR_CHARS = 300
+"""A list begins so soon behind what points to it."""
+_LIST_CHARS = 1200
+
+
+def listed(answer: str, text: str) -> str:
+    """The items of the list in a text that an answer points to, each on a line of its own, with a break in front; "" where there is
+    no such list.
+
+    Args:
+        answer: as it stands in the text, but for white space and capitals.
+    """
+    words = answer.strip().rstrip(".:").split()
+    if not _FOLLOWING.search(answer):
+        return ""
+    place = re.search(r"\s+".join(map(re.escape, words)), text, re.I)
+    items = _items(text[place.end() : place.end() + _LIST_CHARS]) if place else []
+    return "".join(f"\n{' '.join(item.split())}" for item in items)
+
+
+def _items(text: str) -> list[str]:
+    """The items of the list that begins soon in a text; empty where there are not two."""
+    marks = list(_ITEM.finditer(text))
+    if not marks or marks[0].start() > _NEAR_CHARS or _counted(marks[0]) > 1:
+        return []
+    own = marks[:1]
+    for mark in marks[1:]:
+        if _counted(mark) == (_counted(marks[0]) and _counted(own[-1]) + 1):
+            own.append(mark)
+    if len(own) < 2:
+        return []
+    end = _ENDS.search(text, own[-1].end())
+    starts = [*(mark.start() for mark in own), end.start() if end else len(text)]
+    return [text[start:stop] for start, stop in pairwise(starts)]
+
+
+def _counted(mark: re.Match[str]) -> int:
+    """Which item a mark is of, from 1 on; 0 for a bullet."""
+    if mark["number"]:
+        return int(mark["number"])
+    return ord(mark["letter"]) - ord("a") + 1 if mark["letter"] else 0
