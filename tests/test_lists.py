@@ -47,7 +47,9 @@ def test_the_list_that_an_answer_points_to(answer: str, text: str, items: str) -
 def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["all of the following tests"] * 9
-    attached = attached_to(Document(TESTS, (Page(1, "1", 0, len(TESTS)),), "Tests", "t.txt", "text", 0), tiny_model, store)
+    attached = attached_to(
+        Document(TESTS, (Page(1, "1", 0, len(TESTS)),), "Tests", "t.txt", "text", 0), tiny_model, store
+    )
     answer = answered(attached, tiny_model, "Which tests must married persons meet?", look_again="auto")
     assert answer.text.splitlines()[0] == "all of the following tests"
     assert answer.text.endswith("3. You lived apart.")

@@ -267,7 +267,11 @@ def test_a_page_without_spaces_holds_no_question_up() -> None:
         ("WBW", "The WBW (Water Board of Wendle) refused.", "Water Board of Wendle"),
         ("GCSR", "known as Global Control\nSelective Response (GCSR) [6]", "Global Control Selective Response"),
         ("HTML", "in the HyperText Markup Language (“HTML”)", "HyperText Markup Language"),
-        ("ITIN", "for an individual taxpayer identification number (ITIN)", "individual taxpayer identification number"),
+        (
+            "ITIN",
+            "for an individual taxpayer identification number (ITIN)",
+            "individual taxpayer identification number",
+        ),
         ("OCRs", "by optical character recognition (OCR) alone", ""),
         ("OCR", "by reading (OCR) and by hand", ""),
         ("OCR", "by optical character recognition and OCR", ""),
