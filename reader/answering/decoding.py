@@ -20,6 +20,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
+from reader.answering.choices import choose
 from reader.answering.lists import listed
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.overview import overview
@@ -158,7 +159,9 @@ class Decoding:
         self._begin(make_prompt(question, model))
         budget_tokens = look_again_tokens(look_again)
         self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
-        self.overview = overview(understand(self.question), self.question, attached.sources)
+        self.overview = choose(attached.passages, self.question, model.encoder) or overview(
+            understand(self.question), self.question, attached.sources
+        )
         if self.overview is not None:
             self.text = self.held = self.overview.text
             self.ended, self.queries = "finished", None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from reader.answering.choices import options
+
 _MOST_PARTS = 3
 _MOST_CHARS = 500
 
@@ -56,6 +58,8 @@ _CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|
 
 def parts(question: str) -> tuple[str, ...]:
     """The questions that a question is made of, as they would be asked one after another; mostly the question alone."""
+    if options(question)[1]:
+        return (question,)
     found = [question]
     while len(found) < _MOST_PARTS and len(again := _cut(found[-1])) > 1:
         found = [*found[:-1], *again]
