@@ -26,12 +26,12 @@ Adopted child. It is always treated as your own."""
         (
             "all of the following tests",
             TESTS,
-            "\n1. You file a return separate from your spouse.\n2. You paid more than half the cost.\n3. You lived apart.",
+            ":\n1. You file a return separate from your spouse.\n2. You paid more than half the cost.\n3. You lived apart.",
         ),
         ("All of the following tests.", TESTS, "\n1. You file a return separate from your spouse."),
         ("the following:", "Bring the following:\n- a pen\n- an old coat\n\nNo dogs.", "\n- a pen\n- an old coat"),
-        ("das Folgende", "Bring das Folgende:\n• Stift\n• Mantel", "\n• Stift\n• Mantel"),
-        ("of the following", "All of the following:\n(a) rain,\n(b) snow.\nThe end.", "\n(a) rain,\n(b) snow."),
+        ("das Folgende", "Bring das Folgende:\n• Stift\n• Mantel", ":\n• Stift\n• Mantel"),
+        ("of the following", "All of the following:\n(a) rain,\n(b) snow.\nThe end.", ":\n(a) rain,\n(b) snow."),
         ("in the following year", "In the following year he left. He came back.", ""),
         ("the following rule", "the following rule.\n1. Do nothing.", ""),
         ("the following", "the following steps\n2. Two.\n3. Three.", ""),
@@ -51,5 +51,5 @@ def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monke
         Document(TESTS, (Page(1, "1", 0, len(TESTS)),), "Tests", "t.txt", "text", 0), tiny_model, store
     )
     answer = answered(attached, tiny_model, "Which tests must married persons meet?", look_again="auto")
-    assert answer.text.splitlines()[0] == "all of the following tests"
+    assert answer.text.splitlines()[0] == "all of the following tests:"
     assert answer.text.endswith("3. You lived apart.")

@@ -16,8 +16,8 @@ _LIST_CHARS = 1200
 
 
 def listed(answer: str, text: str) -> str:
-    """The items of the list in a text that an answer points to, each on a line of its own, with a break in front; "" where there is
-    no such list.
+    """The items of the list in a text that an answer points to, each on a line of its own, with what parts them from the answer;
+    "" where there is no such list.
 
     Args:
         answer: as it stands in the text, but for white space and capitals.
@@ -27,7 +27,8 @@ def listed(answer: str, text: str) -> str:
         return ""
     place = re.search(r"\s+".join(map(re.escape, words)), text, re.I)
     items = _items(text[place.end() : place.end() + _LIST_CHARS]) if place else []
-    return "".join(f"\n{' '.join(item.split())}" for item in items)
+    colon = ":" if items and answer[-1:].isalnum() else ""
+    return colon + "".join(f"\n{' '.join(item.split())}" for item in items)
 
 
 def _items(text: str) -> list[str]:
