@@ -100,6 +100,7 @@ def test_the_sentences_stand_in_the_order_of_the_document() -> None:
     ("question", "sentence"),
     [
         ("What is Patience?", "Our boat has a name: Patience is a dinghy of ten feet."),
+        ("What is Ensemble Control?", "Such devices fall under the concept of Ensemble Control (EC) in the field."),
         ("What is the MEL?", "The minimum list, or MEL, the list of parts, is kept on board."),
         ("Was ist die Hoffnung?", "Wir sahen sie gern, denn Hoffnung ist ein Tor im Deich."),
     ],

@@ -35,7 +35,7 @@ The Tenant may use the loading bay on working days. It is shared with two other 
 11. Deposit.
 
 The deposit is returned within four weeks. “Term” means the six years from 1 May. The “Common Parts” of the building include its
-stairs.
+stairs, and a day on which rent is due is called a “quarter day”.
 """
 
 
@@ -185,8 +185,9 @@ def test_what_happens_is_not_answered_with_a_word(
         ("Who is the landlord?", "Harrow Estates Ltd"),
         ("What is the term?", "“Term” means the six years from 1 May."),
         ("What does “Term” mean?", "“Term” means the six years from 1 May."),
-        ("What are the “Common Parts”?", "The “Common Parts” of the building include its stairs."),
-        ("What are common parts?", "The “Common Parts” of the building include its stairs."),
+        ("What are the “Common Parts”?", "The “Common Parts” of the building include its stairs,"),
+        ("What is a quarter day?", "a day on which rent is due is called a “quarter day”."),
+        ("What are common parts?", "The “Common Parts” of the building include its stairs,"),
     ],
 )
 def test_a_term_that_a_contract_defines_is_answered_by_its_definition(question: str, said: str) -> None:

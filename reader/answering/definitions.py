@@ -16,6 +16,8 @@ _MEANS = r"(?:means?|shall mean|refers? to|denotes?|bedeutet|bezeichnet|désigne
 _DEFINED = re.compile(
     # Behind a name, it defines somebody. A name has an end: in a page without spaces, each letter may begin one.
     rf"(?P<name>[^\W\d_a-z][\w.&’'-]{{0,80}},? )?\((?:[a-zé]+,? ){{0,4}}[\"“‘'„«] ?{_THE}(?P<bracketed>{_TERM}) ?[\"”’'“»]\)"
+    r"|\b(?:called|known as|referred to as|heißt|heißen|appelée?s?|llamad[oa]s?),? (?:an? |the )?"
+    rf"[\"“„«] ?(?P<called>{_TERM}) ?[\"”“»]"
     rf"|[\"“„«] ?{_THE}(?P<meant>{_TERM}),? ?[\"”“»] (?:{_MEANS}|(?:is|are|includes?)\b(?! not\b)"
     rf"|(?:a|an|the|of|in|for)\b(?: [\w’'-]+){{1,4}} (?:{_MEANS}|includes?\b))"
 )
@@ -24,8 +26,8 @@ _DEFINED = re.compile(
 @functools.lru_cache(maxsize=1 << 12)
 def definitions(text: str) -> tuple[tuple[str, bool], ...]:
     """(term, whether it is what somebody is called) for each definition in a text, such as a page."""
-    found = _DEFINED.finditer(text)
-    return tuple((one["bracketed"] or one["meant"], one["name"] is not None) for one in found)
+    found = _DEFINED.finditer(" ".join(text.split()))
+    return tuple((one["bracketed"] or one["called"] or one["meant"], one["name"] is not None) for one in found)
 
 
 def expansion(short: str, text: str) -> tuple[str, int] | None:

@@ -50,7 +50,8 @@ _BEHIND = (
             r", (?!(?:who|which|and|but|or|as|when|where|said|I|you|he|she|it|they|we)\b)[a-z]\w+ (?:of|to|in|at)\b"
         ),
     ),
-    (2.0, re.compile(r", (?:who|whose)\b| ?(?:--|[–—])")),
+    # Where its abbreviation follows, it is mostly introduced.
+    (2.0, re.compile(r", (?:who|whose)\b| ?(?:--|[–—])| \([A-Z][\w&-]{1,9}\)")),
 )
 _BEFORE = (
     (4.0, re.compile(rf"\b(?:{_A}) (?:\w+ )?{_KIN},? $", re.I)),
