@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visi
 from helpers.documents import write_outlined_pdf, write_pdf
 from helpers.formats import write_epub, xhtml
 from helpers.server import Server
+from PIL import Image
 
 from reader.app.page.refresh import IDLE_POLL_SECONDS
 
@@ -61,6 +63,7 @@ TITLES = {
     "bahr.md": "كتاب البحر",
     "wheel.pdf": "The Wheel",
     "wheel.epub": "The Lamp",
+    "plate.epub": "The Lamp",
 }
 
 
@@ -75,6 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., 
     write_pdf(folder / "sea.pdf", ["The sea was calm. The keeper slept.", "A letter came with the tide."])
     write_outlined_pdf(folder / "tide.pdf")
     _write_wheel(folder)
+    _write_plate(folder)
     yield server
     server.kill()
 
@@ -99,6 +103,17 @@ def _write_wheel(folder: Path) -> None:
             )
         },
     )
+
+
+def _write_plate(folder: Path) -> None:
+    """An EPUB with a picture of pixels, wider than a phone."""
+    picture = BytesIO()
+    Image.new("RGB", (900, 300), "teal").save(picture, "PNG")
+    text = (
+        '<p>It hangs on a quay.</p><figure><img src="plate.png" alt="A mill by a quay"/>'
+        "<figcaption>Figure 1. The mill.</figcaption></figure><p>Below it runs the race.</p>"
+    )
+    write_epub(folder / "plate.epub", {"plate.xhtml": xhtml(text)}, more={"OPS/plate.png": picture.getvalue()})
 
 
 @pytest.fixture
@@ -269,6 +284,28 @@ def test_pictures_and_their_captions_stand_where_they_belong(
         lines.nth(1).click(click_count=3)
         page.get_by_role("button", name="Ask about this").click()
         expect(window.box()).to_have_value("What does this mean: “Figure 1. The wheel, seen from the quay.”?")
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_picture_of_a_book_is_shown_between_its_words(
+    opened: Callable[..., object], viewport: dict[str, int]
+) -> None:
+    with opened("plate.epub", viewport) as window:
+        page = window.page
+        picture = page.get_by_role("img", name="A mill by a quay")
+        expect(picture).to_be_visible()
+        page.wait_for_function("document.querySelector('#viewer .text img').naturalWidth === 900")
+        text, box = (page.locator(one).bounding_box() for one in ("#viewer .text", "#viewer .text img"))
+        assert text is not None
+        assert box is not None
+        assert box["width"] <= text["width"]
+        assert box["height"] == pytest.approx(box["width"] / 3, abs=2)
+        tops = [one.bounding_box()["y"] for one in page.locator("#viewer article.text p").all()]  # type: ignore[index]
+        expect(page.locator("#viewer article.text p").nth(2)).to_have_text("Figure 1. The mill.")
+        assert tops[0] < box["y"] < tops[2] < tops[3]
+        window.shoot(f"picture-{viewport['width']}")
+        window.check_size()
+        window.check_access()
 
 
 def test_a_draft_outlives_a_reload(opened: Callable[..., object]) -> None:

@@ -11,7 +11,7 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,6 +21,7 @@ from lxml import etree
 from reader.documents.archive import Archive, local_name
 from reader.documents.encodings import decode_bytes
 from reader.documents.markup import PAGE_MARK, Prose, all_text, page_label, write_html
+from reader.documents.pictures import show_images
 from reader.documents.styles import StyleSheet
 from reader.documents.text import Parsed, chosen_title, drm_error, split_sections
 from reader.documents.trees import parse_xhtml
@@ -52,6 +53,16 @@ def parse(path: Path, password: str | None) -> Parsed:
     title = next((" ".join("".join(element.itertext()).split()) for element in _all(book.package, "title")), "")
     missing = sum(name is None for name in book.spine)
     return chosen_title(title, path), _pages(book, names, missing)
+
+
+def illustrated(path: Path) -> Iterator[tuple[Prose, Callable[[str], str | None]]]:
+    """Yield the text of each chapter, and what finds the member that a picture in it names."""
+    book = _Book(path)
+    for name in _with_listed(book, [name for name in book.spine if name is not None]):
+        prose = _prose(book, name)
+        if prose is not None:
+            folder = posixpath.dirname(name)
+            yield prose, lambda source, folder=folder: book.find(_resolve(folder, source)[0])
 
 
 class _Book:
@@ -224,6 +235,7 @@ def _prose(book: _Book, name: str) -> Prose | None:
         return prose
     root = parse_xhtml(data, book.path.name)
     if local_name(root) == "svg":
+        show_images(root, prose)
         _write_drawing(root, prose)
     else:
         write_html(root, prose, styles=StyleSheet(_styles(book, name, root)))
