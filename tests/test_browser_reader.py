@@ -13,7 +13,7 @@ import pytest
 import typst
 from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visit
 from helpers.documents import write_outlined_pdf, write_pdf
-from helpers.formats import write_epub, xhtml
+from helpers.formats import write_docx, write_epub, xhtml
 from helpers.server import Server
 from PIL import Image
 
@@ -63,7 +63,6 @@ TITLES = {
     "bahr.md": "كتاب البحر",
     "wheel.pdf": "The Wheel",
     "wheel.epub": "The Lamp",
-    "plate.epub": "The Lamp",
 }
 
 
@@ -106,14 +105,18 @@ def _write_wheel(folder: Path) -> None:
 
 
 def _write_plate(folder: Path) -> None:
-    """An EPUB with a picture of pixels, wider than a phone."""
+    """A Word file with a picture, wider than a phone."""
     picture = BytesIO()
     Image.new("RGB", (900, 300), "teal").save(picture, "PNG")
-    text = (
-        '<p>It hangs on a quay.</p><figure><img src="plate.png" alt="A mill by a quay"/>'
-        "<figcaption>Figure 1. The mill.</figcaption></figure><p>Below it runs the race.</p>"
+    drawing = (
+        '<w:drawing><wp:docPr xmlns:wp="wp" descr="A mill by a quay"/><a:blip xmlns:a="a" xmlns:r="r" r:embed="p"/></w:drawing>'
     )
-    write_epub(folder / "plate.epub", {"plate.xhtml": xhtml(text)}, more={"OPS/plate.png": picture.getvalue()})
+    runs = ("<w:t>It stands on a quay.</w:t>", drawing, "<w:t>Figure 1. The mill.</w:t>", "<w:t>Below it runs the race.</w:t>")
+    more: dict[str, str | bytes] = {
+        "word/_rels/document.xml.rels": '<r><Relationship Id="p" Target="plate.png"/></r>',
+        "word/plate.png": picture.getvalue(),
+    }
+    write_docx(folder / "plate.docx", "".join(f"<w:p><w:r>{run}</w:r></w:p>" for run in runs), more)
 
 
 @pytest.fixture
@@ -287,10 +290,10 @@ def test_pictures_and_their_captions_stand_where_they_belong(
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_picture_of_a_book_is_shown_between_its_words(
+def test_a_picture_is_shown_between_the_words_of_its_file(
     opened: Callable[..., object], viewport: dict[str, int]
 ) -> None:
-    with opened("plate.epub", viewport) as window:
+    with opened("plate.docx", viewport) as window:
         page = window.page
         picture = page.get_by_role("img", name="A mill by a quay")
         expect(picture).to_be_visible()

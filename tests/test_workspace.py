@@ -67,6 +67,7 @@ def actions(workspace: Workspace, document_id: str, conversation_id: str) -> lis
         lambda: workspace.ratio_costs(document_id, "model"),
         lambda: workspace.page(document_id, 1),
         lambda: workspace.picture(document_id, 1),
+        lambda: workspace.illustration(document_id, 0),
         lambda: workspace.cover(document_id),
         lambda: workspace.conversations(document_id),
         lambda: workspace.conversation(conversation_id),
