@@ -166,16 +166,19 @@ function titleOf(text) {
 
 // What was pressed is answered at once, and not only when the server has heard of it. The server's own words follow.
 const question = () => document.getElementById("question");
+const asked = () => document.querySelectorAll("#chat .user-row").length;
 function tell(text) {
   const box = question();
   if (!box) return;
+  box.dataset.asked = asked();
   box.dataset.told = text;
   setTimeout(() => { if (box.dataset.told === text) delete box.dataset.told; }, 10000); // of a server that is gone
 }
 function heard() {
   const box = question();
   const has = (selector) => Boolean(document.querySelector(selector));
-  const isAsked = box?.dataset.told === LOOKING && has("#chat .pending");
+  // What is answered at once never waits.
+  const isAsked = box?.dataset.told === LOOKING && (has("#chat .pending") || asked() > Number(box.dataset.asked));
   const isStopped = box?.dataset.told === STOPPING && has("#question .submit-button");
   if (isAsked || isStopped || (box?.dataset.told && has(".toast-body"))) delete box.dataset.told;
 }

@@ -336,6 +336,8 @@ def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[
         ideas.first.click()
         expect(page.locator("#chat .answer")).to_contain_text("Rules: ")
         expect(page.locator("#glance .ideas")).to_have_count(0)
+        page.locator("#chat .badge").wait_for(state="attached")
+        assert page.locator("#question[data-told]").count() == 0  # nothing is looked for any more
         page.locator("#download summary").click()
         with page.expect_download() as begun:
             page.locator("#download a").nth(1).click()
