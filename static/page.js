@@ -267,9 +267,13 @@ new MutationObserver(() => {
   if (!page || name === shown) { shown = name; return; }
   shown = name;
   const mark = viewer.querySelector(".box, mark");
-  const picture = page.querySelector("img");
-  const find = () => { if (mark) page.scrollTop = Math.max(0, mark.offsetTop - page.clientHeight / 3); };
-  if (picture && !picture.complete) picture.addEventListener("load", find, { once: true });
+  const find = () => {
+    if (mark) page.scrollTop += mark.getBoundingClientRect().top - page.getBoundingClientRect().top - page.clientHeight / 3;
+  };
+  // A picture moves what stands below it, and the marks on it, when it comes.
+  for (const picture of page.querySelectorAll("img")) {
+    if (!picture.complete) picture.addEventListener("load", find, { once: true });
+  }
   find();
 }).observe(viewer, { childList: true, subtree: true });
 
