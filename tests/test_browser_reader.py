@@ -110,10 +110,13 @@ def _write_plate(folder: Path) -> None:
     """A Word file with a picture, wider than a phone."""
     picture = BytesIO()
     Image.new("RGB", (900, 300), "teal").save(picture, "PNG")
-    drawing = (
-        '<w:drawing><wp:docPr xmlns:wp="wp" descr="A mill by a quay"/><a:blip xmlns:a="a" xmlns:r="r" r:embed="p"/></w:drawing>'
+    drawing = '<w:drawing><wp:docPr xmlns:wp="wp" descr="A mill by a quay"/><a:blip xmlns:a="a" xmlns:r="r" r:embed="p"/></w:drawing>'
+    runs = (
+        "<w:t>It stands on a quay.</w:t>",
+        drawing,
+        "<w:t>Figure 1. The mill.</w:t>",
+        "<w:t>Below it runs the race.</w:t>",
     )
-    runs = ("<w:t>It stands on a quay.</w:t>", drawing, "<w:t>Figure 1. The mill.</w:t>", "<w:t>Below it runs the race.</w:t>")
     more: dict[str, str | bytes] = {
         "word/_rels/document.xml.rels": '<r><Relationship Id="p" Target="plate.png"/></r>',
         "word/plate.png": picture.getvalue(),

@@ -59,7 +59,8 @@ def test_of_many_that_claim_one_gets_the_job(tiny_model: Model, store: Store) ->
 def test_a_short_document_is_read_before_the_longer_ones_that_wait(tiny_model: Model, store: Store) -> None:
     jobs = [enqueue(make_document(words), settings(tiny_model), store) for words in (400, 800, 50, 410)]
     assert [claimed.id for _ in jobs if (claimed := store.jobs.claim(new_owner()))] == [
-        jobs[number].id for number in (2, 0, 3, 1)  # 1, 8, 9 and 16 pages
+        jobs[number].id
+        for number in (2, 0, 3, 1)  # 1, 8, 9 and 16 pages
     ]
 
 

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
@@ -61,8 +62,7 @@ def illustrated(path: Path) -> Iterator[tuple[Prose, Callable[[str], str | None]
     for name in _with_listed(book, [name for name in book.spine if name is not None]):
         prose = _prose(book, name)
         if prose is not None:
-            folder = posixpath.dirname(name)
-            yield prose, lambda source, folder=folder: book.find(_resolve(folder, source)[0])
+            yield prose, partial(book.seen_from, posixpath.dirname(name))
 
 
 class _Book:
@@ -96,6 +96,10 @@ class _Book:
             if found:
                 return found
         return None
+
+    def seen_from(self, folder: str, reference: str) -> str | None:
+        """Return the member that a reference in a member of a folder means; None where there is none."""
+        return self.find(_resolve(folder, reference)[0])
 
     def target(self, name: str, reference: str) -> tuple[str, str]:
         """Return the member and the anchor in it that a reference in the member `name` means."""
