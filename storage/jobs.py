@@ -138,7 +138,8 @@ class Jobs:
         with self._database.transaction() as db:
             rows = db.execute(
                 "SELECT jobs.id, state, owner, beat_at, document_id, settings"
-                " FROM jobs JOIN documents ON documents.id = document_id WHERE state IN ('queued', 'running') ORDER BY documents.pages, jobs.rowid"
+                " FROM jobs JOIN documents ON documents.id = document_id"
+                " WHERE state IN ('queued', 'running') ORDER BY documents.pages, jobs.rowid"
             ).fetchall()
             at_work = {
                 claimed: (document_id, text)

@@ -110,7 +110,7 @@ def _write_plate(folder: Path) -> None:
     """A Word file with a picture, wider than a phone."""
     picture = BytesIO()
     Image.new("RGB", (900, 300), "teal").save(picture, "PNG")
-    drawing = '<w:drawing><wp:docPr xmlns:wp="wp" descr="A mill by a quay"/><a:blip xmlns:a="a" xmlns:r="r" r:embed="p"/></w:drawing>'
+    drawing = '<w:drawing><docPr descr="A mill by a quay"/><blip xmlns:r="r" r:embed="p"/></w:drawing>'
     runs = (
         "<w:t>It stands on a quay.</w:t>",
         drawing,
