@@ -158,11 +158,12 @@ def _inserted(
     before = sum(counts[: number - 1])
     ends = before + counts[number - 1]
     text = pages[number - 1].text
-    return tuple(
+    own = (
         Inserted(_place(text, one.letters - before, is_behind=one.is_behind), index, one.alt)
         for index, one in enumerate(found)
         if (before < one.letters <= ends if one.is_behind or one.letters == letters else before <= one.letters < ends)
     )
+    return tuple(sorted(own, key=lambda one: one.char))
 
 
 def _place(text: str, letters: int, *, is_behind: bool) -> int:

@@ -363,6 +363,7 @@ class _Writer:
             name in _PICTURES and self._imports.is_main and not self._is_in_notes
         ):  # others name them by lists of their own
             self.prose.show(attribute(element, _PICTURES[name]), self._alt)
+            self._alt = ""
 
     def _call_note(self, name: str, element: etree._Element) -> None:
         note = self._notes.pop((_NOTES[name], attribute(element, "id")), None)
