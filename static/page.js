@@ -166,16 +166,19 @@ function titleOf(text) {
 
 // What was pressed is answered at once, and not only when the server has heard of it. The server's own words follow.
 const question = () => document.getElementById("question");
+const asked = () => document.querySelectorAll("#chat .user-row").length;
 function tell(text) {
   const box = question();
   if (!box) return;
+  box.dataset.asked = asked();
   box.dataset.told = text;
   setTimeout(() => { if (box.dataset.told === text) delete box.dataset.told; }, 10000); // of a server that is gone
 }
 function heard() {
   const box = question();
   const has = (selector) => Boolean(document.querySelector(selector));
-  const isAsked = box?.dataset.told === LOOKING && has("#chat .pending");
+  // What is answered at once never waits.
+  const isAsked = box?.dataset.told === LOOKING && (has("#chat .pending") || asked() > Number(box.dataset.asked));
   const isStopped = box?.dataset.told === STOPPING && has("#question .submit-button");
   if (isAsked || isStopped || (box?.dataset.told && has(".toast-body"))) delete box.dataset.told;
 }
@@ -264,9 +267,13 @@ new MutationObserver(() => {
   if (!page || name === shown) { shown = name; return; }
   shown = name;
   const mark = viewer.querySelector(".box, mark");
-  const picture = page.querySelector("img");
-  const find = () => { if (mark) page.scrollTop = Math.max(0, mark.offsetTop - page.clientHeight / 3); };
-  if (picture && !picture.complete) picture.addEventListener("load", find, { once: true });
+  const find = () => {
+    if (mark) page.scrollTop += mark.getBoundingClientRect().top - page.getBoundingClientRect().top - page.clientHeight / 3;
+  };
+  // A picture moves what stands below it, and the marks on it, when it comes.
+  for (const picture of page.querySelectorAll("img")) {
+    if (!picture.complete) picture.addEventListener("load", find, { once: true });
+  }
   find();
 }).observe(viewer, { childList: true, subtree: true });
 

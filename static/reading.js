@@ -200,6 +200,8 @@ reading["run-remove"] = (button) => {
   if (isSure(button, "Delete for good?")) trigger("delete", { act: "remove", run: button.dataset.run });
 };
 
+// On a phone a menu has what has a button of its own elsewhere.
+reading.press = (button) => document.querySelector(button.dataset.on)?.click();
 reading["keep-answers"] = () => trigger("submit", {});
 
 // A question that is suggested is asked at once.

@@ -1,4 +1,4 @@
-"""Original files of documents, if their pages can be shown as pictures, and pictures of their covers.
+"""Original files of documents, if they have more to show than text, and pictures of their covers.
 
 An original is `originals/<document id>-<hash of the file>.<kind>`; its cover has the same name with `.jpg`. Two files with the same
 text are two originals, and each user's row names their own. Names from version 0.1 lack the hash. An original is published before
@@ -20,7 +20,7 @@ from storage.files import is_temporary, make_folder, private_opener, publish, pu
 from storage.manifests import checked_key
 from storage.records import Fault
 
-KINDS = ("pdf",)
+KINDS = ("pdf", "docx", "epub", "html")
 """Formats whose files are kept."""
 
 COVER_KIND = "jpg"
@@ -43,15 +43,21 @@ def is_original(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def original_file(library: Path, original: str, kind: str = "pdf") -> Path:
+def original_file(library: Path, original: str, kind: str | None = None) -> Path:
     """Return the path of an original, if it is kept, from its name by `keep_original`.
+
+    Args:
+        library: the library's folder.
+        original: the name.
+        kind: the file's; None for the kind of which there is a file, else "pdf".
 
     Raises:
         ValueError: `original` is no such name.
     """
     if not _STEM.fullmatch(original):
         raise ValueError(f"{original!r} is not the name of an original")
-    return library / ORIGINALS_FOLDER / f"{original}.{kind}"
+    paths = [library / ORIGINALS_FOLDER / f"{original}.{one}" for one in ([kind] if kind is not None else KINDS)]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def cover_file(library: Path, original: str) -> Path:
@@ -92,7 +98,7 @@ def by_document(library: Path) -> dict[str, str]:
     return {name.partition("-")[0]: name for name in names}
 
 
-def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None) -> str:
+def keep_original(library: Path, document_id: str, source: Path, cover: bytes | None, kind: str = "pdf") -> str:
     """Copy a document's file and the picture of its cover, durably; return the copy's name without the kind.
 
     Call it in the transaction of `Store.adding_document`: outside, another process may remove a file that no row names yet. A copy
@@ -103,7 +109,7 @@ def keep_original(library: Path, document_id: str, source: Path, cover: bytes | 
     """
     digest = hash_of(source)
     original = f"{checked_key(document_id)}-{digest}"
-    target = original_file(library, original)
+    target = original_file(library, original, kind)
     if not target.exists() or hash_of(target) != digest:
         with open(source, "rb") as reading, publishing(target, needed_bytes=source.stat().st_size) as writing:
             while chunk := reading.read(_CHUNK_BYTES):
@@ -149,15 +155,21 @@ def note_hashes(database: Database) -> None:
 
 def expected(database: Database) -> list[tuple[str, str]]:
     """Return (file name, hash) of each original and cover that users' rows name."""
-    rows = database.read("SELECT DISTINCT original, original_hash, cover_hash FROM holdings WHERE original IS NOT NULL")
+    rows = database.read(
+        "SELECT DISTINCT original, original_hash, cover_hash, format FROM holdings WHERE original IS NOT NULL"
+    )
     found: set[tuple[str, str]] = set()
     for row in rows:
         original = row["original"]
         # The name contains the hash of the kept file, also if the file was broken before its hash was recorded.
         digest = original.partition("-")[2] or row["original_hash"]
-        for kind, noted in ((KINDS[0], digest), (COVER_KIND, row["cover_hash"])):
-            if noted:
-                found.add((original_file(database.folder, original, kind).name, noted))
+        path = original_file(database.folder, original)
+        if row["format"] in KINDS and not path.exists():
+            path = path.with_suffix(f".{row['format']}")
+        if digest:
+            found.add((path.name, digest))
+        if row["cover_hash"]:
+            found.add((cover_file(database.folder, original).name, row["cover_hash"]))
     return sorted(found)
 
 

@@ -1,7 +1,7 @@
 """The library: documents with their pages, and the documents' memories, in one folder.
 
 `library.db` holds the rows, `memories/<key>/` the tensors, `documents/` second copies of the texts to rebuild the rows from, and
-`originals/` the files whose pages can be shown as pictures. Several processes may share the folder, and several threads one Store.
+`originals/` the files that have more to show than text. Several processes may share the folder, and several threads one Store.
 Opening the library repairs it after a kill. Deliberately not here: parsing, tensors' meaning, models.
 """
 

@@ -183,8 +183,10 @@ class UserDocuments:
     def active(self, user: str) -> list[str]:
         """Return the ids of a user's documents that are queued or being read, in the order in which they are read."""
         rows = self._database.read(
-            "SELECT document_id FROM jobs WHERE user = :user AND state IN ('queued', 'running')"
-            f" AND document_id IN (SELECT document_id FROM ({_HELD})) GROUP BY document_id ORDER BY min(rowid)",
+            "SELECT document_id FROM jobs JOIN documents ON documents.id = document_id"
+            " WHERE user = :user AND state IN ('queued', 'running')"
+            f" AND document_id IN (SELECT document_id FROM ({_HELD})) GROUP BY document_id"
+            " ORDER BY max(state = 'running') DESC, documents.pages, min(jobs.rowid)",
             {"user": user},
         )
         return [row["document_id"] for row in rows]

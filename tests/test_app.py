@@ -144,6 +144,16 @@ ANSWER = Answer("Yes.", "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished"
             "Checked 4 pages · 1 s",
             "looked again at “1. Of Bees”, “2. Of Bees”, “3. Of Bees” and “4. Of Bees” ·",
         ),
+        (
+            {
+                "looked_again": tuple(
+                    Passage("d", number, f"{number}. Of the keeping of bees in towers", 0, 5, "Hello")
+                    for number in range(1, 3)
+                )
+            },
+            "Checked 2 pages · 1 s",  # one line, however long the names of the pages are
+            "looked again at “1. Of the keeping of bees in towers” and “2. Of the keeping of bees in towers” ·",
+        ),
     ],
 )
 def test_an_answer_says_what_it_rests_on_in_a_few_words_and_what_it_cost_on_demand(

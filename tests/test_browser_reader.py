@@ -6,14 +6,16 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import typst
 from helpers.browser import DESKTOP, PHONE, chromium, pytestmark, sync_api, visit
 from helpers.documents import write_outlined_pdf, write_pdf
-from helpers.formats import write_epub, xhtml
+from helpers.formats import write_docx, write_epub, xhtml
 from helpers.server import Server
+from PIL import Image
 
 from reader.app.page.refresh import IDLE_POLL_SECONDS
 
@@ -72,9 +74,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., 
     (folder / "mill.md").write_text(HANDBOOK)
     (folder / "loom.md").write_text(HANDBOOK.replace("Mill", "Loom"))
     (folder / "bahr.md").write_text(ARABIC)
+    lines = (f"Line {number} tells of the tide." + " The beacon burns." * (number == 40) for number in range(60))
+    (folder / "lines.txt").write_text("\n\n".join(lines))
     write_pdf(folder / "sea.pdf", ["The sea was calm. The keeper slept.", "A letter came with the tide."])
     write_outlined_pdf(folder / "tide.pdf")
     _write_wheel(folder)
+    _write_plate(folder)
     yield server
     server.kill()
 
@@ -99,6 +104,24 @@ def _write_wheel(folder: Path) -> None:
             )
         },
     )
+
+
+def _write_plate(folder: Path) -> None:
+    """A Word file with a picture, wider than a phone."""
+    picture = BytesIO()
+    Image.new("RGB", (900, 300), "teal").save(picture, "PNG")
+    drawing = '<w:drawing><docPr descr="A mill by a quay"/><blip xmlns:r="r" r:embed="p"/></w:drawing>'
+    runs = (
+        "<w:t>It stands on a quay.</w:t>",
+        drawing,
+        "<w:t>Figure 1. The mill.</w:t>",
+        "<w:t>Below it runs the race.</w:t>",
+    )
+    more: dict[str, str | bytes] = {
+        "word/_rels/document.xml.rels": '<r><Relationship Id="p" Target="plate.png"/></r>',
+        "word/plate.png": picture.getvalue(),
+    }
+    write_docx(folder / "plate.docx", "".join(f"<w:p><w:r>{run}</w:r></w:p>" for run in runs), more)
 
 
 @pytest.fixture
@@ -271,6 +294,28 @@ def test_pictures_and_their_captions_stand_where_they_belong(
         expect(window.box()).to_have_value("What does this mean: “Figure 1. The wheel, seen from the quay.”?")
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_picture_is_shown_between_the_words_of_its_file(
+    opened: Callable[..., object], viewport: dict[str, int]
+) -> None:
+    with opened("plate.docx", viewport) as window:
+        page = window.page
+        picture = page.get_by_role("img", name="A mill by a quay")
+        expect(picture).to_be_visible()
+        page.wait_for_function("document.querySelector('#viewer .text img').naturalWidth === 900")
+        text, box = (page.locator(one).bounding_box() for one in ("#viewer .text", "#viewer .text img"))
+        assert text is not None
+        assert box is not None
+        assert box["width"] <= text["width"]
+        assert box["height"] == pytest.approx(box["width"] / 3, abs=2)
+        tops = [one.bounding_box()["y"] for one in page.locator("#viewer article.text p").all()]  # type: ignore[index]
+        expect(page.locator("#viewer article.text p").nth(2)).to_have_text("Figure 1. The mill.")
+        assert tops[0] < box["y"] < tops[2] < tops[3]
+        window.shoot(f"picture-{viewport['width']}")
+        window.check_size()
+        window.check_access()
+
+
 def test_a_draft_outlives_a_reload(opened: Callable[..., object]) -> None:
     with opened("sea.pdf") as window:
         window.wait_until_ready()
@@ -355,6 +400,7 @@ def test_what_comes_before_the_page_knows_that_its_question_was_taken_is_shown(o
         page.route("**/queue/join*", answer_late)
         page.locator("#glance .ideas button").first.click()
         expect(page.locator("#chat .answer")).to_contain_text("Rules: ")
+        assert page.locator("#question[data-told]").count() == 0  # nothing is looked for any more
         expect(page.locator("#download summary")).to_be_visible()
         expect(page.get_by_role("button", name="Send")).to_be_visible()
         page.unroute_all(behavior="ignoreErrors")
@@ -442,6 +488,83 @@ def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dic
         window.check_access()
         assert page.locator("#viewer .text").bounding_box()["height"] > viewport["height"] / 3
         window.shoot(f"reading-{viewport['width']}-{scheme}")
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE, ZOOMED], ids=["desktop", "phone", "zoomed"])
+def test_what_is_marked_is_in_view(opened: Callable[..., object], viewport: dict[str, int]) -> None:
+    with opened("lines.txt", viewport) as window:
+        page = window.page
+        page.locator("#find").fill("beacon burns")
+        page.locator("#find").press("Enter")
+        expect(page.locator("#viewer mark")).to_have_text("beacon burns")
+        page.wait_for_function("""() => {
+            const [mark, text] = ["mark", ".text"].map((one) => document.querySelector(`#viewer ${one}`).getBoundingClientRect());
+            return mark.top > text.top && mark.bottom < text.top + text.height / 2;
+        }""")
+
+
+@pytest.mark.parametrize("width", [390, 360])
+def test_the_bar_of_a_conversation_takes_one_line_on_a_phone(opened: Callable[..., object], width: int) -> None:
+    with opened("loom.md", {"width": width, "height": 740}) as window:
+        page = window.page
+        window.go("chat")
+        window.wait_until_ready()
+        window.ask("What is this document about?")
+        line = page.locator("#bar :is(#choice, button, summary):visible")
+        expect(line).to_have_count(3)  # the conversation, a new one, and a menu
+        boxes = [one.bounding_box() for one in line.all()]
+        assert len({round(box["y"] + box["height"] / 2) // 4 for box in boxes if box}) == 1
+        assert all(box and min(box["width"], box["height"]) >= 24 for box in boxes)
+        page.locator("#bar summary").click()
+        inside = page.locator("#bar details.menu > div > *:visible")
+        assert inside.all_inner_texts() == [
+            *("Export: Markdown", "Export: Web page", "Export: PDF", "Keep as a document"),
+            *("Delete this conversation", "Question table", "Details"),
+        ]
+        window.check_size()
+        window.check_access()
+        window.shoot(f"bar-{width}")
+        page.get_by_role("button", name="Details", exact=True).click()
+        page.locator("#save").wait_for()
+        page.locator("#details button.label-wrap").click()
+        expect(page.locator("#save")).to_be_hidden()
+        expect(line).to_have_count(3)
+        window.press_in_bar("Delete this conversation")
+        page.locator("#confirm-forget").get_by_role("button", name="Delete").click()
+        expect(page.locator("#chat .message-row")).to_have_count(0)
+
+
+def test_nothing_of_the_details_shows_through_the_question(opened: Callable[..., object]) -> None:
+    with opened("loom.md", ZOOMED) as window:
+        window.go("chat")
+        window.open_details()
+        through = """box => {
+            const place = box.getBoundingClientRect();
+            const over = new Set();
+            for (let scrolled = 0; scrolled < 400; scrolled += 8) {
+                document.getElementById("document").scrollTop = scrolled;
+                for (let x = place.left + 8; x < place.right - 8; x += 16) {
+                    for (let y = place.top + 6; y < place.bottom - 6; y += 6) {
+                        const top = document.elementFromPoint(x, y);
+                        if (!top.closest("#question")) over.add(top.outerHTML.slice(0, 80));
+                    }
+                }
+            }
+            return [...over];
+        }"""
+        assert window.box().evaluate(through) == []
+
+
+def test_the_first_step_is_seen_at_once_on_a_low_screen(visit: Callable[..., object], tmp_path: Path) -> None:
+    empty = Server(tmp_path / "library", "none", tmp_path / "cache")
+    empty.start()
+    try:
+        with visit(empty, viewport=ZOOMED) as window:
+            expect(window.page.locator("#first-sample")).to_be_in_viewport(ratio=1)
+            expect(window.page.locator("#upload button")).to_be_visible()
+            window.shoot("start-640")
+    finally:
+        empty.kill()
 
 
 def test_the_invitation_to_ask_is_whole_beside_a_page_and_the_details(opened: Callable[..., object]) -> None:

@@ -151,9 +151,10 @@ def test_what_a_closed_service_was_reading_and_what_waited_goes_on_in_the_next_w
     service: Service, new_service: Callable[..., Service]
 ) -> None:
     documents = [make_document(words) for words in (LONG_WORDS, 300, 310)]
-    for document in documents:
-        add(service, document)
+    add(service, documents[0])
     wait_for(lambda: job_of(service, documents[0].id).pages_done)
+    for document in documents[1:]:
+        add(service, document)
     service.close()
     assert {job_of(service, document.id).state for document in documents} == {"queued"}
     restarted = new_service()

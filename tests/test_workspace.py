@@ -67,6 +67,7 @@ def actions(workspace: Workspace, document_id: str, conversation_id: str) -> lis
         lambda: workspace.ratio_costs(document_id, "model"),
         lambda: workspace.page(document_id, 1),
         lambda: workspace.picture(document_id, 1),
+        lambda: workspace.illustration(document_id, 0),
         lambda: workspace.cover(document_id),
         lambda: workspace.conversations(document_id),
         lambda: workspace.conversation(conversation_id),
@@ -227,6 +228,19 @@ def test_a_library_of_one_has_no_room_for_the_memory_of_a_stranger_among_several
 ) -> None:
     with pytest.raises(ConfigError, match="several people share"):
         ann.take_in(tmp_path / "made-elsewhere.beacon")
+
+
+def test_the_places_in_the_queue_are_those_in_which_documents_are_read(
+    ann: Workspace, store: Store, tmp_path: Path
+) -> None:
+    long, longer, short = (
+        ann.add(text_file(tmp_path, " ".join(f"{number}: {WORDS}" for number in range(count)))).id
+        for count in (200, 400, 1)
+    )
+    assert ann.active() == [short, long, longer]
+    assert store.jobs.claim(new_owner(), job_id=next(job.id for job in store.jobs.all(longer))) is not None
+    assert ann.active() == [longer, short, long]
+    assert [ann.get(one).before for one in (short, long)] == [1, 2]
 
 
 # Originals and pages

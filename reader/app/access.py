@@ -73,6 +73,7 @@ RULES: Sequence[Rule] = (
     *_rules("session", _GET, f"{API}/queue/data", f"{API}/upload_progress", f"{API}/heartbeat/{{session_hash}}"),
     *_rules("uploader", _GET, f"{API}/file={{path_or_url:path}}", f"{API}/file/{{path:path}}"),
     *_rules("holder", _GET, "/cover/{document_id:str}", "/picture/{document_id:str}/{page:int}"),
+    *_rules("holder", _GET, "/illustration/{document_id:str}/{number:int}"),
     *_rules("holder", _GET, "/export/{document_id:str}", "/conversation/{conversation_id:str}", "/batch/{run_id:str}"),
     *_rules("program", _GET, "/v1/models", "/v1/models/{name:path}", "/v1/files/{file}/content", "/v1/batches/{batch}"),
     *_rules("program", (*_GET, *_POST), "/v1/files", "/v1/batches", "/v1/{rest:path}"),

@@ -55,6 +55,10 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
         jpeg = workspace.picture(request.path_params["document_id"], request.path_params["page"])
         return Response(jpeg, media_type="image/jpeg", headers=_KEEP)
 
+    def illustration(workspace: Workspace, request: Request) -> Response:
+        kind, data = workspace.illustration(request.path_params["document_id"], request.path_params["number"])
+        return Response(data, media_type=kind, headers=_KEEP)
+
     def export(workspace: Workspace, request: Request) -> Response:
         shown = workspace.get(request.path_params["document_id"])
         path = workspace.export(shown.id)
@@ -95,6 +99,7 @@ def routes(service: Service, pictures: Pictures, uploads: Uploads | None = None)
         *uploading,
         Route("/cover/{document_id:str}", answering(cover)),
         Route("/picture/{document_id:str}/{page:int}", answering(picture)),
+        Route("/illustration/{document_id:str}/{number:int}", answering(illustration)),
         Route("/export/{document_id:str}", answering(export)),
         Route("/conversation/{conversation_id:str}", answering(conversation)),
         Route("/batch/{run_id:str}", answering(table)),

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,17 +20,17 @@ from sqlite_utils import Database
 
 from reader.app.answer_queue import check_whole
 from reader.app.overview import Glance, glance
-from reader.app.pages import PageView, Pictures, find_words, pages_with
+from reader.app.pages import PageView, Pictures, draw_cover, find_words, pages_with
 from reader.app.ratio_costs import RatioCost
 from reader.app.service import Service, state_of
 from reader.app.talks import Talks
 from reader.documents import (
     DRAWN_FORMATS,
+    ILLUSTRATED_FORMATS,
     Box,
     Document,
     Recognition,
     can_recognise,
-    draw,
     file_name_in,
     is_address,
     is_outdated,
@@ -49,7 +50,6 @@ from storage import (
     PageRecord,
     Store,
     StoredDocument,
-    StoreError,
     UserDocument,
     cover_file,
     export_document,
@@ -64,8 +64,6 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENTS = 5_000
 """Documents that one user may have."""
-
-COVER_WIDTH_PIXELS = 144
 
 _MANY_PICTURED = 3
 _MAX_HITS = 20
@@ -201,12 +199,12 @@ class Workspace(Talks):
             raise RecognitionNeeded(f"{pages} of {path.name!r} {are} of text: run text recognition first.")
         if name is not None:
             document = replace(document, file_name=name)
-        cover = self._draw_cover(path, document) if password is None else None
+        cover = draw_cover(path, document.format) if password is None else None
 
         def hold(db: Database, stored: StoredDocument) -> None:
             original = None
-            if password is None and document.format in DRAWN_FORMATS:
-                original = keep_original(self._store.folder, document.id, path, cover)
+            if password is None and document.format in (*DRAWN_FORMATS, *ILLUSTRATED_FORMATS):
+                original = keep_original(self._store.folder, document.id, path, cover, document.format)
             self._store.user_documents.hold(db, self.user, stored, original)
 
         with _holding_changes:
@@ -363,23 +361,20 @@ class Workspace(Talks):
         number, start_char, end_char = (whole_number(n, "page or place") for n in (number, start_char, end_char))
         check_whole(search=find)
         found: tuple[int, ...] = ()
+        pages = functools.partial(self._store.user_documents.pages, self.user, document_id)
         if find:
-            found = pages_with(self._store.user_documents.pages(self.user, document_id), find)
+            found = pages_with(pages(), find)
             number = next((other for other in found if other >= number), found[0] if found else number)
         page = self._page(holding, number)
         first, last = (min(max(char - page.start_char, 0), len(page.text)) for char in (start_char, end_char))
         if find:
             first, last = find_words(page.text, find)
         marks = ((first, last),) if last > first else ()
-        path = self._original(holding)
-        boxes: tuple[Box, ...] = ()
-        is_drawn = False
+        path = self._drawn(holding)
+        boxes: tuple[Box, ...] | None = None
         if path is not None and not as_text:
-            is_drawn = True
-            try:
+            with suppress(DocumentError):  # its text is shown then
                 boxes = self._pictures.get(path, number, page.text[first:last]).boxes
-            except DocumentError:
-                is_drawn = False
         return PageView(
             document_id,
             holding.document.title,
@@ -388,12 +383,13 @@ class Workspace(Talks):
             holding.document.pages,
             page.text,
             marks,
-            is_drawn,
-            boxes,
+            boxes is not None,
+            boxes or (),
             holding.document.format,
             path is not None,
             find,
             found,
+            () if boxes is not None else self._pictures.inserted(self._original(holding), pages, number),
         )
 
     def glance(self, document_id: str) -> Glance:
@@ -415,10 +411,22 @@ class Workspace(Talks):
             DocumentError: it cannot be drawn.
         """
         holding = self._held(document_id)
-        path = self._original(holding)
+        path = self._drawn(holding)
         if path is None or not 1 <= number <= holding.document.pages:
             raise NotFound("There is no picture of this page. Look at its text instead.")
         return self._pictures.get(path, number, "").jpeg
+
+    def illustration(self, document_id: str, number: int) -> tuple[str, bytes]:
+        """The media type and the bytes of a picture in a document's text; pictures are counted from 0.
+
+        Raises:
+            NotFound: there is no such document or picture for this user.
+            DocumentError: it cannot be shown.
+        """
+        path = self._original(self._held(document_id))
+        if path is None:
+            raise NotFound("The library does not keep this document's file: add the file again.")
+        return self._pictures.illustration(path, number)
 
     def cover(self, document_id: str) -> bytes | None:
         """The first page as a small JPEG, if there is one.
@@ -439,6 +447,11 @@ class Workspace(Talks):
     def _original(self, holding: UserDocument) -> Path | None:
         path = original_file(self._store.folder, holding.original) if holding.original is not None else None
         return path if path is not None and path.exists() else None
+
+    def _drawn(self, holding: UserDocument) -> Path | None:
+        """The original of a document whose pages can be drawn."""
+        path = self._original(holding)
+        return path if path is not None and path.suffix[1:] in DRAWN_FORMATS else None
 
     def _page(self, holding: UserDocument, number: int) -> PageRecord:
         is_one = 1 <= number <= holding.document.pages
@@ -464,14 +477,6 @@ class Workspace(Talks):
             raise ConfigError(
                 f"Your library holds {MAX_DOCUMENTS:,} documents, the most it can hold; remove one first."
             )
-
-    def _draw_cover(self, path: Path, document: Document) -> bytes | None:
-        if document.format not in DRAWN_FORMATS:
-            return None
-        try:
-            return draw(path, document.format, 1, width_pixels=COVER_WIDTH_PIXELS).jpeg
-        except (DocumentError, StoreError):
-            return None
 
 
 def whole_number(value: Any, name: str) -> int:

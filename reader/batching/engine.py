@@ -1,4 +1,4 @@
-"""Batches: many questions about many documents, answered into a file, to be gone on with after any stop.
+"""Batches: many questions about many documents, answered into a file, which continue after any stop.
 
 The way of the data: questions (a file) → groups by document → an engine, which answers → results (a file). What is done is what
 the output file says, nothing else. It parses no flags.

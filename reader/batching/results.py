@@ -1,7 +1,7 @@
 """The results of a batch in its output file, JSON lines or CSV by suffix, each one written and synced as it comes.
 
 At the end they are put in the questions' order. The file is the only record of what is done: what a killed batch left is mended (a
-torn last line is cut off) and gone on with. It belongs to one process at a time. It asks nothing.
+torn last line is cut off) and continued. It belongs to one process at a time. It asks nothing.
 """
 
 from __future__ import annotations

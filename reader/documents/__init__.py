@@ -14,7 +14,16 @@ from pathlib import Path
 
 from reader.documents.document import PARSER_VERSIONS, Document, Page, is_outdated
 from reader.documents.encodings import decode_bytes
-from reader.documents.isolation import LIMITS, Box, PagePicture, draw_isolated, parse_isolated
+from reader.documents.isolation import (
+    LIMITS,
+    Box,
+    Illustration,
+    PagePicture,
+    draw_isolated,
+    illustration_isolated,
+    illustrations_isolated,
+    parse_isolated,
+)
 from reader.documents.kinds import kind_of
 from reader.documents.recognition import Recognition, can_recognise
 from reader.documents.text import split_pages
@@ -23,10 +32,12 @@ from reader.errors import DocumentError
 __all__ = [
     "DRAWN_FORMATS",
     "FORMATS",
+    "ILLUSTRATED_FORMATS",
     "MAX_SENT_BYTES",
     "PARSER_VERSIONS",
     "Box",
     "Document",
+    "Illustration",
     "Page",
     "PagePicture",
     "Recognition",
@@ -35,6 +46,8 @@ __all__ = [
     "draw",
     "fetch",
     "file_name_in",
+    "illustration",
+    "illustrations",
     "is_address",
     "is_bundle",
     "is_outdated",
@@ -77,6 +90,9 @@ FORMATS = {
 DRAWN_FORMATS = ("pdf",)
 """Formats whose pages can be drawn as they look; those modules have a `draw`, too."""
 
+ILLUSTRATED_FORMATS = ("docx", "epub", "html")
+"""Formats whose texts have pictures that can be shown in them; those modules have an `illustrated`, too."""
+
 TEXT_FORMATS = ("csv", "html", "markdown", "text")
 """Formats that are written in an encoding which the file need not name."""
 
@@ -91,6 +107,27 @@ def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: s
     if format_name not in DRAWN_FORMATS or not path.is_file():
         raise DocumentError(f"Pages of {path.name!r} cannot be drawn: look at their text instead.")
     return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote)
+
+
+def illustrations(path: Path, format_name: str) -> tuple[int, list[Illustration]]:
+    """Return how many letters a file's text has, without white space, and where pictures stand in it; in a separate process.
+
+    Raises DocumentError where the file cannot be read.
+    """
+    return illustrations_isolated(path, format_name) if format_name in ILLUSTRATED_FORMATS else (0, [])
+
+
+def illustration(path: Path, format_name: str, source: str) -> tuple[str, bytes]:
+    """Return the media type and the bytes of a picture, drawn anew from its pixels in a separate process.
+
+    Args:
+        path: the file.
+        format_name: one of `ILLUSTRATED_FORMATS`.
+        source: an illustration's.
+
+    Raises DocumentError where it cannot be shown.
+    """
+    return illustration_isolated(path, format_name, source)
 
 
 RECOGNISED_FORMATS = ("pdf",)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -36,6 +37,8 @@ _UNSEEN = {
 _WHOLE = {"altchunk", "ffdata", "fldchar", "fldsimple", "instrtext", "omath", "sdt", "sym", "t"}
 """What may be written without a walk through its parts."""
 _NOTES = {"footnotereference": "footnotes", "endnotereference": "endnotes"}
+_PICTURES = {"blip": "embed", "imagedata": "id"}
+"""Elements that show a picture, and the attribute that names it."""
 _SIGNS = {"tab": " ", "ptab": " ", "nobreakhyphen": "-"}
 _OFF = ("0", "false", "off", "none")
 _MOST_PLACEHOLDER_CHARS = 80
@@ -53,6 +56,14 @@ def parse(path: Path, password: str | None) -> Parsed:
     core = archive.optional_xml("docProps/core.xml")
     title = "".join(children(core, "title")[0].itertext()) if children(core, "title") else ""
     return chosen_title(title.strip() or own_title, path), split_sections(prose.sections())
+
+
+def illustrated(path: Path) -> Iterator[tuple[Prose, Callable[[str], str | None]]]:
+    """Yield the text, and what finds the member that a picture in it names."""
+    archive, prose = Archive(path), Prose()
+    write_docx(archive, path, prose)
+    main = _main_part(archive)
+    yield prose, _Imports(archive, path, main, 0).find
 
 
 def write_docx(archive: Archive, path: Path, prose: Prose, *, level: int = 0) -> str:
@@ -101,9 +112,19 @@ class _Imports:
             if relation.get("TargetMode", "").lower() != "external" and (target := unquote(relation.get("Target", "")))
         }
 
-    def write(self, reference: str, prose: Prose) -> None:
+    @property
+    def is_main(self) -> bool:
+        """Whether the document is itself imported into none."""
+        return self._level == 0
+
+    def find(self, reference: str) -> str | None:
+        """Return the member that a reference names; None where there is none."""
         name = self._targets.get(reference, "")
-        if name not in self._archive or self._level >= _MOST_IMPORTS:
+        return name if name in self._archive else None
+
+    def write(self, reference: str, prose: Prose) -> None:
+        name = self.find(reference)
+        if name is None or self._level >= _MOST_IMPORTS:
             return
         prose.end_paragraph()
         data = self._archive.read(name)
@@ -188,6 +209,8 @@ class _Writer:
         self._fields: list[_Field] = []
         self._follows_fields = True
         self._columns: list[Columns] = []
+        self._alt = ""
+        self._is_in_notes = False
 
     def write(self, root: etree._Element) -> None:
         self._flat_rows |= flat_rows(root, self._is_heading)
@@ -334,6 +357,13 @@ class _Writer:
             self._columns[-1].start_cell(element, prose)
         elif name in _NOTES:
             self._call_note(name, element)
+        elif name in ("docpr", "shape"):
+            self._alt = attribute(element, "descr") or attribute(element, "alt")
+        elif (
+            name in _PICTURES and self._imports.is_main and not self._is_in_notes
+        ):  # others name them by lists of their own
+            self.prose.show(attribute(element, _PICTURES[name]), self._alt)
+            self._alt = ""
 
     def _call_note(self, name: str, element: etree._Element) -> None:
         note = self._notes.pop((_NOTES[name], attribute(element, "id")), None)
@@ -368,7 +398,9 @@ class _Writer:
         for number, note in enumerate(called, start=first):
             self.prose.end_paragraph()
             self.prose.start_item(f"[{number}] ")
+            self._is_in_notes = True
             self.write(note)
+            self._is_in_notes = False
             self.prose.end_item()
 
     def _is_heading(self, paragraph: etree._Element) -> bool:

@@ -11,7 +11,8 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ from lxml import etree
 from reader.documents.archive import Archive, local_name
 from reader.documents.encodings import decode_bytes
 from reader.documents.markup import PAGE_MARK, Prose, all_text, page_label, write_html
+from reader.documents.pictures import show_images
 from reader.documents.styles import StyleSheet
 from reader.documents.text import Parsed, chosen_title, drm_error, split_sections
 from reader.documents.trees import parse_xhtml
@@ -54,6 +56,15 @@ def parse(path: Path, password: str | None) -> Parsed:
     return chosen_title(title, path), _pages(book, names, missing)
 
 
+def illustrated(path: Path) -> Iterator[tuple[Prose, Callable[[str], str | None]]]:
+    """Yield the text of each chapter, and what finds the member that a picture in it names."""
+    book = _Book(path)
+    for name in _with_listed(book, [name for name in book.spine if name is not None]):
+        prose = _prose(book, name)
+        if prose is not None:
+            yield prose, partial(book.seen_from, posixpath.dirname(name))
+
+
 class _Book:
     """The members of a book by what its package says of them."""
 
@@ -85,6 +96,10 @@ class _Book:
             if found:
                 return found
         return None
+
+    def seen_from(self, folder: str, reference: str) -> str | None:
+        """Return the member that a reference in a member of a folder means; None where there is none."""
+        return self.find(_resolve(folder, reference)[0])
 
     def target(self, name: str, reference: str) -> tuple[str, str]:
         """Return the member and the anchor in it that a reference in the member `name` means."""
@@ -224,6 +239,7 @@ def _prose(book: _Book, name: str) -> Prose | None:
         return prose
     root = parse_xhtml(data, book.path.name)
     if local_name(root) == "svg":
+        show_images(root, prose)
         _write_drawing(root, prose)
     else:
         write_html(root, prose, styles=StyleSheet(_styles(book, name, root)))

@@ -9,6 +9,7 @@ articles, and of books and specifications in one page they dropped up to nine te
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lxml import etree
@@ -47,16 +48,27 @@ def parse(path: Path, password: str | None) -> Parsed:
 
     Raises DocumentError where the file is no text, only frames other files, or is nested too deep to be read to its end.
     """
+    root = _root(path)
+    title = next((element.text or "" for element in root.iter("title")), "")
+    return chosen_title(title, path), split_sections(_prose(root, path).sections())
+
+
+def illustrated(path: Path) -> Iterator[tuple[Prose, Callable[[str], str | None]]]:
+    """Yield the text; a picture in it is the data in its address, or none."""
+    yield _prose(_root(path), path), lambda source: source if source.startswith("data:") else None
+
+
+def _root(path: Path) -> etree._Element:
     data = path.read_bytes()
     text = decode_bytes(data, declared_encoding(data))
     if text is None:
         raise DocumentError(f"{path.name!r} is not HTML (it holds binary data): save a new copy of the page.")
-    root = parse_html(text, path.name)
-    title = next((element.text or "" for element in root.iter("title")), "")
+    return parse_html(text, path.name)
+
+
+def _prose(root: etree._Element, path: Path) -> Prose:
     prose = _unframed_prose(root, path) if _frames(root) else main_prose(root)
-    if not prose.text.strip():
-        prose = _unscripted_prose(root)
-    return chosen_title(title, path), split_sections(prose.sections())
+    return prose if prose.text.strip() else _unscripted_prose(root)
 
 
 def _frames(root: etree._Element) -> list[str]:

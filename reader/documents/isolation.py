@@ -140,7 +140,7 @@ def _recognise(
         asked = {"pages": batch, "engine": engine, "languages": list(recognition.languages)}
         read = _ask_child({**request, "recognition": asked}, path, RECOGNITION_LIMITS)["texts"]
         for index, text in zip(batch, read, strict=True):
-            found[index] = _clean(text)
+            found[index] = clean(text)
             kept.put(index, found[index])
     report(len(wanted), len(wanted))
     spans, end = [], 0
@@ -169,13 +169,44 @@ def draw_isolated(
     return PagePicture(base64.b64decode(reply["jpeg"]), reply["width_pixels"], reply["height_pixels"], boxes)
 
 
+@dataclass(frozen=True)
+class Illustration:
+    """Where a picture stands in a document's text."""
+
+    letters: int
+    """The letters before it, without white space."""
+    is_behind: bool
+    """Whether it belongs to those; else it belongs to what follows."""
+    alt: str
+    source: str
+    """How the file names it."""
+
+
+def illustrations_isolated(path: Path, format_name: str) -> tuple[int, list[Illustration]]:
+    """Return how many letters a file's text has, and its pictures, as the module named `format_name` finds them.
+
+    Raises DocumentError, naming the file.
+    """
+    reply = _ask_child({"format": format_name, "illustrations": True}, path, DRAWING_LIMITS)
+    return reply["letters"], [Illustration(*place) for place in reply["places"]]
+
+
+def illustration_isolated(path: Path, format_name: str, source: str) -> tuple[str, bytes]:
+    """Return the media type and the bytes of a picture, which hold nothing but its pixels; `source` is an illustration's.
+
+    Raises DocumentError, naming the file, where it cannot be shown.
+    """
+    reply = _ask_child({"format": format_name, "illustration": source}, path, DRAWING_LIMITS)
+    return reply["type"], base64.b64decode(reply["data"])
+
+
 def _ask_child(request: dict[str, Any], path: Path, limits: Limits) -> dict[str, Any]:
     """Send a child process what is to be done with the file, and return what it answers."""
     if path.stat().st_size > limits.file_bytes:
         raise _over(path, f"{limits.file_bytes >> 20:,} MiB a file")
     format_name = request["format"]
     request = {**request, "path": str(path), "limits": asdict(limits), "parent": os.getpid()}
-    with _DRAWINGS if "drawing" in request else _PARSES:
+    with _DRAWINGS if {"drawing", "illustrations", "illustration"} & request.keys() else _PARSES:
         answer, status, is_late = _run_child(json.dumps(request).encode(), limits)
     if is_late:
         raise _over(path, f"{limits.wall_seconds:g} seconds")
@@ -284,6 +315,8 @@ def _answer(request: dict[str, Any]) -> bytes:
         # The limit counts from here, so that no format pays for the size of its library.
         module = importlib.import_module(f".{request['format']}", __package__)
         asked = request.get("recognition")
+        if wants_pictures := bool({"illustrations", "illustration"} & request.keys()):
+            pictures_of = importlib.import_module(".illustrations", __package__)
         read = load_engine(asked["engine"], tuple(asked["languages"])) if asked else None
         _set_limits(limits)
         is_program = asked is not None and asked["engine"] == "tesseract"
@@ -298,13 +331,17 @@ def _answer(request: dict[str, Any]) -> bytes:
             jpeg, width_pixels, height_pixels, boxes = module.draw(path, **drawing)
             picture = {"width_pixels": width_pixels, "height_pixels": height_pixels, "boxes": boxes, "missing": missing}
             return json.dumps({**picture, "jpeg": base64.b64encode(jpeg).decode()}).encode()
+        if wants_pictures:
+            source = request.get("illustration")
+            found = pictures_of.places(module, path) if source is None else pictures_of.picture(module, path, source)
+            return json.dumps({**found, "missing": missing}).encode(errors="replace")
         keep = {"keep_textless": True} if request.get("keep_textless") else {}
         title, pages = module.parse(path, request["password"], **keep)
         reply = _gather(path, pages, limits)
         if reply["textless_pages"] == len(reply["pages"]) and not keep:
             raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
         reply["missing"] = missing
-        reply["title"] = _clean(title).strip()[:_TITLE_CHARS] or path.name
+        reply["title"] = clean(title).strip()[:_TITLE_CHARS] or path.name
         return json.dumps(reply, ensure_ascii=False).encode(errors="replace")
     except MemoryError:
         error = _over(path, f"{limits.memory_bytes >> 20:,} MiB of memory")
@@ -324,12 +361,12 @@ def _gather(path: Path, pages: Iterator[tuple[str, str] | tuple[str, str, bool]]
     spans: list[tuple[str, int, int]] = []
     end = textless = 0
     for label, raw, *shows in pages:
-        text = _clean(raw)
+        text = clean(raw)
         if not text.strip() and any(shows):
             pictured.append(len(spans))
         textless += not text.strip()
         texts.append(text)
-        spans.append((_clean(label), end, end + len(text)))
+        spans.append((clean(label), end, end + len(text)))
         end += len(text)
         if len(spans) > limits.pages:
             raise _over(path, f"{limits.pages:,} pages")
@@ -338,7 +375,8 @@ def _gather(path: Path, pages: Iterator[tuple[str, str] | tuple[str, str, bool]]
     return {"text": "".join(texts), "pages": spans, "textless_pages": textless, "pictured": pictured}
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return a text without what is none, its lines ended by line feeds."""
     return _UNPRINTABLE.sub("", _LINE_ENDS.sub("\n", text))
 
 

@@ -98,6 +98,8 @@ class _Writer:
         for event, element in walk:
             name = local_name(element)
             if event == "start":
+                if name == "svg":
+                    pictures.show_images(element, self._prose)
                 if self._is_unseen(name, element) or self._write_whole(name, element):
                     # The tail still comes with the end event.
                     walk.skip_subtree()
@@ -125,7 +127,7 @@ class _Writer:
             return True
         if (name == "script" and _is_math_source(element)) or (name == "iframe" and element.get("srcdoc")):
             return False
-        if name == "default" and _shows_case(element):
+        if name == "default" and pictures.is_behind_case(element):
             return True
         if name == "template" and "shadowrootmode" in element.attrib:
             return False
@@ -249,7 +251,7 @@ class _Writer:
         return False
 
     def _write_picture(self, element: etree._Element) -> None:
-        """A picture of a formula, of a first letter or that is a cell's value is text; others are left out."""
+        """A picture of a formula, of a first letter or that is a cell's value is text; of others only the place is kept."""
         self._mark(element, "img")
         alt = " ".join((element.get("alt") or "").split())
         is_large = bool(_DROP_CAP_CLASS.search(element.get("class", "")))
@@ -264,6 +266,8 @@ class _Writer:
             self._prose.separate(" ")
             self._prose.write(alt)
             self._prose.separate(" ")
+        else:
+            self._prose.show(element.get("src", ""), alt)
 
     def _write_script(self, name: str, element: etree._Element) -> bool:
         """Write raised and lowered text, and the number of a note."""
@@ -455,14 +459,6 @@ class _Writer:
                 self._prose.write_exactly(text)
             self._prose.end_row()
         return True
-
-
-def _shows_case(element: etree._Element) -> bool:
-    """Whether a book offers an element only to readers that cannot show the formula before it."""
-    return any(
-        local_name(other) == "case" and any(local_name(inner) == "math" for inner in other.iter())
-        for other in element.itersiblings(preceding=True)
-    )
 
 
 def _lines(element: etree._Element) -> list[str]:

@@ -1,4 +1,4 @@
-"""Pictures in HTML that stand for text: formulas, large first letters, and the values of a table's cells."""
+"""Pictures in HTML: those that stand for text, such as formulas, large first letters and the values of cells, and others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 from lxml import etree
 
 from reader.documents import drop_caps
-from reader.documents.archive import local_name
+from reader.documents.archive import attribute, local_name
 from reader.documents.notes import all_text
+from reader.documents.prose import Prose
 
 _MATH_PICTURE = re.compile(r"(?:^|[\s_-])(?:math|mwe-math\S*|mathjax|latex|tex|equation|formula|katex)", re.I)
 _MATH_ADDRESS = re.compile(r"//latex\.|latex\.php|mathtex|mimetex|/math/render/|[?&]cht=tx", re.I)
@@ -55,3 +56,17 @@ def is_value(element: etree._Element, alt: str, flat_rows: set[etree._Element]) 
     if cell is None or row is None or row not in flat_rows or all_text(cell).strip():
         return False
     return any(all_text(other).strip() for other in row if other is not cell)
+
+
+def is_behind_case(element: etree._Element) -> bool:
+    """Return whether a book offers an element only to readers that cannot show the formula before it."""
+    return any(
+        local_name(other) == "case" and any(local_name(inner) == "math" for inner in other.iter())
+        for other in element.itersiblings(preceding=True)
+    )
+
+
+def show_images(drawing: etree._Element, prose: Prose) -> None:
+    """Keep the places of the pictures in a drawing, such as the cover of a book."""
+    for element in drawing.iter("{*}image"):
+        prose.show(attribute(element, "href"), "")

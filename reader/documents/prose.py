@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reader.documents.scripts import Script, binds, on_line
 from reader.wording import is_for_readers
@@ -21,6 +22,18 @@ _TAIL_CHARS = 40
 _FIGURE = re.compile(r"[+\-−–]?\d{1,3}")
 MOST_REPEATED_CHARS = 60
 """Of a cell that spans rows, and is said in each."""
+
+
+class Illustration(NamedTuple):
+    """A picture that stands in a text and is none of it."""
+
+    at: int
+    """The characters before it."""
+    is_behind: bool
+    """Whether it belongs to the text before it; else it belongs to the text behind it, such as its caption."""
+    source: str
+    """How the file names it."""
+    alt: str
 
 
 @dataclass
@@ -36,6 +49,8 @@ class Prose:
     _tail: str = ""
     _separator: str = ""
     _waiting_anchors: list[str] = field(default_factory=list)
+    _illustrations: list[Illustration] = field(default_factory=list)
+    _waiting_illustrations: list[tuple[str, str, bool]] = field(default_factory=list)
     _heading_start: int | None = None
     _row_start: int = 0
     _prefix: str = ""
@@ -151,6 +166,7 @@ class Prose:
         if not separator and self._ends_figure and self._tail[-1:].isalnum():
             follows = text[:1].isalnum() if self._ends_power else text[:1].isdigit() and self._tail[-1:].isdigit()
             separator = _SPACE if follows else ""
+        end = self.length
         if self._parts:
             self._add(separator)
         if self._heading_start == -1 and self._is_prefix_of_heading:
@@ -161,6 +177,11 @@ class Prose:
         for name in self._waiting_anchors:
             self.anchors.setdefault(name, self.length)
         self._waiting_anchors.clear()
+        for source, alt, is_in_heading in self._waiting_illustrations:
+            # What stands before a heading ends the section before it.
+            is_behind = self._heading_start == -1 and not is_in_heading and end > 0
+            self._illustrations.append(Illustration(end if is_behind else self.length, is_behind, source, alt))
+        self._waiting_illustrations.clear()
         if self._heading_start == -1:
             self._heading_start = self.length
         self._add(text)
@@ -280,6 +301,18 @@ class Prose:
         """Remember where the next text starts under this name."""
         self._settle()
         self._waiting_anchors.append(name)
+
+    def show(self, source: str, alt: str) -> None:
+        """Remember where a picture stands; the text is the same without it."""
+        self._waiting_illustrations.append((source, alt, self._heading_start is not None))
+
+    def illustrations(self) -> list[Illustration]:
+        """Return the pictures of the text that is written by now."""
+        self._settle()
+        last = [
+            Illustration(self.length, self.length > 0, source, alt) for source, alt, _ in self._waiting_illustrations
+        ]
+        return self._illustrations + last
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """Yield (heading, text) of each part between headings; headings that only follow one another share one."""

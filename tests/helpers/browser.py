@@ -126,9 +126,16 @@ class Visit:
         choice.check()
         self.go("chat")
 
+    def press_in_bar(self, name: str) -> None:
+        """Press a button of the conversation's bar, which on a phone is in its menu."""
+        button = self.page.locator("#bar").get_by_role("button", name=name, exact=True)
+        if not button.is_visible():
+            self.page.locator("#bar details.menu summary").click()
+        button.click()
+
     def open_details(self) -> None:
         if not self.page.locator("#save").is_visible():
-            self.page.locator("#details button").first.click()
+            self.press_in_bar("Details")
         self.page.locator("#save").wait_for()
 
     def download_all(self) -> None:

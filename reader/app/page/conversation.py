@@ -165,7 +165,7 @@ class ConversationEvents:
             turns.conversation_map(conversation, place),
             gr.update(visible=bool(names)),
             gr.update(choices=names, value=chosen),
-            turns.download_link(conversation.id if conversation and conversation.turns else None),
+            turns.talk_menu(conversation.id if conversation and conversation.turns else None),
             "" if pairs or (conversation and conversation.turns) or place.is_shelf else self._glance(workspace, place),
             BUSY_QUESTION if waiting else IDLE_QUESTION,
         )

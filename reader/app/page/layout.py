@@ -433,7 +433,6 @@ def _conversation() -> ConversationParts:
     chat = gr.Chatbot(
         label="Conversation",
         show_label=False,
-        placeholder="Questions and answers appear here.",
         height=None,
         render_markdown=False,
         sanitize_html=True,

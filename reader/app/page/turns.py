@@ -28,7 +28,8 @@ MAP_CELLS = 96
 """A reading map has no more cells; of a longer document each one stands for several pages."""
 
 _NAMED_PLACES = 3
-"""Of more pages the line under an answer says only how many were checked; their names are in what it unfolds."""
+_NAMED_CHARS = 60
+"""Of more pages, or of longer names, the line under an answer says only how many were checked; it unfolds to their names."""
 
 QUOTE_CHARS = 320
 """How much of a quote is on its card; the page shows it whole."""
@@ -105,10 +106,11 @@ def _looked(counts: Mapping[str, Any], titles: Mapping[str, str], most: int | No
             for one in counts.get("looked_again") or ()
         )
     )
-    if most is None or len(found) <= most:
-        return places_of(found, titles)
+    names = places_of(found, titles)
+    if most is None or (len(found) <= most and len(names) <= _NAMED_CHARS):
+        return names
     documents = len({document_id for document_id, _ in found})
-    return f"{len(found):,} pages" + (f" in {documents:,} documents" if documents > 1 else "")
+    return counted(len(found), "page") + (f" in {documents:,} documents" if documents > 1 else "")
 
 
 def _based_on(counts: Mapping[str, Any]) -> str:
@@ -350,20 +352,33 @@ def conversation_name(conversation: ConversationRecord, waiting: str = "") -> st
     return f"{isolated(short)} · {datetime.fromtimestamp(conversation.created_at):%d %b %H:%M}"
 
 
-def download_link(conversation_id: str | None) -> str:
-    """The menu that takes a conversation elsewhere."""
-    if conversation_id is None:
-        return ""
+def talk_menu(conversation_id: str | None) -> str:
+    """The menu of a conversation: how to take it elsewhere; on a phone, also what has a button of its own where there is room.
+
+    Args:
+        conversation_id: the conversation; None while it has no answer, when there is nothing to take.
+    """
+    links = ""
+    if conversation_id is not None:
+        as_ = '<span class="on-phone">Export: </span>'
+        links = (
+            f'<a href="conversation/{conversation_id}" download>{as_}Markdown</a>'
+            f'<a href="conversation/{conversation_id}?form=html" download'
+            f' title="With its quotes and pictures of their pages">{as_}Web page</a>'
+            # In a tab of its own, where a refusal can be read; a file that comes closes it again.
+            f'<a href="conversation/{conversation_id}?form=pdf" target="_blank"'
+            f' title="With its quotes and pictures of their pages">{as_}PDF</a>'
+            '<button data-act="keep-answers" title="Adds the Markdown to your library, to be read and asked">'
+            "Keep as a document</button>"
+            '<button class="on-phone" data-act="press" data-on="#forget">Delete this conversation</button>'
+        )
+    more = "".join(
+        f'<button class="on-phone" data-act="press" data-on="{part} .label-wrap">{name}</button>'
+        for part, name in (("#table", "Question table"), ("#details", "Details"))
+    )
     return (
-        '<details class="menu"><summary class="button">Export</summary><div>'
-        f'<a href="conversation/{conversation_id}" download>Markdown</a>'
-        f'<a href="conversation/{conversation_id}?form=html" download'
-        ' title="With its quotes and pictures of their pages">Web page</a>'
-        # In a tab of its own, where a refusal can be read; a file that comes closes it again.
-        f'<a href="conversation/{conversation_id}?form=pdf" target="_blank"'
-        ' title="With its quotes and pictures of their pages">PDF</a>'
-        '<button data-act="keep-answers" title="Adds the Markdown to your library, to be read and asked">'
-        "Keep as a document</button></div></details>"
+        f'<details class="menu{"" if links else " on-phone"}"><summary class="button"><span class="on-desktop">Export</span>'
+        f'<span class="on-phone">More</span></summary><div>{links}{more}</div></details>'
     )
 
 

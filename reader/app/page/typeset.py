@@ -1,7 +1,8 @@
 """A page's text as typeset HTML, with a quote marked in it.
 
 Markdown is rendered without its HTML, pictures and styles. Other formats come from their parsers as plain text with headings, lists
-and rows of tables on lines of their own, a PDF in the lines of its pages, which flow as paragraphs here.
+and rows of tables on lines of their own, a PDF in the lines of its pages, which flow as paragraphs here. Pictures of
+a file are put where they stand.
 Texts are strangers' words: all of them are escaped here or by markdown-it.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby, pairwise
@@ -20,7 +21,7 @@ import lxml.html
 from lxml import etree
 from markdown_it import MarkdownIt
 
-from reader.app.pages import PageView
+from reader.app.pages import Inserted, PageView
 from reader.wording import MARKDOWN
 
 PDF = "pdf"
@@ -34,6 +35,8 @@ _SENTENCE_END = re.compile(r"[.!?:;][\"”’»)]*$")
 _WORD = re.compile(r"\w+")
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """What no HTML can hold."""
+_PLACE = "\x02"
+"""Stands for a picture while a text, which has no such sign, is set."""
 _WRAPPED_CHARS = 50
 """Lines that are longer in the mean were broken by their width, and their breaks mean nothing."""
 _NEIGHBOURS = 5
@@ -49,12 +52,28 @@ _NO_GAP = re.compile(r"[-‐–—/]$|[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef�
 def typeset(page: PageView) -> str:
     """The text of a page as HTML, its marked part in `<mark>`."""
     text = _NO_TEXT.sub(" ", page.text)
-    html = _markdown(text) if page.format == MARKDOWN else _plain(text, page.label, has_lines=page.format == PDF)
+    held = _with_places(text, page.inserted)
+    html = _markdown(text) if page.format == MARKDOWN else _plain(held, page.label, has_lines=page.format == PDF)
+    for one in page.inserted:
+        picture = f'<img src="illustration/{page.document_id}/{one.number}" alt="{escape(one.alt)}">'
+        html = html.replace(_PLACE, picture, 1)
     for start, end in page.marks:
         quote = text[start:end]
         shown = _markdown(quote) if page.format == MARKDOWN else escape(quote)
         html = _marked(html, _text_of(shown), start / max(1, len(text)))
     return html
+
+
+def _with_places(text: str, inserted: Sequence[Inserted]) -> str:
+    """A text with a sign where each picture stands: in its line, or as a block of its own where a paragraph ends."""
+    parts, done = [], 0
+    for one in inserted:
+        before, after = text[: one.char].rstrip(" \t"), text[one.char :].lstrip(" \t")
+        is_apart = (not before.strip() or before.endswith("\n\n")) or (not after.strip() or after.startswith("\n\n"))
+        space = " " if text[: one.char].endswith(" ") else ""  # it stood between two words
+        parts += [text[done : one.char], f"\n\n{_PLACE}\n\n" if is_apart else _PLACE + space]
+        done = one.char
+    return "".join([*parts, text[done:]])
 
 
 def _markdown(text: str) -> str:
