@@ -158,6 +158,18 @@ def test_pages_are_found_without_case_and_accents() -> None:
     assert pages_with(pages, "") == pages_with(pages, "?") == ()
 
 
+def test_what_a_book_says_of_itself_is_not_worth_asking() -> None:
+    parts = (
+        ("Preface", "I wrote it."),
+        ("Ponds", "They are deep."),
+        ("Conventions Used Here", "Feet."),
+        ("Weirs", "They leak."),
+    )
+    text = "\n\n".join(f"# {title}\n\n{said}" for title, said in parts)
+    asked = glance("d", "Water", [PageRecord("d", 1, "1", 0, len(text), text)], is_markdown=True).questions
+    assert [one for one in asked if "“" in one] == ["What does “Ponds” say?", "What does “Weirs” say?"]
+
+
 def test_a_heading_that_is_a_question_is_worth_asking_as_it_stands() -> None:
     pages = [
         PageRecord("d", number, "", 0, 9, f"# {title}\n\nA man came.")

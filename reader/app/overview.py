@@ -5,6 +5,7 @@ They are made of the text's own headings, sentences and names, so that they are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,11 +61,20 @@ def glance(document_id: str, title: str, pages: Sequence[PageRecord], *, is_mark
     return Glance(overview, tuple(_questions(named, source)))
 
 
+_OF_THE_BOOK = re.compile(
+    r"\W*(?:preface|foreword|dedication|conventions|about (?:this|the) |who (?:should|this)|how to (?:use|read) this|vorwort"
+    r"|avant-propos|préface|prefacio)",
+    re.I,
+)
+"""Titles of parts that say how a book was made and is used; few ask for them."""
+
+
 def _questions(contents: Sequence[Heading], source: Source) -> list[str]:
     pages = source.pages
     questions = ["What is this document about?"] if len(pages) > 1 or contents else []
     # A heading that is cut short names no chapter that a question could find.
-    chapters = [one.title for one in contents if not is_front_matter(one.title) and not one.title.endswith("…")]
+    titles = [one.title for one in contents if not one.title.endswith("…")]
+    chapters = [title for title in titles if not (is_front_matter(title) or _OF_THE_BOOK.match(title))]
     if len(chapters) > 1:
         questions += [_says(title) for title in (chapters[len(chapters) // 3], chapters[2 * len(chapters) // 3])]
     text = "\n\n".join(page.text for page in pages)
