@@ -1,5 +1,6 @@
 """Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says,
-how it begins and ends, whom it names most often, who somebody or what something is, and on which pages something is mentioned.
+how it begins and ends, whom it names most often, who somebody or what something is, what letters stand for, and on which pages
+something is mentioned.
 
 Everything but the greeting is cut out of the text: headings, a note about each section, the first sentences of a page
 or chapter, the last ones of the document, names, and the sentences that mention something. The bundled decoders, with these

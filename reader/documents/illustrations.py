@@ -37,7 +37,7 @@ def places(module: ModuleType, path: Path) -> dict[str, Any]:
 
     White space is not counted, as pages that are cut differently differ in it.
     """
-    letters = 0
+    letters = held = 0
     found: list[tuple[int, bool, str, str]] = []
     for prose, find in module.illustrated(path):
         text, done = prose.text, 0
@@ -45,7 +45,7 @@ def places(module: ModuleType, path: Path) -> dict[str, Any]:
             letters, done = letters + _letters(text[done:at]), at
             source = find(named) or ""
             if _DATA.match(source):
-                source = str(sum(one[3].isdecimal() for one in found))
+                source, held = str(held), held + 1
             elif not source.lower().endswith(_SUFFIXES):
                 continue
             found.append((letters, is_behind, clean(alt)[:_ALT_CHARS], source))

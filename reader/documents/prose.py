@@ -24,7 +24,7 @@ MOST_REPEATED_CHARS = 60
 """Of a cell that spans rows, and is said in each."""
 
 
-class Illustration(NamedTuple):
+class PicturePlace(NamedTuple):
     """A picture that stands in a text and is none of it."""
 
     at: int
@@ -49,7 +49,7 @@ class Prose:
     _tail: str = ""
     _separator: str = ""
     _waiting_anchors: list[str] = field(default_factory=list)
-    _illustrations: list[Illustration] = field(default_factory=list)
+    _illustrations: list[PicturePlace] = field(default_factory=list)
     _waiting_illustrations: list[tuple[str, str, bool]] = field(default_factory=list)
     _heading_start: int | None = None
     _row_start: int = 0
@@ -180,7 +180,7 @@ class Prose:
         for source, alt, is_in_heading in self._waiting_illustrations:
             # What stands before a heading ends the section before it.
             is_behind = self._heading_start == -1 and not is_in_heading and end > 0
-            self._illustrations.append(Illustration(end if is_behind else self.length, is_behind, source, alt))
+            self._illustrations.append(PicturePlace(end if is_behind else self.length, is_behind, source, alt))
         self._waiting_illustrations.clear()
         if self._heading_start == -1:
             self._heading_start = self.length
@@ -306,11 +306,11 @@ class Prose:
         """Remember where a picture stands; the text is the same without it."""
         self._waiting_illustrations.append((source, alt, self._heading_start is not None))
 
-    def illustrations(self) -> list[Illustration]:
+    def illustrations(self) -> list[PicturePlace]:
         """Return the pictures of the text that is written by now."""
         self._settle()
         last = [
-            Illustration(self.length, self.length > 0, source, alt) for source, alt, _ in self._waiting_illustrations
+            PicturePlace(self.length, self.length > 0, source, alt) for source, alt, _ in self._waiting_illustrations
         ]
         return self._illustrations + last
 
