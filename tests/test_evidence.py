@@ -13,8 +13,8 @@ from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_d
 
 from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt
 from reader.answering.attention import Attention, Heat
-from reader.answering.evidence import QUOTE_CHARS, Evidence, fuse, name_evidence
-from reader.answering.passages import Passages, Source
+from reader.answering.evidence import QUOTE_CHARS, Evidence, as_evidence, fuse, name_evidence
+from reader.answering.passages import Passage, Passages, Source
 from reader.beacon import NO_SPAN, recording
 from reader.documents import Document, Page
 from reader.models.model import Model, load_model
@@ -318,3 +318,15 @@ def test_of_sentences_with_the_answer_the_one_with_the_words_of_the_question_is_
     for answer in ("Landlord", "the Landlord"):
         found = name_evidence([source], Passages([source]), question, answer, heat)
         assert found[0].quote == texts[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("Rain fell. " * 27 + "It fell, as it had, for days and nights.", " ".join(["Rain fell."] * 27)),
+        ("Rain fell, " * 40, ("Rain fell, " * 27).strip()),
+    ],
+    ids=["whole sentences", "a sentence that is too long"],
+)
+def test_what_an_overview_is_made_of_is_quoted_in_whole_sentences(text: str, quote: str) -> None:
+    assert as_evidence([Passage("d", 1, "1", 0, len(text), text)])[0].quote == quote

@@ -180,11 +180,12 @@ def stated_first(said: Passage, passages: Passages, evidence: Sequence[Evidence]
 
 
 def as_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:
-    """Passages that an answer was made of, as its evidence: the first pages, each with the beginning of its passage."""
+    """Passages that an answer was made of, as its evidence: the first pages, each with the first sentences of its passage."""
     first = {(passage.document_id, passage.page): passage for passage in reversed(passages)}
     found = []
     for passage in list(reversed(first.values()))[:EVIDENCE_PAGES]:
-        _, end = next(shortened(passage.text, (0, len(passage.text)), QUOTE_CHARS))
+        _, first_end = next(shortened(passage.text, (0, len(passage.text)), QUOTE_CHARS))
+        end = max((end for _, end in sentences(passage.text) if end <= QUOTE_CHARS), default=first_end)
         start_char = passage.start_char
         found.append(
             Evidence(
