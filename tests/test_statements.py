@@ -16,6 +16,7 @@ from reader.answering.passages import Passage, Passages, Source
 from reader.answering.people import people
 from reader.answering.requests import asks_what_happens, said_about, understand
 from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
+from reader.app.citations import pieces
 from reader.documents import Document, Page
 from reader.models import Model, SentenceEncoder
 from reader.reading import SentenceVectors, sentences
@@ -224,6 +225,22 @@ def test_what_a_document_says_about_something_is_told_by_its_statements(
     assert "She may not cut into the brick vaults, which are listed." in answer.text
     assert "repairs are dear" not in answer.text
     assert {place.quote in LEASE for place in answer.evidence} == {True}
+
+
+def test_pieces_of_long_sentences_are_told_apart_and_numbered_each() -> None:
+    texts = [
+        "and the pumpkins lay there in long rows,",
+        "Pumpkin pies came hot;",
+        "a) Every pumpkin was counted twice.",
+    ]
+    said = [said_of(text, 1.0, 0.5) for text in texts]
+    assert [one.text for one in said] == [
+        "… and the pumpkins lay there in long rows …",
+        "Pumpkin pies came hot …",
+        "a) Every pumpkin was counted twice.",
+    ]
+    answer = in_sentences("pumpkins", said, texts[0])
+    assert [one.number for one in pieces([answer], [{"quote": text} for text in texts])] == [1, 2, 3, None]
 
 
 def test_a_heading_says_nothing_about_itself() -> None:

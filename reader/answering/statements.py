@@ -45,6 +45,11 @@ _MOST = 0.6
 """The share of a question's words that a sentence with a reason has. Of 63 such sentences for 287 questions of FairytaleQA that ask
 why, 0.65 have most words of the answer, of 54 with fewer of the question's words 0.41."""
 
+_CUT_OFF = re.compile(r"[,;:–—]$")
+"""How a piece of a sentence ends that is cut off."""
+_ITEM = re.compile(r"\w[.)]")
+"""The letter of a list's item."""
+
 _NUMBER = re.compile(r"\A[#*\s]*\d[\d.]*\s+")
 """The number of a heading."""
 
@@ -75,8 +80,10 @@ class Statement:
 
     @property
     def text(self) -> str:
-        """Its words on one line."""
-        return " ".join(self.passage.text.split())
+        """Its words on one line, with an ellipsis where it is a piece of a long sentence."""
+        words = _CUT_OFF.sub(" …", " ".join(self.passage.text.split()))
+        goes_on = words[:1].islower() and not _ITEM.match(words)
+        return f"… {words}" if goes_on else words
 
     @property
     def score(self) -> float:
