@@ -1,5 +1,5 @@
-"""The terms that a contract defines: Alder Ltd (the "Landlord"), "Term" means six years, a "User" is whoever reads this. And what
-the letters of an abbreviation stand for: Water Board of Wendle (WBW). It runs no decoder."""
+"""The terms that a contract defines, as in Alder Ltd (the "Landlord") or "Term" means six years, and what abbreviations stand for,
+as in Water Board of Wendle (WBW). It runs no decoder."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """A page's text as typeset HTML, with a quote marked in it.
 
 Markdown is rendered without its HTML, pictures and styles. Other formats come from their parsers as plain text with headings, lists
-and rows of tables on lines of their own, a PDF in the lines of its pages, which flow as paragraphs here. Pictures of
-a file are put where they stand.
-Texts are strangers' words: all of them are escaped here or by markdown-it.
+and rows of tables on lines of their own, a PDF in the lines of its pages, which flow as paragraphs here. Pictures
+of a file are put where they stand. Texts are strangers' words: all of them are escaped here or by markdown-it.
 """
 
 from __future__ import annotations
