@@ -31,6 +31,14 @@ def test_what_a_page_frames_is_read_where_it_stands(tmp_path: Path, name: str, s
     assert lines(tmp_path / name) == ["The page at € 40.", "Framed, 77.", "The end."]
 
 
+def test_what_is_only_there_to_be_clicked_is_left_out(tmp_path: Path) -> None:
+    page = """<body class="noprint"><div class="mw-portlet mw-portlet-lang"><ul><li>Deutsch</li></ul></div>
+    <h2>History<span class="mw-editsection">[<a href="x">edit</a>]</span></h2><p>It began in 1871.</p>
+    <div class="share d-print-none">Share this</div><p class="printed noprinter">It ended in 1902.</p></body>"""
+    (tmp_path / "a.html").write_text(page)
+    assert lines(tmp_path / "a.html") == ["History", "It began in 1871.", "It ended in 1902."]
+
+
 def test_a_saved_set_of_frames_is_read(tmp_path: Path) -> None:
     page = '<frameset><frame src=3D"cid:frame-2@mhtml.blink"><frame src=3D"cid:frame-3@mhtml.blink"></frameset>'
     written = ARCHIVE.replace("<p>The page at =E2=82=AC 40.</p>{}<p>The end.</p>", page)

@@ -41,6 +41,13 @@ def test_no_passage_cuts_a_row() -> None:
         ["Am 3. Mai kam Dr. Meier, z. B. nach Bonn.", "Das war 1871.", "Art. 5 Abs. 2 gilt."],
         ["M. Dupont est là.", "Il part."],
         ["It ends with Mr.\n\n", "A. The next paragraph begins."],
+        [
+            "Nearly 4,000 were sent.[2][a]",
+            "On the 22nd one won.[*]",
+            "Oke et al.[3] have shown it.",
+            "He said “no.”[12]",
+            "So.",
+        ],
     ],
 )
 def test_an_abbreviation_ends_no_sentence(parts: list[str]) -> None:

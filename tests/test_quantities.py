@@ -13,7 +13,7 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID, Answer, Decoding, ask
 from reader.answering.look_again import choose_passages
-from reader.answering.quantities import as_printed, asks_for, contradicts, invents, with_unit
+from reader.answering.quantities import as_printed, asks_for, contradicts, invents, with_hedge, with_unit
 from reader.batching.local import answer_together
 from reader.models.model import Model
 from storage import Store
@@ -124,6 +124,23 @@ def test_a_bare_number_has_the_unit_that_always_follows_it(answer: str, passage:
 )
 def test_numbers_are_as_the_passage_has_them(answer: str, passage: str, printed: str) -> None:
     assert as_printed(answer, passage) == printed
+
+
+@pytest.mark.parametrize(
+    ("answer", "passage", "hedged"),
+    [
+        ("4,000", "Nearly 4,000 designs were sent in.", "Nearly 4,000"),
+        ("4,000 designs", "They were sent more than 4,000 designs.", "more than 4,000 designs"),
+        ("£2.5 million", "It cost at least £2.5 million.", "at least £2.5 million"),
+        ("nine weeks", "It took about\nnine weeks.", "about\nnine weeks"),
+        ("4,000", "Nearly 4,000 came, and 4,000 left.", "4,000"),  # one of them is exact
+        ("4,000", "Nearly 14,000 came, and 4,000 left.", "4,000"),
+        ("The mill", "It is nearly the mill.", "The mill"),
+        ("1868", "It was used since 1868.", "1868"),
+    ],
+)
+def test_a_number_keeps_the_word_that_says_it_is_not_exact(answer: str, passage: str, hedged: str) -> None:
+    assert with_hedge(answer, passage) == hedged
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from reader.answering.attention import Attention, Baseline, Heat
+from reader.answering.outline import references
 from reader.answering.passages import Passages, Source
 from reader.answering.words import content_words
 from reader.beacon import Memory
@@ -75,6 +76,15 @@ class AttachedMemory:
     def passages(self) -> Passages:
         """What can be looked at again, with an index over its words."""
         return Passages(self.sources, self.vectors)
+
+    @functools.cached_property
+    def references(self) -> tuple[tuple[str, int, int], ...]:
+        """Where the documents list what others wrote: document, first character and the one behind the last."""
+        return tuple(
+            (source.document_id, section.start_char, section.end_char)
+            for source in self.sources
+            for section in references(source)
+        )
 
     def heat(self, attention: Attention) -> Heat:
         """Attention by character of all documents, beyond what any question attends to."""

@@ -23,11 +23,20 @@ from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
 from reader.answering.lists import listed
 from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.names import invents_name, without_marks
 from reader.answering.overview import overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
-from reader.answering.quantities import as_printed, asks_for, contradicts, invents, may_begin_with_figure, with_unit
+from reader.answering.quantities import (
+    as_printed,
+    asks_for,
+    contradicts,
+    invents,
+    may_begin_with_figure,
+    with_hedge,
+    with_unit,
+)
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import (
     asks_what_happens,
@@ -36,13 +45,15 @@ from reader.answering.requests import (
     offers_choice,
     said_about,
     searched,
+    term,
     understand,
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
 from reader.answering.tables import as_value
-from reader.answering.words import content_words
+from reader.answering.words import content_words, mention
 from reader.beacon import Mark, Memory
 from reader.models import Model
+from reader.reading import sentences
 
 _SURE = 0.1
 """If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at. With a
@@ -141,6 +152,7 @@ class Decoding:
         self._places: deque[Passage] = deque()  # that are not looked at yet
         self._refusals: list[tuple[float, Prompt]] = []  # how likely a refusal begins behind each that was
         self._is_choosing = False  # whether it is open which passage answers
+        self._request, self._term = understand(self.question), term(self.question)
         self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
@@ -160,7 +172,7 @@ class Decoding:
         budget_tokens = look_again_tokens(look_again)
         self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
         self.overview = choose(attached.passages, self.question, model.encoder) or overview(
-            understand(self.question), self.question, attached.sources
+            self._request, self.question, attached.sources
         )
         if self.overview is not None:
             self.text = self.held = self.overview.text
@@ -243,13 +255,15 @@ class Decoding:
         if (
             self._kinds
             or self.takes_sentence
+            or self._term
+            or self._request.kind == "front"
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
         if self.held != self.text:
             return False
         return (self._may_add_nothing and may_add_nothing(self.text, self.question)) or (
-            bool(self.looked_again) and may_begin_with_figure(self.text)
+            bool(self.looked_again) and (may_begin_with_figure(self.text) or invents_name(self.text, self._known))
         )
 
     def stop(self) -> None:
@@ -330,17 +344,17 @@ class Decoding:
         """End an answer: its numbers as the passage has them, a bare one with its unit, a place to its end. Where this unit cannot
         be right, or a figure stands nowhere, look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
-        shown = self._prompt.shown
-        # Rows of a table may be shown that stand outside the passage.
-        passage = "\n".join(
-            [*(f"{one.header}\n{one.text}" for one in self._prompt.passages), *(one.text for one in shown)]
-        )
+        passage = self._passage
         is_held = self.held == self.text
         if is_held:
-            value = as_value(self.text, [cell for one in shown for cell in one.cells])
-            self.text = self.held = with_unit(as_printed(value, passage), passage)
-        is_invented = bool(passage) and is_held and invents(self.text, f"{passage}\n{self._said}")
-        if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
+            value = as_value(self.text, [cell for one in self._prompt.shown for cell in one.cells])
+            self.text = self.held = with_hedge(with_unit(as_printed(value, passage), passage), passage)
+        is_invented = (
+            bool(passage) and is_held and (invents(self.text, self._known) or invents_name(self.text, self._known))
+        )
+        if is_held and self._request.kind == "front":
+            self.text = self.held = without_marks(self.text)
+        if is_held and self.wants_evidence and self._says_little:
             self.takes_sentence = True
         if not is_invented and not contradicts(self.text, self._kinds):
             more = further_place(self.question, self.text, passage) or listed(self.text, self._page_text)
@@ -352,6 +366,29 @@ class Decoding:
             self._look_at(self._next_place())
         else:
             self.text = self.held = NOT_SAID
+
+    @property
+    def _says_little(self) -> bool:
+        """Whether an answer has no words but the question's, or says of a term what no sentence in sight says of it."""
+        if self._may_add_nothing and adds_nothing(self.text, self.question):
+            return True
+        if not self._term or says_nothing(self.text):
+            return False
+        named = [mention(words) for words in (self._term, self.text)]
+        shown = self._passage
+        said = (shown[start:end] for start, end in sentences(shown))
+        return bool(shown.strip()) and not any(all(one.search(sentence) for one in named) for sentence in said)
+
+    @property
+    def _passage(self) -> str:
+        """What is shown of the document: rows of a table may stand outside the passage."""
+        shown = (one.text for one in self._prompt.shown)
+        return "\n".join([*(f"{one.header}\n{one.text}" for one in self._prompt.passages), *shown])
+
+    @property
+    def _known(self) -> str:
+        """What figures and names of an answer can be taken from: what is shown, and what was said."""
+        return f"{self._passage}\n{self._said}"
 
     @property
     def _page_text(self) -> str:

@@ -6,6 +6,7 @@ itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from reader.answering.attached import AttachedMemory
@@ -18,6 +19,12 @@ from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_p
 from reader.answering.requests import searched, understand
 from reader.errors import ConfigError
 from reader.models import Model
+
+_ASKS_FOR_REFERENCES = re.compile(
+    r"\b(?:references?|cit(?:e[ds]?|ing|ations?)|bibliograph\w+|sources?|links?|literatur\w*|quellen?)\b"
+    r"|\[\d+\]",
+    re.I,
+)
 
 _FRONT_CHARS = 3000
 """A document names its title and its authors among its first characters."""
@@ -81,6 +88,8 @@ def choose_passages(
         ranked = list(dict.fromkeys([*first, *ranked]))
     if places := place(request, attached.sources):
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
+    elif not _ASKS_FOR_REFERENCES.search(words):  # they have the words of many a question, and say nothing
+        ranked.sort(key=lambda passage: _is_in(passage, attached.references))
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
 
 

@@ -50,6 +50,12 @@ _FRONT_MATTER = re.compile(
     re.I,
 )
 
+_REFERENCES = re.compile(
+    r"\W*(?:[\dIVX.]+\W+)?(?:references(?: cited)?|bibliograph(?:y|ie)|(?:works|literature) cited|literatur(?:verzeichnis)?"
+    r"|einzelnachweise|weblinks|external links|further reading|see also)\W*",
+    re.I,
+)
+
 _ABSTRACT = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+)?(?:abstract|(?:executive[ \t]+)?summary|zusammenfassung|kurzfassung|r[ée]sum[ée]|resumen|riassunto"
     r"|resumo|samenvatting|要約|要旨|概要|抄録)[ \t]*(?:[:.—–-]+[ \t]*|$)",
@@ -198,6 +204,11 @@ def number_of(text: str) -> int:
 def is_front_matter(title: str) -> bool:
     """Whether a section of that title says nothing of the document's subject, such as its contents or its references."""
     return bool(_FRONT_MATTER.search(title))
+
+
+def references(source: Source) -> list[Section]:
+    """The sections that only list what others wrote, and links."""
+    return [section for section in sections(source) if _REFERENCES.fullmatch(section.title)]
 
 
 def printed_number(label: str) -> str:

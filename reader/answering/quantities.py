@@ -43,6 +43,14 @@ _SMALL_NUMBER = re.compile(
 )
 _BARE_NUMBER = re.compile(rf"[^\w£$€¥]*(?P<number>{_NUMBER})[\s.,;!]*", re.I)
 
+_HEDGE = re.compile(
+    r"(?<![\w-])(?:(?:more|less|fewer) than|at (?:least|most)|up to|nearly|almost|about|around|approximately|roughly|over|under"
+    r"|an estimated)\s+$",
+    re.I,
+)
+_MOST_HEDGE_CHARS = 20
+_NUMBER_FIRST = re.compile(rf"[£$€¥]?\s*{_NUMBER}", re.I)
+
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
 _MOST_DIGITS = 18
 """Longer ones are no quantities; and Python makes no number of thousands of digits."""
@@ -155,6 +163,19 @@ def with_unit(answer: str, passage: str) -> str:
     units = {passage[place.end() : found.end()] if found else "" for place, found in places}
     end = bare.end("number")
     return answer[:end] + units.pop() + answer[end:] if len(units) == 1 else answer
+
+
+def with_hedge(answer: str, passage: str) -> str:
+    """An answer that begins with a number, with the "nearly" or "at least" before it wherever a passage has it. Others stay."""
+    if not _NUMBER_FIRST.match(answer):
+        return answer
+    said = re.compile(rf"(?<![\w.,£$€¥-]){re.escape(answer.rstrip('. '))}(?!\w|[.,]\d)", re.I)
+    before = [
+        _HEDGE.search(passage[: place.start()], max(0, place.start() - _MOST_HEDGE_CHARS))
+        for place in said.finditer(passage)
+    ]
+    hedges = {found[0] if found else "" for found in before}
+    return hedges.pop() + answer if len(hedges) == 1 else answer
 
 
 def _kinds(text: str) -> frozenset[str]:

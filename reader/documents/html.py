@@ -1,7 +1,7 @@
 """HTML: the text of a saved page, a page of the document for each part between headings.
 
-What the page itself marks as navigation, banner, complement or hidden is left out, and where it marks its main part and
-most of the text is in it, so is the rest. A title block, notes that links lead to, and the header and footer of a page
+What the page itself marks as navigation, banner, complement, hidden or not to be printed is left out, and where it marks its main
+part and most of the text is in it, so is the rest. A title block, notes that links lead to, and the header and footer of a page
 without a main part are its own. There is no guess beyond that: the libraries that guess the main text are made for news
 articles, and of books and specifications in one page they dropped up to nine tenths. Nothing is fetched or run.
 """
@@ -33,6 +33,10 @@ _TITLE_BLOCK = re.compile(
 _SITE_WORDS = re.compile(r"©|\(c\)|copyright|all rights reserved|cookie|privacy|powered by|imprint|impressum", re.I)
 _MATH_WRAPPER = re.compile(r"math|katex|mwe|mjx|tex", re.I)
 _MOST_LINKED = 0.5
+_UNPRINTED = re.compile(
+    r"(?<!\S)(?:no-?print|hidden-print|d-print-none|print:hidden|mw-(?:editsection|hidden-catlinks|jump-link|portlet))(?!\S)"
+)
+"""What stands on the screen to be clicked: the usual names of what is not printed, and a wiki's links to edit and its menus."""
 _FRAMING = ("iframe", "object", "embed")
 _NOTES_HEADING = re.compile(r"(?:foot|end)?notes|references|bibliography|sources|works cited", re.I)
 _LEAST_FRAMELESS_CHARS = 400
@@ -151,6 +155,8 @@ class _Surroundings:
             return False
         if is_hidden(element):
             return not _is_hidden_math(element)
+        if _UNPRINTED.search(element.get("class", "")) and local_name(element) not in ("body", "html"):
+            return True
         name, role = local_name(element), element.get("role")
         if name == "nav" or (role in _AROUND_ROLES and not self._is_own(element, name)):
             return True

@@ -10,7 +10,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*(?=\s)\s*|[。！？]|\n\s*\n\s*")
+_NOTE_MARKS = r"(?:\[[\w*†‡§]{1,4}\])*"
+"""Raised marks of notes, as every format's text has them: [3][b]."""
+_SENTENCE_END = re.compile(rf"[.!?…][\"'”’»)\]]*{_NOTE_MARKS}(?=\s)\s*|[。！？]{_NOTE_MARKS}|\n\s*\n\s*")
+_MARKED = re.compile(rf"(?<=[.!?…]){_NOTE_MARKS}$")
 _ABBREVIATED = re.compile(
     r"(?<![\w.])(?:[^\W\d_I]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Capt|Col|Gen|Lt|Sgt|Rev|Hon|Messrs|cf|vs|viz|e\.g|i\.e|z\.B|d\.h|u\.a"
     r"|p\.ex|bzw)$"
@@ -57,7 +60,7 @@ def _is_within_sentence(text: str, end: re.Match[str]) -> bool:
     at, behind = end.start(), text[end.end() : end.end() + 1]
     if not sign.strip():
         return goes_on(text[max(0, at - 2 * _LONG_LINE_CHARS) : at], behind)
-    if sign.rstrip() != "." or sign.count("\n") > 1:
+    if _MARKED.sub("", sign.rstrip()) != "." or sign.count("\n") > 1:
         return False
     start = max(0, at - _LONGEST_CHARS)
     return bool(

@@ -1,0 +1,55 @@
+"""Names in answers: one that stands nowhere, and the marks behind authors' names.
+
+Small decoders know names from elsewhere, and give one where a passage has none. Seen by words alone, in English; names that are
+inflected or spelt with other signs count as the same. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reader.answering.quantities import SMALL_NUMBERS
+from reader.answering.words import STOP_WORDS, words_of
+
+_CAPITAL = re.compile(r"(?<![\w'’.-])[^\W\d_a-z]\w*(?:['’-]\w+)*")
+_NUMERAL = re.compile(r"[IVXLCDM]+")
+_DATE_WORD = re.compile(
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|yes|no|none|because",
+    re.I,
+)
+_SENTENCE = re.compile(r"[^\w.]*[^\W\d_a-z][\w'’-]*,? [^\WA-Z]")
+"""A word that has its capital from standing first, perhaps."""
+_MOST_WORDS = 8
+"""People put things in their own words in longer answers, and give them capitals of their own."""
+_SAME_LETTERS = 4
+"""Words that begin with so many letters alike may be forms of one name: German, Germany."""
+
+_MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
+
+
+def invents_name(answer: str, known: str) -> bool:
+    """Whether a short answer in English has a name that stands nowhere in the text it was made from."""
+    names = _CAPITAL.findall(answer)
+    if _SENTENCE.match(answer):
+        names = names[1:]
+    if not names or len(answer.split()) > _MOST_WORDS:
+        return False
+    stated = words_of(known)
+    if not STOP_WORDS.intersection(stated):
+        return False
+    beginnings = {word[:_SAME_LETTERS] for word in stated}
+    initials = "".join(word[0] for word in stated)
+
+    def stands(name: str) -> bool:
+        said = name.casefold()
+        is_plain = len(said) == 1 or said in STOP_WORDS or said in SMALL_NUMBERS
+        if is_plain or _DATE_WORD.fullmatch(name) or _NUMERAL.fullmatch(name) or (name.isupper() and said in initials):
+            return True
+        return all(len(part) == 1 or part[:_SAME_LETTERS] in beginnings for part in words_of(name))
+
+    return not all(stands(name) for name in names)
+
+
+def without_marks(names: str) -> str:
+    """Names of authors without the marks behind them that lead to notes."""
+    return _MARKS.sub("", names)

@@ -1,0 +1,94 @@
+"""Names in answers: one that stands nowhere is not given, authors' names have no marks, and lists of references come last."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.answers import Scripted, answered, attached_to
+from helpers.documents import hide
+
+from reader.answering import NOT_SAID
+from reader.answering.look_again import choose_passages
+from reader.answering.names import invents_name, without_marks
+from reader.documents import Document, Page
+from reader.models.model import Model
+from storage import Store
+
+PASSAGE = "The engine was written by George Stanley in Wenlow, for the United Saw Mills of Germany, on 3 May."
+
+
+@pytest.mark.parametrize(
+    "answer", ["Python", "in Python", "George Harcourt", "a compiler for Python", "the Harcourt engine"]
+)
+def test_a_name_that_stands_nowhere_is_invented(answer: str) -> None:
+    assert invents_name(answer, PASSAGE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "George Stanley",
+        "Stanley's engine",
+        "in Wenlow",
+        "German mills",  # a form of the same name
+        "USM",  # the first letters of names in the passage
+        "Downstairs, in the mill",
+        "A lamp.",
+        "Yes",
+        "In May",
+        "Two",
+        "the engine",
+        NOT_SAID,
+        "Harcourt and his two sons wrote it in the year before",  # people put long answers in their own words
+    ],
+)
+def test_other_names_are_not(answer: str) -> None:
+    assert not invents_name(answer, PASSAGE)
+
+
+def test_nothing_is_said_of_names_in_other_languages() -> None:
+    assert not invents_name("Harcourt", "Die Maschine wurde von Georg Stanley geschrieben.")
+
+
+@pytest.mark.usefixtures("default_tokens")
+def test_an_invented_name_is_not_given_nor_shown(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = attached_to(hide("The engine of the mill was written by George Stanley."), roomy_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    question = "By whom was the engine of the mill made?"
+    places = choose_passages(attached, question, roomy_model, 2500)
+    for said, shown in (
+        (["George Stanley"], "George Stanley"),
+        (["Ada Harcourt", "the baker"], "the baker"),
+        (["Ada Harcourt"] * len(places), NOT_SAID),
+    ):
+        Scripted.said = said
+        assert answered(attached, roomy_model, question, look_again=2500).text == shown
+
+
+@pytest.mark.parametrize(
+    ("printed", "names"),
+    [
+        (
+            "Andreas Gal∗+, Brendan Eich*, Mohammad R. Haghighat$ and Edwin Smith#",
+            "Andreas Gal, Brendan Eich, Mohammad R. Haghighat and Edwin Smith",
+        ),
+        ("Sara Foroutan[1*], Lee Wu [2,3]", "Sara Foroutan, Lee Wu"),
+        ("Hester Quill", "Hester Quill"),
+        ("C. S. Lewis & J. K. Oke†", "C. S. Lewis & J. K. Oke"),
+    ],
+)
+def test_names_of_authors_have_no_marks(printed: str, names: str) -> None:
+    assert without_marks(printed) == names
+
+
+def test_lists_of_references_are_looked_at_last_unless_they_are_asked_for(roomy_model: Model, store: Store) -> None:
+    prose = "The saw of the mill is turned by the river. It was compared with the saw of the abbey. " * 6
+    cited = "\n".join(f"[{at}] A. Oke. Comparing saws of mills, {1990 + at}." for at in range(12))
+    text = f"# 1 Saws\n\n{prose}\n\n# References\n\n{cited}\n"
+    attached = attached_to(Document(text, (Page(1, "1", 0, len(text)),), "Saws", "a.md", "text", 0), roomy_model, store)
+    asked = choose_passages(attached, "Comparing saws of mills: with which?", roomy_model, 2500)
+    assert not asked[0].text.startswith("[")
+    assert "abbey" in asked[0].text
+    cites = choose_passages(attached, "Which references are about comparing saws of mills?", roomy_model, 2500)
+    assert "A. Oke" in cites[0].text
