@@ -58,6 +58,27 @@ def test_an_abbreviation_ends_no_sentence(parts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
+        (
+            "It is fast.\n6.4 Preemption\nThe engine, like many, stops.",
+            ["It is fast.", "6.4 Preemption", "The engine, like many, stops."],
+        ),
+        ("2 Basic Idea\nWe begin.", ["2 Basic Idea", "We begin."]),
+        ("So it was.\nII. METHODS\nA mill was built.", ["So it was.", "II. METHODS", "A mill was built."]),
+        ("It cost\n12 Pounds\nA week.", ["It cost\n12 Pounds\nA week."]),  # within a sentence
+        (
+            "Sources.\n9. See Oke, Mills (London: Wenlow,\nArl, 1990).",
+            ["Sources.", "9.", "See Oke, Mills (London: Wenlow,\nArl, 1990)."],
+        ),
+        ("Either.\n2 You lived in 2005 or\nLater.", ["Either.", "2 You lived in 2005 or\nLater."]),
+    ],
+)
+def test_a_numbered_heading_is_a_sentence_of_its_own(text: str, parts: list[str]) -> None:
+    assert [text[start:end] for start, end in sentences(text)] == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
         ("The keeper of the light seldom received\n\nanything but bills. He burned them.", 2),
         ("The keeper of the light seldom received\n\nAnything but bills. He burned them.", 3),  # two paragraphs
         ("The light\n\nof the keeper burned. He slept.", 3),  # a heading

@@ -38,6 +38,7 @@ FACT = "The well of the miller is nine feet deep, and its tank holds 600 gallons
         ("How many children attend the school?", "75 pence"),
         ("How many weeks did it take?", "14 hundredweight"),
         ("How many square feet has the hall?", "8 years"),
+        ("How long does it take to compile it?", "270 times"),
         ("How many pounds of flour does she take?", "three weeks"),
     ],
 )

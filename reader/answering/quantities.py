@@ -20,6 +20,7 @@ _UNITS = {
     "mass_or_money": r"pounds?",
     "mass": r"ounces?|oz|lbs?|hundredweights?|cwt|tons?|tonnes?|gram(?:me)?s?|kilogram(?:me)?s?|kilos?|kg|mg",
     "time": r"seconds?|minutes?|hours?|days?|nights?|weeks?|fortnights?|months?|years?|decades?|centur(?:y|ies)",
+    "repetition": r"times(?! (?:as|an?|per|the)\b)",
     "length": r"inch(?:es)?|foot|feet|ft|yards?|miles?|furlongs?|fathoms?|leagues?|(?:milli|centi|kilo)?met(?:re|er)s?|[mck]m"
     r"|light[- ]years?",
 }

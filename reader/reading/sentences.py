@@ -14,6 +14,13 @@ _NOTE_MARKS = r"(?:\[[\w*†‡§]{1,4}\])*"
 """Raised marks of notes, as every format's text has them: [3][b]."""
 _SENTENCE_END = re.compile(rf"[.!?…][\"'”’»)\]]*{_NOTE_MARKS}(?=\s)\s*|[。！？]{_NOTE_MARKS}|\n\s*\n\s*")
 _MARKED = re.compile(rf"(?<=[.!?…]){_NOTE_MARKS}$")
+_HEADING_LINE = re.compile(
+    r"(?:(?<=[.!?:\]”\"]\n)|(?<=\n\n)|\A)(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[IVX]{1,5}\.)"
+    r" [^\W\d_a-zß-ÿ][^\n.!?;|,“”\"]{1,70}\n(?=[^\Wa-zß-ÿ])"
+)
+"""A numbered heading in the text of a PDF, where no blank line stands behind it."""
+_LEADS_ON = re.compile(r"\b(?:an?|and|as|at|by|for|from|in|of|on|or|the|to|with)$")
+"""How a line ends that goes on in the next."""
 _ABBREVIATED = re.compile(
     r"(?<![\w.])(?:[^\W\d_I]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Capt|Col|Gen|Lt|Sgt|Rev|Hon|Messrs|cf|vs|viz|e\.g|i\.e|z\.B|d\.h|u\.a"
     r"|p\.ex|bzw)$"
@@ -42,10 +49,12 @@ ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
 def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences and of the rows of tables in a text, without the white space around them."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_within_sentence(text, match)]
+    wholes = [found.span() for found in _HEADING_LINE.finditer(text) if not _LEADS_ON.search(found[0].rstrip())]
     if " | " in text:
-        rows = [row.span() for row in ROW.finditer(text)]
-        inside = {end for start, stop in rows for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]}
-        ends = sorted({*ends, *(place for row in rows for place in row)} - inside)
+        wholes += [row.span() for row in ROW.finditer(text)]
+    if wholes:
+        inside = {end for start, stop in wholes for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]}
+        ends = sorted({*ends, *(place for whole in wholes for place in whole)} - inside)
     start = 0
     for end in [*ends, len(text)]:
         part = text[start:end]
