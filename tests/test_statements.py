@@ -203,6 +203,7 @@ def test_a_term_that_a_contract_defines_is_answered_by_its_definition(question: 
         ("What does the lease say about repairs?", "repairs"),
         ("What does it say about the loading bay?", "loading bay"),
         ("What is said about pets?", "pets"),
+        ("What does the abstract say about programming?", "programming"),
         ("Was steht im Vertrag über Haustiere?", "Haustiere"),
         ("What does the doctor say about the wound?", ""),
         ("What does the tenant pay?", ""),

@@ -62,9 +62,13 @@ _OUTLINE = re.compile(
     r"|^\W*how (?:is|was) (?:the|this) \w+ (?:structured|organi[sz]ed|divided|arranged|laid out)\W*$",
     re.I,
 )
+_TEXTS = (
+    r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|dissertation|story|work|handbook|manual|guide"
+    r"|(?:blog )?post|blog|web ?(?:page|site)|brochure|leaflet|presentation|transcript|pdf|file)"
+)
 _WHOLE = re.compile(
     r"\b(summar\w+|overview|gist|overall|main (idea|point|topic|theme|argument)s?|themes?|moral"
-    r"|(book|text|document|story|paper|article|report|novel)s? (is |are )?about|what is (it|this|that) about"
+    rf"|{_TEXTS}s? (is |are )?about|what is (it|this|that) about"
     r"|zusammenfass\w*|fasse?n?\b.*\bzusammen|worum geht|wovon handelt|überblick|hauptthem\w+"
     r"|r[eé]sum\w+|de quoi (parle|s['’]agit|traite)|sujet principal"
     r"|de qu[eé] (trata|va|habla)|tema principal|riassum\w+|riassunto|di cosa (parla|tratta)|sobre o qu[eê]|do que (trata|fala)"
@@ -83,7 +87,6 @@ _MENTIONS = re.compile(
     r")(?: (?:in|here|im)\b.*)?[\s?!.]*",
     re.I,
 )
-_TEXTS = r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|story|work|handbook|manual|guide)"
 _PART = (
     r"(?P<title>conclusions?|introduction|abstract|preface|foreword|prologue|epilogue|afterword|postscript|related work|future work"
     r"|acknowledge?ments?|discussion|evaluation|results|findings|methods?|methodology|limitations|appendix)"
@@ -96,7 +99,8 @@ _NAMED_PART = re.compile(
 )
 _DOCUMENT = (
     rf"(?:it|this|they|(?:the|this) (?:\w+ ){{0,2}}(?:{_TEXTS}|licen[cs]e|lease|contract|agreement|policy|terms|rules|act|law"
-    r"|bill|treaty|constitution|charter|statutes?|regulations?|directive|standard|specification|minutes|judgment|authors?))"
+    r"|bill|treaty|constitution|charter|statutes?|regulations?|directive|standard|specification|minutes|judgment|authors?"
+    r"|abstract|introduction|summary|conclusions?|preface))"
 )
 _SAID = re.compile(
     rf"\W*(?:what (?:does|do|did) {_DOCUMENT} (?:say|state|write|tell (?:us|me)|mention|provide)"
@@ -108,7 +112,7 @@ _SAID = re.compile(
 )
 _CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
 _FRONT = re.compile(
-    r"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!book|text|document|paper|article))"
+    rf"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!{_TEXTS}))"
     rf"|\bwho (?:wrote|authored|edited|translated|published|issued) (?:this\b|it\b|the {_TEXTS}\b)"
     rf"|\b(?:title|authors?|publisher|date|year of publication) of (?:this|the) {_TEXTS}\b"
     rf"|\bwhen was (?:this|the {_TEXTS}) (?:{_TEXTS} )?(?:published|written|printed)\b"
