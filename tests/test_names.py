@@ -20,7 +20,7 @@ PASSAGE = "The engine was written by George Stanley in Wenlow, for the United Sa
     "answer", ["Python", "in Python", "George Harcourt", "a compiler for Python", "the Harcourt engine"]
 )
 def test_a_name_that_stands_nowhere_is_invented(answer: str) -> None:
-    assert invents_name(answer, PASSAGE)
+    assert invents_name(answer, PASSAGE, "Who wrote it?")
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,18 @@ def test_a_name_that_stands_nowhere_is_invented(answer: str) -> None:
         "In May",
         "Two",
         "the engine",
+        "été",
         NOT_SAID,
         "Harcourt and his two sons wrote it in the year before",  # people put long answers in their own words
     ],
 )
 def test_other_names_are_not(answer: str) -> None:
-    assert not invents_name(answer, PASSAGE)
+    assert not invents_name(answer, PASSAGE, "Who wrote it?")
 
 
 def test_nothing_is_said_of_names_in_other_languages() -> None:
-    assert not invents_name("Harcourt", "Die Maschine wurde von Georg Stanley geschrieben.")
+    assert not invents_name("Harcourt", "Die Maschine wurde von Georg Stanley geschrieben.", "Wer war das?")
+    assert not invents_name("aus Deutschland", PASSAGE, "Aus welchem Land kam die Maschine?")
 
 
 @pytest.mark.usefixtures("default_tokens")

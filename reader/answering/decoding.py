@@ -263,7 +263,8 @@ class Decoding:
         if self.held != self.text:
             return False
         return (self._may_add_nothing and may_add_nothing(self.text, self.question)) or (
-            bool(self.looked_again) and (may_begin_with_figure(self.text) or invents_name(self.text, self._known))
+            bool(self.looked_again)
+            and (may_begin_with_figure(self.text) or invents_name(self.text, self._known, self.question))
         )
 
     def stop(self) -> None:
@@ -350,7 +351,9 @@ class Decoding:
             value = as_value(self.text, [cell for one in self._prompt.shown for cell in one.cells])
             self.text = self.held = with_hedge(with_unit(as_printed(value, passage), passage), passage)
         is_invented = (
-            bool(passage) and is_held and (invents(self.text, self._known) or invents_name(self.text, self._known))
+            bool(passage)
+            and is_held
+            and (invents(self.text, self._known) or invents_name(self.text, self._known, self.question))
         )
         if is_held and self._request.kind == "front":
             self.text = self.held = without_marks(self.text)

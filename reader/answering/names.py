@@ -11,10 +11,14 @@ import re
 from reader.answering.quantities import SMALL_NUMBERS
 from reader.answering.words import STOP_WORDS, words_of
 
-_CAPITAL = re.compile(r"(?<![\w'’.-])[^\W\d_a-z]\w*(?:['’-]\w+)*")
+_WORD = re.compile(r"(?<![\w'’.-])[^\W\d_]\w*(?:['’-]\w+)*")
+_ENGLISH = frozenset(
+    {"the", "of", "is", "are", "did", "does", "do", "who", "whose", "what", "which", "when", "where", "how"}
+)
 _NUMERAL = re.compile(r"[IVXLCDM]+")
 _DATE_WORD = re.compile(
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|yes|no|none|because",
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
+    r"|dec(?:ember)?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|yes|no|none|because",
     re.I,
 )
 _SENTENCE = re.compile(r"[^\w.]*[^\W\d_a-z][\w'’-]*,? [^\WA-Z]")
@@ -27,15 +31,15 @@ _SAME_LETTERS = 4
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
 
-def invents_name(answer: str, known: str) -> bool:
-    """Whether a short answer in English has a name that stands nowhere in the text it was made from."""
-    names = _CAPITAL.findall(answer)
+def invents_name(answer: str, known: str, question: str) -> bool:
+    """Whether a short answer has a name that stands nowhere in the text it was made from; only of English questions and texts."""
+    names = [word for word in _WORD.findall(answer) if word[0].isupper()]
     if _SENTENCE.match(answer):
         names = names[1:]
     if not names or len(answer.split()) > _MOST_WORDS:
         return False
     stated = words_of(known)
-    if not STOP_WORDS.intersection(stated):
+    if not (_ENGLISH.intersection(stated) and _ENGLISH.intersection(words_of(question))):
         return False
     beginnings = {word[:_SAME_LETTERS] for word in stated}
     initials = "".join(word[0] for word in stated)
