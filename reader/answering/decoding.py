@@ -50,7 +50,7 @@ from reader.answering.requests import (
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
 from reader.answering.tables import as_value
-from reader.answering.words import content_words, mention
+from reader.answering.words import content_words, stem, words_of
 from reader.beacon import Mark, Memory
 from reader.models import Model
 from reader.reading import sentences
@@ -377,10 +377,13 @@ class Decoding:
             return True
         if not self._term or says_nothing(self.text):
             return False
-        named = [mention(words) for words in (self._term, self.text)]
-        shown = self._passage
-        said = (shown[start:end] for start, end in sentences(shown))
-        return bool(shown.strip()) and not any(all(one.search(sentence) for one in named) for sentence in said)
+        told, shown = {stem(word) for word in content_words(self.text)}, self._passage
+        said = [{stem(word) for word in words_of(shown[start:end])} for start, end in sentences(shown)]
+        named = {stem(word) for word in words_of(self._term)}
+        # What "it" is may be told in the next sentence.
+        return bool(said) and not any(
+            named <= one and told <= one | other for one, other in zip(said, [*said[1:], set()], strict=True)
+        )
 
     @property
     def _passage(self) -> str:
