@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.answers import Scripted, answered, attached_to
 
-from reader.answering.lists import listed
+from reader.answering.lists import listed, with_other_items
 from reader.documents import Document, Page
 from reader.models import Model
 from storage import Store
@@ -42,6 +42,30 @@ Adopted child. It is always treated as your own."""
 def test_the_list_that_an_answer_points_to(answer: str, text: str, items: str) -> None:
     found = listed(answer, text)
     assert found.startswith(items) if items else found == ""
+
+
+TAGS = "Tags:\n- LLM\n- GPT;\n- research\n\n1. Open the gate.\n2. Start the wheel, when the water is high.\n\n- alone\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "whole"),
+    [
+        ("What tags does the post have?", "LLM", "LLM, GPT, research"),
+        ("Which are the tags of the post?", "gpt", "LLM, GPT, research"),
+        (
+            "What steps are there?",
+            "Open the gate.",
+            "Open the gate.\nStart the wheel, when the water is high.",
+        ),
+        ("What is the first tag?", "LLM", "LLM"),
+        ("What does it begin with?", "LLM", "LLM"),
+        ("Which boss is it?", "LLM", "LLM"),
+        ("Which tags?", "LLM and GPT", "LLM and GPT"),
+        ("Which tags?", "alone", "alone"),
+    ],
+)
+def test_an_item_is_given_with_its_list_where_several_are_asked_for(question: str, answer: str, whole: str) -> None:
+    assert with_other_items(answer, question, TAGS) == whole
 
 
 def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

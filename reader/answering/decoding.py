@@ -21,7 +21,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
-from reader.answering.lists import listed
+from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.names import invents_name, without_marks
 from reader.answering.overview import overview
@@ -349,7 +349,8 @@ class Decoding:
         is_held = self.held == self.text
         if is_held:
             value = as_value(self.text, [cell for one in self._prompt.shown for cell in one.cells])
-            self.text = self.held = with_hedge(with_unit(as_printed(value, passage), passage), passage)
+            value = with_hedge(with_unit(as_printed(value, passage), passage), passage)
+            self.text = self.held = with_other_items(value, self.question, self._page_text)
         is_invented = (
             bool(passage)
             and is_held

@@ -1,14 +1,28 @@
-"""Lists that an answer points to: a decoder says "five of the following tests" and leaves the tests out. It runs no decoder."""
+"""Lists that an answer points to, or is an item of: a decoder says "five of the following tests", or names the first test alone.
+
+It runs no decoder.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
 _FOLLOWING = re.compile(r"\b(?:the )?following\b|\bfolgende[nrms]?\b|\bsuivante?s?\b|\bsiguientes?\b", re.I)
 _ITEM = re.compile(r"^[ \t]*(?P<mark>[-•*–]|\(?(?:(?P<number>\d{1,2})|(?P<letter>[a-z]))[.)])[ \t]+(?=\S)", re.M)
 _ENDS = re.compile(r"\n[ \t]*\n|(?<=[.!?])\s*\n")
 """Where the last item of a list ends at the latest."""
+
+_ASKED = re.compile(
+    r"\W*(?:what|which) (?:(?:are|were) (?:the )?)?(?P<words>.*?)"
+    r"(?:\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would|of|in|on|for|that|which|who)\b|\W*$)",
+    re.I,
+)
+_PLURAL = re.compile(r"\w{2}[^\Wsui]s\b", re.I)
+_MOST_ITEMS = 12
+_SHORT_CHARS = 60
+"""Items of no more characters are given one behind another."""
 
 _NEAR_CHARS = 300
 """A list begins so soon behind what points to it."""
@@ -29,6 +43,30 @@ def listed(answer: str, text: str) -> str:
     items = _items(text[place.end() : place.end() + _LIST_CHARS]) if place else []
     colon = ":" if items and answer[-1:].isalnum() else ""
     return colon + "".join(f"\n{' '.join(item.split())}" for item in items)
+
+
+def with_other_items(answer: str, question: str, text: str) -> str:
+    """All items of the list of which an answer is one, where the question asks for several; other answers as they are."""
+    asked = _ASKED.match(question)
+    if not asked or not _PLURAL.search(asked["words"]):
+        return answer
+    said = answer.strip(" .;,").casefold()
+    for items in _lists(text):
+        if said in [item.strip(" .;,").casefold() for item in items] and 1 < len(items) <= _MOST_ITEMS:
+            parted = ", " if all(len(item) <= _SHORT_CHARS and item[-1:] not in ".!?" for item in items) else "\n"
+            return parted.join(item.strip(" ;,") for item in items)
+    return answer
+
+
+def _lists(text: str) -> Iterator[list[str]]:
+    """The items of each list whose items are lines, without their marks."""
+    items: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if mark := _ITEM.match(line):
+            items.append(line[mark.end() :].strip())
+        else:
+            yield items
+            items = []
 
 
 def _items(text: str) -> list[str]:
