@@ -134,6 +134,8 @@ def test_numbers_are_as_the_passage_has_them(answer: str, passage: str, printed:
         ("4,000 designs", "They were sent more than 4,000 designs.", "more than 4,000 designs"),
         ("£2.5 million", "It cost at least £2.5 million.", "at least £2.5 million"),
         ("nine weeks", "It took about\nnine weeks.", "about\nnine weeks"),
+        ("30 days", "Notice of not less than 30 days is due.", "not less than 30 days"),
+        ("30 days", "It is paid no later than 30 days after.", "no later than 30 days"),
         ("4,000", "Nearly 4,000 came, and 4,000 left.", "4,000"),  # one of them is exact
         ("4,000", "Nearly 14,000 came, and 4,000 left.", "4,000"),
         ("The mill", "It is nearly the mill.", "The mill"),

@@ -342,8 +342,9 @@ class Decoding:
         return (best if is_better else first)[1]
 
     def _finish(self) -> None:
-        """End an answer: its numbers as the passage has them, a bare one with its unit, a place to its end. Where this unit cannot
-        be right, or a figure stands nowhere, look at the next passage; where there is none, the document does not say."""
+        """End an answer: its numbers as the passage has them, with their units, an item with the others of its list, a place to its
+        end. Where a unit cannot be right, or a figure or a name stands nowhere, look at the next passage; where there is none, the
+        document does not say."""
         self.ended = "finished"
         passage = self._passage
         is_held = self.held == self.text

@@ -45,11 +45,11 @@ _SMALL_NUMBER = re.compile(
 _BARE_NUMBER = re.compile(rf"[^\w£$€¥]*(?P<number>{_NUMBER})[\s.,;!]*", re.I)
 
 _HEDGE = re.compile(
-    r"(?<![\w-])(?:(?:more|less|fewer) than|at (?:least|most)|up to|nearly|almost|about|around|approximately|roughly|over|under"
-    r"|an estimated)\s+$",
+    r"(?<![\w-])(?:(?:not|no) )?(?:(?:more|less|[a-z]{2,6}er) than|at (?:least|most)|up to|exceeding|a (?:max|min)imum of|nearly"
+    r"|almost|about|around|approximately|roughly|over|under|an estimated)\s+$",
     re.I,
 )
-_MOST_HEDGE_CHARS = 20
+_MOST_HEDGE_CHARS = 24
 _NUMBER_FIRST = re.compile(rf"[£$€¥]?\s*{_NUMBER}", re.I)
 
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
