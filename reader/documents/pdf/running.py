@@ -16,7 +16,7 @@ _LEAST_PAGES = 3
 _EDGE_LINES = 3
 _MOST_LINE_CHARS = 160
 _NUMBER = re.compile(r"(?<!\w)(?:(\d{1,6})|([ivxlc]{1,8}))(?!\w)")
-_PRINTED = re.compile(r"^#|(?:^|\W)#[\s)\]–—|·•-]*$|#\s*(?:of|/|de|von)\s*\d+$")
+_PRINTED = re.compile(r"^[-–—•·|\[ ]*#|(?:^|\W)#[\s)\]–—|·•-]*$|#\s*(?:of|/|de|von)\s*\d+$")
 """A page's number comes first or last in its line."""
 _HEADING = re.compile(
     r"(?:chapter|section|part|exhibit|appendix|annex|article|question|day|week|lesson|unit|figure|table|slide|sheet|act|"
