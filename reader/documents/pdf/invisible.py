@@ -235,7 +235,9 @@ def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     colours_at, sides_at = references(colours), references(sides)
     red, green, blue, alpha = colours_at
-    for thing in [one for one in texts if _fill_colour(one, red, green, blue, alpha) and min(colours[:3]) >= _WHITE_LEVEL]:
+    for thing in [
+        one for one in texts if _fill_colour(one, red, green, blue, alpha) and min(colours[:3]) >= _WHITE_LEVEL
+    ]:
         if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not bounds(thing, *sides_at):
             continue
         left, bottom, right, top = sides

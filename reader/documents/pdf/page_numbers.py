@@ -16,7 +16,9 @@ from reader.documents.pdf.abreast import Span
 from reader.documents.pdf.glyphs import height_of, origins_of
 from reader.documents.pdf.strings import line_spans
 
-_NUMBER = re.compile(r"(?:^|(?<=[\n\ufffe]))[ \t]*([-–—•·\[|]? ?(?:\d{1,4}|[ivxlc]{1,7}) ?[-–—•·\]|]?)[ \t]*(?=[\r\n]|$)")
+_NUMBER = re.compile(
+    r"(?:^|(?<=[\n\ufffe]))[ \t]*([-–—•·\[|]? ?(?:\d{1,4}|[ivxlc]{1,7}) ?[-–—•·\]|]?)[ \t]*(?=[\r\n]|$)"
+)
 _WHITE = 1.3
 """In ems, from the baseline of a number to those of the text at least."""
 _LEVEL = 0.2

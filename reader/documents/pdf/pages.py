@@ -29,6 +29,7 @@ from reader.documents.pdf import (
     named,
     notes_first,
     raised,
+    right_to_left,
     roots,
     shells,
     spans,
@@ -266,6 +267,8 @@ class Pages:
             ):
                 edits += _apart([edit], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
+            for edit in right_to_left.edits(text, shown):
+                edits += _apart([edit], edits)
         return _written(string, edits, order)
 
     def _by_places(
@@ -313,6 +316,8 @@ class Pages:
         rules = self._rules(page, index, turn)
         said = self._corrections(page, text, string)
         found = vertical.in_reading_order(_mended_glyphs(found, rules, fractions.dividing(rules), said))
+        if right_to_left.LETTER.search(letters_of(string)):
+            found = right_to_left.in_order(text, found)
         return fields.place(found, self._values(page, index))
 
     def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:

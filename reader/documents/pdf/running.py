@@ -90,7 +90,11 @@ def _keys(line: str, index: int) -> Iterator[tuple[Key, str]]:
     if len(line) > _MOST_LINE_CHARS:
         return
     letters = sum(map(str.isalpha, line))
-    if 2 * letters < len(line) and letters < sum(map(str.isdigit, line)) and not _NUMBER.fullmatch(line.strip("-–—•·|[] ")):
+    if (
+        2 * letters < len(line)
+        and letters < sum(map(str.isdigit, line))
+        and not _NUMBER.fullmatch(line.strip("-–—•·|[] "))
+    ):
         return  # figures are no head, even where they repeat
     if letters:
         yield (line, None), ""
