@@ -43,7 +43,9 @@ _LEAST_SMALL = 0.4
 _LEADING = 1.4
 """Of the usual distance between lines, how far one that ends a column is from the line before it at most."""
 
-_FOOT = 1.8
+_STEPS = 16
+"""Of lines that are no columns of prose, from where else they are looked at again."""
+_FOOT = 1.6
 """In ems, how far a page's foot is below its columns at least."""
 
 Span = tuple[int, int, str]
@@ -153,7 +155,7 @@ def _columns(string: str, cells: list[_Cell]) -> Iterator[list[list[_Cell]]]:
             yield columns
             at += len(places)
         else:
-            at += max(len(places) // 4, 1)
+            at += max(len(places) // _STEPS, 1)
 
 
 def _places(cells: list[_Cell], at: int) -> list[float]:
