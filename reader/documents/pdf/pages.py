@@ -247,7 +247,7 @@ class Pages:
                 if _apart(table, edits + others):
                     placed = others
                     edits += table
-                    order = order if _apart(table, [span for span in order if span[2]]) else []
+                    order = order if all(_is_within(edit, order) for edit in table) else []
         edits += placed
         for bars in columns.column_edits(text, shown):
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
@@ -413,7 +413,7 @@ def _written(string: str, edits: list[tuple[int, int, str]], order: list[abreast
     """PDFium's text with its edits, in the order in which columns are read."""
     pieces = []
     for position, stop, ending in order or [(0, len(string), "")]:
-        is_last = bool(ending) or stop == len(string)
+        is_last = position < stop and (bool(ending) or stop == len(string))
         inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
         for start, end, new in sorted(inside):
             pieces += [string[position:start], new]
@@ -450,6 +450,11 @@ def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]])
     """Edits to add; none where one of them is where something is mended already."""
     clear = all(end <= start or first >= stop for first, end, _ in added for start, stop, _ in edits)
     return added if clear else []
+
+
+def _is_within(edit: tuple[int, int, str], order: list[abreast.Span]) -> bool:
+    """Whether an edit is within a part of the text that stays as PDFium has it."""
+    return any(start <= edit[0] and edit[1] <= end and not ending for start, end, ending in order)
 
 
 def _page_box(page: pypdfium2.PdfPage) -> Rect:
