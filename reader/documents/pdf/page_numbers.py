@@ -6,7 +6,6 @@ column stays whole, and what `running` knows of a page's edges holds for them.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 
@@ -21,8 +20,8 @@ _NUMBER = re.compile(
 )
 _WHITE = 1.3
 """In ems, from the baseline of a number to those of the text at least."""
-_LEVEL = 0.2
-"""In ems, how far the baselines of two numbers beside each other are apart at most."""
+_LEVEL = 1.0
+"""In points, how far the baselines of two numbers beside each other are apart at most."""
 _MOST_NUMBERS = 2
 """Beside each other on one sheet."""
 
@@ -46,7 +45,9 @@ def at_the_edges(text: pypdfium2.PdfTextPage, string: str, turn: int, order: lis
     if not numbers:
         return order
     origin = origins_of(text, turn)
-    levels = [(origin(start)[1], start) for start, end in lines if end not in taken]
+    own = [origin(start)[1] for start, _ in numbers]
+    beside = {start for start, end in lines if end in taken and any(abs(origin(start)[1] - y) < _LEVEL for y in own)}
+    levels = [(origin(start)[1], start) for start, _ in lines if start not in beside]
     if not levels:
         return order
     (lowest, foot), (highest, head) = min(levels), max(levels)
@@ -57,7 +58,7 @@ def at_the_edges(text: pypdfium2.PdfTextPage, string: str, turn: int, order: lis
             above.append((y, span))
         elif lowest - y >= _WHITE * max(height_of(text, span[0]), height_of(text, foot)):
             below.append((y, span))
-    first, last = ([span for _, span in found] if _are_beside(text, found) else [] for found in (above, below))
+    first, last = ([span for _, span in found] if _are_beside(found) else [] for found in (above, below))
     if not (first or last):
         return order
     parts = [*first, *last]
@@ -84,8 +85,7 @@ def _line_end(string: str, end: int) -> tuple[int, int]:
     return end, following or len(string)
 
 
-def _are_beside(text: pypdfium2.PdfTextPage, found: list[tuple[float, tuple[int, int]]]) -> bool:
+def _are_beside(found: list[tuple[float, tuple[int, int]]]) -> bool:
     """Whether numbers stand on one level, and are no more than a sheet has: a row of figures has more."""
-    return len(found) <= _MOST_NUMBERS and all(
-        abs(a[0] - b[0]) <= _LEVEL * height_of(text, a[1][0]) for a, b in itertools.pairwise(found)
-    )
+    levels = [y for y, _ in found]
+    return len(found) <= _MOST_NUMBERS and (not levels or max(levels) - min(levels) < _LEVEL)
