@@ -15,9 +15,9 @@ from reader.documents.pdf.abreast import Span
 from reader.documents.pdf.glyphs import height_of, origins_of
 from reader.documents.pdf.strings import line_spans
 
-_NUMBER = re.compile(
-    r"(?:^|(?<=[\n\ufffe]))[ \t]*([-–—•·\[|]? ?(?:\d{1,4}|[ivxlc]{1,7}) ?[-–—•·\]|]?)[ \t]*(?=[\r\n]|$)"
-)
+_NUMBER = re.compile(r"[-–—•·\[|]? ?(?:\d{1,4}|[ivxlc]{1,7}) ?[-–—•·\]|]?")
+_MOST_CHARS = 11
+"""Of such a line."""
 _WHITE = 1.3
 """In ems, from the baseline of a number to those of the text at least."""
 _LEVEL = 1.0
@@ -38,7 +38,7 @@ def at_the_edges(text: pypdfium2.PdfTextPage, string: str, turn: int, order: lis
         order: the parts in order as they are without that; nothing where the text is in order.
     """
     lines = line_spans(string)
-    numbers = [found.span(1) for found in _NUMBER.finditer(string)] if len(lines) > _MOST_NUMBERS else []
+    numbers = list(_numbers(string, lines)) if len(lines) > _MOST_NUMBERS else []
     taken = {end for _, end in numbers}
     if not order:  # what is first or last in the file stays there, as on the other pages
         numbers = [span for span in numbers if lines[0][1] < span[0] and span[1] < lines[-1][0]]
@@ -65,6 +65,14 @@ def at_the_edges(text: pypdfium2.PdfTextPage, string: str, turn: int, order: lis
     kept = [part for span in order or [(0, len(string), "")] for part in _without(span, parts, string)]
     at_end = [part for start, end in last for part in ((*_line_end(string, end), ""), (start, end, "\r\n"))]
     return [*((start, end, "\r\n") for start, end in first), *kept, *at_end]
+
+
+def _numbers(string: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where nothing but a number is on a line, or behind a hyphen that PDFium has put in place of its line's end."""
+    for start, end in lines:
+        start = max(start, string.rfind("\ufffe", start, end) + 1)
+        if end - start <= _MOST_CHARS and _NUMBER.fullmatch(string, start, end):
+            yield start, end
 
 
 def _without(span: Span, numbers: list[tuple[int, int]], string: str) -> Iterator[Span]:
