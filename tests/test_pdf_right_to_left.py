@@ -82,6 +82,13 @@ def test_figures_and_signs_in_arabic_stand_where_they_are_read(tmp_path: Path, s
     assert words(load(tmp_path / "made.pdf")).endswith(letters(said, ARABIC))
 
 
-def test_lines_of_latin_letters_with_a_word_of_hebrew_stay(tmp_path: Path) -> None:
-    text = drawn(HEBREW, "THE WORD tib OF 2019 IS FIRST, 12.5 IS NEXT.").text(tmp_path)
-    assert text == letters("THE WORD bit OF 2019 IS FIRST, 12.5 IS NEXT.", HEBREW)
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ("THE WORD tib OF 2019 IS FIRST, 12.5 IS NEXT.", "THE WORD bit OF 2019 IS FIRST, 12.5 IS NEXT."),
+        ("THE WORD tib (A HOUSE) IS FIRST.", "THE WORD bit (A HOUSE) IS FIRST."),
+        ("THE BOOK bhzh rps WAS PRINTED TWICE (IN 2019).", "THE BOOK spr hzhb WAS PRINTED TWICE (IN 2019)."),
+    ],
+)
+def test_words_of_hebrew_in_lines_of_latin_letters(tmp_path: Path, seen: str, said: str) -> None:
+    assert drawn(HEBREW, seen).text(tmp_path) == letters(said, HEBREW)

@@ -23,9 +23,10 @@ _LETTERS = r"\u0591-\u05ff\u0620-\u065f\u066e-\u06ef\u06fa-\u06ff\u0750-\u077f\u
 LETTER = re.compile(f"[{_LETTERS}]")
 WORD = re.compile(f"[{_LETTERS}]+")
 _ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdfd\ufe70-\ufefc]")
+_LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]{2,}")
 _MIXED = re.compile(r"[\dA-Za-z\u00c0-\u024f()\[\]{}]")
 """What PDFium may put in a wrong place."""
-_DIGITS, _SEPARATORS, _LATIN = ("EN", "AN"), ("CS", "ES"), "L"
+_DIGITS, _SEPARATORS, _LATIN, _RIGHT = ("EN", "AN"), ("CS", "ES"), "L", ("R", "AL")
 _BRACKETS, _PUNCTUATION, _CELL_END = "()[]{}", ".,;:!?", "\t"
 _OPENING = str.maketrans(")]}", "([{")
 _CLOSING = str.maketrans("([{", ")]}")
@@ -69,33 +70,34 @@ def _is_most(said: str) -> bool:
 
 
 def _in_order(text: pypdfium2.PdfTextPage, line: list[Glyph], is_page: bool) -> list[Glyph]:
-    """A line of Hebrew or Arabic as it is read; other lines as they are, and lines with marks over letters or what is not drawn.
+    """A line with Hebrew or Arabic as it is read; other lines stay, and lines with marks over letters or what is not drawn.
 
-    Where most letters of the page are so, a line with such a letter at one of its ends is, too.
+    Where most letters of the page are so, a line with such a letter at one of its ends is, too. In other lines only words are
+    read from the right.
     """
     shown = "".join(glyph.text for glyph in line)
-    if not LETTER.search(shown) or not (is_page or _is_most(shown)) or not _MIXED.search(shown):
+    if not LETTER.search(shown) or not _MIXED.search(shown):
         return line
     drawn = [_as_drawn(text, glyph) for glyph in line if not (glyph.made and glyph.text == " ")]
     drawn = [glyph for glyph in drawn if not glyph.text.isspace() or _is_wide(text, glyph)]  # not PDFium's own
     if any(glyph.made or glyph.turn or len(glyph.text) != 1 or _is_mark(glyph.text) for glyph in drawn):
         return line
     letters = sorted((glyph for glyph in drawn if glyph.text.isalpha()), key=lambda glyph: glyph.x)
-    if not (LETTER.match(letters[0].text) or LETTER.match(letters[-1].text)):
-        return line
-    turned: set[int] = set()
+    is_at_end = bool(letters) and any(LETTER.match(letters[at].text) for at in (0, -1))
+    read = _from_the_right if is_at_end and (is_page or _is_most(shown)) else _from_the_left
+    turned = {glyph.index for glyph in drawn if not LETTER.match(glyph.text)}
     for word in WORD.finditer(shown) if len(shown) == len(line) else ():
         if line[word.end() - 1].x > line[word.start()].x:
             turned.update(glyph.index for glyph in line[word.start() : word.end()])
     # Letters of one glyph have one place, and are in the order of the others.
     drawn.sort(key=lambda glyph: (-glyph.x, -glyph.index if glyph.index in turned else glyph.index))
-    found = list(_with_brackets(list(_from_the_right(text, drawn, bool(_ARABIC.search(shown))))))
+    found = list(_with_brackets(list(read(list(_parted(text, drawn)), bool(_ARABIC.search(shown))))))
     return found if _words("".join(glyph.text for glyph in found)) == _words(shown) else line
 
 
 def _words(said: str) -> list[list[str]]:
     """The words of a line whatever the order of their letters, of which PDFium turns some round."""
-    return sorted(map(sorted, WORD.findall(said)))
+    return sorted(map(sorted, WORD.findall(said) + _LATIN_WORD.findall(said)))
 
 
 def _as_drawn(text: pypdfium2.PdfTextPage, glyph: Glyph) -> Glyph:
@@ -114,28 +116,48 @@ def _is_wide(text: pypdfium2.PdfTextPage, glyph: Glyph) -> bool:
     return bool(right > left)
 
 
-def _from_the_right(text: pypdfium2.PdfTextPage, signs: list[Glyph], is_arabic: bool) -> Iterator[Glyph]:
-    """What is read one after the other; of signs from the right, those that are set from the left are turned back."""
-    parts: list[Glyph] = signs[:1]
+def _parted(text: pypdfium2.PdfTextPage, signs: list[Glyph]) -> Iterator[Glyph]:
+    """Signs from the right, with a space where white parts words."""
+    yield signs[0]
     for before, glyph in itertools.pairwise(signs):
         white = (text.get_charbox(before.index)[0] - text.get_charbox(glyph.index)[2]) / (glyph.em or 1.0)
         # Thin letters have white around them, and the width of a letter that is joined to the next is not sure.
         is_sure = gap(glyph, before) >= _WORD_GAP / 2 or (white >= _SURE_GAP and _ARABIC.match(glyph.text))
-        if white >= _WORD_GAP and is_sure and not (glyph.text.isspace() or before.text.isspace()):
-            parts.append(Glyph(-1, _CELL_END if white >= _CELL_GAP else " ", x=glyph.right))
-        parts.append(glyph)
+        # Letters of a ligature have the place of its first.
+        is_joined = abs(glyph.index - before.index) == 1 and bool(_LATIN_WORD.match(glyph.text + before.text))
+        if white >= _WORD_GAP and is_sure and not (is_joined or glyph.text.isspace() or before.text.isspace()):
+            yield Glyph(-1, _CELL_END if white >= _CELL_GAP else " ", x=glyph.right)
+        yield glyph
+
+
+def _from_the_right(parts: list[Glyph], is_arabic: bool) -> Iterator[Glyph]:
+    """Signs from the right as they are read: those that are set from the left are turned back."""
     kinds = [unicodedata.bidirectional(part.text) for part in parts]
     at = 0
     while at < len(parts):
         end = max(_end_of_run(parts, kinds, at, is_arabic), at + 1)
-        yield from sorted(parts[at:end], key=lambda glyph: glyph.x)
+        yield from sorted(parts[at:end], key=lambda glyph: (glyph.x, glyph.index))
         at = end
+
+
+def _from_the_left(parts: list[Glyph], is_arabic: bool) -> Iterator[Glyph]:
+    """Signs from the right as they are read in a line of Latin letters: from the left, but for words of Hebrew or Arabic."""
+    parts = parts[::-1]
+    kinds = [unicodedata.bidirectional(part.text) for part in parts]
+    at = 0
+    while at < len(parts):
+        last = end = at
+        while kinds[at] in _RIGHT and end < len(parts) and kinds[end] != _LATIN and parts[end].text != _CELL_END:
+            last = end if kinds[end] in _RIGHT else last
+            end += 1
+        yield from _from_the_right(parts[at : last + 1][::-1], is_arabic)
+        at = last + 1
 
 
 def _end_of_run(parts: list[Glyph], kinds: list[str], start: int, is_arabic: bool) -> int:
     """Where a run from the left ends that begins at a place; there, if none does."""
     end = start
-    while end < len(parts) and kinds[end] not in ("R", "AL") and not _ends_run(parts, end):
+    while end < len(parts) and kinds[end] not in _RIGHT and not _ends_run(parts, end):
         end += 1
     if _LATIN in kinds[start:end]:
         last = max(at for at in range(start, end) if kinds[at] in (_LATIN, *_DIGITS)) + 1
