@@ -110,3 +110,12 @@ def test_rows_of_words_stay_rows(tmp_path: Path, rows: list[tuple[str, str]]) ->
         if cell
     ]
     assert text_of(tmp_path, *lines) == " ".join(cell for row in rows for cell in row if cell)
+
+
+def test_columns_below_lines_that_go_over_two_of_them_are_in_order(tmp_path: Path) -> None:
+    """As below a table over two columns, beside which the first column begins."""
+    rows = [(210, 380 - 12 * row, f"Costs of the harbour and its mill in the year {1990 + row}") for row in range(6)]
+    beside = [(20, 380 - 12 * row, line) for row, line in enumerate(RIGHT[:6])]
+    upper = sorted([*beside, *rows], key=lambda line: -line[1])
+    text = text_of(tmp_path, *upper, *across(LEFT, RIGHT, THIRD, top=300))
+    assert f"{READ} {' '.join(RIGHT)} {' '.join(THIRD)}" in text

@@ -250,4 +250,4 @@ def test_a_value_below_its_label_stands_there_wherever_the_title_is_drawn(tmp_pa
     made = Made(shown((20, 200, "Comments:"), (20, 100, "For the office."), (20, 350, "Application")))
     field = made.add((20, 150, 300, 190), FT=name("Tx"), T=TextStringObject("c"), V=TextStringObject("No smoke."))
     field[name("AP")] = drawing(made, b"BT /F1 10 Tf 2 5 Td (No smoke.) Tj ET", width=280, height=40)
-    assert made.text(tmp_path) == "Comments: No smoke. For the office. Application"
+    assert made.text(tmp_path) == "Application Comments: No smoke. For the office."

@@ -7,6 +7,8 @@ from pathlib import Path
 from helpers.pdf import Made, dictionary, name, shown
 from pypdf.generic import ArrayObject, DecodedStreamObject, FloatObject, NameObject, NumberObject
 
+from reader.documents import load
+
 
 def at(*places: tuple[float, str], y: int = 300) -> bytes:
     """Texts of one line in the order in which they are drawn."""
@@ -100,3 +102,11 @@ def test_figures_that_are_drawn_apart_from_their_rows_stand_in_them(tmp_path: Pa
     text = Made(shown(title, *names, (20, 200, "The end of the table."), *figures, *axis)).text(tmp_path)
     said = "Soybean oil 32.32 33.52 Exchange Corn oil 1.50 1.54 Exchange Crude oil 54.45 Exchange The end of the table."
     assert text.startswith(f"Prices of the week {said} 0.00 1.00")
+
+
+def test_names_with_raised_signs_behind_them_stay_on_their_line(tmp_path: Path) -> None:
+    """As those of a paper's authors: PDFium ends the line at each sign."""
+    name = b"BT /F1 12 Tf 1 0 0 1 %d 300 Tm (%s) Tj /F1 8 Tf 5 Ts (*) Tj /F1 12 Tf 0 Ts (%s) Tj ET "
+    made = Made(b"".join(name % (x, *said) for x, said in ((20, (b"Ada Oduya", b", ")), (100, (b"Amos Quill", b".")))))
+    made.writer.write(tmp_path / "a.pdf")
+    assert load(tmp_path / "a.pdf").text.strip() == "Ada Oduya*, Amos Quill*."

@@ -17,8 +17,8 @@ _SINCE_9 = ("pptx",)
 _SINCE_10 = ("epub", "mobi", "odt")
 _SINCE_12 = ("doc", "docx", "rtf")
 _SINCE_13 = ("xlsx",)
-_SINCE_14 = ("csv", "markdown", "pdf", "text")
-_SINCE_15 = ("html", "mail")
+_SINCE_14 = ("csv", "markdown", "text")
+_SINCE_15 = ("html", "mail", "pdf")
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -65,7 +65,10 @@ _SINCE_15 = ("html", "mail")
 #    exponents such as |XA|, figures beside clipped cells apart from those, spaces and hyphens of fonts that macOS numbers, and
 #    spaces outside Arabic brackets; figures that are drawn after all rows are in their rows. Texts from a Mac have their
 #    French quotation marks.
-# 15: Saved web pages, and mails, leave out what is not to be printed, and a wiki's links to edit and its menus.
+# 15: Saved web pages, and mails, leave out what is not to be printed, and a wiki's links to edit and its menus. PDFs have
+#    boxes, feet, notes and page numbers that are drawn before the text above them in their place, so no page number stands
+#    within a sentence; columns in order below a table, and without the page's foot between them; both numbers of a sheet as its
+#    label; and in lines of Hebrew and Arabic figures, Latin words, brackets and signs where they are read.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),

@@ -43,6 +43,11 @@ _LEAST_SMALL = 0.4
 _LEADING = 1.4
 """Of the usual distance between lines, how far one that ends a column is from the line before it at most."""
 
+_STEPS = 16
+"""Of lines that are no columns of prose, from where else they are looked at again."""
+_FOOT = 1.6
+"""In ems, how far a page's foot is below its columns at least."""
+
 Span = tuple[int, int, str]
 """Where in PDFium's text a part begins and ends, and what ends it there in place of what PDFium has."""
 
@@ -150,7 +155,7 @@ def _columns(string: str, cells: list[_Cell]) -> Iterator[list[list[_Cell]]]:
             yield columns
             at += len(places)
         else:
-            at += max(len(places) // 4, 1)
+            at += max(len(places) // _STEPS, 1)
 
 
 def _places(cells: list[_Cell], at: int) -> list[float]:
@@ -169,6 +174,8 @@ def _places(cells: list[_Cell], at: int) -> list[float]:
         columns = [column for column in columns if column not in touched]
         columns.append((min(left, cell.left), max(right, cell.right)))
         end += 1
+    if end == len(cells):
+        end = at + _without_foot(cells[at:])
     places = [max(left for left, _ in columns if left <= cell.left) for cell in cells[at:end]]
     return places[: _without_tail(cells[at:end], places)]
 
@@ -182,6 +189,14 @@ def _without_tail(cells: list[_Cell], places: list[float]) -> int:
     while kept < len(cells) and leadings[kept - 1] <= _LEADING * usual and cells[kept].size == cells[kept - 1].size:
         kept += 1
     return kept
+
+
+def _without_foot(cells: list[_Cell]) -> int:
+    """How many of a page's last cells are above its foot, which is no line of the columns though it may have a part below each."""
+    level = min(cell.y for cell in cells)
+    foot = next(at + 1 for at in range(len(cells) - 1, -2, -1) if at < 0 or cells[at].y > level + 1.0)
+    is_apart = min((cell.y for cell in cells[:foot]), default=level) - level >= _FOOT * cells[-1].size
+    return foot if is_apart else len(cells)
 
 
 def _is_prose(string: str, column: Sequence[_Cell]) -> bool:

@@ -1,4 +1,4 @@
-"""Marks over and under letters, as in Thai, and primes behind them: PDFium ends the line at some of them, which cuts words."""
+"""Marks over and under letters, as in Thai, primes and raised signs behind them: PDFium ends the line at some of them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ _PRIMES = "′″"
 _PRIME = re.compile(rf"(?<=[\w{SECOND_HALF}])\r\n(?=[{_PRIMES}])|(?<=[{_PRIMES}])\r\n(?=[^\r\n])")
 
 
+_RAISED = frozenset("*∗⋆†‡§¶#+$")
+"""Signs that call notes, as behind the names of a paper's authors."""
+_BEFORE_PUNCTUATION = re.compile(r"\r\n(?=[,;.:)])")
+
+
 def cut_at_marks(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int, int]]:
     """Yield the line ends of PDFium's text that stand before or behind a mark within a line."""
     for end in _PRIME.finditer(string) if set(_PRIMES) & set(letters_of(string)) else ():
@@ -30,6 +35,11 @@ def cut_at_marks(text: pypdfium2.PdfTextPage, string: str) -> Iterator[tuple[int
         places = (base, first, end.end()) if base < first else (base, end.end())
         if base >= 0 and _is_primed(*(_glyph_at(text, string, at) for at in places)):
             yield end.span()
+    for end in _BEFORE_PUNCTUATION.finditer(string):
+        if string[end.start() - 1 : end.start()] in _RAISED:
+            sign, after = (_glyph_at(text, string, at) for at in (end.start() - 1, end.end()))
+            if 0 < sign.y - after.y < after.size and abs(gap(sign, after)) <= _BESIDE and sign.turn == after.turn:
+                yield end.span()
     marks = "".join(sign for sign in letters_of(string) if unicodedata.category(sign) in ("Mn", "Mc"))
     if not marks:
         return

@@ -140,10 +140,10 @@ def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:
     address = address_of(page.raw)
     count = min(pdfium.FPDFPage_CountObjects(page.raw), _MOST_OBJECTS)
     things = list(map(functools.partial(_page_object, address), range(count)))
-    found: dict[int, list[int]] = {pdfium.FPDF_PAGEOBJ_PATH: [], pdfium.FPDF_PAGEOBJ_TEXT: [], ALL_OBJECTS: things}
-    for kind, thing in zip(map(_kind, things), things, strict=True):
-        if kind in found:
-            found[kind].append(thing)
+    kinds = list(map(_kind, things))
+    found = {ALL_OBJECTS: things}
+    for kind in (pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_TEXT):
+        found[kind] = [thing for own, thing in zip(kinds, things, strict=True) if own == kind]
     return found
 
 

@@ -142,16 +142,27 @@ def covered(objects: list[int], paths: list[int], text: pypdfium2.PdfTextPage, s
         box: what is shown of the page.
     """
     found: set[int] = set()
-    covers = [(thing, rect) for thing, rect in _white_boxes(paths, box) if text.get_text_bounded(*rect).strip()]
-    for thing, cover in covers:
-        under = {one for one in objects[: objects.index(thing)] if _is_text_under(one, cover)}
-        for index, address in text_objects(text, string) if under else ():
-            if address in under:
+    for thing, cover in _white_boxes(paths, box):
+        said = text.get_text_bounded(*cover).strip()
+        if not said:
+            continue
+        earlier = set(objects[: objects.index(thing)])
+        for index, address in _drawn_at(text, string, said):
+            if address in earlier and _is_text_under(address, cover):
                 left, bottom, right, top = text.get_charbox(index)
                 x, y = (left + right) / 2, (bottom + top) / 2
                 if cover[0] <= x <= cover[2] and cover[1] <= y <= cover[3]:
                     found.add(index)
     return found
+
+
+def _drawn_at(text: pypdfium2.PdfTextPage, string: str, said: str) -> Iterator[tuple[int, int]]:
+    """The characters, with what draws them, where the page says something; all of the page where it is not one piece."""
+    places = [match.start() for match in re.finditer(re.escape(said), string)]
+    for start in places:
+        yield from text_objects(text, said, start)
+    if not places:
+        yield from text_objects(text, string)
 
 
 def _white_boxes(paths: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
@@ -224,11 +235,9 @@ def _white_texts(texts: list[int], box: Rect) -> Iterator[tuple[int, Rect]]:
     colours, sides = (ctypes.c_uint * 4)(), (ctypes.c_float * 4)()
     colours_at, sides_at = references(colours), references(sides)
     red, green, blue, alpha = colours_at
-    for thing in texts:
-        if not _fill_colour(thing, red, green, blue, alpha) or colours[0] < _WHITE_LEVEL:
-            continue
-        if min(colours[:3]) < _WHITE_LEVEL:
-            continue
+    for thing in [
+        one for one in texts if _fill_colour(one, red, green, blue, alpha) and min(colours[:3]) >= _WHITE_LEVEL
+    ]:
         if _render_mode(thing) != pdfium.FPDF_TEXTRENDERMODE_FILL or not bounds(thing, *sides_at):
             continue
         left, bottom, right, top = sides

@@ -6,7 +6,7 @@ import re
 
 import pypdfium2
 
-from reader.documents.pdf import abreast
+from reader.documents.pdf import abreast, boxes_first, page_numbers
 from reader.documents.pdf.glyphs import height_of, origins_of
 from reader.documents.pdf.strings import line_spans
 
@@ -25,7 +25,12 @@ _SAME_COLUMN = 5.0
 
 def reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[abreast.Span]:
     """Return the parts of PDFium's text in the order in which they are read; nothing where the text is in order."""
-    return abreast.reading_order(text, string, turn) or _notes_last(text, string, turn)
+    order = (
+        abreast.reading_order(text, string, turn)
+        or _notes_last(text, string, turn)
+        or boxes_first.reading_order(text, string, turn)
+    )
+    return page_numbers.at_the_edges(text, string, turn, order)
 
 
 def _notes_last(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[abreast.Span]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf import glyphs, mathematical
+from reader.documents.pdf import glyphs, mathematical, right_to_left
 from reader.documents.pdf.strings import letters_of
 from reader.errors import PasswordNeeded
 
@@ -53,12 +53,7 @@ def string_of(text: pypdfium2.PdfTextPage) -> str:
     if count != len(string):
         places = (pdfium.FPDFText_GetTextIndexFromCharIndex(text, index) for index in range(count))
         string = "".join(string[place] if 0 <= place < len(string) else LEFT_OUT for place in places)
-    return _from_the_right(text, string) if _FROM_THE_RIGHT.search(letters_of(string)) else string
-
-
-_FROM_THE_RIGHT = re.compile(
-    r"[\u0591-\u05ff\u0620-\u065f\u066e-\u06ef\u06fa-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb1d-\ufdfd\ufe70-\ufefc]+"
-)
+    return _from_the_right(text, string) if right_to_left.WORD.search(letters_of(string)) else string
 
 
 def _from_the_right(text: pypdfium2.PdfTextPage, string: str) -> str:
@@ -69,14 +64,14 @@ def _from_the_right(text: pypdfium2.PdfTextPage, string: str) -> str:
         (left, y), (right, other_y) = origin(word.start()), origin(word.end() - 1)
         return word[0][::-1] if right - left > 2 * abs(other_y - y) else word[0]
 
-    return "".join(map(_with_brackets, _FROM_THE_RIGHT.sub(in_order, string).splitlines(keepends=True)))
+    return "".join(map(_with_brackets, right_to_left.WORD.sub(in_order, string).splitlines(keepends=True)))
 
 
 def _with_brackets(line: str) -> str:
     """A line with its brackets the right way round and spaces outside them: PDFium gives some as they look."""
     brackets = [sign for sign in line if sign in "()[]{}"]
     is_mirrored = brackets and brackets[0] in ")]}" and brackets[-1] in "([{"
-    from_the_right = sum(map(len, _FROM_THE_RIGHT.findall(line)))
+    from_the_right = sum(map(len, right_to_left.WORD.findall(line)))
     if not is_mirrored or 2 * from_the_right <= sum(map(str.isalpha, line)):
         return line
     return _SPACE_INSIDE.sub(lambda found: found[0][::-1], line.translate(_MIRRORED))

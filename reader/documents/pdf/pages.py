@@ -29,6 +29,7 @@ from reader.documents.pdf import (
     named,
     notes_first,
     raised,
+    right_to_left,
     roots,
     shells,
     spans,
@@ -246,7 +247,7 @@ class Pages:
                 if _apart(table, edits + others):
                     placed = others
                     edits += table
-                    order = order if _apart(table, [span for span in order if span[2]]) else []
+                    order = order if all(_is_within(edit, order) for edit in table) else []
         edits += placed
         for bars in columns.column_edits(text, shown):
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
@@ -266,6 +267,8 @@ class Pages:
             ):
                 edits += _apart([edit], edits)
             edits += _apart(list(large_letters.large_letter_edits(text, shown)), edits)
+            for edit in right_to_left.edits(text, shown):
+                edits += _apart([edit], edits)
         return _written(string, edits, order)
 
     def _by_places(
@@ -313,6 +316,8 @@ class Pages:
         rules = self._rules(page, index, turn)
         said = self._corrections(page, text, string)
         found = vertical.in_reading_order(_mended_glyphs(found, rules, fractions.dividing(rules), said))
+        if right_to_left.LETTER.search(letters_of(string)):
+            found = right_to_left.in_order(text, found)
         return fields.place(found, self._values(page, index))
 
     def _rules(self, page: pypdfium2.PdfPage, index: int, turn: int) -> list[Rect]:
@@ -408,7 +413,7 @@ def _written(string: str, edits: list[tuple[int, int, str]], order: list[abreast
     """PDFium's text with its edits, in the order in which columns are read."""
     pieces = []
     for position, stop, ending in order or [(0, len(string), "")]:
-        is_last = bool(ending) or stop == len(string)
+        is_last = position < stop and (bool(ending) or stop == len(string))
         inside = [edit for edit in edits if position <= edit[0] < stop + is_last and edit[1] <= stop]
         for start, end, new in sorted(inside):
             pieces += [string[position:start], new]
@@ -445,6 +450,11 @@ def _apart(added: list[tuple[int, int, str]], edits: list[tuple[int, int, str]])
     """Edits to add; none where one of them is where something is mended already."""
     clear = all(end <= start or first >= stop for first, end, _ in added for start, stop, _ in edits)
     return added if clear else []
+
+
+def _is_within(edit: tuple[int, int, str], order: list[abreast.Span]) -> bool:
+    """Whether an edit is within a part of the text that stays as PDFium has it."""
+    return any(start <= edit[0] and edit[1] <= end and not ending for start, end, ending in order)
 
 
 def _page_box(page: pypdfium2.PdfPage) -> Rect:

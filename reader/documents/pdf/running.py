@@ -16,7 +16,7 @@ _LEAST_PAGES = 3
 _EDGE_LINES = 3
 _MOST_LINE_CHARS = 160
 _NUMBER = re.compile(r"(?<!\w)(?:(\d{1,6})|([ivxlc]{1,8}))(?!\w)")
-_PRINTED = re.compile(r"^#|(?:^|\W)#[\s)\]–—|·•-]*$|#\s*(?:of|/|de|von)\s*\d+$")
+_PRINTED = re.compile(r"^[-–—•·|\[ ]*#|(?:^|\W)#[\s)\]–—|·•-]*$|#\s*(?:of|/|de|von)\s*\d+$")
 """A page's number comes first or last in its line."""
 _HEADING = re.compile(
     r"(?:chapter|section|part|exhibit|appendix|annex|article|question|day|week|lesson|unit|figure|table|slide|sheet|act|"
@@ -27,8 +27,14 @@ _HEADING = re.compile(
 """What counts itself, one a page, and not the pages."""
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
+_BY_TWO = re.compile(r"\W*(\d{1,6})(?:\W+(\d{1,6}))?\W*")
+_SHEET = "##"
+"""In place of numbers of a sheet that shows two pages of a book side by side."""
+
 Key = tuple[str, int | None]
-"""A line with "#" for the page's number, and what the number is ahead of the page's index; None: the line as it is."""
+"""A line with "#" for the page's number, and what the number is ahead of the page's index; None: the line as it is.
+
+A sheet's are ahead of twice its index."""
 
 
 _Counts = tuple[Counter[Key], Counter[Key]]
@@ -84,7 +90,11 @@ def _keys(line: str, index: int) -> Iterator[tuple[Key, str]]:
     if len(line) > _MOST_LINE_CHARS:
         return
     letters = sum(map(str.isalpha, line))
-    if 2 * letters < len(line) and letters < sum(map(str.isdigit, line)) and not _NUMBER.fullmatch(line.strip("-–— ")):
+    if (
+        2 * letters < len(line)
+        and letters < sum(map(str.isdigit, line))
+        and not _NUMBER.fullmatch(line.strip("-–—•·|[] "))
+    ):
         return  # figures are no head, even where they repeat
     if letters:
         yield (line, None), ""
@@ -93,6 +103,8 @@ def _keys(line: str, index: int) -> Iterator[tuple[Key, str]]:
         pattern = f"{line[: match.start()]}#{line[match.end() :]}"
         if _PRINTED.search(pattern) and not _HEADING.match(pattern):
             yield (pattern, value - index), match[0]
+    if (sheet := _BY_TWO.fullmatch(line)) and int(sheet[2] or int(sheet[1]) + 1) == int(sheet[1]) + 1:
+        yield (_SHEET, int(sheet[1]) - 2 * index), f"{sheet[1]}–{sheet[2]}" if sheet[2] else sheet[1]
 
 
 def _roman_value(digits: str) -> int:
@@ -119,7 +131,9 @@ def _stripped(before: deque[_Page], window: deque[_Page], near: _Counts) -> tupl
             key = max(page.keys[at], key=lambda key: (counts[key], key[1] is not None), default=None)
             if key is None or counts[key] < _LEAST_PAGES:
                 break  # what is further in is no head
-            if page.ahead is None:
+            if key[0] == _SHEET:
+                page.number = _joined(page.number, page.keys[at][key])
+            elif page.ahead is None:
                 page.ahead, page.number = key[1], page.keys[at][key]
             if any(key in other.at_edge[edge] for other in before) or not any(map(str.isalpha, key[0])):
                 dropped.add(at)
@@ -130,8 +144,13 @@ def _stripped(before: deque[_Page], window: deque[_Page], near: _Counts) -> tupl
     return "\n".join(line for at, line in enumerate(page.lines) if at not in dropped).strip("\n"), number
 
 
+def _joined(first: str, second: str) -> str:
+    """What both pages of a sheet are called, the lower number first; either may be missing."""
+    return "–".join(sorted(filter(None, (first, second)), key=lambda number: (len(number), number)))
+
+
 def _between(before: deque[_Page], page: _Page, after: deque[_Page]) -> str:
     """The number of a page without one, such as a chapter's first, between pages that count on."""
     ahead = next((other.ahead for other in reversed(before) if other.ahead is not None), None)
-    goes_on = any(key[1] == ahead for other in after for keys in other.at_edge for key in keys)
+    goes_on = any(key[1] == ahead and key[0] != _SHEET for other in after for keys in other.at_edge for key in keys)
     return str(page.index + ahead) if ahead is not None and goes_on and before[-1].number.isdigit() else ""

@@ -192,6 +192,8 @@ def rules(paths: list[int], page: Rect) -> list[Rect]:
         left, bottom, right, top = sides
         if left > page[2] or right < page[0] or bottom > page[3] or top < page[1]:
             continue  # a printer's mark
+        if left < page[0] and right > page[2] and bottom < page[1] and top > page[3]:
+            continue  # printers' marks on all sides of the page
         width, height = right - left, top - bottom
         if min(width, height) <= _THIN:
             (found if max(width, height) >= _LEAST_LENGTH else pieces).append((left, bottom, right, top))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 import unicodedata
 from collections import Counter
@@ -95,7 +96,7 @@ def _judged(token: str) -> tuple[str, int]:
     if not _JUDGED.fullmatch(word) or word.lower() in _ALPHABET:
         return "", 0
     word = word.lower()
-    return word, sum(word[at : at + 2] in _PAIRS for at in range(len(word) - 1))
+    return word, sum(map(_PAIRS.__contains__, map(operator.add, word, word[1:])))
 
 
 def _mixes_scripts(text: str) -> bool:
