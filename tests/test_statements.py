@@ -14,7 +14,7 @@ from reader.answering.definitions import definitions, expansion
 from reader.answering.overview import overview
 from reader.answering.passages import Passage, Passages, Source
 from reader.answering.people import people
-from reader.answering.requests import asks_what_happens, said_about, term, understand
+from reader.answering.requests import asks_what_happens, said_about, understand
 from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
 from reader.app.citations import pieces
 from reader.documents import Document, Page
@@ -272,35 +272,6 @@ def test_an_answer_of_the_questions_own_words_gives_way_to_a_statement(
     assert said in answered(attached, tiny_model, "What is the loading bay?", look_again="auto").text
 
 
-@pytest.mark.parametrize(
-    ("question", "term_"),
-    [
-        ("What is LIR?", "LIR"),
-        ("What's a trace tree?", "trace tree"),
-        ("What are guards?", "guards"),
-        ("What is the miller's cat called?", ""),
-        ("What is the price?", ""),
-        ("What is it good for?", ""),
-    ],
-)
-def test_a_question_for_a_term_is_told_from_one_for_a_detail(question: str, term_: str) -> None:
-    assert term(question) == term_
-
-
-def test_what_no_sentence_says_of_a_term_gives_way_to_a_statement(
-    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
-    text = (
-        "Each trace has guards. When guards fail, the trace is left. The monitor counts. It was written by a student."
-    )
-    attached = attached_to(document_of(text), tiny_model, store)
-    Scripted.said = ["a student"] * 9
-    assert "guards" in answered(attached, tiny_model, "What are guards?", look_again="auto").text.split(" ", 1)[1]
-    Scripted.said = ["trace"] * 9
-    assert answered(attached, tiny_model, "What are guards?", look_again="auto").text == "trace"
-
-
 def test_a_page_without_spaces_holds_no_question_up() -> None:
     page = "A" * 200_000
     assert definitions(page) == ()
@@ -320,6 +291,17 @@ def test_a_page_without_spaces_holds_no_question_up() -> None:
             "for an individual taxpayer identification number (ITIN)",
             "individual taxpayer identification number",
         ),
+        (
+            "PLS",
+            "PLS files are lexicons that conform to the W3C Pronunciation Lexicon Specification.",
+            "Pronunciation Lexicon Specification",
+        ),
+        (
+            "PLS",
+            "PLS files conform to it." + " Rain fell." * 40 + " The Pronunciation Lexicon Specification.",
+            "",
+        ),  # too far away
+        ("EU", "In the EU some know Ellen Ullmann.", ""),
         ("OCRs", "by optical character recognition (OCR) alone", ""),
         ("OCR", "by reading (OCR) and by hand", ""),
         ("OCR", "by optical character recognition and OCR", ""),

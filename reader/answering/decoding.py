@@ -45,15 +45,13 @@ from reader.answering.requests import (
     offers_choice,
     said_about,
     searched,
-    term,
     understand,
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
 from reader.answering.tables import as_value
-from reader.answering.words import content_words, stem, words_of
+from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model
-from reader.reading import sentences
 
 _SURE = 0.1
 """If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at. With a
@@ -152,7 +150,7 @@ class Decoding:
         self._places: deque[Passage] = deque()  # that are not looked at yet
         self._refusals: list[tuple[float, Prompt]] = []  # how likely a refusal begins behind each that was
         self._is_choosing = False  # whether it is open which passage answers
-        self._request, self._term = understand(self.question), term(self.question)
+        self._request = understand(self.question)
         self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
@@ -255,7 +253,6 @@ class Decoding:
         if (
             self._kinds
             or self.takes_sentence
-            or self._term
             or self._request.kind == "front"
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
@@ -359,7 +356,7 @@ class Decoding:
         )
         if is_held and self._request.kind == "front":
             self.text = self.held = without_marks(self.text)
-        if is_held and self.wants_evidence and self._says_little:
+        if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if not is_invented and not contradicts(self.text, self._kinds):
             more = further_place(self.question, self.text, passage) or listed(self.text, self._page_text)
@@ -371,21 +368,6 @@ class Decoding:
             self._look_at(self._next_place())
         else:
             self.text = self.held = NOT_SAID
-
-    @property
-    def _says_little(self) -> bool:
-        """Whether an answer has no words but the question's, or says of a term what no sentence in sight says of it."""
-        if self._may_add_nothing and adds_nothing(self.text, self.question):
-            return True
-        if not self._term or says_nothing(self.text):
-            return False
-        told, shown = {stem(word) for word in content_words(self.text)}, self._passage
-        said = [{stem(word) for word in words_of(shown[start:end])} for start, end in sentences(shown)]
-        named = {stem(word) for word in words_of(self._term)}
-        # What "it" is may be told in the next sentence.
-        return bool(said) and not any(
-            named <= one and told <= one | other for one, other in zip(said, [*said[1:], set()], strict=True)
-        )
 
     @property
     def _passage(self) -> str:

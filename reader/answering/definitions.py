@@ -9,7 +9,9 @@ import re
 _TERM = r"[^\W\d_]\w+(?: \w+){0,2}"
 _THE = r"(?:(?:the|der|die|das|le|la|el) )?"
 _LONG_CHARS = 200
-"""How far before an abbreviation its words may begin."""
+"""How far before an abbreviation its words may begin, and how far a name with its initials may be from it."""
+_LEAST_LETTERS = 3
+"""Two words with capitals have any two letters somewhere."""
 _SMALL_WORDS = frozenset("of and for the in on to a an with by de la le du des et für und der die das".split())  # noqa: SIM905
 """Words that give an abbreviation no letter."""
 _MEANS = r"(?:means?|shall mean|refers? to|denotes?|bedeutet|bezeichnet|désigne|significa)\b"
@@ -48,6 +50,19 @@ def expansion(short: str, text: str) -> tuple[str, int] | None:
     for found in before.finditer(text):
         if long := _long_form(letters, " ".join(found[1].split())):
             return long, found.start()
+    return _name_with_initials(short, text)
+
+
+def _name_with_initials(short: str, text: str) -> tuple[str, int] | None:
+    """A name near an abbreviation whose words, all with capitals, have its letters; and its place."""
+    if len(short) < _LEAST_LETTERS or not short.isupper() or not short.isalpha():
+        return None
+    small = rf"\s+(?:(?:{'|'.join(sorted(_SMALL_WORDS))})\s+){{0,2}}"
+    name = re.compile(rf"(?<![\w-]){small.join(rf'{letter}[a-z][a-z’-]*' for letter in short)}(?![\w-])")
+    places = [found.start() for found in re.finditer(rf"(?<!\w){short}(?!\w)", text)]
+    for found in name.finditer(text):
+        if any(abs(place - found.start()) <= _LONG_CHARS for place in places):
+            return " ".join(found[0].split()), found.start()
     return None
 
 

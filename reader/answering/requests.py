@@ -15,7 +15,7 @@ from typing import Literal
 
 from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.refusal import says_nothing
-from reader.answering.words import STOP_WORDS, content_words, words_of
+from reader.answering.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
 
 Kind = Literal[
@@ -177,8 +177,6 @@ _THING = re.compile(
     rf"(?:(?:the|an?|der|die|das|eine?|l[aeo]s?|el|une?|il|de|het|een) )?{_NAME}",
     re.I,
 )
-_TERM = re.compile(r"\W*what(?: (?:is|was|are|were)|['’]s) (?:an? )?(?P<words>[\w'’-]+(?: [\w'’-]+){0,2})\W*", re.I)
-"""Without a *the*, which would ask for the price of something, or its name."""
 _STANDS_FOR = re.compile(
     r"\W*(?:and )?(?:what (?:does|do|is|are)(?: the)?(?: (?:abbreviation|acronym|letters))? (?P<en>\S{2,12}) (?:stand|short) for"
     r"|wofür steh(?:t|en)(?: die abkürzung)? (?P<de>\S{2,12})|que signifie(?: le sigle| l['’]acronyme)? (?P<fr>[^\W\d_]+)"
@@ -273,12 +271,6 @@ def asks_what_happens(question: str) -> bool:
 def asks_why(question: str) -> bool:
     """Whether a question asks for a reason."""
     return bool(_WHY.match(question))
-
-
-def term(question: str) -> str:
-    """The word or name that a question in English asks to be told about: "LIR" of "What is LIR?"; "" for others."""
-    found = _TERM.fullmatch(question)
-    return found["words"] if found and not STOP_WORDS.intersection(words_of(found["words"])) else ""
 
 
 def offers_choice(question: str) -> bool:
