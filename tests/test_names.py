@@ -8,7 +8,8 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID
 from reader.answering.look_again import choose_passages
-from reader.answering.names import invents_name, without_marks
+from reader.answering.names import authors, invents_name
+from reader.answering.requests import asks_for_authors
 from reader.documents import Document, Page
 from reader.models.model import Model
 from storage import Store
@@ -81,7 +82,37 @@ def test_an_invented_name_is_not_given_nor_shown(
     ],
 )
 def test_names_of_authors_have_no_marks(printed: str, names: str) -> None:
-    assert without_marks(printed) == names
+    assert authors(printed, printed) == names
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who wrote the paper?", True),
+        ("Who are the authors?", True),
+        ("What is the title of the book?", False),
+        ("When was this book published?", False),
+        ("Who wrote the letter?", False),
+    ],
+)
+def test_a_question_for_the_authors_is_told_from_others(question: str, expected: bool) -> None:
+    assert asks_for_authors(question) is expected
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("Gal, Brendan Eich", "Andreas Gal, Brendan Eich"),
+        ("Haghighat", "Mohammad R. Haghighat"),
+        ("Andreas Gal", "Andreas Gal"),
+        ("Hester Quill", "Hester Quill"),
+        ("the miller", "the miller"),
+        ("", ""),
+    ],
+)
+def test_authors_are_named_with_their_first_names(said: str, names: str) -> None:
+    printed = "On Mills\nAndreas Gal, Brendan Eich,\nMohammad R. Haghighat\nEdited By Hester Quill for the miller."
+    assert authors(said, printed) == names
 
 
 def test_lists_of_references_are_looked_at_last_unless_they_are_asked_for(roomy_model: Model, store: Store) -> None:

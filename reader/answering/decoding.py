@@ -23,7 +23,7 @@ from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
 from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import choose_passages, look_again_tokens
-from reader.answering.names import invents_name, without_marks
+from reader.answering.names import authors, invents_name
 from reader.answering.overview import overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place
@@ -39,6 +39,7 @@ from reader.answering.quantities import (
 )
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import (
+    asks_for_authors,
     asks_what_happens,
     asks_why,
     is_yes_or_no,
@@ -150,13 +151,13 @@ class Decoding:
         self._places: deque[Passage] = deque()  # that are not looked at yet
         self._refusals: list[tuple[float, Prompt]] = []  # how likely a refusal begins behind each that was
         self._is_choosing = False  # whether it is open which passage answers
-        self._request = understand(self.question)
         self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
+        self._asks_for_authors = asks_for_authors(self.question)
         self.takes_sentence = evidence and bool(
             self._told_about
             or is_yes_or_no(self.question)
@@ -170,7 +171,7 @@ class Decoding:
         budget_tokens = look_again_tokens(look_again)
         self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
         self.overview = choose(attached.passages, self.question, model.encoder) or overview(
-            self._request, self.question, attached.sources
+            understand(self.question), self.question, attached.sources
         )
         if self.overview is not None:
             self.text = self.held = self.overview.text
@@ -253,7 +254,7 @@ class Decoding:
         if (
             self._kinds
             or self.takes_sentence
-            or self._request.kind == "front"
+            or self._asks_for_authors
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
@@ -354,8 +355,8 @@ class Decoding:
             and is_held
             and (invents(self.text, self._known) or invents_name(self.text, self._known, self.question))
         )
-        if is_held and self._request.kind == "front":
-            self.text = self.held = without_marks(self.text)
+        if is_held and self._asks_for_authors:
+            self.text = self.held = authors(self.text, passage)
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if not is_invented and not contradicts(self.text, self._kinds):

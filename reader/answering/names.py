@@ -1,4 +1,4 @@
-"""Names in answers: one that stands nowhere, and the marks behind authors' names.
+"""Names in answers: one that stands nowhere, and authors' names, whole and without the marks behind them.
 
 Small decoders know names from elsewhere, and give one where a passage has none. Seen by words alone, in English; names that are
 inflected or spelt with other signs count as the same. It runs no decoder.
@@ -28,6 +28,21 @@ _MOST_WORDS = 8
 _SAME_LETTERS = 4
 """Words that begin with so many letters alike may be forms of one name: German, Germany."""
 
+_START_CHARS = 12
+_NO_FIRST_NAMES = STOP_WORDS | {
+    "author",
+    "authors",
+    "written",
+    "edited",
+    "translated",
+    "dr",
+    "prof",
+    "mr",
+    "mrs",
+    "ms",
+    "sir",
+}
+
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
 
@@ -54,6 +69,11 @@ def invents_name(answer: str, known: str, question: str) -> bool:
     return not all(stands(name) for name in names)
 
 
-def without_marks(names: str) -> str:
-    """Names of authors without the marks behind them that lead to notes."""
-    return _MARKS.sub("", names)
+def authors(names: str, passage: str) -> str:
+    """Names of authors as a passage has them: from a first name that was left out, and without marks that lead to notes."""
+    start = re.escape(names[:_START_CHARS])
+    found = re.search(rf"(?<!\w)(?P<first>[A-Z][\w’'-]+ (?:[A-Z]\. ?)*){start}", passage) if start else None
+    whole = (
+        f"{found['first']}{names}" if found and found["first"].split()[0].casefold() not in _NO_FIRST_NAMES else names
+    )
+    return _MARKS.sub("", whole)
