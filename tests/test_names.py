@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import hide
@@ -67,6 +69,23 @@ def test_an_invented_name_is_not_given_nor_shown(
     ):
         Scripted.said = said
         assert answered(attached, roomy_model, question, look_again=2500).text == shown
+
+
+@pytest.mark.usefixtures("default_tokens")
+def test_items_of_a_list_that_stand_behind_the_passage_are_not_invented(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "The engines of the mill are these.\n- Stanley\n- Harcourt\n- Quill\n"
+    attached = attached_to(
+        Document(text, (Page(1, "1", 0, len(text)),), "Engines", "a.md", "text", 0), roomy_model, store
+    )
+    whole = attached.passages.all[0]
+    first = replace(whole, text=text[: text.index("- Harcourt")], end_char=text.index("- Harcourt"))
+    monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: (first,))
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["Stanley"]
+    answer = answered(attached, roomy_model, "Which engines are there in the mill?", look_again=2500)
+    assert answer.text == "Stanley, Harcourt, Quill"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_table_that_is_drawn_before_its_title_is_read_after_it(tmp_path: Path)
         # Columns, of which the first is the lower one.
         [(20, 260 - 14 * row, f"left {row}") for row in range(8)]
         + [(220, 340 - 14 * row, f"right {row}") for row in range(5)],
-        # A sentence that goes on around the box.
+        # A sentence that begins above the box and ends below it.
         [
             *BOX,
             (20, 320, "The mill was built in spring and"),

@@ -349,18 +349,18 @@ class Decoding:
         if is_held:
             value = as_value(self.text, [cell for one in self._prompt.shown for cell in one.cells])
             value = with_hedge(with_unit(as_printed(value, passage), passage), passage)
-            self.text = self.held = with_other_items(value, self.question, self._page_text)
+            self.text = self.held = authors(value, passage) if self._asks_for_authors else value
+        known = self._known
         is_invented = (
-            bool(passage)
-            and is_held
-            and (invents(self.text, self._known) or invents_name(self.text, self._known, self.question))
+            bool(passage) and is_held and (invents(self.text, known) or invents_name(self.text, known, self.question))
         )
-        if is_held and self._asks_for_authors:
-            self.text = self.held = authors(self.text, passage)
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if not is_invented and not contradicts(self.text, self._kinds):
-            more = further_place(self.question, self.text, passage) or listed(self.text, self._page_text)
+            page = self._page_text  # a list may have items behind the passage
+            if is_held:
+                self.text = self.held = with_other_items(self.text, self.question, page)
+            more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
             return
         if self._places:

@@ -18,9 +18,9 @@ _HEADING_LINE = re.compile(
     r"(?:(?<=[.!?:\]”\"]\n)|(?<=\n\n)|\A)(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[IVX]{1,5}\.)"
     r" [^\W\d_a-zß-ÿ][^\n.!?;|,“”\"]{1,70}\n(?=[^\Wa-zß-ÿ])"
 )
-"""A numbered heading in the text of a PDF, where no blank line stands behind it."""
+"""A numbered heading in the text of a PDF, which no blank line follows."""
 _LEADS_ON = re.compile(r"\b(?:an?|and|as|at|by|for|from|in|of|on|or|the|to|with)$")
-"""How a line ends that goes on in the next."""
+"""The last word of a line that is not finished."""
 _ABBREVIATED = re.compile(
     r"(?<![\w.])(?:[^\W\d_I]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Capt|Col|Gen|Lt|Sgt|Rev|Hon|Messrs|cf|vs|viz|e\.g|i\.e|z\.B|d\.h|u\.a"
     r"|p\.ex|bzw)$"

@@ -1,6 +1,6 @@
 """Boxes that a file draws before the text above them, as text frames and the slips of invoices: they are read in their place.
 
-It is done only where a box has its part of the page to itself, and no sentence goes on behind it.
+A box is moved only where nothing stands beside it and its last sentence ends in it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def reading_order(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[S
     for begins in range(min(_HEAD_LINES + 1, len(lines) - 1)):
         size = height_of(text, lines[begins][0])
         if begins and 0 < levels[begins - 1] - levels[begins] < _LEADING * size:
-            continue  # it goes on from the line before it
+            continue  # the line belongs to the text before it
         ends, goes_on = _box(levels, begins, _WHITE * size)
         if ends == goes_on:
             continue
@@ -69,7 +69,12 @@ def _is_below(
 
 
 def _moved(string: str, lines: list[tuple[int, int]], begins: int, ends: int, goes_on: int) -> list[Span]:
-    """The parts of a page with a box in its place: where it begins and ends, and where the text goes on below it, in lines."""
+    """Return the parts of a page with a box in its place.
+
+    Args:
+        begins, ends: numbers of the box's first line and of the line after its last one.
+        goes_on: the number of the first line that stands below the box.
+    """
     start, above = lines[begins][0], lines[ends][0]
     if goes_on < len(lines):
         below = lines[goes_on][0]
@@ -79,7 +84,7 @@ def _moved(string: str, lines: list[tuple[int, int]], begins: int, ends: int, go
 
 
 def _box(levels: list[float], begins: int, white: float) -> tuple[int, int]:
-    """Where a box that begins with a line ends, and where the text goes on below it; the same where none begins there."""
+    """Return the number of the line after a box, and of the first line below it; the same number twice where no box begins here."""
     count = len(levels)
     high = low = levels[begins]
     for ends in range(begins + 1, count):
@@ -92,5 +97,5 @@ def _box(levels: list[float], begins: int, white: float) -> tuple[int, int]:
 
 
 def _is_one_sentence(string: str, before: tuple[int, int], after: tuple[int, int]) -> bool:
-    """Whether a sentence goes on from one line to another."""
+    """Whether a sentence continues from one line to another."""
     return string[after[0]].islower() and not string[: before[1]].endswith(_SENTENCE_ENDS)

@@ -1,6 +1,6 @@
 """Numbers of pages that the file draws before the end of their page's text, as below the first of several columns.
 
-They are read first where they stand above all text, and last where they stand below it. So a sentence that goes on in the next
+They are read first where they stand above all text, and last where they stand below it. So a sentence that continues in the next
 column stays whole, and what `running` knows of a page's edges holds for them.
 """
 
