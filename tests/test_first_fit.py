@@ -74,7 +74,7 @@ def test_the_first_loading_measures_and_the_next_ones_remember(
     model, is_measured = loaded(folder, tmp_path)
     assert is_measured
     shares = model.plugin.config.layer_shares
-    for ratio in (2, 4):
+    for ratio in (2, 4, 8):
         assert len(shares[ratio]) == 3
         assert len({*shares[ratio]}) > 1
         assert sum(shares[ratio]) / 3 == pytest.approx(1 / ratio, abs=1e-3)
@@ -110,7 +110,7 @@ def test_of_two_processes_one_measures(tiny_folder: Callable[..., Path], tmp_pat
     said = [json.loads(process.communicate(timeout=300)[0]) for process in running]
     assert sorted(is_measured for is_measured, _ in said) == [False, True]
     assert said[0][1] == said[1][1]
-    assert said[0][1].keys() == {"2", "4"}
+    assert said[0][1].keys() == {"2", "4", "8"}
 
 
 def test_a_killed_measuring_leaves_nothing_in_the_way(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_who_has_shares_or_keeps_no_rows_is_not_measured(tiny_folder: Callable[.
 def test_a_decoder_of_few_positions_is_measured_in_smaller_windows_or_not_at_all(
     tiny_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    assert loaded(tiny_folder("llama", max_positions=128), tmp_path)[0].plugin.config.layer_shares.keys() == {2, 4}
+    assert loaded(tiny_folder("llama", max_positions=128), tmp_path)[0].plugin.config.layer_shares.keys() == {2, 4, 8}
     model, is_measured = loaded(tiny_folder("llama", max_positions=60), tmp_path)
     assert model.plugin.config.layer_shares == {}
     assert not is_measured

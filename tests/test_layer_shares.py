@@ -424,6 +424,7 @@ def test_shares_are_those_of_the_best_rows_of_all_layers() -> None:
     assert found == pytest.approx(
         [4 / 8 * 127 / 128 + 1 / 512, 1 / 8 * 127 / 128 + 1 / 512, 1 / 512, 3 / 8 * 127 / 128 + 1 / 512], abs=1e-4
     )
+    assert shares_of(scores, 4, 512, 0.5) == pytest.approx([(share + 1 / 4) / 2 for share in found], abs=1e-3)
     for ratio in (2, 4, 8):
         scores = torch.rand(24, 2 * 512) ** torch.arange(1, 25)[:, None]
         BeaconConfig(layer_shares={ratio: shares_of(scores, ratio, 512)}).check_layers(24)
@@ -441,7 +442,7 @@ def test_a_fitted_plug_in_reads_and_answers(
     assert main(["fit", "--model", decoder, "--output", output]) == 0
     assert "layers keep from" in capsys.readouterr().err
     model = load_model(decoder, plugin=output, cache_folder=tmp_path / "cache")
-    assert sorted(model.plugin.config.layer_shares) == [2, 4]
+    assert sorted(model.plugin.config.layer_shares) == [2, 4, 8]
     assert len({*model.plugin.config.layer_shares[2]}) == 3
     attached = attached_to(make_document(500), model, store, ratio=2)
     assert len({*attached.memory.extra}) == 3

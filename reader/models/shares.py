@@ -19,7 +19,7 @@ from reader.models.reporting import Progress
 LayerShares = Mapping[int, tuple[float, ...]]
 """By ratio, the share of its rows that each layer keeps."""
 
-_RECIPE = "layer-shares-1"
+_RECIPE = "layer-shares-2"
 """Raise this number if the shares are measured in another way. Documents are then read again instead of found in the library."""
 _FILE = "shares.json"
 

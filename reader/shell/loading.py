@@ -154,7 +154,7 @@ def load_model(options: argparse.Namespace, *, to_read: Document | None = None, 
     if fitting:
         console.print(
             f"Measured once, in {duration(fitting[-1] - fitting[0])}, how many rows each layer of this decoder should keep: "
-            "memories at ratios 2 and 4 then keep more facts."
+            "memories at ratios 2, 4 and 8 then keep more facts."
         )
     if not model.plugin.trained:
         print_warning(
