@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reader.compiled import keep_compiled
 from reader.errors import ConfigError, ModelError
 from reader.models.cache import cache_path
 from reader.models.catalogue import DEFAULT_MODEL, catalogue
@@ -96,6 +97,7 @@ def load_decoder(
     import torch
 
     cache, report = cache_path(cache_folder), progress or no_report
+    keep_compiled(cache / "compiled")
     device = _device(device)
     is_int8 = _is_int8(dtype, device) or (dtype is None and device.type == "cpu" and _prefers_int8(name, cache))
     dtype = torch.float32 if is_int8 else _dtype(dtype, device)
