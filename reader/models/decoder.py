@@ -122,6 +122,10 @@ def load_decoder(
         from reader.models.int8 import use_int8
 
         use_int8(model, cache)
+    if device.type == "cpu" and dtype == torch.float32:
+        from reader.models.one_row import use_one_row
+
+        use_one_row(model, cache)
     report("load", 1.0)
     tokens = fingerprint_tokenizer(tokenizer)
     return Decoder(name, model, tokenizer, fingerprint, family, tokens, source.folder, is_int8)

@@ -239,12 +239,7 @@ def _choose(cache: Path) -> tuple[str, Loop | None]:
     notes = Notes(cache)
 
     def seconds(name: str, kernel: Kernel, rows: int) -> float:
-        note = f"int8 {name}, {rows} rows"
-        known = notes.get(note)
-        if known is None:
-            known = _measure(kernel, rows)
-            notes.set(note, known)
-        return known
+        return notes.measured(f"int8 {name}, {rows} rows", lambda: _measure(kernel, rows))
 
     loop = compiled(_project_rows, _ARGUMENTS)
     # The loop runs in one thread, and the measured seconds are divided by the number of threads.
