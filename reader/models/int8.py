@@ -3,9 +3,9 @@
 Each row of a matrix is rounded to int8 with its own scale when the decoder is loaded. Each token's activations are rounded in the
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
 Inputs with outliers (those of the MLP's last projection) are rounded twice: the second rounding takes the remainder of the first.
-One row, and two without a second rounding, have a compiled loop of their own, which reads the weights once and is as fast as
-memory. The fastest kernels are measured once on each machine, for many rows and for one apart. The weights are frozen, but gradients pass through them, rounded in
-the same way: training what surrounds them takes half of float32's time.
+A single row, and two that are rounded once, have a compiled loop that reads the weights once and is as fast as the memory. The
+fastest kernels are measured once on each machine, for many rows and for one apart. The weights are frozen, but gradients pass
+through them, rounded in the same way: training what surrounds them takes half of float32's time.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def use_one_row(decoder: Any, cache: Path) -> None:
     for module in decoder.modules():
         if type(module) is nn.Linear and module.weight.numel() >= _SMALL_WEIGHTS:
             module.__class__ = OneRowLinear
-            module.loop = loop
+            vars(module)["loop"] = loop
 
 
 class OneRowLinear(nn.Linear):
