@@ -238,12 +238,12 @@ def _choose(cache: Path) -> tuple[str, Loop | None]:
     """
     notes = Notes(cache)
 
-    def seconds(name: str, kernel: Kernel, rows: int) -> float:
-        return notes.measured(f"int8 {name}, {rows} rows", lambda: _measure(kernel, rows))
+    def seconds(name: str, kernel: Kernel, rows: int, threads: int = 1) -> float:
+        return notes.measured(f"int8 {name}, {rows} rows", lambda: _measure(kernel, rows) * threads)
 
     loop = compiled(_project_rows, _ARGUMENTS)
-    # The loop runs in one thread, and the measured seconds are divided by the number of threads.
-    of_loop = _NEVER if loop is None else seconds("loop", _loop_kernel(loop), 1) * torch.get_num_threads()
+    # The loop runs in one thread, and the seconds are divided by the number of threads.
+    of_loop = _NEVER if loop is None else seconds("loop", _loop_kernel(loop), 1, torch.get_num_threads())
     of_row = {name: seconds(name, kernel, 1) for name, kernel in _KERNELS.items()}
     # A token is read with hundreds of others, and decoded alone.
     of_both = {

@@ -74,7 +74,6 @@ def _is_faster(loop: Callable[..., Any], cache: Path) -> bool:
     def by_loop(weights: Tensor, states: Tensor) -> None:
         loop(weights.numpy(), _NONE, states.numpy(), np.empty(len(weights), np.float32))
 
-    # The loop runs in one thread, and the measured seconds are divided by the number of threads.
-    of_loop = notes.measured("float32 loop, 1 row", lambda: seconds(by_loop)) * torch.get_num_threads()
-    of_library = notes.measured("float32 library, 1 row", lambda: seconds(torch.mv))
-    return of_loop < of_library
+    # The loop runs in one thread, and the seconds are divided by the number of threads.
+    of_loop = notes.measured("float32 loop, 1 row", lambda: seconds(by_loop) * torch.get_num_threads())
+    return of_loop < notes.measured("float32 library, 1 row", lambda: seconds(torch.mv))
