@@ -38,7 +38,8 @@ def compiled(loop: Callable[..., Any], arguments: str, *, reorders: bool = False
             import numba
             from numba.core import config
 
-            config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
+            if is_kept:
+                config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
             fast = {"reassoc", "nsz", "contract"} if reorders else False
             return numba.njit(arguments, nogil=True, cache=is_kept, fastmath=fast)(loop)
         except Exception:  # a full disk, for one; whatever is wrong with numba, the reader works without it

@@ -44,7 +44,12 @@ class OneRowLinear(nn.Linear):
             return super().forward(states)
         bias = _NONE if self.bias is None else self.bias.detach().numpy()
         result = states.new_empty(*states.shape[:-1], self.out_features)
-        self.loop(self.weight.detach().numpy(), bias, states.detach().reshape(-1).numpy(), result.view(-1).numpy())
+        self.loop(
+            self.weight.detach().numpy(),
+            bias,
+            states.detach().reshape(-1).contiguous().numpy(),
+            result.view(-1).numpy(),
+        )
         return result
 
 
