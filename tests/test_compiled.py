@@ -91,8 +91,9 @@ def test_a_token_attends_to_many_slots_as_the_library_does(
 
 
 def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the loops that attention calls from now on."""
+    """The names of the loops that attention calls from now on, in one thread."""
     calls: list[str] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
 
     def noted(loop: Any, arguments: str, **options: Any) -> Any:
         function = compiled(loop, arguments, **options)
@@ -103,7 +104,7 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_attention_that_needs_gradients_or_other_numbers_is_left_to_the_library(
+def test_attention_that_needs_gradients_other_numbers_or_many_threads_is_left_to_the_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls = spy(monkeypatch)
@@ -117,6 +118,9 @@ def test_attention_that_needs_gradients_or_other_numbers_is_left_to_the_library(
         attend(nn.Module(), query, strided, strided, None)
         two = torch.cat([states, states], dim=1)
         attend(nn.Module(), two[0, :, :, :1], two[1], two[2], None)
+        three = states.repeat(1, 1, 2, 1, 1)[:, :, :3]
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+        attend(nn.Module(), three[0, :, :, :1], three[1], three[2], None)
         assert not calls
         attend(nn.Module(), query, states[1], states[2], None)
         assert calls

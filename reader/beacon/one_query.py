@@ -16,6 +16,8 @@ from reader.compiled import compiled
 
 _LEAST_SLOTS = 1024
 """With fewer slots the matrix library is as fast."""
+_LIBRARY_THREADS = 2
+"""The library gives each head of the keys to a thread, and the loops run in one. With more threads than these it is preferred."""
 
 
 def attend_alone(query: Tensor, key: Tensor, value: Tensor, scaling: float | None) -> Tensor | None:
@@ -25,6 +27,8 @@ def attend_alone(query: Tensor, key: Tensor, value: Tensor, scaling: float | Non
         None where the loops gain nothing or cannot be used.
     """
     if key.shape[2] < _LEAST_SLOTS or len(key) > 1 or torch.is_grad_enabled():
+        return None
+    if min(torch.get_num_threads(), key.shape[1]) > _LIBRARY_THREADS:
         return None
     if any(own.device.type != "cpu" or own.dtype != torch.float32 for own in (query, key, value)):
         return None
