@@ -59,7 +59,7 @@ class Int8Linear(nn.Module):
         scale = _scale(weight)
         self._rounded: Tensor
         self._row_scale: Tensor
-        self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8), persistent=False)
+        self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8).contiguous(), persistent=False)
         self.register_buffer("_row_scale", scale[:, 0].contiguous(), persistent=False)
         self._roundings = roundings
         self._multiply = kernel(self._rounded)
