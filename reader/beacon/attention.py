@@ -4,7 +4,8 @@ Registered with transformers under the name `ATTENTION`, and used only while the
 attention is causal and aligned at the bottom right: the L queries are the last L of the S keys. This module does not rotate,
 cache or condense.
 
-A single query folds the query heads of each group into the query length, so that keys are never repeated in memory.
+A single query folds the query heads of each group into the query length, so that keys are never repeated in memory. On a CPU
+it has compiled loops where there are many keys (`one_query`).
 Inside `recording`, the queries are kept, so that the caller can compute later what they attended to.
 
 On a CPU, many queries attend in two parts: to the memory (all of it, no mask, groups folded) and to the window (causal). The
@@ -26,6 +27,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
+
+from reader.beacon.one_query import attend_alone
 
 ATTENTION = "activation_beacon"
 
@@ -59,7 +62,10 @@ def attend(
             query, _repeat(key, groups), _repeat(value, groups), attn_mask=attention_mask, scale=scaling
         )
     elif queries == 1:
-        output = scaled_dot_product_attention(fold(query, groups), key, value, scale=scaling).reshape(query.shape)
+        alone = attend_alone(query, key, value, scaling)
+        if alone is None:
+            alone = scaled_dot_product_attention(fold(query, groups), key, value, scale=scaling).reshape(query.shape)
+        output = alone
     elif keys == queries:
         output = scaled_dot_product_attention(
             query, _repeat(key, groups), _repeat(value, groups), is_causal=True, scale=scaling

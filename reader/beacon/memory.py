@@ -52,11 +52,13 @@ class SlotLayer(CacheLayerMixin):
         self.length = end
         if self.keys_suffice:
             raise KeysWritten
-        keys, values = self.keys[:, :, :end], self.values[:, :, :end]
-        if self.horizon is not None and sum(self.horizon) < start:
-            sink, newest = self.horizon
-            keys = torch.cat([keys[:, :, :sink], keys[:, :, start - newest :]], dim=2)
-            values = torch.cat([values[:, :, :sink], values[:, :, start - newest :]], dim=2)
+        if self.horizon is None or sum(self.horizon) >= start:
+            return self.keys[:, :, :end], self.values[:, :, :end]
+        sink, newest = self.horizon
+        keys, values = self.keys[:, :, start - newest : end], self.values[:, :, start - newest : end]
+        if sink:
+            keys = torch.cat([self.keys[:, :, :sink], keys], dim=2)
+            values = torch.cat([self.values[:, :, :sink], values], dim=2)
         return keys, values
 
     def _write(self, keys: Tensor, values: Tensor, start: int) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reader.compiled import keep_compiled
 from reader.errors import ConfigError, ModelError
 from reader.models.cache import cache_path
 from reader.models.catalogue import DEFAULT_MODEL, catalogue
@@ -96,6 +97,7 @@ def load_decoder(
     import torch
 
     cache, report = cache_path(cache_folder), progress or no_report
+    keep_compiled(cache / "compiled")
     device = _device(device)
     is_int8 = _is_int8(dtype, device) or (dtype is None and device.type == "cpu" and _prefers_int8(name, cache))
     dtype = torch.float32 if is_int8 else _dtype(dtype, device)
@@ -120,6 +122,10 @@ def load_decoder(
         from reader.models.int8 import use_int8
 
         use_int8(model, cache)
+    if device.type == "cpu" and dtype == torch.float32:
+        from reader.models.one_row import use_one_row
+
+        use_one_row(model, cache)
     report("load", 1.0)
     tokens = fingerprint_tokenizer(tokenizer)
     return Decoder(name, model, tokenizer, fingerprint, family, tokens, source.folder, is_int8)

@@ -3,8 +3,9 @@
 Each row of a matrix is rounded to int8 with its own scale when the decoder is loaded. Each token's activations are rounded in the
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
 Inputs with outliers (those of the MLP's last projection) are rounded twice: the second rounding takes the remainder of the first.
-The fastest of torch's kernels is measured once on each machine. The weights are frozen, but gradients pass through them, rounded in
-the same way: training what surrounds them takes half of float32's time.
+A single row, and two that are rounded once, have a compiled loop that reads the weights once and is as fast as the memory. The
+fastest kernels are measured once on each machine, for many rows and for one apart. The weights are frozen, but gradients pass
+through them, rounded in the same way: training what surrounds them takes half of float32's time.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reader.compiled import compiled
 from reader.errors import ConfigError
 from reader.models.machine import Notes, processor_seconds
 
@@ -24,6 +27,8 @@ _SMALL_WEIGHTS = 1 << 18
 _TWICE_ROUNDED = ("mlp.down_proj",)
 """The layers whose inputs are rounded twice."""
 _NEVER = 1e9
+_MANY_ROWS, _DECODED = 512, 64
+"""A kernel is chosen for reading this many rows together, and decoding this many one after another."""
 _ROWS_AT_ONCE = 64
 """Rows that are rounded together: few enough to fit the processor's cache."""
 
@@ -34,18 +39,19 @@ def use_int8(decoder: Any, cache: Path) -> None:
     Raises:
         ConfigError: no kernel of this machine multiplies int8 exactly.
     """
-    kernel = _KERNELS[best_kernel(cache)]
-    for name, module in list(decoder.named_modules()):
+    name, loop = _choose(cache)
+    kernel = _KERNELS[name]
+    for place, module in list(decoder.named_modules()):
         if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS:
-            parent, _, own = name.rpartition(".")
-            int8 = Int8Linear(module, kernel, roundings=2 if name.endswith(_TWICE_ROUNDED) else 1)
+            parent, _, own = place.rpartition(".")
+            int8 = Int8Linear(module, kernel, roundings=2 if place.endswith(_TWICE_ROUNDED) else 1, loop=loop)
             setattr(decoder.get_submodule(parent), own, int8)
 
 
 class Int8Linear(nn.Module):
     """A linear layer with int8 weights."""
 
-    def __init__(self, own: nn.Linear, kernel: Kernel, roundings: int = 1) -> None:
+    def __init__(self, own: nn.Linear, kernel: Kernel, roundings: int = 1, loop: Loop | None = None) -> None:
         super().__init__()
         self.in_features, self.out_features = own.in_features, own.out_features
         self.bias = own.bias
@@ -53,10 +59,13 @@ class Int8Linear(nn.Module):
         scale = _scale(weight)
         self._rounded: Tensor
         self._row_scale: Tensor
-        self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8), persistent=False)
+        self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8).contiguous(), persistent=False)
         self.register_buffer("_row_scale", scale[:, 0].contiguous(), persistent=False)
         self._roundings = roundings
         self._multiply = kernel(self._rounded)
+        self._loop = loop
+        bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
+        self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
 
     @property
     def weight(self) -> Tensor:
@@ -73,6 +82,10 @@ class Int8Linear(nn.Module):
     def project(self, states: Tensor) -> Tensor:
         """`forward` without a gradient."""
         rows = states.reshape(-1, self.in_features)
+        if self._loop is not None and (len(rows) == 1 or self._roundings * len(rows) == 2):
+            result = torch.empty(len(rows), self.out_features)
+            self._loop(*self._arrays, rows.detach().contiguous().numpy(), self._roundings, result.numpy())
+            return result.view(*states.shape[:-1], self.out_features)
         rounded, scale = _round(rows, self._roundings)
         # One row has a much faster kernel than two.
         parts = rounded.split(1) if len(rows) == 1 else (rounded,)
@@ -132,6 +145,9 @@ def _scale(rows: Tensor) -> Tensor:
 
 Kernel = Callable[[Tensor], Callable[[Tensor], Tensor]]
 """Takes int8 weights (out, in); returns a function from int8 rows (rows, in) to the product (rows, out), int32 or float32."""
+Loop = Callable[..., Any]
+"""`_project_rows`, compiled."""
+_ARGUMENTS = "(int8[:, ::1], float32[::1], float32[::1], float32[:, ::1], int64, float32[:, ::1])"
 
 
 def _int_mm(weights: Tensor) -> Callable[[Tensor], Tensor]:
@@ -155,47 +171,110 @@ def _onednn(weights: Tensor) -> Callable[[Tensor], Tensor]:
 _KERNELS: dict[str, Kernel] = {"int_mm": _int_mm, "onednn": _onednn}
 
 
+def _project_rows(weights: Any, row_scale: Any, bias: Any, states: Any, roundings: int, result: Any) -> None:
+    """`Int8Linear.project` for NumPy arrays, equal to it in every bit. Reads the weights once, so it is for few rows."""
+    out_features, in_features = weights.shape
+    count = len(states)
+    rounded = np.empty((roundings * count, in_features), np.int8)
+    scales = np.empty(roundings * count, np.float32)
+    rest = np.empty(in_features, np.float32)
+    for row in range(count):
+        rest[:] = states[row]
+        for number in range(roundings):
+            largest = np.float32(0)
+            for column in range(in_features):
+                largest = max(largest, abs(rest[column]))
+            scale = max(largest / np.float32(127), np.float32(1e-30))
+            scales[number * count + row] = scale
+            for column in range(in_features):
+                whole = np.rint(rest[column] / scale)
+                rounded[number * count + row, column] = np.int8(whole)
+                rest[column] -= whole * scale
+    for out in range(out_features):
+        for row in range(count):
+            projected = np.float32(0)
+            for number in range(roundings):
+                total = np.int32(0)
+                for column in range(in_features):
+                    total += np.int32(weights[out, column]) * np.int32(rounded[number * count + row, column])
+                # numba adds in 64 bits; the processor's fast instructions add in 32.
+                projected += np.float32(np.int32(total)) * scales[number * count + row]
+            projected *= row_scale[out]
+            if len(bias):
+                projected += bias[out]
+            result[row, out] = projected
+
+
+def _loop_kernel(loop: Loop) -> Kernel:
+    """A compiled loop as a kernel, to measure and to check it beside the others."""
+
+    def kernel(weights: Tensor) -> Callable[[Tensor], Tensor]:
+        ones, no_bias = np.ones(len(weights), np.float32), np.empty(0, np.float32)
+
+        def multiply(rows: Tensor) -> Tensor:
+            result = torch.empty(len(rows), len(weights))
+            loop(weights.numpy(), ones, no_bias, rows.float().numpy(), 1, result.numpy())
+            return result
+
+        return multiply
+
+    return kernel
+
+
 def best_kernel(cache: Path) -> str:
-    """The name of this machine's fastest kernel for 512 rows and for one row, measured once and kept in the cache folder.
+    """The name of this machine's fastest kernel, measured once and kept in the cache folder.
+
+    Raises:
+        ConfigError: no kernel multiplies exactly.
+    """
+    return _choose(cache)[0]
+
+
+def _choose(cache: Path) -> tuple[str, Loop | None]:
+    """The best kernel, and the compiled loop if it is faster for one row.
 
     Raises:
         ConfigError: no kernel multiplies exactly.
     """
     notes = Notes(cache)
-    seconds: dict[str, float] = {}
-    for name, kernel in _KERNELS.items():
-        known = notes.get(f"int8 {name}")
-        if known is None:
-            known = _measure(kernel)
-            notes.set(f"int8 {name}", known)
-        seconds[name] = known
-    best = min(seconds, key=lambda name: seconds[name])
-    if seconds[best] >= _NEVER:
+
+    def seconds(name: str, kernel: Kernel, rows: int, threads: int = 1) -> float:
+        return notes.measured(f"int8 {name}, {rows} rows", lambda: _measure(kernel, rows) * threads)
+
+    loop = compiled(_project_rows, _ARGUMENTS)
+    # The loop runs in one thread, and the seconds are divided by the number of threads.
+    of_loop = _NEVER if loop is None else seconds("loop", _loop_kernel(loop), 1, torch.get_num_threads())
+    of_row = {name: seconds(name, kernel, 1) for name, kernel in _KERNELS.items()}
+    # A token is read with hundreds of others, and decoded alone.
+    of_both = {
+        name: seconds(name, kernel, _MANY_ROWS) + _DECODED * min(of_row[name], of_loop)
+        for name, kernel in _KERNELS.items()
+    }
+    best = min(of_both, key=lambda name: of_both[name])
+    if of_both[best] >= _NEVER:
         raise ConfigError("This processor does not multiply int8 exactly (it lacks VNNI): give --dtype float32.")
-    return best
+    return best, loop if of_loop < of_row[best] else None
 
 
-def _measure(kernel: Kernel) -> float:
-    """A kernel's relative time to read 512 tokens and decode 64, one after another; `_NEVER` if its products are wrong."""
-    weights = torch.full((4864, 896), 127, dtype=torch.int8)
+def _measure(kernel: Kernel, count: int) -> float:
+    """A kernel's seconds for so many rows at once; `_NEVER` if its products are wrong."""
+    # A decoder's weights do not fit the processor's cache: for one row, these do not either.
+    out_features = 4864 if count > 1 else 1 << 17
+    weights = torch.full((out_features, 896), 127, dtype=torch.int8)
     weights[::2] = -127
-    rows = torch.full((512, 896), 127, dtype=torch.int8)
-    expected = torch.full((4864,), 127.0 * 127 * 896)
+    rows = torch.full((count, 896), 127, dtype=torch.int8)
+    expected = torch.full((out_features,), 127.0 * 127 * 896)
     expected[::2] *= -1
     try:
         multiply = kernel(weights)
         # Processors without VNNI add pairs of products in 16 bits, which overflow.
         if not torch.allclose(multiply(rows)[-1].float(), expected, rtol=1e-5):
             return _NEVER
-        total = 0.0
-        for part, count in ((rows, 1), (rows[:1], 64)):
-            best = _NEVER
-            for _ in range(4):
-                started = processor_seconds()
-                for _ in range(count):
-                    multiply(part)
-                best = min(best, processor_seconds() - started)
-            total += best
-        return total
+        best = _NEVER
+        for _ in range(4):
+            started = processor_seconds()
+            multiply(rows)
+            best = min(best, processor_seconds() - started)
+        return best * 4864 / out_features
     except (RuntimeError, AttributeError, NotImplementedError):  # this build of torch lacks the kernel
         return _NEVER

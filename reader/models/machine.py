@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,14 @@ class Notes:
             partial = self._file.with_suffix(f".{os.getpid()}")
             partial.write_text(json.dumps(notes, indent=1))
             partial.replace(self._file)
+
+    def measured(self, name: str, measure: Callable[[], float]) -> float:
+        """A stored measurement; if there is none, measure and store it."""
+        known = self.get(name)
+        if known is None:
+            known = measure()
+            self.set(name, known)
+        return known
 
     def _all(self) -> dict[str, dict[str, Any]]:
         try:

@@ -55,9 +55,7 @@ def reading_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
     decoder, notes = bundled_decoder(name), Notes(cache_path(cache_folder))
     if (seconds := notes.get(f"{name}-{decoder.conversion}")) is not None:
         return Speed(seconds, "measured")
-    if (rate := notes.get("matrix rate")) is None:
-        rate = _matrix_rate()
-        notes.set("matrix rate", rate)
+    rate = notes.measured("matrix rate", _matrix_rate)
     layer_parameters = decoder.parameters - decoder.embedding_parameters
     return Speed(2 * layer_parameters * 1000 / (rate * _EFFICIENCY), "calculated")
 

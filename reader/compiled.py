@@ -1,0 +1,56 @@
+"""Loops over numbers that are compiled for this processor when they are first needed, and kept in the cache folder.
+
+A decoder that answers computes one token at a time. The matrix libraries are slow at that, and a plain loop is as fast as the
+machine's memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_folder: Path | None = None
+
+
+def keep_compiled(folder: Path) -> None:
+    """Keep in this folder what is compiled from now on, if it can be written."""
+    global _folder
+    _folder = folder
+
+
+@functools.cache
+def compiled(loop: Callable[..., Any], arguments: str, *, reorders: bool = False) -> Callable[..., Any] | None:
+    """A compiled function over NumPy arrays and numbers. Other threads of Python run while it runs.
+
+    Args:
+        arguments: their types in numba's notation.
+        reorders: sums of floats may be added in another order, which lets the processor add several at once.
+
+    Returns:
+        None where numba does not work, such as on a processor that it does not know.
+    """
+    # Without a folder of our own that can be written, numba would write beside the source.
+    for is_kept in (True, False) if _folder is not None and _can_write(_folder) else (False,):
+        try:
+            import numba
+            from numba.core import config
+
+            if is_kept:
+                config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
+            fast = {"reassoc", "nsz", "contract"} if reorders else False
+            return numba.njit(arguments, nogil=True, cache=is_kept, fastmath=fast)(loop)
+        except Exception:  # a full disk, for one; whatever is wrong with numba, the reader works without it
+            continue
+    return None
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

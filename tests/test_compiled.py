@@ -1,0 +1,209 @@
+"""What a decoder computes for a single token in compiled loops is what the matrix library computes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.decoders import tiny_decoder_folder
+from torch import nn
+
+import reader.compiled
+from reader.beacon import one_query
+from reader.beacon.attention import attend
+from reader.beacon.memory import SlotLayer
+from reader.compiled import compiled
+from reader.errors import ConfigError
+from reader.models import Decoder, int8, load_decoder, one_row
+from reader.models.machine import Notes
+
+
+def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A decoder whose layers are large enough for int8 and for the loops."""
+    return tiny_decoder_folder(tmp_path_factory.mktemp("wide") / "qwen2", "qwen2", hidden=512, heads=4, seed=3)
+
+
+def note_speeds(cache: Path, loop: float, library: float) -> None:
+    """Note measurements, so that it is known which is the faster for one row."""
+    notes = Notes(cache)
+    for name, seconds in (("loop", loop), ("int_mm", library), ("onednn", library)):
+        notes.set(f"int8 {name}, 1 rows", seconds)
+        notes.set(f"float32 {name.replace('int_mm', 'library')}, 1 row", seconds)
+
+
+def load(folder: Path, cache: Path, dtype: str) -> Decoder:
+    try:
+        return load_decoder(str(folder), device="cpu", dtype=dtype, cache_folder=cache)
+    except ConfigError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("shape", [(896, 896), (129, 513), (7, 33), (1, 1)])
+@pytest.mark.parametrize("roundings", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_row_of_int8_weights_is_the_same_to_the_last_bit(shape: tuple[int, int], roundings: int, bias: bool) -> None:
+    out_features, in_features = shape
+    own = nn.Linear(in_features, out_features, bias=bias).requires_grad_(False)
+    loop = compiled(int8._project_rows, int8._ARGUMENTS)
+    assert loop is not None
+
+    def exact(weights: torch.Tensor) -> Any:
+        return lambda rows: (rows.int() @ weights.int().T).int()
+
+    library = int8.Int8Linear(own, exact, roundings)
+    looped = int8.Int8Linear(own, exact, roundings, loop)
+    for seed in range(3):
+        rows = numbers(1, 2, in_features, seed=seed)
+        rows[0, 0, 0] = 300  # an outlier
+        for states in (rows, rows[:, :1], rows[:, 1:], rows[:, :1] * 0):
+            assert torch.equal(looped(states), library(states))
+
+
+@pytest.mark.parametrize("slots", [1, 5, 1023, 1024, 2050])
+@pytest.mark.parametrize(("groups", "kv_heads", "head_dim"), [(1, 3, 64), (3, 3, 64), (7, 2, 64), (6, 2, 128)])
+def test_a_token_attends_to_many_slots_as_the_library_does(
+    slots: int, groups: int, kv_heads: int, head_dim: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = numbers(2, 1, kv_heads, slots + 9, head_dim)
+    key, value = room[0, :, :, 4 : slots + 4], room[1, :, :, 4 : slots + 4]
+    query = numbers(1, groups * kv_heads, 1, head_dim, seed=1)
+    weights = torch.softmax(query.unflatten(1, (kv_heads, groups))[:, :, :, 0] @ key.mT * 0.3, dim=-1)
+    expected = (weights @ value).reshape(1, 1, groups * kv_heads, head_dim)
+    calls = spy(monkeypatch)
+    with torch.no_grad():
+        output, _ = attend(nn.Module(), query, key, value, None, 0.3)
+    assert len(calls) == (2 * kv_heads if slots >= 1024 else 0)
+    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-5)
+    monkeypatch.setattr(one_query, "_LEAST_SLOTS", 1)
+    with torch.no_grad():
+        output, _ = attend(nn.Module(), query, key, value, None, 0.3)
+    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-5)
+
+
+def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the loops that attention calls from now on, in one thread."""
+    calls: list[str] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+
+    def noted(loop: Any, arguments: str, **options: Any) -> Any:
+        function = compiled(loop, arguments, **options)
+        assert function is not None
+        return lambda *given: (calls.append(loop.__name__), function(*given))
+
+    monkeypatch.setattr(one_query, "compiled", noted)
+    return calls
+
+
+def test_attention_that_needs_gradients_other_numbers_or_many_threads_is_left_to_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = spy(monkeypatch)
+    states = numbers(3, 1, 2, 1100, 64)
+    query = states[0, :, :, :1].clone().requires_grad_()
+    attend(nn.Module(), query, states[1], states[2], None)[0].sum().backward()
+    assert query.grad is not None
+    with torch.no_grad():
+        attend(nn.Module(), *(own.bfloat16() for own in (query, states[1], states[2])), None)
+        strided = states[1].mT.contiguous().mT
+        attend(nn.Module(), query, strided, strided, None)
+        two = torch.cat([states, states], dim=1)
+        attend(nn.Module(), two[0, :, :, :1], two[1], two[2], None)
+        three = states.repeat(1, 1, 2, 1, 1)[:, :, :3]
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+        attend(nn.Module(), three[0, :, :, :1], three[1], three[2], None)
+        assert not calls
+        attend(nn.Module(), query, states[1], states[2], None)
+        assert calls
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_a_token_alone_is_computed_by_the_loop_where_it_is_faster(wide: Path, tmp_path: Path, dtype: str) -> None:
+    found = []
+    for name, loop, library in (("fast", 1e-6, 1.0), ("slow", 10.0, 1e-6)):
+        note_speeds(tmp_path / name, loop, library)
+        decoder = load(wide, tmp_path / name, dtype)
+        if dtype == "int8":
+            loops = [own._loop is not None for own in decoder.model.modules() if isinstance(own, int8.Int8Linear)]
+        else:
+            linear = [own for own in decoder.model.modules() if isinstance(own, nn.Linear)]
+            loops = [isinstance(own, one_row.OneRowLinear) for own in linear]
+        assert all(loops) if name == "fast" else not any(loops)
+        assert loops
+        with torch.inference_mode():
+            found.append(decoder.model(torch.tensor([[7]])).logits)
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-4)
+
+
+def test_gradients_and_other_numbers_pass_by_the_loop_of_float32_layers(wide: Path, tmp_path: Path) -> None:
+    note_speeds(tmp_path, 1e-6, 1.0)
+    layer = load(wide, tmp_path, "float32").model.model.layers[0].mlp.gate_proj
+    states = numbers(1, 1, layer.in_features).requires_grad_()
+    layer(states).sum().backward()
+    torch.testing.assert_close(states.grad[0, 0], layer.weight.sum(0), rtol=0, atol=1e-4)
+    with torch.no_grad():
+        both = torch.cat([states, states], dim=1)
+        torch.testing.assert_close(layer(states)[0, 0], layer(both)[0, 0])
+        assert layer.bfloat16()(states.bfloat16()).dtype == torch.bfloat16
+
+
+def add_one(row: Any) -> None:
+    for place in range(len(row)):
+        row[place] += 1
+
+
+def test_compiled_code_is_kept_in_the_cache_folder_and_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = {*Path(__file__).parent.rglob("*")}
+    (tmp_path / "file").write_text("in the folder's place")
+    for folder in (tmp_path / "cache", tmp_path / "file", None):
+        monkeypatch.setattr(reader.compiled, "_folder", folder)
+        function = compiled.__wrapped__(add_one, "(int64[::1],)")
+        row = np.arange(3)
+        function(row)
+        assert row.tolist() == [1, 2, 3]
+    assert [*(tmp_path / "cache").rglob("*.nbc")]
+    assert {path for path in Path(__file__).parent.rglob("*.nb?") if path not in beside} == set()
+
+
+def test_without_numba_the_library_computes_all(wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = load(wide, tmp_path, "int8").model
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for module in (int8, one_row, one_query):
+        monkeypatch.setattr(module, "compiled", compiled.__wrapped__)
+    decoder = load(wide, tmp_path, "int8").model
+    with torch.inference_mode():
+        ids = torch.tensor([[7]])
+        torch.testing.assert_close(decoder(ids).logits, expected(ids).logits, rtol=0, atol=1e-4)
+
+
+def test_commands_without_a_decoder_do_not_import_numba(tmp_path: Path) -> None:
+    program = (
+        "import sys; from reader.shell.main import main\n"
+        f"try: main(['library', 'list', '--library', {str(tmp_path / 'library')!r}])\n"
+        "finally: print('numba' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.split()[-1] == "False"
+
+
+@pytest.mark.parametrize("sink", [0, 2])
+def test_a_token_within_a_horizon_sees_the_sink_and_the_newest_slots_without_a_copy(sink: int) -> None:
+    layer = SlotLayer(numbers(1, 2, 40, 8), numbers(1, 2, 40, 8, seed=1))
+    layer.length, layer.horizon = 20, (sink, 5)
+    own = numbers(1, 2, 1, 8, seed=2)
+    keys, values = layer.update(own, own)
+    seen = [*range(sink), *range(15, 21)]
+    assert torch.equal(keys, layer.keys[:, :, seen])
+    assert torch.equal(values, layer.values[:, :, seen])
+    assert (keys.untyped_storage().data_ptr() == layer.keys.untyped_storage().data_ptr()) == (sink == 0)
