@@ -23,13 +23,15 @@ _NONE = np.empty(0, np.float32)
 
 def use_one_row(decoder: Any, cache: Path) -> None:
     """Let a decoder's float32 linear layers project single rows by the loop, in place, if that is faster here."""
+    large = [one for one in decoder.modules() if type(one) is nn.Linear and one.weight.numel() >= _SMALL_WEIGHTS]
+    if not large:
+        return
     loop = compiled(_project_row, "(float32[:, ::1], float32[::1], float32[::1], float32[::1])", reorders=True)
     if loop is None or not _is_faster(loop, cache):
         return
-    for module in decoder.modules():
-        if type(module) is nn.Linear and module.weight.numel() >= _SMALL_WEIGHTS:
-            module.__class__ = OneRowLinear
-            vars(module)["loop"] = loop
+    for module in large:
+        module.__class__ = OneRowLinear
+        vars(module)["loop"] = loop
 
 
 class OneRowLinear(nn.Linear):
