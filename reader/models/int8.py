@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from reader.compiled import compiled
 from reader.errors import ConfigError
-from reader.models.machine import Notes, processor_seconds
+from reader.models.machine import Notes, best_seconds
 
 _SMALL_WEIGHTS = 1 << 18
 """A matrix with fewer weights stays in float32, which is faster for it."""
@@ -270,11 +270,6 @@ def _measure(kernel: Kernel, count: int) -> float:
         # Processors without VNNI add pairs of products in 16 bits, which overflow.
         if not torch.allclose(multiply(rows)[-1].float(), expected, rtol=1e-5):
             return _NEVER
-        best = _NEVER
-        for _ in range(4):
-            started = processor_seconds()
-            multiply(rows)
-            best = min(best, processor_seconds() - started)
-        return best * 4864 / out_features
+        return best_seconds(lambda: multiply(rows)) * 4864 / out_features
     except (RuntimeError, AttributeError, NotImplementedError):  # this build of torch lacks the kernel
         return _NEVER

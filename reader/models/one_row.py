@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from reader.compiled import compiled
-from reader.models.machine import Notes, processor_seconds
+from reader.models.machine import Notes, best_seconds
 
 _SMALL_WEIGHTS = 1 << 16
 """With fewer weights the loop gains nothing."""
@@ -71,12 +71,7 @@ def _is_faster(loop: Callable[..., Any], cache: Path) -> bool:
 
     def seconds(project: Callable[[Tensor, Tensor], object]) -> float:
         weights, states = torch.ones(1 << 16, 576), torch.ones(576)
-        best = float("inf")
-        for _ in range(4):
-            started = processor_seconds()
-            project(weights, states)
-            best = min(best, processor_seconds() - started)
-        return best
+        return best_seconds(lambda: project(weights, states))
 
     def by_loop(weights: Tensor, states: Tensor) -> None:
         loop(weights.numpy(), _NONE, states.numpy(), np.empty(len(weights), np.float32))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from reader.models.bundled import is_fetched
 from reader.models.cache import cache_path
 from reader.models.catalogue import DEFAULT_MODEL, BundledDecoder, bundled_decoder, catalogue
-from reader.models.machine import Notes, has_gpu, processor_seconds, ram_bytes
+from reader.models.machine import Notes, best_seconds, has_gpu, processor_seconds, ram_bytes
 
 _WELL_SECONDS = 6.0
 """The machine uses a decoder well if it reads 1,000 tokens in this time: about three seconds per page."""
@@ -134,12 +134,7 @@ def _matrix_rate() -> float:
     """Operations per second of a matrix product of a decoder's shape, on the device that reading will use."""
     left, right = _matrices()
     (left @ right).sum().item()  # starts the threads and the device
-    best = float("inf")
-    for _ in range(5):
-        started = processor_seconds()
-        (left @ right)[0, 0].item()
-        best = min(best, processor_seconds() - started)
-    return 2 * _ROWS * _INNER * _OUTER / best
+    return 2 * _ROWS * _INNER * _OUTER / best_seconds(lambda: (left @ right)[0, 0].item(), tries=5)
 
 
 def _matrices() -> tuple[Any, ...]:
