@@ -73,7 +73,7 @@ def test_each_head_keeps_as_many_rows_of_its_own_in_order(name: str) -> None:
     torch.manual_seed(0)
     queries, keys, values = torch.randn(4, 32, 8), torch.randn(2, 32, 8), torch.randn(2, 32, 8)
     chooser = CHOOSERS[name]()
-    rows = choose_rows(chooser.scores(queries, keys, values, torch.rand(2, 32)), 8, chooser.spread)
+    rows = choose_rows(chooser.scores(0, queries, keys, values, torch.rand(2, 32)), 8, chooser.spread)
     assert rows.shape == (2, 8)
     assert (rows.diff(dim=1) > 0).all()
     assert 0 <= int(rows.min()) <= int(rows.max()) < 32
@@ -86,7 +86,7 @@ def test_the_rows_that_queries_point_at_are_kept() -> None:
     for head, rows in enumerate(wanted.tolist()):
         keys[head, rows] = torch.eye(8)[:2]
     queries = 3 * torch.eye(8)[:2].sum(0).expand(2, -1)
-    rows = choose_rows(ExpectedAttention().scores(queries[:, None].expand(2, 20, 8), keys, values), 4, 0)
+    rows = choose_rows(ExpectedAttention().scores(0, queries[:, None].expand(2, 20, 8), keys, values), 4, 0)
     for head in range(2):
         assert set(wanted[head].tolist()) <= set(rows[head].tolist())
 

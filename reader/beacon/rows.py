@@ -41,11 +41,16 @@ class RowChooser(Protocol):
     def spread(self) -> float:
         """The share of the kept rows that is evenly spaced among the others; 1 if the method scores no row above another."""
 
-    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+    def at(self, ratio: int) -> RowChooser:
+        """The method at this ratio: itself, or the one that it leaves this ratio to."""
+
+    def scores(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
         """How much each head needs each row: (kv_heads, tokens).
 
         Args:
-            queries: (heads, queries, head_dim), scaled, before rotation.
+            layer: the layer's number.
+            queries: (heads, queries, head_dim), scaled, before rotation, of the window's last tokens: of all, unless the window was
+                read in parts.
             keys: (kv_heads, tokens, head_dim), turned back by the mean rotation of the next positions, so that their product
                 with unrotated queries is the expected attention score of a later token.
             values: (kv_heads, tokens, head_dim).
@@ -77,6 +82,7 @@ def keep_rows(
     more = [config.extra_rows(memory.ratio, number) for number in range(len(memory.layers))]
     is_even = memory.ratio not in config.layer_shares
     # With the layers' own shares, evenly spaced rows beside the best ones made answers worse.
+    chooser = chooser.at(memory.ratio)
     spread = chooser.spread if is_even or chooser.spread == 1 else 0.0
     window = slice(base, memory.slots)
     positions, slots = memory.positions[window], torch.arange(base, base + keep)
@@ -91,7 +97,7 @@ def keep_rows(
         first = base + memory.extra[number]
         keys, values = memory.keys(number)[:, first:], memory.values(number)[:, first:]
         own = queries[number][None]
-        scores = chooser.scores(unrotate(own)[0], turn_back(keys), values, peaks.get(number))
+        scores = chooser.scores(number, unrotate(own)[0], turn_back(keys), values, peaks.get(number))
         rows = choose_rows(scores, keep + more[number], spread)
         moves = (kept_at if is_even else base + rows // memory.ratio) - read_at[rows]
         layer.keep(rows + first, first, rotation(decoder, moves))

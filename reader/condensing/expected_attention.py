@@ -34,7 +34,11 @@ class ExpectedAttention:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
-    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+    def at(self, ratio: int) -> ExpectedAttention:
+        """The method at this ratio: itself."""
+        return self
+
+    def scores(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
         """How much each head needs each row: (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
         heads, tokens = queries.shape[0], keys.shape[1]
         queries = queries[:, _SINK_QUERIES:] if queries.shape[1] > _SINK_QUERIES else queries

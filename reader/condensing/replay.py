@@ -31,7 +31,11 @@ class Replay:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1-{self.spread:g}"
 
-    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+    def at(self, ratio: int) -> Replay:
+        """The method at this ratio: itself."""
+        return self
+
+    def scores(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
         """How much each head needs each row: (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
         assert peaks is not None, "choosing by replay needs the replay's attention"
         return peaks

@@ -25,6 +25,10 @@ class Spread:
         """Part of a memory's key; changes when the method would choose other rows."""
         return f"{self.name}-1"
 
-    def scores(self, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
+    def at(self, ratio: int) -> Spread:
+        """The method at this ratio: itself."""
+        return self
+
+    def scores(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
         """Zeros (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
         return torch.zeros(keys.shape[:2], device=keys.device)

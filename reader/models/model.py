@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser
-from reader.condensing import CHOOSERS, DEFAULT_CHOOSER, measure_shares
+from reader.condensing import CHOOSERS, DEFAULT_CHOOSER, ROW_METHODS, measure_shares
 from reader.errors import ConfigError, ModelError
 from reader.models.bundled import is_bundled
 from reader.models.cache import cache_path
@@ -221,7 +221,7 @@ def _with_plugin(
         changes["window"] = window
     weights = _shipped(decoder, name) if plugin is None else PluginWeights.from_pretrained(plugin)
     if weights is not None:
-        if condenser is not None:
+        if condenser is not None and not (weights.rows is not None and weights.rows.name == condenser):
             weights = dataclasses.replace(weights, rows=_chooser(condenser))
         own = weights.onto(decoder, **changes)
         return Model(decoder, own, weights.fingerprint, False, trained_for=weights.decoder_name)
@@ -236,7 +236,7 @@ def _with_plugin(
     if rows is None:  # beacons that are not trained: where training and measuring begin
         return Model(decoder, BeaconPlugin(decoder.model, config), "untrained", False)
     return Model(
-        decoder, BeaconPlugin(decoder.model, config.changed(projections=()), rows=rows), rows.fingerprint, False
+        decoder, BeaconPlugin(decoder.model, config.changed(projections=()), rows=rows), rows.at(1).fingerprint, False
     )
 
 
@@ -271,6 +271,10 @@ def _shipped(decoder: Decoder, name: str) -> PluginWeights | None:
 def _chooser(name: str) -> RowChooser | None:
     if name == "beacons":
         return None
+    if name in ROW_METHODS and name not in CHOOSERS:
+        raise ConfigError(
+            "The condenser is 'fitted', which needs a plug-in with a scorer: make one with `beacon-reader fit`."
+        )
     if name not in CHOOSERS:
-        raise ConfigError(f"The condenser is {name!r}; it must be one of beacons, {', '.join(CHOOSERS)}.")
+        raise ConfigError(f"The condenser is {name!r}; it must be one of beacons, {', '.join(ROW_METHODS)}.")
     return CHOOSERS[name]()

@@ -24,13 +24,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser, quantise
-from reader.condensing import CHOOSERS
+from reader.condensing import CHOOSERS, Fitted
 from reader.errors import ModelError
 from reader.models.decoder import Decoder
 
 PLUGIN_FORMAT = "beacon-plugin-1"
 PLUGIN_CONFIG = "beacon_config.json"
 PLUGIN_WEIGHTS = "beacon.safetensors"
+_SCORER = "scorer."
+"""Begins the names of the tensors that choose rows (`reader.condensing.Fitted`); the others are the plug-in's own state."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class PluginWeights:
     def fingerprint(self) -> str:
         """A hash of the settings and weights that shape a memory, without the answer weights: 64 hexadecimal digits."""
         if self.rows is not None:
-            return self.rows.fingerprint
+            return self.rows.at(1).fingerprint  # a method of larger ratios is part of the keys of memories at these
         settings = dataclasses.asdict(self.config)
         del settings["answer_rank"], settings["refusal_threshold"], settings["layer_shares"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
@@ -85,10 +87,13 @@ class PluginWeights:
         }
         if self.rows is not None:
             settings["condenser"] = self.rows.name
+        tensors = {**self.tensors}
+        if isinstance(self.rows, Fitted):
+            tensors |= {f"{_SCORER}{name}": tensor.cpu().contiguous() for name, tensor in self.rows.tensors().items()}
         try:
             path.mkdir(parents=True, exist_ok=True)
-            matrices = {name: tensor for name, tensor in self.tensors.items() if tensor.dim() > 1 and dtype == "int8"}
-            save_file({**self.tensors, **quantise(matrices)}, path / PLUGIN_WEIGHTS)
+            matrices = {name: tensor for name, tensor in tensors.items() if tensor.dim() > 1 and dtype == "int8"}
+            save_file({**tensors, **quantise(matrices)}, path / PLUGIN_WEIGHTS)
             (path / PLUGIN_CONFIG).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         except (OSError, SafetensorError) as error:
             raise ModelError(f"The plug-in cannot be written to {str(path)!r}: {error}.") from error
@@ -116,7 +121,10 @@ class PluginWeights:
                 for name, tensor in saved.items()
                 if not name.endswith(".scale")
             }
-            rows = CHOOSERS[settings["condenser"]]() if "condenser" in settings else None
+            scorer = {name.removeprefix(_SCORER): tensors.pop(name) for name in [*tensors] if name.startswith(_SCORER)}
+            rows: RowChooser | None = Fitted.from_tensors(scorer) if scorer else None
+            if rows is None and "condenser" in settings:
+                rows = CHOOSERS[settings["condenser"]]()
             family = settings.get("decoder_family", "")
             return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"], family, rows)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, HFValidationError, httpx.HTTPError) as error:
@@ -180,7 +188,16 @@ class PluginWeights:
             )
         config = self.config.changed(**changes)
         is_figure = decoder.is_figure if config.intervals == "figures" else None
-        plugin = BeaconPlugin(decoder.model, config, is_figure, self.rows)
+        rows = self.rows
+        if isinstance(rows, Fitted):
+            try:
+                rows.check_shapes(_query_sizes(decoder))
+            except ValueError as error:
+                raise ModelError(
+                    f"The plug-in's scorer does not fit {decoder.name!r}: {error}; fetch it again."
+                ) from error
+            rows = rows.to(decoder.device)
+        plugin = BeaconPlugin(decoder.model, config, is_figure, rows)
         expected = plugin.state_dict()
         if self.config.answer_rank is None:  # a change that adds answer weights starts with new ones
             expected = {name: tensor for name, tensor in expected.items() if not name.startswith("answers.")}
@@ -240,6 +257,13 @@ def published_settings(folder: Path | None) -> dict[str, Any] | None:
         return None
     settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return settings if "beacon_window" in settings else None
+
+
+def _query_sizes(decoder: Decoder) -> list[tuple[int, int]]:
+    """By layer, the size of a token's query (heads * head_dim) and the number of KV heads."""
+    base: Any = decoder.model.base_model
+    layers = [layer.self_attn for layer in base.layers]
+    return [(layer.q_proj.out_features, layer.k_proj.out_features // layer.head_dim) for layer in layers]
 
 
 def _bytes(tensor: Tensor) -> bytes:

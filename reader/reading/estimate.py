@@ -17,7 +17,7 @@ import torch
 from transformers import AutoConfig
 
 from reader.beacon import BeaconConfig, adapt_ratio
-from reader.condensing import CHOOSERS
+from reader.condensing import CHOOSERS, ROW_METHODS
 from reader.documents import Document
 from reader.models import count_tokens, load_tokenizer
 from reader.reading.plan import row_ratio
@@ -62,7 +62,7 @@ def estimate_reading(
     positions = config.max_position_embeddings
     if ratio is None:
         settings = BeaconConfig(window=window)
-        is_of_rows = condenser in CHOOSERS
+        is_of_rows = condenser in ROW_METHODS
         ratio = (row_ratio if is_of_rows else adapt_ratio)(settings, tokens, positions)
     passes = _passes(condenser, ratio)
     speeds = [
@@ -78,7 +78,7 @@ def estimate_reading(
     beacons_per_token = 1 / ratio if ratio else 0.0
     slots = tokens * (beacons_per_token or 1.0)
     if passes == 1:
-        beacons = 0.0 if condenser in CHOOSERS else beacons_per_token  # a row is one of the window's own
+        beacons = 0.0 if condenser in ROW_METHODS else beacons_per_token  # a row is one of the window's own
         per_token = (1 + beacons) * _token_operations(config, window / 2 + slots / 2)
     else:  # no beacons; the second time, the tokens attend to the whole window and themselves, and to no slots
         per_token = _token_operations(config, window / 2 + slots / 2) + _token_operations(config, window * 1.5)

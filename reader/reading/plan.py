@@ -133,6 +133,7 @@ def plan_reading(
         "opening": opening.tolist(),
         "ratio": ratios[0],
         "beacon": _settings_of_reading(config),
+        **_choosers_of_large_ratios(model, ratios),
     }
     segment_keys, memory_key = _chain(settings, document.id, ids, config.window)
     return ReadingPlan(
@@ -206,6 +207,15 @@ def _settings_of_reading(config: BeaconConfig) -> dict[str, object]:
     if used := {ratio: shares for ratio, shares in config.layer_shares.items() if ratio in config.ratios}:
         settings["layer_shares"] = used
     return settings
+
+
+def _choosers_of_large_ratios(model: Model, ratios: tuple[int, ...]) -> dict[str, object]:
+    """Other ways to choose rows than the plug-in's own, by ratio, where there are any."""
+    if model.plugin.rows is None:
+        return {}
+    chosen = {ratio: model.plugin.rows.at(ratio).fingerprint for ratio in ratios if ratio}
+    others = {ratio: name for ratio, name in chosen.items() if name != model.plugin_fingerprint}
+    return {"choosers": others} if others else {}
 
 
 def fits(model: Model, slots: int) -> bool:

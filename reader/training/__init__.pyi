@@ -12,6 +12,7 @@ from .objectives.beacon import BeaconObjective as BeaconObjective
 from .objectives.positions import PositionsObjective as PositionsObjective
 from .plots import plot_losses as plot_losses
 from .recipes import Recipe as Recipe, lengthening_recipe as lengthening_recipe, plugin_recipe as plugin_recipe
+from .scorer import fit_scorer as fit_scorer
 
 __all__ = [
     "LENGTHENING_METHODS",
@@ -25,6 +26,7 @@ __all__ = [
     "Sample",
     "TrainingConfig",
     "TrainingProgress",
+    "fit_scorer",
     "lengthening_recipe",
     "next_token",
     "plot_losses",
