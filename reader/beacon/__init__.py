@@ -1,6 +1,6 @@
 """The Activation Beacon plug-in: tensors in, tensors out."""
 
-from reader.beacon.attention import ATTENTION, attending, recording, shares
+from reader.beacon.attention import ATTENTION, attending, largest_weights, recording, shares
 from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import NO_SPAN
 from reader.beacon.low_rank import AnswerWeights
@@ -30,6 +30,7 @@ __all__ = [
     "adapt_ratio",
     "attending",
     "check_decoder",
+    "largest_weights",
     "max_positions",
     "quantise",
     "quantise_to_int4",

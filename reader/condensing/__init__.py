@@ -5,7 +5,7 @@ line to `CHOOSERS`. A chooser sees one layer of one window at a time, so reading
 """
 
 from reader.condensing.expected_attention import ExpectedAttention
-from reader.condensing.fitted import Fitted, LayerScorer
+from reader.condensing.fitted import Fitted, LayerScorer, query_features
 from reader.condensing.replay import Replay
 from reader.condensing.shares import measure_shares
 from reader.condensing.spread import Spread
@@ -29,4 +29,5 @@ __all__ = [
     "Replay",
     "Spread",
     "measure_shares",
+    "query_features",
 ]

@@ -86,7 +86,7 @@ class Fitted:
         """How much each head needs each row: (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
         expected = _EXPECTED.scores(layer, queries, keys, values)
         scores = _EXPECTED_SHARE * torch.log(expected + _SMALLEST)
-        known = self.layers[layer](flatten(queries))
+        known = self.layers[layer](query_features(queries))
         # Without their queries, the window's first tokens get the mean of the others.
         before = known.mean(dim=1, keepdim=True).expand(-1, keys.shape[1] - known.shape[1])
         return scores + torch.cat([before, known], dim=1)
@@ -136,6 +136,6 @@ class Fitted:
             raise ValueError("the scorer was fitted for a decoder with other layers")
 
 
-def flatten(queries: Tensor) -> Tensor:
+def query_features(queries: Tensor) -> Tensor:
     """Queries (heads, tokens, head_dim) as the networks take them: (tokens, heads * head_dim) in float32."""
     return queries.transpose(0, 1).flatten(1).float()

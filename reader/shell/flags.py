@@ -77,7 +77,8 @@ def add_condenser(parser: argparse.ArgumentParser) -> None:
         "--condenser",
         metavar="NAME",
         help="how a window is condensed: into beacons (needs a plug-in), or to rows of the window, chosen by expected-attention, "
-        "by replay (each window is run twice) or evenly (spread); default: beacons with a plug-in, else expected-attention",
+        "by replay (each window is run twice), evenly (spread) or by what the plug-in was fitted to (fitted); default: what the "
+        "plug-in says, else expected-attention",
     )
 
 

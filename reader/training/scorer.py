@@ -21,11 +21,8 @@ from torch import Tensor
 from torch.nn.functional import dropout, gelu
 
 from reader.answering import make_prompt
-from reader.beacon import recording
-from reader.beacon.attention import largest_weights
-from reader.beacon.rotary import rotation
+from reader.beacon import largest_weights, recording, rotation
 from reader.condensing import Fitted, LayerScorer
-from reader.condensing.fitted import flatten
 from reader.corpora import Question
 from reader.errors import ConfigError
 from reader.models import Model
@@ -164,7 +161,7 @@ def _measure(model: Model, passages: Sequence[tuple[str, list[Question]]], draw:
             for window in ids.split(plugin.config.window):
                 plugin.run(memory, window, logits="none")
         unrotate = rotation(plugin.decoder, -memory.positions[first:end])
-        own = [flatten(unrotate(torch.cat(parts, dim=2))[0]) for _, parts in sorted(queries.items())]
+        own = [query_features(unrotate(torch.cat(parts, dim=2))[0]) for _, parts in sorted(queries.items())]
         mark, weights = memory.mark(), torch.tensor(0.0)
         for question in asked:
             ids_asked = [
