@@ -22,13 +22,10 @@ from torch.nn.functional import dropout, gelu
 
 from reader.answering import make_prompt
 from reader.beacon import largest_weights, recording, rotation
-from reader.condensing import Fitted, LayerScorer
+from reader.condensing import Fitted, LayerScorer, query_features
 from reader.corpora import Question
 from reader.errors import ConfigError
 from reader.models import Model
-
-TEXTS = 120
-"""The number of texts; each takes as long as reading it and answering about 20 questions in one word."""
 
 _TEXT_TOKENS = 1536
 _PASSAGE_TOKENS = 900
@@ -73,7 +70,7 @@ def fit_scorer(
     questions: Sequence[Question],
     folder: Path,
     *,
-    texts: int = TEXTS,
+    texts: int,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[Fitted, Report]:
@@ -83,7 +80,7 @@ def fit_scorer(
         model: keeps rows.
         questions: with their passages as context; those without an answer are left out.
         folder: what is measured is kept here, and removed in the end.
-        texts: how many to make of the passages; 3 or more.
+        texts: how many to make of the passages, 3 or more; each takes as long as reading it and about 20 questions and answers.
         seed: for the passages, and the networks' start.
 
     Raises:
