@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import random
@@ -89,6 +90,7 @@ def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
 
     with pytest.raises(Cancelled):
         fit_scorer(llama, questions, tmp_path / "texts", texts=4, progress=stop)
+    (tmp_path / "texts" / "0002.part").write_bytes(b"killed while writing")
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "texts").glob("*.safetensors")}
     assert len(kept) == 2
     resumed: list[int] = []
@@ -101,6 +103,21 @@ def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
     again, same = fit_scorer(llama, questions, tmp_path / "texts", texts=4, progress=look)
     assert again.fingerprint == whole.fingerprint
     assert same == report
+    assert not (tmp_path / "texts").exists()
+
+
+def test_a_full_disk_is_told_and_what_was_measured_stays(
+    llama: Model, questions: list[Question], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(tensors: object, file: Path) -> None:
+        if file.stem == "0001":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_file(tensors, file)
+
+    monkeypatch.setattr("reader.training.scorer.save_file", full)
+    with pytest.raises(ConfigError, match=r"text 2 .* cannot be written .*No space left on device.*; a run needs about"):
+        fit_scorer(llama, questions, tmp_path / "texts", texts=4)
+    assert [file.name for file in (tmp_path / "texts").glob("*.safetensors")] == ["0000.safetensors"]
 
 
 def test_what_another_run_measured_is_not_mixed_in(llama: Model, questions: list[Question], tmp_path: Path) -> None:

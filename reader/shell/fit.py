@@ -28,7 +28,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "keeps as many. A decoder that comes without these numbers is measured anyway when it is first loaded, on 1,024 tokens of "
         "the sample document. This command measures 4,096 tokens of a text that you choose; its plug-in serves several machines. "
         "With questions it also fits a scorer, which keeps the rows to which questions would attend: about 12 seconds for each "
-        "text on one core with 0.5 billion parameters. The same command continues an interrupted run."
+        "text on one core with 0.5 billion parameters, and about 30 MB of disk until it is done. The same command continues an "
+        "interrupted run."
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder for the plug-in")
     parser.add_argument(

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import dropout, gelu
@@ -44,6 +45,9 @@ _WEIGHT_DECAY = 0.05
 _DROPOUT = 0.1
 _SMALLEST = 1e-4
 """Added to a weight before its logarithm is taken: below it, differences do not matter."""
+
+_SETTINGS = "settings.json"
+"""Beside what was measured, says for what."""
 
 _HELD_OUT = 10
 """Of so many texts, one is kept out of the fit, and says what the scorer is worth."""
@@ -104,13 +108,19 @@ def fit_scorer(
         "opening": model.opening.tolist(),
     }
     _continue(folder, {**own, "questions": len(questions), "seed": seed})
-    files = []
+    passages, files = [*by_passage.items()], []
     for number in range(texts):
         file = folder / f"{number:04}.safetensors"
         if not file.exists():
-            found = _measure(model, [*by_passage.items()], random.Random(f"{seed} {number}"))
-            save_file(found, file.with_suffix(".part"))
-            file.with_suffix(".part").rename(file)
+            found, part = _measure(model, passages, random.Random(f"{seed} {number}")), file.with_suffix(".part")
+            try:
+                save_file(found, part)
+            except (OSError, SafetensorError) as error:
+                raise ConfigError(
+                    f"What text {number + 1} shows cannot be written to {str(part)!r} ({error}); a run needs about "
+                    f"{texts * sum(tensor.nbytes for tensor in found.values()) / 1e9:.1f} GB."
+                ) from error
+            part.replace(file)
         files.append(file)
         show("ask", number + 1, texts)
     held_out = files[::_HELD_OUT]
@@ -125,14 +135,12 @@ def fit_scorer(
     for file in files:
         with safe_open(file, framework="pt") as tensors:
             asked += int(tensors.get_tensor("questions"))
+    for file in (*folder.glob("[0-9]*.safetensors"), *folder.glob("[0-9]*.part"), folder / _SETTINGS):
         file.unlink()
-    (folder / _SETTINGS).unlink()
-    folder.rmdir()
+    with suppress(OSError):  # somebody else's files are in it
+        folder.rmdir()
     fitted, chance = torch.tensor(worth).mean(dim=0).tolist()
     return Fitted(tuple(layers)), Report(fitted, chance, asked)
-
-
-_SETTINGS = "settings.json"
 
 
 def _continue(folder: Path, settings: dict[str, object]) -> None:
