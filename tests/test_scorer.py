@@ -115,7 +115,9 @@ def test_a_full_disk_is_told_and_what_was_measured_stays(
         save_file(tensors, file)
 
     monkeypatch.setattr("reader.training.scorer.save_file", full)
-    with pytest.raises(ConfigError, match=r"text 2 .* cannot be written .*No space left on device.*; a run needs about"):
+    with pytest.raises(
+        ConfigError, match=r"text 2 .* cannot be written .*No space left on device.*; a run needs about"
+    ):
         fit_scorer(llama, questions, tmp_path / "texts", texts=4)
     assert [file.name for file in (tmp_path / "texts").glob("*.safetensors")] == ["0000.safetensors"]
 
