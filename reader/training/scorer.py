@@ -29,6 +29,7 @@ from reader.errors import ConfigError
 from reader.models import Model
 
 _TEXT_TOKENS = 1536
+_LEAST_TEXT_TOKENS = 64
 _PASSAGE_TOKENS = 900
 """Longer passages are cut."""
 _ANSWER_TOKENS = 24
@@ -192,6 +193,10 @@ def _text(
 ) -> tuple[Tensor, list[Question]]:
     """Token ids of passages behind one another, and questions about them."""
     room = min(_TEXT_TOKENS, (model.plugin.max_positions - len(model.opening)) // 2)
+    if room < _LEAST_TEXT_TOKENS:
+        raise ConfigError(
+            f"{model.name} has {model.plugin.max_positions:,} positions, too few for a text and questions about it; use another."
+        )
     ids: list[Tensor] = []
     asked: list[Question] = []
     while True:
