@@ -1,4 +1,5 @@
-"""Names in answers: one that stands nowhere, and authors' names, whole and without the marks behind them.
+"""Names in answers: one that stands nowhere, a year or a bullet before one, and authors' names, whole and without the marks behind
+them.
 
 Small decoders know names from elsewhere, and give one where a passage has none. Seen by words alone, in English; names that are
 inflected or spelt with other signs count as the same. It runs no decoder.
@@ -43,6 +44,10 @@ _NO_FIRST_NAMES = STOP_WORDS | {
     "sir",
 }
 
+_WHO = re.compile(r"\W*(?:(?:and|but|und|et|y|e) )?(?:who|by whom|wer|qui|qui[eé]n(?:es)?|chi|quem|wie)\b", re.I)
+_BEFORE_NAME = re.compile(r"\W*(?:(?:1\d|20)\d\d,?|\d{1,2}[.)]|[•*·–—-]) (?=[^\W\d_a-z])")
+"""A year, the number of an item or a bullet."""
+
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
 
@@ -67,6 +72,13 @@ def invents_name(answer: str, known: str, question: str) -> bool:
         return all(len(part) == 1 or part[:_SAME_LETTERS] in beginnings for part in words_of(name))
 
     return not all(stands(name) for name in names)
+
+
+def bare_name(answer: str, question: str) -> str:
+    """An answer to who without the year, the bullet or the number of an item before a name: *Remedios Villalba* for "2015 Remedios
+    Villalba"."""
+    found = _BEFORE_NAME.match(answer) if _WHO.match(question) else None
+    return answer[found.end() :] if found else answer
 
 
 def authors(names: str, passage: str) -> str:
