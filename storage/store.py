@@ -8,7 +8,7 @@ Opening the library repairs it after a kill. Deliberately not here: parsing, ten
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -98,6 +98,7 @@ class Store(Documents, Memories):
         format: str,
         pages: Iterable[tuple[str, str]],
         parser_version: int | None = None,
+        authors: Sequence[str] = (),
     ) -> DocumentRecord:
         """Add a document from one (label, text) pair per page; all texts together are the document's text.
 
@@ -105,12 +106,13 @@ class Store(Documents, Memories):
 
         Args:
             parser_version: the version of the parsers that made the text; None: unknown.
+            authors: whom the file's properties name.
 
         Raises:
             ValueError: the id is no key, or a page's text cannot be encoded as UTF-8.
         """
         checked_key(document_id)
-        document = StoredDocument.new(document_id, title, file_name, format, pages, parser_version)
+        document = StoredDocument.new(document_id, title, file_name, format, pages, parser_version, authors)
         was_here = bool(self.documents_of([document_id]))
         with self.adding_document(document) as db:
             if not was_here:

@@ -23,14 +23,15 @@ from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
 from reader.answering.dates import date_of_event
 from reader.answering.lists import listed, with_other_items
-from reader.answering.look_again import choose_passages, look_again_tokens
-from reader.answering.names import authors, bare_name, invents_name
+from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
+from reader.answering.names import author_in_properties, authors, bare_name, invents_name
 from reader.answering.overview import overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place, may_be_place, whole_place
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import (
     as_printed,
+    as_spelt,
     asks_for,
     contradicts,
     invents,
@@ -354,7 +355,8 @@ class Decoding:
         is_held = self.held == self.text
         if is_held:
             value = as_value(self.text, [cell for one in self._prompt.shown for cell in one.cells])
-            value = with_hedge(with_unit(as_printed(value, passage), passage), passage)
+            value = as_printed(as_spelt(value, self.question, passage), passage)
+            value = with_hedge(with_unit(value, passage), passage)
             value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
             self.text = self.held = (
                 authors(value, passage) if self._asks_for_authors else bare_name(value, self.question)
@@ -377,13 +379,22 @@ class Decoding:
                 self.text = self.held = with_other_items(self.text, self.question, page)
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
+            self._name_author()
             return
         if self._places:
             self._refusals.clear()
             self._is_choosing = True
             self._look_at(self._next_place())
-        else:
-            self.text = self.held = NOT_SAID
+            return
+        self.text = self.held = NOT_SAID
+        self._name_author()
+
+    def _name_author(self) -> None:
+        """Where who wrote the one document is asked, look at its file's properties, too."""
+        first, *others = self.attached.sources
+        if self._asks_for_authors and not others:
+            front = "".join(page.text for page in first.pages if page.start_char < FRONT_CHARS)[:FRONT_CHARS]
+            self.text = self.held = author_in_properties(self.text, first.authors, front)
 
     @property
     def _passage(self) -> str:

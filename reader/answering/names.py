@@ -8,8 +8,10 @@ inflected or spelt with other signs count as the same. It runs no decoder.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from reader.answering.quantities import SMALL_NUMBERS
+from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, words_of
 
 _WORD = re.compile(r"(?<![\w'’.-])[^\W\d_]\w*(?:['’-]\w+)*")
@@ -89,3 +91,19 @@ def authors(names: str, passage: str) -> str:
         f"{found['first']}{names}" if found and found["first"].split()[0].casefold() not in _NO_FIRST_NAMES else names
     )
     return _MARKS.sub("", whole)
+
+
+def author_in_properties(answer: str, named: Sequence[str], front: str) -> str:
+    """An answer to who wrote the document, by what its file's properties say: where it names nobody whom they name, whom both they
+    and the document's beginning name; where it says nothing, whom they name.
+
+    Args:
+        named: whom the properties name.
+        front: the document's first characters.
+    """
+    names, said = ", ".join(named), answer.casefold()
+    if not named or any(name.split()[-1].casefold() in said for name in named):
+        return answer
+    if all(" ".join(name.split()) in " ".join(front.split()) for name in named):
+        return names
+    return f"{names}, according to the file's properties." if says_nothing(answer) else answer

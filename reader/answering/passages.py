@@ -41,6 +41,8 @@ class Source:
     chars_read: int
     """How far it has been read; what comes after is not looked at."""
     first_char: int = 0
+    authors: tuple[str, ...] = ()
+    """Whom the file's properties name."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pages", _whole_sentences(self.pages))

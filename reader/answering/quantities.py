@@ -8,6 +8,7 @@ runs no decoder.
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from reader.answering.numerals import NUMERALS
 
@@ -97,6 +98,8 @@ _NO_COUNT = re.compile(
     r"\b(?:degrees?|times|hundreds?|thousands?|millions?|grad|male?|fois|degrés|veces|grados|volte|gradi)\b", re.I
 )
 _COUNT = re.compile(rf"\W*(\d\d?|{'|'.join(sorted(NUMERALS, key=len, reverse=True))})(?![\w%]|[.,:/-]\w)", re.I)
+_FIRST_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_LIKENESS = 0.75
 _DOZEN = 12
 _LEAST_COUNT = 3
 """One and two may stand in a text as *a* or *both*."""
@@ -158,6 +161,16 @@ def miscounts(answer: str, question: str, known: str) -> bool:
         number == _DOZEN and "dozen" in known.casefold()
     )
     return number >= _LEAST_COUNT and not stands and not _CJK_DIGIT.search(known)
+
+
+def as_spelt(answer: str, question: str, passage: str) -> str:
+    """An answer to how many whose first word is no word of the passage but nearly a number there: *siebzehn* for "sixzehn"."""
+    found = _FIRST_WORD.match(answer) if _HOW_MANY.search(question) else None
+    words = {word.casefold() for word in _FIRST_WORD.findall(passage)}
+    if found is None or found[0].casefold() in words or found[0].isdecimal():
+        return answer
+    near = get_close_matches(found[0].casefold(), words & NUMERALS.keys(), 1, _LIKENESS)
+    return near[0] + answer[found.end() :] if near and found[0].casefold() not in NUMERALS else answer
 
 
 def may_begin_with_figure(text: str) -> bool:
