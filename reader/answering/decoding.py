@@ -21,6 +21,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
+from reader.answering.copying import as_copied
 from reader.answering.dates import date_of_event
 from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
@@ -354,7 +355,7 @@ class Decoding:
         passage = self._passage
         is_held = self.held == self.text
         if is_held:
-            value = as_value(self.text, [cell for one in self._prompt.shown for cell in one.cells])
+            value = as_value(as_copied(self.text, passage), [cell for one in self._prompt.shown for cell in one.cells])
             value = as_printed(as_spelt(value, self.question, passage), passage)
             value = with_hedge(with_unit(value, passage), passage)
             value = whole_place(self.question, date_of_event(self.question, value, passage), passage)

@@ -97,7 +97,7 @@ _HOW_MANY = re.compile(
 _NO_COUNT = re.compile(
     r"\b(?:degrees?|times|hundreds?|thousands?|millions?|grad|male?|fois|degrés|veces|grados|volte|gradi)\b", re.I
 )
-_COUNT = re.compile(rf"\W*(\d\d?|{'|'.join(sorted(NUMERALS, key=len, reverse=True))})(?![\w%]|[.,:/-]\w)", re.I)
+_COUNT = re.compile(rf"[^\w.]*(\d\d?|{'|'.join(sorted(NUMERALS, key=len, reverse=True))})(?![\w%]|[.,:/-]\w)", re.I)
 _FIRST_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LIKENESS = 0.75
 _DOZEN = 12
@@ -150,14 +150,14 @@ def invents(answer: str, known: str) -> bool:
 
 def miscounts(answer: str, question: str, known: str) -> bool:
     """Whether an answer to how many begins with a number of 3 to 99 that stands nowhere in the text it was made from, in figures
-    or in words. Of 986 answers of people that begin with a number below 100 this holds for one."""
+    or in words. Of 986 answers of people that begin with a number below 100 this holds for three."""
     found = _COUNT.match(answer) if _HOW_MANY.search(question) else None
     if found is None:
         return False
     said = found[1].casefold()
     number = int(said) if said.isdecimal() else NUMERALS[said]
     words = [word.replace("-", "[- ]") for word, value in NUMERALS.items() if value == number]
-    stands = re.search(rf"(?<!\d){number}(?!\d)|(?<!\w)(?:{'|'.join(words)})", known, re.I) or (
+    stands = re.search(rf"(?<!\d){number}(?!\d)|(?<!\w)(?:{'|'.join(words)})(?!\w)", known, re.I) or (
         number == _DOZEN and "dozen" in known.casefold()
     )
     return number >= _LEAST_COUNT and not stands and not _CJK_DIGIT.search(known)
