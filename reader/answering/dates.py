@@ -28,6 +28,7 @@ _DATE = re.compile(
 )
 _NAME = re.compile(r"[^\W\d_a-z]\w*")
 _CLAUSE = re.compile(r"[,;:](?! \d{4})\s|\s(?=(?:and|but|while|when|before|after)\s)")
+_AMOUNT = re.compile(r"[£$€¥]?\s*(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{3,}\.\d+)\.?")
 _SAME_LETTERS = 3
 
 
@@ -49,6 +50,11 @@ def date_of_event(question: str, answer: str, passage: str) -> str:
         told = [clause for text in told for clause in _CLAUSE.split(text) if all(_has(clause, word) for word in asked)]
     dates = {found[0] for text in told for found in _DATE.finditer(text)}
     return dates.pop() if len(dates) == 1 and not any(date in text for text in told) else answer
+
+
+def is_amount(question: str, answer: str) -> bool:
+    """Whether an answer to when is an amount, such as 12,111.06."""
+    return bool(_WHEN.match(question) and _AMOUNT.fullmatch(answer.strip()))
 
 
 def _has(text: str, word: str) -> bool:

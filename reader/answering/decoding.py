@@ -22,7 +22,7 @@ from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
 from reader.answering.copying import as_copied
-from reader.answering.dates import date_of_event
+from reader.answering.dates import date_of_event, is_amount
 from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name
@@ -369,6 +369,7 @@ class Decoding:
             and (
                 invents(self.text, known)
                 or miscounts(self.text, self.question, known)
+                or is_amount(self.question, self.text)
                 or invents_name(self.text, known, self.question)
             )
         )

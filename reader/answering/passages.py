@@ -27,9 +27,6 @@ LOOK_AGAIN_TOKENS = 600
 PASSAGE_CHARS = 800
 """About 200 tokens: with a budget of 600, three passages are read again at most."""
 
-_DENSE, _DENSE_CHARS = 0.3, 300
-"""Where so many signs are capitals or figures, as in lists of payments, words have two or three times as many tokens."""
-
 _CANDIDATES = 20
 
 
@@ -109,7 +106,7 @@ class Passages:
             self._passage(page, start, end)
             for pages in read.values()
             for page in pages
-            for start, end in cut(page.text, _size_chars(page.text))
+            for start, end in cut(page.text)
         ]
         self.first_char = {source.document_id: source.first_char for source in sources}
         self.titles = {source.document_id: source.title for source in sources}
@@ -241,12 +238,6 @@ def passage_of(page: PageRecord, start: int, end: int) -> Passage:
     """The passage from character start to end of a page's own text."""
     first = page.start_char
     return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
-
-
-def _size_chars(text: str) -> int:
-    signs = [sign for sign in text if not sign.isspace()]
-    dense = sum(sign.isupper() or sign.isdigit() for sign in signs)
-    return _DENSE_CHARS if dense > _DENSE * len(signs) and " | " not in text else PASSAGE_CHARS
 
 
 def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]:
