@@ -185,6 +185,16 @@ class StoredDocument:
         )
         self.insert_pages(db, "")
 
+    def note(self, db: sqlite_utils.Database) -> None:
+        """Note a newer parser version, and authors where none are known, in the row of the same document."""
+        db.execute(
+            "UPDATE documents SET parser_version = ?2 WHERE id = ?1 AND ?2 > COALESCE(parser_version, 0)",
+            (self.id, self.parser_version),
+        )
+        db.execute(
+            "UPDATE documents SET authors = ?2 WHERE id = ?1 AND authors = '[]'", (self.id, json.dumps([*self.authors]))
+        )
+
     def insert_pages(self, db: sqlite_utils.Database, division: str) -> None:
         """Insert the rows of the pages as one division of the document's text; "" is the document's own division."""
         ends = [0]
