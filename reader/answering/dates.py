@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from reader.answering.passages import sentences_of
 from reader.answering.words import STOP_WORDS, content_words, stem
-from reader.reading import sentences
 
 _WHEN = re.compile(
     r"\W*(?:and |but |so )?(?:when|(?:in )?(?:what|which) year|on (?:what|which) (?:day|date)|wann|in welchem jahr|quand"
@@ -41,7 +41,7 @@ def date_of_event(question: str, answer: str, passage: str) -> str:
     date = answer.strip().rstrip(".")
     if not _WHEN.match(question) or not _DATE.fullmatch(date):
         return answer
-    said = [passage[start:end] for start, end in sentences(passage)]
+    said = sentences_of(passage)
     own = " ".join(text for text in said if date in text).casefold()
     names = {name for name in map(str.casefold, _NAME.findall(question)) if name not in own}
     asked = [word for word in content_words(_WHEN.sub("", question)) if word not in names | STOP_WORDS]

@@ -240,6 +240,11 @@ def passage_of(page: PageRecord, start: int, end: int) -> Passage:
     return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
 
 
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text."""
+    return [text[start:end] for start, end in sentences(text)]
+
+
 def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]:
     """Spans of overlapping passages of whole sentences, each of about `size_chars` at most; together they hold every sentence."""
     spans = [part for sentence in sentences(text) for part in shortened(text, sentence, size_chars)]
