@@ -341,6 +341,8 @@ def test_a_count_that_stands_nowhere_is_told_from_others(question: str, answer: 
     ("answer", "spelt"),
     [
         ("3undvierzig", "dreiundvierzig"),
+        ("7zehn", "siebzehn"),  # German makes it of "sieb", not of "sieben"
+        ("8zehn Boote", "8zehn Boote"),
         ("sixzehn Bretter", "siebzehn Bretter"),
         ("siebzehn", "siebzehn"),
         ("17", "17"),

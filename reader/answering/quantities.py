@@ -99,6 +99,7 @@ _NO_COUNT = re.compile(
 )
 _COUNT = re.compile(rf"[^\w.]*(\d\d?|{'|'.join(sorted(NUMERALS, key=len, reverse=True))})(?![\w%]|[.,:/-]\w)", re.I)
 _FIRST_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_FIGURE_IN_WORD = re.compile(r"(\d\d?)(\D+)")
 _LIKENESS = 0.75
 _DOZEN = 12
 _LEAST_COUNT = 3
@@ -164,13 +165,19 @@ def miscounts(answer: str, question: str, known: str) -> bool:
 
 
 def as_spelt(answer: str, question: str, passage: str) -> str:
-    """An answer to how many whose first word is no word of the passage but nearly a number there: *siebzehn* for "sixzehn"."""
+    """An answer to how many whose first word is no word of the passage but nearly a number there: *siebzehn* for "sixzehn", and
+    *achtzehn* for "8zehn"."""
     found = _FIRST_WORD.match(answer) if _HOW_MANY.search(question) else None
     words = {word.casefold() for word in _FIRST_WORD.findall(passage)}
-    if found is None or found[0].casefold() in words or found[0].isdecimal():
+    said = found[0].casefold() if found else ""
+    if found is None or said in words or said in NUMERALS or said.isdecimal():
         return answer
-    near = get_close_matches(found[0].casefold(), words & NUMERALS.keys(), 1, _LIKENESS)
-    return near[0] + answer[found.end() :] if near and found[0].casefold() not in NUMERALS else answer
+    figure = _FIGURE_IN_WORD.fullmatch(said)
+    forms = [f"{word}{figure[2]}" for word, value in NUMERALS.items() if value == int(figure[1])] if figure else [said]
+    numbers = words & NUMERALS.keys()
+    near = [form for form in forms if form in numbers]
+    near = near or [one for form in forms for one in get_close_matches(form, numbers, 1, _LIKENESS)]
+    return near[0] + answer[found.end() :] if near else answer
 
 
 def may_begin_with_figure(text: str) -> bool:
