@@ -167,4 +167,5 @@ def _listed(documents: Sequence[DocumentRecord]) -> str:
 
 def _document(row: Row) -> DocumentRecord:
     fields = {name: value for name, value in row.items() if name != "local_title"}
-    return DocumentRecord(**{**fields, "title": row.get("local_title", row["title"]), "pinned": bool(row["pinned"])})
+    read = {"pinned": bool(row["pinned"]), "authors": tuple(json.loads(row["authors"]))}
+    return DocumentRecord(**{**fields, **read, "title": row.get("local_title", row["title"])})

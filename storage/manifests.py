@@ -73,6 +73,8 @@ class StoredDocument:
     pages: Sequence[tuple[str, str]]
     parser_version: int | None = None
     """The version of the parsers that made the text; None: unknown, as for an imported document."""
+    authors: Sequence[str] = ()
+    """Whom the file's properties name; not part of the document's file, as they are no part of its text."""
 
     @classmethod
     def of(cls, record: DocumentRecord, pages: Iterable[PageRecord]) -> StoredDocument:
@@ -89,11 +91,12 @@ class StoredDocument:
         document_format: str,
         pages: Iterable[tuple[str, str]],
         parser_version: int | None = None,
+        authors: Sequence[str] = (),
     ) -> StoredDocument:
         """Return a document that is added now, with names that are safe to display and unchanged text."""
         labelled = [(clean(label), text) for label, text in pages]
         names = (clean(title), clean(file_name), clean(document_format))
-        return cls(document_id, *names, time.time(), labelled, parser_version)
+        return cls(document_id, *names, time.time(), labelled, parser_version, [clean(name) for name in authors])
 
     def as_imported(self) -> StoredDocument:
         """Return a copy that is added now, with names and labels cut to the limits of a parsed file.
@@ -177,9 +180,20 @@ class StoredDocument:
                 "chars": sum(len(text) for _, text in self.pages),
                 "added_at": self.added_at,
                 "parser_version": self.parser_version,
+                "authors": json.dumps(list(self.authors)),
             }
         )
         self.insert_pages(db, "")
+
+    def note(self, db: sqlite_utils.Database) -> None:
+        """Note a newer parser version, and authors where none are known, in the row of the same document."""
+        db.execute(
+            "UPDATE documents SET parser_version = ?2 WHERE id = ?1 AND ?2 > COALESCE(parser_version, 0)",
+            (self.id, self.parser_version),
+        )
+        db.execute(
+            "UPDATE documents SET authors = ?2 WHERE id = ?1 AND authors = '[]'", (self.id, json.dumps([*self.authors]))
+        )
 
     def insert_pages(self, db: sqlite_utils.Database, division: str) -> None:
         """Insert the rows of the pages as one division of the document's text; "" is the document's own division."""

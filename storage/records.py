@@ -27,6 +27,8 @@ class DocumentRecord:
     """When a memory of the document was last finished, even if that memory was removed since."""
     parser_version: int | None
     """The newest version of the parsers that is known to give this text; None: unknown."""
+    authors: tuple[str, ...]
+    """Whom the file's properties name; none where they name nobody, or the file was added before they were kept."""
     memories: int
     memory_bytes: int
     state: Literal["ready", "reading", "unread"]

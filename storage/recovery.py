@@ -320,8 +320,8 @@ def _remove_dangling(db: sqlite_utils.Database) -> None:
 def _adopt(db: sqlite_utils.Database, folder: Path) -> None:
     """Give the documents of no user to the local user, with their originals."""
     db.execute(
-        "INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, pinned, added_at)"
-        " SELECT ?, id, title, title, file_name, format, pages, pinned, added_at FROM documents"
+        "INSERT INTO holdings (user, document_id, title, file_title, file_name, format, authors, pages, pinned, added_at)"
+        " SELECT ?, id, title, title, file_name, format, authors, pages, pinned, added_at FROM documents"
         " WHERE id NOT IN (SELECT document_id FROM holdings)",
         (LOCAL_USER,),
     )

@@ -297,5 +297,12 @@ def m010_sentence_vectors(db: Database) -> None:
     )
 
 
+@migrations()
+def m011_authors(db: Database) -> None:
+    """Whom a file's properties name as its authors, as a JSON list: for the document, and for each user's own file."""
+    for table in ("documents", "holdings"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN authors TEXT NOT NULL DEFAULT '[]'")
+
+
 # Names begin with their number: a database with a greater number comes from a newer program.
-LATEST = m010_sentence_vectors.__name__
+LATEST = m011_authors.__name__

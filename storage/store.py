@@ -8,7 +8,7 @@ Opening the library repairs it after a kill. Deliberately not here: parsing, ten
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -98,19 +98,22 @@ class Store(Documents, Memories):
         format: str,
         pages: Iterable[tuple[str, str]],
         parser_version: int | None = None,
+        authors: Sequence[str] = (),
     ) -> DocumentRecord:
         """Add a document from one (label, text) pair per page; all texts together are the document's text.
 
-        A document that exists stays unchanged, except that a newer parser version is noted. A new one belongs to the local user.
+        A document that exists stays unchanged, except that a newer parser version is noted, and authors where none are known. A new
+        one belongs to the local user.
 
         Args:
             parser_version: the version of the parsers that made the text; None: unknown.
+            authors: whom the file's properties name.
 
         Raises:
             ValueError: the id is no key, or a page's text cannot be encoded as UTF-8.
         """
         checked_key(document_id)
-        document = StoredDocument.new(document_id, title, file_name, format, pages, parser_version)
+        document = StoredDocument.new(document_id, title, file_name, format, pages, parser_version, authors)
         was_here = bool(self.documents_of([document_id]))
         with self.adding_document(document) as db:
             if not was_here:
@@ -121,7 +124,7 @@ class Store(Documents, Memories):
     def adding_document(self, document: StoredDocument) -> Iterator[sqlite_utils.Database]:
         """Add a document, unless it exists, in one transaction with the block.
 
-        If it exists and a newer version of the parsers gave the same text again, that version is noted.
+        If it exists, a newer version of the parsers that gave the same text again is noted, and authors where none are known.
         """
         content = document.encode()
         try:
@@ -131,10 +134,8 @@ class Store(Documents, Memories):
                 if known is None:
                     document.insert(db)
                     publish(self.document_file(document.id), content)
-                elif (document.parser_version or 0) > (known[0] or 0) and not self.database.read_only:
-                    db.execute(
-                        "UPDATE documents SET parser_version = ? WHERE id = ?", (document.parser_version, document.id)
-                    )
+                elif not self.database.read_only:
+                    document.note(db)
                 yield db
         except BaseException:
             with suppress(StoreError):  # the next opening repairs, too

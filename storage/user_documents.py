@@ -33,7 +33,7 @@ _MAX_FILTER_WORDS = 16
 _MAX_RANKED_PAGES = 10_000
 _HELD = """
     SELECT document_id, title AS own_title, pinned AS own_pin, tags AS own_tags, added_at AS held_at, file_name, format,
-        pages, division, original
+        authors AS own_authors, pages, division, original
     FROM holdings WHERE user = :user
 """
 _IN_HELD = "JOIN held ON held.document_id = pages.document_id AND held.division = pages.division"
@@ -95,13 +95,13 @@ class UserDocuments:
             document.insert_pages(db, division)
         db.execute(
             """
-            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, pages, division, original, original_hash,
-                cover_hash, added_at)
-            VALUES (:user, :id, :title, :title, :file_name, :format, :pages, :division, :original, :original_hash,
+            INSERT INTO holdings (user, document_id, title, file_title, file_name, format, authors, pages, division, original,
+                original_hash, cover_hash, added_at)
+            VALUES (:user, :id, :title, :title, :file_name, :format, :authors, :pages, :division, :original, :original_hash,
                 :cover_hash, :added_at)
             ON CONFLICT DO UPDATE SET title = CASE title WHEN file_title THEN excluded.title ELSE title END,
                 file_title = excluded.file_title, file_name = excluded.file_name, format = excluded.format,
-                pages = excluded.pages, division = excluded.division, original = excluded.original,
+                authors = excluded.authors, pages = excluded.pages, division = excluded.division, original = excluded.original,
                 original_hash = excluded.original_hash, cover_hash = excluded.cover_hash
             """,
             {
@@ -109,6 +109,7 @@ class UserDocuments:
                 "title": document.title,
                 "file_name": document.file_name,
                 "format": document.format,
+                "authors": json.dumps(list(document.authors)),
                 "pages": len(document.pages),
                 "division": division,
                 "original": original,
@@ -311,6 +312,7 @@ def _user_document(row: Row, record: DocumentRecord) -> UserDocument:
         title=row["own_title"],
         file_name=row["file_name"],
         format=row["format"],
+        authors=tuple(json.loads(row["own_authors"])),
         pages=row["pages"],
         added_at=row["held_at"],
         pinned=bool(row["own_pin"]),

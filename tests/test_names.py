@@ -10,7 +10,7 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID
 from reader.answering.look_again import choose_passages
-from reader.answering.names import authors, invents_name
+from reader.answering.names import author_in_properties, authors, bare_name, invents_name
 from reader.answering.requests import asks_for_authors
 from reader.documents import Document, Page
 from reader.models.model import Model
@@ -132,6 +132,50 @@ def test_a_question_for_the_authors_is_told_from_others(question: str, expected:
 def test_authors_are_named_with_their_first_names(said: str, names: str) -> None:
     printed = "On Mills\nAndreas Gal, Brendan Eich,\nMohammad R. Haghighat\nEdited By Hester Quill for the miller."
     assert authors(said, printed) == names
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "name"),
+    [
+        ("¿Quién dirige la biblioteca?", "2015 Remedios Villalba", "Remedios Villalba"),
+        ("Who leads the club?", "1. Ada Oke", "Ada Oke"),
+        ("Who leads the club?", "• Ada Oke", "Ada Oke"),
+        ("Who came?", "12 Englishmen", "12 Englishmen"),
+        ("Who won?", "1860 men of the town", "1860 men of the town"),
+        ("When did she come?", "2015 Easter", "2015 Easter"),
+    ],
+)
+def test_a_name_has_no_year_or_bullet_before_it(question: str, said: str, name: str) -> None:
+    assert bare_name(said, question) == name
+
+
+@pytest.mark.parametrize(
+    ("said", "named", "answer"),
+    [
+        (NOT_SAID, ["Ada Oke"], "Ada Oke, according to the file's properties."),
+        (NOT_SAID, ["Hester Quill"], "Hester Quill"),  # the document's beginning names her
+        ("Nell Varley", ["Hester Quill"], "Hester Quill"),
+        ("Nell Varley", ["Ada Oke"], "Nell Varley"),
+        ("H. Quill", ["Hester Quill"], "H. Quill"),
+        (NOT_SAID, [], NOT_SAID),
+    ],
+)
+def test_an_author_whom_the_text_does_not_name_is_taken_from_the_files_properties(
+    said: str, named: list[str], answer: str
+) -> None:
+    assert author_in_properties(said, named, "On Mills\n\nHester\nQuill\n\nEditor\n\nNell Varley") == answer
+
+
+def test_the_author_in_a_files_properties_is_the_answer_where_the_decoder_refuses(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = [NOT_SAID] * 9
+    document = replace(hide("The engine of the mill is old."), authors=("Ada Oke",))
+    attached = attached_to(document, roomy_model, store)
+    answer = answered(attached, roomy_model, "Who wrote this document?", look_again="auto")
+    assert answer.text == "Ada Oke, according to the file's properties."
+    assert not answer.not_said
 
 
 def test_lists_of_references_are_looked_at_last_unless_they_are_asked_for(roomy_model: Model, store: Store) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from helpers.answers import Scripted, answered, attached_to
 
-from reader.answering.places import further_place
+from reader.answering import ask
+from reader.answering.places import further_place, whole_place
 from reader.documents import Document, Page
 from reader.models import Model
 from storage import Store
@@ -43,3 +44,32 @@ def test_the_rest_of_a_place_comes_behind_what_was_shown(
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "Where is it?", look_again="auto")
     assert answer.text == "in a biscuit tin in the boat shed"
     assert answer.is_stated
+
+
+BIRTH = """Hugh Latimer was born at Thurcaston, in Leicestershire, about 1490. He died in Oxford in the autumn.
+They met in the West End."""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "whole"),
+    [
+        ("Where was Hugh Latimer born?", "Leicester", "Thurcaston, in Leicestershire"),
+        ("Where was he born?", "Thurcaston", "Thurcaston, in Leicestershire"),
+        ("Where did he die?", "Oxford", "Oxford"),
+        ("Where did they meet?", "West", "West"),
+        ("Who met him?", "Leicester", "Leicester"),
+    ],
+)
+def test_half_a_name_of_a_place_is_given_whole(question: str, answer: str, whole: str) -> None:
+    assert whole_place(question, answer, BIRTH) == whole
+
+
+def test_a_place_that_is_widened_was_not_shown_before(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["Leicester"] * 9
+    document = Document(BIRTH, (Page(1, "1", 0, len(BIRTH)),), "Lives", "a.txt", "text", 0)
+    attached = attached_to(document, tiny_model, store)
+    asked = ask(attached, "Where was Hugh Latimer born?", tiny_model, look_again="auto")
+    assert "".join(part.text for part in asked) == "Thurcaston, in Leicestershire"

@@ -13,8 +13,18 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID, Answer, Decoding, ask
 from reader.answering.look_again import choose_passages
-from reader.answering.quantities import as_printed, asks_for, contradicts, invents, with_hedge, with_unit
+from reader.answering.quantities import (
+    as_printed,
+    as_spelt,
+    asks_for,
+    contradicts,
+    invents,
+    miscounts,
+    with_hedge,
+    with_unit,
+)
 from reader.batching.local import answer_together
+from reader.documents import Document, Page
 from reader.models.model import Model
 from storage import Store
 
@@ -40,6 +50,8 @@ FACT = "The well of the miller is nine feet deep, and its tank holds 600 gallons
         ("How many square feet has the hall?", "8 years"),
         ("How long does it take to compile it?", "270 times"),
         ("How many pounds of flour does she take?", "three weeks"),
+        ("Wie viele Mitglieder hat der Verein?", "mindestens drei Wochen vorher"),
+        ("Combien de bateaux y a-t-il ?", "sept jours"),
     ],
 )
 def test_a_quantity_of_another_kind_contradicts(question: str, answer: str) -> None:
@@ -67,6 +79,8 @@ def test_a_quantity_of_another_kind_contradicts(question: str, answer: str) -> N
         ("How many degrees does it turn?", "30 yards"),
         ("How many children attend the school?", "75"),
         ("Who built it?", "600 gallons"),
+        ("Wie viele Wochen dauerte der Umbau?", "vier Wochen"),
+        ("Combien de fois par an ?", "trois jours"),
         ("Combien coûte le moulin ?", "600 gallons"),
     ],
 )
@@ -296,3 +310,59 @@ def test_of_people_questions_hardly_a_right_answer_is_refused(data_folder: Path)
     assert asked > 100
     assert wrong <= asked / 100
     assert invented == 0
+
+
+COUNTED = (
+    "Der Verein hat dreiundvierzig Mitglieder, siebzehn Bretter und 8 Boote; a dozen came. Il y a vingt-six musiciens."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "known"),
+    [
+        ("Wie viele Boote hat der Verein?", "3", False),
+        ("Wie viele Boote hat der Verein?", "8", True),
+        ("Wie viele Boote hat der Verein?", "acht", True),
+        ("Wie viele Mitglieder hat der Verein?", "43", True),
+        ("Wie viele Mitglieder hat der Verein?", "vierzig", False),
+        ("How many members are there?", "forty-three", True),
+        ("How many came?", "12", True),
+        ("How many came?", "two", True),  # it may be said otherwise
+        ("Combien de musiciens ?", "26 musiciens", True),
+        ("Combien de musiciens ?", "16 musiciens", False),
+        ("What is it called?", "16 Bretter", True),
+    ],
+)
+def test_a_count_that_stands_nowhere_is_told_from_others(question: str, answer: str, known: bool) -> None:
+    assert miscounts(answer, question, COUNTED) is not known
+
+
+@pytest.mark.parametrize(
+    ("answer", "spelt"),
+    [
+        ("3undvierzig", "dreiundvierzig"),
+        ("7zehn", "siebzehn"),  # German makes it of "sieb", not of "sieben"
+        ("8zehn Boote", "8zehn Boote"),
+        ("sixzehn Bretter", "siebzehn Bretter"),
+        ("siebzehn", "siebzehn"),
+        ("17", "17"),
+        ("zwölf", "zwölf"),
+        ("viele", "viele"),
+    ],
+)
+def test_a_misspelt_number_is_the_passages(answer: str, spelt: str) -> None:
+    assert as_spelt(answer, "Wie viele sind es?", COUNTED) == spelt
+
+
+def test_a_count_that_stands_nowhere_is_not_given(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Der Verein hat achtzehn Boote im Bootshaus."
+    attached = attached_to(
+        Document(text, (Page(1, "1", 0, len(text)),), "Verein", "a.txt", "text", 0), roomy_model, store
+    )
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    for said, shown in (("18 Boote", "18 Boote"), ("57", NOT_SAID), ("achzehn Boote", "achtzehn Boote")):
+        Scripted.said = [said]
+        answer = answered(attached, roomy_model, "Wie viele Boote hat der Verein?", look_again=2500)
+        assert answer.text == shown

@@ -205,7 +205,7 @@ def source_of(
     """The document of a memory, with title and pages as the file of a user has them, where they have it."""
     chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
     document, pages = document_view(store, record.document_id, user)
-    return Source(record.document_id, document.title, tuple(pages), max(0, chars_read), first_char)
+    return Source(record.document_id, document.title, tuple(pages), max(0, chars_read), first_char, document.authors)
 
 
 def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:

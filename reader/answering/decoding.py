@@ -21,19 +21,23 @@ from transformers import NoRepeatNGramLogitsProcessor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
+from reader.answering.copying import as_copied
+from reader.answering.dates import date_of_event, is_amount
 from reader.answering.lists import listed, with_other_items
-from reader.answering.look_again import choose_passages, look_again_tokens
-from reader.answering.names import authors, invents_name
+from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
+from reader.answering.names import author_in_properties, authors, bare_name, invents_name
 from reader.answering.overview import overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
-from reader.answering.places import further_place
+from reader.answering.places import further_place, may_be_place, whole_place
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import (
     as_printed,
+    as_spelt,
     asks_for,
     contradicts,
     invents,
     may_begin_with_figure,
+    miscounts,
     with_hedge,
     with_unit,
 )
@@ -262,7 +266,11 @@ class Decoding:
             return False
         return (self._may_add_nothing and may_add_nothing(self.text, self.question)) or (
             bool(self.looked_again)
-            and (may_begin_with_figure(self.text) or invents_name(self.text, self._known, self.question))
+            and (
+                may_begin_with_figure(self.text)
+                or may_be_place(self.text, self.question)
+                or invents_name(self.text, self._known, self.question)
+            )
         )
 
     def stop(self) -> None:
@@ -340,19 +348,30 @@ class Decoding:
         return (best if is_better else first)[1]
 
     def _finish(self) -> None:
-        """End an answer: its numbers as the passage has them, with their units, an item with the others of its list, a place to its
-        end. Where a unit cannot be right, or a figure or a name stands nowhere, look at the next passage; where there is none, the
-        document does not say."""
+        """End an answer: its numbers as the passage has them, with their units, the date of what is asked about, an item with the
+        others of its list, a place to its end, a name alone. Where a unit cannot be right, or a figure or a name stands nowhere,
+        look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
         passage = self._passage
         is_held = self.held == self.text
         if is_held:
-            value = as_value(self.text, [cell for one in self._prompt.shown for cell in one.cells])
-            value = with_hedge(with_unit(as_printed(value, passage), passage), passage)
-            self.text = self.held = authors(value, passage) if self._asks_for_authors else value
+            value = as_value(as_copied(self.text, passage), [cell for one in self._prompt.shown for cell in one.cells])
+            value = as_printed(as_spelt(value, self.question, passage), passage)
+            value = with_hedge(with_unit(value, passage), passage)
+            value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
+            self.text = self.held = (
+                authors(value, passage) if self._asks_for_authors else bare_name(value, self.question)
+            )
         known = self._known
         is_invented = (
-            bool(passage) and is_held and (invents(self.text, known) or invents_name(self.text, known, self.question))
+            bool(passage)
+            and is_held
+            and (
+                invents(self.text, known)
+                or miscounts(self.text, self.question, known)
+                or is_amount(self.question, self.text)
+                or invents_name(self.text, known, self.question)
+            )
         )
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
@@ -362,13 +381,22 @@ class Decoding:
                 self.text = self.held = with_other_items(self.text, self.question, page)
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
+            self._name_author()
             return
         if self._places:
             self._refusals.clear()
             self._is_choosing = True
             self._look_at(self._next_place())
-        else:
-            self.text = self.held = NOT_SAID
+            return
+        self.text = self.held = NOT_SAID
+        self._name_author()
+
+    def _name_author(self) -> None:
+        """Where who wrote the one document is asked, look at its file's properties, too."""
+        first, *others = self.attached.sources
+        if self._asks_for_authors and not others:
+            front = "".join(page.text for page in first.pages if page.start_char < FRONT_CHARS)[:FRONT_CHARS]
+            self.text = self.held = author_in_properties(self.text, first.authors, front)
 
     @property
     def _passage(self) -> str:

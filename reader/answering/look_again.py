@@ -26,7 +26,7 @@ _ASKS_FOR_REFERENCES = re.compile(
     re.I,
 )
 
-_FRONT_CHARS = 3000
+FRONT_CHARS = 3000
 """A document names its title and its authors among its first characters."""
 
 
@@ -97,7 +97,7 @@ def _beginnings(passages: Sequence[Passage]) -> list[Passage]:
     """The first passage of each document, then those of its first characters that are apart from it: beside the title alone
     the decoder is surer. No others, as a list of references names authors, too."""
     first = {passage.document_id: passage for passage in reversed(passages)}
-    front = [passage for passage in passages if passage.start_char < _FRONT_CHARS]
+    front = [passage for passage in passages if passage.start_char < FRONT_CHARS]
     return [*first.values(), *(one for one in front if one.start_char > first[one.document_id].end_char)]
 
 

@@ -1,4 +1,5 @@
-"""Names in answers: one that stands nowhere, and authors' names, whole and without the marks behind them.
+"""Names in answers: one that stands nowhere, a year or a bullet before one, and authors' names, whole and without the marks behind
+them.
 
 Small decoders know names from elsewhere, and give one where a passage has none. Seen by words alone, in English; names that are
 inflected or spelt with other signs count as the same. It runs no decoder.
@@ -7,8 +8,10 @@ inflected or spelt with other signs count as the same. It runs no decoder.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from reader.answering.quantities import SMALL_NUMBERS
+from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, words_of
 
 _WORD = re.compile(r"(?<![\w'’.-])[^\W\d_]\w*(?:['’-]\w+)*")
@@ -43,6 +46,10 @@ _NO_FIRST_NAMES = STOP_WORDS | {
     "sir",
 }
 
+_WHO = re.compile(r"\W*(?:(?:and|but|und|et|y|e) )?(?:who|by whom|wer|qui|qui[eé]n(?:es)?|chi|quem|wie)\b", re.I)
+_BEFORE_NAME = re.compile(r"\W*(?:(?:1\d|20)\d\d,?|\d{1,2}[.)]|[•*·–—-]) (?=[^\W\d_a-z])")
+"""A year, the number of an item or a bullet."""
+
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
 
@@ -69,6 +76,13 @@ def invents_name(answer: str, known: str, question: str) -> bool:
     return not all(stands(name) for name in names)
 
 
+def bare_name(answer: str, question: str) -> str:
+    """An answer to who without the year, the bullet or the number of an item before a name: *Remedios Villalba* for "2015 Remedios
+    Villalba"."""
+    found = _BEFORE_NAME.match(answer) if _WHO.match(question) else None
+    return answer[found.end() :] if found else answer
+
+
 def authors(names: str, passage: str) -> str:
     """Names of authors as a passage has them: from a first name that was left out, and without marks that lead to notes."""
     start = re.escape(names[:_START_CHARS])
@@ -77,3 +91,19 @@ def authors(names: str, passage: str) -> str:
         f"{found['first']}{names}" if found and found["first"].split()[0].casefold() not in _NO_FIRST_NAMES else names
     )
     return _MARKS.sub("", whole)
+
+
+def author_in_properties(answer: str, named: Sequence[str], front: str) -> str:
+    """An answer to who wrote the document, by what its file's properties say: where it names nobody whom they name, whom both they
+    and the document's beginning name; where it says nothing, whom they name.
+
+    Args:
+        named: whom the properties name.
+        front: the document's first characters.
+    """
+    names, said = ", ".join(named), answer.casefold()
+    if not named or any(name.split()[-1].casefold() in said for name in named):
+        return answer
+    if all(" ".join(name.split()) in " ".join(front.split()) for name in named):
+        return names
+    return f"{names}, according to the file's properties." if says_nothing(answer) else answer

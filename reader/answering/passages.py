@@ -41,6 +41,8 @@ class Source:
     chars_read: int
     """How far it has been read; what comes after is not looked at."""
     first_char: int = 0
+    authors: tuple[str, ...] = ()
+    """Whom the file's properties name."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pages", _whole_sentences(self.pages))
@@ -236,6 +238,11 @@ def passage_of(page: PageRecord, start: int, end: int) -> Passage:
     """The passage from character start to end of a page's own text."""
     first = page.start_char
     return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text."""
+    return [text[start:end] for start, end in sentences(text)]
 
 
 def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]:

@@ -122,7 +122,9 @@ _FRONT = re.compile(
     r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
-_AUTHORS = re.compile(r"\b(?:who|authors?|wer|autor\w*|verfasser\w*|qui|auteurs?|qui[eé]n(?:es)?)\b", re.I)
+_WROTE = re.compile(
+    r"\b(?:authors?|writers?|wrote|authored|autor\w*|verfasser\w*|geschrieben|auteurs?|[eé]crit|escribi[oó])\b", re.I
+)
 _STORY = (
     r"(?:it|this|that|(?:(?:the|this|that) )?(?:whole )?(?:book|text|document|paper|article|report|novel|story|tale|play|poem"
     r"|memoir|handbook|manual))"
@@ -275,8 +277,8 @@ def asks_why(question: str) -> bool:
 
 
 def asks_for_authors(question: str) -> bool:
-    """Whether a question asks who wrote the document, and not for its title or its date."""
-    return bool(_FRONT.search(question) and _AUTHORS.search(question))
+    """Whether a question asks who wrote the document, and not for its title, its date or its editors."""
+    return bool(_FRONT.search(question) and _WROTE.search(question))
 
 
 def offers_choice(question: str) -> bool:

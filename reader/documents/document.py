@@ -119,6 +119,8 @@ class Document:
     """How many pages were read by text recognition."""
     parser_version: int | None = None
     """The version of the parser that made the text, of `PARSER_VERSIONS`; None: unknown, and older than any known one."""
+    authors: tuple[str, ...] = ()
+    """Whom the file's properties name as its authors."""
 
     def __post_init__(self) -> None:
         end = 0

@@ -65,6 +65,11 @@ def illustrated(path: Path) -> Iterator[tuple[Prose, Callable[[str], str | None]
             yield prose, partial(book.seen_from, posixpath.dirname(name))
 
 
+def package_of(path: Path) -> etree._Element:
+    """Return the root of a book's package, which names its title, its authors and its parts."""
+    return _Book(path).package
+
+
 class _Book:
     """The members of a book by what its package says of them."""
 

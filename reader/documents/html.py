@@ -52,17 +52,17 @@ def parse(path: Path, password: str | None) -> Parsed:
 
     Raises DocumentError where the file is no text, only frames other files, or is nested too deep to be read to its end.
     """
-    root = _root(path)
+    root = root_of(path)
     title = next((element.text or "" for element in root.iter("title")), "")
     return chosen_title(title, path), split_sections(_prose(root, path).sections())
 
 
 def illustrated(path: Path) -> Iterator[tuple[Prose, Callable[[str], str | None]]]:
     """Yield the text; a picture in it is the data in its address, or none."""
-    yield _prose(_root(path), path), lambda source: source if source.startswith("data:") else None
+    yield _prose(root_of(path), path), lambda source: source if source.startswith("data:") else None
 
 
-def _root(path: Path) -> etree._Element:
+def root_of(path: Path) -> etree._Element:
     data = path.read_bytes()
     text = decode_bytes(data, declared_encoding(data))
     if text is None:

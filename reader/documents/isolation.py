@@ -118,6 +118,7 @@ def parse_isolated(
         pages=tuple(Page(number, *page) for number, page in enumerate(reply["pages"], start=1)),
         recognised_pages=recognised,
         title=reply["title"],
+        authors=tuple(reply["authors"]),
         file_name=os.fsencode(path.name).decode(errors="replace"),
         format=format_name,
         textless_pages=reply["textless_pages"],
@@ -341,6 +342,8 @@ def _answer(request: dict[str, Any]) -> bytes:
         if reply["textless_pages"] == len(reply["pages"]) and not keep:
             raise DocumentError(f"{path.name!r} has no text in it: choose another file.")
         reply["missing"] = missing
+        find_authors = importlib.import_module(".authors", __package__).authors
+        reply["authors"] = [clean(name) for name in find_authors(path, request["format"], request["password"])]
         reply["title"] = clean(title).strip()[:_TITLE_CHARS] or path.name
         return json.dumps(reply, ensure_ascii=False).encode(errors="replace")
     except MemoryError:

@@ -32,10 +32,11 @@ def add_document(
             format=document.format,
             pages=pages,
             parser_version=document.parser_version,
+            authors=document.authors,
         )
         return
     names = (document.title, document.file_name, document.format)
-    stored = StoredDocument.new(document.id, *names, pages, document.parser_version)
+    stored = StoredDocument.new(document.id, *names, pages, document.parser_version, document.authors)
     with store.adding_document(stored) as db:
         hold(db, stored)
 
@@ -70,4 +71,5 @@ def stored_document(store: Store, reference: str, user: str | None = None) -> Do
         format=record.format,
         textless_pages=0,
         parser_version=record.parser_version,
+        authors=record.authors,
     )

@@ -1,0 +1,66 @@
+"""When something happened: small decoders take a date from a sentence of the passage that tells of something else.
+
+A date of another sentence than the one that has the question's words is given up for the one date there. By words alone, in
+English, German, French, Spanish and Italian. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reader.answering.passages import sentences_of
+from reader.answering.words import STOP_WORDS, content_words, stem
+
+_WHEN = re.compile(
+    r"\W*(?:and |but |so )?(?:when|(?:in )?(?:what|which) year|on (?:what|which) (?:day|date)|wann|in welchem jahr|quand"
+    r"|en quelle année|cu[aá]ndo|en qu[eé] año|quando|in (?:che|quale) anno)\b",
+    re.I,
+)
+_MONTH = (
+    r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]|janv|fév|mars|avr|juin|juil|août|déc|ene|abr|ago|dic"
+    r"|gen|mag|giu|lug|set|ott)[^\W\d_]*"
+)
+_YEAR = r"(?:1\d|20)\d\d"
+_DATE = re.compile(
+    rf"(?<![\w.,-])(?:\d{{1,2}}(?:st|nd|rd|th|\.|º|er)?(?: (?:of|de))? {_MONTH}\.?(?:,? (?:de )?{_YEAR})?"
+    rf"|{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? {_YEAR})?|{_MONTH}\.?,? (?:of |de )?{_YEAR}|{_YEAR})(?!\w|[.,]\d|[–/-]\d)",
+    re.I,
+)
+_NAME = re.compile(r"[^\W\d_a-z]\w*")
+_CLAUSE = re.compile(r"[,;:](?! \d{4})\s|\s(?=(?:and|but|while|when|before|after)\s)")
+_AMOUNT = re.compile(r"[£$€¥]?\s*(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{3,}\.\d+)\.?")
+_SAME_LETTERS = 3
+
+
+def date_of_event(question: str, answer: str, passage: str) -> str:
+    """The answer, or, where it is a date from another sentence than those that have the question's words, the one date in these.
+
+    A name may be missing there, as a sentence may say *she*, unless the answer's own sentence has it. Where these sentences have
+    no date or several, the answer stays.
+    """
+    date = answer.strip().rstrip(".")
+    if not _WHEN.match(question) or not _DATE.fullmatch(date):
+        return answer
+    said = sentences_of(passage)
+    own = " ".join(text for text in said if date in text).casefold()
+    names = {name for name in map(str.casefold, _NAME.findall(question)) if name not in own}
+    asked = [word for word in content_words(_WHEN.sub("", question)) if word not in names | STOP_WORDS]
+    told = [text for text in said if asked and all(_has(text, word) for word in asked)]
+    if any(date in text for text in told):
+        told = [clause for text in told for clause in _CLAUSE.split(text) if all(_has(clause, word) for word in asked)]
+    dates = {found[0] for text in told for found in _DATE.finditer(text)}
+    return dates.pop() if len(dates) == 1 and not any(date in text for text in told) else answer
+
+
+def is_amount(question: str, answer: str) -> bool:
+    """Whether an answer to when is an amount, such as 12,111.06."""
+    return bool(_WHEN.match(question) and _AMOUNT.fullmatch(answer.strip()))
+
+
+def _has(text: str, word: str) -> bool:
+    """Whether a text has a word or another form of it, such as *die* for *died*."""
+    root = stem(word)
+    return any(
+        other == root or (len(root) >= _SAME_LETTERS and other.startswith(root) and len(other) <= len(root) + 2)
+        for other in map(stem, content_words(text))
+    )
