@@ -331,6 +331,7 @@ COUNTED = (
         ("Combien de musiciens ?", "26 musiciens", True),
         ("Combien de musiciens ?", "16 musiciens", False),
         ("What is it called?", "16 Bretter", True),
+        ("How often, and how many rowed?", "Once", True),  # not the Spanish number
     ],
 )
 def test_a_count_that_stands_nowhere_is_told_from_others(question: str, answer: str, known: bool) -> None:

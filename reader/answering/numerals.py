@@ -1,6 +1,6 @@
 """Numbers below a hundred as English, German, French, Spanish and Italian write them in words.
 
-It knows no ordinals, and no articles: *ein*, *une* and *uno* mostly count nothing.
+It knows no ordinals, and no articles (*ein*, *une*, *uno*), which mostly count nothing; nor *once* and *due*, which are English.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _ITALIAN = (
     " diciotto diciannove",
     "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
 )
-_ARTICLES = frozenset({"un", "uno"})
+_OTHER_WORDS = frozenset({"un", "uno", "once", "due"})
+"""Articles, and English words."""
 
 
 def _english(ten: str, one: str) -> str:
@@ -74,7 +75,7 @@ def _numerals() -> dict[str, int]:
     found |= {f"soixante-{one}": 60 + value for value, one in enumerate(ones) if value >= 10}
     found |= {f"quatre-vingt-{one}": 80 + value for value, one in enumerate(ones) if value}
     found |= {"quatre-vingts": 80, "quatre-vingt": 80, "soixante et onze": 71, "dreissig": 30}
-    return {word: number for word, number in found.items() if word not in _ARTICLES}
+    return {word: number for word, number in found.items() if word not in _OTHER_WORDS}
 
 
 NUMERALS: Mapping[str, int] = _numerals()

@@ -95,7 +95,7 @@ _HOW_MANY = re.compile(
     re.I,
 )
 _NO_COUNT = re.compile(
-    r"\b(?:degrees?|times|hundreds?|thousands?|millions?|grad|male?|fois|degrés|veces|grados|volte|gradi)\b", re.I
+    r"\b(?:degrees?|times|hundreds?|thousands?|millions?|mal|fois|degrés|veces|grados|volte|gradi)\b", re.I
 )
 _COUNT = re.compile(rf"[^\w.]*(\d\d?|{'|'.join(sorted(NUMERALS, key=len, reverse=True))})(?![\w%]|[.,:/-]\w)", re.I)
 _FIRST_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
