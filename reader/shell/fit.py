@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--questions",
         type=Path,
-        nargs="*",
+        nargs="+",
         default=[],
         metavar="FILE",
         help=".jsonl[.gz]: context, question, answers; fit a scorer to the attention that they pay",
