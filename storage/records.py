@@ -28,7 +28,7 @@ class DocumentRecord:
     parser_version: int | None
     """The newest version of the parsers that is known to give this text; None: unknown."""
     authors: tuple[str, ...]
-    """Whom the file's properties name; none where they name nobody, or the file was added before they were kept."""
+    """The authors' names in the file's properties; empty if there are none, or if the library did not keep them yet."""
     memories: int
     memory_bytes: int
     state: Literal["ready", "reading", "unread"]

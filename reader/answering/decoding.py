@@ -375,20 +375,19 @@ class Decoding:
         )
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
-        if not is_invented and not contradicts(self.text, self._kinds):
+        if is_invented or contradicts(self.text, self._kinds):
+            if self._places:
+                self._refusals.clear()
+                self._is_choosing = True
+                self._look_at(self._next_place())
+                return
+            self.text = self.held = NOT_SAID
+        else:
             page = self._page_text  # a list may have items behind the passage
             if is_held:
                 self.text = self.held = with_other_items(self.text, self.question, page)
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
-            self._name_author()
-            return
-        if self._places:
-            self._refusals.clear()
-            self._is_choosing = True
-            self._look_at(self._next_place())
-            return
-        self.text = self.held = NOT_SAID
         self._name_author()
 
     def _name_author(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reader.answering.quantities import SMALL_NUMBERS
+from reader.answering.numerals import SMALL_NUMBERS
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, words_of
 
@@ -94,8 +94,10 @@ def authors(names: str, passage: str) -> str:
 
 
 def author_in_properties(answer: str, named: Sequence[str], front: str) -> str:
-    """An answer to who wrote the document, by what its file's properties say: where it names nobody whom they name, whom both they
-    and the document's beginning name; where it says nothing, whom they name.
+    """An answer to who wrote the document, corrected by its file's properties.
+
+    An answer that has one of their names stays. If the document's beginning has all of their names, these are the answer. Else they
+    are the answer only in place of one that says nothing.
 
     Args:
         named: whom the properties name.

@@ -78,5 +78,16 @@ def _numerals() -> dict[str, int]:
     return {word: number for word, number in found.items() if word not in _OTHER_WORDS}
 
 
+def with_space(word: str) -> str:
+    """The pattern of a number's word, with a hyphen or a space."""
+    return word.replace("-", "[- ]")
+
+
 NUMERALS: Mapping[str, int] = _numerals()
 """Numbers by their words, in small letters."""
+
+SMALL_NUMBERS = [
+    *_ENGLISH[0].split(),
+    *(_english(ten, one) if one else ten for ten in _ENGLISH[1].split() for one in ("", *_ENGLISH[0].split()[1:10])),
+]
+"""Zero to ninety-nine in English."""

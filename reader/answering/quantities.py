@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
-from reader.answering.numerals import NUMERALS
+from reader.answering.numerals import NUMERALS, SMALL_NUMBERS, with_space
 
 # The first unit that fits counts: "miles an hour" before "miles". Pounds may be either.
 _UNITS = {
@@ -30,13 +30,8 @@ _UNITS = {
     "length": r"inch(?:es)?|foot|feet|ft|yards?|miles?|furlongs?|fathoms?|leagues?|(?:milli|centi|kilo)?met(?:re|er)s?|[mck]m"
     r"|light[- ]years?",
 }
-_ONES = "zero one two three four five six seven eight nine".split()  # noqa: SIM905 - words are easier to read
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
-SMALL_NUMBERS = [*_ONES, *_TEENS, *(f"{ten}-{one}" if one != "zero" else ten for ten in _TENS for one in _ONES)]
-"""Zero to ninety-nine."""
-
-_NUMBER_WORDS = rf"(?:{'|'.join(sorted(NUMERALS, key=len, reverse=True))}|hundred|thousand|million|billion|dozen)"
+_NUMERALS = "|".join(sorted(NUMERALS, key=len, reverse=True))
+_NUMBER_WORDS = rf"(?:{_NUMERALS}|hundred|thousand|million|billion|dozen)"
 _NUMBER = rf"(?:\d[\d,.]*\d|\d|\b{_NUMBER_WORDS}(?:[- ](?:and[- ])?{_NUMBER_WORDS})*\b)"
 _QUANTITY = re.compile(
     rf"[£$€¥]\s*\d|{_NUMBER}[\s-]*(?:(?:{_NUMBER_WORDS}|and a half|or so)[\s-]+)*"
@@ -44,7 +39,7 @@ _QUANTITY = re.compile(
     re.I,
 )
 _SMALL_NUMBER = re.compile(
-    rf"(?<![\w.,£$€¥-])(?:\d{{1,2}}|(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[1:])}))?|{'|'.join([*_ONES, *_TEENS])})"
+    rf"(?<![\w.,£$€¥-])(?:\d{{1,2}}|{'|'.join(map(with_space, reversed(SMALL_NUMBERS)))})"
     r"(?![\w%]|[.,-]\w)",
     re.I,
 )
@@ -97,7 +92,7 @@ _HOW_MANY = re.compile(
 _NO_COUNT = re.compile(
     r"\b(?:degrees?|times|hundreds?|thousands?|millions?|mal|fois|degrés|veces|grados|volte|gradi)\b", re.I
 )
-_COUNT = re.compile(rf"[^\w.]*(\d\d?|{'|'.join(sorted(NUMERALS, key=len, reverse=True))})(?![\w%]|[.,:/-]\w)", re.I)
+_COUNT = re.compile(rf"[^\w.]*(\d\d?|{_NUMERALS})(?![\w%]|[.,:/-]\w)", re.I)
 _FIRST_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _FIGURE_IN_WORD = re.compile(r"(\d\d?)(\D+)")
 _LIKENESS = 0.75
@@ -157,7 +152,7 @@ def miscounts(answer: str, question: str, known: str) -> bool:
         return False
     said = found[1].casefold()
     number = int(said) if said.isdecimal() else NUMERALS[said]
-    words = [word.replace("-", "[- ]") for word, value in NUMERALS.items() if value == number]
+    words = [with_space(word) for word, value in NUMERALS.items() if value == number]
     stands = re.search(rf"(?<!\d){number}(?!\d)|(?<!\w)(?:{'|'.join(words)})(?!\w)", known, re.I) or (
         number == _DOZEN and "dozen" in known.casefold()
     )
@@ -191,7 +186,7 @@ def as_printed(answer: str, passage: str) -> str:
     def printed(found: re.Match[str]) -> str:
         said = found[0]
         value = int(said) if said.isdecimal() else SMALL_NUMBERS.index(said.casefold().replace(" ", "-"))
-        other = SMALL_NUMBERS[value].replace("-", "[- ]") if said.isdecimal() else str(value)
+        other = with_space(SMALL_NUMBERS[value]) if said.isdecimal() else str(value)
         stands = [
             re.search(rf"(?<![\w.,-]){number}(?!\w|[.,]\d)", passage, re.I) for number in (re.escape(said), other)
         ]

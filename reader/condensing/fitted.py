@@ -2,8 +2,8 @@
 
 A small network for each layer was fitted to the attention that a text's tokens get from questions about it and from their answers
 (`reader.training.scorer`). It sees a token's own query, so it runs nothing again. Half of the logarithm of the expected attention
-is added, which knows how the window goes on. Learning scores from the decoder's states follows KVzap, arXiv 2601.07891, section 3;
-unlike there, the target is the attention of questions, not that of repeating the text.
+is added, because that depends on the whole window. KVzap (arXiv 2601.07891, section 3) learns scores from states, too;
+here the target is the attention of questions, not that of repeating the text.
 """
 
 from __future__ import annotations

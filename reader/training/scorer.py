@@ -2,8 +2,8 @@
 
 Passages are read as one text, uncondensed, and their questions are asked of it one after another, each with its answer. A token's
 target is the logarithm of the largest attention weight that it gets from any token of a question or an answer, for each KV head.
-A network for each layer learns it from the token's query. What was measured is kept in the output folder until the scorer is
-fitted, so that an interrupted run goes on.
+A network for each layer learns it from the token's query. The output folder keeps what was measured until the scorer is fitted,
+so the same call continues an interrupted run.
 """
 
 from __future__ import annotations
