@@ -678,7 +678,7 @@ def test_another_decoder_is_loaded_in_the_place_of_the_first(
 ) -> None:
     document_id = read(service, make_document(300))
     other = str(tiny_folder("qwen2", max_positions=8192))
-    service.choose_model(other)
+    service.choose_model(other, None)
     wait_for(lambda: service.model or service.load_error)
     assert service.model is not None
     assert service.model.name == other
@@ -686,9 +686,28 @@ def test_another_decoder_is_loaded_in_the_place_of_the_first(
     service.read(document_id)
     wait_for(lambda: state(service, document_id) == "ready")
     assert whole_answer(service, document_id, QUESTIONS[0]).document_tokens
-    service.choose_model(str(decoder_folder))
+    service.choose_model(str(decoder_folder), None)
     wait_for(lambda: service.model or service.load_error)
     assert state(service, document_id) == "ready"
+
+
+def test_another_condenser_reads_again_and_the_first_ones_memory_stays(service: Service) -> None:
+    document_id = read(service, make_document(300))
+    first = service.memory(document_id)
+    service.choose_model(service.model_name, "spread")
+    wait_for(lambda: service.model or service.load_error)
+    assert state(service, document_id) == "not read"
+    service.read(document_id)
+    wait_for(lambda: state(service, document_id) == "ready")
+    second = service.memory(document_id)
+    assert first is not None
+    assert second is not None
+    assert first.settings["plugin"] != second.settings["plugin"]
+    assert second.settings["plugin"].startswith("spread")
+    assert whole_answer(service, document_id, QUESTIONS[0]).document_tokens
+    service.choose_model(service.model_name, None)
+    wait_for(lambda: service.model or service.load_error)
+    assert service.memory(document_id) == first
 
 
 def test_a_ratio_costs_what_reading_at_it_makes_and_the_last_one_read_at_is_asked(

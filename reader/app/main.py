@@ -77,6 +77,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="a Hugging Face name or a folder (or READER_MODEL); default: the bundled decoder; several times: to choose from",
     )
     parser.add_argument(
+        "--condenser",
+        metavar="NAME",
+        help="how windows are condensed: expected-attention, replay, spread, or beacons; default: as usual for the model",
+    )
+    parser.add_argument(
         "--host", default=HOSTS[0], help="the address to listen on; any but this computer's needs --auth"
     )
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860 on")
@@ -163,7 +168,7 @@ def _serve_library(
         models = [choice.name, *(decoder.name for decoder in catalogue())]
         better = choice.better if accounts is None else None
     root_path = f"/{options.root_path.strip('/')}" if options.root_path.strip("/") else ""
-    service = Service(store, models[0], cache_folder(), dtype_name(), better)
+    service = Service(store, models[0], cache_folder(), dtype_name(), better, options.condenser)
     pictures = Pictures()
     page = build(service, pictures, uploads, has_accounts=accounts is not None, model_names=models)
     page.queue(default_concurrency_limit=8, max_size=256)

@@ -62,10 +62,11 @@ class Service:
         cache_folder: Path | None = None,
         dtype: str | None = None,
         better: str | None = None,
+        condenser: str | None = None,
     ) -> None:
-        """Take the library and the decoder's name; `better` is one to fetch meanwhile."""
+        """Take the library, the decoder and how it condenses windows (None: as usual); `better` is a decoder to fetch meanwhile."""
         self.store = store
-        self.model_name = model_name
+        self.model_name, self.condenser = model_name, condenser
         self.model: Model | None = None
         self.loading: tuple[str, float] = ("load", 0.0)
         """The stage of loading the decoder, and how much of it is done."""
@@ -130,15 +131,15 @@ class Service:
         self.load_error, self.loading = None, ("load", 0.0)
         self._load_again.set()
 
-    def choose_model(self, model_name: str) -> None:
-        """Put another decoder in the place of the present one, for all; readings and questions wait for it.
+    def choose_model(self, model_name: str, condenser: str | None) -> None:
+        """Load another decoder, or the same to condense windows in another way, for all; readings and questions wait for it.
 
         Raises:
             ConfigError: the present one is still being loaded.
         """
         if self.model is None and self.load_error is None:
             raise ConfigError("A decoder is being loaded; choose another one when it is there.")
-        if model_name == self.model_name and self.model is not None:
+        if (model_name, condenser) == (self.model_name, self.condenser) and self.model is not None:
             return
         self._end_worker()
         self._worker = None
@@ -146,7 +147,7 @@ class Service:
             while self._answers:
                 self._answering.wait()
             is_loading = self.model is None  # the loading thread waits for another try
-            self.model_name, self.model = model_name, None
+            self.model_name, self.condenser, self.model = model_name, condenser, None
             self._attached.clear()
             self._shelf = None
             self._conversations.clear()
@@ -188,7 +189,7 @@ class Service:
         if ratio is None and memory_dtype is None and job is not None and can_go_on:
             self.store.jobs.go_on(job.id)
         else:
-            settings = JobSettings(self.model_name, ratio=ratio, memory_dtype=memory_dtype)
+            settings = JobSettings(self.model_name, condenser=self.condenser, ratio=ratio, memory_dtype=memory_dtype)
             self.store.jobs.add(document_id, vars(settings), user)
         if self._worker is not None:
             self._worker.wake()
@@ -205,9 +206,13 @@ class Service:
         for document_id in document_ids:
             for job in self.store.jobs.all(document_id, user):
                 known = jobs.get(document_id)
-                if job.settings.get("model") == self.model_name and (known is None or _urgency(job) > _urgency(known)):
+                if self._is_for_this(job) and (known is None or _urgency(job) > _urgency(known)):
                     jobs[document_id] = job
         return jobs
+
+    def _is_for_this(self, job: JobRecord) -> bool:
+        asked = (job.settings.get("model"), job.settings.get("condenser"))
+        return asked == (self.model_name, self.condenser)
 
     def reads(self, job: JobRecord) -> bool:
         """Whether it is here that a running job is read, not in another program."""
@@ -387,7 +392,7 @@ class Service:
         if self.fetching.error is not None:
             self.fetching.start()
         elif self.fetching.is_here:
-            self.choose_model(self.fetching.decoder.name)
+            self.choose_model(self.fetching.decoder.name, self.condenser)
             self.fetching = None
 
     def _use_if_new(self) -> None:
@@ -412,7 +417,7 @@ class Service:
         if self.model is not None and not self._closed:
             from reader.reading import JobSettings, Worker
 
-            settings = JobSettings(self.model_name)
+            settings = JobSettings(self.model_name, condenser=self.condenser)
             self._worker = Worker(
                 self.store, self.model, settings, progress=self._before_window, while_idle=self._add_vectors
             )
@@ -425,7 +430,13 @@ class Service:
             def show(stage: str, fraction: float) -> None:
                 self.loading = (stage, fraction)
 
-            self.model = load_model(self.model_name, cache_folder=self._cache_folder, dtype=self._dtype, progress=show)
+            self.model = load_model(
+                self.model_name,
+                condenser=self.condenser,
+                cache_folder=self._cache_folder,
+                dtype=self._dtype,
+                progress=show,
+            )
         except Exception as error:  # told on the page, where it can be tried again
             self.load_error = error
 

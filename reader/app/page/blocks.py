@@ -81,7 +81,7 @@ def build(
     uploads = uploads or Uploads(Path(tempfile.mkdtemp()))
     page = Page(title=NAME, analytics_enabled=False, fill_width=True, delete_cache=DELETE_CACHE)
     with page:
-        parts = lay_out(service.model_name, model_names, has_accounts=has_accounts)
+        parts = lay_out(service.model_name, model_names, service.condenser, has_accounts=has_accounts)
         site = Site(page, parts, service, pictures or Pictures(), uploads, has_accounts, model_names)
         refresh, conversation = Refresh(site), ConversationEvents(site)
         conversation.connect()

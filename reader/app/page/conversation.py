@@ -12,7 +12,7 @@ import gradio as gr
 from reader.app.page import turns
 from reader.app.page.events import EVERY, LAST, Site, found_or_none, on, tolerant, warn
 from reader.app.page.glance import glance
-from reader.app.page.layout import HARDER_TOKENS
+from reader.app.page.settings import HARDER_TOKENS
 from reader.app.talks import Place
 from reader.app.workspace import Workspace, whole_number
 from reader.errors import ConfigError

@@ -59,7 +59,9 @@ class DocumentEvents:
         on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
         after(on(notices.load_again.click, self._site.service.load_again))
         after(on(notices.use_fetched.click, self.use_fetched))
-        after(on(parts.settings.model.input, self.switch_model, parts.settings.model, **LAST))
+        decoder = [parts.settings.model, parts.settings.condenser]
+        for choice in decoder:
+            after(on(choice.input, self.switch_model, decoder, **LAST))
 
     @tolerant
     def open_document(
@@ -154,14 +156,15 @@ class DocumentEvents:
         return act
 
     @tolerant
-    def switch_model(self, name: str, request: gr.Request) -> None:
-        """Load another decoder in place of the present one."""
-        if user_of(request) or name not in self._site.model_names:
+    def switch_model(self, name: str, condenser: str, request: gr.Request) -> None:
+        """Load another decoder in place of the present one, or the same with memories that keep something else."""
+        service = self._site.service
+        if user_of(request) or name not in (service.model_name, *self._site.model_names):
             raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
         if is_bundled(name) and not is_fetched(name, cache_folder()):
-            self._site.service.fetch(name)
+            service.fetch(name)
         else:
-            self._site.service.choose_model(name)
+            service.choose_model(name, None if condenser == "usual" else condenser)
 
     @tolerant
     def use_fetched(self, request: gr.Request) -> None:

@@ -11,28 +11,19 @@ from pathlib import Path
 
 import gradio as gr
 
-from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.answer_queue import MAX_QUESTION_CHARS
 from reader.app.page import html as views
+from reader.app.page.settings import SettingsParts, lay_out_settings
 from reader.app.page.shelf import PICK
 from reader.app.page.theme import NAME
 from reader.app.page.viewer import keys_list
 from reader.documents import FORMATS
-from reader.models import bundled_decoder, is_bundled
 from reader.settings import STATIC
 
 LISTED_DOCUMENTS = 50
 """Rows of the library that are shown at first, and how many more "Show more" adds."""
 BUSY_POLL_SECONDS = 0.5
 
-HARDER_TOKENS = 2000
-"""How many tokens "Look harder" re-reads."""
-LOOK_AGAIN = [
-    ("When a question asks for detail (recommended)", "auto"),
-    ("Never: fastest, from memory alone", "off"),
-    ("Always, about one page", str(LOOK_AGAIN_TOKENS)),
-    ("Always, about five pages: slower, for hard questions", str(HARDER_TOKENS)),
-]
 MEMORY_TYPES = [
     ("Automatic (recommended)", "usual"),
     ("Compact", "int8"),
@@ -92,14 +83,6 @@ class LibraryParts:
     more: gr.Button
     hits: gr.HTML
     room: gr.HTML
-
-
-@dataclass(frozen=True)
-class SettingsParts:
-    """How questions are answered, and by which decoder."""
-
-    look_again: gr.Radio
-    model: gr.Dropdown
 
 
 @dataclass(frozen=True)
@@ -221,12 +204,13 @@ class Parts:
     viewer: gr.HTML
 
 
-def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) -> Parts:
+def lay_out(model_name: str, model_names: Sequence[str], condenser: str | None, *, has_accounts: bool) -> Parts:
     """Lay out the page within the Blocks that are being built.
 
     Args:
         model_name: the decoder in use.
         model_names: decoders to choose from, where it is one person's to choose.
+        condenser: how it condenses windows; None: as usual.
         has_accounts: whether people sign in, and share what there is only one of.
     """
     kept = Kept(
@@ -245,7 +229,7 @@ def lay_out(model_name: str, model_names: Sequence[str], *, has_accounts: bool) 
     with gr.Row(elem_id="app"):
         with gr.Column(elem_id="side", min_width=280, scale=0):
             library = _library(has_accounts=has_accounts)
-            settings = _settings(model_name, model_names, has_accounts=has_accounts)
+            settings = lay_out_settings(model_name, model_names, condenser, has_accounts=has_accounts)
         with gr.Column(elem_id="main"):
             notices = _notices()
             with gr.Column(elem_id="document", visible=False) as column:
@@ -289,32 +273,6 @@ def _library(*, has_accounts: bool) -> LibraryParts:
         hits=gr.HTML(elem_id="hits", js_on_load=None),
         room=gr.HTML(elem_id="room", js_on_load=None),
     )
-
-
-def _settings(model_name: str, model_names: Sequence[str], *, has_accounts: bool) -> SettingsParts:
-    can_choose = len(model_names) > 1 and not has_accounts
-    switching = "Switching models means reading your documents again. " if can_choose else ""
-    with gr.Accordion("Settings", open=False, elem_id="settings"):
-        gr.HTML('<button class="act" data-act="theme">Light or dark</button>', js_on_load=None)
-        return SettingsParts(
-            gr.Radio(LOOK_AGAIN, value="auto", label="Re-read pages before answering", elem_id="look-again"),
-            gr.Dropdown(
-                [(_decoder_choice(name), name) for name in dict.fromkeys([model_name, *model_names])],
-                value=model_name,
-                label="Language model",
-                info=switching + views.encoder_line(),
-                interactive=can_choose,
-                elem_id="model",
-            ),
-        )
-
-
-def _decoder_choice(name: str) -> str:
-    """A decoder's name and what it costs."""
-    if not is_bundled(name):
-        return name
-    decoder = bundled_decoder(name)
-    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB download, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
 
 
 def _notices() -> NoticeParts:
