@@ -1,12 +1,12 @@
 """The reader's memory beside kvpress (PyPI), on the same decoder and books: `python -m bench.presses BOOKS [--ratio 4 8]`.
 
 Measured is the loss of a context's last window, as in `evaluate lm`: behind the window alone, behind all tokens, behind the
-reader's memory, and behind the cache that each press leaves. `--needles N` hides the five needles of `evaluate needle` in each of N
-texts and measures the share of their words in the decoder's answers, without our answer weights, which presses lack. A press reads
-the whole context with full attention first, and then keeps as many rows as the memory has slots, each at its own position. Ours
-reads window by window and never holds more. So the presses show what a choice of rows can keep, not what reading in constant memory can.
-kvpress asks for an older transformers than ours, but runs with it: `pip install --no-deps kvpress==0.5.5 peft && pip install
-"cachetools<6" "fire<0.7" datasets`.
+reader's memory, and behind the cache that each press leaves. `--needles N` hides the five needles of `evaluate needle` in each of
+N texts and measures the share of their words in the decoder's answers, without our answer weights, which presses lack. A press
+reads the whole context with full attention first, and then keeps as many rows as the memory has slots, each at its own position.
+Ours reads window by window and never holds more. So the presses show what a choice of rows can keep, not what reading in constant
+memory can. kvpress asks for an older transformers than ours, but runs with it: `pip install --no-deps kvpress==0.5.5 peft && pip
+install "cachetools<6" "fire<0.7" datasets`.
 """
 
 from __future__ import annotations
