@@ -79,7 +79,8 @@ def pressed_needles(decoder: Any, model: Model, ids: Tensor, *, press: Callable[
     said = []
     for _, question, _ in NEEDLES:
         own, at = copy.deepcopy(cache), tokens
-        asked, answer = model.closing(f"\n\n{question}"), []
+        asked = model.closing(f"\n\n{question}")
+        answer: list[int] = []
         while len(answer) < _ANSWER_TOKENS:
             positions = torch.arange(at, at + len(asked))[None]
             logits = decoder(asked[None], past_key_values=own, position_ids=positions).logits[0, -1]
@@ -144,9 +145,9 @@ def main() -> None:
         for ids in texts:
             losses[name].append(loss_of(ids))
             print(f"{name}: {losses[name][-1]:.3f}", flush=True)
-        for ids in with_needles if words_of else ():
-            words[name].append(words_of(ids))
-            print(f"{name}: {words[name][-1]:.2f} of the needles", flush=True)
+        if words_of is not None:
+            words[name] = [words_of(ids) for ids in with_needles]
+            print(f"{name}: needles' words {words[name]}", flush=True)
 
     measure(ALONE, lambda ids: ours(model, ids, None), None)
     for ratio in options.ratio:
