@@ -3,7 +3,7 @@ MINUTES ?= 20
 
 .DEFAULT_GOAL := help
 
-.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision bench-gpu evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa bench-peers bench-presses
+.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision bench-gpu evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa bench-peers bench-presses bench-condensers
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,9 @@ bench-precision:  ## int8 weights against float32
 
 bench-peers:  ## the reader beside llama.cpp and transformers: reading, decoding, saving, asking again
 	$(PYTHON) -m bench.peers
+
+bench-condensers:  ## what reading by each condenser takes, beside beacons
+	$(PYTHON) -m bench.condensers
 
 bench-presses:  ## the memory beside kvpress on the same decoder and books; BOOKS=folder
 	$(PYTHON) -m bench.presses $(BOOKS)
