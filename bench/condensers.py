@@ -48,9 +48,10 @@ def main() -> None:
         )
 
     beacons, rows = loaded("beacons"), loaded(None, options.plugin)
-    if rows.plugin.rows is None:
+    usual = rows.plugin.rows
+    if usual is None:
         rows = loaded("expected-attention")
-    choosers = {name: chooser() for name, chooser in CHOOSERS.items()} | {rows.plugin.rows.name: rows.plugin.rows}
+    choosers = {name: chooser() for name, chooser in CHOOSERS.items()} | ({usual.name: usual} if usual else {})
     text = (STATIC / "sample.md").read_text(encoding="utf-8")
     windows = rows.encode(text)[0][: WINDOWS * rows.plugin.config.window].split(rows.plugin.config.window)
     shares: dict[str, list[float]] = defaultdict(list)
