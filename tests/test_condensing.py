@@ -16,7 +16,6 @@ from reader.beacon import NO_SPAN, RatioChooser, recording
 from reader.beacon.attention import largest_weights
 from reader.beacon.rows import choose_rows
 from reader.condensing import CHOOSERS, ExpectedAttention, Spread
-from reader.condensing.expected_attention import by_covariance, by_products
 from reader.errors import Cancelled, ConfigError
 from reader.models import Model, load_model
 from reader.reading import read
@@ -138,13 +137,16 @@ def test_replay_fits_where_a_window_ends_at_the_decoders_last_position(replaying
     assert torch.isfinite(memory.keys(0)).all()
 
 
-def test_the_covariance_gives_the_variance_of_the_products() -> None:
+def test_expected_attention_is_that_of_normally_distributed_queries() -> None:
     torch.manual_seed(0)
-    queries, keys = torch.randn(4, 300, 8), torch.randn(4, 20, 8)
-    centred = queries - queries.mean(dim=1, keepdim=True)
-    expected = (centred @ keys.mT).var(dim=1, correction=0)
-    torch.testing.assert_close(by_products(centred, keys), expected)
-    torch.testing.assert_close(by_covariance(centred, keys), expected)
+    queries, keys, values = torch.randn(4, 300, 8), torch.randn(2, 20, 8), torch.randn(2, 20, 8)
+    found = ExpectedAttention().scores(0, queries, keys, values)
+    for head in range(2):
+        of_queries = []
+        for own in queries[2 * head : 2 * head + 2, 4:]:  # without the first four, which differ from the rest
+            products = own @ keys[head].T
+            of_queries.append(torch.softmax(products.mean(0) + products.var(0, correction=0) / 2, dim=0))
+        torch.testing.assert_close(found[head], torch.stack(of_queries).mean(0) * values[head].norm(dim=1))
 
 
 def test_half_of_the_rows_are_spread_over_what_the_best_leave() -> None:

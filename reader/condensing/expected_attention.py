@@ -40,29 +40,15 @@ class ExpectedAttention:
 
     def scores(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, peaks: Tensor | None = None) -> Tensor:
         """How much each head needs each row: (kv_heads, tokens); shapes as for `reader.beacon.rows.RowChooser.scores`."""
-        heads, tokens = queries.shape[0], keys.shape[1]
-        queries = queries[:, _SINK_QUERIES:] if queries.shape[1] > _SINK_QUERIES else queries
-        queries = queries.float()
-        groups = heads // keys.shape[0]
-        of_head = keys.float().repeat_interleave(groups, dim=0)
+        queries = (queries[:, _SINK_QUERIES:] if queries.shape[1] > _SINK_QUERIES else queries).float()
+        keys, kv_heads = keys.float(), keys.shape[0]
         mean = queries.mean(dim=1, keepdim=True)
-        # A GPU is several times as fast by the covariance. On a CPU, the rounding of the products chose the rows of saved memories.
-        variances = by_covariance if keys.is_cuda else by_products
-        logits = (mean @ of_head.transpose(1, 2))[:, 0] + variances(queries - mean, of_head) / 2
-        weights = torch.softmax(logits, dim=-1).view(-1, groups, tokens).mean(dim=1)
+        centred = queries - mean
+        covariance = (centred.transpose(1, 2) @ centred / centred.shape[1]).unflatten(0, (kv_heads, -1))
+        # kᵀΣk of all query heads of a key head in one product: their covariances stand side by side.
+        turned = (keys @ covariance.transpose(1, 2).flatten(2)).unflatten(2, (covariance.shape[1], -1))
+        variance = (turned * keys[:, :, None]).sum(dim=-1)
+        logits = keys @ mean.view(kv_heads, -1, keys.shape[2]).transpose(1, 2) + variance / 2
+        weights = torch.softmax(logits, dim=1).mean(dim=2)
         scores: Tensor = weights * values.float().norm(dim=-1)
         return scores
-
-
-def by_products(centred: Tensor, keys: Tensor) -> Tensor:
-    """kᵀΣk (heads, keys) for keys (heads, keys, head_dim): the variance of the products of queries with each key.
-
-    Σ is the covariance of the queries; `centred` (heads, queries, head_dim) are the queries without their mean.
-    """
-    return (centred @ keys.transpose(1, 2)).pow(2).mean(dim=1)
-
-
-def by_covariance(centred: Tensor, keys: Tensor) -> Tensor:
-    """As `by_products`, without a product for each pair: fewer operations if there are more queries than 2 · head_dim."""
-    covariance = centred.transpose(1, 2) @ centred / centred.shape[1]
-    return ((keys @ covariance) * keys).sum(dim=-1)
