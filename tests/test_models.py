@@ -228,12 +228,31 @@ def test_the_kernel_is_measured_once_and_a_wrong_one_never_taken(
 
     made: list[torch.Tensor] = []
     monkeypatch.setattr(int8, "_KERNELS", {"wrong": wrong, "right": right})
-    assert int8.best_kernel(tmp_path) == "right"
-    assert int8.best_kernel(tmp_path) == "right"
+    assert int8.best_kernel(tmp_path) == "right, 8-bit weights"
+    assert int8.best_kernel(tmp_path) == "right, 8-bit weights"
     assert len(made) == 2, "measured for many rows and for one"
     monkeypatch.setattr(int8, "_KERNELS", {"wrong": wrong})
     with pytest.raises(ConfigError, match=r"does not multiply int8 exactly.*--dtype float32"):
         int8.best_kernel(tmp_path)
+
+
+def test_weights_have_7_bits_where_no_kernel_is_exact_for_more(
+    wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def saturating(weights: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda rows: rows.float() @ weights.clamp(-63, 63).float().T
+
+    expected = load_decoder(str(wide), device="cpu", cache_folder=tmp_path)
+    monkeypatch.setattr(int8, "_KERNELS", {"saturating": saturating})
+    assert int8.best_kernel(tmp_path) == "saturating, 7-bit weights"
+    small = load_decoder(str(wide), device="cpu", dtype="int8", cache_folder=tmp_path)
+    layer, own = small.model.model.layers[1].mlp.down_proj, expected.model.model.layers[1].mlp.down_proj
+    step = own.weight.abs().amax(1, keepdim=True) / 63
+    assert ((layer.weight - own.weight).abs() <= step * 0.5001).all()
+    rows = torch.randn(2, 9, layer.in_features, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(layer(rows), rows @ layer.weight.T, rtol=1e-3, atol=1e-3)
+    # The compiled loop of a single row has the same bits.
+    assert torch.equal(layer(rows[1, 3][None])[0], layer(rows)[1, 3])
 
 
 @pytest.mark.gpu

@@ -4,13 +4,15 @@ Each row of a matrix is rounded to int8 with its own scale when the decoder is l
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
 Inputs with outliers (those of the MLP's last projection) are rounded twice: the second rounding takes the remainder of the first.
 A single row, and two that are rounded once, have a compiled loop that reads the weights once and is as fast as the memory. The
-fastest kernels are measured once on each machine, for many rows and for one apart. The weights are frozen, but gradients pass
-through them, rounded in the same way: training what surrounds them takes half of float32's time.
+fastest kernels are measured once on each machine, for many rows and for one apart. Where they are exact only for smaller weights,
+the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through them, rounded in the same way:
+training what surrounds them takes half of float32's time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ _SMALL_WEIGHTS = 1 << 18
 """A matrix with fewer weights stays in float32, which is faster for it."""
 _TWICE_ROUNDED = ("mlp.down_proj",)
 """The layers whose inputs are rounded twice."""
+_LARGEST = 127
+"""The largest absolute value of rounded activations, and of rounded weights where the kernels are exact for it."""
+_LARGEST_IN_16_BITS = 63
+"""That of rounded weights without VNNI: kernels add two products in 16 bits there, and 2 * 255 * 63 fits."""
 _NEVER = 1e9
 _MANY_ROWS, _DECODED = 512, 64
 """A kernel is chosen for reading this many rows together, and decoding this many one after another."""
@@ -39,24 +45,31 @@ def use_int8(decoder: Any, cache: Path) -> None:
     Raises:
         ConfigError: no kernel of this machine multiplies int8 exactly.
     """
-    name, loop = _choose(cache)
-    kernel = _KERNELS[name]
+    best = _choose(cache)
     for place, module in list(decoder.named_modules()):
         if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS:
             parent, _, own = place.rpartition(".")
-            int8 = Int8Linear(module, kernel, roundings=2 if place.endswith(_TWICE_ROUNDED) else 1, loop=loop)
+            roundings = 2 if place.endswith(_TWICE_ROUNDED) else 1
+            int8 = Int8Linear(module, _KERNELS[best.kernel], roundings, best.loop, best.largest_weight)
             setattr(decoder.get_submodule(parent), own, int8)
 
 
 class Int8Linear(nn.Module):
     """A linear layer with int8 weights."""
 
-    def __init__(self, own: nn.Linear, kernel: Kernel, roundings: int = 1, loop: Loop | None = None) -> None:
+    def __init__(
+        self,
+        own: nn.Linear,
+        kernel: Kernel,
+        roundings: int = 1,
+        loop: Loop | None = None,
+        largest_weight: int = _LARGEST,
+    ) -> None:
         super().__init__()
         self.in_features, self.out_features = own.in_features, own.out_features
         self.bias = own.bias
         weight = own.weight.detach()
-        scale = _scale(weight)
+        scale = _scale(weight, largest_weight)
         self._rounded: Tensor
         self._row_scale: Tensor
         self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8).contiguous(), persistent=False)
@@ -136,9 +149,9 @@ def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor]:
     return rounded, scales
 
 
-def _scale(rows: Tensor) -> Tensor:
-    """The divisor (rows, 1) that makes the largest absolute value of each row (rows, in) 127."""
-    return torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True)).div_(127).clamp_min_(1e-30)
+def _scale(rows: Tensor, largest: int = _LARGEST) -> Tensor:
+    """The divisor (rows, 1) that makes the largest absolute value of each row (rows, in) `largest`."""
+    return torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True)).div_(largest).clamp_min_(1e-30)
 
 
 # --- kernels ------------------------------------------------------------------------------------------------
@@ -221,53 +234,68 @@ def _loop_kernel(loop: Loop) -> Kernel:
     return kernel
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """What this machine multiplies int8 with."""
+
+    kernel: str
+    loop: Loop | None
+    """The compiled loop, if it is faster for one row."""
+    largest_weight: int
+
+
 def best_kernel(cache: Path) -> str:
-    """The name of this machine's fastest kernel, measured once and kept in the cache folder.
+    """The name of this machine's fastest kernel and its bits of a weight, measured once and kept in the cache folder.
 
     Raises:
         ConfigError: no kernel multiplies exactly.
     """
-    return _choose(cache)[0]
+    best = _choose(cache)
+    return f"{best.kernel}, {best.largest_weight.bit_length() + 1}-bit weights"
 
 
-def _choose(cache: Path) -> tuple[str, Loop | None]:
-    """The best kernel, and the compiled loop if it is faster for one row.
+def _choose(cache: Path) -> _Choice:
+    """The fastest kernel of those that are exact for 8-bit weights or, if there are none, for 7-bit weights.
 
     Raises:
         ConfigError: no kernel multiplies exactly.
     """
     notes = Notes(cache)
-
-    def seconds(name: str, kernel: Kernel, rows: int, threads: int = 1) -> float:
-        return notes.measured(f"int8 {name}, {rows} rows", lambda: _measure(kernel, rows) * threads)
-
     loop = compiled(_project_rows, _ARGUMENTS)
     # The loop runs in one thread, and the seconds are divided by the number of threads.
-    of_loop = _NEVER if loop is None else seconds("loop", _loop_kernel(loop), 1, torch.get_num_threads())
-    of_row = {name: seconds(name, kernel, 1) for name, kernel in _KERNELS.items()}
-    # A token is read with hundreds of others, and decoded alone.
-    of_both = {
-        name: seconds(name, kernel, _MANY_ROWS) + _DECODED * min(of_row[name], of_loop)
-        for name, kernel in _KERNELS.items()
-    }
-    best = min(of_both, key=lambda name: of_both[name])
-    if of_both[best] >= _NEVER:
-        raise ConfigError("This processor does not multiply int8 exactly (it lacks VNNI): give --dtype float32.")
-    return best, loop if of_loop < of_row[best] else None
+    of_loop = _NEVER
+    if loop is not None:
+        kernel, threads = _loop_kernel(loop), torch.get_num_threads()
+        of_loop = notes.measured("int8 loop, 1 rows", lambda: _measure(kernel, 1, _LARGEST) * threads)
+
+    def seconds(name: str, rows: int, largest: int) -> float:
+        weights = "" if largest == _LARGEST else ", 7-bit weights"
+        return notes.measured(f"int8 {name}, {rows} rows{weights}", lambda: _measure(_KERNELS[name], rows, largest))
+
+    for largest in (_LARGEST, _LARGEST_IN_16_BITS):
+        of_row = {name: seconds(name, 1, largest) for name in _KERNELS}
+        # A token is read with hundreds of others, and decoded alone.
+        of_both = {
+            name: seconds(name, _MANY_ROWS, largest) + _DECODED * min(of_row[name], of_loop) for name in _KERNELS
+        }
+        best = min(of_both, key=lambda name: of_both[name])
+        if of_both[best] < _NEVER:
+            return _Choice(best, loop if of_loop < of_row[best] else None, largest)
+    raise ConfigError("This processor does not multiply int8 exactly: give --dtype float32.")
 
 
-def _measure(kernel: Kernel, count: int) -> float:
+def _measure(kernel: Kernel, count: int, largest_weight: int) -> float:
     """A kernel's seconds for so many rows at once; `_NEVER` if its products are wrong."""
     # A decoder's weights do not fit the processor's cache: for one row, these do not either.
     out_features = 4864 if count > 1 else 1 << 17
-    weights = torch.full((out_features, 896), 127, dtype=torch.int8)
-    weights[::2] = -127
-    rows = torch.full((count, 896), 127, dtype=torch.int8)
-    expected = torch.full((out_features,), 127.0 * 127 * 896)
+    weights = torch.full((out_features, 896), largest_weight, dtype=torch.int8)
+    weights[::2] *= -1
+    rows = torch.full((count, 896), _LARGEST, dtype=torch.int8)
+    expected = torch.full((out_features,), float(largest_weight * _LARGEST * 896))
     expected[::2] *= -1
     try:
         multiply = kernel(weights)
-        # Processors without VNNI add pairs of products in 16 bits, which overflow.
+        # Sums of two products that overflow 16 bits are far from these.
         if not torch.allclose(multiply(rows)[-1].float(), expected, rtol=1e-5):
             return _NEVER
         return best_seconds(lambda: multiply(rows)) * 4864 / out_features
