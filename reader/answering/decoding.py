@@ -26,7 +26,7 @@ from reader.answering.dates import date_of_event, is_amount
 from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name
-from reader.answering.overview import overview
+from reader.answering.overview import amount, overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place, may_be_place, whole_place
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
@@ -36,6 +36,7 @@ from reader.answering.quantities import (
     asks_for,
     contradicts,
     invents,
+    is_row_of_numbers,
     may_begin_with_figure,
     miscounts,
     with_hedge,
@@ -174,8 +175,10 @@ class Decoding:
         self._begin(make_prompt(question, model))
         budget_tokens = look_again_tokens(look_again)
         self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
-        self.overview = choose(attached.passages, self.question, model.encoder) or overview(
-            understand(self.question), self.question, attached.sources
+        self.overview = (
+            choose(attached.passages, self.question, model.encoder)
+            or overview(understand(self.question), self.question, attached.sources)
+            or amount(attached.passages, self.question)
         )
         if self.overview is not None:
             self.text = self.held = self.overview.text
@@ -370,6 +373,7 @@ class Decoding:
                 invents(self.text, known)
                 or miscounts(self.text, self.question, known)
                 or is_amount(self.question, self.text)
+                or is_row_of_numbers(self.question, self.text)
                 or invents_name(self.text, known, self.question)
             )
         )

@@ -1,4 +1,4 @@
-"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, its beginning or its end, where
+"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, a day, its beginning or its end, where
 something is mentioned, who somebody or what something is, what letters stand for, who the main characters are, who wrote it, or
 nothing but a greeting.
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from reader.answering.dates import Day, day_in
 from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, content_words
@@ -24,6 +25,7 @@ Kind = Literal[
     "outline",
     "page",
     "chapter",
+    "day",
     "beginning",
     "end",
     "mentions",
@@ -304,6 +306,8 @@ class Request:
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
     it has parts (3.2), or its title, where no number is asked for."""
+    day: Day | None = None
+    """The day that a question names."""
 
 
 def understand(question: str) -> Request:
@@ -345,9 +349,18 @@ def understand(question: str) -> Request:
         _FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)
     ):
         return Request("thing", is_overview=True, words=found["words"])
+    return _of_all_or_a_day(question)
+
+
+def _of_all_or_a_day(question: str) -> Request:
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
-    return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")
+    if _WHOLE.search(question):
+        return Request("whole", is_overview=True)
+    if named := day_in(question):
+        day, rest = named
+        return Request("day", is_overview=not _details(rest), day=day)
+    return Request("detail")
 
 
 def as_decoders_take_it(question: str) -> str:
