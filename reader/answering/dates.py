@@ -104,6 +104,11 @@ def date_of_event(question: str, answer: str, passage: str) -> str:
     return dates.pop() if len(dates) == 1 and not any(date in text for text in told) else answer
 
 
+def asks_when(question: str) -> bool:
+    """Whether a question asks for a date."""
+    return bool(_WHEN.match(question))
+
+
 def is_amount(question: str, answer: str) -> bool:
     """Whether an answer to when is an amount, such as 12,111.06."""
     return bool(_WHEN.match(question) and _AMOUNT.fullmatch(answer.strip()))

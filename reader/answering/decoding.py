@@ -22,7 +22,8 @@ from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
 from reader.answering.copying import as_copied
-from reader.answering.dates import date_of_event, is_amount
+from reader.answering.dates import asks_when, date_of_event, is_amount
+from reader.answering.entries import day_at, has_entries
 from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name
@@ -163,6 +164,7 @@ class Decoding:
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
         self._asks_for_authors = asks_for_authors(self.question)
+        self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
             self._told_about
             or is_yes_or_no(self.question)
@@ -262,6 +264,7 @@ class Decoding:
             self._kinds
             or self.takes_sentence
             or self._asks_for_authors
+            or self._asks_for_day
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
@@ -393,6 +396,18 @@ class Decoding:
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
         self._name_author()
+        self._name_day()
+
+    def _name_day(self) -> None:
+        """Where a diary is asked when, and the answer has no figure, put the day in front under which it stands."""
+        said = self.text.strip().rstrip(".")
+        if not self._asks_for_day or says_nothing(said) or any(sign.isdigit() for sign in said):
+            return
+        for passage in self._prompt.passages:
+            source = next(one for one in self.attached.sources if one.document_id == passage.document_id)
+            at = passage.text.find(said)
+            if at >= 0 and (day := day_at(passage.start_char + at, source)):
+                self.text = self.held = f"{day}, {said}"
 
     def _name_author(self) -> None:
         """Where who wrote the one document is asked, look at its file's properties, too."""

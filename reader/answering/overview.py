@@ -24,6 +24,7 @@ from reader.answering.parties import party
 from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.people import people
 from reader.answering.requests import LAST, Request
+from reader.answering.tables import amount_of
 from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
@@ -94,9 +95,11 @@ def overview(request: Request, question: str, sources: Sequence[Source]) -> Over
 
 
 def amount(passages: Passages, question: str) -> Overview | None:
-    """The amount that a row of a list has, where the question asks for it; None where it does not, or no row is meant for sure."""
-    found = passages.amount(question)
-    return Overview(found[0], (found[1],)) if found else None
+    """The amount that a question asks for, if the row of a list has it, or all rows that may be meant; None where no row is."""
+    rows = passages.rows_asked(question)
+    if not rows:
+        return None
+    return Overview(amount_of(rows[0].text) if len(rows) == 1 else "\n".join(row.text for row in rows), tuple(rows))
 
 
 def place(request: Request, sources: Sequence[Source]) -> list[tuple[str, int, int]]:

@@ -63,7 +63,8 @@ def _name_at_end(lines: Sequence[Line]) -> Line | None:
 
 def _is_name(text: str) -> bool:
     words = _WORD.findall(text)
-    return 0 < len(words) <= _MOST_WORDS and all(word[0].isupper() or word in _SMALL_WORDS for word in words)
+    has_name = any(word[0].isupper() for word in words) and len(words) <= _MOST_WORDS
+    return has_name and all(word[0].isupper() or word in _SMALL_WORDS for word in words)
 
 
 def _bare(name: str) -> str:

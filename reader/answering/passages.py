@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from reader.answering.tables import Shown, Table, amount_of, asks_for_amount, row_asked, shown, tables
+from reader.answering.tables import Shown, Table, asks_for_amount, rows_asked, shown, tables
 from reader.answering.words import content_words
 from reader.reading import goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
@@ -191,16 +191,14 @@ class Passages:
         best = TextIndex(passage.text for passage in found).search(content_words(question), len(found))
         return [found[number] for number in dict.fromkeys([*best, *range(len(found))])]
 
-    def amount(self, question: str) -> tuple[str, Passage] | None:
-        """(amount, row that ends with it) where a question asks how much, and one row of a list of amounts has its words."""
-        if not asks_for_amount(question):
-            return None
-        rows = []
-        for document_id, found in self._tables.items():
+    def rows_asked(self, question: str) -> list[Passage]:
+        """The rows of lists of amounts that a question means which asks how much something costs; none for other questions."""
+        rows: list[Passage] = []
+        for document_id, found in self._tables.items() if asks_for_amount(question) else ():
             front = next((page.text for (owner, _), page in self._pages.items() if owner == document_id), "")
-            row = row_asked(question, found, f"{self.titles[document_id]} {front[:_FRONT_CHARS]}")
-            rows += self._cut_out(document_id, row.start_char, row.end_char) if row else []
-        return (amount_of(rows[0].text), rows[0]) if len(rows) == 1 else None
+            for row in rows_asked(question, found, f"{self.titles[document_id]} {front[:_FRONT_CHARS]}"):
+                rows += self._cut_out(document_id, row.start_char, row.end_char)
+        return rows
 
     def shown(self, passage: Passage, question: str) -> Shown:
         """A passage as a decoder is shown it for a question."""

@@ -200,6 +200,7 @@ _HAPPENS = re.compile(
     r"|was (?:passiert|geschieht|muss .*(?:getan|geschehen))|que (?:se passe|doit-on faire)|qué (?:pasa|ocurre|sucede))\b",
     re.I,
 )
+_DOES = re.compile(r"\W*what (?:did|does|do) .{1,60} do\b", re.I)
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
@@ -215,7 +216,7 @@ _THANKS = re.compile(
 _OVERVIEW_WORDS = STOP_WORDS | frozenset(
     """
     happen happens happened happening summary summarise summarize summarised give please content contents page chapter section
-    brief short sentence sentences three two one part book list show
+    brief short sentence sentences three two one part book list show done occur occurred event events entry entries diary log
     geschieht passiert steht fasse fassen zusammen zusammenfassung gib mir eine einen der die das den dem des auf im in was wovon
     handelt geht es um worum ist seite kapitel abschnitt bitte kurz von über inhalt
     que quoi se passe passe-t-il passer dans le la les du de des un une sur est il y a résume résumé résumez moi donne page chapitre
@@ -359,7 +360,7 @@ def _of_all_or_a_day(question: str) -> Request:
         return Request("whole", is_overview=True)
     if named := day_in(question):
         day, rest = named
-        return Request("day", is_overview=not _details(rest), day=day)
+        return Request("day", is_overview=not _details(rest) or bool(_DOES.match(rest)), day=day)
     return Request("detail")
 
 

@@ -47,6 +47,7 @@ _FEWEST_ITEMS = 3
 _MOST_HEADINGS = 2
 """So many lines without an amount may part two items of a list, such as a heading or the first line of an item."""
 _MOST_ITEM_CHARS = 120
+_WORDS_FOR_ONE_MISSING = 4
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
 
 _FEWEST_COLUMNS = 3
@@ -244,26 +245,27 @@ def amount_of(row: str) -> str:
     return found[1] if found else ""
 
 
-def row_asked(question: str, found: Iterable[Table], context: str) -> Row | None:
-    """The one row of lists of amounts that has all of a question's own words, alone or with its heading; None where none has, or
-    several.
+def rows_asked(question: str, found: Iterable[Table], context: str) -> list[Row]:
+    """The rows of lists of amounts that have a question's own words, alone or with their heading; none where too many have.
+
+    One word of four may be missing. Rows that share fewer words than others are left out.
 
     Args:
         context: what may have words of it, too, such as the document's title.
     """
     asked = _stems(question) - _STOP_STEMS - _PAYING
     own = asked - _stems(context)
-    rows: list[Row] = []
+    shares: list[tuple[int, Row]] = []
     for table in found if own else ():
         heading: frozenset[str] = frozenset()
         for row in table.rows if table.is_list else ():
             if row.is_heading:
                 heading = row.stems
-            elif row.stems & own and own <= row.stems | heading:
-                rows.append(row)
-    most = max((len(row.stems & asked) for row in rows), default=0)
-    best = [row for row in rows if len(row.stems & asked) == most]
-    return best[0] if len(best) == 1 else None
+            elif row.stems & own and len(own - row.stems - heading) <= len(own) // _WORDS_FOR_ONE_MISSING:
+                shares.append((len((row.stems | heading) & asked), row))
+    most = max((share for share, _ in shares), default=0)
+    best = [row for share, row in shares if share == most]
+    return best if len(best) <= _MOST_ROWS else []
 
 
 def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:
@@ -302,9 +304,9 @@ def _lists(page: PageRecord, taken: Set[int]) -> Iterator[Table]:
     rows: list[Row] = []
     for found in _PIECE.finditer(page.text):
         text, start_char = found["text"].rstrip(" ,;"), page.start_char + found.start("text")
-        is_item = found["sum"] is not None
         if not text:
             continue
+        is_item = found["sum"] is not None and not text[0].islower()
         goes_on = rows and not _SENTENCE.search(text) and not all(row.is_heading for row in rows[-_MOST_HEADINGS:])
         if len(text) <= _MOST_ITEM_CHARS and start_char not in taken and (is_item or goes_on):
             rows.append(Row(text, start_char, ((text, start_char),), not is_item))
