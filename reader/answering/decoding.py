@@ -55,7 +55,7 @@ from reader.answering.requests import (
     understand,
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
-from reader.answering.tables import as_value
+from reader.answering.tables import as_value, asks_for_payment
 from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model
@@ -397,6 +397,9 @@ class Decoding:
             self.text, self.held = self.text + more, self.held + more
         self._name_author()
         self._name_day()
+        if self.held == self.text and says_nothing(self.text) and asks_for_payment(self.question):
+            rows = self.attached.passages.rows_asked(self.question)
+            self.text = self.held = rows[0].text if len(rows) == 1 else self.text
 
     def _name_day(self) -> None:
         """Where a diary is asked when, and the answer has no figure, put the day in front under which it stands."""

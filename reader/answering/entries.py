@@ -80,7 +80,9 @@ def _entries(source: Source) -> list[_Beginning]:
     first = [next(own) for _, own in groupby(lines, key=lambda line: line.day)]
     ends = [*(line.start_char for line in first[1:]), source.chars_read]
     first = [
-        line for line, end in zip(first, ends, strict=True) if end - line.start_char - len(line.printed) >= _LEAST_CHARS
+        line
+        for line, end in zip(first, ends, strict=False)
+        if end - line.start_char - len(line.printed) >= _LEAST_CHARS
     ]
     steps = [_is_later(one.day, other.day) for one, other in pairwise(first)]
     is_ordered = max(sum(steps), len(steps) - sum(steps)) >= _IN_ORDER * len(steps)

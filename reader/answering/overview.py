@@ -24,7 +24,7 @@ from reader.answering.parties import party
 from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.people import people
 from reader.answering.requests import LAST, Request
-from reader.answering.tables import amount_of
+from reader.answering.tables import amount_of, asks_for_amount
 from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
@@ -96,7 +96,7 @@ def overview(request: Request, question: str, sources: Sequence[Source]) -> Over
 
 def amount(passages: Passages, question: str) -> Overview | None:
     """The amount that a question asks for, if the row of a list has it, or all rows that may be meant; None where no row is."""
-    rows = passages.rows_asked(question)
+    rows = passages.rows_asked(question) if asks_for_amount(question) else ()
     if not rows:
         return None
     return Overview(amount_of(rows[0].text) if len(rows) == 1 else "\n".join(row.text for row in rows), tuple(rows))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from reader.answering.tables import Shown, Table, asks_for_amount, rows_asked, shown, tables
+from reader.answering.tables import Shown, Table, rows_asked, shown, tables
 from reader.answering.words import content_words
 from reader.reading import goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
@@ -192,9 +192,9 @@ class Passages:
         return [found[number] for number in dict.fromkeys([*best, *range(len(found))])]
 
     def rows_asked(self, question: str) -> list[Passage]:
-        """The rows of lists of amounts that a question means which asks how much something costs; none for other questions."""
+        """The rows of lists of amounts that have a question's own words."""
         rows: list[Passage] = []
-        for document_id, found in self._tables.items() if asks_for_amount(question) else ():
+        for document_id, found in self._tables.items():
             front = next((page.text for (owner, _), page in self._pages.items() if owner == document_id), "")
             for row in rows_asked(question, found, f"{self.titles[document_id]} {front[:_FRONT_CHARS]}"):
                 rows += self._cut_out(document_id, row.start_char, row.end_char)

@@ -42,6 +42,7 @@ _HOW_MUCH = re.compile(
     r"|salar\w+|wages|rent|dues|totals?|amounts?)\b)(?!.*\bfor\W*$)",
     re.I,
 )
+_PAYMENT = re.compile(r"\W*(?:who|whom|what|which)\b.*\b(?:pays?|paid|costs?|charged?|spent|bought|buy|sold)\b", re.I)
 _SENTENCE = re.compile(r"[.!?:;,]$")
 _FEWEST_ITEMS = 3
 _MOST_HEADINGS = 2
@@ -237,6 +238,11 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
 def asks_for_amount(question: str) -> bool:
     """Whether a question asks how much something costs, or how much is paid."""
     return bool(_HOW_MUCH.match(question))
+
+
+def asks_for_payment(question: str) -> bool:
+    """Whether a question asks who or what is paid for."""
+    return bool(_PAYMENT.match(question))
 
 
 def amount_of(row: str) -> str:
