@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers.answers import answered, attached_to
+from helpers.answers import Scripted, answered, attached_to
 
 from reader.answering.dates import Day, day_in
 from reader.answering.entries import entry
@@ -89,3 +89,20 @@ def test_only_the_entry_of_the_day_is_looked_at_again(tiny_model: Model, store: 
     attached = attached_to(document, tiny_model, store)
     answer = answered(attached, tiny_model, "Who shot ducks on 5 March?", look_again="auto")
     assert [passage.text for passage in answer.looked_again] == [under(Day(3, 5))]
+
+
+def test_a_time_has_the_day_of_its_entry_in_front(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["at noon"] * 9
+    document = Document(DIARY, (Page(1, "1", 0, len(DIARY)),), "A diary", "a.txt", "text", 0)
+    answer = answered(
+        attached_to(document, tiny_model, store), tiny_model, "When did the supply boat come?", look_again="auto"
+    )
+    assert answer.text == "Friday, 14 March 1902, at noon"
+
+
+def test_dates_of_notes_in_no_order_are_no_entries() -> None:
+    notes = "31 May 2003. Fallows.\n2 April 2001. Netanel.\n7 June 2004. Moyers.\n1 May 1999. Lessig.\n"
+    assert under(Day(6, 7), notes) is None

@@ -33,6 +33,8 @@ def party(role: str, text: str) -> Line | None:
     """Who has a role, such as *plaintiff*, and where the lines that say so begin and end; None where none does."""
     lines = [(found[0], found.start(), found.end()) for found in _LINE.finditer(text)]
     for number, (line, start, end) in enumerate(lines):
+        if stem(role.split()[-1].casefold()) not in line.casefold():
+            continue
         above = _name_at_end(lines[max(0, number - _MOST_LINES) : number]) if _is_role(line, role) else None
         if above is not None:
             return above[0], above[1], end

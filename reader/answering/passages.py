@@ -195,8 +195,10 @@ class Passages:
         """The rows of lists of amounts that have a question's own words."""
         rows: list[Passage] = []
         for document_id, found in self._tables.items():
+            lists = [table for table in found if table.is_list]
+            front_chars = min([_FRONT_CHARS, *(table.first.start_char for table in lists)])
             front = next((page.text for (owner, _), page in self._pages.items() if owner == document_id), "")
-            for row in rows_asked(question, found, f"{self.titles[document_id]} {front[:_FRONT_CHARS]}"):
+            for row in rows_asked(question, lists, f"{self.titles[document_id]} {front[:front_chars]}"):
                 rows += self._cut_out(document_id, row.start_char, row.end_char)
         return rows
 

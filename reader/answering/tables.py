@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -33,9 +33,13 @@ _UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
 _AMOUNT = re.compile(r"[^\w\n]*?([-−]?\d+(?:,\d{3})*(?:\.\d{1,2}|\.\d{4,})?)(?![.,]?\d)")
 """Not 1.540 or 12,5, which are one thing in one country and another in the next."""
 _SUM = r"(?:[£$€¥] ?\d[\d,]*(?:\.\d\d)?|\d+(?:,\d{3})*\.\d\d|\d+(?:\.\d{3})*,\d\d)(?: ?[€%])?"
-_PIECE = re.compile(rf"[^\S\n]*(?P<text>[^\n]*?(?:(?<=[\s.…|]){_SUM}(?=[,;.]?\s|\Z)(?P<sum>)[,;.]?|(?=\n|\Z)))\s*")
+_PIECE = re.compile(
+    rf"[^\S\n]*(?P<text>[^\n]*?(?:(?:(?<=[\s…|])|(?<=\.\.)){_SUM}(?=[,;.]\s|[,;.]?[^\S\n]*(?:\n|\Z))(?P<sum>)[,;.]?|(?=\n|\Z)))\s*"
+)
 """A line, or a piece of one that ends with an amount."""
-_AMOUNT_LAST = re.compile(rf"[\s.…|]({_SUM})[.,;]?$")
+_LABEL = re.compile(r"(?![a-zß-ÿ]).*[^\W\d_]{2}")
+_ITEM_END = re.compile(rf"{_SUM}[,;.]?(?:\s|\Z)")
+_AMOUNT_LAST = re.compile(rf"(?:[\s…|]|\.\.)({_SUM})[.,;]?$")
 _HOW_MUCH = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:how much (?:money|cash|is|are|was|were|did|does|do|has|have|had|must|went|goes)\b"
     r"|what (?:is|was|are|were|did|does|do|has|have|had|must)\b.*\b(?:pay|paid|costs?|charged?|charges|fees?|prices?|premiums?"
@@ -152,9 +156,8 @@ class Table:
     @cached_property
     def is_prose(self) -> bool:
         """Whether its cells are too long to be told apart by words in common with a question."""
-        return not self.is_list and sum(
-            max(len(text) for text, _ in row.cells) for row in self.rows
-        ) > _LONGEST_CELL_CHARS * len(self.rows)
+        longest = [max(len(text) for text, _ in row.cells) for row in self.rows]
+        return not self.is_list and sum(longest) > _LONGEST_CELL_CHARS * len(longest)
 
 
 @dataclass(frozen=True)
@@ -186,9 +189,10 @@ def tables(pages: Iterable[PageRecord]) -> list[Table]:
             before, after = found[-1], own[0]
             between = page.text[: after.first.start_char - page.start_char]
             is_alone = before.end_char >= end and not between.strip()
-            as_wide = len(after.first.cells) == len((before.rows or [before.first])[-1].cells)
+            below = after.rows if after.is_list else (after.first, *after.rows)
+            as_wide = len(below[0].cells) == len((before.rows or [before.first])[-1].cells)
             if is_alone and as_wide and (not after.names or after.first.text == before.first.text):
-                added = [row for row in (after.first, *after.rows) if row.text != before.first.text]
+                added = [row for row in below if row.text != before.first.text]
                 found[-1], own = Table(before.first, (*before.rows, *added)), own[1:]
         found += own
         last_page, end = page.number, page.start_char + len(page.text.rstrip())
@@ -251,7 +255,7 @@ def amount_of(row: str) -> str:
     return found[1] if found else ""
 
 
-def rows_asked(question: str, found: Iterable[Table], context: str) -> list[Row]:
+def rows_asked(question: str, lists: Iterable[Table], context: str) -> list[Row]:
     """The rows of lists of amounts that have a question's own words, alone or with their heading; none where too many have.
 
     One word of four may be missing. Rows that share fewer words than others are left out.
@@ -262,9 +266,9 @@ def rows_asked(question: str, found: Iterable[Table], context: str) -> list[Row]
     asked = _stems(question) - _STOP_STEMS - _PAYING
     own = asked - _stems(context)
     shares: list[tuple[int, Row]] = []
-    for table in found if own else ():
+    for table in lists if own else ():
         heading: frozenset[str] = frozenset()
-        for row in table.rows if table.is_list else ():
+        for row in table.rows:
             if row.is_heading:
                 heading = row.stems
             elif row.stems & own and len(own - row.stems - heading) <= len(own) // _WORDS_FOR_ONE_MISSING:
@@ -299,8 +303,12 @@ def _on_page(page: PageRecord) -> Iterator[Table]:
             runs[-1].append(_row(line[0], page.start_char + line.start()))
         elif runs[-1]:
             runs.append([])
-    # A first row that ends with an amount names no columns.
-    own = [Table(rows[0], tuple(rows[1:])) for rows in runs if rows and not _AMOUNT_LAST.search(rows[0].text)]
+    # A first row that ends with an amount names no columns; a few such rows may be the end of a table.
+    own = [
+        Table(rows[0], tuple(rows[1:]))
+        for rows in runs
+        if rows and (len(rows) < _FEWEST_ITEMS or not _AMOUNT_LAST.search(rows[0].text))
+    ]
     yield from own
     yield from _lists(page, {row.start_char for table in own for row in (table.first, *table.rows)})
 
@@ -308,14 +316,14 @@ def _on_page(page: PageRecord) -> Iterator[Table]:
 def _lists(page: PageRecord, taken: Set[int]) -> Iterator[Table]:
     """The lists of amounts of a page, without the rows of tables, which begin at the characters `taken`."""
     rows: list[Row] = []
-    for found in _PIECE.finditer(page.text):
+    for found in _PIECE.finditer(page.text) if len(_ITEM_END.findall(page.text)) >= _FEWEST_ITEMS else ():
         text, start_char = found["text"].rstrip(" ,;"), page.start_char + found.start("text")
         if not text:
             continue
-        is_item = found["sum"] is not None and not text[0].islower()
+        is_item = found["sum"] is not None and bool(_LABEL.match(text))
         goes_on = rows and not _SENTENCE.search(text) and not all(row.is_heading for row in rows[-_MOST_HEADINGS:])
         if len(text) <= _MOST_ITEM_CHARS and start_char not in taken and (is_item or goes_on):
-            rows.append(Row(text, start_char, ((text, start_char),), not is_item))
+            rows.append(replace(_row(text, start_char), is_heading=not is_item))
         else:
             yield from _as_list(rows)
             rows = []
