@@ -62,7 +62,9 @@ def test_an_entry_reaches_to_the_next_date() -> None:
 
 
 def test_the_lines_of_one_day_are_one_entry() -> None:
-    log = "2024-05-02 23:10 Door opened\n2024-05-03 06:00 Pump on\n2024-05-03 06:40 Pump off, dry well\n2024-05-04 01:00 Reset"
+    log = (
+        "2024-05-02 23:10 Door opened\n2024-05-03 06:00 Pump on\n2024-05-03 06:40 Pump off, dry well\n2024-05-04 Reset"
+    )
     assert under(Day(5, 3), log) == "2024-05-03 06:00 Pump on\n2024-05-03 06:40 Pump off, dry well"
 
 

@@ -43,7 +43,7 @@ _AMOUNT_LAST = re.compile(rf"(?:[\s…|]|\.\.)({_SUM})[.,;]?$")
 _HOW_MUCH = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:how much (?:money|cash|is|are|was|were|did|does|do|has|have|had|must|went|goes)\b"
     r"|what (?:is|was|are|were|did|does|do|has|have|had|must)\b.*\b(?:pay|paid|costs?|charged?|charges|fees?|prices?|premiums?"
-    r"|salar\w+|wages|rent|dues|totals?|amounts?)\b)(?!.*\bfor\W*$)",
+    r"|salar\w+|wages|rent|dues|bills?|totals?|amounts?)\b)(?!.*\bfor\W*$)",
     re.I,
 )
 _PAYMENT = re.compile(r"\W*(?:who|whom|what|which)\b.*\b(?:pays?|paid|costs?|charged?|spent|bought|buy|sold)\b", re.I)
