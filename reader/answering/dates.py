@@ -1,12 +1,14 @@
 """When something happened: small decoders take a date from a sentence of the passage that tells of something else.
 
 A date of another sentence than the one that has the question's words is given up for the one date there. By words alone, in
-English, German, French, Spanish and Italian. It runs no decoder.
+English, German, French, Spanish and Italian, which also find the day that a question or a line names. It runs no decoder.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from reader.answering.passages import sentences_of
 from reader.answering.words import STOP_WORDS, content_words, stem
@@ -16,20 +18,70 @@ _WHEN = re.compile(
     r"|en quelle année|cu[aá]ndo|en qu[eé] año|quando|in (?:che|quale) anno)\b",
     re.I,
 )
-_MONTH = (
-    r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]|janv|fév|mars|avr|juin|juil|août|déc|ene|abr|ago|dic"
-    r"|gen|mag|giu|lug|set|ott)[^\W\d_]*"
+_MONTHS = (
+    "january jan januar janvier janv enero ene gennaio gen",
+    "february feb februar février fév febrero febbraio",
+    "march mar märz mär mars marzo",
+    "april apr avril avr abril abr aprile",
+    "may mai mayo maggio mag",
+    "june jun juni juin junio giugno giu",
+    "july jul juli juillet juil julio luglio lug",
+    "august aug août agosto ago",
+    "september sep sept septembre septiembre settembre set",
+    "october oct oktober okt octobre octubre ottobre ott",
+    "november nov novembre noviembre",
+    "december dec dezember dez décembre déc diciembre dic dicembre",
 )
+MONTHS: Mapping[str, int] = {word: number for number, words in enumerate(_MONTHS, start=1) for word in words.split()}
+"""Months by their names and abbreviations, in small letters."""
+_MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})(?![^\W\d_])"
 _YEAR = r"(?:1\d|20)\d\d"
 _DATE = re.compile(
     rf"(?<![\w.,-])(?:\d{{1,2}}(?:st|nd|rd|th|\.|º|er)?(?: (?:of|de))? {_MONTH}\.?(?:,? (?:de )?{_YEAR})?"
     rf"|{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? {_YEAR})?|{_MONTH}\.?,? (?:of |de )?{_YEAR}|{_YEAR})(?!\w|[.,]\d|[–/-]\d)",
     re.I,
 )
+DAY = (
+    r"(?:(?P<iso_year>\d{4})-(?P<iso_month>\d\d)-(?P<iso_day>\d\d)|(?P<day>\d{1,2})\.(?P<number>\d{1,2})\.(?P<year>\d{4})"
+    rf"|(?P<day_first>\d{{1,2}})(?:st|nd|rd|th|\.|º|er)?(?: (?:of|de))? (?P<month>{_MONTH})\.?"
+    rf"(?:,? (?:de )?(?P<year_last>{_YEAR}))?"
+    rf"|(?P<month_first>{_MONTH})\.? (?P<day_last>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year_behind>{_YEAR}))?)(?!\w|[.,:/-]\d)"
+)
+"""The pattern of a date with its day, to be matched without regard to capitals."""
+_SOME_DAY = re.compile(rf"(?<![\w.,/-]){DAY}", re.I)
 _NAME = re.compile(r"[^\W\d_a-z]\w*")
 _CLAUSE = re.compile(r"[,;:](?! \d{4})\s|\s(?=(?:and|but|while|when|before|after)\s)")
 _AMOUNT = re.compile(r"[£$€¥]?\s*(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{3,}\.\d+)\.?")
 _SAME_LETTERS = 3
+
+
+class Day(NamedTuple):
+    """A day of a year, or of any year."""
+
+    month: int
+    day: int
+    year: int | None = None
+
+    @classmethod
+    def of(cls, found: re.Match[str]) -> Day:
+        """The day of a match of `DAY`."""
+        numbers = {name: int(text) for name, text in found.groupdict().items() if text and text.isdecimal()}
+        name = found["month"] or found["month_first"]
+        month = MONTHS[name.casefold()] if name else numbers.get("iso_month") or numbers["number"]
+        day = next(numbers[group] for group in ("iso_day", "day", "day_first", "day_last") if group in numbers)
+        years = [numbers[group] for group in ("iso_year", "year", "year_last", "year_behind") if group in numbers]
+        return cls(month, day, *years)
+
+    def may_be(self, other: Day) -> bool:
+        """Whether both are the same day, as far as both have a year."""
+        same_day = (self.month, self.day) == (other.month, other.day)
+        return same_day and (None in (self.year, other.year) or self.year == other.year)
+
+
+def day_in(text: str) -> tuple[Day, str] | None:
+    """The first day that a text names, and the text without it; None where it names none."""
+    found = _SOME_DAY.search(text)
+    return (Day.of(found), f"{text[: found.start()]} {text[found.end() :]}") if found else None
 
 
 def date_of_event(question: str, answer: str, passage: str) -> str:
@@ -50,6 +102,11 @@ def date_of_event(question: str, answer: str, passage: str) -> str:
         told = [clause for text in told for clause in _CLAUSE.split(text) if all(_has(clause, word) for word in asked)]
     dates = {found[0] for text in told for found in _DATE.finditer(text)}
     return dates.pop() if len(dates) == 1 and not any(date in text for text in told) else answer
+
+
+def asks_when(question: str) -> bool:
+    """Whether a question asks for a date."""
+    return bool(_WHEN.match(question))
 
 
 def is_amount(question: str, answer: str) -> bool:

@@ -22,11 +22,12 @@ from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.choices import choose
 from reader.answering.copying import as_copied
-from reader.answering.dates import date_of_event, is_amount
+from reader.answering.dates import asks_when, date_of_event, is_amount
+from reader.answering.entries import day_at, has_entries
 from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name
-from reader.answering.overview import overview
+from reader.answering.overview import amount, overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place, may_be_place, whole_place
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
@@ -36,6 +37,7 @@ from reader.answering.quantities import (
     asks_for,
     contradicts,
     invents,
+    is_row_of_numbers,
     may_begin_with_figure,
     miscounts,
     with_hedge,
@@ -53,7 +55,7 @@ from reader.answering.requests import (
     understand,
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
-from reader.answering.tables import as_value
+from reader.answering.tables import as_value, asks_for_payment
 from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model
@@ -162,6 +164,7 @@ class Decoding:
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
         self._asks_for_authors = asks_for_authors(self.question)
+        self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
             self._told_about
             or is_yes_or_no(self.question)
@@ -174,8 +177,10 @@ class Decoding:
         self._begin(make_prompt(question, model))
         budget_tokens = look_again_tokens(look_again)
         self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
-        self.overview = choose(attached.passages, self.question, model.encoder) or overview(
-            understand(self.question), self.question, attached.sources
+        self.overview = (
+            choose(attached.passages, self.question, model.encoder)
+            or overview(understand(self.question), self.question, attached.sources)
+            or amount(attached.passages, self.question)
         )
         if self.overview is not None:
             self.text = self.held = self.overview.text
@@ -259,6 +264,7 @@ class Decoding:
             self._kinds
             or self.takes_sentence
             or self._asks_for_authors
+            or self._asks_for_day
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
@@ -370,6 +376,7 @@ class Decoding:
                 invents(self.text, known)
                 or miscounts(self.text, self.question, known)
                 or is_amount(self.question, self.text)
+                or is_row_of_numbers(self.question, self.text)
                 or invents_name(self.text, known, self.question)
             )
         )
@@ -389,6 +396,21 @@ class Decoding:
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
         self._name_author()
+        self._name_day()
+        if self.held == self.text and says_nothing(self.text) and asks_for_payment(self.question):
+            rows = self.attached.passages.rows_asked(self.question)
+            self.text = self.held = rows[0].text if len(rows) == 1 else self.text
+
+    def _name_day(self) -> None:
+        """Where a diary is asked when, and the answer has no figure, put the day in front under which it stands."""
+        said = self.text.strip().rstrip(".")
+        if not self._asks_for_day or says_nothing(said) or any(sign.isdigit() for sign in said):
+            return
+        for passage in self._prompt.passages:
+            source = next(one for one in self.attached.sources if one.document_id == passage.document_id)
+            at = passage.text.find(said)
+            if at >= 0 and (day := day_at(passage.start_char + at, source)):
+                self.text = self.held = f"{day}, {said}"
 
     def _name_author(self) -> None:
         """Where who wrote the one document is asked, look at its file's properties, too."""

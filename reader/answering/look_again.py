@@ -56,8 +56,9 @@ def choose_passages(
     """Choose what to read again for a question, at most `tokens` tokens of it; the best passage first, none overlapping.
 
     The question is run behind the memory once to see what it attends to; the passages are ranked by that and by its words and
-    meaning, fused by reciprocal rank. If the question names a page or chapter, only passages there are chosen. Who wrote the
-    document is looked up at its beginning, and who somebody is where they are first mentioned. The memory stays as it was.
+    meaning, fused by reciprocal rank. If the question names a page, a chapter or the day of an entry, only passages there
+    are chosen. Who wrote the document is looked up at its beginning, and who somebody is where they are first mentioned. The memory
+    stays as it was.
 
     Args:
         tokens: cut down to what the decoder's positions have room for.
@@ -86,7 +87,10 @@ def choose_passages(
         said = [first for source in attached.sources for _, first in rank_introductions(request.words, source)[:1]]
         first = filter(None, map(attached.passages.holding, said))
         ranked = list(dict.fromkeys([*first, *ranked]))
-    if places := place(request, attached.sources):
+    places = place(request, attached.sources)
+    if places and request.kind == "day":  # an entry may be short, and a passage hold several
+        ranked = [passage for one in places for passage in attached.passages.within(*one, words)]
+    elif places:
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     elif not _ASKS_FOR_REFERENCES.search(words):  # they have the words of many a question, and say nothing
         ranked.sort(key=lambda passage: _is_in(passage, attached.references))

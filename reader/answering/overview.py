@@ -1,6 +1,6 @@
 """Answers out of a document's own words, without a decoder: a greeting, its outline, what a page, a chapter or the whole says,
 how it begins and ends, whom it names most often, who somebody or what something is, what letters stand for, and on which pages
-something is mentioned.
+something is mentioned, what a list of amounts has for something.
 
 Everything but the greeting is cut out of the text: headings, a note about each section, the first sentences of a page
 or chapter, the last ones of the document, names, and the sentences that mention something. The bundled decoders, with these
@@ -16,12 +16,15 @@ from itertools import groupby
 
 from reader import wording
 from reader.answering.definitions import expansion
+from reader.answering.entries import entry
 from reader.answering.introductions import defined, introduced
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
-from reader.answering.passages import Passage, Source, passage_of
+from reader.answering.parties import party
+from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.people import people
 from reader.answering.requests import LAST, Request
+from reader.answering.tables import amount_of, asks_for_amount
 from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
@@ -91,8 +94,16 @@ def overview(request: Request, question: str, sources: Sequence[Source]) -> Over
     return Overview("\n\n".join(texts), tuple(passage for one in found for passage in one.passages))
 
 
+def amount(passages: Passages, question: str) -> Overview | None:
+    """The amount that a question asks for, if the row of a list has it, or all rows that may be meant; None where no row is."""
+    rows = passages.rows_asked(question) if asks_for_amount(question) else ()
+    if not rows:
+        return None
+    return Overview(amount_of(rows[0].text) if len(rows) == 1 else "\n".join(row.text for row in rows), tuple(rows))
+
+
 def place(request: Request, sources: Sequence[Source]) -> list[tuple[str, int, int]]:
-    """(document, start, end) of the page or chapter that a request names; empty where it names none that there is."""
+    """(document, start, end) of the page, chapter or entry that a request names; empty where it names none that there is."""
     found = []
     for source in sources:
         section = _section(request, source)
@@ -112,14 +123,14 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
     if request.kind == "people":
         return _people(source, language)
     if request.kind == "role":
-        return _joined([("", defined(request.words, source))])
+        return _joined([("", defined(request.words, source))]) or _party(request.words, source)
     if request.kind == "abbreviation":
         return _expanded(request.words, source)
     if request.kind == "person":
         return _joined([("", introduced(request.words, source))])
     if request.kind == "thing":
         return _joined([("", introduced(request.words, source, is_thing=True))]) or _expanded(request.words, source)
-    if request.kind in ("page", "chapter"):
+    if request.kind in ("page", "chapter", "day"):
         section = _section(request, source)
         if section is None:
             return _joined([("", defined(request.words, source))])
@@ -176,6 +187,15 @@ def _expanded(words: str, source: Source) -> Overview | None:
     return None
 
 
+def _party(role: str, source: Source) -> Overview | None:
+    """Who has a role in a caption, with the lines that say so; None where no line does."""
+    for page in source.pages:
+        if page.end_char <= source.chars_read and (found := party(role, page.text)):
+            name, start, end = found
+            return Overview(name, (passage_of(page, start, end),))
+    return None
+
+
 def _people(source: Source, language: str) -> Overview | None:
     """The people that a document names most often, with the first sentence that names each; None if there are none."""
     read = [page for page in source.pages if page.end_char <= source.chars_read]
@@ -211,7 +231,9 @@ def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:
 
 
 def _section(request: Request, source: Source) -> Section | None:
-    """The page or the chapter that a request names."""
+    """The page, the chapter or the entry that a request names."""
+    if request.day is not None:
+        return entry(request.day, source)
     if request.number is None:
         return titled(sections(source), request.words) if request.kind == "chapter" else None
     if request.kind == "chapter":

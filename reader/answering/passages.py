@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from reader.answering.tables import Shown, Table, shown, tables
+from reader.answering.tables import Shown, Table, rows_asked, shown, tables
 from reader.answering.words import content_words
 from reader.reading import goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
@@ -28,6 +28,8 @@ PASSAGE_CHARS = 800
 """About 200 tokens: with a budget of 600, three passages are read again at most."""
 
 _CANDIDATES = 20
+_FRONT_CHARS = 200
+"""Where a document says whose amounts its lists have: a question may name the village that pays."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,28 @@ class Passages:
                 chosen[merged] = best_rank, tokens
         return tuple(sorted(chosen, key=lambda passage: chosen[passage]))
 
+    def within(self, document_id: str, start_char: int, end_char: int, question: str) -> list[Passage]:
+        """The passages of a stretch of a document, such as an entry, none of which reaches beyond it, the best first."""
+        found = []
+        for (owner, _), page in self._pages.items():
+            if owner == document_id and page.start_char < end_char and page.end_char > start_char:
+                first = max(start_char - page.start_char, 0)
+                own = page.text[first : end_char - page.start_char]
+                found += [self._passage(page, first + start, first + end) for start, end in cut(own)]
+        best = TextIndex(passage.text for passage in found).search(content_words(question), len(found))
+        return [found[number] for number in dict.fromkeys([*best, *range(len(found))])]
+
+    def rows_asked(self, question: str) -> list[Passage]:
+        """The rows of lists of amounts that have a question's own words."""
+        rows: list[Passage] = []
+        for document_id, found in self._tables.items():
+            lists = [table for table in found if table.is_list]
+            front_chars = min([_FRONT_CHARS, *(table.first.start_char for table in lists)])
+            front = next((page.text for (owner, _), page in self._pages.items() if owner == document_id), "")
+            for row in rows_asked(question, lists, f"{self.titles[document_id]} {front[:front_chars]}"):
+                rows += self._cut_out(document_id, row.start_char, row.end_char)
+        return rows
+
     def shown(self, passage: Passage, question: str) -> Shown:
         """A passage as a decoder is shown it for a question."""
         around = self._tables_in(passage.document_id, passage.start_char, passage.end_char)
@@ -185,11 +209,14 @@ class Passages:
 
     def outside(self, passage: Passage, seen: Shown) -> list[Passage]:
         """The rows of tables that are shown with a passage, though they stand outside it."""
+        return [row for span in seen.rows_outside for row in self._cut_out(passage.document_id, *span)]
+
+    def _cut_out(self, document_id: str, start_char: int, end_char: int) -> list[Passage]:
+        """A stretch of one page of a document, by its characters."""
         return [
-            passage_of(page, start - page.start_char, end - page.start_char)
-            for start, end in seen.rows_outside
-            for (document_id, _), page in self._pages.items()
-            if document_id == passage.document_id and page.start_char <= start < page.end_char
+            passage_of(page, start_char - page.start_char, end_char - page.start_char)
+            for (owner, _), page in self._pages.items()
+            if owner == document_id and page.start_char <= start_char < page.end_char
         ]
 
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:

@@ -53,6 +53,8 @@ _HEDGE = re.compile(
 _MOST_HEDGE_CHARS = 24
 _NUMBER_FIRST = re.compile(rf"[£$€¥]?\s*{_NUMBER}", re.I)
 
+_NO_NUMBERS = re.compile(r"\W*(?:who|whom|whose|where|why|how (?!many|much)\w+)\b", re.I)
+_ROW_OF_NUMBERS = re.compile(r"\W*\d[\d.,]*%?(?:[\s|]+[£$€¥]?\d[\d.,]*%?)+\W*")
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
 _MOST_DIGITS = 18
 """Longer ones are no quantities; and Python makes no number of thousands of digits."""
@@ -221,6 +223,11 @@ def with_hedge(answer: str, passage: str) -> str:
     ]
     hedges = {found[0] if found else "" for found in before}
     return hedges.pop() + answer if len(hedges) == 1 else answer
+
+
+def is_row_of_numbers(question: str, answer: str) -> bool:
+    """Whether an answer is nothing but several numbers, as in a row of a table, and cannot say who, where, why or how long."""
+    return bool(_NO_NUMBERS.match(question) and _ROW_OF_NUMBERS.fullmatch(answer))
 
 
 def _kinds(text: str) -> frozenset[str]:

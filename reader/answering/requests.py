@@ -1,4 +1,4 @@
-"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, its beginning or its end, where
+"""What a question asks for: a detail, the whole document, its outline, a page, a chapter, a day, its beginning or its end, where
 something is mentioned, who somebody or what something is, what letters stand for, who the main characters are, who wrote it, or
 nothing but a greeting.
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from reader.answering.dates import Day, day_in
 from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, content_words
@@ -24,6 +25,7 @@ Kind = Literal[
     "outline",
     "page",
     "chapter",
+    "day",
     "beginning",
     "end",
     "mentions",
@@ -198,6 +200,7 @@ _HAPPENS = re.compile(
     r"|was (?:passiert|geschieht|muss .*(?:getan|geschehen))|que (?:se passe|doit-on faire)|qué (?:pasa|ocurre|sucede))\b",
     re.I,
 )
+_DOES = re.compile(r"\W*what (?:did|does|do) .{1,60} do\b", re.I)
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|good (morning|afternoon|evening)|hallo|guten (tag|morgen|abend)|bonjour|salut|bonsoir|hola|buenos d[ií]as"
@@ -213,7 +216,7 @@ _THANKS = re.compile(
 _OVERVIEW_WORDS = STOP_WORDS | frozenset(
     """
     happen happens happened happening summary summarise summarize summarised give please content contents page chapter section
-    brief short sentence sentences three two one part book list show
+    brief short sentence sentences three two one part book list show done occur occurred event events entry entries diary log
     geschieht passiert steht fasse fassen zusammen zusammenfassung gib mir eine einen der die das den dem des auf im in was wovon
     handelt geht es um worum ist seite kapitel abschnitt bitte kurz von über inhalt
     que quoi se passe passe-t-il passer dans le la les du de des un une sur est il y a résume résumé résumez moi donne page chapitre
@@ -304,6 +307,8 @@ class Request:
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
     it has parts (3.2), or its title, where no number is asked for."""
+    day: Day | None = None
+    """The day that a question names."""
 
 
 def understand(question: str) -> Request:
@@ -345,9 +350,18 @@ def understand(question: str) -> Request:
         _FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)
     ):
         return Request("thing", is_overview=True, words=found["words"])
+    return _of_all_or_a_day(question)
+
+
+def _of_all_or_a_day(question: str) -> Request:
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
-    return Request("whole", is_overview=True) if _WHOLE.search(question) else Request("detail")
+    if _WHOLE.search(question):
+        return Request("whole", is_overview=True)
+    if named := day_in(question):
+        day, rest = named
+        return Request("day", is_overview=not _details(rest) or bool(_DOES.match(rest)), day=day)
+    return Request("detail")
 
 
 def as_decoders_take_it(question: str) -> str:

@@ -1,15 +1,16 @@
-"""Tables as a decoder is shown them: the rows that a question names, each value beside the name of its column.
+"""Tables and lists of amounts as a decoder is shown them: the rows that a question names, each value beside the name of its column.
 
 Small decoders miscount columns, and take a value from the row above. So a table whose first row names its columns is shown as
 `Route: Skarra | Adult: 12.70 | Child: 6.35`. If a question names a row, the other rows are left out, and so are the other columns
-if it names one of those, too. Nothing else is changed; evidence and quotes come from the document itself.
+if it names one of those, too. Payments, fees and prices that are listed without cells, each with its amount at its end, are rows as
+well, as decoders refuse to answer beside many of them. Nothing else is changed; evidence and quotes come from the document itself.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -31,6 +32,27 @@ _YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
 _UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
 _AMOUNT = re.compile(r"[^\w\n]*?([-−]?\d+(?:,\d{3})*(?:\.\d{1,2}|\.\d{4,})?)(?![.,]?\d)")
 """Not 1.540 or 12,5, which are one thing in one country and another in the next."""
+_SUM = r"(?:[£$€¥] ?\d[\d,]*(?:\.\d\d)?|\d+(?:,\d{3})*\.\d\d|\d+(?:\.\d{3})*,\d\d)(?: ?[€%])?"
+_PIECE = re.compile(
+    rf"[^\S\n]*(?P<text>[^\n]*?(?:(?:(?<=[\s…|])|(?<=\.\.)){_SUM}(?=[,;.]\s|[,;.]?[^\S\n]*(?:\n|\Z))(?P<sum>)[,;.]?|(?=\n|\Z)))\s*"
+)
+"""A line, or a piece of one that ends with an amount."""
+_LABEL = re.compile(r"(?![a-zß-ÿ]).*[^\W\d_]{2}")
+_ITEM_END = re.compile(rf"{_SUM}[,;.]?(?:\s|\Z)")
+_AMOUNT_LAST = re.compile(rf"(?:[\s…|]|\.\.)({_SUM})[.,;]?$")
+_HOW_MUCH = re.compile(
+    r"\W*(?:(?:and|but|so) )?(?:how much (?:money|cash|is|are|was|were|did|does|do|has|have|had|must|went|goes)\b"
+    r"|what (?:is|was|are|were|did|does|do|has|have|had|must)\b.*\b(?:pay|paid|costs?|charged?|charges|fees?|prices?|premiums?"
+    r"|salar\w+|wages|rent|dues|bills?|totals?|amounts?)\b)(?!.*\bfor\W*$)",
+    re.I,
+)
+_PAYMENT = re.compile(r"\W*(?:who|whom|what|which)\b.*\b(?:pays?|paid|costs?|charged?|spent|bought|buy|sold)\b", re.I)
+_SENTENCE = re.compile(r"[.!?:;,]$")
+_FEWEST_ITEMS = 3
+_MOST_HEADINGS = 2
+"""So many lines without an amount may part two items of a list, such as a heading or the first line of an item."""
+_MOST_ITEM_CHARS = 120
+_WORDS_FOR_ONE_MISSING = 4
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
 
 _FEWEST_COLUMNS = 3
@@ -79,6 +101,8 @@ class Row:
     start_char: int
     """In the document."""
     cells: tuple[Piece, ...]
+    is_heading: bool = False
+    """Whether it is a line without an amount in a list of amounts."""
 
     @property
     def end_char(self) -> int:
@@ -100,6 +124,7 @@ class Table:
     """A table of a document, which may go on over several pages."""
 
     first: Row
+    """Without text in a list of amounts."""
     rows: tuple[Row, ...]
     """Below the first."""
 
@@ -107,6 +132,11 @@ class Table:
     def end_char(self) -> int:
         """In the document."""
         return (self.rows or [self.first])[-1].end_char
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of amounts, which has no names of columns."""
+        return not self.first.text
 
     @property
     def header(self) -> str:
@@ -126,7 +156,8 @@ class Table:
     @cached_property
     def is_prose(self) -> bool:
         """Whether its cells are too long to be told apart by words in common with a question."""
-        return sum(max(len(text) for text, _ in row.cells) for row in self.rows) > _LONGEST_CELL_CHARS * len(self.rows)
+        longest = [max(len(text) for text, _ in row.cells) for row in self.rows]
+        return not self.is_list and sum(longest) > _LONGEST_CELL_CHARS * len(longest)
 
 
 @dataclass(frozen=True)
@@ -153,14 +184,15 @@ def tables(pages: Iterable[PageRecord]) -> list[Table]:
     found: list[Table] = []
     last_page, end = -1, 0
     for page in pages:
-        own = list(_on_page(page)) if " | " in page.text else []
+        own = sorted(_on_page(page), key=lambda table: table.first.start_char)
         if own and found and last_page == page.number - 1:
             before, after = found[-1], own[0]
             between = page.text[: after.first.start_char - page.start_char]
             is_alone = before.end_char >= end and not between.strip()
-            as_wide = len(after.first.cells) == len((before.rows or [before.first])[-1].cells)
+            below = after.rows if after.is_list else (after.first, *after.rows)
+            as_wide = len(below[0].cells) == len((before.rows or [before.first])[-1].cells)
             if is_alone and as_wide and (not after.names or after.first.text == before.first.text):
-                added = [row for row in (after.first, *after.rows) if row.text != before.first.text]
+                added = [row for row in below if row.text != before.first.text]
                 found[-1], own = Table(before.first, (*before.rows, *added)), own[1:]
         found += own
         last_page, end = page.number, page.start_char + len(page.text.rstrip())
@@ -186,9 +218,12 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
 
     for table in around:
         inside = [row for row in table.rows if row.start_char < end_char and row.end_char > start_char]
-        if not inside or inside[0].start_char < start_char or inside[-1].end_char > end_char:  # or a long one in part
+        is_cut = inside and (inside[0].start_char < start_char or inside[-1].end_char > end_char)
+        if not inside or (is_cut and not table.is_list):  # a long row, in part
             continue
         rows, columns, note = _asked(table, inside, question)
+        if table.is_list and (rows is inside or not rows):
+            continue
         has_cell |= rows is not inside and len(columns) < len(table.names)
         keep(max(at, min(table.first.start_char, inside[0].start_char)))
         lines = rows if table.names or not table.header else [table.first, *rows]
@@ -202,6 +237,45 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
     keep(end_char)
     places = [place if place < 0 else place + at for piece, place in pieces for at in range(len(piece))]
     return Shown("".join(piece for piece, _ in pieces), tuple(places), tuple(cells), has_cell, tuple(outside))
+
+
+def asks_for_amount(question: str) -> bool:
+    """Whether a question asks how much something costs, or how much is paid."""
+    return bool(_HOW_MUCH.match(question))
+
+
+def asks_for_payment(question: str) -> bool:
+    """Whether a question asks who or what is paid for."""
+    return bool(_PAYMENT.match(question))
+
+
+def amount_of(row: str) -> str:
+    """What a row of a list of amounts ends with."""
+    found = _AMOUNT_LAST.search(row)
+    return found[1] if found else ""
+
+
+def rows_asked(question: str, lists: Iterable[Table], context: str) -> list[Row]:
+    """The rows of lists of amounts that have a question's own words, alone or with their heading; none where too many have.
+
+    One word of four may be missing. Rows that share fewer words than others are left out.
+
+    Args:
+        context: what may have words of it, too, such as the document's title.
+    """
+    asked = _stems(question) - _STOP_STEMS - _PAYING
+    own = asked - _stems(context)
+    shares: list[tuple[int, Row]] = []
+    for table in lists if own else ():
+        heading: frozenset[str] = frozenset()
+        for row in table.rows:
+            if row.is_heading:
+                heading = row.stems
+            elif row.stems & own and len(own - row.stems - heading) <= len(own) // _WORDS_FOR_ONE_MISSING:
+                shares.append((len((row.stems | heading) & asked), row))
+    most = max((share for share, _ in shares), default=0)
+    best = [row for share, row in shares if share == most]
+    return best if len(best) <= _MOST_ROWS else []
 
 
 def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:
@@ -220,18 +294,47 @@ def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:
 
 
 def _on_page(page: PageRecord) -> Iterator[Table]:
-    """The tables of a page, also those of a single row."""
-    rows: list[Row] = []
-    for line in _LINE.finditer(page.text):
-        if rows and "|" in line[0] and "-" in line[0] and _RULES.issuperset(line[0]):
+    """The tables of a page, also those of a single row, and its lists of amounts."""
+    runs: list[list[Row]] = [[]]
+    for line in _LINE.finditer(page.text) if " | " in page.text else ():
+        if runs[-1] and "|" in line[0] and "-" in line[0] and _RULES.issuperset(line[0]):
             continue
         if ROW.match(line[0]):
-            rows.append(_row(line[0], page.start_char + line.start()))
-        elif rows:
-            yield Table(rows[0], tuple(rows[1:]))
+            runs[-1].append(_row(line[0], page.start_char + line.start()))
+        elif runs[-1]:
+            runs.append([])
+    # A first row that ends with an amount names no columns; a few such rows may be the end of a table.
+    own = [
+        Table(rows[0], tuple(rows[1:]))
+        for rows in runs
+        if rows and (len(rows) < _FEWEST_ITEMS or not _AMOUNT_LAST.search(rows[0].text))
+    ]
+    yield from own
+    yield from _lists(page, {row.start_char for table in own for row in (table.first, *table.rows)})
+
+
+def _lists(page: PageRecord, taken: Set[int]) -> Iterator[Table]:
+    """The lists of amounts of a page, without the rows of tables, which begin at the characters `taken`."""
+    rows: list[Row] = []
+    for found in _PIECE.finditer(page.text) if len(_ITEM_END.findall(page.text)) >= _FEWEST_ITEMS else ():
+        text, start_char = found["text"].rstrip(" ,;"), page.start_char + found.start("text")
+        if not text:
+            continue
+        is_item = found["sum"] is not None and bool(_LABEL.match(text))
+        goes_on = rows and not _SENTENCE.search(text) and not all(row.is_heading for row in rows[-_MOST_HEADINGS:])
+        if len(text) <= _MOST_ITEM_CHARS and start_char not in taken and (is_item or goes_on):
+            rows.append(replace(_row(text, start_char), is_heading=not is_item))
+        else:
+            yield from _as_list(rows)
             rows = []
-    if rows:
-        yield Table(rows[0], tuple(rows[1:]))
+    yield from _as_list(rows)
+
+
+def _as_list(rows: list[Row]) -> Iterator[Table]:
+    while rows and rows[-1].is_heading:
+        rows.pop()
+    if sum(not row.is_heading for row in rows) >= _FEWEST_ITEMS:
+        yield Table(Row("", rows[0].start_char, ()), tuple(rows))
 
 
 def _row(line: str, start_char: int) -> Row:
@@ -269,10 +372,12 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
     least, if it asks for that. Beside the labels and the columns with its words, those whose names share most words with it.
     """
     columns = range(len(table.first.cells))
-    if len(columns) < _FEWEST_COLUMNS or table.is_prose:
+    if (not table.is_list and len(columns) < _FEWEST_COLUMNS) or table.is_prose:
         return inside, columns, ""
     asked = _stems(question) - _STOP_STEMS
     sharing = _sharing(table, asked - table.first.stems)
+    if table.is_list:
+        return _with_headings(table, sharing) if len(sharing) <= _MOST_ROWS else inside, columns, ""
     rows = sharing if len(sharing) <= _MOST_ROWS else [row for row in sharing if row in inside]
     named = _shares(table.names, asked)
     if not any(named[1:]):
@@ -285,6 +390,19 @@ def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence
     own = {column for row in rows for column in columns if _stems(row.cell(column)) & asked}
     kept = own | _labels(rows)
     return rows, [column for column in columns if column in kept or named[column] == max(named[1:])], note
+
+
+def _with_headings(table: Table, rows: Sequence[Row]) -> list[Row]:
+    """Rows of a list of amounts, each behind the last heading above it; headings alone are left out."""
+    kept: list[Row] = []
+    heading: list[Row] = []
+    for row in table.rows:
+        if row.is_heading:
+            heading = [row]
+        elif row in rows:
+            kept += [*heading, row]
+            heading = []
+    return kept
 
 
 def _labels(rows: Sequence[Row]) -> set[int]:
@@ -334,3 +452,7 @@ def _stems(text: str) -> frozenset[str]:
 
 
 _STOP_STEMS = _stems(" ".join(STOP_WORDS))
+_PAYING = _stems(
+    "pay paid cost spend spent charge fee price amount money go went much get got receive allow bill per day"
+)
+"""What is said of any amount."""

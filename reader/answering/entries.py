@@ -1,0 +1,97 @@
+"""The entries of diaries, logs and minutes: what stands under a date, up to the next date.
+
+An entry begins with a line that begins with its date, such as "## 3 May", "Monday, 3 May 1861" or "2024-05-03 14:02 Pump on"; a day
+may have several such lines. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+from reader.answering.dates import DAY, Day
+from reader.answering.outline import Section
+from reader.answering.passages import Source
+
+_LEAST_DAYS = 3
+"""A letter has a date, too, and is no diary."""
+
+_LEAST_CHARS = 5
+"""An entry says something: the labels of a chart are none."""
+_IN_ORDER = 0.9
+"""The share of the days that follow the one before, or all go back: the dates of notes and of lines that were broken do neither."""
+
+_WEEKDAY = (
+    r"(?:(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch"
+    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo"
+    r"|(?:lune|marte|mercole|giove|vener)dì|sabato|domenica)"
+)
+_BEGINNING = re.compile(
+    rf"^[ \t#>*\[(•–-]*(?P<title>(?:{_WEEKDAY}\.?,? )?{DAY})[ \t\])*]*"
+    r"(?:(?P<end>$)|[.:;—–-]+[ \t]*(?=\S)|(?=\d{1,2}[:.h]\d\d|(?-i:[^\W\d_a-z])))",
+    re.I | re.M,
+)
+
+
+class _Beginning(NamedTuple):
+    day: Day
+    printed: str
+    is_alone: bool
+    """Whether nothing else stands in its line."""
+    start_char: int
+    """In the document."""
+
+
+def entry(day: Day, source: Source) -> Section | None:
+    """What a document has under a day; None where it has no entries, none of this day, or those of several years."""
+    found = _entries(source)
+    own = [
+        (one, end)
+        for one, end in zip(found, [*(one.start_char for one in found[1:]), source.chars_read], strict=False)
+        if one.day.may_be(day)
+    ]
+    if len(own) != 1:
+        return None
+    (one, end), *_ = own
+    pages = tuple(page for page in source.pages if page.start_char < end and page.end_char > one.start_char)
+    return Section(one.printed if one.is_alone else "", pages, one.start_char, end)
+
+
+def has_entries(source: Source) -> bool:
+    """Whether a document is a diary, a log or the like, as far as it was read."""
+    return bool(_entries(source))
+
+
+def day_at(char: int, source: Source) -> str:
+    """The day, as printed, of the entry that a character of a document stands in; "" where it stands in none."""
+    before = [one.printed for one in _entries(source) if one.start_char <= char]
+    return before[-1] if before else ""
+
+
+def _entries(source: Source) -> list[_Beginning]:
+    """The beginnings of the entries that were read; none where a document has too few to be a diary, or in no order."""
+    lines = [
+        _Beginning(Day.of(found), found["title"], found["end"] is not None, page.start_char + found.start())
+        for page in source.pages
+        if page.end_char <= source.chars_read
+        for found in _BEGINNING.finditer(page.text)
+    ]
+    first = [next(own) for _, own in groupby(lines, key=lambda line: line.day)]
+    ends = [*(line.start_char for line in first[1:]), source.chars_read]
+    first = [
+        line
+        for line, end in zip(first, ends, strict=False)
+        if end - line.start_char - len(line.printed) >= _LEAST_CHARS
+    ]
+    steps = [_is_later(one.day, other.day) for one, other in pairwise(first)]
+    is_ordered = max(sum(steps), len(steps) - sum(steps)) >= _IN_ORDER * len(steps)
+    return first if len({line.day for line in first}) >= _LEAST_DAYS and is_ordered else []
+
+
+def _is_later(day: Day, other: Day) -> bool:
+    """Whether another day comes after a day; of days without years, those of the next half-year do."""
+    if day.year and other.year and day.year != other.year:
+        return other.year > day.year
+    months = (other.month - day.month) % 12
+    return other.day > day.day if not months else months < 6

@@ -1,0 +1,110 @@
+"""Entries of diaries and logs: a question that names a day is answered from what stands under that day."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.answers import Scripted, answered, attached_to
+
+from reader.answering.dates import Day, day_in
+from reader.answering.entries import entry
+from reader.answering.passages import Source
+from reader.documents import Document, Page
+from reader.models import Model
+from storage import PageRecord, Store
+
+DIARY = """\
+The winter at Brack Point.
+
+Monday, 3 March 1902
+The pump froze. We burned the last of the chairs.
+
+Wednesday, 5 March 1902
+Eider ducks on the shingle. Olave shot two of them.
+
+Friday, 14 March 1902
+The supply boat came at noon with coal and a piano.
+"""
+
+
+def under(day: Day, text: str = DIARY) -> str | None:
+    source = Source("d", "A diary", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))
+    found = entry(day, source)
+    return text[found.start_char : found.end_char].strip() if found else None
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("What happened on 3 May?", Day(5, 3)),
+        ("What happened on May 3rd, 1944?", Day(5, 3, 1944)),
+        ("Was geschah am 3. März 1944?", Day(3, 3, 1944)),
+        ("Que se passe-t-il le 1er août ?", Day(8, 1)),
+        ("What failed on 2024-05-03?", Day(5, 3, 2024)),
+        ("Was geschah am 3.5.1944?", Day(5, 3, 1944)),
+    ],
+)
+def test_a_day_is_found_in_a_question(text: str, day: Day) -> None:
+    named = day_in(text)
+    assert named is not None
+    assert named[0] == day
+
+
+@pytest.mark.parametrize("text", ["What happened in May?", "Who has 3 maps?", "What is version 3.5.1?"])
+def test_what_is_no_day_is_none(text: str) -> None:
+    assert day_in(text) is None
+
+
+def test_an_entry_reaches_to_the_next_date() -> None:
+    assert under(Day(3, 5)) == "Wednesday, 5 March 1902\nEider ducks on the shingle. Olave shot two of them."
+    assert under(Day(3, 14, 1902)) == "Friday, 14 March 1902\nThe supply boat came at noon with coal and a piano."
+    assert under(Day(3, 14, 1903)) is None
+    assert under(Day(3, 4)) is None
+
+
+def test_the_lines_of_one_day_are_one_entry() -> None:
+    log = (
+        "2024-05-02 23:10 Door opened\n2024-05-03 06:00 Pump on\n2024-05-03 06:40 Pump off, dry well\n2024-05-04 Reset"
+    )
+    assert under(Day(5, 3), log) == "2024-05-03 06:00 Pump on\n2024-05-03 06:40 Pump off, dry well"
+
+
+def test_a_day_that_two_years_have_needs_its_year() -> None:
+    two = f"{DIARY}\n5 March 1903\nA whale.\n"
+    assert under(Day(3, 5), two) is None
+    assert under(Day(3, 5, 1903), two) == "5 March 1903\nA whale."
+
+
+def test_a_letter_with_its_date_is_no_diary() -> None:
+    assert under(Day(3, 3), "3 March 1902\nDear Sir, the pump is frozen.\n") is None
+
+
+def test_what_happened_on_a_day_is_its_entry(tiny_model: Model, store: Store) -> None:
+    document = Document(DIARY, (Page(1, "1", 0, len(DIARY)),), "A diary", "a.txt", "text", 0)
+    attached = attached_to(document, tiny_model, store)
+    answer = answered(attached, tiny_model, "What happened on 5 March?")
+    assert answer.text == "Wednesday, 5 March 1902: Eider ducks on the shingle. Olave shot two of them."
+    assert answer.evidence[0].quote == "Eider ducks on the shingle. Olave shot two of them."
+
+
+def test_only_the_entry_of_the_day_is_looked_at_again(tiny_model: Model, store: Store) -> None:
+    document = Document(DIARY, (Page(1, "1", 0, len(DIARY)),), "A diary", "a.txt", "text", 0)
+    attached = attached_to(document, tiny_model, store)
+    answer = answered(attached, tiny_model, "Who shot ducks on 5 March?", look_again="auto")
+    assert [passage.text for passage in answer.looked_again] == [under(Day(3, 5))]
+
+
+def test_a_time_has_the_day_of_its_entry_in_front(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["at noon"] * 9
+    document = Document(DIARY, (Page(1, "1", 0, len(DIARY)),), "A diary", "a.txt", "text", 0)
+    answer = answered(
+        attached_to(document, tiny_model, store), tiny_model, "When did the supply boat come?", look_again="auto"
+    )
+    assert answer.text == "Friday, 14 March 1902, at noon"
+
+
+def test_dates_of_notes_in_no_order_are_no_entries() -> None:
+    notes = "31 May 2003. Fallows.\n2 April 2001. Netanel.\n7 June 2004. Moyers.\n1 May 1999. Lessig.\n"
+    assert under(Day(6, 7), notes) is None

@@ -1,0 +1,61 @@
+"""Who has a role in a caption: the name above or beside it, and not the role itself."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.answers import answered, attached_to
+
+from reader.answering.parties import party
+from reader.documents import Document, Page
+from reader.models import Model
+from storage import Store
+
+CAPTION = """\
+COURT OF APPEALS
+STATE OF CALEDON
+
+ALDER MILLS, LLC,
+a company of Caledon,
+    Plaintiff/Respondent,
+  v.
+MARA FELL and
+TOBIAS FENN,
+    Defendants and Appellants.
+
+The Honorable Ines Oduya, Judge
+Counsel: Jonas Reed
+This agreement binds every later
+Tenant.
+"""
+LOAN = "LOAN AGREEMENT\nbetween\nFERNWOOD BANK\nas Lender\nand\nSABLE FERRIES LIMITED\n(Borrower)\n"
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "name"),
+    [
+        ("plaintiff", CAPTION, "ALDER MILLS, LLC"),
+        ("respondent", CAPTION, "ALDER MILLS, LLC"),
+        ("defendants", CAPTION, "MARA FELL and TOBIAS FENN"),
+        ("appellant", CAPTION, "MARA FELL and TOBIAS FENN"),
+        ("judge", CAPTION, "The Honorable Ines Oduya"),
+        ("counsel", CAPTION, "Jonas Reed"),
+        ("lender", LOAN, "FERNWOOD BANK"),
+        ("borrower", LOAN, "SABLE FERRIES LIMITED"),
+    ],
+)
+def test_a_role_has_the_name_above_or_beside_it(role: str, text: str, name: str) -> None:
+    found = party(role, text)
+    assert found is not None
+    assert found[0] == name
+
+
+@pytest.mark.parametrize("role", ["tenant", "intervenor", "trial judge"])
+def test_a_role_without_a_name_has_none(role: str) -> None:
+    assert party(role, CAPTION) is None
+
+
+def test_who_the_plaintiff_is_stands_in_the_caption(tiny_model: Model, store: Store) -> None:
+    document = Document(CAPTION, (Page(1, "1", 0, len(CAPTION)),), "A case", "a.txt", "text", 0)
+    answer = answered(attached_to(document, tiny_model, store), tiny_model, "Who is the plaintiff?")
+    assert answer.text == "ALDER MILLS, LLC"
+    assert " ".join(answer.evidence[0].quote.split()) == "ALDER MILLS, LLC, a company of Caledon, Plaintiff/Respondent,"
