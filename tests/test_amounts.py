@@ -118,3 +118,8 @@ def test_a_row_of_numbers_says_not_who_or_how_long() -> None:
     assert not is_row_of_numbers("How long does it apply?", "10 years")
     assert not is_row_of_numbers("How many were there?", "110,000 552,000")
     assert not is_row_of_numbers("Where is it?", "10")
+
+
+def test_a_page_of_digits_alone_is_no_list() -> None:
+    text = "Figures\n" + "1" * 60_000
+    assert tables([PageRecord("d", 1, "1", 0, len(text), text)]) == []

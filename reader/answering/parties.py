@@ -31,24 +31,24 @@ Line = tuple[str, int, int]
 
 def party(role: str, text: str) -> Line | None:
     """Who has a role, such as *plaintiff*, and where the lines that say so begin and end; None where none does."""
-    lines = [(found[0], found.start(), found.end()) for found in _LINE.finditer(text)]
+    asked = _stems(role)
+    lines = [(found[0], found.start(), found.end()) for found in _LINE.finditer(text)] if asked else []
     for number, (line, start, end) in enumerate(lines):
-        if stem(role.split()[-1].casefold()) not in line.casefold():
+        if asked[-1] not in line.casefold():
             continue
-        above = _name_at_end(lines[max(0, number - _MOST_LINES) : number]) if _is_role(line, role) else None
+        above = _name_at_end(lines[max(0, number - _MOST_LINES) : number]) if _is_role(line, asked) else None
         if above is not None:
             return above[0], above[1], end
         for beside in _BESIDE:
             found = beside.fullmatch(line)
-            if found and _is_name(found["name"]) and _is_role(found["role"], role):
+            if found and _is_name(found["name"]) and _is_role(found["role"], asked):
                 return _bare(found["name"]), start, end
     return None
 
 
-def _is_role(text: str, role: str) -> bool:
-    """Whether a text is a role, alone or with others of the same party."""
-    roles = _BETWEEN_ROLES.split(_BEFORE_ROLE.sub("", text))
-    return any(_stems(one) == _stems(role) for one in roles)
+def _is_role(text: str, asked: Sequence[str]) -> bool:
+    """Whether a text is the role that is asked for, by its stems, alone or with others of the same party."""
+    return any(_stems(one) == asked for one in _BETWEEN_ROLES.split(_BEFORE_ROLE.sub("", text)))
 
 
 def _name_at_end(lines: Sequence[Line]) -> Line | None:

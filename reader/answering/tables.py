@@ -38,7 +38,7 @@ _PIECE = re.compile(
 )
 """A line, or a piece of one that ends with an amount."""
 _LABEL = re.compile(r"(?![a-zß-ÿ]).*[^\W\d_]{2}")
-_ITEM_END = re.compile(rf"{_SUM}[,;.]?(?:\s|\Z)")
+_ITEM_END = re.compile(rf"(?:(?<![\d,.])|(?<=\.\.)){_SUM}[,;.]?(?:\s|\Z)")
 _AMOUNT_LAST = re.compile(rf"(?:[\s…|]|\.\.)({_SUM})[.,;]?$")
 _HOW_MUCH = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:how much (?:money|cash|is|are|was|were|did|does|do|has|have|had|must|went|goes)\b"
