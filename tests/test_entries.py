@@ -105,6 +105,22 @@ def test_a_time_has_the_day_of_its_entry_in_front(
     assert answer.text == "Friday, 14 March 1902, at noon"
 
 
+def test_an_answer_of_the_memory_has_the_day_of_the_one_place_that_says_it(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    front = "What the keeper wrote.\n"
+    pages = (Page(1, "1", 0, len(front)), Page(2, "2", len(front), len(front + DIARY)))
+    attached = attached_to(Document(front + DIARY, pages, "A diary", "a.txt", "text", 0), tiny_model, store)
+    first = attached.passages.all[0]
+    assert first.text.strip() == front.strip()
+    monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_, **__: (first,))
+    for said in ("on the shingle", "at sea"):
+        Scripted.said = [said] * 9
+        answer = answered(attached, tiny_model, "When did the supply boat come?", look_again="auto")
+        assert answer.text == ("Wednesday, 5 March 1902, on the shingle" if said == "on the shingle" else said)
+
+
 def test_dates_of_notes_in_no_order_are_no_entries() -> None:
     notes = "31 May 2003. Fallows.\n2 April 2001. Netanel.\n7 June 2004. Moyers.\n1 May 1999. Lessig.\n"
     assert under(Day(6, 7), notes) is None

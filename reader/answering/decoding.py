@@ -406,10 +406,13 @@ class Decoding:
         said = self.text.strip().rstrip(".")
         if not self._asks_for_day or says_nothing(said) or any(sign.isdigit() for sign in said):
             return
-        for passage in self._prompt.passages:
+        # The memory behind a passage may have answered: then the one place of the document that says the same.
+        seen = [passage for passage in self._prompt.passages if said in passage.text]
+        places = seen or [passage for passage in self.attached.passages.all if said in passage.text]
+        if len(places) == 1:
+            (passage,) = places
             source = next(one for one in self.attached.sources if one.document_id == passage.document_id)
-            at = passage.text.find(said)
-            if at >= 0 and (day := day_at(passage.start_char + at, source)):
+            if day := day_at(passage.start_char + passage.text.index(said), source):
                 self.text = self.held = f"{day}, {said}"
 
     def _name_author(self) -> None:
