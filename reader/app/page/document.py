@@ -59,9 +59,10 @@ class DocumentEvents:
         on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
         after(on(notices.load_again.click, self._site.service.load_again))
         after(on(notices.use_fetched.click, self.use_fetched))
-        decoder = [parts.settings.model, parts.settings.condenser]
-        for choice in decoder:
-            after(on(choice.input, self.switch_model, decoder, **LAST))
+        settings = parts.settings
+        on(self._site.page.load, self.show_decoder, None, [settings.model, settings.condenser])
+        after(on(settings.model.input, self.switch_model, settings.model, **LAST))
+        after(on(settings.condenser.input, self.switch_condenser, settings.condenser, **LAST))
 
     @tolerant
     def open_document(
@@ -155,16 +156,29 @@ class DocumentEvents:
 
         return act
 
-    @tolerant
-    def switch_model(self, name: str, condenser: str, request: gr.Request) -> None:
-        """Load another decoder in place of the present one, or the same with memories that keep something else."""
+    def show_decoder(self) -> tuple[str, str]:
+        """The decoder and the condenser in use, which may have been chosen since the page was laid out."""
         service = self._site.service
-        if user_of(request) or name not in (service.model_name, *self._site.model_names):
+        return service.model_name, service.condenser or "usual"
+
+    @tolerant
+    def switch_model(self, name: str, request: gr.Request) -> None:
+        """Load another decoder in place of the present one."""
+        if user_of(request) or name not in self._site.model_names:
             raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
+        service = self._site.service
         if is_bundled(name) and not is_fetched(name, cache_folder()):
             service.fetch(name)
         else:
-            service.choose_model(name, None if condenser == "usual" else condenser)
+            service.choose_model(name, service.condenser)
+
+    @tolerant
+    def switch_condenser(self, chosen: str, request: gr.Request) -> None:
+        """Load the present decoder again, so that its memories keep something else."""
+        if user_of(request):
+            raise ConfigError("You cannot choose this here. Ask the person who runs this server.")
+        service = self._site.service
+        service.choose_model(service.model_name, None if chosen == "usual" else chosen)
 
     @tolerant
     def use_fetched(self, request: gr.Request) -> None:
