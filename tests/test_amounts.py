@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import Scripted, answered, attached_to
+from helpers.documents import one_page
 
 from reader.answering.overview import amount
 from reader.answering.passages import Passages, Source
 from reader.answering.quantities import is_row_of_numbers
 from reader.answering.tables import shown, tables
-from reader.documents import Document, Page
 from reader.models import Model
 from storage import PageRecord, Store
 
@@ -31,10 +31,6 @@ RUNNING = "Paid: Abbot Glass 412.50, Mercer 1,900.00, Wendle Power £88.10; Fell
 
 def passages(text: str, title: str = "Bills") -> Passages:
     return Passages([Source("d", title, (PageRecord("d", 1, "1", 0, len(text), text),), len(text))])
-
-
-def as_document(text: str) -> Document:
-    return Document(text, (Page(1, "1", 0, len(text)),), "Bills", "a.txt", "text", 0)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +91,7 @@ def test_a_table_continues_on_a_page_that_begins_with_an_amount() -> None:
 
 
 def test_the_amount_is_answered_without_the_decoder(tiny_model: Model, store: Store) -> None:
-    attached = attached_to(as_document(PAYMENTS), tiny_model, store)
+    attached = attached_to(one_page(PAYMENTS, "Bills"), tiny_model, store)
     answer = answered(attached, tiny_model, "How much was paid for grit?")
     assert (answer.text, answer.answer_tokens) == ("1,900.00", 0)
     assert answer.evidence[0].quote == "MERCER & SON GRIT 1,900.00"
@@ -106,7 +102,7 @@ def test_a_refusal_to_what_was_paid_for_gives_way_to_the_row(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["The document does not say."] * 9
-    attached = attached_to(as_document(PAYMENTS), tiny_model, store)
+    attached = attached_to(one_page(PAYMENTS, "Bills"), tiny_model, store)
     asked = answered(attached, tiny_model, "What was Fell Pumps paid for?", look_again="auto")
     assert asked.text == "FELL PUMPS IMPELLER 640.00"
     assert answered(attached, tiny_model, "Who was paid for paint?", look_again="auto").not_said

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import answered, attached_to
+from helpers.documents import one_page
 
 from reader.answering.choices import choose, options
 from reader.answering.parts import parts
 from reader.answering.passages import Passages, Source
-from reader.documents import Document, Page
 from reader.models import Model
 from storage import PageRecord, Store
 
@@ -52,7 +52,7 @@ def test_the_answer_that_the_text_gives_is_chosen_with_its_sentence() -> None:
 def test_a_question_with_answers_to_choose_from_is_one_question(tiny_model: Model, store: Store) -> None:
     question = "What did the goat do, and who keeps it?\nA. it kept a horse\nB. it bit the vicar"
     assert parts(question) == (question,)
-    document = Document(STORY, (Page(1, "1", 0, len(STORY)),), "Story", "story.txt", "text", 0)
+    document = one_page(STORY, "Story")
     answer = answered(attached_to(document, tiny_model, store), tiny_model, question, look_again="auto")
     assert answer.text == "B. it bit the vicar"
     assert answer.evidence[0].quote in STORY

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import Scripted, answered, attached_to
+from helpers.documents import one_page
 
 from reader.answering.dates import date_of_event, is_amount
-from reader.documents import Document, Page
 from reader.models import Model
 from storage import Store
 
@@ -44,6 +44,6 @@ def test_an_amount_is_no_date() -> None:
 def test_the_date_of_the_event_is_the_answer(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["1524"] * 9
-    document = Document(TEXT, (Page(1, "1", 0, len(TEXT)),), "Lives", "a.txt", "text", 0)
+    document = one_page(TEXT, "Lives")
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "When was he ordained?", look_again="auto")
     assert answer.text == "15 July 1515"

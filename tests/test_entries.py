@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import Scripted, answered, attached_to
+from helpers.documents import one_page
 
 from reader.answering.dates import Day, day_in
 from reader.answering.entries import entry
@@ -79,7 +80,7 @@ def test_a_letter_with_its_date_is_no_diary() -> None:
 
 
 def test_what_happened_on_a_day_is_its_entry(tiny_model: Model, store: Store) -> None:
-    document = Document(DIARY, (Page(1, "1", 0, len(DIARY)),), "A diary", "a.txt", "text", 0)
+    document = one_page(DIARY, "A diary")
     attached = attached_to(document, tiny_model, store)
     answer = answered(attached, tiny_model, "What happened on 5 March?")
     assert answer.text == "Wednesday, 5 March 1902: Eider ducks on the shingle. Olave shot two of them."
@@ -87,7 +88,7 @@ def test_what_happened_on_a_day_is_its_entry(tiny_model: Model, store: Store) ->
 
 
 def test_only_the_entry_of_the_day_is_looked_at_again(tiny_model: Model, store: Store) -> None:
-    document = Document(DIARY, (Page(1, "1", 0, len(DIARY)),), "A diary", "a.txt", "text", 0)
+    document = one_page(DIARY, "A diary")
     attached = attached_to(document, tiny_model, store)
     answer = answered(attached, tiny_model, "Who shot ducks on 5 March?", look_again="auto")
     assert [passage.text for passage in answer.looked_again] == [under(Day(3, 5))]
@@ -98,7 +99,7 @@ def test_a_time_has_the_day_of_its_entry_in_front(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["at noon"] * 9
-    document = Document(DIARY, (Page(1, "1", 0, len(DIARY)),), "A diary", "a.txt", "text", 0)
+    document = one_page(DIARY, "A diary")
     answer = answered(
         attached_to(document, tiny_model, store), tiny_model, "When did the supply boat come?", look_again="auto"
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.answers import answered, attached_to, find_evidence
 from helpers.decoders import every_family
-from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
+from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document, one_page
 
 from reader.answering import NOT_SAID, AttachedMemory, Conversation, ask, make_prompt
 from reader.answering.attention import Attention, Heat
@@ -180,7 +180,7 @@ def test_where_the_document_is_said_not_to_answer_the_nearest_pages_are_named(ti
 
 @pytest.mark.parametrize("text", ["Hi.", " \n \n ", "№ ½ ﬁ 猫 🐈 e\u0301.", "x" * 3000])
 def test_any_text_has_a_map(text: str, tiny_model: Model, store: Store) -> None:
-    document = Document(text, (Page(1, "1", 0, len(text)),), "Odd", "o.txt", "text", 0)
+    document = one_page(text, "Odd")
     answer = answered(attached_to(document, tiny_model, store), tiny_model, look_again=100)
     check(answer.evidence, document)
     assert answer.reading_map == pytest.approx((1.0,))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import Scripted, answered, attached_to
+from helpers.documents import one_page
 
 from reader.answering.lists import listed, with_other_items
-from reader.documents import Document, Page
 from reader.models import Model
 from storage import Store
 
@@ -71,9 +71,7 @@ def test_an_item_is_given_with_its_list_where_several_are_asked_for(question: st
 def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["all of the following tests"] * 9
-    attached = attached_to(
-        Document(TESTS, (Page(1, "1", 0, len(TESTS)),), "Tests", "t.txt", "text", 0), tiny_model, store
-    )
+    attached = attached_to(one_page(TESTS, "Tests"), tiny_model, store)
     answer = answered(attached, tiny_model, "Which tests must married persons meet?", look_again="auto")
     assert answer.text.splitlines()[0] == "all of the following tests:"
     assert answer.text.endswith("3. You lived apart.")

@@ -17,7 +17,7 @@ import pytest
 import torch
 from helpers.answers import answered
 from helpers.decoders import tiny_encoder_folder
-from helpers.documents import hide, make_document
+from helpers.documents import hide, make_document, one_page
 
 from reader.answering import attach, attach_shelf
 from reader.answering.look_again import choose_passages
@@ -25,7 +25,6 @@ from reader.answering.passages import Passages, Source
 from reader.batching import LocalEngine
 from reader.batching.local import Group
 from reader.batching.questions import BatchQuestion
-from reader.documents import Document, Page
 from reader.errors import Cancelled, ModelError
 from reader.models import SentenceEncoder
 from reader.models.catalogue import ENCODER, BundledEncoder, BundledFile, Part
@@ -231,7 +230,7 @@ def test_of_several_documents_all_have_vectors_or_none_is_used(seeing: Model, ti
 )
 def test_any_text_can_be_read_and_asked(text: str, seeing: Model, store: Store) -> None:
     text += "\nThe end."
-    document = Document(text, (Page(1, "1", 0, len(text)),), "Odd", "a.txt", "text", 0)
+    document = one_page(text, "Odd")
     attached = attach(read(document, seeing, store, ratio=8).memory, seeing, store)
     for question in ("?", "x", "The end"):
         choose_passages(attached, question, seeing)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.answers import Scripted, answered, attached_to
-from helpers.documents import write_crowded_pdf, write_outlined_pdf
+from helpers.documents import one_page, write_crowded_pdf, write_outlined_pdf
 
 from reader.answering import NOT_SAID, Answer, ask, make_prompt
 from reader.answering.evidence import Evidence, is_stated
@@ -277,7 +277,7 @@ def test_who_wrote_the_document_is_told_from_who_wrote_something_in_it(question:
 def test_what_a_document_says_of_itself_is_its_overview(heading: str, behind: str) -> None:
     said = "We measure how long a tide mill can grind. It grinds for five hours a tide."
     text = f"Tide Mills of the North\nA. Weaver\n\n{heading}{said}\n{behind} {'More is said of the mill here. ' * 40}"
-    source = source_of(Document(text, (Page(1, "1", 0, len(text)),), "Mills", "mills.txt", "text", 0))
+    source = source_of(one_page(text, "Mills"))
     found = overview(understand("What is this about?"), "What is this about?", [source])
     assert found is not None
     assert found.text == said
@@ -364,7 +364,7 @@ def test_who_somebody_is_is_looked_up_where_they_are_introduced(roomy_model: Mod
             "Mara Fell saw Mara Fell in the glass, and Mara Fell laughed at Mara Fell.",
         ]
     )
-    document = Document(text, (Page(1, "1", 0, len(text)),), "Glass", "glass.txt", "text", 0)
+    document = one_page(text, "Glass")
     attached = attached_to(document, roomy_model, store)
     first = choose_passages(attached, "Who is Mara Fell?", roomy_model, 1200)[0]
     assert "a glazier" in first.text
@@ -450,7 +450,7 @@ def test_who_somebody_is_is_said_first_by_the_sentence_that_introduces_them(
 @pytest.mark.parametrize("junk", NO_PROSE)
 def test_a_note_is_of_sentences_that_stand_alone(junk: str) -> None:
     page = f"{FILLING * 4}{LEGEND}\n\n{junk}\n\n{FILLING * 4}"
-    (note,) = notes(source_of(Document(page, (Page(1, "1", 0, len(page)),), "Birds", "a.txt", "text", 0)))
+    (note,) = notes(source_of(one_page(page, "Birds")))
     assert note.title == ""
     assert note.text.startswith("The gannet nests on the island") or note.text.startswith(FILLING.strip())
     assert "The gannet nests on the island" in note.text
@@ -495,7 +495,7 @@ def test_headings_are_found_in_plain_text_and_a_list_is_none() -> None:
 
 def test_a_title_in_capitals_below_its_chapters_number_belongs_to_the_heading() -> None:
     text = "CHAPTER 1.\n\nTHE LAMP IS LIT.\n\nIt burned all night.\n\nCHAPTER 2.\n\nA storm came.\n"
-    document = Document(text, (Page(1, "1", 0, len(text)),), "T", "t.txt", "text", 0)
+    document = one_page(text, "T")
     first, second = sections(source_of(document))
     assert (first.title, first.number) == ("CHAPTER 1. THE LAMP IS LIT.", 1)
     assert text[first.body_char :].startswith("It burned")
@@ -508,7 +508,7 @@ def test_a_title_in_capitals_below_its_chapters_number_belongs_to_the_heading() 
 
 @pytest.mark.parametrize("text", ["", "\n", "# \n", "---\n" * 500, "#" * 9000, "Chapter 1\n" * 3000, "1.1.1.1" * 4000])
 def test_no_text_breaks_the_outline(text: str) -> None:
-    document = Document(text, (Page(1, "1", 0, len(text)),), "T", "t.txt", "text", 0)
+    document = one_page(text, "T")
     for section in sections(source_of(document)):
         assert section.start_char <= section.body_char <= section.end_char
     assert all(passage.text in text for note in notes(source_of(document)) for passage in note.passages)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import answered, attached_to
+from helpers.documents import one_page
 
 from reader.answering.parties import party
-from reader.documents import Document, Page
 from reader.models import Model
 from storage import Store
 
@@ -55,7 +55,7 @@ def test_a_role_without_a_name_has_none(role: str) -> None:
 
 
 def test_who_the_plaintiff_is_stands_in_the_caption(tiny_model: Model, store: Store) -> None:
-    document = Document(CAPTION, (Page(1, "1", 0, len(CAPTION)),), "A case", "a.txt", "text", 0)
+    document = one_page(CAPTION, "A case")
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "Who is the plaintiff?")
     assert answer.text == "ALDER MILLS, LLC"
     assert " ".join(answer.evidence[0].quote.split()) == "ALDER MILLS, LLC, a company of Caledon, Plaintiff/Respondent,"

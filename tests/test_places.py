@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from helpers.answers import Scripted, answered, attached_to
+from helpers.documents import one_page
 
 from reader.answering import ask
 from reader.answering.places import further_place, whole_place
-from reader.documents import Document, Page
 from reader.models import Model
 from storage import Store
 
@@ -40,7 +40,7 @@ def test_the_rest_of_a_place_comes_behind_what_was_shown(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["in a biscuit tin"] * 9
-    document = Document(TEXT, (Page(1, "1", 0, len(TEXT)),), "Copies", "a.txt", "text", 0)
+    document = one_page(TEXT, "Copies")
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "Where is it?", look_again="auto")
     assert answer.text == "in a biscuit tin in the boat shed"
     assert answer.is_stated
@@ -69,7 +69,7 @@ def test_a_place_that_is_widened_was_not_shown_before(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["Leicester"] * 9
-    document = Document(BIRTH, (Page(1, "1", 0, len(BIRTH)),), "Lives", "a.txt", "text", 0)
+    document = one_page(BIRTH, "Lives")
     attached = attached_to(document, tiny_model, store)
     asked = ask(attached, "Where was Hugh Latimer born?", tiny_model, look_again="auto")
     assert "".join(part.text for part in asked) == "Thurcaston, in Leicestershire"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.answers import Scripted, answered, attached_to
-from helpers.documents import hide
+from helpers.documents import hide, one_page
 
 from reader.answering import NOT_SAID, Answer, Decoding, ask
 from reader.answering.look_again import choose_passages
@@ -24,7 +24,6 @@ from reader.answering.quantities import (
     with_unit,
 )
 from reader.batching.local import answer_together
-from reader.documents import Document, Page
 from reader.models.model import Model
 from storage import Store
 
@@ -359,9 +358,7 @@ def test_a_count_that_stands_nowhere_is_not_given(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "Der Verein hat achtzehn Boote im Bootshaus."
-    attached = attached_to(
-        Document(text, (Page(1, "1", 0, len(text)),), "Verein", "a.txt", "text", 0), roomy_model, store
-    )
+    attached = attached_to(one_page(text, "Verein"), roomy_model, store)
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     for said, shown in (("18 Boote", "18 Boote"), ("57", NOT_SAID), ("achzehn Boote", "achtzehn Boote")):
         Scripted.said = [said]

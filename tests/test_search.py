@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.documents import one_page
 from helpers.library import (
     add_document,
     add_segment,
@@ -12,7 +13,6 @@ from helpers.library import (
     reading,
 )
 
-from reader.documents import Document, Page
 from storage import (
     Store,
     text_id,
@@ -21,7 +21,7 @@ from storage import (
 
 def test_an_id_is_that_of_the_reader() -> None:
     text = "Skarvøy\n"
-    document = Document(text, (Page(1, "1", 0, len(text)),), "t", "f.txt", "text", 0)
+    document = one_page(text, "t")
     assert text_id(text.encode()) == document.id
 
 

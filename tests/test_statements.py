@@ -8,6 +8,7 @@ import pytest
 import torch
 from helpers.answers import Scripted, answered, attached_to
 from helpers.decoders import tiny_encoder_folder
+from helpers.documents import one_page
 
 from reader.answering import NOT_SAID
 from reader.answering.definitions import definitions, expansion
@@ -17,7 +18,6 @@ from reader.answering.people import people
 from reader.answering.requests import asks_what_happens, said_about, understand
 from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
 from reader.app.citations import pieces
-from reader.documents import Document, Page
 from reader.models import Model, SentenceEncoder
 from reader.reading import SentenceVectors, sentences
 from storage import PageRecord, Store
@@ -43,10 +43,6 @@ stairs, and a day on which rent is due is called a “quarter day”.
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
     return SentenceEncoder(tiny_encoder_folder(tmp_path_factory.mktemp("encoder")), "tiny")
-
-
-def document_of(text: str) -> Document:
-    return Document(text, (Page(1, "1", 0, len(text)),), "Lease", "lease.txt", "text", 0)
 
 
 def source_of(text: str) -> Source:
@@ -119,7 +115,7 @@ def test_a_refused_question_for_yes_or_no_is_answered_where_a_sentence_is_clearl
     tiny_model: Model, encoder: SentenceEncoder, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     question, said = "May the brick vaults be cut?", "She may not cut into the brick vaults, which are listed."
-    document, model = document_of(LEASE), dataclasses.replace(tiny_model, encoder=encoder)
+    document, model = one_page(LEASE, "Lease"), dataclasses.replace(tiny_model, encoder=encoder)
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = [NOT_SAID] * 9
     for about, text in (("brick vaults", said), ("", NOT_SAID)):
@@ -143,7 +139,7 @@ def test_the_turn_before_helps_only_a_question_that_says_little(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["yes"] * 9
-    attached = attached_to(document_of(LEASE), tiny_model, store)
+    attached = attached_to(one_page(LEASE, "Lease"), tiny_model, store)
     earlier = [("Who looks after the roof and the walls?", "the Landlord keeps the roof and the walls")]
     answer = answered(attached, tiny_model, question, look_again="auto", earlier=earlier)
     assert answer.text == f"Yes. {said}"
@@ -176,7 +172,7 @@ def test_what_happens_is_not_answered_with_a_word(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = [said] * 9
-    attached = attached_to(document_of(LEASE), tiny_model, store)
+    attached = attached_to(one_page(LEASE, "Lease"), tiny_model, store)
     assert answered(attached, tiny_model, question, look_again="auto").text == text
 
 
@@ -218,7 +214,7 @@ def test_what_a_document_says_about_something_is_told_by_its_statements(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["repairs are dear"] * 9
-    attached = attached_to(document_of(LEASE), tiny_model, store)
+    attached = attached_to(one_page(LEASE, "Lease"), tiny_model, store)
     answer = answered(
         attached, tiny_model, "What does the lease say about the tenant's partitions and vaults?", look_again="auto"
     )
@@ -267,7 +263,7 @@ def test_an_answer_of_the_questions_own_words_gives_way_to_a_statement(
 ) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["a bay"] * 9
-    attached = attached_to(document_of(LEASE), tiny_model, store)
+    attached = attached_to(one_page(LEASE, "Lease"), tiny_model, store)
     said = "The Tenant may use the loading bay on working days."
     assert said in answered(attached, tiny_model, "What is the loading bay?", look_again="auto").text
 

@@ -18,7 +18,7 @@ _WHEN = re.compile(
     r"|en quelle année|cu[aá]ndo|en qu[eé] año|quando|in (?:che|quale) anno)\b",
     re.I,
 )
-_MONTHS = (
+_MONTH_NAMES = (
     "january jan januar janvier janv enero ene gennaio gen",
     "february feb februar février fév febrero febbraio",
     "march mar märz mär mars marzo",
@@ -32,9 +32,10 @@ _MONTHS = (
     "november nov novembre noviembre",
     "december dec dezember dez décembre déc diciembre dic dicembre",
 )
-MONTHS: Mapping[str, int] = {word: number for number, words in enumerate(_MONTHS, start=1) for word in words.split()}
-"""Months by their names and abbreviations, in small letters."""
-_MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})(?![^\W\d_])"
+_MONTHS: Mapping[str, int] = {
+    name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()
+}
+_MONTH = rf"(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![^\W\d_])"
 _YEAR = r"(?:1\d|20)\d\d"
 _DATE = re.compile(
     rf"(?<![\w.,-])(?:\d{{1,2}}(?:st|nd|rd|th|\.|º|er)?(?: (?:of|de))? {_MONTH}\.?(?:,? (?:de )?{_YEAR})?"
@@ -67,7 +68,7 @@ class Day(NamedTuple):
         """The day of a match of `DAY`."""
         numbers = {name: int(text) for name, text in found.groupdict().items() if text and text.isdecimal()}
         name = found["month"] or found["month_first"]
-        month = MONTHS[name.casefold()] if name else numbers.get("iso_month") or numbers["number"]
+        month = _MONTHS[name.casefold()] if name else numbers.get("iso_month") or numbers["number"]
         day = next(numbers[group] for group in ("iso_day", "day", "day_first", "day_last") if group in numbers)
         years = [numbers[group] for group in ("iso_year", "year", "year_last", "year_behind") if group in numbers]
         return cls(month, day, *years)
@@ -91,7 +92,7 @@ def date_of_event(question: str, answer: str, passage: str) -> str:
     no date or several, the answer stays.
     """
     date = answer.strip().rstrip(".")
-    if not _WHEN.match(question) or not _DATE.fullmatch(date):
+    if not asks_when(question) or not _DATE.fullmatch(date):
         return answer
     said = sentences_of(passage)
     own = " ".join(text for text in said if date in text).casefold()
@@ -111,7 +112,7 @@ def asks_when(question: str) -> bool:
 
 def is_amount(question: str, answer: str) -> bool:
     """Whether an answer to when is an amount, such as 12,111.06."""
-    return bool(_WHEN.match(question) and _AMOUNT.fullmatch(answer.strip()))
+    return asks_when(question) and bool(_AMOUNT.fullmatch(answer.strip()))
 
 
 def _has(text: str, word: str) -> bool:

@@ -7,6 +7,7 @@ may have several such lines. It runs no decoder.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -45,12 +46,7 @@ class _Beginning(NamedTuple):
 
 def entry(day: Day, source: Source) -> Section | None:
     """What a document has under a day; None where it has no entries, none of this day, or those of several years."""
-    found = _entries(source)
-    own = [
-        (one, end)
-        for one, end in zip(found, [*(one.start_char for one in found[1:]), source.chars_read], strict=False)
-        if one.day.may_be(day)
-    ]
+    own = [(one, end) for one, end in _with_ends(_entries(source), source) if one.day.may_be(day)]
     if len(own) != 1:
         return None
     (one, end), *_ = own
@@ -78,15 +74,17 @@ def _entries(source: Source) -> list[_Beginning]:
         for found in _BEGINNING.finditer(page.text)
     ]
     first = [next(own) for _, own in groupby(lines, key=lambda line: line.day)]
-    ends = [*(line.start_char for line in first[1:]), source.chars_read]
     first = [
-        line
-        for line, end in zip(first, ends, strict=False)
-        if end - line.start_char - len(line.printed) >= _LEAST_CHARS
+        line for line, end in _with_ends(first, source) if end - line.start_char - len(line.printed) >= _LEAST_CHARS
     ]
     steps = [_is_later(one.day, other.day) for one, other in pairwise(first)]
     is_ordered = max(sum(steps), len(steps) - sum(steps)) >= _IN_ORDER * len(steps)
     return first if len({line.day for line in first}) >= _LEAST_DAYS and is_ordered else []
+
+
+def _with_ends(found: Sequence[_Beginning], source: Source) -> Iterator[tuple[_Beginning, int]]:
+    """Each beginning, and where the next one or what was read ends it."""
+    return zip(found, [*(one.start_char for one in found[1:]), source.chars_read], strict=False)
 
 
 def _is_later(day: Day, other: Day) -> bool:

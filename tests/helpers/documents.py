@@ -24,6 +24,11 @@ def make_document(words: int, title: str = "A document") -> Document:
     return Document(text, tuple(pages), title, "a.txt", "text", 0)
 
 
+def one_page(text: str, title: str) -> Document:
+    """A text as a document of one page."""
+    return Document(text, (Page(1, "1", 0, len(text)),), title, "a.txt", "text", 0)
+
+
 FACT = "The grey cat of the miller is called Zebedee and sleeps in the oven."
 QUESTION_ABOUT_FACT = "What is the miller's cat called?"
 FACT_PAGE = 5
