@@ -57,8 +57,8 @@ def test_a_row_of_int8_weights_is_the_same_to_the_last_bit(shape: tuple[int, int
     loop = compiled(int8._project_rows, int8._ARGUMENTS)
     assert loop is not None
 
-    def exact(weights: torch.Tensor) -> Any:
-        return lambda rows: (rows.int() @ weights.int().T).int()
+    def exact(weights: torch.Tensor, row_scale: torch.Tensor) -> Any:
+        return lambda rows: (rows.int() @ weights.int().T).float() * row_scale
 
     library = int8.Int8Linear(own, exact, roundings)
     looped = int8.Int8Linear(own, exact, roundings, loop)

@@ -219,12 +219,12 @@ def test_gradients_pass_through_int8_weights(wide: Path, tmp_path: Path) -> None
 def test_the_kernel_is_measured_once_and_a_wrong_one_never_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(weights: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    def wrong(weights: torch.Tensor, row_scale: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
         return lambda rows: torch.zeros(len(rows), len(weights))
 
-    def right(weights: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    def right(weights: torch.Tensor, row_scale: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
         made.append(weights)
-        return lambda rows: rows.float() @ weights.float().T
+        return lambda rows: rows.float() @ weights.float().T * row_scale
 
     made: list[torch.Tensor] = []
     monkeypatch.setattr(int8, "_KERNELS", {"wrong": wrong, "right": right})
@@ -239,8 +239,8 @@ def test_the_kernel_is_measured_once_and_a_wrong_one_never_taken(
 def test_weights_have_7_bits_where_no_kernel_is_exact_for_more(
     wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def saturating(weights: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-        return lambda rows: rows.float() @ weights.clamp(-63, 63).float().T
+    def saturating(weights: torch.Tensor, row_scale: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda rows: rows.float() @ weights.clamp(-63, 63).float().T * row_scale
 
     expected = load_decoder(str(wide), device="cpu", cache_folder=tmp_path)
     monkeypatch.setattr(int8, "_KERNELS", {"saturating": saturating})
@@ -250,7 +250,8 @@ def test_weights_have_7_bits_where_no_kernel_is_exact_for_more(
     step = own.weight.abs().amax(1, keepdim=True) / 63
     assert ((layer.weight - own.weight).abs() <= step * 0.5001).all()
     rows = torch.randn(2, 9, layer.in_features, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(layer(rows), rows @ layer.weight.T, rtol=1e-3, atol=1e-3)
+    rows[..., 0] = 300  # an outlier: rounded once, the others would be off by 1
+    assert torch.allclose(layer(rows), rows @ layer.weight.T, rtol=1e-3, atol=0.2)
     # The compiled loop of a single row has the same bits.
     assert torch.equal(layer(rows[1, 3][None])[0], layer(rows)[1, 3])
 

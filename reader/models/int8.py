@@ -2,7 +2,8 @@
 
 Each row of a matrix is rounded to int8 with its own scale when the decoder is loaded. Each token's activations are rounded in the
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
-Inputs with outliers (those of the MLP's last projection) are rounded twice: the second rounding takes the remainder of the first.
+Where outliers leave little of the scale to a token's other inputs (those of the MLP's last projection), they are rounded twice: the
+second rounding takes the remainder of the first.
 A single row, and two that are rounded once, have a compiled loop that reads the weights once and is as fast as the memory. The
 fastest kernels are measured once on each machine, for many rows and for one apart. Where they are exact only for smaller weights,
 the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through them, rounded in the same way:
@@ -27,7 +28,9 @@ from reader.models.machine import Notes, best_seconds
 _SMALL_WEIGHTS = 1 << 18
 """A matrix with fewer weights stays in float32, which is faster for it."""
 _TWICE_ROUNDED = ("mlp.down_proj",)
-"""The layers whose inputs are rounded twice."""
+"""The layers whose inputs are rounded twice where they are coarse."""
+_COARSE = 3.0
+"""A row is rounded twice if its rounded values are smaller than this on average: a few outliers took most of the scale."""
 _LARGEST = 127
 """The largest absolute value of rounded activations, and of rounded weights where the kernels are exact for it."""
 _LARGEST_IN_16_BITS = 63
@@ -75,7 +78,7 @@ class Int8Linear(nn.Module):
         self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8).contiguous(), persistent=False)
         self.register_buffer("_row_scale", scale[:, 0].contiguous(), persistent=False)
         self._roundings = roundings
-        self._multiply = kernel(self._rounded)
+        self._multiply = kernel(self._rounded, self._row_scale)
         self._loop = loop
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
         self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
@@ -99,21 +102,21 @@ class Int8Linear(nn.Module):
             result = torch.empty(len(rows), self.out_features)
             self._loop(*self._arrays, rows.detach().contiguous().numpy(), self._roundings, result.numpy())
             return result.view(*states.shape[:-1], self.out_features)
-        rounded, scale = _round(rows, self._roundings)
+        rounded, scale, coarse = _round(rows, self._roundings)
         # One row has a much faster kernel than two.
         parts = rounded.split(1) if len(rows) == 1 else (rounded,)
         products = torch.cat([self._multiply(part) for part in parts]) if len(parts) > 1 else self._multiply(rounded)
-        products = products * scale
-        result = products.view(self._roundings, len(rows), self.out_features)
-        result = result[0] if self._roundings == 1 else result.sum(0)
-        result.mul_(self._row_scale)
+        products.mul_(scale)
+        result = products[: len(rows)]
+        if len(coarse):
+            result[coarse] += products[len(rows) :]
         if self.bias is not None:
             result += self.bias
         return result.view(*states.shape[:-1], self.out_features)
 
     def project_back(self, gradient: Tensor) -> Tensor:
         """The gradient (…, in) with respect to the states, of one (…, out) with respect to their projection."""
-        rounded, scale = _round(gradient.reshape(-1, self.out_features) * self._row_scale, 1)
+        rounded, scale, _ = _round(gradient.reshape(-1, self.out_features) * self._row_scale, 1)
         return (torch._int_mm(rounded, self._rounded) * scale).view(*gradient.shape[:-1], self.in_features)
 
 
@@ -128,25 +131,29 @@ class _WithGradient(torch.autograd.Function):
         return ctx.layer.project_back(gradients[0]), None
 
 
-def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor]:
-    """Round rows (rows, in) to int8, then round the remainder, `roundings` times in all.
+def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Round rows (rows, in) to int8, and with two roundings also what that leaves of each coarse row.
 
     Returns:
-        (roundings * rows, in) int8, and the scale of each row, (roundings * rows, 1).
+        (rows + coarse, in) int8, the scale of each, (rows + coarse, 1), and the coarse rows' numbers (coarse,).
     """
-    count = len(rows)
-    rounded = torch.empty(roundings * count, rows.shape[1], dtype=torch.int8)
-    scales = torch.empty(roundings * count, 1)
-    for start in range(0, count, _ROWS_AT_ONCE):
-        rest = rows[start : start + _ROWS_AT_ONCE]
-        for number in range(roundings):
-            place = slice(number * count + start, number * count + start + len(rest))
-            scale = _scale(rest)
-            whole = torch.div(rest, scale).round_()
-            rounded[place], scales[place] = whole, scale
-            if number + 1 < roundings:
-                rest = rest - whole.mul_(scale)
-    return rounded, scales
+    rounded, scales = torch.empty_like(rows, dtype=torch.int8), rows.new_empty(len(rows), 1)
+    rest, coarse = [rows[:0]], [torch.empty(0, dtype=torch.int64)]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        own = rows[start : start + _ROWS_AT_ONCE]
+        scale = _scale(own)
+        whole = torch.div(own, scale).round_()
+        place = slice(start, start + len(own))
+        rounded[place], scales[place] = whole, scale
+        if roundings > 1:
+            # Sums of whole numbers, which are the same in any order.
+            (found,) = torch.nonzero(whole.abs().sum(1) < _COARSE * rows.shape[1], as_tuple=True)
+            rest.append(own[found] - whole[found] * scale[found])
+            coarse.append(start + found)
+    if sum(map(len, coarse)):
+        again, scale, _ = _round(torch.cat(rest), 1)
+        rounded, scales = torch.cat([rounded, again]), torch.cat([scales, scale])
+    return rounded, scales, torch.cat(coarse)
 
 
 def _scale(rows: Tensor, largest: int = _LARGEST) -> Tensor:
@@ -156,25 +163,25 @@ def _scale(rows: Tensor, largest: int = _LARGEST) -> Tensor:
 
 # --- kernels ------------------------------------------------------------------------------------------------
 
-Kernel = Callable[[Tensor], Callable[[Tensor], Tensor]]
-"""Takes int8 weights (out, in); returns a function from int8 rows (rows, in) to the product (rows, out), int32 or float32."""
+Kernel = Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]
+"""Takes int8 weights (out, in) and their scales (out,); returns a function from int8 rows (rows, in) to the product (rows, out)."""
 Loop = Callable[..., Any]
 """`_project_rows`, compiled."""
 _ARGUMENTS = "(int8[:, ::1], float32[::1], float32[::1], float32[:, ::1], int64, float32[:, ::1])"
 
 
-def _int_mm(weights: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda rows: torch._int_mm(rows, weights.t())
+def _int_mm(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda rows: torch._int_mm(rows, weights.t()) * row_scale
 
 
-def _onednn(weights: Tensor) -> Callable[[Tensor], Tensor]:
+def _onednn(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
     packed = torch.ops.onednn.qlinear_prepack(weights, None)
-    ones, zeros = torch.ones(len(weights)), torch.zeros(len(weights), dtype=torch.int64)
+    zeros = torch.zeros(len(weights), dtype=torch.int64)
 
     def multiply(rows: Tensor) -> Tensor:
         raised = torch.bitwise_xor(rows.view(torch.uint8), 128)  # every number plus 128
         product: Tensor = torch.ops.onednn.qlinear_pointwise(
-            raised, 1.0, 128, packed, ones, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+            raised, 1.0, 128, packed, row_scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
         )
         return product
 
@@ -190,11 +197,12 @@ def _project_rows(weights: Any, row_scale: Any, bias: Any, states: Any, rounding
     count = len(states)
     rounded = np.empty((roundings * count, in_features), np.int8)
     scales = np.empty(roundings * count, np.float32)
+    times = np.full(count, roundings)
     rest = np.empty(in_features, np.float32)
     for row in range(count):
         rest[:] = states[row]
         for number in range(roundings):
-            largest = np.float32(0)
+            largest, size = np.float32(0), np.int64(0)
             for column in range(in_features):
                 largest = max(largest, abs(rest[column]))
             scale = max(largest / np.float32(127), np.float32(1e-30))
@@ -203,16 +211,19 @@ def _project_rows(weights: Any, row_scale: Any, bias: Any, states: Any, rounding
                 whole = np.rint(rest[column] / scale)
                 rounded[number * count + row, column] = np.int8(whole)
                 rest[column] -= whole * scale
+                size += np.int64(abs(whole))
+            if size >= _COARSE * in_features:
+                times[row] = number + 1
+                break
     for out in range(out_features):
         for row in range(count):
             projected = np.float32(0)
-            for number in range(roundings):
+            for number in range(times[row]):
                 total = np.int32(0)
                 for column in range(in_features):
                     total += np.int32(weights[out, column]) * np.int32(rounded[number * count + row, column])
                 # numba adds in 64 bits; the processor's fast instructions add in 32.
-                projected += np.float32(np.int32(total)) * scales[number * count + row]
-            projected *= row_scale[out]
+                projected += np.float32(np.int32(total)) * row_scale[out] * scales[number * count + row]
             if len(bias):
                 projected += bias[out]
             result[row, out] = projected
@@ -221,12 +232,12 @@ def _project_rows(weights: Any, row_scale: Any, bias: Any, states: Any, rounding
 def _loop_kernel(loop: Loop) -> Kernel:
     """A compiled loop as a kernel, to measure and to check it beside the others."""
 
-    def kernel(weights: Tensor) -> Callable[[Tensor], Tensor]:
-        ones, no_bias = np.ones(len(weights), np.float32), np.empty(0, np.float32)
+    def kernel(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
+        no_bias = np.empty(0, np.float32)
 
         def multiply(rows: Tensor) -> Tensor:
             result = torch.empty(len(rows), len(weights))
-            loop(weights.numpy(), ones, no_bias, rows.float().numpy(), 1, result.numpy())
+            loop(weights.numpy(), row_scale.numpy(), no_bias, rows.float().numpy(), 1, result.numpy())
             return result
 
         return multiply
@@ -294,9 +305,9 @@ def _measure(kernel: Kernel, count: int, largest_weight: int) -> float:
     expected = torch.full((out_features,), float(largest_weight * _LARGEST * 896))
     expected[::2] *= -1
     try:
-        multiply = kernel(weights)
+        multiply = kernel(weights, torch.ones(out_features))
         # Sums of two products that overflow 16 bits are far from these.
-        if not torch.allclose(multiply(rows)[-1].float(), expected, rtol=1e-5):
+        if not torch.allclose(multiply(rows)[-1], expected, rtol=1e-5):
             return _NEVER
         return best_seconds(lambda: multiply(rows)) * 4864 / out_features
     except (RuntimeError, AttributeError, NotImplementedError):  # this build of torch lacks the kernel
