@@ -29,7 +29,7 @@ _SMALL_WEIGHTS = 1 << 18
 """A matrix with fewer weights stays in float32, which is faster for it."""
 _TWICE_ROUNDED = ("mlp.down_proj",)
 """The layers whose inputs are rounded twice where they are coarse."""
-_COARSE = 3.0
+_COARSE = 4.0
 """A row is rounded twice if its rounded values are smaller than this on average: a few outliers took most of the scale."""
 _LARGEST = 127
 """The largest absolute value of rounded activations, and of rounded weights where the kernels are exact for it."""
