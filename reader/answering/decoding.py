@@ -25,7 +25,7 @@ from reader.answering.copying import as_copied
 from reader.answering.dates import asks_when, date_of_event, is_amount
 from reader.answering.entries import day_at, has_entries
 from reader.answering.lists import listed, with_other_items
-from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
+from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name
 from reader.answering.overview import amount, overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
@@ -56,6 +56,7 @@ from reader.answering.requests import (
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
 from reader.answering.tables import as_value, asks_for_payment
+from reader.answering.title_pages import FRONT_CHARS
 from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model

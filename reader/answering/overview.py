@@ -25,6 +25,7 @@ from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.people import people
 from reader.answering.requests import LAST, Request
 from reader.answering.tables import amount_of, asks_for_amount
+from reader.answering.title_pages import FRONT_CHARS, credited
 from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
@@ -84,14 +85,11 @@ def overview(request: Request, question: str, sources: Sequence[Source]) -> Over
     if not request.is_overview:
         return None
     chars, language = OVERVIEW_CHARS // len(sources), _language(question)
-    found = [one for source in sources if (one := _of_document(request, source, chars, language))]
+    found = [(source.title, one) for source in sources if (one := _of_document(request, source, chars, language))]
     if not found:
         return None
-    texts = [one.text for one in found]
-    if len(sources) > 1:
-        titles = [source.title for source in sources]
-        texts = [f"{title}\n{text}" for title, text in zip(titles, texts, strict=False)]
-    return Overview("\n\n".join(texts), tuple(passage for one in found for passage in one.passages))
+    texts = [f"{title}\n{one.text}" if len(sources) > 1 else one.text for title, one in found]
+    return Overview("\n\n".join(texts), tuple(passage for _, one in found for passage in one.passages))
 
 
 def amount(passages: Passages, question: str) -> Overview | None:
@@ -122,6 +120,8 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         return _mentions(request.words, source, chars)
     if request.kind == "people":
         return _people(source, language)
+    if request.kind == "front":
+        return _credited(request.words, source)
     if request.kind == "role":
         return _joined([("", defined(request.words, source))]) or _party(request.words, source)
     if request.kind == "abbreviation":
@@ -184,6 +184,19 @@ def _expanded(words: str, source: Source) -> Overview | None:
             long, place = found
             span = next((start, end) for start, end in sentences(page.text) if end > place)
             return Overview(long, (passage_of(page, *span),))
+    return None
+
+
+def _credited(role: str, source: Source) -> Overview | None:
+    """Whom the document's first pages credit with a role; no author where the file's properties name another."""
+    for page in source.pages:
+        if page.end_char > source.chars_read or page.start_char >= FRONT_CHARS:
+            break
+        if found := credited(role, page.text[: FRONT_CHARS - page.start_char]):
+            names, start, end = found
+            known = [name.split()[-1].casefold() for name in source.authors if role == "author"]
+            is_other = known and not any(name in names.casefold() for name in known)
+            return None if is_other else Overview(names, (passage_of(page, start, end),))
     return None
 
 

@@ -161,6 +161,18 @@ _AUTHORS = re.compile(
     rf"(?: of (?:this|the) {_TEXTS})?\W*",
     re.I,
 )
+_CREDITS = {
+    "introduction": r"(?:wrote|(?:is|was) the author of) (?:the|its) (?:introduction|preface|foreword|afterword)",
+    "translator": r"(?:translated (?:this|it|the)|(?:is|are|was|were) the translators?)",
+    "editor": r"(?:edited (?:this|it|the)|(?:is|are|was|were) the editors?)",
+    "illustrator": r"(?:illustrated (?:this|it|the)|(?:is|are|was|were) the illustrators?"
+    r"|(?:drew|made|painted) (?:the|its) (?:illustrations|pictures|drawings))",
+}
+_CREDIT = re.compile(
+    rf"\W*(?:and )?who (?:{'|'.join(f'(?P<{role}>{words})' for role, words in _CREDITS.items())})"
+    rf"(?: ?(?:(?:of|to|for|in) (?:it|(?:this|the) ))?(?:{_TEXTS})?)?\W*",
+    re.I,
+)
 _NAME = r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3})\W*"
 _PERSON = re.compile(
     r"\W*(?:who(?: or what)? (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
@@ -306,7 +318,8 @@ class Request:
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
-    it has parts (3.2), or its title, where no number is asked for."""
+    it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, and nothing
+    else."""
     day: Day | None = None
     """The day that a question names."""
 
@@ -332,6 +345,8 @@ def understand(question: str) -> Request:
             number = number_of(named) if named else 1 if found["first"] else LAST
             printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
             return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
+    if role := _credit_asked(question):
+        return Request("front", is_overview=True, words=role)
     if _FRONT.search(question):
         return Request("front")
     if found := _BEGIN_OR_END.fullmatch(question):
@@ -351,6 +366,14 @@ def understand(question: str) -> Request:
     ):
         return Request("thing", is_overview=True, words=found["words"])
     return _of_all_or_a_day(question)
+
+
+def _credit_asked(question: str) -> str:
+    """The role, as in `title_pages.credited`, if a question asks who has it in the document, and nothing else."""
+    if _AUTHORS.fullmatch(question):
+        return "author"
+    found = _CREDIT.fullmatch(question)
+    return found.lastgroup or "" if found else ""
 
 
 def _of_all_or_a_day(question: str) -> Request:
