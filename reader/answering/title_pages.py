@@ -33,14 +33,16 @@ _LABEL = re.compile(
 )
 _NOT_WRITING = r"\b(?:(?!written|compiled|collected|composed|narrated|retold)[a-z]{2,}ed|copyright|sold|borne)\b"
 """What else is done by somebody."""
-_OTHER_ROLE = re.compile(rf"{_NOT_WRITING}|\b(?:edition|reprint|books|works|\d{{4}})\b|(?-i:^[a-z])", re.I)
+_OTHER_ROLE = re.compile(
+    rf"{_NOT_WRITING}|\b(?:edition|reprint|books|works|\d{{4}})\b|(?-i:^[a-z]|\b[a-z]\w* [a-z]\w* [a-z])|^with\b", re.I
+)
 _OTHER_LINE = re.compile(rf"\W*(?:{_NOT_WRITING})", re.I)
 _ROLE_WORDS = "|".join(_ROLES.values())
 _CREDIT_LINE = re.compile(rf"^\W*(?:with|{_ROLE_WORDS})\b|\b(?:with [\w ]+|{_ROLE_WORDS})\W*$", re.I)
 """Lines that lead to the *by* that the next line begins with."""
 _NO_NAME = re.compile(
     r"(?:an?|the(?! (?:rev|right|late)\b)|order|authority|permission|appointment|command|request|subscription|special|law|his|her"
-    r"|him|himself|herself|one|various|many|several|virtue|way|act|means)\b",
+    r"|him|himself|herself|one|various|many|several|virtue|way|what|which|act|means)\b",
     re.I,
 )
 _CONTENTS = re.compile(r"^\W*(?:(?:table of )?contents|books by|works by|by the same)\b", re.I | re.M)
