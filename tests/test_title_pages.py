@@ -105,3 +105,10 @@ def test_no_credit_overrides_the_file_s_properties(tiny_model: Model, store: Sto
     document = replace(one_page("POEMS\n\nBY MARA FELL\n\nThe gate is old.\n", "Poems"), authors=("Ada Oke",))
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "Who is the author?")
     assert answer.text != "MARA FELL"
+
+
+@pytest.mark.parametrize("question", ["Who wrote this letter?", "Who is the author of this letter?"])
+def test_a_letter_is_by_whoever_signs_it(question: str, tiny_model: Model, store: Store) -> None:
+    letter = "Dear Ms. Roth,\n\nThe gate is old. I was told so by\nMara Fell\n\nYours sincerely,\n\nAda Oke\nPartner\n"
+    answer = answered(attached_to(one_page(letter, "A letter"), tiny_model, store), tiny_model, question)
+    assert answer.text == "Ada Oke"

@@ -55,7 +55,7 @@ from reader.answering.requests import (
     understand,
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
-from reader.answering.tables import as_value, asks_for_payment
+from reader.answering.tables import as_value, asks_for_amount, asks_for_payment
 from reader.answering.title_pages import FRONT_CHARS
 from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
@@ -378,6 +378,9 @@ class Decoding:
                 or miscounts(self.text, self.question, known)
                 or is_amount(self.question, self.text)
                 or is_row_of_numbers(self.question, self.text)
+                or (
+                    asks_for_amount(self.question) and self.attached.passages.is_of_other_rows(self.question, self.text)
+                )
                 or invents_name(self.text, known, self.question)
             )
         )

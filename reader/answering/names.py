@@ -52,6 +52,19 @@ _BEFORE_NAME = re.compile(r"\W*(?:(?:1\d|20)\d\d,?|\d{1,2}[.)]|[•*·–—-]) 
 
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
+_NAME_WORD = r"[^\W\d_a-zß-ÿ](?:\.|(?:[^\W_]|[’'-])*)"
+_TITLE = r"(?:(?i:messrs|mrs?|ms|dr|prof|rev|hon|st|sir|col|capt|gen|lieut|lt|maj)\.)"
+_PARTICLE = r"(?i:de|del|della|da|di|du|des|van|von|der|den|la|le|y|of|the)"
+
+
+def name_pattern(gap: str) -> str:
+    """The pattern of a name of seven words at most, each with a capital, with titles, initials and particles.
+
+    Args:
+        gap: the pattern of what stands between two words.
+    """
+    return rf"(?:{_TITLE}{gap})*{_NAME_WORD}(?:(?:{gap}(?:{_PARTICLE}{gap}){{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n){_NAME_WORD}){{0,6}}"
+
 
 def invents_name(answer: str, known: str, question: str) -> bool:
     """Whether a short answer has a name that stands nowhere in the text it was made from; only of English questions and texts."""

@@ -15,6 +15,7 @@ from typing import Literal
 
 from reader.answering.dates import Day, day_in
 from reader.answering.outline import CHAPTER, NUMBER, number_of
+from reader.answering.parties import COUNSEL
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
@@ -31,6 +32,7 @@ Kind = Literal[
     "mentions",
     "person",
     "role",
+    "representative",
     "thing",
     "abbreviation",
     "people",
@@ -65,7 +67,7 @@ _OUTLINE = re.compile(
     re.I,
 )
 _TEXTS = (
-    r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|dissertation|story|work|handbook|manual|guide"
+    r"(?:book|text|document|paper|article|report|letter|novel|study|essay|thesis|dissertation|story|work|handbook|manual|guide"
     r"|(?:blog )?post|blog|web ?(?:page|site)|brochure|leaflet|presentation|transcript|pdf|file)"
 )
 _WHOLE = re.compile(
@@ -173,13 +175,21 @@ _CREDIT = re.compile(
     rf"(?: ?(?:(?:of|to|for|in) (?:it|(?:this|the) ))?(?:{_TEXTS})?)?\W*",
     re.I,
 )
-_NAME = r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3})\W*"
+_WORDS = r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3}"
+_NAME = rf"(?P<words>{_WORDS})\W*"
 _PERSON = re.compile(
     r"\W*(?:who(?: or what)? (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
     r"|qui[eé]n(?:es)? (?:es|era|son|eran)|chi (?:è|era|sono|erano)|quem (?:é|era|são|eram)|wie (?:is|was|zijn|waren)) "
     # An article is part of a name where a capital follows: "the Lizard". Where every noun has one, it says nothing.
     r"(?:(?:the|l[ae]|el|il) (?=(?-i:[A-Z])))?"
     rf"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b){_NAME}",
+    re.I,
+)
+_STANDS_IN = re.compile(
+    r"\W*who (?:(?:(?:is|was|are|were) )?represent(?:s|ed|ing)?|(?:act|appear)(?:s|ed)? (?:for|on behalf of)"
+    rf"|(?:is|was|are|were) (?:the )?{COUNSEL} (?:for|of|to)) (?:the )?(?P<words>{_WORDS})\W*"
+    rf"|\W*(?:who|by whom) (?:is|was|are|were) (?:the )?(?P<served>{_WORDS}?)"
+    rf"(?:['’]s?(?: \w+)? {COUNSEL}|(?: being)? represented(?: by)?)\W*",
     re.I,
 )
 _ROLE = re.compile(
@@ -319,7 +329,7 @@ class Request:
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
     it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, and nothing
-    else."""
+    else; for `representative` whom they stand for."""
     day: Day | None = None
     """The day that a question names."""
 
@@ -357,10 +367,9 @@ def understand(question: str) -> Request:
     if found := _STANDS_FOR.fullmatch(plain):
         words = next(words for words in found.groups() if words).rstrip("?.!")
         return Request("abbreviation", is_overview=True, words=words)
-    if (found := _PERSON.fullmatch(plain)) and not _FOLLOW_UP.search(found["words"]):
-        return Request("person", is_overview=True, words=found["words"])
-    if (found := _ROLE.fullmatch(plain)) and not _FOLLOW_UP.search(found["words"]):
-        return Request("role", is_overview=True, words=found["words"])
+    for kind, pattern in (("representative", _STANDS_IN), ("person", _PERSON), ("role", _ROLE)):
+        if (found := pattern.fullmatch(plain)) and not _FOLLOW_UP.search(words := found[found.lastgroup or 0]):
+            return Request(kind, is_overview=True, words=words)  # type: ignore[arg-type]
     if (found := _MEANS.fullmatch(plain) or _THING.fullmatch(plain)) and not (
         _FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)
     ):

@@ -1,4 +1,5 @@
-"""Who wrote, translated, edited or illustrated a document, or wrote its introduction, by the credits of its first pages.
+"""Who wrote, translated, edited or illustrated a document, or wrote its introduction, by the credits of its first pages, or who signs
+a letter.
 
 A credit is *by* and a name to the end of a line, as in "By / ADA OKE" or "With an introduction by Nell Varley", or a role, a colon
 and a name. What stands before *by* says the role; where that is the title or nothing, it is the author. Small decoders take any
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from reader.answering.names import name_pattern
+
 _ROLES = {
     "introduction": r"introduc\w+|prefaces?|prefatory|forewords?|afterwords?",
     "translator": r"translat\w+|englished|rendered",
@@ -18,10 +21,7 @@ _ROLES = {
     "author": r"authors?|written|compiled|collected|composed|narrated|(?:re)?told",
 }
 """The words of a credit for each role; one credit may be for several."""
-_INITIAL = r"[^\W\d_a-zß-ÿ][\w’'-]{0,4}\."
-_NAME_WORD = rf"(?:{_INITIAL}|[^\W\d_a-zß-ÿ](?:[^\W_]|[’'-])*)"
-_SMALL = r"(?:(?i:de|del|della|da|di|du|des|van|von|der|den|la|le|y|of|the)[ \t]+)"
-_NAME = rf"{_NAME_WORD}(?:(?:[ \t]+{_SMALL}{{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n){_NAME_WORD}){{0,6}}"
+_NAME = name_pattern(r"[ \t]+")
 _DEGREES = r"(?:,[ \t]*(?:(?:[A-Z][A-Za-z]{0,4}\.[ \t]?)+|(?:[A-Z]{2,4}|Esq|Jr|Sr)\b))*"
 _WITH_DEGREES = rf"(?:[Tt][Hh][Ee][ \t]+)?{_NAME}{_DEGREES}"
 _NAMES = rf"[*_~]*(?P<names>{_WITH_DEGREES}(?:(?:,?\s+(?i:and|&)\s+|[ \t]*[;,][ \t]+){_WITH_DEGREES})*)"
@@ -29,6 +29,11 @@ _END = r"[*_~]*(?=[ \t]*[.,;)\]]*[ \t]*(?:\n|\Z)|[,;(][^\n.]*(?:\n|\Z))"
 _BY = re.compile(rf"(?P<before>[^\n]*?)(?<![\w-])(?i:by)\b:?\s*{_NAMES}{_END}")
 _LABEL = re.compile(
     rf"^[ \t*#|]*(?P<before>(?i:authors?|translators?|editors?|illustrators?)(?:\(s\))?)[ \t*]*:[ \t*|]*{_NAMES}{_END}",
+    re.M,
+)
+_SIGNED = re.compile(
+    rf"^[ \t]*(?i:yours \w+|(?:very )?(?:sincerely|faithfully|truly)(?: yours)?|(?:kind|best|warm)(?:est)? (?:regards|wishes)"
+    rf"|regards|respectfully(?: submitted)?|mit freundlichen grüßen|cordialement|atentamente),?\s*\n\s*{_NAMES}[ \t]*$",
     re.M,
 )
 _NOT_WRITING = r"\b(?:(?!written|compiled|collected|composed|narrated|retold)[a-z]{2,}ed|copyright|sold|borne)\b"
@@ -75,6 +80,12 @@ def credited(role: str, front: str) -> tuple[str, int, int] | None:
     ]
     named = {names.casefold() for names, _, _ in found}
     return found[0] if found and (role != "author" or len(named) <= _MOST_AUTHORS) else None
+
+
+def signed(end: str) -> tuple[str, int, int] | None:
+    """(name, start, end) of who signs a letter that ends a text; None where nobody does."""
+    found = next(reversed(list(_SIGNED.finditer(end))), None)
+    return (" ".join(found["names"].split()), found.start(), found.end("names")) if found else None
 
 
 def _credits(front: str) -> Iterator[tuple[list[str], str, int, int]]:
