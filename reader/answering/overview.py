@@ -193,7 +193,7 @@ def _expanded(words: str, source: Source) -> Overview | None:
 
 
 def _credited(role: str, source: Source) -> Overview | None:
-    """Who signs a letter, or whom the document's first pages credit with a role; no author whom the file's properties do not name."""
+    """Who signs a letter, or whom a document's first pages credit with a role; no author whom the file's properties do not name."""
     ends = source.pages[-1:] if role == "author" and source.chars_read >= source.chars else ()
     found = [(page, named) for page in ends if (named := signed(page.text))]
     front = (page for page in source.pages if page.start_char < FRONT_CHARS and page.end_char <= source.chars_read)

@@ -67,7 +67,7 @@ _OUTLINE = re.compile(
     re.I,
 )
 _TEXTS = (
-    r"(?:book|text|document|paper|article|report|letter|novel|study|essay|thesis|dissertation|story|work|handbook|manual|guide"
+    r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|dissertation|story|work|handbook|manual|guide"
     r"|(?:blog )?post|blog|web ?(?:page|site)|brochure|leaflet|presentation|transcript|pdf|file)"
 )
 _WHOLE = re.compile(
@@ -159,8 +159,8 @@ _PEOPLE = re.compile(
     re.I,
 )
 _AUTHORS = re.compile(
-    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this|it|the)(?: {_TEXTS})?)"
-    rf"(?: of (?:this|the) {_TEXTS})?\W*",
+    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
+    rf"(?: of (?:this letter|(?:this|the) {_TEXTS}))?\W*",
     re.I,
 )
 _CREDITS = {

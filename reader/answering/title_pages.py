@@ -1,5 +1,5 @@
-"""Who wrote, translated, edited or illustrated a document, or wrote its introduction, by the credits of its first pages, or who signs
-a letter.
+"""Who wrote, translated, edited or illustrated a document, or wrote its introduction, by the credits of its first pages, or signs a
+letter.
 
 A credit is *by* and a name to the end of a line, as in "By / ADA OKE" or "With an introduction by Nell Varley", or a role, a colon
 and a name. What stands before *by* says the role; where that is the title or nothing, it is the author. Small decoders take any
