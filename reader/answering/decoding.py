@@ -26,7 +26,7 @@ from reader.answering.dates import asks_when, date_of_event, is_amount
 from reader.answering.entries import day_at, has_entries
 from reader.answering.lists import listed, with_other_items
 from reader.answering.look_again import choose_passages, look_again_tokens
-from reader.answering.names import author_in_properties, authors, bare_name, invents_name
+from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.overview import amount, overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place, may_be_place, whole_place
@@ -367,7 +367,9 @@ class Decoding:
             value = with_hedge(with_unit(value, passage), passage)
             value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
             self.text = self.held = (
-                authors(value, passage) if self._asks_for_authors else bare_name(value, self.question)
+                authors(value, passage)
+                if self._asks_for_authors
+                else with_name(bare_name(value, self.question), self.question, passage)
             )
         known = self._known
         is_invented = (

@@ -1,5 +1,5 @@
-"""Names in answers: one that stands nowhere, a year or a bullet before one, and authors' names, whole and without the marks behind
-them.
+"""Names in answers: one that stands nowhere, a year or a bullet before one, one that a description leaves out, and authors' names,
+whole and without the marks behind them.
 
 Small decoders know names from elsewhere, and give one where a passage has none. Seen by words alone, in English; names that are
 inflected or spelt with other signs count as the same. It runs no decoder.
@@ -94,6 +94,21 @@ def bare_name(answer: str, question: str) -> str:
     Villalba"."""
     found = _BEFORE_NAME.match(answer) if _WHO.match(question) else None
     return answer[found.end() :] if found else answer
+
+
+def with_name(answer: str, question: str, passage: str) -> str:
+    """An answer to who that says only what somebody is, with the name that follows in the passage: *the neighbour, Mrs. Oddy* for
+    "the neighbour". Others stay, also where two names follow in two places."""
+    said = answer.strip().rstrip(".")
+    if not _WHO.match(question) or not said or said != said.lower():
+        return answer
+    gap = r"\s+"
+    found = re.finditer(
+        rf"(?<!\w){gap.join(map(re.escape, said.split()))},\s+(?P<name>{name_pattern(gap)})(?=[,.;:)]|\s*$)", passage
+    )
+    names = {" ".join(one["name"].split()) for one in found}
+    is_one = len(names) == 1 and not set(words_of(question)) & set(words_of(*names))
+    return f"{said}, {names.pop()}" if is_one else answer
 
 
 def authors(names: str, passage: str) -> str:
