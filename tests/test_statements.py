@@ -331,7 +331,15 @@ def test_a_question_for_an_abbreviation_is_answered_by_its_words(question: str) 
         (NOT_SAID, "They fled, because the dam broke.", 0.8, "They fled, because the dam broke."),
         (NOT_SAID, "They fled when the dam broke.", 0.8, NOT_SAID),
     ],
-    ids=["another reason", "a result", "the same reason", "no reason", "about something else", "refused", "refused, no reason"],
+    ids=[
+        "another reason",
+        "a result",
+        "the same reason",
+        "no reason",
+        "about something else",
+        "refused",
+        "refused, no reason",
+    ],
 )
 def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
     answer: str, text: str, words: float, whole: str

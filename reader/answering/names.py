@@ -52,7 +52,7 @@ _BEFORE_NAME = re.compile(r"\W*(?:(?:1\d|20)\d\d,?|\d{1,2}[.)]|[•*·–—-]) 
 
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
-_NAME_WORD = r"[^\W\d_a-zß-ÿ](?:\.|(?:[^\W_]|[’'-])*)"
+_NAME_WORD = r"[^\W\d_a-zß-ÿ](?:\.|(?:[^\W_]|[’'-]){0,80})"  # with an end: a text may have no spaces
 _TITLE = r"(?:(?i:messrs|mrs?|ms|dr|prof|rev|hon|st|sir|col|capt|gen|lieut|lt|maj)\.)"
 _PARTICLE = r"(?i:de|del|della|da|di|du|des|van|von|der|den|la|le|y|of|the)"
 
@@ -63,7 +63,8 @@ def name_pattern(gap: str) -> str:
     Args:
         gap: the pattern of what stands between two words.
     """
-    return rf"(?:{_TITLE}{gap})*{_NAME_WORD}(?:(?:{gap}(?:{_PARTICLE}{gap}){{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n){_NAME_WORD}){{0,6}}"
+    between = rf"(?:{gap}(?:{_PARTICLE}{gap}){{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n)"
+    return rf"(?<![^\W_])(?:{_TITLE}{gap}){{0,2}}{_NAME_WORD}(?:{between}{_NAME_WORD}){{0,6}}"
 
 
 def invents_name(answer: str, known: str, question: str) -> bool:

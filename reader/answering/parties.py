@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from reader.answering.names import name_pattern
 from reader.answering.words import mention, stem
 
-_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_LINE = re.compile(r"\S[^\n]*")
 _DEAR = re.compile(r"^[ \t]*Dear (?P<name>[^\n,:]+)", re.M)
 _BEFORE_ROLE = re.compile(r"^\W*(?:(?:as|the|als|der|die)\s+)*", re.I)
 _BETWEEN_ROLES = re.compile(r"\s*[/&–-]\s*|\s+(?:and|und|et|y)\s+")
@@ -31,7 +31,7 @@ _NAME = name_pattern(r"\s+")
 _BY = rf"(?:(?:its|his|her|their|the)\s[^,.;]{{1,40}},\s+)?(?P<name>{_NAME}(?:,?\s(?:and|&)\s+{_NAME})*)"
 """A name, behind what the person is: the county attorney, Helen Strand."""
 _TITLED = r"(?:(?:the|mr|mrs|ms|dr)\b\.?\s+){0,2}"
-_MOST_WORDS = 14
+_MOST_WORDS, _MOST_CHARS = 14, 160
 _MOST_LINES = 4
 
 Line = tuple[str, int, int]
@@ -60,11 +60,11 @@ def representative(who: str, text: str) -> Line | None:
     own = party(who, text)
     words = [word for word in _WORD.findall(own[0]) if word.casefold() not in _SMALL_WORDS] if own else []
     named = [who, *([own[0], words[0], words[-1]] if own else [])]
-    one = rf"{_TITLED}(?i:{'|'.join(mention(name).pattern for name in named)})"
+    one = rf"(?i:{_TITLED}(?:{'|'.join(mention(name).pattern for name in named)}))"
     patterns = (
         rf"{one}(?:,[^,.;]{{1,60}})?,?\s+(?:is|was|are|were|being)\s+represented\s+by\s+{_BY}",
-        rf"(?P<name>{_NAME})(?:,\s)?\s*(?:who\s+)?(?:represent(?:s|ed|ing)|(?:appear|act)(?:s|ed|ing)\s+for)\s+(?i:{one})",
-        rf"^[ \t]*(?P<name>\S[^\n]*?),?\s+(?i:(?:{COUNSEL}\s+)?(?:for|to)\s+(?:\w+/)?{one}(?:/[^\n]+)?)[.,;]?[ \t]*$",
+        rf"(?P<name>{_NAME}),?\s+(?:who\s+)?(?:represent(?:s|ed|ing)|(?:appear|act)(?:s|ed|ing)\s+for)\s+{one}",
+        rf"^[ \t]*(?P<name>\S[^\n]{{0,{_MOST_CHARS}}}?),?\s+(?i:(?:{COUNSEL}\s+)?(?:for|to)\s+(?:\w+/)?{one}(?:/[^\n]+)?)[.,;]?[ \t]*$",
         rf"(?i:\b{COUNSEL}\s+(?:for|of|to)\s+(?:\w+/)?{one}(?:/\w+)?\s*:)\s*(?P<name>{_NAME})",
         rf"{one}['’]s?\s+(?:\w+\s+)?{COUNSEL}(?:,|:|\s+(?:is|was))\s+(?P<name>{_NAME})",
     )

@@ -26,14 +26,14 @@ _DEGREES = r"(?:,[ \t]*(?:(?:[A-Z][A-Za-z]{0,4}\.[ \t]?)+|(?:[A-Z]{2,4}|Esq|Jr|S
 _WITH_DEGREES = rf"(?:[Tt][Hh][Ee][ \t]+)?{_NAME}{_DEGREES}"
 _NAMES = rf"[*_~]*(?P<names>{_WITH_DEGREES}(?:(?:,?\s+(?i:and|&)\s+|[ \t]*[;,][ \t]+){_WITH_DEGREES})*)"
 _END = r"[*_~]*(?=[ \t]*[.,;)\]]*[ \t]*(?:\n|\Z)|[,;(][^\n.]*(?:\n|\Z))"
-_BY = re.compile(rf"(?P<before>[^\n]*?)(?<![\w-])(?i:by)\b:?\s*{_NAMES}{_END}")
+_BY = re.compile(rf"(?P<before>[^\n]{{0,120}}?)(?<![\w-])(?i:by)\b:?\s*{_NAMES}{_END}")
 _LABEL = re.compile(
     rf"^[ \t*#|]*(?P<before>(?i:authors?|translators?|editors?|illustrators?)(?:\(s\))?)[ \t*]*:[ \t*|]*{_NAMES}{_END}",
     re.M,
 )
 _SIGNED = re.compile(
     rf"^[ \t]*(?i:yours \w+|(?:very )?(?:sincerely|faithfully|truly)(?: yours)?|(?:kind|best|warm)(?:est)? (?:regards|wishes)"
-    rf"|regards|respectfully(?: submitted)?|mit freundlichen grüßen|cordialement|atentamente),?\s*\n\s*{_NAMES}[ \t]*$",
+    rf"|regards|respectfully(?: submitted)?|mit freundlichen grüßen|cordialement|atentamente),?[ \t]*\n\s{{0,99}}{_NAMES}[ \t]*$",
     re.M,
 )
 _NOT_WRITING = r"\b(?:(?!written|compiled|collected|composed|narrated|retold)[a-z]{2,}ed|copyright|sold|borne)\b"
@@ -50,11 +50,12 @@ _NO_NAME = re.compile(
     r"|him|himself|herself|one|various|many|several|virtue|way|what|which|act|means)\b",
     re.I,
 )
-_CONTENTS = re.compile(r"^\W*(?:(?:table of )?contents|books by|works by|by the same)\b", re.I | re.M)
+_CONTENTS = re.compile(r"^[^\w\n]*(?:(?:table of )?contents|books by|works by|by the same)\b", re.I | re.M)
 """Behind this, other works have their authors."""
 _TRANSLATED_FROM = re.compile(r"(?:^|\n)[ \t]*translated (?:from|out of)\b(?:(?!\bby\b)[^.]){1,90}\Z", re.I)
 """Whom it is translated from may stand before the translator."""
 _POINT = re.compile(r"(?<=[^\W\d_]{4})\.$")
+"""Not that of an initial or a degree."""
 FRONT_CHARS = 3000
 """A document names its title and its authors among its first characters."""
 

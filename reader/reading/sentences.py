@@ -85,9 +85,8 @@ def _is_within_sentence(text: str, end: re.Match[str]) -> bool:
     if _MARKED.sub("", sign.rstrip()) not in (".", "…") or sign.count("\n") > 1:
         return False
     start = max(0, at - _LONGEST_CHARS)
-    if (
-        behind == "." or sign[0] == "…" or _DOTS.search(text, start, at)
-    ):  # dots for what is left out, or that lead to the number of a page
+    # Dots for what is left out, or that lead to the number of a page.
+    if behind == "." or sign[0] == "…" or _DOTS.search(text, start, at):
         return "\n" not in sign and (behind.islower() or behind.isdigit() or behind == ".")
     return bool(
         _ABBREVIATED.search(text, start, at)
