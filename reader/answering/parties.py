@@ -64,7 +64,8 @@ def representative(who: str, text: str) -> Line | None:
     patterns = (
         rf"{one}(?:,[^,.;]{{1,60}})?,?\s+(?:is|was|are|were|being)\s+represented\s+by\s+{_BY}",
         rf"(?P<name>{_NAME}),?\s+(?:who\s+)?(?:represent(?:s|ed|ing)|(?:appear|act)(?:s|ed|ing)\s+for)\s+{one}",
-        rf"^[ \t]*(?P<name>\S[^\n]{{0,{_MOST_CHARS}}}?),?\s+(?i:(?:{COUNSEL}\s+)?(?:for|to)\s+(?:\w+/)?{one}(?:/[^\n]+)?)[.,;]?[ \t]*$",
+        rf"^[ \t]*(?P<name>\S[^\n]{{0,{_MOST_CHARS}}}?),?\s+(?i:(?:{COUNSEL}\s+)?(?:for|to)\s+(?:\w+/)?{one}(?:/[^\n]+)?)"
+        r"[.,;]?[ \t]*$",
         rf"(?i:\b{COUNSEL}\s+(?:for|of|to)\s+(?:\w+/)?{one}(?:/\w+)?\s*:)\s*(?P<name>{_NAME})",
         rf"{one}['’]s?\s+(?:\w+\s+)?{COUNSEL}(?:,|:|\s+(?:is|was))\s+(?P<name>{_NAME})",
     )
