@@ -66,6 +66,7 @@ def test_a_credit_names_who_has_a_role(role: str, names: str) -> None:
     [
         ("Title: The Mills\nAuthor: Ada Oke\nTranslator: Nell Varley\n", "Ada Oke"),
         ("The Mills of Wendle by Ada Oke\n\nOne morning", "Ada Oke"),
+        ("THE MILLS\nWITH A MAP OF WENDLE\n\nBY A. OKE FENN\n", "A. OKE FENN"),
         ("THE MILLS\n\nA NEW TRANSLATION\nBY NELL VARLEY\n\nWITH AN INTRODUCTION BY TOBIAS QUILL\n", None),
         ("THE MILLS\n\nBY THE AUTHOR OF “DYKES”\n", None),
         ("BY ORDER OF THE BOARD\n\nThe gate is shut at ten.\n", None),

@@ -17,7 +17,7 @@ _ROLES = {
     "introduction": r"introduc\w+|prefaces?|prefatory|forewords?|afterwords?",
     "translator": r"translat\w+|englished|rendered",
     "editor": r"edit(?:ed|ors?)",
-    "illustrator": r"illustrat\w+|drawings?|drawn|pictures?|sketches|etchings?|woodcuts?|frontispieces?|photographs?",
+    "illustrator": r"illustrat\w+|drawings?|drawn|pictures?|(?:ink|from|with) sketches|etchings?|woodcuts?|frontispieces?|photographs?",
     "author": r"authors?|written|compiled|collected|composed|narrated|(?:re)?told",
 }
 """The words of a credit for each role; one credit may be for several."""
@@ -46,7 +46,7 @@ _ROLE_WORDS = "|".join(_ROLES.values())
 _CREDIT_LINE = re.compile(rf"^\W*(?:with|{_ROLE_WORDS})\b|\b(?:with [\w ]+|{_ROLE_WORDS})\W*$", re.I)
 """Lines that lead to the *by* that the next line begins with."""
 _NO_NAME = re.compile(
-    r"(?:an?|the(?! (?:rev|right|late)\b)|order|authority|permission|appointment|command|request|subscription|special|law|his|her"
+    r"(?:an?(?!\.)|the(?! (?:rev|right|late)\b)|order|authority|permission|appointment|command|request|subscription|special|law|his|her"
     r"|him|himself|herself|one|various|many|several|virtue|way|what|which|act|means)\b",
     re.I,
 )
@@ -106,7 +106,8 @@ def _credits(front: str) -> Iterator[tuple[list[str], str, int, int]]:
             roles = _roles(before) or (["author"] if is_title else [])
         else:
             block = " ".join(lines.rpartition("\n\n")[2].split())
-            roles = _roles(block) if _CREDIT_LINE.search(block) else [] if _OTHER_LINE.match(above) else ["author"]
+            led_to = _roles(block) if _CREDIT_LINE.search(block) else []
+            roles = led_to or ([] if _OTHER_LINE.match(above) else ["author"])
         names = _POINT.sub("", " ".join(one["names"].split()))
         yield roles, names, one.end() - len(one[0].lstrip()), one.end("names")
 
