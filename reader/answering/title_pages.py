@@ -17,7 +17,8 @@ _ROLES = {
     "introduction": r"introduc\w+|prefaces?|prefatory|forewords?|afterwords?",
     "translator": r"translat\w+|englished|rendered",
     "editor": r"edit(?:ed|ors?)",
-    "illustrator": r"illustrat\w+|drawings?|drawn|pictures?|(?:ink|from|with) sketches|etchings?|woodcuts?|frontispieces?|photographs?",
+    "illustrator": r"illustrat\w+|drawings?|drawn|pictures?|(?:ink|from|with) sketches|etchings?|woodcuts?|frontispieces?"
+    r"|photographs?",
     "author": r"authors?|written|compiled|collected|composed|narrated|(?:re)?told",
 }
 """The words of a credit for each role; one credit may be for several."""
@@ -46,8 +47,8 @@ _ROLE_WORDS = "|".join(_ROLES.values())
 _CREDIT_LINE = re.compile(rf"^\W*(?:with|{_ROLE_WORDS})\b|\b(?:with [\w ]+|{_ROLE_WORDS})\W*$", re.I)
 """Lines that lead to the *by* that the next line begins with."""
 _NO_NAME = re.compile(
-    r"(?:an?(?!\.)|the(?! (?:rev|right|late)\b)|order|authority|permission|appointment|command|request|subscription|special|law|his|her"
-    r"|him|himself|herself|one|various|many|several|virtue|way|what|which|act|means)\b",
+    r"(?:an?(?!\.)|the(?! (?:rev|right|late)\b)|order|authority|permission|appointment|command|request|subscription|special|law|his"
+    r"|her|him|himself|herself|one|various|many|several|virtue|way|what|which|act|means)\b",
     re.I,
 )
 _CONTENTS = re.compile(r"^[^\w\n]*(?:(?:table of )?contents|books by|works by|by the same)\b", re.I | re.M)
