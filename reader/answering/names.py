@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from reader.answering.numerals import SMALL_NUMBERS
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, words_of
+from reader.reading import TITLES
 
 _WORD = re.compile(r"(?<![\w'’.-])[^\W\d_]\w*(?:['’-]\w+)*")
 _ENGLISH = frozenset(
@@ -53,7 +54,7 @@ _BEFORE_NAME = re.compile(r"\W*(?:(?:1\d|20)\d\d,?|\d{1,2}[.)]|[•*·–—-]) 
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
 _NAME_WORD = r"[^\W\d_a-zß-ÿ](?:\.|(?:[^\W_]|[’'-]){0,80})"  # with an end: a text may have no spaces
-_TITLE = r"(?:(?i:messrs|mrs?|ms|dr|prof|rev|hon|st|sir|col|capt|gen|lieut|lt|maj)\.)"
+_TITLED = rf"(?:(?i:{'|'.join(TITLES)})\.)"
 _PARTICLE = r"(?i:de|del|della|da|di|du|des|van|von|der|den|la|le|y|of|the)"
 
 
@@ -64,7 +65,7 @@ def name_pattern(gap: str) -> str:
         gap: the pattern of what stands between two words.
     """
     between = rf"(?:{gap}(?:{_PARTICLE}{gap}){{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n)"
-    return rf"(?<![^\W_])(?:{_TITLE}{gap}){{0,2}}{_NAME_WORD}(?:{between}{_NAME_WORD}){{0,6}}"
+    return rf"(?<![^\W_])(?:{_TITLED}{gap}){{0,2}}{_NAME_WORD}(?:{between}{_NAME_WORD}){{0,6}}"
 
 
 def invents_name(answer: str, known: str, question: str) -> bool:

@@ -21,8 +21,11 @@ _HEADING_LINE = re.compile(
 """A numbered heading in the text of a PDF, which no blank line follows."""
 _LEADS_ON = re.compile(r"\b(?:an?|and|as|at|by|for|from|in|of|on|or|the|to|with)$")
 """The last word of a line that is not finished."""
-_TITLES = "Mr Mrs Ms Dr Prof St Sr Sra Capt Col Gen Lt Lieut Maj Sgt Adm Gov Sen Rep Rev Hon Messrs Mme Mlle Mt Ft"
-_TITLE = "|".join([*_TITLES.split(), *_TITLES.upper().split()])
+TITLES = tuple(
+    "Mr Mrs Ms Dr Prof St Sr Sra Capt Col Gen Lt Lieut Maj Sgt Adm Gov Sen Rep Rev Hon Messrs Mme Mlle Mt Ft".split()  # noqa: SIM905
+)
+"""Words before a name that are written with a point."""
+_TITLE = "|".join([*TITLES, *map(str.upper, TITLES)])
 _ABBREVIATED = re.compile(
     rf"(?<![\w.])(?:[^\W\d_I]|{_TITLE}|cf|vs|viz|e\.g|i\.e|z\.B|d\.h|u\.a|p\.ex|bzw)$|[(\[][^()\[\]]{{1,10}}$"
 )
