@@ -59,10 +59,11 @@ _TITLED = re.compile(
     re.I,
 )
 _OUTLINE = re.compile(
-    rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
+    rf"\b(?:table of contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
     rf"|inhoudsopgave)\b|目次"
     rf"|\b(?:list|show|name|what are|which|how many|nenne?|liste|zeige?|welche|wie viele|quels?|combien de|[eé]num[eè]re\w*|donne"
     rf"|cu[aá]les|lista|enumera|cu[aá]ntos|quali|elenca|quais|welke|noem)\b.{{0,30}}\b(?:{CHAPTER})\b(?!\s+(?:{NUMBER})\b)|章(?:を|の)"
+    r"|^\W*(?:(?:what (?:are|is)|show(?: me)?|list|give(?: me)?) )?(?:the |its )?contents(?: of (?:this|the|it)\b.*)?\W*$"
     r"|^\W*how (?:is|was) (?:the|this) \w+ (?:structured|organi[sz]ed|divided|arranged|laid out)\W*$",
     re.I,
 )
