@@ -107,3 +107,11 @@ def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monke
     answer = answered(attached, tiny_model, "Which tests must married persons meet?", look_again="auto")
     assert answer.text.splitlines()[0] == "all of the following tests:"
     assert answer.text.endswith("3. You lived apart.")
+
+
+def test_a_step_is_answered_with_all_steps(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["Pull the tank out with both hands"] * 9
+    attached = attached_to(one_page(STEPS, "Manual"), tiny_model, store)
+    answer = answered(attached, tiny_model, "How do I empty the tank?", look_again="auto")
+    assert answer.text.splitlines()[0] == "1. Wait for a minute."

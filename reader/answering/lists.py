@@ -52,12 +52,17 @@ def listed(answer: str, text: str) -> str:
     return colon + "".join(f"\n{' '.join(item.split())}" for item in items)
 
 
+def asks_for_steps(question: str) -> bool:
+    """Whether a question asks how to do something."""
+    return _HOW_TO.match(question) is not None
+
+
 def with_other_items(answer: str, question: str, text: str) -> str:
     """All items of the list of which an answer is one, where the question asks for several; all numbered steps where it asks how to
     do something, and the answer is one of them or a piece of it. Other answers as they are."""
     asked = _ASKED.match(question)
     asks_for_several = asked is not None and _PLURAL.search(asked["words"]) is not None
-    asks_how = _HOW_TO.match(question) is not None and len(answer.split()) > 1
+    asks_how = asks_for_steps(question) and len(answer.split()) > 1
     said = answer.strip(" .;,").casefold()
     for marked in _lists(text) if asks_for_several or asks_how else ():
         items = [item for _, item in marked]
