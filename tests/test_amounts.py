@@ -108,6 +108,34 @@ def test_a_refusal_to_what_was_paid_for_gives_way_to_the_row(
     assert answered(attached, tiny_model, "Who was paid for paint?", look_again="auto").not_said
 
 
+@pytest.mark.parametrize(
+    ("question", "said", "refused"),
+    [
+        ("How much is car parking?", "$55.00", True),
+        ("How much is car parking?", "55.00.", True),
+        ("How much is it for doghouses?", "$6.00", False),  # a word of the row is in a word of the question
+        ("How much is it in all?", "$55.00", False),
+        ("Which amount is due in April?", "$55.00", False),
+    ],
+)
+def test_a_fee_that_is_not_listed_has_no_other_s_amount(
+    question: str, said: str, refused: bool, tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = [said] * 9
+    attached = attached_to(one_page(FEES, "Fees"), tiny_model, store)
+    assert answered(attached, tiny_model, question, look_again="auto").not_said is refused
+
+
+def test_an_amount_that_a_sentence_has_too_may_answer(
+    tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["$55.00"] * 9
+    attached = attached_to(one_page(FEES + "\nTo park a car costs $55.00 a year.\n", "Fees"), tiny_model, store)
+    assert answered(attached, tiny_model, "How much is parking?", look_again="auto").text.startswith("$55.00")
+
+
 def test_a_row_of_numbers_says_not_who_or_how_long() -> None:
     assert is_row_of_numbers("How long does it apply?", "1999 110,000 552,000")
     assert is_row_of_numbers("Who is exempt?", "12 | 14.5%")

@@ -87,6 +87,21 @@ def test_what_happened_on_a_day_is_its_entry(tiny_model: Model, store: Store) ->
     assert answer.evidence[0].quote == "Eider ducks on the shingle. Olave shot two of them."
 
 
+@pytest.mark.parametrize("question", ["What happened on 4 March?", "Who shot ducks on 6 March 1902?"])
+def test_a_day_that_a_diary_leaves_out_is_not_answered(question: str, tiny_model: Model, store: Store) -> None:
+    attached = attached_to(one_page(DIARY, "A diary"), tiny_model, store)
+    answer = answered(attached, tiny_model, question, look_again="auto")
+    assert (answer.not_said, answer.answer_tokens) == (True, 0)
+
+
+def test_a_day_that_an_entry_tells_of_is_not_left_out(tiny_model: Model, store: Store) -> None:
+    told = DIARY + "The gale of 4 March 1902 took the flag.\n"
+    answer = answered(
+        attached_to(one_page(told, "A diary"), tiny_model, store), tiny_model, "What happened on 4 March?"
+    )
+    assert answer.answer_tokens > 0
+
+
 def test_only_the_entry_of_the_day_is_looked_at_again(tiny_model: Model, store: Store) -> None:
     document = one_page(DIARY, "A diary")
     attached = attached_to(document, tiny_model, store)

@@ -68,6 +68,38 @@ def test_an_item_is_given_with_its_list_where_several_are_asked_for(question: st
     assert with_other_items(answer, question, TAGS) == whole
 
 
+STEPS = """\
+When it is full:
+
+1. Wait for a minute.
+2. Pull the tank out with both hands, and do not tip it over while it is
+full.
+3. Push it back.
+
+2. Stop.
+3. Go.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "whole"),
+    [
+        ("How do I empty the tank?", "wait for a minute", True),
+        ("How can you empty it?", "Pull the tank out with both hands", True),
+        ("How is the tank emptied?", "Push it back.", True),
+        ("How long do I wait?", "for a minute", False),
+        ("How do I empty the tank?", "by hand, slowly", False),
+    ],
+)
+def test_how_something_is_done_is_given_with_all_steps(question: str, answer: str, whole: bool) -> None:
+    steps = [
+        "1. Wait for a minute.",
+        "2. Pull the tank out with both hands, and do not tip it over while it is full.",
+        "3. Push it back.",
+    ]
+    assert with_other_items(answer, question, STEPS) == ("\n".join(steps) if whole else answer)
+
+
 def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["all of the following tests"] * 9
@@ -75,3 +107,11 @@ def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monke
     answer = answered(attached, tiny_model, "Which tests must married persons meet?", look_again="auto")
     assert answer.text.splitlines()[0] == "all of the following tests:"
     assert answer.text.endswith("3. You lived apart.")
+
+
+def test_a_step_is_answered_with_all_steps(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["Pull the tank out with both hands"] * 9
+    attached = attached_to(one_page(STEPS, "Manual"), tiny_model, store)
+    answer = answered(attached, tiny_model, "How do I empty the tank?", look_again="auto")
+    assert answer.text.splitlines()[0] == "1. Wait for a minute."

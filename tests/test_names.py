@@ -10,7 +10,7 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID
 from reader.answering.look_again import choose_passages
-from reader.answering.names import author_in_properties, authors, bare_name, invents_name
+from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.requests import asks_for_authors
 from reader.documents import Document, Page
 from reader.models.model import Model
@@ -188,3 +188,22 @@ def test_lists_of_references_are_looked_at_last_unless_they_are_asked_for(roomy_
     assert "abbey" in asked[0].text
     cites = choose_passages(attached, "Which references are about comparing saws of mills?", roomy_model, 2500)
     assert "A. Oke" in cites[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "answer"),
+    [
+        ("Who owns the hedge?", "the neighbour", "the neighbour, Mrs. Oddy"),
+        ("Who cut it?", "her son.", "her son, Tobias Fenn"),
+        ("Who is Mrs. Oddy?", "the neighbour", "the neighbour"),
+        ("Who saw it?", "the clerk", "the clerk"),  # who has two names
+        ("Who saw it?", "Ada", "Ada"),
+        ("What is cut?", "the neighbour", "the neighbour"),
+    ],
+)
+def test_who_somebody_is_comes_with_the_name_that_follows(question: str, said: str, answer: str) -> None:
+    passage = (
+        "The hedge is of the neighbour, Mrs. Oddy. It was cut by her\nson, Tobias Fenn, as the clerk, Ada Oke, and "
+        "the clerk, Nell Roth, saw."
+    )
+    assert with_name(said, question, passage) == answer

@@ -72,6 +72,8 @@ def source_of(document: Document) -> Source:
         ("¿De qué trata este documento?", "whole", None),
         ("この文書は何についてですか？", "whole", None),
         ("List the chapters.", "outline", None),
+        ("What are the contents of this book?", "outline", None),
+        ("Contents?", "outline", None),
         ("How many chapters are there?", "outline", None),
         ("Welche Kapitel gibt es?", "outline", None),
         ("Quels sont les chapitres ?", "outline", None),
@@ -120,6 +122,7 @@ def test_what_a_question_asks_for_an_overview_of(question: str, kind: str, numbe
     "question",
     [
         "Who wrote the letter?",
+        "How much is the excess for contents?",
         "When?",
         "Welche Farbe?",
         "List the three names.",

@@ -40,6 +40,23 @@ def test_no_passage_cuts_a_row() -> None:
         ["He died on Jan. 5, 1900, in the U.S. and nowhere else.", "“He did,” said Dr. Oke.", "That was all."],
         ["Am 3. Mai kam Dr. Meier, z. B. nach Bonn.", "Das war 1871.", "Art. 5 Abs. 2 gilt."],
         ["M. Dupont est là.", "Il part."],
+        ["Wenlow Yards Inc. (the “Seller”) and Oke & Co. have a claim.", "It is small."],
+        [
+            "It is owed to Wenlow Yards Inc.\n",
+            "(a) The price is 4.",
+            "It is due to Oke Ltd.\n",
+            "2.",
+            "The rest is not.",
+        ],
+        [
+            "Arl v. Oke Mills, Inc. v. Fell was heard by the U.S. Senate and W.E.B. Fell.",
+            "It is in the U.S.",
+            "They left at 5 P.M.",
+            "Arl slept.",
+        ],
+        ["The REV. Fell and GOV. Oke read it (Exod. 33:23), see no. 4.", "So did Charles I. of Arl."],
+        ["He was … well … ill.", "He went . . . to bed.", "He slept ..."],
+        ["Mills . . . . . . 12\n\n", "No."],
         ["It ends with Mr.\n\n", "A. The next paragraph begins."],
         [
             "Nearly 4,000 were sent.[2][a]",

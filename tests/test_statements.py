@@ -324,13 +324,22 @@ def test_a_question_for_an_abbreviation_is_answered_by_its_words(question: str) 
     ("answer", "text", "words", "whole"),
     [
         ("She was angry.", "They fled, because the dam broke.", 0.8, "They fled, because the dam broke."),
+        ("She was angry.", "The dam broke; therefore they fled.", 0.8, "The dam broke; therefore they fled."),
         ("the dam broke", "They fled, because the dam broke.", 0.8, "the dam broke"),
         ("She was angry.", "They fled when the dam broke.", 0.8, "She was angry."),
         ("She was angry.", "They fled, because the dam broke.", 0.3, "She was angry."),
         (NOT_SAID, "They fled, because the dam broke.", 0.8, "They fled, because the dam broke."),
         (NOT_SAID, "They fled when the dam broke.", 0.8, NOT_SAID),
     ],
-    ids=["another reason", "the same reason", "no reason", "about something else", "refused", "refused, no reason"],
+    ids=[
+        "another reason",
+        "a result",
+        "the same reason",
+        "no reason",
+        "about something else",
+        "refused",
+        "refused, no reason",
+    ],
 )
 def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
     answer: str, text: str, words: float, whole: str

@@ -7,7 +7,7 @@ English, German, French, Spanish and Italian, which also find the day that a que
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from reader.answering.passages import sentences_of
@@ -83,6 +83,11 @@ def day_in(text: str) -> tuple[Day, str] | None:
     """The first day that a text names, and the text without it; None where it names none."""
     found = _SOME_DAY.search(text)
     return (Day.of(found), f"{text[: found.start()]} {text[found.end() :]}") if found else None
+
+
+def days_in(text: str) -> Iterator[Day]:
+    """The days that a text names."""
+    return map(Day.of, _SOME_DAY.finditer(text))
 
 
 def date_of_event(question: str, answer: str, passage: str) -> str:

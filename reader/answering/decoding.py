@@ -24,9 +24,9 @@ from reader.answering.choices import choose
 from reader.answering.copying import as_copied
 from reader.answering.dates import asks_when, date_of_event, is_amount
 from reader.answering.entries import day_at, has_entries
-from reader.answering.lists import listed, with_other_items
-from reader.answering.look_again import FRONT_CHARS, choose_passages, look_again_tokens
-from reader.answering.names import author_in_properties, authors, bare_name, invents_name
+from reader.answering.lists import asks_for_steps, listed, with_other_items
+from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.overview import amount, overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place, may_be_place, whole_place
@@ -55,7 +55,8 @@ from reader.answering.requests import (
     understand,
 )
 from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
-from reader.answering.tables import as_value, asks_for_payment
+from reader.answering.tables import as_value, asks_for_amount, asks_for_payment
+from reader.answering.title_pages import FRONT_CHARS
 from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model
@@ -164,6 +165,7 @@ class Decoding:
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
         self._asks_for_authors = asks_for_authors(self.question)
+        self._asks_for_steps = asks_for_steps(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
             self._told_about
@@ -265,6 +267,7 @@ class Decoding:
             or self.takes_sentence
             or self._asks_for_authors
             or self._asks_for_day
+            or self._asks_for_steps
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
@@ -366,7 +369,9 @@ class Decoding:
             value = with_hedge(with_unit(value, passage), passage)
             value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
             self.text = self.held = (
-                authors(value, passage) if self._asks_for_authors else bare_name(value, self.question)
+                authors(value, passage)
+                if self._asks_for_authors
+                else with_name(bare_name(value, self.question), self.question, passage)
             )
         known = self._known
         is_invented = (
@@ -377,6 +382,9 @@ class Decoding:
                 or miscounts(self.text, self.question, known)
                 or is_amount(self.question, self.text)
                 or is_row_of_numbers(self.question, self.text)
+                or (
+                    asks_for_amount(self.question) and self.attached.passages.is_of_other_rows(self.question, self.text)
+                )
                 or invents_name(self.text, known, self.question)
             )
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from reader.answering.dates import DAY, Day
+from reader.answering.dates import DAY, Day, days_in
 from reader.answering.outline import Section
 from reader.answering.passages import Source
 
@@ -52,6 +52,16 @@ def entry(day: Day, source: Source) -> Section | None:
     (one, end), *_ = own
     pages = tuple(page for page in source.pages if page.start_char < end and page.end_char > one.start_char)
     return Section(one.printed if one.is_alone else "", pages, one.start_char, end)
+
+
+def leaves_out(day: Day, source: Source) -> bool:
+    """Whether a document is a diary or the like, and as a whole names a day nowhere."""
+    is_read = source.chars_read >= source.chars
+    return (
+        is_read
+        and has_entries(source)
+        and not any(one.may_be(day) for page in source.pages for one in days_in(page.text))
+    )
 
 
 def has_entries(source: Source) -> bool:

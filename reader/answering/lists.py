@@ -19,6 +19,13 @@ _ASKED = re.compile(
     r"(?:\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would|of|in|on|for|that|which|who)\b|\W*$)",
     re.I,
 )
+_HOW_TO = re.compile(
+    r"\W*(?:(?:and|but|so) )?how (?:(?:do|can|could|should|must|would|may) (?:I|you|we|one|they|people)|to|(?:is|are) .+ed)\b"
+    r"|\W*(?:wie (?:kann|muss|soll)\w* (?:ich|man)|comment (?:\w+-(?:je|t-on|on)|faire)|c[oó]mo (?:puedo|debo|se))\b",
+    re.I,
+)
+_FINISHED = re.compile(r"[.!?;,:]$|^.{0,40}$")
+"""An item that a line below does not continue."""
 _PLURAL = re.compile(r"\w{2}[^\Wsui]s\b", re.I)
 _MOST_ITEMS = 12
 _SHORT_CHARS = 60
@@ -45,25 +52,39 @@ def listed(answer: str, text: str) -> str:
     return colon + "".join(f"\n{' '.join(item.split())}" for item in items)
 
 
+def asks_for_steps(question: str) -> bool:
+    """Whether a question asks how to do something."""
+    return _HOW_TO.match(question) is not None
+
+
 def with_other_items(answer: str, question: str, text: str) -> str:
-    """All items of the list of which an answer is one, where the question asks for several; other answers as they are."""
+    """All items of the list of which an answer is one, where the question asks for several; all numbered steps where it asks how to
+    do something, and the answer is one of them or a piece of it. Other answers as they are."""
     asked = _ASKED.match(question)
-    if not asked or not _PLURAL.search(asked["words"]):
-        return answer
+    asks_for_several = asked is not None and _PLURAL.search(asked["words"]) is not None
+    asks_how = asks_for_steps(question) and len(answer.split()) > 1
     said = answer.strip(" .;,").casefold()
-    for items in _lists(text):
-        if said in [item.strip(" .;,").casefold() for item in items] and 1 < len(items) <= _MOST_ITEMS:
+    for marked in _lists(text) if asks_for_several or asks_how else ():
+        items = [item for _, item in marked]
+        if not 1 < len(items) <= _MOST_ITEMS:
+            continue
+        if asks_for_several and said in [item.strip(" .;,").casefold() for item in items]:
             parted = ", " if all(len(item) <= _SHORT_CHARS and item[-1:] not in ".!?" for item in items) else "\n"
             return parted.join(item.strip(" ;,") for item in items)
+        counted = [_counted(mark) for mark, _ in marked]
+        if asks_how and counted == [*range(1, len(items) + 1)] and any(said in item.casefold() for item in items):
+            return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
     return answer
 
 
-def _lists(text: str) -> Iterator[list[str]]:
-    """The items of each list whose items are lines, without their marks."""
-    items: list[str] = []
+def _lists(text: str) -> Iterator[list[tuple[re.Match[str], str]]]:
+    """(mark, text) of the items of each list whose items are lines, which may go on in lines below."""
+    items: list[tuple[re.Match[str], str]] = []
     for line in [*text.splitlines(), ""]:
         if mark := _ITEM.match(line):
-            items.append(line[mark.end() :].strip())
+            items.append((mark, line[mark.end() :].strip()))
+        elif items and line.strip() and not _FINISHED.search(items[-1][1]):
+            items[-1] = (items[-1][0], f"{items[-1][1]} {line.strip()}")
         else:
             yield items
             items = []

@@ -17,6 +17,7 @@ from reader.answering.overview import place
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
 from reader.answering.requests import searched, understand
+from reader.answering.title_pages import FRONT_CHARS
 from reader.errors import ConfigError
 from reader.models import Model
 
@@ -25,9 +26,6 @@ _ASKS_FOR_REFERENCES = re.compile(
     r"|\[\d+\]",
     re.I,
 )
-
-FRONT_CHARS = 3000
-"""A document names its title and its authors among its first characters."""
 
 
 def look_again_tokens(look_again: str | int) -> int:

@@ -1,5 +1,5 @@
-"""Names in answers: one that stands nowhere, a year or a bullet before one, and authors' names, whole and without the marks behind
-them.
+"""Names in answers: one that stands nowhere, a year or a bullet before one, one that a description leaves out, and authors' names,
+whole and without the marks behind them.
 
 Small decoders know names from elsewhere, and give one where a passage has none. Seen by words alone, in English; names that are
 inflected or spelt with other signs count as the same. It runs no decoder.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from reader.answering.numerals import SMALL_NUMBERS
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, words_of
+from reader.reading import TITLES
 
 _WORD = re.compile(r"(?<![\w'’.-])[^\W\d_]\w*(?:['’-]\w+)*")
 _ENGLISH = frozenset(
@@ -52,6 +53,20 @@ _BEFORE_NAME = re.compile(r"\W*(?:(?:1\d|20)\d\d,?|\d{1,2}[.)]|[•*·–—-]) 
 
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
+_NAME_WORD = r"[^\W\d_a-zß-ÿ](?:\.|(?:[^\W_]|[’'-]){0,80})"  # with an end: a text may have no spaces
+_TITLED = rf"(?:(?i:{'|'.join(TITLES)})\.)"
+_PARTICLE = r"(?i:de|del|della|da|di|du|des|van|von|der|den|la|le|y|of|the)"
+
+
+def name_pattern(gap: str) -> str:
+    """The pattern of a name of seven words at most, each with a capital, with titles, initials and particles.
+
+    Args:
+        gap: the pattern of what stands between two words.
+    """
+    between = rf"(?:{gap}(?:{_PARTICLE}{gap}){{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n)"
+    return rf"(?<![^\W_])(?:{_TITLED}{gap}){{0,2}}{_NAME_WORD}(?:{between}{_NAME_WORD}){{0,6}}"
+
 
 def invents_name(answer: str, known: str, question: str) -> bool:
     """Whether a short answer has a name that stands nowhere in the text it was made from; only of English questions and texts."""
@@ -81,6 +96,21 @@ def bare_name(answer: str, question: str) -> str:
     Villalba"."""
     found = _BEFORE_NAME.match(answer) if _WHO.match(question) else None
     return answer[found.end() :] if found else answer
+
+
+def with_name(answer: str, question: str, passage: str) -> str:
+    """An answer to who that says only what somebody is, with the name that follows in the passage: *the neighbour, Mrs. Oddy* for
+    "the neighbour". Others stay, also where two names follow in two places."""
+    said = answer.strip().rstrip(".")
+    if not _WHO.match(question) or not said or said != said.lower():
+        return answer
+    gap = r"\s+"
+    found = re.finditer(
+        rf"(?<!\w){gap.join(map(re.escape, said.split()))},\s+(?P<name>{name_pattern(gap)})(?=[,.;:)]|\s*$)", passage
+    )
+    names = {" ".join(one["name"].split()) for one in found}
+    is_one = len(names) == 1 and not set(words_of(question)) & set(words_of(*names))
+    return f"{said}, {names.pop()}" if is_one else answer
 
 
 def authors(names: str, passage: str) -> str:

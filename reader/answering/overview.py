@@ -10,21 +10,23 @@ sentences in sight, did worse: SmolLM2 135M repeats a heading, Qwen2.5 Coder 0.5
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from reader import wording
 from reader.answering.definitions import expansion
-from reader.answering.entries import entry
+from reader.answering.entries import entry, leaves_out
 from reader.answering.introductions import defined, introduced
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
-from reader.answering.parties import party
+from reader.answering.parties import Line, party, representative
 from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.people import people
+from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import LAST, Request
 from reader.answering.tables import amount_of, asks_for_amount
+from reader.answering.title_pages import FRONT_CHARS, credited, signed
 from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
@@ -81,17 +83,16 @@ def overview(request: Request, question: str, sources: Sequence[Source]) -> Over
     if request.kind in ("hello", "thanks"):
         title = ", ".join(source.title for source in sources)
         return Overview(_GREETINGS[request.kind][_language(question)].format(title=title), ())
+    if request.day is not None and all(leaves_out(request.day, source) for source in sources):
+        return Overview(NOT_SAID, ())
     if not request.is_overview:
         return None
     chars, language = OVERVIEW_CHARS // len(sources), _language(question)
-    found = [one for source in sources if (one := _of_document(request, source, chars, language))]
+    found = [(source.title, one) for source in sources if (one := _of_document(request, source, chars, language))]
     if not found:
         return None
-    texts = [one.text for one in found]
-    if len(sources) > 1:
-        titles = [source.title for source in sources]
-        texts = [f"{title}\n{text}" for title, text in zip(titles, texts, strict=False)]
-    return Overview("\n\n".join(texts), tuple(passage for one in found for passage in one.passages))
+    texts = [f"{title}\n{one.text}" if len(sources) > 1 else one.text for title, one in found]
+    return Overview("\n\n".join(texts), tuple(passage for _, one in found for passage in one.passages))
 
 
 def amount(passages: Passages, question: str) -> Overview | None:
@@ -122,8 +123,12 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         return _mentions(request.words, source, chars)
     if request.kind == "people":
         return _people(source, language)
+    if request.kind == "front":
+        return _credited(request.words, source)
     if request.kind == "role":
-        return _joined([("", defined(request.words, source))]) or _party(request.words, source)
+        return _joined([("", defined(request.words, source))]) or _party(party, request.words, source)
+    if request.kind == "representative":
+        return _party(representative, request.words, source)
     if request.kind == "abbreviation":
         return _expanded(request.words, source)
     if request.kind == "person":
@@ -187,10 +192,23 @@ def _expanded(words: str, source: Source) -> Overview | None:
     return None
 
 
-def _party(role: str, source: Source) -> Overview | None:
-    """Who has a role in a caption, with the lines that say so; None where no line does."""
+def _credited(role: str, source: Source) -> Overview | None:
+    """Who signs a letter, or whom a document's first pages credit with a role; no author whom the file's properties do not name."""
+    ends = source.pages[-1:] if role == "author" and source.chars_read >= source.chars else ()
+    found = [(page, named) for page in ends if (named := signed(page.text))]
+    front = (page for page in source.pages if page.start_char < FRONT_CHARS and page.end_char <= source.chars_read)
+    found += [(page, named) for page in front if (named := credited(role, page.text[: FRONT_CHARS - page.start_char]))]
+    known = [name.split()[-1].casefold() for name in source.authors if role == "author"]
+    for page, (names, start, end) in found:
+        if not known or any(name in names.casefold() for name in known):
+            return Overview(names, (passage_of(page, start, end),))
+    return None
+
+
+def _party(find: Callable[[str, str], Line | None], who: str, source: Source) -> Overview | None:
+    """Whom a page names for a role or as standing for somebody, with the lines that say so; None where none does."""
     for page in source.pages:
-        if page.end_char <= source.chars_read and (found := party(role, page.text)):
+        if page.end_char <= source.chars_read and (found := find(who, page.text)):
             name, start, end = found
             return Overview(name, (passage_of(page, start, end),))
     return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from reader.answering.tables import Shown, Table, rows_asked, shown, tables
+from reader.answering.tables import Shown, Table, names_nothing_of, rows_asked, rows_priced, shown, tables
 from reader.answering.words import content_words
 from reader.reading import goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
@@ -201,6 +201,13 @@ class Passages:
             for row in rows_asked(question, lists, f"{self.titles[document_id]} {front[:front_chars]}"):
                 rows += self._cut_out(document_id, row.start_char, row.end_char)
         return rows
+
+    def is_of_other_rows(self, question: str, answer: str) -> bool:
+        """Whether an answer is an amount that stands only in rows of lists, none of which has a word of the question."""
+        lists = (table for found in self._tables.values() for table in found if table.is_list)
+        rows = rows_priced(answer, lists)
+        stands = sum(page.text.count(answer.strip(". ")) for page in self._pages.values()) if rows else 0
+        return 0 < stands <= len(rows) and all(names_nothing_of(question, stems) for _, stems in rows)
 
     def shown(self, passage: Passage, question: str) -> Shown:
         """A passage as a decoder is shown it for a question."""

@@ -15,6 +15,7 @@ from typing import Literal
 
 from reader.answering.dates import Day, day_in
 from reader.answering.outline import CHAPTER, NUMBER, number_of
+from reader.answering.parties import COUNSEL
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
@@ -31,6 +32,7 @@ Kind = Literal[
     "mentions",
     "person",
     "role",
+    "representative",
     "thing",
     "abbreviation",
     "people",
@@ -57,10 +59,11 @@ _TITLED = re.compile(
     re.I,
 )
 _OUTLINE = re.compile(
-    rf"\b(?:table of contents|contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
+    rf"\b(?:table of contents|outline|headings|inhaltsverzeichnis|gliederung|table des mati[eè]res|sommaire|[ií]ndice"
     rf"|inhoudsopgave)\b|目次"
     rf"|\b(?:list|show|name|what are|which|how many|nenne?|liste|zeige?|welche|wie viele|quels?|combien de|[eé]num[eè]re\w*|donne"
     rf"|cu[aá]les|lista|enumera|cu[aá]ntos|quali|elenca|quais|welke|noem)\b.{{0,30}}\b(?:{CHAPTER})\b(?!\s+(?:{NUMBER})\b)|章(?:を|の)"
+    r"|^\W*(?:(?:what (?:are|is)|show(?: me)?|list|give(?: me)?) )?(?:the |its )?contents(?: of (?:this|the|it)\b.*)?\W*$"
     r"|^\W*how (?:is|was) (?:the|this) \w+ (?:structured|organi[sz]ed|divided|arranged|laid out)\W*$",
     re.I,
 )
@@ -157,17 +160,37 @@ _PEOPLE = re.compile(
     re.I,
 )
 _AUTHORS = re.compile(
-    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this|it|the)(?: {_TEXTS})?)"
-    rf"(?: of (?:this|the) {_TEXTS})?\W*",
+    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
+    rf"(?: of (?:this letter|(?:this|the) {_TEXTS}))?\W*",
     re.I,
 )
-_NAME = r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3})\W*"
+_CREDITS = {
+    "introduction": r"(?:wrote|(?:is|was) the author of) (?:the|its) (?:introduction|preface|foreword|afterword)",
+    "translator": r"(?:translated (?:this|it|the)|(?:is|are|was|were) the translators?)",
+    "editor": r"(?:edited (?:this|it|the)|(?:is|are|was|were) the editors?)",
+    "illustrator": r"(?:illustrated (?:this|it|the)|(?:is|are|was|were) the illustrators?"
+    r"|(?:drew|made|painted) (?:the|its) (?:illustrations|pictures|drawings))",
+}
+_CREDIT = re.compile(
+    rf"\W*(?:and )?who (?:{'|'.join(f'(?P<{role}>{words})' for role, words in _CREDITS.items())})"
+    rf"(?: ?(?:(?:of|to|for|in) (?:it|(?:this|the) ))?(?:{_TEXTS})?)?\W*",
+    re.I,
+)
+_WORDS = r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3}"
+_NAME = rf"(?P<words>{_WORDS})\W*"
 _PERSON = re.compile(
     r"\W*(?:who(?: or what)? (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
     r"|qui[eé]n(?:es)? (?:es|era|son|eran)|chi (?:è|era|sono|erano)|quem (?:é|era|são|eram)|wie (?:is|was|zijn|waren)) "
     # An article is part of a name where a capital follows: "the Lizard". Where every noun has one, it says nothing.
     r"(?:(?:the|l[ae]|el|il) (?=(?-i:[A-Z])))?"
     rf"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b){_NAME}",
+    re.I,
+)
+_STANDS_IN = re.compile(
+    r"\W*who (?:(?:(?:is|was|are|were) )?represent(?:s|ed|ing)?|(?:act|appear)(?:s|ed)? (?:for|on behalf of)"
+    rf"|(?:is|was|are|were) (?:the )?{COUNSEL} (?:for|of|to)) (?:the )?(?P<words>{_WORDS})\W*"
+    rf"|\W*(?:who|by whom) (?:is|was|are|were) (?:the )?(?P<served>{_WORDS}?)"
+    rf"(?:['’]s?(?: \w+)? {COUNSEL}|(?: being)? represented(?: by)?)\W*",
     re.I,
 )
 _ROLE = re.compile(
@@ -306,7 +329,8 @@ class Request:
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
-    it has parts (3.2), or its title, where no number is asked for."""
+    it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, and nothing
+    else; for `representative` whom they stand for."""
     day: Day | None = None
     """The day that a question names."""
 
@@ -332,6 +356,8 @@ def understand(question: str) -> Request:
             number = number_of(named) if named else 1 if found["first"] else LAST
             printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
             return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
+    if role := _credit_asked(question):
+        return Request("front", is_overview=True, words=role)
     if _FRONT.search(question):
         return Request("front")
     if found := _BEGIN_OR_END.fullmatch(question):
@@ -342,15 +368,22 @@ def understand(question: str) -> Request:
     if found := _STANDS_FOR.fullmatch(plain):
         words = next(words for words in found.groups() if words).rstrip("?.!")
         return Request("abbreviation", is_overview=True, words=words)
-    if (found := _PERSON.fullmatch(plain)) and not _FOLLOW_UP.search(found["words"]):
-        return Request("person", is_overview=True, words=found["words"])
-    if (found := _ROLE.fullmatch(plain)) and not _FOLLOW_UP.search(found["words"]):
-        return Request("role", is_overview=True, words=found["words"])
+    for kind, pattern in (("representative", _STANDS_IN), ("person", _PERSON), ("role", _ROLE)):
+        if (found := pattern.fullmatch(plain)) and not _FOLLOW_UP.search(words := found[found.lastgroup or 0]):
+            return Request(kind, is_overview=True, words=words)  # type: ignore[arg-type]
     if (found := _MEANS.fullmatch(plain) or _THING.fullmatch(plain)) and not (
         _FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)
     ):
         return Request("thing", is_overview=True, words=found["words"])
     return _of_all_or_a_day(question)
+
+
+def _credit_asked(question: str) -> str:
+    """The role, as in `title_pages.credited`, if a question asks who has it in the document, and nothing else."""
+    if _AUTHORS.fullmatch(question):
+        return "author"
+    found = _CREDIT.fullmatch(question)
+    return found.lastgroup or "" if found else ""
 
 
 def _of_all_or_a_day(question: str) -> Request:

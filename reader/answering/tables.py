@@ -40,6 +40,7 @@ _PIECE = re.compile(
 _LABEL = re.compile(r"(?![a-zß-ÿ]).*[^\W\d_]{2}")
 _ITEM_END = re.compile(rf"(?:(?<![\d,.])|(?<=\.\.)){_SUM}[,;.]?(?:\s|\Z)")
 _AMOUNT_LAST = re.compile(rf"(?:[\s…|]|\.\.)({_SUM})[.,;]?$")
+_ANSWER = re.compile(r"\W*(?P<number>\d[\d.,]*\d)\W*")
 _HOW_MUCH = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:how much (?:money|cash|is|are|was|were|did|does|do|has|have|had|must|went|goes)\b"
     r"|what (?:is|was|are|were|did|does|do|has|have|had|must)\b.*\b(?:pay|paid|costs?|charged?|charges|fees?|prices?|premiums?"
@@ -55,6 +56,7 @@ _MOST_ITEM_CHARS = 120
 _WORDS_FOR_ONE_MISSING = 4
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
 
+_LEAST_LETTERS = 3
 _FEWEST_COLUMNS = 3
 """Where there are two, each row says itself what its value is of."""
 _LONGEST_CELL_CHARS = 60
@@ -276,6 +278,26 @@ def rows_asked(question: str, lists: Iterable[Table], context: str) -> list[Row]
     most = max((share for share, _ in shares), default=0)
     best = [row for share, row in shares if share == most]
     return best if len(best) <= _MOST_ROWS else []
+
+
+def rows_priced(answer: str, lists: Iterable[Table]) -> list[tuple[Row, frozenset[str]]]:
+    """The rows of lists with the amount that an answer is, each with its stems and those of its heading; none for other answers."""
+    found = _ANSWER.fullmatch(answer)
+    priced: list[tuple[Row, frozenset[str]]] = []
+    for table in lists if found else ():
+        heading: frozenset[str] = frozenset()
+        for row in table.rows:
+            heading = row.stems if row.is_heading else heading
+            if found and amount_of(row.text).strip("£$€¥ ") == found["number"]:
+                priced.append((row, row.stems | heading))
+    return priced
+
+
+def names_nothing_of(question: str, stems: frozenset[str]) -> bool:
+    """Whether a question says what is paid for, and no word of it is one of these stems, a part of one, or has one in it."""
+    asked = {word for word in _stems(question) - _STOP_STEMS - _PAYING if len(word) >= _LEAST_LETTERS}
+    words = [word for word in stems if len(word) >= _LEAST_LETTERS]
+    return bool(asked) and not any(word in other or other in word for word in words for other in asked)
 
 
 def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:

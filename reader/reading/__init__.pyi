@@ -25,7 +25,7 @@ from .plan import (
     smallest_ratio as smallest_ratio,
     usual_dtype as usual_dtype,
 )
-from .sentences import ROW as ROW, goes_on as goes_on, sentences as sentences, shortened as shortened
+from .sentences import ROW as ROW, TITLES as TITLES, goes_on as goes_on, sentences as sentences, shortened as shortened
 from .vectors import (
     SentenceVectors as SentenceVectors,
     make_vectors as make_vectors,
@@ -35,6 +35,7 @@ from .vectors import (
 __all__ = [
     "ROOM_TOKENS",
     "ROW",
+    "TITLES",
     "Estimate",
     "JobSettings",
     "ReadingProgress",

@@ -21,21 +21,37 @@ _HEADING_LINE = re.compile(
 """A numbered heading in the text of a PDF, which no blank line follows."""
 _LEADS_ON = re.compile(r"\b(?:an?|and|as|at|by|for|from|in|of|on|or|the|to|with)$")
 """The last word of a line that is not finished."""
-_ABBREVIATED = re.compile(
-    r"(?<![\w.])(?:[^\W\d_I]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Capt|Col|Gen|Lt|Sgt|Rev|Hon|Messrs|cf|vs|viz|e\.g|i\.e|z\.B|d\.h|u\.a"
-    r"|p\.ex|bzw)$"
+TITLES = tuple(
+    "Mr Mrs Ms Dr Prof St Sr Sra Capt Col Gen Lt Lieut Maj Sgt Adm Gov Sen Rep Rev Hon Messrs Mme Mlle Mt Ft".split()  # noqa: SIM905
 )
-"""A word that ends with a point and hardly ever ends a sentence: a title, an initial."""
-_MAYBE_ABBREVIATED = re.compile(r"(?<![\w.])(?:etc|al|Jr|Inc|Ltd|Co|Corp|usw|[ap]\.m|U\.S|U\.K)$")
-"""One that may end a sentence: it does not where a small letter follows."""
+"""Words before a name that are written with a point."""
+_TITLE = "|".join([*TITLES, *map(str.upper, TITLES)])
+_ABBREVIATED = re.compile(
+    rf"(?<![\w.])(?:[^\W\d_I]|{_TITLE}|cf|vs|viz|e\.g|i\.e|z\.B|d\.h|u\.a|p\.ex|bzw)$|[(\[][^()\[\]]{{1,10}}$"
+)
+"""A word that ends with a point and hardly ever ends a sentence: a title, an initial, the first word within a bracket."""
+_MAYBE_ABBREVIATED = re.compile(
+    r"(?<![\w.])(?:etc|al|[JS]r|Esq|Inc|Ltd|LLC|Co|Corp|Bros|usw|[ap]\.m|U\.S|U\.K|Ph\.D|eds?|esp|incl|excl|approx|chaps?|vols?|depts?"
+    r"|est|ft|lbs?|oz|hrs|min|max|repr|ibid|cit|cap|ave|blvd|[IVX]+)$",
+    re.I,
+)
+"""One that may end a sentence: it does not where a small letter, a bracket or a figure follows, unless these begin an item."""
+_ITEM = re.compile(r"\(?\d{1,2}[.)]\s|\(?(?:[a-z]|[ivx]+)\)\s")
+_INITIALS = re.compile(r"(?<![\w.])(?!(?:[AP]\.M|B\.C|A\.D|[BM]\.[AD])$)(?:[A-Z]\.){1,3}[A-Z]$")
+"""Several, which may end a sentence: they do not where a name follows, as in U.S. Senate and C. S. Lewis."""
+_NO_NAME = re.compile(
+    r"(?:The|An?|I[nfts]?|On|At|He|She|We|You|They|Th(?:is|at|ese|ose|ere|en)|But|And|Or|For|As|Wh\w+|How|After|Before|His|Her|Their"
+    r"|Its|Our|My|Your|Not?|So|By|From|To|With|Do(?:es)?|Did|Are|Was|Were|Has|Have|Had|Some|Many|Most|All|Both|Each|Every|Other|One)\b"
+)
 _NUMBERED = re.compile(
-    r"(?<![\w.])(?:Nos?|Figs?|Eqs?|Tab|Refs?|Pubs?|Secs?|Arts?|Paras?|Abs|Nr|Vols?|pp|ca|approx"
+    r"(?<![\w.])(?:Nos?|Figs?|Eqs?|Tab|Refs?|Pubs?|Secs?|Arts?|Paras?|Abs|Nr|Vols?|pp|ca|nos?|figs?|arts?|paras?"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)$"
 )
 """One that does not where a number follows."""
+_DOTS = re.compile(r"[.…] ?$")
 _PAUSES = (re.compile(r"[;:]\s+"), re.compile(r"[,)–—]\s+"), re.compile(r"\s+"))
 """Where a sentence that is too long is cut, the best first."""
-_LONGEST_CHARS = 8
+_LONGEST_CHARS = 12
 _LONG_LINE_CHARS = 30
 """A shorter line that no sign ends is a heading, an item or a verse."""
 _ORDINAL = re.compile(
@@ -69,12 +85,20 @@ def _is_within_sentence(text: str, end: re.Match[str]) -> bool:
     at, behind = end.start(), text[end.end() : end.end() + 1]
     if not sign.strip():
         return goes_on(text[max(0, at - 2 * _LONG_LINE_CHARS) : at], behind)
-    if _MARKED.sub("", sign.rstrip()) != "." or sign.count("\n") > 1:
+    if _MARKED.sub("", sign.rstrip()) not in (".", "…") or sign.count("\n") > 1:
         return False
     start = max(0, at - _LONGEST_CHARS)
+    # Dots for what is left out, or that lead to the number of a page.
+    if behind == "." or sign[0] == "…" or _DOTS.search(text, start, at):
+        return "\n" not in sign and (behind.islower() or behind.isdigit() or behind == ".")
     return bool(
         _ABBREVIATED.search(text, start, at)
-        or (behind.islower() and _MAYBE_ABBREVIATED.search(text, start, at))
+        or (_INITIALS.search(text, start, at) and behind.isupper() and not _NO_NAME.match(text, end.end()))
+        or (
+            (behind.islower() or behind.isdigit() or behind == "(")
+            and _MAYBE_ABBREVIATED.search(text, start, at)
+            and not _ITEM.match(text, end.end())
+        )
         or (behind.isdigit() and _NUMBERED.search(text, start, at))
         or (text[at - 1 : at].isdigit() and _ORDINAL.match(text, end.end()))
     )

@@ -1,0 +1,117 @@
+"""Who wrote, translated, edited or illustrated a document, or wrote its introduction, by the credits of its first pages, or signs a
+letter.
+
+A credit is *by* and a name to the end of a line, as in "By / ADA OKE" or "With an introduction by Nell Varley", or a role, a colon
+and a name. What stands before *by* says the role; where that is the title or nothing, it is the author. Small decoders take any
+name near by. In English; it runs no decoder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reader.answering.names import name_pattern
+
+_ROLES = {
+    "introduction": r"introduc\w+|prefaces?|prefatory|forewords?|afterwords?",
+    "translator": r"translat\w+|englished|rendered",
+    "editor": r"edit(?:ed|ors?)",
+    "illustrator": r"illustrat\w+|drawings?|drawn|pictures?|(?:ink|from|with) sketches|etchings?|woodcuts?|frontispieces?"
+    r"|photographs?",
+    "author": r"authors?|written|compiled|collected|composed|narrated|(?:re)?told",
+}
+"""The words of a credit for each role; one credit may be for several."""
+_NAME = name_pattern(r"[ \t]+")
+_DEGREES = r"(?:,[ \t]*(?:(?:[A-Z][A-Za-z]{0,4}\.[ \t]?)+|(?:[A-Z]{2,4}|Esq|Jr|Sr)\b))*"
+_WITH_DEGREES = rf"(?:[Tt][Hh][Ee][ \t]+)?{_NAME}{_DEGREES}"
+_NAMES = rf"[*_~]*(?P<names>{_WITH_DEGREES}(?:(?:,?\s+(?i:and|&)\s+|[ \t]*[;,][ \t]+){_WITH_DEGREES})*)"
+_END = r"[*_~]*(?=[ \t]*[.,;)\]]*[ \t]*(?:\n|\Z)|[,;(][^\n.]*(?:\n|\Z))"
+_BY = re.compile(rf"(?P<before>[^\n]{{0,120}}?)(?<![\w-])(?i:by)\b:?\s*{_NAMES}{_END}")
+_LABEL = re.compile(
+    rf"^[ \t*#|]*(?P<before>(?i:authors?|translators?|editors?|illustrators?)(?:\(s\))?)[ \t*]*:[ \t*|]*{_NAMES}{_END}",
+    re.M,
+)
+_SIGNED = re.compile(
+    rf"^[ \t]*(?i:yours \w+|(?:very )?(?:sincerely|faithfully|truly)(?: yours)?|(?:kind|best|warm)(?:est)? (?:regards|wishes)"
+    rf"|regards|respectfully(?: submitted)?|mit freundlichen grüßen|cordialement|atentamente),?[ \t]*\n\s{{0,99}}{_NAMES}[ \t]*$",
+    re.M,
+)
+_NOT_WRITING = r"\b(?:(?!written|compiled|collected|composed|narrated|retold)[a-z]{2,}ed|copyright|sold|borne)\b"
+"""What else is done by somebody."""
+_OTHER_ROLE = re.compile(
+    rf"{_NOT_WRITING}|\b(?:edition|reprint|books|works|\d{{4}})\b|(?-i:^[a-z]|\b[a-z]\w* [a-z]\w* [a-z])|^with\b", re.I
+)
+_OTHER_LINE = re.compile(rf"\W*(?:{_NOT_WRITING})", re.I)
+_ROLE_WORDS = "|".join(_ROLES.values())
+_CREDIT_LINE = re.compile(rf"^\W*(?:with|{_ROLE_WORDS})\b|\b(?:with [\w ]+|{_ROLE_WORDS})\W*$", re.I)
+"""Lines that lead to the *by* that the next line begins with."""
+_NO_NAME = re.compile(
+    r"(?:an?(?!\.)|the(?! (?:rev|right|late)\b)|order|authority|permission|appointment|command|request|subscription|special|law|his"
+    r"|her|him|himself|herself|one|various|many|several|virtue|way|what|which|act|means)\b",
+    re.I,
+)
+_CONTENTS = re.compile(r"^[^\w\n]*(?:(?:table of )?contents|books by|works by|by the same)\b", re.I | re.M)
+"""Behind this, other works have their authors."""
+_TRANSLATED_FROM = re.compile(r"(?:^|\n)[ \t]*translated (?:from|out of)\b(?:(?!\bby\b)[^.]){1,90}\Z", re.I)
+"""Whom it is translated from may stand before the translator."""
+_POINT = re.compile(r"(?<=[^\W\d_]{4})\.$")
+"""Not that of an initial or a degree."""
+FRONT_CHARS = 3000
+"""A document names its title and its authors among its first characters."""
+
+_TITLE_LINES = 8
+"""A title stands in one of so many lines."""
+_LONG_LINE_CHARS = 60
+"""In a line that is so long, or behind one, *by* is a word of a sentence."""
+_MOST_AUTHORS = 2
+"""Where more are named apart, each wrote a part."""
+
+
+def credited(role: str, front: str) -> tuple[str, int, int] | None:
+    """(names, start, end of the credit) of those whom a document's beginning credits with a role; None where it credits nobody.
+
+    Args:
+        role: `author`, `introduction`, `translator`, `editor` or `illustrator`.
+    """
+    contents = _CONTENTS.search(front)
+    found = [
+        (names, start, end)
+        for roles, names, start, end in _credits(front[: contents.start()] if contents else front)
+        if role in roles
+    ]
+    named = {names.casefold() for names, _, _ in found}
+    return found[0] if found and (role != "author" or len(named) <= _MOST_AUTHORS) else None
+
+
+def signed(end: str) -> tuple[str, int, int] | None:
+    """(name, start, end) of who signs a letter that ends a text; None where nobody does."""
+    found = next(reversed(list(_SIGNED.finditer(end))), None)
+    return (" ".join(found["names"].split()), found.start(), found.end("names")) if found else None
+
+
+def _credits(front: str) -> Iterator[tuple[list[str], str, int, int]]:
+    """(roles, names, start, end) of each credit, in order."""
+    found = sorted([*_BY.finditer(front), *_LABEL.finditer(front)], key=lambda one: one.start("names"))
+    for one in found:
+        before, lines = one["before"].strip(), front[: one.start("before")].rstrip()
+        is_apart = front[len(lines) : one.start("before")].count("\n") > 1
+        above = lines.rpartition("\n")[2].strip()
+        is_sentence = len(before or ("" if is_apart else above)) > _LONG_LINE_CHARS
+        if is_sentence or _NO_NAME.match(one["names"]):
+            continue
+        if _TRANSLATED_FROM.search(f"{lines}\n{before}"):
+            roles = ["translator"]
+        elif before:
+            is_title = not _OTHER_ROLE.search(before) and len(lines.split("\n\n")) <= _TITLE_LINES
+            roles = _roles(before) or (["author"] if is_title else [])
+        else:
+            block = " ".join(lines.rpartition("\n\n")[2].split())
+            led_to = _roles(block) if _CREDIT_LINE.search(block) else []
+            roles = led_to or ([] if _OTHER_LINE.match(above) else ["author"])
+        names = _POINT.sub("", " ".join(one["names"].split()))
+        yield roles, names, one.end() - len(one[0].lstrip()), one.end("names")
+
+
+def _roles(text: str) -> list[str]:
+    return [role for role, words in _ROLES.items() if re.search(rf"\b(?:{words})\b", text, re.I)]

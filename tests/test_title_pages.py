@@ -1,0 +1,115 @@
+"""Title pages: the author is not confused with whoever translated, edited, illustrated or introduced the book."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from helpers.answers import answered, attached_to
+from helpers.documents import one_page
+
+from reader.answering.title_pages import credited
+from reader.models import Model
+from storage import Store
+
+TITLE_PAGE = """\
+THE MILLS OF WENDLE
+
+A Chronicle
+
+BY
+
+ADA OKE, M.A.
+AND
+R. S. FENN.
+
+Translated from the Dutch of
+HANS VAN RIPPER
+by Nell Varley
+
+With an Introduction
+by
+TOBIAS QUILL
+
+ILLUSTRATED BY INES ODUYA
+
+EDITED, WITH NOTES, BY THE REV. JONAS REED
+
+COPYRIGHT, 1912, BY HARROW & SONS
+
+Printed in Wenlow by Alder Brothers
+
+INTRODUCTION
+
+The mills were built by Harcourt in the year of the flood, and they were sold by
+Mara Fell
+"""
+CREDITS = {
+    "author": "ADA OKE, M.A. AND R. S. FENN",
+    "translator": "Nell Varley",
+    "introduction": "TOBIAS QUILL",
+    "illustrator": "INES ODUYA",
+    "editor": "THE REV. JONAS REED",
+}
+
+
+@pytest.mark.parametrize(("role", "names"), CREDITS.items())
+def test_a_credit_names_who_has_a_role(role: str, names: str) -> None:
+    found = credited(role, TITLE_PAGE)
+    assert found is not None
+    assert found[0] == names
+    assert TITLE_PAGE[found[1] : found[2]].split()[-1].startswith(names.split()[-1])
+
+
+@pytest.mark.parametrize(
+    ("front", "author"),
+    [
+        ("Title: The Mills\nAuthor: Ada Oke\nTranslator: Nell Varley\n", "Ada Oke"),
+        ("The Mills of Wendle by Ada Oke\n\nOne morning", "Ada Oke"),
+        ("THE MILLS\nWITH A MAP OF WENDLE\n\nBY A. OKE FENN\n", "A. OKE FENN"),
+        ("THE MILLS\n\nA NEW TRANSLATION\nBY NELL VARLEY\n\nWITH AN INTRODUCTION BY TOBIAS QUILL\n", None),
+        ("THE MILLS\n\nBY THE AUTHOR OF “DYKES”\n", None),
+        ("BY ORDER OF THE BOARD\n\nThe gate is shut at ten.\n", None),
+        ("THE MILLS\n\nCONTENTS\n\nThe Dyke, by Ada Oke\nThe Flood, by Nell Varley\n", None),
+        ("THE MILLS\n\nBOOKS BY ADA OKE\n\nThe Dykes\n", None),
+        ("The gate at the end of the long lane behind the church was opened\nby Mara Fell\n", None),
+        ("The Dyke, by Ada Oke\n\nThe Flood, by Nell Varley\n\nThe Mill, by Tobias Quill\n", None),
+    ],
+)
+def test_others_who_did_something_are_no_authors(front: str, author: str | None) -> None:
+    found = credited("author", front)
+    assert (found and found[0]) == author
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("Who wrote this book?", CREDITS["author"]),
+        ("Who are the authors?", CREDITS["author"]),
+        ("Who wrote the introduction?", CREDITS["introduction"]),
+        ("Who wrote the preface to this book?", CREDITS["introduction"]),
+        ("Who translated it?", CREDITS["translator"]),
+        ("Who is the translator?", CREDITS["translator"]),
+        ("Who edited the book?", CREDITS["editor"]),
+        ("Who drew the pictures?", CREDITS["illustrator"]),
+    ],
+)
+def test_questions_for_a_role_are_answered_by_its_credit(
+    question: str, names: str, tiny_model: Model, store: Store
+) -> None:
+    answer = answered(attached_to(one_page(TITLE_PAGE, "The mills"), tiny_model, store), tiny_model, question)
+    assert answer.text == names
+    assert names.split()[0] in answer.evidence[0].quote
+
+
+def test_no_credit_overrides_the_file_s_properties(tiny_model: Model, store: Store) -> None:
+    document = replace(one_page("POEMS\n\nBY MARA FELL\n\nThe gate is old.\n", "Poems"), authors=("Ada Oke",))
+    answer = answered(attached_to(document, tiny_model, store), tiny_model, "Who is the author?")
+    assert answer.text != "MARA FELL"
+
+
+@pytest.mark.parametrize("question", ["Who wrote this letter?", "Who is the author of this letter?"])
+def test_a_letter_is_by_whoever_signs_it(question: str, tiny_model: Model, store: Store) -> None:
+    letter = "Dear Ms. Roth,\n\nThe gate is old. I was told so by\nMara Fell\n\nYours sincerely,\n\nAda Oke\nPartner\n"
+    answer = answered(attached_to(one_page(letter, "A letter"), tiny_model, store), tiny_model, question)
+    assert answer.text == "Ada Oke"
