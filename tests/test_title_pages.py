@@ -72,6 +72,7 @@ def test_a_credit_names_who_has_a_role(role: str, names: str) -> None:
         ("BY ORDER OF THE BOARD\n\nThe gate is shut at ten.\n", None),
         ("THE MILLS\n\nCONTENTS\n\nThe Dyke, by Ada Oke\nThe Flood, by Nell Varley\n", None),
         ("THE MILLS\n\nBOOKS BY ADA OKE\n\nThe Dykes\n", None),
+        ("WORKS BY ADA OKE\n\nThe Dykes\n\nTHE MILLS\n\nBY\n\nADA OKE\n\nWENLOW\n", "ADA OKE"),
         ("The gate at the end of the long lane behind the church was opened\nby Mara Fell\n", None),
         ("The Dyke, by Ada Oke\n\nThe Flood, by Nell Varley\n\nThe Mill, by Tobias Quill\n", None),
     ],

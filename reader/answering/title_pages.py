@@ -51,8 +51,10 @@ _NO_NAME = re.compile(
     r"|her|him|himself|herself|one|various|many|several|virtue|way|what|which|act|means)\b",
     re.I,
 )
-_CONTENTS = re.compile(r"^[^\w\n]*(?:(?:table of )?contents|books by|works by|by the same)\b", re.I | re.M)
-"""Behind this, other works have their authors."""
+_CONTENTS = re.compile(r"^[^\w\n]*(?:table of )?contents\b", re.I | re.M)
+"""Behind this, parts have their authors."""
+_OTHER_WORKS = re.compile(r"^[^\w\n]*(?:books by|works by|by the same)\b", re.I | re.M)
+"""Behind this, other works may have theirs, or the title page may follow."""
 _TRANSLATED_FROM = re.compile(r"(?:^|\n)[ \t]*translated (?:from|out of)\b(?:(?!\bby\b)[^.]){1,90}\Z", re.I)
 """Whom it is translated from may stand before the translator."""
 _POINT = re.compile(r"(?<=[^\W\d_]{4})\.$")
@@ -74,12 +76,11 @@ def credited(role: str, front: str) -> tuple[str, int, int] | None:
     Args:
         role: `author`, `introduction`, `translator`, `editor` or `illustrator`.
     """
-    contents = _CONTENTS.search(front)
-    found = [
-        (names, start, end)
-        for roles, names, start, end in _credits(front[: contents.start()] if contents else front)
-        if role in roles
-    ]
+    if contents := _CONTENTS.search(front):
+        front = front[: contents.start()]
+    found = [(names, start, end) for roles, names, start, end in _credits(front) if role in roles]
+    if listed := _OTHER_WORKS.search(front):
+        found = [one for one in found if one[1] < listed.start()] or found
     named = {names.casefold() for names, _, _ in found}
     return found[0] if found and (role != "author" or len(named) <= _MOST_AUTHORS) else None
 
