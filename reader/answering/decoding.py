@@ -24,7 +24,7 @@ from reader.answering.choices import choose
 from reader.answering.copying import as_copied
 from reader.answering.dates import asks_when, date_of_event, is_amount
 from reader.answering.entries import day_at, has_entries
-from reader.answering.lists import asks_for_steps, listed, with_other_items
+from reader.answering.lists import has_steps, listed, with_other_items
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.overview import amount, overview
@@ -165,7 +165,6 @@ class Decoding:
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
         self._asks_for_authors = asks_for_authors(self.question)
-        self._asks_for_steps = asks_for_steps(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
             self._told_about
@@ -267,7 +266,7 @@ class Decoding:
             or self.takes_sentence
             or self._asks_for_authors
             or self._asks_for_day
-            or self._asks_for_steps
+            or self._may_be_step
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
@@ -306,6 +305,7 @@ class Decoding:
         self._prompt = prompt
         self._is_new_prompt = True
         self._may_answer_otherwise = self._refusal_threshold > 0
+        self._may_be_step = has_steps(self.question, self._page_text)
         self.ended = None
         self._begin_answer()
         if self.queries is not None:

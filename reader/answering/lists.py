@@ -6,7 +6,7 @@ It runs no decoder.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 _FOLLOWING = re.compile(r"\b(?:the )?following\b|\bfolgende[nrms]?\b|\bsuivante?s?\b|\bsiguientes?\b", re.I)
@@ -52,9 +52,9 @@ def listed(answer: str, text: str) -> str:
     return colon + "".join(f"\n{' '.join(item.split())}" for item in items)
 
 
-def asks_for_steps(question: str) -> bool:
-    """Whether a question asks how to do something."""
-    return _HOW_TO.match(question) is not None
+def has_steps(question: str, text: str) -> bool:
+    """Whether a question asks how to do something, and a text has numbered steps."""
+    return _HOW_TO.match(question) is not None and any(map(_are_steps, _lists(text)))
 
 
 def with_other_items(answer: str, question: str, text: str) -> str:
@@ -62,7 +62,7 @@ def with_other_items(answer: str, question: str, text: str) -> str:
     do something, and the answer is one of them or a piece of it. Other answers as they are."""
     asked = _ASKED.match(question)
     asks_for_several = asked is not None and _PLURAL.search(asked["words"]) is not None
-    asks_how = asks_for_steps(question) and len(answer.split()) > 1
+    asks_how = _HOW_TO.match(question) is not None and len(answer.split()) > 1
     said = answer.strip(" .;,").casefold()
     for marked in _lists(text) if asks_for_several or asks_how else ():
         items = [item for _, item in marked]
@@ -71,8 +71,7 @@ def with_other_items(answer: str, question: str, text: str) -> str:
         if asks_for_several and said in [item.strip(" .;,").casefold() for item in items]:
             parted = ", " if all(len(item) <= _SHORT_CHARS and item[-1:] not in ".!?" for item in items) else "\n"
             return parted.join(item.strip(" ;,") for item in items)
-        counted = [_counted(mark) for mark, _ in marked]
-        if asks_how and counted == [*range(1, len(items) + 1)] and any(said in item.casefold() for item in items):
+        if asks_how and _are_steps(marked) and any(said in item.casefold() for item in items):
             return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
     return answer
 
@@ -88,6 +87,11 @@ def _lists(text: str) -> Iterator[list[tuple[re.Match[str], str]]]:
         else:
             yield items
             items = []
+
+
+def _are_steps(marked: Sequence[tuple[re.Match[str], str]]) -> bool:
+    """Whether the items of a list are numbered from 1 on."""
+    return len(marked) > 1 and [_counted(mark) for mark, _ in marked] == [*range(1, len(marked) + 1)]
 
 
 def _items(text: str) -> list[str]:
