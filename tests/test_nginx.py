@@ -145,8 +145,7 @@ def test_everything_works_under_a_path_behind_nginx(
                 page.wait_for_function("document.querySelector('#viewer img')?.naturalWidth === 1000")
                 window.download_all()
                 _ask_by_program(address, key)
-                page.get_by_role("button", name="Sign out").click()
-                page.locator("form").wait_for()
+                window.sign_out()
                 assert page.url == f"{address}login"
                 # The browser asks the root of the host for an icon, too; that is not the app's.
                 assert [url for url in failed if not url.endswith("/favicon.ico")] == []

@@ -136,8 +136,7 @@ def test_two_people_share_a_server_and_nothing_else(
         look = f"fetch('/picture/{document_id}/1').then(answer => answer.status)"
         assert bob.page.evaluate(look) == 200
         bob.is_orphaned = True  # what the page asks while it is left is refused
-        bob.page.get_by_role("button", name="Sign out").click()
-        bob.page.get_by_label("Password").wait_for()
+        bob.sign_out()
         assert bob.page.evaluate(look) == 401  # not out of the browser's cache
 
 

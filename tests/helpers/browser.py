@@ -93,6 +93,15 @@ class Visit:
         """Load the page again, or another one."""
         self.page.goto(address or self.page.url)
         self.page.locator(READY).wait_for()
+        self._forget_leaving()
+
+    def sign_out(self) -> None:
+        """Sign out, and wait for the page that asks who is there."""
+        self.page.get_by_role("button", name="Sign out").click()
+        self.page.locator("form").wait_for()
+        self._forget_leaving()
+
+    def _forget_leaving(self) -> None:
         self.complaints = [text for text in self.complaints if not LEFT.search(text)]
 
     def go(self, part: str) -> None:
