@@ -100,6 +100,21 @@ def test_how_something_is_done_is_given_with_all_steps(question: str, answer: st
     assert with_other_items(answer, question, STEPS) == ("\n".join(steps) if whole else answer)
 
 
+@pytest.mark.parametrize(
+    ("question", "whole"),
+    [
+        ("How do I empty the tank?", True),
+        ("How do I know that the tank is full?", False),
+        ("How do I clean the tank?", False),
+        ("When must I empty the tank?", False),
+    ],
+)
+def test_steps_are_given_whose_heading_names_the_task(question: str, whole: bool) -> None:
+    text = f"Emptying the tank\n\nThe lamp turns red.\n\n{STEPS}\nCleaning\n\nWipe it.\n"
+    answer = with_other_items("The lamp turns red.", question, text)
+    assert answer.splitlines()[0] == ("1. Wait for a minute." if whole else "The lamp turns red.")
+
+
 def test_only_numbered_steps_beside_such_a_question_hold_an_answer_back() -> None:
     assert has_steps("How do I empty the tank?", STEPS)
     assert not has_steps("How long do I wait?", STEPS)

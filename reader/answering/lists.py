@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from reader.answering.words import content_words, stem
+
 _FOLLOWING = re.compile(r"\b(?:the )?following\b|\bfolgende[nrms]?\b|\bsuivante?s?\b|\bsiguientes?\b", re.I)
 _ITEM = re.compile(r"^[ \t]*(?P<mark>[-•*–]|\(?(?:(?P<number>\d{1,2})|(?P<letter>[a-z]))[.)])[ \t]+(?=\S)", re.M)
 _ENDS = re.compile(r"\n[ \t]*\n|(?<=[.!?])\s*\n")
@@ -26,6 +28,7 @@ _HOW_TO = re.compile(
 )
 _FINISHED = re.compile(r"[.!?;,:]$|^.{0,40}$")
 """An item that a line below does not continue."""
+_HEADING = re.compile(r"(?=.{3,80}$).*\w[)\s]*")
 _PLURAL = re.compile(r"\w{2}[^\Wsui]s\b", re.I)
 _MOST_ITEMS = 12
 _SHORT_CHARS = 60
@@ -54,39 +57,48 @@ def listed(answer: str, text: str) -> str:
 
 def has_steps(question: str, text: str) -> bool:
     """Whether a question asks how to do something, and a text has numbered steps."""
-    return _HOW_TO.match(question) is not None and any(map(_are_steps, _lists(text)))
+    return _HOW_TO.match(question) is not None and any(_are_steps(marked) for _, marked in _lists(text))
 
 
 def with_other_items(answer: str, question: str, text: str) -> str:
     """All items of the list of which an answer is one, where the question asks for several; all numbered steps where it asks how to
-    do something, and the answer is one of them or a piece of it. Other answers as they are."""
+    do something, and the answer is one of them or a piece of it, or their heading names what is to be done. Other answers as they
+    are."""
     asked = _ASKED.match(question)
     asks_for_several = asked is not None and _PLURAL.search(asked["words"]) is not None
     asks_how = _HOW_TO.match(question) is not None and len(answer.split()) > 1
     said = answer.strip(" .;,").casefold()
-    for marked in _lists(text) if asks_for_several or asks_how else ():
+    for heading, marked in _lists(text) if asks_for_several or asks_how else ():
         items = [item for _, item in marked]
         if not 1 < len(items) <= _MOST_ITEMS:
             continue
         if asks_for_several and said in [item.strip(" .;,").casefold() for item in items]:
             parted = ", " if all(len(item) <= _SHORT_CHARS and item[-1:] not in ".!?" for item in items) else "\n"
             return parted.join(item.strip(" ;,") for item in items)
-        if asks_how and _are_steps(marked) and any(said in item.casefold() for item in items):
+        is_meant = _names_task(heading, question) or any(said in item.casefold() for item in items)
+        if asks_how and _are_steps(marked) and is_meant:
             return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
     return answer
 
 
-def _lists(text: str) -> Iterator[list[tuple[re.Match[str], str]]]:
-    """(mark, text) of the items of each list whose items are lines, which may go on in lines below."""
-    items: list[tuple[re.Match[str], str]] = []
+def _lists(text: str) -> Iterator[tuple[str, list[tuple[re.Match[str], str]]]]:
+    """(heading, (mark, text) of the items) of each list whose items are lines, which may go on in lines below."""
+    heading, items = "", list[tuple[re.Match[str], str]]()
     for line in [*text.splitlines(), ""]:
         if mark := _ITEM.match(line):
             items.append((mark, line[mark.end() :].strip()))
         elif items and line.strip() and not _FINISHED.search(items[-1][1]):
             items[-1] = (items[-1][0], f"{items[-1][1]} {line.strip()}")
         else:
-            yield items
+            yield heading, items
             items = []
+            heading = line.strip() if _HEADING.fullmatch(line) else heading
+
+
+def _names_task(heading: str, question: str) -> bool:
+    """Whether a heading has all words of a question that say what is to be done, and what with."""
+    task = {stem(word) for word in content_words(question)}
+    return len(task) > 1 and task <= {stem(word) for word in content_words(heading)}
 
 
 def _are_steps(marked: Sequence[tuple[re.Match[str], str]]) -> bool:
