@@ -6,7 +6,7 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.lists import has_steps, listed, with_other_items
+from reader.answering.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.models import Model
 from storage import Store
 
@@ -116,9 +116,10 @@ def test_steps_are_given_whose_heading_names_the_task(question: str, whole: bool
 
 
 def test_only_numbered_steps_beside_such_a_question_hold_an_answer_back() -> None:
-    assert has_steps("How do I empty the tank?", STEPS)
-    assert not has_steps("How long do I wait?", STEPS)
-    assert not has_steps("How do I empty the tank?", "Pull the tank out.\n\n- Tip it over.\n- Push it back.\n")
+    assert asks_how_to("How do I empty the tank?")
+    assert has_steps(STEPS)
+    assert not asks_how_to("How long do I wait?")
+    assert not has_steps("Pull the tank out.\n\n- Tip it over.\n- Push it back.\n")
 
 
 def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

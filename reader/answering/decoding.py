@@ -24,7 +24,7 @@ from reader.answering.choices import choose
 from reader.answering.copying import as_copied
 from reader.answering.dates import asks_when, date_of_event, is_amount
 from reader.answering.entries import day_at, has_entries
-from reader.answering.lists import has_steps, listed, with_other_items
+from reader.answering.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.overview import amount, overview
@@ -305,7 +305,7 @@ class Decoding:
         self._prompt = prompt
         self._is_new_prompt = True
         self._may_answer_otherwise = self._refusal_threshold > 0
-        self._may_be_step = has_steps(self.question, self._page_text)
+        self._may_be_step = asks_how_to(self.question) and has_steps(self._page_text)
         self.ended = None
         self._begin_answer()
         if self.queries is not None:

@@ -55,9 +55,14 @@ def listed(answer: str, text: str) -> str:
     return colon + "".join(f"\n{' '.join(item.split())}" for item in items)
 
 
-def has_steps(question: str, text: str) -> bool:
-    """Whether a question asks how to do something, and a text has numbered steps."""
-    return _HOW_TO.match(question) is not None and any(_are_steps(marked) for _, marked in _lists(text))
+def asks_how_to(question: str) -> bool:
+    """Whether a question asks how to do something."""
+    return _HOW_TO.match(question) is not None
+
+
+def has_steps(text: str) -> bool:
+    """Whether a text has numbered steps."""
+    return any(_are_steps(marked) for _, marked in _lists(text))
 
 
 def with_other_items(answer: str, question: str, text: str) -> str:
@@ -66,7 +71,7 @@ def with_other_items(answer: str, question: str, text: str) -> str:
     are."""
     asked = _ASKED.match(question)
     asks_for_several = asked is not None and _PLURAL.search(asked["words"]) is not None
-    asks_how = _HOW_TO.match(question) is not None and len(answer.split()) > 1
+    asks_how = asks_how_to(question) and len(answer.split()) > 1
     said = answer.strip(" .;,").casefold()
     for heading, marked in _lists(text) if asks_for_several or asks_how else ():
         items = [item for _, item in marked]
@@ -75,8 +80,9 @@ def with_other_items(answer: str, question: str, text: str) -> str:
         if asks_for_several and said in [item.strip(" .;,").casefold() for item in items]:
             parted = ", " if all(len(item) <= _SHORT_CHARS and item[-1:] not in ".!?" for item in items) else "\n"
             return parted.join(item.strip(" ;,") for item in items)
-        is_meant = _names_task(heading, question) or any(said in item.casefold() for item in items)
-        if asks_how and _are_steps(marked) and is_meant:
+        if not asks_how or not _are_steps(marked):
+            continue
+        if _names_task(heading, question) or any(said in item.casefold() for item in items):
             return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
     return answer
 

@@ -283,12 +283,14 @@ def rows_asked(question: str, lists: Iterable[Table], context: str) -> list[Row]
 def rows_priced(answer: str, lists: Iterable[Table]) -> list[tuple[Row, frozenset[str]]]:
     """The rows of lists with the amount that an answer is, each with its stems and those of its heading; none for other answers."""
     found = _ANSWER.fullmatch(answer)
+    if not found:
+        return []
     priced: list[tuple[Row, frozenset[str]]] = []
-    for table in lists if found else ():
+    for table in lists:
         heading: frozenset[str] = frozenset()
         for row in table.rows:
             heading = row.stems if row.is_heading else heading
-            if found and amount_of(row.text).strip("£$€¥ ") == found["number"]:
+            if amount_of(row.text).strip("£$€¥ ") == found["number"]:
                 priced.append((row, row.stems | heading))
     return priced
 

@@ -71,7 +71,7 @@ _MOST_AUTHORS = 2
 
 
 def credited(role: str, front: str) -> tuple[str, int, int] | None:
-    """(names, start, end of the credit) of those whom a document's beginning credits with a role; None where it credits nobody.
+    """Whom a document's beginning credits with a role: (names, start, end of the credit); None where it credits nobody.
 
     Args:
         role: `author`, `introduction`, `translator`, `editor` or `illustrator`.
@@ -86,7 +86,7 @@ def credited(role: str, front: str) -> tuple[str, int, int] | None:
 
 
 def signed(end: str) -> tuple[str, int, int] | None:
-    """(name, start, end) of who signs a letter that ends a text; None where nobody does."""
+    """Who signs a letter at the end of a text: (name, start, end); None where nobody does."""
     found = next(reversed(list(_SIGNED.finditer(end))), None)
     return (" ".join(found["names"].split()), found.start(), found.end("names")) if found else None
 
