@@ -35,8 +35,12 @@ def compiled(loop: Callable[..., Any], arguments: str, *, reorders: bool = False
     # Without a folder of our own that can be written, numba would write beside the source.
     for is_kept in (True, False) if _folder is not None and _can_write(_folder) else (False,):
         try:
+            import llvmlite.binding
             import numba
             from numba.core import config
+
+            # Loops over int8 then use the whole width of the processor, not as much as four bytes a number would need.
+            llvmlite.binding.set_option("", "-vectorizer-maximize-bandwidth")
 
             if is_kept:
                 config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]

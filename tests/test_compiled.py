@@ -54,14 +54,17 @@ def load(folder: Path, cache: Path, dtype: str) -> Decoder:
 def test_a_row_of_int8_weights_is_the_same_to_the_last_bit(shape: tuple[int, int], roundings: int, bias: bool) -> None:
     out_features, in_features = shape
     own = nn.Linear(in_features, out_features, bias=bias).requires_grad_(False)
-    loop = compiled(int8._project_rows, int8._ARGUMENTS)
-    assert loop is not None
+    loops = int8.Loops(
+        compiled(int8._round_rows, int8._ROUND_ARGUMENTS), compiled(int8._multiply_rows, int8._MULTIPLY_ARGUMENTS)
+    )
+    assert loops.rounding is not None
+    assert loops.product is not None
 
     def exact(weights: torch.Tensor, row_scale: torch.Tensor) -> Any:
         return lambda rows: (rows.int() @ weights.int().T).float() * row_scale
 
     library = int8.Int8Linear(own, exact, roundings)
-    looped = int8.Int8Linear(own, exact, roundings, loop)
+    looped = int8.Int8Linear(own, exact, roundings, loops)
     for seed in range(3):
         rows = numbers(1, 2, in_features, seed=seed)
         rows[0, 0, 0] = 300  # an outlier
@@ -133,7 +136,9 @@ def test_a_token_alone_is_computed_by_the_loop_where_it_is_faster(wide: Path, tm
         note_speeds(tmp_path / name, loop, library)
         decoder = load(wide, tmp_path / name, dtype)
         if dtype == "int8":
-            loops = [own._loop is not None for own in decoder.model.modules() if isinstance(own, int8.Int8Linear)]
+            loops = [
+                own._loops.product is not None for own in decoder.model.modules() if isinstance(own, int8.Int8Linear)
+            ]
         else:
             linear = [own for own in decoder.model.modules() if isinstance(own, nn.Linear)]
             loops = [isinstance(own, one_row.OneRowLinear) for own in linear]

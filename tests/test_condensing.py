@@ -230,7 +230,8 @@ def test_questions_leave_the_memory_as_it_was_and_evidence_uses_each_heads_place
         llama.plugin.run(attached.memory, llama.encode("Who walked?")[0], answering=True)
         attention = Attention.of(attached.memory, queries, 3)
     attached.memory.back_to(mark)
-    assert attention.spans.shape == (*attention.shares.shape, 2)
+    heads, slots = attention.shares.shape
+    assert attention.spans.shape == (heads // 2, slots, 2), "two heads look at the rows of one"
     heat = Heat(attention.spans, attention.beyond(None), len(document.text))
     assert heat.of([0], [len(document.text)])[0] == pytest.approx(1)
 

@@ -131,21 +131,21 @@ def test_only_what_is_recorded_is_kept(tiny_model: Model, store: Store) -> None:
 
 def test_only_heads_that_the_question_moves_count() -> None:
     """Nine heads look at the same slots whatever is asked, one looks somewhere for this question."""
-    spans = torch.arange(20).unfold(0, 2, 1)
+    spans = torch.arange(20).unfold(0, 2, 1)[None]
     always = torch.rand(10, 19, generator=torch.Generator().manual_seed(2)).softmax(dim=1)
     asked = always + torch.rand(10, 19, generator=torch.Generator().manual_seed(3)) * 1e-3
     asked[4] = 0.01
     asked[4, 7] = 0.82
     weights = Attention(spans, asked / asked.sum(dim=1, keepdim=True)).beyond(Attention(spans, always))
     assert weights.sum() == pytest.approx(1)
-    assert weights[7] > 0.95
+    assert weights[0, 7] > 0.95
     # Of passages put behind the memory since, what that head sees of them counts, and not what is newest to all the others.
-    behind = torch.cat([spans, torch.tensor([[3, 4], [5, 6]])])
+    behind = torch.cat([spans, torch.tensor([[[3, 4], [5, 6]]])], dim=1)
     newest = torch.cat([always * 0.1, torch.tensor([[0.0, 0.9]]).expand(10, 2)], dim=1)
     newest[4] = torch.cat([asked[4] * 0.1, torch.tensor([0.9, 0.0])])
     weights = Attention(behind, newest).beyond(Attention(spans, always))
     assert weights.argmax() == 19
-    assert weights[20] < 0.01
+    assert weights[0, 20] < 0.01
     assert Attention(spans, always).beyond(None).sum() == pytest.approx(1)
 
 
@@ -240,7 +240,7 @@ def test_beacons_carry_the_attention_of_what_they_stand_for(tiny_model: Model, s
     assert len(slots) < len(tiny_model.encode(hide().text)[0]) / 4
     list(ask(attached, "Who?", tiny_model))
     assert attached.baseline.attention is not None
-    assert len(attached.baseline.attention.spans) == len(slots)
+    assert attached.baseline.attention.spans.shape == (1, len(slots), 2)
 
 
 def test_the_baseline_is_that_of_the_memory_alone_whenever_it_is_measured(tiny_model: Model, store: Store) -> None:

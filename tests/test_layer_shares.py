@@ -252,7 +252,7 @@ def test_attention_finds_the_place_of_the_row_that_a_question_looks_at(llama: Mo
     queries[layer][0][:, :2] = 100 * keys[row] / keys[row].norm()
     found = Attention.of(memory, queries, 3)
     heads = slice(4 * layer, 4 * layer + 2)
-    heat = Heat(found.spans[heads], found.shares[heads], len(document.text))
+    heat = Heat(found.spans[2 * layer].expand(2, -1, 2), found.shares[heads], len(document.text))
     assert heat.of([place.start_char], [place.end_char])[0] > 0.99 * 2
 
 

@@ -229,8 +229,10 @@ def test_the_kernel_is_measured_once_and_a_wrong_one_never_taken(
     made: list[torch.Tensor] = []
     monkeypatch.setattr(int8, "_KERNELS", {"wrong": wrong, "right": right})
     assert int8.best_kernel(tmp_path) == "right, 8-bit weights"
+    measured = len(made)
+    assert measured > 0
     assert int8.best_kernel(tmp_path) == "right, 8-bit weights"
-    assert len(made) == 2, "measured for many rows and for one"
+    assert len(made) == measured
     monkeypatch.setattr(int8, "_KERNELS", {"wrong": wrong})
     with pytest.raises(ConfigError, match=r"does not multiply int8 exactly.*--dtype float32"):
         int8.best_kernel(tmp_path)

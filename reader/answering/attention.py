@@ -34,7 +34,7 @@ class Attention:
     """How some tokens' attention was shared out among the slots that stand for source text."""
 
     spans: Tensor
-    """(slots, 2), the slots' source spans in characters; (layers * heads, slots, 2) where heads keep rows of their own.
+    """(1, slots, 2), the slots' source spans in characters; (layers * kv_heads, slots, 2) where heads keep rows of their own.
     Layers with fewer rows than others are filled up at the front, without a span."""
     shares: Tensor
     """(layers * heads, slots); each row sums to 1."""
@@ -50,17 +50,17 @@ class Attention:
             rows = None if memory.row_spans is None else memory.row_spans[layer]
             is_source = (memory.spans if rows is None else rows.amax(dim=0))[:, 1] != NO_SPAN
             found.append(shares(torch.cat([*own], dim=2)[0, :, -last:], _picked(memory.keys(layer), is_source)))
-            if rows is not None:  # a key's head serves a group of query heads
-                spans.append(rows[:, is_source].long().repeat_interleave(len(found[-1]) // len(rows), dim=0))
+            if rows is not None:
+                spans.append(rows[:, is_source].long())
         # Layers with fewer rows begin later, so that what was put behind the memory ends in the same columns in all.
         longest = max(part.shape[1] for part in found)
         every = torch.cat([pad(part, (longest - part.shape[1], 0)) for part in found]).cpu()
         if memory.row_spans is None:
-            return cls(memory.spans[memory.spans[:, 1] != NO_SPAN], every)
+            return cls(memory.spans[None, memory.spans[:, 1] != NO_SPAN], every)
         return cls(torch.cat([pad(own, (0, 0, longest - own.shape[1], 0), value=NO_SPAN) for own in spans]), every)
 
     def beyond(self, neutral: Attention | None) -> Tensor:
-        """What of it goes to each slot, (slots,) as `spans` has them, beyond what goes there anyway, as a share of 1.
+        """What of it goes to each slot, (1 or layers * kv_heads, slots) as `spans` has them, beyond what goes there anyway, as a share of 1.
 
         `neutral` is of the same memory, None where there is nothing to compare with. Slots put behind it since, such as
         passages, have nothing taken off, and do not tell which heads were moved: many heads see what is newest, whatever it is.
@@ -74,7 +74,8 @@ class Attention:
             moved = (own * ((own + _TINY) / (neutral.shares + _TINY)).log()).sum(dim=1, keepdim=True).clamp(min=0)
             beyond = torch.cat([(memory - neutral.shares * part).clamp(min=0), behind], dim=1)
             weights = moved**2 * beyond
-        weights = weights.sum(dim=0) if self.spans.dim() == 2 else weights
+        # Heads that look at the same slots are neighbours.
+        weights = weights.unflatten(0, (len(self.spans), -1)).sum(dim=1)
         total = weights.sum()
         return weights / total if total > 0 else torch.full_like(weights, 1 / max(1, weights.numel()))
 

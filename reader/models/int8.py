@@ -4,8 +4,8 @@ Each row of a matrix is rounded to int8 with its own scale when the decoder is l
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
 Where outliers leave little of the scale to a token's other inputs (those of the MLP's last projection), they are rounded twice: the
 second rounding takes the remainder of the first.
-A single row, and two that are rounded once, have a compiled loop that reads the weights once and is as fast as the memory. The
-fastest kernels are measured once on each machine, for many rows and for one apart. Where they are exact only for smaller weights,
+Loops that are compiled for this processor round the rows, and multiply one or two of them as fast as the memory gives the weights.
+The fastest ways are measured once on each machine, for many rows and for one apart. Where they are exact only for smaller weights,
 the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through them, rounded in the same way:
 training what surrounds them takes half of float32's time.
 """
@@ -38,8 +38,10 @@ _LARGEST_IN_16_BITS = 63
 _NEVER = 1e9
 _MANY_ROWS, _DECODED = 512, 64
 """A kernel is chosen for reading this many rows together, and decoding this many one after another."""
+_FEW_ROWS = 2
+"""Up to so many rounded rows are multiplied by the loop."""
 _ROWS_AT_ONCE = 64
-"""Rows that are rounded together: few enough to fit the processor's cache."""
+"""Rows that the library rounds together: few enough to fit the processor's cache."""
 
 
 def use_int8(decoder: Any, cache: Path) -> None:
@@ -53,8 +55,22 @@ def use_int8(decoder: Any, cache: Path) -> None:
         if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS:
             parent, _, own = place.rpartition(".")
             roundings = 2 if place.endswith(_TWICE_ROUNDED) else 1
-            int8 = Int8Linear(module, _KERNELS[best.kernel], roundings, best.loop, best.largest_weight)
+            int8 = Int8Linear(module, _KERNELS[best.kernel], roundings, best.loops, best.largest_weight)
             setattr(decoder.get_submodule(parent), own, int8)
+
+
+Loop = Callable[..., Any]
+"""A compiled loop over NumPy arrays."""
+
+
+@dataclass(frozen=True)
+class Loops:
+    """The compiled loops that are faster here than the libraries; None where one is not."""
+
+    rounding: Loop | None = None
+    """`_round_rows`"""
+    product: Loop | None = None
+    """`_multiply_rows`, for at most `_FEW_ROWS`."""
 
 
 class Int8Linear(nn.Module):
@@ -65,7 +81,7 @@ class Int8Linear(nn.Module):
         own: nn.Linear,
         kernel: Kernel,
         roundings: int = 1,
-        loop: Loop | None = None,
+        loops: Loops = Loops(),
         largest_weight: int = _LARGEST,
     ) -> None:
         super().__init__()
@@ -79,7 +95,7 @@ class Int8Linear(nn.Module):
         self.register_buffer("_row_scale", scale[:, 0].contiguous(), persistent=False)
         self._roundings = roundings
         self._multiply = kernel(self._rounded, self._row_scale)
-        self._loop = loop
+        self._loops = loops
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
         self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
 
@@ -98,11 +114,12 @@ class Int8Linear(nn.Module):
     def project(self, states: Tensor) -> Tensor:
         """`forward` without a gradient."""
         rows = states.reshape(-1, self.in_features)
-        if self._loop is not None and (len(rows) == 1 or self._roundings * len(rows) == 2):
+        rounded, scale, coarse = _round(rows, self._roundings, self._loops.rounding)
+        if self._loops.product is not None and len(rounded) <= _FEW_ROWS:
             result = torch.empty(len(rows), self.out_features)
-            self._loop(*self._arrays, rows.detach().contiguous().numpy(), self._roundings, result.numpy())
+            own = (each.numpy() for each in (rounded, scale, coarse, result))
+            self._loops.product(*self._arrays, *own)
             return result.view(*states.shape[:-1], self.out_features)
-        rounded, scale, coarse = _round(rows, self._roundings)
         # One row has a much faster kernel than two.
         parts = rounded.split(1) if len(rows) == 1 else (rounded,)
         products = torch.cat([self._multiply(part) for part in parts]) if len(parts) > 1 else self._multiply(rounded)
@@ -116,7 +133,8 @@ class Int8Linear(nn.Module):
 
     def project_back(self, gradient: Tensor) -> Tensor:
         """The gradient (…, in) with respect to the states, of one (…, out) with respect to their projection."""
-        rounded, scale, _ = _round(gradient.reshape(-1, self.out_features) * self._row_scale, 1)
+        rows = gradient.reshape(-1, self.out_features) * self._row_scale
+        rounded, scale, _ = _round(rows, 1, self._loops.rounding)
         return (torch._int_mm(rounded, self._rounded) * scale).view(*gradient.shape[:-1], self.in_features)
 
 
@@ -131,12 +149,24 @@ class _WithGradient(torch.autograd.Function):
         return ctx.layer.project_back(gradients[0]), None
 
 
-def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
+def _round(rows: Tensor, roundings: int, loop: Loop | None) -> tuple[Tensor, Tensor, Tensor]:
     """Round rows (rows, in) to int8, and with two roundings also what that leaves of each coarse row.
 
     Returns:
         (rows + coarse, in) int8, the scale of each, (rows + coarse, 1), and the coarse rows' numbers (coarse,).
     """
+    if loop is None:
+        return _round_by_library(rows, roundings)
+    most = roundings * len(rows)
+    rounded, scales = torch.empty(most, rows.shape[1], dtype=torch.int8), torch.empty(most, 1)
+    coarse = torch.empty(most - len(rows), dtype=torch.int64)
+    rows = rows.detach().contiguous()
+    count = loop(*(each.numpy() for each in (rows, rounded, scales, coarse)))
+    return rounded[:count], scales[:count], coarse[: count - len(rows)]
+
+
+def _round_by_library(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
+    """`_round` where there are no compiled loops."""
     rounded, scales = torch.empty_like(rows, dtype=torch.int8), rows.new_empty(len(rows), 1)
     rest, coarse = [rows[:0]], [torch.empty(0, dtype=torch.int64)]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -151,7 +181,7 @@ def _round(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
             rest.append(own[found] - whole[found] * scale[found])
             coarse.append(start + found)
     if sum(map(len, coarse)):
-        again, scale, _ = _round(torch.cat(rest), 1)
+        again, scale, _ = _round_by_library(torch.cat(rest), 1)
         rounded, scales = torch.cat([rounded, again]), torch.cat([scales, scale])
     return rounded, scales, torch.cat(coarse)
 
@@ -165,9 +195,6 @@ def _scale(rows: Tensor, largest: int = _LARGEST) -> Tensor:
 
 Kernel = Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]
 """Takes int8 weights (out, in) and their scales (out,); returns a function from int8 rows (rows, in) to the product (rows, out)."""
-Loop = Callable[..., Any]
-"""`_project_rows`, compiled."""
-_ARGUMENTS = "(int8[:, ::1], float32[::1], float32[::1], float32[:, ::1], int64, float32[:, ::1])"
 
 
 def _int_mm(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
@@ -191,53 +218,79 @@ def _onednn(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
 _KERNELS: dict[str, Kernel] = {"int_mm": _int_mm, "onednn": _onednn}
 
 
-def _project_rows(weights: Any, row_scale: Any, bias: Any, states: Any, roundings: int, result: Any) -> None:
-    """`Int8Linear.project` for NumPy arrays, equal to it in every bit. Reads the weights once, so it is for few rows."""
-    out_features, in_features = weights.shape
-    count = len(states)
-    rounded = np.empty((roundings * count, in_features), np.int8)
-    scales = np.empty(roundings * count, np.float32)
-    times = np.full(count, roundings)
-    rest = np.empty(in_features, np.float32)
-    for row in range(count):
-        rest[:] = states[row]
-        for number in range(roundings):
-            largest, size = np.float32(0), np.int64(0)
-            for column in range(in_features):
-                largest = max(largest, abs(rest[column]))
-            scale = max(largest / np.float32(127), np.float32(1e-30))
-            scales[number * count + row] = scale
-            for column in range(in_features):
-                whole = np.rint(rest[column] / scale)
-                rounded[number * count + row, column] = np.int8(whole)
-                rest[column] -= whole * scale
-                size += np.int64(abs(whole))
-            if size >= _COARSE * in_features:
-                times[row] = number + 1
+_ROUND_ARGUMENTS = "(float32[:, ::1], int8[:, ::1], float32[:, ::1], int64[::1])"
+
+
+def _round_rows(rows: Any, rounded: Any, scales: Any, coarse: Any) -> int:
+    """`_round` into arrays with room for all remainders, equal in every bit to the library's; returns the number of rounded rows."""
+    count, columns = rows.shape
+    rest = np.empty(columns, np.float32)
+    bits = rest.view(np.int32)
+    most = np.empty(1, np.int32)
+    for row in range(len(rows)):
+        rest[:] = rows[row]
+        place = row
+        while True:
+            # Without their signs, floats have the order of the whole numbers with the same bits, which are compared faster.
+            largest = np.int32(0)
+            for column in range(columns):
+                largest = max(largest, np.int32(bits[column] & 0x7FFFFFFF))
+            most[0] = largest
+            scale = max(most.view(np.float32)[0] / np.float32(127), np.float32(1e-30))
+            size = np.int32(0)
+            for column in range(columns):
+                whole = np.int32(np.rint(rest[column] / scale))
+                rounded[place, column] = np.int8(whole)
+                size = np.int32(size + abs(whole))
+            scales[place, 0] = scale
+            if place != row or not len(coarse) or size >= _COARSE * columns:
                 break
+            for column in range(columns):
+                rest[column] -= np.float32(rounded[place, column]) * scale
+            place = count
+            coarse[count - len(rows)] = row
+            count += 1
+    return count
+
+
+_MULTIPLY_ARGUMENTS = (
+    "(int8[:, ::1], float32[::1], float32[::1], int8[:, ::1], float32[:, ::1], int64[::1], float32[:, ::1])"
+)
+
+
+def _multiply_rows(
+    weights: Any, row_scale: Any, bias: Any, rounded: Any, scales: Any, coarse: Any, result: Any
+) -> None:
+    """Project what `_round` returns, as the library does in every bit. Reads the weights once, so it is for few rows."""
+    out_features, in_features = weights.shape
     for out in range(out_features):
-        for row in range(count):
-            projected = np.float32(0)
-            for number in range(times[row]):
-                total = np.int32(0)
-                for column in range(in_features):
-                    total += np.int32(weights[out, column]) * np.int32(rounded[number * count + row, column])
-                # numba adds in 64 bits; the processor's fast instructions add in 32.
-                projected += np.float32(np.int32(total)) * row_scale[out] * scales[number * count + row]
-            if len(bias):
-                projected += bias[out]
-            result[row, out] = projected
+        for row in range(len(rounded)):
+            total = np.int32(0)
+            for column in range(in_features):
+                product = np.int32(np.int32(weights[out, column]) * np.int32(rounded[row, column]))
+                total = np.int32(
+                    total + product
+                )  # numba would add in 64 bits; the processor's fast instructions add in 32
+            projected = np.float32(total) * row_scale[out] * scales[row, 0]
+            if row < len(result):
+                result[row, out] = projected
+            else:
+                result[coarse[row - len(result)], out] += projected
+        if len(bias):
+            for row in range(len(result)):
+                result[row, out] += bias[out]
 
 
 def _loop_kernel(loop: Loop) -> Kernel:
     """A compiled loop as a kernel, to measure and to check it beside the others."""
 
     def kernel(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
-        no_bias = np.empty(0, np.float32)
+        none = np.empty(0, np.float32), np.empty(0, np.int64)
 
         def multiply(rows: Tensor) -> Tensor:
-            result = torch.empty(len(rows), len(weights))
-            loop(weights.numpy(), row_scale.numpy(), no_bias, rows.float().numpy(), 1, result.numpy())
+            result, scales = torch.empty(len(rows), len(weights)), torch.ones(len(rows), 1)
+            own = rows.numpy(), scales.numpy(), none[1], result.numpy()
+            loop(weights.numpy(), row_scale.numpy(), none[0], *own)
             return result
 
         return multiply
@@ -250,8 +303,7 @@ class _Choice:
     """What this machine multiplies int8 with."""
 
     kernel: str
-    loop: Loop | None
-    """The compiled loop, if it is faster for one row."""
+    loops: Loops
     largest_weight: int
 
 
@@ -272,11 +324,11 @@ def _choose(cache: Path) -> _Choice:
         ConfigError: no kernel multiplies exactly.
     """
     notes = Notes(cache)
-    loop = compiled(_project_rows, _ARGUMENTS)
-    # The loop runs in one thread, and the seconds are divided by the number of threads.
-    of_loop = _NEVER
-    if loop is not None:
-        kernel, threads = _loop_kernel(loop), torch.get_num_threads()
+    product = compiled(_multiply_rows, _MULTIPLY_ARGUMENTS)
+    # A loop runs in one thread, and the seconds are divided by the number of threads.
+    of_loop, threads = _NEVER, torch.get_num_threads()
+    if product is not None:
+        kernel = _loop_kernel(product)
         of_loop = notes.measured("int8 loop, 1 rows", lambda: _measure(kernel, 1, _LARGEST) * threads)
 
     def seconds(name: str, rows: int, largest: int) -> float:
@@ -291,24 +343,37 @@ def _choose(cache: Path) -> _Choice:
         }
         best = min(of_both, key=lambda name: of_both[name])
         if of_both[best] < _NEVER:
-            return _Choice(best, loop if of_loop < of_row[best] else None, largest)
+            return _Choice(best, Loops(_rounding(notes), product if of_loop < of_row[best] else None), largest)
     raise ConfigError("This processor does not multiply int8 exactly: give --dtype float32.")
+
+
+def _rounding(notes: Notes) -> Loop | None:
+    """The compiled loop that rounds, if it is faster for many rows than the library with this number of threads."""
+    loop = compiled(_round_rows, _ROUND_ARGUMENTS)
+    if loop is None:
+        return None
+    rows = torch.ones(_MANY_ROWS, 896)
+    of_loop = notes.measured(
+        "int8 rounding, loop", lambda: best_seconds(lambda: _round(rows, 1, loop)) * torch.get_num_threads()
+    )
+    of_library = notes.measured("int8 rounding, library", lambda: best_seconds(lambda: _round(rows, 1, None)))
+    return loop if of_loop < of_library else None
 
 
 def _measure(kernel: Kernel, count: int, largest_weight: int) -> float:
     """A kernel's seconds for so many rows at once; `_NEVER` if its products are wrong."""
     # A decoder's weights do not fit the processor's cache: for one row, these do not either.
-    out_features = 4864 if count > 1 else 1 << 17
-    weights = torch.full((out_features, 896), largest_weight, dtype=torch.int8)
-    weights[::2] *= -1
+    matrices = 1 if count > 1 else 24
+    weights = torch.full((matrices, 4864, 896), largest_weight, dtype=torch.int8)
+    weights[:, ::2] *= -1
     rows = torch.full((count, 896), _LARGEST, dtype=torch.int8)
-    expected = torch.full((out_features,), float(largest_weight * _LARGEST * 896))
+    expected = torch.full((4864,), float(largest_weight * _LARGEST * 896))
     expected[::2] *= -1
     try:
-        multiply = kernel(weights, torch.ones(out_features))
+        multiply = [kernel(own, torch.ones(len(own))) for own in weights]
         # Sums of two products that overflow 16 bits are far from these.
-        if not torch.allclose(multiply(rows)[-1], expected, rtol=1e-5):
+        if not torch.allclose(multiply[0](rows)[-1], expected, rtol=1e-5):
             return _NEVER
-        return best_seconds(lambda: multiply(rows)) * 4864 / out_features
+        return best_seconds(lambda: [own(rows) for own in multiply]) / matrices
     except (RuntimeError, AttributeError, NotImplementedError):  # this build of torch lacks the kernel
         return _NEVER

@@ -70,8 +70,8 @@ class Notes:
 
     def __init__(self, cache: Path) -> None:
         self._file = cache / "speeds.json"
-        # With another processor or another number of cores, old measurements in the same cache folder do not apply.
-        self._machine = f"{_processor()}, {os.cpu_count()} cores"
+        # With another processor, another number of cores or of threads, old measurements in the cache folder do not apply.
+        self._machine = f"{_processor()}, {os.cpu_count()} cores, {_threads()} threads"
 
     def get(self, name: str) -> float | None:
         """A stored measurement."""
