@@ -39,9 +39,8 @@ def compiled(loop: Callable[..., Any], arguments: str, *, reorders: bool = False
             import numba
             from numba.core import config
 
-            # Loops over int8 then use the whole width of the processor, not as much as four bytes a number would need.
+            # Loops over int8 then use the whole width of the processor, not a quarter of it for sums of four bytes.
             llvmlite.binding.set_option("", "-vectorizer-maximize-bandwidth")
-
             if is_kept:
                 config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
             fast = {"reassoc", "nsz", "contract"} if reorders else False

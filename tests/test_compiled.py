@@ -36,6 +36,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def note_speeds(cache: Path, loop: float, library: float) -> None:
     """Note measurements, so that it is known which is the faster for one row."""
     notes = Notes(cache)
+    notes.set("int8 rounding, loop", loop)
+    notes.set("int8 rounding, library", library)
     for name, seconds in (("loop", loop), ("int_mm", library), ("onednn", library)):
         notes.set(f"int8 {name}, 1 rows", seconds)
         notes.set(f"float32 {name.replace('int_mm', 'library')}, 1 row", seconds)
@@ -70,6 +72,30 @@ def test_a_row_of_int8_weights_is_the_same_to_the_last_bit(shape: tuple[int, int
         rows[0, 0, 0] = 300  # an outlier
         for states in (rows, rows[:, :1], rows[:, 1:], rows[:, :1] * 0):
             assert torch.equal(looped(states), library(states))
+
+
+@pytest.mark.parametrize("shape", [(130, 896), (65, 33), (1, 1), (0, 8)])
+@pytest.mark.parametrize("roundings", [1, 2])
+def test_rows_are_rounded_as_the_library_rounds_them(shape: tuple[int, int], roundings: int) -> None:
+    loop = compiled(int8._round_rows, int8._ROUND_ARGUMENTS)
+    assert loop is not None
+    rows = numbers(*shape)
+    rows[::3, :1] = 300  # outliers, which make a row coarse
+    rows[1::7] = 0
+    found, expected = int8._round(rows, roundings, loop), int8._round(rows, roundings, None)
+    assert (len(expected[2]) > 0) == (roundings == 2 and shape[0] > 0 and shape[1] > 1)
+    for own, other in zip(found, expected, strict=True):
+        assert own.dtype == other.dtype
+        assert torch.equal(own, other)
+
+
+def test_what_is_no_number_stays_visible_behind_int8_weights(wide: Path, tmp_path: Path) -> None:
+    layer = load(wide, tmp_path, "int8").model.model.layers[0].mlp.down_proj
+    rows = numbers(5, layer.in_features)
+    rows[1, 3], rows[2, 4] = torch.nan, torch.inf
+    for states in (rows, *rows.split(1)):
+        is_number = states.isfinite().all(dim=1)
+        assert torch.equal(layer(states).isnan().all(dim=1), ~is_number)
 
 
 @pytest.mark.parametrize("slots", [1, 5, 1023, 1024, 2050])

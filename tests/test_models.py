@@ -52,7 +52,7 @@ from reader.models import (
 from reader.models.cache import publish
 from reader.models.catalogue import Part
 from reader.models.fetching import fetch_gguf
-from reader.models.machine import has_gpu
+from reader.models.machine import Notes, has_gpu
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("BEACON_DATA", ROOT.parent / "shared" / "data"))
@@ -823,6 +823,13 @@ def test_speeds_are_kept_for_this_machine(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "speeds.json").write_text("[1, 2]")
     monkeypatch.setattr(speed, "_matrix_rate", lambda: 1e12)
     assert reading_speed(DEFAULT_MODEL, cache_folder=tmp_path) != first
+
+
+def test_what_was_measured_with_other_threads_does_not_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for threads in (1, 2):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert Notes(tmp_path).measured("a kernel", lambda threads=threads: float(threads)) == threads
+    assert Notes(tmp_path).measured("a kernel", lambda: 3.0) == 2
 
 
 def test_the_catalogue_is_what_it_says() -> None:

@@ -60,7 +60,7 @@ class Attention:
         return cls(torch.cat([pad(own, (0, 0, longest - own.shape[1], 0), value=NO_SPAN) for own in spans]), every)
 
     def beyond(self, neutral: Attention | None) -> Tensor:
-        """What of it goes to each slot, (1 or layers * kv_heads, slots) as `spans` has them, beyond what goes there anyway, as a share of 1.
+        """What of it goes to each slot beyond what goes there anyway, as a share of 1: (1 or layers * kv_heads, slots), as `spans`.
 
         `neutral` is of the same memory, None where there is nothing to compare with. Slots put behind it since, such as
         passages, have nothing taken off, and do not tell which heads were moved: many heads see what is newest, whatever it is.

@@ -4,10 +4,10 @@ Each row of a matrix is rounded to int8 with its own scale when the decoder is l
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
 Where outliers leave little of the scale to a token's other inputs (those of the MLP's last projection), they are rounded twice: the
 second rounding takes the remainder of the first.
-Loops that are compiled for this processor round the rows, and multiply one or two of them as fast as the memory gives the weights.
-The fastest ways are measured once on each machine, for many rows and for one apart. Where they are exact only for smaller weights,
-the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through them, rounded in the same way:
-training what surrounds them takes half of float32's time.
+The rows are rounded in a loop that is compiled for this processor, and one or two of them are multiplied in another one, if these
+are faster here than the libraries. That, and which library is the fastest, is measured once. Where they are exact only for smaller
+weights, the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through them, rounded in the same
+way: training what surrounds them takes half of float32's time.
 """
 
 from __future__ import annotations
@@ -65,12 +65,14 @@ Loop = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Loops:
-    """The compiled loops that are faster here than the libraries; None where one is not."""
+    """The compiled loops; None where there is none or the libraries are faster here."""
 
     rounding: Loop | None = None
     """`_round_rows`"""
     product: Loop | None = None
     """`_multiply_rows`, for at most `_FEW_ROWS`."""
+    rounds_many: bool = True
+    """Whether `rounding` is for more rows, too: where many threads share the library's rounding, that is faster."""
 
 
 class Int8Linear(nn.Module):
@@ -114,7 +116,7 @@ class Int8Linear(nn.Module):
     def project(self, states: Tensor) -> Tensor:
         """`forward` without a gradient."""
         rows = states.reshape(-1, self.in_features)
-        rounded, scale, coarse = _round(rows, self._roundings, self._loops.rounding)
+        rounded, scale, coarse = self._round(rows, self._roundings)
         if self._loops.product is not None and len(rounded) <= _FEW_ROWS:
             result = torch.empty(len(rows), self.out_features)
             own = (each.numpy() for each in (rounded, scale, coarse, result))
@@ -134,8 +136,12 @@ class Int8Linear(nn.Module):
     def project_back(self, gradient: Tensor) -> Tensor:
         """The gradient (…, in) with respect to the states, of one (…, out) with respect to their projection."""
         rows = gradient.reshape(-1, self.out_features) * self._row_scale
-        rounded, scale, _ = _round(rows, 1, self._loops.rounding)
+        rounded, scale, _ = self._round(rows, 1)
         return (torch._int_mm(rounded, self._rounded) * scale).view(*gradient.shape[:-1], self.in_features)
+
+    def _round(self, rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
+        by_loop = self._loops.rounds_many or len(rows) <= _FEW_ROWS
+        return _round(rows, roundings, self._loops.rounding if by_loop else None)
 
 
 class _WithGradient(torch.autograd.Function):
@@ -222,7 +228,7 @@ _ROUND_ARGUMENTS = "(float32[:, ::1], int8[:, ::1], float32[:, ::1], int64[::1])
 
 
 def _round_rows(rows: Any, rounded: Any, scales: Any, coarse: Any) -> int:
-    """`_round` into arrays with room for all remainders, equal in every bit to the library's; returns the number of rounded rows."""
+    """`_round` in every bit, into arrays with room for the remainders of all rows; returns the number of rounded rows."""
     count, columns = rows.shape
     rest = np.empty(columns, np.float32)
     bits = rest.view(np.int32)
@@ -236,7 +242,9 @@ def _round_rows(rows: Any, rounded: Any, scales: Any, coarse: Any) -> int:
             for column in range(columns):
                 largest = max(largest, np.int32(bits[column] & 0x7FFFFFFF))
             most[0] = largest
-            scale = max(most.view(np.float32)[0] / np.float32(127), np.float32(1e-30))
+            scale = most.view(np.float32)[0] / np.float32(127)
+            if scale < 1e-30:  # not so where a number is not one, which the products are to show
+                scale = np.float32(1e-30)
             size = np.int32(0)
             for column in range(columns):
                 whole = np.int32(np.rint(rest[column] / scale))
@@ -267,10 +275,9 @@ def _multiply_rows(
         for row in range(len(rounded)):
             total = np.int32(0)
             for column in range(in_features):
+                # numba would multiply and add in 64 bits; the processor's fast instructions do in 32.
                 product = np.int32(np.int32(weights[out, column]) * np.int32(rounded[row, column]))
-                total = np.int32(
-                    total + product
-                )  # numba would add in 64 bits; the processor's fast instructions add in 32
+                total = np.int32(total + product)
             projected = np.float32(total) * row_scale[out] * scales[row, 0]
             if row < len(result):
                 result[row, out] = projected
@@ -343,21 +350,20 @@ def _choose(cache: Path) -> _Choice:
         }
         best = min(of_both, key=lambda name: of_both[name])
         if of_both[best] < _NEVER:
-            return _Choice(best, Loops(_rounding(notes), product if of_loop < of_row[best] else None), largest)
+            rounding = compiled(_round_rows, _ROUND_ARGUMENTS)
+            many = rounding is not None and _rounds_many(rounding, notes)
+            return _Choice(best, Loops(rounding, product if of_loop < of_row[best] else None, many), largest)
     raise ConfigError("This processor does not multiply int8 exactly: give --dtype float32.")
 
 
-def _rounding(notes: Notes) -> Loop | None:
-    """The compiled loop that rounds, if it is faster for many rows than the library with this number of threads."""
-    loop = compiled(_round_rows, _ROUND_ARGUMENTS)
-    if loop is None:
-        return None
-    rows = torch.ones(_MANY_ROWS, 896)
-    of_loop = notes.measured(
-        "int8 rounding, loop", lambda: best_seconds(lambda: _round(rows, 1, loop)) * torch.get_num_threads()
-    )
-    of_library = notes.measured("int8 rounding, library", lambda: best_seconds(lambda: _round(rows, 1, None)))
-    return loop if of_loop < of_library else None
+def _rounds_many(loop: Loop, notes: Notes) -> bool:
+    """Whether the compiled loop rounds many rows faster than the library with this number of threads."""
+    rows, threads = torch.ones(_MANY_ROWS, 896), torch.get_num_threads()
+
+    def seconds(name: str, by: Loop | None) -> float:
+        return notes.measured(f"int8 rounding, {name}", lambda: best_seconds(lambda: _round(rows, 1, by)))
+
+    return seconds("loop", loop) * threads < seconds("library", None)
 
 
 def _measure(kernel: Kernel, count: int, largest_weight: int) -> float:
