@@ -41,6 +41,7 @@ from reader.answering.quantities import (
     may_begin_with_figure,
     miscounts,
     with_hedge,
+    with_span,
     with_unit,
 )
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
@@ -366,7 +367,8 @@ class Decoding:
         if is_held:
             value = as_value(as_copied(self.text, passage), [cell for one in self._prompt.shown for cell in one.cells])
             value = as_printed(as_spelt(value, self.question, passage), passage)
-            value = with_hedge(with_unit(value, passage), passage)
+            value = with_span(with_unit(value, passage), self.question, passage)
+            value = with_hedge(value, passage)
             value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
             self.text = self.held = (
                 authors(value, passage)
