@@ -29,8 +29,8 @@ _SMALL_WORDS = frozenset("of and by for the in on de la le du des et für und de
 COUNSEL = r"(?:counsel|attorneys?|lawyers?|solicitors?|advocates?|barristers?|representatives?)"
 """Who stands for others; in small letters."""
 _STANDS_FOR = re.compile(
-    rf"\b(?:represent\w*|{COUNSEL}|(?:appear|act)\w*|on behalf of|agents?|deputy|delegates?|ambassadors?|senators?|members?|spoke\w*)\b"
-    r"|\bfor\W+(?:the\W+)?(?:\w+\W+){1,4}$",
+    rf"\b(?:represent\w*|{COUNSEL}|(?:appear|act)\w*|on behalf of|agents?|deputy|delegates?|ambassadors?|senators?"
+    r"|members?|spoke\w*)\b|\bfor\W+(?:the\W+)?(?:\w+\W+){1,4}$",
     re.I | re.M,
 )
 """How a sentence may say that somebody stands for others."""
@@ -91,7 +91,12 @@ def represents_nobody(who: str, texts: Sequence[str]) -> bool:
     one = re.compile("|".join(mention(name).pattern for name in dict.fromkeys(called or [who])), re.I)
     if " " in who and not any(one.search(text) for text in texts):
         return False
-    return not any(one.search(said) and _STANDS_FOR.search(said) for text in texts if one.search(text) for said in sentences_of(text))
+    return not any(
+        one.search(said) and _STANDS_FOR.search(said)
+        for text in texts
+        if one.search(text)
+        for said in sentences_of(text)
+    )
 
 
 def _called(who: str, text: str) -> list[str]:

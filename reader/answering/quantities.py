@@ -64,8 +64,8 @@ _SPAN = re.compile(
 _IS_AMOUNT = re.compile(rf"{_AMOUNT}{_UNIT}|{_SPAN.pattern}", re.I)
 _BETWEEN = re.compile(r"between|zwischen|entre|tra", re.I)
 _CHANGE = re.compile(
-    r"\b(?:rose|rise[sn]?|rising|f[ae]ll\w*|grew|gr?ow\w*|increas\w*|decreas\w*|chang\w*|rais\w*|reduc\w*|cut|drop\w*|went|go(?:es|ing)?"
-    r"|expand\w*|declin\w*|lower\w*|mov\w*|improv\w*|jump\w*|shr[aiu]nk\w*|stieg\w*|sank|sinkt|erhöh\w*|pass\w*|sub\w+|baj\w+)\b[^.;]*$",
+    r"\b(?:r[io]se[sn]?|rising|f[ae]ll\w*|gr[eo]w\w*|increas\w*|decreas\w*|chang\w*|rais\w*|reduc\w*|cut|drop\w*|went|go(?:es|ing)?|expand\w*"
+    r"|declin\w*|lower\w*|mov\w*|improv\w*|jump\w*|shr[aiu]nk\w*|stieg\w*|sank|sinkt|erhöh\w*|pass\w*|sub\w+|baj\w+)\b[^.;]*$",
     re.I,
 )
 """Behind these words, the two amounts are before and after."""
@@ -74,7 +74,10 @@ _ASKS_FOR_AMOUNT = re.compile(
     r"|\bwie (?:viele?|lange?|hoch|tief|breit|weit|alt|schwer|groß|teuer)\b|\bcombien\b|\bcu[aá]nt[oa]s?\b|\bquant[oaie]\b",
     re.I,
 )
-_ONE_END = re.compile(r"\b(?:least|most|max\w*|min\w*|lowest|highest|cheapest|longest|shortest|lower|upper|first|last|now|original\w*|initial\w*)\b", re.I)
+_ONE_END = re.compile(
+    r"\b(?:least|most|max\w*|min\w*|lowest|highest|cheapest|longest|shortest|lower|upper|first|last|now|original\w*|initial\w*)\b",
+    re.I,
+)
 _NO_NUMBERS = re.compile(r"\W*(?:who|whom|whose|where|why|how (?!many|much)\w+)\b", re.I)
 _ROW_OF_NUMBERS = re.compile(r"\W*\d[\d.,]*%?(?:[\s|]+[£$€¥]?\d[\d.,]*%?)+\W*")
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
@@ -184,8 +187,8 @@ def miscounts(answer: str, question: str, known: str) -> bool:
 
 
 def as_spelt(answer: str, question: str, passage: str) -> str:
-    """An answer to how many whose first word is no word of the passage but nearly a number there: *siebzehn* for "sixzehn". One with
-    a figure in it to any question: *achtzehn* for "8zehn"."""
+    """An answer to how many whose first word is no word of the passage but nearly a number there: *siebzehn* for "sixzehn". To any
+    question, one that begins with a figure and the rest of a number's word: *achtzehn* for "8zehn"."""
     found = _FIRST_WORD.match(answer)
     words = {word.casefold() for word in _FIRST_WORD.findall(passage)}
     said = found[0].casefold() if found else ""
@@ -272,7 +275,9 @@ def _value(amount: str) -> float | None:
     """The number of an amount in figures or in one word."""
     plain = amount.strip("£$€¥ \n").casefold()
     digits = plain.replace(",", "")
-    return float(digits) if re.fullmatch(r"\d+(?:\.\d+)?", digits) and len(digits) <= _MOST_DIGITS else NUMERALS.get(plain)
+    return (
+        float(digits) if re.fullmatch(r"\d+(?:\.\d+)?", digits) and len(digits) <= _MOST_DIGITS else NUMERALS.get(plain)
+    )
 
 
 def with_hedge(answer: str, passage: str) -> str:
