@@ -256,7 +256,7 @@ def with_span(answer: str, question: str, passage: str) -> str:
         for one in ends.finditer(passage)
     }
     if not whole:  # "12 and 15 euros" for "between 12 and 15 euros", "6 hours" for "6 to 8 hours"
-        numbers, unit = re.findall(_AMOUNT, said, re.I), said.split()[-1]
+        numbers, unit = [one.strip() for one in re.findall(_AMOUNT, said, re.I)], said.split()[-1]
         wholes = [span for span in spans if span[0].endswith(unit)]
         whole = {one[0] for one in wholes if numbers in ([one["low"], one["high"]], [one["low"]])}
     return " ".join(whole.pop().split()) if len(whole) == 1 and "" not in whole else answer

@@ -213,7 +213,7 @@ _STANDS_FOR = re.compile(
 )
 _WHY = re.compile(r"\W*(?:(?:and|but|so|und|et|y) )?(?:why|for what reason|warum|weshalb|pourquoi|por qu[eé])\b", re.I)
 _DESCRIBED = (
-    r"(?:describ\w*|characteri\w*|call\w*|pronounc\w*|abbreviat\w*|denot\w*|spell\w*|nam\w*|feel\w*|felt|look\w*|seem\w*|tastes?"
+    r"(?:describ\w*|characteri\w*|call\w*|pronounc\w*|abbreviat\w*|denot\w*|spell\w*|named|feel\w*|felt|look\w*|seem\w*|tastes?"
     r"|smell\w*|sound\w*|view\w*|rated?|know\w*|like)"
 )
 _DONE = r"(?:\w+ed|made|built|done|kept|held|chosen|found|taken|drawn|sent|paid|sold|caught)"

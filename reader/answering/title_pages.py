@@ -50,7 +50,8 @@ _CREDIT_LINE = re.compile(rf"^\W*(?:with|{_ROLE_WORDS})\b|\b(?:with [\w ]+|{_ROL
 _DEGREE = r"(?:Esq|[JS]r|Ph\.? ?D|M\.? ?[AD]|LL\.? ?D|D\.? ?D)\b\.?"
 _ALONE = re.compile(
     r"\A\s*(?P<title>[^\n]{1,90}(?:\n[^\n]{1,90}){0,3}?)\n(?:[ \t]*\n){0,3}[ \t*_]*"
-    rf"(?P<names>(?!U\. ?S\.|(?i:by|book|chapter|part|volume|letter|section|act)\b){_NAME}(?:,[ \t]*{_DEGREE})?)[ \t*_]*(?=\n[^\n\d]*(?:\n|\Z)|\Z)"
+    rf"(?P<names>(?!U\. ?S\.|(?i:by|book|chapter|part|volume|letter|section|act)\b){_NAME}(?:,[ \t]*{_DEGREE})?)"
+    r"[ \t*_]*(?=\n[^\n\d]*(?:\n|\Z)|\Z)"
 )
 _INITIAL = re.compile(r"(?<![^\W_])[A-Z]\.\s?(?:[A-Z]\.\s?)*[A-Z][^\W_]|, ")
 """What only people's names have: an initial before a name, or a degree behind one."""
@@ -127,7 +128,7 @@ def signed(end: str) -> tuple[str, int, int] | None:
 def _alone(front: str) -> tuple[str, int, int] | None:
     """The name alone in a line below the title, if it has an initial or a degree; None elsewhere.
 
-    In books without a credit such names are the author's (8 of 8); others are in 9 of 22, the rest being series, places and titles.
+    In books without a credit such names are the author's (8 of 8). Of 22 other lines there 9 are; the rest are series and titles.
     """
     found = _ALONE.match(front)
     if not found or not _INITIAL.search(found["names"]) or _NO_TITLE.search(found["title"]):
