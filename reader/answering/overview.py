@@ -210,7 +210,7 @@ def _has_nobody(request: Request, source: Source) -> bool:
     if request.kind == "front" and request.words:
         return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
     return request.kind == "representative" and represents_nobody(
-        request.words, [page.text for page in source.pages if page.end_char <= source.chars_read]
+        request.words, [page.text[: max(0, source.chars_read - page.start_char)] for page in source.pages]
     )
 
 

@@ -46,6 +46,8 @@ _MANNER = re.compile(
     r"|\w+ing|\w+ly|\w+ed)\b|\d",
     re.I,
 )
+"""What an answer has that says how."""
+
 _MOST = 0.6
 """The share of a question's words that a sentence with a reason has. Of 63 such sentences for 287 questions of FairytaleQA that ask
 why, 0.65 have most words of the answer, of 54 with fewer of the question's words 0.41."""
@@ -167,7 +169,7 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
 
 def is_no_manner(answer: str) -> bool:
     """Whether an answer to how something is done is less than a clause and no manner either, such as *tweets*; *by boat* is one."""
-    return len(answer.split()) < _CLAUSE_WORDS and not _MANNER.search(answer)
+    return 0 < len(answer.split()) < _CLAUSE_WORDS and not _MANNER.search(answer)
 
 
 def in_own_sentence(answer: str, question: str, passage: str) -> str:
