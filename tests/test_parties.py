@@ -6,7 +6,7 @@ import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.parties import party, representative
+from reader.answering.parties import party, representative, represents_nobody
 from reader.models import Model
 from storage import Store
 
@@ -120,3 +120,18 @@ def test_who_the_plaintiff_is_stands_in_the_caption(tiny_model: Model, store: St
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "Who is the plaintiff?")
     assert answer.text == "ALDER MILLS, LLC"
     assert " ".join(answer.evidence[0].quote.split()) == "ALDER MILLS, LLC, a company of Caledon, Plaintiff/Respondent,"
+
+
+@pytest.mark.parametrize(
+    ("who", "is_nobody"),
+    [("respondent", False), ("insurer", False), ("surveyor", True), ("heirs of the miller", False)],
+)
+def test_nobody_stands_for_whom_no_sentence_says_it_of(who: str, is_nobody: bool) -> None:
+    assert represents_nobody(who, [HEARING]) is is_nobody
+
+
+def test_who_represented_a_party_that_nobody_did_is_refused(tiny_model: Model, store: Store) -> None:
+    text = CAPTION.replace("Counsel: Jonas Reed\n", "") + "\nJonas Reed, for the Plaintiff.\n"
+    attached = attached_to(one_page(text, "Judgment"), tiny_model, store)
+    assert answered(attached, tiny_model, "Who represented the defendants?").not_said
+    assert answered(attached, tiny_model, "Who represented the plaintiff?").text == "Jonas Reed"

@@ -21,6 +21,7 @@ from reader.answering.quantities import (
     invents,
     miscounts,
     with_hedge,
+    with_span,
     with_unit,
 )
 from reader.batching.local import answer_together
@@ -127,6 +128,8 @@ def test_a_bare_number_has_the_unit_that_always_follows_it(answer: str, passage:
         ("21", "Twenty one of them came.", "Twenty one"),
         ("20 to 30 days", "from twenty to thirty days", "twenty to thirty days"),
         ("11 days", "It stayed a while.", "11 days"),
+        ("9 Uhr", "um neun Uhr", "neun Uhr"),
+        ("22 pueblos", "visita veintidós pueblos", "veintidós pueblos"),
         ("£4", "four pounds", "£4"),
         ("4%", "four in a hundred", "4%"),
         ("4.5 miles", "four or five miles", "4.5 miles"),
@@ -360,7 +363,43 @@ def test_a_count_that_stands_nowhere_is_not_given(
     text = "Der Verein hat achtzehn Boote im Bootshaus."
     attached = attached_to(one_page(text, "Verein"), roomy_model, store)
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
-    for said, shown in (("18 Boote", "18 Boote"), ("57", NOT_SAID), ("achzehn Boote", "achtzehn Boote")):
+    for said, shown in (("18 Boote", "achtzehn Boote"), ("57", NOT_SAID), ("achzehn Boote", "achtzehn Boote")):
         Scripted.said = [said]
         answer = answered(attached, roomy_model, "Wie viele Boote hat der Verein?", look_again=2500)
         assert answer.text == shown
+
+
+def test_a_figure_within_a_number_s_word_is_put_in_words() -> None:
+    said = as_spelt("4-vingt-dix francs", "Combien a-t-elle payé ?", "pour quatre-vingt-dix francs")
+    assert said == "quatre-vingt-dix francs"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "passage", "whole"),
+    [
+        ("How much is a saw?", "£12", "A saw costs between £12 and £18.", "between £12 and £18"),
+        ("How much is a saw?", "£18.", "A saw costs from £12 to £18.", "from £12 to £18"),
+        ("How long does it take?", "two", "It takes two or three days.", "two or three days"),
+        ("How long does it burn?", "6 hours", "It burns 6 to 8 hours.", "6 to 8 hours"),
+        ("How many are they?", "5", "A team has 5-7 members.", "5-7"),
+        ("Wie viel kostet es?", "12 and 15 Euro", "Es kostet zwischen 12 und 15 Euro.", "zwischen 12 und 15 Euro"),
+        ("Quanto dura?", "50 minuti", "Dura da 40 a 50 minuti.", "da 40 a 50 minuti"),
+        ("How many came at least?", "5", "Between 5 and 7 came.", "5"),
+        ("How many were there?", "120", "They rose from 120 to 185.", "120"),
+        ("How many points did they score?", "24", "They won 24–10.", "24"),
+        ("How many gates and doors?", "2", "It has 2 and 3 of them.", "2"),
+        ("When was it built?", "1904", "It was built from 1904 to 1907.", "1904"),
+        ("How long did it take?", "two", "It takes two or three days, and two men.", "two"),
+        ("How long does it take?", "two men", "It takes two or three days.", "two men"),
+    ],
+)
+def test_one_end_of_a_span_is_the_whole_span(question: str, answer: str, passage: str, whole: str) -> None:
+    assert with_span(answer, question, passage) == whole
+
+
+def test_a_span_is_answered_whole(roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    attached = attached_to(one_page("A new saw costs between £12 and £18.", "Saws"), roomy_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["£12"]
+    answer = answered(attached, roomy_model, "How much does a saw cost?", look_again=2500)
+    assert answer.text == "between £12 and £18"

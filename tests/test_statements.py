@@ -15,7 +15,7 @@ from reader.answering.definitions import definitions, expansion
 from reader.answering.overview import overview
 from reader.answering.passages import Passage, Passages, Source
 from reader.answering.people import people
-from reader.answering.requests import asks_what_happens, said_about, understand
+from reader.answering.requests import asks_for_manner, asks_what_happens, said_about, understand
 from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
 from reader.app.citations import pieces
 from reader.models import Model, SentenceEncoder
@@ -400,3 +400,38 @@ def test_rows_of_a_table_stay_on_lines_of_their_own() -> None:
     found = overview(understand(question), question, [source_of(text)])
     assert found is not None
     assert found.text == f"1. Numbers: These are the mills.\n{table}\nThat is all."
+
+
+@pytest.mark.parametrize(
+    ("question", "is_manner"),
+    [
+        ("How is the data collected?", True),
+        ("I am new here. How do I get a key?", True),
+        ("How was the mill built?", True),
+        ("How did she feel?", False),
+        ("How is the weather?", False),
+        ("How does he describe the mill?", False),
+        ("How many mills did they build?", False),
+        ("How old is it?", False),
+    ],
+)
+def test_how_something_is_done_is_not_what_it_is_like(question: str, is_manner: bool) -> None:
+    assert asks_for_manner(question) is is_manner
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("letters", "The names are read out of old letters by two clerks."),
+        ("by two clerks", "by two clerks"),
+        ("They are read from letters.", "They are read from letters."),
+    ],
+)
+def test_how_something_is_done_is_answered_in_a_sentence(
+    said: str, shown: str, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Old letters are kept in a box. The names are read out of old letters by two clerks. They are read from letters."
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = [said] * 9
+    attached = attached_to(one_page(text, "Names"), roomy_model, store)
+    assert answered(attached, roomy_model, "How are the names found?", look_again=2500).text == shown

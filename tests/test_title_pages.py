@@ -8,9 +8,13 @@ import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.title_pages import credited
+from reader.answering.overview import overview
+from reader.answering.passages import Source
+from reader.answering.refusal import NOT_SAID
+from reader.answering.requests import understand
+from reader.answering.title_pages import credited, named_alone
 from reader.models import Model
-from storage import Store
+from storage import PageRecord, Store
 
 TITLE_PAGE = """\
 THE MILLS OF WENDLE
@@ -107,6 +111,77 @@ def test_no_credit_overrides_the_file_s_properties(tiny_model: Model, store: Sto
     document = replace(one_page("POEMS\n\nBY MARA FELL\n\nThe gate is old.\n", "Poems"), authors=("Ada Oke",))
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "Who is the author?")
     assert answer.text != "MARA FELL"
+
+
+@pytest.mark.parametrize(
+    ("front", "author"),
+    [
+        ("THE MILLS\n\nA. M. Oke\nPART ONE\n", "A. M. Oke"),
+        ("THE MILLS\n\nAda Oke, Esq.\n\nCHAPTER I\n", "Ada Oke, Esq."),
+        ("THE MILLS\n\nGreat Wendle\n\nThe gate is shut.\n", None),
+        ("Translated by\n\nA. M. Oke\n\nTHE MILLS\n", None),
+        ("THE A. M. OKE READER\n\nA. M. Oke\n\n", None),
+        ("REPORT\n\nU. S. Mills\n\n", None),
+    ],
+)
+def test_a_name_alone_below_the_title_is_the_authors_if_it_can_be_nothing_else(front: str, author: str | None) -> None:
+    found = named_alone(front)
+    assert (found and found[0]) == author
+    if found:
+        assert front[found[1] : found[2]] == author
+
+
+def test_only_the_first_page_names_an_author_without_a_word() -> None:
+    question, pages = "Who wrote this book?", ("THE MILLS\n", "THE MILLS\n\nA. M. Oke\nPART ONE\n")
+    for order, said in ((pages, None), (pages[::-1], "A. M. Oke")):
+        starts = (0, len(order[0]))
+        records = [
+            PageRecord("d", number, str(number), start, start + len(text), text)
+            for number, (start, text) in enumerate(zip(starts, order, strict=True), 1)
+        ]
+        found = overview(
+            understand(question), question, [Source("d", "The mills", tuple(records), sum(map(len, order)))]
+        )
+        assert (found and found.text) == said
+
+
+PLAIN = "THE MILLS\n\nBY\n\nADA OKE\n\nThe right of translation is reserved.\n\nThe mills of Wendle are old and tall.\n"
+
+
+@pytest.mark.parametrize("question", ["Who translated it?", "Who edited this?", "Who illustrated the book?"])
+def test_nobody_has_a_role_that_nothing_at_the_beginning_speaks_of(
+    question: str, tiny_model: Model, store: Store
+) -> None:
+    answer = answered(attached_to(one_page(PLAIN, "The mills"), tiny_model, store), tiny_model, question)
+    assert (answer.text, answer.answer_tokens) == (NOT_SAID, 0)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Who translated it?", PLAIN + "It was translated anew and with care by a friend.\n"),
+        ("Who edited it?", PLAIN + "The editor thanks the miller.\n"),
+        ("Who wrote the introduction?", PLAIN + "INTRODUCTION\n\nThe wheel turns.\n"),
+        ("Who translated it?", "DIE MÜHLEN\n\nADA OKE\n\nÜbersetzt von Nell Varley\n\nDie Mühlen sind alt.\n"),
+        ("Who wrote this book?", "THE MILLS\n\nAda Oke\n\nThe mills of Wendle are old and tall.\n"),
+    ],
+)
+def test_what_may_be_a_credit_is_left_to_the_decoder(question: str, text: str) -> None:
+    assert overview(understand(question), question, [_source(text, len(text))]) is None
+
+
+def test_while_a_document_is_read_its_credits_are_those_read_by_then() -> None:
+    question = "Who translated it?"
+    text = "THE MILLS\n\nBY ADA OKE\n\nThe mills of Wendle are old and tall.\n\nTranslated by Nell Varley\n\nThe end.\n"
+    ends = [(0, NOT_SAID), (text.index("Translated"), NOT_SAID), (text.index("The end"), "Nell Varley")]
+    for chars, said in ends:
+        found = overview(understand(question), question, [_source(text, chars)])
+        assert found is not None
+        assert found.text == said
+
+
+def _source(text: str, chars_read: int) -> Source:
+    return Source("d", "The mills", (PageRecord("d", 1, "1", 0, len(text), text),), chars_read)
 
 
 @pytest.mark.parametrize("question", ["Who wrote this letter?", "Who is the author of this letter?"])

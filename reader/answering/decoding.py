@@ -41,11 +41,13 @@ from reader.answering.quantities import (
     may_begin_with_figure,
     miscounts,
     with_hedge,
+    with_span,
     with_unit,
 )
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import (
     asks_for_authors,
+    asks_for_manner,
     asks_what_happens,
     asks_why,
     is_yes_or_no,
@@ -54,7 +56,14 @@ from reader.answering.requests import (
     searched,
     understand,
 )
-from reader.answering.statements import Statement, adds_nothing, may_add_nothing, statements
+from reader.answering.statements import (
+    Statement,
+    adds_nothing,
+    in_own_sentence,
+    is_no_manner,
+    may_add_nothing,
+    statements,
+)
 from reader.answering.tables import as_value, asks_for_amount, asks_for_payment
 from reader.answering.title_pages import FRONT_CHARS
 from reader.answering.words import content_words
@@ -165,6 +174,7 @@ class Decoding:
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
         self._asks_for_authors = asks_for_authors(self.question)
+        self._asks_for_manner = asks_for_manner(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
             self._told_about
@@ -276,6 +286,7 @@ class Decoding:
             bool(self.looked_again)
             and (
                 may_begin_with_figure(self.text)
+                or (self._asks_for_manner and is_no_manner(self.text))
                 or may_be_place(self.text, self.question)
                 or invents_name(self.text, self._known, self.question)
             )
@@ -358,15 +369,16 @@ class Decoding:
 
     def _finish(self) -> None:
         """End an answer: its numbers as the passage has them, with their units, the date of what is asked about, an item with the
-        others of its list, a place to its end, a name alone. Where a unit cannot be right, or a figure or a name stands nowhere,
-        look at the next passage; where there is none, the document does not say."""
+        others of its list, a place to its end, a name alone, in a whole sentence how something is done. Where a unit cannot be
+        right, or a figure or a name stands nowhere, look at the next passage; where there is none, the document does not say."""
         self.ended = "finished"
         passage = self._passage
         is_held = self.held == self.text
         if is_held:
             value = as_value(as_copied(self.text, passage), [cell for one in self._prompt.shown for cell in one.cells])
             value = as_printed(as_spelt(value, self.question, passage), passage)
-            value = with_hedge(with_unit(value, passage), passage)
+            value = with_span(with_unit(value, passage), self.question, passage)
+            value = with_hedge(value, passage)
             value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
             self.text = self.held = (
                 authors(value, passage)
@@ -401,6 +413,8 @@ class Decoding:
             page = self._page_text  # a list may have items behind the passage
             if is_held:
                 self.text = self.held = with_other_items(self.text, self.question, page)
+                if self._asks_for_manner and is_no_manner(self.text):
+                    self.text = self.held = in_own_sentence(self.text, self.question, passage)
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
         self._name_author()

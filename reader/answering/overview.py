@@ -10,7 +10,7 @@ sentences in sight, did worse: SmolLM2 135M repeats a heading, Qwen2.5 Coder 0.5
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -20,13 +20,13 @@ from reader.answering.entries import entry, leaves_out
 from reader.answering.introductions import defined, introduced
 from reader.answering.notes import SENTENCES, notes
 from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
-from reader.answering.parties import Line, party, representative
+from reader.answering.parties import Line, party, representative, represents_nobody
 from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.people import people
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import LAST, Request
 from reader.answering.tables import amount_of, asks_for_amount
-from reader.answering.title_pages import FRONT_CHARS, credited, signed
+from reader.answering.title_pages import FRONT_CHARS, credited, credits_nobody, named_alone, signed
 from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
@@ -90,7 +90,8 @@ def overview(request: Request, question: str, sources: Sequence[Source]) -> Over
     chars, language = OVERVIEW_CHARS // len(sources), _language(question)
     found = [(source.title, one) for source in sources if (one := _of_document(request, source, chars, language))]
     if not found:
-        return None
+        is_nobody = all(_has_nobody(request, source) for source in sources)
+        return Overview(NOT_SAID, ()) if is_nobody else None
     texts = [f"{title}\n{one.text}" if len(sources) > 1 else one.text for title, one in found]
     return Overview("\n\n".join(texts), tuple(passage for _, one in found for passage in one.passages))
 
@@ -196,13 +197,34 @@ def _credited(role: str, source: Source) -> Overview | None:
     """Who signs a letter, or whom a document's first pages credit with a role; no author whom the file's properties do not name."""
     ends = source.pages[-1:] if role == "author" and source.chars_read >= source.chars else ()
     found = [(page, named) for page in ends if (named := signed(page.text))]
-    front = (page for page in source.pages if page.start_char < FRONT_CHARS and page.end_char <= source.chars_read)
-    found += [(page, named) for page in front if (named := credited(role, page.text[: FRONT_CHARS - page.start_char]))]
+    front = list(_front(source))
+    found += [(page, named) for page, text in front if (named := credited(role, text))]
+    if role == "author" and front and not found and (alone := named_alone(front[0][1])):
+        found = [(front[0][0], alone)]
     known = [name.split()[-1].casefold() for name in source.authors if role == "author"]
     for page, (names, start, end) in found:
         if not known or any(name in names.casefold() for name in known):
             return Overview(names, (passage_of(page, start, end),))
     return None
+
+
+def _has_nobody(request: Request, source: Source) -> bool:
+    """Whether a document says of nobody that they have the role that is asked for; small decoders give another's name."""
+    if request.kind == "front" and request.words:
+        return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
+    return request.kind == "representative" and represents_nobody(
+        request.words, [page.text[: max(0, source.chars_read - page.start_char)] for page in source.pages]
+    )
+
+
+def _front(source: Source) -> Iterator[tuple[PageRecord, str]]:
+    """The pages that a document begins with, each with as much of its text as belongs to the beginning and is read."""
+    end = min(FRONT_CHARS, source.chars_read)
+    for page in source.pages:
+        if page.end_char <= end:
+            yield page, page.text
+        elif page.start_char < end:  # up to a whole line: a name may be cut
+            yield page, page.text[: end - page.start_char].rpartition("\n")[0]
 
 
 def _party(find: Callable[[str, str], Line | None], who: str, source: Source) -> Overview | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from reader.answering.names import name_pattern
+from reader.answering.passages import sentences_of
 from reader.answering.words import mention, stem
 
 _LINE = re.compile(r"\S[^\n]*")
@@ -27,6 +28,12 @@ _WORD = re.compile(r"[^\W\d_][\w.’'-]*")
 _SMALL_WORDS = frozenset("of and by for the in on de la le du des et für und der die das van von y".split())  # noqa: SIM905
 COUNSEL = r"(?:counsel|attorneys?|lawyers?|solicitors?|advocates?|barristers?|representatives?)"
 """Who stands for others; in small letters."""
+_STANDS_FOR = re.compile(
+    rf"\b(?:represent\w*|{COUNSEL}|(?:appear|act)\w*|on behalf of|agents?|deputy|delegates?|ambassadors?|senators?"
+    r"|members?|spoke\w*)\b|\bfor\W+(?:the\W+)?(?:\w+\W+){1,4}$",
+    re.I | re.M,
+)
+"""How a sentence may say that somebody stands for others."""
 _NAME = name_pattern(r"\s+")
 _BY = rf"(?:(?:its|his|her|their|the)\s[^,.;]{{1,40}},\s+)?(?P<name>{_NAME}(?:,?\s(?:and|&)\s+{_NAME})*)"
 """A name, behind what the person is: the county attorney, Helen Strand."""
@@ -57,9 +64,7 @@ def party(role: str, text: str) -> Line | None:
 
 def representative(who: str, text: str) -> Line | None:
     """Who stands for somebody, who is named or has a role in the caption, and the lines that say so; None where none do."""
-    own = party(who, text)
-    words = [word for word in _WORD.findall(own[0]) if word.casefold() not in _SMALL_WORDS] if own else []
-    named = [who, *([own[0], words[0], words[-1]] if own else [])]
+    named = _called(who, text)
     one = rf"(?i:{_TITLED}(?:{'|'.join(mention(name).pattern for name in named)}))"
     patterns = (
         rf"{one}(?:,[^,.;]{{1,60}})?,?\s+(?:is|was|are|were|being)\s+represented\s+by\s+{_BY}",
@@ -75,6 +80,30 @@ def representative(who: str, text: str) -> Line | None:
             if _is_name(name) and not any(mention(other).fullmatch(name) for other in named):
                 return name, found.start(), found.end()
     return _of_letter(one, text)
+
+
+def represents_nobody(who: str, texts: Sequence[str]) -> bool:
+    """Whether no sentence says of anybody that they stand for somebody, who is named so or is a party with that name.
+
+    Of more than one word the texts have to have them: they may be put in other words.
+    """
+    called = [name for text in texts for name in _called(who, text)]
+    one = re.compile("|".join(mention(name).pattern for name in dict.fromkeys(called or [who])), re.I)
+    if " " in who and not any(one.search(text) for text in texts):
+        return False
+    return not any(
+        one.search(said) and _STANDS_FOR.search(said)
+        for text in texts
+        if one.search(text)
+        for said in sentences_of(text)
+    )
+
+
+def _called(who: str, text: str) -> list[str]:
+    """What a text may call somebody who is named, or has a role in its caption: so, by the name there, or by a word of that."""
+    own = party(who, text)
+    words = [word for word in _WORD.findall(own[0]) if word.casefold() not in _SMALL_WORDS] if own else []
+    return [who, *([own[0], words[0], words[-1]] if own else [])]
 
 
 def _of_letter(one: str, text: str) -> Line | None:

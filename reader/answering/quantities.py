@@ -53,6 +53,31 @@ _HEDGE = re.compile(
 _MOST_HEDGE_CHARS = 24
 _NUMBER_FIRST = re.compile(rf"[£$€¥]?\s*{_NUMBER}", re.I)
 
+_AMOUNT = rf"[£$€¥]?\s?{_NUMBER}"
+_UNIT = rf"(?:[\s-]*(?:{'|'.join(_UNITS.values())})(?![\w-]))?"
+_SPAN = re.compile(
+    rf"(?<![\w.,£$€¥-])(?P<from>(?:from|between|von|zwischen|entre|de|da|tra)\s+)?(?P<low>{_AMOUNT}){_UNIT}"
+    rf"(?:\s*[–-]\s*|\s+(?:(?P<and>and|und|et|y|e)|to|or|bis|oder|à|ou|a|o)\s+)(?P<high>{_AMOUNT})(?!\w|[.,]\d){_UNIT}",
+    re.I,
+)
+"""From one amount to another, or one or another."""
+_IS_AMOUNT = re.compile(rf"{_AMOUNT}{_UNIT}|{_SPAN.pattern}", re.I)
+_BETWEEN = re.compile(r"between|zwischen|entre|tra", re.I)
+_CHANGE = re.compile(
+    r"\b(?:r[io]se[sn]?|rising|f[ae]ll\w*|gr[eo]w\w*|increas\w*|decreas\w*|chang\w*|rais\w*|reduc\w*|cut|drop\w*|went|go(?:es|ing)?|expand\w*"
+    r"|declin\w*|lower\w*|mov\w*|improv\w*|jump\w*|shr[aiu]nk\w*|stieg\w*|sank|sinkt|erhöh\w*|pass\w*|sub\w+|baj\w+)\b[^.;]*$",
+    re.I,
+)
+"""Behind these words, the two amounts are before and after."""
+_ASKS_FOR_AMOUNT = re.compile(
+    r"\bhow (?:much|many|long|far|old|tall|high|deep|wide|big|large|heavy|hot|cold|warm|fast|often)\b|\b(?:cost|price|fee)\b"
+    r"|\bwie (?:viele?|lange?|hoch|tief|breit|weit|alt|schwer|groß|teuer)\b|\bcombien\b|\bcu[aá]nt[oa]s?\b|\bquant[oaie]\b",
+    re.I,
+)
+_ONE_END = re.compile(
+    r"\b(?:least|most|max\w*|min\w*|lowest|highest|cheapest|longest|shortest|lower|upper|first|last|now|original\w*|initial\w*)\b",
+    re.I,
+)
 _NO_NUMBERS = re.compile(r"\W*(?:who|whom|whose|where|why|how (?!many|much)\w+)\b", re.I)
 _ROW_OF_NUMBERS = re.compile(r"\W*\d[\d.,]*%?(?:[\s|]+[£$€¥]?\d[\d.,]*%?)+\W*")
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
@@ -162,14 +187,15 @@ def miscounts(answer: str, question: str, known: str) -> bool:
 
 
 def as_spelt(answer: str, question: str, passage: str) -> str:
-    """An answer to how many whose first word is no word of the passage but nearly a number there: *siebzehn* for "sixzehn", and
-    *achtzehn* for "8zehn"."""
-    found = _FIRST_WORD.match(answer) if _HOW_MANY.search(question) else None
+    """An answer to how many whose first word is no word of the passage but nearly a number there: *siebzehn* for "sixzehn". To any
+    question, one that begins with a figure and the rest of a number's word: *achtzehn* for "8zehn"."""
+    found = _FIRST_WORD.match(answer)
     words = {word.casefold() for word in _FIRST_WORD.findall(passage)}
     said = found[0].casefold() if found else ""
-    if found is None or said in words or said in NUMERALS or said.isdecimal():
-        return answer
     figure = _FIGURE_IN_WORD.fullmatch(said)
+    is_known = said in words or said in NUMERALS or said.isdecimal()
+    if found is None or is_known or not (figure or _HOW_MANY.search(question)):
+        return answer
     forms = [f"{word}{figure[2]}" for word, value in NUMERALS.items() if value == int(figure[1])] if figure else [said]
     numbers = words & NUMERALS.keys()
     near = [form for form in forms if form in numbers]
@@ -185,14 +211,18 @@ def may_begin_with_figure(text: str) -> bool:
 def as_printed(answer: str, passage: str) -> str:
     """An answer whose numbers below 100 are in figures or words as a passage has them: decoders turn one into the other."""
 
+    def stands(number: str) -> re.Match[str] | None:
+        return re.search(rf"(?<![\w.,-]){number}(?!\w|[.,]\d)", passage, re.I)
+
     def printed(found: re.Match[str]) -> str:
         said = found[0]
-        value = int(said) if said.isdecimal() else SMALL_NUMBERS.index(said.casefold().replace(" ", "-"))
-        other = with_space(SMALL_NUMBERS[value]) if said.isdecimal() else str(value)
-        stands = [
-            re.search(rf"(?<![\w.,-]){number}(?!\w|[.,]\d)", passage, re.I) for number in (re.escape(said), other)
-        ]
-        return stands[1][0] if stands[1] and not stands[0] else said
+        if stands(re.escape(said)):
+            return said
+        if not said.isdecimal():
+            others = [str(SMALL_NUMBERS.index(said.casefold().replace(" ", "-")))]
+        else:
+            others = [with_space(word) for word, value in NUMERALS.items() if value == int(said)]
+        return next((there[0] for there in map(stands, others) if there), said)
 
     return _SMALL_NUMBER.sub(printed, answer)
 
@@ -210,6 +240,44 @@ def with_unit(answer: str, passage: str) -> str:
     units = {passage[place.end() : found.end()] if found else "" for place, found in places}
     end = bare.end("number")
     return answer[:end] + units.pop() + answer[end:] if len(units) == 1 else answer
+
+
+def with_span(answer: str, question: str, passage: str) -> str:
+    """An answer that is one end of a span, or both ends in other words, as the whole span in a passage: "between £12 and £18" for
+    "£12". Others stay, also where the end stands elsewhere, too.
+    """
+    said = answer.strip().rstrip(".")
+    if not _ASKS_FOR_AMOUNT.search(question) or _ONE_END.search(question) or not _IS_AMOUNT.fullmatch(said):
+        return answer
+    spans = [found for found in _SPAN.finditer(passage) if _is_span(found)]
+    ends = re.compile(rf"(?<![\w.,£$€¥-]){re.escape(said)}(?!\w|[.,]\d)", re.I)
+    whole = {
+        next((span[0] for span in spans if span.start() <= one.start() and one.end() <= span.end()), "")
+        for one in ends.finditer(passage)
+    }
+    if not whole:  # "12 and 15 euros" for "between 12 and 15 euros", "6 hours" for "6 to 8 hours"
+        numbers, unit = [one.strip() for one in re.findall(_AMOUNT, said, re.I)], said.split()[-1]
+        wholes = [span for span in spans if span[0].endswith(unit)]
+        whole = {one[0] for one in wholes if numbers in ([one["low"], one["high"]], [one["low"]])}
+    return " ".join(whole.pop().split()) if len(whole) == 1 and "" not in whole else answer
+
+
+def _is_span(found: re.Match[str]) -> bool:
+    """Whether two amounts are a span, and no pair, no score, and not what something was before and after."""
+    if found["and"] and not _BETWEEN.match(found["from"] or ""):
+        return False
+    low, high = map(_value, (found["low"], found["high"]))
+    rises = low is None or high is None or low < high
+    return rises and not _CHANGE.search(found.string[max(0, found.start() - 80) : found.start()])
+
+
+def _value(amount: str) -> float | None:
+    """The number of an amount in figures or in one word."""
+    plain = amount.strip("£$€¥ \n").casefold()
+    digits = plain.replace(",", "")
+    return (
+        float(digits) if re.fullmatch(r"\d+(?:\.\d+)?", digits) and len(digits) <= _MOST_DIGITS else NUMERALS.get(plain)
+    )
 
 
 def with_hedge(answer: str, passage: str) -> str:

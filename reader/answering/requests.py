@@ -212,6 +212,17 @@ _STANDS_FOR = re.compile(
     re.I,
 )
 _WHY = re.compile(r"\W*(?:(?:and|but|so|und|et|y) )?(?:why|for what reason|warum|weshalb|pourquoi|por qu[eé])\b", re.I)
+_DESCRIBED = (
+    r"(?:describ\w*|characteri\w*|call\w*|pronounc\w*|abbreviat\w*|denot\w*|spell\w*|named|feel\w*|felt|look\w*|seem\w*|tastes?"
+    r"|smell\w*|sound\w*|view\w*|rated?|know\w*|like)"
+)
+_DONE = r"(?:\w+ed|made|built|done|kept|held|chosen|found|taken|drawn|sent|paid|sold|caught)"
+_MANNER = re.compile(
+    r"(?:\A|[.!?]\s)\W*(?:(?:and|but|so) )?"
+    rf"how (?:(?:do|does|did|can|could|should|must|would)|(?:is|are|was|were)(?=.*\b{_DONE}\b)) (?!.*\b{_DESCRIBED}\b)",
+    re.I | re.S,
+)
+"""How something is done, not what it is like or called."""
 _CHOICE = re.compile(r"\b(?:or|oder|ou|of|between|among|which|whose|first|last)\b", re.I)
 _MEANS = re.compile(
     r"\W*what (?:is meant by|(?:does|do)(?=.* mean(?: here)?\W*$))(?: the (?:word|term|phrase|expression)s?)? (?:(?:the|an?) )?"
@@ -262,6 +273,7 @@ _YES_OR_NO = re.compile(
     r"\W*(?:(?:and|but|so|und|et|y) )?(?:"
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
     r"|ist|sind|war|waren|hat|haben|hatten?|kann|können|darf|dürfen|muss|müssen|soll|sollte|wird|werden|gibt es|gab es"
+    r"|è|sono|era(?:no)?|ha|hanno|può|possono|deve|devono|c['’]è|ci sono"
     r"|est-ce qu(?:e|(?=['’]))|[^\W\d_]+-(?:t-)?(?:il|elle|on|ils|elles)|y a-t-il"
     r"|es|est[áa]n?|hay|había|tienen?|puede[ns]?|fue|era|debe[ns]?"
     r")\b.+",
@@ -300,6 +312,11 @@ def asks_what_happens(question: str) -> bool:
 def asks_why(question: str) -> bool:
     """Whether a question asks for a reason."""
     return bool(_WHY.match(question))
+
+
+def asks_for_manner(question: str) -> bool:
+    """Whether a question asks how something is done; in English."""
+    return bool(_MANNER.search(question))
 
 
 def asks_for_authors(question: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reader.answering.evidence import QUOTE_CHARS
-from reader.answering.passages import Passage, Passages
+from reader.answering.passages import Passage, Passages, sentences_of
 from reader.answering.refusal import NOT_SAID, says_nothing
 from reader.answering.words import STOP_WORDS, content_words, stem, words_of
 from reader.models import SentenceEncoder
@@ -40,6 +40,13 @@ _ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
 
 _CLAUSE_WORDS = 4
 """An answer of so many words may be as good as a sentence."""
+
+_MANNER = re.compile(
+    r"\b(?:by|with|through|using|via|in|on|as|from|into|to|at|over|under|until|without|after|when|only|not|no|well|fast|hard"
+    r"|\w+ing|\w+ly|\w+ed)\b|\d",
+    re.I,
+)
+"""What an answer has that says how."""
 
 _MOST = 0.6
 """The share of a question's words that a sentence with a reason has. Of 63 such sentences for 287 questions of FairytaleQA that ask
@@ -158,6 +165,20 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
     if len(answer.split()) >= _CLAUSE_WORDS:
         return answer
     return " ".join(quote.split()) if first.score >= _UNLIKELY else NOT_SAID
+
+
+def is_no_manner(answer: str) -> bool:
+    """Whether an answer to how something is done is less than a clause and no manner either, such as *tweets*; *by boat* is one."""
+    return 0 < len(answer.split()) < _CLAUSE_WORDS and not _MANNER.search(answer)
+
+
+def in_own_sentence(answer: str, question: str, passage: str) -> str:
+    """The sentence of a passage that has an answer, the one with most words of the question; the answer where none has it."""
+    said = re.compile(rf"(?<!\w){re.escape(answer.strip(' .'))}(?!\w)", re.I)
+    asked = {stem(word) for word in content_words(question)}
+    own = [one for one in sentences_of(passage) if said.search(one) and len(one) <= QUOTE_CHARS]
+    best = max(own, key=lambda one: len(asked & {stem(word) for word in content_words(one)}), default=answer)
+    return " ".join(best.split())
 
 
 def with_reason(answer: str, said: Statement) -> str:
