@@ -166,8 +166,9 @@ def _round(rows: Tensor, roundings: int, loop: Loop | None) -> tuple[Tensor, Ten
     most = roundings * len(rows)
     rounded, scales = torch.empty(most, rows.shape[1], dtype=torch.int8), torch.empty(most, 1)
     coarse = torch.empty(most - len(rows), dtype=torch.int64)
-    rows = rows.detach().contiguous()
-    count = loop(*(each.numpy() for each in (rows, rounded, scales, coarse)))
+    rest = np.empty(rows.shape[1] + 1, np.float32)
+    own = (each.numpy() for each in (rows.detach().contiguous(), rounded, scales, coarse))
+    count = loop(*own, rest, rest.view(np.int32))
     return rounded[:count], scales[:count], coarse[: count - len(rows)]
 
 
@@ -224,34 +225,37 @@ def _onednn(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
 _KERNELS: dict[str, Kernel] = {"int_mm": _int_mm, "onednn": _onednn}
 
 
-_ROUND_ARGUMENTS = "(float32[:, ::1], int8[:, ::1], float32[:, ::1], int64[::1])"
+_ROUND_ARGUMENTS = "(float32[:, ::1], int8[:, ::1], float32[:, ::1], int64[::1], float32[::1], int32[::1])"
 
 
-def _round_rows(rows: Any, rounded: Any, scales: Any, coarse: Any) -> int:
-    """`_round` in every bit, into arrays with room for the remainders of all rows; returns the number of rounded rows."""
+def _round_rows(rows: Any, rounded: Any, scales: Any, coarse: Any, rest: Any, bits: Any) -> int:
+    """`_round` in every bit, into arrays with room for the remainders of all rows; returns the number of rounded rows.
+
+    `rest` and `bits` are the same bytes, with room for a row and one number more.
+    """
     count, columns = rows.shape
-    rest = np.empty(columns, np.float32)
-    bits = rest.view(np.int32)
-    most = np.empty(1, np.int32)
     for row in range(len(rows)):
-        rest[:] = rows[row]
+        for column in range(columns):
+            rest[column] = rows[row, column]
         place = row
         while True:
             # Without their signs, floats have the order of the whole numbers with the same bits, which are compared faster.
             largest = np.int32(0)
             for column in range(columns):
-                largest = max(largest, np.int32(bits[column] & 0x7FFFFFFF))
-            most[0] = largest
-            scale = most.view(np.float32)[0] / np.float32(127)
+                size = np.int32(bits[column] & 0x7FFFFFFF)
+                if size > largest:
+                    largest = size
+            bits[columns] = largest
+            scale = rest[columns] / np.float32(127)
             if scale < 1e-30:  # not so where a number is not one, which the products are to show
                 scale = np.float32(1e-30)
-            size = np.int32(0)
+            total = np.int32(0)
             for column in range(columns):
                 whole = np.int32(np.rint(rest[column] / scale))
                 rounded[place, column] = np.int8(whole)
-                size = np.int32(size + abs(whole))
+                total = np.int32(total + abs(whole))
             scales[place, 0] = scale
-            if place != row or not len(coarse) or size >= _COARSE * columns:
+            if place != row or not len(coarse) or total >= _COARSE * columns:
                 break
             for column in range(columns):
                 rest[column] -= np.float32(rounded[place, column]) * scale
