@@ -272,18 +272,16 @@ def test_the_page_and_its_interfaces_are_there_before_torch() -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_commands_that_run_no_decoder_import_no_torch_and_start_in_under_a_second(tmp_path: Path) -> None:
-    program = (  # the processor's seconds: other programs may have it for longer
-        "import sys, time; from reader.shell.main import main; status = main(sys.argv[1:]); "
-        "print(status, 'torch' in sys.modules, time.process_time(), file=sys.stderr)"
+def test_commands_that_run_no_decoder_import_none_of_what_takes_seconds(tmp_path: Path) -> None:
+    program = (
+        "import sys; from reader.shell.main import main; status = main(sys.argv[1:]); "
+        "print(status, *{'torch', 'transformers', 'numba', 'gradio'} & {*sys.modules}, file=sys.stderr)"
     )
     environment = {**os.environ, "READER_LIBRARY": str(tmp_path / "library"), "READER_CACHE": str(tmp_path / "cache")}
     for command in (["library", "list"], ["library", "search", "harbour"], ["jobs", "list"], ["models", "list"]):
         words = [sys.executable, "-c", program, *command]
         result = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        status, has_torch, seconds = result.stderr.split()
-        assert (status, has_torch) == ("0", "False"), command
-        assert float(seconds) < 1, command
+        assert result.stderr.splitlines()[-1] == "0", command
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest(
