@@ -218,7 +218,7 @@ _DESCRIBED = (
 )
 _DONE = r"(?:\w+ed|made|built|done|kept|held|chosen|found|taken|drawn|sent|paid|sold|caught)"
 _MANNER = re.compile(
-    r"(?:\A|[.!?]\s)\W*(?:(?:and|but|so) )?"
+    r"(?:\A|[.!?]\s)\W{0,4}(?:(?:and|but|so) )?"
     rf"how (?:(?:do|does|did|can|could|should|must|would)|(?:is|are|was|were)(?=.*\b{_DONE}\b)) (?!.*\b{_DESCRIBED}\b)",
     re.I | re.S,
 )
