@@ -82,7 +82,7 @@ def test_rows_are_rounded_as_the_library_rounds_them(shape: tuple[int, int], rou
     rows = numbers(*shape)
     rows[::3, :1] = 300  # outliers, which make a row coarse
     rows[1::7] = 0
-    found, expected = int8._round(rows, roundings, loop), int8._round(rows, roundings, None)
+    found, expected = int8.Loops(loop).round(rows, roundings), int8.Loops().round(rows, roundings)
     assert (len(expected[2]) > 0) == (roundings == 2 and shape[0] > 0 and shape[1] > 1)
     for own, other in zip(found, expected, strict=True):
         assert own.dtype == other.dtype
@@ -162,9 +162,9 @@ def test_a_token_alone_is_computed_by_the_loop_where_it_is_faster(wide: Path, tm
         note_speeds(tmp_path / name, loop, library)
         decoder = load(wide, tmp_path / name, dtype)
         if dtype == "int8":
-            loops = [
-                own._loops.product is not None for own in decoder.model.modules() if isinstance(own, int8.Int8Linear)
-            ]
+            own = [one._loops for one in decoder.model.modules() if isinstance(one, int8.Int8Linear)]
+            assert all(one.rounding is not None for one in own), "for a single row it is always the faster one"
+            loops = [is_used for one in own for is_used in (one.rounds_many, one.product is not None)]
         else:
             linear = [own for own in decoder.model.modules() if isinstance(own, nn.Linear)]
             loops = [isinstance(own, one_row.OneRowLinear) for own in linear]

@@ -209,7 +209,7 @@ def _credited(role: str, source: Source) -> Overview | None:
 
 
 def _has_nobody(request: Request, source: Source) -> bool:
-    """Whether a document says of nobody that they have the role that is asked for; small decoders give another's name."""
+    """Whether nobody has the role that is asked for, by what is read of a document; small decoders name somebody else."""
     if request.kind == "front" and request.words:
         return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
     return request.kind == "representative" and represents_nobody(

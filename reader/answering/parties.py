@@ -89,14 +89,10 @@ def represents_nobody(who: str, texts: Sequence[str]) -> bool:
     """
     called = [name for text in texts for name in _called(who, text)]
     one = re.compile("|".join(mention(name).pattern for name in dict.fromkeys(called or [who])), re.I)
-    if " " in who and not any(one.search(text) for text in texts):
+    naming = [text for text in texts if one.search(text)]
+    if " " in who and not naming:
         return False
-    return not any(
-        one.search(said) and _STANDS_FOR.search(said)
-        for text in texts
-        if one.search(text)
-        for said in sentences_of(text)
-    )
+    return not any(one.search(said) and _STANDS_FOR.search(said) for text in naming for said in sentences_of(text))
 
 
 def _called(who: str, text: str) -> list[str]:

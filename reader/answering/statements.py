@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from reader.answering.evidence import QUOTE_CHARS
 from reader.answering.passages import Passage, Passages, sentences_of
 from reader.answering.refusal import NOT_SAID, says_nothing
-from reader.answering.words import STOP_WORDS, content_words, stem, words_of
+from reader.answering.words import STOP_WORDS, content_words, mention, stem, words_of
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
 from storage import TextIndex
@@ -41,7 +41,7 @@ _ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
 _CLAUSE_WORDS = 4
 """An answer of so many words may be as good as a sentence."""
 
-_MANNER = re.compile(
+_SAYS_HOW = re.compile(
     r"\b(?:by|with|through|using|via|in|on|as|from|into|to|at|over|under|until|without|after|when|only|not|no|well|fast|hard"
     r"|\w+ing|\w+ly|\w+ed)\b|\d",
     re.I,
@@ -169,12 +169,12 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
 
 def is_no_manner(answer: str) -> bool:
     """Whether an answer to how something is done is less than a clause and no manner either, such as *tweets*; *by boat* is one."""
-    return 0 < len(answer.split()) < _CLAUSE_WORDS and not _MANNER.search(answer)
+    return 0 < len(answer.split()) < _CLAUSE_WORDS and not _SAYS_HOW.search(answer)
 
 
 def in_own_sentence(answer: str, question: str, passage: str) -> str:
     """The sentence of a passage that has an answer, the one with most words of the question; the answer where none has it."""
-    said = re.compile(rf"(?<!\w){re.escape(answer.strip(' .'))}(?!\w)", re.I)
+    said = mention(answer)
     asked = {stem(word) for word in content_words(question)}
     own = [one for one in sentences_of(passage) if said.search(one) and len(one) <= QUOTE_CHARS]
     best = max(own, key=lambda one: len(asked & {stem(word) for word in content_words(one)}), default=answer)

@@ -92,7 +92,7 @@ _MOST_AUTHORS = 2
 
 
 def credited(role: str, front: str) -> tuple[str, int, int] | None:
-    """Whom a document's beginning credits with a role: (names, start, end of the credit); None where it credits nobody.
+    """The names that a document's beginning credits with a role: (names, start, end of the credit); None if there are none.
 
     Args:
         role: `author`, `introduction`, `translator`, `editor` or `illustrator`.
@@ -118,7 +118,7 @@ def credits_nobody(role: str, front: str) -> bool:
 
 
 def signed(end: str) -> tuple[str, int, int] | None:
-    """Who signs a letter at the end of a text: (name, start, end); None where nobody does."""
+    """The signature of a letter at the end of a text: (name, start, end); None if there is none."""
     found = next(reversed(list(_SIGNED.finditer(end))), None)
     return (" ".join(found["names"].split()), found.start(), found.end("names")) if found else None
 

@@ -74,6 +74,16 @@ class Loops:
     rounds_many: bool = True
     """Whether `rounding` is for more rows, too: where many threads share the library's rounding, that is faster."""
 
+    def round(self, rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Round rows (rows, in) to int8, and with two roundings also what that leaves of each coarse row.
+
+        Returns:
+            (rows + coarse, in) int8, the scale of each, (rows + coarse, 1), and the coarse rows' numbers (coarse,).
+        """
+        if self.rounding is not None and (self.rounds_many or len(rows) <= _FEW_ROWS):
+            return _round_by_loop(rows, roundings, self.rounding)
+        return _round_by_library(rows, roundings)
+
 
 class Int8Linear(nn.Module):
     """A linear layer with int8 weights."""
@@ -116,7 +126,7 @@ class Int8Linear(nn.Module):
     def project(self, states: Tensor) -> Tensor:
         """`forward` without a gradient."""
         rows = states.reshape(-1, self.in_features)
-        rounded, scale, coarse = self._round(rows, self._roundings)
+        rounded, scale, coarse = self._loops.round(rows, self._roundings)
         if self._loops.product is not None and len(rounded) <= _FEW_ROWS:
             result = torch.empty(len(rows), self.out_features)
             own = (each.numpy() for each in (rounded, scale, coarse, result))
@@ -136,12 +146,8 @@ class Int8Linear(nn.Module):
     def project_back(self, gradient: Tensor) -> Tensor:
         """The gradient (…, in) with respect to the states, of one (…, out) with respect to their projection."""
         rows = gradient.reshape(-1, self.out_features) * self._row_scale
-        rounded, scale, _ = self._round(rows, 1)
+        rounded, scale, _ = self._loops.round(rows, 1)
         return (torch._int_mm(rounded, self._rounded) * scale).view(*gradient.shape[:-1], self.in_features)
-
-    def _round(self, rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
-        by_loop = self._loops.rounds_many or len(rows) <= _FEW_ROWS
-        return _round(rows, roundings, self._loops.rounding if by_loop else None)
 
 
 class _WithGradient(torch.autograd.Function):
@@ -155,14 +161,8 @@ class _WithGradient(torch.autograd.Function):
         return ctx.layer.project_back(gradients[0]), None
 
 
-def _round(rows: Tensor, roundings: int, loop: Loop | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Round rows (rows, in) to int8, and with two roundings also what that leaves of each coarse row.
-
-    Returns:
-        (rows + coarse, in) int8, the scale of each, (rows + coarse, 1), and the coarse rows' numbers (coarse,).
-    """
-    if loop is None:
-        return _round_by_library(rows, roundings)
+def _round_by_loop(rows: Tensor, roundings: int, loop: Loop) -> tuple[Tensor, Tensor, Tensor]:
+    """`Loops.round` by `_round_rows`."""
     most = roundings * len(rows)
     rounded, scales = torch.empty(most, rows.shape[1], dtype=torch.int8), torch.empty(most, 1)
     coarse = torch.empty(most - len(rows), dtype=torch.int64)
@@ -173,7 +173,7 @@ def _round(rows: Tensor, roundings: int, loop: Loop | None) -> tuple[Tensor, Ten
 
 
 def _round_by_library(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
-    """`_round` where there are no compiled loops."""
+    """`Loops.round` where there is no loop, or the library is faster."""
     rounded, scales = torch.empty_like(rows, dtype=torch.int8), rows.new_empty(len(rows), 1)
     rest, coarse = [rows[:0]], [torch.empty(0, dtype=torch.int64)]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -229,7 +229,7 @@ _ROUND_ARGUMENTS = "(float32[:, ::1], int8[:, ::1], float32[:, ::1], int64[::1],
 
 
 def _round_rows(rows: Any, rounded: Any, scales: Any, coarse: Any, rest: Any, bits: Any) -> int:
-    """`_round` in every bit, into arrays with room for the remainders of all rows; returns the number of rounded rows.
+    """Round as the library in every bit, into arrays with room for the remainders of all rows; returns the number of rounded rows.
 
     `rest` and `bits` are the same bytes, with room for a row and one number more.
     """
@@ -273,7 +273,7 @@ _MULTIPLY_ARGUMENTS = (
 def _multiply_rows(
     weights: Any, row_scale: Any, bias: Any, rounded: Any, scales: Any, coarse: Any, result: Any
 ) -> None:
-    """Project what `_round` returns, as the library does in every bit. Reads the weights once, so it is for few rows."""
+    """Project what `Loops.round` returns, as the library does in every bit. Reads the weights once, so it is for few rows."""
     out_features, in_features = weights.shape
     for out in range(out_features):
         for row in range(len(rounded)):
@@ -296,12 +296,12 @@ def _loop_kernel(loop: Loop) -> Kernel:
     """A compiled loop as a kernel, to measure and to check it beside the others."""
 
     def kernel(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
-        none = np.empty(0, np.float32), np.empty(0, np.int64)
+        no_bias, no_coarse = np.empty(0, np.float32), np.empty(0, np.int64)
 
         def multiply(rows: Tensor) -> Tensor:
             result, scales = torch.empty(len(rows), len(weights)), torch.ones(len(rows), 1)
-            own = rows.numpy(), scales.numpy(), none[1], result.numpy()
-            loop(weights.numpy(), row_scale.numpy(), none[0], *own)
+            own = rows.numpy(), scales.numpy(), no_coarse, result.numpy()
+            loop(weights.numpy(), row_scale.numpy(), no_bias, *own)
             return result
 
         return multiply
@@ -362,12 +362,12 @@ def _choose(cache: Path) -> _Choice:
 
 def _rounds_many(loop: Loop, notes: Notes) -> bool:
     """Whether the compiled loop rounds many rows faster than the library with this number of threads."""
-    rows, threads = torch.ones(_MANY_ROWS, 896), torch.get_num_threads()
+    rows = torch.ones(_MANY_ROWS, 896)
 
-    def seconds(name: str, by: Loop | None) -> float:
-        return notes.measured(f"int8 rounding, {name}", lambda: best_seconds(lambda: _round(rows, 1, by)))
+    def seconds(name: str, loops: Loops) -> float:
+        return notes.measured(f"int8 rounding, {name}", lambda: best_seconds(lambda: loops.round(rows, 1)))
 
-    return seconds("loop", loop) * threads < seconds("library", None)
+    return seconds("loop", Loops(loop)) * torch.get_num_threads() < seconds("library", Loops())
 
 
 def _measure(kernel: Kernel, count: int, largest_weight: int) -> float:
