@@ -76,13 +76,15 @@ class Peer:
 class Reader(Peer):
     """This project: a memory in a library. It is saved while it is read."""
 
+    memory_dtype = "int8"
+
     def __init__(self, options: argparse.Namespace) -> None:
         self._model = load_model(options.model, device="cpu", cache_folder=cache_folder())
         self._store = Store(options.folder)
 
     def read(self, text: str, ids: list[int], most_seconds: float) -> tuple[int, int]:
         document = Document(text, (Page(1, "1", 0, len(text)),), "Text", "text.txt", "text", 0)
-        self._record = read(document, self._model, self._store, memory_dtype="int8").memory
+        self._record = read(document, self._model, self._store, memory_dtype=self.memory_dtype).memory
         self._memory = attach(self._record, self._model, self._store).memory
         return len(ids), self._memory.slots
 
@@ -101,6 +103,12 @@ class Reader(Peer):
 
     def restore(self, folder: Path) -> None:
         self._memory = attach(self._store.memories()[0], self._model, self._store).memory
+
+
+class ReaderInt4(Reader):
+    """The same with a memory of 4 bits a number."""
+
+    memory_dtype = "int4"
 
 
 class LlamaCpp(Peer):
@@ -175,6 +183,7 @@ class TransformersInt8(Transformers):
 
 PEERS: dict[str, type[Peer]] = {
     "reader": Reader,
+    "reader-int4": ReaderInt4,
     "llama.cpp": LlamaCpp,
     "transformers": Transformers,
     "transformers-int8": TransformersInt8,

@@ -39,6 +39,7 @@ class AnswerWeights(nn.Module):
                     continue
                 own[place.replace(".", "-")] = Difference(projection, rank)
             self.layers.append(nn.ModuleDict(own))
+        self.to(decoder.get_input_embeddings().weight)
 
     def hook(self, decoder: Any, is_active: Any) -> list[torch.utils.hooks.RemovableHandle]:
         """Add the differences to the decoder's projections while `is_active()`."""
@@ -61,9 +62,9 @@ class Difference(nn.Module):
 
     def __init__(self, own: nn.Linear, rank: int) -> None:
         super().__init__()
-        weight = own.weight.detach()
-        self.down = nn.Parameter(torch.randn(rank, weight.shape[1]).to(weight) * weight.shape[1] ** -0.5)
-        self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
+        # Not from the projection's weights, which an int8 decoder computes when they are asked for.
+        self.down = nn.Parameter(torch.randn(rank, own.in_features) * own.in_features**-0.5)
+        self.up = nn.Parameter(torch.zeros(own.out_features, rank))
 
     def forward(self, states: Tensor, projected: Tensor) -> Tensor:
         """Add the difference for states (…, in) to `projected` (…, out), the output of the decoder's own projection."""

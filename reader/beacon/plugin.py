@@ -94,7 +94,7 @@ class BeaconPlugin(nn.Module):
                 {name: new_projection(getattr(attention, f"{name}_proj"), config.rank) for name in config.projections}
             )
             for attention in self._layers
-        )
+        ).to(self.embedding)
         self.answers = AnswerWeights(decoder, config.answer_rank) if config.answer_rank else None
         self.attach()
 

@@ -2,9 +2,9 @@
 
 Each row of a matrix is rounded to int8 with its own scale when the decoder is loaded. Each token's activations are rounded in the
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
-Where outliers leave little of the scale to a token's other inputs (those of the MLP's last projection), they are rounded twice: the
-second rounding takes the remainder of the first.
-The rows are rounded in a loop that is compiled for this processor, and one or two of them are multiplied in another one, if these
+Before that, weights and activations are rotated by the same Hadamard matrix, which leaves their products as they are and spreads
+outliers, which would take the scale, over many numbers (QuaRot, arXiv 2404.00456, section 3).
+Rows are rotated and rounded in a loop that is compiled for this processor, and a single one is multiplied in another one, if these
 are faster here than the libraries. That, and which library is the fastest, is measured once. Where they are exact only for smaller
 weights, the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through them, rounded in the same
 way: training what surrounds them takes half of float32's time.
@@ -12,6 +12,7 @@ way: training what surrounds them takes half of float32's time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,8 @@ from reader.models.machine import Notes, best_seconds
 
 _SMALL_WEIGHTS = 1 << 18
 """A matrix with fewer weights stays in float32, which is faster for it."""
-_TWICE_ROUNDED = ("mlp.down_proj",)
-"""The layers whose inputs are rounded twice where they are coarse."""
-_COARSE = 4.0
-"""A row is rounded twice if its rounded values are smaller than this on average: a few outliers took most of the scale."""
+_ROTATED_TOGETHER = 64
+"""So many numbers of a row are rotated together, or fewer where that does not divide its length. A power of two."""
 _LARGEST = 127
 """The largest absolute value of rounded activations, and of rounded weights where the kernels are exact for it."""
 _LARGEST_IN_16_BITS = 63
@@ -38,8 +37,6 @@ _LARGEST_IN_16_BITS = 63
 _NEVER = 1e9
 _MANY_ROWS, _DECODED = 512, 64
 """A kernel is chosen for reading this many rows together, and decoding this many one after another."""
-_FEW_ROWS = 2
-"""Up to so many rounded rows are multiplied by the loop."""
 _ROWS_AT_ONCE = 64
 """Rows that the library rounds together: few enough to fit the processor's cache."""
 
@@ -54,8 +51,7 @@ def use_int8(decoder: Any, cache: Path) -> None:
     for place, module in list(decoder.named_modules()):
         if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS:
             parent, _, own = place.rpartition(".")
-            roundings = 2 if place.endswith(_TWICE_ROUNDED) else 1
-            int8 = Int8Linear(module, _KERNELS[best.kernel], roundings, best.loops, best.largest_weight)
+            int8 = Int8Linear(module, _KERNELS[best.kernel], best.loops, best.largest_weight)
             setattr(decoder.get_submodule(parent), own, int8)
 
 
@@ -70,19 +66,24 @@ class Loops:
     rounding: Loop | None = None
     """`_round_rows`"""
     product: Loop | None = None
-    """`_multiply_rows`, for at most `_FEW_ROWS`."""
+    """`_multiply_row`"""
     rounds_many: bool = True
-    """Whether `rounding` is for more rows, too: where many threads share the library's rounding, that is faster."""
+    """Whether `rounding` is for more rows than one, too: where many threads share the library's, that is faster."""
 
-    def round(self, rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Round rows (rows, in) to int8, and with two roundings also what that leaves of each coarse row.
+    def round(self, rows: Tensor, largest: int = _LARGEST, *, rotates: bool = True) -> tuple[Tensor, Tensor]:
+        """Rotate rows (rows, in), or leave that out, and round them to int8 numbers of at most `largest`.
 
         Returns:
-            (rows + coarse, in) int8, the scale of each, (rows + coarse, 1), and the coarse rows' numbers (coarse,).
+            (rows, in) int8, and the scale of each, (rows, 1).
         """
-        if self.rounding is not None and (self.rounds_many or len(rows) <= _FEW_ROWS):
-            return _round_by_loop(rows, roundings, self.rounding)
-        return _round_by_library(rows, roundings)
+        together = _rotated_together(rows) if rotates else 1
+        if self.rounding is None or not (self.rounds_many or len(rows) == 1):
+            return _round_by_library(rows, largest, together)
+        rounded, scales = torch.empty_like(rows, dtype=torch.int8), rows.new_empty(len(rows), 1)
+        room = np.empty(rows.shape[1] + 1, np.float32)
+        own = (each.numpy() for each in (rows.detach().contiguous(), rounded, scales))
+        self.rounding(*own, largest, together, room, room.view(np.int32))
+        return rounded, scales
 
 
 class Int8Linear(nn.Module):
@@ -92,20 +93,17 @@ class Int8Linear(nn.Module):
         self,
         own: nn.Linear,
         kernel: Kernel,
-        roundings: int = 1,
         loops: Loops = Loops(),
         largest_weight: int = _LARGEST,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = own.in_features, own.out_features
         self.bias = own.bias
-        weight = own.weight.detach()
-        scale = _scale(weight, largest_weight)
+        rounded, scale = loops.round(own.weight.detach(), largest_weight)
         self._rounded: Tensor
         self._row_scale: Tensor
-        self.register_buffer("_rounded", (weight / scale).round_().to(torch.int8).contiguous(), persistent=False)
-        self.register_buffer("_row_scale", scale[:, 0].contiguous(), persistent=False)
-        self._roundings = roundings
+        self.register_buffer("_rounded", rounded, persistent=False)
+        self.register_buffer("_row_scale", scale[:, 0] / _rotated_together(own.weight), persistent=False)
         self._multiply = kernel(self._rounded, self._row_scale)
         self._loops = loops
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
@@ -113,8 +111,8 @@ class Int8Linear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The rounded weights (out, in) in float32, computed at each call."""
-        return self._rounded * self._row_scale[:, None]
+        """The rounded weights (out, in), rotated back, in float32, computed at each call."""
+        return _rotate(self._rounded * self._row_scale[:, None], _rotated_together(self._rounded))
 
     def forward(self, states: Tensor) -> Tensor:
         """Project states (…, in) to (…, out)."""
@@ -126,28 +124,22 @@ class Int8Linear(nn.Module):
     def project(self, states: Tensor) -> Tensor:
         """`forward` without a gradient."""
         rows = states.reshape(-1, self.in_features)
-        rounded, scale, coarse = self._loops.round(rows, self._roundings)
-        if self._loops.product is not None and len(rounded) <= _FEW_ROWS:
-            result = torch.empty(len(rows), self.out_features)
-            own = (each.numpy() for each in (rounded, scale, coarse, result))
-            self._loops.product(*self._arrays, *own)
-            return result.view(*states.shape[:-1], self.out_features)
-        # One row has a much faster kernel than two.
-        parts = rounded.split(1) if len(rows) == 1 else (rounded,)
-        products = torch.cat([self._multiply(part) for part in parts]) if len(parts) > 1 else self._multiply(rounded)
-        products.mul_(scale)
-        result = products[: len(rows)]
-        if len(coarse):
-            result[coarse] += products[len(rows) :]
-        if self.bias is not None:
-            result += self.bias
+        rounded, scale = self._loops.round(rows)
+        if self._loops.product is not None and len(rows) == 1:
+            result = torch.empty(1, self.out_features)
+            self._loops.product(*self._arrays, *(each.numpy() for each in (rounded, scale, result)))
+        else:
+            result = self._multiply(rounded).mul_(scale)
+            if self.bias is not None:
+                result += self.bias
         return result.view(*states.shape[:-1], self.out_features)
 
     def project_back(self, gradient: Tensor) -> Tensor:
         """The gradient (…, in) with respect to the states, of one (…, out) with respect to their projection."""
         rows = gradient.reshape(-1, self.out_features) * self._row_scale
-        rounded, scale, _ = self._loops.round(rows, 1)
-        return (torch._int_mm(rounded, self._rounded) * scale).view(*gradient.shape[:-1], self.in_features)
+        rounded, scale = self._loops.round(rows, rotates=False)
+        rotated = torch._int_mm(rounded, self._rounded) * scale
+        return _rotate(rotated, _rotated_together(self._rounded)).view(*gradient.shape[:-1], self.in_features)
 
 
 class _WithGradient(torch.autograd.Function):
@@ -161,36 +153,35 @@ class _WithGradient(torch.autograd.Function):
         return ctx.layer.project_back(gradients[0]), None
 
 
-def _round_by_loop(rows: Tensor, roundings: int, loop: Loop) -> tuple[Tensor, Tensor, Tensor]:
-    """`Loops.round` by `_round_rows`."""
-    most = roundings * len(rows)
-    rounded, scales = torch.empty(most, rows.shape[1], dtype=torch.int8), torch.empty(most, 1)
-    coarse = torch.empty(most - len(rows), dtype=torch.int64)
-    rest = np.empty(rows.shape[1] + 1, np.float32)
-    own = (each.numpy() for each in (rows.detach().contiguous(), rounded, scales, coarse))
-    count = loop(*own, rest, rest.view(np.int32))
-    return rounded[:count], scales[:count], coarse[: count - len(rows)]
+def _rotated_together(rows: Tensor) -> int:
+    """How many numbers of a row (rows, in) are rotated together: a power of two."""
+    return math.gcd(rows.shape[1], _ROTATED_TOGETHER)
 
 
-def _round_by_library(rows: Tensor, roundings: int) -> tuple[Tensor, Tensor, Tensor]:
+def _rotate(rows: Tensor, together: int) -> Tensor:
+    """Rotate rows (rows, in), `together` numbers at equal distances at once, without dividing by the matrix's norm.
+
+    Rotated again, they are `together` times what they were.
+    """
+    columns = rows.shape[1]
+    distance = columns // together
+    while distance < columns:
+        pairs = rows.view(len(rows), -1, 2, distance)
+        one, other = pairs[:, :, 0], pairs[:, :, 1]
+        rows = torch.stack([one + other, one - other], dim=2).view(rows.shape)
+        distance *= 2
+    return rows
+
+
+def _round_by_library(rows: Tensor, largest: int, together: int) -> tuple[Tensor, Tensor]:
     """`Loops.round` where there is no loop, or the library is faster."""
     rounded, scales = torch.empty_like(rows, dtype=torch.int8), rows.new_empty(len(rows), 1)
-    rest, coarse = [rows[:0]], [torch.empty(0, dtype=torch.int64)]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        own = rows[start : start + _ROWS_AT_ONCE]
-        scale = _scale(own)
-        whole = torch.div(own, scale).round_()
-        place = slice(start, start + len(own))
-        rounded[place], scales[place] = whole, scale
-        if roundings > 1:
-            # Sums of whole numbers, which are the same in any order.
-            (found,) = torch.nonzero(whole.abs().sum(1) < _COARSE * rows.shape[1], as_tuple=True)
-            rest.append(own[found] - whole[found] * scale[found])
-            coarse.append(start + found)
-    if sum(map(len, coarse)):
-        again, scale, _ = _round_by_library(torch.cat(rest), 1)
-        rounded, scales = torch.cat([rounded, again]), torch.cat([scales, scale])
-    return rounded, scales, torch.cat(coarse)
+        place = slice(start, start + _ROWS_AT_ONCE)
+        rotated = _rotate(rows[place], together)
+        scales[place] = _scale(rotated, largest)
+        rounded[place] = torch.div(rotated, scales[place]).round_()
+    return rounded, scales
 
 
 def _scale(rows: Tensor, largest: int = _LARGEST) -> Tensor:
@@ -225,83 +216,70 @@ def _onednn(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
 _KERNELS: dict[str, Kernel] = {"int_mm": _int_mm, "onednn": _onednn}
 
 
-_ROUND_ARGUMENTS = "(float32[:, ::1], int8[:, ::1], float32[:, ::1], int64[::1], float32[::1], int32[::1])"
+_ROUND_ARGUMENTS = "(float32[:, ::1], int8[:, ::1], float32[:, ::1], int64, int64, float32[::1], int32[::1])"
 
 
-def _round_rows(rows: Any, rounded: Any, scales: Any, coarse: Any, rest: Any, bits: Any) -> int:
-    """Round as the library in every bit, into arrays with room for the remainders of all rows; returns the number of rounded rows.
+def _round_rows(rows: Any, rounded: Any, scales: Any, largest: int, together: int, rotated: Any, bits: Any) -> None:
+    """Rotate and round as the library in every bit.
 
-    `rest` and `bits` are the same bytes, with room for a row and one number more.
+    `rotated` and `bits` are the same bytes, with room for a row and one number more.
     """
-    count, columns = rows.shape
+    columns = rows.shape[1]
     for row in range(len(rows)):
         for column in range(columns):
-            rest[column] = rows[row, column]
-        place = row
-        while True:
-            # Without their signs, floats have the order of the whole numbers with the same bits, which are compared faster.
-            largest = np.int32(0)
-            for column in range(columns):
-                size = np.int32(bits[column] & 0x7FFFFFFF)
-                if size > largest:
-                    largest = size
-            bits[columns] = largest
-            scale = rest[columns] / np.float32(127)
-            if scale < 1e-30:  # not so where a number is not one, which the products are to show
-                scale = np.float32(1e-30)
-            total = np.int32(0)
-            for column in range(columns):
-                whole = np.int32(np.rint(rest[column] / scale))
-                rounded[place, column] = np.int8(whole)
-                total = np.int32(total + abs(whole))
-            scales[place, 0] = scale
-            if place != row or not len(coarse) or total >= _COARSE * columns:
-                break
-            for column in range(columns):
-                rest[column] -= np.float32(rounded[place, column]) * scale
-            place = count
-            coarse[count - len(rows)] = row
-            count += 1
-    return count
+            rotated[column] = rows[row, column]
+        # Numbers without a sign need no check whether they count from an array's end, and the processor adds several at once.
+        distance = np.uint64(columns // together)
+        while distance < np.uint64(columns):
+            start = np.uint64(0)
+            while start < np.uint64(columns):
+                for place in range(start, start + distance):
+                    one, other = rotated[place], rotated[place + distance]
+                    rotated[place] = one + other
+                    rotated[place + distance] = one - other
+                start += distance + distance
+            distance += distance
+        # Without their signs, floats have the order of the whole numbers with the same bits, which are compared faster.
+        most = np.int32(0)
+        for column in range(columns):
+            size = np.int32(bits[column] & 0x7FFFFFFF)
+            if size > most:
+                most = size
+        bits[columns] = most
+        scale = rotated[columns] / np.float32(largest)
+        if scale < 1e-30:  # not so where a number is not one, which the products are to show
+            scale = np.float32(1e-30)
+        for column in range(columns):
+            rounded[row, column] = np.int8(np.rint(rotated[column] / scale))
+        scales[row, 0] = scale
 
 
-_MULTIPLY_ARGUMENTS = (
-    "(int8[:, ::1], float32[::1], float32[::1], int8[:, ::1], float32[:, ::1], int64[::1], float32[:, ::1])"
-)
+_MULTIPLY_ARGUMENTS = "(int8[:, ::1], float32[::1], float32[::1], int8[:, ::1], float32[:, ::1], float32[:, ::1])"
 
 
-def _multiply_rows(
-    weights: Any, row_scale: Any, bias: Any, rounded: Any, scales: Any, coarse: Any, result: Any
-) -> None:
-    """Project what `Loops.round` returns, as the library does in every bit. Reads the weights once, so it is for few rows."""
+def _multiply_row(weights: Any, row_scale: Any, bias: Any, rounded: Any, scales: Any, result: Any) -> None:
+    """Project a rounded row (1, in) to (1, out), as the library does in every bit."""
     out_features, in_features = weights.shape
     for out in range(out_features):
-        for row in range(len(rounded)):
-            total = np.int32(0)
-            for column in range(in_features):
-                # numba would multiply and add in 64 bits; the processor's fast instructions do in 32.
-                product = np.int32(np.int32(weights[out, column]) * np.int32(rounded[row, column]))
-                total = np.int32(total + product)
-            projected = np.float32(total) * row_scale[out] * scales[row, 0]
-            if row < len(result):
-                result[row, out] = projected
-            else:
-                result[coarse[row - len(result)], out] += projected
+        total = np.int32(0)
+        for column in range(in_features):
+            # numba would multiply and add in 64 bits; the processor's fast instructions do in 32.
+            product = np.int32(np.int32(weights[out, column]) * np.int32(rounded[0, column]))
+            total = np.int32(total + product)
+        result[0, out] = np.float32(total) * row_scale[out] * scales[0, 0]
         if len(bias):
-            for row in range(len(result)):
-                result[row, out] += bias[out]
+            result[0, out] += bias[out]
 
 
 def _loop_kernel(loop: Loop) -> Kernel:
     """A compiled loop as a kernel, to measure and to check it beside the others."""
 
     def kernel(weights: Tensor, row_scale: Tensor) -> Callable[[Tensor], Tensor]:
-        no_bias, no_coarse = np.empty(0, np.float32), np.empty(0, np.int64)
+        no_bias = np.empty(0, np.float32)
 
         def multiply(rows: Tensor) -> Tensor:
             result, scales = torch.empty(len(rows), len(weights)), torch.ones(len(rows), 1)
-            own = rows.numpy(), scales.numpy(), no_coarse, result.numpy()
-            loop(weights.numpy(), row_scale.numpy(), no_bias, *own)
+            loop(weights.numpy(), row_scale.numpy(), no_bias, rows.numpy(), scales.numpy(), result.numpy())
             return result
 
         return multiply
@@ -335,7 +313,7 @@ def _choose(cache: Path) -> _Choice:
         ConfigError: no kernel multiplies exactly.
     """
     notes = Notes(cache)
-    product = compiled(_multiply_rows, _MULTIPLY_ARGUMENTS)
+    product = compiled(_multiply_row, _MULTIPLY_ARGUMENTS)
     # A loop runs in one thread, and the seconds are divided by the number of threads.
     of_loop, threads = _NEVER, torch.get_num_threads()
     if product is not None:
@@ -361,11 +339,11 @@ def _choose(cache: Path) -> _Choice:
 
 
 def _rounds_many(loop: Loop, notes: Notes) -> bool:
-    """Whether the compiled loop rounds many rows faster than the library with this number of threads."""
+    """Whether the compiled loop rotates and rounds many rows faster than the library with this number of threads."""
     rows = torch.ones(_MANY_ROWS, 896)
 
     def seconds(name: str, loops: Loops) -> float:
-        return notes.measured(f"int8 rounding, {name}", lambda: best_seconds(lambda: loops.round(rows, 1)))
+        return notes.measured(f"int8 rotating and rounding, {name}", lambda: best_seconds(lambda: loops.round(rows)))
 
     return seconds("loop", Loops(loop)) * torch.get_num_threads() < seconds("library", Loops())
 
