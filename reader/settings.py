@@ -38,7 +38,7 @@ def model_name() -> str | None:
 
 
 def dtype_name() -> str | None:
-    """The decoder's precision from READER_DTYPE; None: float32 on a CPU, bfloat16 on a GPU."""
+    """The decoder's precision from READER_DTYPE; None: the default of `load_decoder`."""
     return os.environ.get("READER_DTYPE") or None
 
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 from helpers import ROOT
 from helpers.checkpoints import CASES, needs_cases, published_folder, widen
-from helpers.decoders import load_rows, randomise_plugin
+from helpers.decoders import load_rows, randomise_plugin, tiny_decoder_folder
 from helpers.documents import make_document
 
 from reader.answering import ask, attach, choose_memory
@@ -318,6 +318,40 @@ def test_a_memory_of_full_precision_as_all_were_once_is_found_and_read_no_second
     exact = read(document, tiny_model, store, memory_dtype="model")
     again = read(document, tiny_model, store)
     assert (again.cached, again.memory.key) == (True, exact.memory.key)
+
+
+def test_int8_weights_ask_a_memory_of_float32_ones_and_do_not_read_it_again_nor_the_other_way_round(
+    tmp_path: Path, store: Store
+) -> None:
+    folder = tiny_decoder_folder(tmp_path / "wide", "qwen2", hidden=512, heads=4)
+    exact, small, half = (
+        load_model(str(folder), cache_folder=tmp_path, device="cpu", dtype=dtype)
+        for dtype in ("float32", "int8", "bfloat16")
+    )
+    for number, (first, second) in enumerate([(exact, small), (small, exact)]):
+        document = make_document(150 + number)
+        made = read(document, first, store).memory
+        assert choose_memory(store, document.id, second) == made
+        assert attach(made, second, store).memory.slots == made.slots
+        again = read(document, second, store)
+        assert (again.cached, again.memory.key) == (True, made.key)
+        assert choose_memory(store, document.id, half) is None
+        assert not read(document, half, store).cached
+
+
+def test_half_a_memory_of_another_precision_is_not_gone_on_with(tmp_path: Path, store: Store) -> None:
+    folder = tiny_decoder_folder(tmp_path / "wide", "qwen2", hidden=512, heads=4)
+    exact, small = (
+        load_model(str(folder), window=32, cache_folder=tmp_path, device="cpu", dtype=dtype)
+        for dtype in ("float32", "int8")
+    )
+    document, seen = make_document(150), []
+    with pytest.raises(Cancelled):
+        read(document, exact, store, progress=lambda at: seen.append(at), cancelled=lambda: len(seen) > 2)
+    assert store.memories(document.id)[0].slots
+    result = read(document, small, store)
+    assert result.memory.settings["dtype"] == "int8"
+    assert result.tokens_read >= result.document_tokens
 
 
 def test_memory_kept_as_int4_is_smaller_still_and_no_number_moves_by_more_than_half_a_step(

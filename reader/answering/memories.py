@@ -45,11 +45,11 @@ def choose_memory(
 
 
 def can_attach(record: MemoryRecord, model: Model | str) -> bool:
-    """Whether a model made a memory, with the plug-in and the precision that it has now."""
+    """Whether a model made a memory, with the plug-in and the type of numbers that it has now."""
     if isinstance(model, str):
         return record.settings.get("model") == model
     return (
         record.settings.get("decoder") == model.decoder.fingerprint
         and record.settings.get("plugin") == model.plugin_fingerprint
-        and record.settings.get("dtype") == model.decoder.precision
+        and record.settings.get("dtype") in model.decoder.alike
     )

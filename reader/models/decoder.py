@@ -51,6 +51,12 @@ class Decoder:
         return "int8" if self.has_int8_weights else str(self.dtype).removeprefix("torch.")
 
     @property
+    def alike(self) -> tuple[str, ...]:
+        """The precisions whose memories it attaches, its own first: with int8 weights, too, states are float32."""
+        of_float32 = {"float32": ("float32", "int8"), "int8": ("int8", "float32")}
+        return of_float32.get(self.precision, (self.precision,))
+
+    @property
     def max_positions(self) -> int:
         """The number of positions for which the decoder was made."""
         return int(self.model.config.get_text_config().max_position_embeddings)
@@ -87,7 +93,7 @@ def load_decoder(
     Args:
         name: a bundled decoder, a local folder, or a name on the Hugging Face hub.
         device: None: a GPU if there is one, else the CPU.
-        dtype: None: float32 on a CPU (int8 for larger bundled decoders) and bfloat16 on a GPU that supports it; "int8": linear
+        dtype: None: float32 on a CPU (int8 for bundled decoders) and bfloat16 on a GPU that supports it; "int8": linear
             layers in int8, for CPUs.
 
     Raises:
@@ -220,8 +226,8 @@ def _device(device: str | torch.device | None) -> torch.device:
 
 
 def _prefers_int8(name: str, cache: Path) -> bool:
-    """Whether a decoder runs in int8 by default and this processor multiplies int8 exactly."""
-    if not any(decoder.name == name and decoder.runs_in_int8 for decoder in catalogue()):
+    """Whether a decoder runs in int8 by default, as the bundled ones do, and this processor multiplies int8 exactly."""
+    if not any(decoder.name == name for decoder in catalogue()):
         return False
     from reader.models.int8 import best_kernel
 

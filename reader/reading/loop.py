@@ -95,8 +95,8 @@ def read(
     started = time.perf_counter()
     plan = plan_reading(document, model, ratio, memory_dtype=memory_dtype)
     if memory_dtype is None and store.memory(plan.memory_key) is None:
-        exact = plan.of_type("model")  # the usual type of earlier versions
-        plan = plan if store.memory(exact.memory_key) is None else exact
+        others = ((other, store.memory(other.memory_key)) for other in plan.as_good(model))
+        plan = next((other for other, record in others if record is not None and record.state == "ready"), plan)
     if not is_stored:
         add_document(document, store)
 

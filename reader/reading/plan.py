@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -65,12 +66,15 @@ class ReadingPlan:
     """The chain key of each full window."""
     memory_key: str
 
-    def of_type(self, memory_dtype: str) -> ReadingPlan:
-        """The same plan for a memory of another type."""
+    def as_good(self, model: Model) -> Iterator[ReadingPlan]:
+        """The plans of memories that serve as well: by the decoder in an alike precision, or not rounded, as all were once."""
         others = {name: value for name, value in self.settings.items() if name not in _type_settings("int8")}
-        settings = others | _type_settings(memory_dtype)
-        segment_keys, memory_key = _chain(settings, self.document.id, self.ids, self.config.window)
-        return dataclasses.replace(self, settings=settings, segment_keys=segment_keys, memory_key=memory_key)
+        for precision, memory_dtype in itertools.product(
+            model.decoder.alike, (str(self.settings["memory_dtype"]), "model")
+        ):
+            settings = others | _type_settings(memory_dtype) | {"dtype": precision}
+            segment_keys, memory_key = _chain(settings, self.document.id, self.ids, self.config.window)
+            yield dataclasses.replace(self, settings=settings, segment_keys=segment_keys, memory_key=memory_key)
 
     @property
     def windows(self) -> int:

@@ -94,7 +94,7 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         metavar="TYPE",
         help="the decoder's precision: float32, bfloat16, float16, or int8 on a CPU (or READER_DTYPE); "
-        "default: bfloat16 on a GPU, else float32",
+        "default: bfloat16 on a GPU, on a CPU int8 for bundled decoders and float32 for others",
     )
 
 
