@@ -319,9 +319,9 @@ def asks_for_manner(question: str) -> bool:
     return bool(_MANNER.search(question))
 
 
-def asks_for_authors(question: str) -> bool:
-    """Whether a question asks who wrote the document, and not for its title, its date or its editors."""
-    return bool(_FRONT.search(question) and _WROTE.search(question))
+def role_asked(question: str) -> str:
+    """The role, as in `title_pages.credited`, that a question asks who has in the document, and not for its title or its date."""
+    return _credit_asked(question) or ("author" if _FRONT.search(question) and _WROTE.search(question) else "")
 
 
 def offers_choice(question: str) -> bool:
