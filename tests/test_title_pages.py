@@ -118,6 +118,8 @@ def test_no_credit_overrides_the_file_s_properties(tiny_model: Model, store: Sto
     [
         ("Who wrote this book?", "Nell Varley", NOT_SAID),
         ("Who is the author?", "Alder Brothers", NOT_SAID),
+        ("Who is the author?", "Harrow & Sons", NOT_SAID),
+        ("Who is the author?", "Ines Oduya", "Ines Oduya"),
         ("Who wrote this book?", "Nell Varley and Ada Oke", "Nell Varley and Ada Oke"),
         ("Who wrote this book?", "Mara Fell", "Mara Fell"),
         ("Who illustrated it?", "Nell Varley", NOT_SAID),
@@ -135,6 +137,11 @@ Translated by Nell Varley
 Introductory remarks, also by Tobias Quill
 
 Printed in Wenlow by Alder Brothers
+ALDER BROTHERS
+
+Copyright, 1912, by Harrow & Sons
+
+Copyright, 1911, by Ines Oduya
 
 The illustrations are edited by nobody.
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reader.answering.names import name_pattern
-from reader.answering.words import words_of
+from reader.answering.words import mention, words_of
 
 _ROLES = {
     "introduction": r"introduc\w+|prefaces?|prefatory|forewords?|afterwords?",
@@ -42,7 +42,8 @@ _SIGNED = re.compile(
 _NOT_WRITING = r"\b(?:(?!written|compiled|collected|composed|narrated|retold)[a-z]{2,}ed|copyright|sold|borne)\b"
 """What else is done by somebody."""
 _OTHER_WORK = re.compile(r"\b(?:printed|published|prepared|produced|sold)\b", re.I)
-"""What never is an author's; a copyright may be."""
+"""What never is an author's; a copyright may be, if no firm has it."""
+_FIRM = re.compile(r"\b(?:co|company|sons|brothers|bros|inc|ltd|limited|press)\b", re.I)
 _OTHER_ROLE = re.compile(
     rf"{_NOT_WRITING}|\b(?:edition|reprint|books|works|\d{{4}})\b|(?-i:^[a-z]|\b[a-z]\w* [a-z]\w* [a-z])|^with\b", re.I
 )
@@ -129,12 +130,17 @@ def is_credited_otherwise(role: str, answer: str, front: str) -> bool:
 
     Anybody may have written the introduction, and whoever wrote that may have edited or translated the rest.
     """
-    others = [one for one in _credits(front) if role not in one.roles and (one.roles or one.is_other)]
+    credits = list(_credits(front))
+    others = [one for one in credits if role not in one.roles and (one.roles or one.is_other)]
     if role != "author":
         others = [one for one in others if role != "introduction" and "introduction" not in one.roles]
+    rest = front
     for one in reversed(others):
-        front = front[: one.names_start] + front[one.end :]
-    only_there = {word for one in others for word in words_of(one.names)} - set(words_of(front))
+        rest = rest[: one.names_start] + rest[one.end :]
+    for one in others:
+        rest = mention(one.names).sub("", rest)
+    own = [one.names for one in credits if role in one.roles]
+    only_there = {word for one in others for word in words_of(one.names)} - set(words_of(" ".join([rest, *own])))
     last = [words[-1].lower() for name in _BETWEEN_NAMES.split(answer) if (words := _NAME_WORD.findall(name))]
     return bool(last) and only_there.issuperset(last)
 
@@ -189,8 +195,8 @@ def _credits(front: str) -> Iterator[_Credit]:
             block = " ".join(lines.rpartition("\n\n")[2].split())
             led_to = _roles(block) if _CREDIT_LINE.search(block) else []
             roles = led_to or ([] if _OTHER_LINE.match(above) else ["author"])
-        is_other = bool(_OTHER_WORK.search(before or above))
         names = _POINT.sub("", " ".join(one["names"].split()))
+        is_other = bool(_OTHER_WORK.search(before or above) or _FIRM.search(names))
         yield _Credit(roles, names, one.end() - len(one[0].lstrip()), one.start("names"), one.end("names"), is_other)
 
 
