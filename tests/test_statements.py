@@ -15,7 +15,7 @@ from reader.answering.definitions import definitions, expansion
 from reader.answering.overview import overview
 from reader.answering.passages import Passage, Passages, Source
 from reader.answering.people import people
-from reader.answering.requests import asks_for_manner, asks_what_happens, said_about, understand
+from reader.answering.requests import asks_for_manner, asks_what_happens, asks_why, said_about, understand
 from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
 from reader.app.citations import pieces
 from reader.models import Model, SentenceEncoder
@@ -345,6 +345,21 @@ def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
     answer: str, text: str, words: float, whole: str
 ) -> None:
     assert with_reason(answer, said_of(text, words, 0.6)) == whole
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Wieso musste das Bad schließen?", "Das Bad musste schließen, weil das Becken einen Riss hatte."),
+        ("Pourquoi les livres sont-ils à l'école ?", "À cause de l'humidité, les livres sont à l'école."),
+        ("¿Por qué está cerrado el pozo?", "Debido a la sequía, el pozo está cerrado."),
+        ("Perché la torre non ha la campana?", "La torre non ha la campana, poiché fu fusa."),
+    ],
+)
+def test_reasons_are_found_in_other_languages(question: str, text: str) -> None:
+    (said,) = statements(Passages([source_of(f"{text}\n\n1934.")]), question, None, adding=True)
+    assert asks_why(question)
+    assert with_reason("something else", said) == text
 
 
 def test_a_role_that_is_not_defined_is_left_to_the_decoder() -> None:

@@ -64,7 +64,8 @@ _REASON = re.compile(
     r"\b(?:because|since|lest|owing to|due to|thanks to|on account of|caused by|as a result|therefore|thus|consequently|so as to"
     r"|(?:that|this) (?:is|was) why|in order|so that|seeing that|being (?:too|so|very|afraid|proud)"
     r"|for (?:he|she|it|they|we|you|I|the|this|that|there|his|her|its|their|all|no|some|fear|want|lack)"
-    r"|as (?:he|she|it|they|there|the|his|her)|weil|damit|wegen|parce qu\w*|puisqu\w*|afin|porque|ya que|para que"
+    r"|as (?:he|she|it|they|there|the|his|her)|weil|damit|wegen|aufgrund|infolge|parce qu\w*|puisqu\w*|afin|pour que|à cause"
+    r"|en raison|grâce|porque|puesto que|ya que|para que|debido|a causa|perch[eé]|poich[eé]|siccome|affinch[eé]|dato che"
     r"|(?<=[,;] )(?:denn|da|car|pues))\b",
     re.I,
 )
