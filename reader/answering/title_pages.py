@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reader.answering.names import name_pattern
-from reader.answering.words import mention, words_of
+from reader.answering.words import words_of
 
 _ROLES = {
     "introduction": r"introduc\w+|prefaces?|prefatory|forewords?|afterwords?",
@@ -134,13 +134,10 @@ def is_credited_otherwise(role: str, answer: str, front: str) -> bool:
     others = [one for one in credits if role not in one.roles and (one.roles or one.is_other)]
     if role != "author":
         others = [one for one in others if role != "introduction" and "introduction" not in one.roles]
-    rest = front
-    for one in reversed(others):
-        rest = rest[: one.names_start] + rest[one.end :]
     for one in others:
-        rest = mention(one.names).sub("", rest)
+        front = re.sub(r"\s+".join(map(re.escape, one.names.split())), "", front, flags=re.I)
     own = [one.names for one in credits if role in one.roles]
-    only_there = {word for one in others for word in words_of(one.names)} - set(words_of(" ".join([rest, *own])))
+    only_there = {word for one in others for word in words_of(one.names)} - set(words_of(" ".join([front, *own])))
     last = [words[-1].lower() for name in _BETWEEN_NAMES.split(answer) if (words := _NAME_WORD.findall(name))]
     return bool(last) and only_there.issuperset(last)
 
@@ -170,7 +167,6 @@ class _Credit:
     roles: list[str]
     names: str
     start: int
-    names_start: int
     end: int
     is_other: bool
     """Whether something else was done by whom it names, such as printing."""
@@ -197,7 +193,7 @@ def _credits(front: str) -> Iterator[_Credit]:
             roles = led_to or ([] if _OTHER_LINE.match(above) else ["author"])
         names = _POINT.sub("", " ".join(one["names"].split()))
         is_other = bool(_OTHER_WORK.search(before or above) or _FIRM.search(names))
-        yield _Credit(roles, names, one.end() - len(one[0].lstrip()), one.start("names"), one.end("names"), is_other)
+        yield _Credit(roles, names, one.end() - len(one[0].lstrip()), one.end("names"), is_other)
 
 
 def _roles(text: str) -> list[str]:
