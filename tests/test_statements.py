@@ -348,6 +348,32 @@ def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
 
 
 @pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Do I need a permit?", "Do I need a permit? No. The yard has one."),
+        ("Can I bring my dog?", "Can I bring my dog? Dogs stay outside."),
+        ("Is parking free?", "Is parking free? Yes."),
+        ("Are there any rooms?", "The yard has rooms for forty guests."),
+    ],
+    ids=["no and why", "a heading", "yes and nothing more", "asked and not answered"],
+)
+def test_a_question_in_the_text_is_answered_by_what_follows(question: str, said: str) -> None:
+    text = """Rules of the yard
+
+Do I need a permit? No. The yard has one.
+
+Can I bring my dog?
+
+Dogs stay outside. Are the rooms warm?
+
+Is parking free? Yes. Is there a bus?
+
+The yard has rooms for forty guests. The gate shuts at ten. Are there any rooms?
+"""
+    assert [one.text for one in statements(Passages([source_of(text)]), question, None)] == [said]
+
+
+@pytest.mark.parametrize(
     ("question", "text"),
     [
         ("Wieso musste das Bad schließen?", "Das Bad musste schließen, weil das Becken einen Riss hatte."),
@@ -438,6 +464,7 @@ def test_how_something_is_done_is_not_what_it_is_like(question: str, is_manner: 
     ("said", "shown"),
     [
         ("letters", "The names are read out of old letters by two clerks."),
+        ("the names are read", "The names are read out of old letters by two clerks."),
         ("by two clerks", "by two clerks"),
         ("They are read from letters.", "They are read from letters."),
     ],

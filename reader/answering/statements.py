@@ -57,6 +57,9 @@ _CUT_OFF = re.compile(r"[,;:–—]$")
 _ITEM = re.compile(r"\w[.)]")
 """The letter of a list's item."""
 
+_ASKS = re.compile(r"[?？][\"'”’»)\]*_]*\s*\Z")
+"""The end of a question."""
+
 _NUMBER = re.compile(r"\A[#*\s]*\d[\d.]*\s+")
 """The number of a heading."""
 
@@ -169,15 +172,20 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
 
 
 def is_no_manner(answer: str) -> bool:
-    """Whether an answer to how something is done is less than a clause and no manner either, such as *tweets*; *by boat* is one."""
-    return 0 < len(answer.split()) < _CLAUSE_WORDS and not _SAYS_HOW.search(answer)
+    """Whether an answer to how something is done is no manner, such as *tweets*; *by boat* is one.
+
+    Of 951 answers of people that have four words or more, 792 have a sign of one.
+    """
+    return bool(answer.split()) and not _SAYS_HOW.search(answer)
 
 
 def in_own_sentence(answer: str, question: str, passage: str) -> str:
     """The sentence of a passage that has an answer, the one with most words of the question; the answer where none has it."""
     said = mention(answer)
     asked = {stem(word) for word in content_words(question)}
-    own = [one for one in sentences_of(passage) if said.search(one) and len(one) <= QUOTE_CHARS]
+    own = [
+        one for one in sentences_of(passage) if said.search(one) and len(one) <= QUOTE_CHARS and not _ASKS.search(one)
+    ]
     best = max(own, key=lambda one: len(asked & {stem(word) for word in content_words(one)}), default=answer)
     return " ".join(best.split())
 
@@ -200,16 +208,29 @@ def _as_heading(said: Statement) -> float:
 
 
 def _spans(passage: Passage) -> Iterator[tuple[Passage, int]]:
-    """Each sentence, with the one before it where it is short or has a pronoun, and how many sentences that is."""
-    before: tuple[int, int] | None = None
-    for sentence in sentences(passage.text):
-        for start, end in shortened(passage.text, sentence, QUOTE_CHARS):
-            said = passage.text[start:end]
-            needs = len(said.split()) < _SHORT_WORDS or _PRONOUN.search(said)
-            yield _part(passage, start, end), 1
-            if before and needs and end - before[0] <= QUOTE_CHARS and "\n\n" not in passage.text[before[1] : start]:
-                yield _part(passage, before[0], end), 2
-            before = start, end
+    """Each sentence, with the one before it where it is short or has a pronoun, and how many sentences that is.
+
+    A question states nothing: it comes before the sentence behind it, and the next one, too, where that is only yes or no.
+    """
+    text = passage.text
+    spans = [span for sentence in sentences(text) for span in shortened(text, sentence, QUOTE_CHARS)]
+    asked = [bool(_ASKS.search(text[start:end])) for start, end in spans]
+    for number, (start, end) in enumerate(spans):
+        if asked[number]:
+            continue
+        said = text[start:end]
+        yield _part(passage, start, end), 1
+        if not number:
+            continue
+        first, before = spans[number - 1]
+        if asked[number - 1]:
+            if _YES_OR_NO.fullmatch(said) and not all(asked[number + 1 : number + 2]):
+                behind, last = spans[number + 1]
+                end = end if "\n\n" in text[end:behind] or last - first > QUOTE_CHARS else last
+        elif "\n\n" in text[before:start] or not (len(said.split()) < _SHORT_WORDS or _PRONOUN.search(said)):
+            continue
+        if end - first <= QUOTE_CHARS:
+            yield _part(passage, first, end), 2
 
 
 def _part(passage: Passage, start: int, end: int) -> Passage:
