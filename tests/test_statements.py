@@ -464,7 +464,7 @@ def test_how_something_is_done_is_not_what_it_is_like(question: str, is_manner: 
     ("said", "shown"),
     [
         ("letters", "The names are read out of old letters by two clerks."),
-        ("the names are read", "The names are read out of old letters by two clerks."),
+        ("Two Speckled", "The numbers are found by Two Speckled clerks."),
         ("by two clerks", "by two clerks"),
         ("They are read from letters.", "They are read from letters."),
     ],
@@ -473,6 +473,7 @@ def test_how_something_is_done_is_answered_in_a_sentence(
     said: str, shown: str, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "Old letters are kept in a box. The names are read out of old letters by two clerks. They are read from letters."
+    text = f"{text} The numbers are found by Two Speckled clerks."
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = [said] * 9
     attached = attached_to(one_page(text, "Names"), roomy_model, store)
