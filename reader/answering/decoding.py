@@ -37,6 +37,7 @@ from reader.answering.quantities import (
     asks_for,
     contradicts,
     invents,
+    is_no_count,
     is_row_of_numbers,
     may_begin_with_figure,
     miscounts,
@@ -392,6 +393,7 @@ class Decoding:
             and (
                 invents(self.text, known)
                 or miscounts(self.text, self.question, known)
+                or is_no_count(self.text, self.question)
                 or is_amount(self.question, self.text)
                 or is_row_of_numbers(self.question, self.text)
                 or (
