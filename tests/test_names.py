@@ -11,7 +11,7 @@ from helpers.documents import hide
 from reader.answering import NOT_SAID
 from reader.answering.look_again import choose_passages
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
-from reader.answering.requests import asks_for_authors
+from reader.answering.requests import role_asked
 from reader.documents import Document, Page
 from reader.models.model import Model
 from storage import Store
@@ -107,15 +107,16 @@ def test_names_of_authors_have_no_marks(printed: str, names: str) -> None:
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("Who wrote the paper?", True),
-        ("Who are the authors?", True),
-        ("What is the title of the book?", False),
-        ("When was this book published?", False),
-        ("Who wrote the letter?", False),
+        ("Who wrote the paper?", "author"),
+        ("Who are the authors?", "author"),
+        ("Who translated it?", "translator"),
+        ("What is the title of the book?", ""),
+        ("When was this book published?", ""),
+        ("Who wrote the letter?", ""),
     ],
 )
-def test_a_question_for_the_authors_is_told_from_others(question: str, expected: bool) -> None:
-    assert asks_for_authors(question) is expected
+def test_a_question_for_a_role_is_told_from_others(question: str, expected: str) -> None:
+    assert role_asked(question) == expected
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from reader.answering.quantities import (
     asks_for,
     contradicts,
     invents,
+    is_no_count,
     miscounts,
     with_hedge,
     with_span,
@@ -367,6 +368,31 @@ def test_a_count_that_stands_nowhere_is_not_given(
         Scripted.said = [said]
         answer = answered(attached, roomy_model, "Wie viele Boote hat der Verein?", look_again=2500)
         assert answer.text == shown
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "expected"),
+    [
+        ("frequently", "How many steps lead up?", True),
+        ("the hall", "How many steps lead up?", True),
+        ("seventeen", "How many steps lead up?", False),
+        ("several", "How many steps lead up?", False),
+        ("a dozen or so", "How many steps lead up?", False),
+        ("frequently", "How many times did he go up?", False),
+        ("frequently", "How often did he go up?", False),
+        (NOT_SAID, "How many steps lead up?", False),
+    ],
+)
+def test_an_answer_to_how_many_has_a_number_or_a_word_for_one(answer: str, question: str, expected: bool) -> None:
+    assert is_no_count(answer, question) is expected
+
+
+def test_what_is_no_count_is_not_given(roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "You have frequently seen the steps which lead up from the hall."
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    monkeypatch.setattr(Scripted, "said", ["frequently"])
+    attached = attached_to(one_page(text, "Steps"), roomy_model, store)
+    assert answered(attached, roomy_model, "How many steps lead up from the hall?", look_again=2500).text == NOT_SAID
 
 
 def test_a_figure_within_a_number_s_word_is_put_in_words() -> None:

@@ -15,7 +15,7 @@ from reader.answering.definitions import definitions, expansion
 from reader.answering.overview import overview
 from reader.answering.passages import Passage, Passages, Source
 from reader.answering.people import people
-from reader.answering.requests import asks_for_manner, asks_what_happens, said_about, understand
+from reader.answering.requests import asks_for_manner, asks_what_happens, asks_why, said_about, understand
 from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
 from reader.app.citations import pieces
 from reader.models import Model, SentenceEncoder
@@ -347,6 +347,47 @@ def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
     assert with_reason(answer, said_of(text, words, 0.6)) == whole
 
 
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Do I need a permit?", "Do I need a permit? No. The yard has one."),
+        ("Can I bring my dog?", "Can I bring my dog? Dogs stay outside."),
+        ("Is parking free?", "Is parking free? Yes."),
+        ("Are there any rooms?", "The yard has rooms for forty guests."),
+    ],
+    ids=["no and why", "a heading", "yes and nothing more", "asked and not answered"],
+)
+def test_a_question_in_the_text_is_answered_by_what_follows(question: str, said: str) -> None:
+    text = """Rules of the yard
+
+Do I need a permit? No. The yard has one.
+
+Can I bring my dog?
+
+Dogs stay outside. Are the rooms warm?
+
+Is parking free? Yes. Is there a bus?
+
+The yard has rooms for forty guests. The gate shuts at ten. Are there any rooms?
+"""
+    assert [one.text for one in statements(Passages([source_of(text)]), question, None)] == [said]
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Wieso musste das Bad schließen?", "Das Bad musste schließen, weil das Becken einen Riss hatte."),
+        ("Pourquoi les livres sont-ils à l'école ?", "À cause de l'humidité, les livres sont à l'école."),
+        ("¿Por qué está cerrado el pozo?", "Debido a la sequía, el pozo está cerrado."),
+        ("Perché la torre non ha la campana?", "La torre non ha la campana, poiché fu fusa."),
+    ],
+)
+def test_reasons_are_found_in_other_languages(question: str, text: str) -> None:
+    (said,) = statements(Passages([source_of(f"{text}\n\n1934.")]), question, None, adding=True)
+    assert asks_why(question)
+    assert with_reason("something else", said) == text
+
+
 def test_a_role_that_is_not_defined_is_left_to_the_decoder() -> None:
     question = "Who is the mayor?"
     assert overview(understand(question), question, [source_of("The mayor is Mira. The mayor came late.")]) is None
@@ -423,6 +464,7 @@ def test_how_something_is_done_is_not_what_it_is_like(question: str, is_manner: 
     ("said", "shown"),
     [
         ("letters", "The names are read out of old letters by two clerks."),
+        ("Two Speckled", "The numbers are found by Two Speckled clerks."),
         ("by two clerks", "by two clerks"),
         ("They are read from letters.", "They are read from letters."),
     ],
@@ -431,6 +473,7 @@ def test_how_something_is_done_is_answered_in_a_sentence(
     said: str, shown: str, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "Old letters are kept in a box. The names are read out of old letters by two clerks. They are read from letters."
+    text = f"{text} The numbers are found by Two Speckled clerks."
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = [said] * 9
     attached = attached_to(one_page(text, "Names"), roomy_model, store)

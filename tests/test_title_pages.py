@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from helpers.answers import answered, attached_to
+from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
 from reader.answering.overview import overview
@@ -111,6 +111,46 @@ def test_no_credit_overrides_the_file_s_properties(tiny_model: Model, store: Sto
     document = replace(one_page("POEMS\n\nBY MARA FELL\n\nThe gate is old.\n", "Poems"), authors=("Ada Oke",))
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "Who is the author?")
     assert answer.text != "MARA FELL"
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "answer"),
+    [
+        ("Who wrote this book?", "Nell Varley", NOT_SAID),
+        ("Who is the author?", "Alder Brothers", NOT_SAID),
+        ("Who is the author?", "Harrow & Sons", NOT_SAID),
+        ("Who is the author?", "Ines Oduya", "Ines Oduya"),
+        ("Who wrote this book?", "Nell Varley and Ada Oke", "Nell Varley and Ada Oke"),
+        ("Who wrote this book?", "Mara Fell", "Mara Fell"),
+        ("Who illustrated it?", "Nell Varley", NOT_SAID),
+        ("Who edited it?", "Tobias Quill", "Tobias Quill"),
+    ],
+)
+def test_nobody_is_named_for_a_role_who_is_credited_with_another(
+    question: str, said: str, answer: str, tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = """\
+THE REVOLT OF THE MILLS
+
+Translated by Nell Varley
+
+Introductory remarks, also by Tobias Quill
+
+Printed in Wenlow by Alder Brothers
+ALDER BROTHERS
+
+Copyright, 1912, by Harrow & Sons
+
+Copyright, 1911, by Ines Oduya
+
+The illustrations are edited by nobody.
+
+The mills were built by Mara Fell and Ada Oke.
+"""
+    attached = attached_to(one_page(front, "The mills"), tiny_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    monkeypatch.setattr(Scripted, "said", [said] * 3)
+    assert answered(attached, tiny_model, question, look_again="auto").text == answer
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from reader.answering.quantities import (
     asks_for,
     contradicts,
     invents,
+    is_no_count,
     is_row_of_numbers,
     may_begin_with_figure,
     miscounts,
@@ -46,12 +47,12 @@ from reader.answering.quantities import (
 )
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import (
-    asks_for_authors,
     asks_for_manner,
     asks_what_happens,
     asks_why,
     is_yes_or_no,
     offers_choice,
+    role_asked,
     said_about,
     searched,
     understand,
@@ -65,7 +66,7 @@ from reader.answering.statements import (
     statements,
 )
 from reader.answering.tables import as_value, asks_for_amount, asks_for_payment
-from reader.answering.title_pages import FRONT_CHARS
+from reader.answering.title_pages import FRONT_CHARS, is_credited_otherwise
 from reader.answering.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model
@@ -173,7 +174,7 @@ class Decoding:
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
-        self._asks_for_authors = asks_for_authors(self.question)
+        self._role = role_asked(self.question)
         self._asks_for_manner = asks_for_manner(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
@@ -274,7 +275,7 @@ class Decoding:
         if (
             self._kinds
             or self.takes_sentence
-            or self._asks_for_authors
+            or self._role
             or self._asks_for_day
             or self._may_be_step
             or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
@@ -382,7 +383,7 @@ class Decoding:
             value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
             self.text = self.held = (
                 authors(value, passage)
-                if self._asks_for_authors
+                if self._role == "author"
                 else with_name(bare_name(value, self.question), self.question, passage)
             )
         known = self._known
@@ -392,6 +393,7 @@ class Decoding:
             and (
                 invents(self.text, known)
                 or miscounts(self.text, self.question, known)
+                or is_no_count(self.text, self.question)
                 or is_amount(self.question, self.text)
                 or is_row_of_numbers(self.question, self.text)
                 or (
@@ -438,10 +440,15 @@ class Decoding:
                 self.text = self.held = f"{day}, {said}"
 
     def _name_author(self) -> None:
-        """Where who wrote the one document is asked, look at its file's properties, too."""
+        """Where it is asked who has a role in the one document, name nobody with another role; for an author, look at the file's
+        properties, too."""
         first, *others = self.attached.sources
-        if self._asks_for_authors and not others:
-            front = "".join(page.text for page in first.pages if page.start_char < FRONT_CHARS)[:FRONT_CHARS]
+        if not self._role or others:
+            return
+        front = "".join(page.text for page in first.pages if page.start_char < FRONT_CHARS)[:FRONT_CHARS]
+        if is_credited_otherwise(self._role, self.text, front):
+            self.text = self.held = NOT_SAID
+        if self._role == "author":
             self.text = self.held = author_in_properties(self.text, first.authors, front)
 
     @property

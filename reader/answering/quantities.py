@@ -120,6 +120,14 @@ _NO_COUNT = re.compile(
     r"\b(?:degrees?|times|hundreds?|thousands?|millions?|mal|fois|degrés|veces|grados|volte|gradi)\b", re.I
 )
 _COUNT = re.compile(rf"[^\w.]*(\d\d?|{_NUMERALS})(?![\w%]|[.,:/-]\w)", re.I)
+_FEW_WORDS = 3
+_SAYS_HOW_MANY = re.compile(
+    rf"{_NUMBER}|{_CJK_DIGIT.pattern}|\b(?:(?:hundred|thousand|million|billion|dozen|pair|lot|score)s?|half|third|quarter|first|second"
+    r"|none|nobody|nothing|no|not|any|all|every\w*|each|both|many|multi\w*|several|few\w*|some|most|majority|more|less|plenty"
+    r"|numerous|various|countless|enough|single|sole|only|couple|once|twice|double|triple|zero|an|another|unlimited|infinit\w*"
+    r"|unknown|\w)\b",
+    re.I,
+)
 _FIRST_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _FIGURE_IN_WORD = re.compile(r"(\d\d?)(\D+)")
 _LIKENESS = 0.75
@@ -184,6 +192,15 @@ def miscounts(answer: str, question: str, known: str) -> bool:
         number == _DOZEN and "dozen" in known.casefold()
     )
     return number >= _LEAST_COUNT and not stands and not _CJK_DIGIT.search(known)
+
+
+def is_no_count(answer: str, question: str) -> bool:
+    """Whether an answer of three words or less to how many, in English, has neither a number nor a word such as *several*. Of 1,438
+    answers of people this holds for six, four of which are no count."""
+    found = _HOW_MANY.search(question)
+    if found is None or not found[0].lower().startswith("how") or _NO_COUNT.search(found["words"]):
+        return False
+    return 0 < len(answer.split()) <= _FEW_WORDS and not _SAYS_HOW_MANY.search(answer)
 
 
 def as_spelt(answer: str, question: str, passage: str) -> str:

@@ -211,7 +211,11 @@ _STANDS_FOR = re.compile(
     r"|qué significan?(?: las siglas| la sigla)? (?P<es>\S{2,12}))(?: here)?\W*",
     re.I,
 )
-_WHY = re.compile(r"\W*(?:(?:and|but|so|und|et|y) )?(?:why|for what reason|warum|weshalb|pourquoi|por qu[eé])\b", re.I)
+_WHY = re.compile(
+    r"\W*(?:(?:and|but|so|und|et|y|e) )?(?:why|for what reason|warum|wieso|weshalb|weswegen|aus welchem grund|pourquoi"
+    r"|pour quelles? raisons?|por qu[eé]|perch[eé]|come mai|per quale (?:motivo|ragione))\b",
+    re.I,
+)
 _DESCRIBED = (
     r"(?:describ\w*|characteri\w*|call\w*|pronounc\w*|abbreviat\w*|denot\w*|spell\w*|named|feel\w*|felt|look\w*|seem\w*|tastes?"
     r"|smell\w*|sound\w*|view\w*|rated?|know\w*|like)"
@@ -319,9 +323,9 @@ def asks_for_manner(question: str) -> bool:
     return bool(_MANNER.search(question))
 
 
-def asks_for_authors(question: str) -> bool:
-    """Whether a question asks who wrote the document, and not for its title, its date or its editors."""
-    return bool(_FRONT.search(question) and _WROTE.search(question))
+def role_asked(question: str) -> str:
+    """The role, as in `title_pages.credited`, that a question asks who has in the document, and not for its title or its date."""
+    return _credit_asked(question) or ("author" if _FRONT.search(question) and _WROTE.search(question) else "")
 
 
 def offers_choice(question: str) -> bool:

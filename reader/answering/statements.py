@@ -43,10 +43,10 @@ _CLAUSE_WORDS = 4
 
 _SAYS_HOW = re.compile(
     r"\b(?:by|with|through|using|via|in|on|as|from|into|to|at|over|under|until|without|after|when|only|not|no|well|fast|hard"
-    r"|\w+ing|\w+ly|\w+ed)\b|\d",
+    r"|\A\w+(?:ing|ly|ed)|(?-i:[a-z]\w*(?:ing|ly|ed)))\b|\d",
     re.I,
 )
-"""What an answer has that says how."""
+"""What an answer has that says how; a name such as *Named Entity* does not."""
 
 _MOST = 0.6
 """The share of a question's words that a sentence with a reason has. Of 63 such sentences for 287 questions of FairytaleQA that ask
@@ -57,6 +57,9 @@ _CUT_OFF = re.compile(r"[,;:–—]$")
 _ITEM = re.compile(r"\w[.)]")
 """The letter of a list's item."""
 
+_ASKS = re.compile(r"[?？][\"'”’»)\]*_]*\s*\Z")
+"""The end of a question."""
+
 _NUMBER = re.compile(r"\A[#*\s]*\d[\d.]*\s+")
 """The number of a heading."""
 
@@ -64,7 +67,8 @@ _REASON = re.compile(
     r"\b(?:because|since|lest|owing to|due to|thanks to|on account of|caused by|as a result|therefore|thus|consequently|so as to"
     r"|(?:that|this) (?:is|was) why|in order|so that|seeing that|being (?:too|so|very|afraid|proud)"
     r"|for (?:he|she|it|they|we|you|I|the|this|that|there|his|her|its|their|all|no|some|fear|want|lack)"
-    r"|as (?:he|she|it|they|there|the|his|her)|weil|damit|wegen|parce qu\w*|puisqu\w*|afin|porque|ya que|para que"
+    r"|as (?:he|she|it|they|there|the|his|her)|weil|damit|wegen|aufgrund|infolge|parce qu\w*|puisqu\w*|afin|pour que|à cause"
+    r"|en raison|grâce|porque|puesto que|ya que|para que|debido|a causa|perch[eé]|poich[eé]|siccome|affinch[eé]|dato che"
     r"|(?<=[,;] )(?:denn|da|car|pues))\b",
     re.I,
 )
@@ -176,7 +180,9 @@ def in_own_sentence(answer: str, question: str, passage: str) -> str:
     """The sentence of a passage that has an answer, the one with most words of the question; the answer where none has it."""
     said = mention(answer)
     asked = {stem(word) for word in content_words(question)}
-    own = [one for one in sentences_of(passage) if said.search(one) and len(one) <= QUOTE_CHARS]
+    own = [
+        one for one in sentences_of(passage) if said.search(one) and len(one) <= QUOTE_CHARS and not _ASKS.search(one)
+    ]
     best = max(own, key=lambda one: len(asked & {stem(word) for word in content_words(one)}), default=answer)
     return " ".join(best.split())
 
@@ -199,16 +205,29 @@ def _as_heading(said: Statement) -> float:
 
 
 def _spans(passage: Passage) -> Iterator[tuple[Passage, int]]:
-    """Each sentence, with the one before it where it is short or has a pronoun, and how many sentences that is."""
-    before: tuple[int, int] | None = None
-    for sentence in sentences(passage.text):
-        for start, end in shortened(passage.text, sentence, QUOTE_CHARS):
-            said = passage.text[start:end]
-            needs = len(said.split()) < _SHORT_WORDS or _PRONOUN.search(said)
-            yield _part(passage, start, end), 1
-            if before and needs and end - before[0] <= QUOTE_CHARS and "\n\n" not in passage.text[before[1] : start]:
-                yield _part(passage, before[0], end), 2
-            before = start, end
+    """Each sentence, with the one before it where it is short or has a pronoun, and how many sentences that is.
+
+    A question states nothing: it comes before the sentence behind it, and the next one, too, where that is only yes or no.
+    """
+    text = passage.text
+    spans = [span for sentence in sentences(text) for span in shortened(text, sentence, QUOTE_CHARS)]
+    asked = [bool(_ASKS.search(text[start:end])) for start, end in spans]
+    for number, (start, end) in enumerate(spans):
+        if asked[number]:
+            continue
+        said = text[start:end]
+        yield _part(passage, start, end), 1
+        if not number:
+            continue
+        first, before = spans[number - 1]
+        if asked[number - 1]:
+            if _YES_OR_NO.fullmatch(said) and number + 1 < len(spans) and not asked[number + 1]:
+                behind, last = spans[number + 1]
+                end = end if "\n\n" in text[end:behind] or last - first > QUOTE_CHARS else last
+        elif "\n\n" in text[before:start] or not (len(said.split()) < _SHORT_WORDS or _PRONOUN.search(said)):
+            continue
+        if end - first <= QUOTE_CHARS:
+            yield _part(passage, first, end), 2
 
 
 def _part(passage: Passage, start: int, end: int) -> Passage:

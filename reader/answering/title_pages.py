@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from reader.answering.names import name_pattern
 from reader.answering.words import words_of
@@ -40,6 +41,9 @@ _SIGNED = re.compile(
 )
 _NOT_WRITING = r"\b(?:(?!written|compiled|collected|composed|narrated|retold)[a-z]{2,}ed|copyright|sold|borne)\b"
 """What else is done by somebody."""
+_OTHER_WORK = re.compile(r"\b(?:printed|published|prepared|produced|sold)\b", re.I)
+"""What never is an author's; a copyright may be, if no firm has it."""
+_FIRM = re.compile(r"\b(?:co|company|sons|brothers|bros|inc|ltd|limited|press)\b", re.I)
 _OTHER_ROLE = re.compile(
     rf"{_NOT_WRITING}|\b(?:edition|reprint|books|works|\d{{4}})\b|(?-i:^[a-z]|\b[a-z]\w* [a-z]\w* [a-z])|^with\b", re.I
 )
@@ -72,6 +76,9 @@ _MAYBE_CREDIT = {
 }
 """What may credit somebody in a form that is not understood; an introduction may be signed far below its heading."""
 _ENGLISH = frozenset({"the", "of", "and"})
+_BETWEEN_NAMES = re.compile(r"[,;&]|\band\b")
+_NAME_WORD = re.compile(r"[^\W\d_a-z]\w\w+")
+"""A word of a name that is no initial."""
 _CONTENTS = re.compile(r"^[^\w\n]*(?:table of )?contents\b", re.I | re.M)
 """Behind this, parts have their authors."""
 _OTHER_WORKS = re.compile(r"^[^\w\n]*(?:books by|works by|by the same)\b", re.I | re.M)
@@ -99,7 +106,7 @@ def credited(role: str, front: str) -> tuple[str, int, int] | None:
     """
     if contents := _CONTENTS.search(front):
         front = front[: contents.start()]
-    found = [(names, start, end) for roles, names, start, end in _credits(front) if role in roles]
+    found = [(one.names, one.start, one.end) for one in _credits(front) if role in one.roles]
     if listed := _OTHER_WORKS.search(front):
         found = [one for one in found if one[1] < listed.start()] or found
     named = {names.casefold() for names, _, _ in found}
@@ -115,6 +122,24 @@ def credits_nobody(role: str, front: str) -> bool:
     """
     is_known = not front.strip() or set(words_of(front)) >= _ENGLISH
     return role != "author" and is_known and not _MAYBE_CREDIT[role].search(front)
+
+
+def is_credited_otherwise(role: str, answer: str, front: str) -> bool:
+    """Whether a document's beginning has the names of an answer only in credits for something else than was asked for, such as its
+    translator's for its author's.
+
+    Anybody may have written the introduction, and whoever wrote that may have edited or translated the rest.
+    """
+    credits = list(_credits(front))
+    others = [one for one in credits if role not in one.roles and (one.roles or one.is_other)]
+    if role != "author":
+        others = [one for one in others if role != "introduction" and "introduction" not in one.roles]
+    for one in others:
+        front = re.sub(r"\s+".join(map(re.escape, one.names.split())), "", front, flags=re.I)
+    own = [one.names for one in credits if role in one.roles]
+    only_there = {word for one in others for word in words_of(one.names)} - set(words_of(" ".join([front, *own])))
+    last = [words[-1].lower() for name in _BETWEEN_NAMES.split(answer) if (words := _NAME_WORD.findall(name))]
+    return bool(last) and only_there.issuperset(last)
 
 
 def signed(end: str) -> tuple[str, int, int] | None:
@@ -135,8 +160,20 @@ def named_alone(front: str) -> tuple[str, int, int] | None:
     return None if is_of_title else (found["names"], found.start("names"), found.end("names"))
 
 
-def _credits(front: str) -> Iterator[tuple[list[str], str, int, int]]:
-    """(roles, names, start, end) of each credit, in order."""
+@dataclass(frozen=True)
+class _Credit:
+    """*By* and names, or a role and names."""
+
+    roles: list[str]
+    names: str
+    start: int
+    end: int
+    is_other: bool
+    """Whether something else was done by whom it names, such as printing."""
+
+
+def _credits(front: str) -> Iterator[_Credit]:
+    """The credits of a document's beginning, in order."""
     found = sorted([*_BY.finditer(front), *_LABEL.finditer(front)], key=lambda one: one.start("names"))
     for one in found:
         before, lines = one["before"].strip(), front[: one.start("before")].rstrip()
@@ -155,7 +192,8 @@ def _credits(front: str) -> Iterator[tuple[list[str], str, int, int]]:
             led_to = _roles(block) if _CREDIT_LINE.search(block) else []
             roles = led_to or ([] if _OTHER_LINE.match(above) else ["author"])
         names = _POINT.sub("", " ".join(one["names"].split()))
-        yield roles, names, one.end() - len(one[0].lstrip()), one.end("names")
+        is_other = bool(_OTHER_WORK.search(before or above) or _FIRM.search(names))
+        yield _Credit(roles, names, one.end() - len(one[0].lstrip()), one.end("names"), is_other)
 
 
 def _roles(text: str) -> list[str]:

@@ -19,6 +19,7 @@ STOP_WORDS = frozenset(
     other our out over own per s said say says shall she should so some such t than that the their them then there these they
     this those to too under up upon us very was we were what when where which while who whom whose why will with would you
     your according answer document passage text tell mention mentioned happen happens happened
+    warum weshalb wieso weswegen pourquoi qué perché
     """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
 )
 
