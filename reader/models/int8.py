@@ -103,6 +103,7 @@ class Int8Linear(nn.Module):
         self._rounded: Tensor
         self._row_scale: Tensor
         self.register_buffer("_rounded", rounded, persistent=False)
+        # Products of what is rotated are so many times too large.
         self.register_buffer("_row_scale", scale[:, 0] / _rotated_together(own.weight), persistent=False)
         self._multiply = kernel(self._rounded, self._row_scale)
         self._loops = loops
@@ -228,7 +229,7 @@ def _round_rows(rows: Any, rounded: Any, scales: Any, largest: int, together: in
     for row in range(len(rows)):
         for column in range(columns):
             rotated[column] = rows[row, column]
-        # Numbers without a sign need no check whether they count from an array's end, and the processor adds several at once.
+        # Unsigned indices cannot count from an array's end: nothing is checked, and the processor adds several numbers at once.
         distance = np.uint64(columns // together)
         while distance < np.uint64(columns):
             start = np.uint64(0)
