@@ -350,9 +350,9 @@ def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        ("Do I need a permit?", "Do I need a permit? No. The yard has one."),
-        ("Can I bring my dog?", "Can I bring my dog? Dogs stay outside."),
-        ("Is parking free?", "Is parking free? Yes."),
+        ("Do I need a permit?", "No. The yard has one."),
+        ("Can I bring my dog?", "Dogs stay outside."),
+        ("Is parking free?", "Yes."),
         ("Are there any rooms?", "The yard has rooms for forty guests."),
     ],
     ids=["no and why", "a heading", "yes and nothing more", "asked and not answered"],
@@ -371,6 +371,12 @@ Is parking free? Yes. Is there a bus?
 The yard has rooms for forty guests. The gate shuts at ten. Are there any rooms?
 """
     assert [one.text for one in statements(Passages([source_of(text)]), question, None)] == [said]
+
+
+@pytest.mark.parametrize("answer", ["yes", "No."])
+def test_what_the_text_itself_answers_with_yes_or_no_has_no_other_before_it(answer: str) -> None:
+    said = said_of("Do I need a permit? No. The yard has one.", 0.9, 0.9)
+    assert in_sentences(answer, [said], "") == "No. The yard has one."
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ _HEADING = 0.15
 """What a line without an end mark, which may be a heading, must have more than a sentence."""
 
 _YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
+_BEGINS_WITH_IT = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])[.,;:!]", re.I)
 _ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
 
 _CLAUSE_WORDS = 4
@@ -92,8 +93,11 @@ class Statement:
 
     @property
     def text(self) -> str:
-        """Its words on one line, with an ellipsis where it is a piece of a long sentence."""
+        """Its words on one line, without the question that it answers, and with an ellipsis where it is cut from a longer one."""
         words = _CUT_OFF.sub(" …", " ".join(self.passage.text.split()))
+        first = next((end for _, end in sentences(words)), 0)
+        if first < len(words) and _ASKS.search(words[:first]):
+            words = words[first:].lstrip()
         goes_on = words[:1].islower() and not _ITEM.match(words)
         return f"… {words}" if goes_on else words
 
@@ -165,7 +169,8 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
     if says_nothing(answer):
         return stated if first.score >= _SURE else answer
     if first.score >= _LIKELY:
-        return f"{answer.rstrip('.').capitalize()}. {stated}" if _YES_OR_NO.fullmatch(answer) else stated
+        is_bare = _YES_OR_NO.fullmatch(answer) and not _BEGINS_WITH_IT.match(stated)
+        return f"{answer.rstrip('.').capitalize()}. {stated}" if is_bare else stated
     if len(answer.split()) >= _CLAUSE_WORDS:
         return answer
     return " ".join(quote.split()) if first.score >= _UNLIKELY else NOT_SAID
@@ -207,7 +212,7 @@ def _as_heading(said: Statement) -> float:
 def _spans(passage: Passage) -> Iterator[tuple[Passage, int]]:
     """Each sentence, with the one before it where it is short or has a pronoun, and how many sentences that is.
 
-    A question states nothing: it comes before the sentence behind it, and the next one, too, where that is only yes or no.
+    A question states nothing: it comes with the sentence behind it, and with the next one, too, where that is only yes or no.
     """
     text = passage.text
     spans = [span for sentence in sentences(text) for span in shortened(text, sentence, QUOTE_CHARS)]
