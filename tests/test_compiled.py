@@ -39,7 +39,7 @@ def note_speeds(cache: Path, loop: float, library: float) -> None:
     notes.set("int8 rotating and rounding, loop", loop)
     notes.set("int8 rotating and rounding, library", library)
     for name, seconds in (("loop", loop), ("int_mm", library), ("onednn", library)):
-        notes.set(f"int8 {name}, 1 rows", seconds)
+        notes.set(f"int8 {name}, a row", seconds)
         notes.set(f"float32 {name.replace('int_mm', 'library')}, 1 row", seconds)
 
 
@@ -171,6 +171,29 @@ def test_a_token_alone_is_computed_by_the_loop_where_it_is_faster(wide: Path, tm
         with torch.inference_mode():
             found.append(decoder.model(torch.tensor([[7]])).logits)
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-4)
+
+
+def test_one_row_and_many_are_multiplied_by_the_library_that_is_the_fastest_for_each(
+    wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kernel(name: str) -> int8.Kernel:
+        def multiplied(rows: torch.Tensor, weights: torch.Tensor, row_scale: torch.Tensor) -> torch.Tensor:
+            calls.append((name, len(rows) > 1))
+            return (rows.float() @ weights.float().T) * row_scale
+
+        return lambda weights, row_scale: lambda rows: multiplied(rows, weights, row_scale)
+
+    calls: list[tuple[str, bool]] = []
+    monkeypatch.setattr(int8, "_KERNELS", {name: kernel(name) for name in ("reads", "decodes")})
+    notes = Notes(tmp_path)
+    notes.set("int8 loop, a row", 10.0)
+    for name, many, one in (("reads", 1e-6, 1.0), ("decodes", 1.0, 1e-6)):
+        notes.set(f"int8 {name}, 512 rows", many)
+        notes.set(f"int8 {name}, a row", one)
+    layer = load(wide, tmp_path, "int8").model.model.layers[0].mlp.down_proj
+    rows = numbers(5, layer.in_features)
+    assert torch.equal(layer(rows[3:4])[0], layer(rows)[3])
+    assert calls == [("decodes", False), ("reads", True)]
 
 
 def test_gradients_and_other_numbers_pass_by_the_loop_of_float32_layers(wide: Path, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ same way when they are computed (dynamic quantisation), so a token's result does
 Before that, weights and activations are rotated by the same Hadamard matrix, which leaves their products as they are and spreads
 outliers, which would take the scale, over many numbers (QuaRot, arXiv 2404.00456, section 3).
 Rows are rotated and rounded in a loop that is compiled for this processor, and a single one is multiplied in another one, if these
-are faster here than the libraries. That, and which library is the fastest, is measured once. Where they are exact only for smaller
-weights, the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through them, rounded in the same
-way: training what surrounds them takes half of float32's time.
+are faster here than the libraries. That, and which library is the fastest for one row and for many, is measured once. Where they
+are exact only for smaller weights, the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through
+them, rounded in the same way: training what surrounds them takes half of float32's time.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _LARGEST = 127
 _LARGEST_IN_16_BITS = 63
 """That of rounded weights without VNNI: kernels add two products in 16 bits there, and 2 * 255 * 63 fits."""
 _NEVER = 1e9
-_MANY_ROWS, _DECODED = 512, 64
-"""A kernel is chosen for reading this many rows together, and decoding this many one after another."""
+_MANY_ROWS = 512
+"""A kernel is chosen for reading this many rows together, and one for a single row."""
 _ROWS_AT_ONCE = 64
 """Rows that the library rounds together: few enough to fit the processor's cache."""
 
@@ -51,7 +51,7 @@ def use_int8(decoder: Any, cache: Path) -> None:
     for place, module in list(decoder.named_modules()):
         if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS:
             parent, _, own = place.rpartition(".")
-            int8 = Int8Linear(module, _KERNELS[best.kernel], best.loops, best.largest_weight)
+            int8 = Int8Linear(module, _KERNELS[best.of_many], best.loops, best.largest_weight, _KERNELS[best.of_one])
             setattr(decoder.get_submodule(parent), own, int8)
 
 
@@ -95,7 +95,9 @@ class Int8Linear(nn.Module):
         kernel: Kernel,
         loops: Loops = Loops(),
         largest_weight: int = _LARGEST,
+        of_one: Kernel | None = None,
     ) -> None:
+        """Round a layer's weights to at most `largest_weight`, and multiply by `kernel`, a single row by `of_one`."""
         super().__init__()
         self.in_features, self.out_features = own.in_features, own.out_features
         self.bias = own.bias
@@ -105,7 +107,9 @@ class Int8Linear(nn.Module):
         self.register_buffer("_rounded", rounded, persistent=False)
         # Products of what is rotated are so many times too large.
         self.register_buffer("_row_scale", scale[:, 0] / _rotated_together(own.weight), persistent=False)
-        self._multiply = kernel(self._rounded, self._row_scale)
+        self._multiply = self._multiply_one = kernel(self._rounded, self._row_scale)
+        if of_one is not None and of_one is not kernel:
+            self._multiply_one = of_one(self._rounded, self._row_scale)
         self._loops = loops
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
         self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
@@ -130,7 +134,8 @@ class Int8Linear(nn.Module):
             result = torch.empty(1, self.out_features)
             self._loops.product(*self._arrays, *(each.numpy() for each in (rounded, scale, result)))
         else:
-            result = self._multiply(rounded).mul_(scale)
+            multiply = self._multiply_one if len(rows) == 1 else self._multiply
+            result = multiply(rounded).mul_(scale)
             if self.bias is not None:
                 result += self.bias
         return result.view(*states.shape[:-1], self.out_features)
@@ -292,23 +297,25 @@ def _loop_kernel(loop: Loop) -> Kernel:
 class _Choice:
     """What this machine multiplies int8 with."""
 
-    kernel: str
+    of_many: str
+    """The kernel for several rows."""
+    of_one: str
     loops: Loops
     largest_weight: int
 
 
 def best_kernel(cache: Path) -> str:
-    """The name of this machine's fastest kernel and its bits of a weight, measured once and kept in the cache folder.
+    """The name of this machine's fastest kernel for reading and the bits of a weight, measured once and kept in the cache folder.
 
     Raises:
         ConfigError: no kernel multiplies exactly.
     """
     best = _choose(cache)
-    return f"{best.kernel}, {best.largest_weight.bit_length() + 1}-bit weights"
+    return f"{best.of_many}, {best.largest_weight.bit_length() + 1}-bit weights"
 
 
 def _choose(cache: Path) -> _Choice:
-    """The fastest kernel of those that are exact for 8-bit weights or, if there are none, for 7-bit weights.
+    """The fastest kernels of those that are exact for 8-bit weights or, if there are none, for 7-bit weights.
 
     Raises:
         ConfigError: no kernel multiplies exactly.
@@ -319,23 +326,22 @@ def _choose(cache: Path) -> _Choice:
     of_loop, threads = _NEVER, torch.get_num_threads()
     if product is not None:
         kernel = _loop_kernel(product)
-        of_loop = notes.measured("int8 loop, 1 rows", lambda: _measure(kernel, 1, _LARGEST) * threads)
+        of_loop = notes.measured("int8 loop, a row", lambda: _measure(kernel, 1, _LARGEST) * threads)
 
     def seconds(name: str, rows: int, largest: int) -> float:
         weights = "" if largest == _LARGEST else ", 7-bit weights"
-        return notes.measured(f"int8 {name}, {rows} rows{weights}", lambda: _measure(_KERNELS[name], rows, largest))
+        of = "a row" if rows == 1 else f"{rows} rows"
+        return notes.measured(f"int8 {name}, {of}{weights}", lambda: _measure(_KERNELS[name], rows, largest))
 
     for largest in (_LARGEST, _LARGEST_IN_16_BITS):
-        of_row = {name: seconds(name, 1, largest) for name in _KERNELS}
         # A token is read with hundreds of others, and decoded alone.
-        of_both = {
-            name: seconds(name, _MANY_ROWS, largest) + _DECODED * min(of_row[name], of_loop) for name in _KERNELS
-        }
-        best = min(of_both, key=lambda name: of_both[name])
-        if of_both[best] < _NEVER:
+        many, one = ({name: seconds(name, rows, largest) for name in _KERNELS} for rows in (_MANY_ROWS, 1))
+        of_many, of_one = min(many, key=lambda name: many[name]), min(one, key=lambda name: one[name])
+        if max(many[of_many], one[of_one]) < _NEVER:
             rounding = compiled(_round_rows, _ROUND_ARGUMENTS)
-            many = rounding is not None and _rounds_many(rounding, notes)
-            return _Choice(best, Loops(rounding, product if of_loop < of_row[best] else None, many), largest)
+            rounds_many = rounding is not None and _rounds_many(rounding, notes)
+            loops = Loops(rounding, product if of_loop < one[of_one] else None, rounds_many)
+            return _Choice(of_many, of_one, loops, largest)
     raise ConfigError("This processor does not multiply int8 exactly: give --dtype float32.")
 
 
@@ -351,12 +357,13 @@ def _rounds_many(loop: Loop, notes: Notes) -> bool:
 
 def _measure(kernel: Kernel, count: int, largest_weight: int) -> float:
     """A kernel's seconds for so many rows at once; `_NEVER` if its products are wrong."""
-    # A decoder's weights do not fit the processor's cache: for one row, these do not either.
-    matrices = 1 if count > 1 else 24
-    weights = torch.full((matrices, 4864, 896), largest_weight, dtype=torch.int8)
+    # A decoder's weights do not fit the processor's cache: for one row, these do not either. Many calls for small matrices are what
+    # kernels differ by there.
+    matrices, out_features = (1, 4864) if count > 1 else (128, 896)
+    weights = torch.full((matrices, out_features, 896), largest_weight, dtype=torch.int8)
     weights[:, ::2] *= -1
     rows = torch.full((count, 896), _LARGEST, dtype=torch.int8)
-    expected = torch.full((4864,), float(largest_weight * _LARGEST * 896))
+    expected = torch.full((out_features,), float(largest_weight * _LARGEST * 896))
     expected[::2] *= -1
     try:
         multiply = [kernel(own, torch.ones(len(own))) for own in weights]
