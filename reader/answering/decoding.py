@@ -419,7 +419,7 @@ class Decoding:
                     self.text = self.held = in_own_sentence(self.text, self.question, passage)
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
-        self._name_author()
+        self._check_role()
         self._name_day()
         if self.held == self.text and says_nothing(self.text) and asks_for_payment(self.question):
             rows = self.attached.passages.rows_asked(self.question)
@@ -439,9 +439,9 @@ class Decoding:
             if day := day_at(passage.start_char + passage.text.index(said), source):
                 self.text = self.held = f"{day}, {said}"
 
-    def _name_author(self) -> None:
-        """Where it is asked who has a role in the one document, name nobody with another role; for an author, look at the file's
-        properties, too."""
+    def _check_role(self) -> None:
+        """Answer who wrote, translated or edited a single document: refuse whoever is credited with something else only, and take
+        authors from the file's properties, too."""
         first, *others = self.attached.sources
         if not self._role or others:
             return

@@ -209,7 +209,7 @@ def _credited(role: str, source: Source) -> Overview | None:
 
 
 def _has_nobody(request: Request, source: Source) -> bool:
-    """Whether nobody has the role that is asked for, by what is read of a document; small decoders name somebody else."""
+    """Whether the part of a document that was read gives nobody the role that is asked for. Small decoders would name somebody."""
     if request.kind == "front" and request.words:
         return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
     return request.kind == "representative" and represents_nobody(

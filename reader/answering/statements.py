@@ -35,8 +35,9 @@ _SHORT_WORDS = 6
 _HEADING = 0.15
 """What a line without an end mark, which may be a heading, must have more than a sentence."""
 
-_YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])\W*", re.I)
-_BEGINS_WITH_IT = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií])[.,;:!]", re.I)
+_EITHER = r"(?:yes|no|ja|nein|oui|non|s[ií])"
+_YES_OR_NO = re.compile(rf"{_EITHER}\W*", re.I)
+_BEGINS_WITH_IT = re.compile(rf"{_EITHER}[.,;:!]", re.I)
 _ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
 
 _CLAUSE_WORDS = 4

@@ -128,7 +128,7 @@ def is_credited_otherwise(role: str, answer: str, front: str) -> bool:
     """Whether a document's beginning has the names of an answer only in credits for something else than was asked for, such as its
     translator's for its author's.
 
-    Anybody may have written the introduction, and whoever wrote that may have edited or translated the rest.
+    Introductions are left out: the author may have written one, and its writer may be the editor or the translator, too.
     """
     credits = list(_credits(front))
     others = [one for one in credits if role not in one.roles and (one.roles or one.is_other)]
