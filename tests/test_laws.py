@@ -25,7 +25,7 @@ ORDER = [
     {"reader.models"},
     {"reader.condensing"},
     {"reader.beacon", "reader.documents", "storage"},
-    {"reader.compiled", "reader.errors", "reader.settings", "reader.wording"},
+    {"reader.compiled", "reader.errors", "reader.huge_pages", "reader.settings", "reader.wording"},
 ]
 RANK = {name: number for number, names in enumerate(ORDER) for name in names}
 # These never import each other.

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reader import huge_pages
 from reader.compiled import compiled
 from reader.errors import ConfigError
 from reader.models.machine import Notes, best_seconds
@@ -48,11 +49,17 @@ def use_int8(decoder: Any, cache: Path) -> None:
         ConfigError: no kernel of this machine multiplies int8 exactly.
     """
     best = _choose(cache)
-    for place, module in list(decoder.named_modules()):
-        if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS:
-            parent, _, own = place.rpartition(".")
-            int8 = Int8Linear(module, _KERNELS[best.of_many], best.loops, best.largest_weight, _KERNELS[best.of_one])
-            setattr(decoder.get_submodule(parent), own, int8)
+    large = {
+        place: module
+        for place, module in decoder.named_modules()
+        if isinstance(module, nn.Linear) and module.weight.numel() >= _SMALL_WEIGHTS
+    }
+    sizes = [module.weight.numel() for module in large.values()]
+    rooms = huge_pages.empty(sum(sizes), dtype=torch.int8).split(sizes)  # in one piece: many are smaller than a page
+    for (place, module), room in zip(large.items(), rooms, strict=True):
+        parent, _, own = place.rpartition(".")
+        kernels = _KERNELS[best.of_many], best.loops, best.largest_weight, _KERNELS[best.of_one]
+        setattr(decoder.get_submodule(parent), own, Int8Linear(module, *kernels, room=room.view_as(module.weight)))
 
 
 Loop = Callable[..., Any]
@@ -96,12 +103,19 @@ class Int8Linear(nn.Module):
         loops: Loops = Loops(),
         largest_weight: int = _LARGEST,
         of_one: Kernel | None = None,
+        room: Tensor | None = None,
     ) -> None:
-        """Round a layer's weights to at most `largest_weight`, and multiply by `kernel`, a single row by `of_one`."""
+        """Round a layer's weights to at most `largest_weight`, and multiply by `kernel`, a single row by `of_one`.
+
+        Args:
+            room: an int8 tensor (out, in) to keep the weights in.
+        """
         super().__init__()
         self.in_features, self.out_features = own.in_features, own.out_features
         self.bias = own.bias
         rounded, scale = loops.round(own.weight.detach(), largest_weight)
+        if room is not None:
+            rounded = room.copy_(rounded)
         self._rounded: Tensor
         self._row_scale: Tensor
         self.register_buffer("_rounded", rounded, persistent=False)

@@ -1,0 +1,33 @@
+"""Memory in pages of 2 MB instead of 4 KB, where the system has them.
+
+For each token of an answer, a decoder reads its weights and its memory from end to end. The processor looks up where each page is,
+and with small pages that takes a sixth of the time.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+
+import torch
+from torch import Tensor
+
+_PAGE = 2 << 20
+
+
+def empty(*shape: int, dtype: torch.dtype) -> Tensor:
+    """A new tensor on the CPU, like that of `torch.empty`, in large pages as far as it fills them."""
+    size = math.prod(shape) * dtype.itemsize
+    advice = getattr(mmap, "MADV_HUGEPAGE", None)  # Linux only
+    if size < _PAGE or advice is None:
+        return torch.empty(shape, dtype=dtype)
+    try:
+        # Longer by a page, so that the tensor can begin where a page does.
+        region = mmap.mmap(-1, size + _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        region.madvise(advice)
+    except (
+        OSError
+    ):  # a system without them, or a limit of the process: the library says what is wrong if there is no room at all
+        return torch.empty(shape, dtype=dtype)
+    start = -torch.frombuffer(region, dtype=torch.uint8).data_ptr() % _PAGE
+    return torch.frombuffer(region, dtype=dtype, count=math.prod(shape), offset=start).view(shape)
