@@ -18,14 +18,14 @@ from storage import Store
 
 # No program that a test starts fetches a larger decoder.
 os.environ.setdefault("READER_MODEL", DEFAULT_MODEL)
-# Two test processes share the cores: a thread each, also in the programs that they start.
+# The test processes share the cores: a thread each, also in the programs that they start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the files with browser tests first. They take longest: run last, they leave one of two processes without work."""
+    """Run the files with browser tests first. They take longest: run last, they leave the other processes without work."""
     slow_files = {item.path for item in items if item.get_closest_marker("browser")}
     items.sort(key=lambda item: item.path not in slow_files)
 

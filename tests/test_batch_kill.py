@@ -65,7 +65,7 @@ def count(path: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("questions", "documents", "kills"), [(40, 3, 1), pytest.param(200, 10, 3, marks=pytest.mark.slow)]
+    ("questions", "documents", "kills"), [(12, 3, 1), pytest.param(200, 10, 3, marks=pytest.mark.slow)]
 )
 def test_killed_at_random_and_resumed_each_question_has_its_one_answer(
     settings: dict[str, object],
@@ -157,6 +157,7 @@ def test_ray_gives_the_same_file_up_to_order(
 
 
 @needs_ray
+@pytest.mark.slow
 def test_ray_says_what_is_wrong(
     settings: dict[str, object], make_library: Callable[[int], Path], tmp_path: Path
 ) -> None:

@@ -86,7 +86,7 @@ def states(page: sync_api.Page, role: str, name: str) -> dict[str, object]:
     return next(states for (one, called), states in told(page).items() if one == role and called.startswith(name))
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, ZOOMED], ids=["desktop", "zoomed"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESKTOP, marks=pytest.mark.slow), ZOOMED], ids=["desktop", "zoomed"])
 def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
     server: Server, visit: Callable[..., object], tmp_path: Path, viewport: dict[str, int]
 ) -> None:

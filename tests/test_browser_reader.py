@@ -267,7 +267,7 @@ def test_what_is_selected_can_be_asked_about(opened: Callable[..., object]) -> N
         expect(page.locator("#viewer .sheet img")).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESKTOP, marks=pytest.mark.slow), PHONE], ids=["desktop", "phone"])
 def test_pictures_and_their_captions_stand_where_they_belong(
     opened: Callable[..., object], viewport: dict[str, int]
 ) -> None:
@@ -294,7 +294,7 @@ def test_pictures_and_their_captions_stand_where_they_belong(
         expect(window.box()).to_have_value("What does this mean: “Figure 1. The wheel, seen from the quay.”?")
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESKTOP, marks=pytest.mark.slow), PHONE], ids=["desktop", "phone"])
 def test_a_picture_is_shown_between_the_words_of_its_file(
     opened: Callable[..., object], viewport: dict[str, int]
 ) -> None:
@@ -439,7 +439,7 @@ def test_the_arrow_of_the_chat_lies_over_no_button(opened: Callable[..., object]
         assert max(ends) <= left
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESKTOP, marks=pytest.mark.slow), PHONE], ids=["desktop", "phone"])
 def test_answers_are_kept_as_a_document_and_asked(opened: Callable[..., object], viewport: dict[str, int]) -> None:
     with opened("mill.md", viewport) as window:
         page = window.page
@@ -478,8 +478,16 @@ def test_answers_are_kept_as_a_document_and_asked(opened: Callable[..., object],
         expect(page.locator("#library .entry").filter(has_text="Answers about")).to_have_count(0)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, ZOOMED], ids=["phone", "zoomed"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        (PHONE, "dark"),
+        (ZOOMED, "light"),
+        pytest.param(PHONE, "light", marks=pytest.mark.slow),
+        pytest.param(ZOOMED, "dark", marks=pytest.mark.slow),
+    ],
+    ids=["phone, dark", "zoomed, light", "phone, light", "zoomed, dark"],
+)
 def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dict[str, int], scheme: str) -> None:
     with opened("mill.md", viewport, color_scheme=scheme) as window:
         page = window.page
@@ -490,7 +498,9 @@ def test_reading_fits_small_screens(opened: Callable[..., object], viewport: dic
         window.shoot(f"reading-{viewport['width']}-{scheme}")
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE, ZOOMED], ids=["desktop", "phone", "zoomed"])
+@pytest.mark.parametrize(
+    "viewport", [pytest.param(DESKTOP, marks=pytest.mark.slow), PHONE, ZOOMED], ids=["desktop", "phone", "zoomed"]
+)
 def test_what_is_marked_is_in_view(opened: Callable[..., object], viewport: dict[str, int]) -> None:
     with opened("lines.txt", viewport) as window:
         page = window.page
@@ -503,7 +513,7 @@ def test_what_is_marked_is_in_view(opened: Callable[..., object], viewport: dict
         }""")
 
 
-@pytest.mark.parametrize("width", [390, 360])
+@pytest.mark.parametrize("width", [pytest.param(390, marks=pytest.mark.slow), 360])
 def test_the_bar_of_a_conversation_takes_one_line_on_a_phone(opened: Callable[..., object], width: int) -> None:
     with opened("loom.md", {"width": width, "height": 740}) as window:
         page = window.page

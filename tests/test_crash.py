@@ -451,7 +451,7 @@ def run(task: str, folder: Path, amount: int, timeout_seconds: float) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.slow)])
 def test_kills_lose_no_document_leave_no_file_and_change_no_answer(tmp_path: Path, count: int) -> None:
     told = json.loads(run("rounds", tmp_path, count, 3600))
     print(told)

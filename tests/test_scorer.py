@@ -72,11 +72,11 @@ def test_held_out_texts_keep_more_of_the_attention_than_by_chance(
     family: str, tiny_folder: Callable[..., Path], tmp_path: Path, questions: list[Question]
 ) -> None:
     model = load_rows(tiny_folder(family), tmp_path)
-    scorer, report = fit_scorer(model, questions, tmp_path / "texts", texts=12)
+    scorer, report = fit_scorer(model, questions, tmp_path / "texts", texts=8)
     assert report.chance < report.fitted <= 1
     assert len(scorer.layers) == len(model.plugin.new_memory().layers)
     assert not (tmp_path / "texts").exists()
-    assert report.questions > 12
+    assert report.questions > 8
 
 
 def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(

@@ -36,7 +36,7 @@ from reader.reading.jobs import JobSettings, enqueue
 from storage import JobRecord, QuestionRecord, Store, new_owner
 
 WAIT_SECONDS = 60.0
-LONG_WORDS = 40_000
+LONG_WORDS = 20_000
 
 
 def add(service: Service, document: Document) -> None:

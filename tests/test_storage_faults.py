@@ -212,21 +212,21 @@ def write_forever(folder: Path) -> None:
 
 
 @posix_only
-@pytest.mark.parametrize("stride", [23, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [47, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_kill_at_any_line_leaves_the_library_as_before_or_after(tmp_path: Path, stride: int) -> None:
     command = [*COMMAND, "kill_at_every_line", str(tmp_path), str(stride)]
     done = subprocess.run(
         command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1800
     )
     assert done.returncode == 0, done.stdout
-    assert int(done.stdout.split()[-2]) > 50
+    assert int(done.stdout.split()[-2]) > 25
 
 
 @posix_only
 def test_kills_at_random_moments_lose_nothing_and_leave_nothing_over(tmp_path: Path) -> None:
     chance = random.Random(7)
     folder = tmp_path / "library"
-    for _ in range(20):
+    for _ in range(10):
         child = subprocess.Popen([*COMMAND, "write_forever", str(folder)], cwd=ROOT, stdout=subprocess.PIPE)
         assert child.stdout is not None
         assert child.stdout.readline() == b"open\n"

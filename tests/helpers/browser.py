@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 START_SECONDS = 180.0
+QUESTION = "Who wrote <b>in the book</b> & what?"
 READY = "#app[data-part]"
 """The page once its own script has run: what is pressed earlier is not heard."""
 
@@ -187,12 +189,42 @@ class Visit:
         assert height <= window_height, f"the page is {height} pixels high in a window of {window_height}"
 
 
+def page_questions(page: sync_api.Page) -> sync_api.Locator:
+    """The questions of the conversation that is shown."""
+    return page.locator("#chat .user-row")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Callable[..., Path]) -> Iterator[Server]:
+    """One server with a tiny decoder for all tests of a file; a test that kills it starts it again.
+
+    It has more layers than other tests' decoders: an answer must take long enough to be seen streaming and to be stopped.
+    """
+    folder, place = tiny_folder("llama", max_positions=32_768, layers=8), tmp_path_factory.mktemp("served")
+    server = Server(place / "library", str(folder), place / "cache")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(running: Server) -> Iterator[Server]:
+    """A running server with a tiny decoder and an empty library."""
+    yield running
+    running.clear()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[sync_api.Browser]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
+        _idle.clear()
         browser.close()
+
+
+_idle: dict[str, list[sync_api.BrowserContext]] = defaultdict(list)
+"""Contexts that no visit uses, by their options: they keep the scripts of the page, which take seconds to load anew."""
 
 
 @pytest.fixture
@@ -201,7 +233,8 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
     def visit(
         server: Server, path: str = "", viewport: dict[str, int] = DESKTOP, ready: str = READY, **options: object
     ) -> Iterator[Visit]:
-        context = chromium.new_context(viewport=viewport, **options)
+        idle = _idle[repr((viewport, sorted(options.items())))]
+        context = idle.pop() if idle else chromium.new_context(viewport=viewport, **options)
         context.set_default_timeout(60_000)
         visit = Visit(context.new_page())
         visit.page.on(
@@ -215,7 +248,10 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
         visit.page.goto(server.address + path)
         visit.page.locator(ready).wait_for(timeout=START_SECONDS * 1000)
         yield visit
-        context.close()
+        visit.page.evaluate("localStorage.clear()")
+        visit.page.close()
+        context.clear_cookies()
+        idle.append(context)
         assert visit.hosts <= {"127.0.0.1", "none"}  # none: data within the page
         complaints = [text for text in visit.complaints if not BENIGN.search(text)]
         assert visit.is_orphaned or not complaints, complaints

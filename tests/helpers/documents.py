@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 from pathlib import Path
 
@@ -11,6 +12,17 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, Str
 from reader.documents import Document, Page, load
 
 WORDS = "The keeper walked to the harbour at 19:45 and wrote in the book what the baker had said about the lamp. "
+
+TITLE = '<img src=x onerror="window.hacked=1"> & the keeper'
+"""A title that must be shown as it is written, and never as a picture."""
+
+
+def write_book(file: Path, paragraphs: int, title: str = TITLE) -> Path:
+    """A document of some hundred characters a paragraph, no two of them alike; marks in its title are written as Markdown asks."""
+    file.write_text(
+        f"# {html.escape(title, quote=False)}\n\n" + "".join(f"[{number}] {WORDS}\n\n" for number in range(paragraphs))
+    )
+    return file
 
 
 def make_document(words: int, title: str = "A document") -> Document:
