@@ -69,10 +69,13 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, document_id: str, settings: Mapping[str, Any], user: str = "") -> JobRecord:
+    def add(self, document_id: str, settings: Mapping[str, Any], user: str = "", owner: str | None = None) -> JobRecord:
         """Queue a document for a user. If the same job is unfinished, return that job, and resume it if it was paused.
 
         Each user has their own job: if one user pauses or cancels, the document is still read for the others.
+
+        Args:
+            owner: who runs the job if it is a new one, so that no other can claim it before.
 
         Raises:
             NotFound: there is no such document.
@@ -97,9 +100,9 @@ class Jobs:
                 job_id = uuid.uuid4().hex
                 now = time.time()
                 db.execute(
-                    "INSERT INTO jobs (id, user, document_id, settings, state, beat_at, created_at)"
-                    " VALUES (?, ?, ?, ?, 'queued', ?, ?)",
-                    (job_id, user, document_id, text, now, now),
+                    "INSERT INTO jobs (id, user, document_id, settings, state, owner, beat_at, created_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (job_id, user, document_id, text, "running" if owner else "queued", owner, now, now),
                 )
         return self.get(job_id)
 

@@ -56,6 +56,17 @@ def test_of_many_that_claim_one_gets_the_job(tiny_model: Model, store: Store) ->
     assert sum(job is not None for job in claimed) == 1
 
 
+def test_who_queues_a_document_to_read_it_has_the_job_unless_another_has_it(tiny_model: Model, store: Store) -> None:
+    document, owner = make_document(50), new_owner()
+    job = enqueue(document, settings(tiny_model), store, owner)
+    assert (job.state, job.owner) == ("running", owner)
+    assert store.jobs.claim(new_owner()) is None
+    assert enqueue(document, settings(tiny_model), store, new_owner()) == job
+    assert run(job, tiny_model, store, owner).tokens_read
+    waiting = enqueue(make_document(60), settings(tiny_model), store)
+    assert enqueue(make_document(60), settings(tiny_model), store, owner) == waiting
+
+
 def test_a_short_document_is_read_before_the_longer_ones_that_wait(tiny_model: Model, store: Store) -> None:
     jobs = [enqueue(make_document(words), settings(tiny_model), store) for words in (400, 800, 50, 410)]
     assert [claimed.id for _ in jobs if (claimed := store.jobs.claim(new_owner()))] == [

@@ -48,14 +48,17 @@ class JobSettings:
         return {name: getattr(self, name) for name in names}
 
 
-def enqueue(document: Document, settings: JobSettings, store: Store) -> JobRecord:
+def enqueue(document: Document, settings: JobSettings, store: Store, owner: str | None = None) -> JobRecord:
     """Add a document to the library and queue it for reading.
+
+    Args:
+        owner: who reads it if its job is new; None: whoever claims it.
 
     Raises:
         StoreError: the library cannot be written.
     """
     add_document(document, store)
-    return store.jobs.add(document.id, vars(settings))
+    return store.jobs.add(document.id, vars(settings), owner=owner)
 
 
 def run(

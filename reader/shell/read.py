@@ -116,9 +116,10 @@ def read_with_progress(document: Document, model: Model, store: Store, options: 
     from reader.reading import enqueue, read, run as run_job, watch
 
     owner = new_owner()
-    job = enqueue(document, job_settings(options), store)
+    job = enqueue(document, job_settings(options), store, owner)
+    claimed = job if job.owner == owner else None
     with reading_bar() as show:
-        while (claimed := store.jobs.claim(owner, job_id=job.id)) is None:
+        while claimed is None and (claimed := store.jobs.claim(owner, job_id=job.id)) is None:
             job = watch(job, store, show)
             if job.state == "ready":
                 return read(document, model, store, ratio=options.ratio, memory_dtype=options.memory_dtype)
