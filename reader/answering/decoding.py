@@ -24,6 +24,7 @@ from reader.answering.choices import choose
 from reader.answering.copying import as_copied
 from reader.answering.dates import asks_when, date_of_event, is_amount
 from reader.answering.entries import day_at, has_entries
+from reader.answering.hours import opening
 from reader.answering.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
@@ -192,6 +193,7 @@ class Decoding:
         self.overview = (
             choose(attached.passages, self.question, model.encoder)
             or overview(understand(self.question), self.question, attached.sources)
+            or opening(self.question, attached.sources)
             or amount(attached.passages, self.question)
         )
         if self.overview is not None:
