@@ -62,6 +62,11 @@ GARDEN = """Jardín de Almera
 De marzo a octubre el jardín abre de martes a domingo, de 9 a 20 horas. De noviembre a febrero abre de miércoles a domingo, de 10 a
 17 horas. Los lunes está cerrado.
 """
+ZOO = """Zoo Almtal
+
+Der Zoo hat täglich von 9 bis 18 Uhr geöffnet, im Winter nur bis 16 Uhr. Montags ist Ruhetag. Die Kasse ist samstags von 9 bis 12
+Uhr besetzt.
+"""
 CLINIC = """Hartwell Surgery
 
 The surgery is open Mon–Fri, 8 am to 6:30 pm. On Wednesdays we close at 1 pm. On the first Saturday of the month there is a clinic
@@ -113,6 +118,10 @@ def said(text: str, question: str) -> str:
         (GARDEN, "¿Está abierto el jardín los lunes?", "No. ", "cerrado"),
         (GARDEN, "¿Abre el jardín los martes en invierno?", "No. ", "De noviembre a febrero"),
         (GARDEN, "¿Abre el jardín los martes?", "De marzo", "De noviembre"),
+        (ZOO, "Hat der Zoo im Winter sonntags um 17 Uhr offen?", "Nein. ", "im Winter nur bis 16 Uhr"),
+        (ZOO, "Ist der Zoo am Sonntag um 17 Uhr geöffnet?", "Der Zoo", "im Winter nur bis 16 Uhr"),
+        (ZOO, "Ist der Zoo am Montag geöffnet?", "Nein. ", "Montags ist Ruhetag."),
+        (ZOO, "Ist die Kasse am Sonntag geöffnet?", "Nein. ", "samstags von 9 bis 12 Uhr besetzt"),
         (CLINIC, "Is the surgery open on Wednesday at 3 pm?", "No. ", "we close at 1 pm"),
         (CLINIC, "Is the surgery open on Wednesday at 9 am?", "Yes. ", "we close at 1 pm"),
         (CLINIC, "Is the surgery open on Saturdays?", "On the first Saturday", "a clinic"),
@@ -136,6 +145,7 @@ def test_what_is_open_is_said_with_the_sentence_that_says_so(text: str, question
         (MUSEUM, "Is the shop open on Mondays?"),
         (MUSEUM, "Is the museum open?"),
         (MUSEUM, "Is the museum open today?"),
+        (MUSEUM, "Is the museum open on Tuesday, 24 December?"),
         (MUSEUM, "Was the museum open on Monday?"),
         (MUSEUM, "Who is there on Mondays?"),
         (CLINIC, "Is the surgery open on bank holidays?"),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reader.answering.dates import day_in
 from reader.answering.overview import Overview
 from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.tables import Row, tables
@@ -49,7 +50,7 @@ _WHEN = re.compile(
     re.I,
 )
 _VISITING = re.compile(
-    r"\b(?:can|may|could) (?:i|we|you|one|people) (?:visit|come|go|enter|get in)\b|\b(?:besuchen|visiter|venir|visitar)\b",
+    r"\b(?:can|may|could) (?:i|we|you|one|people) (?:visit|come|go|enter|get in)\b|\b(?:besuchen|visiter|venir|visitar|ir|aller)\b",
     re.I,
 )
 _HAVING_OPEN = re.compile(r"\b(?:hat|haben|macht)\b.*\b(?:auf|zu)\W*\Z|\b(?:hours|horaires?|horario)\b", re.I)
@@ -62,16 +63,17 @@ _PAST = re.compile(
 _SAID = {"en": ("Yes", "No"), "de": ("Ja", "Nein"), "fr": ("Oui", "Non"), "es": ("Sí", "No")}
 _BY_THE_WAY = frozenset(
     """
-    ab seit dès desde hasta also sowie a an the this that these those our your its their we you i one people is are be been
-    being will can may could do does has have remains remain stays stay usually normally always only both each every all on at
-    in and or but from between until for to open opens closed closes hours hour opening closing time times gates gate doors door
-    premises visit visiting visitors visitor come go enter get there it they what when how late long early then us everybody
-    everyone public day days der die das den dem des ein eine einen einer unser unsere wir sie es er ist sind bleibt bleiben
-    wird hat haben macht kann können darf man ich am im von bis um zu auf und oder nur auch immer öffnungszeiten öffnungszeit
-    zeiten uhr besuchen türen wann wie lange le la les l un une du de ce cette notre nos nous il elle ils elles est sont reste
-    restent peut je puis se que qu à au aux et ou en ouverture heures heure horaires horaire visiter venir quand quelle jusqu ne
-    n pas toute el los las una unos este esta nuestro nuestra está están permanece queda puede puedo ir al del y o por solo sólo
-    también horario horarios horas hora apertura visitar qué cuándo st dr mr mrs s t
+    staffed served held available besetzt serviert ab seit dès desde hasta also sowie a an the this that these those our your
+    its their we you i one people is are be been being will can may could do does has have remains remain stays stay usually
+    normally always only both each every all on at in and or but from between until for to open opens closed closes hours hour
+    opening closing time times gates gate doors door premises visit visiting visitors visitor come go enter get there it they
+    what when how late long early then us everybody everyone public day days der die das den dem des ein eine einen einer unser
+    unsere wir sie es er ist sind bleibt bleiben wird hat haben macht kann können darf man ich am im von bis um zu auf und oder
+    nur auch immer öffnungszeiten öffnungszeit zeiten uhr besuchen türen wann wie lange le la les l un une du de ce cette notre
+    nos nous il elle ils elles est sont reste restent peut je puis se que qu à au aux et ou en ouverture heures heure horaires
+    horaire visiter venir quand quelle jusqu ne n pas toute el los las una unos este esta nuestro nuestra está están permanece
+    queda puede puedo ir al del y o por solo sólo también horario horarios horas hora apertura visitar qué cuándo st dr mr mrs s
+    t
     """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
 )
 """Words that do not say which place is open."""
@@ -82,7 +84,11 @@ _BEHIND_NAME = re.compile(
     r"|vom|de|du|des|à|au|près|del|en|con|junto|para) .*",
     re.I | re.S,
 )
-_ROMANCE = re.compile(r"\A\W*(?:l['’]|(?:le|la|les|el|los|las|un|une|una)\b)", re.I)
+_ROMANCE = re.compile(
+    r"\A\W*(?:est-ce qu(?:e |['’])|est[áa]n?|se puede|peut-on|à quelle heure|jusqu['’]à quelle heure|a qué hora|hasta qué hora)?\s*"
+    r"(?:l['’]|(?:le|la|les|el|los|las|un|une|una)\b)",
+    re.I,
+)
 """The article of a language where the noun comes before its adjectives."""
 _SENTENCE = re.compile(r"[.!]\W*\Z")
 _WE = re.compile(r"\b(?:we|our|wir|unser\w*|nous|nos|notre|nuestr\w+|abrimos|cerramos)\b", re.I)
@@ -101,7 +107,7 @@ _MOST_HEADING_CHARS = 60
 _FRONT_CHARS = 120
 """Where a document says which place it is about."""
 _MOST_SENTENCES = 7
-_MOST_STATEMENTS = 500
+_MOST_STATEMENTS = 300
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ def opening(question: str, sources: Sequence[Source]) -> Overview | None:
 
 
 def _understand(question: str) -> _Asked | None:
-    if len(question) > _MOST_QUESTION_CHARS:
+    if len(question) > _MOST_QUESTION_CHARS or day_in(question):
         return None
     named, is_when = _YES_OR_NO.match(question), bool(_WHEN.match(question))
     is_about = says_open(question) or _VISITING.search(question) or _HAVING_OPEN.search(question)
@@ -161,7 +167,8 @@ def _understand(question: str) -> _Asked | None:
 def _answer(asked: _Asked, source: Source) -> Overview | None:
     told = _about(asked.subject, list(_statements(source)), _words(f"{source.title} {_front(source)}"))
     told = [one for one in told if not (asked.months and one.clause.months and not asked.months & one.clause.months)]
-    seasons = {one.clause.months for one in told if one.clause.months} or {frozenset[int]()}
+    seasons = {one.clause.months for one in told}
+    seasons = {months for months in seasons if months or not asked.months} or seasons
     verdicts: set[bool | None] = set()
     used: list[_Said] = []
     for season in seasons:
@@ -169,7 +176,7 @@ def _answer(asked: _Asked, source: Source) -> Overview | None:
         days = asked.days or frozenset().union(*(one.clause.days for one in own if not one.clause.is_closed))
         for day in (*sorted(days),) or (None,):
             is_open, rests_on = _on_day(day, asked.times, own)
-            verdicts.add(is_open)
+            verdicts |= {is_open} if rests_on else set()
             used += rests_on
     texts = list(dict.fromkeys(one.text for one in sorted(used, key=lambda one: one.passage.start_char)))
     if not texts or len(texts) > _MOST_SENTENCES:
@@ -189,11 +196,12 @@ def _answer(asked: _Asked, source: Source) -> Overview | None:
 def _on_day(day: int | None, times: Sequence[Span], told: Sequence[_Said]) -> tuple[bool | None, list[_Said]]:
     """Whether it is open on a day, at these times, and the clauses that say so; None where they do not tell.
 
-    Of several clauses the one with the fewest days is right: daily, but closed on Mondays. The days that no clause has are those on
-    which it is closed, but holidays.
+    Of several clauses the one with the fewest days is right, as in daily, but closed on Mondays; then the one for a season. On days
+    that no clause has it is closed, but for holidays.
     """
     opens = [one for one in told if one.is_opening] or told
-    own = sorted((one for one in opens if day in one.clause.days), key=lambda one: len(one.clause.days))
+    own = [one for one in opens if day in one.clause.days]
+    own.sort(key=lambda one: (len(one.clause.days), not one.clause.months))
     own = own or [one for one in opens if day is None and one.clause.times]
     if not own:
         opened = [one for one in opens if one.clause.days and not (one.clause.is_closed or one.clause.is_partly)]
@@ -201,7 +209,7 @@ def _on_day(day: int | None, times: Sequence[Span], told: Sequence[_Said]) -> tu
         is_shut = bool(opened) and not others and day not in (None, HOLIDAY)
         return (False, opened) if is_shut else (None, others if opened else [])
     first = own[0].clause
-    alike = [one for one in own if one.clause.days == first.days or day is None]
+    alike = [one for one in own if (one.clause.days, one.clause.months) == (first.days, first.months) or day is None]
     is_closed = [one for one in alike if one.clause.is_closed and not one.clause.asked]
     if is_closed:
         return False, is_closed[:1]
@@ -211,7 +219,7 @@ def _on_day(day: int | None, times: Sequence[Span], told: Sequence[_Said]) -> tu
     if not spans or any(None in span for span in spans):  # such as "On Wednesdays we close at 1 pm"
         wider = [one for one in own if one not in alike and one.clause.times and not one.clause.is_closed][:1]
         spans = [_filled(span, wider) for span in spans] or _spans(wider)
-        alike += wider if not any(one.clause.times for one in alike) or any(None in one for one in times) else []
+        alike += [] if any(one.clause.times for one in alike) else wider
     if not times:
         return not all(one.clause.is_closed for one in alike), alike
     if not spans:
@@ -288,22 +296,13 @@ def _subject(text: str, *, is_question: bool = False) -> tuple[str, ...]:
     """The words for a place, its noun first, of the text before *is open*."""
     cut = text if is_question else _BEHIND_NAME.sub("", text.strip())
     words = _words(cut) or _words(text)
-    is_first = _ROMANCE.match(
-        re.sub(
-            r"\A\W*(?:est-ce qu(?:e |['’])|está\w* (?:abiert\w+|cerrad\w+)?|abren?|cierran?|à quelle heure ferme\w*)\s*",
-            "",
-            text,
-            flags=re.I,
-        )
-    )
-    return tuple(words if is_first else reversed(words))
+    return tuple(words if _ROMANCE.match(text) else reversed(words))
 
 
 def _front(source: Source) -> str:
     """The first line of a document."""
-    return next((line for page in source.pages[:1] for line in page.text.splitlines() if line.strip()), "")[
-        :_FRONT_CHARS
-    ]
+    lines = (line for page in source.pages[:1] for line in page.text.splitlines() if line.strip())
+    return next(lines, "")[:_FRONT_CHARS]
 
 
 def _statements(source: Source) -> Iterator[_Said]:

@@ -65,7 +65,7 @@ _ANY_MONTH = "|".join(_MONTHS)
 _DAY_OF_MONTH = r"\d{1,2}(?:st|nd|rd|th|er|\.|º)?\s+(?:of\s+|de\s+)?"
 _DATE = rf"{_DAY_OF_MONTH}(?:{_ANY_MONTH})(?:\s+(?:de\s+)?\d{{4}})?"
 _TIME = (
-    r"(?<![\w.,£$€+-])(?P<hour>[01]?\d|2[0-4])(?:[:.hH](?P<minute>[0-5]\d))?"
+    r"(?<![\w.,£$€+])(?P<hour>[01]?\d|2[0-4])(?:[:.hH](?P<minute>[0-5]\d))?"
     r"(?P<unit>\s?(?:(?P<am>a\.?m\b\.?|in the morning\b|morgens\b|vormittags\b|du matin\b|de la mañana\b)"
     r"|(?P<pm>p\.?m\b\.?|in the (?:afternoon|evening)\b|nachmittags\b|abends\b|du soir\b|de l['’]après-midi\b"
     r"|de la (?:tarde|noche)\b)"
@@ -79,7 +79,7 @@ _TOKEN = re.compile(
     r"|(?:(?P<summer>summer|sommer|été|verano)|(?P<winter>winter|hiver|invierno)|(?P<spring>spring|frühling|frühjahr|printemps"
     r"|primavera)|(?P<autumn>autumn|herbst|automne|otoño))\b"
     r"|(?P<except>except(?: for)?|apart from|other than|but not|außer|ausser|sauf|excepté?o?|salvo|menos)\b"
-    r"|(?P<closed>(?:(?:is|are|does|do)n['’]t|not|never|nicht) (?:\w+ )?(?:open|geöffnet|offen)|closed|shut|geschlossen"
+    r"|(?P<closed>(?:(?:is|are|does|do)n['’]t|not|never|nicht) (?:\w+ )?(?:open|geöffnet|offen)|closed|shut|geschlossen|ruhetag"
     r"|kein betrieb|n['’](?:est|ouvre)(?: ouverte?)? pas(?: ouverte?)?|no (?:abre|está abiert[oa])n?|fermée?s?|cerrad[oa]s?)\b"
     r"|(?P<closing>clos(?:es?|ing)|shuts?|schlie(?:ß|ss)(?:t|en)|ferm(?:e|ent)|cierran?)\b"
     r"|(?P<open>open(?:s|ed|ing)?|geöffnet|offen|öffne[nt]|ouverte?s?|ouvr(?:e|ent)|ouverture|abiert[oa]s?|abren?)\b"
@@ -103,7 +103,9 @@ _DAY_WORD = re.compile(
     r"|holiday|feiertag|féri|festiv|daily|every|each|week|täglich|jeden|jours?\Z|días?\Z|werktag|wochen|diario|semana",
     re.I,
 )
-_OPEN_WORD = re.compile(r"open|clos|shut|geöffnet|offen|öffne|schlie|geschl|ouv|ferm|abiert|abre|cerr|cierr", re.I)
+_OPEN_WORD = re.compile(
+    r"open|clos|shut|geöffnet|offen|öffne|schlie|geschl|ruhetag|ouv|ferm|abiert|abre|cerr|cierr", re.I
+)
 _TIME_WORD = re.compile(r"\d|noon|midday|midi|minuit|mitta|mittern|mediod|mediano", re.I)
 _RANGE = re.compile(rf"\.?\s*,?\s*{_TO}\s*(?:and\s+including\s+)?(?:le|la|el|las?|den|um|on)?\s*", re.I)
 _TIME_RANGE = re.compile(rf"\s*(?:{_TO}|and|und|et|y)\s*(?:at|las?|um|ca\.)?\s*", re.I)
@@ -165,6 +167,10 @@ def clauses(text: str) -> list[Clause]:
             found.append(Clause(months=found[-1].months))
         _add(found[-1], kind, value)
     for before, clause in pairwise(found):
+        if (
+            clause.times and not clause.days and clause.months != before.months
+        ):  # daily until 6 pm, in winter until 4 pm
+            clause.days = before.days
         if clause.times and clause.times[0][0] is None and not clause.is_closed and before.times:
             clause.times[0] = before.times[0][0], clause.times[0][1]
     return [one for one in found if one.days or one.times or one.is_closed]
