@@ -31,6 +31,7 @@ from reader.answering.names import author_in_properties, authors, bare_name, inv
 from reader.answering.overview import amount, overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place, may_be_place, whole_place
+from reader.answering.prices import is_no_price, with_cost
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import (
     as_printed,
@@ -121,6 +122,7 @@ class Decoding:
     """An answer as it grows token by token.
 
     Attributes:
+        asked, question: the question as it was asked, and in the words in which it is answered.
         queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
         tokens: the answer's tokens so far.
         text: their text.
@@ -153,7 +155,8 @@ class Decoding:
             shared_tokens: the question's first tokens that stand behind the memory already.
         """
         self._started = time.perf_counter()
-        self.attached, self.question, self._model = attached, question.strip(), model
+        self.attached, self.asked, self._model = attached, question.strip(), model
+        self.question = with_cost(self.asked)
         self._said = "\n".join([self.question, *(text for turn in earlier for text in turn)])
         # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
         is_bare = len(content_words(self.question)) < _OWN_WORDS
@@ -187,7 +190,7 @@ class Decoding:
         self._may_add_nothing = evidence and not offers_choice(self.question)
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
-        self._begin(make_prompt(question, model))
+        self._begin(make_prompt(self.question, model))
         budget_tokens = look_again_tokens(look_again)
         self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
         self.overview = (
@@ -200,7 +203,9 @@ class Decoding:
             self.text = self.held = self.overview.text
             self.ended, self.queries = "finished", None
         elif budget_tokens:
-            self._places.extend(choose_passages(attached, question, model, budget_tokens, earlier, whole))
+            self._places.extend(
+                choose_passages(attached, self.question, model, budget_tokens, earlier, with_cost(whole))
+            )
             if self._places:
                 self._look_at(self._next_place())
         self._is_choosing = bool(self.looked_again)
@@ -398,6 +403,7 @@ class Decoding:
                 or is_no_count(self.text, self.question)
                 or is_amount(self.question, self.text)
                 or is_row_of_numbers(self.question, self.text)
+                or is_no_price(self.question, self.text, self._page_text)
                 or (
                     asks_for_amount(self.question) and self.attached.passages.is_of_other_rows(self.question, self.text)
                 )

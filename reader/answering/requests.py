@@ -16,6 +16,7 @@ from typing import Literal
 from reader.answering.dates import Day, day_in
 from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.parties import COUNSEL
+from reader.answering.prices import with_cost
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
@@ -420,7 +421,7 @@ def _of_all_or_a_day(question: str) -> Request:
 
 def as_decoders_take_it(question: str) -> str:
     """A question in the words that the decoders understand best: beside a title and names they refuse to say who wrote it."""
-    return "What are the names of the authors?" if _AUTHORS.fullmatch(question) else question
+    return "What are the names of the authors?" if _AUTHORS.fullmatch(question) else with_cost(question)
 
 
 def searched(question: str, earlier: Sequence[tuple[str, str]]) -> str:
