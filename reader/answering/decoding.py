@@ -378,7 +378,8 @@ class Decoding:
     def _finish(self) -> None:
         """End an answer: its numbers as the passage has them, with their units, the date of what is asked about, an item with the
         others of its list, a place to its end, a name alone, in a whole sentence how something is done. Where a unit cannot be
-        right, or a figure or a name stands nowhere, look at the next passage; where there is none, the document does not say."""
+        right, or a figure or a name stands nowhere, look at the next passage, or return to one that was less sure to answer; where
+        there is none, the document does not say."""
         self.ended = "finished"
         passage = self._passage
         is_held = self.held == self.text
@@ -413,10 +414,10 @@ class Decoding:
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if is_invented or contradicts(self.text, self._kinds):
-            if self._places:
-                self._refusals.clear()
-                self._is_choosing = True
-                self._look_at(self._next_place())
+            self._refusals = [one for one in self._refusals if one[1] is not self._prompt]
+            self._is_choosing = bool(self._places)
+            if self._places or self._refusals:
+                self._look_at(self._next_place() if self._places else min(self._refusals, key=lambda one: one[0])[1])
                 return
             self.text = self.held = NOT_SAID
         else:
