@@ -46,11 +46,11 @@ _FIRST = r"first|erste[ns]?|premi(?:er|ère)|primer[ao]?"
 _LAST = r"last|final|letzte[ns]?|derni(?:er|ère)|[uú]ltim[ao]"
 _PAGES = r"pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\."
 _PAGE = re.compile(
-    rf"\b(?:{_PAGES})\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{_PAGES})(?!\w)",
+    rf"\b(?:{_PAGES})\s+(?P<number>\d+)\b|(?<!\d)(?P<cjk>\d+)\s*(?:ページ|页|頁)|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{_PAGES})(?!\w)",
     re.I,
 )
 _CHAPTER = re.compile(
-    rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b(?P<parts>(?:\.\d+)*)|第?(?P<cjk>\d+)章"
+    rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b(?P<parts>(?:\.\d+)*)|第?(?<!\d)(?P<cjk>\d+)章"
     rf"|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{CHAPTER})\b",
     re.I,
 )
@@ -128,6 +128,14 @@ _FRONT = re.compile(
     r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
+DATE = "date"
+"""What a question asks for that asks when the document was written, in place of who wrote it."""
+_DATED_TEXT = rf"(?:{_TEXTS}|memo(?:randum)?|notice|letter|minutes|newsletter|e-?mail|message)"
+_WRITTEN = re.compile(
+    rf"\W*(?:when was (?:this|(?:this|the) {_DATED_TEXT}) (?:written|dated|sent|posted|issued)"
+    rf"|what(?:['’]s| is) the date of (?:this|the) {_DATED_TEXT})\W*",
+    re.I,
+)
 _WROTE = re.compile(
     r"\b(?:authors?|writers?|wrote|authored|autor\w*|verfasser\w*|geschrieben|auteurs?|[eé]crit|escribi[oó])\b", re.I
 )
@@ -161,7 +169,8 @@ _PEOPLE = re.compile(
     re.I,
 )
 _AUTHORS = re.compile(
-    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
+    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored|prepared|posted)"
+    rf" (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
     rf"(?: of (?:this letter|(?:this|the) {_TEXTS}))?\W*",
     re.I,
 )
@@ -351,8 +360,8 @@ class Request:
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
-    it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, and nothing
-    else; for `representative` whom they stand for."""
+    it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, or
+    `DATE`, and nothing else; for `representative` whom they stand for."""
     day: Day | None = None
     """The day that a question names."""
 
@@ -378,7 +387,7 @@ def understand(question: str) -> Request:
             number = number_of(named) if named else 1 if found["first"] else LAST
             printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
             return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
-    if role := _credit_asked(question):
+    if role := _credit_asked(question) or (DATE if _WRITTEN.fullmatch(question) else ""):
         return Request("front", is_overview=True, words=role)
     if _FRONT.search(question):
         return Request("front")
