@@ -30,7 +30,7 @@ _NAME = name_pattern(r"[ \t]+")
 _DEGREES = r"(?:,[ \t]*(?:(?:[A-Z][A-Za-z]{0,4}\.[ \t]?)+|(?:[A-Z]{2,4}|Esq|Jr|Sr)\b))*"
 _WITH_DEGREES = rf"(?:[Tt][Hh][Ee][ \t]+)?{_NAME}{_DEGREES}"
 _NAMES = rf"[*_~]*(?P<names>{_WITH_DEGREES}(?:(?:,?\s+(?i:and|&)\s+|[ \t]*[;,][ \t]+){_WITH_DEGREES})*)"
-_END = r"[*_~]*(?=[ \t]*[.,;)\]]*[ \t]*(?:\n|\Z)|[,;(][^\n.]*(?:\n|\Z)|[ \t]+(?i:on|am|le|el)[ \t]+[^\n]{0,20}\d)"
+_END = r"[*_~]*(?=[ \t]*[.,;)\]]*[ \t]*(?:\n|\Z)|[,;(][^\n.]*(?:\n|\Z))"
 _BY = re.compile(rf"(?P<before>[^\n]{{0,120}}?)(?<![\w-])(?i:by)\b:?\s*{_NAMES}{_END}")
 _LABEL = re.compile(
     rf"^[ \t*#|]*(?P<before>(?i:authors?|translators?|editors?|illustrators?)(?:\(s\))?)[ \t*]*:[ \t*|]*{_NAMES}{_END}",
@@ -45,6 +45,11 @@ _WORDS_BY = re.compile(
 """The label of whoever wrote the words, before a name of two words at least."""
 _MAYBE_AUTHOR = re.compile(r"\W*(?:prepared|posted|submitted|drafted)\W*", re.I)
 """What is said of whoever wrote a notice or a report; other documents have an author beside."""
+_DATED_BY = re.compile(
+    rf"^[ \t*_]*(?P<before>(?i:posted|prepared|submitted|drafted|written))[ \t]+(?i:by)[ \t]+{_NAMES}"
+    r"[ \t]+(?i:on)[ \t]+[^\n]{0,20}\d",
+    re.M,
+)
 _DATED = re.compile(
     r"^[ \t*#|]*(?i:date|dated|written|sent|posted|datum|fecha)[ \t*]*:[ \t*|]*(?:[^\W\d]{3,10},?[ \t]+)?"
     rf"(?P<date>(?i:{DAY}))",
@@ -215,7 +220,7 @@ class _Credit:
 
 def _credits(front: str) -> Iterator[_Credit]:
     """The credits of a document's beginning, in order."""
-    patterns = (_BY, _LABEL, _WORDS_BY)
+    patterns = (_BY, _DATED_BY, _LABEL, _WORDS_BY)
     found = sorted((one for by in patterns for one in by.finditer(front)), key=lambda one: one.start("names"))
     for one in found:
         before, lines = one["before"].strip(), front[: one.start("before")].rstrip()
