@@ -287,9 +287,11 @@ _YES_OR_NO = re.compile(
     r"\W*(?:(?:and|but|so|und|et|y) )?(?:"
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
     r"|ist|sind|war|waren|hat|haben|hatten?|kann|können|darf|dürfen|muss|müssen|soll|sollte|wird|werden|gibt es|gab es"
+    r"|brauch(?:e|t|en)|benötig(?:e|t|en)"
     r"|è|sono|era(?:no)?|ha|hanno|può|possono|deve|devono|c['’]è|ci sono"
     r"|est-ce qu(?:e|(?=['’]))|[^\W\d_]+-(?:t-)?(?:il|elle|on|ils|elles)|y a-t-il"
-    r"|es|est[áa]n?|hay|había|tienen?|puede[ns]?|fue|era|debe[ns]?"
+    r"|es|est[áa]n?|hay|había|tienen?|puede[ns]?|fue|era|debe[ns]?|se (?:permiten?|puede[ns]?|admiten?|aceptan?|deben?|necesitan?)"
+    r"|necesito|necesitamos|tengo que|tenemos que"
     r")\b.+",
     re.I | re.S,
 )
