@@ -174,6 +174,39 @@ def test_the_best_passage_answers_unless_a_refusal_is_much_less_likely_behind_an
     assert (answer.text, len(answer.looked_again)) == (f"{answering}", looked)
 
 
+@pytest.mark.parametrize(
+    ("refuses", "wrong", "text", "looked"),
+    [
+        ([0.3, 0.01], "1", "0", 2),
+        ([0.3, 0.01, 0.4], "1", "0", 3),
+        ([0.3, 0.01, 0.01], "1", "2", 3),
+        ([0.3, 0.01, 0.01], "12", "0", 3),
+        ([0.3, 0.4, 0.01], "2", "0", 3),
+        ([0.3, 0.4, 0.01], "20", "1", 3),
+        ([0.3, 0.01], "01", NOT_SAID, 2),
+        ([0.01, 0.01], "01", NOT_SAID, 2),
+    ],
+)
+@pytest.mark.usefixtures("default_tokens")
+def test_where_the_answer_of_the_surer_passage_is_wrong_a_less_sure_one_is_returned_to(
+    refuses: list[float],
+    wrong: str,
+    text: str,
+    looked: int,
+    roomy_model: Model,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+    places = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)[: len(refuses)]
+    monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: places)
+    monkeypatch.setattr("reader.answering.decoding.invents", lambda answer, _: answer in wrong)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
+    Unsure.refuses = refuses
+    answer = answered(attached, roomy_model, look_again=2500)
+    assert (answer.text, len(answer.looked_again)) == (text, looked)
+
+
 @pytest.mark.usefixtures("default_tokens")
 def test_a_passage_with_the_cell_that_a_question_names_answers_whatever_a_refusal_says(
     roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch

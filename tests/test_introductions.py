@@ -63,6 +63,20 @@ def test_where_no_sentence_says_it_the_decoder_is_asked(sentence: str) -> None:
     assert said("Who is Mara Fell?", f"{OFTEN}{FILLER}\n\n{sentence}\n\n{FILLER}") is None
 
 
+def test_a_part_of_a_longer_name_is_introduced_with_it() -> None:
+    sentence = "Peter Blood, a doctor from Lowmouth, kept a garden by the weir."
+    often = "Then Peter went on to the weir. " * 4
+    assert said("Who is Peter?", f"{often}{FILLER}{sentence} {FILLER}") == sentence
+    assert said("Who is Blood?", f"{often.replace('Peter', 'Blood')}{FILLER}{sentence} {FILLER}") == sentence
+    of_another = "The mother of Peter Blood was a glazier in Lowmouth."
+    assert said("Who is Blood?", f"{often.replace('Peter', 'Blood')}{FILLER}{of_another} {FILLER}") is None
+
+
+def test_whoever_has_a_name_and_a_trade_of_now_is_introduced() -> None:
+    sentence = "His name is Tom Fell, now a miller in the hill towns."
+    assert said("Who is Tom Fell?", f"{OFTEN.replace('Mara', 'Tom')}{FILLER}{sentence} {FILLER}") == sentence
+
+
 def test_whoever_is_named_once_is_introduced_by_that_sentence() -> None:
     sentence = "It was written down by Mara Fell for whoever comes next."
     assert said("Who is Mara Fell?", f"{FILLER}{sentence} {FILLER}") == sentence

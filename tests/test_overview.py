@@ -540,6 +540,8 @@ def test_a_follow_up_is_looked_up_with_the_words_of_the_turn_before(
         ("Est-ce que le moulin marche ?", True),
         ("Y a-t-il un jardin ?", True),
         ("¿Hay un jardín?", True),
+        ("¿Se permiten perros?", True),
+        ("Braucht man eine Karte?", True),
         ("Do they keep the pairs whose distance is under a threshold?", True),
         ("Did he leave when the war began?", True),
         ("Is Mary the woman who married him?", True),

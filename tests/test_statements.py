@@ -373,6 +373,22 @@ The yard has rooms for forty guests. The gate shuts at ten. Are there any rooms?
     assert [one.text for one in statements(Passages([source_of(text)]), question, None)] == [said]
 
 
+@pytest.mark.parametrize(
+    ("answer", "sentence", "words", "whole"),
+    [
+        ("No", "A key is needed in August.", 1.0, "A key is needed in August."),
+        ("No", "A key is needed in August.", 0.9, "No. A key is needed in August."),
+        ("No", "A key is needed only in August.", 1.0, "No. A key is needed only in August."),
+        ("Yes", "A key is needed in August.", 1.0, "Yes. A key is needed in August."),
+        ("No", "No se necesita llave.", 1.0, "No. No se necesita llave."),
+    ],
+)
+def test_no_is_left_out_before_a_sentence_that_denies_nothing(
+    answer: str, sentence: str, words: float, whole: str
+) -> None:
+    assert in_sentences(answer, [said_of(sentence, words, 0.9)], "") == whole
+
+
 @pytest.mark.parametrize("answer", ["yes", "No."])
 def test_what_the_text_itself_answers_with_yes_or_no_has_no_other_before_it(answer: str) -> None:
     said = said_of("Do I need a permit? No. The yard has one.", 0.9, 0.9)

@@ -171,6 +171,43 @@ def test_a_name_alone_below_the_title_is_the_authors_if_it_can_be_nothing_else(f
         assert front[found[1] : found[2]] == author
 
 
+@pytest.mark.parametrize(
+    ("front", "author"),
+    [
+        ("The mills\n\nWords: Ada Oke\nMusic: Nell Varley\n", "Ada Oke"),
+        ("Die Mühlen\n\nText und Fotos: Mirja Tann\n", "Mirja Tann"),
+        ("The mills\n\nText: Romans\n", None),
+        ("The mills\n\nPrepared by Ada Oke\n\nThey are old.\n", "Ada Oke"),
+        ("The mills\n\nPosted by Ada Oke on 3 May 2021\n\nThey are old.\n", "Ada Oke"),
+        ("The mills\n\nby Ada Oke\n\nPrepared by Nell Varley\n", "Ada Oke"),
+        ("The mills\n\nPrepared by Alder Press\n", None),
+        ("Club news\n\nAda Oke\n2 May 2021\n\nThe boats are wet.\n", "Ada Oke"),
+        ("Rowing club\n\nAnnual Report\n2 May 2021\n\nThis report is the annual one.\n", None),
+    ],
+)
+def test_leaflets_and_notices_name_who_wrote_them(front: str, author: str | None) -> None:
+    question = "Who wrote this?"
+    page = PageRecord("d", 1, "1", 0, len(front), front)
+    found = overview(understand(question), question, [Source("d", "The mills", (page,), len(front))])
+    assert (found and found.text) == author
+
+
+@pytest.mark.parametrize(
+    ("question", "date"),
+    [
+        ("When was this written?", "14 March 2023"),
+        ("When was this memo sent?", "14 March 2023"),
+        ("What is the date of this memo?", "14 March 2023"),
+        ("When was this printed?", None),
+    ],
+)
+def test_a_memo_says_when_it_was_written(question: str, date: str | None) -> None:
+    memo = "MEMO\n\nTo: All staff\nDate: Tuesday, 14 March 2023\n\nThe keys of 3 May 2020 are lost.\n"
+    source = Source("d", "Memo", (PageRecord("d", 1, "1", 0, len(memo), memo),), len(memo))
+    found = overview(understand(question), question, [source])
+    assert (found and found.text) == date
+
+
 def test_only_the_first_page_names_an_author_without_a_word() -> None:
     question, pages = "Who wrote this book?", ("THE MILLS\n", "THE MILLS\n\nA. M. Oke\nPART ONE\n")
     for order, said in ((pages, None), (pages[::-1], "A. M. Oke")):

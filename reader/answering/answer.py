@@ -99,7 +99,7 @@ class Answer:
         evidence_seconds = decoding.attend_seconds + time.perf_counter() - started
         return cls(
             text=text,
-            question=decoding.question,
+            question=decoding.asked,
             document_tokens=attached.document_tokens,
             recomputed_tokens=recomputed_tokens,
             attach_seconds=attach_seconds,

@@ -24,12 +24,14 @@ from reader.answering.choices import choose
 from reader.answering.copying import as_copied
 from reader.answering.dates import asks_when, date_of_event, is_amount
 from reader.answering.entries import day_at, has_entries
+from reader.answering.hours import opening
 from reader.answering.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.overview import amount, overview
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.places import further_place, may_be_place, whole_place
+from reader.answering.prices import is_no_price, with_cost
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.quantities import (
     as_printed,
@@ -120,6 +122,7 @@ class Decoding:
     """An answer as it grows token by token.
 
     Attributes:
+        asked, question: the question as it was asked, and in the words in which it is answered.
         queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
         tokens: the answer's tokens so far.
         text: their text.
@@ -152,7 +155,8 @@ class Decoding:
             shared_tokens: the question's first tokens that stand behind the memory already.
         """
         self._started = time.perf_counter()
-        self.attached, self.question, self._model = attached, question.strip(), model
+        self.attached, self.asked, self._model = attached, question.strip(), model
+        self.question = with_cost(self.asked)
         self._said = "\n".join([self.question, *(text for turn in earlier for text in turn)])
         # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
         is_bare = len(content_words(self.question)) < _OWN_WORDS
@@ -186,19 +190,22 @@ class Decoding:
         self._may_add_nothing = evidence and not offers_choice(self.question)
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
-        self._begin(make_prompt(question, model))
+        self._begin(make_prompt(self.question, model))
         budget_tokens = look_again_tokens(look_again)
         self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
         self.overview = (
             choose(attached.passages, self.question, model.encoder)
             or overview(understand(self.question), self.question, attached.sources)
+            or opening(self.question, attached.sources)
             or amount(attached.passages, self.question)
         )
         if self.overview is not None:
             self.text = self.held = self.overview.text
             self.ended, self.queries = "finished", None
         elif budget_tokens:
-            self._places.extend(choose_passages(attached, question, model, budget_tokens, earlier, whole))
+            self._places.extend(
+                choose_passages(attached, self.question, model, budget_tokens, earlier, with_cost(whole))
+            )
             if self._places:
                 self._look_at(self._next_place())
         self._is_choosing = bool(self.looked_again)
@@ -371,7 +378,8 @@ class Decoding:
     def _finish(self) -> None:
         """End an answer: its numbers as the passage has them, with their units, the date of what is asked about, an item with the
         others of its list, a place to its end, a name alone, in a whole sentence how something is done. Where a unit cannot be
-        right, or a figure or a name stands nowhere, look at the next passage; where there is none, the document does not say."""
+        right, or a figure or a name stands nowhere, look at the next passage, or return to one that was less sure to answer; where
+        there is none, the document does not say."""
         self.ended = "finished"
         passage = self._passage
         is_held = self.held == self.text
@@ -396,6 +404,7 @@ class Decoding:
                 or is_no_count(self.text, self.question)
                 or is_amount(self.question, self.text)
                 or is_row_of_numbers(self.question, self.text)
+                or is_no_price(self.question, self.text, self._page_text)
                 or (
                     asks_for_amount(self.question) and self.attached.passages.is_of_other_rows(self.question, self.text)
                 )
@@ -405,10 +414,10 @@ class Decoding:
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if is_invented or contradicts(self.text, self._kinds):
-            if self._places:
-                self._refusals.clear()
-                self._is_choosing = True
-                self._look_at(self._next_place())
+            self._refusals = [one for one in self._refusals if one[1] is not self._prompt]
+            self._is_choosing = bool(self._places)
+            if self._places or self._refusals:
+                self._look_at(self._next_place() if self._places else min(self._refusals, key=lambda one: one[0])[1])
                 return
             self.text = self.held = NOT_SAID
         else:

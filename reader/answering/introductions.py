@@ -1,8 +1,8 @@
 """Who somebody is, in the sentences of a document that introduce them, without a decoder.
 
 A sentence introduces somebody if it says what they are: "Peter Blood, bachelor of medicine", "the millwright Tobias Fenn", "of the
-name of Hans Van Ripper", "Mara was a glazier", "Harrow Estates (the "Landlord")". Whoever is named two or three times is
-introduced by these sentences. With them in sight, the bundled decoders take somebody else's trade.
+name of Hans Van Ripper", "his name is Tom Fell, now a miller", "Mara was a glazier", "Harrow Estates (the "Landlord")". Whoever is
+named two or three times is introduced by these sentences. With them in sight, the bundled decoders take somebody else's trade.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _QUALITY = (
     r"|whole|late|new|for|of|to|in|at|with|and|or|from|by|on|upon|that|when|than|as|was|is|had|but|like|about|before|after|said)\b"
 )
 _BEHIND = (
-    (4.0, re.compile(rf"(?:,| \() ?(?:{_A}|{_KIN}|of\b)", re.I)),
+    (4.0, re.compile(rf"(?:,| \() ?(?:(?:now|then|once|formerly|later|today) )?(?:{_A}|{_KIN}|of\b)", re.I)),
     (
         3.0,
         re.compile(
@@ -63,9 +63,13 @@ _BEFORE = (
             re.I,
         ),
     ),
+    (2.0, re.compile(r"\b(?:his|her|my|whose|their) name (?:is|was) $", re.I)),
     (2.5, re.compile(rf"\b(?:{_A}|old|young) (?:[a-zäöüéè-]+ )?(?!{_QUALITY})[a-zäöüéè-]{{3,}},? $")),
 )
 """Patterns for the text after a name and before it, with scores: the higher, the surer that it says who somebody is."""
+_REST_OF_NAME = re.compile(r"(?: [^\W\d_a-zß-ÿ][\w'’-]*){1,4}(?![\w.])")
+_FIRST_NAMES = re.compile(r"(?:(?<!\S)[^\W\d_a-zß-ÿ][\w'’-]*\.? ){1,4}\Z")
+_FIRST_NAMES_CHARS = 60
 _ENDED = re.compile(r"[.!?…。][\"'”’»)\]*_]*$")
 _QUOTE = re.compile(r"[“”\"]")
 
@@ -144,12 +148,17 @@ def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
 
 
 def _telling(text: str, name: re.Match[str]) -> float:
-    """How surely a sentence says who it names."""
-    behind = max((score for score, pattern in _BEHIND if pattern.match(text, name.end())), default=0.0)
-    if _IS.match(text, name.end()) and not _NOT_SUBJECT.search(text[: name.start()]):
+    """How surely a sentence says who it names, be it by a part of a longer name: Peter by Peter Blood."""
+    front = text[: name.start()]
+    whole = _FIRST_NAMES.search(front, max(0, len(front) - _FIRST_NAMES_CHARS))
+    fronts = (front, front[: whole.start()] if whole else front)
+    rest = _REST_OF_NAME.match(text, name.end())
+    end = rest.end() if rest else name.end()
+    behind = max((score for score, pattern in _BEHIND if pattern.match(text, end)), default=0.0)
+    if _IS.match(text, end) and not any(map(_NOT_SUBJECT.search, fronts)):
         behind = max(behind, _IS_SCORE)
-    before = max((score for score, pattern in _BEFORE if pattern.search(text[: name.start()])), default=0.0)
-    is_said = _QUOTE.match(text) is not None or len(_QUOTE.findall(text[: name.start()])) % 2
+    before = max((score for score, pattern in _BEFORE if any(map(pattern.search, fronts))), default=0.0)
+    is_said = _QUOTE.match(text) is not None or len(_QUOTE.findall(front)) % 2
     return behind + before - 0.5 * bool(is_said) - (len(text) > _MOST_CHARS)
 
 

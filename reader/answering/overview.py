@@ -24,9 +24,9 @@ from reader.answering.parties import Line, party, representative, represents_nob
 from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.people import people
 from reader.answering.refusal import NOT_SAID
-from reader.answering.requests import LAST, Request
+from reader.answering.requests import DATE, LAST, Request
 from reader.answering.tables import amount_of, asks_for_amount
-from reader.answering.title_pages import FRONT_CHARS, credited, credits_nobody, named_alone, signed
+from reader.answering.title_pages import FRONT_CHARS, credited, credits_nobody, dated, named_alone, signed
 from reader.answering.words import mention
 from reader.reading import sentences
 from storage import PageRecord
@@ -194,11 +194,12 @@ def _expanded(words: str, source: Source) -> Overview | None:
 
 
 def _credited(role: str, source: Source) -> Overview | None:
-    """Who signs a letter, or whom a document's first pages credit with a role; no author whom the file's properties do not name."""
+    """Who signs a letter, whom a document's first pages credit with a role, or their date; no author whom the file's properties do
+    not name."""
     ends = source.pages[-1:] if role == "author" and source.chars_read >= source.chars else ()
     found = [(page, named) for page in ends if (named := signed(page.text))]
     front = list(_front(source))
-    found += [(page, named) for page, text in front if (named := credited(role, text))]
+    found += [(page, named) for page, text in front if (named := dated(text) if role == DATE else credited(role, text))]
     if role == "author" and front and not found and (alone := named_alone(front[0][1])):
         found = [(front[0][0], alone)]
     known = [name.split()[-1].casefold() for name in source.authors if role == "author"]
@@ -210,7 +211,7 @@ def _credited(role: str, source: Source) -> Overview | None:
 
 def _has_nobody(request: Request, source: Source) -> bool:
     """Whether the part of a document that was read gives nobody the role that is asked for. Small decoders would name somebody."""
-    if request.kind == "front" and request.words:
+    if request.kind == "front" and request.words not in ("", DATE):
         return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
     return request.kind == "representative" and represents_nobody(
         request.words, [page.text[: max(0, source.chars_read - page.start_char)] for page in source.pages]

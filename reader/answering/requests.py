@@ -16,6 +16,7 @@ from typing import Literal
 from reader.answering.dates import Day, day_in
 from reader.answering.outline import CHAPTER, NUMBER, number_of
 from reader.answering.parties import COUNSEL
+from reader.answering.prices import with_cost
 from reader.answering.refusal import says_nothing
 from reader.answering.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
@@ -45,11 +46,11 @@ _FIRST = r"first|erste[ns]?|premi(?:er|ère)|primer[ao]?"
 _LAST = r"last|final|letzte[ns]?|derni(?:er|ère)|[uú]ltim[ao]"
 _PAGES = r"pages?|seiten?|p[aá]ginas?|pagina|bladzijde|p\."
 _PAGE = re.compile(
-    rf"\b(?:{_PAGES})\s+(?P<number>\d+)\b|(?P<cjk>\d+)\s*(?:ページ|页|頁)|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{_PAGES})(?!\w)",
+    rf"\b(?:{_PAGES})\s+(?P<number>\d+)\b|(?<!\d)(?P<cjk>\d+)\s*(?:ページ|页|頁)|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{_PAGES})(?!\w)",
     re.I,
 )
 _CHAPTER = re.compile(
-    rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b(?P<parts>(?:\.\d+)*)|第?(?P<cjk>\d+)章"
+    rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b(?P<parts>(?:\.\d+)*)|第?(?<!\d)(?P<cjk>\d+)章"
     rf"|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{CHAPTER})\b",
     re.I,
 )
@@ -127,6 +128,14 @@ _FRONT = re.compile(
     r"|\bqui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor\w*|\bqui[eé]n escribi[oó] (?:est[ae]|el (?:libro|texto|art[ií]culo))",
     re.I,
 )
+DATE = "date"
+"""What a question asks for that asks when the document was written, in place of who wrote it."""
+_DATED_TEXT = rf"(?:{_TEXTS}|memo(?:randum)?|notice|letter|minutes|newsletter|e-?mail|message)"
+_WRITTEN = re.compile(
+    rf"\W*(?:when was (?:this|(?:this|the) {_DATED_TEXT}) (?:written|dated|sent|posted|issued)"
+    rf"|what(?:['’]s| is) the date of (?:this|the) {_DATED_TEXT})\W*",
+    re.I,
+)
 _WROTE = re.compile(
     r"\b(?:authors?|writers?|wrote|authored|autor\w*|verfasser\w*|geschrieben|auteurs?|[eé]crit|escribi[oó])\b", re.I
 )
@@ -160,7 +169,8 @@ _PEOPLE = re.compile(
     re.I,
 )
 _AUTHORS = re.compile(
-    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored) (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
+    rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored|prepared|posted)"
+    rf" (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
     rf"(?: of (?:this letter|(?:this|the) {_TEXTS}))?\W*",
     re.I,
 )
@@ -277,9 +287,11 @@ _YES_OR_NO = re.compile(
     r"\W*(?:(?:and|but|so|und|et|y) )?(?:"
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
     r"|ist|sind|war|waren|hat|haben|hatten?|kann|können|darf|dürfen|muss|müssen|soll|sollte|wird|werden|gibt es|gab es"
+    r"|brauch(?:e|t|en)|benötig(?:e|t|en)"
     r"|è|sono|era(?:no)?|ha|hanno|può|possono|deve|devono|c['’]è|ci sono"
     r"|est-ce qu(?:e|(?=['’]))|[^\W\d_]+-(?:t-)?(?:il|elle|on|ils|elles)|y a-t-il"
-    r"|es|est[áa]n?|hay|había|tienen?|puede[ns]?|fue|era|debe[ns]?"
+    r"|es|est[áa]n?|hay|había|tienen?|puede[ns]?|fue|era|debe[ns]?|se (?:permiten?|puede[ns]?|admiten?|aceptan?|deben?|necesitan?)"
+    r"|necesito|necesitamos|tengo que|tenemos que"
     r")\b.+",
     re.I | re.S,
 )
@@ -350,8 +362,8 @@ class Request:
     """Whether it asks what the place or the document says, and not for a detail there."""
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
-    it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, and nothing
-    else; for `representative` whom they stand for."""
+    it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, or
+    `DATE`, and nothing else; for `representative` whom they stand for."""
     day: Day | None = None
     """The day that a question names."""
 
@@ -377,7 +389,7 @@ def understand(question: str) -> Request:
             number = number_of(named) if named else 1 if found["first"] else LAST
             printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
             return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
-    if role := _credit_asked(question):
+    if role := _credit_asked(question) or (DATE if _WRITTEN.fullmatch(question) else ""):
         return Request("front", is_overview=True, words=role)
     if _FRONT.search(question):
         return Request("front")
@@ -420,7 +432,7 @@ def _of_all_or_a_day(question: str) -> Request:
 
 def as_decoders_take_it(question: str) -> str:
     """A question in the words that the decoders understand best: beside a title and names they refuse to say who wrote it."""
-    return "What are the names of the authors?" if _AUTHORS.fullmatch(question) else question
+    return "What are the names of the authors?" if _AUTHORS.fullmatch(question) else with_cost(question)
 
 
 def searched(question: str, earlier: Sequence[tuple[str, str]]) -> str:

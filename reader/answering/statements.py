@@ -37,6 +37,17 @@ _HEADING = 0.15
 
 _EITHER = r"(?:yes|no|ja|nein|oui|non|s[ií])"
 _YES_OR_NO = re.compile(rf"{_EITHER}\W*", re.I)
+_NO = re.compile(r"(?:no|nein|non)\W*", re.I)
+_ALL = 0.999
+"""The share of a question's words that is all of them, but for rounding."""
+_DENIES = re.compile(
+    r"\b(?:no[rt]?|never|none|nobody|nothing|neither|without|only|except|unless|until|but|(?:can|won)['’]?t|cannot|nicht\w*|kein\w*"
+    r"|nie\w*|ohne|nur|erst|aber|außer|ne|n['’]|pas|jamais|aucun\w*|sans|sauf|mais|nunca|nadie|nada|sin|s[oó]lo|salvo|pero|unable"
+    r"|unavailable|imposs?ible|unmöglich|forb\w+|prohib\w+|verboten|untersagt|interdit\w*|défendu\w*|closed?|clos\w+|ban\w*"
+    r"|refus\w+|den(?:y|ies|ied))\b|n['’]t\b",
+    re.I,
+)
+"""What a sentence may deny something with, in part, too."""
 _BEGINS_WITH_IT = re.compile(rf"{_EITHER}[.,;:!]", re.I)
 _ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
 
@@ -160,7 +171,8 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
 
     Where it is not, a clause of the decoder's own stays, and in place of less than a clause comes the quote that the answer rests
     on; where the statement is unlikely, less than a clause is no answer. Where the decoder says that the document does not say,
-    the statement is given only if it is sure.
+    the statement is given only if it is sure. A *no* is left out before a sentence that has all of the question's words and denies
+    nothing.
 
     Args:
         said: one statement at least, the surest first; the answer has the likely ones, a line each.
@@ -170,7 +182,8 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
     if says_nothing(answer):
         return stated if first.score >= _SURE else answer
     if first.score >= _LIKELY:
-        is_bare = _YES_OR_NO.fullmatch(answer) and not _BEGINS_WITH_IT.match(stated)
+        is_denied = first.words < _ALL or bool(_DENIES.search(stated)) or not _NO.fullmatch(answer)
+        is_bare = _YES_OR_NO.fullmatch(answer) and not _BEGINS_WITH_IT.match(stated) and is_denied
         return f"{answer.rstrip('.').capitalize()}. {stated}" if is_bare else stated
     if len(answer.split()) >= _CLAUSE_WORDS:
         return answer

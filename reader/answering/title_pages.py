@@ -1,9 +1,10 @@
 """Who wrote, translated, edited or illustrated a document, or wrote its introduction, by the credits of its first pages, or signs a
-letter.
+letter, and when it was written.
 
 A credit is *by* and a name to the end of a line, as in "By / ADA OKE" or "With an introduction by Nell Varley", or a role, a colon
-and a name. What stands before *by* says the role; where that is the title or nothing, it is the author. A name alone below the
-title is the author's, too, if it has an initial. Small decoders take any name near by. In English; it runs no decoder.
+and a name, as in "Text und Fotos: Mirja Tann". What stands before *by* says the role; where that is the title or nothing, it is the
+author. A name alone below the title is the author's, too, if it has an initial or stands beside a date. Whoever prepared or posted
+a document is its author, if no other is named. Small decoders take any name near by. In English; it runs no decoder.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reader.answering.dates import DAY
 from reader.answering.names import name_pattern
 from reader.answering.words import words_of
 
@@ -32,6 +34,25 @@ _END = r"[*_~]*(?=[ \t]*[.,;)\]]*[ \t]*(?:\n|\Z)|[,;(][^\n.]*(?:\n|\Z))"
 _BY = re.compile(rf"(?P<before>[^\n]{{0,120}}?)(?<![\w-])(?i:by)\b:?\s*{_NAMES}{_END}")
 _LABEL = re.compile(
     rf"^[ \t*#|]*(?P<before>(?i:authors?|translators?|editors?|illustrators?)(?:\(s\))?)[ \t*]*:[ \t*|]*{_NAMES}{_END}",
+    re.M,
+)
+_WORDS_BY = re.compile(
+    r"^[ \t*#|]*(?P<before>(?i:(?:words|text[eo]?|story)(?: (?:and|und|et|y|&|\+) (?:photos?|fotos?|photographs|pictures|bilder"
+    rf"|drawings|zeichnungen|illustrations?|images|imágenes))?|autor(?:in|a)?|auteure?|verfasser(?:in)?))"
+    rf"[ \t*]*:[ \t*|]*(?=\S+[ \t]){_NAMES}{_END}",
+    re.M,
+)
+"""The label of whoever wrote the words, before a name of two words at least."""
+_MAYBE_AUTHOR = re.compile(r"\W*(?:prepared|posted|submitted|drafted)\W*", re.I)
+"""What is said of whoever wrote a notice or a report; other documents have an author beside."""
+_DATED_BY = re.compile(
+    rf"^[ \t*_]*(?P<before>(?i:posted|prepared|submitted|drafted|written))[ \t]+(?i:by)[ \t]+{_NAMES}"
+    r"[ \t]+(?i:on)[ \t]+[^\n]{0,20}\d",
+    re.M,
+)
+_DATED = re.compile(
+    r"^[ \t*#|]*(?i:date|dated|written|sent|posted|datum|fecha)[ \t*]*:[ \t*|]*(?:[^\W\d]{3,10},?[ \t]+)?"
+    rf"(?P<date>(?i:{DAY}))",
     re.M,
 )
 _SIGNED = re.compile(
@@ -56,6 +77,10 @@ _ALONE = re.compile(
     r"\A\s*(?P<title>[^\n]{1,90}(?:\n[^\n]{1,90}){0,3}?)\n(?:[ \t]*\n){0,3}[ \t*_]*"
     rf"(?P<names>(?!U\. ?S\.|(?i:by|book|chapter|part|volume|letter|section|act)\b){_NAME}(?:,[ \t]*{_DEGREE})?)"
     r"[ \t*_]*(?=\n[^\n\d]*(?:\n|\Z)|\Z)"
+)
+_NAME_AND_DATE = re.compile(
+    rf"\A\s*(?P<title>[^\n]{{1,90}}(?:\n[^\n]{{1,90}}){{0,3}}?)\n(?:[ \t]*\n){{0,3}}[ \t*_]*(?P<names>{_NAME})[ \t*_]*\n"
+    rf"(?:[ \t]*\n){{0,2}}[ \t*_]*(?i:{DAY})[ \t*_.]*(?:\n|\Z)"
 )
 _INITIAL = re.compile(r"(?<![^\W_])[A-Z]\.\s?(?:[A-Z]\.\s?)*[A-Z][^\W_]|, ")
 """What only people's names have: an initial before a name, or a degree behind one."""
@@ -106,7 +131,9 @@ def credited(role: str, front: str) -> tuple[str, int, int] | None:
     """
     if contents := _CONTENTS.search(front):
         front = front[: contents.start()]
-    found = [(one.names, one.start, one.end) for one in _credits(front) if role in one.roles]
+    named_for = [one for one in _credits(front) if role in one.roles]
+    named_for = [one for one in named_for if not one.is_maybe] or named_for
+    found = [(one.names, one.start, one.end) for one in named_for]
     if listed := _OTHER_WORKS.search(front):
         found = [one for one in found if one[1] < listed.start()] or found
     named = {names.casefold() for names, _, _ in found}
@@ -149,15 +176,32 @@ def signed(end: str) -> tuple[str, int, int] | None:
 
 
 def named_alone(front: str) -> tuple[str, int, int] | None:
-    """The name alone in a line below the title that a first page begins with, if it has an initial or a degree; None elsewhere.
+    """The name alone in a line below the title that a first page begins with, if it has an initial or a degree, or if the next line
+    is a date; None elsewhere.
 
     In books without a credit such names are the author's (8 of 8). Of 22 other lines there 9 are; the rest are series and titles.
     """
     found = _ALONE.match(front)
-    if not found or not _INITIAL.search(found["names"]) or _NO_TITLE.search(found["title"]):
+    if not found or not _INITIAL.search(found["names"]):
+        found = _NAME_AND_DATE.match(front)
+        if not found or _has_plain_word(found["names"], front):
+            return None
+    if _NO_TITLE.search(found["title"]):
         return None
     is_of_title = set(words_of(found["title"])) & set(words_of(found["names"]))
     return None if is_of_title else (found["names"], found.start("names"), found.end("names"))
+
+
+def dated(front: str) -> tuple[str, int, int] | None:
+    """The date behind *Date:* at a document's beginning, as in a memo: (date, start, end); None if there is none."""
+    found = _DATED.search(front)
+    return (found["date"], found.start(), found.end("date")) if found else None
+
+
+def _has_plain_word(names: str, text: str) -> bool:
+    """Whether a name has only one word, or one that is no name, as a text has it with a small letter: Annual Report."""
+    words = words_of(names)
+    return len(words) < len(("Ada", "Oke")) or any(re.search(rf"(?<!\w){word}(?!\w)", text) for word in words)
 
 
 @dataclass(frozen=True)
@@ -170,11 +214,14 @@ class _Credit:
     end: int
     is_other: bool
     """Whether something else was done by whom it names, such as printing."""
+    is_maybe: bool = False
+    """Whether an author is meant only if there is no other."""
 
 
 def _credits(front: str) -> Iterator[_Credit]:
     """The credits of a document's beginning, in order."""
-    found = sorted([*_BY.finditer(front), *_LABEL.finditer(front)], key=lambda one: one.start("names"))
+    patterns = (_BY, _DATED_BY, _LABEL, _WORDS_BY)
+    found = sorted((one for by in patterns for one in by.finditer(front)), key=lambda one: one.start("names"))
     for one in found:
         before, lines = one["before"].strip(), front[: one.start("before")].rstrip()
         is_apart = front[len(lines) : one.start("before")].count("\n") > 1
@@ -182,7 +229,10 @@ def _credits(front: str) -> Iterator[_Credit]:
         is_sentence = len(before or ("" if is_apart else above)) > _LONG_LINE_CHARS
         if is_sentence or _NO_NAME.match(one["names"]):
             continue
-        if _TRANSLATED_FROM.search(f"{lines}\n{before}"):
+        is_maybe = bool(_MAYBE_AUTHOR.fullmatch(before)) and not _FIRM.search(one["names"])
+        if is_maybe or one.re is _WORDS_BY:
+            roles = ["author"]
+        elif _TRANSLATED_FROM.search(f"{lines}\n{before}"):
             roles = ["translator"]
         elif before:
             is_title = not _OTHER_ROLE.search(before) and len(lines.split("\n\n")) <= _TITLE_LINES
@@ -193,7 +243,9 @@ def _credits(front: str) -> Iterator[_Credit]:
             roles = led_to or ([] if _OTHER_LINE.match(above) else ["author"])
         names = _POINT.sub("", " ".join(one["names"].split()))
         is_other = bool(_OTHER_WORK.search(before or above) or _FIRM.search(names))
-        yield _Credit(roles, names, one.end() - len(one[0].lstrip()), one.end("names"), is_other)
+        yield _Credit(
+            roles, names, one.end() - len(one[0].lstrip()), one.end("names"), is_other and not is_maybe, is_maybe
+        )
 
 
 def _roles(text: str) -> list[str]:
