@@ -307,7 +307,7 @@ _SAYING = (
 )
 _OPEN = re.compile(
     rf"\b(?:{_SAYING}) (?:\w+ ){{0,2}}(?:{_ASKING})\b|^\W*\w+ (?:{_ASKING})\b|\b(?:or|oder|ou)\b"
-    r"|\?\W*\w|\bif (?:yes|so|not|no)\b"
+    r"|\?\W{0,20}\w|\bif (?:yes|so|not|no)\b"
     r"|^\W*(?:can|could|will|would|do) you (?:please )?(?:tell|list|give|explain|summari[sz]e|show|name|describe|find|say|write"
     r"|help|know|think|make|translate|compare|quote)\b"
     r"|^\W*was (?:ist|sind|war|waren|wird|wurde|hat|haben|kann|soll|muss|will|gibt|\w{3,}(?:et|cht|iert|sagt|kommt|steht))\b",
