@@ -39,6 +39,8 @@ _PAGE_SECONDS, _BROWSER_SECONDS = 0.5, 4.0
 MAX_THREADS = 64
 """Of the page's events and of programs that wait for answers; pictures and exports have threads of their own beside these."""
 
+_QUEUE_POLL_SECONDS = 0.02
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until it is interrupted; return the exit status."""
@@ -172,6 +174,8 @@ def _serve_library(
     pictures = Pictures()
     page = build(service, pictures, uploads, has_accounts=accounts is not None, model_names=models)
     page.queue(default_concurrency_limit=8, max_size=256)
+    # Gradio looks for events a thousand times a second, which takes a twentieth of a core while nobody asks anything.
+    page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = _QUEUE_POLL_SECONDS
     keys = Keys(Path(options.auth)) if options.auth is not None and options.openai else None
     sign_in_page = (STATIC / "sign-in.html").read_text()
     middleware = [
