@@ -1,7 +1,8 @@
 """Memory in pages of 2 MB instead of 4 KB, where the system has them.
 
-For each token of an answer, a decoder reads its weights and its memory from end to end. The processor looks up where each page is,
-and with small pages that takes a sixth of the time.
+For each token of an answer, a decoder reads its weights from end to end. The processor looks up where each page is, and with small
+pages that takes a sixth of the time. A document's memory, which is read for each token, too, stays in small pages: virtual machines
+take several times as long to provide fresh large ones, and the first word of an answer would come later.
 """
 
 from __future__ import annotations

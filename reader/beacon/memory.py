@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
-from reader import huge_pages
 from reader.beacon.layout import WindowTokens
 from reader.beacon.rounding import key_factors, put, quantise_to_int8, saved_as
 from reader.errors import MemoryMismatch
@@ -87,10 +86,12 @@ class SlotLayer(CacheLayerMixin):
         """Make room for `capacity` slots and keep those in use."""
         if capacity <= self.keys.shape[2]:
             return
-        batch, kv_heads, _, head_dim = self.keys.shape
-        held, (self.keys, self.values) = (self.keys, self.values), _room(self.keys, batch, kv_heads, capacity, head_dim)
-        for old, new in zip(held, (self.keys, self.values), strict=True):
+        shape = (*self.keys.shape[:2], capacity, self.keys.shape[3])
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            new = old.new_empty(shape)
             new[:, :, : self.length] = old[:, :, : self.length]
+            setattr(self, name, new)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.length + query_length, 0
@@ -100,13 +101,6 @@ class SlotLayer(CacheLayerMixin):
 
     def get_max_length(self) -> int:
         return self.keys.shape[2]
-
-
-def _room(like: Tensor, *shape: int) -> tuple[Tensor, Tensor]:
-    """Empty keys and values of this shape, of the type of a tensor and where it is."""
-    is_on_cpu = like.device.type == "cpu"
-    both = huge_pages.empty(2, *shape, dtype=like.dtype) if is_on_cpu else like.new_empty(2, *shape)
-    return both[0], both[1]
 
 
 class TracedLayer(SlotLayer):

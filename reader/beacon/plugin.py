@@ -130,11 +130,9 @@ class BeaconPlugin(nn.Module):
         parameter = self.decoder.get_input_embeddings().weight
         layers = []
         for attention in self._layers:
-            shape = (1, attention.k_proj.out_features // attention.head_dim, 0, attention.head_dim)
+            shape = (1, attention.k_proj.out_features // attention.head_dim, capacity, attention.head_dim)
             layers.append(SlotLayer(parameter.new_empty(shape), parameter.new_empty(shape)))
-        memory = Memory(layers)
-        memory.reserve(capacity)
-        return memory
+        return Memory(layers)
 
     def open(self, memory: Memory, input_ids: Tensor) -> None:
         """Read (tokens,) and keep them raw at the front of the memory, as its sink.
