@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 import torch
 from filelock import FileLock
-from helpers.decoders import randomise_plugin
+from helpers.decoders import every_family, randomise_plugin
 from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import Answer, ask, attach, attach_shelf
@@ -85,6 +85,7 @@ def one_by_one(attached: Any, question: str, model: Model, **options: Any) -> An
 
 
 @pytest.mark.parametrize(("look_again", "horizon"), [("off", None), (120, None), (120, 1)])
+@every_family
 def test_answers_together_are_those_one_by_one(
     model: Model, store: Store, look_again: str | int, horizon: int | None
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.decoders import FAMILIES, load_rows
+from helpers.decoders import load_rows
 from helpers.documents import make_document
 from safetensors.torch import load_file, save_file
 
@@ -67,7 +67,9 @@ def load_fitted(model: Model, plugin: Path, cache: Path, condenser: str | None =
     )
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", ["llama", "qwen3", *(pytest.param(one, marks=pytest.mark.slow) for one in ("mistral", "qwen2"))]
+)
 def test_held_out_texts_keep_more_of_the_attention_than_by_chance(
     family: str, tiny_folder: Callable[..., Path], tmp_path: Path, questions: list[Question]
 ) -> None:
