@@ -222,3 +222,11 @@ def test_hostile_text_takes_no_time(text: str) -> None:
     said(text, "Is the library open on Mondays at 8 pm?")
     said(MUSEUM, f"Is the library open {text}?")
     assert time.perf_counter() - started < 2
+
+
+def test_a_day_that_is_another_once_a_month_is_answered_with_both() -> None:
+    usual = "We are open from Tuesday to Saturday, 10 am to 5 pm."
+    once = "On the first Thursday of each month we stay open until 9 pm."
+    text = f"The Tannery\n\n{usual} {once}\n"
+    assert said(text, "How late are you open on Thursdays?") == f"{usual} {once}"
+    assert said(text, "How late are you open on Fridays?") == usual

@@ -67,6 +67,7 @@ _BY_THE_WAY = frozenset(
     its their we you i one people is are be been being will can may could do does has have remains remain stays stay usually
     normally always only both each every all on at in and or but from between until for to open opens closed closes hours hour
     opening closing time times gates gate doors door premises visit visiting visitors visitor come go enter get there it they
+    of month months monat monats mois mes meses
     what when how late long early then us everybody everyone public day days der die das den dem des ein eine einen einer unser
     unsere wir sie es er ist sind bleibt bleiben wird hat haben macht kann können darf man ich am im von bis um zu auf und oder
     nur auch immer öffnungszeiten öffnungszeit zeiten uhr besuchen türen wann wie lange le la les l un une du de ce cette notre
@@ -214,7 +215,8 @@ def _on_day(day: int | None, times: Sequence[Span], told: Sequence[_Said]) -> tu
     if is_closed:
         return False, is_closed[:1]
     if first.is_partly:
-        return None, alike
+        usual = [one for one in own if not one.clause.is_partly]
+        return None, alike + [one for one in usual if one.clause.days == usual[0].clause.days]
     spans = _spans(alike)
     if not spans or any(None in span for span in spans):  # such as "On Wednesdays we close at 1 pm"
         wider = [one for one in own if one not in alike and one.clause.times and not one.clause.is_closed][:1]
