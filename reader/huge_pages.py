@@ -26,9 +26,8 @@ def empty(*shape: int, dtype: torch.dtype) -> Tensor:
         # Longer by a page, so that the tensor can begin where a page does.
         region = mmap.mmap(-1, size + _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         region.madvise(advice)
-    except (
-        OSError
-    ):  # a system without them, or a limit of the process: the library says what is wrong if there is no room at all
+    except OSError:
+        # A system without them, or a limit of the process: if there is no room at all, the library says so.
         return torch.empty(shape, dtype=dtype)
     start = -torch.frombuffer(region, dtype=torch.uint8).data_ptr() % _PAGE
     return torch.frombuffer(region, dtype=dtype, count=math.prod(shape), offset=start).view(shape)
