@@ -230,3 +230,6 @@ def test_a_day_that_is_another_once_a_month_is_answered_with_both() -> None:
     text = f"The Tannery\n\n{usual} {once}\n"
     assert said(text, "How late are you open on Thursdays?") == f"{usual} {once}"
     assert said(text, "How late are you open on Fridays?") == usual
+    found = opening("How late are you open on Thursdays?", [source_of(text)])
+    assert found is not None
+    assert [passage.text for passage in found.passages] == [f"{usual} {once}"]

@@ -190,8 +190,21 @@ def _answer(asked: _Asked, source: Source) -> Overview | None:
     lines = "\n" if len(texts) > 1 and not all(map(_SENTENCE.search, texts)) else " "
     return Overview(
         f"{' '.join(words)}{lines if words else ''}{lines.join(texts)}",
-        tuple(places[start] for start in sorted(places)),
+        tuple(_joined([places[start] for start in sorted(places)], source)),
     )
+
+
+def _joined(passages: Sequence[Passage], source: Source) -> list[Passage]:
+    """Passages in order, those that follow each other in a line as one, which one quote shows."""
+    pages = {page.number: page for page in source.pages}
+    found: list[Passage] = []
+    for passage in passages:
+        page, start, end = pages[passage.page], passage.start_char, passage.end_char
+        first = page.start_char
+        if found and found[-1].page == page.number and page.text[found[-1].end_char - first : start - first] == " ":
+            start = found.pop().start_char
+        found.append(passage_of(page, start - first, end - first))
+    return found
 
 
 def _on_day(day: int | None, times: Sequence[Span], told: Sequence[_Said]) -> tuple[bool | None, list[_Said]]:
