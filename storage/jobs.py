@@ -75,7 +75,7 @@ class Jobs:
         Each user has their own job: if one user pauses or cancels, the document is still read for the others.
 
         Args:
-            owner: who runs the job if it is a new one, so that no other can claim it before.
+            owner: who runs the job if it is new; nobody else can claim it then.
 
         Raises:
             NotFound: there is no such document.

@@ -7,7 +7,7 @@ English, German, French, Spanish and Italian, which also find the day that a que
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reader.answering.passages import sentences_of
@@ -19,22 +19,42 @@ _WHEN = re.compile(
     re.I,
 )
 _MONTH_NAMES = (
-    "january jan januar janvier janv enero ene gennaio gen",
-    "february feb februar février fév febrero febbraio",
-    "march mar märz mär mars marzo",
-    "april apr avril avr abril abr aprile",
-    "may mai mayo maggio mag",
-    "june jun juni juin junio giugno giu",
-    "july jul juli juillet juil julio luglio lug",
-    "august aug août agosto ago",
-    "september sep sept septembre septiembre settembre set",
-    "october oct oktober okt octobre octubre ottobre ott",
-    "november nov novembre noviembre",
-    "december dec dezember dez décembre déc diciembre dic dicembre",
+    "january januar janvier enero gennaio",
+    "february februar février febrero febbraio",
+    "march märz mars marzo",
+    "april avril abril aprile",
+    "may mai mayo maggio",
+    "june juni juin junio giugno",
+    "july juli juillet julio luglio",
+    "august août agosto",
+    "september septembre septiembre settembre",
+    "october oktober octobre octubre ottobre",
+    "november novembre noviembre",
+    "december dezember décembre diciembre dicembre",
 )
-_MONTHS: Mapping[str, int] = {
-    name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()
-}
+_SHORT_NAMES = (
+    "jan janv ene gen",
+    "feb fév",
+    "mar mär",
+    "apr avr abr",
+    "mag",
+    "jun giu",
+    "jul juil lug",
+    "aug ago",
+    "sep sept set",
+    "oct okt ott",
+    "nov",
+    "dec dez déc dic",
+)
+
+
+def _numbered(names: Sequence[str]) -> dict[str, int]:
+    return {name: number for number, same in enumerate(names, start=1) for name in same.split()}
+
+
+MONTHS: Mapping[str, int] = _numbered(_MONTH_NAMES)
+"""The whole names of the months in small letters, with their numbers."""
+_MONTHS = {**MONTHS, **_numbered(_SHORT_NAMES)}
 _MONTH = rf"(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![^\W\d_])"
 _YEAR = r"(?:1\d|20)\d\d"
 _DATE = re.compile(

@@ -1,9 +1,9 @@
 """Whether a place is open on a day or at a time, and when it opens or closes then, without a decoder.
 
-The answer is yes or no and the sentences, or the rows of tables and lists, that give the place's days and times. Where several days
-are named, such as Tuesday to Saturday, it is closed on the others. Where a document gives hours of several places, they are told
-apart by the words before *is open*, or by the heading of a list. What is not understood is left to the decoder, which takes the
-hours of any day near by. In English, German, French and Spanish.
+The answer is yes or no and the sentences, or the rows of tables and lists, that give the place's days and times. If a document
+names several days, such as Tuesday to Saturday, the place is closed on the others. If it gives the hours of several places, the
+words before *is open* or the heading of a list tell which place is meant. Questions that are not understood are left to the
+decoder, which often takes the hours of another day. In English, German, French and Spanish.
 """
 
 from __future__ import annotations
@@ -185,13 +185,10 @@ def _answer(asked: _Asked, source: Source) -> Overview | None:
     if len(asked.days) == len(EVERY_DAY) and False in verdicts:
         verdicts = {False}
     verdict = verdicts.pop() if len(verdicts) == 1 and not asked.is_when else None
-    words = [] if verdict is None else [f"{_SAID[asked.language][verdict == asked.is_for_closed]}."]
     places = {one.passage.start_char: one.passage for one in used}
     lines = "\n" if len(texts) > 1 and not all(map(_SENTENCE.search, texts)) else " "
-    return Overview(
-        f"{' '.join(words)}{lines if words else ''}{lines.join(texts)}",
-        tuple(_joined([places[start] for start in sorted(places)], source)),
-    )
+    begins = "" if verdict is None else f"{_SAID[asked.language][verdict == asked.is_for_closed]}.{lines}"
+    return Overview(begins + lines.join(texts), tuple(_joined([places[start] for start in sorted(places)], source)))
 
 
 def _joined(passages: Sequence[Passage], source: Source) -> list[Passage]:

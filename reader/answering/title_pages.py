@@ -42,9 +42,9 @@ _WORDS_BY = re.compile(
     rf"[ \t*]*:[ \t*|]*(?=\S+[ \t]){_NAMES}{_END}",
     re.M,
 )
-"""The label of whoever wrote the words, before a name of two words at least."""
+"""A label such as "Text:" and the author's name, which has two words at least."""
 _MAYBE_AUTHOR = re.compile(r"\W*(?:prepared|posted|submitted|drafted)\W*", re.I)
-"""What is said of whoever wrote a notice or a report; other documents have an author beside."""
+"""Said of the author of a notice or a report. In other documents it may be somebody else, so any other credit comes first."""
 _DATED_BY = re.compile(
     rf"^[ \t*_]*(?P<before>(?i:posted|prepared|submitted|drafted|written))[ \t]+(?i:by)[ \t]+{_NAMES}"
     r"[ \t]+(?i:on)[ \t]+[^\n]{0,20}\d",

@@ -1,6 +1,6 @@
 """The days of the week and the times of day that a text names, such as "Tuesday to Saturday, 10 am to 5 pm, closed on Mondays".
 
-By words alone, in English, German, French and Spanish. It runs no decoder, and knows neither dates nor what is open at these times.
+By words alone, in English, German, French and Spanish. It runs no decoder, and does not know what is open at these times.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
+
+from reader.answering.dates import MONTHS
 
 HOLIDAY = 7
 """The number of a holiday behind those of the days of the week, which begins with Monday as 0."""
@@ -40,20 +42,6 @@ _SEVERAL = {
     "week": frozenset(range(5)),
     "weekend": frozenset({5, 6}),
 }
-_MONTHS = (
-    r"jan(?:uary|uar|vier)|enero",
-    r"feb(?:ruary|ruar|rero)|février",
-    r"march|märz|mars|marzo",
-    r"a[pv]ril|abril",
-    r"may|mai|mayo",
-    r"june|juni|juin|junio",
-    r"july|juli|juillet|julio",
-    r"august|août|agosto",
-    r"septemb(?:er|re)|septiembre",
-    r"o[ck]tober|octobre|octubre",
-    r"novemb(?:er|re)|noviembre",
-    r"de[cz]emb(?:er|re)|décembre|diciembre",
-)
 _SEASONS = {
     "summer": frozenset({6, 7, 8}),
     "autumn": frozenset({9, 10, 11}),
@@ -61,7 +49,7 @@ _SEASONS = {
     "spring": frozenset({3, 4, 5}),
 }
 _TO = r"(?:to|through|thru|until|till|bis|au|à|al?|jusqu['’]à|jusqu['’]au|hasta|[–—-])"
-_ANY_MONTH = "|".join(_MONTHS)
+_ANY_MONTH = "|".join(MONTHS)
 _DAY_OF_MONTH = r"\d{1,2}(?:st|nd|rd|th|er|\.|º)?\s+(?:of\s+|de\s+)?"
 _DATE = rf"{_DAY_OF_MONTH}(?:{_ANY_MONTH})(?:\s+(?:de\s+)?\d{{4}})?"
 _TIME = (
@@ -308,7 +296,8 @@ def _months(token: re.Match[str]) -> frozenset[int]:
 
 
 def _month(words: str) -> int:
-    return next(number for number, names in enumerate(_MONTHS, start=1) if re.search(rf"\b(?:{names})\b", words, re.I))
+    """The number of the month that some words end with."""
+    return MONTHS[words.split()[-1].lower()]
 
 
 def _is_time(token: re.Match[str]) -> bool:

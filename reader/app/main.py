@@ -174,7 +174,7 @@ def _serve_library(
     pictures = Pictures()
     page = build(service, pictures, uploads, has_accounts=accounts is not None, model_names=models)
     page.queue(default_concurrency_limit=8, max_size=256)
-    # Gradio looks for events a thousand times a second, which takes a twentieth of a core while nobody asks anything.
+    # Gradio looks for events a thousand times a second, which takes a twentieth of a core even when there are none.
     page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = _QUEUE_POLL_SECONDS
     keys = Keys(Path(options.auth)) if options.auth is not None and options.openai else None
     sign_in_page = (STATIC / "sign-in.html").read_text()

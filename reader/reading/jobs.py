@@ -52,7 +52,7 @@ def enqueue(document: Document, settings: JobSettings, store: Store, owner: str 
     """Add a document to the library and queue it for reading.
 
     Args:
-        owner: who reads it if its job is new; None: whoever claims it.
+        owner: who reads the document if its job is new; None: the first who claims it.
 
     Raises:
         StoreError: the library cannot be written.
