@@ -6,10 +6,10 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.overview import amount
+from reader.answering.checks.quantities import is_row_of_numbers
+from reader.answering.extractive.overview import amount
 from reader.answering.passages import Passages, Source
-from reader.answering.quantities import is_row_of_numbers
-from reader.answering.tables import shown, tables
+from reader.answering.text.tables import shown, tables
 from reader.models import Model
 from storage import PageRecord, Store
 

@@ -6,7 +6,7 @@ import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.choices import choose, options
+from reader.answering.extractive.choices import choose, options
 from reader.answering.parts import parts
 from reader.answering.passages import Passages, Source
 from reader.models import Model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reader.answering.copying import as_copied
+from reader.answering.checks.copying import as_copied
 
 PASSAGE = (
     "This was done in pursuance of a very deliberate strategy. It leads to a bad end, and to the racks filled with hay."

@@ -6,9 +6,9 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.dates import Day, day_in
-from reader.answering.entries import entry
+from reader.answering.extractive.entries import entry
 from reader.answering.passages import Source
+from reader.answering.text.dates import Day, day_in
 from reader.documents import Document, Page
 from reader.models import Model
 from storage import PageRecord, Store

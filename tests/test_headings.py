@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reader.answering.outline import sections
-from reader.answering.overview import overview
+from reader.answering.extractive.overview import overview
 from reader.answering.passages import Source
 from reader.answering.requests import understand
+from reader.answering.text.outline import sections
 from reader.app.overview import glance
 from storage import PageRecord
 

@@ -13,7 +13,7 @@ from helpers.documents import write_pdf
 from helpers.formats import p, write_docx, write_epub, write_odt, write_zip, xhtml
 
 from reader.answering.passages import Passages, Source
-from reader.answering.words import content_words
+from reader.answering.text.words import content_words
 from reader.documents import Document, Recognition, load
 from reader.reading import add_document
 from storage import PageRecord, Store

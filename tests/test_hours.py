@@ -8,9 +8,9 @@ import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.hours import opening
+from reader.answering.extractive.hours import opening
 from reader.answering.passages import Source
-from reader.answering.weekdays import clauses
+from reader.answering.text.weekdays import clauses
 from reader.models import Model
 from storage import PageRecord, Store
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reader.answering.introductions import introduced
-from reader.answering.overview import overview
+from reader.answering.extractive.introductions import introduced
+from reader.answering.extractive.overview import overview
 from reader.answering.passages import Source
 from reader.answering.requests import understand
 from storage import PageRecord

@@ -28,6 +28,8 @@ ORDER = [
     {"reader.compiled", "reader.errors", "reader.huge_pages", "reader.settings", "reader.wording"},
 ]
 RANK = {name: number for number, names in enumerate(ORDER) for name in names}
+# Within `reader.answering`: what an earlier folder holds knows nothing of the later ones.
+ANSWERING = ["text", "checks", "extractive"]
 # These never import each other.
 APART = [{"reader.beacon", "reader.documents", "storage"}, {"reader.app", "reader.shell"}]
 
@@ -88,6 +90,15 @@ def test_other_packages_are_imported_by_their_public_names(file: Path) -> None:
         assert module == other, f"{file} imports {module}, which is inside {other}"
         if name is not None and (ROOT / other.replace(".", "/")).is_dir():
             assert name in import_module(other).__all__, f"{file} imports {name}, which {other} does not make public"
+
+
+@pytest.mark.parametrize("folder", ANSWERING)
+def test_folders_of_answering_import_one_way(folder: str) -> None:
+    files = list((ROOT / "reader/answering" / folder).glob("*.py"))
+    assert files
+    later = tuple(f"reader.answering.{name}." for name in ANSWERING[ANSWERING.index(folder) + 1 :])
+    for file in files:
+        assert not [module for module, _ in imports(file) if module.startswith(later)], file
 
 
 def test_modules_do_not_import_each_other_in_a_circle() -> None:

@@ -6,7 +6,7 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.lists import asks_how_to, has_steps, listed, with_other_items
+from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.models import Model
 from storage import Store
 

@@ -9,8 +9,8 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import hide
 
 from reader.answering import NOT_SAID
+from reader.answering.checks.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.look_again import choose_passages
-from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.requests import role_asked
 from reader.documents import Document, Page
 from reader.models.model import Model

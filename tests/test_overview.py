@@ -15,13 +15,13 @@ from helpers.documents import one_page, write_crowded_pdf, write_outlined_pdf
 
 from reader.answering import NOT_SAID, Answer, ask, make_prompt
 from reader.answering.evidence import Evidence, is_stated
-from reader.answering.introductions import rank_introductions
+from reader.answering.extractive.introductions import rank_introductions
+from reader.answering.extractive.notes import NOTE_CHARS, notes
+from reader.answering.extractive.overview import overview
 from reader.answering.look_again import choose_passages
-from reader.answering.notes import NOTE_CHARS, notes
-from reader.answering.outline import sections
-from reader.answering.overview import overview
 from reader.answering.passages import Source
 from reader.answering.requests import is_yes_or_no, searched, understand
+from reader.answering.text.outline import sections
 from reader.batching.local import answer_together
 from reader.documents import Document, Page, load
 from reader.models import Model, load_model

@@ -6,7 +6,7 @@ import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.parties import party, representative, represents_nobody
+from reader.answering.extractive.parties import party, representative, represents_nobody
 from reader.models import Model
 from storage import Store
 

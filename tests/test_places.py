@@ -7,7 +7,7 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
 from reader.answering import ask
-from reader.answering.places import further_place, whole_place
+from reader.answering.checks.places import further_place, whole_place
 from reader.models import Model
 from storage import Store
 

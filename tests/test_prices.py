@@ -8,7 +8,7 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.prices import is_no_price, with_cost
+from reader.answering.checks.prices import is_no_price, with_cost
 from reader.models import Model
 from storage import Store
 

@@ -12,8 +12,7 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import hide, one_page
 
 from reader.answering import NOT_SAID, Answer, Decoding, ask
-from reader.answering.look_again import choose_passages
-from reader.answering.quantities import (
+from reader.answering.checks.quantities import (
     as_printed,
     as_spelt,
     asks_for,
@@ -25,6 +24,7 @@ from reader.answering.quantities import (
     with_span,
     with_unit,
 )
+from reader.answering.look_again import choose_passages
 from reader.batching.local import answer_together
 from reader.models.model import Model
 from storage import Store

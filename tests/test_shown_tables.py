@@ -7,7 +7,7 @@ from helpers.answers import answered, attached_to
 
 from reader.answering import make_prompt
 from reader.answering.passages import Passages, Source
-from reader.answering.tables import Shown, as_value, shown, tables
+from reader.answering.text.tables import Shown, as_value, shown, tables
 from reader.documents import Document, Page
 from reader.models.model import Model
 from storage import PageRecord, Store

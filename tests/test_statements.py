@@ -11,12 +11,12 @@ from helpers.decoders import tiny_encoder_folder
 from helpers.documents import one_page
 
 from reader.answering import NOT_SAID
-from reader.answering.definitions import definitions, expansion
-from reader.answering.overview import overview
+from reader.answering.extractive.overview import overview
+from reader.answering.extractive.statements import Statement, adds_nothing, in_sentences, statements, with_reason
 from reader.answering.passages import Passage, Passages, Source
-from reader.answering.people import people
 from reader.answering.requests import asks_for_manner, asks_what_happens, asks_why, said_about, understand
-from reader.answering.statements import Statement, adds_nothing, in_sentences, statements, with_reason
+from reader.answering.text.definitions import definitions, expansion
+from reader.answering.text.people import people
 from reader.app.citations import pieces
 from reader.models import Model, SentenceEncoder
 from reader.reading import SentenceVectors, sentences

@@ -8,11 +8,11 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.overview import overview
+from reader.answering.extractive.overview import overview
+from reader.answering.extractive.title_pages import credited, named_alone
 from reader.answering.passages import Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import understand
-from reader.answering.title_pages import credited, named_alone
 from reader.models import Model
 from storage import PageRecord, Store
 

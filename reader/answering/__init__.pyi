@@ -14,11 +14,10 @@ from .attached import (
 from .conversations import Conversation as Conversation
 from .decoding import Decoding as Decoding, Step as Step, greedy_token as greedy_token
 from .evidence import Evidence as Evidence
-from .introductions import introduced as introduced
+from .extractive.introductions import introduced as introduced
+from .extractive.notes import Note as Note, notes_of as notes_of
 from .look_again import look_again_tokens as look_again_tokens
 from .memories import choose_memory as choose_memory
-from .notes import Note as Note, notes_of as notes_of
-from .outline import is_front_matter as is_front_matter
 from .parts import parts as parts
 from .passages import (
     LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
@@ -26,7 +25,6 @@ from .passages import (
     Source as Source,
     cut as cut,
 )
-from .people import Named as Named, people as people
 from .prompt import (
     MAX_ANSWER_TOKENS as MAX_ANSWER_TOKENS,
     PASSAGES as PASSAGES,
@@ -36,7 +34,9 @@ from .prompt import (
     question_words as question_words,
 )
 from .refusal import NOT_SAID as NOT_SAID, says_nothing as says_nothing
-from .words import content_words as content_words
+from .text.outline import is_front_matter as is_front_matter
+from .text.people import Named as Named, people as people
+from .text.words import content_words as content_words
 
 __all__ = [
     "LOOK_AGAIN_TOKENS",

@@ -29,11 +29,11 @@ from reader.answering.evidence import (
     reading_map,
     stated_first,
 )
+from reader.answering.extractive.statements import in_sentences, with_reason
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import refusal_of, says_nothing
 from reader.answering.requests import asks_why
-from reader.answering.statements import in_sentences, with_reason
 from reader.beacon import Memory, recording
 from reader.models import Model
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import torch
 
 from reader.answering.attention import Attention, Baseline, Heat
-from reader.answering.outline import references
 from reader.answering.passages import Passages, Source
-from reader.answering.words import content_words
+from reader.answering.text.outline import references
+from reader.answering.text.words import content_words
 from reader.beacon import Memory
 from reader.errors import ConfigError
 from reader.models import Model

@@ -20,20 +20,12 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
-from reader.answering.choices import choose
-from reader.answering.copying import as_copied
-from reader.answering.dates import asks_when, date_of_event, is_amount
-from reader.answering.entries import day_at, has_entries
-from reader.answering.hours import opening
-from reader.answering.lists import asks_how_to, has_steps, listed, with_other_items
-from reader.answering.look_again import choose_passages, look_again_tokens
-from reader.answering.names import author_in_properties, authors, bare_name, invents_name, with_name
-from reader.answering.overview import amount, overview
-from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
-from reader.answering.places import further_place, may_be_place, whole_place
-from reader.answering.prices import is_no_price, with_cost
-from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
-from reader.answering.quantities import (
+from reader.answering.checks.copying import as_copied
+from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
+from reader.answering.checks.names import author_in_properties, authors, bare_name, invents_name, with_name
+from reader.answering.checks.places import further_place, may_be_place, whole_place
+from reader.answering.checks.prices import is_no_price, with_cost
+from reader.answering.checks.quantities import (
     as_printed,
     as_spelt,
     asks_for,
@@ -47,6 +39,22 @@ from reader.answering.quantities import (
     with_span,
     with_unit,
 )
+from reader.answering.extractive.choices import choose
+from reader.answering.extractive.entries import day_at, has_entries
+from reader.answering.extractive.hours import opening
+from reader.answering.extractive.overview import amount, overview
+from reader.answering.extractive.statements import (
+    Statement,
+    adds_nothing,
+    in_own_sentence,
+    is_no_manner,
+    may_add_nothing,
+    statements,
+)
+from reader.answering.extractive.title_pages import FRONT_CHARS, is_credited_otherwise
+from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
+from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import (
     asks_for_manner,
@@ -59,17 +67,9 @@ from reader.answering.requests import (
     searched,
     understand,
 )
-from reader.answering.statements import (
-    Statement,
-    adds_nothing,
-    in_own_sentence,
-    is_no_manner,
-    may_add_nothing,
-    statements,
-)
-from reader.answering.tables import as_value, asks_for_amount, asks_for_payment
-from reader.answering.title_pages import FRONT_CHARS, is_credited_otherwise
-from reader.answering.words import content_words
+from reader.answering.text.dates import asks_when, date_of_event, is_amount
+from reader.answering.text.tables import as_value, asks_for_amount, asks_for_payment
+from reader.answering.text.words import content_words
 from reader.beacon import Mark, Memory
 from reader.models import Model
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from reader.answering.attention import Heat
 from reader.answering.passages import Passage, Passages, Source
 from reader.answering.refusal import says_nothing
-from reader.answering.words import content_words, stem
+from reader.answering.text.words import content_words, stem
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
 from storage import TextIndex

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import attend
 from reader.answering.evidence import rank_passages
-from reader.answering.introductions import rank_introductions
-from reader.answering.overview import place
+from reader.answering.extractive.introductions import rank_introductions
+from reader.answering.extractive.overview import place
+from reader.answering.extractive.title_pages import FRONT_CHARS
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
 from reader.answering.requests import searched, understand
-from reader.answering.title_pages import FRONT_CHARS
 from reader.errors import ConfigError
 from reader.models import Model
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from reader.answering.choices import options
+from reader.answering.extractive.choices import options
 
 _MOST_PARTS = 3
 _MOST_CHARS = 500

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from reader.answering.tables import Shown, Table, names_nothing_of, rows_asked, rows_priced, shown, tables
-from reader.answering.words import content_words
+from reader.answering.text.tables import Shown, Table, names_nothing_of, rows_asked, rows_priced, shown, tables
+from reader.answering.text.words import content_words
 from reader.reading import goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from reader.answering.passages import Passage, Passages
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import as_decoders_take_it
-from reader.answering.tables import Shown
+from reader.answering.text.tables import Shown
 from reader.beacon import NO_SPAN
 from reader.errors import ConfigError
 from reader.models import Model

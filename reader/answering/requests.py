@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reader.answering.dates import Day, day_in
-from reader.answering.outline import CHAPTER, NUMBER, number_of
-from reader.answering.parties import COUNSEL
-from reader.answering.prices import with_cost
+from reader.answering.checks.prices import with_cost
+from reader.answering.extractive.parties import COUNSEL
 from reader.answering.refusal import says_nothing
-from reader.answering.words import STOP_WORDS, content_words
+from reader.answering.text.dates import Day, day_in
+from reader.answering.text.outline import CHAPTER, NUMBER, number_of
+from reader.answering.text.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
 
 Kind = Literal[

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reader.answering.numerals import SMALL_NUMBERS
 from reader.answering.refusal import says_nothing
-from reader.answering.words import STOP_WORDS, words_of
+from reader.answering.text.numerals import SMALL_NUMBERS
+from reader.answering.text.words import STOP_WORDS, words_of
 from reader.reading import TITLES
 
 _WORD = re.compile(r"(?<![\w'’.-])[^\W\d_]\w*(?:['’-]\w+)*")

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from reader.answering.definitions import definitions
-from reader.answering.notes import NO_PROSE
+from reader.answering.extractive.notes import NO_PROSE
 from reader.answering.passages import Passage, Source, passage_of
-from reader.answering.words import mention, stem
+from reader.answering.text.definitions import definitions
+from reader.answering.text.words import mention, stem
 from reader.reading import sentences
 
 _SOON_CHARS = 60_000

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reader.answering.outline import Section, is_front_matter, sections
 from reader.answering.passages import Passage, Source, passage_of
-from reader.answering.words import content_words
+from reader.answering.text.outline import Section, is_front_matter, sections
+from reader.answering.text.words import content_words
 from reader.reading import sentences
 from storage import PageRecord
 

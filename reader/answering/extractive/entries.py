@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from reader.answering.dates import DAY, Day, days_in
-from reader.answering.outline import Section
 from reader.answering.passages import Source
+from reader.answering.text.dates import DAY, Day, days_in
+from reader.answering.text.outline import Section
 
 _LEAST_DAYS = 3
 """A letter has a date, too, and is no diary."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reader.answering.passages import sentences_of
-from reader.answering.words import STOP_WORDS, content_words, stem
+from reader.answering.text.words import STOP_WORDS, content_words, stem
 
 _WHEN = re.compile(
     r"\W*(?:and |but |so )?(?:when|(?:in )?(?:what|which) year|on (?:what|which) (?:day|date)|wann|in welchem jahr|quand"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from reader.answering.overview import Overview
+from reader.answering.extractive.overview import Overview
+from reader.answering.extractive.statements import Statement, statements
 from reader.answering.passages import Passages
-from reader.answering.statements import Statement, statements
 from reader.models import SentenceEncoder
 
 _OPTION = re.compile(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from reader.answering.words import content_words, stem
+from reader.answering.text.words import content_words, stem
 
 _FOLLOWING = re.compile(r"\b(?:the )?following\b|\bfolgende[nrms]?\b|\bsuivante?s?\b|\bsiguientes?\b", re.I)
 _ITEM = re.compile(r"^[ \t]*(?P<mark>[-•*–]|\(?(?:(?P<number>\d{1,2})|(?P<letter>[a-z]))[.)])[ \t]+(?=\S)", re.M)

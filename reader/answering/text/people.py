@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reader.answering.definitions import definitions
+from reader.answering.text.definitions import definitions
 
 NAMED = 6
 """The most people that are named."""

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reader.answering.dates import day_in
-from reader.answering.overview import Overview
+from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passage, Source, passage_of
-from reader.answering.tables import Row, tables
-from reader.answering.weekdays import (
+from reader.answering.text.dates import day_in
+from reader.answering.text.tables import Row, tables
+from reader.answering.text.weekdays import (
     EVERY_DAY,
     HOLIDAY,
     NOON,

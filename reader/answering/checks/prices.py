@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from reader.answering.words import words_of
+from reader.answering.text.words import words_of
 
 _THING = r"(?P<{name}>(?:an?|each|every|one) (?:(?!in\b|worth\b|left\b|than\b)[\w'’-]+ ?){{1,7}}?)\W*"
 _AS_COST = re.compile(

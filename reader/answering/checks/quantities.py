@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
-from reader.answering.numerals import NUMERALS, SMALL_NUMBERS, with_space
+from reader.answering.text.numerals import NUMERALS, SMALL_NUMBERS, with_space
 
 # The first unit that fits counts: "miles an hour" before "miles". Pounds may be either.
 _UNITS = {

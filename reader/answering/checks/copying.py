@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from difflib import SequenceMatcher
 
-from reader.answering.words import STOP_WORDS
+from reader.answering.text.words import STOP_WORDS
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _FEWEST_WORDS = 4

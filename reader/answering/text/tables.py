@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from reader.answering.words import STOP_WORDS, stem
+from reader.answering.text.words import STOP_WORDS, stem
 from reader.reading import ROW
 from storage import PageRecord
 

@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reader import wording
-from reader.answering.definitions import expansion
-from reader.answering.entries import entry, leaves_out
-from reader.answering.introductions import defined, introduced
-from reader.answering.notes import SENTENCES, notes
-from reader.answering.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
-from reader.answering.parties import Line, party, representative, represents_nobody
+from reader.answering.extractive.entries import entry, leaves_out
+from reader.answering.extractive.introductions import defined, introduced
+from reader.answering.extractive.notes import SENTENCES, notes
+from reader.answering.extractive.parties import Line, party, representative, represents_nobody
+from reader.answering.extractive.title_pages import FRONT_CHARS, credited, credits_nobody, dated, named_alone, signed
 from reader.answering.passages import Passage, Passages, Source, passage_of
-from reader.answering.people import people
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import DATE, LAST, Request
-from reader.answering.tables import amount_of, asks_for_amount
-from reader.answering.title_pages import FRONT_CHARS, credited, credits_nobody, dated, named_alone, signed
-from reader.answering.words import mention
+from reader.answering.text.definitions import expansion
+from reader.answering.text.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
+from reader.answering.text.people import people
+from reader.answering.text.tables import amount_of, asks_for_amount
+from reader.answering.text.words import mention
 from reader.reading import sentences
 from storage import PageRecord
 

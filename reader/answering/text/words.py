@@ -6,7 +6,7 @@ import functools
 import re
 from itertools import pairwise
 
-from reader.answering.numerals import SMALL_NUMBERS
+from reader.answering.text.numerals import SMALL_NUMBERS
 
 _WORD = re.compile(r"\w+")
 _NUMBERS = SMALL_NUMBERS[:13]

@@ -15,9 +15,9 @@ from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
-from reader.answering.numerals import SMALL_NUMBERS
 from reader.answering.passages import Source
-from reader.answering.words import content_words, stem
+from reader.answering.text.numerals import SMALL_NUMBERS
+from reader.answering.text.words import content_words, stem
 from reader.wording import QUOTES
 from storage import PageRecord
 

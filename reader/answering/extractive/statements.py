@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from reader.answering.evidence import QUOTE_CHARS
 from reader.answering.passages import Passage, Passages, sentences_of
 from reader.answering.refusal import NOT_SAID, says_nothing
-from reader.answering.words import STOP_WORDS, content_words, mention, stem, words_of
+from reader.answering.text.words import STOP_WORDS, content_words, mention, stem, words_of
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
 from storage import TextIndex

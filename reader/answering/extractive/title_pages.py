@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reader.answering.dates import DAY
-from reader.answering.names import name_pattern
-from reader.answering.words import words_of
+from reader.answering.checks.names import name_pattern
+from reader.answering.text.dates import DAY
+from reader.answering.text.words import words_of
 
 _ROLES = {
     "introduction": r"introduc\w+|prefaces?|prefatory|forewords?|afterwords?",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reader.answering.names import name_pattern
+from reader.answering.checks.names import name_pattern
 from reader.answering.passages import sentences_of
-from reader.answering.words import mention, stem
+from reader.answering.text.words import mention, stem
 
 _LINE = re.compile(r"\S[^\n]*")
 _DEAR = re.compile(r"^[ \t]*Dear (?P<name>[^\n,:]+)", re.M)
