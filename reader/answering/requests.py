@@ -17,7 +17,7 @@ from reader.answering.checks.prices import with_cost
 from reader.answering.extractive.parties import COUNSEL
 from reader.answering.refusal import says_nothing
 from reader.answering.text.dates import Day, day_in
-from reader.answering.text.outline import CHAPTER, NUMBER, number_of
+from reader.answering.text.outline import CHAPTER, NUMBER, ORDINAL, number_of
 from reader.answering.text.words import STOP_WORDS, content_words
 from reader.wording import QUOTES
 
@@ -51,7 +51,7 @@ _PAGE = re.compile(
 )
 _CHAPTER = re.compile(
     rf"\b(?:{CHAPTER})\s+(?P<number>{NUMBER})\b(?P<parts>(?:\.\d+)*)|第?(?<!\d)(?P<cjk>\d+)章"
-    rf"|\b(?:(?P<first>{_FIRST})|{_LAST})\s+(?:{CHAPTER})\b",
+    rf"|\b(?:(?P<first>{_FIRST})|{_LAST}|(?P<nth>{ORDINAL}))\s+(?:{CHAPTER})\b",
     re.I,
 )
 _TITLED = re.compile(
@@ -385,8 +385,8 @@ def understand(question: str) -> Request:
         if found := pattern.search(question):
             rest = question[: found.start()] + " " + question[found.end() :]
             is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
-            named = found["number"] or found["cjk"]
-            number = number_of(named) if named else 1 if found["first"] else LAST
+            named = found["number"] or found["cjk"] or (found["nth"] if kind == "chapter" else "")
+            number = 1 if found["first"] else number_of(named) if named else LAST
             printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
             return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
     if role := _credit_asked(question) or (DATE if _WRITTEN.fullmatch(question) else ""):

@@ -1,12 +1,13 @@
 """The sections of a document, known without a model: its parser's page labels, or the lines that look like headings.
 
 In the text of a PDF no blank line stands around a heading; there headings are numbered in order, and one of them names a usual part
-of a paper or a contract. A section reaches to the next one. Chapters are found by the number in their heading, else by their place
-in the list.
+of a paper or a contract. In a novel a number alone may head a chapter. A section reaches to the next one. Chapters are found by the
+number in their heading, else by their place in the list.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -27,15 +28,25 @@ CHAPTER = r"chapters?|sections?|kapiteln?s?|abschnitte?s?|chapitres?|cap[ií]tul
 _WORDS = SMALL_NUMBERS[1:13]
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 NUMBER = rf"\d+|[ivxlc]+|{'|'.join(_WORDS)}"
+ORDINAL = (
+    "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth"
+    "|seventeenth|eighteenth|nineteenth|twentieth"
+)
+_ORDINALS = ORDINAL.split("|")
+_COUNT = rf"{NUMBER}|the[ \t]+(?:{ORDINAL})"
+_PART = rf"{CHAPTER}|part|teil|book|buch|act|stave|canto"
 _HEADING = re.compile(
-    rf"^[ \t]*(?P<marks>#{{1,6}}[ \t]+)?(?P<title>(?:(?:{CHAPTER}|part|teil|book|buch)[ \t]+(?:{NUMBER})\b.{{0,90}}"
+    rf"^[ \t]*(?P<marks>#{{1,6}}[ \t]+)?(?P<title>(?:(?P<kind>{_PART})[ \t]+(?P<number>{_COUNT})\b.{{0,90}}"
     r"|第[\d一二三四五六七八九十]+章.{0,60}|\d+(?:\.\d+)*\.?[ \t]+\w.{0,80}|(?(marks).{1,100}|(?!))))[ \t]*$",
     re.I | re.M,
 )
-_ONLY_NUMBERED = re.compile(rf"(?:{CHAPTER}|part|teil|book|buch)[ \t]+(?:{NUMBER})\W*", re.I)
+_ONLY_NUMBERED = re.compile(rf"(?:(?:{_PART})[ \t]+)?(?:{_COUNT})\W*", re.I)
+_NUMBER_ALONE = re.compile(
+    rf"^[ \t]*(?P<title>(?P<number>[IVXLC]{{1,7}}|\d{{1,3}}|{'|'.join(map(str.upper, _WORDS))})\.?)[ \t]*$", re.M
+)
 _TITLE_BELOW = re.compile(r"\s*\n[ \t]*(?P<title>[^\n]{2,160}?)[ \t]*(?:\n|$)")
 """The line below a heading that is only a number; a chapter's title where it is in capitals."""
-_NUMBERED = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?P<number>{NUMBER})(?=[\s.:)—–-]|$)|^第(?P<cjk>\d+)章", re.I)
+_NUMBERED = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?P<number>{_COUNT})(?=[\s.:)—–-]|$)|^第(?P<cjk>\d+)章", re.I)
 
 _PAGE_NUMBER = re.compile(r"\W*(\d+|[ivxlcdm]+|[a-z]?[\d.-]+)\W*", re.I)
 _PAGE_AND_CHAPTER = re.compile(r"\S{1,20}(?: — (?P<chapters>.+))?")
@@ -88,6 +99,11 @@ _LEAST_HEADINGS = 3
 _APART_CHARS = 120
 """Less text than this between two numbers is a list."""
 
+_CHAPTER_PAGES = 3
+"""Numbers with fewer pages between them, on average, may be those of pages."""
+_MUCH_LONGER = 10
+"""A heading with so many times less text than a later one of the same number is of a list of contents."""
+
 _LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
 
 
@@ -122,7 +138,9 @@ class Section:
 
 def sections(source: Source) -> list[Section]:
     """The sections of a document in order; empty where it shows none."""
-    starts = list(_labelled(source.pages)) or list(_headed(source.pages)) or _numbered(source.pages)
+    headed = _headed(source.pages)
+    starts = list(_labelled(source.pages)) or (headed if len(headed) > 1 else _counted(source.pages)) or headed
+    starts = starts or _numbered(source.pages)
     # Two chapters of a page that does not show where the second begins have the same text.
     places = [*(start for _, start in starts), source.chars]
     ends = [places[min(bisect_right(places, start), len(starts))] for start in places[:-1]]
@@ -192,9 +210,11 @@ def abstract(source: Source) -> Section | None:
 
 def number_of(text: str) -> int:
     """A number in figures, Roman figures or an English word; 0 where it is none."""
-    text = text.casefold()
+    text = text.casefold().split()[-1]
     if text.isdecimal():
         return int(text)
+    if text in _ORDINALS:
+        return _ORDINALS.index(text) + 1
     if text in _WORDS:
         return _WORDS.index(text) + 1
     values = [_ROMAN.get(letter, 0) for letter in text]
@@ -239,20 +259,76 @@ def _titles(labels: Sequence[str]) -> list[list[str]]:
     return [[] if not title or _PAGE_NUMBER.fullmatch(title) else [title] for title in titles]
 
 
-def _headed(pages: Sequence[PageRecord]) -> Iterator[tuple[str, int]]:
-    """(title, start) of the lines that stand alone and look like headings."""
+class _Line(NamedTuple):
+    """A line that stands alone and looks like a heading."""
+
+    page: PageRecord
+    match: re.Match[str]
+
+    @property
+    def start(self) -> int:
+        return self.page.start_char + self.match.start()
+
+    @property
+    def title(self) -> str:
+        """The line, and the one below it in capitals where it is only a number."""
+        title = self.match["title"].strip()
+        below = _TITLE_BELOW.match(self.page.text, self.match.end()) if _ONLY_NUMBERED.fullmatch(title) else None
+        if below and below["title"].isupper() and not _ONLY_NUMBERED.fullmatch(below["title"]):
+            return f"{title} {below['title']}"
+        return title
+
+
+def _headed(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
+    """(title, start) of the lines that look like headings, without those of a list of contents."""
+    lines = list(_alone(_HEADING, pages))
+    ends = [*(line.start for line in lines[1:]), pages[-1].end_char if pages else 0]
+    longest: dict[tuple[str, int], int] = {}
+    contents = set[int]()
+    for line, end in reversed(list(zip(lines, ends, strict=False))):
+        if line.match["kind"]:
+            name = line.match["kind"].casefold(), number_of(line.match["number"])
+            if _MUCH_LONGER * (end - line.start) < longest.get(name, 0):
+                contents.add(line.start)
+            else:
+                longest[name] = max(end - line.start, longest.get(name, 0))
+    # A list of contents stands before the first chapter; a later heading with little text is that of a short chapter.
+    first = next((line.start for line in lines if line.match["kind"] and line.start not in contents), 0)
+    return [(line.title, line.start) for line in lines if line.start not in contents or line.start > first]
+
+
+def _counted(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
+    """(title, start) of the numbers that stand alone and count a document's chapters; none where they may be those of pages."""
+    runs: list[list[_Line]] = []
+    last = 0
+    for line in _alone(_NUMBER_ALONE, pages):
+        number = number_of(line.match["number"])
+        if number == 1:
+            runs.append([])
+        elif not runs or number != last + 1:
+            continue
+        last = number
+        runs[-1].append(line)
+    lines = [line for run in runs if len(run) > 1 for line in run]
+    ends = [*(line.start for line in lines[1:]), math.inf]
+    far = [line for line, end in zip(lines, ends, strict=False) if end - line.start >= _APART_CHARS]
+    begins_soon = bool(far) and far[0].start < pages[-1].end_char / 3
+    if not begins_soon or not _LEAST_HEADINGS <= len(far) <= len(pages) / _CHAPTER_PAGES:
+        return []
+    return [(line.title, line.start) for line in far]
+
+
+def _alone(heading: re.Pattern[str], pages: Sequence[PageRecord]) -> Iterator[_Line]:
+    """The lines that a pattern matches, and that have a blank line before and behind them."""
     for page in pages:
-        for found in _HEADING.finditer(page.text):
+        for found in heading.finditer(page.text):
             before = page.text[max(0, found.start() - _LOOK_CHARS) : found.start()]
-            behind = page.text[found.end() : found.end() + 2]
+            behind = page.text[found.end() : found.end() + _LOOK_CHARS]
             is_first = found.start() < _LOOK_CHARS and not before.strip()
-            is_apart = is_first or found["marks"] or re.search(r"\n[ \t]*\n$", before)
-            if is_apart and not behind.strip() and not found["title"].rstrip().endswith((",", ";")):
-                title = found["title"].strip()
-                below = _TITLE_BELOW.match(page.text, found.end()) if _ONLY_NUMBERED.fullmatch(title) else None
-                if below and below["title"].isupper():
-                    title = f"{title} {below['title']}"
-                yield title, page.start_char + found.start()
+            is_apart = is_first or found.groupdict().get("marks") or re.search(r"\n[ \t]*\n$", before)
+            is_above = is_apart and re.match(r"\n[ \t]*(?:\n|\Z)|\Z", behind)
+            if is_above and not found["title"].rstrip().endswith((",", ";")):
+                yield _Line(page, found)
 
 
 class _Numbered(NamedTuple):

@@ -1,0 +1,110 @@
+"""The chapters of novels and plays, by the headings that such books have."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reader.answering.extractive.overview import overview
+from reader.answering.passages import Source
+from reader.answering.requests import understand
+from reader.answering.text.outline import sections
+from storage import PageRecord
+
+PAGE_CHARS = 2000
+PROSE = "The ferryman rowed across the sound in every weather, and nobody ever heard him complain of it. " * 80
+
+
+def source(text: str, page_chars: int = PAGE_CHARS) -> Source:
+    starts = range(0, len(text), page_chars)
+    pages = [
+        PageRecord(
+            "d", number, str(number), start, min(start + page_chars, len(text)), text[start : start + page_chars]
+        )
+        for number, start in enumerate(starts, start=1)
+    ]
+    return Source("d", "The Ferry", tuple(pages), len(text))
+
+
+def novel(*headings: str) -> str:
+    """A chapter below each heading; its first sentence says which one it is."""
+    chapters = [f"{heading}\n\nNow began day {number}.\n\n{PROSE}" for number, heading in enumerate(headings, start=1)]
+    return "THE FERRY\n\nby Ada Reel\n\n\n" + "\n\n\n".join(chapters) + "\n"
+
+
+def titles(text: str) -> list[str]:
+    return [section.title for section in sections(source(text))]
+
+
+def said(question: str, text: str) -> str:
+    answer = overview(understand(question), question, [source(text)])
+    return answer.text if answer else ""
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        ["I", "II", "III", "IV"],
+        ["I.", "II.", "III.", "IV."],
+        ["1", "2", "3", "4"],
+        ["ONE", "TWO", "THREE", "FOUR"],
+        ["CHAPTER THE FIRST", "CHAPTER THE SECOND", "CHAPTER THE THIRD", "CHAPTER THE FOURTH"],
+        ["ACT I", "ACT II", "ACT III", "ACT IV"],
+        ["BOOK THE FIRST. MORNING", "BOOK THE SECOND. NOON", "BOOK THE THIRD. EVENING", "BOOK THE FOURTH. NIGHT"],
+    ],
+)
+def test_chapters_are_found_by_their_number_and_by_their_place(headings: list[str]) -> None:
+    text = novel(*headings)
+    assert titles(text) == headings
+    assert "Now began day 1." in said("What happens in the first chapter?", text)
+    assert "Now began day 3." in said("Summarise chapter 3", text)
+    assert "Now began day 3." in said("What happens in the third chapter?", text)
+    assert "Now began day 4." in said("What happens in the last chapter?", text)
+
+
+def test_a_title_in_capitals_belongs_to_the_number_above_it() -> None:
+    assert titles(novel("I\n\nTHE SOUND", "II\n\nTHE STORM", "III\n\nTHE FERRY")) == [
+        "I THE SOUND",
+        "II THE STORM",
+        "III THE FERRY",
+    ]
+
+
+def test_a_list_of_contents_is_passed_over() -> None:
+    names = ["CHAPTER I.", "CHAPTER II.", "CHAPTER III."]
+    listed = "\n\n".join(
+        f"{name}\n\n  The Sound and what was on it, day {at}. {at}7" for at, name in enumerate(names, 1)
+    )
+    text = f"CONTENTS\n\n{listed}\n\n{novel(*names)}"
+    assert titles(text) == names
+    assert "Now began day 2." in said("What happens in chapter 2?", text)
+
+
+def test_chapters_that_begin_again_in_each_book_stay_however_short() -> None:
+    first = "BOOK I\n\nCHAPTER I\n\nA short one about the sound.\n\nCHAPTER II\n\n"
+    text = f"{first}{PROSE}\n\nBOOK II\n\nCHAPTER I\n\n{PROSE}\n\nCHAPTER II\n\n{PROSE}\n"
+    assert titles(text) == ["BOOK I", "CHAPTER I", "CHAPTER II", "BOOK II", "CHAPTER I", "CHAPTER II"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\n".join(f"{PROSE[:1900]}\n\n{number}" for number in range(1, 30)),  # numbers of pages
+        f"{PROSE}\n\n1\n\n2\n\n3\n\n4\n\n{PROSE}",  # a list
+        f"{PROSE * 4}\n\nI\n\n{PROSE}\n\nII\n\n{PROSE}\n\nIII\n\n{PROSE}",  # parts of something near the end
+        f"{PROSE}\n\nI\n\n{PROSE}\n\nIV\n\n{PROSE}\n\nVI\n\n{PROSE}",
+    ],
+)
+def test_other_numbers_are_no_chapters(text: str) -> None:
+    assert titles(text) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["I\n\n", "1\n\n", "chapter ", "chapter the first\n\n", "CHAPTER I\n\n", "I" * 50, " \n", "ACT I   "]
+)
+def test_hostile_text_takes_no_time(line: str) -> None:
+    text = line * (100_000 // len(line))
+    started = time.process_time()
+    sections(source(text))
+    assert time.process_time() - started < 2
