@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.beacon.rounding import KEY_GROUP
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
-from reader.models import Model, load_decoder, load_model
+from reader.models import Model, Speed, load_decoder, load_model
 from reader.reading import Estimate, ReadingProgress, add_document, estimate_reading, read, stored_document
 from reader.reading.plan import MEMORY_DTYPES, memory_slots, plan_reading
 from reader.shell.main import main
@@ -461,7 +462,7 @@ def test_reading_a_stored_document_does_not_make_its_parser_newer(model: Model, 
 def test_the_estimate_counts_both_runs_of_each_window(
     tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reader.reading.estimate._matrix_rate", lambda *_: 1e6)
+    monkeypatch.setattr("reader.reading.estimate.matrix_rate", lambda **_: 1e6)
     document, folder = make_document(4_000), str(tiny_folder("llama"))
 
     def seconds(condenser: str | None, ratio: int | None = 64) -> float:
@@ -487,7 +488,7 @@ def test_the_estimate_takes_the_ratio_that_the_plan_chooses_for_rows(
     monkeypatch: pytest.MonkeyPatch,
     raw_slots: int,
 ) -> None:
-    monkeypatch.setattr("reader.reading.estimate._matrix_rate", lambda *_: 1e6)
+    monkeypatch.setattr("reader.reading.estimate.matrix_rate", lambda **_: 1e6)
     monkeypatch.setattr("reader.reading.plan.RAW_SLOTS", raw_slots)
     document, name = make_document(400), str(tiny_folder("llama"))
     chosen = plan_reading(document, load_rows(Path(name), tmp_path, "replay")).ratio
@@ -497,6 +498,24 @@ def test_the_estimate_takes_the_ratio_that_the_plan_chooses_for_rows(
         return estimate_reading(document, name, store, window=32, ratio=ratio, condenser="replay").seconds
 
     assert seconds(None) == seconds(chosen)
+
+
+def test_the_estimate_for_a_bundled_decoder_starts_from_its_own_speed_here(
+    tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, name = make_document(4_000), str(tiny_folder("llama"))
+    monkeypatch.setattr("reader.reading.estimate.catalogue", lambda: [SimpleNamespace(name=name)])
+
+    def estimate(seconds: float) -> Estimate:
+        speed = Speed(seconds, "measured")
+        monkeypatch.setattr("reader.reading.estimate.reading_speed", lambda *_, **__: speed)
+        return estimate_reading(document, name, store, window=32, ratio=64, condenser="spread")
+
+    fast, slow = estimate(0.5), estimate(4.0)
+    assert slow.seconds == pytest.approx(8 * fast.seconds)
+    # Behind a memory a token takes longer than in the first window.
+    assert 1 < slow.seconds / (4.0 * slow.document_tokens / 1000) < 3
+    assert slow.basis == "calculated"
 
 
 def test_the_estimate_scales_what_another_condenser_measured(

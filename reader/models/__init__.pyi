@@ -26,6 +26,7 @@ from .speed import (
     Speed as Speed,
     choose_decoder as choose_decoder,
     fits as fits,
+    matrix_rate as matrix_rate,
     measure_speed as measure_speed,
     reading_speed as reading_speed,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "load_decoder",
     "load_model",
     "load_tokenizer",
+    "matrix_rate",
     "measure_speed",
     "reading_speed",
     "remove",

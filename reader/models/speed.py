@@ -55,9 +55,14 @@ def reading_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
     decoder, notes = bundled_decoder(name), Notes(cache_path(cache_folder))
     if (seconds := notes.get(f"{name}-{decoder.conversion}")) is not None:
         return Speed(seconds, "measured")
-    rate = notes.measured("matrix rate", _matrix_rate)
+    rate = matrix_rate(cache_folder=cache_folder)
     layer_parameters = decoder.parameters - decoder.embedding_parameters
     return Speed(2 * layer_parameters * 1000 / (rate * _EFFICIENCY), "calculated")
+
+
+def matrix_rate(*, cache_folder: Path | None = None) -> float:
+    """Operations per second of a matrix product of a decoder's shape on this machine, measured once and kept."""
+    return Notes(cache_path(cache_folder)).measured("matrix rate", _matrix_rate)
 
 
 def measure_speed(name: str, *, cache_folder: Path | None = None) -> Speed:

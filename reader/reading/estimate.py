@@ -2,24 +2,22 @@
 
 Tokens are counted with a tiktoken encoding of the decoder's own vocabulary. The time is that of the last reading with the same
 decoder in this library. Without one, it is the number of operations that a window needs (arXiv 2401.03462 v3, section 3.4)
-divided by the matrix-product rate, which is measured for a tenth of a second. An estimate says which of the two it uses.
+at the speed of a bundled decoder on this machine, for other decoders at that of a matrix product. An estimate says which it is.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoConfig
 
 from reader.beacon import BeaconConfig, adapt_ratio
 from reader.condensing import CHOOSERS, ROW_METHODS
 from reader.documents import Document
-from reader.models import count_tokens, load_tokenizer
+from reader.models import catalogue, count_tokens, load_tokenizer, matrix_rate, reading_speed
 from reader.reading.plan import row_ratio
 from storage import MemoryRecord, Store
 
@@ -82,8 +80,12 @@ def estimate_reading(
         per_token = (1 + beacons) * _token_operations(config, window / 2 + slots / 2)
     else:  # no beacons; the second time, the tokens attend to the whole window and themselves, and to no slots
         per_token = _token_operations(config, window / 2 + slots / 2) + _token_operations(config, window * 1.5)
-    rate = _matrix_rate(window, config.hidden_size, config.intermediate_size)
-    return Estimate(tokens, tokens * per_token / (rate * _EFFICIENCY), "calculated")
+    if model_name in {decoder.name for decoder in catalogue()}:
+        alone = reading_speed(model_name, cache_folder=cache_folder).seconds / 1000
+        per_token /= _token_operations(config, window / 2)
+        return Estimate(tokens, tokens * alone * per_token, "calculated")
+    rate = matrix_rate(cache_folder=cache_folder) * _EFFICIENCY
+    return Estimate(tokens, tokens * per_token / rate, "calculated")
 
 
 def _passes(condenser: str | None, ratio: int | None) -> int:
@@ -105,19 +107,3 @@ def _token_operations(config: Any, attended: float) -> float:
         config.hidden_size * head_dim * (2 * heads + 2 * kv_heads) + 3 * config.hidden_size * config.intermediate_size
     )
     return float(config.num_hidden_layers * (2 * projections + 4 * attended * heads * head_dim))
-
-
-def _matrix_rate(rows: int, inner: int, columns: int) -> float:
-    """Operations per second of a product of that shape, on the device that reading will use."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    left, right = (
-        torch.rand(rows, inner, device=device, dtype=dtype),
-        torch.rand(inner, columns, device=device, dtype=dtype),
-    )
-    (left @ right).sum().item()  # starts the threads and the device
-    count, started = 0, time.perf_counter()
-    while time.perf_counter() - started < 0.1:
-        (left @ right)[0, 0].item()
-        count += 1
-    return 2 * rows * inner * columns * count / (time.perf_counter() - started)
