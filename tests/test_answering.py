@@ -35,6 +35,9 @@ from reader.reading import sentences
 from reader.reading.loop import ReadingProgress, read
 from storage import PageRecord, Store
 
+PRINTED = FACT.split(maxsplit=3)[3].rstrip(".")
+"""Some words of the document."""
+
 
 def snapshot(attached: AttachedMemory) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in attached.memory.tensors().items()}
@@ -275,6 +278,55 @@ def test_a_refusal_needs_the_probability_that_the_plugin_asks_for(
         assert found.reading_map == pytest.approx(expected.reading_map, abs=1e-5)
     assert attached.memory.counts() == counts
     roomy_model.plugin.config = config
+
+
+class Remembering(Doubting):
+    """Refuses behind every passage, and says something from the memory alone."""
+
+    from_memory: ClassVar[float] = 0.0
+
+    def take(self, logits: torch.Tensor) -> str:
+        self.refusal_logit = 5.0 if self._prompt.passages else self.from_memory
+        return super().take(logits)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "refusal_logit", "other", "text"),
+    [
+        (0.2, -1.0, PRINTED, PRINTED),
+        (0.2, -1.0, "A lamp.", NOT_SAID),
+        (0.2, 0.5, PRINTED, NOT_SAID),
+        (0.0, -1.0, PRINTED, NOT_SAID),
+    ],
+    ids=["sure", "printed nowhere", "unsure", "not asked"],
+)
+@pytest.mark.parametrize("horizon", [1, None])
+def test_where_no_passage_answers_the_memory_alone_does_if_it_is_sure_and_the_document_prints_it(
+    threshold: float,
+    refusal_logit: float,
+    other: str,
+    text: str,
+    horizon: int | None,
+    roomy_model: Model,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(vars(roomy_model), "passage_horizon", horizon)
+    monkeypatch.setattr(
+        roomy_model.plugin, "config", replace(roomy_model.plugin.config, memory_refusal_threshold=threshold)
+    )
+    attached = attached_to(hide(), roomy_model, store)
+    before = snapshot(attached)
+    for name in ("reader.answering.answer.Decoding", "reader.batching.local.Decoding"):
+        monkeypatch.setattr(name, Remembering)
+    Remembering.from_memory, Remembering.other = refusal_logit, other
+    answer = answered(attached, roomy_model, look_again="auto")
+    ((_, together),) = answer_together(attached, [QUESTION_ABOUT_FACT], roomy_model, look_again="auto")
+    assert isinstance(together, Answer)
+    assert (answer.text, together.text) == (text, text)
+    assert answer.looked_again == together.looked_again != ()
+    assert answer.evidence
+    assert all(torch.equal(tensor, before[name]) for name, tensor in snapshot(attached).items())
 
 
 @pytest.mark.parametrize("horizon", [1, None])

@@ -320,6 +320,20 @@ def test_of_sentences_with_the_answer_the_one_with_the_words_of_the_question_is_
         assert found[0].quote == texts[0]
 
 
+def test_each_sentence_that_an_overview_is_made_of_is_quoted() -> None:
+    text = "The shop opens at nine. " + "Rain fell. " * 50 + "It closes at five. The café is shut."
+    opens, closes = (
+        Passage("d", 1, "1", text.index(said), text.index(said) + len(said), said)
+        for said in ("The shop opens at nine.", "It closes at five.")
+    )
+    assert [one.quote for one in as_evidence([opens, closes, opens])] == [opens.text, closes.text]
+    whole = as_evidence([Passage("d", 1, "1", 0, len(text), text)])
+    assert " ".join(one.quote for one in whole) == text
+    assert all(text[one.start_char : one.end_char] == one.quote for one in whole)
+    pages = [Passage("d", page, str(page), page, page + 1, "x") for page in (1, 2, 3, 4)]
+    assert [one.page for one in as_evidence(pages)] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("text", "quote"),
     [

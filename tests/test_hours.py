@@ -67,6 +67,20 @@ ZOO = """Zoo Almtal
 Der Zoo hat täglich von 9 bis 18 Uhr geöffnet, im Winter nur bis 16 Uhr. Montags ist Ruhetag. Die Kasse ist samstags von 9 bis 12
 Uhr besetzt.
 """
+FERRY = """Sound Ferries: Kelsa to Orrin Island
+
+The Marigold sails daily except Tuesdays from April to October. In winter, from November to March, she sails on Mondays, Wednesdays
+and Fridays only. The ticket office on Kelsa pier is open on every sailing day from 8 am to 6:30 pm.
+"""
+CLUB = """Hill Lane notices
+
+Bus 12 runs every half hour on weekdays and every hour on Sundays. Bus 14 does not run on Sundays. The chess club meets on Tuesdays
+at 7 pm. We deliver on Fridays and Saturdays.
+"""
+BOAT = """Fähre Kelm
+
+Die Fähre fährt täglich außer dienstags. Im Winter fährt sie nicht am Sonntag. Der Bus verkehrt montags bis freitags.
+"""
 CLINIC = """Hartwell Surgery
 
 The surgery is open Mon–Fri, 8 am to 6:30 pm. On Wednesdays we close at 1 pm. On the first Saturday of the month there is a clinic
@@ -126,6 +140,18 @@ def said(text: str, question: str) -> str:
         (CLINIC, "Is the surgery open on Wednesday at 9 am?", "Yes. ", "we close at 1 pm"),
         (CLINIC, "Is the surgery open on Saturdays?", "On the first Saturday", "a clinic"),
         (CLINIC, "Is the surgery open on Sundays?", "No. ", "Mon–Fri"),
+        (FERRY, "Does the ferry sail on Tuesdays?", "No. ", "daily except Tuesdays"),
+        (FERRY, "Does the ferry sail on Sundays in summer?", "Yes. ", "daily except Tuesdays"),
+        (FERRY, "Does the Marigold sail on Mondays in winter?", "Yes. ", "she sails on Mondays"),
+        (FERRY, "Does the ferry sail on Sundays?", "The Marigold", "Fridays only"),
+        (CLUB, "Does bus 12 run on Sundays?", "Yes. ", "every hour on Sundays"),
+        (CLUB, "Does bus 14 run on Sundays?", "No. ", "Bus 14 does not run"),
+        (CLUB, "Does the chess club meet on Mondays?", "No. ", "on Tuesdays at 7 pm"),
+        (CLUB, "When does the chess club meet on Tuesdays?", "The chess club", "7 pm"),
+        (CLUB, "Do you deliver on Saturdays?", "Yes. ", "Fridays and Saturdays"),
+        (BOAT, "Fährt die Fähre dienstags?", "Nein. ", "außer dienstags"),
+        (BOAT, "Fährt die Fähre im Winter am Sonntag?", "Nein. ", "nicht am Sonntag"),
+        (BOAT, "Verkehrt der Bus am Samstag?", "Nein. ", "montags bis freitags"),
     ],
 )
 def test_what_is_open_is_said_with_the_sentence_that_says_so(text: str, question: str, begins: str, holds: str) -> None:
@@ -149,6 +175,9 @@ def test_what_is_open_is_said_with_the_sentence_that_says_so(text: str, question
         (MUSEUM, "Was the museum open on Monday?"),
         (MUSEUM, "Who is there on Mondays?"),
         (CLINIC, "Is the surgery open on bank holidays?"),
+        (FERRY, "Does the ferry leave a deposit on Tuesdays?"),
+        (CLUB, "Does the choir meet on Tuesdays?"),
+        (CLUB, "Does bus 15 run on Sundays?"),
         ("The inn\n\nThe door was open on Sunday. On Monday she left at 9 am.", "Is the inn open on Sundays?"),
         ("The inn\n\nThe inn is open in summer. It has 20 rooms.", "Is the inn open on Sundays?"),
         ("The inn\n\nOn Mondays from 2 to 4 pm there is music.", "Is the inn open on Sundays?"),

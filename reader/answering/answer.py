@@ -90,8 +90,8 @@ class Answer:
             if decoding.ended == "finished" and found and (said := decoding.statements()):
                 is_why = asks_why(decoding.question)
                 text = with_reason(text, said[0]) if is_why else in_sentences(text, said, found[0].quote)
-                for one in reversed(said):
-                    found = stated_first(one.passage, attached.passages, found) if one.text in text else found
+                if given := [one.passage for one in said if one.text in text]:
+                    found = stated_first(given, attached.passages, found)
         elif decoding.overview is not None and decoding.wants_evidence:
             found = as_evidence(decoding.overview.passages)
         looked = {prompt.passages: prompt.looked_again_tokens for prompt in decoding.looked_again}
@@ -190,7 +190,8 @@ def _places(answers: Sequence[Answer], texts: Sequence[str]) -> tuple[Evidence, 
                 key = place.document_id, place.page, place.start_char
                 known = found.get(key, place)
                 found[key] = replace(known, parts=tuple(sorted({*known.parts, texts.index(answer.text)})))
-    kept = list(found.values())[:EVIDENCE_PAGES]
+    pages = list(dict.fromkeys((place.document_id, place.page) for place in found.values()))[:EVIDENCE_PAGES]
+    kept = [place for place in found.values() if (place.document_id, place.page) in pages]
     return tuple(sorted(kept, key=lambda place: all(says_nothing(texts[part]) for part in place.parts)))
 
 

@@ -7,9 +7,9 @@ question give the same answer. It never runs an answer's tokens itself.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from reader.answering.attention import Attention, Queries
 from reader.answering.checks.copying import as_copied
 from reader.answering.checks.kinds import is_of_another_kind, may_be_of_another_kind
 from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
-from reader.answering.checks.names import author_in_properties, authors, bare_name, invents_name, with_name
+from reader.answering.checks.names import authors, bare_name, invents_name, with_name
 from reader.answering.checks.places import further_place, may_be_place, whole_place
 from reader.answering.checks.prices import is_no_price, with_cost
 from reader.answering.checks.quantities import (
@@ -41,7 +41,7 @@ from reader.answering.checks.quantities import (
     with_unit,
 )
 from reader.answering.extractive.choices import choose
-from reader.answering.extractive.entries import day_at, has_entries
+from reader.answering.extractive.entries import has_entries, with_day
 from reader.answering.extractive.hours import opening
 from reader.answering.extractive.overview import amount, overview
 from reader.answering.extractive.statements import (
@@ -52,8 +52,9 @@ from reader.answering.extractive.statements import (
     may_add_nothing,
     statements,
 )
-from reader.answering.extractive.title_pages import FRONT_CHARS, is_credited_otherwise
+from reader.answering.extractive.title_pages import as_credited
 from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.passage_choice import PassageChoice
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
@@ -70,17 +71,13 @@ from reader.answering.requests import (
 )
 from reader.answering.text.dates import asks_when, date_of_event, is_amount
 from reader.answering.text.tables import as_value, asks_for_amount, asks_for_payment
-from reader.answering.text.words import content_words
+from reader.answering.text.words import content_words, mention
 from reader.beacon import Mark, Memory
 from reader.models import Model
 
 _SURE = 0.1
 """If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at. With a
 budget above the default, all passages are looked at."""
-
-_FIRST_AHEAD = 0.5
-"""If no passage is sure to answer, another than the first, which the search found best, does so only if a refusal is so much less
-likely there: behind the others decoders answer about something else."""
 
 _OWN_WORDS = 2
 """With so many words of its own, a question for yes or no says what it is about."""
@@ -169,10 +166,9 @@ class Decoding:
         self._first_logits: Tensor | None = None  # for the answer's first token
         self._prompt_tokens = 0  # of these, up to the answer's first token
         self._refusal_threshold = model.plugin.config.refusal_threshold
+        self._memory_threshold = model.plugin.config.memory_refusal_threshold
+        self._is_from_memory = False  # whether the memory alone is asked, as all passages were in vain
         self._is_new_prompt = True
-        self._places: deque[Passage] = deque()  # that are not looked at yet
-        self._refusals: list[tuple[float, Prompt]] = []  # how likely a refusal begins behind each that was
-        self._is_choosing = False  # whether it is open which passage answers
         self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
@@ -193,7 +189,6 @@ class Decoding:
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(self.question, model))
         budget_tokens = look_again_tokens(look_again)
-        self._sure = _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0
         self.overview = (
             choose(attached.passages, self.question, model.encoder)
             or overview(understand(self.question), self.question, attached.sources)
@@ -203,13 +198,17 @@ class Decoding:
         if self.overview is not None:
             self.text = self.held = self.overview.text
             self.ended, self.queries = "finished", None
-        elif budget_tokens:
-            self._places.extend(
-                choose_passages(attached, self.question, model, budget_tokens, earlier, with_cost(whole))
-            )
-            if self._places:
-                self._look_at(self._next_place())
-        self._is_choosing = bool(self.looked_again)
+        found: Sequence[Passage] = ()
+        if budget_tokens and self.overview is None:
+            found = choose_passages(attached, self.question, model, budget_tokens, earlier, with_cost(whole))
+        # Knows nothing of this object: in a circle, it and the attached memory would stay when the question is answered.
+        self._choice = PassageChoice(
+            found,
+            functools.partial(_looking_at, self.question, model, attached),
+            _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0,
+        )
+        if self._choice.is_open:
+            self._look_at(self._choice.next())
 
     def statements(self) -> list[Statement]:
         """What the document states about the question, the surest first, if the answer is to be that."""
@@ -245,7 +244,11 @@ class Decoding:
         if len(self.tokens) >= MAX_ANSWER_TOKENS or self._run_tokens >= self._room_tokens:
             self.ended = "length"
             return ""
-        if self._is_choosing and (prompt := self._choose(logits)) is not self._prompt:
+        if self._is_from_memory and not self.tokens and self._refusal_in(logits) >= self._memory_threshold:
+            self.text = self.held = NOT_SAID
+            self.ended = "finished"
+            return ""
+        if self._choice.is_open and (prompt := self._choose(logits)) is not self._prompt:
             self._look_at(prompt)
             return ""
         if self._may_answer_otherwise and not self.tokens:
@@ -286,7 +289,8 @@ class Decoding:
             or self._role
             or self._asks_for_day
             or self._may_be_step
-            or ((self._is_choosing or self._may_answer_otherwise) and may_become_refusal(self.text))
+            or self._is_from_memory
+            or ((self._choice.is_open or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
         if self.held != self.text:
@@ -320,7 +324,7 @@ class Decoding:
 
     @property
     def _horizon(self) -> int | None:
-        return self._model.passage_horizon if self.looked_again else None
+        return self._model.passage_horizon if self._prompt.passages else None
 
     def _begin(self, prompt: Prompt) -> None:
         self._prompt = prompt
@@ -354,28 +358,29 @@ class Decoding:
     def _choose(self, logits: Tensor) -> Prompt:
         """The prompt to run next: the present one where it answers, or where another token must decide.
 
-        The first passage behind which a refusal is unlikely answers, or that has the cell of a table for the question. If there
-        is none, or all are to be looked at, the best one answers, unless another has a much smaller probability. The first token
-        shows this probability; where an answer may begin with the refusal's first word, the second token does.
+        The first token shows the probability of a refusal; where an answer may begin with the refusal's first word, the second
+        token does. A passage that has the cell of a table for the question answers.
 
         Args:
             logits: (1, vocab), of the next token behind the present prompt.
         """
-        refusal = int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
-        self._refusal_probability *= float(logits[-1].float().softmax(-1)[refusal])
+        refusal = self._next_of_refusal
+        self._refusal_probability *= self._refusal_in(logits)
         if any(shown.has_cell for shown in self._prompt.shown):
             self._refusal_probability = -math.inf
-        is_likely = self._refusal_probability >= self._sure
+        is_likely = self._refusal_probability >= self._choice.sure
         if is_likely and not self.tokens and greedy_token(self.tokens, logits) == refusal:
             return self._prompt
-        self._refusals.append((self._refusal_probability, self._prompt))
-        if is_likely and self._places:
-            return self._next_place()
-        self._is_choosing = False
-        first, *others = self._refusals
-        best = min(others, key=lambda one: one[0], default=first)
-        is_better = best[0] < min(self._sure, first[0]) or best[0] + _FIRST_AHEAD < first[0]
-        return (best if is_better else first)[1]
+        return self._choice.after(self._refusal_probability, self._prompt)
+
+    @property
+    def _next_of_refusal(self) -> int:
+        """The refusal's token behind as many as the answer has."""
+        return int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
+
+    def _refusal_in(self, logits: Tensor) -> float:
+        """The probability by logits (1, vocab) that the answer, which is as the refusal so far, goes on as the refusal does."""
+        return float(logits[-1].float().softmax(-1)[self._next_of_refusal])
 
     def _finish(self) -> None:
         """End an answer: its numbers as the passage has them, with their units, the date of what is asked about, an item with the
@@ -417,10 +422,8 @@ class Decoding:
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if is_invented or contradicts(self.text, self._kinds):
-            self._refusals = [one for one in self._refusals if one[1] is not self._prompt]
-            self._is_choosing = bool(self._places)
-            if self._places or self._refusals:
-                self._look_at(self._next_place() if self._places else min(self._refusals, key=lambda one: one[0])[1])
+            if other := self._choice.without(self._prompt):
+                self._look_at(other)
                 return
             self.text = self.held = NOT_SAID
         else:
@@ -431,37 +434,32 @@ class Decoding:
                     self.text = self.held = in_own_sentence(self.text, self.question, passage)
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
-        self._check_role()
-        self._name_day()
+        first, *others = self.attached.sources
+        if self._role and not others:
+            self.text = self.held = as_credited(self.text, self._role, first)
+        if self._asks_for_day:
+            # The memory behind a passage may have answered: then the one place of the document that says the same.
+            places = self._prompt.passages, self.attached.passages.all
+            self.text = self.held = with_day(self.text, places, self.attached.sources)
         if self.held == self.text and says_nothing(self.text) and asks_for_payment(self.question):
             rows = self.attached.passages.rows_asked(self.question)
             self.text = self.held = rows[0].text if len(rows) == 1 else self.text
+        if self._is_from_memory:
+            self.text = self.held = self.text if self._is_printed else NOT_SAID
+        elif self._memory_threshold and self.looked_again and self.held == self.text and says_nothing(self.text):
+            self._ask_memory()
 
-    def _name_day(self) -> None:
-        """Where a diary is asked when, and the answer has no figure, put the day in front under which it stands."""
-        said = self.text.strip().rstrip(".")
-        if not self._asks_for_day or says_nothing(said) or any(sign.isdigit() for sign in said):
-            return
-        # The memory behind a passage may have answered: then the one place of the document that says the same.
-        seen = [passage for passage in self._prompt.passages if said in passage.text]
-        places = seen or [passage for passage in self.attached.passages.all if said in passage.text]
-        if len(places) == 1:
-            (passage,) = places
-            source = next(one for one in self.attached.sources if one.document_id == passage.document_id)
-            if day := day_at(passage.start_char + passage.text.index(said), source):
-                self.text = self.held = f"{day}, {said}"
+    def _ask_memory(self) -> None:
+        """Ask the memory alone, as the decoder refuses behind all passages."""
+        self._is_from_memory = True
+        self._choice.close()
+        self._begin(make_prompt(self.question, self._model))
 
-    def _check_role(self) -> None:
-        """Answer who wrote, translated or edited a single document: refuse whoever is credited with something else only, and take
-        authors from the file's properties, too."""
-        first, *others = self.attached.sources
-        if not self._role or others:
-            return
-        front = "".join(page.text for page in first.pages if page.start_char < FRONT_CHARS)[:FRONT_CHARS]
-        if is_credited_otherwise(self._role, self.text, front):
-            self.text = self.held = NOT_SAID
-        if self._role == "author":
-            self.text = self.held = author_in_properties(self.text, first.authors, front)
+    @property
+    def _is_printed(self) -> bool:
+        """Whether the document prints the answer in these words."""
+        words = mention(self.text)
+        return any(words.search(page.text) for source in self.attached.sources for page in source.pages)
 
     @property
     def _passage(self) -> str:
@@ -481,9 +479,6 @@ class Decoding:
         pages = (page for source in self.attached.sources for page in source.pages)
         return "\n\n".join(page.text for page in pages if (page.document_id, page.number) in looked)
 
-    def _next_place(self) -> Prompt:
-        return make_prompt(self.question, self._model, (self._places.popleft(),), self.attached.passages)
-
     def _look_at(self, prompt: Prompt) -> None:
         self.looked_again.append(prompt)
         self._begin(prompt)
@@ -491,6 +486,10 @@ class Decoding:
     def _note_first_token(self) -> None:
         if not self.first_token_seconds:
             self.first_token_seconds = self.seconds
+
+
+def _looking_at(question: str, model: Model, attached: AttachedMemory, passage: Passage) -> Prompt:
+    return make_prompt(question, model, (passage,), attached.passages)
 
 
 def keep_behind(memory: Memory, mark: Mark, tokens: int) -> None:

@@ -12,7 +12,7 @@ Quotes are cut out of the text. Nothing here runs the decoder.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reader.answering.attention import Heat
@@ -28,6 +28,9 @@ EVIDENCE_PAGES = 3
 
 QUOTE_CHARS = 300
 """The longest quote."""
+
+_MOST_QUOTES = 8
+"""How many quotes an answer in the document's own words has."""
 
 ATTENTION_WEIGHT = 0.98
 """What a rank by attention counts where a rank by words counts 1: the first by attention alone comes behind the second by words."""
@@ -168,31 +171,48 @@ def _figure_alone(answer: str) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![\w.,]){re.escape(found[1])}(?!\w|[.,]\d)") if found else None
 
 
-def stated_first(said: Passage, passages: Passages, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """Evidence, of which there is some, with the sentence that the answer is in front, in place of another quote of its page."""
-    first = said.start_char
-    header, score = passages.header_at(said.document_id, first), evidence[0].score
-    place = Evidence(
-        said.document_id, said.page, said.label, first, first + len(said.text), score, said.text, header=header
-    )
-    others = [one for one in evidence if (one.document_id, one.page) != (said.document_id, said.page)]
-    return (place, *others)[:EVIDENCE_PAGES]
+def stated_first(said: Sequence[Passage], passages: Passages, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """Evidence, of which there is some, with the sentences that the answer is in front, in place of other quotes of their pages."""
+    places = [
+        _quote(one, 0, len(one.text), evidence[0].score, passages.header_at(one.document_id, one.start_char))
+        for one in said
+    ]
+    pages = {(place.document_id, place.page) for place in places}
+    others = [one for one in evidence if (one.document_id, one.page) not in pages]
+    return (*places, *others)[: max(EVIDENCE_PAGES, len(places))]
 
 
 def as_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:
-    """Passages that an answer was made of, as its evidence: the first pages, each with the first sentences of its passage."""
-    first = {(passage.document_id, passage.page): passage for passage in reversed(passages)}
-    found = []
-    for passage in list(reversed(first.values()))[:EVIDENCE_PAGES]:
-        _, first_end = next(shortened(passage.text, (0, len(passage.text)), QUOTE_CHARS))
-        end = max((end for _, end in sentences(passage.text) if end <= QUOTE_CHARS), default=first_end)
-        start_char = passage.start_char
-        found.append(
-            Evidence(
-                passage.document_id, passage.page, passage.label, start_char, start_char + end, 1.0, passage.text[:end]
-            )
-        )
-    return tuple(found)
+    """Passages that an answer was made of, as its evidence: all sentences on the first pages, in quotes of whole sentences."""
+    pages = list(dict.fromkeys((passage.document_id, passage.page) for passage in passages))[:EVIDENCE_PAGES]
+    quotes = {
+        (passage.document_id, passage.start_char + start): _quote(passage, start, end)
+        for passage in passages
+        if (passage.document_id, passage.page) in pages
+        for start, end in _quotes(passage.text)
+    }
+    return tuple(list(quotes.values())[:_MOST_QUOTES])
+
+
+def _quotes(text: str) -> Iterator[tuple[int, int]]:
+    """The spans of a text's sentences, of as many together as one quote has room for, and of pieces of those that are too long."""
+    first, last = 0, 0
+    for span in sentences(text):
+        for start, end in shortened(text, span, QUOTE_CHARS):
+            if end - first > QUOTE_CHARS and last > first:
+                yield first, last
+                first = start
+            last = end
+    if last > first:
+        yield first, last
+
+
+def _quote(passage: Passage, start: int, end: int, score: float = 1.0, header: str = "") -> Evidence:
+    """The characters from start to end of a passage's own text, as evidence."""
+    first, quote = passage.start_char, passage.text[start:end]
+    return Evidence(
+        passage.document_id, passage.page, passage.label, first + start, first + end, score, quote, header=header
+    )
 
 
 def is_stated(answer: str, sources: Sequence[Source], evidence: Sequence[Evidence]) -> bool:

@@ -56,6 +56,9 @@ class BeaconConfig:
     refusal_threshold: float = 0.0
     """The least probability with which the answer weights must say that the document does not answer; otherwise the likeliest
     other answer is given. 0: whenever it is the decoder's first choice."""
+    memory_refusal_threshold: float = 0.0
+    """Where the decoder refuses behind all passages that it looks at again, the memory alone answers if it refuses with less
+    probability than this, and the document prints the answer. 0: the memory alone is not asked."""
     layer_shares: Mapping[int, tuple[float, ...]] = field(default_factory=dict, hash=False)
     """By ratio, the share of a window's rows that each layer keeps, 1 / ratio on average. Ratios that are not listed: all layers
     keep as many. Has no effect on beacons."""
@@ -93,7 +96,8 @@ class BeaconConfig:
         _check(self.sink_tokens >= 0, "sink_tokens", self.sink_tokens, "0 or more")
         _check(self.rank is None or self.rank >= 1, "rank", self.rank, "1 or more, or none")
         _check(self.answer_rank is None or self.answer_rank >= 1, "answer_rank", self.answer_rank, "1 or more, or none")
-        _check(0 <= self.refusal_threshold < 1, "refusal_threshold", self.refusal_threshold, "0 or more, less than 1")
+        for name in ("refusal_threshold", "memory_refusal_threshold"):
+            _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "0 or more, less than 1")
         _check(self.horizon is None or self.horizon >= 1, "horizon", self.horizon, "1 or more, or none")
         _check(
             self.embedding_from in EMBEDDINGS, "embedding_from", self.embedding_from, f"one of {', '.join(EMBEDDINGS)}"

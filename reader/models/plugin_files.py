@@ -62,7 +62,8 @@ class PluginWeights:
         if self.rows is not None:
             return self.rows.at(1).fingerprint  # a method of larger ratios is part of the keys of memories at these
         settings = dataclasses.asdict(self.config)
-        del settings["answer_rank"], settings["refusal_threshold"], settings["layer_shares"]
+        for later in ("answer_rank", "refusal_threshold", "memory_refusal_threshold", "layer_shares"):
+            del settings[later]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for name in sorted(name for name in self.tensors if not name.startswith("answers.")):
             digest.update(name.encode() + b"\0" + _bytes(self.tensors[name]))
@@ -159,9 +160,8 @@ class PluginWeights:
         self._check_same_decoder(other)
         kept = {name: tensor for name, tensor in self.tensors.items() if not name.startswith("answers.")}
         taken = {name: tensor for name, tensor in other.tensors.items() if name.startswith("answers.")}
-        config = dataclasses.replace(
-            self.config, answer_rank=other.config.answer_rank, refusal_threshold=other.config.refusal_threshold
-        )
+        names = ("answer_rank", "refusal_threshold", "memory_refusal_threshold")
+        config = dataclasses.replace(self.config, **{name: getattr(other.config, name) for name in names})
         return dataclasses.replace(self, config=config, tensors={**kept, **taken})
 
     def _check_same_decoder(self, other: PluginWeights) -> None:

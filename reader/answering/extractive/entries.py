@@ -7,11 +7,12 @@ may have several such lines. It runs no decoder.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from reader.answering.passages import Source
+from reader.answering.passages import Passage, Source
+from reader.answering.refusal import says_nothing
 from reader.answering.text.dates import DAY, Day, days_in
 from reader.answering.text.outline import Section
 
@@ -73,6 +74,27 @@ def day_at(char: int, source: Source) -> str:
     """The day, as printed, of the entry that a character of a document stands in; "" where it stands in none."""
     before = [one.printed for one in _entries(source) if one.start_char <= char]
     return before[-1] if before else ""
+
+
+def with_day(answer: str, places: Iterable[Sequence[Passage]], sources: Sequence[Source]) -> str:
+    """An answer to when something happened with the day in front of it, as printed, of the entry that it stands in.
+
+    It stays as it is if it has a figure or says nothing.
+
+    Args:
+        places: passages, those first that were looked at; the first that have the answer count, and only one may have it.
+    """
+    said = answer.strip().rstrip(".")
+    if says_nothing(said) or any(sign.isdigit() for sign in said):
+        return answer
+    having = ([passage for passage in passages if said in passage.text] for passages in places)
+    found = next(filter(None, having), [])
+    if len(found) != 1:
+        return answer
+    (passage,) = found
+    source = next(one for one in sources if one.document_id == passage.document_id)
+    day = day_at(passage.start_char + passage.text.index(said), source)
+    return f"{day}, {said}" if day else answer
 
 
 def _entries(source: Source) -> list[_Beginning]:

@@ -1,5 +1,7 @@
 """Whether a place is open on a day or at a time, and when it opens or closes then, without a decoder.
 
+A ferry that sails on a day, a bus that runs and a club that meets are asked about and found as if they were open.
+
 The answer is yes or no and the sentences, or the rows of tables and lists, that give the place's days and times. If a document
 names several days, such as Tuesday to Saturday, the place is closed on the others. If it gives the hours of several places, the
 words before *is open* or the heading of a list tell which place is meant. Questions that are not understood are left to the
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passage, Source, passage_of
@@ -31,11 +33,12 @@ from reader.answering.text.weekdays import (
     times_asked,
     without_times,
 )
+from reader.answering.text.words import words_of
 from reader.reading import sentences
 
 _YES_OR_NO = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:(?P<en>is|are|do|does|can|could|may|will)"
-    r"|(?P<de>ist|sind|hat|haben|kann|können|darf|macht|öffnet|schließt)"
+    r"|(?P<de>ist|sind|hat|haben|kann|können|darf|macht|öffnet|schließt|fährt|fahren|verkehrt|verkehren|liefer[nt])"
     r"|(?P<fr>est-ce qu(?:e|(?=['’]))|peut-on|puis-je|ouvre-t-|ferme-t-)"
     r"|(?P<es>est[áa]n?|abren?|cierran?|se puede|puedo|podemos))\b"
     r"|.{1,80}[\w]-(?:t-)?(?P<inverted>ils?|elles?|on)\b",
@@ -49,6 +52,17 @@ _WHEN = re.compile(
     r"|(?:qué|cuál es el) horario)\b",
     re.I,
 )
+_ENDING = r"(?:e?s|e|y|ies|e?nt?|t|an?|ue)?\b"
+_RUNNING = re.compile(
+    r"\b(?P<stem>sail|run|operat|leav|depart|fl(?=ies|y)|drive|deliver|collect|meet|gather|play|rehears|practi[cs]|train|f[aä]hr|verkehr"
+    rf"|liefer|circul|navi?g){_ENDING}",
+    re.I,
+)
+_DENIED = r"(?:\b(?:not?|never|nicht|nie|keine?|ne|aucune?|ning[uú]n)|n['’]t|\bn['’])(?: ?\w+)?? ?"
+_NUMBERED = re.compile(
+    r"\b(?:bus|tram|line|route|train|ferry|number|no\.?|linie|zug|fähre|ligne|train|línea|autobús) (\w*\d\w*)", re.I
+)
+"""What is said of ferries, buses, clubs and shops in place of *is open*."""
 _VISITING = re.compile(
     r"\b(?:can|may|could) (?:i|we|you|one|people) (?:visit|come|go|enter|get in)\b|\b(?:besuchen|visiter|venir|visitar|ir|aller)\b",
     re.I,
@@ -67,7 +81,7 @@ _BY_THE_WAY = frozenset(
     its their we you i one people is are be been being will can may could do does has have remains remain stays stay usually
     normally always only both each every all on at in and or but from between until for to open opens closed closes hours hour
     opening closing time times gates gate doors door premises visit visiting visitors visitor come go enter get there it they
-    of month months monat monats mois mes meses
+    she he of month months monat monats mois mes meses
     what when how late long early then us everybody everyone public day days der die das den dem des ein eine einen einer unser
     unsere wir sie es er ist sind bleibt bleiben wird hat haben macht kann können darf man ich am im von bis um zu auf und oder
     nur auch immer öffnungszeiten öffnungszeit zeiten uhr besuchen türen wann wie lange le la les l un une du de ce cette notre
@@ -135,6 +149,10 @@ class _Asked:
     language: str
     is_when: bool
     is_for_closed: bool
+    running: str
+    """The pattern of what stands in sentences in place of *open*; "" where *open* is asked for."""
+    number: str
+    """Of the bus or the line; "" for none."""
 
 
 def opening(question: str, sources: Sequence[Source]) -> Overview | None:
@@ -151,7 +169,11 @@ def opening(question: str, sources: Sequence[Source]) -> Overview | None:
 def _understand(question: str) -> _Asked | None:
     if len(question) > _MOST_QUESTION_CHARS or day_in(question):
         return None
-    named, is_when = _YES_OR_NO.match(question), bool(_WHEN.match(question))
+    asked = question
+    running = None if says_open(question) else _RUNNING.search(question)
+    if running:
+        question = f"{question[: running.start()]}open{question[running.end() :]}"
+    named, is_when = _YES_OR_NO.match(asked), bool(_WHEN.match(question))
     is_about = says_open(question) or _VISITING.search(question) or _HAVING_OPEN.search(question)
     if not (named or is_when) or not is_about or _PAST.search(question):
         return None
@@ -162,11 +184,29 @@ def _understand(question: str) -> _Asked | None:
     said, behind = without_times(_VISITING.sub(" ", question))
     language = next((name for name in _SAID if named and named[name]), "fr" if named and not is_when else "en")
     subject = _subject(said, is_question=True) or _subject(behind, is_question=True)
-    return _Asked(days, times, months_of(question), subject, language, is_when, bool(_ASKS_CLOSED.search(question)))
+    is_for_closed = bool(_ASKS_CLOSED.search(question))
+    named_number = _NUMBERED.search(asked)
+    number = named_number[1].lower() if named_number else ""
+    stem = re.sub("(?<=f)[aä](?=hr)", "[aä]", running["stem"].lower()) if running else ""
+    pattern = rf"\b{stem}{_ENDING}" if stem else ""
+    return _Asked(days, times, months_of(question), subject, language, is_when, is_for_closed, pattern, number)
+
+
+def _read(text: str, running: str) -> str:
+    """A sentence in the words for what is open; "" where it does not say what is asked for."""
+    if not running or not re.search(running, text, re.I):
+        return "" if running else text
+    denied = rf"(?P<no>{_DENIED})?{running}(?P<behind> (?:\w+ )?(?:nicht|nie|pas|kein\w*)\b)?"
+    return re.sub(denied, lambda found: "closed" if found["no"] or found["behind"] else "open", text, flags=re.I)
 
 
 def _answer(asked: _Asked, source: Source) -> Overview | None:
-    told = _about(asked.subject, list(_statements(source)), _words(f"{source.title} {_front(source)}"))
+    title = _words(f"{source.title} {_front(source)}")
+    said = [one for one in _statements(source, asked.running) if not asked.number or asked.number in words_of(one.text)]
+    told = _about(asked.subject, said, title)
+    is_titled = asked.running and asked.subject and _names(asked.subject[0], title)
+    if not told and is_titled and len({one.subject for one in said}) == 1:
+        told = said
     told = [one for one in told if not (asked.months and one.clause.months and not asked.months & one.clause.months)]
     seasons = {one.clause.months for one in told}
     seasons = {months for months in seasons if months or not asked.months} or seasons
@@ -296,7 +336,7 @@ def _names(word: str, others: Sequence[str]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    words = (word.lower() for word in _WORD.findall(text))
+    words = (re.sub("ies$", "y", word.lower()) for word in _WORD.findall(text))
     return [
         word[:-1] if len(word) > _LEAST_LETTERS and word.endswith("s") else word
         for word in words
@@ -317,9 +357,10 @@ def _front(source: Source) -> str:
     return next(lines, "")[:_FRONT_CHARS]
 
 
-def _statements(source: Source) -> Iterator[_Said]:
-    """All that a document says of hours, in its order."""
+def _statements(source: Source, running: str) -> Iterator[_Said]:
+    """All that a document says of hours, in its order; only what has such a word, if there is one."""
     pages = [page for page in source.pages if page.end_char <= source.chars_read and may_say_hours(page.text)]
+    pages = [page for page in pages if re.search(running, page.text, re.I)]
     rows = {row.start_char: (table.first, row) for table in tables(pages) if not table.is_list for row in table.rows}
     left = _MOST_STATEMENTS
     for page in pages:
@@ -331,17 +372,19 @@ def _statements(source: Source) -> Iterator[_Said]:
             if "\n\n" in page.text[max(0, start - 3) : start]:
                 last = ()
             is_short = len(text) <= _MOST_CHARS
-            may_say = is_short and (row is not None or (may_say_hours(text) and not _WAS.search(text)))
+            row = None if running else row
+            read = _read(text, running) if is_short else ""
+            may_say = bool(read) and (row is not None or (may_say_hours(read) and not _WAS.search(text)))
             left -= may_say
             if not left:
                 return
-            found = clauses(text) if may_say and row is None else []
+            found = clauses(read) if may_say and row is None else []
             if may_say and row is not None:
                 yield from _in_row(*row, passage, heading)
             if found:
-                for said in _in_sentence(found, text, passage, last, heading):
+                for said in _in_sentence(found, read, passage, last, heading):
                     last = () if said.is_heading else said.subject
-                    yield said
+                    yield replace(said, text=text)
             elif len(text) <= _MOST_HEADING_CHARS and not _SENTENCE.search(text):
                 heading, last = _subject(" ".join(without_times(text))), ()
 

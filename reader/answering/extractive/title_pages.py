@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reader.answering.checks.names import name_pattern
+from reader.answering.checks.names import author_in_properties, name_pattern
+from reader.answering.passages import Source
+from reader.answering.refusal import NOT_SAID
 from reader.answering.text.dates import DAY
 from reader.answering.text.words import words_of
 
@@ -167,6 +169,15 @@ def is_credited_otherwise(role: str, answer: str, front: str) -> bool:
     only_there = {word for one in others for word in words_of(one.names)} - set(words_of(" ".join([front, *own])))
     last = [words[-1].lower() for name in _BETWEEN_NAMES.split(answer) if (words := _NAME_WORD.findall(name))]
     return bool(last) and only_there.issuperset(last)
+
+
+def as_credited(answer: str, role: str, source: Source) -> str:
+    """An answer to who wrote, translated or edited a document, held against its first pages; an author also against its file's
+    properties. Whoever is credited with something else only is no answer."""
+    front = "".join(page.text for page in source.pages if page.start_char < FRONT_CHARS)[:FRONT_CHARS]
+    if is_credited_otherwise(role, answer, front):
+        answer = NOT_SAID
+    return author_in_properties(answer, source.authors, front) if role == "author" else answer
 
 
 def signed(end: str) -> tuple[str, int, int] | None:

@@ -18,8 +18,8 @@ from lxml import etree
 
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
-from reader.documents.docx_headings import MOST_BASES, heading_level, heading_styles, title_of
-from reader.documents.docx_tables import Columns, flat_rows
+from reader.documents.docx.headings import MOST_BASES, heading_level, heading_styles, title_of
+from reader.documents.docx.tables import Columns, flat_rows
 from reader.documents.fields import field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lxml import etree
 
 from reader.documents.numbering import Numbering
-from reader.documents.rtf_words import TOKEN
+from reader.documents.rtf.words import TOKEN
 
 _FORMATS = {
     0: "decimal",

@@ -13,9 +13,9 @@ from pathlib import Path
 from reader.documents import formulas
 from reader.documents.fields import field_text
 from reader.documents.prose import Prose
-from reader.documents.rtf_flow import Flow, Font, State, sections
-from reader.documents.rtf_lists import Lists
-from reader.documents.rtf_words import (
+from reader.documents.rtf.flow import Flow, Font, State, sections
+from reader.documents.rtf.lists import Lists
+from reader.documents.rtf.words import (
     CHARACTER,
     CHARSETS,
     DESTINATIONS,
