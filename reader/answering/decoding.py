@@ -21,6 +21,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.checks.copying import as_copied
+from reader.answering.checks.kinds import is_of_another_kind, may_be_of_another_kind
 from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.answering.checks.names import authors, bare_name, invents_name, with_name
 from reader.answering.checks.places import further_place, may_be_place, whole_place
@@ -300,6 +301,7 @@ class Decoding:
                 may_begin_with_figure(self.text)
                 or (self._asks_for_manner and is_no_manner(self.text))
                 or may_be_place(self.text, self.question)
+                or may_be_of_another_kind(self.text, self.question)
                 or invents_name(self.text, self._known, self.question)
             )
         )
@@ -414,6 +416,7 @@ class Decoding:
                     asks_for_amount(self.question) and self.attached.passages.is_of_other_rows(self.question, self.text)
                 )
                 or invents_name(self.text, known, self.question)
+                or is_of_another_kind(self.question, self.text)
             )
         )
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):

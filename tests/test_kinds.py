@@ -1,0 +1,64 @@
+"""Answers of another kind than the question asks for."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.answers import Scripted, answered, attached_to
+from helpers.documents import hide
+
+from reader.answering import NOT_SAID
+from reader.answering.checks.kinds import is_of_another_kind, may_be_of_another_kind
+from reader.answering.look_again import choose_passages
+from reader.models.model import Model
+from storage import Store
+
+WHERE, WHO = "Where does Ada live?", "Who married Ada?"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (WHERE, "her daughter"),
+        (WHERE, "the youngest son."),
+        (WHERE, "Tomas's uncle"),
+        (WHO, "the day after the fair"),
+        (WHO, "on the following evening"),
+        ("By whom was the bridge built?", "the year before the flood"),
+    ],
+)
+def test_a_relative_is_no_place_and_a_time_is_nobody(question: str, answer: str) -> None:
+    assert is_of_another_kind(question, answer)
+    words = answer.split()
+    assert all(may_be_of_another_kind(" ".join(words[:count]), question) for count in range(1, len(words)))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (WHERE, "with her daughter"),
+        (WHERE, "her daughter's house"),
+        (WHERE, "the ferry"),
+        (WHO, "her daughter"),
+        (WHO, "the night watchman"),
+        (WHO, "a boy of the time"),
+        ("When was Ada married?", "the day after the fair"),
+        ("What is in the box?", "the year before the flood"),
+    ],
+)
+def test_other_answers_are_of_the_kind_that_is_asked_for(question: str, answer: str) -> None:
+    assert not is_of_another_kind(question, answer)
+
+
+@pytest.mark.usefixtures("default_tokens")
+def test_an_answer_of_another_kind_is_not_given_nor_shown(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = attached_to(hide("Ada lives in the ferry house, and her daughter visits her."), roomy_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    places = choose_passages(attached, WHERE, roomy_model, 2500)
+    for said, shown in (
+        (["her daughter", "in the ferry house"], "in the ferry house"),
+        (["her daughter"] * len(places), NOT_SAID),
+    ):
+        Scripted.said = said
+        assert answered(attached, roomy_model, WHERE, look_again=2500).text == shown
