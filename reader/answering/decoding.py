@@ -50,6 +50,7 @@ from reader.answering.extractive.statements import (
     is_no_manner,
     may_add_nothing,
     statements,
+    with_next,
 )
 from reader.answering.extractive.title_pages import FRONT_CHARS, is_credited_otherwise
 from reader.answering.look_again import choose_passages, look_again_tokens
@@ -60,6 +61,7 @@ from reader.answering.requests import (
     asks_for_manner,
     asks_what_happens,
     asks_why,
+    followed,
     is_yes_or_no,
     offers_choice,
     role_asked,
@@ -161,7 +163,8 @@ class Decoding:
         # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
         is_bare = len(content_words(self.question)) < _OWN_WORDS
         self._told_about = said_about(self.question)
-        self._stated_about = self._told_about or (searched(self.question, earlier) if is_bare else self.question)
+        own = searched(self.question, earlier) if is_bare else self.question
+        self._stated_about = followed(self.question) or self._told_about or own
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
         self._run_tokens = 0  # behind the memory, of all steps so far
@@ -216,7 +219,8 @@ class Decoding:
             return []
         most = _TOLD if self._told_about else 1
         adding = not is_yes_or_no(self.question)
-        return statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
+        said = statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
+        return [with_next(one, self.attached.passages) for one in said] if followed(self.question) else said
 
     @property
     def seconds(self) -> float:
