@@ -52,6 +52,14 @@ from storage import ConversationRecord, Store, TurnRecord
             "How many floats does the wheel carry and what are they made of?",
             ("How many floats does the wheel carry?", "What are the floats made of?"),
         ),
+        (
+            "How many steps does the tower have and how high is it?",
+            ("How many steps does the tower have?", "How high is the tower?"),
+        ),
+        (
+            "How many steps does the tower have and what are they made of?",
+            ("How many steps does the tower have?", "What are the steps made of?"),
+        ),
         ("Is it open on Sundays, and at what time?", ("Is it open on Sundays?", "At what time is it open on Sundays?")),
         ("Is smoking allowed, and why?", ("Is smoking allowed?", "Why is smoking allowed?")),
         ("Do you share my data? If yes, how?", ("Do you share my data?", "How do you share my data?")),

@@ -39,6 +39,7 @@ def test_no_passage_cuts_a_row() -> None:
         ["See Fig. 3 and No. 4, e.g. the one by Smith et al. in 1999.", "Did it rain?", "No.", "It was dry."],
         ["He died on Jan. 5, 1900, in the U.S. and nowhere else.", "“He did,” said Dr. Oke.", "That was all."],
         ["Am 3. Mai kam Dr. Meier, z. B. nach Bonn.", "Das war 1871.", "Art. 5 Abs. 2 gilt."],
+        ["Vom 15. bis zum 26. Dezember ist zu.", "Es waren 15.", "bis morgen gilt das."],
         ["M. Dupont est là.", "Il part."],
         ["Wenlow Yards Inc. (the “Seller”) and Oke & Co. have a claim.", "It is small."],
         [

@@ -12,11 +12,19 @@ from helpers.documents import one_page
 
 from reader.answering import NOT_SAID
 from reader.answering.extractive.overview import overview
-from reader.answering.extractive.statements import Statement, adds_nothing, in_sentences, statements, with_reason
+from reader.answering.extractive.statements import (
+    Statement,
+    adds_nothing,
+    in_sentences,
+    statements,
+    with_next,
+    with_reason,
+)
 from reader.answering.passages import Passage, Passages, Source
-from reader.answering.requests import asks_for_manner, asks_what_happens, asks_why, said_about, understand
+from reader.answering.requests import asks_for_manner, asks_what_happens, asks_why, followed, said_about, understand
 from reader.answering.text.definitions import definitions, expansion
 from reader.answering.text.people import people
+from reader.answering.text.words import subject_words
 from reader.app.citations import pieces
 from reader.models import Model, SentenceEncoder
 from reader.reading import SentenceVectors, sentences
@@ -82,6 +90,43 @@ def test_the_sentence_about_what_was_asked_is_found(question: str, said: str) ->
 
 def test_a_question_without_words_of_the_text_has_no_statement() -> None:
     assert statements(Passages([source_of(LEASE)]), "Xyzzy?", None) == []
+
+
+def test_the_words_of_german_questions_say_what_they_are_about() -> None:
+    text = "Wer ein Tier aufnimmt, füllt einen Bogen aus. Fotografieren ist erlaubt, aber es gibt einen Zaun."
+    passages = Passages([source_of(text)])
+    (said,) = statements(passages, "Darf man im Tierheim fotografieren?", None)
+    assert said.text == "Fotografieren ist erlaubt, aber es gibt einen Zaun."
+    assert statements(passages, "Gibt es einen Aufzug?", None)[0].words == 0
+    assert subject_words("Gibt es einen Aufzug?") == ["aufzug"]
+    assert subject_words("What did the war man die of?") == ["war", "man", "die"]
+    assert in_sentences("Die Gebühr beträgt 280 Euro", [said_of("Wer ein Tier aufnimmt", 0.0, 0.4)], "") == NOT_SAID
+
+
+DOUGH = "Leave the dough for two hours, until it has doubled. Work in the walnuts. After the second rise, bake it. Then rest."
+
+
+@pytest.mark.parametrize(
+    ("question", "about", "follows"),
+    [
+        (
+            "What do I do after the dough has doubled?",
+            "the dough has doubled?",
+            "Leave the dough for two hours, until it has doubled. Work in the walnuts.",
+        ),
+        ("What happens after the second rise?", "the second rise?", "After the second rise, bake it."),
+        ("Was geschieht nach dem Gespräch?", "dem Gespräch?", ""),
+        ("What happens if it rises?", "", ""),
+        ("What is done by noon?", "", ""),
+        ("What did the baker do after the second rise?", "", ""),
+    ],
+)
+def test_what_is_done_after_something_is_the_sentence_behind_it(question: str, about: str, follows: str) -> None:
+    assert followed(question) == about
+    if follows:
+        passages = Passages([source_of(DOUGH)])
+        (said,) = statements(passages, about, None)
+        assert with_next(said, passages).text == follows
 
 
 def said_of(text: str, words: float, meaning: float | None) -> Statement:

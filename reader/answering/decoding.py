@@ -51,6 +51,7 @@ from reader.answering.extractive.statements import (
     is_no_manner,
     may_add_nothing,
     statements,
+    with_next,
 )
 from reader.answering.extractive.title_pages import as_credited
 from reader.answering.look_again import choose_passages, look_again_tokens
@@ -62,6 +63,7 @@ from reader.answering.requests import (
     asks_for_manner,
     asks_what_happens,
     asks_why,
+    followed,
     is_yes_or_no,
     offers_choice,
     role_asked,
@@ -74,10 +76,6 @@ from reader.answering.text.tables import as_value, asks_for_amount, asks_for_pay
 from reader.answering.text.words import content_words, mention
 from reader.beacon import Mark, Memory
 from reader.models import Model
-
-_SURE = 0.1
-"""If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at. With a
-budget above the default, all passages are looked at."""
 
 _OWN_WORDS = 2
 """With so many words of its own, a question for yes or no says what it is about."""
@@ -159,7 +157,8 @@ class Decoding:
         # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
         is_bare = len(content_words(self.question)) < _OWN_WORDS
         self._told_about = said_about(self.question)
-        self._stated_about = self._told_about or (searched(self.question, earlier) if is_bare else self.question)
+        own = searched(self.question, earlier) if is_bare else self.question
+        self._stated_about = followed(self.question) or self._told_about or own
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
         self._run_tokens = 0  # behind the memory, of all steps so far
@@ -205,7 +204,7 @@ class Decoding:
         self._choice = PassageChoice(
             found,
             functools.partial(_looking_at, self.question, model, attached),
-            _SURE if budget_tokens <= LOOK_AGAIN_TOKENS else 0.0,
+            looks_at_all=budget_tokens > LOOK_AGAIN_TOKENS,
         )
         if self._choice.is_open:
             self._look_at(self._choice.next())
@@ -216,7 +215,8 @@ class Decoding:
             return []
         most = _TOLD if self._told_about else 1
         adding = not is_yes_or_no(self.question)
-        return statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
+        said = statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
+        return [with_next(one, self.attached.passages) for one in said] if followed(self.question) else said
 
     @property
     def seconds(self) -> float:

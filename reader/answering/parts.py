@@ -48,10 +48,11 @@ _TWO_CLAUSES = re.compile(
 # Whom or what a clause is about, where this is plain.
 _ABOUT = re.compile(
     r"(?:who|what)(?: (?:is|are|was|were)|['’]s) (?!(?:this|that|these|those|there)\b)(?P<name>\S+(?: \S+){0,4})"
-    rf"|how many (?P<counted>\w+(?: \w+)?) {_AUXILIARY} .+",
+    rf"|how (?:many|much) (?P<counted>\w+(?: \w+)?) (?:(?:does|did|has|had) (?P<owner>.+?) (?:have|had|get|got)|{_AUXILIARY} .+)",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:(?P<whose>his|its|their)|it|he|she|they|him|them)\b", re.I)
+_OF_SEVERAL = ("they", "them", "their")
 _FIRST_WORD = re.compile(rf"^{_BEFORE}\S+", re.I)
 _CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|whether|if|between|both)\b", re.I)
 
@@ -98,8 +99,13 @@ def _named(other: str, one: str) -> str:
     found = _ABOUT.fullmatch(one)
     if found is None or _PRONOUN.search(one):
         return other
-    name = found["name"] or f"the {found['counted']}"
-    return _PRONOUN.sub(lambda pronoun: f"{name}’s" if pronoun["whose"] else name, other)
+    things = found["name"] or f"the {found['counted']}"
+
+    def named(pronoun: re.Match[str]) -> str:
+        name = found["owner"] or things if pronoun[0].casefold() not in _OF_SEVERAL else things
+        return f"{name}’s" if pronoun["whose"] else name
+
+    return _PRONOUN.sub(named, other)
 
 
 def _as_question(text: str) -> str:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 from reader.answering.passages import Passage
 from reader.answering.prompt import Prompt
 
+_SURE = 0.1
+"""If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at."""
+
 _FIRST_AHEAD = 0.5
 """If no passage is sure to answer, another than the first, which the search found best, does so only if a refusal is so much less
 likely there: behind the others decoders answer about something else."""
@@ -21,17 +24,21 @@ class PassageChoice:
 
     Attributes:
         is_open: whether it is still to be chosen which one answers.
+        sure: the probability of a refusal below which a passage answers at once.
     """
 
-    def __init__(self, passages: Iterable[Passage], prompt_of: Callable[[Passage], Prompt], sure: float) -> None:
+    def __init__(
+        self, passages: Iterable[Passage], prompt_of: Callable[[Passage], Prompt], *, looks_at_all: bool = False
+    ) -> None:
         """Begin with no passage looked at.
 
         Args:
             passages: the likeliest to answer first.
             prompt_of: makes the prompt that looks at a passage.
-            sure: if a refusal begins with less probability than this, the passage answers, and no other is looked at.
+            looks_at_all: look at all passages, however sure one of them is.
         """
-        self._waiting, self._prompt_of, self.sure = deque(passages), prompt_of, sure
+        self._waiting, self._prompt_of = deque(passages), prompt_of
+        self.sure = 0.0 if looks_at_all else _SURE
         self._refusals: list[tuple[float, Prompt]] = []
         self.is_open = bool(self._waiting)
 

@@ -246,6 +246,10 @@ class Passages:
             kept = longer
         return kept
 
+    def page_of(self, passage: Passage) -> PageRecord:
+        """The page that a passage is of."""
+        return self._pages[passage.document_id, passage.page]
+
     def _between(self, passage: Passage, start_char: int, end_char: int) -> Passage:
         """Another stretch of the same page."""
         page = self._pages[passage.document_id, passage.page]

@@ -248,6 +248,13 @@ _HAPPENS = re.compile(
     r"|was (?:passiert|geschieht|muss .*(?:getan|geschehen))|que (?:se passe|doit-on faire)|qué (?:pasa|ocurre|sucede))\b",
     re.I,
 )
+_FOLLOWS = re.compile(
+    r"\W*(?:(?:and|but|so) )?(?:what (?:(?:do|does|should|must|can) (?:\w+ ){1,3}do|(?:is|are|was|were|must be|has to be) done"
+    r"|happens?|comes?|follows?)(?: next)? (?:after|once)"
+    r"|was (?:passiert|geschieht|kommt|folgt|mach\w* (?:ich|man)) (?:nach|nachdem|auf)"
+    r"|que (?:se passe-t-il|fait-on|vient) après|qué (?:pasa|ocurre|se hace|viene) después) (?P<words>.+)",
+    re.I | re.S,
+)
 _DOES = re.compile(r"\W*what (?:did|does|do) .{1,60} do\b", re.I)
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
 _HELLO = re.compile(
@@ -322,7 +329,14 @@ def is_yes_or_no(question: str) -> bool:
 
 def asks_what_happens(question: str) -> bool:
     """Whether a question asks what happens or has to be done, so that a word or two cannot answer it."""
-    return bool(_HAPPENS.match(question))
+    return bool(_HAPPENS.match(question)) or bool(followed(question))
+
+
+def followed(question: str) -> str:
+    """What a question asks what is done or comes after: "the dough has risen" of "What do I do after the dough has risen?"; "" for
+    others."""
+    found = _FOLLOWS.fullmatch(question)
+    return found["words"] if found else ""
 
 
 def asks_why(question: str) -> bool:

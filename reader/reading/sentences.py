@@ -58,6 +58,8 @@ _ORDINAL = re.compile(
     r"(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|Jahrhundert|Kapitel)"
 )
 """Behind a German ordinal, such as *3. Mai*."""
+_DAY = re.compile(r"\b(?:[Aa]m|[Vv]om|[Bb]is zum|[Dd]e[nmr]|[Zz]um|[Bb]eim|[Ii]m|[Dd]ie|[Dd]as|[Ss]eit dem) \d{1,2}$")
+"""Behind an ordinal's number, a small letter goes on: *vom 15. bis zum 26. Dezember*."""
 ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
 """A row of a table: its cells are parted by bars."""
 
@@ -101,6 +103,7 @@ def _is_within_sentence(text: str, end: re.Match[str]) -> bool:
         )
         or (behind.isdigit() and _NUMBERED.search(text, start, at))
         or (text[at - 1 : at].isdigit() and _ORDINAL.match(text, end.end()))
+        or (behind.islower() and "\n" not in sign and _DAY.search(text, start, at))
     )
 
 

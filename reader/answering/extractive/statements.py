@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reader.answering.evidence import QUOTE_CHARS
-from reader.answering.passages import Passage, Passages, sentences_of
+from reader.answering.passages import Passage, Passages, passage_of, sentences_of
 from reader.answering.refusal import NOT_SAID, says_nothing
-from reader.answering.text.words import STOP_WORDS, content_words, mention, stem, words_of
+from reader.answering.text.words import STOP_WORDS, content_words, mention, stem, subject_words, words_of
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
 from storage import TextIndex
@@ -69,6 +69,12 @@ _CUT_OFF = re.compile(r"[,;:–—]$")
 """How a piece of a sentence ends that is cut off."""
 _ITEM = re.compile(r"\w[.)]")
 """The letter of a list's item."""
+_AFTER = re.compile(
+    r"\W*(?:(?:and|then) )?(?:after|once|when|as soon as|nach|nachdem|sobald|wenn|danach|après|dès que|quand|después|cuando)\b",
+    re.I,
+)
+"""How a sentence begins that says what comes after something."""
+_MOST_FOLLOWING_CHARS = 600
 
 _ASKS = re.compile(r"[?？][\"'”’»)\]*_]*\s*\Z")
 """The end of a question."""
@@ -127,7 +133,7 @@ def statements(
     Args:
         adding: only what has other words than the question's, too: for a question for yes or no, these words may be all.
     """
-    words = content_words(question)
+    words = subject_words(question)
     near = [passages.all[number] for number in passages.rank(question, encoder, _CANDIDATES)]
     spans = list(dict.fromkeys(span for passage in near for span in _spans(passage)))
     if adding:
@@ -154,6 +160,19 @@ def statements(
     return chosen
 
 
+def with_next(said: Statement, passages: Passages) -> Statement:
+    """What a document states about something, with the sentence behind it; alone if it says itself what comes after that."""
+    if _AFTER.match(said.passage.text):
+        return said
+    page = passages.page_of(said.passage)
+    start, end = said.passage.start_char - page.start_char, said.passage.end_char - page.start_char
+    ahead = page.text[end : end + QUOTE_CHARS + 1]
+    behind = next((span for span in sentences(ahead) if any(map(str.isalpha, ahead[slice(*span)]))), None)
+    if behind is None or "\n\n" in page.text[end : end + behind[0]] or end + behind[1] - start > _MOST_FOLLOWING_CHARS:
+        return said
+    return replace(said, passage=passage_of(page, start, end + behind[1]))
+
+
 def adds_nothing(answer: str, question: str) -> bool:
     """Whether an answer has no words but the question's, such as "a club" to "What is the Thursday Club?"."""
     return {stem(word) for word in content_words(answer)} <= {stem(word) for word in content_words(question)}
@@ -170,9 +189,9 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
     likely to be about the question.
 
     Where it is not, a clause of the decoder's own stays, and in place of less than a clause comes the quote that the answer rests
-    on; where the statement is unlikely, less than a clause is no answer. Where the decoder says that the document does not say,
-    the statement is given only if it is sure. A *no* is left out before a sentence that has all of the question's words and denies
-    nothing.
+    on; where the statement is unlikely, less than a clause is no answer, nor is a clause if it has no word of the question. Where
+    the decoder says that the document does not say, the statement is given only if it is sure. A *no* is left out if the sentence
+    has all of the question's words and denies nothing.
 
     Args:
         said: one statement at least, the surest first; the answer has the likely ones, a line each.
@@ -185,7 +204,7 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
         is_denied = first.words < _ALL or bool(_DENIES.search(stated)) or not _NO.fullmatch(answer)
         is_bare = _YES_OR_NO.fullmatch(answer) and not _BEGINS_WITH_IT.match(stated) and is_denied
         return f"{answer.rstrip('.').capitalize()}. {stated}" if is_bare else stated
-    if len(answer.split()) >= _CLAUSE_WORDS:
+    if len(answer.split()) >= _CLAUSE_WORDS and (first.words or first.score >= _UNLIKELY):
         return answer
     return " ".join(quote.split()) if first.score >= _UNLIKELY else NOT_SAID
 

@@ -22,6 +22,23 @@ STOP_WORDS = frozenset(
     warum weshalb wieso weswegen pourquoi qué perché
     """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
 )
+_FOREIGN = frozenset(
+    """
+    der das dem den ein eine einen einem einer eines und oder aber ist sind waren wird werden wurde wurden haben hatte hatten kann
+    können darf dürfen muss müssen soll sollen gibt gab es er sie wir ihr ich im um bei beim vom von zum zur zu auf aus für mit
+    nach über wer wem wen wann wo wie welche welcher welches welchen welchem nicht kein keine keinen keiner auch nur als wenn dass
+    sich viel viele
+    le la les l un une du de ce cette ces il elle ils elles sa ses leur leurs qui que qu quoi quand où combien quel quelle quels
+    quelles est sont était par avec sans sur dans au aux et ou ne se en
+    el los las uno una unos unas del al lo era fue hay quién cómo cuándo dónde cuánto cuánta cuántos cuántas cuál cuáles para
+    con su sus
+    """.split()  # noqa: SIM905 - as above
+)
+"""The same in German, French and Spanish; two of them say that a text is in none other."""
+_ENGLISH_TOO = frozenset(
+    "die war hat man son comment pour plus si des d l n s c j y o".split()  # noqa: SIM905 - as above
+)
+"""The same, if they are in these languages: other words in English."""
 
 
 def mention(words: str) -> re.Pattern[str]:
@@ -42,6 +59,13 @@ def content_words(text: str) -> list[str]:
     """The words of a text that say what it is about, once each; all its words where every one is a stop word."""
     words = words_of(text)
     return [word for word in words if word not in STOP_WORDS] or words
+
+
+def subject_words(question: str) -> list[str]:
+    """`content_words` in German, French and Spanish as well."""
+    words = content_words(question)
+    is_foreign = sum(word in _FOREIGN for word in words) > 1
+    return [word for word in words if not is_foreign or word not in _FOREIGN | _ENGLISH_TOO] or words
 
 
 @functools.lru_cache(maxsize=1 << 16)
