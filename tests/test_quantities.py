@@ -429,3 +429,10 @@ def test_a_span_is_answered_whole(roomy_model: Model, store: Store, monkeypatch:
     Scripted.said = ["£12"]
     answer = answered(attached, roomy_model, "How much does a saw cost?", look_again=2500)
     assert answer.text == "between £12 and £18"
+
+
+@pytest.mark.parametrize("piece", ["one ", "one and ", "1", "1,1", "1 "])
+def test_rows_of_numbers_end(piece: str) -> None:
+    """A pattern whose time grows with the third power of their length would take hours."""
+    assert not contradicts(piece * 3000, asks_for("Who owns the mill?"))
+    contradicts(piece * 3000, asks_for("How many miles is it?"))

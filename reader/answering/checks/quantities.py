@@ -32,9 +32,10 @@ _UNITS = {
 }
 _NUMERALS = "|".join(sorted(NUMERALS, key=len, reverse=True))
 _NUMBER_WORDS = rf"(?:{_NUMERALS}|hundred|thousand|million|billion|dozen)"
-_NUMBER = rf"(?:\d[\d,.]*\d|\d|\b{_NUMBER_WORDS}(?:[- ](?:and[- ])?{_NUMBER_WORDS})*\b)"
+# Bounded, so that a row of numbers does not take the square of its length or more.
+_NUMBER = rf"(?:\d[\d,.]{{0,30}}\d|\d|\b{_NUMBER_WORDS}(?:[- ](?:and[- ])?{_NUMBER_WORDS}){{0,8}}\b)"
 _QUANTITY = re.compile(
-    rf"[£$€¥]\s*\d|{_NUMBER}[\s-]*(?:(?:{_NUMBER_WORDS}|and a half|or so)[\s-]+)*"
+    rf"[£$€¥]\s*\d|(?<!\d)(?<!\d[,.]){_NUMBER}[\s-]*(?:(?:{_NUMBER_WORDS}|and a half|or so)[\s-]+){{0,3}}"
     rf"(?:{'|'.join(f'(?P<{kind}>{unit})' for kind, unit in _UNITS.items())})(?![\w-])",
     re.I,
 )
