@@ -77,6 +77,11 @@ CLUB = """Hill Lane notices
 Bus 12 runs every half hour on weekdays and every hour on Sundays. Bus 14 does not run on Sundays. The chess club meets on Tuesdays
 at 7 pm. We deliver on Fridays and Saturdays.
 """
+WALKS = """Hollin walking club
+
+The short walk meets on Wednesdays at 10 am at the hut. There is no Wednesday walk in January. The hut is open daily from 9 am to 5
+pm. It is closed on Mondays in winter.
+"""
 BOAT = """Fähre Kelm
 
 Die Fähre fährt täglich außer dienstags. Im Winter fährt sie nicht am Sonntag. Der Bus verkehrt montags bis freitags.
@@ -144,6 +149,11 @@ def said(text: str, question: str) -> str:
         (FERRY, "Does the ferry sail on Sundays in summer?", "Yes. ", "daily except Tuesdays"),
         (FERRY, "Does the Marigold sail on Mondays in winter?", "Yes. ", "she sails on Mondays"),
         (FERRY, "Does the ferry sail on Sundays?", "The Marigold", "Fridays only"),
+        (WALKS, "Does the short walk meet on Wednesdays in January?", "No. ", "no Wednesday walk in January"),
+        (WALKS, "Does the short walk meet on Wednesdays in May?", "Yes. ", "on Wednesdays at 10 am"),
+        (WALKS, "Does the short walk meet on Wednesdays?", "The short walk", "no Wednesday walk in January"),
+        (WALKS, "Is the hut open on Mondays in December?", "No. ", "closed on Mondays in winter"),
+        (WALKS, "Is the hut open on Mondays in June?", "Yes. ", "open daily"),
         (CLUB, "Does bus 12 run on Sundays?", "Yes. ", "every hour on Sundays"),
         (CLUB, "Does bus 14 run on Sundays?", "No. ", "Bus 14 does not run"),
         (CLUB, "Does the chess club meet on Mondays?", "No. ", "on Tuesdays at 7 pm"),

@@ -760,6 +760,10 @@ def test_a_bundled_decoder_is_listed_found_and_removed(tmp_path: Path) -> None:
             call("none-such")
 
 
+SHARE = 0.7 if has_gpu() else 0.7 * 1.3
+"""Of a matrix product's rate, what a forward pass is expected to reach."""
+
+
 @pytest.mark.parametrize(
     ("seconds", "ram", "name"),
     [
@@ -774,7 +778,7 @@ def test_the_best_decoder_that_the_machine_can_use_well_is_chosen(
 ) -> None:
     monkeypatch.setattr(speed, "ram_bytes", lambda: ram << 30)
     # At this rate the 0.5B decoder needs `seconds` for 1,000 tokens.
-    monkeypatch.setattr(speed, "_matrix_rate", lambda: 2 * 357_898_112 * 1000 / 0.7 / seconds)
+    monkeypatch.setattr(speed, "_matrix_rate", lambda: 2 * 357_898_112 * 1000 / SHARE / seconds)
     choice = choose_decoder(cache_folder=tmp_path)
     assert choice.name == DEFAULT_MODEL  # until the better one is fetched
     better = name if name != DEFAULT_MODEL else None
@@ -793,7 +797,7 @@ def test_a_machine_that_was_busy_when_it_was_measured_is_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speed, "ram_bytes", lambda: 24 << 30)
-    rate = 2 * 357_898_112 * 1000 / 0.7  # with which the 0.5B takes a second for 1,000 tokens
+    rate = 2 * 357_898_112 * 1000 / SHARE  # with which the 0.5B takes a second for 1,000 tokens
     for measured, better in (
         (rate / 90, None),
         (rate / 5, "qwen2.5-coder-0.5b-instruct"),
@@ -923,16 +927,18 @@ def test_the_default_knows_english(default: Decoder) -> None:
     assert default.tokenizer.decode(logits[-1].argmax()) == " west"
 
 
-def test_the_default_is_found_again_in_under_three_seconds(default: Decoder) -> None:
+def test_the_default_is_found_again_and_not_converted_anew(default: Decoder) -> None:
     assert default.folder is not None
-    code = (
-        "import time; from reader.models import load_decoder; import torch, transformers.models.llama.modeling_llama;"
-        # Processor time, which excludes other programs.
-        "start = time.process_time(); print(load_decoder(device='cpu').fingerprint, time.process_time() - start)"
-    )
-    fingerprint, seconds = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
-    assert fingerprint == default.fingerprint
-    assert float(seconds) < 3
+
+    def written() -> dict[Path, int]:
+        assert default.folder is not None
+        return {file: file.stat().st_mtime_ns for file in default.folder.rglob("*") if file.is_file()}
+
+    before = written()
+    code = "from reader.models import load_decoder; print(load_decoder(device='cpu').fingerprint)"
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip()
+    assert found == default.fingerprint
+    assert written() == before != {}
 
 
 def test_the_default_counts_a_whole_book_exactly(default: Decoder) -> None:

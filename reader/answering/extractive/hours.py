@@ -59,6 +59,11 @@ _RUNNING = re.compile(
     re.I,
 )
 _DENIED = r"(?:\b(?:not?|never|nicht|nie|keine?|ne|aucune?|ning[uú]n)|n['’]t|\bn['’])(?: ?\w+)?? ?"
+_NONE_THEN = re.compile(
+    r"\bthere (?:is|are|will be) no (?P<what>[\w’'-]+(?: [\w’'-]+){0,5}?) (?=in|on|during|from|between|until|before|after)\b",
+    re.I,
+)
+"""A time without something, as in "There is no Wednesday walk in January"."""
 _NUMBERED = re.compile(
     r"\b(?:bus|tram|line|route|train|ferry|number|no\.?|linie|zug|fähre|ligne|train|línea|autobús) (\w*\d\w*)", re.I
 )
@@ -194,8 +199,12 @@ def _understand(question: str) -> _Asked | None:
 
 def _read(text: str, running: str) -> str:
     """A sentence in the words for what is open; "" where it does not say what is asked for."""
-    if not running or not re.search(running, text, re.I):
-        return "" if running else text
+    if not running:
+        return text
+    if none := _NONE_THEN.search(text):
+        return f"{text[: none.start()]}{none['what']} closed {text[none.end() :]}"
+    if not re.search(running, text, re.I):
+        return ""
     denied = rf"(?P<no>{_DENIED})?{running}(?P<behind> (?:\w+ )?(?:nicht|nie|pas|kein\w*)\b)?"
     return re.sub(denied, lambda found: "closed" if found["no"] or found["behind"] else "open", text, flags=re.I)
 

@@ -155,6 +155,8 @@ def clauses(text: str) -> list[Clause]:
             found.append(Clause(months=found[-1].months))
         _add(found[-1], kind, value)
     for before, clause in pairwise(found):
+        if clause == Clause(months=clause.months):  # on Mondays in January
+            before.months = clause.months
         if (
             clause.times and not clause.days and clause.months != before.months
         ):  # daily until 6 pm, in winter until 4 pm
