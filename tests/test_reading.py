@@ -462,7 +462,7 @@ def test_reading_a_stored_document_does_not_make_its_parser_newer(model: Model, 
 def test_the_estimate_counts_both_runs_of_each_window(
     tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reader.reading.estimate.matrix_rate", lambda **_: 1e6)
+    monkeypatch.setattr("reader.reading.estimate.pass_rate", lambda **_: 1e6)
     document, folder = make_document(4_000), str(tiny_folder("llama"))
 
     def seconds(condenser: str | None, ratio: int | None = 64) -> float:
@@ -488,7 +488,7 @@ def test_the_estimate_takes_the_ratio_that_the_plan_chooses_for_rows(
     monkeypatch: pytest.MonkeyPatch,
     raw_slots: int,
 ) -> None:
-    monkeypatch.setattr("reader.reading.estimate.matrix_rate", lambda **_: 1e6)
+    monkeypatch.setattr("reader.reading.estimate.pass_rate", lambda **_: 1e6)
     monkeypatch.setattr("reader.reading.plan.RAW_SLOTS", raw_slots)
     document, name = make_document(400), str(tiny_folder("llama"))
     chosen = plan_reading(document, load_rows(Path(name), tmp_path, "replay")).ratio

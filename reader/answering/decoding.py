@@ -164,6 +164,7 @@ class Decoding:
         self._run_tokens = 0  # behind the memory, of all steps so far
         self._first_logits: Tensor | None = None  # for the answer's first token
         self._prompt_tokens = 0  # of these, up to the answer's first token
+        self._refusal_ids: list[int] = model.encode(NOT_SAID)[0].tolist()
         self._refusal_threshold = model.plugin.config.refusal_threshold
         self._memory_threshold = model.plugin.config.memory_refusal_threshold
         self._is_from_memory = False  # whether the memory alone is asked, as all passages were in vain
@@ -364,23 +365,17 @@ class Decoding:
         Args:
             logits: (1, vocab), of the next token behind the present prompt.
         """
-        refusal = self._next_of_refusal
         self._refusal_probability *= self._refusal_in(logits)
         if any(shown.has_cell for shown in self._prompt.shown):
             self._refusal_probability = -math.inf
         is_likely = self._refusal_probability >= self._choice.sure
-        if is_likely and not self.tokens and greedy_token(self.tokens, logits) == refusal:
+        if is_likely and not self.tokens and greedy_token(self.tokens, logits) == self._refusal_ids[0]:
             return self._prompt
         return self._choice.after(self._refusal_probability, self._prompt)
 
-    @property
-    def _next_of_refusal(self) -> int:
-        """The refusal's token behind as many as the answer has."""
-        return int(self._model.encode(NOT_SAID)[0][len(self.tokens)])
-
     def _refusal_in(self, logits: Tensor) -> float:
-        """The probability by logits (1, vocab) that the answer, which is as the refusal so far, goes on as the refusal does."""
-        return float(logits[-1].float().softmax(-1)[self._next_of_refusal])
+        """The probability, by logits (1, vocab), of the refusal's next token; the answer so far is the refusal's beginning."""
+        return float(logits[-1].float().softmax(-1)[self._refusal_ids[len(self.tokens)]])
 
     def _finish(self) -> None:
         """End an answer: its numbers as the passage has them, with their units, the date of what is asked about, an item with the

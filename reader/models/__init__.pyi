@@ -26,8 +26,8 @@ from .speed import (
     Speed as Speed,
     choose_decoder as choose_decoder,
     fits as fits,
-    matrix_rate as matrix_rate,
     measure_speed as measure_speed,
+    pass_rate as pass_rate,
     reading_speed as reading_speed,
 )
 from .token_counts import count_tokens as count_tokens
@@ -56,8 +56,8 @@ __all__ = [
     "load_decoder",
     "load_model",
     "load_tokenizer",
-    "matrix_rate",
     "measure_speed",
+    "pass_rate",
     "reading_speed",
     "remove",
     "remove_encoder",

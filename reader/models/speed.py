@@ -57,15 +57,16 @@ def reading_speed(name: str, *, cache_folder: Path | None = None) -> Speed:
     decoder, notes = bundled_decoder(name), Notes(cache_path(cache_folder))
     if (seconds := notes.get(f"{name}-{decoder.conversion}")) is not None:
         return Speed(seconds, "measured")
-    rate = matrix_rate(cache_folder=cache_folder)
+    rate = pass_rate(cache_folder=cache_folder)
     layer_parameters = decoder.parameters - decoder.embedding_parameters
-    share = _EFFICIENCY if has_gpu() else _EFFICIENCY * _INT8
-    return Speed(2 * layer_parameters * 1000 / (rate * share), "calculated")
+    return Speed(2 * layer_parameters * 1000 / (rate * (1 if has_gpu() else _INT8)), "calculated")
 
 
-def matrix_rate(*, cache_folder: Path | None = None) -> float:
-    """Operations per second of a matrix product of a decoder's shape on this machine, measured once and kept."""
-    return Notes(cache_path(cache_folder)).measured("matrix rate", _matrix_rate)
+def pass_rate(*, cache_folder: Path | None = None) -> float:
+    """Operations per second of a forward pass on this machine, with float32 weights on a CPU and bfloat16 weights on a GPU.
+
+    It is a share of the rate of a matrix product, which is measured once and kept."""
+    return _EFFICIENCY * Notes(cache_path(cache_folder)).measured("matrix rate", _matrix_rate)
 
 
 def measure_speed(name: str, *, cache_folder: Path | None = None) -> Speed:

@@ -17,12 +17,9 @@ from transformers import AutoConfig
 from reader.beacon import BeaconConfig, adapt_ratio
 from reader.condensing import CHOOSERS, ROW_METHODS
 from reader.documents import Document
-from reader.models import catalogue, count_tokens, load_tokenizer, matrix_rate, reading_speed
+from reader.models import catalogue, count_tokens, load_tokenizer, pass_rate, reading_speed
 from reader.reading.plan import row_ratio
 from storage import MemoryRecord, Store
-
-_EFFICIENCY = 0.7
-"""The measured share of the matrix-product rate that reading reaches (bench/README.md)."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,7 @@ def estimate_reading(
         alone = reading_speed(model_name, cache_folder=cache_folder).seconds / 1000
         per_token /= _token_operations(config, window / 2)
         return Estimate(tokens, tokens * alone * per_token, "calculated")
-    rate = matrix_rate(cache_folder=cache_folder) * _EFFICIENCY
-    return Estimate(tokens, tokens * per_token / rate, "calculated")
+    return Estimate(tokens, tokens * per_token / pass_rate(cache_folder=cache_folder), "calculated")
 
 
 def _passes(condenser: str | None, ratio: int | None) -> int:

@@ -59,7 +59,7 @@ _ORDINAL = re.compile(
 )
 """Behind a German ordinal, such as *3. Mai*."""
 _DAY = re.compile(r"\b(?:[Aa]m|[Vv]om|[Bb]is zum|[Dd]e[nmr]|[Zz]um|[Bb]eim|[Ii]m|[Dd]ie|[Dd]as|[Ss]eit dem) \d{1,2}$")
-"""Behind an ordinal's number, a small letter goes on: *vom 15. bis zum 26. Dezember*."""
+"""A day's number, whose dot does not end the sentence if a small letter follows: *vom 15. bis zum 26. Dezember*."""
 ROW = re.compile(r"^(?:\| |[^\n]*? \| )[^\n]*(?:\n|\Z)", re.M)
 """A row of a table: its cells are parted by bars."""
 

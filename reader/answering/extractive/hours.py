@@ -58,6 +58,7 @@ _RUNNING = re.compile(
     rf"|liefer|circul|navi?g){_ENDING}",
     re.I,
 )
+"""What is said of ferries, buses, clubs and shops in place of *is open*."""
 _DENIED = r"(?:\b(?:not?|never|nicht|nie|keine?|ne|aucune?|ning[uú]n)|n['’]t|\bn['’])(?: ?\w+)?? ?"
 _NONE_THEN = re.compile(
     r"\bthere (?:is|are|will be) no (?P<what>[\w’'-]+(?: [\w’'-]+){0,5}?) (?=in|on|during|from|between|until|before|after)\b",
@@ -65,9 +66,8 @@ _NONE_THEN = re.compile(
 )
 """A time without something, as in "There is no Wednesday walk in January"."""
 _NUMBERED = re.compile(
-    r"\b(?:bus|tram|line|route|train|ferry|number|no\.?|linie|zug|fähre|ligne|train|línea|autobús) (\w*\d\w*)", re.I
+    r"\b(?:bus|tram|line|route|train|ferry|number|no\.?|linie|zug|fähre|ligne|línea|autobús) (\w*\d\w*)", re.I
 )
-"""What is said of ferries, buses, clubs and shops in place of *is open*."""
 _VISITING = re.compile(
     r"\b(?:can|may|could) (?:i|we|you|one|people) (?:visit|come|go|enter|get in)\b|\b(?:besuchen|visiter|venir|visitar|ir|aller)\b",
     re.I,
