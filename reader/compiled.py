@@ -10,6 +10,7 @@ import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 _folder: Path | None = None
@@ -22,12 +23,15 @@ def keep_compiled(folder: Path) -> None:
 
 
 @functools.cache
-def compiled(loop: Callable[..., Any], arguments: str, *, reorders: bool = False) -> Callable[..., Any] | None:
+def compiled(
+    loop: Callable[..., Any], arguments: str, *, reorders: bool = False, calls: tuple[Callable[..., Any], ...] = ()
+) -> Callable[..., Any] | None:
     """A compiled function over NumPy arrays and numbers. Other threads of Python run while it runs.
 
     Args:
         arguments: their types in numba's notation.
         reorders: sums of floats may be added in another order, which lets the processor add several at once.
+        calls: the functions of its module that the loop and these functions call.
 
     Returns:
         None where numba does not work, such as on a processor that it does not know.
@@ -44,10 +48,20 @@ def compiled(loop: Callable[..., Any], arguments: str, *, reorders: bool = False
             if is_kept:
                 config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
             fast = {"reassoc", "nsz", "contract"} if reorders else False
-            return numba.njit(arguments, nogil=True, cache=is_kept, fastmath=fast)(loop)
+            known = dict(loop.__globals__)
+            for each in calls:
+                known[each.__name__] = numba.njit(nogil=True, fastmath=fast)(_knowing(known, each))
+            return numba.njit(arguments, nogil=True, cache=is_kept, fastmath=fast)(_knowing(known, loop))
         except Exception:  # a full disk, for one; whatever is wrong with numba, the reader works without it
             continue
     return None
+
+
+def _knowing(names: dict[str, Any], function: Callable[..., Any]) -> FunctionType:
+    """The same function with these global names."""
+    same = FunctionType(function.__code__, names, function.__name__)
+    same.__module__, same.__qualname__ = function.__module__, function.__qualname__
+    return same
 
 
 def _can_write(folder: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from helpers.decoders import tiny_decoder_folder
 from torch import nn
 
 import reader.compiled
-from reader.beacon import one_query
+from reader.beacon import many_queries, one_query
 from reader.beacon.attention import attend
 from reader.beacon.memory import SlotLayer
 from reader.compiled import compiled
@@ -153,6 +154,72 @@ def test_attention_that_needs_gradients_other_numbers_or_many_threads_is_left_to
         assert calls
 
 
+@pytest.fixture
+def always_in_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Attention of many tokens uses the loop wherever it can, as if it were faster than the library here."""
+    monkeypatch.setattr(many_queries, "_GAIN", 0)
+    monkeypatch.setattr(many_queries, "_LEAST_COLUMNS", 1)
+    monkeypatch.setattr(many_queries, "_LEAST_SCORES", 1)
+    many_queries._loop.cache_clear()
+    yield
+    many_queries._loop.cache_clear()
+
+
+@pytest.mark.parametrize(("queries", "slots"), [(2, 0), (19, 45), (64, 64), (130, 1), (130, 200), (500, 7)])
+@pytest.mark.parametrize(
+    ("groups", "kv_heads", "head_dim"), [(1, 3, 64), (3, 3, 64), (7, 2, 64), (6, 2, 128), (2, 2, 4)]
+)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.usefixtures("always_in_blocks")
+def test_many_tokens_attend_in_blocks_as_the_library_does(
+    queries: int, slots: int, groups: int, kv_heads: int, head_dim: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    states = numbers(2, 2, kv_heads, slots + queries + 9, head_dim)
+    key, value = states[0, :, :, 4:-5], states[1, :, :, 4:-5]
+    query = numbers(2, groups * kv_heads, queries, head_dim, seed=1) * 3
+    for is_causal in (True, False):
+        seen = torch.ones(queries, slots + queries, dtype=torch.bool)
+        scores = query @ key.repeat_interleave(groups, dim=1).mT * 0.3
+        scores.masked_fill_(~seen.tril(slots) if is_causal else ~seen, -torch.inf)
+        with torch.inference_mode():
+            found = many_queries.attend_in_blocks(query, key, value, 0.3, is_causal=is_causal)
+        assert found is not None
+        expected = scores.softmax(dim=-1) @ value.repeat_interleave(groups, dim=1), scores.logsumexp(dim=-1)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures("always_in_blocks")
+def test_blocks_hide_no_infinite_score_and_nothing_that_is_no_number() -> None:
+    query, states = numbers(1, 1, 70, 64), numbers(1, 1, 150, 64)
+    query[0, 0, 3, 5], query[0, 0, 4, 5] = torch.nan, torch.inf
+    with torch.no_grad():
+        found = many_queries.attend_in_blocks(query, states, states, None, is_causal=False)
+        far = many_queries.attend_in_blocks(query.nan_to_num(0, 0, 0) * 1e4, states, states, None, is_causal=False)
+    assert found is not None
+    assert found[0].isnan().any(dim=-1)[0, 0].nonzero().flatten().tolist() == [3, 4]
+    assert far is not None
+    best = (query.nan_to_num(0, 0, 0) @ states.mT).argmax(dim=-1)
+    torch.testing.assert_close(far[0], states[0, 0, best], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("always_in_blocks")
+def test_blocks_are_for_float32_without_gradients_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = numbers(1, 1, 70, 64)
+
+    def has_blocks(own: torch.Tensor) -> bool:
+        return many_queries.attend_in_blocks(own, own, own, None, is_causal=True) is not None
+
+    assert not has_blocks(states)
+    with torch.no_grad():
+        assert has_blocks(states)
+        assert not has_blocks(states.bfloat16())
+        assert not has_blocks(states[..., :63])
+        monkeypatch.setattr(many_queries, "_GAIN", 1e9)
+        many_queries._loop.cache_clear()
+        assert not has_blocks(states)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "float32"])
 def test_a_token_alone_is_computed_by_the_loop_where_it_is_faster(wide: Path, tmp_path: Path, dtype: str) -> None:
     found = []
@@ -231,12 +298,16 @@ def test_compiled_code_is_kept_in_the_cache_folder_and_needs_none(
 def test_without_numba_the_library_computes_all(wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = load(wide, tmp_path, "int8").model
     monkeypatch.setitem(sys.modules, "numba", None)
-    for module in (int8, one_row, one_query):
+    for module in (int8, one_row, one_query, many_queries):
         monkeypatch.setattr(module, "compiled", compiled.__wrapped__)
     decoder = load(wide, tmp_path, "int8").model
     with torch.inference_mode():
         ids = torch.tensor([[7]])
         torch.testing.assert_close(decoder(ids).logits, expected(ids).logits, rtol=0, atol=1e-4)
+        many = numbers(1, 1, 600, 64)
+        many_queries._loop.cache_clear()
+        assert many_queries.attend_in_blocks(many, many, many, None, is_causal=True) is None
+        many_queries._loop.cache_clear()
 
 
 def test_commands_without_a_decoder_do_not_import_numba(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ A single query folds the query heads of each group into the query length, so tha
 it has compiled loops where there are many keys (`one_query`).
 Inside `recording`, the queries are kept, so that the caller can compute later what they attended to.
 
-On a CPU, many queries attend in two parts: to the memory (all of it, no mask, groups folded) and to the window (causal). The
-two outputs are merged by their log-sum-exp, as in FlashAttention (arXiv 2205.14135, section 3.1). On CUDA one bottom-right
-causal kernel computes both.
+On a CPU, many queries attend in compiled blocks where that is faster (`many_queries`). Otherwise they attend in two parts: to the
+memory (all of it, no mask, groups folded) and to the window (causal). The two outputs are merged by their log-sum-exp, as in
+FlashAttention (arXiv 2205.14135, section 3.1). On CUDA one bottom-right causal kernel computes both.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from reader.beacon.many_queries import attend_in_blocks
 from reader.beacon.one_query import attend_alone
 
 ATTENTION = "activation_beacon"
@@ -66,6 +67,8 @@ def attend(
         if alone is None:
             alone = scaled_dot_product_attention(fold(query, groups), key, value, scale=scaling).reshape(query.shape)
         output = alone
+    elif (blocks := attend_in_blocks(query, key, value, scaling, is_causal=True)) is not None:
+        output = blocks[0]
     elif keys == queries:
         output = scaled_dot_product_attention(
             query, _repeat(key, groups), _repeat(value, groups), is_causal=True, scale=scaling
@@ -150,6 +153,8 @@ def attend_with_lse(
         is_causal: replaces the mask; needs as many keys as queries.
     """
     if query.device.type == "cpu":
+        if mask is None and (blocks := attend_in_blocks(query, key, value, scaling, is_causal=is_causal)) is not None:
+            return blocks
         kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
         output, lse = kernel(query, key, value, 0.0, is_causal, attn_mask=mask, scale=scaling)
         return output, lse
