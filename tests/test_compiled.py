@@ -240,8 +240,9 @@ def test_a_token_alone_is_computed_by_the_loop_where_it_is_faster(wide: Path, tm
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize(("slower", "of_few"), [(1.5, "decodes"), (3.0, "reads")])
 def test_one_row_and_many_are_multiplied_by_the_library_that_is_the_fastest_for_each(
-    wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slower: float, of_few: str, wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def kernel(name: str) -> int8.Kernel:
         def multiplied(rows: torch.Tensor, weights: torch.Tensor, row_scale: torch.Tensor) -> torch.Tensor:
@@ -254,13 +255,17 @@ def test_one_row_and_many_are_multiplied_by_the_library_that_is_the_fastest_for_
     monkeypatch.setattr(int8, "_KERNELS", {name: kernel(name) for name in ("reads", "decodes")})
     notes = Notes(tmp_path)
     notes.set("int8 loop, a row", 10.0)
-    for name, many, one in (("reads", 1e-6, 1.0), ("decodes", 1.0, 1e-6)):
+    for name, many, one in (("reads", 1.0, 1.0), ("decodes", slower, 1e-6)):
         notes.set(f"int8 {name}, 512 rows", many)
         notes.set(f"int8 {name}, a row", one)
     layer = load(wide, tmp_path, "int8").model.model.layers[0].mlp.down_proj
     rows = numbers(5, layer.in_features)
+    monkeypatch.setattr(int8, "_PREPARED_AFTER", 12)
     assert torch.equal(layer(rows[3:4])[0], layer(rows)[3])
-    assert calls == [("decodes", False), ("reads", True)]
+    assert torch.equal(layer(rows), layer(rows))
+    layer(rows[3:4])
+    is_many = [False, True, True, True, False]
+    assert calls == [*zip(("decodes", of_few, of_few, "reads", "decodes"), is_many, strict=True)]
 
 
 def test_gradients_and_other_numbers_pass_by_the_loop_of_float32_layers(wide: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ _LARGEST_IN_16_BITS = 63
 _NEVER = 1e9
 _MANY_ROWS = 512
 """A kernel is chosen for reading this many rows together, and one for a single row."""
+_PREPARED_AFTER = 4096
+"""After so many rows, weights are prepared for the kernel of many rows. oneDNN takes as long for that as it saves with 6,000."""
+_MUCH_SLOWER = 2
+"""The kernel of one row multiplies several until then, unless it takes so many times as long."""
 _ROWS_AT_ONCE = 64
 """Rows that the library rounds together: few enough to fit the processor's cache."""
 
@@ -49,6 +54,7 @@ def use_int8(decoder: Any, cache: Path) -> None:
         ConfigError: no kernel of this machine multiplies int8 exactly.
     """
     best = _choose(cache)
+    of_many, of_few, of_one = (_KERNELS[name] for name in (best.of_many, best.of_few, best.of_one))
     large = {
         place: module
         for place, module in decoder.named_modules()
@@ -56,10 +62,15 @@ def use_int8(decoder: Any, cache: Path) -> None:
     }
     sizes = [module.weight.numel() for module in large.values()]
     rooms = huge_pages.empty(sum(sizes), dtype=torch.int8).split(sizes)  # in one piece: many are smaller than a page
-    for (place, module), room in zip(large.items(), rooms, strict=True):
-        parent, _, own = place.rpartition(".")
-        kernels = _KERNELS[best.of_many], best.loops, best.largest_weight, _KERNELS[best.of_one]
-        setattr(decoder.get_submodule(parent), own, Int8Linear(module, *kernels, room=room.view_as(module.weight)))
+
+    def rounded(module: nn.Linear, room: Tensor) -> Int8Linear:
+        kernels = of_many, best.loops, best.largest_weight, of_one, of_few
+        return Int8Linear(module, *kernels, room=room.view_as(module.weight))
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for place, layer in zip(large, pool.map(rounded, large.values(), rooms), strict=True):
+            parent, _, own = place.rpartition(".")
+            setattr(decoder.get_submodule(parent), own, layer)
 
 
 Loop = Callable[..., Any]
@@ -77,16 +88,23 @@ class Loops:
     rounds_many: bool = True
     """Whether `rounding` is for more rows than one, too: where many threads share the library's, that is faster."""
 
-    def round(self, rows: Tensor, largest: int = _LARGEST, *, rotates: bool = True) -> tuple[Tensor, Tensor]:
+    def round(
+        self, rows: Tensor, largest: int = _LARGEST, *, rotates: bool = True, into: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Rotate rows (rows, in), or leave that out, and round them to int8 numbers of at most `largest`.
+
+        Args:
+            into: an int8 tensor (rows, in) to write them to.
 
         Returns:
             (rows, in) int8, and the scale of each, (rows, 1).
         """
         together = _rotated_together(rows) if rotates else 1
+        rounded = torch.empty_like(rows, dtype=torch.int8) if into is None else into
+        scales = rows.new_empty(len(rows), 1)
         if self.rounding is None or not (self.rounds_many or len(rows) == 1):
-            return _round_by_library(rows, largest, together)
-        rounded, scales = torch.empty_like(rows, dtype=torch.int8), rows.new_empty(len(rows), 1)
+            _round_by_library(rows, rounded, scales, largest, together)
+            return rounded, scales
         room = np.empty(rows.shape[1] + 1, np.float32)
         own = (each.numpy() for each in (rows.detach().contiguous(), rounded, scales))
         self.rounding(*own, largest, together, room, room.view(np.int32))
@@ -103,27 +121,29 @@ class Int8Linear(nn.Module):
         loops: Loops = Loops(),
         largest_weight: int = _LARGEST,
         of_one: Kernel | None = None,
+        of_few: Kernel | None = None,
         room: Tensor | None = None,
     ) -> None:
         """Round a layer's weights to at most `largest_weight`, and multiply by `kernel`, a single row by `of_one`.
 
         Args:
+            of_few: multiplies until `_PREPARED_AFTER` rows have been projected, as preparing weights for `kernel` takes time.
             room: an int8 tensor (out, in) to keep the weights in.
         """
         super().__init__()
         self.in_features, self.out_features = own.in_features, own.out_features
         self.bias = own.bias
-        rounded, scale = loops.round(own.weight.detach(), largest_weight)
-        if room is not None:
-            rounded = room.copy_(rounded)
+        rounded, scale = loops.round(own.weight.detach(), largest_weight, into=room)
         self._rounded: Tensor
         self._row_scale: Tensor
         self.register_buffer("_rounded", rounded, persistent=False)
         # Products of what is rotated are so many times too large.
         self.register_buffer("_row_scale", scale[:, 0] / _rotated_together(own.weight), persistent=False)
-        self._multiply = self._multiply_one = kernel(self._rounded, self._row_scale)
-        if of_one is not None and of_one is not kernel:
-            self._multiply_one = of_one(self._rounded, self._row_scale)
+        made = {each: each(self._rounded, self._row_scale) for each in {of_few or kernel, of_one or kernel}}
+        self._multiply, self._multiply_one = made[of_few or kernel], made[of_one or kernel]
+        self._of_many = None if kernel in made else kernel
+        self._rows = 0
+        """How many rows have been projected with others, while it counts."""
         self._loops = loops
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
         self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
@@ -148,11 +168,18 @@ class Int8Linear(nn.Module):
             result = torch.empty(1, self.out_features)
             self._loops.product(*self._arrays, *(each.numpy() for each in (rounded, scale, result)))
         else:
-            multiply = self._multiply_one if len(rows) == 1 else self._multiply
+            multiply = self._multiply_one if len(rows) == 1 else self._kernel_of_many(len(rows))
             result = multiply(rounded).mul_(scale)
             if self.bias is not None:
                 result += self.bias
         return result.view(*states.shape[:-1], self.out_features)
+
+    def _kernel_of_many(self, rows: int) -> Callable[[Tensor], Tensor]:
+        if self._of_many is not None:
+            self._rows += rows
+            if self._rows > _PREPARED_AFTER:
+                self._multiply, self._of_many = self._of_many(self._rounded, self._row_scale), None
+        return self._multiply
 
     def project_back(self, gradient: Tensor) -> Tensor:
         """The gradient (…, in) with respect to the states, of one (…, out) with respect to their projection."""
@@ -193,15 +220,13 @@ def _rotate(rows: Tensor, together: int) -> Tensor:
     return rows
 
 
-def _round_by_library(rows: Tensor, largest: int, together: int) -> tuple[Tensor, Tensor]:
-    """`Loops.round` where there is no loop, or the library is faster."""
-    rounded, scales = torch.empty_like(rows, dtype=torch.int8), rows.new_empty(len(rows), 1)
+def _round_by_library(rows: Tensor, rounded: Tensor, scales: Tensor, largest: int, together: int) -> None:
+    """Write rounded rows (rows, in) and their scales (rows, 1) where there is no loop, or the library is faster."""
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         place = slice(start, start + _ROWS_AT_ONCE)
         rotated = _rotate(rows[place], together)
         scales[place] = _scale(rotated, largest)
         rounded[place] = torch.div(rotated, scales[place]).round_()
-    return rounded, scales
 
 
 def _scale(rows: Tensor, largest: int = _LARGEST) -> Tensor:
@@ -314,6 +339,8 @@ class _Choice:
     of_many: str
     """The kernel for several rows."""
     of_one: str
+    of_few: str
+    """The kernel for several rows as long as there were few: the one for one row, if that is not much slower."""
     loops: Loops
     largest_weight: int
 
@@ -355,7 +382,8 @@ def _choose(cache: Path) -> _Choice:
             rounding = compiled(_round_rows, _ROUND_ARGUMENTS)
             rounds_many = rounding is not None and _rounds_many(rounding, notes)
             loops = Loops(rounding, product if of_loop < one[of_one] else None, rounds_many)
-            return _Choice(of_many, of_one, loops, largest)
+            of_few = of_one if many[of_one] < _MUCH_SLOWER * many[of_many] else of_many
+            return _Choice(of_many, of_one, of_few, loops, largest)
     raise ConfigError("This processor does not multiply int8 exactly: give --dtype float32.")
 
 
