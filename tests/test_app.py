@@ -554,6 +554,27 @@ def test_a_page_is_sent_each_change_twice_and_then_nothing(service: Service) -> 
     assert third != fourth == fifth
 
 
+def test_a_refresh_that_looked_before_another_one_and_ends_after_it_sends_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
+    assert refresh is not None
+    request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
+    count, inner = Workspace.count, []
+
+    def counted(workspace: Workspace) -> int:
+        if not inner:  # while the first one looks, another one begins and ends
+            inner.append(None)
+            inner[0] = refresh(None, 50, "", "newest", None, request)
+        return count(workspace)
+
+    monkeypatch.setattr(Workspace, "count", counted)
+    outer = refresh(None, 50, "", "newest", None, request)
+    assert set(map(str, outer)) == {str(gr.skip())}
+    assert inner[0][0], "the later one is sent"
+    assert refresh(None, 50, "", "newest", None, request)[0], "and so is the next one"
+
+
 def test_the_endpoints_are_three_and_whoever_streams_shares_one_line_for_the_decoder(service: Service) -> None:
     page = build(service)
     assert set(page.get_api_info()["named_endpoints"]) == {"/library", "/read_status", "/ask"}

@@ -1,10 +1,15 @@
 """Keeps an open page up to date: on every tick of its timer it is sent the parts that have changed, and only those.
 
-Each change is sent twice. A page may lose an update of a part that it is just drawing, and two refreshes may cross on their way.
+Each change is sent twice, as a page may lose an update of a part that it is just drawing. Where two refreshes of a page run side by
+side, the one that looked first sends nothing if the other one has ended.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -22,12 +27,24 @@ TIMES_SENT = 2
 """How often each change is sent."""
 
 
+@dataclass
+class _Looks:
+    """How often a page was looked up for its refreshes, as long as one of them runs."""
+
+    begun: int = 0
+    running: int = 0
+    newest_sent: int = 0
+
+
 class Refresh:
     """The updates that follow the library, the decoder and the readings."""
 
     def __init__(self, site: Site) -> None:
         """Take the page; `connect` starts its timer."""
         self._site = site
+        self._looks: dict[str, _Looks] = {}
+        """By the session of an open page."""
+        self._looking = Lock()
         kept, library = site.parts.kept, site.parts.library
         notices, document = site.parts.notices, site.parts.document
         reading = document.reading
@@ -73,12 +90,10 @@ class Refresh:
         request: gr.Request,
     ) -> tuple[Any, ...]:
         """Send what has changed since the update before the last one."""
-        try:
-            now = self._look(self._site.workspace(request), reference, rows, query, order)
-        except Exception as error:  # shown in place, as this runs again and again
-            decoder = self._site.parts.notices.decoder
-            line = gr.update(value=views.error_line(error))
-            now = [line if part is decoder else gr.skip() for part in self._view]
+        with self._one_look(request.session_hash or "") as is_overtaken:
+            now = self._look_safely(request, reference, rows, query, order)
+            if is_overtaken():
+                return (gr.skip(),) * len(self._outputs)
         if before:  # the page has what it was sent first
             self._site.service.first_page.draw()
         before = before or []
@@ -87,6 +102,38 @@ class Refresh:
             for number, part in enumerate(now)
         ]
         return [now, *before[: TIMES_SENT - 1]], *changed
+
+    @contextmanager
+    def _one_look(self, session: str) -> Iterator[Callable[[], bool]]:
+        """Inside the block, a page is looked up; what is yielded says whether a later look of that page was sent meanwhile."""
+        with self._looking:
+            looks = self._looks.setdefault(session, _Looks())
+            looks.begun += 1
+            looks.running += 1
+            own = looks.begun
+
+        def is_overtaken() -> bool:
+            with self._looking:
+                looks.newest_sent = max(own, looks.newest_sent)
+                return looks.newest_sent > own
+
+        try:
+            yield is_overtaken
+        finally:
+            with self._looking:
+                looks.running -= 1
+                if not looks.running:
+                    del self._looks[session]
+
+    def _look_safely(
+        self, request: gr.Request, reference: str | None, rows: int, query: str, order: DocumentOrder
+    ) -> list[dict[str, Any]]:
+        """`_look`, or the line of its error: shown in place, as this runs again and again."""
+        try:
+            return self._look(self._site.workspace(request), reference, rows, query, order)
+        except Exception as error:
+            line = gr.update(value=views.error_line(error))
+            return [line if part is self._site.parts.notices.decoder else gr.skip() for part in self._view]
 
     def _look(
         self, workspace: Workspace, reference: str | None, rows: int, query: str, order: DocumentOrder
