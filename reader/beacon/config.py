@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from reader.errors import ConfigError
 
@@ -25,6 +25,9 @@ PROJECTIONS = ("q", "k", "v", "o")
 @dataclass(frozen=True)
 class BeaconConfig:
     """How windows are condensed."""
+
+    REFUSALS: ClassVar[tuple[str, ...]] = ("refusal_threshold", "memory_refusal_threshold")
+    """The settings of refusals. They shape no memory, so they are in no key and change no fingerprint."""
 
     window: int = 512
     """Raw tokens in a window."""
@@ -96,7 +99,7 @@ class BeaconConfig:
         _check(self.sink_tokens >= 0, "sink_tokens", self.sink_tokens, "0 or more")
         _check(self.rank is None or self.rank >= 1, "rank", self.rank, "1 or more, or none")
         _check(self.answer_rank is None or self.answer_rank >= 1, "answer_rank", self.answer_rank, "1 or more, or none")
-        for name in ("refusal_threshold", "memory_refusal_threshold"):
+        for name in self.REFUSALS:
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "0 or more, less than 1")
         _check(self.horizon is None or self.horizon >= 1, "horizon", self.horizon, "1 or more, or none")
         _check(

@@ -62,7 +62,7 @@ class PluginWeights:
         if self.rows is not None:
             return self.rows.at(1).fingerprint  # a method of larger ratios is part of the keys of memories at these
         settings = dataclasses.asdict(self.config)
-        for later in ("answer_rank", "refusal_threshold", "memory_refusal_threshold", "layer_shares"):
+        for later in ("answer_rank", *self.config.REFUSALS, "layer_shares"):
             del settings[later]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for name in sorted(name for name in self.tensors if not name.startswith("answers.")):
@@ -160,7 +160,7 @@ class PluginWeights:
         self._check_same_decoder(other)
         kept = {name: tensor for name, tensor in self.tensors.items() if not name.startswith("answers.")}
         taken = {name: tensor for name, tensor in other.tensors.items() if name.startswith("answers.")}
-        names = ("answer_rank", "refusal_threshold", "memory_refusal_threshold")
+        names = "answer_rank", *self.config.REFUSALS
         config = dataclasses.replace(self.config, **{name: getattr(other.config, name) for name in names})
         return dataclasses.replace(self, config=config, tensors={**kept, **taken})
 

@@ -207,7 +207,8 @@ def _slots(config: BeaconConfig, tokens: int, *ratios: int) -> int:
 def _settings_of_reading(config: BeaconConfig) -> dict[str, object]:
     """The plug-in's settings, without those that came later and shape no memory: memories that were read before keep their keys."""
     settings = dataclasses.asdict(config)
-    del settings["refusal_threshold"], settings["memory_refusal_threshold"], settings["layer_shares"]
+    for later in (*config.REFUSALS, "layer_shares"):
+        del settings[later]
     if used := {ratio: shares for ratio, shares in config.layer_shares.items() if ratio in config.ratios}:
         settings["layer_shares"] = used
     return settings
