@@ -3,7 +3,7 @@ MINUTES ?= 20
 
 .DEFAULT_GOAL := help
 
-.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision bench-gpu evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa bench-peers bench-presses bench-condensers
+.PHONY: help docs setup app test test-slow test-gpu test-crash soak audit lint bench-read bench-plugin bench-library bench-app bench-question bench-batch bench-train bench-precision bench-gpu evaluate evaluate-lm evaluate-long evaluate-hidden evaluate-qa bench-peers bench-presses bench-condensers bench-attention
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,9 @@ bench-question:  ## a question's way through the page: Enter to the first sign o
 
 bench-train:  ## training compared with forward and backward passes without weight gradients
 	$(PYTHON) -m bench.train
+
+bench-attention:  ## attention of many tokens by the compiled loop and by torch
+	$(PYTHON) -m bench.attention
 
 bench-precision:  ## int8 weights against float32
 	$(PYTHON) -m bench.precision
