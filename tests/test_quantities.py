@@ -410,6 +410,7 @@ def test_a_figure_within_a_number_s_word_is_put_in_words() -> None:
         ("How many are they?", "5", "A team has 5-7 members.", "5-7"),
         ("Wie viel kostet es?", "12 and 15 Euro", "Es kostet zwischen 12 und 15 Euro.", "zwischen 12 und 15 Euro"),
         ("Quanto dura?", "50 minuti", "Dura da 40 a 50 minuti.", "da 40 a 50 minuti"),
+        ("How much faster is it?", "2x", "We achieve speedups of 2x to 20x.", "2x to 20x"),
         ("How many came at least?", "5", "Between 5 and 7 came.", "5"),
         ("How many were there?", "120", "They rose from 120 to 185.", "120"),
         ("How many points did they score?", "24", "They won 24–10.", "24"),

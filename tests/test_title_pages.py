@@ -8,6 +8,7 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
+from reader.answering.extractive.bylines import byline
 from reader.answering.extractive.overview import overview
 from reader.answering.extractive.title_pages import credited, named_alone
 from reader.answering.passages import Source
@@ -266,3 +267,70 @@ def test_a_letter_is_by_whoever_signs_it(question: str, tiny_model: Model, store
     letter = "Dear Ms. Roth,\n\nThe gate is old. I was told so by\nMara Fell\n\nYours sincerely,\n\nAda Oke\nPartner\n"
     answer = answered(attached_to(one_page(letter, "A letter"), tiny_model, store), tiny_model, question)
     assert answer.text == "Ada Oke"
+
+
+@pytest.mark.parametrize(
+    ("front", "names"),
+    [
+        (
+            "Sensing Drift over Two\nCenturies of News\nIlse Varga 1 Tomas Hedlund 2 Noor El-Amin 1\n1 University of Tarn\n"
+            "{ilse,noor}@tarn.edu\nAbstract\nWe measure it.",
+            "Ilse Varga, Tomas Hedlund, Noor El-Amin",
+        ),
+        (
+            "On Tides\nMirela Stan∗\nOke Brain\nmirela@oke.com\nJun-ho Paik∗\nOke Brain\njpaik@oke.com\nAbstract\nTides turn.",
+            "Mirela Stan, Jun-ho Paik",
+        ),
+        (
+            "Parsing Codes\n\nGreta Lind1,2(✉), Paulo Marques1, and Edith A. Thorne3\n\n1 Department of Law\n\nAbstract. Codes are",
+            "Greta Lind, Paulo Marques, Edith A. Thorne",
+        ),
+        ("A Sensor\nRosa M. Keller, Member, IEEE, and Wei Zhang\nAbstract—This paper", "Rosa M. Keller, Wei Zhang"),
+        (
+            "Two Columns\nYuki Shino Sato Sekino\nTarn University\n{yuki,sato}@tarn.edu\nAbstract\nWe",
+            "Yuki Shino, Sato Sekino",
+        ),
+        (
+            "# Routing\n\n**Lena Hoff**, *Tarn University*\n**Ada Brick**, *Oke Labs*\n\n## Abstract\n\nWe",
+            "Lena Hoff, Ada Brick",
+        ),
+        ("Zur Flut\nJürgen Weiß und Änne Groß\nUniversität Tarn\nZusammenfassung\nDie Flut", "Jürgen Weiß, Änne Groß"),
+        ("The Flood\nBrook, Hanna; Frost, Ian\nTarn College\nAbstract\nIt", "Hanna Brook, Ian Frost"),
+        ("On Rivers: Causes and\nFuture Remedies\nHanna Brook\nTarn University\nAbstract\nThe remedies", "Hanna Brook"),
+    ],
+)
+def test_the_authors_of_a_paper_stand_above_its_abstract(front: str, names: str) -> None:
+    found = byline(front)
+    assert found is not None
+    assert found[0] == names
+    assert names.split()[0] in front[found[1] : found[2]]
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "On Tides\nMirela Stan\nOke Brain\nTides turn.",
+        "Annual Report of the Board\nFinancial Overview\nChief Summary\nAbstract\nThe financial overview of the chief",
+        "Routing in Old Towns\nSan Sebastian\nSpain\nAbstract\nWe route",
+        "The Silting of Estuaries\nWorking Paper 12\nMarch 2021\nAbstract\nEstuaries",
+    ],
+)
+def test_lines_above_an_abstract_that_are_no_names_are_no_authors(front: str) -> None:
+    assert byline(front) is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who are the authors?",
+        "Who wrote this paper?",
+        "Wer sind die Autoren?",
+        "Qui a écrit cet article ?",
+        "¿Quién lo escribió?",
+    ],
+)
+def test_who_wrote_a_paper_is_answered_without_a_decoder(question: str, tiny_model: Model, store: Store) -> None:
+    paper = one_page("The Flood\nHanna Brook and Ian Frost\nTarn College\nAbstract\nIt came at night.", "The Flood")
+    answer = answered(attached_to(paper, tiny_model, store), tiny_model, question)
+    assert answer.text == "Hanna Brook, Ian Frost"
+    assert answer.evidence[0].quote.startswith("Hanna Brook")

@@ -171,7 +171,13 @@ _PEOPLE = re.compile(
 _AUTHORS = re.compile(
     rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored|prepared|posted)"
     rf" (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
-    rf"(?: of (?:this letter|(?:this|the) {_TEXTS}))?\W*",
+    rf"(?: of (?:this letter|(?:this|the) {_TEXTS}))?\W*"
+    rf"|\W*who (?:is|are|was|were) (?:this|the) {_TEXTS}['’]s? (?:authors?|writers?)\W*"
+    r"|\W*(?:wer hat (?:das|dies\w*|es|de[nr]|die)(?: \w+)? (?:geschrieben|verfasst)|wer (?:ist|sind|war|waren) (?:der|die)"
+    r" (?:autor|verfasser)(?:in(?:nen)?|en)?|qui (?:l['’]a|a) [eé]crit(?: (?:ce|cet|cette|le|la|l['’])? ?\w+)?"
+    r"|qui (?:est|sont) (?:les |l['’])auteurs?|qui[eé]n(?:es)? (?:lo |la )?escribi(?:ó|o|eron)(?: (?:este|esta|el|la) \w+)?"
+    r"|qui[eé]n(?:es)? (?:es|son) (?:el|la|los|las) autor(?:a|es|as)?)"
+    r"(?: (?:des|der|dieser|dieses|du|de la|de l['’]|de cet?t?e?|del|de est[ea]) ?\w+)?\W*",
     re.I,
 )
 _CREDITS = {

@@ -54,7 +54,7 @@ _HEDGE = re.compile(
 _MOST_HEDGE_CHARS = 24
 _NUMBER_FIRST = re.compile(rf"[£$€¥]?\s*{_NUMBER}", re.I)
 
-_AMOUNT = rf"[£$€¥]?\s?{_NUMBER}"
+_AMOUNT = rf"[£$€¥]?\s?{_NUMBER}(?:\s?[x×](?!\w))?"
 _UNIT = rf"(?:[\s-]*(?:{'|'.join(_UNITS.values())})(?![\w-]))?"
 _SPAN = re.compile(
     rf"(?<![\w.,£$€¥-])(?P<from>(?:from|between|von|zwischen|entre|de|da|tra)\s+)?(?P<low>{_AMOUNT}){_UNIT}"
@@ -291,7 +291,7 @@ def _is_span(found: re.Match[str]) -> bool:
 
 def _value(amount: str) -> float | None:
     """The number of an amount in figures or in one word."""
-    plain = amount.strip("£$€¥ \n").casefold()
+    plain = amount.strip("£$€¥x× \n").casefold()
     digits = plain.replace(",", "")
     return (
         float(digits) if re.fullmatch(r"\d+(?:\.\d+)?", digits) and len(digits) <= _MOST_DIGITS else NUMERALS.get(plain)

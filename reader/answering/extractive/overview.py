@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reader import wording
+from reader.answering.extractive.bylines import byline
 from reader.answering.extractive.entries import entry, leaves_out
 from reader.answering.extractive.introductions import defined, introduced
 from reader.answering.extractive.notes import SENTENCES, notes
@@ -200,8 +201,8 @@ def _credited(role: str, source: Source) -> Overview | None:
     found = [(page, named) for page in ends if (named := signed(page.text))]
     front = list(_front(source))
     found += [(page, named) for page, text in front if (named := dated(text) if role == DATE else credited(role, text))]
-    if role == "author" and front and not found and (alone := named_alone(front[0][1])):
-        found = [(front[0][0], alone)]
+    if role == "author" and front and not found and (above := named_alone(front[0][1]) or byline(front[0][1])):
+        found = [(front[0][0], above)]
     known = [name.split()[-1].casefold() for name in source.authors if role == "author"]
     for page, (names, start, end) in found:
         if not known or any(name in names.casefold() for name in known):
