@@ -111,6 +111,10 @@ def source_of(document: Document) -> Source:
         ("Qui sont les personnages principaux ?", "people", None),
         ("¿Quién es el protagonista?", "people", None),
         ("主人公は誰ですか？", "people", None),
+        ("What is the goal of this paper?", "claim", None),
+        ("What are the main contributions?", "claim", None),
+        ("What did the authors find out?", "claim", None),
+        ("What problem does it address?", "claim", None),
     ],
 )
 def test_what_a_question_asks_for_an_overview_of(question: str, kind: str, number: int | None) -> None:
@@ -654,3 +658,58 @@ def test_a_numbered_heading_with_a_dash_is_no_page_number() -> None:
         PageRecord("d", at, label, at * 5, at * 5 + 5, "Text\n") for at, label in enumerate(["My Book", "1 — A"])
     )
     assert [one.title for one in sections(Source("d", "My Book", pages, 10))] == ["My Book", "1 — A"]
+
+
+PAPER = """\
+On Tides
+
+Abstract
+
+Tides are hard to foretell. We aim to foretell them at the quay. We present a gauge of oak.
+Our measurements show that it errs by an inch.
+
+1 Introduction
+
+The sea rises.
+
+2 Conclusion
+
+We found that oak swells. Further work is needed.
+
+Day | Inches
+Monday | 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What is the goal of this paper?", "We aim to foretell them at the quay."),
+        ("What is its main contribution?", "We present a gauge of oak."),
+        ("What do they propose?", "We present a gauge of oak."),
+        ("What problem does it address?", "Tides are hard to foretell."),
+        ("What are the main findings?", "Our measurements show that it errs by an inch."),
+        ("What do the authors conclude?", "2 Conclusion: We found that oak swells. Further work is needed."),
+    ],
+)
+def test_what_a_paper_claims_is_answered_by_its_sentences_that_say_so(
+    question: str, said: str, tiny_model: Model, store: Store
+) -> None:
+    answer = answered(attached_to(one_page(PAPER, "On Tides"), tiny_model, store), tiny_model, question)
+    assert answer.text == said
+    assert answer.evidence[0].quote in PAPER
+
+
+def test_claims_stand_in_the_conclusion_too_or_the_abstract_says_all() -> None:
+    def said(text: str, question: str = "What did they find?") -> str | None:
+        found = overview(understand(question), question, [source_of(one_page(text, "On Tides"))])
+        return found and found.text
+
+    dry = PAPER.replace("Our measurements show that it errs by an inch.", "It is dry.")
+    assert said(dry) == "We found that oak swells."
+    plain = dry.replace("We found that oak swells.", "Oak swells.")
+    assert (
+        said(plain)
+        == "Tides are hard to foretell. We aim to foretell them at the quay. We present a gauge of oak. It is dry."
+    )
+    assert said(plain.replace("Abstract", "Preface")) is None

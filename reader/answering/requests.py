@@ -38,6 +38,7 @@ Kind = Literal[
     "abbreviation",
     "people",
     "front",
+    "claim",
     "hello",
     "thanks",
 ]
@@ -117,6 +118,22 @@ _SAID = re.compile(
     re.I,
 )
 _CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
+_PAPER = rf"(?:it|they|(?:the|this) (?:{_TEXTS}|authors?))"
+_OF_PAPER = rf"(?: (?:of|in) (?:it|(?:the|this|their) {_TEXTS}))?"
+_MAIN = r"(?:the|its|their)(?: (?:main|key|central|primary|overall|most important|principal))?"
+_DONE = r"(?:does|do|did)"
+_CLAIM = re.compile(
+    rf"\W*what (?:(?P<aim>(?:is|are|was|were) {_MAIN} (?:aim|goal|purpose|objective)s?{_OF_PAPER}"
+    rf"|{_DONE} {_PAPER} (?:aim|try|want|set out|seek)(?: (?:at|to \w+))?)"
+    rf"|(?P<contribution>(?:is|are|was|were) {_MAIN} (?:contribution|proposal|novelty|innovation)s?{_OF_PAPER}"
+    rf"|{_DONE} {_PAPER} (?:propose|present|introduce|contribute))"
+    rf"|(?P<findings>(?:is|are|was|were) {_MAIN} (?:finding|result|outcome)s?{_OF_PAPER}"
+    rf"|{_DONE} {_PAPER} (?:find(?: out)?|discover|report))"
+    rf"|(?P<problem>problems? (?:{_DONE} {_PAPER} (?:address|solve|tackle|deal with|treat|study|investigate)"
+    rf"|(?:is|are) (?:addressed|solved|tackled|treated|studied))"
+    rf"|(?:is|was) (?:the|its|their) research (?:problem|question){_OF_PAPER}))\W*",
+    re.I,
+)
 _FRONT = re.compile(
     rf"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!{_TEXTS}))"
     rf"|\bwho (?:wrote|authored|edited|translated|published|issued) (?:this\b|it\b|the {_TEXTS}\b)"
@@ -401,14 +418,10 @@ def understand(question: str) -> Request:
         return Request("chapter", is_overview=True, words=found["title"])
     if _CONCLUDES.fullmatch(question):
         return Request("chapter", is_overview=True, words="conclusions")
-    for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
-        if found := pattern.search(question):
-            rest = question[: found.start()] + " " + question[found.end() :]
-            is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
-            named = found["number"] or found["cjk"] or (found["nth"] if kind == "chapter" else "")
-            number = 1 if found["first"] else number_of(named) if named else LAST
-            printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
-            return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
+    if numbered := _numbered(question):
+        return numbered
+    if found := _CLAIM.fullmatch(question):
+        return Request("claim", is_overview=True, words=found.lastgroup or "")
     if role := _credit_asked(question) or (DATE if _WRITTEN.fullmatch(question) else ""):
         return Request("front", is_overview=True, words=role)
     if _FRONT.search(question):
@@ -429,6 +442,19 @@ def understand(question: str) -> Request:
     ):
         return Request("thing", is_overview=True, words=found["words"])
     return _of_all_or_a_day(question)
+
+
+def _numbered(question: str) -> Request | None:
+    """What a question asks for that names a page or a chapter by its number."""
+    for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
+        if found := pattern.search(question):
+            rest = question[: found.start()] + " " + question[found.end() :]
+            is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
+            named = found["number"] or found["cjk"] or (found["nth"] if kind == "chapter" else "")
+            number = 1 if found["first"] else number_of(named) if named else LAST
+            printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
+            return Request(kind, number, is_overview, printed)  # type: ignore[arg-type]
+    return None
 
 
 def _credit_asked(question: str) -> str:

@@ -16,6 +16,7 @@ from itertools import groupby
 
 from reader import wording
 from reader.answering.extractive.bylines import byline
+from reader.answering.extractive.claims import claims
 from reader.answering.extractive.entries import entry, leaves_out
 from reader.answering.extractive.introductions import defined, introduced
 from reader.answering.extractive.notes import SENTENCES, notes
@@ -67,6 +68,7 @@ _LANGUAGES = {
     "es": r"hola|buen[oa]s|gracias|qui[eé]n(?:es)?",
     "ja": r"こんにちは|ありがとう|主人公|登場人物",
 }
+_TABLE = re.compile(r"\S \| \S|^\W*(?:Table|Tabelle|Tableau|Tabla|Figure|Abbildung|Abb\.|Fig\.) \d+[.:]", re.M)
 _CONCLUSION = re.compile(r"(?:\d+|[IVX]+)\.?\s+(?:conclu|summary|discussion|fazit|zusammenfassung|schluss)", re.I)
 
 
@@ -125,20 +127,14 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         return _mentions(request.words, source, chars)
     if request.kind == "people":
         return _people(source, language)
-    if request.kind == "front":
-        return _credited(request.words, source)
-    if request.kind == "role":
-        return _joined([("", defined(request.words, source))]) or _party(party, request.words, source)
-    if request.kind == "representative":
-        return _party(representative, request.words, source)
-    if request.kind == "abbreviation":
-        return _expanded(request.words, source)
-    if request.kind == "person":
-        return _joined([("", introduced(request.words, source))])
-    if request.kind == "thing":
-        return _joined([("", introduced(request.words, source, is_thing=True))]) or _expanded(request.words, source)
+    if request.kind == "claim":
+        return _claimed(request.words, source, chars)
+    if request.kind in _OF_WORDS:
+        return _OF_WORDS[request.kind](request.words, source)
     if request.kind in ("page", "chapter", "day"):
         section = _section(request, source)
+        if section is None and request.words == "conclusions":
+            return _claimed("findings", source, chars)
         if section is None:
             return _joined([("", defined(request.words, source))])
         return _joined([(section.title, _beginning(section, chars))])
@@ -182,6 +178,18 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     return made
 
 
+def _claimed(what: str, source: Source, chars: int) -> Overview | None:
+    """The sentences of an abstract or a conclusion that say what a paper claims, or the whole abstract; None without one."""
+    own = abstract(source)
+    if own is None:
+        return None
+    for section in (own, *[one for one in _body(source)[-1:] if _CONCLUSION.match(one.title)]):
+        spans = [(page, *span) for page in section.pages for span in _spans(section, page)]
+        if found := claims(what, [page.text[start:end] for page, start, end in spans]):
+            return _joined([("", [passage_of(*spans[number]) for number in found])])
+    return _joined([("", _beginning(own, chars))])
+
+
 def _expanded(words: str, source: Source) -> Overview | None:
     """What an abbreviation stands for, with the sentence that says so; None where no sentence does."""
     if " " in words or not any(sign.isupper() for sign in words[1:]):
@@ -208,6 +216,19 @@ def _credited(role: str, source: Source) -> Overview | None:
         if not known or any(name in names.casefold() for name in known):
             return Overview(names, (passage_of(page, start, end),))
     return None
+
+
+_OF_WORDS: dict[str, Callable[[str, Source], Overview | None]] = {
+    "front": _credited,
+    "role": lambda words, source: _joined([("", defined(words, source))]) or _party(party, words, source),
+    "representative": lambda words, source: _party(representative, words, source),
+    "abbreviation": _expanded,
+    "person": lambda words, source: _joined([("", introduced(words, source))]),
+    "thing": lambda words, source: (
+        _joined([("", introduced(words, source, is_thing=True))]) or _expanded(words, source)
+    ),
+}
+"""What a document says to a request whose words say all."""
 
 
 def _has_nobody(request: Request, source: Source) -> bool:
@@ -309,7 +330,8 @@ def _beginning(section: Section, chars: int) -> list[Passage]:
         spans = _spans(section, page)
         taken: list[tuple[int, int]] = []
         for start, end in spans:
-            if (taken or passages) and end - spans[0][0] > chars:
+            # A table behind sentences may be another section's.
+            if (taken or passages) and (end - spans[0][0] > chars or _TABLE.search(page.text, start, end)):
                 break
             taken.append((start, end))
         if taken:
