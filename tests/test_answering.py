@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.answers import Scripted, answered, attached_to
 from helpers.decoders import every_family
-from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document
+from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document, one_page
 
 from reader.answering import (
     LOOK_AGAIN_TOKENS,
@@ -208,6 +208,23 @@ def test_where_the_answer_of_the_surer_passage_is_wrong_a_less_sure_one_is_retur
     Unsure.refuses = refuses
     answer = answered(attached, roomy_model, look_again=2500)
     assert (answer.text, len(answer.looked_again)) == (text, looked)
+
+
+@pytest.mark.usefixtures("default_tokens")
+def test_for_who_the_nearest_sentences_come_first_and_answer_if_a_refusal_is_unlikely(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = "The miller found the boat. It was green."
+    attached = attached_to(hide(f"Ada saw it. {near}"), roomy_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
+    for refuses, is_near in ((0.05, True), (0.2, False)):
+        Unsure.refuses = [refuses] * 20
+        looked = answered(attached, roomy_model, "Who found the boat?", look_again=2500).looked_again
+        assert ([one.text for one in looked] == [near]) == is_near
+        assert all(one.end_char < other.start_char for one, other in itertools.pairwise(looked))
+    attached = attached_to(one_page(near, "Boat"), roomy_model, store)
+    looked = answered(attached, roomy_model, "Who found the boat?", look_again="auto").looked_again
+    assert [one.text for one in looked] == [near]
 
 
 @pytest.mark.usefixtures("default_tokens")

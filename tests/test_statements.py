@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -390,6 +391,21 @@ def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
     answer: str, text: str, words: float, whole: str
 ) -> None:
     assert with_reason(answer, said_of(text, words, 0.6)) == whole
+
+
+def test_a_reason_in_words_that_are_unlikely_to_the_decoder_gives_way_to_what_the_text_says(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Nobody was there. The keeper turned back at the stile. Fog had come down. He was a baker."
+    attached = attached_to(one_page(text, "A walk"), roomy_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    monkeypatch.setattr(Scripted, "said", ["He was a baker."])
+    question = "Why did the keeper turn back at the stile?"
+    assert answered(attached, roomy_model, question, look_again="auto").text == "He was a baker."
+    monkeypatch.setattr(Scripted, "margin", math.log(len(roomy_model.decoder.tokenizer)))
+    answer = answered(attached, roomy_model, question, look_again="auto")
+    assert answer.text == answer.evidence[0].quote == "The keeper turned back at the stile. Fog had come down."
+    assert with_reason("It was late.", said_of("The keeper left.", 0.0, 0.3), is_unsure=True) == "It was late."
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,6 @@ from reader.answering.extractive.statements import in_sentences, with_reason
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import refusal_of, says_nothing
-from reader.answering.requests import asks_why
 from reader.beacon import Memory, recording
 from reader.models import Model
 
@@ -88,8 +87,10 @@ class Answer:
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
             if decoding.ended == "finished" and found and (said := decoding.statements()):
-                is_why = asks_why(decoding.question)
-                text = with_reason(text, said[0]) if is_why else in_sentences(text, said, found[0].quote)
+                if decoding.asks_why:
+                    text = with_reason(text, said[0], is_unsure=decoding.is_unsure)
+                else:
+                    text = in_sentences(text, said, found[0].quote)
                 if given := [one.passage for one in said if one.text in text]:
                     found = stated_first(given, attached.passages, found)
         elif decoding.overview is not None and decoding.wants_evidence:

@@ -7,7 +7,6 @@ question give the same answer. It never runs an answer's tokens itself.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import time
 from collections.abc import Sequence
@@ -54,7 +53,7 @@ from reader.answering.extractive.statements import (
     with_next,
 )
 from reader.answering.extractive.title_pages import as_credited
-from reader.answering.look_again import choose_passages, look_again_tokens
+from reader.answering.look_again import choose_passages, look_again_tokens, nearest_sentences
 from reader.answering.passage_choice import PassageChoice
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
@@ -82,6 +81,9 @@ _OWN_WORDS = 2
 
 _TOLD = 3
 """Statements that answer what a document says about something."""
+
+_LIKELY = -0.4
+"""The mean log probability of the tokens of a reason that the decoder does not make up, at least."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -119,6 +121,7 @@ class Decoding:
 
     Attributes:
         asked, question: the question as it was asked, and in the words in which it is answered.
+        asks_why: whether the question asks for a reason.
         queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
         tokens: the answer's tokens so far.
         text: their text.
@@ -177,12 +180,10 @@ class Decoding:
         self.wants_evidence = evidence
         self._role = role_asked(self.question)
         self._asks_for_manner = asks_for_manner(self.question)
+        self.asks_why = asks_why(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
-            self._told_about
-            or is_yes_or_no(self.question)
-            or asks_what_happens(self.question)
-            or asks_why(self.question)
+            self._told_about or is_yes_or_no(self.question) or asks_what_happens(self.question) or self.asks_why
         )
         self._may_add_nothing = evidence and not offers_choice(self.question)
         self.attention: Attention | None = None
@@ -201,10 +202,12 @@ class Decoding:
         found: Sequence[Passage] = ()
         if budget_tokens and self.overview is None:
             found = choose_passages(attached, self.question, model, budget_tokens, earlier, with_cost(whole))
+        words = self.question
         # Knows nothing of this object: in a circle, it and the attached memory would stay when the question is answered.
         self._choice = PassageChoice(
             found,
-            functools.partial(_looking_at, self.question, model, attached),
+            lambda passage: make_prompt(words, model, (passage,), attached.passages),
+            nearest=nearest_sentences(attached, words, model, earlier) if found else None,
             looks_at_all=budget_tokens > LOOK_AGAIN_TOKENS,
         )
         if self._choice.is_open:
@@ -215,9 +218,16 @@ class Decoding:
         if not self.takes_sentence:
             return []
         most = _TOLD if self._told_about else 1
-        adding = not is_yes_or_no(self.question)
+        adding = not (is_yes_or_no(self.question) or self.is_unsure)
         said = statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
-        return [with_next(one, self.attached.passages) for one in said] if followed(self.question) else said
+        needs_next = followed(self.question) or self.is_unsure
+        return [with_next(one, self.attached.passages) for one in said] if needs_next else said
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the decoder gives a reason in words that are unlikely to it, as those are that it makes up."""
+        is_given = self.asks_why and not says_nothing(self.text)
+        return is_given and self._log_probability < _LIKELY * len(self.tokens)
 
     @property
     def seconds(self) -> float:
@@ -258,12 +268,12 @@ class Decoding:
 
     def _take(self, logits: Tensor) -> str:
         token = greedy_token(self.tokens, logits)
-        # For other tokens the sum over the vocabulary is not needed.
-        if self._may_answer_otherwise and may_become_refusal(self.text):
-            self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         if token in self._model.end_ids:
             self._finish()
             return ""
+        # For other tokens the sum over the vocabulary is not needed.
+        if self.asks_why or (self._may_answer_otherwise and may_become_refusal(self.text)):
+            self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         self.tokens.append(token)
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
         piece = piece if self.text else piece.lstrip()
@@ -475,16 +485,14 @@ class Decoding:
         return "\n\n".join(page.text for page in pages if (page.document_id, page.number) in looked)
 
     def _look_at(self, prompt: Prompt) -> None:
-        self.looked_again.append(prompt)
+        # A passage is looked at in place of the nearest sentences, which did not answer alone.
+        nearest = self._choice.nearest
+        self.looked_again = [*(one for one in self.looked_again if one.passages != (nearest,)), prompt]
         self._begin(prompt)
 
     def _note_first_token(self) -> None:
         if not self.first_token_seconds:
             self.first_token_seconds = self.seconds
-
-
-def _looking_at(question: str, model: Model, attached: AttachedMemory, passage: Passage) -> Prompt:
-    return make_prompt(question, model, (passage,), attached.passages)
 
 
 def keep_behind(memory: Memory, mark: Mark, tokens: int) -> None:

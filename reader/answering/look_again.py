@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import attend
+from reader.answering.checks.names import asks_who
 from reader.answering.evidence import rank_passages
 from reader.answering.extractive.introductions import rank_introductions
 from reader.answering.extractive.overview import place
+from reader.answering.extractive.statements import statements, with_next
 from reader.answering.extractive.title_pages import FRONT_CHARS
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
@@ -93,6 +95,19 @@ def choose_passages(
     elif not _ASKS_FOR_REFERENCES.search(words):  # they have the words of many a question, and say nothing
         ranked.sort(key=lambda passage: _is_in(passage, attached.references))
     return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
+
+
+def nearest_sentences(
+    attached: AttachedMemory, question: str, model: Model, earlier: Sequence[tuple[str, str]] = ()
+) -> Passage | None:
+    """For a question for who did something, the sentence that is nearest to it with the one behind it; None for others.
+
+    Beside other people small decoders name another one. `earlier` is as for `choose_passages`.
+    """
+    if not asks_who(question) or understand(question).kind != "detail":
+        return None
+    said = statements(attached.passages, searched(question, earlier), model.encoder)
+    return with_next(said[0], attached.passages).passage if said else None
 
 
 def _beginnings(passages: Sequence[Passage]) -> list[Passage]:

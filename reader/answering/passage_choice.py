@@ -24,20 +24,30 @@ class PassageChoice:
 
     Attributes:
         is_open: whether it is still to be chosen which one answers.
+        nearest: a few sentences of the document that are looked at first; None without.
         sure: the probability of a refusal below which a passage answers at once.
     """
 
     def __init__(
-        self, passages: Iterable[Passage], prompt_of: Callable[[Passage], Prompt], *, looks_at_all: bool = False
+        self,
+        passages: Iterable[Passage],
+        prompt_of: Callable[[Passage], Prompt],
+        *,
+        nearest: Passage | None = None,
+        looks_at_all: bool = False,
     ) -> None:
         """Begin with no passage looked at.
 
         Args:
             passages: the likeliest to answer first.
             prompt_of: makes the prompt that looks at a passage.
+            nearest: a few sentences, to be looked at before them; they answer only if a refusal is unlikely there.
             looks_at_all: look at all passages, however sure one of them is.
         """
         self._waiting, self._prompt_of = deque(passages), prompt_of
+        self.nearest = None if looks_at_all or not self._waiting or nearest in self._waiting else nearest
+        if self.nearest:
+            self._waiting.appendleft(self.nearest)
         self.sure = 0.0 if looks_at_all else _SURE
         self._refusals: list[tuple[float, Prompt]] = []
         self.is_open = bool(self._waiting)
@@ -52,7 +62,8 @@ class PassageChoice:
         The first passage behind which a refusal is unlikely answers. If there is none, or all are to be looked at, the best one
         answers, unless another has a much smaller probability.
         """
-        self._refusals.append((probability, prompt))
+        if probability < self.sure or prompt.passages != (self.nearest,):
+            self._refusals.append((probability, prompt))
         if probability >= self.sure and self._waiting:
             return self.next()
         self.is_open = False

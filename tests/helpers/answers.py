@@ -47,11 +47,13 @@ class Scripted(Decoding):
     """An answer whose tokens are given, one list a place; everything else is the real thing."""
 
     said: ClassVar[list[str]] = []
+    margin: ClassVar[float] = 31.0
+    """By how much a token is likelier than each other one."""
 
     def take(self, logits: torch.Tensor) -> str:
         places = list(dict.fromkeys(prompt.passages for prompt in self.looked_again))
         said = self.said[places.index(self.looked_again[-1].passages)]
         ids = [*self._model.encode(said)[0].tolist(), min(self._model.end_ids)]
-        scripted = torch.full_like(logits, -30.0)
-        scripted[-1, ids[len(self.tokens)]] = 1.0
+        scripted = torch.full_like(logits, -self.margin)
+        scripted[-1, ids[len(self.tokens)]] = 0.0
         return super().take(scripted)

@@ -91,10 +91,15 @@ def invents_name(answer: str, known: str, question: str) -> bool:
     return not all(stands(name) for name in names)
 
 
+def asks_who(question: str) -> bool:
+    """Whether a question asks who."""
+    return bool(_WHO.match(question))
+
+
 def bare_name(answer: str, question: str) -> str:
     """An answer to who without the year, the bullet or the number of an item before a name: *Remedios Villalba* for "2015 Remedios
     Villalba"."""
-    found = _BEFORE_NAME.match(answer) if _WHO.match(question) else None
+    found = _BEFORE_NAME.match(answer) if asks_who(question) else None
     return answer[found.end() :] if found else answer
 
 
@@ -102,7 +107,7 @@ def with_name(answer: str, question: str, passage: str) -> str:
     """An answer to who that says only what somebody is, with the name that follows in the passage: *the neighbour, Mrs. Oddy* for
     "the neighbour". Others stay, also where two names follow in two places."""
     said = answer.strip().rstrip(".")
-    if not _WHO.match(question) or not said or said != said.lower():
+    if not asks_who(question) or not said or said != said.lower():
         return answer
     gap = r"\s+"
     found = re.finditer(

@@ -225,9 +225,12 @@ def in_own_sentence(answer: str, question: str, passage: str) -> str:
     return " ".join(best.split())
 
 
-def with_reason(answer: str, said: Statement) -> str:
+def with_reason(answer: str, said: Statement, *, is_unsure: bool = False) -> str:
     """An answer to a question for a reason: the statement where it gives one, has most of the question's words, and not two thirds
-    of the decoder's, which makes reasons up."""
+    of the decoder's, which makes reasons up. Where the decoder was unsure, any statement that has a word of the question, with the
+    sentence behind it."""
+    if is_unsure:
+        return said.text if said.words else answer
     if said.words < _MOST or not _REASON.search(said.text):
         return answer
     if says_nothing(answer):
