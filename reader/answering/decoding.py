@@ -41,6 +41,7 @@ from reader.answering.checks.quantities import (
     with_unit,
 )
 from reader.answering.extractive.choices import choose
+from reader.answering.extractive.comparisons import compared
 from reader.answering.extractive.entries import has_entries, with_day
 from reader.answering.extractive.hours import opening
 from reader.answering.extractive.overview import amount, overview
@@ -54,6 +55,7 @@ from reader.answering.extractive.statements import (
     with_next,
 )
 from reader.answering.extractive.title_pages import as_credited
+from reader.answering.extractive.whole_lists import whole_list
 from reader.answering.look_again import choose_passages, look_again_tokens
 from reader.answering.passage_choice import PassageChoice
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
@@ -191,8 +193,10 @@ class Decoding:
         budget_tokens = look_again_tokens(look_again)
         self.overview = (
             choose(attached.passages, self.question, model.encoder)
+            or compared(self.asked, attached.sources, attached.passages)
             or overview(understand(self.question), self.question, attached.sources)
             or opening(self.question, attached.sources)
+            or whole_list(self.asked, attached.sources)
             or amount(attached.passages, self.question)
         )
         if self.overview is not None:
