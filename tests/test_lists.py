@@ -7,8 +7,10 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
 from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
+from reader.answering.extractive.whole_lists import whole_list
+from reader.answering.passages import Source
 from reader.models import Model
-from storage import Store
+from storage import PageRecord, Store
 
 TESTS = """Married persons can file as single if they meet all of the
 following tests.
@@ -137,3 +139,46 @@ def test_a_step_is_answered_with_all_steps(tiny_model: Model, store: Store, monk
     attached = attached_to(one_page(STEPS, "Manual"), tiny_model, store)
     answer = answered(attached, tiny_model, "How do I empty the tank?", look_again="auto")
     assert answer.text.splitlines()[0] == "1. Wait for a minute."
+
+
+COVER = """Policy
+
+2. What is covered
+
+We pay for damage caused by:
+
+- fire
+- flood
+
+3. What is not covered
+
+We do not pay for:
+
+- rust
+
+- pets
+- damage by frost in the months from November to
+March
+
+1. Call us.
+2. Send a letter.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "items"),
+    [
+        ("What is covered?", "fire, flood"),
+        ("What is not covered?", "rust, pets, damage by frost in the months from November to March"),
+        ("What do you pay for?", "fire, flood"),
+        ("What don’t you pay for?", "rust, pets, damage by frost in the months from November to March"),
+        ("What is the cover?", None),
+        ("What is not covered in winter?", None),
+        ("What damage is covered by the state?", None),
+        ("When is damage covered?", None),
+    ],
+)
+def test_a_question_in_the_words_of_a_heading_is_answered_with_the_whole_list(question: str, items: str | None) -> None:
+    source = Source("d", "", (PageRecord("d", 1, "1", 0, len(COVER), COVER),), len(COVER))
+    found = whole_list(question, [source])
+    assert (found and found.text) == items

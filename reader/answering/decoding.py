@@ -39,10 +39,8 @@ from reader.answering.checks.quantities import (
     with_span,
     with_unit,
 )
-from reader.answering.extractive.choices import choose
 from reader.answering.extractive.entries import has_entries, with_day
-from reader.answering.extractive.hours import opening
-from reader.answering.extractive.overview import amount, overview
+from reader.answering.extractive.extract import extract
 from reader.answering.extractive.statements import (
     Statement,
     adds_nothing,
@@ -68,7 +66,6 @@ from reader.answering.requests import (
     role_asked,
     said_about,
     searched,
-    understand,
 )
 from reader.answering.text.dates import asks_when, date_of_event, is_amount
 from reader.answering.text.tables import as_value, asks_for_amount, asks_for_payment
@@ -190,12 +187,7 @@ class Decoding:
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(self.question, model))
         budget_tokens = look_again_tokens(look_again)
-        self.overview = (
-            choose(attached.passages, self.question, model.encoder)
-            or overview(understand(self.question), self.question, attached.sources)
-            or opening(self.question, attached.sources)
-            or amount(attached.passages, self.question)
-        )
+        self.overview = extract(self.asked, self.question, attached.sources, attached.passages, model.encoder)
         if self.overview is not None:
             self.text = self.held = self.overview.text
             self.ended, self.queries = "finished", None

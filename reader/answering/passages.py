@@ -50,6 +50,11 @@ class Source:
         object.__setattr__(self, "pages", _whole_sentences(self.pages))
 
     @property
+    def read(self) -> list[PageRecord]:
+        """The pages that have been read whole."""
+        return [page for page in self.pages if page.end_char <= self.chars_read]
+
+    @property
     def chars(self) -> int:
         """Characters of the whole document."""
         return self.pages[-1].end_char if self.pages else 0
@@ -99,11 +104,8 @@ class Passages:
         Args:
             vectors: of the sentences of each source, where all have them.
         """
-        read = {
-            source.document_id: [page for page in source.pages if page.end_char <= source.chars_read]
-            for source in sources
-        }
-        self._tables = {document_id: tables(pages) for document_id, pages in read.items()}
+        read = {source.document_id: source.read for source in sources}
+        self.tables = {document_id: tables(pages) for document_id, pages in read.items()}
         self.all = [
             self._passage(page, start, end)
             for pages in read.values()
@@ -194,7 +196,7 @@ class Passages:
     def rows_asked(self, question: str) -> list[Passage]:
         """The rows of lists of amounts that have a question's own words."""
         rows: list[Passage] = []
-        for document_id, found in self._tables.items():
+        for document_id, found in self.tables.items():
             lists = [table for table in found if table.is_list]
             front_chars = min([_FRONT_CHARS, *(table.first.start_char for table in lists)])
             front = next((page.text for (owner, _), page in self._pages.items() if owner == document_id), "")
@@ -204,7 +206,7 @@ class Passages:
 
     def is_of_other_rows(self, question: str, answer: str) -> bool:
         """Whether an answer is an amount that stands only in rows of lists, none of which has a word of the question."""
-        lists = (table for found in self._tables.values() for table in found if table.is_list)
+        lists = (table for found in self.tables.values() for table in found if table.is_list)
         rows = rows_priced(answer, lists)
         stands = sum(page.text.count(answer.strip(". ")) for page in self._pages.values()) if rows else 0
         return 0 < stands <= len(rows) and all(names_nothing_of(question, stems) for _, stems in rows)
@@ -267,7 +269,7 @@ class Passages:
 
     def _tables_in(self, document_id: str, start_char: int, end_char: int) -> Sequence[Table]:
         """The tables that have a part of these characters."""
-        found = self._tables[document_id]
+        found = self.tables[document_id]
         first = bisect_right(found, start_char, key=lambda table: table.end_char)
         return found[first : bisect_left(found, end_char, key=lambda table: table.first.start_char)]
 

@@ -1,0 +1,32 @@
+"""An answer without a decoder, by the first of the ways that gives one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reader.answering.extractive.choices import choose
+from reader.answering.extractive.comparisons import compared
+from reader.answering.extractive.hours import opening
+from reader.answering.extractive.overview import Overview, amount, overview
+from reader.answering.extractive.whole_lists import whole_list
+from reader.answering.passages import Passages, Source
+from reader.answering.requests import understand
+from reader.models import SentenceEncoder
+
+
+def extract(
+    asked: str, question: str, sources: Sequence[Source], passages: Passages, encoder: SentenceEncoder | None
+) -> Overview | None:
+    """What the documents themselves answer; None where a decoder has to.
+
+    Args:
+        asked, question: the question as it was asked, and in the words in which it is answered.
+    """
+    return (
+        choose(passages, question, encoder)
+        or compared(asked, sources, passages)
+        or overview(understand(question), question, sources)
+        or opening(question, sources)
+        or whole_list(asked, sources)
+        or amount(passages, question)
+    )
