@@ -330,10 +330,9 @@ def _beginning(section: Section, chars: int) -> list[Passage]:
         spans = _spans(section, page)
         taken: list[tuple[int, int]] = []
         for start, end in spans:
-            if (taken or passages) and end - spans[0][0] > chars:
-                break
             # Behind a paper's conclusion stand its last tables.
-            if taken and _CONCLUSION.match(section.title) and _TABLE.search(page.text, start, end):
+            is_behind = _CONCLUSION.match(section.title) and _TABLE.search(page.text, start, end)
+            if (taken or passages) and (is_behind or end - spans[0][0] > chars):
                 break
             taken.append((start, end))
         if taken:
