@@ -260,7 +260,8 @@ def test_one_row_and_many_are_multiplied_by_the_library_that_is_the_fastest_for_
         notes.set(f"int8 {name}, a row", one)
     layer = load(wide, tmp_path, "int8").model.model.layers[0].mlp.down_proj
     rows = numbers(5, layer.in_features)
-    monkeypatch.setattr(int8, "_PREPARED_AFTER", 12)
+    monkeypatch.setattr(int8, "_PREPARED_AFTER", 14)
+    monkeypatch.setattr(int8, "_ROWS_OF_A_CALL", 1)
     assert torch.equal(layer(rows[3:4])[0], layer(rows)[3])
     assert torch.equal(layer(rows), layer(rows))
     layer(rows[3:4])

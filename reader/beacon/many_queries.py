@@ -9,6 +9,7 @@ Whether the loop is faster here than torch is measured when it is first needed.
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from reader.compiled import compiled
 
@@ -58,41 +60,44 @@ def attend_in_blocks(
 def _attend(
     loop: Callable[..., Any], query: Tensor, key: Tensor, value: Tensor, scaling: float | None, is_causal: bool
 ) -> tuple[Tensor, Tensor]:
-    queries, keys, groups = query.shape[2], key.shape[2], query.shape[1] // key.shape[1]
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    output, lse = torch.empty_like(query), query.new_empty(query.shape[:-1])
-    count = max(1, _COLUMNS // groups)
+    batch, heads, queries, head_dim = query.shape
+    kv_heads, keys, groups = key.shape[1], key.shape[2], heads // key.shape[1]
+    scale = head_dim**-0.5 if scaling is None else scaling
+    count = -(-queries // -(-queries * groups // _COLUMNS))  # queries in a block, in equal blocks
+    places = -(-queries // count)
+    used = groups * count
+    blocks = batch, kv_heads, places
+    # A block's columns are the queries of all heads that share its keys, filled up with zeros.
+    columns = query.new_zeros(*blocks, head_dim, -(-used // _LANES) * _LANES)
+    padded = pad(query * scale, (0, 0, 0, places * count - queries))
+    apart = padded.view(batch, kv_heads, groups, places, count, head_dim).permute(0, 1, 3, 5, 2, 4)
+    columns[..., :used].unflatten(-1, (groups, count)).copy_(apart)
+    seen = torch.full((places, columns.shape[-1]), keys)
+    if is_causal:
+        last = (torch.arange(places * count).view(places, count) + (keys - queries + 1)).clamp(max=keys)
+        seen[:, :used], seen[:, used:] = last.repeat(1, groups), last[:, -1:]
+    sums, lse = torch.empty_like(columns), query.new_empty(*blocks, columns.shape[-1])
+    threads = min(torch.get_num_threads(), math.prod(blocks))
+    room, notes = query.new_empty(threads, _TILE, columns.shape[-1]), query.new_empty(threads, 2, columns.shape[-1])
+    heads_seen = {
+        (one, head): [own[one, head].contiguous().detach().numpy() for own in (key, value)]
+        for one, head in product(range(batch), range(kv_heads))
+    }
+    arrays = [own.detach().numpy() for own in (columns, sums, lse, seen, room, notes)]
 
-    def attend_block(place: tuple[int, int, int]) -> None:
-        batch, kv_head, start = place
-        block = batch, slice(kv_head * groups, (kv_head + 1) * groups), slice(start, min(start + count, queries))
-        rows = query[block].flatten(0, 1)
-        columns = torch.zeros(query.shape[3], -(-len(rows) // _LANES) * _LANES)
-        columns[:, : len(rows)] = (rows * scale).t()
-        size = columns.shape[1]
-        seen = torch.full((size,), keys)
-        if is_causal:
-            last = torch.arange(keys - queries + start, keys)[: block[2].stop - start] + 1
-            seen[: len(rows)], seen[len(rows) :] = last.repeat(groups), last[-1]
-        room, sums, own_lse = torch.empty(_TILE, size), torch.empty_like(columns), torch.empty(size)
-        places = columns, key[batch, kv_head], value[batch, kv_head], seen, room, torch.empty(2, size), sums, own_lse
-        loop(*(each.detach().contiguous().numpy() for each in places))
-        output[block] = sums[:, : len(rows)].t().view(query[block].shape)
-        lse[block] = own_lse[: len(rows)].view(query[block].shape[:-1])
+    def attend_blocks(thread: int) -> None:
+        columns, sums, lse, seen, room, notes = arrays
+        for place in list(product(*map(range, blocks)))[thread::threads]:
+            own = columns[place], *heads_seen[place[0], place[1]], seen[place[2]], room[thread], notes[thread]
+            loop(*own, sums[place], lse[place])
 
-    blocks = product(range(len(query)), range(key.shape[1]), range(0, queries, count))
-    if (threads := torch.get_num_threads()) == 1:
-        for place in blocks:
-            attend_block(place)
-    else:
-        is_inference = torch.is_inference_mode_enabled()
-
-        def attend_in_thread(place: tuple[int, int, int]) -> None:
-            with torch.inference_mode(is_inference):  # each thread has its own
-                attend_block(place)
-
-        list(_pool(threads).map(attend_in_thread, blocks))
-    return output, lse
+    others = [_pool(torch.get_num_threads()).submit(attend_blocks, thread) for thread in range(1, threads)]
+    attend_blocks(0)
+    for other in others:
+        other.result()
+    rows = sums[..., :used].unflatten(-1, (groups, count)).permute(0, 1, 4, 2, 5, 3).reshape(batch, heads, -1, head_dim)
+    own_lse = lse[..., :used].unflatten(-1, (groups, count)).transpose(2, 3).reshape(batch, heads, -1)
+    return rows[:, :, :queries], own_lse[:, :, :queries]
 
 
 @functools.cache

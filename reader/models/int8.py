@@ -41,6 +41,8 @@ _MANY_ROWS = 512
 """A kernel is chosen for reading this many rows together, and one for a single row."""
 _PREPARED_AFTER = 4096
 """After so many rows, weights are prepared for the kernel of many rows. oneDNN takes as long for that as it saves with 6,000."""
+_ROWS_OF_A_CALL = 60
+"""With few rows, too, another kernel takes as much longer than that of many as with so many rows more."""
 _MUCH_SLOWER = 2
 """The kernel of one row multiplies several until then, unless it takes so many times as long."""
 _ROWS_AT_ONCE = 64
@@ -143,7 +145,7 @@ class Int8Linear(nn.Module):
         self._multiply, self._multiply_one = made[of_few or kernel], made[of_one or kernel]
         self._of_many = None if kernel in made else kernel
         self._rows = 0
-        """How many rows have been projected with others, while it counts."""
+        """How many rows have been projected with others, and `_ROWS_OF_A_CALL` for each time, while it counts."""
         self._loops = loops
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
         self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
@@ -176,7 +178,7 @@ class Int8Linear(nn.Module):
 
     def _kernel_of_many(self, rows: int) -> Callable[[Tensor], Tensor]:
         if self._of_many is not None:
-            self._rows += rows
+            self._rows += rows + _ROWS_OF_A_CALL
             if self._rows > _PREPARED_AFTER:
                 self._multiply, self._of_many = self._of_many(self._rounded, self._row_scale), None
         return self._multiply
