@@ -199,7 +199,7 @@ class Decoding:
         self._choice = PassageChoice(
             found,
             lambda passage: make_prompt(words, model, (passage,), attached.passages),
-            nearest=nearest_sentences(attached, words, model, earlier) if found else None,
+            nearest=nearest_sentences(attached, words, model, budget_tokens, earlier) if found else None,
             looks_at_all=budget_tokens > LOOK_AGAIN_TOKENS,
         )
         if self._choice.is_open:

@@ -68,20 +68,13 @@ def choose_passages(
     Raises:
         ContextOverflow: memory and question do not fit the decoder's positions.
     """
-    prompt = make_prompt(question, model)
-    room = model.plugin.max_positions - attached.memory.next_position - prompt.tokens - _answer_room(model)
-    budget_tokens = min(tokens, room - len(model.encode(PASSAGES)[0]))
-    if budget_tokens <= 0 or not attached.passages.all:
-        return ()
-
-    def count_tokens(passage: Passage) -> int:
-        text = attached.passages.shown(passage, question).text
-        return len(model.encode(heading(passage, attached.passages))[0]) + len(model.encode(text)[0])
-
     words, request = searched(whole or question, earlier), understand(question)
+    choose = _Choosing(attached, question, model, tokens, words)
+    if not choose.has_room:
+        return ()
     if request.kind == "front":
-        return attached.passages.choose(_beginnings(attached.passages.all), words, budget_tokens, count_tokens)
-    heat = attached.heat(attend(attached.memory, prompt, model))
+        return choose(_beginnings(attached.passages.all))
+    heat = attached.heat(attend(attached.memory, choose.prompt, model))
     ranked = rank_passages(attached.passages, words, heat, model.encoder)
     if request.kind == "person":
         said = [first for source in attached.sources for _, first in rank_introductions(request.words, source)[:1]]
@@ -94,20 +87,46 @@ def choose_passages(
         ranked = [passage for passage in dict.fromkeys([*ranked, *attached.passages.all]) if _is_in(passage, places)]
     elif not _ASKS_FOR_REFERENCES.search(words):  # they have the words of many a question, and say nothing
         ranked.sort(key=lambda passage: _is_in(passage, attached.references))
-    return attached.passages.choose(ranked, words, budget_tokens, count_tokens)
+    return choose(ranked)
 
 
 def nearest_sentences(
-    attached: AttachedMemory, question: str, model: Model, earlier: Sequence[tuple[str, str]] = ()
+    attached: AttachedMemory,
+    question: str,
+    model: Model,
+    tokens: int = LOOK_AGAIN_TOKENS,
+    earlier: Sequence[tuple[str, str]] = (),
 ) -> Passage | None:
     """For a question for who did something, the sentence that is nearest to it with the one behind it; None for others.
 
-    Beside other people small decoders name another one. `earlier` is as for `choose_passages`.
+    Beside other people small decoders name another one. `tokens` and `earlier` are as for `choose_passages`.
     """
     if not asks_who(question) or understand(question).kind != "detail":
         return None
-    said = statements(attached.passages, searched(question, earlier), model.encoder)
-    return with_next(said[0], attached.passages).passage if said else None
+    words = searched(question, earlier)
+    said = statements(attached.passages, words, model.encoder)
+    nearest = [with_next(said[0], attached.passages).passage] if said else []
+    choose = _Choosing(attached, question, model, tokens, words)
+    return next(iter(choose(nearest)), None) if choose.has_room else None
+
+
+class _Choosing:
+    """Chooses, of ranked passages, those that fit a number of tokens and the decoder's positions together."""
+
+    def __init__(self, attached: AttachedMemory, question: str, model: Model, tokens: int, words: str) -> None:
+        self._attached, self._question, self._model, self._words = attached, question, model, words
+        self.prompt = make_prompt(question, model)
+        room = model.plugin.max_positions - attached.memory.next_position - self.prompt.tokens - _answer_room(model)
+        self._budget_tokens = min(tokens, room - len(model.encode(PASSAGES)[0]))
+        self.has_room = self._budget_tokens > 0 and bool(attached.passages.all)
+
+    def __call__(self, ranked: Sequence[Passage]) -> tuple[Passage, ...]:
+        return self._attached.passages.choose(ranked, self._words, self._budget_tokens, self._count_tokens)
+
+    def _count_tokens(self, passage: Passage) -> int:
+        passages, encode = self._attached.passages, self._model.encode
+        text = passages.shown(passage, self._question).text
+        return len(encode(heading(passage, passages))[0]) + len(encode(text)[0])
 
 
 def _beginnings(passages: Sequence[Passage]) -> list[Passage]:

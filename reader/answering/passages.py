@@ -7,12 +7,14 @@ of their sentences. It runs no decoder and sees no attention.
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
+from reader.answering.text.records import Grid, grids
 from reader.answering.text.tables import Shown, Table, names_nothing_of, rows_asked, rows_priced, shown, tables
 from reader.answering.text.words import content_words
 from reader.reading import goes_on, sentences, shortened
@@ -104,7 +106,7 @@ class Passages:
         Args:
             vectors: of the sentences of each source, where all have them.
         """
-        read = {source.document_id: source.read for source in sources}
+        self._read = read = {source.document_id: source.read for source in sources}
         self.tables = {document_id: tables(pages) for document_id, pages in read.items()}
         self.all = [
             self._passage(page, start, end)
@@ -117,6 +119,15 @@ class Passages:
         self._pages = {(page.document_id, page.number): page for source in sources for page in source.pages}
         self._index = TextIndex(f"{passage.header}\n{passage.text}" for passage in self.all)
         self._vectors = dict(zip(self.first_char, vectors or (), strict=False))
+
+    @functools.cached_property
+    def grids(self) -> list[tuple[str, Grid]]:
+        """Things with named values, each with the id of its document."""
+        return [
+            (document_id, grid)
+            for document_id, pages in self._read.items()
+            for grid in grids(pages, self.tables[document_id], self.titles[document_id])
+        ]
 
     def search(self, words: Sequence[str], limit: int = 50) -> list[int]:
         """Numbers of the passages that hold any of the words, the best first."""

@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 
 from reader.answering.extractive.overview import Overview
@@ -33,7 +32,7 @@ from reader.answering.text.measures import (
     two_of,
 )
 from reader.answering.text.numerals import NUMERALS
-from reader.answering.text.records import Grid, Thing, grids, of_sentence, stems
+from reader.answering.text.records import Grid, Thing, of_sentence, stems
 from reader.answering.text.tables import as_value
 from reader.answering.text.values import Value, printed_like
 from reader.answering.text.words import content_words, subject_words
@@ -170,24 +169,20 @@ class _Asked:
     def __init__(self, question: str, sources: Sequence[Source], passages: Passages) -> None:
         self.text = _LEFT_OUT.sub(" ", " ".join(question.split()).strip(" ?¿.!"))
         self.words = stems(" ".join(subject_words(self.text)))
-        self._sources, self._passages = sources, passages
+        self._sources = {source.document_id: source for source in sources}
+        self._passages = passages
 
     def words_of(self, text: str) -> frozenset[str]:
         """The words of a part of the question that say what it is about."""
         return stems(text) & self.words - _OWN_WORDS
 
-    @cached_property
+    @property
     def grids(self) -> list[tuple[Source, Grid]]:
         """What has all things of a kind."""
-        return [
-            (source, grid)
-            for source in self._sources
-            for grid in grids(source.read, self._passages.tables[source.document_id], source.title)
-        ]
+        return [(self._sources[document_id], grid) for document_id, grid in self._passages.grids]
 
     def said(self) -> Iterator[tuple[Source, Grid]]:
         """What sentences have for several things."""
-        sources = {source.document_id: source for source in self._sources}
         seen: set[tuple[str, int]] = set()
         for number in self._passages.search(content_words(self.text), _CANDIDATES):
             passage = self._passages.all[number]
@@ -197,7 +192,7 @@ class _Asked:
                 if place not in seen:
                     seen.add(place)
                     for grid in of_sentence(passage.text[start:end], place[1], passage.text[before:start]):
-                        yield sources[passage.document_id], grid
+                        yield self._sources[passage.document_id], grid
                 before = start
 
     def found(
