@@ -50,12 +50,12 @@ _MOST_CHARS = 200
 
 def whole_list(question: str, sources: Sequence[Source]) -> Overview | None:
     """All items of the one list whose heading has the words of a question; None where none or several have."""
-    if len(question) > _MOST_CHARS or not _ASKED.match(question) or _COSTS.search(question):
+    is_negated = bool(_NEGATED.search(question))
+    if len(question) > _MOST_CHARS or not _ASKED.match(question) or (_COSTS.search(question) and not is_negated):
         return None
     asked = stems(" ".join(subject_words(_SHORT_NOT.sub("", question)))) - _OWN_WORDS
     if not asked:
         return None
-    is_negated = bool(_NEGATED.search(question))
     found = [
         (page, following, start, end, items)
         for source in sources
