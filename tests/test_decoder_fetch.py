@@ -54,7 +54,7 @@ def test_where_something_was_read_the_better_decoder_is_offered(
     wait_for(lambda: service.model is not None and service.fetching is not None and service.fetching.is_here)
     assert service.model is not None
     assert service.model.name == str(tiny_folder("llama"))
-    assert "reads your documents again" in decoder_line(service)
+    assert "have to be read again" in decoder_line(service)
     service.use_fetched()
     wait_for(lambda: service.model is not None and service.model.name == DEFAULT_MODEL)
     assert service.fetching is None
