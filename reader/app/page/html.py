@@ -69,7 +69,8 @@ def _fetch_line(fetching: DecoderFetch, present: str) -> str:
     if fetching.error is not None:
         return f'<p class="notice">{title} could not be downloaded: {escape(sentence(fetching.error))} {present} still answers.</p>'
     if fetching.is_here:
-        return f'<p class="notice" role="status">{title} is here and answers better. Your documents have to be read again for it.</p>'
+        news = f"{title} is here and answers better. Your documents have to be read again for it."
+        return f'<p class="notice" role="status">{news}</p>'
     doing = "Preparing" if fetching.stage == "convert" else "Downloading"
     size = f"{fetching.decoder.parts_bytes / 1e6:,.0f} MB"
     bar = _bar(fetching.fraction, f"{doing} {fetching.decoder.title}")
