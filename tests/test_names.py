@@ -198,7 +198,7 @@ def test_lists_of_references_are_looked_at_last_unless_they_are_asked_for(roomy_
         ("Who cut it?", "her son.", "her son, Tobias Fenn"),
         ("Who is Mrs. Oddy?", "the neighbour", "the neighbour"),
         ("Who saw it?", "the clerk", "the clerk"),  # who has two names
-        ("Who saw it?", "Ada", "Ada"),
+        ("Who saw it?", "Ada", "Ada Oke"),
         ("What is cut?", "the neighbour", "the neighbour"),
     ],
 )
@@ -208,3 +208,20 @@ def test_who_somebody_is_comes_with_the_name_that_follows(question: str, said: s
         "the clerk, Nell Roth, saw."
     )
     assert with_name(said, question, passage) == answer
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("Ines", "Ines Fell"),
+        ("Tom.", "Tom J. Varley"),
+        ("Ada", "Ada"),
+        ("Fell", "Fell"),
+        ("Nell", "Nell"),
+        ("Ines Fell", "Ines Fell"),
+    ],
+)
+def test_a_first_name_gets_the_last_name_that_follows_it(said: str, answer: str) -> None:
+    passage = "Ines Fell towed it, and Ines was tired. Tom J. Varley, Ada Brook and Ada Quill came with Nell."
+    assert with_name(said, "Who towed it?", passage) == answer
+    assert with_name(said, "Which boat was it?", passage) == said

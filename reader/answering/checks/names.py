@@ -54,6 +54,7 @@ _BEFORE_NAME = re.compile(r"\W*(?:(?:1\d|20)\d\d,?|\d{1,2}[.)]|[•*·–—-]) 
 _MARKS = re.compile(r"(?<=[^\W\d_])(?:\s?\[[\w*†‡§,]{1,5}\]|[∗*†‡§¶#$+⋆✝])+(?=\s*(?:[,;&]|and\b|und\b|et\b|y\b|$))")
 
 _NAME_WORD = r"[^\W\d_a-zß-ÿ](?:\.|(?:[^\W_]|[’'-]){0,80})"  # with an end: a text may have no spaces
+_LAST_NAME = r"[^\W\d_a-zß-ÿ](?:[^\W_]|[’'-]){1,40}"
 _TITLED = rf"(?:(?i:{'|'.join(TITLES)})\.)"
 _PARTICLE = r"(?i:de|del|della|da|di|du|des|van|von|der|den|la|le|y|of|the)"
 
@@ -105,10 +106,13 @@ def bare_name(answer: str, question: str) -> str:
 
 def with_name(answer: str, question: str, passage: str) -> str:
     """An answer to who that says only what somebody is, with the name that follows in the passage: *the neighbour, Mrs. Oddy* for
-    "the neighbour". Others stay, also where two names follow in two places."""
+    "the neighbour"; or a first name with the last name that follows: *Ines Fell* for "Ines". Others stay, also where two names
+    follow in two places."""
     said = answer.strip().rstrip(".")
-    if not asks_who(question) or not said or said != said.lower():
+    if not asks_who(question) or not said:
         return answer
+    if said != said.lower():
+        return _with_last_name(answer, said, passage) if _WORD.fullmatch(said) else answer
     gap = r"\s+"
     found = re.finditer(
         rf"(?<!\w){gap.join(map(re.escape, said.split()))},\s+(?P<name>{name_pattern(gap)})(?=[,.;:)]|\s*$)", passage
@@ -116,6 +120,12 @@ def with_name(answer: str, question: str, passage: str) -> str:
     names = {" ".join(one["name"].split()) for one in found}
     is_one = len(names) == 1 and not set(words_of(question)) & set(words_of(*names))
     return f"{said}, {names.pop()}" if is_one else answer
+
+
+def _with_last_name(answer: str, first: str, passage: str) -> str:
+    found = re.finditer(rf"(?<![\w.’'-]){first}(?P<last>(?:[ \n][A-Z]\.)?[ \n]{_LAST_NAME})(?![\w’'-])", passage)
+    last = {" ".join(one["last"].split()) for one in found}
+    return f"{first} {last.pop()}" if len(last) == 1 else answer
 
 
 def authors(names: str, passage: str) -> str:
