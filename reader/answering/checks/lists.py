@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from reader.answering.text.lists import ITEM_MARK, separator
 from reader.answering.text.words import content_words, stem
 
 _FOLLOWING = re.compile(r"\b(?:the )?following\b|\bfolgende[nrms]?\b|\bsuivante?s?\b|\bsiguientes?\b", re.I)
-_ITEM = re.compile(r"^[ \t]*(?P<mark>[-•*–]|\(?(?:(?P<number>\d{1,2})|(?P<letter>[a-z]))[.)])[ \t]+(?=\S)", re.M)
+_ITEM = re.compile(rf"^[ \t]*{ITEM_MARK}[ \t]+(?=\S)", re.M)
 _ENDS = re.compile(r"\n[ \t]*\n|(?<=[.!?])\s*\n")
 """Where the last item of a list ends at the latest."""
 
@@ -31,8 +32,6 @@ _FINISHED = re.compile(r"[.!?;,:]$|^.{0,40}$")
 _HEADING = re.compile(r"(?=.{3,80}$).*\w[)\s]*")
 _PLURAL = re.compile(r"\w{2}[^\Wsui]s\b", re.I)
 _MOST_ITEMS = 12
-_SHORT_CHARS = 60
-"""Items of no more characters are given one behind another."""
 
 _NEAR_CHARS = 300
 """A list begins so soon behind what points to it."""
@@ -78,8 +77,7 @@ def with_other_items(answer: str, question: str, text: str) -> str:
         if not 1 < len(items) <= _MOST_ITEMS:
             continue
         if asks_for_several and said in [item.strip(" .;,").casefold() for item in items]:
-            parted = ", " if all(len(item) <= _SHORT_CHARS and item[-1:] not in ".!?" for item in items) else "\n"
-            return parted.join(item.strip(" ;,") for item in items)
+            return separator(items).join(item.strip(" ;,") for item in items)
         if not asks_how or not _are_steps(marked):
             continue
         if _names_task(heading, question) or any(said in item.casefold() for item in items):

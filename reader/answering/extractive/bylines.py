@@ -1,8 +1,8 @@
 """The authors of a paper, who stand without a word between its title and its abstract.
 
-Their lines are those that hold nothing but names, with the marks that lead to notes. Between them stand institutions and addresses,
-which may look like names: a line further down counts only if it goes on behind a comma, has marks or several names, or if an e-mail
-address below has the name. It runs no decoder.
+Their lines hold nothing but names, with the marks that lead to notes. Institutions and addresses stand between these lines, and may
+look like names. So a line below the first one counts only if the line above it ends with a comma, if it has marks or several names,
+or if the next e-mail address has one of its names. It runs no decoder.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from itertools import zip_longest
 
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Source, passage_of
-from reader.answering.text.records import heading_above, stems
+from reader.answering.text.lists import ITEM_MARK, separator
+from reader.answering.text.records import LINE, heading_above, stems
 from reader.answering.text.words import subject_words
 from storage import PageRecord
 
@@ -28,9 +29,8 @@ _NEGATED = re.compile(
     r"(?:\b(?:not?|never|without|nicht|keine?\w*|ohne|ne|pas|sans|sin)\b|n['’]t\b|\bn['’]|(?<!\w)no(?!\w))", re.I
 )
 _SHORT_NOT = re.compile(r"n['’]t\b")
-_ITEM = re.compile(r"[ \t]*(?P<mark>[-•*–]|\(?(?:\d{1,2}|[a-z])[.)])[ \t]+(?P<text>\S[^\n]*)")
+_ITEM = re.compile(rf"[ \t]*(?P<mark>{ITEM_MARK})[ \t]+(?P<text>\S[^\n]*)")
 _FIRST_MARKS = ("1.", "1)", "(1)", "a.", "a)", "(a)")
-_LINE = re.compile(r"[^\n]*(?:\n|\Z)")
 _GOES_ON = re.compile(r"[a-zß-ÿ(]")
 _OWN_WORDS = stems(
     """
@@ -42,9 +42,8 @@ _OWN_WORDS = stems(
     """
 )
 _FEWEST, _MOST = 2, 20
-_SHORT_CHARS = 60
 _LINE_CHARS = 40
-"""A longer item without a full stop goes on in the line below."""
+"""An item that is longer, and has no full stop, continues on the next line."""
 _MOST_CHARS = 200
 
 
@@ -67,11 +66,8 @@ def whole_list(question: str, sources: Sequence[Source]) -> Overview | None:
         return None
     page, following, start, end, items = found[0]
     if following and not page.text[end:].strip() and _ITEM.match(following.text.lstrip("\n")):
-        return None  # the list goes on
-    is_short = all(len(item) <= _SHORT_CHARS and item[-1:] not in ".!?" for item in items)
-    return Overview(
-        (", " if is_short else "\n").join(item.rstrip(" ;,") for item in items), (passage_of(page, start, end),)
-    )
+        return None  # the list continues on the next page
+    return Overview(separator(items).join(item.rstrip(" ;,") for item in items), (passage_of(page, start, end),))
 
 
 def _lists(text: str) -> Iterator[tuple[int, int, list[str]]]:
@@ -79,7 +75,7 @@ def _lists(text: str) -> Iterator[tuple[int, int, list[str]]]:
     items: list[str] = []
     start = end = 0
     mark = ""
-    for line in _LINE.finditer(text):
+    for line in LINE.finditer(text):
         item, said = _ITEM.fullmatch(line[0].rstrip()), line[0].strip()
         is_open = bool(items) and end + 1 == line.start() and items[-1][-1] not in ".!?:;"
         goes_on = is_open and (_GOES_ON.match(said) or len(items[-1]) > _LINE_CHARS)

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from reader.answering.text.lists import ITEM_MARK
 from reader.answering.text.tables import Table
 from reader.answering.text.values import Value, decimal_sign, is_missing, value, values_said
 from reader.answering.text.words import STOP_WORDS, stem
 from storage import PageRecord
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
-_LINE = re.compile(r"[^\n]*(?:\n|\Z)")
+LINE = re.compile(r"[^\n]*(?:\n|\Z)")
 _NAMED = re.compile(
     r"[ \t>*•–-]{0,9}(?P<name>[^\W\d_][^\n:|.!?]{0,59}?)\*{0,2}[ \t]?:\*{0,2}[ \t]+(?P<value>[^\n]{1,120}?)\s*"
 )
 _HEADING = re.compile(r"[#*\s]*(?:\d[\d.]*\s+)?(?P<text>[^\W_][^\n|]{1,79}?)[\s*#]*")
-_ITEM = re.compile(r"\s*(?:[-•*–]|\(?(?:\d{1,2}|[a-z])[.)])\s")
+_ITEM = re.compile(rf"\s*{ITEM_MARK}\s")
 _IN_NAME = re.compile(r"\s\((?P<unit>[^()\d\s][^()]{0,11})\)|\s(?:in|en)\s(?P<last>[^\d()]{1,15})\Z", re.I)
 _BRACKETS = re.compile(r"\([^()]*\)")
 _SUMMARY = re.compile(
@@ -154,7 +155,7 @@ def _runs(pages: Sequence[PageRecord]) -> Iterator[tuple[str, list[_Line]]]:
     """Lines such as "Serves: 6" below one another, with what stands above them."""
     for page in pages:
         run: list[_Line] = []
-        for line in _LINE.finditer(page.text) if ":" in page.text else ():
+        for line in LINE.finditer(page.text) if ":" in page.text else ():
             if found := _NAMED.fullmatch(line[0]):
                 start = page.start_char + line.start()
                 run.append(_Line(found["name"].strip(), found["value"], start, start + len(line[0].rstrip())))
