@@ -18,6 +18,7 @@ import reader.compiled
 from reader.beacon import many_queries, one_query
 from reader.beacon.attention import attend
 from reader.beacon.memory import SlotLayer
+from reader.beacon.rounding import RoundedSlots, key_factors, quantise_to_int8
 from reader.compiled import compiled
 from reader.errors import ConfigError
 from reader.models import Decoder, int8, load_decoder, one_row
@@ -187,6 +188,40 @@ def test_many_tokens_attend_in_blocks_as_the_library_does(
         assert found is not None
         expected = scores.softmax(dim=-1) @ value.repeat_interleave(groups, dim=1), scores.logsumexp(dim=-1)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("horizon", [None, (2, 5), (0, 12)])
+@pytest.mark.parametrize(("slots", "behind"), [(1, 0), (20, 9), (300, 7)])
+@pytest.mark.parametrize("tokens", [1, 2, 140])
+@pytest.mark.parametrize(("groups", "kv_heads", "head_dim"), [(1, 3, 64), (7, 2, 64), (2, 2, 4)])
+def test_slots_in_int8_are_attended_to_as_their_numbers(
+    horizon: tuple[int, int] | None, slots: int, behind: int, tokens: int, groups: int, kv_heads: int, head_dim: int
+) -> None:
+    saved = {
+        f"layers.0.{name}": numbers(kv_heads, slots, head_dim, seed=n) for n, name in enumerate(("keys", "values"))
+    }
+    rounded = RoundedSlots.copied(quantise_to_int8(saved, [key_factors(saved["layers.0.keys"])]), "layers.0")
+    assert rounded is not None
+    module, query = nn.Module(), numbers(1, groups * kv_heads, tokens, head_dim, seed=2)
+    vars(module)["layer_idx"] = 0
+    for mask in (None, numbers(1, 1, tokens, slots + behind + tokens, seed=5) < 1):
+        outputs, parts = [], []
+        for is_kept in (True, False):
+            layer = SlotLayer(*numbers(2, 1, kv_heads, 0, head_dim))
+            layer.keep_rounded(rounded)
+            if not is_kept:
+                layer.unround()
+            layer.reserve(slots + behind + tokens + 3)
+            assert (layer.first, layer.length) == (slots if is_kept else 0, slots)
+            layer.write(*numbers(2, 1, kv_heads, behind, head_dim, seed=3), slots)
+            layer.length = slots + behind
+            layer.horizon = horizon if mask is None else None
+            seen = layer.update(*numbers(2, 1, kv_heads, tokens, head_dim, seed=4))
+            with torch.no_grad():
+                outputs.append(attend(module, query, *seen, mask, 0.3, slots=[layer])[0])
+            parts.append(torch.cat(layer.part(0, layer.length)))
+        assert torch.equal(*parts)
+        torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.usefixtures("always_in_blocks")

@@ -245,6 +245,7 @@ def test_attention_finds_the_place_of_the_row_that_a_question_looks_at(llama: Mo
     memory, place = attached.memory, attached.passages.all[-1]
     spans = memory.row_spans[layer][0]  # type: ignore[index]
     row = int(torch.nonzero((spans[:, 0] >= place.start_char) & (spans[:, 1] <= place.end_char))[0])
+    memory.layers[layer].unround()  # so that they can be changed
     keys = memory.keys(layer)[0]
     keys *= 0.01
     keys[row] *= 10_000

@@ -46,6 +46,20 @@ def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
     assert answers[0] == answers[1]
 
 
+def test_an_attached_memory_stays_in_int8_and_asking_leaves_it_as_it_was(tmp_path: Path, tiny_model) -> None:
+    from reader.answering import ask, attach
+    from reader.reading import read
+
+    with Store(tmp_path / "library") as store:
+        attached = attach(read(make_document(120), tiny_model, store).memory, tiny_model, store)
+        layers, before = attached.memory.layers, attached.memory.tensors()
+        assert all(layer.rounded is not None and layer.first == layer.length for layer in layers)
+        assert [*ask(attached, "Who?", tiny_model)]
+        assert all(layer.rounded is not None for layer in layers)
+        after = attached.memory.tensors()
+        assert [name for name in before if not before[name].equal(after[name])] == []
+
+
 @pytest.fixture
 def two_models(tiny_folder: Callable[..., Path], tmp_path: Path) -> list:
     from reader.models.model import load_model

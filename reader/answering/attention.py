@@ -159,7 +159,7 @@ def _alone(memory: Memory, end: Mark) -> Iterator[None]:
     before = copy.copy(memory)
     lengths, ends = [layer.length for layer in memory.layers], [end.slots + extra for extra in end.extra]
     aside = [
-        (layer.keys[:, :, first : layer.length].clone(), layer.values[:, :, first : layer.length].clone())
+        [part.clone() for part in layer.part(first, layer.length)]
         for layer, first in zip(memory.layers, ends, strict=True)
     ]
     memory.back_to(end)
@@ -169,6 +169,5 @@ def _alone(memory: Memory, end: Mark) -> Iterator[None]:
         vars(memory).update(vars(before))
         for layer, first, length, (keys, values) in zip(memory.layers, ends, lengths, aside, strict=True):
             layer.reserve(length)
-            layer.keys[:, :, first:length] = keys
-            layer.values[:, :, first:length] = values
+            layer.write(keys, values, first)
             layer.length = length

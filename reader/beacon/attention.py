@@ -8,14 +8,15 @@ A single query folds the query heads of each group into the query length, so tha
 it has compiled loops where there are many keys (`one_query`).
 Inside `recording`, the queries are kept, so that the caller can compute later what they attended to.
 
-On a CPU, many queries attend in compiled blocks where that is faster (`many_queries`). Otherwise they attend in two parts: to the
+On a CPU, many queries attend in compiled blocks where that is faster (`many_queries`), and slots in int8 are attended to as they
+are. Otherwise they attend in two parts: to the
 memory (all of it, no mask, groups folded) and to the window (causal). The two outputs are merged by their log-sum-exp, as in
 FlashAttention (arXiv 2205.14135, section 3.1). On CUDA one bottom-right causal kernel computes both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
@@ -29,7 +30,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from reader.beacon.many_queries import attend_in_blocks
+from reader.beacon.memory import SlotLayer
 from reader.beacon.one_query import attend_alone
+from reader.beacon.rounding import RoundedSlots
 
 ATTENTION = "activation_beacon"
 
@@ -46,29 +49,34 @@ def attend(
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
+    *,
+    slots: Sequence[SlotLayer] = (),
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """Attention output (batch, queries, heads, head_dim) for the query (batch, heads, queries, head_dim).
 
     key and value are (batch, kv_heads, keys, head_dim). attention_mask is None (bottom-right causal) or broadcasts to
-    (batch, heads, queries, keys): True or 0 where a query sees a key.
+    (batch, heads, queries, keys): True or 0 where a query sees a key. The rounded slots of `slots`, the memory's layers, stand
+    before the keys.
     """
     if (recorded := _recorded.get()) is not None:
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
         recorded.setdefault(int(module.layer_idx), []).append(query * scale)  # type: ignore[arg-type]
+    rounded = slots[int(module.layer_idx)].rounded_seen if slots else None  # type: ignore[arg-type]
+    output = None if attention_mask is not None else _attend_by_loops(query, key, value, scaling, rounded)
+    if output is None and rounded is not None:
+        pairs = zip(rounded.numbers(), (key, value), strict=True)
+        key, value = (torch.cat([own[None], behind], dim=2) for own, behind in pairs)
     groups = query.shape[1] // key.shape[1]
     queries, keys = query.shape[2], key.shape[2]
-    if attention_mask is not None:
+    if output is not None:
+        pass
+    elif attention_mask is not None:
         output = scaled_dot_product_attention(
             query, _repeat(key, groups), _repeat(value, groups), attn_mask=attention_mask, scale=scaling
         )
     elif queries == 1:
-        alone = attend_alone(query, key, value, scaling)
-        if alone is None:
-            alone = scaled_dot_product_attention(fold(query, groups), key, value, scale=scaling).reshape(query.shape)
-        output = alone
-    elif (blocks := attend_in_blocks(query, key, value, scaling, is_causal=True)) is not None:
-        output = blocks[0]
+        output = scaled_dot_product_attention(fold(query, groups), key, value, scale=scaling).reshape(query.shape)
     elif keys == queries:
         output = scaled_dot_product_attention(
             query, _repeat(key, groups), _repeat(value, groups), is_causal=True, scale=scaling
@@ -176,6 +184,16 @@ def merge(own: Tensor, own_lse: Tensor, shared: Tensor, shared_lse: Tensor) -> T
     """
     share = torch.sigmoid(shared_lse - own_lse).unsqueeze(-1)
     return torch.lerp(own, shared, share.to(own.dtype))
+
+
+def _attend_by_loops(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float | None, rounded: RoundedSlots | None
+) -> Tensor | None:
+    """Attention output (batch, heads, queries, head_dim) of the compiled loops; None where they are not for this."""
+    if query.shape[2] == 1:
+        return attend_alone(query, key, value, scaling, rounded)
+    found = attend_in_blocks(query, key, value, scaling, is_causal=True, rounded=rounded)
+    return None if found is None else found[0]
 
 
 def _attend_in_two_parts(query: Tensor, key: Tensor, value: Tensor, slots: int, scaling: float | None) -> Tensor:

@@ -77,6 +77,6 @@ def unstack(passes: Sequence[Pass], layers: Sequence[SlotLayer]) -> None:
     for row, one in enumerate(passes):
         start, count = one.memory.slots, len(one.tokens)
         for own, layer in zip(one.memory.layers, layers, strict=True):
-            own.keys[0, :, start : start + count] = layer.keys[row, :, slots : slots + count]
-            own.values[0, :, start : start + count] = layer.values[row, :, slots : slots + count]
+            keys, values = layer.part(slots, slots + count)
+            own.write(keys[row, None], values[row, None], start)
             own.length = start + count

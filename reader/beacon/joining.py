@@ -23,8 +23,7 @@ def join(decoder: Any, memory: Memory, other: Memory, source_offset: int) -> Non
     rotate = rotation(decoder, torch.tensor([distance]))
     for number, layer in enumerate(memory.layers):
         place = slice(own[number], end + memory.extra[number])
-        layer.keys[:, :, place] = rotate(other.keys(number)[None, :, start:])
-        layer.values[:, :, place] = other.values(number)[None, :, start:]
+        layer.write(rotate(other.keys(number, start)[None]), other.values(number, start)[None], place.start)
         layer.length = place.stop
     memory.spans = torch.cat([memory.spans, _moved(other.spans[start:], source_offset)])
     memory.positions = torch.cat([memory.positions, other.positions[start:] + distance])

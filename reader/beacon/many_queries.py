@@ -3,7 +3,8 @@
 Torch multiplies with MKL there, which uses half of the width of some processors (AMD's with AVX-512). This loop is compiled for
 the whole width: a block of queries stands in the columns of a matrix, and each key is multiplied with all of them at once. The
 keys come tile by tile, so that nothing has the size of queries times keys (FlashAttention, arXiv 2205.14135, section 3.1).
-Whether the loop is faster here than torch is measured when it is first needed.
+Those of the first slots may be in int8: each tile of them becomes floats when its turn comes. Where there are none, the loop is
+used only if it is faster here than torch, which is measured when it is first needed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from reader.beacon.rounding import RoundedSlots
 from reader.compiled import compiled
 
 _COLUMNS = 448
@@ -36,7 +38,13 @@ _GAIN = 1.15
 
 
 def attend_in_blocks(
-    query: Tensor, key: Tensor, value: Tensor, scaling: float | None, *, is_causal: bool
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scaling: float | None,
+    *,
+    is_causal: bool,
+    rounded: RoundedSlots | None = None,
 ) -> tuple[Tensor, Tensor] | None:
     """Attention output (batch, heads, queries, head_dim) and the log-sum-exp (batch, heads, queries) of its scores.
 
@@ -44,24 +52,33 @@ def attend_in_blocks(
 
     Args:
         is_causal: whether the queries are the last of the keys, and none sees a later key.
+        rounded: slots that stand before the keys, and that all queries see.
 
     Returns:
         None where the loop gains nothing or cannot be used.
     """
     columns, keys = query.shape[1] // key.shape[1] * query.shape[2], key.shape[2]
-    if columns < _LEAST_COLUMNS or columns * keys < _LEAST_SCORES or query.shape[3] % 4 or torch.is_grad_enabled():
+    is_small = rounded is None and (columns < _LEAST_COLUMNS or columns * keys < _LEAST_SCORES)
+    if is_small or query.shape[3] % 4 or torch.is_grad_enabled():
         return None
     if any(own.device.type != "cpu" or own.dtype != torch.float32 for own in (query, key, value)):
         return None
-    loop = _loop(torch.get_num_threads())
-    return None if loop is None else _attend(loop, query, key, value, scaling, is_causal)
+    loop = _loop(torch.get_num_threads()) if rounded is None else block_loop()
+    return None if loop is None else _attend(loop, query, key, value, scaling, is_causal, rounded)
 
 
 def _attend(
-    loop: Callable[..., Any], query: Tensor, key: Tensor, value: Tensor, scaling: float | None, is_causal: bool
+    loop: Callable[..., Any],
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scaling: float | None,
+    is_causal: bool,
+    rounded: RoundedSlots | None,
 ) -> tuple[Tensor, Tensor]:
     batch, heads, queries, head_dim = query.shape
-    kv_heads, keys, groups = key.shape[1], key.shape[2], heads // key.shape[1]
+    kv_heads, groups = key.shape[1], heads // key.shape[1]
+    keys = key.shape[2] + (0 if rounded is None else rounded.count)
     scale = head_dim**-0.5 if scaling is None else scaling
     count = -(-queries // -(-queries * groups // _COLUMNS))  # queries in a block, in equal blocks
     places = -(-queries // count)
@@ -79,17 +96,19 @@ def _attend(
     sums, lse = torch.empty_like(columns), query.new_empty(*blocks, columns.shape[-1])
     threads = min(torch.get_num_threads(), math.prod(blocks))
     room, notes = query.new_empty(threads, _TILE, columns.shape[-1]), query.new_empty(threads, 2, columns.shape[-1])
+    unrounded = query.new_empty(threads, _TILE, head_dim)
     heads_seen = {
         (one, head): [own[one, head].contiguous().detach().numpy() for own in (key, value)]
         for one, head in product(range(batch), range(kv_heads))
     }
-    arrays = [own.detach().numpy() for own in (columns, sums, lse, seen, room, notes)]
+    heads_rounded = [_NONE_ROUNDED if rounded is None else rounded.of_head(head) for head in range(kv_heads)]
+    arrays = [own.detach().numpy() for own in (columns, sums, lse, seen, room, notes, unrounded)]
 
     def attend_blocks(thread: int) -> None:
-        columns, sums, lse, seen, room, notes = arrays
+        columns, sums, lse, seen, room, notes, unrounded = arrays
         for place in list(product(*map(range, blocks)))[thread::threads]:
-            own = columns[place], *heads_seen[place[0], place[1]], seen[place[2]], room[thread], notes[thread]
-            loop(*own, sums[place], lse[place])
+            own = columns[place], *heads_rounded[place[1]], *heads_seen[place[0], place[1]], seen[place[2]]
+            loop(*own, unrounded[thread], room[thread], notes[thread], sums[place], lse[place])
 
     others = [_pool(torch.get_num_threads()).submit(attend_blocks, thread) for thread in range(1, threads)]
     attend_blocks(0)
@@ -105,11 +124,16 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "attention")
 
 
+def block_loop() -> Callable[..., Any] | None:
+    """The compiled loop; None where it cannot be compiled."""
+    parts = _write_scores, _write_weights, _power_of_e, _add_values, _unround
+    return compiled(_attend_to_tiles, _ARGUMENTS, reorders=True, calls=parts)
+
+
 @functools.cache
 def _loop(threads: int) -> Callable[..., Any] | None:
     """The compiled loop; None where it cannot be compiled, or is not faster than torch with this number of threads."""
-    parts = _write_scores, _write_weights, _power_of_e, _add_values
-    loop = compiled(_attend_to_tiles, _ARGUMENTS, reorders=True, calls=parts)
+    loop = block_loop()
     if loop is None:
         return None
     query, key = torch.ones(1, threads, _COLUMNS, 64), torch.ones(1, threads, 16 * _TILE, 64)
@@ -123,23 +147,43 @@ def _loop(threads: int) -> Callable[..., Any] | None:
         return min(times)
 
     of_torch = seconds(lambda: torch.nn.functional.scaled_dot_product_attention(query, key, key))
-    of_loop = seconds(lambda: _attend(loop, query, key, key, None, False))
+    of_loop = seconds(lambda: _attend(loop, query, key, key, None, False, None))
     return loop if of_loop * _GAIN < of_torch else None
 
 
 _ARGUMENTS = (
-    "(float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1], float32[:, ::1], float32[:, ::1], "
-    "float32[:, ::1], float32[::1])"
+    "(float32[:, ::1], int8[:, ::1], float32[::1], float32[::1], int8[:, ::1], float32[::1], float32[:, ::1], "
+    "float32[:, ::1], int64[::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[::1])"
 )
+_NO_NUMBERS = np.empty(0, np.float32)
+_NO_SLOTS = np.empty((0, 0), np.int8)
+_NONE_ROUNDED = _NO_SLOTS, _NO_NUMBERS, _NO_NUMBERS, _NO_SLOTS, _NO_NUMBERS
+"""The arrays of `RoundedSlots.of_head` for no slots."""
 _HIDDEN = np.float32(-3e38)
 _LOG2_E = np.float32(1.4426950408889634)
 
 
-def _attend_to_tiles(query: Any, key: Any, value: Any, seen: Any, room: Any, notes: Any, output: Any, lse: Any) -> None:
+def _attend_to_tiles(
+    query: Any,
+    rounded_key: Any,
+    key_scale: Any,
+    key_factor: Any,
+    rounded_value: Any,
+    value_scale: Any,
+    key: Any,
+    value: Any,
+    seen: Any,
+    unrounded: Any,
+    room: Any,
+    notes: Any,
+    output: Any,
+    lse: Any,
+) -> None:
     """Write the attention output (head_dim, queries) of scaled queries (head_dim, queries), and the log-sum-exp (queries,).
 
-    key and value are (keys, head_dim), with a head_dim that is a multiple of 4. A query sees the first `seen` (queries,) of the
-    keys, at least one. `room` (tile, queries) and `notes` (2, queries) are overwritten.
+    Rounded slots, with the arrays of `RoundedSlots.of_head`, come first; all queries see them. key and value are
+    (keys, head_dim), with a head_dim that is a multiple of 4. A query sees the first `seen` (queries,) of slots and keys together,
+    at least one. `unrounded` (tile, head_dim), `room` (tile, queries) and `notes` (2, queries) are overwritten.
     """
     # Unsigned indices cannot count from an array's end: nothing is checked, and the processor multiplies several numbers at once.
     columns, tile, most = np.uint64(query.shape[1]), np.uint64(len(room)), np.uint64(seen.max())
@@ -148,9 +192,20 @@ def _attend_to_tiles(query: Any, key: Any, value: Any, seen: Any, room: Any, not
         highest[column] = _HIDDEN
         lse[column] = np.float32(0)
     output[:] = np.float32(0)
-    for first in range(np.uint64(0), most, tile):
+    zero, slots = np.uint64(0), np.uint64(len(rounded_key))
+    for first in range(zero, slots, tile):
+        count = min(tile, slots - first)
+        _unround(rounded_key, key_scale, first, count, unrounded)
+        for row in range(count):
+            for number in range(len(key_factor)):
+                unrounded[row, number] *= key_factor[number]
+        _write_scores(query, unrounded, zero, count, room)
+        _write_weights(count, room, highest, factor, lse)
+        _unround(rounded_value, value_scale, first, count, unrounded)
+        _add_values(unrounded, zero, count, room, factor, output)
+    for first in range(slots, most, tile):
         count = min(tile, most - first)
-        _write_scores(query, key, first, count, room)
+        _write_scores(query, key, first - slots, count, room)
         if np.int64(first + count) > fewest:
             for row in range(count):
                 slot = np.int64(first + row)
@@ -158,12 +213,19 @@ def _attend_to_tiles(query: Any, key: Any, value: Any, seen: Any, room: Any, not
                     if slot >= seen[column]:
                         room[row, column] = _HIDDEN
         _write_weights(count, room, highest, factor, lse)
-        _add_values(value, first, count, room, factor, output)
+        _add_values(value, first - slots, count, room, factor, output)
     for number in range(len(output)):
         for column in range(columns):
             output[number, column] /= lse[column]
     for column in range(columns):
         lse[column] = np.log(lse[column]) + highest[column]
+
+
+def _unround(rounded: Any, scale: Any, first: Any, count: Any, unrounded: Any) -> None:
+    """Write the numbers of `count` rounded slots from the `first` to `unrounded`."""
+    for row in range(count):
+        for number in range(rounded.shape[1]):
+            unrounded[row, number] = np.float32(rounded[first + row, number]) * scale[first + row]
 
 
 def _write_scores(query: Any, key: Any, first: Any, count: Any, room: Any) -> None:

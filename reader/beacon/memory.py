@@ -18,7 +18,9 @@ from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
 from reader.beacon.layout import WindowTokens
-from reader.beacon.rounding import key_factors, put, quantise_to_int8, saved_as
+from reader.beacon.many_queries import block_loop
+from reader.beacon.one_query import row_loops
+from reader.beacon.rounding import RoundedSlots, key_factors, put, quantise_to_int8, saved_as
 from reader.errors import MemoryMismatch
 
 
@@ -27,7 +29,10 @@ class KeysWritten(Exception):
 
 
 class SlotLayer(CacheLayerMixin):
-    """One layer's keys and values (batch, kv_heads, capacity, head_dim). The first `length` slots are in use."""
+    """One layer's keys and values (batch, kv_heads, capacity, head_dim). The first `length` slots are in use.
+
+    The first slots may stay in int8 (`rounded`). `keys` and `values` then hold only those behind them.
+    """
 
     keys: Tensor
     values: Tensor
@@ -37,6 +42,9 @@ class SlotLayer(CacheLayerMixin):
         self.keys, self.values = keys, values
         self.is_initialized = True
         self.length = 0
+        self.rounded: RoundedSlots | None = None
+        self.rounded_seen: RoundedSlots | None = None
+        """Those that the tokens of the last pass may attend to."""
         self.horizon: tuple[int, int] | None = None
         """(sink slots, newest slots) that tokens may attend to; None: all."""
         self.keys_suffice = False
@@ -46,30 +54,71 @@ class SlotLayer(CacheLayerMixin):
         """Nothing to do: the buffers exist from the start."""
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write (batch, kv_heads, tokens, head_dim) after the slots; return the keys and values that the tokens may attend to."""
+        """Write (batch, kv_heads, tokens, head_dim) after the slots; return the keys and values that the tokens may attend to.
+
+        They also attend to `rounded_seen`.
+        """
         start, end = self.length, self.length + key_states.shape[2]
-        self._write(key_states, value_states, start)
+        self.write(key_states, value_states, start)
         self.length = end
         if self.keys_suffice:
             raise KeysWritten
-        if self.horizon is None or sum(self.horizon) >= start:
-            return self.keys[:, :, :end], self.values[:, :, :end]
-        sink, newest = self.horizon
-        keys, values = self.keys[:, :, start - newest : end], self.values[:, :, start - newest : end]
-        if sink:
-            keys = torch.cat([self.keys[:, :, :sink], keys], dim=2)
-            values = torch.cat([self.values[:, :, :sink], values], dim=2)
-        return keys, values
+        seen = [slice(0, end)]
+        if self.horizon is not None and sum(self.horizon) < start:
+            sink, newest = self.horizon
+            seen = [slice(0, sink), slice(start - newest, end)] if sink else [slice(start - newest, end)]
+        self.rounded_seen = None if self.rounded is None else self.rounded.at(seen)
+        places = [self._place(own.start, own.stop) for own in seen if own.stop > self.first]
+        keys, values = ([own[:, :, place] for place in places] for own in (self.keys, self.values))
+        return (keys[0], values[0]) if len(places) == 1 else (torch.cat(keys, dim=2), torch.cat(values, dim=2))
 
-    def _write(self, keys: Tensor, values: Tensor, start: int) -> None:
+    @property
+    def first(self) -> int:
+        """The first slot that `keys` and `values` hold."""
+        return 0 if self.rounded is None else self.rounded.count
+
+    def _place(self, start: int, end: int) -> slice:
+        """Where slots stand in `keys` and `values`, as far as they do."""
+        return slice(max(0, start - self.first), end - self.first)
+
+    def part(self, start: int, end: int) -> tuple[Tensor, Tensor]:
+        """Keys and values (batch, kv_heads, slots, head_dim) of some slots; views, if none of them are rounded."""
+        place = self._place(start, end)
+        keys, values = self.keys[:, :, place], self.values[:, :, place]
+        if self.rounded is None or start >= self.first:
+            return keys, values
+        earlier = self.rounded.at([slice(start, self.first)]).numbers()
+        return torch.cat([earlier[0][None], keys], dim=2), torch.cat([earlier[1][None], values], dim=2)
+
+    def write(self, keys: Tensor, values: Tensor, start: int) -> None:
         """Write keys and values (batch, kv_heads, tokens, head_dim) into the slots from `start`."""
-        end = start + keys.shape[2]
-        self.keys[:, :, start:end] = keys
-        self.values[:, :, start:end] = values
+        if start < self.first:
+            self.unround()
+        place = self._place(start, start + keys.shape[2])
+        self.keys[:, :, place] = keys
+        self.values[:, :, place] = values
+
+    def keep_rounded(self, slots: RoundedSlots | None) -> None:
+        """Begin with these slots, if the compiled loops can attend to them: on a CPU, in float32."""
+        is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32 and not self.keys.shape[3] % 4
+        if slots is not None and is_plain and None not in (block_loop(), row_loops()):
+            self.rounded, self.length = slots, slots.count
+
+    def unround(self) -> None:
+        """Keep all slots as numbers of the decoder's type again."""
+        if self.rounded is None:
+            return
+        rounded, keys, values = self.rounded, self.keys, self.values
+        self.rounded = None
+        for name, own, earlier in zip(("keys", "values"), (keys, values), rounded.numbers(), strict=True):
+            setattr(self, name, torch.cat([earlier[None], own], dim=2))
 
     def move(self, index: Tensor, first: int, rotate: Callable[[Tensor], Tensor]) -> None:
         """Move the slots at index (slots,) to the slots from `first`, rotate their keys, and drop every slot after them."""
-        self._write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
+        if first < self.first:
+            self.unround()
+        index = index - self.first
+        self.write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
         self.length = first + len(index)
 
     def keep(self, index: Tensor, first: int, turn: Callable[[Tensor], Tensor]) -> None:
@@ -78,19 +127,22 @@ class SlotLayer(CacheLayerMixin):
         Args:
             turn: rotates the keys (1, kv_heads, slots, head_dim) of those slots to their new positions.
         """
-        rows = index[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
-        self._write(turn(self.keys.gather(2, rows)), self.values.gather(2, rows), first)
+        if first < self.first:
+            self.unround()
+        rows = (index - self.first)[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
+        self.write(turn(self.keys.gather(2, rows)), self.values.gather(2, rows), first)
         self.length = first + index.shape[1]
 
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` slots and keep those in use."""
-        if capacity <= self.keys.shape[2]:
+        if capacity <= self.get_max_length():
             return
-        shape = (*self.keys.shape[:2], capacity, self.keys.shape[3])
+        shape = (*self.keys.shape[:2], capacity - self.first, self.keys.shape[3])
+        used = self._place(0, self.length)
         for name in ("keys", "values"):
             old = getattr(self, name)
             new = old.new_empty(shape)
-            new[:, :, : self.length] = old[:, :, : self.length]
+            new[:, :, used] = old[:, :, used]
             setattr(self, name, new)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
@@ -100,13 +152,13 @@ class SlotLayer(CacheLayerMixin):
         return self.length
 
     def get_max_length(self) -> int:
-        return self.keys.shape[2]
+        return self.first + self.keys.shape[2]
 
 
 class TracedLayer(SlotLayer):
     """A layer that gradients flow through: each write makes new tensors and never overwrites the old ones."""
 
-    def _write(self, keys: Tensor, values: Tensor, start: int) -> None:
+    def write(self, keys: Tensor, values: Tensor, start: int) -> None:
         self.keys = torch.cat([self.keys[:, :, :start], keys], dim=2)
         self.values = torch.cat([self.values[:, :, :start], values], dim=2)
 
@@ -231,23 +283,26 @@ class Memory:
             self.row_spans = [own[:, : self.length(number)] for number, own in enumerate(self.row_spans)]
         for number, layer in enumerate(self.layers):
             layer.length = self.length(number)
+            if layer.length < layer.first:
+                layer.unround()
 
     def traced(self) -> Memory:
         """A copy of this memory that gradients flow through. Neither memory changes the other."""
         twin = copy.copy(self)
         twin.layers = []
         for layer in self.layers:
+            layer.unround()
             twin.layers.append(TracedLayer(layer.keys, layer.values))
             twin.layers[-1].length = layer.length
         return twin
 
-    def keys(self, layer: int) -> Tensor:
-        """Rotated keys of a layer (kv_heads, the layer's slots, head_dim), a view."""
-        return self.layers[layer].keys[0, :, : self.length(layer)]
+    def keys(self, layer: int, start: int = 0) -> Tensor:
+        """Rotated keys of a layer (kv_heads, its slots from `start`, head_dim); a view, if none of them are rounded."""
+        return self.layers[layer].part(start, self.length(layer))[0][0]
 
-    def values(self, layer: int) -> Tensor:
-        """Values of a layer (kv_heads, the layer's slots, head_dim), a view."""
-        return self.layers[layer].values[0, :, : self.length(layer)]
+    def values(self, layer: int, start: int = 0) -> Tensor:
+        """Values of a layer (kv_heads, its slots from `start`, head_dim); a view, if none of them are rounded."""
+        return self.layers[layer].part(start, self.length(layer))[1][0]
 
     def counts(self) -> dict[str, int]:
         """The counts that `restore` needs beside the tensors."""
@@ -273,8 +328,8 @@ class Memory:
         }
         for number in range(len(self.layers)):
             first = after.slots + after.extra[number]
-            parts[f"layers.{number}.keys"] = self.keys(number)[:, first:]
-            parts[f"layers.{number}.values"] = self.values(number)[:, first:]
+            parts[f"layers.{number}.keys"] = self.keys(number, first)
+            parts[f"layers.{number}.values"] = self.values(number, first)
             if self.row_spans is not None:
                 parts[f"layers.{number}.row_spans"] = self.row_spans[number][:, first:]
         return parts
@@ -293,13 +348,21 @@ class Memory:
                 put(rounded, name, view)
         return rounded
 
-    def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, int], room: int = 0) -> None:
+    def restore(
+        self,
+        tensors: Mapping[str, Tensor],
+        counts: Mapping[str, int],
+        room: int = 0,
+        *,
+        stays_rounded: bool = False,
+    ) -> None:
         """Copy saved slots after the sink and beacons of this memory, in place of its raw tail.
 
         Copies once per layer. Checks all tensors before it changes any.
 
         Args:
             room: slots to make room for behind the memory.
+            stays_rounded: of a memory without slots, whether those saved in int8 stay so, if the decoder can attend to them.
 
         Raises:
             MemoryMismatch: a tensor is missing, or has another shape or type than this decoder's.
@@ -337,13 +400,17 @@ class Memory:
                 "Ask it with the model that read it, or read the document again."
             )
         self.back_to(self.tail_mark())
+        if stays_rounded and not before:
+            for number, layer in enumerate(self.layers):
+                layer.keep_rounded(RoundedSlots.copied(tensors, f"layers.{number}"))
         self.extra = tuple(extra + own - nominal for extra, own in zip(self.extra, held, strict=True))
         self.reserve(before + nominal + room)
         for number, layer in enumerate(self.layers):
-            place = slice(starts[number], starts[number] + held[number])
-            put(tensors, f"layers.{number}.keys", layer.keys[0, :, place])
-            put(tensors, f"layers.{number}.values", layer.values[0, :, place])
-            layer.length = place.stop
+            layer.length = starts[number] + held[number]
+            if starts[number] >= layer.first:
+                keys, values = layer.part(starts[number], layer.length)
+                put(tensors, f"layers.{number}.keys", keys[0])
+                put(tensors, f"layers.{number}.values", values[0])
         if row_spans is not None or self.row_spans is not None:
             earlier = self.row_spans or [self.of_all_heads(self.spans)] * len(self.layers)
             added = row_spans or [self.of_all_heads(tensors["spans"])] * len(self.layers)

@@ -376,6 +376,7 @@ class BeaconPlugin(nn.Module):
             "position_ids": positions.to(device),
             "past_key_values": Cache(layers=[*layers]),
             "use_cache": True,
+            "slots": layers,
             "attention_mask": None if mask is None else mask.to(device),
         }
         outputs: list[Tensor | None] = [None] * len(passes)

@@ -6,6 +6,8 @@ Tensors are named as in `Memory.tensors`; what rounding adds to one is named beh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +17,55 @@ KEY_GROUP = 64
 
 _LEAST_STEP = 2.0**-14
 """The smallest step of an int4 memory: float16's smallest number of full precision, so that no step is 0."""
+
+
+@dataclass(frozen=True)
+class RoundedSlots:
+    """The keys and values of some slots in int8, as `quantise_to_int8` makes them."""
+
+    keys: Tensor
+    """(kv_heads, slots, head_dim)"""
+    key_scales: Tensor
+    """(kv_heads, slots, 1) in float32"""
+    key_factors: Tensor
+    """(kv_heads, 1, head_dim) in float32"""
+    values: Tensor
+    """(kv_heads, slots, head_dim)"""
+    value_scales: Tensor
+    """(kv_heads, slots, 1) in float32"""
+
+    @classmethod
+    def copied(cls, tensors: Mapping[str, Tensor], layer: str) -> RoundedSlots | None:
+        """Those of a layer (`layers.N`) of a saved memory; None where it is saved in another type."""
+        names = ("keys", "keys.scale", "keys.factor", "values", "values.scale")
+        found = [tensors.get(f"{layer}.{name}") for name in names]
+        return None if any(one is None for one in found) else cls(*(one.clone() for one in found if one is not None))
+
+    @property
+    def count(self) -> int:
+        """How many slots they are."""
+        return self.keys.shape[1]
+
+    def at(self, places: Sequence[slice]) -> RoundedSlots:
+        """The slots in these places, one after another."""
+        if [range(self.count)[place] for place in places] == [range(self.count)]:
+            return self
+
+        def picked(tensor: Tensor) -> Tensor:
+            return torch.cat([tensor[:, place] for place in places], dim=1)
+
+        scales = picked(self.key_scales), self.key_factors
+        return RoundedSlots(picked(self.keys), *scales, picked(self.values), picked(self.value_scales))
+
+    def of_head(self, head: int) -> tuple[Any, ...]:
+        """Those of one head as arrays: keys, their scales (slots,) and factors (head_dim,), values and their scales (slots,)."""
+        scales = self.key_scales[head, :, 0], self.key_factors[head, 0]
+        own = self.keys[head], *scales, self.values[head], self.value_scales[head, :, 0]
+        return tuple(each.numpy() for each in own)
+
+    def numbers(self) -> tuple[Tensor, Tensor]:
+        """Keys and values (kv_heads, slots, head_dim) in float32."""
+        return (self.keys * self.key_scales).mul_(self.key_factors), self.values * self.value_scales
 
 
 def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

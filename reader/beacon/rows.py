@@ -95,7 +95,7 @@ def keep_rows(
     kept = []
     for number, layer in enumerate(memory.layers):
         first = base + memory.extra[number]
-        keys, values = memory.keys(number)[:, first:], memory.values(number)[:, first:]
+        keys, values = memory.keys(number, first), memory.values(number, first)
         own = queries[number][None]
         scores = chooser.scores(number, unrotate(own)[0], turn_back(keys), values, peaks.get(number))
         rows = choose_rows(scores, keep + more[number], spread)

@@ -119,6 +119,8 @@ class Branches:
 
     def __init__(self, plugin: BeaconPlugin, memory: Memory) -> None:
         self._plugin, self.memory = plugin, memory
+        for slots in memory.layers:
+            slots.unround()  # each step reads them once for all branches
         self._layers = [BranchLayer(layer) for layer in memory.layers]
         self._branches: list[Branch] = []
         self._queries: Sequence[dict[int, list[Tensor]] | None] = ()
@@ -217,8 +219,8 @@ class Branches:
         memory.reserve(slots + branch.tokens)
         for number, layer in enumerate(self._layers):
             first, end = memory.length(number), memory.length(number) + branch.tokens
-            layer.memory.keys[0, :, first:end] = layer.keys[branch.row, :, : branch.tokens]
-            layer.memory.values[0, :, first:end] = layer.values[branch.row, :, : branch.tokens]
+            keys, values = (own[branch.row, None, :, : branch.tokens] for own in (layer.keys, layer.values))
+            layer.memory.write(keys, values, first)
             layer.memory.length = end
         memory.append(WindowTokens.raw(memory.raw_tokens, branch.tokens), positions, branch.spans)
         try:

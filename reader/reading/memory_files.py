@@ -47,7 +47,7 @@ def restore(model: Model, tensors: MappedTensors) -> Memory:
         if name.endswith("spans"):
             _check_range(name, views[name], -1, _MOST)  # -1: of no place in the document
     memory = model.plugin.new_memory()
-    memory.restore(views, kept, ROOM_TOKENS)
+    memory.restore(views, kept, ROOM_TOKENS, stays_rounded=True)
     return memory
 
 
