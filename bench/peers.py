@@ -28,7 +28,7 @@ from reader.models import fetch, load_model, load_tokenizer
 from reader.models.catalogue import bundled_decoder
 from reader.models.fetching import fetch_gguf
 from reader.models.machine import processor_seconds
-from reader.reading import read
+from reader.reading import ROOM_TOKENS, read
 from reader.settings import cache_folder
 from storage import Store
 
@@ -92,11 +92,15 @@ class Reader(Peer):
         return int(self._model.plugin.run(self._memory, torch.tensor(ids), answering=True)[-1].argmax())
 
     def lengthen(self, slots: int) -> None:
-        """Put the memory behind itself until it has as many slots, to compare decoding there, or as many as fit."""
+        """Put the memory behind itself until it has as many slots, to compare decoding there, or as many as fit.
+
+        Its slots are in int8, as those of an attached memory.
+        """
         longer = self._model.plugin.new_memory(2 * slots)
         while longer.slots < slots and longer.slots + self._memory.slots <= self._model.plugin.max_positions:
             self._model.plugin.put_behind(longer, self._memory)
-        self._memory = longer
+        self._memory = self._model.plugin.new_memory()
+        self._memory.restore(longer.round(), longer.counts(), ROOM_TOKENS, stays_rounded=True)
 
     def save(self, folder: Path) -> None:
         """It is saved already."""
