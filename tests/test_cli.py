@@ -278,10 +278,18 @@ def test_commands_that_run_no_decoder_import_none_of_what_takes_seconds(tmp_path
         "print(status, *{'torch', 'transformers', 'numba', 'gradio'} & {*sys.modules}, file=sys.stderr)"
     )
     environment = {**os.environ, "READER_LIBRARY": str(tmp_path / "library"), "READER_CACHE": str(tmp_path / "cache")}
-    for command in (["library", "list"], ["library", "search", "harbour"], ["jobs", "list"], ["models", "list"]):
+    commands = {
+        ("library", "list"): "0",
+        ("library", "search", "harbour"): "0",
+        ("jobs", "list"): "0",
+        ("models", "list"): "0",
+        ("ask", "no document", "Who?"): "2",
+        ("ask", "missing.txt", "Who?"): "2",
+    }
+    for command, status in commands.items():
         words = [sys.executable, "-c", program, *command]
         result = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        assert result.stderr.splitlines()[-1] == "0", command
+        assert result.stderr.splitlines()[-1] == status, command
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest(

@@ -37,15 +37,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Answer the question from the documents' memories. Read documents without a memory first."""
-    from reader.answering import ask, attach_shelf
-    from reader.reading import stored_document
-
     with Store(options.library) as store:
         sources = [flags.source(reference) for reference in options.documents]
-        documents = [
-            load_document(source, ocr=options.ocr) if _is_new(source, store) else stored_document(store, str(source))
-            for source in sources
-        ]
+        new = {source: load_document(source, ocr=options.ocr) for source in sources if _is_new(source, store)}
+        # These take seconds to import: by now, all documents are known.
+        from reader.answering import ask, attach_shelf
+        from reader.reading import stored_document
+
+        documents = [new.get(source) or stored_document(store, str(source)) for source in sources]
         model = load_model(options)
         found = [_memory_to_ask(document, model, store, options) for document in documents]
         attached = attach_shelf([record for record, _ in found], model, store, options.question)
@@ -182,11 +181,16 @@ def _is_new(source: Path | str, store: Store) -> bool:
 
     A file exists, or the reference names no document and looks like a path. An address is not in the library yet: asking
     fetches nothing again.
+
+    Raises:
+        NotFound: it means neither these nor a document of the library.
     """
     if isinstance(source, Path) and source.exists():
         return True
     try:
         store.document(str(source))
     except NotFound:
-        return isinstance(source, str) or source.suffix != "" or len(source.parts) > 1
+        if isinstance(source, Path) and not source.suffix and len(source.parts) == 1:
+            raise
+        return True
     return False
