@@ -80,7 +80,9 @@ def _attend(
     kv_heads, groups = key.shape[1], heads // key.shape[1]
     keys = key.shape[2] + (0 if rounded is None else rounded.count)
     scale = head_dim**-0.5 if scaling is None else scaling
-    count = -(-queries // -(-queries * groups // _COLUMNS))  # queries in a block, in equal blocks
+    # As few blocks as fit the cache, but one for each thread.
+    places = max(-(-queries * groups // _COLUMNS), -(-torch.get_num_threads() // (batch * kv_heads)))
+    count = -(-queries // places)  # queries in a block
     places = -(-queries // count)
     used = groups * count
     blocks = batch, kv_heads, places

@@ -19,7 +19,7 @@ from transformers.cache_utils import CacheLayerMixin
 
 from reader.beacon.layout import WindowTokens
 from reader.beacon.many_queries import block_loop
-from reader.beacon.one_query import row_loops
+from reader.beacon.one_query import loops_preferred, row_loops
 from reader.beacon.rounding import RoundedSlots, key_factors, put, quantise_to_int8, saved_as
 from reader.errors import MemoryMismatch
 
@@ -99,9 +99,10 @@ class SlotLayer(CacheLayerMixin):
         self.values[:, :, place] = values
 
     def keep_rounded(self, slots: RoundedSlots | None) -> None:
-        """Begin with these slots, if the compiled loops can attend to them: on a CPU, in float32."""
-        is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32 and not self.keys.shape[3] % 4
-        if slots is not None and is_plain and None not in (block_loop(), row_loops()):
+        """Begin with these slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
+        _, kv_heads, _, head_dim = self.keys.shape
+        is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32 and not head_dim % 4
+        if slots is not None and is_plain and loops_preferred(kv_heads) and None not in (block_loop(), row_loops()):
             self.rounded, self.length = slots, slots.count
 
     def unround(self) -> None:

@@ -35,7 +35,7 @@ def attend_alone(
     """
     if len(key) > 1 or torch.is_grad_enabled() or (rounded is None and key.shape[2] < _LEAST_SLOTS):
         return None
-    if rounded is None and min(torch.get_num_threads(), key.shape[1]) > _LIBRARY_THREADS:
+    if rounded is None and not loops_preferred(key.shape[1]):
         return None
     if any(own.device.type != "cpu" or own.dtype != torch.float32 for own in (query, key, value)):
         return None
@@ -66,6 +66,11 @@ def attend_alone(
             )
         loops.of_values(weights[head, :, first:].numpy(), behind_values[head].numpy(), output[head].numpy())
     return output.view(query.shape)
+
+
+def loops_preferred(kv_heads: int) -> bool:
+    """Whether the loops are preferred to the library for so many heads of the keys."""
+    return min(torch.get_num_threads(), kv_heads) <= _LIBRARY_THREADS
 
 
 class RowLoops(NamedTuple):
