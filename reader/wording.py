@@ -79,6 +79,8 @@ _NUMBER = r"[A-Za-z]{0,2}[-.]?\d{1,6}[a-z]?|[ivxlcdm]{1,9}"
 _PAGE_NUMBER = re.compile(rf"{_NUMBER}|[IVXLCDM]{{1,9}}")
 _NUMBER_AND_CHAPTERS = re.compile(rf"(?P<number>{_NUMBER}) — (?P<chapters>.+)")
 """The label of a page of a PDF with an outline. Capital Roman numerals before a dash are a chapter's."""
+_TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
+"""The label of a page of subtitles."""
 _MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|(?=\S*[\d_/=])[!-~]{32,}")
 """Words of German, and headings of scripts that write no spaces, may be as long."""
 
@@ -99,7 +101,7 @@ def isolated(words: str) -> str:
 
 
 def place(label: str, page: int | None = None) -> str:
-    """A page or section as people name it: "page 12", "page 12, “The Letter”", "“Part 2 · 3”".
+    """A page or section as people name it: "page 12", "page 12, “The Letter”", "“Part 2 · 3”", "time 12:31".
 
     Args:
         label: the document's own label; a label that is not for readers is left out.
@@ -111,6 +113,8 @@ def place(label: str, page: int | None = None) -> str:
     if found := _NUMBER_AND_CHAPTERS.fullmatch(label):
         chapters = [f"“{isolated(chapter)}”" for chapter in found["chapters"].split(" · ")]
         return f"page {found['number']}, {places(chapters)}"
+    if _TIME.fullmatch(label):
+        return f"time {label}"
     if not is_for_readers(label):
         return f"page {page:,}" if page is not None else "a page"
     return f"“{isolated(label)}”"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import resource
@@ -17,6 +18,7 @@ import pytest
 from helpers.documents import PROSE, assert_tiles, slow_pdf
 from helpers.formats import CONTAINER, p, pages, write_docx, write_epub, write_zip, xhtml
 
+from reader import wording
 from reader.documents import FORMATS, Document, load
 from reader.documents.archive import MOST_MEMBERS
 from reader.documents.isolation import Limits, parse_isolated
@@ -409,3 +411,75 @@ def test_a_word_file_is_called_by_its_title(tmp_path: Path, core: str, title: st
     more: dict[str, str | bytes] = {"word/styles.xml": styles} | ({"docProps/core.xml": core} if core else {})
     assert load(write_docx(tmp_path / "scan_0042.docx", body, more)).title == title
     assert load(write_docx(tmp_path / "scan_0043.docx", p("No title."))).title == "scan 0043"
+
+
+SUBTITLES = """WEBVTT
+Kind: captions
+
+STYLE
+::cue { color: red }
+
+NOTE
+made by hand
+
+1
+00:00.000 --> 00:02.500 align:start position:0%
+<v Nadia Holt>Good evening. The balance is <b>4,120</b> pounds &amp; some pence.
+
+2
+00:02.500 --> 00:05.000
+<v Nadia Holt>We spent 300 on the pier.
+
+3
+00:05.000 --> 00:07.000
+<v Tom Reed>And who pays for the new boat?
+
+01:02:03.000 --> 01:02:05.000
+The members
+do, all of them
+
+01:02:05.000 --> 01:02:07.000
+do, all of them
+by<01:02:05.500><c> the end of May.</c>
+"""
+SPOKEN = (
+    "Nadia Holt: Good evening. The balance is 4,120 pounds & some pence. We spent 300 on the pier.\n\n"
+    "Tom Reed: And who pays for the new boat?\n\n",
+    "The members do, all of them by the end of May.\n\n",
+)
+
+
+def test_subtitles_are_read_as_what_is_said_by_whom_and_when(tmp_path: Path) -> None:
+    (tmp_path / "talk.vtt").write_text(SUBTITLES)
+    (tmp_path / "talk.srt").write_text(
+        "1\r\n00:00:01,000 --> 00:00:04,000\r\n{\\an8}<i>The lamp</i> was lit\r\n\r\n"
+        "2\r\n00:00:04,500 --> 00:00:08,000\r\nat dusk.\r\n3\r\n00:00:08,000 --> 00:00:09,000\r\n- By whom?\r\n"
+    )
+    document, other = load(tmp_path / "talk.vtt"), load(tmp_path / "talk.srt")
+    assert [(page.label, document.text[page.start : page.end]) for page in document.pages] == [
+        ("0:00", SPOKEN[0]),
+        ("1:02:03", SPOKEN[1]),
+    ]
+    assert other.text == "The lamp was lit at dusk.\n\n- By whom?\n\n"
+    assert [wording.place(page.label) for page in document.pages] == ["time 0:00", "time 1:02:03"]
+
+
+def test_long_subtitles_have_a_page_for_each_minute_or_so(tmp_path: Path) -> None:
+    times = [f"00:{n // 20:02}:{n % 20 * 3:02}" for n in range(1001)]
+    cues = (f"{n}\n{times[n]},000 --> {times[n]},900\nThe keeper said word {n} of it.\n" for n in range(1, 1000))
+    (tmp_path / "long.srt").write_text("\n".join(cues))
+    document = load(tmp_path / "long.srt")
+    starts = [
+        int(minutes) * 60 + int(seconds) for minutes, seconds in (page.label.split(":") for page in document.pages)
+    ]
+    assert all(45 <= after - before <= 120 for before, after in itertools.pairwise(starts))
+    for page, start in zip(document.pages, starts, strict=True):
+        assert document.text[page.start : page.end].startswith(f"The keeper said word {start // 3} ")
+
+
+@pytest.mark.parametrize(
+    "text", ["1\n00:00:01 - 00:00:02\nNo times.\n", "00:00:01,000 --> 00:00:02,000\n\n", "-->" * 50_000, "<v " * 50_000]
+)
+def test_a_file_without_times_is_read_as_text(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.srt").write_text(text)
+    assert load(tmp_path / "a.srt").text.strip() == text.strip()

@@ -59,6 +59,7 @@ __all__ = [
 
 # Suffix -> the module that parses it.
 FORMATS = {
+    ".adoc": "text",
     ".azw": "mobi",
     ".azw3": "mobi",
     ".csv": "csv",
@@ -68,6 +69,7 @@ FORMATS = {
     ".epub": "epub",
     ".htm": "html",
     ".html": "html",
+    ".log": "text",
     ".markdown": "markdown",
     ".md": "markdown",
     ".mht": "mail",
@@ -76,13 +78,18 @@ FORMATS = {
     ".odp": "odt",
     ".ods": "odt",
     ".odt": "odt",
+    ".org": "text",
     ".pdf": "pdf",
     ".pptx": "pptx",
     ".prc": "mobi",
+    ".rst": "text",
     ".rtf": "rtf",
+    ".srt": "subtitles",
     ".tex": "text",
+    ".text": "text",
     ".tsv": "csv",
     ".txt": "text",
+    ".vtt": "subtitles",
     ".xhtml": "html",
     ".xlsx": "xlsx",
 }
@@ -93,7 +100,7 @@ DRAWN_FORMATS = ("pdf",)
 ILLUSTRATED_FORMATS = ("docx", "epub", "html")
 """Formats whose texts have pictures that can be shown in them; those modules have an `illustrated`, too."""
 
-TEXT_FORMATS = ("csv", "html", "markdown", "text")
+TEXT_FORMATS = ("csv", "html", "markdown", "subtitles", "text")
 """Formats that are written in an encoding which the file need not name."""
 
 _OLD_WORD = "doc"

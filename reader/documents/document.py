@@ -19,6 +19,7 @@ _SINCE_12 = ("doc", "docx", "rtf")
 _SINCE_13 = ("xlsx",)
 _SINCE_14 = ("csv", "markdown", "text")
 _SINCE_15 = ("html", "mail", "pdf")
+_SINCE_16 = ("subtitles",)
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -69,6 +70,7 @@ _SINCE_15 = ("html", "mail", "pdf")
 #    boxes, feet, notes and page numbers that are drawn before the text above them in their place, so no page number stands
 #    within a sentence; columns in order below a table, and without the page's foot between them; both numbers of a sheet as its
 #    label; and in lines of Hebrew and Arabic figures, Latin words, brackets and signs where they are read.
+# 16: Subtitles are read.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),
@@ -76,6 +78,7 @@ PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_13, 13),
     **dict.fromkeys(_SINCE_14, 14),
     **dict.fromkeys(_SINCE_15, 15),
+    **dict.fromkeys(_SINCE_16, 16),
 }
 """Format -> the version in which its parser's text changed last."""
 

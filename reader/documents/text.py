@@ -18,7 +18,7 @@ Parsed = tuple[str, Iterator[tuple[str, str]]]
 PAGE_CHARS = 2000
 _SLACK_CHARS = 500
 # With pages that grow with the text, no text is refused for the number of pages that we made up ourselves.
-_MOST_PAGES = 15_000
+MOST_PAGES = 15_000
 _LABEL_CHARS = 80
 
 # From the best place to end a page to the worst; each match belongs to the page that it ends.
@@ -57,7 +57,7 @@ def split_sections(sections: Iterable[tuple[str, str]]) -> Iterator[tuple[str, s
     counts on, and where there is no title the page's number is the label. Sections without any text are left out.
     """
     pieces = [(title, piece) for title, text in sections if text.strip() for piece in _cut(text)]
-    if len(pieces) > _MOST_PAGES:
+    if len(pieces) > MOST_PAGES:
         yield from split_pages("".join(text for _, text in pieces))
         return
     count, previous = 0, ""
@@ -70,7 +70,7 @@ def split_sections(sections: Iterable[tuple[str, str]]) -> Iterator[tuple[str, s
 
 
 def _cut(text: str) -> Iterator[str]:
-    size = max(PAGE_CHARS, len(text) // _MOST_PAGES)
+    size = max(PAGE_CHARS, len(text) // MOST_PAGES)
     start = 0
     while len(text) - start > size + _SLACK_CHARS:
         end = _break_near(text, start + size)
