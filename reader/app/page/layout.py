@@ -31,7 +31,7 @@ MEMORY_TYPES = [
     ("Full precision: two to four times the size", "model"),
 ]
 WAYS = (
-    "<p>or drop or paste files or text anywhere<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, text</p>"
+    "<p>or drop or paste files or text anywhere<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, subtitles, text</p>"
     '<p id="sending" role="status"></p>'
 )
 PLACES = (
