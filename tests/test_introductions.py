@@ -116,11 +116,16 @@ def test_the_sentences_stand_in_the_order_of_the_document() -> None:
         ("What is Patience?", "Our boat has a name: Patience is a dinghy of ten feet."),
         ("What is Ensemble Control?", "Such devices fall under the concept of Ensemble Control (EC) in the field."),
         ("What is the MEL?", "The minimum list, or MEL, the list of parts, is kept on board."),
+        ("What is a basic pattern?", "A basic pattern is a part of the text beside a name."),
+        ("What is the long famine?", "This want of books is what people refer to as the long famine."),
+        ("How are chunks defined?", "Here, each chunk consists of twenty messages in their order."),
+        ("Was ist eine Schleuse?", "Eine Schleuse ist ein Tor im Deich, das man heben kann."),
         ("Was ist die Hoffnung?", "Wir sahen sie gern, denn Hoffnung ist ein Tor im Deich."),
     ],
 )
 def test_what_something_is_is_told_where_a_sentence_says_so(question: str, sentence: str) -> None:
-    assert said(question, f"{FILLER}{sentence} {FILLER}") == sentence
+    called = "We go on to a notion called “basic pattern” for it. "
+    assert said(question, f"{called}{FILLER}{sentence} {FILLER}") == sentence
 
 
 @pytest.mark.parametrize(
@@ -128,6 +133,7 @@ def test_what_something_is_is_told_where_a_sentence_says_so(question: str, sente
     [
         ("What is Patience?", "They went out in Patience on the tide of that day."),
         ("What is Hope?", "Beside Hope is the sluice, which empties the pond."),
+        ("What is the long famine?", "The long famine is the first of two subjects to talk about."),
         ("What is the docket number?", "The docket number must be given with each letter."),
         ("What is it?", "Nobody knew what it was: It is the oldest mill."),
     ],

@@ -395,6 +395,26 @@ def test_what_is_no_count_is_not_given(roomy_model: Model, store: Store, monkeyp
     assert answered(attached, roomy_model, "How many steps lead up from the hall?", look_again=2500).text == NOT_SAID
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "count"),
+    [
+        ("How many news articles did they use?", "a large number", "28,009"),
+        ("How many news articles did they use?", "300", "300"),
+        ("How many clusters were there?", "several", "several"),
+        ("How many articles named Wilma?", "1", "368"),
+    ],
+)
+def test_a_count_that_a_row_or_a_cell_has_is_given(
+    question: str, answer: str, count: str, roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = "Source articles | 28,009\nBasic clusters | 5,543\nMetaclusters | 302\nLarge clusters | 101\n\n"
+    tables += "Storm | Place | Articles\nWilma | Cuba | 368\nStan | Mexico | 83\n\n"
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    monkeypatch.setattr(Scripted, "said", [answer])
+    attached = attached_to(one_page(f"{tables}They read 300 news articles of 1 year.", "News"), roomy_model, store)
+    assert answered(attached, roomy_model, question, look_again=2500).text == count
+
+
 def test_a_figure_within_a_number_s_word_is_put_in_words() -> None:
     said = as_spelt("4-vingt-dix francs", "Combien a-t-elle payé ?", "pour quatre-vingt-dix francs")
     assert said == "quatre-vingt-dix francs"

@@ -19,6 +19,7 @@ from reader.answering.refusal import says_nothing
 from reader.answering.text.dates import Day, day_in
 from reader.answering.text.outline import CHAPTER, NUMBER, ORDINAL, number_of
 from reader.answering.text.words import STOP_WORDS, content_words
+from reader.answering.wholes import TEXTS, WHOLE, asks_for_whole, details
 from reader.wording import QUOTES
 
 Kind = Literal[
@@ -69,19 +70,6 @@ _OUTLINE = re.compile(
     r"|^\W*how (?:is|was) (?:the|this) \w+ (?:structured|organi[sz]ed|divided|arranged|laid out)\W*$",
     re.I,
 )
-_TEXTS = (
-    r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|dissertation|story|work|handbook|manual|guide"
-    r"|(?:blog )?post|blog|web ?(?:page|site)|brochure|leaflet|presentation|transcript|pdf|file)"
-)
-_WHOLE = re.compile(
-    r"\b(summar\w+|overview|gist|overall|main (idea|point|topic|theme|argument)s?|themes?|moral"
-    rf"|{_TEXTS}s? (is |are )?about|what is (it|this|that) about"
-    r"|zusammenfass\w*|fasse?n?\b.*\bzusammen|worum geht|wovon handelt|überblick|hauptthem\w+"
-    r"|r[eé]sum\w+|de quoi (parle|s['’]agit|traite)|sujet principal"
-    r"|de qu[eé] (trata|va|habla)|tema principal|riassum\w+|riassunto|di cosa (parla|tratta)|sobre o qu[eê]|do que (trata|fala)"
-    r"|samenvat\w*|waar gaat\b.*\bover)\b|要約|まとめて|あらすじ|何について|どんな(本|話|内容|文書)",
-    re.I,
-)
 _MENTIONS = re.compile(
     r"\W*(?:"
     r"(?:(?:on|in) )?(?:which|what) (?:pages?|chapters?|sections?)\b.{0,12}?\b(?:is|are|was|were|do|does|did) (?P<en>.+?)"
@@ -101,11 +89,11 @@ _PART = (
 _NAMED_PART = re.compile(
     r"\W*(?:what (?:do|does|did) .{1,40}? (?:say|write|state) in|what (?:is|are)(?: (?:said|written))?(?: in)?|what stands in"
     rf"|summari[sz]e|(?:give me )?a summary of) (?:its|the|their|his|her|this) {_PART}"
-    rf"(?: (?:section|part|chapter))?(?: (?:of|in) (?:this|the) {_TEXTS})?(?: about)?\W*",
+    rf"(?: (?:section|part|chapter))?(?: (?:of|in) (?:this|the) {TEXTS})?(?: about)?\W*",
     re.I,
 )
 _DOCUMENT = (
-    rf"(?:it|this|they|(?:the|this) (?:\w+ ){{0,2}}(?:{_TEXTS}|licen[cs]e|lease|contract|agreement|policy|terms|rules|act|law"
+    rf"(?:it|this|they|(?:the|this) (?:\w+ ){{0,2}}(?:{TEXTS}|licen[cs]e|lease|contract|agreement|policy|terms|rules|act|law"
     r"|bill|treaty|constitution|charter|statutes?|regulations?|directive|standard|specification|minutes|judgment|authors?"
     r"|abstract|introduction|summary|conclusions?|preface))"
 )
@@ -118,8 +106,8 @@ _SAID = re.compile(
     re.I,
 )
 _CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
-_PAPER = rf"(?:it|they|(?:the|this) (?:{_TEXTS}|authors?))"
-_OF_PAPER = rf"(?: (?:of|in) (?:it|(?:the|this|their) {_TEXTS}))?"
+_PAPER = rf"(?:it|they|(?:the|this) (?:{TEXTS}|authors?))"
+_OF_PAPER = rf"(?: (?:of|in) (?:it|(?:the|this|their) {TEXTS}))?"
 _MAIN = r"(?:the|its|their)(?: (?:main|key|central|primary|overall|most important|principal))?"
 _DONE = r"(?:does|do|did)"
 _CLAIM = re.compile(
@@ -135,10 +123,10 @@ _CLAIM = re.compile(
     re.I,
 )
 _FRONT = re.compile(
-    rf"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!{_TEXTS}))"
-    rf"|\bwho (?:wrote|authored|edited|translated|published|issued) (?:this\b|it\b|the {_TEXTS}\b)"
-    rf"|\b(?:title|authors?|publisher|date|year of publication) of (?:this|the) {_TEXTS}\b"
-    rf"|\bwhen was (?:this|the {_TEXTS}) (?:{_TEXTS} )?(?:published|written|printed)\b"
+    rf"\bwho (?:is|are|was|were) the (?:authors?|writers?|editors?|translators?)\b(?! of the (?!{TEXTS}))"
+    rf"|\bwho (?:wrote|authored|edited|translated|published|issued) (?:this\b|it\b|the {TEXTS}\b)"
+    rf"|\b(?:title|authors?|publisher|date|year of publication) of (?:this|the) {TEXTS}\b"
+    rf"|\bwhen was (?:this|the {TEXTS}) (?:{TEXTS} )?(?:published|written|printed)\b"
     r"|\bwer (?:ist|sind) (?:der|die) (?:autor|verfasser)\w*|"
     r"\bwer hat (?:dies\w*|das|den) (?:buch|text|artikel|dokument)\b.*\bgeschrieben"
     r"|\bqui (?:est|sont) (?:l['’]|les )auteurs?\b|\bqui a [eé]crit ce"
@@ -147,7 +135,7 @@ _FRONT = re.compile(
 )
 DATE = "date"
 """What a question asks for that asks when the document was written, in place of who wrote it."""
-_DATED_TEXT = rf"(?:{_TEXTS}|memo(?:randum)?|notice|letter|minutes|newsletter|e-?mail|message)"
+_DATED_TEXT = rf"(?:{TEXTS}|memo(?:randum)?|notice|letter|minutes|newsletter|e-?mail|message)"
 _WRITTEN = re.compile(
     rf"\W*(?:when was (?:this|(?:this|the) {_DATED_TEXT}) (?:written|dated|sent|posted|issued)"
     rf"|what(?:['’]s| is) the date of (?:this|the) {_DATED_TEXT})\W*",
@@ -187,9 +175,9 @@ _PEOPLE = re.compile(
 )
 _AUTHORS = re.compile(
     rf"\W*who (?:(?:is|are|was|were) the (?:authors?|writers?)|(?:wrote|authored|prepared|posted)"
-    rf" (?:this letter|(?:this|it|the)(?: {_TEXTS})?))"
-    rf"(?: of (?:this letter|(?:this|the) {_TEXTS}))?\W*"
-    rf"|\W*who (?:is|are|was|were) (?:this|the) {_TEXTS}['’]s? (?:authors?|writers?)\W*"
+    rf" (?:this letter|(?:this|it|the)(?: {TEXTS})?))"
+    rf"(?: of (?:this letter|(?:this|the) {TEXTS}))?\W*"
+    rf"|\W*who (?:is|are|was|were) (?:this|the) {TEXTS}['’]s? (?:authors?|writers?)\W*"
     r"|\W*(?:wer hat (?:das|dies\w*|es|de[nr]|die)(?: \w+)? (?:geschrieben|verfasst)|wer (?:ist|sind|war|waren) (?:der|die)"
     r" (?:autor|verfasser)(?:in(?:nen)?|en)?|qui (?:l['’]a|a) [eé]crit(?: (?:ce|cet|cette|le|la|l['’])? ?\w+)?"
     r"|qui (?:est|sont) (?:les |l['’])auteurs?|qui[eé]n(?:es)? (?:lo |la )?escribi(?:ó|o|eron)(?: (?:este|esta|el|la) \w+)?"
@@ -206,7 +194,7 @@ _CREDITS = {
 }
 _CREDIT = re.compile(
     rf"\W*(?:and )?who (?:{'|'.join(f'(?P<{role}>{words})' for role, words in _CREDITS.items())})"
-    rf"(?: ?(?:(?:of|to|for|in) (?:it|(?:this|the) ))?(?:{_TEXTS})?)?\W*",
+    rf"(?: ?(?:(?:of|to|for|in) (?:it|(?:this|the) ))?(?:{TEXTS})?)?\W*",
     re.I,
 )
 _WORDS = r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3}"
@@ -263,7 +251,9 @@ _MANNER = re.compile(
 _CHOICE = re.compile(r"\b(?:or|oder|ou|of|between|among|which|whose|first|last)\b", re.I)
 _MEANS = re.compile(
     r"\W*what (?:is meant by|(?:does|do)(?=.* mean(?: here)?\W*$))(?: the (?:word|term|phrase|expression)s?)? (?:(?:the|an?) )?"
-    r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3}?)(?: mean)?(?: here)?\W*",
+    r"(?P<words>[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,3}?)(?: mean)?(?: here)?\W*"
+    r"|\W*(?:how (?:is|are|was|were)(?=.* defined\W*$)|what is the definition of) (?:(?:the|an?) )?"
+    rf"(?P<defined>{_WORDS}?)(?: defined)?(?: here)?\W*",
     re.I,
 )
 _HAPPENS = re.compile(
@@ -289,19 +279,6 @@ _THANKS = re.compile(
     r"\W*(thanks?( you)?( (very|so) much)?|danke( (schön|sehr))?|vielen dank|merci( beaucoup)?|(muchas )?gracias|grazie( mille)?"
     r"|(muito )?obrigad[oa]|bedankt|dank je|ありがとう(ございます)?|谢谢)\W*",
     re.I,
-)
-# What a question for an overview says beside the place: "What happens in chapter 3?", "Fasse Seite 2 zusammen."
-_OVERVIEW_WORDS = STOP_WORDS | frozenset(
-    """
-    happen happens happened happening summary summarise summarize summarised give please content contents page chapter section
-    brief short sentence sentences three two one part book list show done occur occurred event events entry entries diary log
-    geschieht passiert steht fasse fassen zusammen zusammenfassung gib mir eine einen der die das den dem des auf im in was wovon
-    handelt geht es um worum ist seite kapitel abschnitt bitte kurz von über inhalt
-    que quoi se passe passe-t-il passer dans le la les du de des un une sur est il y a résume résumé résumez moi donne page chapitre
-    qué pasa ocurre sucede en el los las trata hay resume resumen dame página capítulo cosa succede nel nella riassumi
-    riassunto pagina capitolo o acontece no na resumo página gebeurt er wat op het hoofdstuk bladzijde samenvatting geef
-    何 が に は の を で 内容 書 か れ て い ます 起き こり
-    """.split()  # noqa: SIM905 - as in passages
 )
 _FOLLOW_UP = re.compile(
     r"^\W*(and|but|so|what about|how about|why|und|aber|warum|et|mais|pourquoi|y|pero|e|ma|mas|en|maar)\b"
@@ -438,9 +415,9 @@ def understand(question: str) -> Request:
         if (found := pattern.fullmatch(plain)) and not _FOLLOW_UP.search(words := found[found.lastgroup or 0]):
             return Request(kind, is_overview=True, words=words)  # type: ignore[arg-type]
     if (found := _MEANS.fullmatch(plain) or _THING.fullmatch(plain)) and not (
-        _FOLLOW_UP.search(found["words"]) or _WHOLE.search(question)
+        _FOLLOW_UP.search(words := found[found.lastgroup or 0]) or asks_for_whole(question)
     ):
-        return Request("thing", is_overview=True, words=found["words"])
+        return Request("thing", is_overview=True, words=words)
     return _of_all_or_a_day(question)
 
 
@@ -449,7 +426,7 @@ def _numbered(question: str) -> Request | None:
     for kind, pattern in (("page", _PAGE), ("chapter", _CHAPTER)):
         if found := pattern.search(question):
             rest = question[: found.start()] + " " + question[found.end() :]
-            is_overview = bool(_WHOLE.search(rest)) or not _details(rest)
+            is_overview = bool(WHOLE.search(rest)) or not details(rest)
             named = found["number"] or found["cjk"] or (found["nth"] if kind == "chapter" else "")
             number = 1 if found["first"] else number_of(named) if named else LAST
             printed = found[0].split()[-1] if kind == "chapter" and found["parts"] else ""
@@ -468,11 +445,11 @@ def _credit_asked(question: str) -> str:
 def _of_all_or_a_day(question: str) -> Request:
     if _OUTLINE.search(question):
         return Request("outline", is_overview=True)
-    if _WHOLE.search(question):
+    if asks_for_whole(question):
         return Request("whole", is_overview=True)
     if named := day_in(question):
         day, rest = named
-        return Request("day", is_overview=not _details(rest) or bool(_DOES.match(rest)), day=day)
+        return Request("day", is_overview=not details(rest) or bool(_DOES.match(rest)), day=day)
     return Request("detail")
 
 
@@ -487,11 +464,3 @@ def searched(question: str, earlier: Sequence[tuple[str, str]]) -> str:
         return question
     before, answer = earlier[-1]
     return " ".join([question, before, "" if says_nothing(answer) else answer])
-
-
-def _details(question: str) -> list[str]:
-    """Words that say what is asked about a place; Japanese has no spaces, so its characters count one by one."""
-    words = [
-        word for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", question.casefold()) if word not in _OVERVIEW_WORDS
-    ]
-    return [word for word in words if not re.fullmatch(r"[\u3040-\u30ff\u4e00-\u9fff]+", word)]

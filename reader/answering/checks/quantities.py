@@ -11,6 +11,7 @@ import re
 from difflib import get_close_matches
 
 from reader.answering.text.numerals import NUMERALS, SMALL_NUMBERS, with_space
+from reader.answering.text.words import words_of
 
 # The first unit that fits counts: "miles an hour" before "miles". Pounds may be either.
 _UNITS = {
@@ -120,6 +121,7 @@ _HOW_MANY = re.compile(
 _NO_COUNT = re.compile(
     r"\b(?:degrees?|times|hundreds?|thousands?|millions?|mal|fois|degrés|veces|grados|volte|gradi)\b", re.I
 )
+_BEHIND_COUNTED = frozenset("do does did is are was were has have had can could will would must should may".split())  # noqa: SIM905
 _COUNT = re.compile(rf"[^\w.]*(\d\d?|{_NUMERALS})(?![\w%]|[.,:/-]\w)", re.I)
 _FEW_WORDS = 3
 _SAYS_HOW_MANY = re.compile(
@@ -202,6 +204,20 @@ def is_no_count(answer: str, question: str) -> bool:
     if found is None or not found[0].lower().startswith("how") or _NO_COUNT.search(found["words"]):
         return False
     return 0 < len(answer.split()) <= _FEW_WORDS and not _SAYS_HOW_MANY.search(answer)
+
+
+def counted(question: str) -> str:
+    """The word for what a question asks the number of: "articles" of "How many news articles did they use?"; "" for others."""
+    found = _HOW_MANY.search(question)
+    words = found["words"].split() if found else [""]
+    end = next((number for number, word in enumerate(words) if word in _BEHIND_COUNTED), 1)
+    return words[max(0, end - 1)]
+
+
+def has_number(answer: str) -> bool:
+    """Whether an answer has a number, unlike "a large number"."""
+    known = NUMERALS.keys() & set(words_of(answer))
+    return bool(known or re.search(r"\d", answer) or _LARGE_NUMBER_WORDS.search(answer))
 
 
 def as_spelt(answer: str, question: str, passage: str) -> str:

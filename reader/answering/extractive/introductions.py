@@ -67,6 +67,19 @@ _BEFORE = (
     (2.5, re.compile(rf"\b(?:{_A}|old|young) (?:[a-zäöüéè-]+ )?(?!{_QUALITY})[a-zäöüéè-]{{3,}},? $")),
 )
 """Patterns for the text after a name and before it, with scores: the higher, the surer that it says who somebody is."""
+_EXPLAINS = re.compile(
+    r"[\"”»’']?(?: \([^()]{1,60}\))?,?"
+    rf"(?: (?:is|are|ist|sind|est|sont|es|son) (?:an?|any|one of|eine?|une?|un[ao]?)\b{_VAGUE}"
+    rf"| (?:is|are) the\b{_VAGUE}(?: \w+){{1,4}} (?:that|which|who|whose|where|of|for|by|you|we)\b"
+    r"| (?:(?:is|are) defined as|means?|refers? to|denotes?|consists? of|comprises?|bedeute[nt]+|bezeichne[nt]+|désigne"
+    r"|significan?)\b)",
+    re.I,
+)
+"""How a sentence continues behind a term that it explains."""
+_TERM_FIRST = r"\A(?:[^\W\d]\w+, )?(?:(?:an?|the|each|every|any|eine?|der|die|das|une?|l[ae]|el|un[ao]?) )?[\"“„«‘']?"
+_TERM_LAST = (
+    r"\b(?:is|are) (?:what [\w ]{0,40}?)?(?:call(?:ed)?|known as|refer(?:red)? to as|termed)(?: an?| the)? [\"“„«‘']?"
+)
 _REST_OF_NAME = re.compile(r"(?: [^\W\d_a-zß-ÿ][\w'’-]*){1,4}(?![\w.])")
 _FIRST_NAMES = re.compile(r"(?:(?<!\S)[^\W\d_a-zß-ÿ][\w'’-]*\.? ){1,4}\Z")
 _FIRST_NAMES_CHARS = 60
@@ -80,7 +93,7 @@ def introduced(words: str, source: Source, *, is_thing: bool = False) -> list[Pa
     Args:
         is_thing: whether it is asked what something is. To name a thing is not to say what it is, however seldom it is named.
     """
-    if definition := defined(words, source):
+    if definition := (is_thing and _explained(words, source)) or defined(words, source):
         return definition
     ranked = rank_introductions(words, source)
     few = 0 if is_thing else _FEW
@@ -105,6 +118,26 @@ def defined(words: str, source: Source) -> list[Passage]:
         if defines(page.text[start:end])
     )
     return list(islice(found, 1))
+
+
+def _explained(words: str, source: Source) -> list[Passage]:
+    """The first sentence of a document that begins with a term and says what it is, or else ends with what is called so."""
+    end_mark = r"(?!\w)"
+    term = mention(words.removesuffix("s")).pattern.removesuffix(end_mark) + rf"s?{end_mark}"
+    named, first, last = (re.compile(before + term, re.I) for before in ("", _TERM_FIRST, _TERM_LAST))
+    called: list[Passage] = []
+    for page in source.pages:
+        if page.end_char > source.chars_read or not named.search(page.text):
+            continue
+        for start, end in sentences(page.text):
+            text = " ".join(page.text[start:end].split()) if end - start <= _MOST_CHARS else ""
+            if not _ENDED.search(text):
+                continue
+            if (found := first.match(text)) and _EXPLAINS.match(text, found.end()):
+                return [passage_of(page, start, end)]
+            if not called and (found := last.search(text)) and not text[found.end() :].strip(".!”\"»’')"):
+                called.append(passage_of(page, start, end))
+    return called
 
 
 def rank_introductions(words: str, source: Source) -> list[tuple[float, Passage]]:

@@ -28,6 +28,7 @@ _RULES = frozenset("|:- \t\r\n")
 _FIGURE = re.compile(r"[^\w\n]*\d[\d.,:\s%–-]*[^\w\n]*")
 _QUANTITY = re.compile(r"[^\w\n]*\d")
 """A cell that begins like this has a figure, maybe with its unit, or a date."""
+_WHOLE = re.compile(r"\d[\d.,\s]*")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
 _UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
 _AMOUNT = re.compile(r"[^\w\n]*?([-−]?\d+(?:,\d{3})*(?:\.\d{1,2}|\.\d{4,})?)(?![.,]?\d)")
@@ -315,6 +316,13 @@ def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:
             unit = _UNIT.search(name) if _FIGURE.fullmatch(value) else None
             found.add(value if unit is None else f"{unit[1]}{value}" if unit[1] in "£$€¥" else f"{value} {unit[1]}")
     return found.pop() if len(found) == 1 else answer
+
+
+def count_in(cells: Iterable[tuple[str, str]], noun: str) -> str:
+    """The only number among cells whose name, of their row or their column, ends with a noun; "" where none or several are."""
+    named = ((_WORD.findall(name.lower())[-1:], value) for name, value in cells)
+    found = {value for words, value in named if [*map(stem, words)] == [stem(noun.lower())] and _WHOLE.fullmatch(value)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _on_page(page: PageRecord) -> Iterator[Table]:
