@@ -88,7 +88,14 @@ class Answer:
             weights = reading_map(attached.sources, heat)
             if decoding.ended == "finished" and found and (said := decoding.statements()):
                 if decoding.asks_why:
-                    text = with_reason(text, said[0], is_unsure=decoding.is_unsure)
+                    text = with_reason(
+                        text,
+                        decoding.question,
+                        said[0],
+                        attached.passages,
+                        is_unsure=decoding.is_unsure,
+                        refusal=decoding.choice.least_refusal,
+                    )
                 else:
                     text = in_sentences(text, said, found[0].quote)
                 if given := [one.passage for one in said if one.text in text]:

@@ -52,6 +52,11 @@ class PassageChoice:
         self._refusals: list[tuple[float, Prompt]] = []
         self.is_open = bool(self._waiting)
 
+    @property
+    def least_refusal(self) -> float:
+        """The least probability of a refusal behind those that may answer; 0 where none was looked at."""
+        return min((probability for probability, _ in self._refusals), default=0.0)
+
     def next(self) -> Prompt:
         """The prompt of the next passage, of which there is one."""
         return self._prompt_of(self._waiting.popleft())

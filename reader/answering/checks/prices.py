@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from reader.answering.text.numerals import NUMERALS
 from reader.answering.text.words import words_of
 
 _THING = r"(?P<{name}>(?:an?|each|every|one) (?:(?!in\b|worth\b|left\b|than\b)[\w'’-]+ ?){{1,7}}?)\W*"
@@ -28,6 +29,13 @@ _COST = re.compile(
 _ONE = re.compile(r"(?:an?|each|every|one|eine?[nrms]?|jede[rsn]?|une?|chaque|un[ao]?|cada) (?P<words>.+)", re.I)
 """The price of one thing among others, which a text names beside its price."""
 _AMOUNT = re.compile(r"\W*(?:(?:about|nearly|etwa|environ|unos) )?(?P<number>\d[\d.,]*)\D{0,24}")
+_SAYS_PRICE = re.compile(
+    rf"\d|\b(?:{'|'.join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))}|hundred|thousand|half|quarter|same|more|less"
+    r"|most|least|not?|nothing|free\w*|inclu\w*|cheap\w*|expensive|price\w*|charge\w*|pa(?:y|id)\w*|cost\w*|penn\w+|pounds?|dollars?|cents?"
+    r"|euros?|halb\w*|nichts|kein\w*|frei\w*|kostenlos\w*|gratis|umsonst|preis\w*|gratuit\w*|rien|prix|nada|precio\w*)\b",
+    re.I,
+)
+"""What an answer has that says what something costs."""
 _DEPOSIT = re.compile(
     r"\b(?:deposits?|pledges?|\w*pfand\w*|\w*kaution\w*|cautions?|consignes?|fianzas?|depósitos?)\b", re.I
 )
@@ -64,7 +72,7 @@ _SAME = tuple(
         "fahrrad rad fahrräder räder",
     )
 )
-_MANY_NAMES = re.compile(
+MANY_NAMES = re.compile(
     r"\b(?:tickets?|admission|entry|entrance|visit|stay|trip|ride|crossing|fares?|seat|swim|members?\w*|subscription|\w*karte|eintritt\w*"
     r"|fahrt|besuch|billets?|entrée|visite|abonnement|place|entradas?|billetes?|visita|plaza)\b",
     re.I,
@@ -87,12 +95,12 @@ def with_cost(question: str) -> str:
 
 
 def is_no_price(question: str, answer: str, page: str) -> bool:
-    """Whether an answer to what a thing costs is an amount that a page gives for something else only: a deposit, half of what is
-    asked for, or, if question and page are in the same language, another thing."""
+    """Whether an answer to what a thing costs has nothing of a price, or is an amount that a page gives for something else only: a
+    deposit, half of what is asked for, or, if question and page are in the same language, another thing."""
     asked = _COST.fullmatch(question) if len(question) <= _MOST_CHARS else None
     amount = _AMOUNT.fullmatch(answer)
     if asked is None or amount is None:
-        return False
+        return asked is not None and not _SAYS_PRICE.search(answer)
     number = re.escape(amount["number"].rstrip(".,"))
     found = islice(re.finditer(rf"(?<![\d.,]){number}(?!\d|[.,]\d)", page), _MOST_PLACES)
     places = [one.span() for one in found]
@@ -105,7 +113,7 @@ def is_no_price(question: str, answer: str, page: str) -> bool:
         return True
     language = asked.lastgroup or ""
     one = _ONE.fullmatch(asked[language])
-    if one is None or _MANY_NAMES.search(one["words"]):
+    if one is None or MANY_NAMES.search(one["words"]):
         return False
     own = _LANGUAGES[language] & set(words_of(page))
     things = {word for word in words_of(one["words"]) if len(word) >= _LEAST_LETTERS} - _COMMON
