@@ -217,9 +217,14 @@ def test_for_who_the_nearest_sentences_come_first_and_answer_if_a_refusal_is_unl
     near = "The miller found the boat. It was green."
     attached = attached_to(hide(f"Ada saw it. {near}"), roomy_model, store)
     monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
-    for refuses, is_near in ((0.05, True), (0.2, False)):
+    for question, refuses, is_near in (
+        ("Who found the boat?", 0.2, True),
+        ("Who found the boat?", 0.3, False),
+        ("Who found the last boat?", 0.05, True),
+        ("Who found the last boat?", 0.2, False),  # not all words
+    ):
         Unsure.refuses = [refuses] * 20
-        looked = answered(attached, roomy_model, "Who found the boat?", look_again=2500).looked_again
+        looked = answered(attached, roomy_model, question, look_again=2500).looked_again
         assert ([one.text for one in looked] == [near]) == is_near
         assert all(one.end_char < other.start_char for one, other in itertools.pairwise(looked))
     attached = attached_to(one_page(near, "Boat"), roomy_model, store)

@@ -409,30 +409,18 @@ def test_a_reason_in_words_that_are_unlikely_to_the_decoder_gives_way_to_what_th
 
 
 @pytest.mark.parametrize(
-    ("answer", "text", "words", "refusal", "whole"),
+    ("answer", "text", "words", "whole"),
     [
-        ("It was late.", "Nobody was there.", 0.2, None, NOT_SAID),
-        ("The keeper turned.", "The keeper turned. Fog came down.", 1.0, None, NOT_SAID),
-        ("They saw him.", "They saw him turn. Fog had come.", 1.0, None, "They saw him turn. Fog had come."),
-        ("It was late.", "The keeper turned. Fog came down.", 1.0, 0.4, NOT_SAID),
-        ("It was late.", "The keeper turned. Fog came down.", 1.0, 0.2, "The keeper turned."),
+        ("It was late.", "Nobody was there. Fog came down.", 0.2, NOT_SAID),
+        ("The keeper turned.", "The keeper turned. Fog came down.", 1.0, NOT_SAID),
+        ("The keeper turned.", "The keeper turned. Fog had come.", 1.0, "The keeper turned. Fog had come."),
+        ("Nobody saw him.", "Nobody saw him turn. Fog had come.", 1.0, "Nobody saw him turn. Fog had come."),
     ],
-    ids=["about something else", "no words but the question's", "what it rests on", "nearly refused", "unsure"],
+    ids=["about something else", "no words but the question's", "and what was before", "what happened"],
 )
-def test_where_a_text_gives_no_reason_it_does_not_say(
-    answer: str, text: str, words: float, refusal: float | None, whole: str
-) -> None:
-    first = text[: text.index(".") + 1]
-    passages, unsure = Passages([source_of(text)]), refusal is not None
-    said = with_reason(
-        answer,
-        "Why did the keeper turn?",
-        said_of(first, words, 0.3),
-        passages,
-        is_unsure=unsure,
-        refusal=refusal or 0.0,
-    )
-    assert said == whole
+def test_what_happened_is_no_reason(answer: str, text: str, words: float, whole: str) -> None:
+    first, passages = text[: text.index(".") + 1], Passages([source_of(text)])
+    assert with_reason(answer, "Why did the keeper turn?", said_of(first, words, 0.3), passages) == whole
 
 
 @pytest.mark.parametrize(

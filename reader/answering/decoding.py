@@ -126,7 +126,6 @@ class Decoding:
         held: the end of the text, not shown yet: the answer may still become `NOT_SAID`, and another one replace it.
         ended: why the answer has ended, as in `Answer`; None while it grows.
         looked_again: the prompts whose passages were looked at, in this order; the last one answers.
-        choice: which passage answers, and how likely the decoder refuses behind each.
         takes_sentence: whether the answer is to be what the document states about the question.
         overview: the answer to a question about the whole or a place, in the document's own words; None for other questions.
         attention: what question and answer attended to; None before `attend`, or without evidence.
@@ -197,15 +196,19 @@ class Decoding:
         if budget_tokens and self.overview is None:
             found = choose_passages(attached, self.question, model, budget_tokens, earlier, with_cost(whole))
         words = self.question
+        nearest, has_all_words = (
+            nearest_sentences(attached, words, model, budget_tokens, earlier) if found else (None, False)
+        )
         # Knows nothing of this object: in a circle, it and the attached memory would stay when the question is answered.
-        self.choice = PassageChoice(
+        self._choice = PassageChoice(
             found,
             lambda passage: make_prompt(words, model, (passage,), attached.passages),
-            nearest=nearest_sentences(attached, words, model, budget_tokens, earlier) if found else None,
+            nearest=nearest,
+            has_all_words=has_all_words,
             looks_at_all=budget_tokens > LOOK_AGAIN_TOKENS,
         )
-        if self.choice.is_open:
-            self._look_at(self.choice.next())
+        if self._choice.is_open:
+            self._look_at(self._choice.next())
 
     def statements(self) -> list[Statement]:
         """What the document states about the question, the surest first, if the answer is to be that."""
@@ -214,8 +217,8 @@ class Decoding:
         most = _TOLD if self._told_about else 1
         adding = not (is_yes_or_no(self.question) or self.is_unsure)
         said = statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
-        is_short = not (followed(self.question) or self.is_unsure)
-        return said if is_short else [with_next(one, self.attached.passages) for one in said]
+        needs_next = followed(self.question) or self.is_unsure
+        return [with_next(one, self.attached.passages) for one in said] if needs_next else said
 
     @property
     def is_unsure(self) -> bool:
@@ -239,7 +242,8 @@ class Decoding:
             step = Step(0, prompt.passage_ids, prompt.passage_spans, ids, self._horizon)
         else:
             last = torch.tensor(self.tokens[-1:])
-            step = Step(self._run_tokens, prompt.passage_ids[:0], prompt.passage_spans[:0], last, self._horizon)
+            nothing = prompt.passage_ids[:0], prompt.passage_spans[:0]
+            step = Step(self._run_tokens, *nothing, last, self._horizon)
         self._run_tokens = step.kept_tokens + step.tokens
         return step
 
@@ -252,7 +256,7 @@ class Decoding:
             self.text = self.held = NOT_SAID
             self.ended = "finished"
             return ""
-        if self.choice.is_open and (prompt := self._choose(logits)) is not self._prompt:
+        if self._choice.is_open and (prompt := self._choose(logits)) is not self._prompt:
             self._look_at(prompt)
             return ""
         if self._may_answer_otherwise and not self.tokens:
@@ -294,7 +298,7 @@ class Decoding:
             or self._asks_for_day
             or self._may_be_step
             or self._is_from_memory
-            or ((self.choice.is_open or self._may_answer_otherwise) and may_become_refusal(self.text))
+            or ((self._choice.is_open or self._may_answer_otherwise) and may_become_refusal(self.text))
         ):
             return True
         if self.held != self.text:
@@ -371,10 +375,10 @@ class Decoding:
         self._refusal_probability *= self._refusal_in(logits)
         if any(shown.has_cell for shown in self._prompt.shown):
             self._refusal_probability = -math.inf
-        is_likely = self._refusal_probability >= self.choice.sure
+        is_likely = self._refusal_probability >= self._choice.sure
         if is_likely and not self.tokens and greedy_token(self.tokens, logits) == self._refusal_ids[0]:
             return self._prompt
-        return self.choice.after(self._refusal_probability, self._prompt)
+        return self._choice.after(self._refusal_probability, self._prompt)
 
     def _refusal_in(self, logits: Tensor) -> float:
         """The probability, by logits (1, vocab), of the refusal's next token; the answer so far is the refusal's beginning."""
@@ -421,7 +425,7 @@ class Decoding:
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if is_invented or contradicts(self.text, self._kinds):
-            if other := self.choice.without(self._prompt):
+            if other := self._choice.without(self._prompt):
                 self._look_at(other)
                 return
             self.text = self.held = NOT_SAID
@@ -451,7 +455,7 @@ class Decoding:
     def _ask_memory(self) -> None:
         """Ask the memory alone, as the decoder refuses behind all passages."""
         self._is_from_memory = True
-        self.choice.close()
+        self._choice.close()
         self._begin(make_prompt(self.question, self._model))
 
     @property
@@ -480,7 +484,7 @@ class Decoding:
 
     def _look_at(self, prompt: Prompt) -> None:
         # A passage is looked at in place of the nearest sentences, which did not answer alone.
-        nearest = self.choice.nearest
+        nearest = self._choice.nearest
         self.looked_again = [*(one for one in self.looked_again if one.passages != (nearest,)), prompt]
         self._begin(prompt)
 

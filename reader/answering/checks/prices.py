@@ -78,13 +78,14 @@ MANY_NAMES = re.compile(
     re.I,
 )
 """Things whose price a text gives without their name, as in "Adults £5"."""
-_LANGUAGES = {
+LANGUAGES = {
     "en": frozenset({"the", "of", "and", "is", "for", "are"}),
     "de": frozenset({"der", "die", "das", "und", "ist", "für"}),
     "fr": frozenset({"le", "les", "des", "et", "est", "pour"}),
     "es": frozenset({"el", "los", "las", "y", "es", "para"}),
 }
-_FEWEST_WORDS = 2
+FEWEST_WORDS = 2
+"""So many of these words tell a language."""
 
 
 def with_cost(question: str) -> str:
@@ -115,10 +116,10 @@ def is_no_price(question: str, answer: str, page: str) -> bool:
     one = _ONE.fullmatch(asked[language])
     if one is None or MANY_NAMES.search(one["words"]):
         return False
-    own = _LANGUAGES[language] & set(words_of(page))
+    own = LANGUAGES[language] & set(words_of(page))
     things = {word for word in words_of(one["words"]) if len(word) >= _LEAST_LETTERS} - _COMMON
     return (
-        bool(things) and len(own) >= _FEWEST_WORDS and not any(_names(things, _near(page, *place)) for place in places)
+        bool(things) and len(own) >= FEWEST_WORDS and not any(_names(things, _near(page, *place)) for place in places)
     )
 
 
