@@ -70,7 +70,7 @@ def test_an_answer_of_another_kind_is_not_given_nor_shown(
 
 CLUB = """Boats
 
-The launch has a skipper. The mast is tall. A dinghy costs £85 a week.
+The launch carries nine people and a skipper. The mast is tall. A dinghy costs £85 a week.
 
 | Berth | Width |
 | --- | --- |
@@ -83,7 +83,7 @@ The launch has a skipper. The mast is tall. A dinghy costs £85 a week.
     [
         ("What is the skipper's salary?", "£85 a week", True),
         ("How old is the skipper?", "12", True),
-        ("Wie alt ist der Koch?", "12", True),
+        ("How long is the launch?", "nine", True),
         ("What does a dinghy cost?", "£85", False),
         ("How tall is the mast?", "85", False),  # in the sentence before
         ("How wide are the berths?", "12", False),  # in the head of the table

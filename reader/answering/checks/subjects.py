@@ -15,7 +15,7 @@ from reader.answering.checks.prices import FEWEST_WORDS, LANGUAGES, MANY_NAMES
 from reader.answering.passages import Passage, Source
 from reader.answering.text.numerals import NUMERALS
 from reader.answering.text.records import heading_above, stems
-from reader.answering.text.words import subject_words, words_of
+from reader.answering.text.words import STOP_WORDS, subject_words, words_of
 from reader.reading import sentences
 from storage import PageRecord
 
@@ -30,6 +30,12 @@ _ASKS = re.compile(
 _NUMBER = re.compile(
     rf"\d[\d.,]*\d|\d|\b(?:{'|'.join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))})\b", re.I
 )
+_SIZE = re.compile(r"\W*(?:(?:and|but|so) )?how (?:long|far|tall|high|deep|wide|old|heavy|fast)\b", re.I)
+_COUNTS = re.compile(
+    rf" (?!(?:{'|'.join(STOP_WORDS)}|wide|long|tall|high|deep|old|today|plus|percent|(?:min|sec|hr|yr|lb|second|minute|hour|day"
+    r"|week|month|year|mile|yard|knot)s?|feet|foot|mph)\b)[a-z]{3,}"
+)
+"""What a number counts, behind it: nine people, and not nine or nine metres; in English."""
 _OLD = re.compile(r"\b(?:old|alt|âge|edad)\b", re.I)
 _AGE = r"\b(?:aged?|ages|years? old|born|birth\w*|alter|jahre alt|geboren|ans|âge|née?|edad|años|nacid[oa])\b"
 _I = re.compile(r"\b(?:I|my|we|our|ich|wir|nous)\b")
@@ -50,7 +56,8 @@ _GENERAL = stems(
 
 
 def is_of_another(question: str, answer: str, looked: Sequence[Passage], sources: Sequence[Source]) -> bool:
-    """Whether an answer is a number that stands only where documents say nothing of what a question asks about.
+    """Whether an answer is a number that stands only where documents say nothing of what a question asks about, or count something,
+    which is no length or age.
 
     That is the sentence with the number, the one before it, the heading above, and the head of its table. The documents have to be
     in the language of the question.
@@ -67,20 +74,23 @@ def is_of_another(question: str, answer: str, looked: Sequence[Passage], sources
     own = [
         page for page in pages if any(one.page == page.number and one.document_id == page.document_id for one in looked)
     ]
-    near = list(islice((text for page in own or pages for text in _around(page, printed)), _MOST_PLACES + 1))
+    near = list(islice((one for page in own or pages for one in _around(page, printed)), _MOST_PLACES + 1))
     first_words = words_of(" ".join(page.text for source in sources for page in source.pages[:_FIRST_PAGES]))
     is_alike = len(LANGUAGES[str(asks.lastgroup)].intersection(first_words)) >= FEWEST_WORDS
     said = re.compile(f"{_I.pattern}|(?i:{_AGE})") if _OLD.search(question) else _I
     is_known = bool(asked) and is_alike and 0 < len(near) <= _MOST_PLACES
-    return is_known and not any(asked & _roots(text) or said.search(text) for text in near)
+    is_size = _SIZE.match(question) and _NUMBER.fullmatch(answer.strip(" ."))
+    return is_known and not any(
+        (asked & _roots(text) or said.search(text)) and not (is_size and _COUNTS.match(behind)) for text, behind in near
+    )
 
 
 def _roots(text: str) -> frozenset[str]:
-    return frozenset(word[:_SAME_LETTERS] for word in stems(text) - _GENERAL)
+    return frozenset(word[:_SAME_LETTERS] for word in stems(text) - _GENERAL if len(word) > 1)
 
 
-def _around(page: PageRecord, printed: re.Pattern[str]) -> Iterator[str]:
-    """What stands around each place of a number."""
+def _around(page: PageRecord, printed: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """What stands around each place of a number, and behind it."""
     for found in printed.finditer(page.text):
         first = max(0, found.start() - _BEFORE_CHARS)
         window = page.text[first : found.end() + _BEHIND_CHARS]
@@ -90,4 +100,5 @@ def _around(page: PageRecord, printed: re.Pattern[str]) -> Iterator[str]:
         block = page.text[: found.start()].rpartition("\n\n")[2]
         head = block.partition("\n")[0] if " | " in near[-1] else ""
         line = page.text.rfind("\n", 0, found.start()) + 1
-        yield " ".join([*near, head, *heading_above(page, page.start_char + line)])
+        around = " ".join([*near, head, *heading_above(page, page.start_char + line)])
+        yield around, page.text[found.end() : found.end() + _BEHIND_CHARS]
