@@ -117,6 +117,7 @@ def test_values_of_several_things_are_compared_and_summed(text: str, question: s
         (FERRIES, "Which ferries are under £5 for an adult?", "None"),
         (FERRIES, "How many ferries are over 40 m long?", "2 (Auk, Skua)"),
         (BUSES, "Which lines cost £3 or more?", "Blue, Green"),
+        (BUSES, "Which lines cost between £1.50 and £3?", "Red, Green"),
         (BUSES, "Which lines depart before 11.30 am?", "Red, Blue"),
         (BUSES, "Which lines have a first day after 2 April 2024?", "Red, Green"),
         (BUSES, "Which lines have a first day after April?", None),  # of which year?

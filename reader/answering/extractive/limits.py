@@ -25,7 +25,7 @@ from reader.answering.extractive.comparisons import (
 )
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passages, Source
-from reader.answering.text.dates import DAY, MONTHS, Day
+from reader.answering.text.dates import DAY, Day
 from reader.answering.text.measures import NUMBER, PRICE, Measure, compared_in, measure_of
 from reader.answering.text.numerals import NUMERALS
 from reader.answering.text.records import Grid, stems
@@ -35,13 +35,13 @@ from reader.answering.text.words import subject_words
 _BELOW = r"under|below|less than|fewer than|weniger als|unter|moins de|en dessous de|menos de|por debajo de"
 _ABOVE = r"over|above|more than|mehr als|über|plus de|au-dessus de|más de|por encima de"
 _BEFORE, _AFTER = r"before|earlier than|vor|avant|antes del?", r"after|later than|nach|après|después del?"
-_NO = r"(?:no|not|nicht|pas|no)"
+_NO = r"(?:no|not|nicht|pas)"
 _AT_MOST = rf"at most|up to|{_NO} (?:{_ABOVE})|höchstens|maximal|bis zu|au (?:plus|maximum)|como máximo|hasta"
 _AT_LEAST = rf"at least|{_NO} (?:{_BELOW})|mindestens|wenigstens|au (?:moins|minimum)|al menos|como mínimo"
 _AMOUNT = rf"[£$€¥]?\s?(?:\d[\d.,]{{0,12}}(?<![.,])|(?:{'|'.join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))})(?!\w))"
 _LIMIT = re.compile(
-    rf"(?<!\w)(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST})|(?P<below>{_BELOW}|{_BEFORE})|(?P<above>{_ABOVE}|{_AFTER})"
-    rf"|(?:between|zwischen|entre) (?P<low>{_AMOUNT})(?: [\w€]{{1,12}})? (?:and|und|et|y)) (?=\S)",
+    rf"(?<!\w)(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST})|(?P<below>{_BELOW})|(?P<above>{_ABOVE})|(?P<before>{_BEFORE})"
+    rf"|(?P<after>{_AFTER})|(?:between|zwischen|entre) (?P<low>{_AMOUNT})(?: [\w€]{{1,12}})? (?:and|und|et|y)) (?=\S)",
     re.I,
 )
 _OR = re.compile(
@@ -50,11 +50,9 @@ _OR = re.compile(
 )
 _THAN = re.compile(r"(?P<field>[^\d£$€¥]{0,40}?) ?(?:than|als|que|de) ", re.I)
 _PLAIN = re.compile(_AMOUNT, re.I)
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _MOMENT = re.compile(
-    rf"(?:(?:the|dem|den|le|el|at|um|à|las?) )?(?:{DAY}|(?P<only>{_MONTH})(?!\w)|(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d\d)"
-    r"|(?= ?[ap]\.?m\b| o['’]clock| uhr| ?h(?:eures?)?\b| ?h ?\d\d))(?: ?(?P<half>[ap])\.?m\.?| o['’]clock| uhr| heures?"
-    r"| ?h(?: ?(?P<past>\d\d))?)?(?![\w:]))",
+    rf"(?:(?:the|dem|den|le|el|at|um|à|las?) )?(?:{DAY}|(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d\d))?"
+    r"(?: ?(?P<half>[ap])\.?m\.?| o['’]clock| uhr| heures?| ?h(?: ?(?P<past>\d\d))?|(?<=:\d\d))(?![\w:]))",
     re.I,
 )
 _OTHERS = re.compile(
@@ -159,8 +157,8 @@ def _comparable(asked: Asked, limit: _Limit) -> list[Found]:
 
 def _is_alike(one: Value, bound: Value) -> bool:
     """Whether a value is of the kind of the limit; a limit without a unit may be an amount of money."""
-    own, other = (_EURO.sub(" €", f"0 {each.dimension}") for each in (one, bound))
-    return own == other or (not bound.dimension and one.dimension.startswith("money"))
+    is_same = re.sub("euros?|eur$", "€", one.dimension.casefold()) == bound.dimension.casefold()
+    return is_same or (not bound.dimension and one.dimension.startswith("money"))
 
 
 def _moments(asked: Asked, source: Source, grid: Grid, bound: Value, rest: frozenset[str]) -> Iterator[Found]:
@@ -168,7 +166,7 @@ def _moments(asked: Asked, source: Source, grid: Grid, bound: Value, rest: froze
     fields: dict[str, tuple[tuple[str], ...]] = {}
     for field, name in enumerate(grid.fields):
         cells = [row[field].strip() for row in grid.cells]
-        read = {cell: found for cell in cells if (found := _moment(cell, whole=True))}
+        read = {cell: found for cell in cells if (found := _moment(_MOMENT.fullmatch(cell)))}
         sizes = [bound.size, *(one.size for one in read.values())]
         is_alike = {one.dimension for one in read.values()} == {bound.dimension} and all(
             cell in read or is_missing(cell) for cell in cells
@@ -189,67 +187,66 @@ def _limit_in(text: str) -> _Limit | None:
     """The limit that a question names."""
     if behind := _OR.search(text):
         before = list(_PLAIN.finditer(text, 0, behind.start()))
-        bound = _bound(text[: behind.start()], before[-1].start()) if before else None
-        if bound is None:
+        start = before[-1].start() if before else behind.start()
+        if not (read := _bound(text[: behind.start()], start)):
             return None
-        rest = f"{text[: before[-1].start()]} {text[bound[1] : behind.start()]} {text[behind.end() :]}"
-        return _Limit(None, bound[0], True, rest) if behind["most"] else _Limit(bound[0], None, True, rest)
+        bound, end = read
+        rest = f"{text[:start]} {text[end : behind.start()]} {text[behind.end() :]}"
+        return _Limit(None, bound, True, rest) if behind["most"] else _Limit(bound, None, True, rest)
     if found := _LIMIT.search(text):
-        bound = _bound(text, found.end())
-        if bound is None:
+        may_be_moment = bool(found["before"] or found["after"] or found["low"])
+        if not (read := _bound(text, found.end(), may_be_moment=may_be_moment)):
             return None
-        rest = f"{text[: found.start()]} {text[bound[1] :]}"
-        if found["low"]:
-            low = _bound(found["low"], 0)
-            if low is None:
-                return None
-            number, high = low[0].number, bound[0]
-            size = number * high.size / (high.number or 1)
-            return _Limit(replace(high, number=number, size=size), high, True, rest)
+        bound, end = read
+        rest = f"{text[: found.start()]} {text[end:]}"
         includes = bool(found["most"] or found["least"])
-        if found["most"] or found["below"]:
-            return _Limit(None, bound[0], includes, rest)
-        return _Limit(bound[0], None, includes, rest)
+        if found["most"] or found["below"] or found["before"]:
+            return _Limit(None, bound, includes, rest)
+        low = value(found["low"], decimal_sign([found["low"]])) if found["low"] else None
+        if low is None:
+            return None if found["low"] else _Limit(bound, None, includes, rest)
+        # "Between 2 and 5 km" has the unit once.
+        size = low.number * bound.size / (bound.number or 1)
+        return (
+            None
+            if bound.dimension in _MOMENTS
+            else _Limit(replace(bound, number=low.number, size=size), bound, True, rest)
+        )
     how = compared_in(text)
     than = _THAN.match(text, how[2].end()) if how else None
-    bound = _bound(text, than.end()) if than else None
-    if how is None or than is None or bound is None:
+    read = _bound(text, than.end()) if than else None
+    if how is None or than is None or read is None:
         return None
-    measure, is_more, match = how
-    rest = f"{text[: match.start()]} {than['field']} {text[bound[1] :]}"
-    return _Limit(bound[0] if is_more else None, None if is_more else bound[0], False, rest, measure)
+    (measure, is_more, match), (bound, end) = how, read
+    rest = f"{text[: match.start()]} {than['field']} {text[end:]}"
+    return _Limit(bound if is_more else None, None if is_more else bound, False, rest, measure)
 
 
-def _bound(text: str, start: int) -> tuple[Value, int] | None:
+def _bound(text: str, start: int, *, may_be_moment: bool = False) -> tuple[Value, int] | None:
     """The value at a place of a text, with its unit if it is known, and where it ends."""
-    if read := _moment(text[start:]):
-        return read, start + len(read.printed)
     behind = text[start:]
+    if may_be_moment and (moment := _moment(_MOMENT.match(behind))):
+        return moment, start + len(moment.printed)
     plain = _PLAIN.match(behind)
     if plain is None:
         return None
     decimal = decimal_sign([plain[0]]) or ","
-    said = next(
-        (
-            one
-            for first, _, one in values_said(behind, decimal)
-            if first <= 1 and one.printed in behind[: len(one.printed) + 1]
-        ),
-        None,
-    )
-    read = said or value(plain[0], decimal)
-    return (read, start + len(said.printed if said else plain[0])) if read else None
+    for first, end, one in values_said(behind, decimal):
+        if first == 0:
+            return one, start + end
+    read = value(plain[0], decimal)
+    return (read, start + plain.end()) if read else None
 
 
-def _moment(text: str, *, whole: bool = False) -> Value | None:
-    """The day or the time of day that a text begins with, or is; one without a year is of any."""
-    found = _MOMENT.fullmatch(text) if whole else _MOMENT.match(text)
+def _moment(found: re.Match[str] | None) -> Value | None:
+    """The day or the time of day of a match of `_MOMENT`; a day without a year is of any."""
     if found is None:
         return None
     if found["hour"]:
-        late = _NOON if (found["half"] or "").casefold() == "p" and int(found["hour"]) < _NOON else 0
-        size = (int(found["hour"]) + late) * 60 + int(found["minute"] or found["past"] or 0)
+        hour, half = int(found["hour"]), (found["half"] or "").casefold()
+        hour = hour % _NOON + _NOON * (half == "p") if half else hour
+        size = hour * 60 + int(found["minute"] or found["past"] or 0)
         return Value(size, "clock", size, found[0])
-    day = Day(MONTHS[found["only"].casefold()], 0) if found["only"] else Day.of(found)
+    day = Day.of(found)
     size = (day.year or 0) * _YEAR + day.month * 100 + day.day
     return Value(size, "day", size, found[0])
