@@ -22,7 +22,7 @@ _AS_COST = re.compile(
 )
 _COST = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:(?:what|how much) (?:does|do|did|will|would) (?P<en>.{2,80}?) cost"
-    r"|(?:was|wie ?viel) kosten?t? (?P<de>.{2,80}?)|combien (?:coûtent?|co[uû]te-t-(?:il|elle)) (?P<fr>.{2,80}?)"
+    r"|(?:was|wie ?viel) kosten?t? (?P<de>.{2,80}?)|combien (?:coûte(?:nt)?|co[uû]te-t-(?:il|elle)) (?P<fr>.{2,80}?)"
     r"|(?:cuánto|qué) cuestan? (?P<es>.{2,80}?))\W*",
     re.I,
 )
