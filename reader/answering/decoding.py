@@ -419,7 +419,7 @@ class Decoding:
                 )
                 or invents_name(self.text, known, self.question)
                 or is_of_another_kind(self.question, self.text)
-                or is_of_another(self.question, self.text, self._prompt.passages, self.attached.sources)
+                or is_of_another(self.question, self.text, self._prompt.passages, self.attached.sources, self._said)
             )
         )
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):

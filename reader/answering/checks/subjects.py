@@ -38,7 +38,9 @@ _COUNTS = re.compile(
 """What a number counts, behind it: nine people, and not nine or nine metres; in English."""
 _OLD = re.compile(r"\b(?:old|alt|âge|edad)\b", re.I)
 _AGE = r"\b(?:aged?|ages|years? old|born|birth\w*|alter|jahre alt|geboren|ans|âge|née?|edad|años|nacid[oa])\b"
-_I = re.compile(r"\b(?:I|my|we|our|ich|wir|nous)\b")
+_I = r"\b(?:I|my|we|our|ich|wir|nous)\b"
+_SAYS_WHO, _SAYS_WHO_OR_AGE = re.compile(_I), re.compile(f"{_I}|(?i:{_AGE})")
+"""A text by somebody about himself seldom names what is asked about; nor does a least age."""
 _MOST_WORDS = 5
 _BEFORE_CHARS, _BEHIND_CHARS = 500, 300
 _MOST_PLACES, _FIRST_PAGES = 200, 5
@@ -55,7 +57,9 @@ _GENERAL = stems(
 """Words that say which kind of value is asked for, and not of what."""
 
 
-def is_of_another(question: str, answer: str, looked: Sequence[Passage], sources: Sequence[Source]) -> bool:
+def is_of_another(
+    question: str, answer: str, looked: Sequence[Passage], sources: Sequence[Source], before: str = ""
+) -> bool:
     """Whether an answer is a number that stands only where documents say nothing of what a question asks about, or count something,
     which is no length or age.
 
@@ -64,11 +68,12 @@ def is_of_another(question: str, answer: str, looked: Sequence[Passage], sources
 
     Args:
         looked: the passages that the answer may be from: if their pages have the number, no others count.
+        before: the turns before the question, which may say what *it* is.
     """
     number, asks = _NUMBER.search(answer), _ASKS.match(question)
     if number is None or asks is None or len(answer.split()) > _MOST_WORDS or MANY_NAMES.search(question):
         return False
-    asked = _roots(" ".join(subject_words(question)))
+    asked = _roots(" ".join(subject_words(f"{question} {before}")))
     printed = re.compile(rf"(?<![\w.,]){re.escape(number[0])}(?!\w|[.,]\d)", re.I)
     pages = [page for source in sources for page in source.pages if printed.search(page.text)]
     own = [
@@ -77,7 +82,7 @@ def is_of_another(question: str, answer: str, looked: Sequence[Passage], sources
     near = list(islice((one for page in own or pages for one in _around(page, printed)), _MOST_PLACES + 1))
     first_words = words_of(" ".join(page.text for source in sources for page in source.pages[:_FIRST_PAGES]))
     is_alike = len(LANGUAGES[str(asks.lastgroup)].intersection(first_words)) >= FEWEST_WORDS
-    said = re.compile(f"{_I.pattern}|(?i:{_AGE})") if _OLD.search(question) else _I
+    said = _SAYS_WHO_OR_AGE if _OLD.search(question) else _SAYS_WHO
     is_known = bool(asked) and is_alike and 0 < len(near) <= _MOST_PLACES
     is_size = _SIZE.match(question) and _NUMBER.fullmatch(answer.strip(" ."))
     return is_known and not any(
