@@ -171,6 +171,7 @@ def test_the_best_passage_answers_unless_a_refusal_is_much_less_likely_behind_an
     attached = attached_to(hide(), roomy_model, store)
     places = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)[:3]
     monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: places)
+    monkeypatch.setattr("reader.answering.decoding.is_of_another", lambda *_: False)
     monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
     Unsure.refuses = refuses
     answer = answered(attached, roomy_model, look_again=2500)
@@ -204,6 +205,7 @@ def test_where_the_answer_of_the_surer_passage_is_wrong_a_less_sure_one_is_retur
     places = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)[: len(refuses)]
     monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: places)
     monkeypatch.setattr("reader.answering.decoding.invents", lambda answer, _: answer in wrong)
+    monkeypatch.setattr("reader.answering.decoding.is_of_another", lambda *_: False)
     monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
     Unsure.refuses = refuses
     answer = answered(attached, roomy_model, look_again=2500)
@@ -217,9 +219,14 @@ def test_for_who_the_nearest_sentences_come_first_and_answer_if_a_refusal_is_unl
     near = "The miller found the boat. It was green."
     attached = attached_to(hide(f"Ada saw it. {near}"), roomy_model, store)
     monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
-    for refuses, is_near in ((0.05, True), (0.2, False)):
+    for question, refuses, is_near in (
+        ("Who found the boat?", 0.2, True),
+        ("Who found the boat?", 0.3, False),
+        ("Who found the last boat?", 0.05, True),
+        ("Who found the last boat?", 0.2, False),  # not all words
+    ):
         Unsure.refuses = [refuses] * 20
-        looked = answered(attached, roomy_model, "Who found the boat?", look_again=2500).looked_again
+        looked = answered(attached, roomy_model, question, look_again=2500).looked_again
         assert ([one.text for one in looked] == [near]) == is_near
         assert all(one.end_char < other.start_char for one, other in itertools.pairwise(looked))
     attached = attached_to(one_page(near, "Boat"), roomy_model, store)

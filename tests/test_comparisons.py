@@ -1,4 +1,4 @@
-"""Questions that need several values of a document: the most, the longer of two, sums, counts, and which things have what."""
+"""Questions that need several values of a document: the most, the longer of two, sums, counts, limits, which things have what."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from helpers.answers import answered, attached_to
 from helpers.documents import one_page
 
 from reader.answering.extractive.comparisons import compared
+from reader.answering.extractive.limits import limited
 from reader.answering.passages import Passages, Source
 from reader.answering.text.values import decimal_sign, value
 from reader.models import Model
@@ -45,13 +46,22 @@ Kar | 1.480 | 64
 Grat | 2.210 | 112
 """
 TARIFS = "Tarifs\n\nLogement | Été | Hiver\nCabane | 58 € | 42 €\nYourte | 84 € | 65,50 €\nFamille | 99 € | 70 €\n"
+BUSES = """Buses
+
+| Line | Departs | Fare | First day |
+| --- | --- | --- | --- |
+| Red | 7:30 am | £2 | 3 May 2024 |
+| Blue | 11:15 am | £3.50 | 1 June 2023 |
+| Green | 1 pm | £3 | 5 May 2024 |
+"""
 CURSOS = "Cursos\n\nCurso | Horas | Precio\nForja | 48 | 310 €\nTelar | 36 | 150 €\n"
 
 
 def said(text: str, question: str) -> str | None:
     title, _, _ = text.partition("\n")
     source = Source("d", title, (PageRecord("d", 1, "1", 0, len(text), text),), len(text))
-    found = compared(question, [source], Passages([source]))
+    passages = Passages([source])
+    found = limited(question, [source], passages) or compared(question, [source], passages)
     assert found is None or all(passage.text in text for passage in found.passages)
     return found and found.text
 
@@ -99,6 +109,29 @@ def test_values_of_several_things_are_compared_and_summed(text: str, question: s
 
 
 @pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        (FERRIES, "Which ferries have at least 960 berths?", "Auk, Skua"),
+        (FERRIES, "Which ferries take no more than one hour?", "Skua"),
+        (FERRIES, "Which ferries cost an adult between £9 and £10?", "Auk"),
+        (FERRIES, "Which ferries are under £5 for an adult?", "None"),
+        (FERRIES, "How many ferries are over 40 m long?", "2 (Auk, Skua)"),
+        (BUSES, "Which lines cost £3 or more?", "Blue, Green"),
+        (BUSES, "Which lines cost between £1.50 and £3?", "Red, Green"),
+        (BUSES, "Which lines depart before 11.30 am?", "Red, Blue"),
+        (BUSES, "Which lines have a first day after 2 April 2024?", "Red, Green"),
+        (BUSES, "Which lines have a first day after April?", None),  # of which year?
+        (HUTS, "Welche Hütten liegen über 2.000 m?", "Grat"),
+        (HUTS, "Welche Hütte hat mindestens 500 Betten?", "Keine"),
+        (TARIFS, "Quels logements coûtent moins de 50 euros en hiver ?", "Cabane"),
+        (CURSOS, "¿Qué cursos cuestan al menos 200 €?", "Forja"),
+    ],
+)
+def test_all_things_within_a_limit_are_named(text: str, question: str, answer: str | None) -> None:
+    assert said(text, question) == answer
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "Which ferry sails most often?",
@@ -106,7 +139,9 @@ def test_values_of_several_things_are_compared_and_summed(text: str, question: s
         "Which ferry is not the longest?",
         "What is the price of the longest ferry?",
         "What does the longest ferry cost?",
-        "Which ferries have at least 960 berths?",
+        "Which ferries are over 40 m or free?",
+        "Which ferries are free for people under 5?",
+        "Which ferries have lifeboats for more than 20 people?",
         "How much do adults and bicycles pay?",
         "Which ferry has the second most berths?",
         "Which is longer, the Auk or the Puffin?",

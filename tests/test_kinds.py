@@ -8,9 +8,11 @@ from helpers.documents import hide
 
 from reader.answering import NOT_SAID
 from reader.answering.checks.kinds import is_of_another_kind, may_be_of_another_kind
+from reader.answering.checks.subjects import is_of_another
 from reader.answering.look_again import choose_passages
+from reader.answering.passages import Passages, Source
 from reader.models.model import Model
-from storage import Store
+from storage import PageRecord, Store
 
 WHERE, WHO = "Where does Ada live?", "Who married Ada?"
 
@@ -24,9 +26,10 @@ WHERE, WHO = "Where does Ada live?", "Who married Ada?"
         (WHO, "the day after the fair"),
         (WHO, "on the following evening"),
         ("By whom was the bridge built?", "the year before the flood"),
+        ("What is Ada's phone number?", "1924"),
     ],
 )
-def test_a_relative_is_no_place_and_a_time_is_nobody(question: str, answer: str) -> None:
+def test_a_relative_is_no_place_a_time_is_nobody_and_a_year_no_number_to_call(question: str, answer: str) -> None:
     assert is_of_another_kind(question, answer)
     words = answer.split()
     assert all(may_be_of_another_kind(" ".join(words[:count]), question) for count in range(1, len(words)))
@@ -43,6 +46,7 @@ def test_a_relative_is_no_place_and_a_time_is_nobody(question: str, answer: str)
         (WHO, "a boy of the time"),
         ("When was Ada married?", "the day after the fair"),
         ("What is in the box?", "the year before the flood"),
+        ("What is the phone number for emergencies?", "112"),
     ],
 )
 def test_other_answers_are_of_the_kind_that_is_asked_for(question: str, answer: str) -> None:
@@ -62,3 +66,33 @@ def test_an_answer_of_another_kind_is_not_given_nor_shown(
     ):
         Scripted.said = said
         assert answered(attached, roomy_model, WHERE, look_again=2500).text == shown
+
+
+CLUB = """Boats
+
+The launch carries nine people and a skipper. The mast is tall. A dinghy costs £85 a week.
+
+| Berth | Width |
+| --- | --- |
+| North | 12 |
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "is_wrong"),
+    [
+        ("What is the skipper's salary?", "£85 a week", True),
+        ("How old is the skipper?", "12", True),
+        ("How long is the launch?", "nine", True),
+        ("What does a dinghy cost?", "£85", False),
+        ("How tall is the mast?", "85", False),  # in the sentence before
+        ("How wide are the berths?", "12", False),  # in the head of the table
+        ("Who is the skipper?", "12", False),
+        ("How old is the boat?", "12", False),  # in the heading
+        ("How old is the skipper?", "31", False),  # stands nowhere, which other checks know
+    ],
+)
+def test_a_number_of_something_else_is_no_answer(question: str, answer: str, is_wrong: bool) -> None:
+    source = Source("d", "Club", (PageRecord("d", 1, "1", 0, len(CLUB), CLUB),), len(CLUB))
+    assert is_of_another(question, answer, Passages([source]).all, [source]) == is_wrong
+    assert not is_of_another("And for the second week?", "£85", [], [source], "What does a dinghy cost?")

@@ -63,6 +63,9 @@ def test_a_price_is_asked_for_in_the_words_that_decoders_know_best(question: str
         (BATHS, "Was kostet ein Handtuch?", "2 Euro", False),
         (BATHS, "Wie viel kostet eine Massage?", "12 Euro", True),
         (FERRY, "Which car is carried for £22?", "£22", False),
+        (FERRY, "What does parking cost?", "tea and biscuits", True),
+        (FERRY, "What does parking cost?", "It is free.", False),
+        (FERRY, "Combien coûte le parking ?", "le ménage", True),
     ],
 )
 def test_an_amount_for_something_else_is_no_price(page: str, question: str, answer: str, is_none: bool) -> None:

@@ -390,7 +390,8 @@ def test_a_question_for_an_abbreviation_is_answered_by_its_words(question: str) 
 def test_a_reason_that_the_document_states_goes_before_one_that_it_does_not(
     answer: str, text: str, words: float, whole: str
 ) -> None:
-    assert with_reason(answer, said_of(text, words, 0.6)) == whole
+    passages = Passages([source_of(text)])
+    assert with_reason(answer, "Why did they flee?", said_of(text, words, 0.6), passages) == whole
 
 
 def test_a_reason_in_words_that_are_unlikely_to_the_decoder_gives_way_to_what_the_text_says(
@@ -405,7 +406,21 @@ def test_a_reason_in_words_that_are_unlikely_to_the_decoder_gives_way_to_what_th
     monkeypatch.setattr(Scripted, "margin", math.log(len(roomy_model.decoder.tokenizer)))
     answer = answered(attached, roomy_model, question, look_again="auto")
     assert answer.text == answer.evidence[0].quote == "The keeper turned back at the stile. Fog had come down."
-    assert with_reason("It was late.", said_of("The keeper left.", 0.0, 0.3), is_unsure=True) == "It was late."
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "words", "whole"),
+    [
+        ("It was late.", "Nobody was there. Fog came down.", 0.2, NOT_SAID),
+        ("The keeper turned.", "The keeper turned. Fog came down.", 1.0, NOT_SAID),
+        ("The keeper turned.", "The keeper turned. Fog had come.", 1.0, "The keeper turned. Fog had come."),
+        ("Nobody saw him.", "Nobody saw him turn. Fog had come.", 1.0, "Nobody saw him turn. Fog had come."),
+    ],
+    ids=["about something else", "no words but the question's", "and what was before", "what happened"],
+)
+def test_what_happened_is_no_reason(answer: str, text: str, words: float, whole: str) -> None:
+    first, passages = text[: text.index(".") + 1], Passages([source_of(text)])
+    assert with_reason(answer, "Why did the keeper turn?", said_of(first, words, 0.3), passages) == whole
 
 
 @pytest.mark.parametrize(
@@ -468,7 +483,7 @@ def test_what_the_text_itself_answers_with_yes_or_no_has_no_other_before_it(answ
 def test_reasons_are_found_in_other_languages(question: str, text: str) -> None:
     (said,) = statements(Passages([source_of(f"{text}\n\n1934.")]), question, None, adding=True)
     assert asks_why(question)
-    assert with_reason("something else", said) == text
+    assert with_reason("something else", question, said, Passages([source_of(text)])) == text
 
 
 def test_a_role_that_is_not_defined_is_left_to_the_decoder() -> None:

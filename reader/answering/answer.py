@@ -88,7 +88,8 @@ class Answer:
             weights = reading_map(attached.sources, heat)
             if decoding.ended == "finished" and found and (said := decoding.statements()):
                 if decoding.asks_why:
-                    text = with_reason(text, said[0], is_unsure=decoding.is_unsure)
+                    is_unsure, question = decoding.is_unsure, decoding.question
+                    text = with_reason(text, question, said[0], attached.passages, is_unsure=is_unsure)
                 else:
                     text = in_sentences(text, said, found[0].quote)
                 if given := [one.passage for one in said if one.text in text]:

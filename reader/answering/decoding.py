@@ -41,6 +41,7 @@ from reader.answering.checks.quantities import (
     with_span,
     with_unit,
 )
+from reader.answering.checks.subjects import is_of_another
 from reader.answering.extractive.entries import has_entries, with_day
 from reader.answering.extractive.extract import extract
 from reader.answering.extractive.statements import (
@@ -197,11 +198,15 @@ class Decoding:
         if budget_tokens and self.overview is None:
             found = choose_passages(attached, self.question, model, budget_tokens, earlier, with_cost(whole))
         words = self.question
+        nearest, has_all_words = (
+            nearest_sentences(attached, words, model, budget_tokens, earlier) if found else (None, False)
+        )
         # Knows nothing of this object: in a circle, it and the attached memory would stay when the question is answered.
         self._choice = PassageChoice(
             found,
             lambda passage: make_prompt(words, model, (passage,), attached.passages),
-            nearest=nearest_sentences(attached, words, model, budget_tokens, earlier) if found else None,
+            nearest=nearest,
+            has_all_words=has_all_words,
             looks_at_all=budget_tokens > LOOK_AGAIN_TOKENS,
         )
         if self._choice.is_open:
@@ -416,6 +421,7 @@ class Decoding:
                 )
                 or invents_name(self.text, known, self.question)
                 or is_of_another_kind(self.question, self.text)
+                or is_of_another(self.question, self.text, self._prompt.passages, self.attached.sources, self._said)
             )
         )
         if is_held and (noun := counted(self.question)) and not says_nothing(self.text):

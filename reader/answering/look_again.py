@@ -15,7 +15,7 @@ from reader.answering.checks.names import asks_who
 from reader.answering.evidence import rank_passages
 from reader.answering.extractive.introductions import rank_introductions
 from reader.answering.extractive.overview import place
-from reader.answering.extractive.statements import statements, with_next
+from reader.answering.extractive.statements import ALL_WORDS, statements, with_next
 from reader.answering.extractive.title_pages import FRONT_CHARS
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, PASSAGES, heading, make_prompt
@@ -96,18 +96,20 @@ def nearest_sentences(
     model: Model,
     tokens: int = LOOK_AGAIN_TOKENS,
     earlier: Sequence[tuple[str, str]] = (),
-) -> Passage | None:
-    """For a question for who did something, the sentence that is nearest to it with the one behind it; None for others.
+) -> tuple[Passage | None, bool]:
+    """For a question for who did something, the sentence that is nearest to it with the one behind it, and whether it has all words
+    of the question; None for others.
 
     Beside other people small decoders name another one. `tokens` and `earlier` are as for `choose_passages`.
     """
     if not asks_who(question) or understand(question).kind != "detail":
-        return None
+        return None, False
     words = searched(question, earlier)
     said = statements(attached.passages, words, model.encoder)
     nearest = [with_next(said[0], attached.passages).passage] if said else []
     choose = _Choosing(attached, question, model, tokens, words)
-    return next(iter(choose(nearest)), None) if choose.has_room else None
+    found = next(iter(choose(nearest)), None) if choose.has_room else None
+    return found, bool(said) and said[0].words >= ALL_WORDS
 
 
 class _Choosing:

@@ -14,6 +14,10 @@ from reader.answering.prompt import Prompt
 _SURE = 0.1
 """If a refusal begins with less probability than this behind a passage, the passage answers, and no other is looked at."""
 
+_NEAREST_SURE = 0.25
+"""The same for the nearest sentences where they have all words of the question: of 60 questions for who of SQuAD 2.0 dev eight are
+between, of which one is won and none lost."""
+
 _FIRST_AHEAD = 0.5
 """If no passage is sure to answer, another than the first, which the search found best, does so only if a refusal is so much less
 likely there: behind the others decoders answer about something else."""
@@ -34,6 +38,7 @@ class PassageChoice:
         prompt_of: Callable[[Passage], Prompt],
         *,
         nearest: Passage | None = None,
+        has_all_words: bool = False,
         looks_at_all: bool = False,
     ) -> None:
         """Begin with no passage looked at.
@@ -42,6 +47,7 @@ class PassageChoice:
             passages: the likeliest to answer first.
             prompt_of: makes the prompt that looks at a passage.
             nearest: a few sentences, to be looked at before them; they answer only if a refusal is unlikely there.
+            has_all_words: whether these have all words of the question.
             looks_at_all: look at all passages, however sure one of them is.
         """
         self._waiting, self._prompt_of = deque(passages), prompt_of
@@ -49,6 +55,7 @@ class PassageChoice:
         if self.nearest:
             self._waiting.appendleft(self.nearest)
         self.sure = 0.0 if looks_at_all else _SURE
+        self._nearest_sure = _NEAREST_SURE if has_all_words else self.sure
         self._refusals: list[tuple[float, Prompt]] = []
         self.is_open = bool(self._waiting)
 
@@ -62,9 +69,11 @@ class PassageChoice:
         The first passage behind which a refusal is unlikely answers. If there is none, or all are to be looked at, the best one
         answers, unless another has a much smaller probability.
         """
-        if probability < self.sure or prompt.passages != (self.nearest,):
+        is_nearest = prompt.passages == (self.nearest,)
+        is_sure = probability < (self._nearest_sure if is_nearest else self.sure)
+        if is_sure or not is_nearest:
             self._refusals.append((probability, prompt))
-        if probability >= self.sure and self._waiting:
+        if not is_sure and self._waiting:
             return self.next()
         self.is_open = False
         first, *others = self._refusals

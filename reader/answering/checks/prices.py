@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from reader.answering.text.numerals import NUMERALS
 from reader.answering.text.words import words_of
 
 _THING = r"(?P<{name}>(?:an?|each|every|one) (?:(?!in\b|worth\b|left\b|than\b)[\w'’-]+ ?){{1,7}}?)\W*"
@@ -21,13 +22,20 @@ _AS_COST = re.compile(
 )
 _COST = re.compile(
     r"\W*(?:(?:and|but|so) )?(?:(?:what|how much) (?:does|do|did|will|would) (?P<en>.{2,80}?) cost"
-    r"|(?:was|wie ?viel) kosten?t? (?P<de>.{2,80}?)|combien (?:coûtent?|co[uû]te-t-(?:il|elle)) (?P<fr>.{2,80}?)"
+    r"|(?:was|wie ?viel) kosten?t? (?P<de>.{2,80}?)|combien (?:coûte(?:nt)?|co[uû]te-t-(?:il|elle)) (?P<fr>.{2,80}?)"
     r"|(?:cuánto|qué) cuestan? (?P<es>.{2,80}?))\W*",
     re.I,
 )
 _ONE = re.compile(r"(?:an?|each|every|one|eine?[nrms]?|jede[rsn]?|une?|chaque|un[ao]?|cada) (?P<words>.+)", re.I)
 """The price of one thing among others, which a text names beside its price."""
 _AMOUNT = re.compile(r"\W*(?:(?:about|nearly|etwa|environ|unos) )?(?P<number>\d[\d.,]*)\D{0,24}")
+_SAYS_PRICE = re.compile(
+    rf"\d|\b(?:{'|'.join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))}|hundred|thousand|half|quarter|same|more|less"
+    r"|most|least|not?|nothing|free\w*|inclu\w*|cheap\w*|expensive|price\w*|charge\w*|pa(?:y|id)\w*|cost\w*|penn\w+|pounds?|dollars?|cents?"
+    r"|euros?|halb\w*|nichts|kein\w*|frei\w*|kostenlos\w*|gratis|umsonst|preis\w*|gratuit\w*|rien|prix|nada|precio\w*)\b",
+    re.I,
+)
+"""What an answer has that says what something costs."""
 _DEPOSIT = re.compile(
     r"\b(?:deposits?|pledges?|\w*pfand\w*|\w*kaution\w*|cautions?|consignes?|fianzas?|depósitos?)\b", re.I
 )
@@ -64,19 +72,20 @@ _SAME = tuple(
         "fahrrad rad fahrräder räder",
     )
 )
-_MANY_NAMES = re.compile(
+MANY_NAMES = re.compile(
     r"\b(?:tickets?|admission|entry|entrance|visit|stay|trip|ride|crossing|fares?|seat|swim|members?\w*|subscription|\w*karte|eintritt\w*"
     r"|fahrt|besuch|billets?|entrée|visite|abonnement|place|entradas?|billetes?|visita|plaza)\b",
     re.I,
 )
 """Things whose price a text gives without their name, as in "Adults £5"."""
-_LANGUAGES = {
+LANGUAGES = {
     "en": frozenset({"the", "of", "and", "is", "for", "are"}),
     "de": frozenset({"der", "die", "das", "und", "ist", "für"}),
     "fr": frozenset({"le", "les", "des", "et", "est", "pour"}),
     "es": frozenset({"el", "los", "las", "y", "es", "para"}),
 }
-_FEWEST_WORDS = 2
+FEWEST_WORDS = 2
+"""So many of these words tell a language."""
 
 
 def with_cost(question: str) -> str:
@@ -87,12 +96,12 @@ def with_cost(question: str) -> str:
 
 
 def is_no_price(question: str, answer: str, page: str) -> bool:
-    """Whether an answer to what a thing costs is an amount that a page gives for something else only: a deposit, half of what is
-    asked for, or, if question and page are in the same language, another thing."""
+    """Whether an answer to what a thing costs has nothing of a price, or is an amount that a page gives for something else only: a
+    deposit, half of what is asked for, or, if question and page are in the same language, another thing."""
     asked = _COST.fullmatch(question) if len(question) <= _MOST_CHARS else None
     amount = _AMOUNT.fullmatch(answer)
     if asked is None or amount is None:
-        return False
+        return asked is not None and not _SAYS_PRICE.search(answer)
     number = re.escape(amount["number"].rstrip(".,"))
     found = islice(re.finditer(rf"(?<![\d.,]){number}(?!\d|[.,]\d)", page), _MOST_PLACES)
     places = [one.span() for one in found]
@@ -105,12 +114,12 @@ def is_no_price(question: str, answer: str, page: str) -> bool:
         return True
     language = asked.lastgroup or ""
     one = _ONE.fullmatch(asked[language])
-    if one is None or _MANY_NAMES.search(one["words"]):
+    if one is None or MANY_NAMES.search(one["words"]):
         return False
-    own = _LANGUAGES[language] & set(words_of(page))
+    own = LANGUAGES[language] & set(words_of(page))
     things = {word for word in words_of(one["words"]) if len(word) >= _LEAST_LETTERS} - _COMMON
     return (
-        bool(things) and len(own) >= _FEWEST_WORDS and not any(_names(things, _near(page, *place)) for place in places)
+        bool(things) and len(own) >= FEWEST_WORDS and not any(_names(things, _near(page, *place)) for place in places)
     )
 
 

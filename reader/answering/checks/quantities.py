@@ -104,7 +104,8 @@ _QUESTIONS = [
         {"money"},
         r"how much (?:money|cash)|how much (?:did|do|does|was|were|is|are|has|have|had|will|would|must|should|could)\b.{0,80}?"
         r"\b(?:pay|paid|costs?|spen[dt]|price[ds]?|earn(?:ed)?|charged?|sell|sold|worth|donate[ds]?|owe[ds]?)\b"
-        r"|(?:what|how much) (?:is|was|were|are|did|does) .{0,40}\b(?:price|cost|fee|salary|wages?)\b",
+        r"|(?:what|how much) (?:is|was|were|are|did|does) .{0,40}\b(?:price|cost|fee|salary|wages?)\b"
+        r"|\b(?:was|wie ?viel) kostet\b|\bcombien coûte|\b(?:cuánto|qué) cuesta",
     ),
     ({"length"}, r"how (?:tall|high|deep|wide|broad|thick)\b"),
     ({"length", "time", "share"}, r"how (?:long|far)\b"),  # also "how far into the contract"

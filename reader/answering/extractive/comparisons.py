@@ -27,7 +27,6 @@ from reader.answering.text.measures import (
     called_so,
     compared_in,
     fit,
-    limit_in,
     than,
     two_of,
 )
@@ -63,7 +62,7 @@ _YES_NO = re.compile(
 )
 _SAID = {"en": ("Yes", "No"), "de": ("Ja", "Nein"), "fr": ("Oui", "Non"), "es": ("Sí", "No")}
 _AND = re.compile(r",? (?:and|und|et|y|e) |, ", re.I)
-_HOW_MANY = re.compile(r"\W*(?:how many|wie ?viele|combien d(?:e |['’])|cuánt[oa]s) ?(?P<what>.+)", re.I)
+HOW_MANY = re.compile(r"\W*(?:how many|wie ?viele|combien d(?:e |['’])|cuánt[oa]s) ?(?P<what>.+)", re.I)
 _DIFFERENCE = re.compile(
     r"\W*(?:what(?: is|['’]s) the difference|was ist der unterschied|quelle est la différence|cuál es la diferencia)\b(?P<what>.*?)"
     r"\b(?:between|zwischen|entre)\b(?P<pair>.+)",
@@ -92,7 +91,7 @@ _YES = re.compile(r"(?:yes|y|ja|oui|sí|✓|✔|x|●|•)", re.I)
 _NO = re.compile(r"(?:no|n|nein|non|none|✗|✘|[-–—]|)", re.I)
 _EVERY = re.compile(r"\b(?:all|any|both|alle|tous|toutes|todos|todas)\b", re.I)
 _GROUP = re.compile(r"famil|group|grupp|grupo", re.I)
-_OWN_WORDS = stems(
+OWN_WORDS = stems(
     """
     take takes cost costs give gives need needs pay pays paid charge allow allows allowed offer offers get
     thing things both people person persons together total difference between many much longer than each every combined
@@ -104,23 +103,23 @@ _OWN_WORDS = stems(
     """
 )
 """Words of questions that name neither a thing nor a field."""
-_PAYING = re.compile(
+PAYING = re.compile(
     r"\b(?:costs?|pays?|paid|prices?|fees?|kost\w+|preise?|zahl\w+|coût\w+|prix|cuest\w+|precio\w*|vale\w*)\b", re.I
 )
-_LEFT_OUT = re.compile(
+LEFT_OUT = re.compile(
     r"\bones?\b|\b(?:an?|per|each|for an?|pro|am|par|por|al)"
     r" (?:day|year|month|week|night|hour|tag|jahr|nacht|jour|nuit|an|día|año)\b",
     re.I,
 )
 _NUMBER = re.compile(rf"\b(?:(?P<digits>\d{{1,3}})|(?P<word>{'|'.join(map(re.escape, NUMERALS))}))\s", re.I)
 _LEADING = re.compile(r"\A(?:(?:to|in|at|on|for|by|with) )+", re.I)
-_MOST_CHARS = 200
+MOST_CHARS = 200
 _CANDIDATES = 20
-_MOST_LISTED = 12
+MOST_LISTED = 12
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """Things of a grid, with their values of a field if these are asked for."""
 
     source: Source
@@ -163,18 +162,18 @@ class _Found:
         return as_value(printed, [(self.name, printed)])
 
 
-class _Asked:
+class Asked:
     """A question, and what documents have for it."""
 
     def __init__(self, question: str, sources: Sequence[Source], passages: Passages) -> None:
-        self.text = _LEFT_OUT.sub(" ", " ".join(question.split()).strip(" ?¿.!"))
+        self.text = LEFT_OUT.sub(" ", " ".join(question.split()).strip(" ?¿.!"))
         self.words = stems(" ".join(subject_words(self.text)))
         self._sources = {source.document_id: source for source in sources}
         self._passages = passages
 
     def words_of(self, text: str) -> frozenset[str]:
         """The words of a part of the question that say what it is about."""
-        return stems(text) & self.words - _OWN_WORDS
+        return stems(text) & self.words - OWN_WORDS
 
     @property
     def grids(self) -> list[tuple[Source, Grid]]:
@@ -196,15 +195,22 @@ class _Asked:
                 before = start
 
     def found(
-        self, measure: Measure, rest: frozenset[str], named: Sequence[frozenset[str]] = (), *, is_sum: bool = False
-    ) -> list[_Found]:
+        self,
+        measure: Measure,
+        rest: frozenset[str],
+        named: Sequence[frozenset[str]] = (),
+        *,
+        is_sum: bool = False,
+        grids: Sequence[tuple[Source, Grid]] | None = None,
+    ) -> list[Found]:
         """The things with these words, or all, each with its values of the field that is compared; those that fit best.
 
         Args:
             rest: other words that must be understood.
             is_sum: whether all things must have values, and some of the named words may name no thing.
+            grids: in place of all.
         """
-        for places in (self.grids, self.said() if named else ()):
+        for places in (self.grids if grids is None else grids, self.said() if named else ()):
             ranked = [
                 one for source, grid in places for one in _in_grid(source, grid, measure, rest, named, is_sum=is_sum)
             ]
@@ -214,16 +220,16 @@ class _Asked:
         return []
 
 
-_Said = tuple[str, _Found]
+_Said = tuple[str, Found]
 """An answer, and what it is made of."""
 
 
 def compared(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """The answer to a question that needs several values; None where it is not sure."""
     is_read = all(source.chars_read >= source.chars for source in sources)
-    if not is_read or len(question) > _MOST_CHARS or _NOT_UNDERSTOOD.search(question):
+    if not is_read or len(question) > MOST_CHARS or _NOT_UNDERSTOOD.search(question):
         return None
-    asked = _Asked(question, sources, passages)
+    asked = Asked(question, sources, passages)
     for way in _WAYS:
         if said := list(way(asked)):
             (text, found), *others = said
@@ -233,7 +239,7 @@ def compared(question: str, sources: Sequence[Source], passages: Passages) -> Ov
     return Overview(NOT_SAID, ()) if _asks_for_unknown(asked, passages) else None
 
 
-def _counted(asked: _Asked) -> Iterator[_Said]:
+def _counted(asked: Asked) -> Iterator[_Said]:
     """How many there are, where one table has them, and no sentence says another number."""
     if not (match := _THERE_ARE.fullmatch(asked.text)):
         return
@@ -249,14 +255,14 @@ def _counted(asked: _Asked) -> Iterator[_Said]:
             if page.text[one.end() : one.end() + len(name)].casefold() == name.casefold()
         }
         if said <= {len(grid.things)} and all(any(cells) for cells in grid.cells):
-            yield str(len(grid.things)), _Found(source, grid, grid.things[:_MOST_LISTED])
+            yield str(len(grid.things)), Found(source, grid, grid.things[:MOST_LISTED])
 
 
 def _number(found: re.Match[str]) -> int:
     return int(found["digits"]) if found["digits"] else NUMERALS[found["word"].casefold()]
 
 
-def _difference(asked: _Asked) -> Iterator[_Said]:
+def _difference(asked: Asked) -> Iterator[_Said]:
     """How much more one of two has."""
     between, more = _DIFFERENCE.match(asked.text), than(asked.text)
     if between:
@@ -269,7 +275,7 @@ def _difference(asked: _Asked) -> Iterator[_Said]:
         return
     if len(pair) != 2:
         return
-    if _PAYING.search(asked.text) and measure is NUMBER:
+    if PAYING.search(asked.text) and measure is NUMBER:
         measure = PRICE
     for found in asked.found(measure, rest, [asked.words_of(one) for one in pair]):
         one, other = found.values
@@ -278,15 +284,15 @@ def _difference(asked: _Asked) -> Iterator[_Said]:
         yield (found.printed(size) if size > 0 else ""), found
 
 
-def _all_together(asked: _Asked) -> Iterator[_Said]:
+def _all_together(asked: Asked) -> Iterator[_Said]:
     """The sum of a field of all things."""
     if not (_ALL.search(asked.text) and _TOGETHER.search(asked.text)):
         return
-    for found in asked.found(NUMBER, asked.words - _OWN_WORDS, is_sum=True):
+    for found in asked.found(NUMBER, asked.words - OWN_WORDS, is_sum=True):
         yield found.printed(sum(one.number for one in found.values)), found
 
 
-def _together(asked: _Asked) -> Iterator[_Said]:
+def _together(asked: Asked) -> Iterator[_Said]:
     """What several things have together, each as often as the question says."""
     if not _SUM.match(asked.text) or _EACH.search(asked.text):
         return
@@ -300,7 +306,7 @@ def _together(asked: _Asked) -> Iterator[_Said]:
     are_together = len(parts) > 1 and _TOGETHER.search(asked.text)
     if not are_together and not (max(times) > 1 and _PAYS.search(asked.text)):
         return
-    for found in asked.found(PRICE if _PAYING.search(asked.text) else NUMBER, frozenset(), words, is_sum=True):
+    for found in asked.found(PRICE if PAYING.search(asked.text) else NUMBER, frozenset(), words, is_sum=True):
         if len(found.parts) < 2 and times[found.parts[0]] < 2:
             continue
         if any(not counted[part] <= thing.stems for part, thing in zip(found.parts, found.things, strict=True)):
@@ -309,7 +315,7 @@ def _together(asked: _Asked) -> Iterator[_Said]:
         yield ("" if total >= found.cheapest_group else found.printed(total)), found
 
 
-def _yes_or_no(asked: _Asked) -> Iterator[_Said]:
+def _yes_or_no(asked: Asked) -> Iterator[_Said]:
     """Whether one of two has more."""
     language, more = _YES_NO.match(asked.text), than(asked.text)
     if not (language and more):
@@ -323,7 +329,7 @@ def _yes_or_no(asked: _Asked) -> Iterator[_Said]:
         yield f"{said}. {found.sentence or f'{found.name}: ' * bool(found.name) + ', '.join(pairs)}", found
 
 
-def _one_of_two(asked: _Asked) -> Iterator[_Said]:
+def _one_of_two(asked: Asked) -> Iterator[_Said]:
     """Which of two has more or less."""
     pair, how = two_of(asked.text), compared_in(asked.text)
     if not (pair and how):
@@ -340,16 +346,16 @@ def _one_of_two(asked: _Asked) -> Iterator[_Said]:
             yield (_LEADING.sub("", options[number]) if found.sentence else found.things[number].label), found
 
 
-def _extreme(asked: _Asked) -> Iterator[_Said]:
+def _extreme(asked: Asked) -> Iterator[_Said]:
     """Which of all things has the most or the least."""
     how = compared_in(asked.text)
     if how is None or than(asked.text) or two_of(asked.text):
         return
     measure, is_more, match = how
     before = asked.text[: match.start()]
-    if not (_WHAT_IS.fullmatch(before) or (_asks_which(asked) and not _OF_OTHERS.search(before))):
+    if not (_WHAT_IS.fullmatch(before) or (asks_which(asked) and not _OF_OTHERS.search(before))):
         return
-    rest = asked.words - stems(match[0]) - _OWN_WORDS
+    rest = asked.words - stems(match[0]) - OWN_WORDS
     called = called_so(asked.words_of(asked.text[match.end() :]))
     for found in asked.found(measure, rest) or (asked.found(called, rest - called.all_names) if called else ()):
         best = (max if is_more else min)(one.size for one in found.values)
@@ -361,27 +367,7 @@ def _extreme(asked: _Asked) -> Iterator[_Said]:
         yield (said if len(own) < len(found.things) else ""), replace(found, things=tuple(own))
 
 
-def _beyond(asked: _Asked) -> Iterator[_Said]:
-    """Which of all things have more, or less, than a value."""
-    how = compared_in(asked.text)
-    limit = limit_in(asked.text[how[2].end() :]) if how else None
-    if how is None or limit is None or not _asks_which(asked):
-        return
-    (measure, is_more, match), (between, bound, unit) = how, limit
-    rest = asked.words_of(f"{asked.text[: match.start()]} {between}") - stems(match[0])
-    # More than 6 miles, or more than 20 plots, where a field is called so.
-    for words, dimension in ((rest, bound.dimension), (rest | asked.words_of(unit), "")):
-        for found in asked.found(measure, words):
-            if {one.dimension for one in found.values} == {dimension}:
-                pairs = zip(found.things, found.values, strict=True)
-                sizes = [(thing, one.size if dimension else one.number) for thing, one in pairs]
-                least = bound.size if dimension else bound.number
-                own = [thing for thing, size in sizes if (size > least if is_more else size < least)]
-                is_short = len(own) <= _MOST_LISTED
-                yield (", ".join(thing.label for thing in own) if is_short else ""), replace(found, things=tuple(own))
-
-
-def _asks_for_unknown(asked: _Asked, passages: Passages) -> bool:
+def _asks_for_unknown(asked: Asked, passages: Passages) -> bool:
     """Whether a question asks which of a table's things has the most of something that stands nowhere: small decoders name one."""
     how, first = compared_in(asked.text), _FIRST.match(asked.text)
     if not (how and first and how[0].takes_any_field and _HAS.search(asked.text[: how[2].start()])) or than(asked.text):
@@ -392,13 +378,13 @@ def _asks_for_unknown(asked: _Asked, passages: Passages) -> bool:
     return is_listed and bool(words) and not passages.search(words)
 
 
-def _asks_which(asked: _Asked) -> bool:
+def asks_which(asked: Asked) -> bool:
     """Whether a question asks which of things it is, as in "Which walk …", and not "What does …"."""
     first = _FIRST.match(asked.text)
     return bool(first and asked.words_of(first["noun"]))
 
 
-def _asks_for_value(text: str, match: re.Match[str], found: _Found) -> bool:
+def _asks_for_value(text: str, match: re.Match[str], found: Found) -> bool:
     """Whether a question asks what the most is, as in "What is the highest limit?", and not which thing has it."""
     behind = re.match(r"\W*(\w+)", text[match.end() :])
     return bool(
@@ -408,14 +394,14 @@ def _asks_for_value(text: str, match: re.Match[str], found: _Found) -> bool:
     )
 
 
-def _those_with(asked: _Asked) -> Iterator[_Said]:
+def _those_with(asked: Asked) -> Iterator[_Said]:
     """Which of all things have something."""
-    how_many = _HOW_MANY.match(asked.text)
+    how_many = HOW_MANY.match(asked.text)
     if not (how_many or _WHICH.match(asked.text)) or _LIMITS.search(asked.text) or compared_in(asked.text):
         return
     for source, grid in asked.grids:
-        rest = asked.words - stems(grid.noun) - _OWN_WORDS
-        if not grid.noun or not rest or len(rest) == len(asked.words - _OWN_WORDS):
+        rest = asked.words - stems(grid.noun) - OWN_WORDS
+        if not grid.noun or not rest or len(rest) == len(asked.words - OWN_WORDS):
             continue
         counted = how_many["what"].split()[: len(grid.noun.split())] if how_many else ()
         if how_many and stems(" ".join(counted)) != stems(grid.noun):
@@ -426,11 +412,11 @@ def _those_with(asked: _Asked) -> Iterator[_Said]:
                 for thing, cells in zip(grid.things, grid.cells, strict=True)
                 if _has(cells[field], rest - stems(name), is_named=bool(stems(name) & rest))
             ]
-            if own and len(own) <= _MOST_LISTED:
+            if own and len(own) <= MOST_LISTED:
                 labels = [thing.label if _is_plain(cell, rest) else f"{thing.label} ({cell})" for thing, cell in own]
                 is_sure = all(_is_plain(cell, rest) for _, cell in own)
                 said = (str(len(own)) if is_sure else "") if how_many else ", ".join(labels)
-                yield said, _Found(source, grid, tuple(thing for thing, _ in own))
+                yield said, Found(source, grid, tuple(thing for thing, _ in own))
 
 
 def _has(cell: str, words: frozenset[str], *, is_named: bool) -> bool:
@@ -453,7 +439,7 @@ def _in_grid(
     named: Sequence[frozenset[str]],
     *,
     is_sum: bool,
-) -> Iterator[tuple[Fit, _Found]]:
+) -> Iterator[tuple[Fit, Found]]:
     """The things of a grid with these words, or all, with each field that may be meant, and how well that fits."""
     labels = frozenset[str]().union(*(thing.stems for thing in grid.things))
     about, noun = stems(grid.about), stems(grid.noun)
@@ -480,7 +466,7 @@ def _in_grid(
             groups = [number for number, thing in enumerate(grid.things) if _GROUP.search(thing.label)]
             prices = [one.number for one in grid.values(field, groups) if one and not set(groups) & set(chosen)]
             things, known = zip(*read, strict=True)
-            yield rank, _Found(source, grid, things, known, field, tuple(parts), min(prices, default=math.inf))
+            yield rank, Found(source, grid, things, known, field, tuple(parts), min(prices, default=math.inf))
 
 
 def _things(grid: Grid, words: frozenset[str]) -> list[int]:
@@ -490,5 +476,5 @@ def _things(grid: Grid, words: frozenset[str]) -> list[int]:
     return alike if len(alike) == 1 else having if len(having) == 1 else []
 
 
-_WAYS = (_counted, _difference, _all_together, _together, _yes_or_no, _one_of_two, _beyond, _extreme, _those_with)
+_WAYS = (_counted, _difference, _all_together, _together, _yes_or_no, _one_of_two, _extreme, _those_with)
 """The first that finds something answers."""

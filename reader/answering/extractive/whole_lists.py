@@ -19,7 +19,7 @@ from storage import PageRecord
 
 _ASKED = re.compile(
     r"\W*(?:what|(?:(?:for|on|in|under|at|by|to) )?which|welche[rsnm]?|was|quel(?:le)?s?|qu['’]est-ce qu(?:i|e|(?=['’]))"
-    r"|que|qué|cuáles)(?!\w)(?! (?:is|was|does|ist|es|est) (?:the|an?|this|der|die|das|eine?|l[ae]|el|une?)\b)"
+    r"|que|qué|cuáles)(?!\w)(?! (?:is|was|ist|es|est) (?:the|an?|this|der|die|das|eine?|l[ae]|el|une?)\b)"
     r"(?! \w+ (?:is|was|has|does|ist|hat|est|es|tiene)(?!\w))",
     re.I,
 )

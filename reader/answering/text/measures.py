@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reader.answering.text.records import stems
-from reader.answering.text.values import Value, decimal_sign, value
+from reader.answering.text.values import Value
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,6 @@ _OR = [
     )
 ]
 _THAN = re.compile(r"\s(?:than|als|que)\s", re.I)
-_LIMIT = re.compile(
-    r"\s?(?P<rest>[^\d£$€¥]*?)\s?(?:(?:than|als|que|de)\s)?(?P<number>[£$€¥]?\s?\d[\d.,]{0,12})\s?(?P<unit>[^\d]{0,30})",
-    re.I,
-)
 _COMPARED = [
     (measure, re.compile(rf"(?<!\w)(?:(?P<more>{measure.more})|(?P<less>{measure.less}))(?:(?!\w)|(?<=[ '’]))", re.I))
     for measure in _MEASURES
@@ -146,11 +142,12 @@ def called_so(words: frozenset[str]) -> Measure | None:
     return next((measure for measure in _MEASURES if measure.all_names & words), None)
 
 
-def limit_in(behind: str) -> tuple[str, Value, str] | None:
-    """What stands between *more* and a value, the value, and its unit, where a text ends with one: "more climb than 500 feet"."""
-    found = _LIMIT.fullmatch(behind)
-    bound = value(f"{found['number']} {found['unit']}".strip(), decimal_sign([found["number"]])) if found else None
-    return (found["rest"], bound, found["unit"]) if found and bound else None
+def measure_of(dimension: str) -> Measure:
+    """What may be compared with values such as money or lengths, where nothing else says so."""
+    kind = dimension.partition(" ")[0]
+    alike = [measure for measure in _MEASURES if kind and kind in measure.dimensions.split()]
+    names = " ".join(name for measure in alike for name in measure.names)
+    return PRICE if PRICE in alike else Measure("", "", (names,), kind, takes_any_field=True) if alike else NUMBER
 
 
 def two_of(text: str) -> re.Match[str] | None:

@@ -33,6 +33,8 @@ _SUMMARY = re.compile(
 _GENERIC = frozenset(map(stem, "model type name modell typ bezeichnung modèle nom nombre modelo tipo".split()))  # noqa: SIM905
 _GROUPED = re.compile(r"\D{0,3}\d{1,3}\.\d{3}(?!\d)[^\d.]{0,12}")
 _PLURALS = {"children": "child", "men": "man", "women": "woman", "feet": "foot"}
+_UMLAUTS = str.maketrans("äöü", "aou")
+"""A German plural may have one: *Plätze*."""
 _SENTENCE = re.compile(r"[.!?]\s")
 _EACH = re.compile(r"\s(?:an?|per|pro|am|par|por|al)\s\w+", re.I)
 _HEADING_CHARS = 1500
@@ -43,7 +45,9 @@ _BEHIND = re.compile(r"\s*(?:for|per|to|für|pour|para)\b(?P<what>[^,;.]*?)(?=[,
 def stems(text: str) -> frozenset[str]:
     """The words of a text without their endings, and without those that say nothing."""
     words = (word for word in _WORD.findall(text.lower()) if word not in STOP_WORDS)
-    return frozenset(stem(_PLURALS.get(word) or re.sub(r"(?<=\w{3})ies$", "y", word)) for word in words)
+    return frozenset(
+        stem(_PLURALS.get(word) or re.sub(r"(?<=\w{3})ies$", "y", word)).translate(_UMLAUTS) for word in words
+    )
 
 
 @dataclass(frozen=True)
