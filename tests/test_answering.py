@@ -171,7 +171,7 @@ def test_the_best_passage_answers_unless_a_refusal_is_much_less_likely_behind_an
     attached = attached_to(hide(), roomy_model, store)
     places = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)[:3]
     monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: places)
-    monkeypatch.setattr("reader.answering.decoding.is_of_another", lambda *_: False)
+    monkeypatch.setattr("reader.answering.in_sight.is_of_another", lambda *_: False)
     monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
     Unsure.refuses = refuses
     answer = answered(attached, roomy_model, look_again=2500)
@@ -204,8 +204,8 @@ def test_where_the_answer_of_the_surer_passage_is_wrong_a_less_sure_one_is_retur
     attached = attached_to(hide(), roomy_model, store)
     places = choose_passages(attached, QUESTION_ABOUT_FACT, roomy_model, 2500)[: len(refuses)]
     monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: places)
-    monkeypatch.setattr("reader.answering.decoding.invents", lambda answer, _: answer in wrong)
-    monkeypatch.setattr("reader.answering.decoding.is_of_another", lambda *_: False)
+    monkeypatch.setattr("reader.answering.in_sight.invents", lambda answer, _: answer in wrong)
+    monkeypatch.setattr("reader.answering.in_sight.is_of_another", lambda *_: False)
     monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
     Unsure.refuses = refuses
     answer = answered(attached, roomy_model, look_again=2500)

@@ -19,29 +19,15 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
-from reader.answering.checks.copying import as_copied
-from reader.answering.checks.kinds import is_of_another_kind, may_be_of_another_kind
+from reader.answering.checks.kinds import may_be_of_another_kind
 from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
-from reader.answering.checks.names import authors, bare_name, invents_name, with_name
-from reader.answering.checks.places import further_place, may_be_place, whole_place
-from reader.answering.checks.prices import is_no_price, with_cost
+from reader.answering.checks.places import further_place, may_be_place
+from reader.answering.checks.prices import with_cost
 from reader.answering.checks.quantities import (
-    as_printed,
-    as_spelt,
     asks_for,
     contradicts,
-    counted,
-    has_number,
-    invents,
-    is_no_count,
-    is_row_of_numbers,
     may_begin_with_figure,
-    miscounts,
-    with_hedge,
-    with_span,
-    with_unit,
 )
-from reader.answering.checks.subjects import is_of_another
 from reader.answering.extractive.entries import has_entries, with_day
 from reader.answering.extractive.extract import extract
 from reader.answering.extractive.statements import (
@@ -54,6 +40,7 @@ from reader.answering.extractive.statements import (
     with_next,
 )
 from reader.answering.extractive.title_pages import as_credited
+from reader.answering.in_sight import InSight
 from reader.answering.look_again import choose_passages, look_again_tokens, nearest_sentences
 from reader.answering.passage_choice import PassageChoice
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
@@ -70,8 +57,8 @@ from reader.answering.requests import (
     said_about,
     searched,
 )
-from reader.answering.text.dates import asks_when, date_of_event, is_amount
-from reader.answering.text.tables import as_value, asks_for_amount, asks_for_payment, count_in
+from reader.answering.text.dates import asks_when
+from reader.answering.text.tables import asks_for_payment
 from reader.answering.text.words import content_words, mention
 from reader.beacon import Mark, Memory
 from reader.models import Model
@@ -312,7 +299,7 @@ class Decoding:
                 or (self._asks_for_manner and is_no_manner(self.text))
                 or may_be_place(self.text, self.question)
                 or may_be_of_another_kind(self.text, self.question)
-                or invents_name(self.text, self._known, self.question)
+                or self._sight.invents_name(self.text)
             )
         )
 
@@ -340,7 +327,8 @@ class Decoding:
         self._prompt = prompt
         self._is_new_prompt = True
         self._may_answer_otherwise = self._refusal_threshold > 0
-        self._may_be_step = asks_how_to(self.question) and has_steps(self._page_text)
+        self._sight = InSight(self.attached, prompt, self.question, self._said)
+        self._may_be_step = asks_how_to(self.question) and has_steps(self._sight.page)
         self.ended = None
         self._begin_answer()
         if self.queries is not None:
@@ -387,56 +375,24 @@ class Decoding:
         return float(logits[-1].float().softmax(-1)[self._refusal_ids[len(self.tokens)]])
 
     def _finish(self) -> None:
-        """End an answer: its numbers as the passage has them, with their units, the date of what is asked about, an item with the
-        others of its list, a place to its end, a name alone, in a whole sentence how something is done. Where a unit cannot be
-        right, or a figure or a name stands nowhere, look at the next passage, or return to one that was less sure to answer; where
-        there is none, the document does not say."""
+        """End an answer: worded as the passage has it, an item with the others of its list, in a whole sentence how something is
+        done. Where it cannot be right, look at the next passage, or return to one that was less sure to answer; where there is
+        none, the document does not say."""
         self.ended = "finished"
-        passage = self._passage
-        is_held = self.held == self.text
+        is_held, is_wrong = self.held == self.text, False
         if is_held:
-            value = as_value(as_copied(self.text, passage), [cell for one in self._prompt.shown for cell in one.cells])
-            value = as_printed(as_spelt(value, self.question, passage), passage)
-            value = with_span(with_unit(value, passage), self.question, passage)
-            value = with_hedge(value, passage)
-            value = whole_place(self.question, date_of_event(self.question, value, passage), passage)
-            self.text = self.held = (
-                authors(value, passage)
-                if self._role == "author"
-                else with_name(bare_name(value, self.question), self.question, passage)
-            )
-        known = self._known
-        is_invented = (
-            bool(passage)
-            and is_held
-            and (
-                invents(self.text, known)
-                or miscounts(self.text, self.question, known)
-                or is_no_count(self.text, self.question)
-                or is_amount(self.question, self.text)
-                or is_row_of_numbers(self.question, self.text)
-                or is_no_price(self.question, self.text, self._page_text)
-                or (
-                    asks_for_amount(self.question) and self.attached.passages.is_of_other_rows(self.question, self.text)
-                )
-                or invents_name(self.text, known, self.question)
-                or is_of_another_kind(self.question, self.text)
-                or is_of_another(self.question, self.text, self._prompt.passages, self.attached.sources, self._said)
-            )
-        )
-        if is_held and (noun := counted(self.question)) and not says_nothing(self.text):
-            cells = [cell for one in self._prompt.shown if one.has_cell for cell in one.cells]
-            count = count_in(cells, noun) or (not has_number(self.text) and self.attached.passages.count_of(noun))
-            self.text = self.held = count or self.text
+            self.text = self._sight.worded(self.text, self._role)
+            is_wrong = self._sight.cannot_be_right(self.text)
+            self.text = self.held = self._sight.with_count(self.text)
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
-        if is_invented or contradicts(self.text, self._kinds):
+        if is_wrong or contradicts(self.text, self._kinds):
             if other := self._choice.without(self._prompt):
                 self._look_at(other)
                 return
             self.text = self.held = NOT_SAID
         else:
-            page = self._page_text  # a list may have items behind the passage
+            page, passage = self._sight.page, self._sight.passage  # a list may have items behind the passage
             if is_held:
                 self.text = self.held = with_other_items(self.text, self.question, page)
                 if self._asks_for_manner and is_no_manner(self.text):
@@ -469,24 +425,6 @@ class Decoding:
         """Whether the document prints the answer in these words."""
         words = mention(self.text)
         return any(words.search(page.text) for source in self.attached.sources for page in source.pages)
-
-    @property
-    def _passage(self) -> str:
-        """What is shown of the document: rows of a table may stand outside the passage."""
-        shown = (one.text for one in self._prompt.shown)
-        return "\n".join([*(f"{one.header}\n{one.text}" for one in self._prompt.passages), *shown])
-
-    @property
-    def _known(self) -> str:
-        """What figures and names of an answer can be taken from: what is shown, and what was said."""
-        return f"{self._passage}\n{self._said}"
-
-    @property
-    def _page_text(self) -> str:
-        """The text of the pages whose passages are looked at; a passage may end within a list."""
-        looked = {(passage.document_id, passage.page) for passage in self._prompt.passages}
-        pages = (page for source in self.attached.sources for page in source.pages)
-        return "\n\n".join(page.text for page in pages if (page.document_id, page.number) in looked)
 
     def _look_at(self, prompt: Prompt) -> None:
         # A passage is looked at in place of the nearest sentences, which did not answer alone.
