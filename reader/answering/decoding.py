@@ -30,8 +30,7 @@ from reader.answering.checks.quantities import (
     as_spelt,
     asks_for,
     contradicts,
-    counted,
-    has_number,
+    count_asked,
     invents,
     is_no_count,
     is_row_of_numbers,
@@ -70,7 +69,7 @@ from reader.answering.requests import (
     searched,
 )
 from reader.answering.text.dates import asks_when, date_of_event, is_amount
-from reader.answering.text.tables import as_value, asks_for_amount, asks_for_payment, count_in
+from reader.answering.text.tables import as_value, asks_for_amount, asks_for_payment
 from reader.answering.text.words import content_words, mention
 from reader.beacon import Mark, Memory
 from reader.models import Model
@@ -418,10 +417,10 @@ class Decoding:
                 or is_of_another_kind(self.question, self.text)
             )
         )
-        if is_held and (noun := counted(self.question)) and not says_nothing(self.text):
-            cells = [cell for one in self._prompt.shown if one.has_cell for cell in one.cells]
-            count = count_in(cells, noun) or (not has_number(self.text) and self.attached.passages.count_of(noun))
-            self.text = self.held = count or self.text
+        cells = [cell for one in self._prompt.shown if one.has_cell for cell in one.cells]
+        if is_held and (count := count_asked(self.question, self.text, cells, self.attached.passages.pairs)):
+            self.text = self.held = count
+            is_invented = False
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if is_invented or contradicts(self.text, self._kinds):
