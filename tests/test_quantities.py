@@ -402,6 +402,8 @@ def test_what_is_no_count_is_not_given(roomy_model: Model, store: Store, monkeyp
         ("How many news articles did they use?", "300", "300"),
         ("How many clusters were there?", "several", "several"),
         ("How many articles named Wilma?", "1", "368"),
+        ("How many articles named Stan?", "457", "83"),
+        ("How many articles named Stan?", "83 and many more", "83 and many more"),
     ],
 )
 def test_a_count_that_a_row_or_a_cell_has_is_given(

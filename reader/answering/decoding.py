@@ -381,9 +381,10 @@ class Decoding:
         self.ended = "finished"
         is_held, is_wrong = self.held == self.text, False
         if is_held:
-            self.text = self._sight.worded(self.text, self._role)
-            is_wrong = self._sight.cannot_be_right(self.text)
-            self.text = self.held = self._sight.with_count(self.text)
+            text = self._sight.worded(self.text, self._role)
+            count = self._sight.count(text)
+            is_wrong = not count and self._sight.cannot_be_right(text)
+            self.text = self.held = count or text
         if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
             self.takes_sentence = True
         if is_wrong or contradicts(self.text, self._kinds):

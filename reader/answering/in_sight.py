@@ -14,8 +14,7 @@ from reader.answering.checks.prices import is_no_price
 from reader.answering.checks.quantities import (
     as_printed,
     as_spelt,
-    counted,
-    has_number,
+    count_asked,
     invents,
     is_no_count,
     is_row_of_numbers,
@@ -26,9 +25,8 @@ from reader.answering.checks.quantities import (
 )
 from reader.answering.checks.subjects import is_of_another
 from reader.answering.prompt import Prompt
-from reader.answering.refusal import says_nothing
 from reader.answering.text.dates import date_of_event, is_amount
-from reader.answering.text.tables import as_value, asks_for_amount, count_in
+from reader.answering.text.tables import as_value, asks_for_amount
 
 
 @dataclass(frozen=True)
@@ -90,10 +88,7 @@ class InSight:
             or is_of_another(question, answer, self.prompt.passages, self.attached.sources, self.said)
         )
 
-    def with_count(self, answer: str) -> str:
-        """To how many of something, the number that a table has for it."""
-        noun = counted(self.question)
-        if not noun or says_nothing(answer):
-            return answer
+    def count(self, answer: str) -> str:
+        """The number that a table has of what is counted, in place of an answer to how many; "" where none has."""
         cells = [cell for one in self.prompt.shown if one.has_cell for cell in one.cells]
-        return count_in(cells, noun) or (not has_number(answer) and self.attached.passages.count_of(noun)) or answer
+        return count_asked(self.question, answer, cells, self.attached.passages.pairs)

@@ -15,16 +15,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from reader.answering.text.records import Grid, grids
-from reader.answering.text.tables import (
-    Shown,
-    Table,
-    count_in,
-    names_nothing_of,
-    rows_asked,
-    rows_priced,
-    shown,
-    tables,
-)
+from reader.answering.text.tables import Shown, Table, names_nothing_of, rows_asked, rows_priced, shown, tables
 from reader.answering.text.words import content_words
 from reader.reading import goes_on, sentences, shortened
 from storage import PageRecord, TextIndex
@@ -138,6 +129,12 @@ class Passages:
             for grid in grids(pages, self.tables[document_id], self.titles[document_id])
         ]
 
+    @functools.cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The cells of each row of two."""
+        rows = (row for found in self.tables.values() for table in found for row in (table.first, *table.rows))
+        return [(row.cell(0), row.cell(1)) for row in rows if len(row.cells) == 2]
+
     def search(self, words: Sequence[str], limit: int = 50) -> list[int]:
         """Numbers of the passages that hold any of the words, the best first."""
         return self._index.search(words, limit)
@@ -223,11 +220,6 @@ class Passages:
             for row in rows_asked(question, lists, f"{self.titles[document_id]} {front[:front_chars]}"):
                 rows += self._cut_out(document_id, row.start_char, row.end_char)
         return rows
-
-    def count_of(self, noun: str) -> str:
-        """The number in the only row of two cells whose label ends with a noun; "" where none or several have such a number."""
-        rows = (row for found in self.tables.values() for table in found for row in (table.first, *table.rows))
-        return count_in([(row.cell(0), row.cell(1)) for row in rows if len(row.cells) == 2], noun)
 
     def is_of_other_rows(self, question: str, answer: str) -> bool:
         """Whether an answer is an amount that stands only in rows of lists, none of which has a word of the question."""

@@ -23,11 +23,12 @@ WHOLE = re.compile(
     re.I,
 )
 _MAY_BE_WHOLE = re.compile(r"overall|themes?|moral|(?<=\w )resum(?:es?|ed|ing)", re.I)
-"""Words that say how a detail is meant, too, as in "the overall cost"."""
+"""Words that may belong to a detail, as in "the overall cost"."""
 _OF_WHOLE = re.compile(
     rf"\b(?:{TEXTS}s?|main|key|central|ideas?|points?|topics?|themes?|arguments?|messages?|subjects?|lessons?|authors?|writers?)\b",
     re.I,
 )
+"""What is no detail beside such a word."""
 _ASKS_FOR_DETAIL = re.compile(
     r"\W*(?:(?:by|to|with|for|since|from|until) )?(?:who|whom|whose|when|where|which|how (?:many|much|long|old|often))\b",
     re.I,

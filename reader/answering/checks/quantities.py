@@ -8,9 +8,12 @@ runs no decoder.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 
+from reader.answering.refusal import says_nothing
 from reader.answering.text.numerals import NUMERALS, SMALL_NUMBERS, with_space
+from reader.answering.text.tables import number_of
 from reader.answering.text.words import words_of
 
 # The first unit that fits counts: "miles an hour" before "miles". Pounds may be either.
@@ -207,18 +210,22 @@ def is_no_count(answer: str, question: str) -> bool:
     return 0 < len(answer.split()) <= _FEW_WORDS and not _SAYS_HOW_MANY.search(answer)
 
 
-def counted(question: str) -> str:
-    """The word for what a question asks the number of: "articles" of "How many news articles did they use?"; "" for others."""
-    found = _HOW_MANY.search(question)
-    words = found["words"].split() if found else [""]
-    end = next((number for number, word in enumerate(words) if word in _BEHIND_COUNTED), 1)
-    return words[max(0, end - 1)]
+def count_asked(question: str, answer: str, cells: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> str:
+    """The number that tables have of what a question asks the number of, such as *articles* in "How many news articles did they
+    use?", for an answer that is another number, or has none, such as "a large number"; "" where they have none, or several.
 
-
-def has_number(answer: str) -> bool:
-    """Whether an answer has a number, unlike "a large number"."""
-    known = NUMERALS.keys() & set(words_of(answer))
-    return bool(known or re.search(r"\d", answer) or _LARGE_NUMBER_WORDS.search(answer))
+    Args:
+        cells: (name of the column, value) of the rows that the question names.
+        pairs: (label, value) of all rows of two cells, for answers without a number.
+    """
+    found = None if says_nothing(answer) else _HOW_MANY.search(question)
+    if found is None:
+        return ""
+    words = found["words"].split()
+    noun = words[max(0, next((number for number, word in enumerate(words) if word in _BEHIND_COUNTED), 1) - 1)]
+    if NUMERALS.keys() & set(words_of(answer)) or re.search(r"\d", answer) or _LARGE_NUMBER_WORDS.search(answer):
+        return number_of(noun, cells) if len(answer.split()) < _FEW_WORDS else ""
+    return number_of(noun, cells) or number_of(noun, pairs)
 
 
 def as_spelt(answer: str, question: str, passage: str) -> str:

@@ -318,8 +318,8 @@ def as_value(answer: str, cells: Iterable[tuple[str, str]]) -> str:
     return found.pop() if len(found) == 1 else answer
 
 
-def count_in(cells: Iterable[tuple[str, str]], noun: str) -> str:
-    """The only number among cells whose name, of their row or their column, ends with a noun; "" where none or several are."""
+def number_of(noun: str, cells: Iterable[tuple[str, str]]) -> str:
+    """The only number among (name, value) of cells whose name ends with a noun; "" where there is none, or several."""
     named = ((_WORD.findall(name.lower())[-1:], value) for name, value in cells)
     found = {value for words, value in named if [*map(stem, words)] == [stem(noun.lower())] and _WHOLE.fullmatch(value)}
     return found.pop() if len(found) == 1 else ""
