@@ -95,4 +95,4 @@ The launch carries nine people and a skipper. The mast is tall. A dinghy costs �
 def test_a_number_of_something_else_is_no_answer(question: str, answer: str, is_wrong: bool) -> None:
     source = Source("d", "Club", (PageRecord("d", 1, "1", 0, len(CLUB), CLUB),), len(CLUB))
     assert is_of_another(question, answer, Passages([source]).all, [source]) == is_wrong
-    assert not is_of_another("And for the second week?", "£85", [], [source], "What does a dinghy cost?")
+    assert not is_of_another("How much is the second?", "£85", [], [source], "What does a dinghy cost?")
