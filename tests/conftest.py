@@ -67,6 +67,12 @@ def default_model(cache_folder: Path) -> Model:
     return load_model(cache_folder=cache_folder)
 
 
+@pytest.fixture(autouse=True)
+def _short_memories_in_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attached memories stay in int8 however short they are, so that all tests of tiny decoders are about such memories."""
+    monkeypatch.setattr("reader.beacon.memory._LEAST_ROUNDED", 0)
+
+
 @pytest.fixture
 def roomy_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
     """A tiny Llama with room for passages: its tokens are hardly longer than characters."""

@@ -23,6 +23,9 @@ from reader.beacon.one_query import loops_preferred, row_loops
 from reader.beacon.rounding import RoundedSlots, key_factors, put, quantise_to_int8, saved_as
 from reader.errors import MemoryMismatch
 
+_LEAST_ROUNDED = 1024
+"""Fewer slots are not worth compiling the loops for."""
+
 
 class KeysWritten(Exception):
     """Ends a forward pass early: the last layer's keys and values are written, and the rest of the pass is not needed."""
@@ -99,10 +102,12 @@ class SlotLayer(CacheLayerMixin):
         self.values[:, :, place] = values
 
     def keep_rounded(self, slots: RoundedSlots | None) -> None:
-        """Begin with these slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
+        """Begin with these slots, if the compiled loops attend to so many as fast as the library to floats, on a CPU."""
         _, kv_heads, _, head_dim = self.keys.shape
         is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32 and not head_dim % 4
-        if slots is not None and is_plain and loops_preferred(kv_heads) and None not in (block_loop(), row_loops()):
+        if slots is None or slots.count < _LEAST_ROUNDED or not is_plain or not loops_preferred(kv_heads):
+            return
+        if None not in (block_loop(), row_loops()):
             self.rounded, self.length = slots, slots.count
 
     def unround(self) -> None:
