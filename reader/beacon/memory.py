@@ -102,13 +102,12 @@ class SlotLayer(CacheLayerMixin):
         self.values[:, :, place] = values
 
     def keep_rounded(self, slots: RoundedSlots | None) -> None:
-        """Begin with these slots, if the compiled loops attend to so many as fast as the library to floats, on a CPU."""
+        """Begin with these slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
         _, kv_heads, _, head_dim = self.keys.shape
         is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32 and not head_dim % 4
-        if slots is None or slots.count < _LEAST_ROUNDED or not is_plain or not loops_preferred(kv_heads):
+        if slots is None or not is_plain or not loops_preferred(kv_heads) or None in (block_loop(), row_loops()):
             return
-        if None not in (block_loop(), row_loops()):
-            self.rounded, self.length = slots, slots.count
+        self.rounded, self.length = slots, slots.count
 
     def unround(self) -> None:
         """Keep all slots as numbers of the decoder's type again."""
@@ -368,7 +367,8 @@ class Memory:
 
         Args:
             room: slots to make room for behind the memory.
-            stays_rounded: of a memory without slots, whether those saved in int8 stay so, if the decoder can attend to them.
+            stays_rounded: of a memory without slots, whether those saved in int8 stay so, if they are many and the decoder can
+                attend to them.
 
         Raises:
             MemoryMismatch: a tensor is missing, or has another shape or type than this decoder's.
@@ -406,7 +406,7 @@ class Memory:
                 "Ask it with the model that read it, or read the document again."
             )
         self.back_to(self.tail_mark())
-        if stays_rounded and not before:
+        if stays_rounded and not before and nominal >= _LEAST_ROUNDED:
             for number, layer in enumerate(self.layers):
                 layer.keep_rounded(RoundedSlots.copied(tensors, f"layers.{number}"))
         self.extra = tuple(extra + own - nominal for extra, own in zip(self.extra, held, strict=True))
