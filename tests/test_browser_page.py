@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -177,6 +178,8 @@ def proxy(target: str, prefix: str) -> Iterator[str]:
     running = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error"))
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
+    while thread.is_alive() and not running.started:
+        time.sleep(0.01)
     yield f"http://127.0.0.1:{port}{prefix}/"
     running.should_exit = running.force_exit = True
     thread.join(30)

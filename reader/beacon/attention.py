@@ -4,14 +4,13 @@ Registered with transformers under the name `ATTENTION`, and used only while the
 attention is causal and aligned at the bottom right: the L queries are the last L of the S keys. This module does not rotate,
 cache or condense.
 
-A single query folds the query heads of each group into the query length, so that keys are never repeated in memory. On a CPU
-it has compiled loops where there are many keys (`one_query`).
-Inside `recording`, the queries are kept, so that the caller can compute later what they attended to.
+On a CPU, compiled loops attend to slots in int8 as they are, and to others where that is faster: `one_query` for a single query and
+many keys, `many_queries` for many queries. Otherwise a single query folds the query heads of each group into the query length, so
+that keys are never repeated in memory, and many queries attend in two parts: to the memory (all of it, no mask, groups folded) and
+to the window (causal). The two outputs are merged by their log-sum-exp, as in FlashAttention (arXiv 2205.14135, section 3.1). On
+CUDA one bottom-right causal kernel computes both.
 
-On a CPU, many queries attend in compiled blocks where that is faster (`many_queries`), and slots in int8 are attended to as they
-are. Otherwise they attend in two parts: to the
-memory (all of it, no mask, groups folded) and to the window (causal). The two outputs are merged by their log-sum-exp, as in
-FlashAttention (arXiv 2205.14135, section 3.1). On CUDA one bottom-right causal kernel computes both.
+Inside `recording`, the queries are kept, so that the caller can compute later what they attended to.
 """
 
 from __future__ import annotations
@@ -65,8 +64,8 @@ def attend(
     rounded = slots[int(module.layer_idx)].rounded_seen if slots else None  # type: ignore[arg-type]
     output = None if attention_mask is not None else _attend_by_loops(query, key, value, scaling, rounded)
     if output is None and rounded is not None:
-        pairs = zip(rounded.numbers(), (key, value), strict=True)
-        key, value = (torch.cat([own[None], behind], dim=2) for own, behind in pairs)
+        key = torch.cat([rounded.float_keys()[None], key], dim=2)
+        value = torch.cat([rounded.float_values()[None], value], dim=2)
     groups = query.shape[1] // key.shape[1]
     queries, keys = query.shape[2], key.shape[2]
     if output is not None:

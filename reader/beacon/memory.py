@@ -86,12 +86,21 @@ class SlotLayer(CacheLayerMixin):
 
     def part(self, start: int, end: int) -> tuple[Tensor, Tensor]:
         """Keys and values (batch, kv_heads, slots, head_dim) of some slots; views, if none of them are rounded."""
-        place = self._place(start, end)
-        keys, values = self.keys[:, :, place], self.values[:, :, place]
+        return self.keys_of(start, end), self.values_of(start, end)
+
+    def keys_of(self, start: int, end: int) -> Tensor:
+        """The first of `part`."""
+        return self._behind_rounded(RoundedSlots.float_keys, self.keys, start, end)
+
+    def values_of(self, start: int, end: int) -> Tensor:
+        """The second of `part`."""
+        return self._behind_rounded(RoundedSlots.float_values, self.values, start, end)
+
+    def _behind_rounded(self, floats: Callable[[RoundedSlots], Tensor], own: Tensor, start: int, end: int) -> Tensor:
+        own = own[:, :, self._place(start, end)]
         if self.rounded is None or start >= self.first:
-            return keys, values
-        earlier = self.rounded.at([slice(start, self.first)]).numbers()
-        return torch.cat([earlier[0][None], keys], dim=2), torch.cat([earlier[1][None], values], dim=2)
+            return own
+        return torch.cat([floats(self.rounded.at([slice(start, self.first)]))[None], own], dim=2)
 
     def write(self, keys: Tensor, values: Tensor, start: int) -> None:
         """Write keys and values (batch, kv_heads, tokens, head_dim) into the slots from `start`."""
@@ -113,10 +122,8 @@ class SlotLayer(CacheLayerMixin):
         """Keep all slots as numbers of the decoder's type again."""
         if self.rounded is None:
             return
-        rounded, keys, values = self.rounded, self.keys, self.values
+        self.keys, self.values = self.part(0, self.get_max_length())
         self.rounded = None
-        for name, own, earlier in zip(("keys", "values"), (keys, values), rounded.numbers(), strict=True):
-            setattr(self, name, torch.cat([earlier[None], own], dim=2))
 
     def move(self, index: Tensor, first: int, rotate: Callable[[Tensor], Tensor]) -> None:
         """Move the slots at index (slots,) to the slots from `first`, rotate their keys, and drop every slot after them."""
@@ -303,11 +310,11 @@ class Memory:
 
     def keys(self, layer: int, start: int = 0) -> Tensor:
         """Rotated keys of a layer (kv_heads, its slots from `start`, head_dim); a view, if none of them are rounded."""
-        return self.layers[layer].part(start, self.length(layer))[0][0]
+        return self.layers[layer].keys_of(start, self.length(layer))[0]
 
     def values(self, layer: int, start: int = 0) -> Tensor:
         """Values of a layer (kv_heads, its slots from `start`, head_dim); a view, if none of them are rounded."""
-        return self.layers[layer].part(start, self.length(layer))[1][0]
+        return self.layers[layer].values_of(start, self.length(layer))[0]
 
     def counts(self) -> dict[str, int]:
         """The counts that `restore` needs beside the tensors."""

@@ -63,9 +63,13 @@ class RoundedSlots:
         own = self.keys[head], *scales, self.values[head], self.value_scales[head, :, 0]
         return tuple(each.numpy() for each in own)
 
-    def numbers(self) -> tuple[Tensor, Tensor]:
-        """Keys and values (kv_heads, slots, head_dim) in float32."""
-        return (self.keys * self.key_scales).mul_(self.key_factors), self.values * self.value_scales
+    def float_keys(self) -> Tensor:
+        """(kv_heads, slots, head_dim) in float32."""
+        return (self.keys * self.key_scales).mul_(self.key_factors)
+
+    def float_values(self) -> Tensor:
+        """(kv_heads, slots, head_dim) in float32."""
+        return self.values * self.value_scales
 
 
 def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
