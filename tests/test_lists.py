@@ -133,13 +133,16 @@ def test_an_answer_is_given_with_its_list(tiny_model: Model, store: Store, monke
     assert answer.text.endswith("3. You lived apart.")
 
 
-def test_what_a_fee_does_not_cover_is_no_question_for_its_amount() -> None:
-    text = "Fees\n\nThe fee does not cover:\n\n- travel\n- meals ashore\n"
+@pytest.mark.parametrize("lead", ["The fee does not cover:", "The fee covers the boat. It does not cover:"])
+def test_what_a_fee_does_not_cover_is_no_question_for_its_amount(lead: str) -> None:
+    text = f"Prices\n\n{lead}\n\n- travel\n- meals ashore\n"
     page = PageRecord("d", 1, "1", 0, len(text), text)
+    sources = [Source("d", "Prices", (page,), len(text))]
     for question in ("What is not covered by the fee?", "What does the fee not cover?"):
-        found = whole_list(question, [Source("d", "Fees", (page,), len(text))])
+        found = whole_list(question, sources)
         assert found is not None
         assert found.text == "travel, meals ashore"
+    assert whole_list("What does the fee cover?", sources) is None
 
 
 def test_a_step_is_answered_with_all_steps(tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from reader.answering.passages import Source, passage_of
 from reader.answering.text.lists import ITEM_MARK, separator
 from reader.answering.text.records import LINE, heading_above, stems
 from reader.answering.text.words import subject_words
+from reader.reading import sentences
 from storage import PageRecord
 
 _ASKED = re.compile(
@@ -41,6 +42,9 @@ _OWN_WORDS = stems(
     qué hay que es son se el la los las un una para cosas
     """
 )
+_REFERS = re.compile(r"(?:it|they|this|these|es|sie|diese?[rs]?|il|elle|ils|elles|cela|esto|estos|estas)(?!\w)", re.I)
+"""How a line begins that speaks of what the sentence before it names: "The fee covers the boat. It does not cover:"."""
+_BEFORE_CHARS = 500
 _FEWEST, _MOST = 2, 20
 _LINE_CHARS = 40
 """An item that is longer, and has no full stop, continues on the next line."""
@@ -100,6 +104,10 @@ def _kind(mark: str) -> str:
 
 def _leads(page: PageRecord, char: int, asked: frozenset[str], *, is_negated: bool) -> bool:
     """Whether what stands above a list has all words of a question, and denies what it denies."""
-    above = heading_above(page, page.start_char + char)
-    denied = [bool(_NEGATED.search(text)) for text in above if stems(text) & asked]
-    return asked <= stems(" ".join(above)) and is_negated in denied
+    heading, lead = heading_above(page, page.start_char + char)
+    before = ""
+    if _REFERS.match(lead):
+        front = page.text[max(0, char - _BEFORE_CHARS) : char].rstrip().removesuffix(lead)
+        before = " ".join(front[slice(*span)] for span in list(sentences(front))[-1:])
+    denied = [bool(_NEGATED.search(text)) for text in (heading, lead) if stems(text) & asked]
+    return asked <= stems(f"{heading} {lead} {before}") and is_negated in denied
