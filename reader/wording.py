@@ -81,6 +81,8 @@ _NUMBER_AND_CHAPTERS = re.compile(rf"(?P<number>{_NUMBER}) — (?P<chapters>.+)"
 """The label of a page of a PDF with an outline. Capital Roman numerals before a dash are a chapter's."""
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 """The label of a page of subtitles."""
+_NUMBERED = frozenset(("page", "time"))
+"""The words that stand before numbers where places are named."""
 _MACHINE_NAME = re.compile(r"[0-9a-fA-F-]{16,}|(?=\S*[\d_/=])[!-~]{32,}")
 """Words of German, and headings of scripts that write no spaces, may be as long."""
 
@@ -135,16 +137,18 @@ def place_in_column(label: str, page: int) -> str:
 
 
 def _number(name: str) -> str:
-    """Of a page its number alone, without its chapters; of a section the whole name."""
-    return name.removeprefix("page ").partition(", ")[0] if name.startswith("page ") else name
+    """Of a page its number alone, without its chapters, and of a time its figures; of a section the whole name."""
+    kind, _, number = name.partition(" ")
+    return number.partition(", ")[0] if kind in _NUMBERED else name
 
 
 def places(names: Iterable[str]) -> str:
     """Several pages or sections as `place` names them, each once: "pages 12 and 40"; empty for none."""
     names = list(dict.fromkeys(names))
-    if len(names) > 1 and all(name.startswith("page ") for name in names):
+    kinds = {name.partition(" ")[0] for name in names}
+    if len(names) > 1 and len(kinds) == 1 and kinds <= _NUMBERED:
         names = list(dict.fromkeys(map(_number, names)))
-        names[0] = f"pages {names[0]}"
+        names[0] = f"{kinds.pop()}s {names[0]}"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 

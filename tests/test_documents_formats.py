@@ -461,7 +461,7 @@ def test_subtitles_are_read_as_what_is_said_by_whom_and_when(tmp_path: Path) -> 
         ("1:02:03", SPOKEN[1]),
     ]
     assert other.text == "The lamp was lit at dusk.\n\n- By whom?\n\n"
-    assert [wording.place(page.label) for page in document.pages] == ["time 0:00", "time 1:02:03"]
+    assert wording.places(wording.place(page.label) for page in document.pages) == "times 0:00 and 1:02:03"
 
 
 def test_long_subtitles_have_a_page_for_each_minute_or_so(tmp_path: Path) -> None:
