@@ -91,4 +91,4 @@ class InSight:
     def count(self, answer: str) -> str:
         """The number that a table has of what is counted, in place of an answer to how many; "" where none has."""
         cells = [cell for one in self.prompt.shown if one.has_cell for cell in one.cells]
-        return count_asked(self.question, answer, cells, self.attached.passages.pairs)
+        return count_asked(self.question, answer, cells, self.attached.passages)

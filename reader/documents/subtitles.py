@@ -101,7 +101,7 @@ def _paragraphs(cues: list[_Cue]) -> Iterator[tuple[float, str]]:
                 paragraph = ""
             if not paragraph:
                 first = cue.start
-            # Who goes on speaking is named once.
+            # A speaker who goes on is not named again.
             paragraph = f"{paragraph} {line[named.end() :] if named and is_same else line}".strip()
             speaker = named[1] if named else "" if is_turn else speaker
         end = cue.end

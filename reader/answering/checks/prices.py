@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from reader.answering.text.numerals import NUMERALS
+from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.words import words_of
 
 _THING = r"(?P<{name}>(?:an?|each|every|one) (?:(?!in\b|worth\b|left\b|than\b)[\w'’-]+ ?){{1,7}}?)\W*"
@@ -30,7 +30,7 @@ _ONE = re.compile(r"(?:an?|each|every|one|eine?[nrms]?|jede[rsn]?|une?|chaque|un
 """The price of one thing among others, which a text names beside its price."""
 _AMOUNT = re.compile(r"\W*(?:(?:about|nearly|etwa|environ|unos) )?(?P<number>\d[\d.,]*)\D{0,24}")
 _SAYS_PRICE = re.compile(
-    rf"\d|\b(?:{'|'.join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))}|hundred|thousand|half|quarter|same|more|less"
+    rf"\d|\b(?:{ANY_NUMERAL}|hundred|thousand|half|quarter|same|more|less"
     r"|most|least|not?|nothing|free\w*|inclu\w*|cheap\w*|expensive|price\w*|charge\w*|pa(?:y|id)\w*|cost\w*|penn\w+|pounds?|dollars?|cents?"
     r"|euros?|halb\w*|nichts|kein\w*|frei\w*|kostenlos\w*|gratis|umsonst|preis\w*|gratuit\w*|rien|prix|nada|precio\w*)\b",
     re.I,
@@ -78,13 +78,13 @@ MANY_NAMES = re.compile(
     re.I,
 )
 """Things whose price a text gives without their name, as in "Adults £5"."""
-LANGUAGES = {
+_LANGUAGES = {
     "en": frozenset({"the", "of", "and", "is", "for", "are"}),
     "de": frozenset({"der", "die", "das", "und", "ist", "für"}),
     "fr": frozenset({"le", "les", "des", "et", "est", "pour"}),
     "es": frozenset({"el", "los", "las", "y", "es", "para"}),
 }
-FEWEST_WORDS = 2
+_FEWEST_WORDS = 2
 """So many of these words tell a language."""
 
 
@@ -116,11 +116,14 @@ def is_no_price(question: str, answer: str, page: str) -> bool:
     one = _ONE.fullmatch(asked[language])
     if one is None or MANY_NAMES.search(one["words"]):
         return False
-    own = LANGUAGES[language] & set(words_of(page))
     things = {word for word in words_of(one["words"]) if len(word) >= _LEAST_LETTERS} - _COMMON
-    return (
-        bool(things) and len(own) >= FEWEST_WORDS and not any(_names(things, _near(page, *place)) for place in places)
-    )
+    is_alike = bool(things) and is_written_in(language, page)
+    return is_alike and not any(_names(things, _near(page, *place)) for place in places)
+
+
+def is_written_in(language: str, text: str) -> bool:
+    """Whether a text has common words of a language: `en`, `de`, `fr` or `es`."""
+    return len(_LANGUAGES[language].intersection(words_of(text))) >= _FEWEST_WORDS
 
 
 def _around(text: str, start: int, end: int, sign: re.Pattern[str]) -> str:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from reader.answering.passages import Passages
 from reader.answering.refusal import says_nothing
-from reader.answering.text.numerals import NUMERALS, SMALL_NUMBERS, with_space
+from reader.answering.text.numerals import ANY_NUMERAL, NUMERALS, SMALL_NUMBERS, with_space
 from reader.answering.text.tables import number_of
 from reader.answering.text.words import words_of
 
@@ -34,8 +35,7 @@ _UNITS = {
     "length": r"inch(?:es)?|foot|feet|ft|yards?|miles?|furlongs?|fathoms?|leagues?|(?:milli|centi|kilo)?met(?:re|er)s?|[mck]m"
     r"|light[- ]years?",
 }
-_NUMERALS = "|".join(sorted(NUMERALS, key=len, reverse=True))
-_NUMBER_WORDS = rf"(?:{_NUMERALS}|hundred|thousand|million|billion|dozen)"
+_NUMBER_WORDS = rf"(?:{ANY_NUMERAL}|hundred|thousand|million|billion|dozen)"
 # Bounded, so that a row of numbers does not take the square of its length or more.
 _NUMBER = rf"(?:\d[\d,.]{{0,30}}\d|\d|\b{_NUMBER_WORDS}(?:[- ](?:and[- ])?{_NUMBER_WORDS}){{0,8}}\b)"
 _QUANTITY = re.compile(
@@ -126,7 +126,7 @@ _NO_COUNT = re.compile(
     r"\b(?:degrees?|times|hundreds?|thousands?|millions?|mal|fois|degrés|veces|grados|volte|gradi)\b", re.I
 )
 _BEHIND_COUNTED = frozenset("do does did is are was were has have had can could will would must should may".split())  # noqa: SIM905
-_COUNT = re.compile(rf"[^\w.]*(\d\d?|{_NUMERALS})(?![\w%]|[.,:/-]\w)", re.I)
+_COUNT = re.compile(rf"[^\w.]*(\d\d?|{ANY_NUMERAL})(?![\w%]|[.,:/-]\w)", re.I)
 _FEW_WORDS = 3
 _SAYS_HOW_MANY = re.compile(
     rf"{_NUMBER}|{_CJK_DIGIT.pattern}|\b(?:(?:hundred|thousand|million|billion|dozen|pair|lot|score)s?|half|third|quarter|first|second"
@@ -210,13 +210,13 @@ def is_no_count(answer: str, question: str) -> bool:
     return 0 < len(answer.split()) <= _FEW_WORDS and not _SAYS_HOW_MANY.search(answer)
 
 
-def count_asked(question: str, answer: str, cells: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> str:
+def count_asked(question: str, answer: str, cells: Sequence[tuple[str, str]], passages: Passages) -> str:
     """The number that tables have of what a question asks the number of, such as *articles* in "How many news articles did they
     use?", for an answer that is another number, or has none, such as "a large number"; "" where they have none, or several.
 
     Args:
         cells: (name of the column, value) of the rows that the question names.
-        pairs: (label, value) of all rows of two cells, for answers without a number.
+        passages: their rows of two cells count for answers without a number.
     """
     found = None if says_nothing(answer) else _HOW_MANY.search(question)
     if found is None:
@@ -225,7 +225,7 @@ def count_asked(question: str, answer: str, cells: Sequence[tuple[str, str]], pa
     noun = words[max(0, next((number for number, word in enumerate(words) if word in _BEHIND_COUNTED), 1) - 1)]
     if NUMERALS.keys() & set(words_of(answer)) or re.search(r"\d", answer) or _LARGE_NUMBER_WORDS.search(answer):
         return number_of(noun, cells) if len(answer.split()) < _FEW_WORDS else ""
-    return number_of(noun, cells) or number_of(noun, pairs)
+    return number_of(noun, cells) or number_of(noun, passages.pairs)
 
 
 def as_spelt(answer: str, question: str, passage: str) -> str:

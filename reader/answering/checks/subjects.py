@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from reader.answering.checks.prices import FEWEST_WORDS, LANGUAGES, MANY_NAMES
+from reader.answering.checks.prices import MANY_NAMES, is_written_in
 from reader.answering.passages import Passage, Source
-from reader.answering.text.numerals import NUMERALS
+from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.records import heading_above, stems
-from reader.answering.text.words import STOP_WORDS, subject_words, words_of
+from reader.answering.text.words import STOP_WORDS, subject_words
 from reader.reading import sentences
 from storage import PageRecord
 
@@ -27,9 +27,7 @@ _ASKS = re.compile(
     r"|(?P<es>cuánt[oa]s?|cuál es|qué (?:edad|día|precio)|cuándo|en qué))(?!\w)",
     re.I,
 )
-_NUMBER = re.compile(
-    rf"\d[\d.,]*\d|\d|\b(?:{'|'.join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))})\b", re.I
-)
+_NUMBER = re.compile(rf"\d[\d.,]*\d|\d|\b(?:{ANY_NUMERAL})\b", re.I)
 _SIZE = re.compile(r"\W*(?:(?:and|but|so) )?how (?:long|far|tall|high|deep|wide|old|heavy|fast)\b", re.I)
 _COUNTS = re.compile(
     rf" (?!(?:{'|'.join(STOP_WORDS)}|wide|long|tall|high|deep|old|today|plus|percent|(?:min|sec|hr|yr|lb|second|minute|hour|day"
@@ -80,8 +78,9 @@ def is_of_another(
         page for page in pages if any(one.page == page.number and one.document_id == page.document_id for one in looked)
     ]
     near = list(islice((one for page in own or pages for one in _around(page, printed)), _MOST_PLACES + 1))
-    first_words = words_of(" ".join(page.text for source in sources for page in source.pages[:_FIRST_PAGES]))
-    is_alike = len(LANGUAGES[str(asks.lastgroup)].intersection(first_words)) >= FEWEST_WORDS
+    is_alike = is_written_in(
+        str(asks.lastgroup), " ".join(page.text for source in sources for page in source.pages[:_FIRST_PAGES])
+    )
     said = _SAYS_WHO_OR_AGE if _OLD.search(question) else _SAYS_WHO
     is_known = bool(asked) and is_alike and 0 < len(near) <= _MOST_PLACES
     is_size = _SIZE.match(question) and _NUMBER.fullmatch(answer.strip(" ."))

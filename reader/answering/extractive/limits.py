@@ -27,7 +27,7 @@ from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passages, Source
 from reader.answering.text.dates import DAY, Day
 from reader.answering.text.measures import NUMBER, PRICE, Measure, compared_in, measure_of
-from reader.answering.text.numerals import NUMERALS
+from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.records import Grid, stems
 from reader.answering.text.values import Value, decimal_sign, is_missing, value, values_said
 from reader.answering.text.words import subject_words
@@ -38,7 +38,7 @@ _BEFORE, _AFTER = r"before|earlier than|vor|avant|antes del?", r"after|later tha
 _NO = r"(?:no|not|nicht|pas)"
 _AT_MOST = rf"at most|up to|{_NO} (?:{_ABOVE})|höchstens|maximal|bis zu|au (?:plus|maximum)|como máximo|hasta"
 _AT_LEAST = rf"at least|{_NO} (?:{_BELOW})|mindestens|wenigstens|au (?:moins|minimum)|al menos|como mínimo"
-_AMOUNT = rf"[£$€¥]?\s?(?:\d[\d.,]{{0,12}}(?<![.,])|(?:{'|'.join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))})(?!\w))"
+_AMOUNT = rf"[£$€¥]?\s?(?:\d[\d.,]{{0,12}}(?<![.,])|(?:{ANY_NUMERAL})(?!\w))"
 _LIMIT = re.compile(
     rf"(?<!\w)(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST})|(?P<below>{_BELOW})|(?P<above>{_ABOVE})|(?P<before>{_BEFORE})"
     rf"|(?P<after>{_AFTER})|(?:between|zwischen|entre) (?P<low>{_AMOUNT})(?: [\w€]{{1,12}})? (?:and|und|et|y)) (?=\S)",

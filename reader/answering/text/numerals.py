@@ -5,6 +5,7 @@ It knows no ordinals, and no articles (*ein*, *une*, *uno*), which mostly count 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 _ENGLISH = (
@@ -85,6 +86,9 @@ def with_space(word: str) -> str:
 
 NUMERALS: Mapping[str, int] = _numerals()
 """Numbers by their words, in small letters."""
+
+ANY_NUMERAL = "|".join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))
+"""The pattern of one of these words, longer ones first; to be put in brackets."""
 
 SMALL_NUMBERS = [
     *_ENGLISH[0].split(),

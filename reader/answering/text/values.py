@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reader.answering.text.numerals import NUMERALS
+from reader.answering.text.numerals import ANY_NUMERAL, NUMERALS
 
 _UNITS: dict[str, dict[float, str]] = {
     "time": {
@@ -54,16 +54,15 @@ _KNOWN = [
 ]
 _NAMES = "|".join(names for factors in _UNITS.values() for names in factors.values())
 _NUMBER = r"[-−]?\d{1,3}(?:[ \xa0\u202f'’]\d{3})+(?:[.,]\d{1,9})?(?!\d)|[-−]?\d{1,12}(?:[.,]\d{1,9}){0,4}"
-_WORDS = "|".join(sorted(map(re.escape, NUMERALS), key=len, reverse=True))
 _VALUE = re.compile(
-    rf"(?P<sign>[£$€¥])?\s?(?P<number>{_NUMBER}|(?:{_WORDS})(?!\w))"
+    rf"(?P<sign>[£$€¥])?\s?(?P<number>{_NUMBER}|(?:{ANY_NUMERAL})(?!\w))"
     r"(?:\s?(?P<unit>[^\s\d(),;|–-][^\d(),;|–-]{0,30}))?(?:\s\([^()\d]{0,40}\))?\.?",
     re.I,
 )
 _COMPOUND = re.compile(r"(\d{1,4})\s?(\D{1,12}?)\s(\d{1,2})\s?(\D{1,12})")
 _SAID = re.compile(
     rf"(?<![\w.,£$€¥/–-])(?:(?P<sign>[£$€¥])\s?(?P<money>{_NUMBER})(?!\s?(?:[km]|bn|thousand|hundred|[mb]il\w*|mio|mrd|tausend)\b)"
-    rf"|(?P<number>{_NUMBER}|{_WORDS})[\s-]?(?P<unit>{_NAMES})(?!\w|-))(?![.,]?\d)",
+    rf"|(?P<number>{_NUMBER}|{ANY_NUMERAL})[\s-]?(?P<unit>{_NAMES})(?!\w|-))(?![.,]?\d)",
     re.I,
 )
 _DECIMAL = r"(?:\b0{0}\d|\d{0}(?:\d\d?|\d{{4,9}})(?!\d))"
