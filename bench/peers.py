@@ -77,6 +77,8 @@ class Reader(Peer):
     """This project: a memory in a library. It is saved while it is read."""
 
     memory_dtype = "int8"
+    ratio: int | None = None
+    """Tokens per slot; None: as the reader chooses."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._model = load_model(options.model, device="cpu", cache_folder=cache_folder())
@@ -84,7 +86,8 @@ class Reader(Peer):
 
     def read(self, text: str, ids: list[int], most_seconds: float) -> tuple[int, int]:
         document = Document(text, (Page(1, "1", 0, len(text)),), "Text", "text.txt", "text", 0)
-        self._record = read(document, self._model, self._store, memory_dtype=self.memory_dtype).memory
+        model, store = self._model, self._store
+        self._record = read(document, model, store, ratio=self.ratio, memory_dtype=self.memory_dtype).memory
         self._memory = attach(self._record, self._model, self._store).memory
         return len(ids), self._memory.slots
 
@@ -113,6 +116,12 @@ class ReaderInt4(Reader):
     """The same with a memory of 4 bits a number."""
 
     memory_dtype = "int4"
+
+
+class ReaderRatio8(Reader):
+    """The same with a memory at ratio 8."""
+
+    ratio = 8
 
 
 class LlamaCpp(Peer):
@@ -188,6 +197,7 @@ class TransformersInt8(Transformers):
 PEERS: dict[str, type[Peer]] = {
     "reader": Reader,
     "reader-int4": ReaderInt4,
+    "reader-ratio8": ReaderRatio8,
     "llama.cpp": LlamaCpp,
     "transformers": Transformers,
     "transformers-int8": TransformersInt8,

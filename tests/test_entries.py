@@ -8,7 +8,7 @@ from helpers.documents import one_page
 
 from reader.answering.extractive.entries import entry
 from reader.answering.passages import Source
-from reader.answering.text.dates import Day, day_in
+from reader.answering.text.days import Day, day_in
 from reader.documents import Document, Page
 from reader.models import Model
 from storage import PageRecord, Store

@@ -176,9 +176,9 @@ def test_an_answer_names_every_page_that_was_shown(roomy_model: Model, store: St
     pages = (Page(1, "1", 0, len(first)), Page(2, "2", len(first), len(first + second)))
     attached = attached_to(Document(first + second, pages, "Machines", "m.txt", "text", 0), roomy_model, store)
     passage = next(one for one in attached.passages.all if one.page == 1 and "M-105" in one.text)
-    prompt = make_prompt("Which machine has the highest price?", roomy_model, [passage], attached.passages)
+    prompt = make_prompt("Which sharp machine has the highest price?", roomy_model, [passage], attached.passages)
     assert [(row.page, row.text) for row in prompt.rows] == [(2, "M-106 | Lathe | 9000")]
-    answer = answered(attached, roomy_model, "Which machine has the highest price?", look_again=2500)
+    answer = answered(attached, roomy_model, "Which sharp machine has the highest price?", look_again=2500)
     assert {one.page for one in answer.looked_again} == {1, 2}
     prompt = make_prompt("What is the price of M-105?", roomy_model, [passage], attached.passages)
     assert prompt.rows == ()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
+from reader.answering.text.ledgers import Ledger, ledgers
 from reader.answering.text.records import Grid, grids
 from reader.answering.text.tables import Shown, Table, names_nothing_of, rows_asked, rows_priced, shown, tables
 from reader.answering.text.words import content_words
@@ -127,6 +128,15 @@ class Passages:
             (document_id, grid)
             for document_id, pages in self._read.items()
             for grid in grids(pages, self.tables[document_id], self.titles[document_id])
+        ]
+
+    @functools.cached_property
+    def ledgers(self) -> list[tuple[str, Ledger]]:
+        """Tables with all of their columns, each with the id of its document."""
+        return [
+            (document_id, grid)
+            for document_id, pages in self._read.items()
+            for grid in ledgers(pages, self.tables[document_id], self.titles[document_id])
         ]
 
     @functools.cached_property

@@ -16,7 +16,7 @@ from typing import Literal
 from reader.answering.checks.prices import with_cost
 from reader.answering.extractive.parties import COUNSEL
 from reader.answering.refusal import says_nothing
-from reader.answering.text.dates import Day, day_in
+from reader.answering.text.days import Day, day_in
 from reader.answering.text.outline import CHAPTER, NUMBER, ORDINAL, number_of
 from reader.answering.text.words import STOP_WORDS, content_words
 from reader.answering.wholes import TEXTS, WHOLE, asks_for_whole, details

@@ -80,8 +80,8 @@ _THERE_ARE = re.compile(
 )
 _SEVERAL = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
 _NOT_UNDERSTOOD = re.compile(
-    r"\b(?:not|never|without|except|at (?:least|most)|up to|no (?:more|less|fewer|longer)|nicht|keine?\w*|ohne|mindestens|höchstens"
-    r"|pas|sans|au (?:moins|plus)|sin|excepto|al menos)\b|n['’]t\b",
+    r"\b(?:not|never|without|except|out of|at (?:least|most)|up to|no (?:more|less|fewer|longer)|nicht|keine?\w*|ohne|mindestens"
+    r"|höchstens|pas|sans|au (?:moins|plus)|sin|excepto|al menos)\b|n['’]t\b",
     re.I,
 )
 _LIMITS = re.compile(
@@ -412,7 +412,9 @@ def _those_with(asked: Asked) -> Iterator[_Said]:
                 for thing, cells in zip(grid.things, grid.cells, strict=True)
                 if _has(cells[field], rest - stems(name), is_named=bool(stems(name) & rest))
             ]
-            if own and len(own) <= MOST_LISTED:
+            # A number of all is not what some have: items that are to be ordered again, and each item's least number.
+            is_of_all = len(own) == len(grid.things) and grid.values(field, range(len(own)))
+            if own and not is_of_all and len(own) <= MOST_LISTED:
                 labels = [thing.label if _is_plain(cell, rest) else f"{thing.label} ({cell})" for thing, cell in own]
                 is_sure = all(_is_plain(cell, rest) for _, cell in own)
                 said = (str(len(own)) if is_sure else "") if how_many else ", ".join(labels)

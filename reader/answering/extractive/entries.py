@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reader.answering.passages import Passage, Source
 from reader.answering.refusal import says_nothing
-from reader.answering.text.dates import DAY, Day, days_in
+from reader.answering.text.days import DAY, Day, days_in
 from reader.answering.text.outline import Section
 
 _LEAST_DAYS = 3

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from reader.answering.extractive.choices import choose
 from reader.answering.extractive.comparisons import compared
 from reader.answering.extractive.hours import opening
+from reader.answering.extractive.ledgers import recorded
 from reader.answering.extractive.limits import limited
 from reader.answering.extractive.overview import Overview, amount, overview
 from reader.answering.extractive.whole_lists import whole_list
@@ -27,6 +28,7 @@ def extract(
         choose(passages, question, encoder)
         or limited(asked, sources, passages)
         or compared(asked, sources, passages)
+        or recorded(asked, sources, passages)
         or overview(understand(question), question, sources)
         or opening(question, sources)
         or whole_list(asked, sources)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passage, Source, passage_of
-from reader.answering.text.dates import day_in
+from reader.answering.text.days import day_in
 from reader.answering.text.tables import Row, tables
 from reader.answering.text.weekdays import (
     EVERY_DAY,

@@ -25,7 +25,7 @@ from reader.answering.extractive.comparisons import (
 )
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passages, Source
-from reader.answering.text.dates import DAY, Day
+from reader.answering.text.days import DAY, Day
 from reader.answering.text.measures import NUMBER, PRICE, Measure, compared_in, measure_of
 from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.records import Grid, stems

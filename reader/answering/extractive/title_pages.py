@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from reader.answering.checks.names import author_in_properties, name_pattern
 from reader.answering.passages import Source
 from reader.answering.refusal import NOT_SAID
-from reader.answering.text.dates import DAY
+from reader.answering.text.days import DAY
 from reader.answering.text.words import words_of
 
 _ROLES = {

@@ -30,6 +30,10 @@ class Measure:
         """The words of its names, without their endings."""
         return stems(" ".join(self.names))
 
+    def fits_unnamed(self, one: Value) -> bool:
+        """Whether values such as one may be meant though no field is named."""
+        return self.takes_any_field or one.dimension.partition(" ")[0] in self.dimensions.split()
+
 
 _TIMES = "time duration hours minutes days zeit dauer stunden gehzeit durée temps heures duración tiempo horas"
 

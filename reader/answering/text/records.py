@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,10 +27,14 @@ _HEADING = re.compile(r"[#*\s]*(?:\d[\d.]*\s+)?(?P<text>[^\W_][^\n|]{1,79}?)[\s*
 _ITEM = re.compile(rf"\s*{ITEM_MARK}\s")
 _IN_NAME = re.compile(r"\s\((?P<unit>[^()\d\s][^()]{0,11})\)|\s(?:in|en)\s(?P<last>[^\d()]{1,15})\Z", re.I)
 _BRACKETS = re.compile(r"\([^()]*\)")
-_SUMMARY = re.compile(
+SUMMARY = re.compile(
     r"\W*(?:(?:grand |sub-?)?totals?|sum|overall|average|mean|summe|gesamt|insgesamt|durchschnitt|moyenne|suma)\b", re.I
 )
 _GENERIC = frozenset(map(stem, "model type name modell typ bezeichnung modèle nom nombre modelo tipo".split()))  # noqa: SIM905
+_NUMBERED = re.compile(
+    r"(?:\b(?:no|nr|num|id|code|ref|sku)\b|n[°º]|num(?:ber|mer|éro|ero)|reference|référence|referencia)\W*\Z", re.I
+)
+_NAME = re.compile(r"[^\W\d_]{3}")
 _GROUPED = re.compile(r"\D{0,3}\d{1,3}\.\d{3}(?!\d)[^\d.]{0,12}")
 _PLURALS = {"children": "child", "men": "man", "women": "woman", "feet": "foot"}
 _UMLAUTS = str.maketrans("äöü", "aou")
@@ -104,7 +108,7 @@ def grids(pages: Sequence[PageRecord], tables: Sequence[Table], title: str) -> I
 
 def _of_table(table: Table, heading: str, title: str) -> Iterator[Grid]:
     names = [text for text, _ in table.first.cells]
-    rows = [row for row in table.rows if len(row.cells) <= len(names) and not _SUMMARY.match(row.cell(0))]
+    rows = [row for row in table.rows if len(row.cells) <= len(names) and not SUMMARY.match(row.cell(0))]
     if len(names) == 2 and not any(sign.isdigit() for sign in table.first.text) and all(names):
         is_named = any(sign.isdigit() for row in rows for sign in row.cell(1))
     else:
@@ -112,6 +116,9 @@ def _of_table(table: Table, heading: str, title: str) -> Iterator[Grid]:
     if not is_named or len(rows) < 2 or len(rows) < len(table.rows) - 1:
         return
     decimal = decimal_sign(row.text for row in rows)
+    if len(names) > 2 and _NUMBERED.search(names[0]) and all(_NAME.search(row.cell(1)) for row in rows):
+        names = names[1:]  # what number A-101 is called says more
+        rows = [replace(row, cells=row.cells[1:]) for row in rows]
     noun = names[0]
     about = f"{heading} {title}" if not noun or stems(noun) <= _GENERIC else heading
     things = [Thing(_label(row.cell(0), noun), ((row.start_char, row.end_char),)) for row in rows]

@@ -193,7 +193,9 @@ def tables(pages: Iterable[PageRecord]) -> list[Table]:
             between = page.text[: after.first.start_char - page.start_char]
             is_alone = before.end_char >= end and not between.strip()
             below = after.rows if after.is_list else (after.first, *after.rows)
-            as_wide = len(below[0].cells) == len((before.rows or [before.first])[-1].cells)
+            as_wide = max(len(row.cells) for row in below) == max(
+                len(row.cells) for row in (before.first, *before.rows)
+            )
             if is_alone and as_wide and (not after.names or after.first.text == before.first.text):
                 added = [row for row in below if row.text != before.first.text]
                 found[-1], own = Table(before.first, (*before.rows, *added)), own[1:]

@@ -66,6 +66,7 @@ _SAID = re.compile(
     re.I,
 )
 _DECIMAL = r"(?:\b0{0}\d|\d{0}(?:\d\d?|\d{{4,9}})(?!\d))"
+_DATES = re.compile(r"(?<![\d.])\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)?(?![\d.])")
 _GROUP = re.compile(r"(?<=\d)([ \xa0\u202f'’.,])\d{3}(?!\d)")
 _MISSING = re.compile(r"[-–—/.*]*|n\.?/?a\.?", re.I)
 
@@ -85,7 +86,7 @@ class Value:
 
 def decimal_sign(texts: Iterable[str]) -> str:
     """The sign before the decimals of numbers: "." or ","; "" where it is not known."""
-    text = "\n".join(texts)
+    text = _DATES.sub(" ", "\n".join(texts))
     signs = [sign for sign in ".," if re.search(_DECIMAL.format(re.escape(sign)), text)]
     grouped = [sign for sign in ".," if re.search(rf"(?<![\d.,])[1-9]\d{{0,2}}{re.escape(sign)}\d{{3}}(?!\d)", text)]
     if len(signs) == 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from reader.answering.text.dates import MONTHS
+from reader.answering.text.days import MONTHS
 
 HOLIDAY = 7
 """The number of a holiday behind those of the days of the week, which begins with Monday as 0."""

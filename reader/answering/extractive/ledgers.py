@@ -1,0 +1,306 @@
+"""What the rows of a table give together, without a decoder: how much was spent on travel in March, how many loans Ida had, which
+wines are from the Loire, what the largest expense was.
+
+The rows that a question means are those with its words in their cells, or with the day, month or year that it names. It asks for
+their sum, mean or number, for the most or the least, or for what other cells of them have. All words must be understood, and all
+tables that understand them say the same; otherwise the decoder answers. In English, German, French and Spanish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from reader.answering.extractive.comparisons import HOW_MANY, MOST_CHARS, MOST_LISTED, OWN_WORDS, Found
+from reader.answering.extractive.overview import Overview
+from reader.answering.passages import Passages, Source
+from reader.answering.text.days import Period, period_in
+from reader.answering.text.ledgers import Ledger
+from reader.answering.text.measures import HOW_MUCH, Measure, compared_in
+from reader.answering.text.records import stems
+from reader.answering.text.values import Value, value
+from reader.answering.text.words import subject_words, words_of
+
+_OTHERS = re.compile(
+    r"\b(?:except|both|either|or|than|before|after|since|until|between|over|under|least|up to|oder|vor|nach|seit|bis|zwischen"
+    r"|mehr als|ou|avant|après|depuis|entre|antes|después|desde|hasta)\b",
+    re.I,
+)
+_LACKS = re.compile(
+    r"\b(?:not?|never|without|out of|nicht|nie|keine?\w*|ohne|pas|sans|jamais|nunca|sin)\b|n['’]t\b", re.I
+)
+"""Only a column of which some rows have nothing, or 0, can be meant."""
+_TOTAL = re.compile(
+    r"\b(?:in total|total(?: of)?|altogether|in all|sum(?: of)?|insgesamt|zusammen|summe|gesamt\w*"
+    r"|en tout|au total|somme|en total|suma)\b",
+    re.I,
+)
+_MEAN = re.compile(
+    r"\b(?:on average|average|mean|(?:im )?durchschnitt\w*|en moyenne|moyenne?|(?:de )?promedio|(?:de )?media)\b", re.I
+)
+_ALL = re.compile(r"\b(?:all|every|alle[nr]?|tou(?:s|tes)|tod[oa]s)\b", re.I)
+_HOW_OFTEN = re.compile(r"\W*(?:how often|how many times|wie oft|combien de fois|cuántas veces)\b", re.I)
+_SPENT = re.compile(
+    r"\b(?:spent|paid|did\b.*\b(?:spend|pay)|ausgegeben|eingenommen|(?:be)?zahlte?n?|(?:be)?gezahlt|bezahlt|gebucht|dépensée?s?|payée?s?"
+    r"|gast(?:ó|aron|ado)|pag(?:ó|aron|ado))\b",
+    re.I,
+)
+_COSTS = re.compile(r"\W*(?:what|was|que|qué)\b.*\b(?:costs?|price|kostet|preis|coûte|prix|cuesta|precio)\b", re.I)
+_WHAT = re.compile(r"\W*(?:what|which|was|welche[rsn]?|qu['’ e]|quel(?:le)?s?|qué|cuál(?:es)?)(?!\w)", re.I)
+_WHERE = re.compile(r"\W*(?:where|wo|où|dónde)\b", re.I)
+_WHEN = re.compile(
+    r"\W*(?:when|(?:on |an |à |en )?(?:which|what|welche[nm]|quel(?:le)?s?|qué)"
+    r" (?:days?|dates?|tage?n?|datum|jours?|días?|fechas?)|wann|quand|cuándo)\b",
+    re.I,
+)
+_WORDS = OWN_WORDS | stems(
+    """
+    spend spent buy bought book booked go went gone come came make made do done get got amount amounts money value often times time
+    day days date dates row rows entry entries record records item against average
+    ausgegeben eingenommen gebucht bezahlt gezahlt gekauft hoch wie viel viele oft betrag beträge tag datum kommen stammen war waren
+    wurde wurden gegen aller
+    combien fois montant jour date viennent vient provient tout a-t-il y contre
+    cuántas veces importe día fecha vienen contra
+    """
+)
+"""What questions for the rows of a table have, whatever it is about."""
+_ROWS = stems("row entry record eintrag einträge zeile ligne entrée fila")
+_PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe paiement dépense pago gasto") - stems(
+    "book"
+)
+"""What rows are called whose table has no name for them; the latter if they have amounts of money."""
+_PLACES = stems(
+    "shelf place location room site box bin regal ort platz raum lager rayon lieu emplacement salle estante lugar sala"
+)
+"""What a column may be called that says where something is."""
+_LEAST_LETTERS = 4
+_MOST_PLACES = 50
+"""So many rows are shown as evidence at most."""
+
+_Answer = tuple[str, Found]
+
+
+def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
+    """The answer to a question for what rows of a table give together; None where it is not sure."""
+    is_read = all(source.chars_read >= source.chars for source in sources)
+    if not is_read or len(question) > MOST_CHARS or _OTHERS.search(question):
+        return None
+    text, by_id = " ".join(question.split()).strip(" ?¿.!"), {source.document_id: source for source in sources}
+    said = dict(filter(None, (_Asked(text, by_id[each], ledger).answer() for each, ledger in passages.ledgers)))
+    if len(said) != 1:
+        return None
+    ((answer, found),) = said.items()
+    return Overview(answer, tuple(replace(found, things=found.things[:_MOST_PLACES]).places))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a question asks of one table."""
+
+    text: str
+    source: Source
+    ledger: Ledger
+
+    @cached_property
+    def _period(self) -> Period | None:
+        return period_in(self.text) if self.ledger.days else None
+
+    @cached_property
+    def _extreme(self) -> tuple[Measure, bool, re.Match[str]] | None:
+        """What is compared if the most or the least is asked for, whether it is the most, and the words that say so."""
+        return None if _TOTAL.search(self.text) or HOW_MUCH.match(self.text) else compared_in(self.text)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """The words that say which rows and columns are meant."""
+        rest = _MEAN.sub(" ", _TOTAL.sub(" ", self._period.rest if self._period else self.text))
+        rest = rest.replace(self._extreme[2][0], " ") if self._extreme else rest
+        return stems(" ".join(subject_words(rest)))
+
+    @cached_property
+    def _named(self) -> dict[int, frozenset[str]]:
+        """The columns that the question names, with its words for them; "kilometres" for one in km, too."""
+        units = {word: value(f"1 {word}", ".") for word in words_of(self.text)}
+        named = {}
+        for column, name in enumerate(self.ledger.fields):
+            own = stems(name)
+            words = {word for word in self._words if any(_is_alike(word, one) for one in own)}
+            if kind := next(filter(None, self.ledger.amounts.get(column, ())), None):
+                words |= stems(
+                    " ".join(word for word, unit in units.items() if unit and unit.dimension == kind.dimension)
+                )
+            named[column] = frozenset(words)
+        return {column: words for column, words in named.items() if words}
+
+    @cached_property
+    def _rows_called(self) -> frozenset[str]:
+        """What rows may be called, whatever they are about."""
+        has_money = any(_dimension(own).startswith("money") for own in self.ledger.amounts.values())
+        return _ROWS | _PAYMENTS if has_money else _ROWS
+
+    def answer(self) -> _Answer | None:
+        """The answer, and the rows that it is from."""
+        chosen = self._chosen()
+        if chosen is None:
+            return None
+        rows, filters = chosen
+        has_rows = bool(filters or self._period)
+        if self._counts(rows, filters):
+            return (str(len(rows)), self._found(rows)) if has_rows else None
+        asks = (_TOTAL.search, _MEAN.search, HOW_MUCH.match, _COSTS.match)
+        if self._extreme or any(ask(self.text) for ask in asks):
+            return self._of_values(rows, filters, has_rows=has_rows)
+        return self._of_cells(rows, filters) if has_rows else None
+
+    def _chosen(self) -> tuple[list[int], set[int]] | None:
+        """The rows that are meant, and the columns whose cells say so; None where a word is not understood, or no row is meant."""
+        ledger = self.ledger
+        rows = list(range(len(ledger.things)))
+        if self._period:
+            columns = self._days()
+            if len(columns) != 1:
+                return None
+            days = ledger.days[columns[0]]
+            rows = [row for row in rows if (day := days[row]) and self._period.has(day)]
+        filters: dict[int, list[frozenset[str]]] = {}
+        if _LACKS.search(self.text):
+            lacking = [column for column in self._named if any(ledger.lacks(row, column) for row in rows)]
+            if len(lacking) != 1:
+                return None
+            rows = [row for row in rows if ledger.lacks(row, lacking[0])]
+            filters[lacking[0]] = [ledger.cell_stems[row][lacking[0]] for row in rows]
+        stated: dict[frozenset[str], set[int]] = {}
+        for column in ledger.texts:
+            for own in {row[column] for row in ledger.cell_stems}:
+                if own and own <= self._words:
+                    stated.setdefault(own, set()).add(column)
+        whole = {own: columns for own, columns in stated.items() if not any(own < other for other in stated)}
+        if any(len(columns) > 1 for columns in whole.values()):
+            return None
+        for own, (column,) in whole.items():
+            filters.setdefault(column, []).append(own)
+        known = _WORDS.union(*whole, *self._named.values(), stems(ledger.about), self._rows_called)
+        if left := self._words - known:
+            having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
+            if len(having) != 1 or having[0] in filters:
+                return None
+            filters[having[0]] = [row[having[0]] for row in ledger.cell_stems if left <= row[having[0]]]
+        rows = [row for row in rows if all(ledger.cell_stems[row][column] in own for column, own in filters.items())]
+        return (rows, set(filters)) if rows else None
+
+    def _counts(self, rows: Sequence[int], filters: set[int]) -> bool:
+        """Whether the question asks how many rows there are."""
+        if _HOW_OFTEN.match(self.text):
+            return True
+        if not (how_many := HOW_MANY.match(self.text)):
+            return False
+        counted = next((own for own in map(stems, how_many["what"].split()) if own & self._words), frozenset[str]())
+        values = [words for column, words in self._named.items() if column in self.ledger.amounts]
+        if any(counted & words for words in values) or (values and len(rows) == 1):
+            return False
+        named = (words for column, words in self._named.items() if column not in filters)
+        return bool(counted & self._rows_called.union(stems(self.ledger.about), *named))
+
+    def _of_values(self, rows: Sequence[int], filters: set[int], *, has_rows: bool) -> _Answer | None:
+        """The sum, the mean, the most or the least of a column; of one row the value."""
+        amounts = self.ledger.amounts
+        money = [column for column, own in amounts.items() if _dimension(own).startswith("money")]
+        columns = [column for column in amounts if column in self._named] or money or [*amounts]
+        if len(columns) != 1:
+            return None
+        read = [row for row in rows if amounts[columns[0]][row]]
+        found = self._found(read, columns[0])
+        if not found.values:
+            return None
+        if self._extreme:
+            return self._most(found, filters)
+        if len(read) == 1:
+            return found.with_unit(found.values[0].printed), found
+        total = sum(one.number for one in found.values)
+        # The prices of a list have no sum.
+        is_whole = has_rows or bool(self.ledger.days or HOW_MANY.match(self.text) or _ALL.search(self.text))
+        if _MEAN.search(self.text):
+            return (found.printed(total / len(read)), found) if is_whole else None
+        is_total = bool(_TOTAL.search(self.text) or _SPENT.search(self.text))
+        are_alike = len({one.number for one in found.values}) == 1
+        if is_total or (HOW_MANY.match(self.text) and not are_alike):
+            return (found.printed(total), found) if is_whole else None
+        return self._each(found, read) if has_rows else None
+
+    def _each(self, found: Found, rows: Sequence[int]) -> _Answer | None:
+        """The values of a few rows with the cells that they differ in, or the one value of all."""
+        cells = self.ledger.cells
+        said = [found.with_unit(one.printed) for one in found.values]
+        if len({*said}) == 1:
+            return said[0], found
+        differing = [column for column in self.ledger.texts if len({cells[row][column] for row in rows}) > 1]
+        texts = [", ".join(cells[row][column] for column in differing) for row in rows]
+        if len(rows) > MOST_LISTED or len({*texts}) < len(texts):
+            return None
+        return ", ".join(f"{one} ({text})" for one, text in zip(said, texts, strict=True)), found
+
+    def _most(self, found: Found, filters: set[int]) -> _Answer | None:
+        """The most or the least with the cells beside it, or the one cell there that is asked for."""
+        assert self._extreme is not None
+        measure, is_more, _ = self._extreme
+        if found.field not in self._named and not measure.fits_unnamed(found.values[0]):
+            return None
+        size = (max if is_more else min)(one.size for one in found.values)
+        best = [thing for thing, one in zip(found.things, found.values, strict=True) if one.size == size]
+        row = self.ledger.things.index(best[0])
+        asked = [column for column in self._named if column not in {found.field, *filters, *self.ledger.amounts}]
+        if len(best) > 1 or len(found.values) < 2 or len(asked) > 1:
+            return None
+        label = next(filter(self.ledger.is_unique, self.ledger.labels), None)
+        cells = self._beside(row, self.ledger.amounts) if label is None else [self.ledger.cells[row][label]]
+        printed = found.with_unit(self.ledger.cells[row][found.field])
+        return self.ledger.cells[row][asked[0]] if asked else f"{printed} ({', '.join(cells)})", replace(
+            found, things=tuple(best)
+        )
+
+    def _of_cells(self, rows: Sequence[int], filters: set[int]) -> _Answer | None:
+        """What other cells of the rows have; of one row, if none is named, all that are texts."""
+        ledger = self.ledger
+        if _WHEN.match(self.text):
+            columns = self._days()
+        elif _WHERE.match(self.text):
+            columns = [column for column in ledger.texts if stems(ledger.fields[column]) & _PLACES]
+        else:
+            named = {column: len(own) for column, own in self._named.items() if column not in {*filters, *ledger.days}}
+            best = [column for column, count in named.items() if count == max(named.values())]
+            columns = [column for column in best if not ledger.is_code(column)] or best
+            if not columns and _WHAT.match(self.text):
+                columns = [one for one in ledger.labels if _LACKS.search(self.text) or ledger.is_unique(one)][:1]
+        if len(columns) == 1:
+            said = list(dict.fromkeys(cell for row in rows if (cell := ledger.cells[row][columns[0]].strip())))
+            found = self._found(rows, columns[0])
+            return (", ".join(map(found.with_unit, said)), found) if 0 < len(said) <= MOST_LISTED else None
+        if columns or not _WHAT.match(self.text) or len(rows) > 1:
+            return None
+        return ", ".join(self._beside(rows[0], filters | {*ledger.days, *ledger.amounts})), self._found(rows)
+
+    def _days(self) -> list[int]:
+        """The columns with days that are named, or all."""
+        return [column for column in self.ledger.days if column in self._named] or [*self.ledger.days]
+
+    def _beside(self, row: int, left_out: Iterable[int]) -> list[str]:
+        """The cells of a row in other columns."""
+        return [cell for column, cell in enumerate(self.ledger.cells[row]) if cell.strip() and column not in left_out]
+
+    def _found(self, rows: Sequence[int], column: int = 0) -> Found:
+        """These rows, with their values of a column that has values."""
+        known, things = self.ledger.amounts.get(column, ()), self.ledger.things
+        values = tuple(one for row in rows if known and (one := known[row]))
+        return Found(self.source, self.ledger, tuple(things[row] for row in rows), values, column)
+
+
+def _dimension(values: Iterable[Value | None]) -> str:
+    return next(one.dimension for one in values if one)
+
+
+def _is_alike(word: str, other: str) -> bool:
+    """Whether two words without their endings are the same, or begin with the same letters: *borrow* and *Borrower*."""
+    least = max(_LEAST_LETTERS, min(len(word), len(other)) - 1)
+    return word == other or (len(word) >= least and word[:least] == other[:least])

@@ -1,0 +1,175 @@
+"""What the rows of a table give together: sums, means, counts, the most, and other cells of the rows that are meant."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.answers import answered, attached_to
+from helpers.documents import one_page
+
+from reader.answering.extractive.ledgers import recorded
+from reader.answering.passages import Passages, Source
+from reader.models import Model
+from storage import PageRecord, Store
+
+EXPENSES = """Expenses of the Rowing Club
+
+Date | Category | Description | Paid by | Amount (€)
+2025-02-14 | Travel | Fuel | Ana | 148.95
+2025-02-20 | Food | Cake for Ana's birthday | Carla | 30.50
+2025-03-04 | Travel | Ferry ticket | Bo | 20.05
+2025-03-10 | Office | Stamps | Ana | 49.4
+2025-04-02 | Travel | Fuel | Bo | 31
+"""
+STOCK = """Stock
+
+| Item no. | Item | Shelf | In stock | Supplier | Unit price |
+| --- | --- | --- | --- | --- | --- |
+| A-101 | Hex bolt M8 | B2 | 420 | Nordschraub | £0.12 |
+| C-004 | Copper pipe 15 mm | F1 | 36 | Kellermann | £6.40 |
+| E-550 | Cable 3x1.5, 50 m | D4 | 9 | Volta | £38.00 |
+| T-900 | Tape measure 5 m | D4 | 14 | Kellermann | £9.90 |
+"""
+RUNS = """Runs
+
+Day | Route | Distance (km) | Remark
+1 May | Loop | 6.5 | rain
+4 May | Canal | 8 |
+2 June | Loop | 11 | with Tom
+"""
+KASSE = """Kassenbuch
+
+| Datum | Konto | Text | Betrag (€) |
+| --- | --- | --- | --- |
+| 08.01.2025 | Miete | Probenraum | 137,40 |
+| 19.01.2025 | Noten | Chorheft | 24,30 |
+| 04.02.2025 | Miete | Probenraum | 137,40 |
+"""
+CAVE = """Cave
+
+Vin | Couleur | Région | Bouteilles | Prix (€)
+Clos Vernet | rouge | Rhône | 12 | 14,50
+Les Ormes | blanc | Loire | 24 | 9,80
+Grand Tilleul | rouge | Bordeaux | 9 | 32,00
+"""
+PRICES = """Pool
+
+Ticket | For | Valid | Price (£)
+Day | adults | one day | 5.50
+Day | children | one day | 2.80
+Ten | adults | a year | 48.00
+"""
+RESULTS = """Results
+
+Method | Set | Recall | Parameters (M)
+Echo | Forest | 70.3 | 48
+Echo | Marsh | 66.6 | 48
+Ours | Forest | 74.9 | 21
+"""
+LOANS = """Loans
+
+Loan | Title | Borrower | Due | Returned | Fine (£)
+L-1 | Night Ferry | Jon Pell | 3 May 2025 | 1 May 2025 | 0.50
+L-2 | Night Ferry | Ida Brandt | 9 June 2025 | | 1.00
+L-3 | Salt | Jon Pell | 10 June 2025 | | 0.00
+"""
+PEOPLE = """Members
+
+Name | Town | Age
+Ida | Ely | 34
+Jon | March | 51
+"""
+
+
+def said(text: str, question: str) -> str | None:
+    title, _, _ = text.partition("\n")
+    source = Source("d", title, (PageRecord("d", 1, "1", 0, len(text), text),), len(text))
+    found = recorded(question, [source], Passages([source]))
+    assert found is None or all(passage.text in text for passage in found.passages)
+    return found and found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        (EXPENSES, "How much was spent on travel in total?", "€200.00"),
+        (EXPENSES, "How much was spent on travel in March?", "€20.05"),
+        (EXPENSES, "How much did Bo pay?", "€51.05"),
+        (EXPENSES, "What is the total of all expenses?", "€279.90"),
+        (EXPENSES, "How many expenses did Ana pay?", "2"),
+        (EXPENSES, "How often did Bo pay for travel?", "2"),
+        (EXPENSES, "What was the largest expense?", "€148.95 (2025-02-14, Travel, Fuel, Ana)"),
+        (EXPENSES, "Who paid for Ana's birthday cake?", "Carla"),
+        (EXPENSES, "What did Ana pay for on 10 March 2025?", "Office, Stamps"),
+        (EXPENSES, "When did Bo pay for fuel?", "2025-04-02"),
+        (STOCK, "How many hex bolts M8 are in stock?", "420"),
+        (STOCK, "Where is the copper pipe?", "F1"),
+        (STOCK, "Who supplies the tape measure?", "Kellermann"),
+        (STOCK, "What is on shelf D4?", "Cable 3x1.5, 50 m, Tape measure 5 m"),
+        (STOCK, "Which items does Kellermann supply?", "Copper pipe 15 mm, Tape measure 5 m"),
+        (STOCK, "What does a tape measure cost?", "£9.90"),
+        (RUNS, "How many kilometres were run in May?", "14.5 km"),
+        (RUNS, "What is the average distance?", "8.5 km"),
+        (RUNS, "On which days was the loop run?", "1 May, 2 June"),
+        (KASSE, "Wie viel wurde insgesamt für Miete ausgegeben?", "€274,80"),
+        (KASSE, "Wie viele Buchungen gibt es im Januar?", "2"),
+        (CAVE, "Combien de bouteilles de vin rouge y a-t-il ?", "21"),
+        (CAVE, "Quels vins viennent de la Loire ?", "Les Ormes"),
+        (PRICES, "How much does a day ticket cost?", "£5.50 (adults), £2.80 (children)"),
+        (STOCK.replace("| 9 |", "| 0 |"), "Which items are out of stock?", "Cable 3x1.5, 50 m"),
+        (LOANS, "Which books have not been returned?", "Night Ferry, Salt"),
+        (LOANS, "How many loans have not been returned?", "2"),
+        (RESULTS, "How many parameters does Echo have?", "48 M"),
+        (RESULTS, "Which method has the highest recall on Forest?", "Ours"),
+    ],
+)
+def test_rows_of_a_table_answer_together(text: str, question: str, answer: str) -> None:
+    assert said(text, question) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        (EXPENSES, "How much was spent on insurance?"),
+        (EXPENSES, "How much was spent on travel before March?"),
+        (EXPENSES, "How much was not spent on travel?"),
+        (LOANS, "Who has not paid?"),
+        (EXPENSES, "What is the budget for travel?"),
+        (EXPENSES, "How much was spent in December?"),
+        (STOCK, "How long is the guarantee on the cable?"),
+        (STOCK, "Which item is the heaviest?"),
+        (PRICES, "What is the total price?"),
+        (PEOPLE, "How many children does Ida have?"),
+        (PEOPLE, "Who is Ida?"),
+        (PEOPLE, "How old is the chair?"),
+    ],
+)
+def test_what_the_rows_do_not_tell_is_left_to_the_decoder(text: str, question: str) -> None:
+    assert said(text, question) is None
+
+
+def test_a_table_with_empty_cells_at_the_end_of_a_page_goes_on_on_the_next() -> None:
+    head, *rows = RUNS.removeprefix("Runs\n\n").splitlines(keepends=True)
+    texts = "Runs\n\n" + head + "".join(rows[:2]), rows[2]
+    ends = len(texts[0]), len(texts[0]) + len(texts[1])
+    pages = PageRecord("d", 1, "1", 0, ends[0], texts[0]), PageRecord("d", 2, "2", ends[0], ends[1], texts[1])
+    source = Source("d", "Runs", pages, ends[1])
+    found = recorded("How many kilometres were run in total?", [source], Passages([source]))
+    assert found is not None
+    assert found.text == "25.5 km"
+    assert {passage.page for passage in found.passages} == {1, 2}
+
+
+def test_what_tables_of_two_documents_tell_differently_is_left_to_the_decoder() -> None:
+    sources = [
+        Source(name, "Runs", (PageRecord(name, 1, "1", 0, len(text), text),), len(text))
+        for name, text in (("d", RUNS), ("e", RUNS.replace("11", "12")))
+    ]
+    assert recorded("How many kilometres were run in total?", sources, Passages(sources)) is None
+    assert recorded("On which days was the loop run?", sources, Passages(sources)) is not None
+
+
+def test_the_answer_comes_with_its_rows(tiny_model: Model, store: Store) -> None:
+    attached = attached_to(one_page(EXPENSES, "Expenses"), tiny_model, store)
+    answer = answered(attached, tiny_model, "How much was spent on travel in March?", look_again="auto")
+    assert answer.text == "€20.05"
+    assert "Ferry ticket" in answer.evidence[0].quote
