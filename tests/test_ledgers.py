@@ -101,6 +101,15 @@ def said(text: str, question: str) -> str | None:
         (EXPENSES, "Who paid for Ana's birthday cake?", "Carla"),
         (EXPENSES, "What did Ana pay for on 10 March 2025?", "Office, Stamps"),
         (EXPENSES, "When did Bo pay for fuel?", "2025-04-02"),
+        (EXPENSES, "How many expenses were over €30?", "4"),
+        (EXPENSES, "How much was spent on travel after 1 March 2025?", "€51.05"),
+        (EXPENSES, "How much was spent before 1 March?", "€179.45"),
+        (
+            EXPENSES,
+            "Which expenses were under €31?",
+            "2025-02-20, Food, Cake for Ana's birthday, Carla, 30.50; 2025-03-04, Travel, Ferry ticket, Bo, 20.05",
+        ),
+        (LOANS, "Which books were due before 10 June 2025?", "Night Ferry"),
         (STOCK, "How many hex bolts M8 are in stock?", "420"),
         (STOCK, "Where is the copper pipe?", "F1"),
         (STOCK, "Who supplies the tape measure?", "Kellermann"),
@@ -131,6 +140,7 @@ def test_rows_of_a_table_answer_together(text: str, question: str, answer: str) 
     [
         (EXPENSES, "How much was spent on insurance?"),
         (EXPENSES, "How much was spent on travel before March?"),
+        (RUNS, "How many kilometres were run after 1 May 2024?"),
         (EXPENSES, "How much was not spent on travel?"),
         (LOANS, "Who has not paid?"),
         (EXPENSES, "What is the budget for travel?"),

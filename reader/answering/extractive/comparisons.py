@@ -46,7 +46,7 @@ _WHAT_IS = re.compile(
     rf"{_WHICH.pattern}(?:['’]s| (?:is|are|was|were|ist|est|es))(?: (?:the|der|die|das|l[ae](?: \w+)?|el(?: \w+)?))? ?",
     re.I,
 )
-_FIRST = re.compile(rf"{_WHICH.pattern} (?:of (?:the|these|all) |der |des |de (?:los|las) )?(?P<noun>\w+)", re.I)
+FIRST = re.compile(rf"{_WHICH.pattern} (?:of (?:the|these|all) |der |des |de (?:los|las) )?(?P<noun>\w+)", re.I)
 _OF_OTHERS = re.compile(
     r"\b(?:(?:of|for|in|on|from|by|at|to|with|von|für|bei|mit|auf|pour|dans|para|con)(?: (?:the|de[rmn]|l[ae]|el))?"
     r"|(?:do|does|did|can)\b.*) \Z",
@@ -369,7 +369,7 @@ def _extreme(asked: Asked) -> Iterator[_Said]:
 
 def _asks_for_unknown(asked: Asked, passages: Passages) -> bool:
     """Whether a question asks which of a table's things has the most of something that stands nowhere: small decoders name one."""
-    how, first = compared_in(asked.text), _FIRST.match(asked.text)
+    how, first = compared_in(asked.text), FIRST.match(asked.text)
     if not (how and first and how[0].takes_any_field and _HAS.search(asked.text[: how[2].start()])) or than(asked.text):
         return False
     behind = asked.text[how[2].end() :]
@@ -380,7 +380,7 @@ def _asks_for_unknown(asked: Asked, passages: Passages) -> bool:
 
 def asks_which(asked: Asked) -> bool:
     """Whether a question asks which of things it is, as in "Which walk …", and not "What does …"."""
-    first = _FIRST.match(asked.text)
+    first = FIRST.match(asked.text)
     return bool(first and asked.words_of(first["noun"]))
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from reader.answering.extractive.comparisons import HOW_MANY, MOST_CHARS, MOST_LISTED, OWN_WORDS, Found
+from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, OWN_WORDS, Found
+from reader.answering.extractive.limits import YEAR, Limit, limit_in, moment_of
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passages, Source
 from reader.answering.text.days import Period, period_in
@@ -85,10 +86,12 @@ _Answer = tuple[str, Found]
 def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """The answer to a question for what rows of a table give together; None where it is not sure."""
     is_read = all(source.chars_read >= source.chars for source in sources)
-    if not is_read or len(question) > MOST_CHARS or _OTHERS.search(question):
-        return None
     text, by_id = " ".join(question.split()).strip(" ?¿.!"), {source.document_id: source for source in sources}
-    said = dict(filter(None, (_Asked(text, by_id[each], ledger).answer() for each, ledger in passages.ledgers)))
+    limit = limit_in(text)
+    text = limit.rest if limit else text
+    if not is_read or len(question) > MOST_CHARS or _OTHERS.search(text):
+        return None
+    said = dict(filter(None, (_Asked(text, limit, by_id[each], ledger).answer() for each, ledger in passages.ledgers)))
     if len(said) != 1:
         return None
     ((answer, found),) = said.items()
@@ -100,6 +103,8 @@ class _Asked:
     """What a question asks of one table."""
 
     text: str
+    """The question, without its limit."""
+    limit: Limit | None
     source: Source
     ledger: Ledger
 
@@ -146,7 +151,7 @@ class _Asked:
         if chosen is None:
             return None
         rows, filters = chosen
-        has_rows = bool(filters or self._period)
+        has_rows = bool(filters or self._period or self.limit)
         if self._counts(rows, filters):
             return (str(len(rows)), self._found(rows)) if has_rows else None
         asks = (_TOTAL.search, _MEAN.search, HOW_MUCH.match, _COSTS.match)
@@ -164,6 +169,8 @@ class _Asked:
                 return None
             days = ledger.days[columns[0]]
             rows = [row for row in rows if (day := days[row]) and self._period.has(day)]
+        if self.limit:
+            rows = self._within(self.limit, rows)
         filters: dict[int, list[frozenset[str]]] = {}
         if _LACKS.search(self.text):
             lacking = [column for column in self._named if any(ledger.lacks(row, column) for row in rows)]
@@ -189,6 +196,27 @@ class _Asked:
             filters[having[0]] = [row[having[0]] for row in ledger.cell_stems if left <= row[having[0]]]
         rows = [row for row in rows if all(ledger.cell_stems[row][column] in own for column, own in filters.items())]
         return (rows, set(filters)) if rows else None
+
+    def _within(self, limit: Limit, rows: Sequence[int]) -> list[int]:
+        """Of some rows those that lie within a limit; none where it is not clear in which column."""
+        if limit.bound.dimension == "day":
+            values = {column: self._moments(column, has_year=limit.bound.size > YEAR) for column in self._days()}
+        else:
+            amounts = self.ledger.amounts.items()
+            values = {column: own for column, own in amounts if _dimension(own) == limit.bound.dimension}
+            values = {column: own for column, own in values.items() if column in self._named} or values
+        if len(values) != 1:
+            return []
+        (own,) = values.values()
+        return [row for row in rows if (one := own[row]) and limit.holds(one)]
+
+    def _moments(self, column: int, *, has_year: bool) -> list[Value | None]:
+        """The days of a column to be compared with one that has a year or not; None where they cannot be."""
+        days = self.ledger.days[column]
+        years = {day.year for day in days if day}
+        if None in years if has_year else len(years) > 1:
+            return [None] * len(days)
+        return [day and moment_of(day if has_year else day._replace(year=None)) for day in days]
 
     def _counts(self, rows: Sequence[int], filters: set[int]) -> bool:
         """Whether the question asks how many rows there are."""
@@ -271,14 +299,23 @@ class _Asked:
             named = {column: len(own) for column, own in self._named.items() if column not in {*filters, *ledger.days}}
             best = [column for column, count in named.items() if count == max(named.values())]
             columns = [column for column in best if not ledger.is_code(column)] or best
+            # Which books were borrowed: not by whom.
+            noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
+            if noun and not any(noun & words for words in self._named.values()):
+                columns = []
             if not columns and _WHAT.match(self.text):
-                columns = [one for one in ledger.labels if _LACKS.search(self.text) or ledger.is_unique(one)][:1]
+                is_sure = bool(noun & _WORDS) or _LACKS.search(self.text)
+                columns = [one for one in ledger.labels if one not in filters and (is_sure or ledger.is_unique(one))][
+                    :1
+                ]
         if len(columns) == 1:
             said = list(dict.fromkeys(cell for row in rows if (cell := ledger.cells[row][columns[0]].strip())))
             found = self._found(rows, columns[0])
             return (", ".join(map(found.with_unit, said)), found) if 0 < len(said) <= MOST_LISTED else None
-        if columns or not _WHAT.match(self.text) or len(rows) > 1:
+        if columns or not _WHAT.match(self.text) or len(rows) > MOST_LISTED:
             return None
+        if len(rows) > 1:
+            return "; ".join(", ".join(self._beside(row, filters)) for row in rows), self._found(rows)
         return ", ".join(self._beside(rows[0], filters | {*ledger.days, *ledger.amounts})), self._found(rows)
 
     def _days(self) -> list[int]:

@@ -77,10 +77,12 @@ _NONE = (
     ("cu", "Ninguno"),
 )
 _MOMENTS = ("day", "clock")
-_YEAR, _LONG, _NOON = 10_000, 600, 12
+_LONG, _NOON = 600, 12
+YEAR = 10_000
+"""A day that has a year has at least this size as a value."""
 
 
-class _Limit(NamedTuple):
+class Limit(NamedTuple):
     """What values must lie between, and the question without that."""
 
     low: Value | None
@@ -113,7 +115,7 @@ def limited(question: str, sources: Sequence[Source], passages: Passages) -> Ove
     if any(source.chars_read < source.chars for source in sources) or len(question) > MOST_CHARS:
         return None
     asked = Asked(question, sources, passages)
-    limit = _limit_in(_EURO.sub(" €", " ".join(question.split()).strip(" ?¿.!")))
+    limit = limit_in(" ".join(question.split()).strip(" ?¿.!"))
     how_many = HOW_MANY.match(question)
     if limit is None or not (how_many or asks_which(asked)) or _OTHERS.search(limit.rest) or _LIMIT.search(limit.rest):
         return None
@@ -133,7 +135,7 @@ def limited(question: str, sources: Sequence[Source], passages: Passages) -> Ove
     return Overview(labels or none, tuple(found.places))
 
 
-def _comparable(asked: Asked, limit: _Limit) -> list[Found]:
+def _comparable(asked: Asked, limit: Limit) -> list[Found]:
     """The fields that may be meant, each with all of its values."""
     bound = limit.bound
     measure = limit.measure or (PRICE if PAYING.search(limit.rest) else measure_of(bound.dimension))
@@ -173,7 +175,7 @@ def _moments(asked: Asked, source: Source, grid: Grid, bound: Value, rest: froze
         )
         # Days with and without a year have no order, nor have those without one from September to March.
         is_in_order = (
-            min(sizes) > _YEAR if max(sizes) > _YEAR else max(sizes[1:], default=0) - min(sizes[1:], default=0) < _LONG
+            min(sizes) > YEAR if max(sizes) > YEAR else max(sizes[1:], default=0) - min(sizes[1:], default=0) < _LONG
         )
         if is_alike and (is_in_order or bound.dimension == "clock"):
             fields[name] = tuple((str(int(read[cell].size)) if cell in read else "",) for cell in cells)
@@ -183,8 +185,9 @@ def _moments(asked: Asked, source: Source, grid: Grid, bound: Value, rest: froze
             yield from asked.found(NUMBER, rest | stems(name), grids=[(source, only)])
 
 
-def _limit_in(text: str) -> _Limit | None:
+def limit_in(text: str) -> Limit | None:
     """The limit that a question names."""
+    text = _EURO.sub(" €", text)
     if behind := _OR.search(text):
         before = list(_PLAIN.finditer(text, 0, behind.start()))
         start = before[-1].start() if before else behind.start()
@@ -192,7 +195,7 @@ def _limit_in(text: str) -> _Limit | None:
             return None
         bound, end = read
         rest = f"{text[:start]} {text[end : behind.start()]} {text[behind.end() :]}"
-        return _Limit(None, bound, True, rest) if behind["most"] else _Limit(bound, None, True, rest)
+        return Limit(None, bound, True, rest) if behind["most"] else Limit(bound, None, True, rest)
     if found := _LIMIT.search(text):
         may_be_moment = bool(found["before"] or found["after"] or found["low"])
         if not (read := _bound(text, found.end(), may_be_moment=may_be_moment)):
@@ -201,16 +204,16 @@ def _limit_in(text: str) -> _Limit | None:
         rest = f"{text[: found.start()]} {text[end:]}"
         includes = bool(found["most"] or found["least"])
         if found["most"] or found["below"] or found["before"]:
-            return _Limit(None, bound, includes, rest)
+            return Limit(None, bound, includes, rest)
         low = value(found["low"], decimal_sign([found["low"]])) if found["low"] else None
         if low is None:
-            return None if found["low"] else _Limit(bound, None, includes, rest)
+            return None if found["low"] else Limit(bound, None, includes, rest)
         # "Between 2 and 5 km" has the unit once.
         size = low.number * bound.size / (bound.number or 1)
         return (
             None
             if bound.dimension in _MOMENTS
-            else _Limit(replace(bound, number=low.number, size=size), bound, True, rest)
+            else Limit(replace(bound, number=low.number, size=size), bound, True, rest)
         )
     how = compared_in(text)
     than = _THAN.match(text, how[2].end()) if how else None
@@ -219,7 +222,7 @@ def _limit_in(text: str) -> _Limit | None:
         return None
     (measure, is_more, match), (bound, end) = how, read
     rest = f"{text[: match.start()]} {than['field']} {text[end:]}"
-    return _Limit(bound if is_more else None, None if is_more else bound, False, rest, measure)
+    return Limit(bound if is_more else None, None if is_more else bound, False, rest, measure)
 
 
 def _bound(text: str, start: int, *, may_be_moment: bool = False) -> tuple[Value, int] | None:
@@ -247,6 +250,10 @@ def _moment(found: re.Match[str] | None) -> Value | None:
         hour = hour % _NOON + _NOON * (half == "p") if half else hour
         size = hour * 60 + int(found["minute"] or found["past"] or 0)
         return Value(size, "clock", size, found[0])
-    day = Day.of(found)
-    size = (day.year or 0) * _YEAR + day.month * 100 + day.day
-    return Value(size, "day", size, found[0])
+    return moment_of(Day.of(found), found[0])
+
+
+def moment_of(day: Day, printed: str = "") -> Value:
+    """A day as a value that can be compared with others; one without a year is of any."""
+    size = (day.year or 0) * YEAR + day.month * 100 + day.day
+    return Value(size, "day", size, printed)
