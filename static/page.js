@@ -108,16 +108,21 @@ document.addEventListener("change", (event) => {
 function refuse(input) {
   const refused = document.querySelector("#refused [data-most-bytes]");
   const kinds = input.accept.split(", ");
-  const [sent, lines] = [new DataTransfer(), []];
+  const [sent, lines, strange] = [new DataTransfer(), [], []];
   for (const file of input.files) {
     if (!kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) {
-      lines.push(`'${file.name}' is of a kind that cannot be read: choose one of ${input.accept}.`);
+      strange.push(`'${file.name}'`);
     } else if (file.size > number(refused.dataset.mostBytes)) {
       const instead = file.name.toLowerCase().endsWith(".beacon") ? "use “beacon-reader library import”" : "split it";
       lines.push(`'${file.name}' has more than ${refused.dataset.most}: ${instead}.`);
     } else sent.items.add(file);
   }
   refused.replaceChildren(...lines.map((line) => {
+  if (strange.length) {
+    const more = strange.length > 3 ? ` and ${strange.splice(3).length} more` : "";
+    const are = more || strange.length > 1 ? "are" : "is";
+    lines.unshift(`${strange.join(", ")}${more} ${are} of a kind that cannot be read: choose one of ${input.accept}.`);
+  }
     const note = document.createElement("p");
     note.className = "notice error";
     note.role = "alert";

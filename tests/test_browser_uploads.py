@@ -27,6 +27,7 @@ from helpers.documents import TITLE, WORDS, write_pdf
 from helpers.server import Server
 
 from reader.documents import MAX_SENT_BYTES
+from reader.app.page.library import MAX_FILES
 from storage import Store
 
 # Fixtures and marks of the browser tests, for these too.
@@ -188,6 +189,35 @@ def test_a_file_that_is_not_sent_is_named_and_those_beside_it_are_added(
 
 
 def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
+def test_what_became_of_many_files_leaves_room_for_the_question(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number:02}.txt" for number in range(MAX_FILES + 20)]
+    files[0] = tmp_path / "00.md"
+    for file in files:
+        file.write_text("" if file.suffix == ".txt" else f"# The Tide\n\n{WORDS}")
+    songs = [tmp_path / f"{number}.mp3" for number in range(9)]
+    for song in songs:
+        song.touch()
+    again = tmp_path / "again.md"
+    again.write_text(files[0].read_text())
+    with visit(server, viewport=PHONE) as window:
+        page, lines = window.page, window.page.locator("#added .error")
+        page.set_input_files("#upload input[type=file]", [*files, *songs])
+        sync_api.expect(lines).to_have_count(MAX_FILES)
+        sync_api.expect(lines.first).to_have_text(
+            "'50.txt' and 19 more were not added: add at most 50 files at a time."
+        )
+        sync_api.expect(page.locator("#refused .error")).to_contain_text(
+            "'0.mp3', '1.mp3', '2.mp3' and 6 more are of a kind"
+        )
+        window.go("chat")
+        sync_api.expect(window.box()).to_be_in_viewport(ratio=1)
+        sync_api.expect(page.locator(".document h2")).to_be_in_viewport(ratio=1)
+        page.set_input_files("#upload input[type=file]", again)
+        sync_api.expect(page.locator("#added")).to_contain_text("again.md is in your library already, as “The Tide”.")
+
+
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
     for name in ("one", "two", "three"):

@@ -101,12 +101,15 @@ class LibraryEvents:
         workspace, kept = self._site.workspace(request), self._site.parts.kept
         first, lines, locked, scans = None, list[str](), list[str](), list[str]()
         files = [Path(path) for path in paths or []]
-        for number, path in enumerate(files):
-            progress = views.adding_line(path.name, number + 1, len(files))
+        if files[MAX_FILES:]:
+            lines.append(
+                views.error_line(f"{_named(files[MAX_FILES:])} not added: add at most {MAX_FILES} files at a time.")
+            )
+            self._discard(list(map(str, files[MAX_FILES:])))
+        for number, path in enumerate(files[:MAX_FILES]):
+            progress = views.adding_line(path.name, number + 1, min(len(files), MAX_FILES))
             yield gr.skip(), views.added(lines, progress), *(gr.skip(),) * 7
             try:
-                if number >= MAX_FILES:
-                    raise ConfigError(f"{path.name!r} was not added: add at most {MAX_FILES} files at a time.")
                 document_id, line = self._add(workspace, path, ask_first=True)
                 first = first or document_id
                 lines += filter(None, [line])
@@ -257,10 +260,9 @@ class LibraryEvents:
         ask_first: bool = False,
     ) -> tuple[str, str]:
         """Add a file, or import an export; return its document's id, and what is to be said about it, if anything."""
-        is_here = views.note(f"{path.name} is in your library already.")
         if path.suffix.lower() == ".beacon":
             taken_in = workspace.take_in(path)
-            return taken_in.document.id, "" if taken_in.placed else is_here
+            return taken_in.document.id, "" if taken_in.placed else _is_here(path, workspace, taken_in.document.id)
         before = workspace.count()
         address = self._addresses.get(path)
         parsed = workspace.add(path, password=secret, name=address, recognition=recognition, ask_first=ask_first)
@@ -273,13 +275,26 @@ class LibraryEvents:
                 f"{pages} of {path.name} {agreeing(some, 'have')} no text layer and cannot be read."
             )
         if workspace.count() == before:
-            return parsed.id, is_here
+            return parsed.id, _is_here(path, workspace, parsed.id)
         return parsed.id, ""
 
 
 def _ask_password(waiting: list[str]) -> tuple[Any, ...]:
     """The files that wait, and the row that asks for the password of the first of them."""
     line = views.password_line(Path(waiting[0]).name if waiting else "")
+def _named(files: Sequence[Path]) -> str:
+    """Files that something happened to, by the name of the first."""
+    rest = len(files) - 1
+    return f"{files[0].name!r} {f'and {rest:,} more were' if rest else 'was'}"
+
+
+def _is_here(path: Path, workspace: Workspace, document_id: str) -> str:
+    """That a file was added before, and what it is to be looked for as, where that is not its name."""
+    title = workspace.get(document_id).holding.document.title
+    name = "" if title == path.stem else f", as “{title}”"
+    return views.note(f"{path.name} is in your library already{name}.")
+
+
     return waiting, gr.update(visible=bool(waiting)), gr.update(value=line), gr.update(value="")
 
 
