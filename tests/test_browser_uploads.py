@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pypdf
 import pytest
@@ -327,6 +328,31 @@ PASTE = """([place, text]) => {
     return !document.querySelector(place).dispatchEvent(new ClipboardEvent("paste", options));
 }"""
 """Pastes a text; returns whether the page took it, and the browser does nothing more."""
+
+
+def test_what_two_windows_change_of_one_document_is_kept(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    (tmp_path / "one.txt").write_text(WORDS)
+    with visit(server) as window:
+        window.page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
+        window.wait_until_ready()
+        with visit(server, f"?{urlsplit(window.page.url).query}") as other:
+            for one in (window, other):
+                one.wait_until_ready()
+                one.open_details()
+                sync_api.expect(one.page.locator("#title input")).to_have_value("one")
+            window.page.locator("#title input").fill("The first")
+            window.page.locator("#save").click()
+            sync_api.expect(other.page.locator(".document h2")).to_have_text("The first")
+            other.page.locator("#tags input").fill("sea")
+            other.page.locator("#save").click()
+            sync_api.expect(window.page.locator(".document .tag")).to_have_text("sea")
+            sync_api.expect(window.page.locator(".document h2")).to_have_text("The first")
+            sync_api.expect(other.page.locator("#title input")).to_have_value("The first")
+        window.page.locator("#title input").fill("")  # the document's own comes back
+        window.page.locator("#save").click()
+        sync_api.expect(window.page.locator("#title input")).to_have_value("one")
 
 
 def test_a_text_that_is_pasted_becomes_a_document_but_not_in_the_boxes(
