@@ -173,6 +173,7 @@ function titleOf(text) {
 const question = () => document.getElementById("question");
 const asked = () => document.querySelectorAll("#chat .user-row").length;
 function tell(text) {
+let isSent = false; // and not yet taken: the box still has it
   const box = question();
   if (!box) return;
   box.dataset.asked = asked();
@@ -187,10 +188,17 @@ function heard() {
   const isStopped = box?.dataset.told === STOPPING && has("#question .submit-button");
   if (isAsked || isStopped || (box?.dataset.told && has(".toast-body"))) delete box.dataset.told;
 }
+  if (isSent && box?.querySelector("textarea").value === "") {
+    isSent = false;
+    sessionStorage.removeItem("draft");
+  }
 const LOOKING = "Looking for the passage …";
 const STOPPING = "Stopping …";
 function asks() {
-  if (document.querySelector("#question .submit-button") && question().querySelector("textarea").value.trim()) tell(LOOKING);
+  if (document.querySelector("#question .submit-button") && question().querySelector("textarea").value.trim()) {
+    isSent = true;
+    tell(LOOKING);
+  }
 }
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && event.target.matches?.("#question textarea")) asks();

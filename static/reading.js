@@ -215,15 +215,10 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// What is typed and not sent outlives a reload, also that after the server was started again.
-const isBox = (target) => target.matches?.("#question textarea");
-document.addEventListener("input", (event) => { if (isBox(event.target)) sessionStorage.setItem("draft", event.target.value); });
-document.addEventListener("keydown", (event) => {
-  if (isBox(event.target) && event.key === "Enter" && !event.shiftKey) sessionStorage.removeItem("draft");
-}, true);
-document.addEventListener("click", (event) => {
-  if (event.target.closest?.("#question .submit-button")) sessionStorage.removeItem("draft");
-}, true);
+// What is typed outlives a reload, also that after the server was started again, until the server has taken it.
+document.addEventListener("input", (event) => {
+  if (event.target.matches?.("#question textarea")) sessionStorage.setItem("draft", event.target.value);
+});
 const draft = sessionStorage.getItem("draft");
 if (draft) {
   const restoring = new MutationObserver(() => {

@@ -324,6 +324,14 @@ def test_a_draft_outlives_a_reload(opened: Callable[..., object]) -> None:
         expect(window.box()).to_have_value("Half a quest")
         window.ask("A whole question?")
         window.reload()
+        # What the server never heard is not lost either.
+        window.page.route("**/queue/join*", lambda route: route.abort())
+        window.box().fill("A whole question?")
+        window.box().press("Enter")
+        window.page.locator(".toast-body").wait_for()
+        window.page.unroute("**/queue/join*")
+        window.reload()
+        expect(window.box()).to_have_value("A whole question?")
         expect(window.page.locator("#chat .badge")).to_have_count(1)
         expect(window.box()).to_have_value("")
 
