@@ -47,23 +47,23 @@ panel.addEventListener("keydown", (event) => {
 
 // What is selected on a page can be asked about.
 const askAbout = () => document.getElementById("ask-about"); // drawn after the viewer
-function selected() {
+function selected() { // as words, and where they are
   const selection = window.getSelection();
   const text = panel.querySelector(".text");
-  if (!text || !selection?.rangeCount || !text.contains(selection.anchorNode)) return "";
+  if (!text || !selection?.rangeCount || !text.contains(selection.anchorNode)) return [""];
   const range = selection.getRangeAt(0).cloneRange();
   const ends = text.contains(range.endContainer) && text.contains(range.startContainer);
   if (!text.contains(range.endContainer)) range.setEndAfter(text.lastChild); // a triple click reaches into what follows
   if (!text.contains(range.startContainer)) range.setStartBefore(text.firstChild);
-  return (ends ? selection : range).toString().replace(/\s+/g, " ").trim().slice(0, 600);
+  const words = (ends ? selection : range).toString().replace(/\s+/g, " ").trim().slice(0, 600);
+  return [words, range.getBoundingClientRect()];
 }
 document.addEventListener("selectionchange", () => {
-  const text = selected();
+  const [text, place] = selected();
   const button = askAbout();
   if (!button) return;
   button.hidden = !text;
   if (!text) return;
-  const place = window.getSelection().getRangeAt(0).getBoundingClientRect();
   button.style.left = `${Math.max(8, Math.min(place.left, window.innerWidth - 160))}px`;
   button.style.top = `${Math.min(place.bottom + 6, window.innerHeight - 90)}px`;
 });
@@ -71,7 +71,7 @@ document.addEventListener("pointerdown", (event) => {
   if (event.target === askAbout()) event.preventDefault(); // the selection stays
 });
 reading["ask-about"] = () => {
-  const text = selected();
+  const [text] = selected();
   if (text) write(`What does this mean: “${text}”?`);
 };
 function fill(box, text) { // as if it was typed
@@ -87,6 +87,7 @@ function write(question) {
   fill(box, question);
   box.focus();
   box.setSelectionRange(0, question.indexOf(":") < 0 ? question.length : question.indexOf(":")); // to be changed at once
+  box.scrollTop = 0;
 }
 
 document.addEventListener("keydown", (event) => {

@@ -260,7 +260,9 @@ def test_what_is_selected_can_be_asked_about(opened: Callable[..., object]) -> N
         page.locator("#viewer").get_by_role("button", name="Text").click()
         text = page.locator("#viewer article.text p").first
         text.click(click_count=3)
-        page.get_by_role("button", name="Ask about this").click()
+        ask = page.get_by_role("button", name="Ask about this")
+        assert ask.bounding_box()["x"] >= text.bounding_box()["x"]
+        ask.click()
         expect(window.box()).to_have_value("What does this mean: “The sea was calm. The keeper slept.”?")
         expect(window.box()).to_be_focused()
         page.locator("#viewer").get_by_role("button", name="Picture").click()
