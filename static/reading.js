@@ -149,6 +149,7 @@ function picks(button) {
 function drawPicked() {
   const bar = side.querySelector(".picked");
   if (!bar) return;
+  keepOrder(document.getElementById("order"));
   bar.hidden = !isPicking;
   side.querySelector('[data-act="pick"]').setAttribute("aria-pressed", String(isPicking));
   const line = picked.size ? `${picked.size} selected` : "Choose documents from the list.";
@@ -160,6 +161,14 @@ function drawPicked() {
       row.setAttribute("aria-pressed", String(picked.has(row.dataset.document)));
     }
   }
+}
+function keepOrder(box) { // when it is drawn, as it was chosen last
+  const kept = localStorage.getItem("order");
+  if (box.dataset.kept) return;
+  box.dataset.kept = "yes";
+  if (kept === box.value || ![...box.options].some((one) => one.value === kept)) return;
+  box.value = kept;
+  trigger("option_select", { order: kept });
 }
 new MutationObserver(drawPicked).observe(side, { childList: true, subtree: true });
 reading.pick = () => {
@@ -191,7 +200,9 @@ reading["remove-many"] = (button) => {
   if (isSure(button, `Remove ${picked.size} for good?`)) many("remove");
 };
 side.addEventListener("change", (event) => {
-  if (event.target.id === "order") trigger("option_select", { order: event.target.value });
+  if (event.target.id !== "order") return;
+  localStorage.setItem("order", event.target.value);
+  trigger("option_select", { order: event.target.value });
 });
 side.addEventListener("keydown", (event) => {
   if (event.target.id === "tag-many" && event.key === "Enter") reading["tag-many"]();
