@@ -27,8 +27,8 @@ from helpers.browser import (
 from helpers.documents import TITLE, WORDS, write_pdf
 from helpers.server import Server
 
-from reader.documents import MAX_SENT_BYTES
 from reader.app.page.library import MAX_FILES
+from reader.documents import MAX_SENT_BYTES
 from storage import Store
 
 # Fixtures and marks of the browser tests, for these too.
@@ -189,7 +189,6 @@ def test_a_file_that_is_not_sent_is_named_and_those_beside_it_are_added(
         assert [document.title for document in store.documents()] == ["good"]
 
 
-def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
 def test_what_became_of_many_files_leaves_room_for_the_question(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
@@ -219,6 +218,7 @@ def test_what_became_of_many_files_leaves_room_for_the_question(
         sync_api.expect(page.locator("#added")).to_contain_text("again.md is in your library already, as “The Tide”.")
 
 
+def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
     for name in ("one", "two", "three"):

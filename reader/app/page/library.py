@@ -78,13 +78,16 @@ class LibraryEvents:
 
     @tolerant
     def open_page(self, request: gr.Request) -> Any:
-        """Open the document that the address names, else the one that is being read, else the one asked last.
+        """Open the document that the address names, if any, else the one that is being read, else the one asked last.
 
         What was opened meanwhile stays: on a slow machine a person may be quicker than this.
         """
         workspace, named = self._site.workspace(request), request.query_params.get("document")
-        if named and found_or_none(workspace.place, named) is not None:
-            found: str | None = str(named)
+        found: str | None
+        if named:
+            found = str(named) if found_or_none(workspace.place, named) is not None else None
+            if found is None:
+                warn(ConfigError("The document of this address is not in your library. It may have been removed."))
         else:
             reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
             found = next(reading, None) or workspace.asked_last()
@@ -279,9 +282,6 @@ class LibraryEvents:
         return parsed.id, ""
 
 
-def _ask_password(waiting: list[str]) -> tuple[Any, ...]:
-    """The files that wait, and the row that asks for the password of the first of them."""
-    line = views.password_line(Path(waiting[0]).name if waiting else "")
 def _named(files: Sequence[Path]) -> str:
     """Files that something happened to, by the name of the first."""
     rest = len(files) - 1
@@ -295,6 +295,9 @@ def _is_here(path: Path, workspace: Workspace, document_id: str) -> str:
     return views.note(f"{path.name} is in your library already{name}.")
 
 
+def _ask_password(waiting: list[str]) -> tuple[Any, ...]:
+    """The files that wait, and the row that asks for the password of the first of them."""
+    line = views.password_line(Path(waiting[0]).name if waiting else "")
     return waiting, gr.update(visible=bool(waiting)), gr.update(value=line), gr.update(value="")
 
 
