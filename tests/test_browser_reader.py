@@ -588,6 +588,15 @@ def test_the_first_step_is_seen_at_once_on_a_low_screen(visit: Callable[..., obj
         empty.kill()
 
 
+def test_a_long_title_takes_one_line_on_a_low_screen(opened: Callable[..., object]) -> None:
+    with opened("mill.md", {"width": 844, "height": 390}) as window:
+        title = window.page.locator("#head h2")
+        assert (
+            title.evaluate("one => { one.textContent = 'A very long title '.repeat(20); return one.clientHeight; }")
+            < 40
+        )
+
+
 def test_the_invitation_to_ask_is_whole_beside_a_page_and_the_details(opened: Callable[..., object]) -> None:
     with opened("mill.md") as window:
         window.wait_until_ready()
