@@ -39,7 +39,8 @@ function turnTo(id, page, more) {
 }
 
 function close() {
-  trigger("clear", {});
+  if (window.history.state?.isOpened) window.history.back();
+  else trigger("clear", {});
   go("chat");
   opener?.focus();
   opener = null;
@@ -108,14 +109,19 @@ document.addEventListener("change", (event) => {
 function refuse(input) {
   const refused = document.querySelector("#refused [data-most-bytes]");
   const kinds = input.accept.split(", ");
-  const [sent, lines] = [new DataTransfer(), []];
+  const [sent, lines, strange] = [new DataTransfer(), [], []];
   for (const file of input.files) {
     if (!kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) {
-      lines.push(`'${file.name}' is of a kind that cannot be read: choose one of ${input.accept}.`);
+      strange.push(`'${file.name}'`);
     } else if (file.size > number(refused.dataset.mostBytes)) {
       const instead = file.name.toLowerCase().endsWith(".beacon") ? "use “beacon-reader library import”" : "split it";
       lines.push(`'${file.name}' has more than ${refused.dataset.most}: ${instead}.`);
     } else sent.items.add(file);
+  }
+  if (strange.length) {
+    const more = strange.length > 3 ? ` and ${strange.splice(3).length} more` : "";
+    const are = more || strange.length > 1 ? "are" : "is";
+    lines.unshift(`${strange.join(", ")}${more} ${are} of a kind that cannot be read: choose one of ${input.accept}.`);
   }
   refused.replaceChildren(...lines.map((line) => {
     const note = document.createElement("p");
@@ -167,6 +173,7 @@ function titleOf(text) {
 // What was pressed is answered at once, and not only when the server has heard of it. The server's own words follow.
 const question = () => document.getElementById("question");
 const asked = () => document.querySelectorAll("#chat .user-row").length;
+let isSent = false; // and not yet taken: the box still has it
 function tell(text) {
   const box = question();
   if (!box) return;
@@ -181,11 +188,18 @@ function heard() {
   const isAsked = box?.dataset.told === LOOKING && (has("#chat .pending") || asked() > Number(box.dataset.asked));
   const isStopped = box?.dataset.told === STOPPING && has("#question .submit-button");
   if (isAsked || isStopped || (box?.dataset.told && has(".toast-body"))) delete box.dataset.told;
+  if (isSent && box?.querySelector("textarea").value === "") {
+    isSent = false;
+    sessionStorage.removeItem("draft");
+  }
 }
 const LOOKING = "Looking for the passage …";
 const STOPPING = "Stopping …";
 function asks() {
-  if (document.querySelector("#question .submit-button") && question().querySelector("textarea").value.trim()) tell(LOOKING);
+  if (document.querySelector("#question .submit-button") && question().querySelector("textarea").value.trim()) {
+    isSent = true;
+    tell(LOOKING);
+  }
 }
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && event.target.matches?.("#question textarea")) asks();
@@ -264,8 +278,13 @@ new MutationObserver(() => {
   const toPage = document.querySelector('#places [data-go="page"]');
   if (toPage) toPage.disabled = !page;
   const name = page ? page.innerHTML.length + (viewer.querySelector("header p")?.textContent ?? "") : "";
-  if (!page || name === shown) { shown = name; return; }
+  if (!page || name === shown) {
+    shown = name;
+    follow();
+    return;
+  }
   shown = name;
+  follow();
   const mark = viewer.querySelector(".box, mark");
   const find = () => {
     if (mark) page.scrollTop += mark.getBoundingClientRect().top - page.getBoundingClientRect().top - page.clientHeight / 3;
@@ -277,24 +296,54 @@ new MutationObserver(() => {
   find();
 }).observe(viewer, { childList: true, subtree: true });
 
-// The address names the document that is shown, so that a reload finds it again.
+// The address names the document that is shown, so that a reload finds it again; the way back leads to what was shown before.
+let returning = null; // where a step back or forward leads, until a person does something else
+function record(id) {
+  const { document: of, page } = document.querySelector("#viewer header")?.dataset ?? {};
+  const [before, now] = [window.history.state, { document: id, page: page && { document: of, page } }];
+  if (returning) {
+    if (id !== returning.document || Boolean(page) !== Boolean(returning.page)) return; // it is on its way
+    returning = null;
+  }
+  const isOpened = Boolean(page && !before?.page);
+  const isStep = Boolean(before && id && (isOpened || (before.document && id !== before.document)));
+  const address = new URL(window.location);
+  if (id) address.searchParams.set("document", id);
+  else address.searchParams.delete("document");
+  now.isOpened = isStep ? isOpened && id === before.document : before?.isOpened;
+  if (JSON.stringify(now) === JSON.stringify(before) && address.href === window.location.href) return;
+  window.history[isStep ? "pushState" : "replaceState"](now, "", address);
+}
+window.addEventListener("popstate", ({ state }) => {
+  if (!state) return;
+  returning = state;
+  const { document: id, page } = state;
+  if (id && id !== seen) trigger("select", { document: id });
+  if (page) turnTo(page.document, number(page.page));
+  else trigger("clear", {});
+  chosen = true;
+  go(page ? "page" : "chat");
+});
+for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { returning = null; }, true);
+if (window.history.state?.page) { // after a reload
+  returning = window.history.state;
+  turnTo(returning.page.document, number(returning.page.page));
+}
+
 let seen; // the document that was shown last; null: none
 function follow() {
-  const address = new URL(window.location);
   const id = document.querySelector("#head header")?.dataset.id ?? null;
   const isEmpty = Boolean(document.querySelector("#empty"));
   if (id !== seen && (id || isEmpty)) {
+    const isLeft = id || seen; // else the page that was linked came before its document
     seen = id;
     app.dataset.open = id ? "yes" : "no";
     const page = document.querySelector("#viewer header");
     const isOpen = Boolean(id) && page?.dataset.document === id;
-    if (page && !isOpen) trigger("clear", {}); // the page of another document
+    if (page && !isOpen && isLeft) trigger("clear", {}); // the page of another document
     if (!chosen || !id) go(id ? isOpen ? "page" : "chat" : "library");
   }
-  if (id === address.searchParams.get("document")) return;
-  if (id) address.searchParams.set("document", id);
-  else if (isEmpty && seen === null) address.searchParams.delete("document");
-  window.history.replaceState(null, "", address);
+  if (id || (isEmpty && seen === null)) record(id);
 }
 new MutationObserver(follow).observe(document.getElementById("main"), { childList: true, subtree: true });
 go("library");

@@ -47,23 +47,23 @@ panel.addEventListener("keydown", (event) => {
 
 // What is selected on a page can be asked about.
 const askAbout = () => document.getElementById("ask-about"); // drawn after the viewer
-function selected() {
+function selected() { // as words, and where they are
   const selection = window.getSelection();
   const text = panel.querySelector(".text");
-  if (!text || !selection?.rangeCount || !text.contains(selection.anchorNode)) return "";
+  if (!text || !selection?.rangeCount || !text.contains(selection.anchorNode)) return [""];
   const range = selection.getRangeAt(0).cloneRange();
   const ends = text.contains(range.endContainer) && text.contains(range.startContainer);
   if (!text.contains(range.endContainer)) range.setEndAfter(text.lastChild); // a triple click reaches into what follows
   if (!text.contains(range.startContainer)) range.setStartBefore(text.firstChild);
-  return (ends ? selection : range).toString().replace(/\s+/g, " ").trim().slice(0, 600);
+  const words = (ends ? selection : range).toString().replace(/\s+/g, " ").trim().slice(0, 600);
+  return [words, range.getBoundingClientRect()];
 }
 document.addEventListener("selectionchange", () => {
-  const text = selected();
+  const [text, place] = selected();
   const button = askAbout();
   if (!button) return;
   button.hidden = !text;
   if (!text) return;
-  const place = window.getSelection().getRangeAt(0).getBoundingClientRect();
   button.style.left = `${Math.max(8, Math.min(place.left, window.innerWidth - 160))}px`;
   button.style.top = `${Math.min(place.bottom + 6, window.innerHeight - 90)}px`;
 });
@@ -71,7 +71,7 @@ document.addEventListener("pointerdown", (event) => {
   if (event.target === askAbout()) event.preventDefault(); // the selection stays
 });
 reading["ask-about"] = () => {
-  const text = selected();
+  const [text] = selected();
   if (text) write(`What does this mean: “${text}”?`);
 };
 function fill(box, text) { // as if it was typed
@@ -87,6 +87,7 @@ function write(question) {
   fill(box, question);
   box.focus();
   box.setSelectionRange(0, question.indexOf(":") < 0 ? question.length : question.indexOf(":")); // to be changed at once
+  box.scrollTop = 0;
 }
 
 document.addEventListener("keydown", (event) => {
@@ -148,6 +149,7 @@ function picks(button) {
 function drawPicked() {
   const bar = side.querySelector(".picked");
   if (!bar) return;
+  keepOrder(document.getElementById("order"));
   bar.hidden = !isPicking;
   side.querySelector('[data-act="pick"]').setAttribute("aria-pressed", String(isPicking));
   const line = picked.size ? `${picked.size} selected` : "Choose documents from the list.";
@@ -159,6 +161,14 @@ function drawPicked() {
       row.setAttribute("aria-pressed", String(picked.has(row.dataset.document)));
     }
   }
+}
+function keepOrder(box) { // when it is drawn, as it was chosen last
+  const kept = localStorage.getItem("order");
+  if (box.dataset.kept) return;
+  box.dataset.kept = "yes";
+  if (kept === box.value || ![...box.options].some((one) => one.value === kept)) return;
+  box.value = kept;
+  trigger("option_select", { order: kept });
 }
 new MutationObserver(drawPicked).observe(side, { childList: true, subtree: true });
 reading.pick = () => {
@@ -190,7 +200,9 @@ reading["remove-many"] = (button) => {
   if (isSure(button, `Remove ${picked.size} for good?`)) many("remove");
 };
 side.addEventListener("change", (event) => {
-  if (event.target.id === "order") trigger("option_select", { order: event.target.value });
+  if (event.target.id !== "order") return;
+  localStorage.setItem("order", event.target.value);
+  trigger("option_select", { order: event.target.value });
 });
 side.addEventListener("keydown", (event) => {
   if (event.target.id === "tag-many" && event.key === "Enter") reading["tag-many"]();
@@ -215,15 +227,10 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// What is typed and not sent outlives a reload, also that after the server was started again.
-const isBox = (target) => target.matches?.("#question textarea");
-document.addEventListener("input", (event) => { if (isBox(event.target)) sessionStorage.setItem("draft", event.target.value); });
-document.addEventListener("keydown", (event) => {
-  if (isBox(event.target) && event.key === "Enter" && !event.shiftKey) sessionStorage.removeItem("draft");
-}, true);
-document.addEventListener("click", (event) => {
-  if (event.target.closest?.("#question .submit-button")) sessionStorage.removeItem("draft");
-}, true);
+// What is typed outlives a reload, also that after the server was started again, until the server has taken it.
+document.addEventListener("input", (event) => {
+  if (event.target.matches?.("#question textarea")) sessionStorage.setItem("draft", event.target.value);
+});
 const draft = sessionStorage.getItem("draft");
 if (draft) {
   const restoring = new MutationObserver(() => {

@@ -250,6 +250,23 @@ def test_quotes_are_numbered_in_the_order_in_which_they_are_cited() -> None:
     assert [exported.index(quote) for quote in reversed(quotes)] == sorted(exported.index(quote) for quote in quotes)
 
 
+def test_an_answer_in_the_words_of_a_quote_has_no_line_ends_of_its_page_and_an_export_no_counts() -> None:
+    answer = "a program path, which may cross function call\nboundaries."
+    quote = {
+        "document_id": "d",
+        "page": 4,
+        "label": "4",
+        "quote": "A trace is a program path, which may cross function call\nboundaries.",
+    }
+    about = Place("d", "d", {"d": "Traces"})
+    for shown, others in ((answer.replace("\n", " "), quote), (answer, {**quote, "quote": "Another one."})):
+        assert turns.read_as(answer, {}, [others], about)[0] == [shown]
+    counts = {"looked_again": [{"document_id": "d", "label": "4", "page": 4}], "document_tokens": 9547, "seconds": 3.0}
+    turn = TurnRecord(0, "What is a trace?", answer, [quote], counts, 0.0)
+    exported = export.as_markdown(ConversationRecord("c", "", ("d",), 0.0, (turn,)), "Traces", about)
+    assert exported.splitlines()[-1] == "*Checked page 4 · 3 s*"
+
+
 def test_citations_stand_behind_the_sentences_that_their_quotes_share_most_words_with() -> None:
     quotes = ("The boat is called Patience.", "Its mast was made of larch.", "The keeper had a dog.")
     evidence = [
@@ -435,7 +452,7 @@ def test_an_exported_pdf_has_every_word_and_each_page_once(tmp_path: Path) -> No
     )
     read = load(tmp_path / "a.pdf")
     said = "".join(read.text.split())  # lines may break anywhere
-    for words in (f"What {MARKUP}?", f"First {MARKUP}.", "Then more.", turns.NO_ANSWER, turns.badge(asdict(ANSWER))):
+    for words in (f"What {MARKUP}?", f"First {MARKUP}.", "Then more.", turns.NO_ANSWER, turns.summary(asdict(ANSWER))):
         assert "".join(words.split()) in said
     # Letters of formulas are read as plain ones.
     assert "".join(quotes[0].replace("𝒜", "A").split()) in said

@@ -330,6 +330,41 @@ def test_another_document_shows_its_own_conversation_however_often_it_is_opened_
         assert store.questions.waiting("")
 
 
+def test_the_way_back_leads_through_pages_and_documents(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").write_text(f"The {name}fold way. " + WORDS * 20)
+    with visit(server, viewport=PHONE) as window:
+        page, title = window.page, window.page.locator("#main .document h2")
+        page.set_input_files("#upload input[type=file]", [tmp_path / "one.txt", tmp_path / "two.txt"])
+        sync_api.expect(title).to_have_text("one")
+        page.locator("button.read").click()
+        viewer = page.locator("#viewer header")
+        sync_api.expect(viewer).to_be_visible()
+        page.reload()
+        sync_api.expect(viewer).to_have_count(1)
+        page.go_back()
+        sync_api.expect(viewer).to_have_count(0)
+        sync_api.expect(title).to_have_text("one")
+        window.go("library")
+        page.locator("#library .entry").filter(has_text="two").click()
+        sync_api.expect(title).to_have_text("two")
+        page.go_back()
+        sync_api.expect(title).to_have_text("one")
+        page.go_forward()
+        sync_api.expect(title).to_have_text("two")
+        page.locator("button.read").click()
+        page.locator("#viewer").get_by_label("Close the page").click()
+        sync_api.expect(viewer).to_have_count(0)
+        page.go_back()
+        sync_api.expect(title).to_have_text("one")
+        # An address that leads to nothing opens nothing else.
+        window.reload(f"{server.address}?document={'0' * 64}")
+        sync_api.expect(page.locator(".toast-body")).to_contain_text("is not in your library")
+        sync_api.expect(title).to_be_hidden()
+
+
 def test_a_conversation_can_be_deleted_while_it_is_answered(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:

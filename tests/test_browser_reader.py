@@ -260,7 +260,9 @@ def test_what_is_selected_can_be_asked_about(opened: Callable[..., object]) -> N
         page.locator("#viewer").get_by_role("button", name="Text").click()
         text = page.locator("#viewer article.text p").first
         text.click(click_count=3)
-        page.get_by_role("button", name="Ask about this").click()
+        ask = page.get_by_role("button", name="Ask about this")
+        assert ask.bounding_box()["x"] >= text.bounding_box()["x"]
+        ask.click()
         expect(window.box()).to_have_value("What does this mean: “The sea was calm. The keeper slept.”?")
         expect(window.box()).to_be_focused()
         page.locator("#viewer").get_by_role("button", name="Picture").click()
@@ -322,10 +324,19 @@ def test_a_draft_outlives_a_reload(opened: Callable[..., object]) -> None:
         window.box().fill("Half a quest")
         window.reload()
         expect(window.box()).to_have_value("Half a quest")
+        # What the server never heard is not lost either.
+        window.page.route("**/queue/join*", lambda route: route.abort())
+        window.box().fill("A whole question?")
+        window.box().press("Enter")
+        window.page.locator(".toast-body").wait_for()
+        window.page.unroute("**/queue/join*")
+        window.reload()
+        expect(window.box()).to_have_value("A whole question?")
         window.ask("A whole question?")
         window.reload()
         expect(window.page.locator("#chat .badge")).to_have_count(1)
         expect(window.box()).to_have_value("")
+        window.complaints.clear()  # of what was not heard
 
 
 def test_a_document_shows_questions_worth_asking_and_asks_them(opened: Callable[..., object]) -> None:
@@ -575,6 +586,15 @@ def test_the_first_step_is_seen_at_once_on_a_low_screen(visit: Callable[..., obj
             window.shoot("start-640")
     finally:
         empty.kill()
+
+
+def test_a_long_title_takes_one_line_on_a_low_screen(opened: Callable[..., object]) -> None:
+    with opened("mill.md", {"width": 844, "height": 390}) as window:
+        title = window.page.locator("#head h2")
+        assert (
+            title.evaluate("one => { one.textContent = 'A very long title '.repeat(20); return one.clientHeight; }")
+            < 40
+        )
 
 
 def test_the_invitation_to_ask_is_whole_beside_a_page_and_the_details(opened: Callable[..., object]) -> None:

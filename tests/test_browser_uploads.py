@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pypdf
 import pytest
@@ -26,6 +27,7 @@ from helpers.browser import (
 from helpers.documents import TITLE, WORDS, write_pdf
 from helpers.server import Server
 
+from reader.app.page.library import MAX_FILES
 from reader.documents import MAX_SENT_BYTES
 from storage import Store
 
@@ -187,6 +189,35 @@ def test_a_file_that_is_not_sent_is_named_and_those_beside_it_are_added(
         assert [document.title for document in store.documents()] == ["good"]
 
 
+def test_what_became_of_many_files_leaves_room_for_the_question(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number:02}.txt" for number in range(MAX_FILES + 20)]
+    files[0] = tmp_path / "00.md"
+    for file in files:
+        file.write_text("" if file.suffix == ".txt" else f"# The Tide\n\n{WORDS}")
+    songs = [tmp_path / f"{number}.mp3" for number in range(9)]
+    for song in songs:
+        song.touch()
+    again = tmp_path / "again.md"
+    again.write_text(files[0].read_text())
+    with visit(server, viewport=PHONE) as window:
+        page, lines = window.page, window.page.locator("#added .error")
+        page.set_input_files("#upload input[type=file]", [*files, *songs])
+        sync_api.expect(lines).to_have_count(MAX_FILES)
+        sync_api.expect(lines.first).to_have_text(
+            "'50.txt' and 19 more were not added: add at most 50 files at a time."
+        )
+        sync_api.expect(page.locator("#refused .error")).to_contain_text(
+            "'0.mp3', '1.mp3', '2.mp3' and 6 more are of a kind"
+        )
+        window.go("chat")
+        sync_api.expect(window.box()).to_be_in_viewport(ratio=1)
+        sync_api.expect(page.locator(".document h2")).to_be_in_viewport(ratio=1)
+        page.set_input_files("#upload input[type=file]", again)
+        sync_api.expect(page.locator("#added")).to_contain_text("again.md is in your library already, as “The Tide”.")
+
+
 def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
@@ -297,6 +328,31 @@ PASTE = """([place, text]) => {
     return !document.querySelector(place).dispatchEvent(new ClipboardEvent("paste", options));
 }"""
 """Pastes a text; returns whether the page took it, and the browser does nothing more."""
+
+
+def test_what_two_windows_change_of_one_document_is_kept(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    (tmp_path / "one.txt").write_text(WORDS)
+    with visit(server) as window:
+        window.page.set_input_files("#upload input[type=file]", tmp_path / "one.txt")
+        window.wait_until_ready()
+        with visit(server, f"?{urlsplit(window.page.url).query}") as other:
+            for one in (window, other):
+                one.wait_until_ready()
+                one.open_details()
+                sync_api.expect(one.page.locator("#title input")).to_have_value("one")
+            window.page.locator("#title input").fill("The first")
+            window.page.locator("#save").click()
+            sync_api.expect(other.page.locator(".document h2")).to_have_text("The first")
+            other.page.locator("#tags input").fill("sea")
+            other.page.locator("#save").click()
+            sync_api.expect(window.page.locator(".document .tag")).to_have_text("sea")
+            sync_api.expect(window.page.locator(".document h2")).to_have_text("The first")
+            sync_api.expect(other.page.locator("#title input")).to_have_value("The first")
+        window.page.locator("#title input").fill("")  # the document's own comes back
+        window.page.locator("#save").click()
+        sync_api.expect(window.page.locator("#title input")).to_have_value("one")
 
 
 def test_a_text_that_is_pasted_becomes_a_document_but_not_in_the_boxes(

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from helpers.formats import p, write_docx, write_epub, write_odt, write_zip, xhtml
 
-from reader.batching import questions_in, rows_in
+from reader.batching import is_unnamed, questions_in, rows_in
 from reader.batching.questions import csv_delimiter, load_questions
 from reader.documents import Document, load
 from reader.errors import DocumentError
@@ -411,6 +411,16 @@ def test_pasted_tables_are_told_from_pasted_questions() -> None:
         (1, "Qui, quand?", ""),
         (2, '"Non" said who;', ""),
     ]
+
+
+def test_a_file_of_several_columns_names_that_of_its_questions() -> None:
+    for text, unnamed in (
+        ("name,year\nWho?,1912\n", True),
+        ("Who, when?\nWho?\n", False),
+        ("no,question\n1,Who?\n", False),
+    ):
+        assert is_unnamed(rows_in(text, is_table=True)) == unnamed
+    assert not is_unnamed(rows_in("Who, when?\nWhere, why?\n"))
 
 
 # --- OpenDocument, slides, spreadsheets, messages

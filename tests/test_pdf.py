@@ -381,6 +381,13 @@ def test_the_picture_marks_a_quote_in_mended_text(tmp_path: Path) -> None:
         assert draw(FIELD / f"{file}.pdf", "pdf", 1, width_pixels=400, quote=quote).boxes
 
 
+def test_the_picture_marks_words_wherever_they_stand(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "lamp.pdf", ["The lamplight. A lamp, and one more Lamp. Old lamps."])
+    for everywhere, count in ((True, 2), (False, 1)):
+        picture = draw(path, "pdf", 1, width_pixels=400, quote="lamp", everywhere=everywhere)
+        assert len(picture.boxes) == count
+
+
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 def test_a_scan_is_recognised_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     source = tmp_path / "source.pdf"

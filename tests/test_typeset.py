@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -138,6 +139,8 @@ def test_contents_name_the_pages_of_each_section() -> None:
     assert [(heading.page, heading.last_page) for heading in found.contents] == [(1, 1), (2, 2), (3, 3)]
     assert len(found.questions) == len(set(found.questions)) <= 5
     assert glance("d", "Title", []).contents == ()
+    chapters = [PageRecord("d", number, f"Chapter {number}", 0, 9, "It rained.") for number in range(1, 401)]
+    assert len(glance("d", "Title", chapters).contents) == 400
 
 
 def test_a_heading_that_no_person_reads_is_neither_shown_nor_asked_about() -> None:
@@ -150,6 +153,13 @@ def test_a_heading_that_no_person_reads_is_neither_shown_nor_asked_about() -> No
     assert [heading.title for heading in found.contents] == ["Bells", "Lamps", "Oil"]
     assert found.overview[1].page == 2
     assert not any(name in question for question in found.questions)
+
+
+def test_words_that_are_looked_for_are_marked_wherever_they_stand() -> None:
+    text = "# The lamp\n\nA **lamp** and a *red lamp*, lamplight. Lamp, lamp."
+    html = typeset(replace(page(text, quote="lamp"), find="lamp"))
+    assert html.casefold().count("<mark>lamp</mark>") == 5
+    assert re.sub(r"</?mark>", "", html) == typeset(page(text))
 
 
 def test_pages_are_found_without_case_and_accents() -> None:

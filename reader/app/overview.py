@@ -14,7 +14,7 @@ from reader.wording import QUOTES, is_for_readers, plain_markdown
 from storage import PageRecord
 
 QUESTIONS = 5
-MAX_HEADINGS = 200
+MAX_HEADINGS = 2000
 
 _TITLE_CHARS = 90
 _NAMES_CHARS = 500_000

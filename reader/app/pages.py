@@ -74,25 +74,27 @@ class Pictures:
     """The page pictures drawn last, for all workspaces."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, str], PagePicture] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, str, bool], PagePicture] = OrderedDict()
         self._places: OrderedDict[str, tuple[int, list[Illustration]]] = OrderedDict()
         self._lock = threading.Lock()
         self._drawing = threading.Semaphore(2)
 
-    def get(self, path: Path, page: int, quote: str) -> PagePicture:
-        """The picture of a page with the boxes of a quote; without a quote, with any.
+    def get(self, path: Path, page: int, quote: str, *, everywhere: bool = False) -> PagePicture:
+        """The picture of a page with the boxes of a quote, or with all of its places; without a quote, with any.
 
         Raises:
             DocumentError: it cannot be drawn.
         """
-        key = (path.name, page, quote)
+        key = (path.name, page, quote, everywhere)
         with self._lock:
             known = [other for other in self._kept if other == key or (not quote and other[:2] == key[:2])]
             if known:
                 self._kept.move_to_end(known[-1])
                 return self._kept[known[-1]]
         with self._drawing:
-            picture = draw(path, path.suffix[1:], page, width_pixels=PAGE_WIDTH_PIXELS, quote=quote)
+            picture = draw(
+                path, path.suffix[1:], page, width_pixels=PAGE_WIDTH_PIXELS, quote=quote, everywhere=everywhere
+            )
         with self._lock:
             self._kept[key] = picture
             while len(self._kept) > _KEPT_PICTURES:

@@ -374,7 +374,7 @@ class Workspace(Talks):
         boxes: tuple[Box, ...] | None = None
         if path is not None and not as_text:
             with suppress(DocumentError):  # its text is shown then
-                boxes = self._pictures.get(path, number, page.text[first:last]).boxes
+                boxes = self._pictures.get(path, number, page.text[first:last], everywhere=bool(find)).boxes
         return PageView(
             document_id,
             holding.document.title,

@@ -1,5 +1,5 @@
 from .cluster import RayEngine as RayEngine
-from .columns import questions_in as questions_in, rows_in as rows_in
+from .columns import is_unnamed as is_unnamed, questions_in as questions_in, rows_in as rows_in
 from .engine import BatchProgress as BatchProgress, BatchSummary as BatchSummary, Engine as Engine, batch as batch
 from .local import (
     BATCH_SIZE as BATCH_SIZE,
@@ -23,6 +23,7 @@ __all__ = [
     "Results",
     "answer_together",
     "batch",
+    "is_unnamed",
     "load_questions",
     "questions_in",
     "rows_in",

@@ -80,17 +80,28 @@ def table_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         line = table.line_num + 1
 
 
-def rows_in(text: str) -> list[list[str]]:
-    """Return the rows of pasted text: of a table where a line at its top names a column of questions, else a question a line."""
+def rows_in(text: str, *, is_table: bool = False) -> list[list[str]]:
+    """Return the rows of a text: of a table where a line at its top names a column of questions, else a question a line.
+
+    With `is_table`, lines with the same number of several cells are rows in any case.
+    """
     delimiter, rest, _ = delimited(text.lstrip("\ufeff"))
     rows: list[list[str]] = []
     with suppress(csv.Error):  # then it is no table
         rows = [row for _, row in table_rows(rest, delimiter)]
     header = header_of(rows)
     if header is None:
+        if is_table and is_unnamed(rows):
+            return rows
         return [[line] for line in text.splitlines() if line.strip()]
     # Of one column, what looks like more cells is the question's own commas.
     return rows if len(rows[header]) > 1 else [[delimiter.join(row)] for row in rows]
+
+
+def is_unnamed(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows are a table of several columns of which none is named as that of the questions."""
+    counts = {len(row) for row in rows if row}
+    return header_of(rows) is None and len(rows) > 1 and len(counts) == 1 and counts.pop() > 1
 
 
 def questions_in(rows: Sequence[Sequence[str]]) -> list[tuple[int, str, str]]:

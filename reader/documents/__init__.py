@@ -106,14 +106,18 @@ TEXT_FORMATS = ("csv", "html", "markdown", "subtitles", "text")
 _OLD_WORD = "doc"
 
 
-def draw(path: Path, format_name: str, page: int, *, width_pixels: int, quote: str = "") -> PagePicture:
+def draw(
+    path: Path, format_name: str, page: int, *, width_pixels: int, quote: str = "", everywhere: bool = False
+) -> PagePicture:
     """Draw page `page` of a file, counted from 1, in a separate process, and find the lines of `quote` on it.
+
+    They are found where it stands first, or, `everywhere`, wherever it is whole words.
 
     Raises DocumentError where it cannot be drawn.
     """
     if format_name not in DRAWN_FORMATS or not path.is_file():
         raise DocumentError(f"Pages of {path.name!r} cannot be drawn: look at their text instead.")
-    return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote)
+    return draw_isolated(path, format_name, page, width_pixels=width_pixels, quote=quote, everywhere=everywhere)
 
 
 def illustrations(path: Path, format_name: str) -> tuple[int, list[Illustration]]:

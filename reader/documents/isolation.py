@@ -158,13 +158,20 @@ def _recognise(
 
 
 def draw_isolated(
-    path: Path, format_name: str, page: int, *, width_pixels: int, quote: str = "", limits: Limits = DRAWING_LIMITS
+    path: Path,
+    format_name: str,
+    page: int,
+    *,
+    width_pixels: int,
+    quote: str = "",
+    everywhere: bool = False,
+    limits: Limits = DRAWING_LIMITS,
 ) -> PagePicture:
     """Draw page `page`, counted from 1, with the module named `format_name` in a child process; find `quote` on it.
 
     Raises DocumentError, naming the file and, where one was met, the limit.
     """
-    drawing = {"page": page, "width_pixels": width_pixels, "quote": quote}
+    drawing = {"page": page, "width_pixels": width_pixels, "quote": quote, "everywhere": everywhere}
     reply = _ask_child({"format": format_name, "drawing": drawing}, path, limits)
     boxes = tuple(Box(*box) for box in reply["boxes"])
     return PagePicture(base64.b64decode(reply["jpeg"]), reply["width_pixels"], reply["height_pixels"], boxes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -13,6 +13,7 @@ from reader.app.page.conversation import ConversationEvents
 from reader.app.page.events import EVERY, LAST, Site, found_or_none, on, tolerant, warn
 from reader.app.page.refresh import Refresh
 from reader.app.page.viewer import viewer
+from reader.app.workspace import Shown
 from reader.errors import ConfigError
 from reader.models import is_bundled, is_fetched
 from reader.settings import cache_folder
@@ -36,7 +37,7 @@ class DocumentEvents:
         on(viewer.input, self.turn_to, chosen, [viewer, chosen], **EVERY)
         on(viewer.clear, lambda: "", None, viewer, **EVERY)
 
-        fields = [details.title, details.tags, details.pinned, details.export, details.confirm]
+        fields = [kept.own, details.title, details.tags, details.pinned, details.export, details.confirm]
         talk = parts.conversation
         shown = [selected, kept.talk, kept.editing, *fields, details.fold, talk.editing]
         left = [talk.chat, talk.glance, talk.whole_map]
@@ -50,7 +51,7 @@ class DocumentEvents:
         after(on(reading.pause.click, self._act("pause"), selected))
         after(on(reading.resume.click, self._act("read"), selected))
         own = [details.title, details.tags, details.pinned]
-        after(on(details.save.click, self.save, [selected, *own], details.save, **LAST))
+        after(on(details.save.click, self.save, [selected, kept.own, *own], [details.save, kept.own, *own], **LAST))
         for changed in (details.title.input, details.tags.input, details.pinned.input):
             on(changed, lambda: gr.update(value="Save"), None, details.save)
         after(on(details.read_again.click, self.read_again, [selected, details.ratio, details.memory_type]))
@@ -74,7 +75,7 @@ class DocumentEvents:
         left goes at once: it may not stand under another title until the new one's conversation comes.
         """
         if document_id == opened:
-            return (gr.skip(),) * 13
+            return (gr.skip(),) * 14
         left: tuple[list[Any], str, str] = ([], "", "")
         workspace = self._site.workspace(request)
         place = found_or_none(workspace.place, document_id)
@@ -82,13 +83,13 @@ class DocumentEvents:
             about = [conversation.id for conversation in workspace.conversations_at(place)]
             talk = talk_id if talk_id in about else next(iter(about), None)
             closed = gr.update(visible=False)
-            return place.reference, talk, None, *(gr.skip(),) * 4, closed, gr.update(open=False), closed, *left
+            return place.reference, talk, None, *(gr.skip(),) * 5, closed, gr.update(open=False), closed, *left
         record = found_or_none(workspace.get, document_id)
         if record is None:
             closed = gr.update(visible=False)
-            return None, None, None, *(gr.skip(),) * 4, closed, gr.skip(), closed, *left
+            return None, None, None, *(gr.skip(),) * 5, closed, gr.skip(), closed, *left
         about = [conversation.id for conversation in workspace.conversations(record.id)]
-        holding = record.holding
+        own = _own(record)
         try:
             workspace.prepare(record.id)
         except Exception as error:
@@ -97,9 +98,8 @@ class DocumentEvents:
             record.id,
             talk_id if talk_id in about else next(iter(about), None),
             None,
-            holding.document.title,
-            ", ".join(holding.tags),
-            holding.document.pinned,
+            own,
+            *own,
             views.export_link(record),
             gr.update(visible=False),
             gr.update(open=False),
@@ -123,13 +123,22 @@ class DocumentEvents:
         return gr.update(choices=views.ratio_choices(costs))
 
     @tolerant
-    def save(self, document_id: str, title: str, tags: str, is_pinned: bool, request: gr.Request) -> Any:
-        """Keep the title, the tags and the pin; the button says that it was done."""
+    def save(
+        self, document_id: str, before: Sequence[Any], title: str, tags: str, is_pinned: bool, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Keep the title, the tags and the pin, those that were changed here: the others may have been changed elsewhere.
+
+        The button says that it was done.
+        """
         workspace = self._site.workspace(request)
-        workspace.rename(document_id, title)
-        workspace.tag(document_id, tags.split(","))
-        workspace.pin(document_id, is_pinned)
-        return gr.update(value="Saved")
+        if title != before[0]:
+            workspace.rename(document_id, title)
+        if tags != before[1]:
+            workspace.tag(document_id, tags.split(","))
+        if is_pinned != before[2]:
+            workspace.pin(document_id, is_pinned)
+        own = _own(workspace.get(document_id))
+        return gr.update(value="Saved"), own, *own
 
     @tolerant
     def read_again(self, document_id: str, chosen: str, memory_dtype: str, request: gr.Request) -> None:
@@ -198,6 +207,12 @@ class DocumentEvents:
         here = found_or_none(workspace.place, document_id)
         is_here = here is not None and page.document_id in here.titles
         return viewer(page, contents), gr.skip() if is_here else page.document_id
+
+
+def _own(record: Shown) -> tuple[str, str, bool]:
+    """What a person may change about a document: its title, its tags and its pin."""
+    document = record.holding.document
+    return document.title, ", ".join(record.holding.tags), document.pinned
 
 
 def _chosen_type(memory_dtype: str) -> str | None:

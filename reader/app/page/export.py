@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 import typst
 
 from reader.app.citations import Piece, pieces
-from reader.app.page.turns import CLOSEST, badge, heading_of, read_as
+from reader.app.page.turns import CLOSEST, heading_of, read_as, summary
 from reader.app.talks import Place
 from reader.errors import ReaderError
 from reader.settings import STATIC
@@ -190,7 +190,7 @@ def _turns(conversation: ConversationRecord, about: Place) -> list[_Turn]:
                 )
                 for place, item in enumerate(evidence)
             ),
-            badge(turn.counts, about.titles),
+            summary(turn.counts, about.titles),
         )
         for turn in conversation.turns
         for parts, evidence, sources in (read_as(turn.answer, turn.counts, turn.evidence, about),)

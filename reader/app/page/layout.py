@@ -53,6 +53,8 @@ class Kept:
     """The conversation's id; None before the first question of a new one."""
     editing: gr.State
     """The number of the turn whose question is being edited."""
+    own: gr.State
+    """The title, the tags and the pin that the details were given last."""
     shown: gr.State
     """The updates that were sent last."""
     listed: gr.State
@@ -218,6 +220,7 @@ def lay_out(model_name: str, model_names: Sequence[str], condenser: str | None, 
         selected=gr.State(None),
         talk=gr.State(None),
         editing=gr.State(None),
+        own=gr.State(("", "", False)),
         shown=gr.State(None),
         listed=gr.State(LISTED_DOCUMENTS),
         order=gr.State("newest"),

@@ -78,13 +78,16 @@ class LibraryEvents:
 
     @tolerant
     def open_page(self, request: gr.Request) -> Any:
-        """Open the document that the address names, else the one that is being read, else the one asked last.
+        """Open the document that the address names, if any, else the one that is being read, else the one asked last.
 
         What was opened meanwhile stays: on a slow machine a person may be quicker than this.
         """
         workspace, named = self._site.workspace(request), request.query_params.get("document")
-        if named and found_or_none(workspace.place, named) is not None:
-            found: str | None = str(named)
+        found: str | None
+        if named:
+            found = str(named) if found_or_none(workspace.place, named) is not None else None
+            if found is None:
+                warn(ConfigError("The document of this address is not in your library. It may have been removed."))
         else:
             reading = (entry.id for entry in map(workspace.get, workspace.active()[:10]) if entry.state == "reading")
             found = next(reading, None) or workspace.asked_last()
@@ -101,12 +104,15 @@ class LibraryEvents:
         workspace, kept = self._site.workspace(request), self._site.parts.kept
         first, lines, locked, scans = None, list[str](), list[str](), list[str]()
         files = [Path(path) for path in paths or []]
-        for number, path in enumerate(files):
-            progress = views.adding_line(path.name, number + 1, len(files))
+        if files[MAX_FILES:]:
+            lines.append(
+                views.error_line(f"{_named(files[MAX_FILES:])} not added: add at most {MAX_FILES} files at a time.")
+            )
+            self._discard(list(map(str, files[MAX_FILES:])))
+        for number, path in enumerate(files[:MAX_FILES]):
+            progress = views.adding_line(path.name, number + 1, min(len(files), MAX_FILES))
             yield gr.skip(), views.added(lines, progress), *(gr.skip(),) * 7
             try:
-                if number >= MAX_FILES:
-                    raise ConfigError(f"{path.name!r} was not added: add at most {MAX_FILES} files at a time.")
                 document_id, line = self._add(workspace, path, ask_first=True)
                 first = first or document_id
                 lines += filter(None, [line])
@@ -257,10 +263,9 @@ class LibraryEvents:
         ask_first: bool = False,
     ) -> tuple[str, str]:
         """Add a file, or import an export; return its document's id, and what is to be said about it, if anything."""
-        is_here = views.note(f"{path.name} is in your library already.")
         if path.suffix.lower() == ".beacon":
             taken_in = workspace.take_in(path)
-            return taken_in.document.id, "" if taken_in.placed else is_here
+            return taken_in.document.id, "" if taken_in.placed else _is_here(path, workspace, taken_in.document.id)
         before = workspace.count()
         address = self._addresses.get(path)
         parsed = workspace.add(path, password=secret, name=address, recognition=recognition, ask_first=ask_first)
@@ -273,8 +278,21 @@ class LibraryEvents:
                 f"{pages} of {path.name} {agreeing(some, 'have')} no text layer and cannot be read."
             )
         if workspace.count() == before:
-            return parsed.id, is_here
+            return parsed.id, _is_here(path, workspace, parsed.id)
         return parsed.id, ""
+
+
+def _named(files: Sequence[Path]) -> str:
+    """Files that something happened to, by the name of the first."""
+    rest = len(files) - 1
+    return f"{files[0].name!r} {f'and {rest:,} more were' if rest else 'was'}"
+
+
+def _is_here(path: Path, workspace: Workspace, document_id: str) -> str:
+    """That a file was added before, and what it is to be looked for as, where that is not its name."""
+    title = workspace.get(document_id).holding.document.title
+    name = "" if title == path.stem else f", as “{title}”"
+    return views.note(f"{path.name} is in your library already{name}.")
 
 
 def _ask_password(waiting: list[str]) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from reader.app.page.layout import discard
 from reader.app.page.refresh import Refresh
 from reader.app.page.shelf import ORDERS
 from reader.app.talks import Place
-from reader.batching import questions_in, rows_in
+from reader.batching import is_unnamed, questions_in, rows_in
 from reader.documents import decode_bytes, spreadsheet_rows
 from reader.errors import ConfigError
 
@@ -76,7 +76,11 @@ class ShelfEvents:
                 text = decode_bytes(file.read_bytes())
                 if text is None:
                     raise ConfigError(f"{file.name!r} is not a text file; save the table as CSV.")
-                rows = rows_in(text)
+                rows = rows_in(text, is_table=file.suffix.lower() != ".txt")
+            if is_unnamed(rows):
+                raise ConfigError(
+                    f"No column of {file.name!r} is called “question”: name the one with the questions so."
+                )
             self._ask(reference, rows, file.name, looked, request)
         finally:
             discard([path])

@@ -5,6 +5,7 @@ Questions, answers, labels and quotes are strangers' words: every one of them is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -37,6 +38,8 @@ QUOTE_CHARS = 320
 CLOSEST = "Closest passages"
 """Above the places that are nearest to what a document does not say."""
 
+_LINE_END = re.compile(r"(?<=[\w,;])\n(?=[a-zß-ÿ])")
+
 NO_ANSWER = "I did not find an answer in this document."
 NO_ANSWER_OF_SEVERAL = "I did not find an answer in these documents."
 NO_ANSWER_YET = "I did not find an answer in the pages that were read by then. Ask again when more is read."
@@ -57,11 +60,18 @@ def read_as(
     items = about.plain(evidence)
     if says_nothing(answer):
         return [no_answer(about, counts)], items, 0
-    parts = [about.plain_answer(part).strip() for part in counts.get("parts") or [answer]]
+    quotes = [" ".join(str(item.get("quote", "")).split()) for item in items]
+    parts = [_flowing(about.plain_answer(part).strip(), quotes) for part in counts.get("parts") or [answer]]
     unsaid = {number for number, part in enumerate(parts) if says_nothing(part)}
     sources = sum(not item.get("parts") or not unsaid.issuperset(item["parts"]) for item in items)
     order = dict.fromkeys([*(citation.evidence for citation in citations(parts, items[:sources])), *range(len(items))])
     return parts if any(parts) else ["No answer."], [items[place] for place in order], sources
+
+
+def _flowing(answer: str, quotes: Sequence[str]) -> str:
+    """An answer in the words of one quote, without the line ends that its page has within a sentence."""
+    is_copied = "\n" in answer and any(" ".join(answer.split()) in quote for quote in quotes)
+    return _LINE_END.sub(" ", answer) if is_copied else answer
 
 
 def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby, pairwise
 from statistics import median
@@ -49,7 +49,7 @@ _NO_GAP = re.compile(r"[-‐–—/]$|[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef�
 
 
 def typeset(page: PageView) -> str:
-    """The text of a page as HTML, its marked part in `<mark>`."""
+    """The text of a page as HTML, its marked part in `<mark>`; words that were looked for wherever they stand."""
     text = _NO_TEXT.sub(" ", page.text)
     held = _with_places(text, page.inserted)
     html = _markdown(text) if page.format == MARKDOWN else _plain(held, page.label, has_lines=page.format == PDF)
@@ -59,7 +59,7 @@ def typeset(page: PageView) -> str:
     for start, end in page.marks:
         quote = text[start:end]
         shown = _markdown(quote) if page.format == MARKDOWN else escape(quote)
-        html = _marked(html, _text_of(shown), start / max(1, len(text)))
+        html = _marked(html, _text_of(shown), None if page.find else start / max(1, len(text)))
     return html
 
 
@@ -205,8 +205,8 @@ class _Word:
     folded: str
 
 
-def _marked(html: str, quote: str, at: float) -> str:
-    """HTML with the words of a quote marked: of several places the one nearest to a share of the text."""
+def _marked(html: str, quote: str, at: float | None) -> str:
+    """HTML with the words of a quote marked: of several places the one nearest to a share of the text, or with None all."""
     root = lxml.html.fragment_fromstring(html, create_parent="div")
     pieces = list(_pieces(root))
     words = [
@@ -222,17 +222,24 @@ def _marked(html: str, quote: str, at: float) -> str:
     places = [n for n in range(len(folded) - count + 1) if folded[n] == wanted[0] and folded[n : n + count] == wanted]
     if not places:
         return html
-    first = min(places, key=lambda place: abs(place - at * len(words)))
-    chosen = words[first : first + count]
+    if at is not None:
+        share = at * len(words)
+        places = [min(places, key=lambda place: abs(place - share))]
     opening, closing = _signs(quote)
-    for number in sorted({word.piece for word in chosen}, reverse=True):
-        own = [word for word in chosen if word.piece == number]
-        text, start, end = pieces[number].text, own[0].start, own[-1].end
-        if own[0] is chosen[0] and text[:start].endswith(opening):
-            start -= len(opening)
-        if own[-1] is chosen[-1] and text[end:].startswith(closing):
-            end += len(closing)
-        _mark(pieces[number], start, end)
+    end_of_last = len(words)
+    for first in reversed(places):
+        if first + count > end_of_last:
+            continue  # it overlaps the one behind it
+        end_of_last, chosen = first, words[first : first + count]
+        for number in sorted({word.piece for word in chosen}, reverse=True):
+            own = [word for word in chosen if word.piece == number]
+            text, start, end = pieces[number].text, own[0].start, own[-1].end
+            if own[0] is chosen[0] and text[:start].endswith(opening):
+                start -= len(opening)
+            if own[-1] is chosen[-1] and text[end:].startswith(closing):
+                end += len(closing)
+            _mark(pieces[number], start, end)
+            pieces[number] = replace(pieces[number], text=text[:start])  # what is behind has been done
     inside = "".join(etree.tostring(child, encoding="unicode", method="html") for child in root)
     return escape(root.text or "") + inside
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import tempfile
 import unicodedata
 from bisect import bisect_left, bisect_right
@@ -96,8 +97,10 @@ def pictures(path: Path, indices: list[int], password: str | None) -> Iterator[I
             yield None
 
 
-def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, int, int, list[Box]]:
+def draw(path: Path, page: int, width_pixels: int, quote: str, everywhere: bool) -> tuple[bytes, int, int, list[Box]]:
     """Return page `page`, counted from 1, as (JPEG, its width and height in pixels, the boxes of the quote's lines).
+
+    The boxes are those of its first place, or, `everywhere`, of all where it is whole words.
 
     Raises DocumentError where the file or the page cannot be drawn.
     """
@@ -109,7 +112,7 @@ def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, i
     try:
         pages = Pages(path, None, document)
         source, text, _ = pages.open(page - 1)
-        rects = _rects(text, pages.glyphs(source, text, page - 1), quote) if quote else []
+        rects = _rects(text, pages.glyphs(source, text, page - 1), quote, everywhere) if quote else []
         use_installed_fonts()
         shown_document = open_document(path, path.name, None) or document
         shown_document.init_forms()
@@ -128,18 +131,29 @@ def draw(path: Path, page: int, width_pixels: int, quote: str) -> tuple[bytes, i
     return out.getvalue(), *picture.size, boxes
 
 
-def _rects(text: pypdfium2.PdfTextPage, glyphs: list[Glyph], quote: str) -> list[tuple[float, float, float, float]]:
+def _rects(
+    text: pypdfium2.PdfTextPage, glyphs: list[Glyph], quote: str, everywhere: bool
+) -> list[tuple[float, float, float, float]]:
     """The rectangles of a quote's lines: letters and digits are compared, as parsing has mended all else."""
-    letters, places = [], []
+    letters, places, edges = list[str](), list[int](), {0}
     for glyph in glyphs:
-        for letter in _letters(glyph.text):
-            letters.append(letter)
-            places.append(glyph.index)
+        own = _letters(glyph.text)
+        letters += own
+        places += [glyph.index] * len(own)
+        if not own:
+            edges.add(len(letters))
+    edges.add(len(letters))
     wanted = _letters(quote)
-    start = "".join(letters).find(wanted)
-    if not wanted or start < 0:
+    if not wanted:
         return []
-    indices = sorted({index for index in places[start : start + len(wanted)] if index >= 0})
+    found = [match.start() for match in re.finditer(re.escape(wanted), "".join(letters))]
+    words = [start for start in found if everywhere and {start, start + len(wanted)} <= edges]
+    return [rect for start in words or found[:1] for rect in _lines(text, places[start : start + len(wanted)])]
+
+
+def _lines(text: pypdfium2.PdfTextPage, places: list[int]) -> list[tuple[float, float, float, float]]:
+    """The rectangles of the lines of some letters."""
+    indices = sorted({index for index in places if index >= 0})
     rects = []
     first = 0
     for at in range(1, len(indices) + 1):
