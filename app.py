@@ -1,6 +1,10 @@
 """Starts the app in the browser: `python app.py`."""
 
-from reader.app.main import main
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        from reader.app.main import main
+
+        status = main()
+    except KeyboardInterrupt:  # before the page is served
+        status = 130
+    raise SystemExit(status)

@@ -24,7 +24,7 @@ from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import IO
 
-from storage.errors import BadImport, CorruptMemory, NotFound, NotWritable, StoreBusy
+from storage.errors import BadImport, CorruptMemory, NotFound, NotWritable, StoreBusy, translating
 from storage.files import publish, publishing, write_whole
 from storage.manifests import MANIFEST_FILE, MAX_JSON_BYTES, StoredDocument, StoredMemory
 from storage.memories import SEALED_FILE
@@ -82,6 +82,8 @@ def export_document(store: Store, document_id: str, path: Path, user: str | None
     if not memories:
         raise NotFound(f"{record.title!r} has no finished memory to export. Read it first.")
     manifests = [json.loads(StoredMemory(memory, []).encode()) for memory in memories]
+    with translating(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with publishing(path, needed_bytes=sum(memory.bytes for memory in memories)) as file:
         whole = BufferedWriter(file)  # zipfile expects that every write is complete
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:

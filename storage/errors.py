@@ -16,6 +16,7 @@ operating system and of SQLite into these.
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -85,7 +86,9 @@ def translating(folder: Path, *, needed_bytes: int | None = None) -> Iterator[No
             raise _full(folder, needed_bytes) from error
         if error.errno in _NOT_WRITABLE_ERRNOS:
             raise _not_writable(folder, error.strerror) from error
-        raise StoreError(f"{folder} cannot be used: {error}. Check the disk and try again.") from error
+        if not os.path.exists(folder):  # which takes a name that is too long, too
+            raise NotWritable(f"{folder} cannot be made ({error.strerror}). Choose another folder.") from error
+        raise StoreError(f"{folder} cannot be used ({error.strerror}). Check the disk and try again.") from error
     except sqlite3.Error as error:
         raise _from_sqlite(folder, needed_bytes, error) from error
 

@@ -255,6 +255,24 @@ def test_the_body_of_every_request_is_bounded(ann: httpx.Client, address: str) -
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("run/nothing", {"data": []}, "there are library, read_status, ask."),
+        ("run/ask", {"data": ["an id", "Who?"]}, "document_id, question, conversation_id, look_again."),
+        ("call/read_status", {}, "`data` is a list of all arguments of read_status: document_id."),
+        ("call/v2/ask", {"document_id": "an id"}, "ask needs 'question'; "),
+        ("call/v2/library", {"words": "x"}, "library does not take 'words'; "),
+    ],
+)
+def test_a_call_that_does_not_fit_its_function_is_a_sentence(
+    ann: httpx.Client, path: str, body: dict[str, object], words: str
+) -> None:
+    refused = ann.post(f"/gradio_api/{path}", json=body)
+    assert refused.status_code in (400, 404)
+    assert words in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"[" * 200_000, "nested too deeply"),
@@ -393,7 +411,7 @@ def test_an_assistant_signs_in_and_sees_its_users_documents_alone(server: Server
     assert "zephyrwort" in call_tool(server, "ann", PASSWORDS["ann"], "library", {"query": ""})
     assert "zephyrwort" not in call_tool(server, "bob", PASSWORDS["bob"], "library", {"query": ""})
     told = call_tool(server, "bob", PASSWORDS["bob"], "read_status", {"document_id": document.id})
-    assert "no such document" in told
+    assert f"text='There is no document {document.id!r}" in told.replace('"', "'")
     assert "zephyrwort" not in told
     with pytest.raises(BaseException) as refused:  # noqa: PT011 -- a group of whatever the client's tasks raise
         call_tool(server, "ann", "a wrong password", "library", {"query": ""})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import ClassVar
 
@@ -412,6 +413,26 @@ def test_the_memory_is_afterwards_as_it_was(model: Model, store: Store) -> None:
     assert attached.memory.layers[0].length == attached.memory.slots
     for name, tensor in snapshot(attached).items():
         assert torch.equal(tensor, before[name]), name
+
+
+def test_threads_that_ask_one_memory_wait_for_each_other_and_one_thread_is_told(
+    roomy_model: Model, store: Store
+) -> None:
+    attached = attached_to(hide(), roomy_model, store)
+
+    def said(question: str) -> str:
+        return "".join(part.text for part in ask(attached, question, roomy_model))
+
+    questions = ["Who came?", "What did the keeper write?", "Where is the lamp?"] * 2
+    alone = [said(question) for question in questions]
+    with ThreadPoolExecutor(len(questions)) as threads:
+        assert [*threads.map(said, questions)] == alone
+    begun = ask(attached, questions[0], roomy_model)
+    next(begun)
+    with pytest.raises(ConfigError, match="has not come to its end"):
+        said(questions[1])
+    begun.close()
+    assert said(questions[1]) == alone[1]
 
 
 def test_passages_stand_before_the_question_with_their_source_spans(roomy_model: Model, store: Store) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -363,3 +366,65 @@ def test_what_was_queued_is_read_by_whoever_comes(run: Run, book: Path, tiny_fol
     assert json.loads(run("jobs", "run", "--json", *model).stdout) == {"read": 1}
     asked = json.loads(run("ask", added["document_id"], "Who?", "--json").stdout)
     assert (asked["tokens_read"], asked["pages_read"], asked["pages"]) == (0, 1, 1)
+
+
+def test_what_goes_into_a_pipe_is_whole_and_has_no_progress(run: Run, book: Path) -> None:
+    long_name = book.with_name(f"{'a very long name ' * 8}.txt")
+    book.rename(long_name)
+    read = run("read", long_name)
+    assert {line.split()[0] for line in read.stderr.splitlines()} <= {"About", "Measured"}
+    listed = run("library", "list").stdout
+    assert long_name.stem.strip() in listed
+
+
+def test_a_locale_without_utf8_and_bytes_that_are_none_are_no_fault(run_program: Run, run: Run, book: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert "is empty" in run("library", "list").stdout
+    done = run_program("ask", book, os.fsdecode(b"Who came to the caf\xe9? \xc3\xbc"), "--json", **plain)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["question"] == "Who came to the caf\ufffd? ü"
+    assert run_program("ask", book, "Who came?", **plain).returncode == 0
+
+
+def test_ctrl_c_and_a_closed_pipe_end_a_command_without_a_traceback(environment: dict[str, str]) -> None:
+    for seconds in (0.02, 0.1, 0.2):
+        command = subprocess.Popen(
+            [sys.executable, "-m", "reader", "library", "--help"],
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        time.sleep(seconds)
+        command.send_signal(signal.SIGINT)
+        told = command.communicate(timeout=60)[1]
+        assert "reader" not in told or "Traceback" not in told
+    piped = f"{sys.executable} -m reader library list | true; exit ${{PIPESTATUS[0]}}"
+    assert subprocess.run(["bash", "-c", piped], env={**os.environ, **environment}).returncode in (0, 141)
+
+
+def test_an_export_makes_its_folder_and_a_folder_that_cannot_be_is_named(run: Run, book: Path, tmp_path: Path) -> None:
+    run("read", book)
+    assert run("library", "export", "book", tmp_path / "new" / "folder" / "book.beacon").returncode == 0
+    for folder in (Path("/proc/library"), tmp_path / ("x" * 300)):
+        refused = run("library", "list", "--library", folder)
+        assert (refused.returncode, "Errno" in refused.stderr) == (2, False), refused.stderr
+        assert f"{folder} cannot be made" in refused.stderr
+    questions = tmp_path / "questions.csv"
+    questions.write_text("document,question\nbook,Who came?\n")
+    assert "is a folder; name a file" in run("batch", questions, "--output", tmp_path).stderr
+
+
+def test_every_field_of_json_is_documented(run: Run, book: Path) -> None:
+    section = (ROOT / "docs" / "shell.md").read_text().partition("## From scripts")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)`", section))
+    commands: list[tuple[object, ...]] = [("read", book), ("ask", book, "Who came to the harbour?"), ("jobs", "list")]
+    commands += [("library", "list"), ("library", "show", "book"), ("library", "search", "the")]
+    for words in commands:
+        fields = json.loads(run(*words, "--json").stdout)
+        inner = [
+            item for value in fields.values() if isinstance(value, list) for item in value if isinstance(item, dict)
+        ]
+        unknown = {name for found in (fields, *inner) for name in found} - documented
+        assert not unknown - ({"imported", "model", "slots"} if words[1:2] == ("show",) else set()), words

@@ -45,11 +45,16 @@ def test_an_assistant_that_starts_the_program_lists_asks_and_is_told_what_is_wro
             answer = json.loads(asked.content[0].text)
             assert answer["answer"]
             assert answer["recomputed_tokens"] == 0
-            more = {"document_id": document.id, "question": "And?", "conversation_id": answer["conversation_id"]}
+            more = {
+                "document_id": document.id,
+                "question": "And?",
+                "conversation_id": answer["conversation_id"],
+                "look_again": 9,
+            }
             assert json.loads((await session.call_tool("ask", more)).content[0].text)["answer"]
             wrong = await session.call_tool("read_status", {"document_id": "nothing"})
             assert wrong.isError
-            assert "There is no such document" in wrong.content[0].text
+            assert "There is no document 'nothing'" in wrong.content[0].text
 
     anyio.run(use)
     with Store(tmp_path / "library") as store:  # no page lists it

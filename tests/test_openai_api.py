@@ -213,6 +213,26 @@ def test_a_file_that_is_no_document_is_refused_and_a_document_goes_with_its_file
         client.files.retrieve(added.id)
 
 
+def test_lists_go_on_where_a_client_wants_less_at_once_and_a_file_is_a_model(client: OpenAI, server: Server) -> None:
+    all_files = [file.id for file in client.files.list()]
+    assert len(all_files) > 1
+    assert [file.id for file in client.files.list(limit=1)] == all_files
+    for query in ("limit=none", "limit=0", "after=nothing"):
+        refused = httpx.get(f"{server.address}v1/files?{query}")
+        assert refused.json()["error"]["param"] == query.partition("=")[0]
+    assert ask(client, "Who lit the lamp?", model=all_files[0]).choices[0].message.content
+
+
+def test_what_no_address_takes_is_refused_in_the_same_shape(client: OpenAI, server: Server) -> None:
+    with pytest.raises(openai.APIStatusError, match="does not take DELETE; it takes GET, HEAD") as refused:
+        client.models.delete("beacon/sea")
+    assert (refused.value.status_code, refused.value.response.headers["allow"]) == (405, "GET, HEAD")
+    endless = httpx.post(f"{server.address}v1/chat/completions", content=iter([b"{}"]))
+    elsewhere = httpx.post(f"{server.address}v1/batches", headers={"origin": "http://other.example"})
+    for status, response in ((411, endless), (403, elsewhere), (404, httpx.get(f"{server.address}v1"))):
+        assert (response.status_code, response.json()["error"]["type"]) == (status, "invalid_request_error")
+
+
 def test_a_batch_runs_in_the_background_and_its_results_are_completions(client: OpenAI) -> None:
     lines = [
         {

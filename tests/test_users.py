@@ -111,7 +111,7 @@ def test_two_people_share_a_server_and_nothing_else(
             lambda: clients["bob"].predict(document_id, api_name="/read_status"),
             lambda: clients["bob"].predict(document_id, "Who?", api_name="/ask"),
         ):
-            with pytest.raises(Exception, match="no such document"):
+            with pytest.raises(Exception, match="There is no document"):
                 call()
         mine_again = clients["ann"].predict(document_id, "Who?", told["conversation_id"], api_name="/ask")
         assert mine_again["conversation_id"] == told["conversation_id"]

@@ -210,7 +210,7 @@ def ask(
 ) -> Iterator[AnswerPart]:
     """Answer a question from an attached memory, piece by piece; the memory is afterwards as it was before.
 
-    A question that asks several things is answered part by part.
+    A question that asks several things is answered part by part. Threads that ask one attached memory wait for each other.
 
     Args:
         look_again: `off`, to answer from memory alone; `auto`, to look again when the question asks for detail; or the
@@ -221,28 +221,31 @@ def ask(
         earlier: (question, answer) turns before it, whose words help to find what "he" or "there" means.
 
     Raises:
-        ConfigError: there is no question, or `look_again` is something else.
+        ConfigError: there is no question, or `look_again` is something else, or this thread has begun another answer.
         ContextOverflow: memory and question do not fit the decoder's positions.
     """
-    answers: list[Answer] = []
-    asked = parts(question)
-    for one in asked:
-        decoding = Decoding(
-            attached, one, model, look_again=look_again, evidence=evidence, earlier=earlier, whole=question
-        )
-        for part in _ask(decoding, model, attached.attach_seconds if first_question and not answers else 0.0, stopped):
-            if part.answer is not None:
-                text, answer = part.text, part.answer
-            else:  # one of several is shown whole, as it may say nothing, or the same as one before
-                yield part if len(asked) == 1 else replace(part, text="")
-        if len(asked) > 1:
-            answer = as_part(answer)
-            text = text_behind(answer, answers)
-        answers.append(answer)
-        if len(answers) == len(asked) or answer.ended == "stopped":
-            yield AnswerPart(text, put_together(question, answers))
-            return
-        yield AnswerPart(text)
+    with attached.in_use.by_one():
+        answers: list[Answer] = []
+        asked = parts(question)
+        for one in asked:
+            decoding = Decoding(
+                attached, one, model, look_again=look_again, evidence=evidence, earlier=earlier, whole=question
+            )
+            for part in _ask(
+                decoding, model, attached.attach_seconds if first_question and not answers else 0.0, stopped
+            ):
+                if part.answer is not None:
+                    text, answer = part.text, part.answer
+                else:  # one of several is shown whole, as it may say nothing, or the same as one before
+                    yield part if len(asked) == 1 else replace(part, text="")
+            if len(asked) > 1:
+                answer = as_part(answer)
+                text = text_behind(answer, answers)
+            answers.append(answer)
+            if len(answers) == len(asked) or answer.ended == "stopped":
+                yield AnswerPart(text, put_together(question, answers))
+                return
+            yield AnswerPart(text)
 
 
 def _ask(decoding: Decoding, model: Model, attach_seconds: float, stopped: Callable[[], bool]) -> Iterator[AnswerPart]:

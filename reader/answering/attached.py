@@ -6,8 +6,10 @@ Attaching runs nothing of the document. Which of a document's memories is asked,
 from __future__ import annotations
 
 import functools
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -32,9 +34,35 @@ from reader.reading import (
 from storage import CorruptMemory, MemoryRecord, NotFound, Store
 
 
+class InUse:
+    """Lets one answer at a time write behind a memory, as answers at once would overwrite each other's words."""
+
+    def __init__(self) -> None:
+        self._lock, self._thread = threading.Lock(), 0
+
+    @contextmanager
+    def by_one(self) -> Iterator[None]:
+        """Wait for the answers of other threads, then keep them waiting inside the block.
+
+        Raises:
+            ConfigError: an answer that this thread has begun is not at its end.
+        """
+        if self._thread == threading.get_ident():
+            raise ConfigError(
+                "An answer from this memory has not come to its end: take all its parts, call its close(), or attach the memory"
+                " once more."
+            )
+        with self._lock:
+            self._thread = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._thread = 0
+
+
 @dataclass(frozen=True)
 class AttachedMemory:
-    """One memory or several, one behind another, in the decoder's hands, ready for any number of questions."""
+    """One memory or several, one behind another, in the decoder's hands, ready for any number of questions, one at a time."""
 
     memory: Memory
     records: tuple[MemoryRecord, ...]
@@ -47,6 +75,7 @@ class AttachedMemory:
     """Titles of documents that were asked for, but did not fit the decoder's positions."""
     vectors: tuple[SentenceVectors, ...] | None = field(default=None, repr=False, compare=False)
     """Those of each document's sentences; None where a document has none."""
+    in_use: InUse = field(default_factory=InUse, repr=False, compare=False)
 
     @property
     def record(self) -> MemoryRecord:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from reader.answering.answer import AnswerPart, ask
-from reader.answering.attached import AttachedMemory
+from reader.answering.attached import AttachedMemory, InUse
 from reader.answering.decoding import keep_behind
 from reader.answering.prompt import MAX_ANSWER_TOKENS
 from reader.beacon import BeaconConfig, Memory, RatioChooser
@@ -31,14 +31,17 @@ TURN = "\n\n{question}"
 
 
 class Conversation:
-    """One user's conversation about what is attached; others may ask the same memory in between, not at the same time."""
+    """One user's conversation about what is attached; others may ask the same memory in between, and wait for its answers."""
 
     def __init__(self, record: ConversationRecord, attached: AttachedMemory, model: Model, store: Store) -> None:
         self.record = record
         self._model, self._store = model, store
         self._said = _Said(attached.memory, model)
         baseline = copy.copy(attached.baseline)
-        self._behind = dataclasses.replace(attached, memory=self._said.memory, baseline=baseline)
+        self._in_use = attached.in_use
+        self._behind = dataclasses.replace(
+            attached, memory=self._said.memory, baseline=baseline, in_use=InUse()
+        )  # behind the memory that `ask` keeps to itself
 
     def ask(
         self,
@@ -58,7 +61,7 @@ class Conversation:
             stopped, options: as for `reader.answering.ask`.
 
         Raises:
-            ConfigError: there is no question, or no turn of this number.
+            ConfigError: there is no question, no turn of this number, or this thread has begun another answer.
             ContextOverflow: the memory and what was said leave no room for it.
             StoreBusy: the conversation went on elsewhere in the meantime.
         """
@@ -67,23 +70,24 @@ class Conversation:
             raise ConfigError(
                 f"The conversation has {counted(len(turns), 'turn')}, so there is no number {number} to ask again."
             )
-        before = [(turn.question, turn.answer) for turn in turns[:number]]
-        self._said.put(before)
-        if turns:
-            self._behind.baseline.move_behind(self._said.memory)
-        for part in ask(self._behind, question, self._model, stopped=stopped, earlier=before[:], **options):
-            if (answer := part.answer) is not None:
-                counts = dataclasses.asdict(answer)
-                evidence = counts.pop("evidence")
-                text, question = counts.pop("text"), counts.pop("question")
-                if question_id:
-                    counts["question_id"] = question_id
-                self.record = self._store.conversations.add_turn(
-                    self.record, question, text, number=number, evidence=evidence, counts=counts
-                )
-                before.append((question, text))
-            yield part
-        self._said.put(before)  # now, so that the next question does not wait for it
+        with self._in_use.by_one():
+            before = [(turn.question, turn.answer) for turn in turns[:number]]
+            self._said.put(before)
+            if turns:
+                self._behind.baseline.move_behind(self._said.memory)
+            for part in ask(self._behind, question, self._model, stopped=stopped, earlier=before[:], **options):
+                if (answer := part.answer) is not None:
+                    counts = dataclasses.asdict(answer)
+                    evidence = counts.pop("evidence")
+                    text, question = counts.pop("text"), counts.pop("question")
+                    if question_id:
+                        counts["question_id"] = question_id
+                    self.record = self._store.conversations.add_turn(
+                        self.record, question, text, number=number, evidence=evidence, counts=counts
+                    )
+                    before.append((question, text))
+                yield part
+            self._said.put(before)  # now, so that the next question does not wait for it
 
 
 class _Said:

@@ -16,12 +16,11 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reader.app.accounts import user_of
-from reader.app.bodies import BadBody, parse, read_body, texts
+from reader.app.bodies import BadBody, parse, read_body, refusal, texts
 from reader.app.uploads import Uploads
 
 Who = Literal["anyone", "gate", "user", "session", "uploader", "holder", "program", "nobody"]
@@ -40,6 +39,8 @@ _MAX_NAME_CHARS = 200
 _NAMES = ("session_hash", "event_id", "upload_id")
 _GET, _POST = ("GET", "HEAD"), ("POST",)
 API = "/gradio_api"
+_REST = "/v1/{rest:path}"
+"""What the OpenAI API answers that it does not have."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ RULES: Sequence[Rule] = (
     *_rules("holder", _GET, "/illustration/{document_id:str}/{number:int}"),
     *_rules("holder", _GET, "/export/{document_id:str}", "/conversation/{conversation_id:str}", "/batch/{run_id:str}"),
     *_rules("program", _GET, "/v1/models", "/v1/models/{name:path}", "/v1/files/{file}/content", "/v1/batches/{batch}"),
-    *_rules("program", (*_GET, *_POST), "/v1/files", "/v1/batches", "/v1/{rest:path}"),
+    *_rules("program", (*_GET, *_POST), "/v1/files", "/v1/batches", _REST),
     *_rules("program", (*_GET, "DELETE"), "/v1/files/{file}"),
     *_rules("program", _POST, "/v1/chat/completions", "/v1/batches/{batch}/cancel"),
     *_rules(
@@ -101,9 +102,9 @@ RULES: Sequence[Rule] = (
 class _Refused(Exception):
     """A request that is not handed on; the message says why in a sentence."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, allowed: str = "") -> None:
         super().__init__(sentence)
-        self.status = status
+        self.status, self.allowed = status, allowed
 
 
 class Access:
@@ -136,7 +137,8 @@ class Access:
             elif rule.who != "anyone":
                 receive, send = await self._checked(rule, parameters, scope, receive, send)
         except (_Refused, BadBody) as error:
-            await JSONResponse({"error": str(error)}, error.status)(scope, receive, send)
+            headers = {"allow": error.allowed} if isinstance(error, _Refused) and error.allowed else None
+            await refusal(str(scope["path"]), error.status, str(error), headers)(scope, receive, send)
             return
         except ClientDisconnect:
             return
@@ -149,8 +151,10 @@ class Access:
         for rule, found in matching:
             if rule.who not in ("nobody", "gate") and method in rule.methods:
                 return rule, found.groupdict()
-        if any(rule.who not in ("nobody", "gate") for rule, _ in matching):
-            raise _Refused(405, f"This address does not take {method}.")
+        if known := [rule for rule, _ in matching if rule.who not in ("nobody", "gate")]:
+            known = [rule for rule in known if rule.path != _REST] or known
+            allowed = ", ".join(sorted({name for rule in known for name in rule.methods}))
+            raise _Refused(405, f"This address does not take {method}; it takes {allowed}.", allowed)
         raise _Refused(404, "There is no such address.")
 
     async def _checked(
@@ -167,6 +171,8 @@ class Access:
             body, receive = parse(content), _replayed(content, receive)
             if any(self._uploads.is_anothers(user, text) for text in texts(body)):
                 raise _Refused(403, "There is no such file of yours.")
+            if "api_name" in parameters:
+                _check_call(parameters["api_name"], body, by_name="/v2/" in rule.path)
         for names in (named, parameters, body if isinstance(body, dict) else {}):
             for name in _NAMES:
                 if names.get(name) is not None and not self._owners.claim(user, names[name]):
@@ -203,6 +209,26 @@ class Owners:
         if len(own) > _MAX_NAMES:
             own.popitem(last=False)
         return True
+
+
+def _check_call(function: str, body: Any, *, by_name: bool) -> None:
+    """Make sure that a call has what its function takes, as Gradio has no sentence for what is missing."""
+    from reader.app.tools import TAKEN
+
+    given = body if isinstance(body, dict) else {}
+    if "fn_index" in given:  # the page's own events
+        return
+    if function not in TAKEN:
+        raise _Refused(404, f"There is no function {function[:100]!r}; there are {', '.join(TAKEN)}.")
+    taken = TAKEN[function]
+    if by_name:
+        wrong = [name for name in given if name not in taken]
+        missing = [name for name, is_needed in taken.items() if is_needed and name not in given]
+        if wrong or missing:
+            what = f"does not take {wrong[0][:100]!r}" if wrong else f"needs {missing[0]!r}"
+            raise _Refused(400, f"{function} {what}; its arguments are {', '.join(taken)}.")
+    elif not isinstance(data := given.get("data"), list) or len(data) != len(taken):
+        raise _Refused(400, f"`data` is a list of all arguments of {function}: {', '.join(taken)}.")
 
 
 def _check_length(scope: Scope) -> None:

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reader.app.bodies import BadBody, read_body
+from reader.app.bodies import BadBody, read_body, refusal
 from reader.app.keys import Keys
 from reader.app.sessions import MAX_FAILURES, SESSION_SECONDS, WAIT_SECONDS, Sessions, TooManyGuesses
 from reader.errors import ConfigError
@@ -166,7 +166,8 @@ class Gate:
         request = Request(scope, receive)
         answer = _Answer(send)
         if _comes_from_elsewhere(request.headers, request.method):
-            await PlainTextResponse("Requests from other sites are refused.", 403)(scope, receive, answer)
+            sentence = "Requests from other sites are refused."
+            await refusal(str(scope["path"]), 403, sentence)(scope, receive, answer)
             return
         user: str | None = LOCAL_USER
         if self._sessions is not None:

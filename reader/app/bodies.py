@@ -1,13 +1,14 @@
-"""What requests carry: read whole, but no more than so many bytes, and none that trickle in for ever; and texts in JSON."""
+"""What requests carry: read whole, but no more than so many bytes, and none that trickle in for ever; texts in JSON; refusals."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import anyio
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import Receive
 
 
@@ -17,6 +18,15 @@ class BadBody(Exception):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+def refusal(path: str, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A refusal before any route, as JSON; at the OpenAI API's addresses in the shape that its clients read."""
+    error: Any = sentence
+    if path == "/v1" or path.startswith("/v1/"):
+        kind = "rate_limit_error" if status == 429 else "invalid_request_error"
+        error = {"message": sentence, "type": kind, "param": None, "code": None}
+    return JSONResponse({"error": error}, status, headers)
 
 
 async def chunks_of(receive: Receive, seconds: float) -> Any:

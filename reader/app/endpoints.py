@@ -30,7 +30,7 @@ def add_endpoints(workspace_of: Callable[[gr.Request], Workspace]) -> None:
             return _given(status(workspace_of(request), document_id), request)
 
     def ask(
-        document_id: str, question: str, request: gr.Request, conversation_id: str = "", look_again: str = "auto"
+        document_id: str, question: str, request: gr.Request, conversation_id: str = "", look_again: str | int = "auto"
     ) -> dict[str, Any]:
         with _plain_errors():
             told = answered(workspace_of(request), document_id, question, conversation_id, look_again)
@@ -56,4 +56,11 @@ class _plain_errors:
 
     def __exit__(self, kind: Any, error: BaseException | None, at: Any) -> None:
         if isinstance(error, ERRORS):
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _Told(str(error), print_exception=False) from error
+
+
+class _Told(gr.Error):
+    """An error whose text is its message; Gradio's has quotation marks around it, which tools would be told."""
+
+    def __str__(self) -> str:
+        return str(self.message)

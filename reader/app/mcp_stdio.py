@@ -26,7 +26,7 @@ _Query: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["query"])]
 _DocumentId: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["document_id"])]
 _Question: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["question"])]
 _ConversationId: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["conversation_id"])]
-_LookAgain: TypeAlias = Annotated[str, Field(description=tools.ARGUMENTS["look_again"])]
+_LookAgain: TypeAlias = Annotated[str | int, Field(description=tools.ARGUMENTS["look_again"])]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

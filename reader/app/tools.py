@@ -10,7 +10,7 @@ from typing import Any
 
 from reader.app.workspace import Shown, Workspace
 from reader.errors import ReaderError
-from storage import StoreError
+from storage import NotFound, StoreError
 
 MAX_LISTED = 200
 PROGRAM = "endpoint"
@@ -28,6 +28,12 @@ ARGUMENTS = {
     "look_again": '"auto", "off", or how many tokens of the document may be read again in full.',
 }
 """What the tools' arguments mean."""
+TAKEN = {
+    "library": {"query": False},
+    "read_status": {"document_id": True},
+    "ask": {"document_id": True, "question": True, "conversation_id": False, "look_again": False},
+}
+"""What each tool takes, and whether it must be given."""
 ERRORS = (ReaderError, StoreError)
 """What callers are told as it is."""
 
@@ -39,22 +45,32 @@ def listed(workspace: Workspace, query: str = "") -> list[dict[str, Any]]:
 
 def status(workspace: Workspace, document_id: str) -> dict[str, Any]:
     """How far a document is read."""
-    return _fields(workspace.get(document_id))
+    return _fields(_named(workspace, document_id))
 
 
 def answered(
-    workspace: Workspace, document_id: str, question: str, conversation_id: str = "", look_again: str = "auto"
+    workspace: Workspace, document_id: str, question: str, conversation_id: str = "", look_again: str | int = "auto"
 ) -> dict[str, Any]:
     """Ask a document, and wait for the answer.
 
     Raises:
         ReaderError, StoreError: there is none.
     """
+    document_id = _named(workspace, document_id).id
     asked = workspace.ask(document_id, question, conversation_id or None, look_again=look_again, asked_by=PROGRAM)
     *_, last = workspace.follow_to_end(asked.id)
     assert last.answer is not None
     fields = asdict(last.answer)
     return {"answer": fields.pop("text"), "conversation_id": asked.conversation_id, **fields}
+
+
+def _named(workspace: Workspace, document_id: str) -> Shown:
+    try:
+        return workspace.get(document_id)
+    except NotFound as error:
+        raise NotFound(
+            f"There is no document {document_id[:100]!r} in your library; give a document_id that `library` lists."
+        ) from error
 
 
 def _fields(shown: Shown) -> dict[str, Any]:

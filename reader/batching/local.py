@@ -193,19 +193,20 @@ def answer_together(
 ) -> Iterator[tuple[int, Answer | ReaderError]]:
     """Answer many questions from one attached memory; yield each one's number with its answer, or what went wrong, as they end.
 
-    The answers are those that `ask` gives one by one. What all questions begin with is run once. Until the last answer nothing else
-    may be asked of the memory; afterwards it is as it was before.
+    The answers are those that `ask` gives one by one. What all questions begin with is run once. Until the last answer whoever
+    else asks the memory waits; afterwards it is as it was before.
     """
     memory = attached.memory
     shared = _shared_opening(attached, questions, model, look_again)
-    mark = memory.mark()
-    try:
-        if len(shared):
-            with torch.inference_mode(), model.lock:
-                model.plugin.run(memory, shared, logits="none", answering=True)
-        yield from _answer_behind(attached, questions, model, look_again, evidence, batch_size, len(shared))
-    finally:
-        memory.back_to(mark)
+    with attached.in_use.by_one():
+        mark = memory.mark()
+        try:
+            if len(shared):
+                with torch.inference_mode(), model.lock:
+                    model.plugin.run(memory, shared, logits="none", answering=True)
+            yield from _answer_behind(attached, questions, model, look_again, evidence, batch_size, len(shared))
+        finally:
+            memory.back_to(mark)
 
 
 def _shared_opening(

@@ -102,6 +102,8 @@ class Results:
         self._descriptor = -1
 
     def __enter__(self) -> Self:
+        if self.path.is_dir():
+            raise ConfigError(f"The output {str(self.path)!r} is a folder; name a file.")
         with ExitStack() as closing:
             locked = closing.enter_context(file_lock(self.path.with_name(f"{self.path.name}.lock"), timeout_seconds=0))
             if not locked:

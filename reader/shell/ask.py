@@ -29,7 +29,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_library(parser)
     flags.add_model(parser)
     parser.add_argument("documents", nargs="+", metavar="FILE_OR_ID", help="a file, its web address, or an id or title")
-    parser.add_argument("question", metavar="QUESTION", help="what to ask, in quotation marks; always the last word")
+    parser.add_argument(
+        "question", type=flags.words, metavar="QUESTION", help="what to ask, in quotation marks; always the last word"
+    )
     flags.add_ocr(parser)
     flags.add_answering(parser)
     parser.set_defaults(run=run, memory_dtype=None, max_bytes=None)

@@ -127,6 +127,11 @@ def source(text: str) -> Path | str:
     return text.strip() if is_address(text) else Path(text)
 
 
+def words(text: str) -> str:
+    """Words as the user typed them; bytes that are no UTF-8, which a decoder cannot take, become "\ufffd"."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def count(text: str) -> int:
     """A positive whole number.
 

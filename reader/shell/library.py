@@ -69,7 +69,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
     add("list", _list, "all documents")
     add("show", _show, "show one document and its memories", of_document=True)
-    add("search", _search, "find pages that contain all of these words").add_argument("query", metavar="WORDS")
+    add("search", _search, "find pages that contain all of these words").add_argument(
+        "query", type=flags.words, metavar="WORDS"
+    )
     take = add("add", _add, "add a document and read it; queue all documents of a folder or a ZIP")
     flags.add_model(take)
     flags.add_source(take)

@@ -1,12 +1,13 @@
 """The shell's entry point: a table of commands, each in its own module, which is imported when the command is used.
 
 A command's module has `add_flags(parser)`, which also sets `run`, the function that takes the parsed flags. The entry point turns
-an error into one sentence and an exit status (2: the user's mistake, 1: a bug in the reader, 130: stopped).
+an error into one sentence and an exit status (2: the user's mistake, 1: a bug in the reader, 130: stopped, 141: closed pipe).
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -19,6 +20,9 @@ from reader.errors import ReaderError
 from reader.settings import is_debugging, library_folder, version
 from reader.shell.terminal import PROGRAM, console, print_error
 from storage import StoreError
+
+CLOSED_PIPE = 128 + 13
+"""The exit status of programs that SIGPIPE ends."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where the locale has no UTF-8: a question mark in place of an error
     if not words or words[0] not in COMMANDS:
         return _without_command(words)
     try:
@@ -66,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the program that read the output has ended
-        return 1
+        return CLOSED_PIPE
     except Exception as error:
         if is_debugging():
             traceback.print_exc()

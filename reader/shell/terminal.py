@@ -19,7 +19,10 @@ from rich.table import Table
 
 from reader.errors import ContextOverflow
 
-console = Console(stderr=True, highlight=False)
+_TABLE_WIDTH = 1000
+"""Of tables that no terminal shows: nothing is cut."""
+
+console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 PROGRAM = "python -m reader" if Path(sys.argv[0]).name == "__main__.py" else "beacon-reader"
 """The program's name, as the user typed it."""
@@ -38,7 +41,7 @@ class Show(Protocol):
 def progress_bar(
     doing: str, total: float | None = None, *, has_time_left: bool = False, stays: bool = False
 ) -> Iterator[Show]:
-    """Show a bar until the block ends; yield the function that moves it.
+    """Show a bar until the block ends, on a terminal only; yield the function that moves it.
 
     Args:
         doing: the text before the bar.
@@ -53,7 +56,7 @@ def progress_bar(
     ]
     if has_time_left:
         columns.append(TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=not stays) as progress:
+    with Progress(*columns, console=console, transient=not stays, disable=not console.is_terminal) as progress:
         task = progress.add_task(doing, total=total, note="")
 
         def show(
@@ -67,12 +70,13 @@ def progress_bar(
 
 def print_json(fields: Mapping[str, Any]) -> None:
     """Print one JSON object."""
-    print(json.dumps(fields, ensure_ascii=False))
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(fields, ensure_ascii=not is_utf8))
 
 
 def print_table(table: Table) -> None:
     """Print a table to standard output, with uncoloured numbers."""
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else _TABLE_WIDTH).print(table)
 
 
 def print_error(message: object) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reader.app.openai_api.errors import ApiError
+from reader.app.openai_api.names import FILE
 from reader.app.uploads import Uploads
 from reader.app.workspace import Shown, Workspace
 from reader.documents import fetch, is_address
@@ -24,9 +25,9 @@ from storage import NotFound, publish
 DOCUMENT_PURPOSES = ("user_data", "assistants")
 MAX_QUESTIONS_BYTES = 64 << 20
 MAX_QUESTION_FILES = 200
+MAX_LISTED = 10_000
 
 _FOLDER = "api-files"
-_PREFIX = "file-"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class StoredFile:
     @property
     def fields(self) -> dict[str, Any]:
         """OpenAI's file object."""
-        return file_fields(_PREFIX + self.id, self.name, self.bytes, self.created_at, "batch")
+        return file_fields(FILE + self.id, self.name, self.bytes, self.created_at, "batch")
 
 
 class QuestionFiles:
@@ -80,7 +81,7 @@ class QuestionFiles:
 
     def get(self, user: str, file_id: str) -> StoredFile | None:
         """One of a user's files."""
-        return next((one for one in self.all(user) if _PREFIX + one.id == file_id), None)
+        return next((one for one in self.all(user) if FILE + one.id == file_id), None)
 
     def content(self, stored: StoredFile) -> bytes:
         """What is in it."""
@@ -113,7 +114,7 @@ def document_fields(shown: Shown) -> dict[str, Any]:
     holding = shown.holding
     status = {"ready": "processed", "failed": "error"}.get(shown.state, "uploaded")
     return file_fields(
-        _PREFIX + shown.id,
+        FILE + shown.id,
         holding.document.file_name,
         holding.document.chars,
         holding.held_at,
@@ -125,7 +126,7 @@ def document_fields(shown: Shown) -> dict[str, Any]:
 
 def document_id(file_id: str) -> str:
     """The document of a file."""
-    return file_id.removeprefix(_PREFIX)
+    return file_id.removeprefix(FILE)
 
 
 def _check_purpose(purpose: Any) -> None:
@@ -177,14 +178,14 @@ class Files:
             path.unlink()  # the library has its own copy
         return document_fields(workspace.get(document.id))
 
-    def all(self, workspace: Workspace, purpose: str | None, limit: int) -> list[dict[str, Any]]:
-        """The documents and the files of questions."""
+    def all(self, workspace: Workspace, purpose: str | None) -> list[dict[str, Any]]:
+        """The documents, `MAX_LISTED` at most, and the files of questions."""
         listed: list[dict[str, Any]] = []
         if purpose in (None, *DOCUMENT_PURPOSES):
-            listed += map(document_fields, workspace.documents(limit=limit))
+            listed += map(document_fields, workspace.documents(limit=MAX_LISTED))
         if purpose in (None, "batch"):
             listed += [stored.fields for stored in self.questions.all(workspace.user)]
-        return listed[:limit]
+        return listed
 
     def get(self, workspace: Workspace, file_id: str) -> dict[str, Any]:
         """A file object.

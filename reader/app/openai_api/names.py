@@ -17,6 +17,8 @@ from storage import UserDocument
 
 PREFIX = "beacon/"
 TAG = "tag:"
+FILE = "file-"
+"""Before a document's id in the id of its file."""
 _ID_CHARS = 8
 """The fewest characters that a start of an id may have."""
 
@@ -76,8 +78,8 @@ def find(workspace: Workspace, name: Any) -> ApiModel:
         found = [holding for holding in held if holding.has_tag(short.removeprefix(TAG))]
     else:
         found = [holding for holding in held if short in (holding.document.id, titles.get(holding.document.id))]
-    if not found and len(short) >= _ID_CHARS:  # as the shell shows ids
-        begun = [holding for holding in held if holding.document.id.startswith(short)]
+    if not found and len(short) >= _ID_CHARS:  # as the shell shows ids, or as its file is called
+        begun = [holding for holding in held if holding.document.id.startswith(short.removeprefix(FILE))]
         found = begun if len(begun) == 1 else []
     if not found and is_address(short):  # of several, what came from there last
         found = [holding for holding in held if holding.document.file_name == short][:1]

@@ -20,7 +20,7 @@ from reader.app.bodies import BadBody, parse
 from reader.app.openai_api import chat, errors
 from reader.app.openai_api.batches import Batches
 from reader.app.openai_api.errors import ApiError
-from reader.app.openai_api.files import Files, QuestionFiles
+from reader.app.openai_api.files import MAX_LISTED, Files, QuestionFiles
 from reader.app.openai_api.names import find, models
 from reader.app.pages import Pictures
 from reader.app.service import Service
@@ -29,7 +29,6 @@ from reader.app.workspace import Workspace
 from reader.documents import MAX_SENT_BYTES
 
 MAX_BODY_BYTES = 4 << 20
-MAX_LISTED = 10_000
 MAX_NAME_BYTES = 200
 """Of a file's name; file systems take 255."""
 
@@ -59,7 +58,7 @@ class Api:
             ("GET", "/v1/files/{file}", self._plain(lambda w, r: files.get(w, r.path_params["file"]))),
             ("DELETE", "/v1/files/{file}", self._plain(lambda w, r: files.remove(w, r.path_params["file"]))),
             ("GET", "/v1/files/{file}/content", self._plain(self._content)),
-            ("GET", "/v1/batches", self._plain(lambda workspace, _: _list(batches.all(workspace)))),
+            ("GET", "/v1/batches", self._plain(lambda workspace, r: _page(batches.all(workspace), r))),
             ("POST", "/v1/batches", self._checked(self._add_batch)),
             ("GET", "/v1/batches/{batch}", self._plain(lambda w, r: batches.get(w, r.path_params["batch"]))),
             ("POST", "/v1/batches/{batch}/cancel", self._plain(lambda w, r: batches.cancel(w, r.path_params["batch"]))),
@@ -118,9 +117,7 @@ class Api:
                 return JSONResponse(await anyio.to_thread.run_sync(add))
 
     def _list_files(self, workspace: Workspace, request: Request) -> Mapping[str, Any]:
-        given = request.query_params.get("limit", "")
-        limit = int(given[:9]) if given.isdecimal() and given.strip("0") else MAX_LISTED
-        return _list(self._files.all(workspace, request.query_params.get("purpose"), min(limit, MAX_LISTED)))
+        return _page(self._files.all(workspace, request.query_params.get("purpose")), request)
 
     def _content(self, workspace: Workspace, request: Request) -> Response:
         content = self._files.content(workspace, request.path_params["file"])
@@ -151,6 +148,23 @@ async def _body(request: Request) -> Mapping[str, Any]:
     return body
 
 
-def _list(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _page(data: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
+    """As many objects of a list as `limit` says, behind the one of the id `after`: clients ask for the next ones by themselves.
+
+    Raises:
+        ApiError: one of the two cannot be.
+    """
+    given, after = request.query_params.get("limit", str(MAX_LISTED)), request.query_params.get("after", "")
+    if not (given.isascii() and given.isdecimal() and given.strip("0")):
+        raise ApiError(f"`limit` is {given[:40]!r}; it is a whole number from 1 on.", param="limit")
+    ids = [str(one["id"]) for one in data]
+    if after and after not in ids:
+        raise ApiError(f"`after` is {after[:100]!r}, which the list does not have.", 404, param="after")
+    rest = data[ids.index(after) + 1 :] if after else data
+    limit = min(int(given[:9]), MAX_LISTED)
+    return _list(rest[:limit], has_more=len(rest) > limit)
+
+
+def _list(data: Sequence[Mapping[str, Any]], *, has_more: bool = False) -> dict[str, Any]:
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
-    return {"object": "list", "data": list(data), "has_more": False, **ends}
+    return {"object": "list", "data": list(data), "has_more": has_more, **ends}
