@@ -7,7 +7,7 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import hide
 
 from reader.answering import NOT_SAID
-from reader.answering.checks.kinds import is_of_another_kind, may_be_of_another_kind
+from reader.answering.checks.kinds import is_of_another_kind, may_be_of_another_kind, may_say
 from reader.answering.checks.subjects import is_of_another
 from reader.answering.look_again import choose_passages
 from reader.answering.passages import Passages, Source
@@ -66,6 +66,22 @@ def test_an_answer_of_another_kind_is_not_given_nor_shown(
     ):
         Scripted.said = said
         assert answered(attached, roomy_model, WHERE, look_again=2500).text == shown
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        (WHERE, "“Ay, bodies, Ada.”", False),
+        (WHERE, "Ada lives by the weir.", True),
+        ("Wo wohnt Ada?", "Ada wohnt gern.", False),
+        ("Quand Ada est-elle partie ?", "Ada est partie avant la nuit.", True),
+        ("When did Ada leave?", "Ada left them.", False),
+        ("How old is Ada?", "Ada is seven.", True),
+        (WHO, "Ada.", True),
+    ],
+)
+def test_a_sentence_that_answers_has_a_place_a_time_or_a_number(question: str, sentence: str, expected: bool) -> None:
+    assert may_say(question, sentence) is expected
 
 
 CLUB = """Boats

@@ -18,6 +18,7 @@ from reader.answering.extractive.statements import (
     adds_nothing,
     in_sentences,
     statements,
+    whole,
     with_next,
     with_reason,
 )
@@ -284,6 +285,14 @@ def test_pieces_of_long_sentences_are_told_apart_and_numbered_each() -> None:
     ]
     answer = in_sentences("pumpkins", said, texts[0])
     assert [one.number for one in pieces([answer], [{"quote": text} for text in texts])] == [1, 2, 3, None]
+
+
+def test_a_piece_of_a_sentence_is_made_whole() -> None:
+    text = "Rain fell. “Who keeps the vaults?” asked the clerk, and then he wrote it down. “I do.”"
+    passages = Passages([source_of(text)])
+    (said,) = statements(passages, "Why did the clerk ask?", None)
+    assert said.text == "… asked the clerk, and then he wrote it down."
+    assert whole(said, passages).text == "“Who keeps the vaults?” asked the clerk, and then he wrote it down."
 
 
 def test_a_heading_says_nothing_about_itself() -> None:

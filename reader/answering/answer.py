@@ -19,6 +19,7 @@ from torch import Tensor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Queries
+from reader.answering.checks.kinds import may_say
 from reader.answering.decoding import Decoding, Step, keep_behind
 from reader.answering.evidence import (
     EVIDENCE_PAGES,
@@ -32,7 +33,7 @@ from reader.answering.evidence import (
 from reader.answering.extractive.statements import in_sentences, with_reason
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
-from reader.answering.refusal import refusal_of, says_nothing
+from reader.answering.refusal import NOT_SAID, refusal_of, says_nothing
 from reader.beacon import Memory, recording
 from reader.models import Model
 
@@ -92,6 +93,7 @@ class Answer:
                     text = with_reason(text, question, said[0], attached.passages, is_unsure=is_unsure)
                 else:
                     text = in_sentences(text, said, found[0].quote)
+                    text = text if may_say(decoding.question, text) else NOT_SAID
                 if given := [one.passage for one in said if one.text in text]:
                     found = stated_first(given, attached.passages, found)
         elif decoding.overview is not None and decoding.wants_evidence:

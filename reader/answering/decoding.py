@@ -37,6 +37,7 @@ from reader.answering.extractive.statements import (
     is_no_manner,
     may_add_nothing,
     statements,
+    whole,
     with_next,
 )
 from reader.answering.extractive.title_pages import as_credited
@@ -205,9 +206,11 @@ class Decoding:
             return []
         most = _TOLD if self._told_about else 1
         adding = not (is_yes_or_no(self.question) or self.is_unsure)
-        said = statements(self.attached.passages, self._stated_about, self._model.encoder, most, adding=adding)
+        passages = self.attached.passages
+        said = statements(passages, self._stated_about, self._model.encoder, most, adding=adding)
+        said = [whole(one, passages) for one in said]
         needs_next = followed(self.question) or self.is_unsure
-        return [with_next(one, self.attached.passages) for one in said] if needs_next else said
+        return [with_next(one, passages) for one in said] if needs_next else said
 
     @property
     def is_unsure(self) -> bool:

@@ -26,6 +26,7 @@ from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import DATE, LAST, Request
 from reader.answering.text.definitions import expansion
+from reader.answering.text.excerpts import excerpt
 from reader.answering.text.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
 from reader.answering.text.people import people
 from reader.answering.text.tables import amount_of, asks_for_amount
@@ -223,10 +224,8 @@ _OF_WORDS: dict[str, Callable[[str, Source], Overview | None]] = {
     "role": lambda words, source: _joined([("", defined(words, source))]) or _party(party, words, source),
     "representative": lambda words, source: _party(representative, words, source),
     "abbreviation": _expanded,
-    "person": lambda words, source: _joined([("", introduced(words, source))]),
-    "thing": lambda words, source: (
-        _joined([("", introduced(words, source, is_thing=True))]) or _expanded(words, source)
-    ),
+    "person": lambda words, source: _alone(introduced(words, source)),
+    "thing": lambda words, source: _alone(introduced(words, source, is_thing=True)) or _expanded(words, source),
 }
 """What a document says to a request whose words say all."""
 
@@ -373,6 +372,11 @@ def _joined(parts: Sequence[tuple[str, list[Passage]]]) -> Overview | None:
         said = _on_lines("\n".join(passage.text for passage in own))
         lines.append(f"{title.rstrip('.:')}: {said}" if title else said)
     return Overview("\n".join(lines), passages)
+
+
+def _alone(said: list[Passage]) -> Overview | None:
+    """Sentences as they stand alone, one behind another."""
+    return Overview(" ".join(excerpt(one.text) for one in said), tuple(said)) if said else None
 
 
 def _on_lines(text: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from reader.answering.evidence import QUOTE_CHARS
 from reader.answering.passages import Passage, Passages, passage_of, sentences_of
 from reader.answering.refusal import NOT_SAID, says_nothing
+from reader.answering.text.excerpts import excerpt
 from reader.answering.text.words import STOP_WORDS, content_words, mention, stem, subject_words, words_of
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
@@ -118,11 +119,15 @@ class Statement:
 
     @property
     def text(self) -> str:
-        """Its words on one line, without the question that it answers, and with an ellipsis where it is cut from a longer one."""
+        """Its words as they stand alone, without the question that it answers, or one behind, and with an ellipsis where it is cut
+        from a longer one."""
         words = _CUT_OFF.sub(" …", " ".join(self.passage.text.split()))
-        first = next((end for _, end in sentences(words)), 0)
-        if first < len(words) and _ASKS.search(words[:first]):
-            words = words[first:].lstrip()
+        first, *others = sentences_of(words) or [""]
+        if others and _ASKS.search(first) and not others[0][:1].islower():
+            first, *others = others
+        if others and _ASKS.search(others[-1]):
+            others.pop()
+        words = excerpt(" ".join([first, *others]))
         goes_on = words[:1].islower() and not _ITEM.match(words)
         return f"… {words}" if goes_on else words
 
@@ -180,6 +185,30 @@ def with_next(said: Statement, passages: Passages) -> Statement:
     return replace(said, passage=passage_of(page, start, end + behind[1]))
 
 
+def whole(said: Statement, passages: Passages) -> Statement:
+    """What a document states about something, with the whole sentence that it is a piece of, and the one before it where that goes
+    on with a small letter, as behind a speech; unless that is too long."""
+    page = passages.page_of(said.passage)
+    start, end = said.passage.start_char - page.start_char, said.passage.end_char - page.start_char
+    first_char = max(0, start - _MOST_FOLLOWING_CHARS)
+    spans = [
+        (first_char + one, first_char + last)
+        for one, last in sentences(page.text[first_char : end + _MOST_FOLLOWING_CHARS])
+    ]
+    own = [number for number, (first, last) in enumerate(spans) if first < end and last > start]
+    first, last = own[0], own[-1]
+    text = page.text[slice(*spans[first])]
+    if (
+        first
+        and text[:1].islower()
+        and not _ITEM.match(text)
+        and "\n\n" not in page.text[spans[first - 1][1] : spans[first][0]]
+    ):
+        first -= 1
+    start, end = spans[first][0], spans[last][1]
+    return said if end - start > _MOST_FOLLOWING_CHARS else replace(said, passage=passage_of(page, start, end))
+
+
 def adds_nothing(answer: str, question: str) -> bool:
     """Whether an answer has no words but the question's, such as "a club" to "What is the Thursday Club?"."""
     return {stem(word) for word in content_words(answer)} <= {stem(word) for word in content_words(question)}
@@ -213,7 +242,7 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
         return f"{answer.rstrip('.').capitalize()}. {stated}" if is_bare else stated
     if len(answer.split()) >= _CLAUSE_WORDS and (first.words or first.score >= _UNLIKELY):
         return answer
-    return " ".join(quote.split()) if first.score >= _UNLIKELY else NOT_SAID
+    return excerpt(quote) if first.score >= _UNLIKELY else NOT_SAID
 
 
 def is_no_manner(answer: str) -> bool:
@@ -229,7 +258,7 @@ def in_own_sentence(answer: str, question: str, passage: str) -> str:
         one for one in sentences_of(passage) if said.search(one) and len(one) <= QUOTE_CHARS and not _ASKS.search(one)
     ]
     best = max(own, key=lambda one: len(asked & {stem(word) for word in content_words(one)}), default=answer)
-    return " ".join(best.split())
+    return excerpt(best)
 
 
 def with_reason(answer: str, question: str, said: Statement, passages: Passages, *, is_unsure: bool = False) -> str:
