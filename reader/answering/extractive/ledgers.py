@@ -72,6 +72,11 @@ _PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe p
     "book"
 )
 """What rows are called whose table has no name for them; the latter if they have amounts of money."""
+_ROWS_CALLED = (
+    ("Zeilen", re.compile(r"\W*(?:wie|was|welche\w*|wann|wo)\b", re.I)),
+    ("lignes", re.compile(r"\W*(?:combien|quel\w*|quand|que)\b|\W*qu['’]", re.I)),
+    ("filas", re.compile(r"\W*(?:cuá\w+|qué)\b", re.I)),
+)
 _PLACES = stems(
     "shelf place location room site box bin regal ort platz raum lager rayon lieu emplacement salle estante lugar sala"
 )
@@ -95,7 +100,7 @@ def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Ov
     if len(said) != 1:
         return None
     ((answer, found),) = said.items()
-    return Overview(answer, tuple(replace(found, things=found.things[:_MOST_PLACES]).places))
+    return Overview(answer, tuple(replace(found, things=found.things[:_MOST_PLACES]).places)) if answer else None
 
 
 @dataclass(frozen=True)
@@ -250,12 +255,18 @@ class _Asked:
         # The prices of a list have no sum.
         is_whole = has_rows or bool(self.ledger.days or HOW_MANY.match(self.text) or _ALL.search(self.text))
         if _MEAN.search(self.text):
-            return (found.printed(total / len(read)), found) if is_whole else None
+            return (self._with_count(found, total / len(read)), found) if is_whole else None
         is_total = bool(_TOTAL.search(self.text) or _SPENT.search(self.text))
         are_alike = len({one.number for one in found.values}) == 1
         if is_total or (HOW_MANY.match(self.text) and not are_alike):
-            return (found.printed(total), found) if is_whole else None
+            return (self._with_count(found, total), found) if is_whole else None
         return self._each(found, read) if has_rows else None
+
+    def _with_count(self, found: Found, number: float) -> str:
+        """A sum or a mean, with the number of its rows, as not all of them may be shown."""
+        called = next((rows for rows, begins in _ROWS_CALLED if begins.match(self.text)), "rows")
+        printed = found.printed(number)
+        return f"{printed} ({len(found.values)} {called})" if printed else ""
 
     def _each(self, found: Found, rows: Sequence[int]) -> _Answer | None:
         """The values of a few rows with the cells that they differ in, or the one value of all."""
