@@ -287,12 +287,13 @@ def test_pieces_of_long_sentences_are_told_apart_and_numbered_each() -> None:
     assert [one.number for one in pieces([answer], [{"quote": text} for text in texts])] == [1, 2, 3, None]
 
 
-def test_a_piece_of_a_sentence_is_made_whole() -> None:
-    text = "Rain fell. “Who keeps the vaults?” asked the clerk, and then he wrote it down. “I do.”"
-    passages = Passages([source_of(text)])
-    (said,) = statements(passages, "Why did the clerk ask?", None)
-    assert said.text == "… asked the clerk, and then he wrote it down."
-    assert whole(said, passages).text == "“Who keeps the vaults?” asked the clerk, and then he wrote it down."
+@pytest.mark.parametrize("about", ["Why did the clerk ask?", "Why the vaults?"], ids=["behind a speech", "a speech"])
+def test_a_piece_of_a_sentence_is_made_whole(about: str) -> None:
+    spoken = "“Somebody keeps the vaults!” said the clerk, and then he wrote it down."
+    passages = Passages([source_of(f"Rain fell. {spoken} “I do.”")])
+    (said,) = statements(passages, about, None)
+    assert said.passage.text in (spoken[:28], spoken[29:])
+    assert whole(said, passages).text == spoken
 
 
 def test_a_heading_says_nothing_about_itself() -> None:

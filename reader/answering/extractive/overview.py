@@ -24,7 +24,7 @@ from reader.answering.extractive.parties import Line, party, representative, rep
 from reader.answering.extractive.title_pages import FRONT_CHARS, credited, credits_nobody, dated, named_alone, signed
 from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.refusal import NOT_SAID
-from reader.answering.requests import DATE, LAST, Request
+from reader.answering.requests import DATE, LAST, Request, understand
 from reader.answering.text.definitions import expansion
 from reader.answering.text.excerpts import excerpt
 from reader.answering.text.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
@@ -143,14 +143,14 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
     if request.kind == "outline":
         return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None
     if request.kind in ("beginning", "end"):
-        body = [section for section in _body(source) if section.start_char < source.chars_read] or _pages(source)
+        told = [section for section in body(source) if section.start_char < source.chars_read] or _pages(source)
         if request.kind == "beginning":
-            return _joined([(section.title, _beginning(section, chars // 2)) for section in body[:1]])
+            return _joined([(section.title, _beginning(section, chars // 2)) for section in told[:1]])
         if source.chars_read < source.chars:
             return None
         # Behind a paper's conclusion stand its last tables.
-        of_section = _beginning if body and _CONCLUSION.match(body[-1].title) else _ending
-        return _joined([(section.title, of_section(section, chars // 2)) for section in body[-1:]])
+        of_section = _beginning if told and _CONCLUSION.match(told[-1].title) else _ending
+        return _joined([(section.title, of_section(section, chars // 2)) for section in told[-1:]])
     own = abstract(source)
     if own is not None and (beginning := _beginning(own, chars)):
         return _joined([("", beginning)])
@@ -184,8 +184,8 @@ def _claimed(what: str, source: Source, chars: int) -> Overview | None:
     own = abstract(source)
     if own is None:
         return None
-    for section in (own, *[one for one in _body(source)[-1:] if _CONCLUSION.match(one.title)]):
-        spans = [(page, *span) for page in section.pages for span in _spans(section, page)]
+    for section in (own, *[one for one in body(source)[-1:] if _CONCLUSION.match(one.title)]):
+        spans = [(page, *span) for page in section.pages for span in spans_of(section, page)]
         if found := claims(what, [page.text[start:end] for page, start, end in spans]):
             return _joined([("", [passage_of(*spans[number]) for number in found])])
     return _joined([("", _beginning(own, chars))])
@@ -300,8 +300,8 @@ def _section(request: Request, source: Source) -> Section | None:
         return titled(sections(source), request.words) if request.kind == "chapter" else None
     if request.kind == "chapter":
         if request.number == LAST:
-            return next(reversed(_body(source)), None)
-        return chapter(sections(source), request.number, request.words)
+            return next(reversed(body(source)), None)
+        return chapter(body(source), request.number, request.words)
     if request.number == LAST:
         return _page(source.pages[-1]) if source.pages and request.kind == "page" else None
     named = [page for page in source.pages if printed_number(page.label) == str(request.number)]
@@ -309,7 +309,15 @@ def _section(request: Request, source: Source) -> Section | None:
     return _page(pages[0]) if pages and request.kind == "page" else None
 
 
-def _body(source: Source) -> list[Section]:
+def section_named(words: str, source: Source) -> Section | None:
+    """The page or the chapter that words such as "chapter 3" or "The Letter" name; None where there is none."""
+    request = understand(f"What is in {words}?")
+    if request.kind in ("page", "chapter"):
+        return _section(request, source)
+    return titled(sections(source), words.strip(wording.QUOTES))
+
+
+def body(source: Source) -> list[Section]:
     """The sections that say something of the document's subject."""
     return [section for section in sections(source) if not is_front_matter(section.title)]
 
@@ -326,7 +334,7 @@ def _beginning(section: Section, chars: int) -> list[Passage]:
     """A section's first sentences behind its heading, one at least, in passages of one page each."""
     passages: list[Passage] = []
     for page in section.pages:
-        spans = _spans(section, page)
+        spans = spans_of(section, page)
         taken: list[tuple[int, int]] = []
         for start, end in spans:
             # Behind a paper's conclusion stand its last tables.
@@ -346,7 +354,7 @@ def _ending(section: Section, chars: int) -> list[Passage]:
     """A section's last sentences, one at least, in passages of one page each."""
     passages: list[Passage] = []
     for page in reversed(section.pages):
-        spans = _spans(section, page)
+        spans = spans_of(section, page)
         taken = [span for span in spans if spans[-1][1] - span[0] <= chars] or (spans[-1:] if not passages else [])
         if taken:
             passages.append(passage_of(page, taken[0][0], taken[-1][1]))
@@ -356,7 +364,7 @@ def _ending(section: Section, chars: int) -> list[Passage]:
     return passages[::-1]
 
 
-def _spans(section: Section, page: PageRecord) -> list[tuple[int, int]]:
+def spans_of(section: Section, page: PageRecord) -> list[tuple[int, int]]:
     """Where a section's sentences behind its heading stand in the text of one of its pages."""
     first = max(0, section.body_char - page.start_char)
     text = page.text[first : section.end_char - page.start_char]

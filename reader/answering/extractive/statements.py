@@ -186,25 +186,23 @@ def with_next(said: Statement, passages: Passages) -> Statement:
 
 
 def whole(said: Statement, passages: Passages) -> Statement:
-    """What a document states about something, with the whole sentence that it is a piece of, and the one before it where that goes
-    on with a small letter, as behind a speech; unless that is too long."""
+    """What a document states about something, with the whole sentence that it is a piece of, and with another where a small letter
+    follows, as behind a speech; unless that is too long."""
     page = passages.page_of(said.passage)
     start, end = said.passage.start_char - page.start_char, said.passage.end_char - page.start_char
     first_char = max(0, start - _MOST_FOLLOWING_CHARS)
-    spans = [
-        (first_char + one, first_char + last)
-        for one, last in sentences(page.text[first_char : end + _MOST_FOLLOWING_CHARS])
-    ]
+    around = page.text[first_char : end + _MOST_FOLLOWING_CHARS]
+    spans = [(first_char + first, first_char + last) for first, last in sentences(around)]
     own = [number for number, (first, last) in enumerate(spans) if first < end and last > start]
     first, last = own[0], own[-1]
-    text = page.text[slice(*spans[first])]
-    if (
-        first
-        and text[:1].islower()
-        and not _ITEM.match(text)
-        and "\n\n" not in page.text[spans[first - 1][1] : spans[first][0]]
-    ):
-        first -= 1
+
+    def goes_on(number: int) -> bool:
+        text = page.text[slice(*spans[number])]
+        is_near = "\n\n" not in page.text[spans[number - 1][1] : spans[number][0]]
+        return text[:1].islower() and is_near and not _ITEM.match(text)
+
+    first -= first > 0 and goes_on(first)
+    last += last + 1 < len(spans) and goes_on(last + 1)
     start, end = spans[first][0], spans[last][1]
     return said if end - start > _MOST_FOLLOWING_CHARS else replace(said, passage=passage_of(page, start, end))
 

@@ -8,30 +8,28 @@ from __future__ import annotations
 
 import re
 
-from reader.wording import plain_markdown
-
-_MARKUP = re.compile(r"[*_`#>\[]")
-_BULLET = re.compile(r"[•*–—-]\s+(?=\w)")
+_EMPHASIS = re.compile(r"(?<![\w*_])(\*\*|__|[*_])(?=\S)([^*_]{1,200})(?<=\S)\1(?![\w*_])|(?<=[.:!?])\*\*(?= )")
+"""Markdown's signs around words, or those behind the first words of a paragraph."""
+_IN_FRONT = re.compile(r"\A(?:[•*–—>-]|#{1,6}) (?=[^\W\d])")
 _LEADS_ON = re.compile(
     r"(?:(?:And|But)(?! (?:for|what|so)\b)|Und|Aber|Et(?! al)|Mais|Pero|[YO](?= [a-zà-ÿ])),? (?=[^\W\d])"
 )
 """What a sentence begins with that goes on from the one before it: not "But for his help, …"."""
 _MARK = re.compile(r"[\"“”„«»]")
-_INNER = re.compile(r"([\"“„]) ?[‘'](?!.*\w[.,!?]?['’](?!\w))", re.S)
+_INNER = re.compile(r"\A([\"“„]) ?[‘'](?!.*\w[.,!?]?['’](?!\w))", re.S)
 """A speech within a speech that does not end."""
 _OPENS_BEHIND, _OPENS_TOO = frozenset(" \xa0([‘'—–-"), frozenset("‘'…¿¡")
-_CLOSING = {'"': '"', "“": "”", "„": "“", "«": "»", "»": "«"}
+_CLOSING = {'"': '"', "“": "”", "”": "”", "„": "“", "«": "»", "»": "«"}
 _OPENING = {'"': '"', "”": "“", "“": "„", "»": "«", "«": "»"}
 
 
 def excerpt(text: str) -> str:
     """A sentence, or several, on one line as it stands alone: with both marks of a quotation that begins or ends elsewhere, and
     without Markdown's signs, a list's sign, and an *and* or *but* in front."""
-    words = " ".join((plain_markdown(text) if _MARKUP.search(text) else text).split())
-    words = _BULLET.sub("", words, count=1) if _BULLET.match(words) else words
+    words = _IN_FRONT.sub("", _EMPHASIS.sub(r"\2", " ".join(text.split())))
     if found := _LEADS_ON.match(words):
-        words = words[found.end() : found.end() + 1].upper() + words[found.end() + 1 :]
-    return _quoted_whole(_INNER.sub(r"\1", words, count=1) if _INNER.match(words) else words)
+        words = words[found.end()].upper() + words[found.end() + 1 :]
+    return _quoted_whole(_INNER.sub(r"\1", words))
 
 
 def _quoted_whole(words: str) -> str:
@@ -53,7 +51,7 @@ def _quoted_whole(words: str) -> str:
 
 def _opens(mark: str, before: str, behind: str, *, is_low: bool) -> bool:
     """Whether a quotation mark begins a quotation, by the signs around it; is_low: whether quotations of this text begin low."""
-    if mark in "„”" or (mark == "“" and is_low):
+    if mark == "„" or (mark == "“" and is_low):
         return mark == "„"
     if before and before not in _OPENS_BEHIND:
         return False
