@@ -121,7 +121,8 @@ function refuse(input) {
   if (strange.length) {
     const more = strange.length > 3 ? ` and ${strange.splice(3).length} more` : "";
     const are = more || strange.length > 1 ? "are" : "is";
-    lines.unshift(`${strange.join(", ")}${more} ${are} of a kind that cannot be read: choose one of ${input.accept}.`);
+    const known = input.closest("#upload") ? document.querySelector("#formats p").lastChild.textContent : input.accept;
+    lines.unshift(`${strange.join(", ")}${more} ${are} of a kind that cannot be read. These can be: ${known}.`);
   }
   refused.replaceChildren(...lines.map((line) => {
     const note = document.createElement("p");

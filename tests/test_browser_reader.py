@@ -590,6 +590,8 @@ def test_the_first_step_is_seen_at_once_on_a_low_screen(visit: Callable[..., obj
 
 def test_a_long_title_takes_one_line_on_a_low_screen(opened: Callable[..., object]) -> None:
     with opened("mill.md", {"width": 844, "height": 390}) as window:
+        window.page.keyboard.press("Escape")
+        expect(window.page.locator("#viewer header")).to_have_count(0)
         title = window.page.locator("#head h2")
         assert (
             title.evaluate("one => { one.textContent = 'A very long title '.repeat(20); return one.clientHeight; }")
@@ -615,6 +617,7 @@ def test_a_document_of_an_older_parser_offers_the_newer_one(opened: Callable[...
         with closing(sqlite3.connect(server.library / "library.db", timeout=60)) as library, library:
             library.execute("UPDATE documents SET parser_version = NULL WHERE file_name = 'sea.pdf'")
         window.reload()
+        window.wait_until_ready()
         window.open_details()
         expect(page.locator("#newer")).to_contain_text("An older parser made")
         window.check_access()

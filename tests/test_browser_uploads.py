@@ -218,6 +218,26 @@ def test_what_became_of_many_files_leaves_room_for_the_question(
         sync_api.expect(page.locator("#added")).to_contain_text("again.md is in your library already, as “The Tide”.")
 
 
+def test_what_is_opened_while_files_are_added_stays_open(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number:02}.txt" for number in range(16)]
+    for file in files:
+        file.write_text(f"{file.stem} {WORDS}")
+    with visit(server) as window:
+        page, title = window.page, window.page.locator(".document h2")
+        page.set_input_files("#upload input[type=file]", files[0])
+        sync_api.expect(title).to_have_text("00")
+        page.set_input_files("#upload input[type=file]", files[1:])
+        sync_api.expect(title).to_have_text("01")
+        sync_api.expect(page.locator("#added")).to_contain_text("of 15")  # the others are still being added
+        page.locator("#library .title").filter(has_text=re.compile("^00$")).click()
+        sync_api.expect(title).to_have_text("00")
+        sync_api.expect(page.locator("#library .entry")).to_have_count(16)
+        sync_api.expect(page.locator("#added p")).to_have_count(0)
+        sync_api.expect(title).to_have_text("00")
+
+
 def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:

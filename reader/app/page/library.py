@@ -100,9 +100,13 @@ class LibraryEvents:
         return str(event.document)
 
     def add_files(self, paths: Sequence[str] | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Add uploaded files, say what became of each, open the first, and ask about those that need an answer."""
+        """Add uploaded files, say what became of each, and ask about those that need an answer.
+
+        The first is opened as soon as it is added, unless a person has opened something else meanwhile.
+        """
         workspace, kept = self._site.workspace(request), self._site.parts.kept
-        first, lines, locked, scans = None, list[str](), list[str](), list[str]()
+        before, is_first, opened = self._site.now(kept.chosen, request), True, gr.skip()
+        lines, locked, scans = list[str](), list[str](), list[str]()
         files = [Path(path) for path in paths or []]
         if files[MAX_FILES:]:
             lines.append(
@@ -111,10 +115,13 @@ class LibraryEvents:
             self._discard(list(map(str, files[MAX_FILES:])))
         for number, path in enumerate(files[:MAX_FILES]):
             progress = views.adding_line(path.name, number + 1, min(len(files), MAX_FILES))
-            yield gr.skip(), views.added(lines, progress), *(gr.skip(),) * 7
+            yield opened, views.added(lines, progress), *(gr.skip(),) * 7
+            opened = gr.skip()
             try:
                 document_id, line = self._add(workspace, path, ask_first=True)
-                first = first or document_id
+                if is_first and self._site.now(kept.chosen, request) == before:
+                    opened = document_id
+                is_first = False
                 lines += filter(None, [line])
             except PasswordNeeded:
                 locked.append(str(path))
@@ -130,7 +137,7 @@ class LibraryEvents:
         nothing = gr.skip()
         locking = _ask_password([*self._site.now(kept.locked, request), *locked]) if locked else (nothing,) * 4
         scanning = _ask_about_scan([*self._site.now(kept.scans, request), *scans]) if scans else (nothing,) * 3
-        yield first or nothing, views.added(lines), *locking, *scanning
+        yield opened, views.added(lines), *locking, *scanning
 
     def add_address(self, address: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Fetch the file at a web address, and add it as uploaded files are added."""
