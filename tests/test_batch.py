@@ -195,6 +195,16 @@ def test_everything_wrong_is_told_before_anything_runs(
     assert len(store.documents()) == 3
 
 
+def test_what_is_wrong_with_many_lines_is_told_once(tmp_path: Path, store: Store, engine: LocalEngine) -> None:
+    questions = tmp_path / "questions.csv"
+    questions.write_text("document,question\n" + "Missing,Who?\n" * 7 + "Gone,Who?\n")
+    with pytest.raises(ConfigError) as refused:
+        batch(questions, tmp_path / "out.csv", store, engine)
+    told = str(refused.value).splitlines()[1:]
+    assert told[0].startswith("Lines 2, 3, 4, 5, 6 and 2 more: There is no document 'Missing'")
+    assert told[1].startswith("Line 9: There is no document 'Gone'")
+
+
 def test_openai_batches_and_spreadsheets_are_understood(
     tmp_path: Path, library: list[str], store: Store, engine: LocalEngine
 ) -> None:

@@ -288,7 +288,9 @@ def test_commands_that_run_no_decoder_import_none_of_what_takes_seconds(tmp_path
         ("models", "list"): "0",
         ("ask", "no document", "Who?"): "2",
         ("ask", "missing.txt", "Who?"): "2",
+        ("batch", str(tmp_path / "q.csv"), "--output", str(tmp_path / "a.csv")): "2",
     }
+    (tmp_path / "q.csv").write_text("document,question\nmissing,Who?\n")
     for command, status in commands.items():
         words = [sys.executable, "-c", program, *command]
         result = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)

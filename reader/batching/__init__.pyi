@@ -3,11 +3,10 @@ from .columns import is_unnamed as is_unnamed, questions_in as questions_in, row
 from .engine import BatchProgress as BatchProgress, BatchSummary as BatchSummary, Engine as Engine, batch as batch
 from .local import (
     BATCH_SIZE as BATCH_SIZE,
-    Group as Group,
     LocalEngine as LocalEngine,
     answer_together as answer_together,
 )
-from .questions import BatchQuestion as BatchQuestion, load_questions as load_questions
+from .questions import BatchQuestion as BatchQuestion, Group as Group, load_questions as load_questions
 from .results import Result as Result, Results as Results
 
 __all__ = [

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import reader
-from reader.batching.local import Group, LocalEngine
+from reader.batching.local import LocalEngine
+from reader.batching.questions import Group
 from reader.batching.results import Result
 from reader.errors import ConfigError, ReaderError
 from reader.models import load_model

@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from reader.batching.local import Group
-from reader.batching.questions import BatchQuestion, csv_delimiter, load_questions
+from reader.batching.questions import BatchQuestion, Group, csv_delimiter, load_questions
 from reader.batching.results import Result, Results
 from reader.documents import Document, fetch, is_address, load
 from reader.errors import ConfigError, ReaderError
 from reader.reading import add_document
 from reader.wording import counted
 from storage import NotFound, Store, StoreError
+
+_NAMED = 5
+"""Lines with the same fault that are named."""
 
 
 @runtime_checkable
@@ -112,8 +114,7 @@ def batch(
         if problems:
             lines = counted(len(problems), "line")
             raise ConfigError(
-                f"{str(questions)!r} was not begun, because {lines} of it cannot be asked:\n"
-                + "\n".join(f"Line {line}: {told}" for line, told in sorted(problems))
+                f"{str(questions)!r} was not begun, because {lines} of it cannot be asked:\n{_by_sentence(problems)}"
             )
         if retry_errors:
             results.drop(set(results.failed) & {one.custom_id for one in asked})
@@ -134,6 +135,18 @@ def batch(
             tell(doing)
         results.put_in_order([one.custom_id for one in asked])
     return BatchSummary(len(asked), len(missing), errors)
+
+
+def _by_sentence(problems: Sequence[tuple[int, str]]) -> str:
+    """Each sentence once, with the lines that it is about."""
+    lines: dict[str, list[str]] = {}
+    for line, told in sorted(problems):
+        lines.setdefault(told, []).append(f"{line:,}")
+    return "\n".join(
+        f"{'Line' if len(found) == 1 else 'Lines'} {', '.join(found[:_NAMED])}"
+        f"{f' and {len(found) - _NAMED:,} more' if len(found) > _NAMED else ''}: {told}"
+        for told, found in lines.items()
+    )
 
 
 def _made(engine: Engine | Callable[[], Engine]) -> Engine:

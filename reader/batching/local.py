@@ -27,7 +27,7 @@ from reader.answering import (
     parts,
     put_together,
 )
-from reader.batching.questions import BatchQuestion
+from reader.batching.questions import Group
 from reader.batching.results import Result
 from reader.beacon import Branch, Branches
 from reader.errors import ConfigError, ReaderError
@@ -37,18 +37,6 @@ from storage import Store, StoreError
 
 BATCH_SIZE = 16
 """Questions under way at a time."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """The questions of a batch about one document, or about the documents of one shelf."""
-
-    document_id: str
-    """The shelf's name, if it is a shelf."""
-    title: str
-    questions: tuple[BatchQuestion, ...]
-    shelf: tuple[str, ...] = ()
-    """The ids of the documents that are asked together; empty for one document."""
 
 
 class LocalEngine:

@@ -45,6 +45,18 @@ class BatchQuestion:
     """Where it stands in its file, counted from 1."""
 
 
+@dataclass(frozen=True)
+class Group:
+    """The questions of a batch about one document, or about the documents of one shelf."""
+
+    document_id: str
+    """The shelf's name, if it is a shelf."""
+    title: str
+    questions: tuple[BatchQuestion, ...]
+    shelf: tuple[str, ...] = ()
+    """The ids of the documents that are asked together; empty for one document."""
+
+
 class BadLine(ValueError):
     """What is wrong with a line, as a sentence without its number."""
 

@@ -16,13 +16,15 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from reader.answering import Answer
 from reader.batching.questions import BatchQuestion
 from reader.errors import ConfigError
 from reader.wording import in_columns
 from storage import StoreBusy, file_lock, publish, sync_folder, translating, write_whole
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from reader.answering import Answer
 
 COLUMNS = (
     "custom_id",
