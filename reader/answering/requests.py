@@ -74,6 +74,7 @@ _MENTIONS = re.compile(
     r"\W*(?:"
     r"(?:(?:on|in) )?(?:which|what) (?:pages?|chapters?|sections?)\b.{0,12}?\b(?:is|are|was|were|do|does|did) (?P<en>.+?)"
     r" (?:mentioned|named|discussed|described|come up|appear|occur|stand)"
+    r"|(?:find|list|show(?: me)?|give me) (?:all|every|the) (?:mentions?|occurrences?) of (?P<en_all>.+?)"
     r"|where (?:is|are|was|were|does|do) (?P<en_where>.+?) (?:mentioned|discussed|come up)"
     r"|(?:auf welche[nr] seiten?|in welche[mn] kapiteln?|wo) (?:wird|werden|kommt|kommen) (?P<de>.+?)"
     r" (?:erwähnt|genannt|beschrieben|vor)"
@@ -100,6 +101,8 @@ _DOCUMENT = (
 _SAID = re.compile(
     rf"\W*(?:what (?:does|do|did) {_DOCUMENT} (?:say|state|write|tell (?:us|me)|mention|provide)"
     r" (?:about|on|regarding|concerning|of)|what (?:is|was) (?:said|stated|written) (?:here )?(?:about|on|regarding|concerning)"
+    r"|(?:quote|find|show(?: me)?|give me) the (?:sentence|passage|paragraph|part|place|text)s?"
+    r" (?:about|on|where|in which|(?:that|which) (?:says?|describes?|mentions?))"
     r"|was (?:steht|sagt|wird)\b.{0,40}?(?:über|zu[mr]?)"
     r"|que dit(?:-(?:il|elle|on))?(?: (?:le|la|ce|cette) \w+)? (?:sur|de|à propos de)"
     r"|qué (?:dice|se dice)(?: (?:el|la|este|esta) \w+)? (?:sobre|de|acerca de)) (?P<words>.+?)\W*",

@@ -20,27 +20,36 @@ from reader.answering.wholes import TEXTS
 from reader.reading import sentences
 from storage import PageRecord
 
-_IT = rf"(?:it|this|they|(?:the|this|that)(?: whole)? {TEXTS}|(?:das|der|dieses|dieser) (?:buch|text|dokument)|(?:le|ce) (?:livre|texte|document)|(?:el|este) (?:libro|texto|documento))"
+_IT = (
+    rf"(?:it|this|(?:the|this|that)(?: whole)? {TEXTS}|(?:das|der|dieses|dieser) (?:buch|text|dokument)"
+    r"|(?:le|ce) (?:livre|texte|document)|(?:el|este) (?:libro|texto|documento))"
+)
 _HERE = rf"(?: (?:here|in total|altogether|anywhere|at all|(?:in|im|dans|en) (?:{_IT}|buch|text|dokument)))?"
 _A = r"(?:(?:the|an?|any|der|die|das|une?|l[ae]|les|el|los|las) )?(?:(?:words?|names?|phrases?|terms?|wort|name|mot|nom|palabra) )?"
+_THE_WORD = r"the (?:words?|names?|phrases?|terms?)"
 _WORDS = r"(?P<words>[^?]{1,60}?)"
 _SEEN = r"(?:mentioned|named|used|occurs?|appears?|erwähnt|genannt|vor|mentionnée?s?|apparaît|apparaissent)"
-_PLACE = r"(?P<place>[^?]{1,80})"
+_PLACE = r"(?P<place>[^?]{1,80}?)"
 _PART = rf"(?:{CHAPTER}|story|part|tale|letter)"
-_CHAPTERS = rf"{CHAPTER}|stor(?:y|ies)"
+_TEXT = (
+    r"(?:(?:the|this|that)(?: whole)? (?:book|text|document|paper|article|novel|pdf|file)"
+    r"|(?:das|dieses) (?:buch|dokument)|(?:der|dieser) text)"
+)
 _GERMAN, _FRENCH = r"(?:wie|wo|was|wird|werden|kommt|auf|welche\w*)\b", r"(?:combien|quel|à quelle|comment)"
 _SPANISH = r"(?:cuánt|cuál|en qué|cómo)"
-_LANGUAGES = tuple((name, re.compile(begins, re.I)) for name, begins in (("de", _GERMAN), ("fr", _FRENCH), ("es", _SPANISH)))
+_LANGUAGES = tuple(
+    (name, re.compile(begins, re.I)) for name, begins in (("de", _GERMAN), ("fr", _FRENCH), ("es", _SPANISH))
+)
 _SAID = {
-    "en": ("pages", "words", "times", "Yes", "No, “{words}” stands nowhere in the text."),
-    "de": ("Seiten", "Wörter", "mal", "Ja", "Nein, „{words}“ steht nirgends im Text."),
-    "fr": ("pages", "mots", "fois", "Oui", "Non, « {words} » n’est nulle part dans le texte."),
-    "es": ("páginas", "palabras", "veces", "Sí", "No, «{words}» no está en el texto."),
+    "en": ("page pages", "word words", "time times", "Yes", "No, “{words}” stands nowhere in the text."),
+    "de": ("Seite Seiten", "Wort Wörter", "mal mal", "Ja", "Nein, „{words}“ steht nirgends im Text."),
+    "fr": ("page pages", "mot mots", "fois fois", "Oui", "Non, « {words} » n’est nulle part dans le texte."),
+    "es": ("página páginas", "palabra palabras", "vez veces", "Sí", "No, «{words}» no está en el texto."),
 }
 _NO_TERM = re.compile(r"\b(?:who|whom|whose|what|when|where|which|why|how|that|and|or|but|if|not)\b", re.I)
 _MOST_WORDS = 5
 """So many words may be looked for as they are."""
-_MOST_PLACES = 6
+_MOST_PLACES, _MOST_OF_NAME = 6, 3
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _ENDED = re.compile(r"[.!?…。:;][\"'”’»)\]*_]*\s*\Z")
 _MOST_ALIKE = 0.5
@@ -52,7 +61,7 @@ class _Asked:
 
     def __init__(self, found: re.Match[str], source: Source, language: str) -> None:
         self._found, self.source = found, source
-        self.pages, self.many_words, self.times, self.yes, self._no = _SAID[language]
+        self.pages, self.words, self.times, self.yes, self._no = _SAID[language]
 
     def __getitem__(self, name: str) -> str:
         """What the pattern's group matched; "" without."""
@@ -95,21 +104,23 @@ def _how_often(asked: _Asked) -> Overview | None:
     named = asked.mentions()
     count = sum(len(places) for _, places in named)
     pages = [wording.place(page.label, page.number) for page, _ in named]
-    shown = wording.places(pages[:_MOST_PLACES]) + (f" … {len(pages) - _MOST_PLACES:,} more" if len(pages) > _MOST_PLACES else "")
-    times = "time" if count == 1 and asked.times == "times" else asked.times
+    shown = wording.places(pages[:_MOST_PLACES]) + (
+        f" … {len(pages) - _MOST_PLACES:,} more" if len(pages) > _MOST_PLACES else ""
+    )
     firsts = tuple(_sentence(page, places[0]) for page, places in named[:_MOST_PLACES])
-    return Overview(f"{count:,} {times}" + f": {shown}" * bool(shown), firsts)
+    return Overview(_counted(count, asked.times) + f": {shown}" * bool(shown), firsts)
 
 
 def _is_mentioned(asked: _Asked) -> Overview | None:
-    """Yes, with the first sentence; no where a word of it stands nowhere, as others may say the same in another order."""
+    """Yes, with the first sentence; no to a name or a term of which a word stands nowhere, as other words may say the same."""
     if not asked.term:
         return None
     for page, places in asked.mentions():
         said = _sentence(page, places[0])
         return Overview(f"{asked.yes}. {' '.join(said.text.split())}", (said,))
     known = {stem(word) for page in asked.source.pages for word in words_of(page.text)}
-    return None if all(stem(word) in known for word in content_words(asked.term)) else Overview(asked.no, ())
+    words = content_words(asked.term)
+    return None if len(words) > _MOST_OF_NAME or all(stem(word) in known for word in words) else Overview(asked.no, ())
 
 
 def _first_mention(asked: _Asked) -> Overview | None:
@@ -120,21 +131,21 @@ def _first_mention(asked: _Asked) -> Overview | None:
 
 
 def _edge(asked: _Asked) -> Overview | None:
-    """The first or last sentences, or paragraph, of the whole or of a part."""
-    parts = [section_named(asked["place"], asked.source)] if asked["place"] else body(asked.source)[:: 1 if asked["first"] else -1]
-    pages = [(section, page) for section in parts[:1] if section for page in section.pages]
+    """The first or last sentences, or paragraph, of the whole or of a part; headings are none."""
+    told = body(asked.source)
+    parts = (
+        [section_named(asked["place"], asked.source)] if asked["place"] else told[:1] if asked["first"] else told[-1:]
+    )
+    read = [(page, spans_of(section, page)) for section in parts if section for page in section.pages]
     if not parts:
-        pages = [(None, page) for page in asked.source.pages]
-    for section, page in pages if asked["first"] else reversed(pages):
-        spans = spans_of(section, page) if section else [*sentences(page.text)]
-        spans = [span for span in spans if _ENDED.search(page.text[slice(*span)])]  # no headings
-        if asked["paragraph"]:
-            spans = _paragraphs(page.text, spans)
-        if spans:
-            most = number_of(asked["count"]) if asked["count"] else 1
-            chosen = spans[:most] if asked["first"] else spans[-most:]
-            said = passage_of(page, chosen[0][0], chosen[-1][1])
-            return Overview(" ".join(said.text.split()), (said,))
+        read = [(page, [*sentences(page.text)]) for page in asked.source.pages]
+    for page, spans in read if asked["first"] else reversed(read):
+        said = [span for span in spans if _ENDED.search(page.text[slice(*span)])]
+        said = _paragraphs(page.text, said) if asked["paragraph"] else said
+        count = number_of(asked["count"]) if asked["count"] else 1
+        if chosen := said[:count] if asked["first"] else said[-count:]:
+            passage = passage_of(page, chosen[0][0], chosen[-1][1])
+            return Overview(" ".join(passage.text.split()), (passage,))
     return None
 
 
@@ -154,8 +165,8 @@ def _size(asked: _Asked) -> Overview | None:
     if asked["chapters"]:
         lines = "\n".join(f"• {section.title}" for section in chapters)
         return Overview(f"{len(chapters):,}\n{lines}", ()) if chapters else None
-    pages = f"{len(asked.source.pages):,} {asked.pages}"
-    words = f"{sum(len(_WORD.findall(page.text)) for page in asked.source.pages):,} {asked.many_words}"
+    pages = _counted(len(asked.source.pages), asked.pages)
+    words = _counted(sum(len(_WORD.findall(page.text)) for page in asked.source.pages), asked.words)
     return Overview(pages if asked["pages"] else words if asked["count"] else f"{pages}, {words}", ())
 
 
@@ -171,21 +182,27 @@ def _begins(asked: _Asked) -> Overview | None:
 
 
 def _about(asked: _Asked) -> Overview | None:
-    """The chapters that have the words most often, for their length in characters as for their number."""
+    """The chapters whose headings have all of the words, else those that have them most often."""
     words = [stem(word) for word in content_words(asked["words"])]
-    counted = []
-    for section in body(asked.source):
+    told, counted = body(asked.source), []
+    for section in told:
+        if set(words) <= {stem(word) for word in words_of(section.title)}:
+            return Overview(section.title, _beginning(section))
         own = Counter(stem(word) for word in _WORD.findall(_text(section).lower()))
         counted.append((min((own[word] for word in words), default=0), section))
     most = max((count for count, _ in counted), default=0)
     best = [section for count, section in counted if most and count > _MOST_ALIKE * most]
-    if not best or len(best) > len(counted) // 2:
+    if not best or len(best) > len(told) // 2:
         return None
-    return Overview("\n".join(section.title for section in best), tuple(first for one in best for first in _beginning(one)))
+    return Overview(
+        "\n".join(section.title for section in best), tuple(first for one in best for first in _beginning(one))
+    )
 
 
 def _people(asked: _Asked) -> Overview | None:
-    section = section_named(asked["place"], asked.source)
+    # The people in the boat need not be those of a chapter that is called *The Boat*.
+    is_title = len(content_words(asked["place"])) > 1 or re.fullmatch(_NUMBERED, asked["place"], re.I)
+    section = section_named(asked["place"], asked.source) if is_title else None
     names = [one.name for one in people(_text(section))] if section else []
     return Overview(", ".join(names), _beginning(section)) if names and section else None
 
@@ -195,12 +212,18 @@ def _longest(asked: _Asked) -> Overview | None:
     if len(chapters) < 2:
         return None
     count, section = (max if asked["longest"] else min)(chapters, key=lambda one: one[0])
-    return Overview(f"{section.title} ({count:,} {asked.many_words})", _beginning(section))
+    return Overview(f"{section.title} ({_counted(count, asked.words)})", _beginning(section))
+
+
+def _counted(count: int, names: str) -> str:
+    one, several = names.split()
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def _text(section: Section) -> str:
     return "\n".join(
-        page.text[max(0, section.start_char - page.start_char) : section.end_char - page.start_char] for page in section.pages
+        page.text[max(0, section.start_char - page.start_char) : section.end_char - page.start_char]
+        for page in section.pages
     )
 
 
@@ -219,57 +242,63 @@ def _with_place(said: Passage) -> Overview:
     return Overview(f"{wording.place(said.label, said.page)}: {' '.join(said.text.split())}", (said,))
 
 
+_EDGE = (
+    r"(?:what (?:is|are|was|were)|quote|show me|give me|wie laute[nt]|was (?:ist|sind)|quelles? (?:est|sont)|cuáles? (?:es|son))"
+    r" (?:the |der |die |das |la |les |el |las )?(?:very )?"
+    r"(?:(?P<first>first|opening|erste[nr]?|premi(?:er|ère)s?|primer[ao]s?)"
+    r"|last|final|closing|letzte[nr]?|derni(?:er|ère)s?|últim[ao]s?)(?: (?P<count>two|three|four|five|[2-9]))?"
+    r" (?:sentences?|(?P<paragraph>paragraphs?|absatz|absätze|paragraphes?|párrafos?)|sätze|satz|phrases?|frases?)"
+    rf"(?: (?:of|in|on|from|im|in|auf|von|der|des|du|de|dans|en|del) (?:{_IT}|{_PLACE}))?"
+)
+_HOW_MANY = (
+    r"(?:how (?P<count>many)|wie ?(?P<viele>viele)|combien (?P<de>de)|cuánt(?P<os>[oa]s))"
+    rf" (?:(?P<pages>pages?|seiten|páginas)|(?P<chapters>{CHAPTER})|words?|wörter|mots|palabras)"
+    rf" (?:(?:are|is) there{_HERE}|(?:does|do) {_IT} have|(?:has|have) {_IT}"
+    rf"|(?:hat|gibt es|a|hay|tiene|y a-t-il|contient)(?: {_IT}|{_HERE})?)"
+)
+_SAYS = (
+    rf"(?:{CHAPTER}|story|tale) (?:(?:is|are|was|deals?|talks?|tells?|speaks?|treats?) (?:about|with|of|on)"
+    r"|discusses|covers|describes|explains)"
+)
+_IN_IT = rf"(?: (?:in|im) (?:{_IT}|buch|text|dokument))?"
+_IS = r"(?:is|are|was|were)"
+_WHERE = rf"(?:where|on (?:which|what) page) (?:{_IS}|does|do)"
+_TITLE = (
+    r"(?:what is|wie lautet|quel est|cuál es) (?:the |der |le |el )?"
+    r"(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del)"
+)
+_NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
+_OF_CHAPTER = rf"(?P<place>.*(?:{CHAPTER}).*)"
+_WHO = (
+    r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
+    r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"
+)
 _WAYS = tuple(
     (re.compile(pattern, re.I), way)
     for pattern, way in (
-        (rf"how (?:often|many times) (?:is|are|was|were|does|do|did) {_A}{_WORDS} {_SEEN}{_HERE}", _how_often),
-        (rf"how (?:often|many times) (?:does|do) {_IT} (?:mention|name|use|say|contain) {_A}{_WORDS}", _how_often),
-        (rf"wie oft (?:wird|werden|kommt|kommen) {_A}{_WORDS} {_SEEN}", _how_often),
-        (rf"wie oft (?:wird|werden|kommt|kommen) {_A}{_WORDS} (?:in|im) (?:{_IT}|buch|text|dokument) {_SEEN}", _how_often),
-        (rf"combien de fois (?:est|sont) {_A}{_WORDS} {_SEEN}{_HERE}|", _how_often),
+        (rf"how (?:often|many times) {_IS} {_A}{_WORDS} (?:mentioned|named){_HERE}", _how_often),
+        (rf"how (?:often|many times) (?:{_IS}|does|do) {_THE_WORD} {_WORDS} {_SEEN}{_HERE}", _how_often),
+        (rf"how (?:often|many times) does {_IT} (?:mention|name|(?:use|contain) {_THE_WORD}) {_A}{_WORDS}", _how_often),
+        (rf"wie oft (?:wird|werden|kommt|kommen) {_A}{_WORDS}{_IN_IT} {_SEEN}", _how_often),
+        (rf"combien de fois (?:est|sont) {_A}{_WORDS} {_SEEN}{_HERE}", _how_often),
         (rf"cuántas veces (?:aparecen?|se mencionan?) {_A}{_WORDS}{_HERE}", _how_often),
-        (rf"(?:does|do) {_IT} (?:ever )?(?:mention|contain the word|use the word) {_A}{_WORDS}", _is_mentioned),
-        (rf"(?:is|are|was|were) {_A}{_WORDS} (?:ever )?mentioned{_HERE}", _is_mentioned),
+        (rf"does {_IT} (?:ever )?(?:mention|(?:contain|use) {_THE_WORD}) {_A}{_WORDS}", _is_mentioned),
+        (rf"{_IS} {_A}{_WORDS} (?:ever )?mentioned{_HERE}", _is_mentioned),
         (rf"is there (?:any|a) mention of {_A}{_WORDS}{_HERE}", _is_mentioned),
-        (rf"(?:wird|werden|kommt) {_A}{_WORDS}(?: (?:in|im) (?:{_IT}|buch|text|dokument))? {_SEEN}", _is_mentioned),
-        (
-            rf"(?:where|on (?:which|what) page) (?:is|are|was|were|does|do) {_A}{_WORDS} (?:first|(?P<last>last)) {_SEEN}{_HERE}",
-            _first_mention,
-        ),
-        (
-            rf"(?:where|on (?:which|what) page) (?:is|are|was|were|does|do) {_A}{_WORDS} {_SEEN}{_HERE} for the (?:first|(?P<last>last)) time",
-            _first_mention,
-        ),
-        (
-            r"(?:what (?:is|are|was|were)|quote|show me|give me|wie laute[nt]|was (?:ist|sind)|quelles? (?:est|sont)|cuáles? (?:es|son))"
-            r" (?:the |der |die |das |la |les |el |las )?(?:very )?(?:(?P<first>first|opening|erste[nr]?|premi(?:er|ère)s?|primer[ao]s?)"
-            r"|last|final|closing|letzte[nr]?|derni(?:er|ère)s?|últim[ao]s?)(?: (?P<count>two|three|four|five|[2-9]))?"
-            r" (?:sentences?|(?P<paragraph>paragraphs?|absatz|absätze|paragraphes?|párrafos?)|sätze|satz|phrases?|frases?)"
-            rf"(?: (?:of|in|on|from|im|in|auf|von|der|des|du|de|dans|en|del) (?:{_IT}|{_PLACE}))?",
-            _edge,
-        ),
-        (rf"how (?:long|big) is {_IT}|wie lang ist {_IT}", _size),
-        (
-            rf"(?:how (?P<count>many)|wie ?(?P<viele>viele)|combien (?P<de>de)|cuánt(?P<os>[oa]s)) (?:(?P<pages>pages?|seiten|páginas)"
-            rf"|(?P<chapters>{_CHAPTERS})|words?|wörter|mots|palabras)"
-            rf" (?:(?:are|is) there{_HERE}|(?:does|do) {_IT} have|(?:has|have) {_IT}|(?:hat|gibt es|a|hay|tiene|y a-t-il|contient)(?: {_IT}|{_HERE})?)",
-            _size,
-        ),
-        (rf"(?:what is|wie lautet|quel est|cuál es) (?:the |der |le |el )?(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del) {_PLACE}", _called),
-        (rf"(?:what|how) is (?P<place>(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER})) (?:called|titled|named)", _called),
-        (rf"wie heißt (?P<place>.*(?:{CHAPTER}).*)|comment s['’]appelle (?P<fr>.*(?:{CHAPTER}).*)", _called),
-        (rf"(?:on (?:which|what) page|where) (?:does|do) {_PLACE} (?:begin|start)|auf welcher seite beginnt (?P<de>.+)", _begins),
-        (
-            rf"(?:in )?(?:which|what) {_PART} (?:is|are|was|deals?|talks?|tells?|speaks?|treats?|discusses|covers|describes|explains)"
-            r"(?: (?:about|with|of|on))? (?P<words>[^?]{2,80})",
-            _about,
-        ),
-        (
-            r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
-            r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"
-            rf" (?:in|of) {_PLACE}",
-            _people,
-        ),
+        (rf"(?:wird|werden|kommt) {_A}{_WORDS}{_IN_IT} {_SEEN}", _is_mentioned),
+        (rf"{_WHERE} {_A}{_WORDS} (?:first|(?P<last>last)) {_SEEN}{_HERE}", _first_mention),
+        (rf"{_WHERE} {_A}{_WORDS} {_SEEN}{_HERE} for the (?:first|(?P<last>last)) time", _first_mention),
+        (_EDGE, _edge),
+        (rf"(?:how (?:long|big) is|wie lang ist) {_TEXT}", _size),
+        (_HOW_MANY, _size),
+        (rf"{_TITLE} {_OF_CHAPTER}", _called),
+        (rf"(?:what|how) is (?P<place>{_NUMBERED}) (?:called|titled|named)", _called),
+        (rf"(?:wie heißt|comment s['’]appelle) {_OF_CHAPTER}", _called),
+        (rf"on (?:which|what) page (?:does|do) {_PLACE} (?:begin|start)", _begins),
+        (rf"where does (?P<place>{_NUMBERED}) (?:begin|start)", _begins),
+        (rf"auf welcher seite beginnt {_PLACE}", _begins),
+        (rf"(?:in )?(?:which|what) {_SAYS} (?P<words>[^?]{{2,80}})", _about),
+        (rf"{_WHO} (?:in|of) {_PLACE}", _people),
         (rf"(?:what|which)(?: one)? is the (?:(?P<longest>longest)|shortest) {_PART}{_HERE}", _longest),
         (rf"(?:what|which) {_PART} is (?:the )?(?:(?P<longest>longest)|shortest)", _longest),
     )
