@@ -35,6 +35,7 @@ def test_a_misspelt_word_is_the_passages(answer: str, copied: str) -> None:
     [
         ("“Ay, bodies, Ada.", "“Ay, bodies, Ada.”"),
         ("“ ‘The fair was\nquiet, she said.", "“The fair was quiet, she said.”"),
+        ("\"'Tis late, said Ada.", '"\'Tis late, said Ada."'),
         ('Sit down!" Ada sat.', '"Sit down!" Ada sat.'),
         ('"Sit," said Ada, "or go.', '"Sit," said Ada, "or go."'),
         ("„Der Fluss steigt.", "„Der Fluss steigt.“"),

@@ -16,7 +16,7 @@ _LEADS_ON = re.compile(
 )
 """What a sentence begins with that goes on from the one before it: not "But for his help, …"."""
 _MARK = re.compile(r"[\"“”„«»]")
-_INNER = re.compile(r"\A([\"“„]) ?[‘'](?!.*\w[.,!?]?['’](?!\w))", re.S)
+_INNER = re.compile(r"\A([\"“„]) ?[‘'](?!T(?:is|was)\b|.*\w[.,!?]?['’](?!\w))", re.S)
 """A speech within a speech that does not end."""
 _OPENS_BEHIND, _OPENS_TOO = frozenset(" \xa0([‘'—–-"), frozenset("‘'…¿¡")
 _CLOSING = {'"': '"', "“": "”", "”": "”", "„": "“", "«": "»", "»": "«"}
