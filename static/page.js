@@ -279,13 +279,10 @@ new MutationObserver(() => {
   const toPage = document.querySelector('#places [data-go="page"]');
   if (toPage) toPage.disabled = !page;
   const name = page ? page.innerHTML.length + (viewer.querySelector("header p")?.textContent ?? "") : "";
-  if (!page || name === shown) {
-    shown = name;
-    follow();
-    return;
-  }
+  const isSame = !page || name === shown;
   shown = name;
   follow();
+  if (isSame) return;
   const mark = viewer.querySelector(".box, mark");
   const find = () => {
     if (mark) page.scrollTop += mark.getBoundingClientRect().top - page.getBoundingClientRect().top - page.clientHeight / 3;
@@ -311,25 +308,27 @@ function record(id) {
   const address = new URL(window.location);
   if (id) address.searchParams.set("document", id);
   else address.searchParams.delete("document");
+  // Whether this step opened the page: then the step back closes it.
   now.isOpened = isStep ? isOpened && id === before.document : before?.isOpened;
   if (JSON.stringify(now) === JSON.stringify(before) && address.href === window.location.href) return;
   window.history[isStep ? "pushState" : "replaceState"](now, "", address);
 }
+function reopen({ document: id, page: before }) {
+  // A page of one of several documents would open that one alone, unless they are shown already.
+  const page = before && (before.document === id || id === seen) ? before : undefined;
+  returning = { document: id, page };
+  if (page) turnTo(page.document, number(page.page));
+  return Boolean(page);
+}
 window.addEventListener("popstate", ({ state }) => {
   if (!state) return;
-  returning = state;
-  const { document: id, page } = state;
-  if (id && id !== seen) trigger("select", { document: id });
-  if (page) turnTo(page.document, number(page.page));
-  else trigger("clear", {});
+  const isPage = reopen(state);
+  if (state.document && state.document !== seen) trigger("select", { document: state.document });
+  if (!isPage) trigger("clear", {});
   chosen = true;
-  go(page ? "page" : "chat");
+  go(isPage ? "page" : "chat");
 });
 for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { returning = null; }, true);
-if (window.history.state?.page) { // after a reload
-  returning = window.history.state;
-  turnTo(returning.page.document, number(returning.page.page));
-}
 
 let seen; // the document that was shown last; null: none
 function follow() {
@@ -348,6 +347,7 @@ function follow() {
 }
 new MutationObserver(follow).observe(document.getElementById("main"), { childList: true, subtree: true });
 go("library");
+if (window.history.state?.page) reopen(window.history.state); // after a reload
 follow();
 
 const kept = localStorage.getItem("theme");

@@ -243,7 +243,7 @@ def test_a_passage_with_the_cell_that_a_question_names_answers_whatever_a_refusa
     attached = attached_to(hide(table), roomy_model, store)
     monkeypatch.setattr("reader.answering.answer.Decoding", Unsure)
     Unsure.refuses = [0.45] * 20
-    cell = answered(attached, roomy_model, "How many tons has the Marigold?", look_again=2500)
+    cell = answered(attached, roomy_model, "How many tons has the good Marigold?", look_again=2500)
     row = answered(attached, roomy_model, "What is said of the Marigold?", look_again=2500)
     assert len(cell.looked_again) == 1 < len(row.looked_again)
     assert "Marigold | Oduya" in cell.looked_again[0].text

@@ -111,6 +111,8 @@ def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
         page.set_viewport_size(PHONE)
         window.check_size()
         window.shoot("password-390")
+        page.set_viewport_size({"width": 844, "height": 390})
+        assert ask.bounding_box()["height"] < 140
         page.set_viewport_size(DESKTOP)
         field.fill("wrong")
         field.press("Enter")

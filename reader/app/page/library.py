@@ -298,7 +298,7 @@ def _named(files: Sequence[Path]) -> str:
 def _is_here(path: Path, workspace: Workspace, document_id: str) -> str:
     """That a file was added before, and what it is to be looked for as, where that is not its name."""
     title = workspace.get(document_id).holding.document.title
-    name = "" if title == path.stem else f", as “{title}”"
+    name = "" if title == " ".join(path.stem.split()) else f", as “{title}”"
     return views.note(f"{path.name} is in your library already{name}.")
 
 

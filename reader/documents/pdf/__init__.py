@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import re
 import tempfile
 import unicodedata
 from bisect import bisect_left, bisect_right
@@ -146,7 +145,11 @@ def _rects(
     wanted = _letters(quote)
     if not wanted:
         return []
-    found = [match.start() for match in re.finditer(re.escape(wanted), "".join(letters))]
+    joined, found = "".join(letters), list[int]()
+    at = joined.find(wanted)
+    while at >= 0 and (everywhere or not found):
+        found.append(at)
+        at = joined.find(wanted, at + len(wanted))
     words = [start for start in found if everywhere and {start, start + len(wanted)} <= edges]
     return [rect for start in words or found[:1] for rect in _lines(text, places[start : start + len(wanted)])]
 
