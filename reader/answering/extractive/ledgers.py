@@ -48,6 +48,10 @@ _SPENT = re.compile(
     r"|gast(?:ó|aron|ado)|pag(?:ó|aron|ado))\b",
     re.I,
 )
+_DID = re.compile(
+    r"\b(?:did|do|done|paid|bought|spent|booked|bezahlt|gekauft|gemacht|gebucht|payé|acheté|fait|pagó|compró|hizo)\b",
+    re.I,
+)
 _COSTS = re.compile(r"\W*(?:what|was|que|qué)\b.*\b(?:costs?|price|kostet|preis|coûte|prix|cuesta|precio)\b", re.I)
 _WHAT = re.compile(r"\W*(?:what|which|was|welche[rsn]?|qu['’ e]|quel(?:le)?s?|qué|cuál(?:es)?)(?!\w)", re.I)
 _WHERE = re.compile(r"\W*(?:where|wo|où|dónde)\b", re.I)
@@ -323,7 +327,8 @@ class _Asked:
             said = list(dict.fromkeys(cell for row in rows if (cell := ledger.cells[row][columns[0]].strip())))
             found = self._found(rows, columns[0])
             return (", ".join(map(found.with_unit, said)), found) if 0 < len(said) <= MOST_LISTED else None
-        if columns or not _WHAT.match(self.text) or len(rows) > MOST_LISTED:
+        is_clear = self.limit or self._period or _DID.search(self.text)
+        if columns or not (is_clear and _WHAT.match(self.text)) or len(rows) > MOST_LISTED:
             return None
         if len(rows) > 1:
             return "; ".join(", ".join(self._beside(row, filters)) for row in rows), self._found(rows)
