@@ -75,3 +75,8 @@ class Cancelled(ReaderError):
     """The reading or the answer was stopped on request."""
 
     exit_status = 130
+
+
+def cause(error: BaseException) -> str:
+    """What an error of the system says, without its number and its path, which our own message has already."""
+    return str(getattr(error, "strerror", None) or error)

@@ -172,6 +172,13 @@ class Database:
         if self.read_only:
             self._check_version()
             return
+        with translating(self.folder):
+            others = _others(self.folder) if not self.path.exists() and not _holds_files(self.folder) else []
+        if others:  # opening it would take other people's permissions on the folder away
+            raise NotWritable(
+                f"{self.folder} is no library, and has other files in it, such as {others[0]!r}. Name a library, or a new or empty"
+                " folder."
+            )
         # Two processes must not turn on WAL or migrate at once: SQLite's busy timeout does not cover turning on WAL.
         with file_lock(self.folder / LIBRARY_LOCK, timeout_seconds=BUSY_TIMEOUT_SECONDS) as locked:
             if not locked:
@@ -284,6 +291,12 @@ class Database:
             self._local.db = None
             self._connections.discard(db)
             db.close()
+
+
+def _others(folder: Path) -> list[str]:
+    """Names in a folder that no library gives, hidden ones aside."""
+    own = {*_OWN_NAMES, LIBRARY_LOCK, "lost+found"}
+    return sorted(path.name for path in folder.iterdir() if path.name not in own and not path.name.startswith("."))
 
 
 def _holds_files(folder: Path) -> bool:

@@ -210,6 +210,7 @@ def test_broken_plugin_folders_are_refused_in_one_sentence(tiny_folder: Callable
     weights = tmp_path / "torn" / "beacon.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
     refused("torn", ModelError, "is not a plug-in")
+    refused("absent", ModelError, r"neither a folder nor downloaded|is not a plug-in")
     (tmp_path / "garbled" / "beacon_config.json").write_text("{")
     refused("garbled", ModelError, "is not a plug-in")
     config = tmp_path / "unknown" / "beacon_config.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.library import add_read_document, add_segment, library, reading
 
-from storage import Store, backup, export_document, import_document, keep_original, rebuild
+from storage import NotWritable, Store, backup, export_document, import_document, keep_original, rebuild
 
 __all__ = ["library"]  # fixtures
 
@@ -84,3 +84,13 @@ def test_a_library_shared_with_a_group_on_purpose_stays_so(library: Path) -> Non
         assert stat.S_IMODE(mode) & 0o777 == 0o770
         assert [path for path in library.rglob("*") if path.stat().st_mode & 0o007] == []
         assert (library / "library.db").stat().st_mode & 0o040
+
+
+def test_a_folder_of_other_files_becomes_no_library(tmp_path: Path) -> None:
+    folder = tmp_path / "books"
+    folder.mkdir(mode=0o755)
+    (folder / "novel.txt").write_text("A novel.")
+    with pytest.raises(NotWritable, match=r"is no library, and has other files in it, such as 'novel\.txt'"):
+        Store(folder)
+    assert [path.name for path in folder.iterdir()] == ["novel.txt"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755

@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reader.app.bodies import BadBody, read_body, refusal
 from reader.app.keys import Keys
 from reader.app.sessions import MAX_FAILURES, SESSION_SECONDS, WAIT_SECONDS, Sessions, TooManyGuesses
-from reader.errors import ConfigError
+from reader.errors import ConfigError, cause
 from storage import LOCAL_USER, StoreError, file_lock, publish
 
 __all__ = ["MAX_FAILURES", "Accounts", "Gate", "add_account", "user_of"]
@@ -61,7 +61,7 @@ class Accounts:
             lines = file.read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
-                f"--auth {str(file)!r} cannot be read ({error}); make it with --add-user NAME."
+                f"--auth {str(file)!r} cannot be read ({cause(error)}); make it with --add-user NAME."
             ) from error
         for number, line in enumerate(lines, start=1):
             if not line.strip() or line.startswith("#"):
@@ -115,7 +115,7 @@ def add_account(file: Path, name: str, password: str) -> None:
             others = [other for other in lines if other.partition(":")[0] != name]
             publish(file, ("\n".join([*others, line]) + "\n").encode(), mode=0o600)
     except (OSError, UnicodeDecodeError, StoreError) as error:
-        raise ConfigError(f"--auth {str(file)!r} cannot be written ({error}).") from error
+        raise ConfigError(f"--auth {str(file)!r} cannot be written ({cause(error)}).") from error
 
 
 def user_of(request: Any) -> str:

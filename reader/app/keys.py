@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
-from reader.errors import ConfigError
+from reader.errors import ConfigError, cause
 from storage import file_lock, publish
 
 PREFIX = "beacon-"
@@ -57,7 +57,7 @@ def add_key(accounts: Path, name: str) -> str:
             publish(file, "".join(f"{line}\n" for line in [*lines, f"{name}:{_hash(key)}"]).encode())
             file.chmod(0o600)
     except OSError as error:
-        raise ConfigError(f"{str(file)!r} cannot be written ({error}).") from error
+        raise ConfigError(f"{str(file)!r} cannot be written ({cause(error)}).") from error
     return key
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from reader.errors import ConfigError
+from reader.errors import ConfigError, cause
 from reader.models import Model
 
 _PIECE_CHARS = 50_000
@@ -42,7 +42,7 @@ def load_books(path: Path) -> list[Book]:
         books = [Book(name, content.decode("utf-8")) for name, content in sorted(found)]
     except (OSError, EOFError, tarfile.TarError) as error:
         raise ConfigError(
-            f"Books cannot be read from {str(path)!r} ({error}); give a folder or a tar archive of .txt files."
+            f"Books cannot be read from {str(path)!r} ({cause(error)}); give a folder or a tar archive of .txt files."
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"A book in {str(path)!r} is not UTF-8 text ({error}); convert it.") from error

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reader.errors import ConfigError
+from reader.errors import ConfigError, cause
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def load_questions(path: Path) -> list[Question]:
                     questions += _questions(json.loads(line), path.name.split(".")[0], number)
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"Questions cannot be read from {str(path)!r} ({error}); give a .jsonl or .jsonl.gz file."
+            f"Questions cannot be read from {str(path)!r} ({cause(error)}); give a .jsonl or .jsonl.gz file."
         ) from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ConfigError(

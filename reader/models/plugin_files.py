@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -128,6 +128,11 @@ class PluginWeights:
                 rows = CHOOSERS[settings["condenser"]]()
             family = settings.get("decoder_family", "")
             return cls(config, tensors, settings["decoder"], settings["decoder_fingerprint"], family, rows)
+        except LocalEntryNotFoundError as error:
+            raise ModelError(
+                f"{str(name)!r} is neither a folder nor downloaded, and the Hugging Face hub cannot be reached: check the "
+                f"connection, or give a folder with {PLUGIN_CONFIG} and {PLUGIN_WEIGHTS}."
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, HFValidationError, httpx.HTTPError) as error:
             raise ModelError(
                 f"{str(name)!r} is not a plug-in ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
