@@ -320,8 +320,8 @@ class _Asked:
                 columns = []
             if not columns and _WHAT.match(self.text):
                 is_sure = bool(noun & _WORDS) or _LACKS.search(self.text)
-                columns = [one for one in ledger.labels if one not in filters and (is_sure or ledger.is_unique(one))][
-                    :1
+                columns = [
+                    one for one in ledger.labels[:1] if one not in filters and (is_sure or ledger.is_unique(one))
                 ]
         if len(columns) == 1:
             said = list(dict.fromkeys(cell for row in rows if (cell := ledger.cells[row][columns[0]].strip())))
