@@ -31,6 +31,11 @@ class KeysWritten(Exception):
     """Ends a forward pass early: the last layer's keys and values are written, and the rest of the pass is not needed."""
 
 
+def has_loops(kv_heads: int, head_dim: int) -> bool:
+    """Whether compiled loops attend to int8 slots of this shape as fast as the library to floats. The first call loads them."""
+    return not head_dim % 4 and loops_preferred(kv_heads) and None not in (block_loop(), row_loops())
+
+
 class SlotLayer(CacheLayerMixin):
     """One layer's keys and values (batch, kv_heads, capacity, head_dim). The first `length` slots are in use.
 
@@ -113,8 +118,8 @@ class SlotLayer(CacheLayerMixin):
     def keep_rounded(self, slots: RoundedSlots | None) -> None:
         """Begin with these slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
         _, kv_heads, _, head_dim = self.keys.shape
-        is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32 and not head_dim % 4
-        if slots is None or not is_plain or not loops_preferred(kv_heads) or None in (block_loop(), row_loops()):
+        is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32
+        if slots is None or not is_plain or not has_loops(kv_heads, head_dim):
             return
         self.rounded, self.length = slots, slots.count
 
