@@ -8,6 +8,7 @@ from helpers.documents import one_page
 
 from reader.answering.extractive.text_itself import of_text
 from reader.answering.passages import Source
+from reader.answering.refusal import NOT_SAID
 from reader.models import Model
 from storage import PageRecord, Store
 
@@ -80,6 +81,15 @@ def test_the_text_tells_about_itself(question: str, answer: str) -> None:
 )
 def test_other_questions_are_left(question: str) -> None:
     assert told(question) is None
+
+
+def test_chapters_that_are_not_there_are_not_made_up() -> None:
+    plain = "THE MILL.\n\nThe mill stood by the river. Nobody lived there.\n"
+    assert told("How many chapters are there?", plain) == told("What is chapter 2 called?", plain) == NOT_SAID
+    page = PageRecord("d", 1, "1", 0, len(plain), plain)
+    found = of_text("What is the first sentence?", [Source("d", "Mill", (page,), len(plain))])
+    assert found is not None
+    assert found.text == "The mill stood by the river."
 
 
 def test_of_two_documents_nothing_is_told() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from reader import wording
 from reader.answering.extractive.overview import Overview, body, section_named, spans_of
 from reader.answering.passages import Passage, Source, passage_of
+from reader.answering.refusal import NOT_SAID
 from reader.answering.text.outline import CHAPTER, NUMBER, ORDINAL, Section, number_of
 from reader.answering.text.people import people
 from reader.answering.text.words import content_words, mention, stem, words_of
@@ -140,13 +141,18 @@ def _edge(asked: _Asked) -> Overview | None:
     if not parts:
         read = [(page, [*sentences(page.text)]) for page in asked.source.pages]
     for page, spans in read if asked["first"] else reversed(read):
-        said = [span for span in spans if _ENDED.search(page.text[slice(*span)])]
+        said = [span for span in spans if _is_sentence(page.text[slice(*span)])]
         said = _paragraphs(page.text, said) if asked["paragraph"] else said
         count = number_of(asked["count"]) if asked["count"] else 1
         if chosen := said[:count] if asked["first"] else said[-count:]:
             passage = passage_of(page, chosen[0][0], chosen[-1][1])
             return Overview(" ".join(passage.text.split()), (passage,))
     return None
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether it is no heading."""
+    return bool(_ENDED.search(text)) and not text.isupper()
 
 
 def _paragraphs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -164,7 +170,7 @@ def _size(asked: _Asked) -> Overview | None:
     chapters = body(asked.source)
     if asked["chapters"]:
         lines = "\n".join(f"• {section.title}" for section in chapters)
-        return Overview(f"{len(chapters):,}\n{lines}", ()) if chapters else None
+        return Overview(f"{len(chapters):,}\n{lines}" if chapters else NOT_SAID, ())
     pages = _counted(len(asked.source.pages), asked.pages)
     words = _counted(sum(len(_WORD.findall(page.text)) for page in asked.source.pages), asked.words)
     return Overview(pages if asked["pages"] else words if asked["count"] else f"{pages}, {words}", ())
@@ -172,7 +178,8 @@ def _size(asked: _Asked) -> Overview | None:
 
 def _called(asked: _Asked) -> Overview | None:
     section = section_named(asked["place"], asked.source)
-    return Overview(section.title, _beginning(section)) if section and section.title else None
+    # Small decoders make a title up.
+    return Overview(section.title, _beginning(section)) if section and section.title else Overview(NOT_SAID, ())
 
 
 def _begins(asked: _Asked) -> Overview | None:
