@@ -77,6 +77,8 @@ def test_the_text_tells_about_itself(question: str, answer: str) -> None:
         "What is the last sentence of chapter 9?",
         "Which chapter is about whales?",
         "What is the title of the duke?",
+        "What is the title of the song in chapter 1?",
+        "Wie heißt der Mann in Kapitel 1?",
     ],
 )
 def test_other_questions_are_left(question: str) -> None:

@@ -274,8 +274,7 @@ _TITLE = (
     r"(?:what is|wie lautet|quel est|cuál es) (?:the |der |le |el )?"
     r"(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del)"
 )
-_NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
-_OF_CHAPTER = rf"(?P<place>.*(?:{CHAPTER}).*)"
+_NUMBERED = rf"(?:(?:(?:the|das|le|el) )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
 _WHO = (
     r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
     r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"
@@ -298,9 +297,9 @@ _WAYS = tuple(
         (_EDGE, _edge),
         (rf"(?:how (?:long|big) is|wie lang ist) {_TEXT}", _size),
         (_HOW_MANY, _size),
-        (rf"{_TITLE} {_OF_CHAPTER}", _called),
+        (rf"{_TITLE} (?P<place>{_NUMBERED})", _called),
         (rf"(?:what|how) is (?P<place>{_NUMBERED}) (?:called|titled|named)", _called),
-        (rf"(?:wie heißt|comment s['’]appelle) {_OF_CHAPTER}", _called),
+        (rf"(?:wie heißt|comment s['’]appelle) (?P<place>{_NUMBERED})", _called),
         (rf"on (?:which|what) page (?:does|do) {_PLACE} (?:begin|start)", _begins),
         (rf"where does (?P<place>{_NUMBERED}) (?:begin|start)", _begins),
         (rf"auf welcher seite beginnt {_PLACE}", _begins),
