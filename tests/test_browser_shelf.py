@@ -100,6 +100,11 @@ def test_documents_are_asked_together_and_the_evidence_names_each(visit: Callabl
             window.reload(address)
             expect(page.locator("#chat .answer")).to_have_count(1)
             expect(page.locator("#head h2")).to_have_text("Sailors and Kings")
+            if address is None:
+                page.locator("#viewer header").wait_for()
+                page.go_back()
+                expect(page.locator("#viewer header")).to_have_count(0)
+                expect(page.locator("#head h2")).to_have_text("Sailors and Kings")
 
 
 def test_a_tag_is_a_place_with_a_table_of_questions(visit: Callable[..., object], server: Server) -> None:
