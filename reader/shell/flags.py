@@ -129,7 +129,7 @@ def source(text: str) -> Path | str:
 
 
 def existing(text: str) -> Path:
-    """The path of a file or a folder that is there: said at once, as what reads it takes seconds to import.
+    """The path of a file or a folder that is there. That it is not is said at once, as what reads it takes seconds to import.
 
     Raises:
         argparse.ArgumentTypeError: there is none.

@@ -188,7 +188,7 @@ def _line(run: Run, row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[s
         "prompt_tokens_details": {"cached_tokens": max(0, row["document_tokens"] - row["recomputed_tokens"])},
     }
     ended = "length" if row["ended"] == "length" else "stop"
-    model = row.get("model", row["document"])
+    model = row.get("model") or row["document"]
     body = completion(f"chatcmpl-{line['id']}", int(run.ended_at or 0), model, message, ended, usage)
     body["document_id"] = None if row["document"] in run.shelves else row["document"]
     return {**line, "response": {"status_code": 200, "request_id": line["id"], "body": body}}

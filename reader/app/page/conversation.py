@@ -25,6 +25,7 @@ STREAM_SECONDS = 0.1
 
 MAX_STREAMS = 32
 """Pages that follow answers at once. The decoder answers one question after another, however many there are."""
+_FOLLOWING: Mapping[str, Any] = MappingProxyType({"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS})
 
 IDLE_QUESTION = gr.update(submit_btn=True, stop_btn=False)
 BUSY_QUESTION = gr.update(submit_btn=False, stop_btn=True)
@@ -35,9 +36,6 @@ MAX_PAGES = 1_000
 
 MAX_WAIT_SECONDS = 20.0
 """How long a page waits for its earlier follower to end. On a busy machine it takes a while to send what it has."""
-
-
-_FOLLOWING: Mapping[str, Any] = MappingProxyType({"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS})
 
 
 class _Follower:
