@@ -313,12 +313,12 @@ function record(id) {
   if (JSON.stringify(now) === JSON.stringify(before) && address.href === window.location.href) return;
   window.history[isStep ? "pushState" : "replaceState"](now, "", address);
 }
-function reopen({ document: id, page: before }) {
-  // A page of one of several documents would open that one alone, unless they are shown already.
-  const page = before && (before.document === id || id === seen) ? before : undefined;
+function reopen({ document: id, page }) {
   returning = { document: id, page };
-  if (page) turnTo(page.document, number(page.page));
-  return Boolean(page);
+  // A page of one of several documents would open that one alone, unless they are shown already.
+  const isNext = Boolean(page && (page.document === id || id === seen));
+  if (isNext) turnTo(page.document, number(page.page));
+  return isNext;
 }
 window.addEventListener("popstate", ({ state }) => {
   if (!state) return;
@@ -342,6 +342,11 @@ function follow() {
     const isOpen = Boolean(id) && page?.dataset.document === id;
     if (page && !isOpen && isLeft) trigger("clear", {}); // the page of another document
     if (!chosen || !id) go(id ? isOpen ? "page" : "chat" : "library");
+    const back = returning?.document === id ? returning.page : null;
+    if (back && back.document !== id) { // of several documents, which are shown now
+      turnTo(back.document, number(back.page));
+      go("page");
+    }
   }
   if (id || (isEmpty && seen === null)) record(id);
 }

@@ -176,6 +176,13 @@ reading.pick = () => {
   picked.clear();
   drawPicked();
 };
+// All that are listed; once more, none.
+reading["pick-all"] = () => {
+  const ids = [...side.querySelectorAll("#library .entry[data-document]")].map((row) => row.dataset.document);
+  const areAll = ids.every((id) => picked.has(id));
+  for (const id of ids) picked[areAll ? "delete" : "add"](id);
+  drawPicked();
+};
 function many(act, value = "") {
   trigger("apply", { act, value, documents: [...picked] });
   if (act !== "tag") reading.pick();

@@ -12,6 +12,7 @@ from .conversations import (
     Conversations as Conversations,
     TurnRecord as TurnRecord,
 )
+from .database import is_library as is_library
 from .errors import (
     BadImport as BadImport,
     CorruptMemory as CorruptMemory,

@@ -38,6 +38,12 @@ _OWN_NAMES = (
 )  # fmt: skip
 """The names in a library's folder. Other files in the folder do not belong to the library."""
 
+
+def is_library(folder: Path) -> bool:
+    """Whether a folder holds a library."""
+    return (folder / DATABASE_FILE).is_file()
+
+
 Row = dict[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
 

@@ -6,13 +6,14 @@ import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from helpers.answers import Scripted, answered, attached_to
 from helpers.decoders import every_family
 from helpers.documents import FACT, FACT_PAGE, QUESTION_ABOUT_FACT, hide, make_document, one_page
+from torch import Tensor
 
 from reader.answering import (
     LOOK_AGAIN_TOKENS,
@@ -29,7 +30,7 @@ from reader.answering import (
 from reader.answering.look_again import choose_passages
 from reader.answering.passages import Passages, Source, cut
 from reader.batching.local import answer_together
-from reader.beacon import NO_SPAN
+from reader.beacon import NO_SPAN, Memory
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model
 from reader.reading import sentences
@@ -94,6 +95,21 @@ def test_whoever_asks_for_more_than_the_default_has_all_passages_looked_at(roomy
     ((_, together),) = answer_together(attached, [QUESTION_ABOUT_FACT], roomy_model, look_again=2500)
     assert isinstance(together, Answer)
     assert (together.text, together.looked_again) == (answer.text, answer.looked_again)
+
+
+def test_of_a_long_question_the_two_ends_choose_the_passages(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached, run, ran = attached_to(hide(), roomy_model, store), roomy_model.plugin.run, list[int]()
+
+    def counted(memory: Memory, ids: Tensor, *rest: Any, **options: Any) -> Any:
+        ran.append(len(ids))
+        return run(memory, ids, *rest, **options)
+
+    monkeypatch.setattr(roomy_model.plugin, "run", counted)
+    question = f"{'Somebody told me of a ship and of a storm. ' * 90}{QUESTION_ABOUT_FACT}"
+    assert "Zebedee" in choose_passages(attached, question, roomy_model)[0].text
+    assert sum(ran) < len(roomy_model.encode(question)[0]) / 2
 
 
 @pytest.mark.usefixtures("default_tokens")

@@ -134,6 +134,7 @@ ANSWER = Answer("Yes.", "Is it?", 9547, 0, 0.25, 0.5, 2, 1.0, 10, 10, "finished"
             "Based on part of page 1 of 10, read by then · From memory · 1 s",
             "part of page 1 of 10",
         ),
+        ({"answer_tokens": 0}, "From the text itself · 1 s", "first word after 0.50 s · answered without the decoder"),
         ({"ended": "stopped"}, "From memory · 1 s · stopped", "first word after 0.50 s · stopped"),
         (
             {

@@ -38,6 +38,22 @@ WATCH_COPIED = """() => {
 }"""
 
 
+def test_what_is_asked_in_another_window_is_shown(server: Server, visit: Callable[..., object], tmp_path: Path) -> None:
+    (tmp_path / "tale.txt").write_text(WORDS * 100)
+    with visit(server) as window:
+        window.page.set_input_files("#upload input[type=file]", tmp_path / "tale.txt")
+        window.wait_until_ready()
+        window.look_again("Never")
+        window.ask("What was calm?")
+        with visit(server, f"?{window.page.url.partition('?')[2]}") as other:
+            answers = other.page.locator("#chat .answer")
+            sync_api.expect(answers).to_have_count(1)
+            window.ask("Who came?")
+            sync_api.expect(answers).to_have_count(2)
+            other.ask("And then?")
+            sync_api.expect(window.page.locator("#chat .answer")).to_have_count(3)
+
+
 def test_an_answer_can_be_copied_asked_again_edited_and_left(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:

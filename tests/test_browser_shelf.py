@@ -65,6 +65,12 @@ def test_rows_are_chosen_tagged_sorted_and_removed(visit: Callable[..., object],
         window.check_access()
         page.get_by_role("button", name="Select", exact=True).click()
         expect(row(window, "Sailors")).not_to_have_attribute("aria-pressed", "true")
+        page.get_by_role("button", name="Select", exact=True).click()
+        for number, line in ((len(TEXTS), f"{len(TEXTS)} selected"), (0, "Choose documents from the list.")):
+            page.get_by_role("button", name="Select all").click()
+            expect(page.locator("#library .entry[aria-pressed=true]")).to_have_count(number)
+            expect(page.get_by_role("status").filter(has_text=line)).to_be_visible()
+        page.get_by_role("button", name="Select", exact=True).click()
 
         sent = {"file": ("Spare.txt", b"A spare text.")}
         httpx.post(f"{server.address}v1/files", files=sent, data={"purpose": "user_data"}, timeout=60)
@@ -94,6 +100,11 @@ def test_documents_are_asked_together_and_the_evidence_names_each(visit: Callabl
             window.reload(address)
             expect(page.locator("#chat .answer")).to_have_count(1)
             expect(page.locator("#head h2")).to_have_text("Sailors and Kings")
+            if address is None:
+                page.locator("#viewer header").wait_for()
+                page.go_back()
+                expect(page.locator("#viewer header")).to_have_count(0)
+                expect(page.locator("#head h2")).to_have_text("Sailors and Kings")
 
 
 def test_a_tag_is_a_place_with_a_table_of_questions(visit: Callable[..., object], server: Server) -> None:

@@ -277,7 +277,9 @@ def test_the_page_and_its_interfaces_are_there_before_torch() -> None:
 
 def test_commands_that_run_no_decoder_import_none_of_what_takes_seconds(tmp_path: Path) -> None:
     program = (
-        "import sys; from reader.shell.main import main; status = main(sys.argv[1:]); "
+        "import sys; from reader.shell.main import main\n"
+        "try: status = main(sys.argv[1:])\n"
+        "except SystemExit as ended: status = ended.code\n"
         "print(status, *{'torch', 'transformers', 'numba', 'gradio'} & {*sys.modules}, file=sys.stderr)"
     )
     environment = {**os.environ, "READER_LIBRARY": str(tmp_path / "library"), "READER_CACHE": str(tmp_path / "cache")}
@@ -289,6 +291,11 @@ def test_commands_that_run_no_decoder_import_none_of_what_takes_seconds(tmp_path
         ("ask", "no document", "Who?"): "2",
         ("ask", "missing.txt", "Who?"): "2",
         ("batch", str(tmp_path / "q.csv"), "--output", str(tmp_path / "a.csv")): "2",
+        ("evaluate", "lm", "--books", "missing", "--context", "2048"): "2",
+        ("evaluate", "longbench", "--questions", "missing.jsonl"): "2",
+        ("train", "--output", str(tmp_path / "run"), "--books", "missing" * 100): "2",
+        ("fit", "--output", str(tmp_path / "run"), "--text", "missing.txt"): "2",
+        ("merge", "/missing/plugin", "--output", str(tmp_path / "run")): "2",
     }
     (tmp_path / "q.csv").write_text("document,question\nmissing,Who?\n")
     for command, status in commands.items():

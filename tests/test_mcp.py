@@ -56,6 +56,15 @@ def test_an_assistant_that_starts_the_program_lists_asks_and_is_told_what_is_wro
             assert wrong.isError
             assert "There is no document 'nothing'" in wrong.content[0].text
 
+            for arguments, said in (
+                ({"document_id": 7}, "The document_id of ask is 7: give the id that `library` gave."),
+                ({"document_id": document.id}, "ask needs question: give what to ask, in a sentence."),
+                ({**more, "look_again": [1]}, 'The look_again of ask is [1]: give "auto", "off", or how many tokens'),
+            ):
+                wrong = await session.call_tool("ask", arguments)
+                assert wrong.isError
+                assert wrong.content[0].text.startswith(said)
+
     anyio.run(use)
     with Store(tmp_path / "library") as store:  # no page lists it
         assert [talk.asked_by for talk in store.conversations.all()] == ["endpoint"]

@@ -161,7 +161,15 @@ def test_tools_that_need_not_be_called_are_offered_in_vain(client: OpenAI, choic
         ({"functions": [{"name": "f"}], "function_call": {"name": "f"}}, "function_call"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"stop": [""]}, "stop"),
+        ({"stop": 0}, "stop"),
         ({"max_tokens": 0}, "max_completion_tokens"),
+        ({"max_completion_tokens": False}, "max_completion_tokens"),
+        ({"max_completion_tokens": 3, "max_tokens": "3"}, "max_completion_tokens"),
+        ({"stream": "yes"}, "stream"),
+        ({"stream_options": "yes"}, "stream_options"),
+        ({"stream_options": {"include_usage": "no"}}, "stream_options"),
+        ({"n": True}, "n"),
+        ({"response_format": "json"}, "response_format"),
         ({"messages": [{"role": "assistant", "content": "Hello."}]}, "messages"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]},
@@ -172,15 +180,18 @@ def test_tools_that_need_not_be_called_are_offered_in_vain(client: OpenAI, choic
         ({"messages": [{"role": "user", "content": "x" * 5000}]}, None),
         ({"messages": [{"role": "user", "content": " "}]}, None),
         ({"look_again": "often"}, None),
+        ({"look_again": 0}, None),
+        ({"look_again": True}, None),
     ],
     ids=lambda value: str(value)[:40],
 )
 def test_what_cannot_be_asked_is_refused_in_a_sentence(
     client: OpenAI, server: Server, options: dict[str, object], param: str | None
 ) -> None:
-    body = {"model": "beacon/sea", "messages": [{"role": "user", "content": "Who?"}], **options}
+    body = {"model": "beacon/sea", "messages": [{"role": "user", "content": "Who?"}]}
     for stream in (False, True):
-        refused = httpx.post(f"{server.address}v1/chat/completions", json={**body, "stream": stream}, timeout=60)
+        asked = {**body, "stream": stream, **options}
+        refused = httpx.post(f"{server.address}v1/chat/completions", json=asked, timeout=60)
         assert refused.status_code in (400, 404)
         error = refused.json()["error"]
         assert error["type"] == "invalid_request_error"
@@ -266,6 +277,10 @@ def test_a_batch_runs_in_the_background_and_its_results_are_completions(client: 
     results = [json.loads(line) for line in client.files.content(str(now.output_file_id)).text.splitlines()]
     assert [result["custom_id"] for result in results] == ["q0", "q1", "q2", "q3"]
     first = results[0]["response"]["body"]["choices"][0]["message"]
+    named = [result["response"]["body"]["model"] for result in results]
+    assert named == ["beacon/sea", "beacon/hill", "beacon/sea", "beacon/tag:tales"]
+    ids = [result["response"]["body"]["document_id"] for result in results]
+    assert ids == [first["annotations"][0]["url_citation"]["document_id"], ids[1], ids[0], None]
     assert first["content"] == ask(client, "Who lit the lamp?").choices[0].message.content
     together = results[3]["response"]["body"]
     asked = ask(client, "Who walked to the hill with a letter?", model="beacon/tag:tales")

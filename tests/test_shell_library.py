@@ -35,6 +35,17 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., t
     return run
 
 
+def test_a_library_inside_a_folder_is_no_document_of_it(
+    shell, tmp_path: Path, tiny_folder: Callable[..., Path]
+) -> None:
+    (tmp_path / "note.txt").write_text("The lamp was lit by Ada.")
+    flags = ["--model", str(tiny_folder("llama"))]
+    for _ in range(2):
+        added = shell("add", tmp_path, *flags)[1]
+        assert [document["title"] for document in added["documents"]] == ["note"]
+        assert added["errors"] == [f"{str(tmp_path / 'library')!r} is a library, so what it keeps was not added."]
+
+
 def test_every_command_does_what_it_says(shell, store: Store, tmp_path: Path) -> None:
     document_id = add_document(store)
     size_bytes = read_memory(store, 1, document_id).bytes

@@ -29,6 +29,9 @@ _ASKS_FOR_REFERENCES = re.compile(
     re.I,
 )
 
+_END_CHARS = 500
+"""Of a longer question than two of these, only the two ends are run to see what it attends to."""
+
 
 def look_again_tokens(look_again: str | int) -> int:
     """How many tokens a setting lets a question look at again.
@@ -74,7 +77,7 @@ def choose_passages(
         return ()
     if request.kind == "front":
         return choose(_beginnings(attached.passages.all))
-    heat = attached.heat(attend(attached.memory, choose.prompt, model))
+    heat = attached.heat(attend(attached.memory, make_prompt(_shortened(question), model), model))
     ranked = rank_passages(attached.passages, words, heat, model.encoder)
     if request.kind == "person":
         said = [first for source in attached.sources for _, first in rank_introductions(request.words, source)[:1]]
@@ -129,6 +132,13 @@ class _Choosing:
         passages, encode = self._attached.passages, self._model.encode
         text = passages.shown(passage, self._question).text
         return len(encode(heading(passage, passages))[0]) + len(encode(text)[0])
+
+
+def _shortened(question: str) -> str:
+    """A long question's beginning and end, where it says what it asks, to see in seconds what it attends to."""
+    if len(question) <= 2 * _END_CHARS:
+        return question
+    return f"{question[:_END_CHARS].rsplit(None, 1)[0]} … {question[-_END_CHARS:].split(None, 1)[-1]}"
 
 
 def _beginnings(passages: Sequence[Passage]) -> list[Passage]:

@@ -48,6 +48,8 @@ class Asked:
     document_id: str
     """A document's id, or the name of a shelf of the run."""
     question: str
+    model: str = ""
+    """What the program that asks calls the document."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,11 @@ class BatchRuns:
         run = Run(uuid.uuid4().hex, user, name, len(asked), time.time(), **options)
         folder = self._folder / run.id
         lines = [
-            json.dumps({"custom_id": one.custom_id, "document": one.document_id, "question": one.question}) + "\n"
+            {"custom_id": one.custom_id, "document": one.document_id, "question": one.question, "model": one.model}
             for one in asked
         ]
         folder.mkdir(parents=True)
-        publish(folder / _QUESTIONS, "".join(lines).encode())
+        publish(folder / _QUESTIONS, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
         self._save(run)
         with self._changed:
             self._changed.notify_all()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import anyio.to_thread
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from reader.app import tools
 from reader.app.service import Service
@@ -61,12 +62,33 @@ def run(options: argparse.Namespace) -> None:
             service.close()
 
 
+def _wrong(tool: str, fault: Mapping[str, Any]) -> str:
+    """What is wrong with the arguments of a tool, by pydantic's first fault."""
+    argument = str(fault["loc"][0])
+    about = f"give {tools.ARGUMENTS[argument].rstrip('.')}"
+    if fault["type"] == "missing":
+        return f"{tool} needs {argument}: {about}."
+    return f"The {argument} of {tool} is {repr(fault['input'])[:40]}: {about}."
+
+
 def _server(workspace: Workspace) -> Any:
     """The tools, on one library."""
     from mcp.server.fastmcp import FastMCP
     from mcp.server.fastmcp.exceptions import ToolError
 
-    server = FastMCP("Activation Beacon Reader", log_level="WARNING")  # the assistant's log need not name each request
+    class Server(FastMCP):
+        """Says in one sentence which argument is of another type."""
+
+        async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+            try:
+                return await super().call_tool(name, arguments)
+            except ToolError as error:
+                fault = error.__cause__.errors()[0] if isinstance(error.__cause__, ValidationError) else None
+                if fault is None or fault["loc"][0] not in tools.ARGUMENTS:
+                    raise
+                raise ToolError(_wrong(name, fault)) from error
+
+    server = Server("Activation Beacon Reader", log_level="WARNING")  # the assistant's log need not name each request
     server._mcp_server.version = version()
 
     async def called(function: Any, *arguments: Any) -> Any:

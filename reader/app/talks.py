@@ -332,7 +332,7 @@ def _token_count(look_again: Any) -> int:
         ConfigError: it is no number of them.
     """
     try:
-        tokens = int(look_again)
+        tokens = 0 if isinstance(look_again, bool) else int(look_again)
     except (TypeError, ValueError, OverflowError):
         tokens = 0
     if not 0 < tokens <= MAX_LOOK_AGAIN_TOKENS:

@@ -38,6 +38,9 @@ ATTENTION = "activation_beacon"
 _KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """Without cuDNN's: with torch 2.11 on an H100 it made NaN in masked bfloat16 batches, and it plans anew for each number of keys."""
 
+_QUERIES = 64
+"""Whose shares are worked out at a time: all of a long question's would take hundreds of megabytes, and three times as long."""
+
 _recorded: ContextVar[dict[int, list[Tensor]] | None] = ContextVar("recorded", default=None)
 
 
@@ -116,10 +119,10 @@ def shares(queries: Tensor, keys: Tensor) -> Tensor:
     """
     groups = queries.shape[0] // keys.shape[0]
     parts = [
-        torch.softmax(own.float() @ key.float().T, dim=-1).mean(dim=1)
+        torch.stack([(some.float() @ key.float().T).softmax(dim=-1).sum(dim=1) for some in own.split(_QUERIES, dim=1)])
         for own, key in zip(queries.split(groups), keys, strict=True)
     ]
-    return torch.cat(parts)
+    return torch.cat(parts, dim=1).sum(dim=0) / queries.shape[1]
 
 
 def largest_weights(queries: Tensor, keys: Tensor) -> Tensor:

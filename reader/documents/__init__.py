@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -230,15 +231,18 @@ def is_bundle(path: Path) -> bool:
     return path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file() and kind_of(path, None) is None)
 
 
-def unpacked(path: Path) -> AbstractContextManager[list[Path]]:
+def unpacked(path: Path, leaves_out: Callable[[Path], bool] = lambda _: False) -> AbstractContextManager[list[Path]]:
     """Give the files of a folder or a ZIP that can become documents, for as long as the `with` block lasts.
+
+    Args:
+        leaves_out: whether a folder is left out, with all that is in it.
 
     Raises:
         DocumentError: it holds none, too many, or is no ZIP that can be read.
     """
     from reader.documents.bundle import unpacked as unpack  # nothing else pays for it
 
-    return unpack(path, tuple(FORMATS))
+    return unpack(path, tuple(FORMATS), leaves_out)
 
 
 def spreadsheet_rows(path: Path) -> list[list[str]]:

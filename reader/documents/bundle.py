@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,14 +21,19 @@ _LEFT_OUT = ("__MACOSX",)
 
 
 @contextmanager
-def unpacked(path: Path, suffixes: Collection[str]) -> Iterator[list[Path]]:
+def unpacked(
+    path: Path, suffixes: Collection[str], leaves_out: Callable[[Path], bool] = lambda _: False
+) -> Iterator[list[Path]]:
     """Give the files of a folder or a ZIP whose suffixes are among `suffixes`, in the order of their names.
+
+    Args:
+        leaves_out: whether a folder is left out, with all that is in it.
 
     Raises:
         DocumentError: it holds none, too many, or is no ZIP that can be read.
     """
     with tempfile.TemporaryDirectory() as folder:
-        files = _in_folder(path, suffixes) if path.is_dir() else _in_archive(path, Path(folder), suffixes)
+        files = _in_folder(path, suffixes, leaves_out) if path.is_dir() else _in_archive(path, Path(folder), suffixes)
         if not files:
             raise DocumentError(
                 f"{path.name!r} holds no file that can be read: add files of one of {', '.join(suffixes)}."
@@ -36,10 +41,11 @@ def unpacked(path: Path, suffixes: Collection[str]) -> Iterator[list[Path]]:
         yield files
 
 
-def _in_folder(path: Path, suffixes: Collection[str]) -> list[Path]:
+def _in_folder(path: Path, suffixes: Collection[str], leaves_out: Callable[[Path], bool]) -> list[Path]:
     found: list[Path] = []
     for folder, folders, names in os.walk(path):  # which follows no links
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in shown if not leaves_out(Path(folder) / name)]
         for name in sorted(names):
             file = Path(folder) / name
             if not name.startswith((".", "~$")) and file.suffix.lower() in suffixes and file.is_file():

@@ -69,7 +69,7 @@ def _add_ratios(task: argparse.ArgumentParser) -> None:
 
 def _add_lm(tasks: Any) -> None:
     lm = _add_task(tasks, "lm", _lm, "next-token loss in the last window of whole books")
-    lm.add_argument("--books", type=Path, required=True, metavar="DIR|ARCHIVE", help="plain text books")
+    lm.add_argument("--books", type=flags.existing, required=True, metavar="DIR|ARCHIVE", help="plain text books")
     lm.add_argument(
         "--context", type=flags.count, nargs="+", required=True, metavar="N", help="tokens, with the scored ones"
     )
@@ -106,7 +106,7 @@ def _add_lm(tasks: Any) -> None:
 def _add_synthetic(tasks: Any, task: str, help_text: str, depths: list[float]) -> None:
     hidden = _add_task(tasks, task, _synthetic, help_text)
     hidden.add_argument(
-        "--books", type=Path, metavar="DIR|ARCHIVE", help="texts to hide it in; default: filler sentences"
+        "--books", type=flags.existing, metavar="DIR|ARCHIVE", help="texts to hide it in; default: filler sentences"
     )
     hidden.add_argument(
         "--context",
@@ -127,8 +127,8 @@ def _add_synthetic(tasks: Any, task: str, help_text: str, depths: list[float]) -
 def _add_qa(tasks: Any) -> None:
     qa = _add_task(tasks, "qa", _qa, "questions whose passages are hidden in books")
     _add_ratios(qa)
-    qa.add_argument("--questions", type=Path, required=True, metavar="FILE", help=".jsonl or .jsonl.gz")
-    qa.add_argument("--books", type=Path, required=True, metavar="DIR|ARCHIVE", help="plain text books")
+    qa.add_argument("--questions", type=flags.existing, required=True, metavar="FILE", help=".jsonl or .jsonl.gz")
+    qa.add_argument("--books", type=flags.existing, required=True, metavar="DIR|ARCHIVE", help="plain text books")
     qa.add_argument(
         "--book-tokens",
         type=flags.count,
@@ -147,7 +147,7 @@ def _add_longbench(tasks: Any) -> None:
     longbench = _add_task(tasks, "longbench", _longbench, "LongBench, InfiniteBench and L-Eval files")
     _add_ratios(longbench)
     longbench.add_argument(
-        "--questions", type=Path, nargs="+", required=True, metavar="FILE", help=".jsonl or .jsonl.gz"
+        "--questions", type=flags.existing, nargs="+", required=True, metavar="FILE", help=".jsonl or .jsonl.gz"
     )
 
 

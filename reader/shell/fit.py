@@ -33,11 +33,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder for the plug-in")
     parser.add_argument(
-        "--text", type=Path, metavar="FILE", help="any text; default: what the plug-in says, or the sample document"
+        "--text",
+        type=flags.existing,
+        metavar="FILE",
+        help="any text; default: what the plug-in says, or the sample document",
     )
     parser.add_argument(
         "--questions",
-        type=Path,
+        type=flags.existing,
         nargs="+",
         default=[],
         metavar="FILE",

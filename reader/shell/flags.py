@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def add_model_name(parser: argparse.ArgumentParser) -> None:
 
 def add_plugin_name(parser: argparse.ArgumentParser) -> None:
     """Add `--plugin`."""
-    parser.add_argument("--plugin", metavar="NAME", help="a plug-in's folder or Hugging Face name")
+    parser.add_argument("--plugin", type=plugin, metavar="NAME", help="a plug-in's folder or Hugging Face name")
 
 
 def add_condenser(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +126,28 @@ def source(text: str) -> Path | str:
     from reader.documents import is_address
 
     return text.strip() if is_address(text) else Path(text)
+
+
+def existing(text: str) -> Path:
+    """The path of a file or a folder that is there. That it is not is said at once, as what reads it takes seconds to import.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none.
+    """
+    if os.path.exists(text):
+        return Path(text)
+    raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
+
+
+def plugin(text: str) -> str:
+    """The folder of a plug-in that is there, or a name that the Hugging Face hub may have.
+
+    Raises:
+        argparse.ArgumentTypeError: it is neither.
+    """
+    if os.path.isdir(text) or re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", text):
+        return text
+    raise argparse.ArgumentTypeError(f"there is no plug-in at {text!r}")
 
 
 def words(text: str) -> str:

@@ -32,6 +32,7 @@ from storage import (
     collect_garbage,
     export_document,
     import_document,
+    is_library,
     rebuild,
     verify,
 )
@@ -110,12 +111,20 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_all(options: argparse.Namespace) -> None:
-    """Queue every document of a folder or a ZIP. Report and skip the files that are not documents."""
+    """Queue every document of a folder or a ZIP. Report and skip the files that are not documents, and libraries in it."""
     from reader.documents import unpacked
     from reader.reading import enqueue
 
-    taken, left_out = [], []
-    with Store(options.library) as store, unpacked(options.file) as files:
+    taken: list[dict[str, str]] = []
+    left_out: list[str] = []
+
+    def leaves_out(folder: Path) -> bool:
+        if is_library(folder):
+            left_out.append(f"{str(folder)!r} is a library, so what it keeps was not added.")
+            return True
+        return False
+
+    with Store(options.library) as store, unpacked(options.file, leaves_out) as files:
         for file in files:
             try:
                 document = load_document(file, options.encoding, ocr=options.ocr)

@@ -15,10 +15,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "Average plug-ins that were trained separately from the same weights; the average is often better than each."
     )
     parser.add_argument(
-        "plugins", nargs="+", metavar="PLUGIN", help="folders or Hugging Face names with the same settings"
+        "plugins",
+        type=flags.plugin,
+        nargs="+",
+        metavar="PLUGIN",
+        help="folders or Hugging Face names with the same settings",
     )
     parser.add_argument(
-        "--answers", metavar="PLUGIN", help="take the answer weights of this plug-in; default: average them, too"
+        "--answers",
+        type=flags.plugin,
+        metavar="PLUGIN",
+        help="take the answer weights of this plug-in; default: average them, too",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder for the weights")
     flags.add_save_dtype(parser)

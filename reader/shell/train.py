@@ -69,7 +69,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def _add_plugin_flags(group: argparse._ArgumentGroup) -> None:
     usual = PluginSettings
     add = group.add_argument
-    add("--plugin", metavar="NAME", help="start from this plug-in's weights; default: the decoder's own projections")
+    add(
+        "--plugin",
+        type=flags.plugin,
+        metavar="NAME",
+        help="start from this plug-in's weights; default: the decoder's own projections",
+    )
     add("--window", type=flags.count, metavar="N", help="tokens per window; default: 512, or the plug-in's")
     add(
         "--windows",
@@ -126,8 +131,15 @@ def _add_plugin_flags(group: argparse._ArgumentGroup) -> None:
 def _add_sample_flags(group: argparse._ArgumentGroup) -> None:
     usual = PluginSettings
     add = group.add_argument
-    add("--books", type=Path, nargs="+", required=True, metavar="DIR|ARCHIVE", help="plain text books")
-    add("--questions", type=Path, nargs="*", default=[], metavar="FILE", help=".jsonl[.gz]: context, question, answers")
+    add("--books", type=flags.existing, nargs="+", required=True, metavar="DIR|ARCHIVE", help="plain text books")
+    add(
+        "--questions",
+        type=flags.existing,
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help=".jsonl[.gz]: context, question, answers",
+    )
     add(
         "--excerpt-tokens",
         type=flags.count,

@@ -165,7 +165,8 @@ def _question(row: Any, workspace: Workspace) -> tuple[Asked, ApiModel]:
     if request.said:
         raise ApiError("It has several turns; ask one question a line.")
     model = find(workspace, request.model)
-    return Asked(custom_id, model.name if model.is_shelf else model.document_ids[0], request.question), model
+    place = model.name if model.is_shelf else model.document_ids[0]
+    return Asked(custom_id, place, request.question, model.name), model
 
 
 def _line(run: Run, row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
@@ -187,5 +188,7 @@ def _line(run: Run, row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[s
         "prompt_tokens_details": {"cached_tokens": max(0, row["document_tokens"] - row["recomputed_tokens"])},
     }
     ended = "length" if row["ended"] == "length" else "stop"
-    body = completion(f"chatcmpl-{line['id']}", int(run.ended_at or 0), row["document"], message, ended, usage)
+    model = row.get("model") or row["document"]
+    body = completion(f"chatcmpl-{line['id']}", int(run.ended_at or 0), model, message, ended, usage)
+    body["document_id"] = None if row["document"] in run.shelves else row["document"]
     return {**line, "response": {"status_code": 200, "request_id": line["id"], "body": body}}

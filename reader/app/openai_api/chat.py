@@ -75,30 +75,45 @@ def parse(body: Mapping[str, Any]) -> Asked:
             raise ApiError(
                 f"The documents call no tools; leave `{name}` out.", param=name, code="unsupported_parameter"
             )
-    if body.get("n", 1) not in (None, 1):
+    if body.get("n") is True or body.get("n", 1) not in (None, 1):
         raise ApiError("One answer is given to a question; leave `n` out.", param="n", code="unsupported_parameter")
-    form = body.get("response_format")
-    if isinstance(form, Mapping) and form.get("type", "text") != "text":
+    if _mapping(body, "response_format").get("type", "text") != "text":
         raise ApiError("Answers are plain text; leave `response_format` out.", param="response_format")
-    stops = body.get("stop") or ()
-    stops = (stops,) if isinstance(stops, str) else tuple(stops) if isinstance(stops, list) else stops
+    stops = body.get("stop")
+    stops = () if stops in (None, "") else (stops,) if isinstance(stops, str) else stops
+    stops = tuple(stops) if isinstance(stops, list) else stops
     if not isinstance(stops, tuple) or len(stops) > MAX_STOPS or not all(s and isinstance(s, str) for s in stops):
         raise ApiError(f"`stop` is a text or up to {MAX_STOPS} texts.", param="stop")
-    most = body.get("max_completion_tokens") or body.get("max_tokens")
-    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+    limits = [body[name] for name in ("max_completion_tokens", "max_tokens") if body.get(name) is not None]
+    if any(not isinstance(most, int) or isinstance(most, bool) or most < 1 for most in limits):
         raise ApiError("`max_completion_tokens` is a whole number from 1 on.", param="max_completion_tokens")
     question, said = _turns(body.get("messages"))
-    options = body.get("stream_options")
+    look_again = body.get("look_again")
     return Asked(
         body.get("model"),
         question,
         said,
         stops,
-        most,
-        bool(body.get("stream")),
-        isinstance(options, Mapping) and bool(options.get("include_usage")),
-        body.get("look_again") or "auto",
+        limits[0] if limits else None,
+        _is_true(body, "stream"),
+        _is_true(_mapping(body, "stream_options"), "include_usage", of="stream_options"),
+        "auto" if look_again in (None, "") else look_again,
     )
+
+
+def _mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = body.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise ApiError(f"`{name}` is an object.", param=name)
+    return value or {}
+
+
+def _is_true(body: Mapping[str, Any], name: str, *, of: str = "") -> bool:
+    """Whether a field, which may be one `of` another, is true; one that is left out or null is not."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise ApiError(f"`{name}` is true or false.", param=of or name)
+    return value is True
 
 
 def _turns(messages: Any) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -23,10 +25,14 @@ STREAM_SECONDS = 0.1
 
 MAX_STREAMS = 32
 """Pages that follow answers at once. The decoder answers one question after another, however many there are."""
+_FOLLOWING: Mapping[str, Any] = MappingProxyType({"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS})
 
 IDLE_QUESTION = gr.update(submit_btn=True, stop_btn=False)
 BUSY_QUESTION = gr.update(submit_btn=False, stop_btn=True)
 
+
+MAX_PAGES = 1_000
+"""Of so many pages it is known what of a conversation they show; one of the others does not follow what other windows ask."""
 
 MAX_WAIT_SECONDS = 20.0
 """How long a page waits for its earlier follower to end. On a busy machine it takes a while to send what it has."""
@@ -47,6 +53,8 @@ class ConversationEvents:
         self._site = site
         self._followers: dict[str, _Follower] = {}
         """By the page's session."""
+        self._told: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
+        """What a page shows of its conversation, by its session."""
         self._changing = threading.Lock()
 
     def connect(self) -> None:
@@ -69,6 +77,7 @@ class ConversationEvents:
         on(talks.keep.click, lambda: gr.update(visible=False), None, talks.confirm)
         forgetting = [talk, talks.confirm, *editing]
         show(on(talks.confirm_forget.click, self.forget, [selected, talk], forgetting))
+        on(kept.timer.tick, self.show_others, None, self._shown, **_FOLLOWING)
 
     @property
     def _shown(self) -> list[Any]:
@@ -77,18 +86,29 @@ class ConversationEvents:
 
     def show(self, event: Any) -> Any:
         """Show the conversation when an event is through, and follow its answers."""
-        limits = {"concurrency_id": "decoder", "concurrency_limit": MAX_STREAMS}
-        return on(event.then, self.show_talk, None, self._shown, **limits, **EVERY)
+        return on(event.then, self.show_talk, None, self._shown, **_FOLLOWING, **EVERY)
+
+    def show_others(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Show what another window has asked in the open conversation, and follow its answer."""
+        session, workspace, kept = request.session_hash or "", self._site.workspace(request), self._site.parts.kept
+        told = None if session in self._followers else self._told.get(session)
+        if told is not None:
+            place = found_or_none(workspace.place, self._site.now(kept.selected, request))
+            talk_id = self._site.now(kept.talk, request)
+            if place is not None and _told(*_standing(workspace, place, talk_id)) != told:
+                yield from self.show_talk(request)
+                return
+        yield (gr.skip(),) * len(self._shown)
 
     def show_talk(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Show the open conversation, and stream what is not answered of it yet; leaving stops no answer."""
-        workspace, kept = self._site.workspace(request), self._site.parts.kept
-        with self._only_follower(request.session_hash or "") as follower:
+        session, workspace, kept = request.session_hash or "", self._site.workspace(request), self._site.parts.kept
+        with self._only_follower(session) as follower:
             document_id, talk_id = self._site.now(kept.selected, request), self._site.now(kept.talk, request)
             try:
-                yield from self._stream(workspace, document_id, talk_id, follower)
+                yield from self._stream(workspace, document_id, talk_id, follower, session)
             except NotFound:  # it was deleted meanwhile, here or in another window
-                yield from self._stream(workspace, document_id, None, follower)
+                yield from self._stream(workspace, document_id, None, follower, session)
             except Exception as error:
                 warn(error)
                 yield *(gr.skip(),) * 6, IDLE_QUESTION
@@ -111,16 +131,14 @@ class ConversationEvents:
                     del self._followers[session]
 
     def _stream(
-        self, workspace: Workspace, document_id: str | None, talk_id: str | None, follower: _Follower
+        self, workspace: Workspace, document_id: str | None, talk_id: str | None, follower: _Follower, session: str
     ) -> Iterator[tuple[Any, ...]]:
         place = found_or_none(workspace.place, document_id)
         if place is None:
             yield [], "", gr.update(visible=False), gr.skip(), gr.skip(), "", IDLE_QUESTION
             return
-        conversation: ConversationRecord | None = None
-        waiting: Sequence[QuestionRecord] = []
-        if talk_id and any(known.id == talk_id for known in workspace.conversations_at(place)):
-            conversation, waiting = workspace.standing(talk_id)
+        conversation, waiting = _standing(workspace, place, talk_id)
+        self._note(session, conversation, waiting)
         whole = self._whole(workspace, place, conversation, waiting)
         yield whole if not follower.is_left.is_set() else (gr.skip(),) * len(whole)
         failed: list[tuple[QuestionRecord, Any]] = []
@@ -135,10 +153,19 @@ class ConversationEvents:
             if ended is not None and ended.error is not None:
                 failed.append((waiting[0], ended))
             conversation, waiting = workspace.standing(conversation.id)
+            self._note(session, conversation, waiting)
             whole = self._whole(workspace, place, conversation, waiting, failed)
             if follower.is_left.is_set():
                 return
             yield whole
+
+    def _note(self, session: str, *standing: Any) -> None:
+        """Note what a page shows."""
+        with self._changing:
+            self._told[session] = _told(*standing)
+            self._told.move_to_end(session)
+            if len(self._told) > MAX_PAGES:
+                self._told.popitem(last=False)
 
     def _whole(
         self,
@@ -246,6 +273,21 @@ class ConversationEvents:
             workspace.remove_conversation(talk_id)
         other = next((other.id for other in workspace.conversations_at(workspace.place(document_id))), None)
         return other, gr.update(visible=False), *_not_editing()
+
+
+def _standing(
+    workspace: Workspace, place: Place, talk_id: str | None
+) -> tuple[ConversationRecord | None, Sequence[QuestionRecord]]:
+    """A conversation about a place, and what waits for an answer in it; None where there is no such conversation."""
+    if not talk_id or all(known.id != talk_id for known in workspace.conversations_at(place)):
+        return None, []
+    return workspace.standing(talk_id)
+
+
+def _told(conversation: ConversationRecord | None, waiting: Sequence[QuestionRecord]) -> tuple[Any, ...]:
+    """What tells a conversation from itself at another time."""
+    asked = () if conversation is None else (conversation.id, *(turn.asked_at for turn in conversation.turns))
+    return asked, tuple(question.id for question in waiting)
 
 
 def _turn(conversation: ConversationRecord, event: gr.EventData) -> TurnRecord:

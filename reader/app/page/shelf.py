@@ -26,6 +26,7 @@ PICK = (
     + "".join(f'<option value="{value}">{name}</option>' for value, name in ORDERS)
     + '</select></label><button class="act" data-act="pick" aria-pressed="false">Select</button></div>'
     '<div class="picked" hidden><p role="status">Choose documents from the list.</p>'
+    '<button class="act" data-act="pick-all">Select all</button>'
     '<button class="act" data-act="together">Ask together</button>'
     '<button class="act" data-act="remove-many">Remove</button>'
     '<label><span class="unseen">Tag</span><input id="tag-many" maxlength="40" placeholder="Tag"></label>'

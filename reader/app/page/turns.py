@@ -87,6 +87,8 @@ def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> s
     ]
     if looked := _looked(counts, titles):
         facts.insert(2, f"looked again at {looked}")
+    if _is_extracted(counts) and not looked:
+        facts.append("answered without the decoder")
     if so_far := _based_on(counts):
         facts.insert(0, so_far)
     if left_out := counts.get("left_out"):
@@ -99,7 +101,7 @@ def badge(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> s
 def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) -> str:
     """What an answer rests on and how long it took, in a few words."""
     looked = _looked(counts, titles, _NAMED_PLACES)
-    checked = f"Checked {looked}" if looked else "From memory"
+    checked = f"Checked {looked}" if looked else "From the text itself" if _is_extracted(counts) else "From memory"
     seconds = float(counts.get("seconds", 0.0))
     left_out = len(counts.get("left_out") or ())
     some = f"{counted(left_out, 'document')} left out" if left_out else ""
@@ -107,6 +109,11 @@ def summary(counts: Mapping[str, Any], titles: Mapping[str, str] = NO_TITLES) ->
     if counts.get("ended") == "stopped":
         facts.append("stopped")
     return " · ".join(filter(None, facts))
+
+
+def _is_extracted(counts: Mapping[str, Any]) -> bool:
+    """Whether the decoder had no part in an answer: it is of the document's own sentences, rows or counts."""
+    return counts.get("answer_tokens") == 0
 
 
 def _looked(counts: Mapping[str, Any], titles: Mapping[str, str], most: int | None = None) -> str:
