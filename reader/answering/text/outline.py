@@ -57,7 +57,8 @@ _CONTINUED = re.compile(r" · \d+$")
 """What follows a section's name in the labels of its second page and the next ones, see `reader.documents`."""
 
 _FRONT_MATTER = re.compile(
-    r"\b(?:contents|index|copyright|acknowledge?ments?|references|bibliography|notes|licen[cs]e|title ?page|cover|imprint)\b",
+    r"\b(?:contents|index|(?:un)?copyright|colophon|acknowledge?ments?|references|bibliography|notes|licen[cs]e|title ?page|cover"
+    r"|imprint)\b",
     re.I,
 )
 
