@@ -27,7 +27,8 @@ from reader.answering.text.words import STOP_WORDS, subject_words, words_of
 _OTHERS = re.compile(
     r"\b(?:except|both|either|or|than|before|after|since|until|between|over|under|least|up to|oder|vor|nach|seit|bis|zwischen"
     r"|mehr als|ou|avant|après|depuis|entre|antes|después|desde|hasta|this (?:year|month|week)|only|others?|else|same|most often"
-    r"|how (?:much|many) (?:more|less|fewer)|nur|andere[nrs]?|am häufigsten|seule?ment|autres?|le plus souvent|sólo|otr[oa]s?)\b|^will\b",
+    r"|mentioned|how (?:much|many) (?:more|less|fewer)|nur|andere[nrs]?|am häufigsten|seul\w*|autres?|plus souvent|sólo|otr[oa]s?)\b"
+    r"|^will\b",
     re.I,
 )
 _LACKS = re.compile(
@@ -57,6 +58,7 @@ _SPENT = re.compile(
 _PAID = re.compile(rf"{PAYING.pattern}|\bhow much (?:is|are|was|were)\b", re.I)
 _AMOUNT = PRICE.all_names | stems("amount sum total betrag summe montant importe")
 """What a column of amounts of money may be called."""
+_BALANCE = stems("balance kontostand saldo solde")
 _MEASURED = ("mass", "volume", "money", "time")
 _NAME = re.compile(r"(?<=\s)[^\W\d_](?=\w)\w+")
 _WHO = re.compile(r"\W*(?:who|whom|wer|wen|wem|qui|quién(?:es)?)(?!\w)", re.I)
@@ -310,11 +312,15 @@ class _Asked:
         """The sum, the mean, the most or the least of a column; of one row the value."""
         amounts = self.ledger.amounts
         money = [column for column, own in amounts.items() if _dimension(own).startswith("money")]
+        money = [column for column in money if column in self._named or not self._is_balance(column)]
         columns = [column for column in amounts if column in self._named] or money or [*amounts]
         if _PAID.search(self.text):
             prices = [column for column in amounts if column in money or stems(self.ledger.fields[column]) & _AMOUNT]
             columns = [column for column in columns if column in prices] or prices
-        if len(columns) != 1 or self._is_no_count(columns[0]):
+            # Of a column with "free" beside its prices no values are read.
+            prices = columns if any(column in self._named for column in columns) else [*columns, *self.ledger.texts]
+            columns = [column for column in prices if column in columns or self.ledger.has_money(column)]
+        if len(columns) != 1 or columns[0] not in amounts or self._is_no_count(columns[0]):
             return None
         read = [row for row in rows if amounts[columns[0]][row]]
         found = self._found(read, columns[0])
@@ -329,14 +335,19 @@ class _Asked:
         total = sum(one.number for one in found.values)
         # The prices of a list have no sum.
         is_whole = has_rows or bool(self.ledger.days or HOW_MANY.match(self.text) or _ALL.search(self.text))
-        if _MEAN.search(self.text):
+        if _MEAN.search(self.text) and not self._is_balance(found.field):
             return (self._with_count(found, total / len(read)), found) if is_whole else None
         is_total = bool(_TOTAL.search(self.text) or _SPENT.search(self.text))
         are_alike = len({one.number for one in found.values}) == 1
-        is_share = found.values[0].dimension == "share"
+        # What came in and what was spent, shares and balances have no sum.
+        has_none = found.values[0].dimension == "share" or self._is_balance(found.field)
+        has_none |= bool(_SPENT.search(self.text)) and len({one.number < 0 for one in found.values}) > 1
         if is_total or (HOW_MANY.match(self.text) and not are_alike):
-            return (self._with_count(found, total), found) if is_whole and not is_share else None
+            return (self._with_count(found, total), found) if is_whole and not has_none else None
         return self._each(found, read) if has_rows else None
+
+    def _is_balance(self, column: int) -> bool:
+        return bool(stems(self.ledger.fields[column]) & _BALANCE)
 
     def _is_no_count(self, column: int) -> bool:
         """Whether how many are asked for, and a column says how heavy they are, or has their numbers, such as those of rooms."""
@@ -401,7 +412,7 @@ class _Asked:
         """What other cells of the rows have; of one row, if none is named, all that are texts."""
         ledger = self.ledger
         if _WHEN.match(self.text):
-            columns = self._days()
+            columns = [column for column in self._named if ledger.is_clock(column)] or self._days()
         elif _WHERE.match(self.text):
             columns = [column for column in ledger.texts if stems(ledger.fields[column]) & _PLACES]
         else:
@@ -409,7 +420,7 @@ class _Asked:
             best = [column for column, count in named.items() if count == max(named.values())]
             # Which books were borrowed: not by whom.
             noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
-            columns = [column for column in best if not ledger.is_code(column)]
+            columns = [column for column in best if column in ledger.amounts or not ledger.is_code(column)]
             columns = columns or [column for column in best if noun & self._named[column]]
             if noun and not any(noun & words for words in self._named.values()):
                 columns = []

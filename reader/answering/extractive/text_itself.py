@@ -325,7 +325,10 @@ _TITLE = (
     r"(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del)"
 )
 _NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
-_OF_CHAPTER = rf"(?P<place>(?:(?:the|das|des|le|du|el|del) )?(?:(?:{CHAPTER}) (?:{NUMBER})|\w{{1,16}} (?:{CHAPTER})))(?: (?:of|in) {_IT})?"
+_OF_CHAPTER = (
+    rf"(?P<place>(?:(?:the|das|des|le|du|el|del) )?(?:(?:{CHAPTER}) (?:{NUMBER})|\w{{1,16}} (?:{CHAPTER})))"
+    rf"(?: (?:of|in) {_IT})?"
+)
 _WHO = (
     r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
     r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"

@@ -22,7 +22,9 @@ _UNITS = stems("unit einheit unité unidad currency währung devise moneda")
 _LONG_WORD = re.compile(r"[^\W\d_]{4}")
 _YES = re.compile(r"(?:yes|y|ja|oui|sí|✓|✔)", re.I)
 _NO = re.compile(r"(?:no|n|nein|non|none|✗|✘)", re.I)
-_CODE = re.compile(r"\W*(?:[^\W\d_]{0,3}[-. /]?\d[\w./-]*)?\W*")
+_CODE = re.compile(r"\W*(?:[^\W\d_]{0,3}[-. /]?\d[\w./:-]*)?\W*")
+_CLOCK = re.compile(r"\W*\d{1,2}[:.h]\d\d\b.*")
+_MONEY = re.compile(r"[£$€¥]")
 
 
 class Ledger(Grid):
@@ -80,6 +82,14 @@ class Ledger(Grid):
     def has_yes(self, row: int, column: int) -> bool:
         """Whether a cell says yes."""
         return bool(_YES.fullmatch(self.cells[row][column].strip()))
+
+    def is_clock(self, column: int) -> bool:
+        """Whether a column has times of day."""
+        return all(_CLOCK.fullmatch(row[column]) for row in self.cells)
+
+    def has_money(self, column: int) -> bool:
+        """Whether a column has some amounts of money, be it beside other cells."""
+        return any(_MONEY.search(row[column]) for row in self.cells)
 
     def is_unique(self, column: int) -> bool:
         """Whether all cells of a column are different."""

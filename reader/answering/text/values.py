@@ -59,6 +59,8 @@ _VALUE = re.compile(
     r"(?:\s?(?P<unit>[^\s\d(),;|–-][^\d(),;|–-]{0,30}))?(?:\s\([^()\d]{0,40}\))?\.?",
     re.I,
 )
+_MINUS = re.compile(r"^([-−])\s?([£$€¥])\s?")
+"""-£4 is read as £-4."""
 _COMPOUND = re.compile(r"(\d{1,4})\s?(\D{1,12}?)\s(\d{1,2})\s?(\D{1,12})")
 _SAID = re.compile(
     rf"(?<![\w.,£$€¥/–-])(?:(?P<sign>[£$€¥])\s?(?P<money>{_NUMBER})(?!\s?(?:[km]|bn|thousand|hundred|[mb]il\w*|mio|mrd|tausend)\b)"
@@ -110,7 +112,7 @@ def value(text: str, decimal: str, unit: str = "") -> Value | None:
             return None
         size = float(found[1]) * large[1] + float(found[3]) * small[1]
         return Value(size, large[0], size / large[1], text)
-    found = _VALUE.fullmatch(text)
+    found = _VALUE.fullmatch(_MINUS.sub(r"\2\1", text))
     if found is None:
         return None
     own = (found["unit"] or unit).strip()
