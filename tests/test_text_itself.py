@@ -76,6 +76,14 @@ def test_the_text_tells_about_itself(question: str, answer: str) -> None:
         "What is the last sentence of chapter 9?",
         "Which chapter is about whales?",
         "What is the title of the duke?",
+        "Is laughing mentioned?",
+        "Is the colour of the boat mentioned?",
+        "Is somebody else mentioned?",
+        "How often is she mentioned?",
+        "Where was the ferry first used?",
+        "What is the name of the woman in chapter 1?",
+        "Who is in charge of chapter 1?",
+        "Which is the longest part?",
     ],
 )
 def test_other_questions_are_left(question: str) -> None:

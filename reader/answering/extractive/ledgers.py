@@ -27,7 +27,7 @@ from reader.answering.text.words import STOP_WORDS, subject_words, words_of
 _OTHERS = re.compile(
     r"\b(?:except|both|either|or|than|before|after|since|until|between|over|under|least|up to|oder|vor|nach|seit|bis|zwischen"
     r"|mehr als|ou|avant|après|depuis|entre|antes|después|desde|hasta|this (?:year|month|week)|only|others?|else|same|most often"
-    r"|mentioned|how (?:much|many) (?:more|less|fewer)|nur|andere[nrs]?|am häufigsten|seul\w*|autres?|plus souvent|sólo|otr[oa]s?)\b"
+    r"|mentioned|how (?:much|many) (?:more|less|fewer)|nur|andere[nrs]?|häufigsten|seul\w*|autres?|plus souvent|sólo|otr[oa]s?)\b"
     r"|^will\b",
     re.I,
 )
@@ -58,6 +58,10 @@ _SPENT = re.compile(
 _PAID = re.compile(rf"{PAYING.pattern}|\bhow much (?:is|are|was|were)\b", re.I)
 _AMOUNT = PRICE.all_names | stems("amount sum total betrag summe montant importe")
 """What a column of amounts of money may be called."""
+_QUANTITY = stems(
+    "quantity qty amount number count total sum sold stock pieces units menge anzahl stück summe quantité nombre cantidad número"
+)
+"""What a column may be called that says how many of what a row names."""
 _BALANCE = stems("balance kontostand saldo solde")
 _MEASURED = ("mass", "volume", "money", "time")
 _NAME = re.compile(r"(?<=\s)[^\W\d_](?=\w)\w+")
@@ -298,7 +302,9 @@ class _Asked:
         if any(counted & words for words in values) or (values and len(rows) == 1):
             return False
         named = (words for column, words in self._named.items() if column not in filters)
-        about = stems(self.ledger.about) if self.ledger.labels else frozenset[str]()
+        # Where a column has numbers of them, the heading's name for them is none for its rows.
+        has_numbers = not all(map(_dimension, self.ledger.amounts.values()))
+        about = stems(self.ledger.about) if self.ledger.labels and not has_numbers else frozenset[str]()
         return bool(counted & self._rows_called.union(about, *named))
 
     def _are_different(self, rows: Sequence[int]) -> bool:
@@ -350,7 +356,7 @@ class _Asked:
         return bool(stems(self.ledger.fields[column]) & _BALANCE)
 
     def _is_no_count(self, column: int) -> bool:
-        """Whether how many are asked for, and a column says how heavy they are, or has their numbers, such as those of rooms."""
+        """Whether how many are asked for, and a column says how heavy they are, is of others, or has their numbers, as of rooms."""
         if not (how_many := HOW_MANY.match(self.text)):
             return False
         kind = _dimension(self.ledger.amounts[column])
@@ -358,12 +364,14 @@ class _Asked:
         if kind.partition(" ")[0] in _MEASURED and not any(unit and unit.dimension == kind for unit in units):
             return True
         noun, name = how_many["what"].split()[0].casefold(), self.ledger.fields[column]
+        if column not in self._named:
+            return not stems(name) & _QUANTITY
         return not kind and noun not in words_of(name) and stems(noun) <= stems(name)
 
     def _with_count(self, found: Found, number: float) -> str:
         """A sum or a mean, with the number of its rows, as not all of them may be shown."""
         called = next((rows for rows, begins in _ROWS_CALLED if begins.match(self.text)), "rows")
-        printed = found.printed(number)
+        printed = found.printed(number, least=int(number != int(number)))
         return f"{printed} ({len(found.values)} {called})" if printed else ""
 
     def _each(self, found: Found, rows: Sequence[int]) -> _Answer | None:

@@ -133,12 +133,16 @@ def is_missing(text: str) -> bool:
     return _MISSING.fullmatch(text.strip()) is not None
 
 
-def printed_like(number: float, values: Sequence[Value], decimal: str) -> str:
-    """A number as values that have the same unit print theirs; "" where they print it in different ways."""
+def printed_like(number: float, values: Sequence[Value], decimal: str, least: int = 0) -> str:
+    """A number as values that have the same unit print theirs; "" where they print it in different ways.
+
+    Args:
+        least: so many decimals at least.
+    """
     places = [re.search(_NUMBER, one.printed) for one in values]
     largest = max(values, key=lambda one: one.number).printed
     frames = set[tuple[str, str]]()
-    decimals, group = 0, ""
+    decimals, group = least if decimal else 0, ""
     for place in places:
         if place is None:
             return ""
