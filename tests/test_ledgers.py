@@ -78,6 +78,48 @@ Name | Town | Age
 Ida | Ely | 34
 Jon | March | 51
 """
+STAFF = """Staff
+
+Room | Name | Role | Since | Trained | Hours
+12 | Will May | cook | 2019 | yes | 20
+14 | Ann Lee | guard | 2020 | no | 31
+14 | Tom Lee | guard | 2020 | yes | 30
+"""
+ORDERS = """Orders
+
+Order | Customer | Product | Quantity
+1001 | Smith Ltd | Chairs | 20
+1002 | Hill | Chairs | 12
+1003 | Smith Ltd | Tables | 3
+1004 | Smith Ltd | Chairs | 1
+"""
+BANK = """Bank
+
+Date | Text | Amount | Balance
+2025-03-03 | Rent | -£420.00 | £80.00
+2025-03-10 | Salary | £1,900.00 | £1,980.00
+2025-03-12 | Market | -£64.20 | £1,915.80
+2025-03-28 | Market | -£51.10 | £1,864.70
+"""
+CAKE = """Cake
+
+Ingredient | Amount | Unit | Milk
+Flour | 250 | g | included
+Sugar | 80 | g | not included
+Plums | 1 | kg | not included
+"""
+EXAMS = """Exams
+
+Subject | Date | Start | Room
+Physics | Tue 3 June 2025 | 9:00 | 12
+Art | Thu 5 June 2025 | 13:00 | Hall
+"""
+ROOMS = """Rooms
+
+Room | Persons | Low season | Breakfast
+Single | 1 | 55 € a night | free
+Family | 4 | 120 € | 12 € each
+"""
 
 
 def said(text: str, question: str) -> str | None:
@@ -129,6 +171,16 @@ def said(text: str, question: str) -> str | None:
         (LOANS, "How many loans have not been returned?", "2"),
         (RESULTS, "How many parameters does Echo have?", "48 M"),
         (RESULTS, "Which method has the highest recall on Forest?", "Ours"),
+        (STAFF, "How many hours do the trained guards have?", "30"),
+        (STAFF, "Which names are not trained?", "Ann Lee"),
+        (STAFF, "What are the average hours of a guard?", "30.5 (2 rows)"),
+        (ORDERS, "How many chairs were ordered?", "33 (3 rows)"),
+        (ORDERS, "Which customer ordered tables?", "Smith Ltd"),
+        (BANK, "How much was the rent?", "-£420.00"),
+        (BANK, "What was the balance on 12 March?", "£1,915.80"),
+        (CAKE, "Which ingredients have milk included?", "Flour"),
+        (EXAMS, "When is the physics exam?", "Tue 3 June 2025"),
+        (EXAMS, "When does physics start?", "9:00"),
     ],
 )
 def test_rows_of_a_table_answer_together(text: str, question: str, answer: str) -> None:
@@ -151,6 +203,20 @@ def test_rows_of_a_table_answer_together(text: str, question: str, answer: str) 
         (PEOPLE, "How many children does Ida have?"),
         (PEOPLE, "Who is Ida?"),
         (PEOPLE, "How old is the chair?"),
+        (STAFF, "How many rooms are there?"),
+        (STAFF, "How many trained guards are there?"),
+        (STAFF, "How many hours does Will have?"),
+        (STAFF, "How many hours does Lee have?"),
+        (STAFF, "How many hours a week does each guard have?"),
+        (ORDERS, "Who ordered chairs most often?"),
+        (ORDERS, "Which customer ordered the most chairs?"),
+        (ORDERS, "How many customers ordered chairs?"),
+        (ORDERS, "How many other chairs were ordered?"),
+        (BANK, "How much was spent in March?"),
+        (BANK, "What was the average balance?"),
+        (CAKE, "What is the largest amount?"),
+        (ROOMS, "What does a single room cost?"),
+        (ROOMS, "How much is breakfast for a family?"),
     ],
 )
 def test_what_the_rows_do_not_tell_is_left_to_the_decoder(text: str, question: str) -> None:

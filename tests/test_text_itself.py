@@ -79,6 +79,14 @@ def test_the_text_tells_about_itself(question: str, answer: str) -> None:
         "What is the title of the duke?",
         "What is the title of the song in chapter 1?",
         "Wie heißt der Mann in Kapitel 1?",
+        "Is laughing mentioned?",
+        "Is the colour of the boat mentioned?",
+        "Is somebody else mentioned?",
+        "How often is she mentioned?",
+        "Where was the ferry first used?",
+        "What is the name of the woman in chapter 1?",
+        "Who is in charge of chapter 1?",
+        "Which is the longest part?",
     ],
 )
 def test_other_questions_are_left(question: str) -> None:

@@ -153,9 +153,9 @@ class Found:
         """What has the values, where that is a sentence."""
         return " ".join(self.places[0].text.split()) if self.grid.is_sentence else ""
 
-    def printed(self, number: float) -> str:
-        """A sum or a difference of the values, with their unit."""
-        return self.with_unit(printed_like(number, self.values, self.grid.decimal))
+    def printed(self, number: float, least: int = 0) -> str:
+        """A sum, a difference or a mean of the values, with their unit, and so many decimals at least."""
+        return self.with_unit(printed_like(number, self.values, self.grid.decimal, least))
 
     def with_unit(self, printed: str) -> str:
         """A number with the unit that the field's name has."""

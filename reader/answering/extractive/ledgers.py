@@ -13,20 +13,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, OWN_WORDS, Found
+from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, OWN_WORDS, PAYING, Found
 from reader.answering.extractive.limits import YEAR, Limit, limit_in, moment_of
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passages, Source
 from reader.answering.text.days import Period, period_in
 from reader.answering.text.ledgers import Ledger
-from reader.answering.text.measures import HOW_MUCH, Measure, compared_in
+from reader.answering.text.measures import HOW_MUCH, NUMBER, PRICE, Measure, compared_in
 from reader.answering.text.records import stems
 from reader.answering.text.values import Value, value
-from reader.answering.text.words import subject_words, words_of
+from reader.answering.text.words import STOP_WORDS, subject_words, words_of
 
 _OTHERS = re.compile(
     r"\b(?:except|both|either|or|than|before|after|since|until|between|over|under|least|up to|oder|vor|nach|seit|bis|zwischen"
-    r"|mehr als|ou|avant|après|depuis|entre|antes|después|desde|hasta)\b",
+    r"|mehr als|ou|avant|après|depuis|entre|antes|después|desde|hasta|this (?:year|month|week)|only|others?|else|same|most often"
+    r"|mentioned|how (?:much|many) (?:more|less|fewer)|nur|andere[nrs]?|häufigsten|seul\w*|autres?|plus souvent|sólo|otr[oa]s?)\b"
+    r"|^will\b",
     re.I,
 )
 _LACKS = re.compile(
@@ -41,13 +43,29 @@ _TOTAL = re.compile(
 _MEAN = re.compile(
     r"\b(?:on average|average|mean|(?:im )?durchschnitt\w*|en moyenne|moyenne?|(?:de )?promedio|(?:de )?media)\b", re.I
 )
+_PER = re.compile(
+    r"\b(?:per|each|every|apiece|pro (?=tag|woche|monat|jahr|person|kopf|stück)|chaque|chacune?|cada|jede[nrsm]?)\b",
+    re.I,
+)
+"""Only a column that says so, too, can be meant."""
 _ALL = re.compile(r"\b(?:all|every|alle[nr]?|tou(?:s|tes)|tod[oa]s)\b", re.I)
 _HOW_OFTEN = re.compile(r"\W*(?:how often|how many times|wie oft|combien de fois|cuántas veces)\b", re.I)
 _SPENT = re.compile(
-    r"\b(?:spent|paid|did\b.*\b(?:spend|pay)|ausgegeben|eingenommen|(?:be)?zahlte?n?|(?:be)?gezahlt|bezahlt|gebucht|dépensée?s?|payée?s?"
+    r"\b(?:spent|paid|received|raised|did\b.*\b(?:spend|pay|get|receive|raise|give|donate)|ausgegeben|eingenommen|(?:be)?zahlte?n?|(?:be)?gezahlt|bezahlt|gebucht|dépensée?s?|payée?s?"
     r"|gast(?:ó|aron|ado)|pag(?:ó|aron|ado))\b",
     re.I,
 )
+_PAID = re.compile(rf"{PAYING.pattern}|\bhow much (?:is|are|was|were)\b", re.I)
+_AMOUNT = PRICE.all_names | stems("amount sum total betrag summe montant importe")
+"""What a column of amounts of money may be called."""
+_QUANTITY = stems(
+    "quantity qty amount number count total sum sold stock pieces units menge anzahl stück summe quantité nombre cantidad número"
+)
+"""What a column may be called that says how many of what a row names."""
+_BALANCE = stems("balance kontostand saldo solde")
+_MEASURED = ("mass", "volume", "money", "time")
+_NAME = re.compile(r"(?<=\s)[^\W\d_](?=\w)\w+")
+_WHO = re.compile(r"\W*(?:who|whom|wer|wen|wem|qui|quién(?:es)?)(?!\w)", re.I)
 _DID = re.compile(
     r"\b(?:did|do|done|paid|bought|spent|booked|bezahlt|gekauft|gemacht|gebucht|payé|acheté|fait|pagó|compró|hizo)\b",
     re.I,
@@ -85,7 +103,7 @@ _PLACES = stems(
     "shelf place location room site box bin regal ort platz raum lager rayon lieu emplacement salle estante lugar sala"
 )
 """What a column may be called that says where something is."""
-_LEAST_LETTERS = 4
+_LEAST_LETTERS = _YEAR_DIGITS = 4
 _MOST_PLACES = 50
 """So many rows are shown as evidence at most."""
 
@@ -98,7 +116,7 @@ def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Ov
     text, by_id = " ".join(question.split()).strip(" ?¿.!"), {source.document_id: source for source in sources}
     limit = limit_in(text)
     text = limit.rest if limit else text
-    if not is_read or len(question) > MOST_CHARS or _OTHERS.search(text):
+    if not is_read or len(question) > MOST_CHARS or _OTHERS.search(text) or _has_common_name(text):
         return None
     said = dict(filter(None, (_Asked(text, limit, by_id[each], ledger).answer() for each, ledger in passages.ledgers)))
     if len(said) != 1:
@@ -160,9 +178,12 @@ class _Asked:
         if chosen is None:
             return None
         rows, filters = chosen
+        named = " ".join(self.ledger.fields[column] for column in self._named)
+        if _PER.search(self.text) and not _PER.search(named):
+            return None
         has_rows = bool(filters or self._period or self.limit)
         if self._counts(rows, filters):
-            return (str(len(rows)), self._found(rows)) if has_rows else None
+            return (str(len(rows)), self._found(rows)) if has_rows and self._are_different(rows) else None
         asks = (_TOTAL.search, _MEAN.search, HOW_MUCH.match, _COSTS.match)
         if self._extreme or any(ask(self.text) for ask in asks):
             return self._of_values(rows, filters, has_rows=has_rows)
@@ -180,31 +201,74 @@ class _Asked:
             rows = [row for row in rows if (day := days[row]) and self._period.has(day)]
         if self.limit:
             rows = self._within(self.limit, rows)
-        filters: dict[int, list[frozenset[str]]] = {}
+        filters: dict[int, list[int]] = {}
+        """The rows that a column's cells allow."""
+        yes_or_no = [column for column in self._named if column in ledger.texts and ledger.is_yes_or_no(column)]
         if _LACKS.search(self.text):
-            lacking = [column for column in self._named if any(ledger.lacks(row, column) for row in rows)]
+            lacking = yes_or_no or [column for column in self._named if any(ledger.lacks(row, column) for row in rows)]
             if len(lacking) != 1:
                 return None
-            rows = [row for row in rows if ledger.lacks(row, lacking[0])]
-            filters[lacking[0]] = [ledger.cell_stems[row][lacking[0]] for row in rows]
-        stated: dict[frozenset[str], set[int]] = {}
+            filters[lacking[0]] = [row for row in rows if ledger.lacks(row, lacking[0])]
+        else:
+            filters |= {column: [row for row in rows if ledger.has_yes(row, column)] for column in yes_or_no}
+        if (stated := self._stated()) is None:
+            return None
+        for column, words in stated.items():
+            filters[column] = self._with_words(column, words)
+        known = _WORDS.union(*(own for words in stated.values() for own in words), *self._named.values())
+        if left := self._words - known - stems(ledger.about) - self._rows_called:
+            having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
+            if len(having) != 1 or having[0] in filters or all(word.isdecimal() for word in left):
+                return None
+            filters[having[0]] = [row for row, own in enumerate(ledger.cell_stems) if left <= own[having[0]]]
+            cells = {ledger.cells[row][having[0]] for row in filters[having[0]]}
+            # Ann Lee and Tom Lee
+            if len(cells) > 1 and all(word[0].isupper() for cell in cells for word in cell.split()):
+                return None
+        rows = [row for row in rows if all(row in own for own in filters.values())]
+        return (rows, set(filters)) if rows else None
+
+    def _stated(self) -> dict[int, list[frozenset[str]]] | None:
+        """The words of whole cells that the question has, by columns; None where they may be of another column, too."""
+        ledger, stated = self.ledger, dict[frozenset[str], set[int]]()
         for column in ledger.texts:
             for own in {row[column] for row in ledger.cell_stems}:
-                if own and own <= self._words:
+                if own and own <= self._words and self._is_clear(column, own):
                     stated.setdefault(own, set()).add(column)
-        whole = {own: columns for own, columns in stated.items() if not any(own < other for other in stated)}
-        if any(len(columns) > 1 for columns in whole.values()):
-            return None
-        for own, (column,) in whole.items():
-            filters.setdefault(column, []).append(own)
-        known = _WORDS.union(*whole, *self._named.values(), stems(ledger.about), self._rows_called)
-        if left := self._words - known:
-            having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
-            if len(having) != 1 or having[0] in filters:
+        found: dict[int, list[frozenset[str]]] = {}
+        for own, columns in stated.items():
+            if any(own < other for other in stated):
+                continue
+            first = min(columns)
+            others = (column for column in ledger.texts if column != first)
+            # Emma, and Emma Stone
+            if len(columns) > 1 or any(
+                own <= stems(row[column].partition(" ")[0]) for column in others for row in ledger.cells
+            ):
                 return None
-            filters[having[0]] = [row[having[0]] for row in ledger.cell_stems if left <= row[having[0]]]
-        rows = [row for row in rows if all(ledger.cell_stems[row][column] in own for column, own in filters.items())]
-        return (rows, set(filters)) if rows else None
+            found.setdefault(first, []).append(own)
+        return found
+
+    def _is_clear(self, column: int, own: frozenset[str]) -> bool:
+        """Whether a number alone is one of a column: a year, or what the question says as it stands there and the column's name."""
+        if not all(word.isdecimal() for word in own) or all(len(word) == _YEAR_DIGITS for word in own):
+            return True
+        cells = {
+            row[column]
+            for row, words in zip(self.ledger.cells, self.ledger.cell_stems, strict=True)
+            if words[column] == own
+        }
+        return column in self._named and any(cell.casefold() in self.text.casefold() for cell in cells)
+
+    def _with_words(self, column: int, words: Sequence[frozenset[str]]) -> list[int]:
+        """The rows whose cell of a column has just these words; if cells differ in little words, those that the question has."""
+        found = []
+        for own in words:
+            rows = [row for row, cells in enumerate(self.ledger.cell_stems) if cells[column] == own]
+            cells = {self.ledger.cells[row][column].strip().casefold() for row in rows}
+            said = max((cell for cell in cells if cell in self.text.casefold()), key=len, default="")
+            found += [row for row in rows if not said or self.ledger.cells[row][column].strip().casefold() == said]
+        return found
 
     def _within(self, limit: Limit, rows: Sequence[int]) -> list[int]:
         """Of some rows those that lie within a limit; none where it is not clear in which column."""
@@ -238,18 +302,37 @@ class _Asked:
         if any(counted & words for words in values) or (values and len(rows) == 1):
             return False
         named = (words for column, words in self._named.items() if column not in filters)
-        return bool(counted & self._rows_called.union(stems(self.ledger.about), *named))
+        # Where a column has numbers of them, the heading's name for them is none for its rows.
+        has_numbers = not all(map(_dimension, self.ledger.amounts.values()))
+        about = stems(self.ledger.about) if self.ledger.labels and not has_numbers else frozenset[str]()
+        return bool(counted & self._rows_called.union(about, *named))
+
+    def _are_different(self, rows: Sequence[int]) -> bool:
+        """Whether rows are as many as the things that are counted: two loans may be of one book."""
+        how_many = HOW_MANY.match(self.text)
+        noun = stems(how_many["what"].split()[0]) if how_many else frozenset[str]()
+        columns = [column for column, words in self._named.items() if noun & words and column in self.ledger.texts]
+        return all(len({self.ledger.cells[row][column] for row in rows}) == len(rows) for column in columns[:1])
 
     def _of_values(self, rows: Sequence[int], filters: set[int], *, has_rows: bool) -> _Answer | None:
         """The sum, the mean, the most or the least of a column; of one row the value."""
         amounts = self.ledger.amounts
         money = [column for column, own in amounts.items() if _dimension(own).startswith("money")]
+        money = [column for column in money if column in self._named or not self._is_balance(column)]
         columns = [column for column in amounts if column in self._named] or money or [*amounts]
-        if len(columns) != 1:
+        if _PAID.search(self.text):
+            prices = [column for column in amounts if column in money or stems(self.ledger.fields[column]) & _AMOUNT]
+            columns = [column for column in columns if column in prices] or prices
+            # Of a column with "free" beside its prices no values are read.
+            prices = columns if any(column in self._named for column in columns) else [*columns, *self.ledger.texts]
+            columns = [column for column in prices if column in columns or self.ledger.has_money(column)]
+        if len(columns) != 1 or columns[0] not in amounts or self._is_no_count(columns[0]):
             return None
         read = [row for row in rows if amounts[columns[0]][row]]
         found = self._found(read, columns[0])
         if not found.values:
+            return None
+        if len(read) > 1 and self.ledger.is_mixed(read):
             return None
         if self._extreme:
             return self._most(found, filters)
@@ -258,18 +341,37 @@ class _Asked:
         total = sum(one.number for one in found.values)
         # The prices of a list have no sum.
         is_whole = has_rows or bool(self.ledger.days or HOW_MANY.match(self.text) or _ALL.search(self.text))
-        if _MEAN.search(self.text):
+        if _MEAN.search(self.text) and not self._is_balance(found.field):
             return (self._with_count(found, total / len(read)), found) if is_whole else None
         is_total = bool(_TOTAL.search(self.text) or _SPENT.search(self.text))
         are_alike = len({one.number for one in found.values}) == 1
+        # What came in and what was spent, shares and balances have no sum.
+        has_none = found.values[0].dimension == "share" or self._is_balance(found.field)
+        has_none |= bool(_SPENT.search(self.text)) and len({one.number < 0 for one in found.values}) > 1
         if is_total or (HOW_MANY.match(self.text) and not are_alike):
-            return (self._with_count(found, total), found) if is_whole else None
+            return (self._with_count(found, total), found) if is_whole and not has_none else None
         return self._each(found, read) if has_rows else None
+
+    def _is_balance(self, column: int) -> bool:
+        return bool(stems(self.ledger.fields[column]) & _BALANCE)
+
+    def _is_no_count(self, column: int) -> bool:
+        """Whether how many are asked for, and a column says how heavy they are, is of others, or has their numbers, as of rooms."""
+        if not (how_many := HOW_MANY.match(self.text)):
+            return False
+        kind = _dimension(self.ledger.amounts[column])
+        units = (value(f"1 {word}", ".") for word in words_of(self.text))
+        if kind.partition(" ")[0] in _MEASURED and not any(unit and unit.dimension == kind for unit in units):
+            return True
+        noun, name = how_many["what"].split()[0].casefold(), self.ledger.fields[column]
+        if column not in self._named:
+            return not stems(name) & _QUANTITY
+        return not kind and noun not in words_of(name) and stems(noun) <= stems(name)
 
     def _with_count(self, found: Found, number: float) -> str:
         """A sum or a mean, with the number of its rows, as not all of them may be shown."""
         called = next((rows for rows, begins in _ROWS_CALLED if begins.match(self.text)), "rows")
-        printed = found.printed(number)
+        printed = found.printed(number, least=int(number != int(number)))
         return f"{printed} ({len(found.values)} {called})" if printed else ""
 
     def _each(self, found: Found, rows: Sequence[int]) -> _Answer | None:
@@ -294,7 +396,18 @@ class _Asked:
         best = [thing for thing, one in zip(found.things, found.values, strict=True) if one.size == size]
         row = self.ledger.things.index(best[0])
         asked = [column for column in self._named if column not in {found.field, *filters, *self.ledger.amounts}]
-        if len(best) > 1 or len(found.values) < 2 or len(asked) > 1:
+        asked = self._days() if _WHEN.match(self.text) else asked
+        asked = [column for column in asked if not (_WHO.match(self.text) and self.ledger.is_code(column))]
+        if len(best) > 1 or len(found.values) < 2 or len(asked) > 1 or _MEAN.search(self.text):
+            return None
+        # Who ordered most may have ordered twice.
+        rows = list(map(self.ledger.things.index, found.things))
+        repeated = [
+            column
+            for column in asked or self.ledger.labels
+            if len({self.ledger.cells[row][column] for row in rows}) < len(rows)
+        ]
+        if measure is NUMBER and (repeated if asked else _WHO.match(self.text) and repeated):
             return None
         label = next(filter(self.ledger.is_unique, self.ledger.labels), None)
         cells = self._beside(row, self.ledger.amounts) if label is None else [self.ledger.cells[row][label]]
@@ -307,22 +420,23 @@ class _Asked:
         """What other cells of the rows have; of one row, if none is named, all that are texts."""
         ledger = self.ledger
         if _WHEN.match(self.text):
-            columns = self._days()
+            columns = [column for column in self._named if ledger.is_clock(column)] or self._days()
         elif _WHERE.match(self.text):
             columns = [column for column in ledger.texts if stems(ledger.fields[column]) & _PLACES]
         else:
             named = {column: len(own) for column, own in self._named.items() if column not in {*filters, *ledger.days}}
             best = [column for column, count in named.items() if count == max(named.values())]
-            columns = [column for column in best if not ledger.is_code(column)] or best
             # Which books were borrowed: not by whom.
             noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
+            columns = [column for column in best if column in ledger.amounts or not ledger.is_code(column)]
+            columns = columns or [column for column in best if noun & self._named[column]]
             if noun and not any(noun & words for words in self._named.values()):
                 columns = []
             if not columns and _WHAT.match(self.text):
                 is_sure = bool(noun & _WORDS) or _LACKS.search(self.text)
-                columns = [
-                    one for one in ledger.labels[:1] if one not in filters and (is_sure or ledger.is_unique(one))
-                ]
+                unique = [*filter(ledger.is_unique, ledger.labels)]
+                firsts = ledger.labels[:1]
+                columns = [one for one in firsts if one not in filters and (is_sure or unique == firsts)]
         if len(columns) == 1:
             said = list(dict.fromkeys(cell for row in rows if (cell := ledger.cells[row][columns[0]].strip())))
             found = self._found(rows, columns[0])
@@ -347,6 +461,11 @@ class _Asked:
         known, things = self.ledger.amounts.get(column, ()), self.ledger.things
         values = tuple(one for row in rows if known and (one := known[row]))
         return Found(self.source, self.ledger, tuple(things[row] for row in rows), values, column)
+
+
+def _has_common_name(text: str) -> bool:
+    """Whether a name in a question is also a word that says nothing, such as Will."""
+    return any(name[0].isupper() and name.casefold() in STOP_WORDS for name in _NAME.findall(text))
 
 
 def _dimension(values: Iterable[Value | None]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from reader import wording
 from reader.answering.extractive.overview import Overview, body, section_named, spans_of
@@ -30,13 +32,17 @@ _A = r"(?:(?:the|an?|any|der|die|das|une?|l[ae]|les|el|los|las) )?(?:(?:words?|n
 _THE_WORD = r"the (?:words?|names?|phrases?|terms?)"
 _WORDS = r"(?P<words>[^?]{1,60}?)"
 _SEEN = r"(?:mentioned|named|used|occurs?|appears?|erwähnt|genannt|vor|mentionnée?s?|apparaît|apparaissent)"
+_FOUND = r"(?:mentioned|appears?)"
 _PLACE = r"(?P<place>[^?]{1,80}?)"
-_PART = rf"(?:{CHAPTER}|story|part|tale|letter)"
+_PART = rf"(?:{CHAPTER}|story|tale)"
 _TEXT = (
     r"(?:(?:the|this|that)(?: whole)? (?:book|text|document|paper|article|novel|pdf|file)"
     r"|(?:das|dieses) (?:buch|dokument)|(?:der|dieser) text)"
 )
-_GERMAN, _FRENCH = r"(?:wie|wo|was|wird|werden|kommt|auf|welche\w*)\b", r"(?:combien|quel|à quelle|comment)"
+_GERMAN, _FRENCH = (
+    r"(?:wie|wo|was (?:ist|sind)|wird|werden|kommt|auf|welche\w*)\b",
+    r"(?:combien|quel|à quelle|comment)",
+)
 _SPANISH = r"(?:cuánt|cuál|en qué|cómo)"
 _LANGUAGES = tuple(
     (name, re.compile(begins, re.I)) for name, begins in (("de", _GERMAN), ("fr", _FRENCH), ("es", _SPANISH))
@@ -48,9 +54,19 @@ _SAID = {
     "es": ("página páginas", "palabra palabras", "vez veces", "Sí", "No, «{words}» no está en el texto."),
 }
 _NO_TERM = re.compile(r"\b(?:who|whom|whose|what|when|where|which|why|how|that|and|or|but|if|not)\b", re.I)
+_PRONOUN = re.compile(
+    r"(?:he|she|it|they|him|her|them|i|me|we|us|you|(?:any|some|no|every)(?:one|body|thing| one)|one|others?)\b|.*\belse\b",
+    re.I,
+)
+"""What is no term, unless the question calls it a word."""
+_IS_WORD = re.compile(r"\b(?:words?|names?|phrases?|terms?|wort|mot|palabra) \W*\Z", re.I)
+_THE = re.compile(r"\b(?:the|der|die|das|l[ae]s?|el|los) \W*\Z", re.I)
+_OF = re.compile(r"\bof\b|['’]s?\b", re.I)
+_HEADED = re.compile(rf"^[ \t]*(?P<title>(?:{CHAPTER})[ \t]+(?:{NUMBER})\b)[^\n]{{0,80}}$", re.I | re.M)
+_SUBSECTION = re.compile(r"\D*\d+\.\d")
 _MOST_WORDS = 5
 """So many words may be looked for as they are."""
-_MOST_PLACES, _MOST_OF_NAME = 6, 3
+_MOST_PLACES, _MOST_OF_NAME, _LEAST_LETTERS = 6, 3, 4
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _ENDED = re.compile(r"[.!?…。:;][\"'”’»)\]*_]*\s*\Z")
 _MOST_ALIKE = 0.5
@@ -73,7 +89,19 @@ class _Asked:
     def term(self) -> str:
         """The words that are looked for; "" where they are more than a name or a term."""
         words = self["words"]
-        return "" if len(words.split()) > _MOST_WORDS or _NO_TERM.search(words) else words
+        is_other = _NO_TERM.search(words) or (_PRONOUN.match(words) and not _IS_WORD.search(self.before))
+        return "" if len(words.split()) > _MOST_WORDS or is_other else words
+
+    @property
+    def before(self) -> str:
+        """The question up to the words that are looked for."""
+        return self._found.string[: self._found.start("words")]
+
+    @property
+    def is_described(self) -> bool:
+        """Whether they say what something is, as *the length of the bridge* does, and are neither a name nor a term."""
+        words = self["words"]
+        return bool(_OF.search(words) or (_THE.search(self.before) and not words[:1].isupper()))
 
     @property
     def no(self) -> str:
@@ -81,10 +109,34 @@ class _Asked:
         return self._no.format(words=self["words"])
 
     def mentions(self) -> list[tuple[PageRecord, list[int]]]:
-        """The pages with the term, and where each has it."""
+        """The pages with the term, and where each has it; where it is a name such as May, without what is in small letters."""
         pattern = mention(self.term) if self.term else re.compile("(?!)")
-        found = ((page, [one.start() for one in pattern.finditer(page.text)]) for page in self.source.pages)
-        return [(page, places) for page, places in found if places]
+        found = [(page, one) for page in self.source.pages for one in pattern.finditer(page.text)]
+        if not self.term.islower() and any(not one[0].islower() for _, one in found):
+            found = [(page, one) for page, one in found if not one[0].islower()]
+        return [(page, [one.start() for _, one in own]) for page, own in groupby(found, key=itemgetter(0))]
+
+    def section(self) -> Section | None:
+        """The chapter or page that is named; None where several have its number, or chapters have other headings."""
+        section, place = section_named(self["place"], self.source), self["place"]
+        if section is None or not re.fullmatch(_NUMBERED, place, re.I):
+            # No chapter that has the words in a long heading.
+            title = re.sub(rf"\A(?:{_NUMBERED}|\d[\d.]*)\W+", "", section.title, flags=re.I) if section else ""
+            is_meant = section and 2 * len(content_words(place)) >= len(content_words(title))
+            return section if is_meant or re.search(CHAPTER, place, re.I) else None
+        alike = [one for one in body(self.source) if one.number and not _SUBSECTION.match(one.title)]
+        is_clear = sum(one.number == section.number for one in alike) < 2 and bool(chapters(self.source))
+        return section if is_clear else None
+
+
+def chapters(source: Source) -> list[Section]:
+    """The sections that have sentences; if most are numbered chapters, only these. None where chapters are headed within them."""
+    told = [section for section in body(source) if _beginning(section)]
+    headed = [section for section in told if _HEADED.match(section.title)]
+    if not headed and not any(section.title[:1].isdigit() for section in told):
+        within = {one["title"].casefold() for page in source.pages for one in _HEADED.finditer(page.text)}
+        return told if len(within) < 2 else []
+    return headed if 2 * len(headed) > len(told) else told
 
 
 def of_text(question: str, sources: Sequence[Source]) -> Overview | None:
@@ -120,8 +172,17 @@ def _is_mentioned(asked: _Asked) -> Overview | None:
         said = _sentence(page, places[0])
         return Overview(f"{asked.yes}. {' '.join(said.text.split())}", (said,))
     known = {stem(word) for page in asked.source.pages for word in words_of(page.text)}
-    words = content_words(asked.term)
-    return None if len(words) > _MOST_OF_NAME or all(stem(word) in known for word in words) else Overview(asked.no, ())
+    words = {stem(word) for word in content_words(asked.term)} - known
+    # "Swimming" where the text has "swim"
+    is_akin = asked.term.islower() and any(_is_akin(word, other) for word in words for other in known)
+    if not words or is_akin or asked.is_described or len(content_words(asked.term)) > _MOST_OF_NAME:
+        return None
+    return Overview(asked.no, ())
+
+
+def _is_akin(word: str, other: str) -> bool:
+    """Whether one of two words begins with the other."""
+    return min(len(word), len(other)) >= _LEAST_LETTERS and (word.startswith(other) or other.startswith(word))
 
 
 def _first_mention(asked: _Asked) -> Overview | None:
@@ -133,10 +194,8 @@ def _first_mention(asked: _Asked) -> Overview | None:
 
 def _edge(asked: _Asked) -> Overview | None:
     """The first or last sentences, or paragraph, of the whole or of a part; headings are none."""
-    told = body(asked.source)
-    parts = (
-        [section_named(asked["place"], asked.source)] if asked["place"] else told[:1] if asked["first"] else told[-1:]
-    )
+    told = [section for section in body(asked.source) if _beginning(section)]
+    parts = [asked.section()] if asked["place"] else told[:1] if asked["first"] else told[-1:]
     read = [(page, spans_of(section, page)) for section in parts if section for page in section.pages]
     if not parts:
         read = [(page, [*sentences(page.text)]) for page in asked.source.pages]
@@ -167,23 +226,23 @@ def _paragraphs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, 
 
 
 def _size(asked: _Asked) -> Overview | None:
-    chapters = body(asked.source)
     if asked["chapters"]:
-        lines = "\n".join(f"• {section.title}" for section in chapters)
-        return Overview(f"{len(chapters):,}\n{lines}" if chapters else NOT_SAID, ())
+        told = chapters(asked.source)
+        lines = "\n".join(f"• {section.title}" for section in told)
+        return Overview(f"{len(told):,}\n{lines}" if told else NOT_SAID, ())
     pages = _counted(len(asked.source.pages), asked.pages)
     words = _counted(sum(len(_WORD.findall(page.text)) for page in asked.source.pages), asked.words)
     return Overview(pages if asked["pages"] else words if asked["count"] else f"{pages}, {words}", ())
 
 
 def _called(asked: _Asked) -> Overview | None:
-    section = section_named(asked["place"], asked.source)
+    section = asked.section()
     # Small decoders make a title up.
     return Overview(section.title, _beginning(section)) if section and section.title else Overview(NOT_SAID, ())
 
 
 def _begins(asked: _Asked) -> Overview | None:
-    section = section_named(asked["place"], asked.source)
+    section = asked.section()
     first = _beginning(section) if section else ()
     return _with_place(first[0]) if first else None
 
@@ -191,7 +250,7 @@ def _begins(asked: _Asked) -> Overview | None:
 def _about(asked: _Asked) -> Overview | None:
     """The chapters whose headings have all of the words, else those that have them most often."""
     words = [stem(word) for word in content_words(asked["words"])]
-    told, counted = body(asked.source), []
+    told, counted = chapters(asked.source), []
     for section in told:
         if set(words) <= {stem(word) for word in words_of(section.title)}:
             return Overview(section.title, _beginning(section))
@@ -208,17 +267,18 @@ def _about(asked: _Asked) -> Overview | None:
 
 def _people(asked: _Asked) -> Overview | None:
     # The people in the boat need not be those of a chapter that is called *The Boat*.
-    is_title = len(content_words(asked["place"])) > 1 or re.fullmatch(_NUMBERED, asked["place"], re.I)
-    section = section_named(asked["place"], asked.source) if is_title else None
-    names = [one.name for one in people(_text(section))] if section else []
-    return Overview(", ".join(names), _beginning(section)) if names and section else None
+    section, place = asked.section(), asked["place"]
+    is_title = section and len(content_words(place)) > 1 and mention(place).search(section.title)
+    is_meant = section and (is_title or re.fullmatch(_NUMBERED, place, re.I))
+    names = [one.name for one in people(_text(section))] if section and is_meant else []
+    return Overview(", ".join(names), _beginning(section)) if len(names) > 1 and section else None
 
 
 def _longest(asked: _Asked) -> Overview | None:
-    chapters = [(len(_WORD.findall(_text(section))), section) for section in body(asked.source)]
-    if len(chapters) < 2:
+    counted = [(len(_WORD.findall(_text(section))), section) for section in chapters(asked.source)]
+    if len(counted) < 2:
         return None
-    count, section = (max if asked["longest"] else min)(chapters, key=lambda one: one[0])
+    count, section = (max if asked["longest"] else min)(counted, key=lambda one: one[0])
     return Overview(f"{section.title} ({_counted(count, asked.words)})", _beginning(section))
 
 
@@ -274,7 +334,11 @@ _TITLE = (
     r"(?:what is|wie lautet|quel est|cuál es) (?:the |der |le |el )?"
     r"(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del)"
 )
-_NUMBERED = rf"(?:(?:(?:the|das|le|el) )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
+_NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
+_OF_CHAPTER = (
+    rf"(?P<place>(?:(?:the|das|des|le|du|el|del) )?(?:(?:{CHAPTER}) (?:{NUMBER})|\w{{1,16}} (?:{CHAPTER})))"
+    rf"(?: (?:of|in) {_IT})?"
+)
 _WHO = (
     r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
     r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"
@@ -292,8 +356,9 @@ _WAYS = tuple(
         (rf"{_IS} {_A}{_WORDS} (?:ever )?mentioned{_HERE}", _is_mentioned),
         (rf"is there (?:any|a) mention of {_A}{_WORDS}{_HERE}", _is_mentioned),
         (rf"(?:wird|werden|kommt) {_A}{_WORDS}{_IN_IT} {_SEEN}", _is_mentioned),
-        (rf"{_WHERE} {_A}{_WORDS} (?:first|(?P<last>last)) {_SEEN}{_HERE}", _first_mention),
-        (rf"{_WHERE} {_A}{_WORDS} {_SEEN}{_HERE} for the (?:first|(?P<last>last)) time", _first_mention),
+        (rf"{_WHERE} {_A}{_WORDS} (?:first|(?P<last>last)) {_FOUND}{_HERE}", _first_mention),
+        (rf"{_WHERE} {_THE_WORD} {_WORDS} (?:first|(?P<last>last)) {_SEEN}{_HERE}", _first_mention),
+        (rf"{_WHERE} {_A}{_WORDS} {_FOUND}{_HERE} for the (?:first|(?P<last>last)) time", _first_mention),
         (_EDGE, _edge),
         (rf"(?:how (?:long|big) is|wie lang ist) {_TEXT}", _size),
         (_HOW_MANY, _size),

@@ -53,6 +53,11 @@ DAY = (
 )
 """The pattern of a date with its day, to be matched without regard to capitals."""
 _A_DAY = re.compile(DAY, re.I)
+_WEEKDAY = re.compile(
+    r"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?|wed|thu|sat|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|mo|di|mi|do|fr|sa|so"
+    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo)(?:\.|,|\.,)? (?=\w)",
+    re.I,
+)
 _PERIOD = re.compile(
     rf"\b(?:in|during|for|of|im|en|pour|au mois de?|de)(?: the month of| (?:dem )?jahr| l['’]année)? ?"
     rf"(?:(?P<month>{MONTH})(?:\.?,?(?: of| de)? (?P<year>{YEAR}))?|(?P<alone>{YEAR}))(?![\w-])",
@@ -120,7 +125,7 @@ def period_in(text: str) -> Period | None:
 
 def as_day(text: str) -> Day | None:
     """The day that a text is, and nothing else; None where it is none."""
-    found = _A_DAY.fullmatch(text.strip())
+    found = _A_DAY.fullmatch(_WEEKDAY.sub("", text.strip()))
     return Day.of(found) if found else None
 
 

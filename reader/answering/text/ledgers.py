@@ -11,11 +11,20 @@ from functools import cached_property
 
 from reader.answering.text.days import Day, as_day
 from reader.answering.text.records import SUMMARY, Grid, Thing, heading_above, stems
-from reader.answering.text.tables import Table
+from reader.answering.text.tables import Row, Table
 from reader.answering.text.values import Value, decimal_sign, is_missing
 from storage import PageRecord
 
-_CODE = re.compile(r"\W*(?:[^\W\d_]{0,3}[-. /]?\d[\w./-]*)?\W*")
+_COUNTED = re.compile(r"\d{1,9}")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_UNITS = stems("unit einheit unité unidad currency währung devise moneda")
+"""What a column may be called that says what the numbers of a row are."""
+_LONG_WORD = re.compile(r"[^\W\d_]{4}")
+_YES = re.compile(r"(?:yes|y|ja|oui|sí|✓|✔)", re.I)
+_NO = re.compile(r"(?:no|n|nein|non|none|✗|✘)", re.I)
+_CODE = re.compile(r"\W*(?:[^\W\d_]{0,3}[-. /]?\d[\w./:-]*)?\W*")
+_CLOCK = re.compile(r"\W*\d{1,2}[:.h]\d\d\b.*")
+_MONEY = re.compile(r"[£$€¥]")
 
 
 class Ledger(Grid):
@@ -35,7 +44,8 @@ class Ledger(Grid):
     def amounts(self) -> dict[int, list[Value | None]]:
         """The columns that are values, with those of all rows."""
         rows = range(len(self.things))
-        read = {column: self.values(column, rows) for column in range(len(self.fields)) if column not in self.days}
+        others = [column for column in range(len(self.fields)) if column not in self.days and not self.is_name(column)]
+        read = {column: self.values(column, rows) for column in others}
         return {column: values for column, values in read.items() if values}
 
     @cached_property
@@ -53,14 +63,43 @@ class Ledger(Grid):
         """The columns that may say what each row is."""
         return [column for column in self.texts if not self.is_code(column)]
 
+    def is_name(self, column: int) -> bool:
+        """Whether the numbers of a column name its rows: years, or whole numbers in order in the first column."""
+        cells = [row[column].strip() for row in self.cells]
+        if all(map(_YEAR.fullmatch, cells)):
+            return True
+        return not column and all(map(_COUNTED.fullmatch, cells)) and [*map(int, cells)] == sorted(map(int, cells))
+
+    def is_mixed(self, rows: Sequence[int]) -> bool:
+        """Whether a column says that the numbers of some rows are of different units."""
+        units = (column for column in self.texts if stems(self.fields[column]) & _UNITS)
+        return any(len({self.cells[row][column] for row in rows}) > 1 for column in units)
+
+    def is_yes_or_no(self, column: int) -> bool:
+        """Whether the cells of a column say yes or no."""
+        return all(self.has_yes(row, column) or self.lacks(row, column) for row in range(len(self.cells)))
+
+    def has_yes(self, row: int, column: int) -> bool:
+        """Whether a cell says yes."""
+        return bool(_YES.fullmatch(self.cells[row][column].strip()))
+
+    def is_clock(self, column: int) -> bool:
+        """Whether a column has times of day."""
+        return all(_CLOCK.fullmatch(row[column]) for row in self.cells)
+
+    def has_money(self, column: int) -> bool:
+        """Whether a column has some amounts of money, be it beside other cells."""
+        return any(_MONEY.search(row[column]) for row in self.cells)
+
     def is_unique(self, column: int) -> bool:
         """Whether all cells of a column are different."""
         return len({row[column] for row in self.cells}) == len(self.cells)
 
     def lacks(self, row: int, column: int) -> bool:
-        """Whether a row has nothing in a column, or 0."""
+        """Whether a row has nothing in a column, or 0 or no."""
         amount = self.amounts[column][row] if column in self.amounts else None
-        return is_missing(self.cells[row][column]) or (amount is not None and not amount.number)
+        cell = self.cells[row][column].strip()
+        return is_missing(cell) or bool(_NO.fullmatch(cell)) or (amount is not None and not amount.number)
 
     def is_code(self, column: int) -> bool:
         """Whether a column has numbers or codes, such as A-101."""
@@ -70,7 +109,7 @@ class Ledger(Grid):
 def ledgers(pages: Sequence[PageRecord], tables: Sequence[Table], title: str) -> Iterator[Ledger]:
     """The tables of a document whose columns have names, without the rows that sum up others."""
     for table in tables:
-        rows = [row for row in table.rows if not SUMMARY.match(row.cell(0))]
+        rows = [row for row in table.rows if not _sums_up(row)]
         if not table.names or not all(table.names) or len(rows) < 2 or table.is_prose:
             continue
         page = next((one for one in pages if one.start_char <= table.first.start_char < one.end_char), None)
@@ -78,3 +117,9 @@ def ledgers(pages: Sequence[PageRecord], tables: Sequence[Table], title: str) ->
         things = tuple(Thing(row.text, ((row.start_char, row.end_char),)) for row in rows)
         cells = tuple(tuple(row.cell(column) for column in range(len(table.names))) for row in rows)
         yield Ledger(things, table.names, cells, "", f"{heading} {title}", decimal_sign(row.text for row in rows))
+
+
+def _sums_up(row: Row) -> bool:
+    """Whether a row sums up others: its first words say so, and no others stand behind them, as in a name such as Total Fitness."""
+    cells = [text for text, _ in row.cells if text.strip()]
+    return bool(cells and SUMMARY.match(cells[0])) and not any(map(_LONG_WORD.search, cells[1:]))

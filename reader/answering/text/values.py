@@ -59,6 +59,8 @@ _VALUE = re.compile(
     r"(?:\s?(?P<unit>[^\s\d(),;|–-][^\d(),;|–-]{0,30}))?(?:\s\([^()\d]{0,40}\))?\.?",
     re.I,
 )
+_MINUS = re.compile(r"^([-−])\s?([£$€¥])\s?")
+"""-£4 is read as £-4."""
 _COMPOUND = re.compile(r"(\d{1,4})\s?(\D{1,12}?)\s(\d{1,2})\s?(\D{1,12})")
 _SAID = re.compile(
     rf"(?<![\w.,£$€¥/–-])(?:(?P<sign>[£$€¥])\s?(?P<money>{_NUMBER})(?!\s?(?:[km]|bn|thousand|hundred|[mb]il\w*|mio|mrd|tausend)\b)"
@@ -110,7 +112,7 @@ def value(text: str, decimal: str, unit: str = "") -> Value | None:
             return None
         size = float(found[1]) * large[1] + float(found[3]) * small[1]
         return Value(size, large[0], size / large[1], text)
-    found = _VALUE.fullmatch(text)
+    found = _VALUE.fullmatch(_MINUS.sub(r"\2\1", text))
     if found is None:
         return None
     own = (found["unit"] or unit).strip()
@@ -131,12 +133,16 @@ def is_missing(text: str) -> bool:
     return _MISSING.fullmatch(text.strip()) is not None
 
 
-def printed_like(number: float, values: Sequence[Value], decimal: str) -> str:
-    """A number as values that have the same unit print theirs; "" where they print it in different ways."""
+def printed_like(number: float, values: Sequence[Value], decimal: str, least: int = 0) -> str:
+    """A number as values that have the same unit print theirs; "" where they print it in different ways.
+
+    Args:
+        least: so many decimals at least.
+    """
     places = [re.search(_NUMBER, one.printed) for one in values]
     largest = max(values, key=lambda one: one.number).printed
     frames = set[tuple[str, str]]()
-    decimals, group = 0, ""
+    decimals, group = least if decimal else 0, ""
     for place in places:
         if place is None:
             return ""
