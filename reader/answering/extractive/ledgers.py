@@ -51,7 +51,8 @@ _PER = re.compile(
 _ALL = re.compile(r"\b(?:all|every|alle[nr]?|tou(?:s|tes)|tod[oa]s)\b", re.I)
 _HOW_OFTEN = re.compile(r"\W*(?:how often|how many times|wie oft|combien de fois|cuántas veces)\b", re.I)
 _SPENT = re.compile(
-    r"\b(?:spent|paid|received|raised|did\b.*\b(?:spend|pay|get|receive|raise|give|donate)|ausgegeben|eingenommen|(?:be)?zahlte?n?|(?:be)?gezahlt|bezahlt|gebucht|dépensée?s?|payée?s?"
+    r"\b(?:spent|paid|received|raised|did\b.*\b(?:spend|pay|get|receive|raise|give|donate)|ausgegeben"
+    r"|eingenommen|(?:be)?zahlte?n?|(?:be)?gezahlt|bezahlt|gebucht|dépensée?s?|payée?s?"
     r"|gast(?:ó|aron|ado)|pag(?:ó|aron|ado))\b",
     re.I,
 )
@@ -63,7 +64,9 @@ _QUANTITY = stems(
 )
 """What a column may be called that says how many of what a row names."""
 _BALANCE = stems("balance kontostand saldo solde")
+"""A column that is called so has no sum."""
 _MEASURED = ("mass", "volume", "money", "time")
+"""Values of these are no numbers of things."""
 _NAME = re.compile(r"(?<=\s)[^\W\d_](?=\w)\w+")
 _WHO = re.compile(r"\W*(?:who|whom|wer|wen|wem|qui|quién(?:es)?)(?!\w)", re.I)
 _DID = re.compile(
@@ -201,16 +204,16 @@ class _Asked:
             rows = [row for row in rows if (day := days[row]) and self._period.has(day)]
         if self.limit:
             rows = self._within(self.limit, rows)
-        filters: dict[int, list[int]] = {}
+        filters: dict[int, set[int]] = {}
         """The rows that a column's cells allow."""
         yes_or_no = [column for column in self._named if column in ledger.texts and ledger.is_yes_or_no(column)]
         if _LACKS.search(self.text):
             lacking = yes_or_no or [column for column in self._named if any(ledger.lacks(row, column) for row in rows)]
             if len(lacking) != 1:
                 return None
-            filters[lacking[0]] = [row for row in rows if ledger.lacks(row, lacking[0])]
+            filters[lacking[0]] = {row for row in rows if ledger.lacks(row, lacking[0])}
         else:
-            filters |= {column: [row for row in rows if ledger.has_yes(row, column)] for column in yes_or_no}
+            filters |= {column: {row for row in rows if ledger.has_yes(row, column)} for column in yes_or_no}
         if (stated := self._stated()) is None:
             return None
         for column, words in stated.items():
@@ -220,7 +223,7 @@ class _Asked:
             having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
             if len(having) != 1 or having[0] in filters or all(word.isdecimal() for word in left):
                 return None
-            filters[having[0]] = [row for row, own in enumerate(ledger.cell_stems) if left <= own[having[0]]]
+            filters[having[0]] = {row for row, own in enumerate(ledger.cell_stems) if left <= own[having[0]]}
             cells = {ledger.cells[row][having[0]] for row in filters[having[0]]}
             # Ann Lee and Tom Lee
             if len(cells) > 1 and all(word[0].isupper() for cell in cells for word in cell.split()):
@@ -260,14 +263,17 @@ class _Asked:
         }
         return column in self._named and any(cell.casefold() in self.text.casefold() for cell in cells)
 
-    def _with_words(self, column: int, words: Sequence[frozenset[str]]) -> list[int]:
+    def _with_words(self, column: int, words: Sequence[frozenset[str]]) -> set[int]:
         """The rows whose cell of a column has just these words; if cells differ in little words, those that the question has."""
-        found = []
+        text, found = self.text.casefold(), set[int]()
         for own in words:
-            rows = [row for row, cells in enumerate(self.ledger.cell_stems) if cells[column] == own]
-            cells = {self.ledger.cells[row][column].strip().casefold() for row in rows}
-            said = max((cell for cell in cells if cell in self.text.casefold()), key=len, default="")
-            found += [row for row in rows if not said or self.ledger.cells[row][column].strip().casefold() == said]
+            cells = {
+                row: self.ledger.cells[row][column].strip().casefold()
+                for row, stated in enumerate(self.ledger.cell_stems)
+                if stated[column] == own
+            }
+            said = max((cell for cell in {*cells.values()} if cell in text), key=len, default="")
+            found |= {row for row, cell in cells.items() if said in ("", cell)}
         return found
 
     def _within(self, limit: Limit, rows: Sequence[int]) -> list[int]:
@@ -312,7 +318,7 @@ class _Asked:
         how_many = HOW_MANY.match(self.text)
         noun = stems(how_many["what"].split()[0]) if how_many else frozenset[str]()
         columns = [column for column, words in self._named.items() if noun & words and column in self.ledger.texts]
-        return all(len({self.ledger.cells[row][column] for row in rows}) == len(rows) for column in columns[:1])
+        return all(self.ledger.is_unique(column, rows) for column in columns[:1])
 
     def _of_values(self, rows: Sequence[int], filters: set[int], *, has_rows: bool) -> _Answer | None:
         """The sum, the mean, the most or the least of a column; of one row the value."""
@@ -335,7 +341,7 @@ class _Asked:
         if len(read) > 1 and self.ledger.is_mixed(read):
             return None
         if self._extreme:
-            return self._most(found, filters)
+            return self._most(found, read, filters)
         if len(read) == 1:
             return found.with_unit(found.values[0].printed), found
         total = sum(one.number for one in found.values)
@@ -386,35 +392,29 @@ class _Asked:
             return None
         return ", ".join(f"{one} ({text})" for one, text in zip(said, texts, strict=True)), found
 
-    def _most(self, found: Found, filters: set[int]) -> _Answer | None:
+    def _most(self, found: Found, rows: Sequence[int], filters: set[int]) -> _Answer | None:
         """The most or the least with the cells beside it, or the one cell there that is asked for."""
         assert self._extreme is not None
         measure, is_more, _ = self._extreme
         if found.field not in self._named and not measure.fits_unnamed(found.values[0]):
             return None
         size = (max if is_more else min)(one.size for one in found.values)
-        best = [thing for thing, one in zip(found.things, found.values, strict=True) if one.size == size]
-        row = self.ledger.things.index(best[0])
+        best = [row for row, one in zip(rows, found.values, strict=True) if one.size == size]
+        is_who = bool(_WHO.match(self.text))
         asked = [column for column in self._named if column not in {found.field, *filters, *self.ledger.amounts}]
+        asked = [column for column in asked if not (is_who and self.ledger.is_code(column))]
         asked = self._days() if _WHEN.match(self.text) else asked
-        asked = [column for column in asked if not (_WHO.match(self.text) and self.ledger.is_code(column))]
-        if len(best) > 1 or len(found.values) < 2 or len(asked) > 1 or _MEAN.search(self.text):
+        if len(best) > 1 or len(rows) < 2 or len(asked) > 1 or _MEAN.search(self.text):
             return None
         # Who ordered most may have ordered twice.
-        rows = list(map(self.ledger.things.index, found.things))
-        repeated = [
-            column
-            for column in asked or self.ledger.labels
-            if len({self.ledger.cells[row][column] for row in rows}) < len(rows)
-        ]
-        if measure is NUMBER and (repeated if asked else _WHO.match(self.text) and repeated):
+        counted = asked or (self.ledger.labels if is_who else [])
+        if measure is NUMBER and not all(self.ledger.is_unique(column, rows) for column in counted):
             return None
         label = next(filter(self.ledger.is_unique, self.ledger.labels), None)
-        cells = self._beside(row, self.ledger.amounts) if label is None else [self.ledger.cells[row][label]]
-        printed = found.with_unit(self.ledger.cells[row][found.field])
-        return self.ledger.cells[row][asked[0]] if asked else f"{printed} ({', '.join(cells)})", replace(
-            found, things=tuple(best)
-        )
+        cells = self._beside(best[0], self.ledger.amounts) if label is None else [self.ledger.cells[best[0]][label]]
+        printed = found.with_unit(self.ledger.cells[best[0]][found.field])
+        said = self.ledger.cells[best[0]][asked[0]] if asked else f"{printed} ({', '.join(cells)})"
+        return said, self._found(best, found.field)
 
     def _of_cells(self, rows: Sequence[int], filters: set[int]) -> _Answer | None:
         """What other cells of the rows have; of one row, if none is named, all that are texts."""

@@ -121,8 +121,7 @@ class _Asked:
         section, place = section_named(self["place"], self.source), self["place"]
         if section is None or not re.fullmatch(_NUMBERED, place, re.I):
             # No chapter that has the words in a long heading.
-            title = re.sub(rf"\A(?:{_NUMBERED}|\d[\d.]*)\W+", "", section.title, flags=re.I) if section else ""
-            is_meant = section and 2 * len(content_words(place)) >= len(content_words(title))
+            is_meant = section and 3 * len(content_words(place)) >= len(content_words(section.title))
             return section if is_meant or re.search(CHAPTER, place, re.I) else None
         alike = [one for one in body(self.source) if one.number and not _SUBSECTION.match(one.title)]
         is_clear = sum(one.number == section.number for one in alike) < 2 and bool(chapters(self.source))

@@ -91,9 +91,10 @@ class Ledger(Grid):
         """Whether a column has some amounts of money, be it beside other cells."""
         return any(_MONEY.search(row[column]) for row in self.cells)
 
-    def is_unique(self, column: int) -> bool:
-        """Whether all cells of a column are different."""
-        return len({row[column] for row in self.cells}) == len(self.cells)
+    def is_unique(self, column: int, rows: Sequence[int] = ()) -> bool:
+        """Whether all cells of a column are different, in some rows or in all."""
+        cells = [self.cells[row][column] for row in rows or range(len(self.cells))]
+        return len({*cells}) == len(cells)
 
     def lacks(self, row: int, column: int) -> bool:
         """Whether a row has nothing in a column, or 0 or no."""
