@@ -177,6 +177,7 @@ def said(text: str, question: str) -> str | None:
         (ORDERS, "How many chairs were ordered?", "33 (3 rows)"),
         (ORDERS, "Which customer ordered tables?", "Smith Ltd"),
         (BANK, "How much was the rent?", "-£420.00"),
+        (BANK, "How much was spent at the market?", "-£115.30 (2 rows)"),
         (BANK, "What was the balance on 12 March?", "£1,915.80"),
         (CAKE, "Which ingredients have milk included?", "Flour"),
         (EXAMS, "When is the physics exam?", "Tue 3 June 2025"),

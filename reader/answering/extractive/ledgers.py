@@ -308,9 +308,9 @@ class _Asked:
         if any(counted & words for words in values) or (values and len(rows) == 1):
             return False
         named = (words for column, words in self._named.items() if column not in filters)
-        # Where a column has numbers of them, the heading's name for them is none for its rows.
-        has_numbers = not all(map(_dimension, self.ledger.amounts.values()))
-        about = stems(self.ledger.about) if self.ledger.labels and not has_numbers else frozenset[str]()
+        # Where several columns have numbers of them, the heading's name for them is none for its rows.
+        numbers = [own for own in self.ledger.amounts.values() if not _dimension(own)]
+        about = stems(self.ledger.about) if self.ledger.labels and len(numbers) < 2 else frozenset[str]()
         return bool(counted & self._rows_called.union(about, *named))
 
     def _are_different(self, rows: Sequence[int]) -> bool:
@@ -407,8 +407,8 @@ class _Asked:
         if len(best) > 1 or len(rows) < 2 or len(asked) > 1 or _MEAN.search(self.text):
             return None
         # Who ordered most may have ordered twice.
-        counted = asked or (self.ledger.labels if is_who else [])
-        if measure is NUMBER and not all(self.ledger.is_unique(column, rows) for column in counted):
+        are_unique = {column: self.ledger.is_unique(column, rows) for column in asked or self.ledger.labels}
+        if measure is NUMBER and (asked or is_who) and not any(are_unique.values()):
             return None
         label = next(filter(self.ledger.is_unique, self.ledger.labels), None)
         cells = self._beside(best[0], self.ledger.amounts) if label is None else [self.ledger.cells[best[0]][label]]
@@ -428,7 +428,7 @@ class _Asked:
             best = [column for column, count in named.items() if count == max(named.values())]
             # Which books were borrowed: not by whom.
             noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
-            columns = [column for column in best if column in ledger.amounts or not ledger.is_code(column)]
+            columns = [column for column in best if column or not ledger.is_code(column)]
             columns = columns or [column for column in best if noun & self._named[column]]
             if noun and not any(noun & words for words in self._named.values()):
                 columns = []

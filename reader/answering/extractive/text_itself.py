@@ -61,7 +61,7 @@ _PRONOUN = re.compile(
 """What is no term, unless the question calls it a word."""
 _IS_WORD = re.compile(r"\b(?:words?|names?|phrases?|terms?|wort|mot|palabra) \W*\Z", re.I)
 _THE = re.compile(r"\b(?:the|der|die|das|l[ae]s?|el|los) \W*\Z", re.I)
-_OF = re.compile(r"\bof\b|['’]s?\b", re.I)
+_OF = re.compile(r"\bof\b|['’]s\b|s['’](?!\w)", re.I)
 _HEADED = re.compile(rf"^[ \t]*(?P<title>(?:{CHAPTER})[ \t]+(?:{NUMBER})\b)[^\n]{{0,80}}$", re.I | re.M)
 _SUBSECTION = re.compile(r"\D*\d+\.\d")
 _MOST_WORDS = 5

@@ -139,8 +139,8 @@ def printed_like(number: float, values: Sequence[Value], decimal: str, least: in
     Args:
         least: so many decimals at least.
     """
-    places = [re.search(_NUMBER, one.printed) for one in values]
-    largest = max(values, key=lambda one: one.number).printed
+    places = [re.search(_NUMBER, _MINUS.sub(r"\2\1", one.printed)) for one in values]
+    largest = _MINUS.sub(r"\2\1", max(values, key=lambda one: one.number).printed)
     frames = set[tuple[str, str]]()
     decimals, group = least if decimal else 0, ""
     for place in places:
@@ -157,7 +157,7 @@ def printed_like(number: float, values: Sequence[Value], decimal: str, least: in
         return ""
     whole, _, part = f"{number:,.{decimals}f}".partition(".")
     plain = whole.replace(",", group) + (f"{decimal}{part}" if part else "")
-    return re.sub(_NUMBER, lambda _: plain, largest, count=1)
+    return re.sub(r"^([£$€¥])-", r"-\1", re.sub(_NUMBER, lambda _: plain, largest, count=1))
 
 
 def _value(number: str, unit: str, decimal: str, text: str) -> Value | None:
