@@ -228,7 +228,7 @@ def _size(asked: _Asked) -> Overview | None:
     if asked["chapters"]:
         told = chapters(asked.source)
         lines = "\n".join(f"• {section.title}" for section in told)
-        return Overview(f"{len(told):,}\n{lines}" if told else NOT_SAID, ())
+        return Overview(f"{len(told):,}\n{lines}", ()) if told else _without_chapters(asked)
     pages = _counted(len(asked.source.pages), asked.pages)
     words = _counted(sum(len(_WORD.findall(page.text)) for page in asked.source.pages), asked.words)
     return Overview(pages if asked["pages"] else words if asked["count"] else f"{pages}, {words}", ())
@@ -236,8 +236,12 @@ def _size(asked: _Asked) -> Overview | None:
 
 def _called(asked: _Asked) -> Overview | None:
     section = asked.section()
-    # Small decoders make a title up.
-    return Overview(section.title, _beginning(section)) if section and section.title else Overview(NOT_SAID, ())
+    return Overview(section.title, _beginning(section)) if section and section.title else _without_chapters(asked)
+
+
+def _without_chapters(asked: _Asked) -> Overview | None:
+    """That a document without headings has none, as small decoders make some up."""
+    return None if body(asked.source) else Overview(NOT_SAID, ())
 
 
 def _begins(asked: _Asked) -> Overview | None:
