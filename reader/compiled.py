@@ -22,6 +22,11 @@ def keep_compiled(folder: Path) -> None:
     _folder = folder
 
 
+def was_compiled(loop: Callable[..., Any]) -> bool:
+    """Whether a loop was compiled before and kept, so that it is loaded in milliseconds."""
+    return _folder is not None and any(_folder.glob(f"*/*.{loop.__name__}-*"))
+
+
 @functools.cache
 def compiled(
     loop: Callable[..., Any], arguments: str, *, reorders: bool = False, calls: tuple[Callable[..., Any], ...] = ()

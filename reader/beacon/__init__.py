@@ -4,7 +4,7 @@ from reader.beacon.attention import ATTENTION, attending, largest_weights, recor
 from reader.beacon.config import BeaconConfig
 from reader.beacon.layout import NO_SPAN
 from reader.beacon.low_rank import AnswerWeights
-from reader.beacon.memory import KeysWritten, Mark, Memory, has_loops
+from reader.beacon.memory import KeysWritten, Mark, Memory, load_loops
 from reader.beacon.plugin import BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
 from reader.beacon.rotary import check_decoder, max_positions, rotation
@@ -30,8 +30,8 @@ __all__ = [
     "adapt_ratio",
     "attending",
     "check_decoder",
-    "has_loops",
     "largest_weights",
+    "load_loops",
     "max_positions",
     "quantise",
     "quantise_to_int4",

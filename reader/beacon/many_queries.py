@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from reader.beacon.rounding import RoundedSlots
-from reader.compiled import compiled
+from reader.compiled import compiled, was_compiled
 
 _COLUMNS = 448
 """At most so many queries are in a block. With a power of two, its rows would compete for the same places of the cache."""
@@ -130,6 +130,11 @@ def block_loop() -> Callable[..., Any] | None:
     """The compiled loop; None where it cannot be compiled."""
     parts = _write_scores, _write_weights, _power_of_e, _add_values, _unround
     return compiled(_attend_to_tiles, _ARGUMENTS, reorders=True, calls=parts)
+
+
+def has_block_loop() -> bool:
+    """Whether it was compiled before and kept."""
+    return was_compiled(_attend_to_tiles)
 
 
 @functools.cache

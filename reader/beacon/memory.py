@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
 from reader.beacon.layout import WindowTokens
-from reader.beacon.many_queries import block_loop
+from reader.beacon.many_queries import block_loop, has_block_loop
 from reader.beacon.one_query import loops_preferred, row_loops
 from reader.beacon.rounding import RoundedSlots, key_factors, put, quantise_to_int8, saved_as
 from reader.errors import MemoryMismatch
@@ -31,9 +31,11 @@ class KeysWritten(Exception):
     """Ends a forward pass early: the last layer's keys and values are written, and the rest of the pass is not needed."""
 
 
-def has_loops(kv_heads: int, head_dim: int) -> bool:
-    """Whether compiled loops attend to int8 slots of this shape as fast as the library to floats. The first call loads them."""
-    return not head_dim % 4 and loops_preferred(kv_heads) and None not in (block_loop(), row_loops())
+def load_loops() -> None:
+    """Load the compiled loops of attention, if they were compiled before: the first question need not wait for that."""
+    if has_block_loop():
+        block_loop()
+        row_loops()
 
 
 class SlotLayer(CacheLayerMixin):
@@ -119,7 +121,8 @@ class SlotLayer(CacheLayerMixin):
         """Begin with these slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
         _, kv_heads, _, head_dim = self.keys.shape
         is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32
-        if slots is None or not is_plain or not has_loops(kv_heads, head_dim):
+        is_plain = is_plain and not head_dim % 4 and loops_preferred(kv_heads)
+        if slots is None or not is_plain or None in (block_loop(), row_loops()):
             return
         self.rounded, self.length = slots, slots.count
 

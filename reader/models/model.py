@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser, has_loops
+from reader.beacon import BeaconConfig, BeaconPlugin, RowChooser, load_loops
 from reader.condensing import CHOOSERS, DEFAULT_CHOOSER, ROW_METHODS, measure_shares
 from reader.errors import ConfigError, ModelError
 from reader.models.bundled import is_bundled
@@ -206,9 +206,7 @@ def load_model(
     model = _with_plugin(decoder, name, plugin, condenser, window, horizon)
     own = model.plugin
     if decoder.device.type == "cpu" and decoder.model.dtype == torch.float32:
-        attention: Any = decoder.model.base_model.layers[0].self_attn  # type: ignore[index,union-attr]
-        # Loads the loops now, and not while the first question waits.
-        has_loops(attention.k_proj.out_features // attention.head_dim, attention.head_dim)
+        load_loops()
     if measures_shares and own.rows is not None and not own.config.layer_shares:
         report = progress or no_report
         measure = partial(_measure_shares, model, report)
