@@ -513,7 +513,7 @@ def test_a_batch_that_names_a_private_address_is_not_begun(
     questions, output = tmp_path / "q.csv", str(tmp_path / "a.csv")
     questions.write_text("custom_id,question\n1,Who?\n2,When?\n")
     refused = shell("batch", str(questions), "--output", output, "--document", closed_site.at("/x"), status=2)
-    assert "Line 2: " in refused["error"]
+    assert "2 lines" in refused["error"]
     assert "leads into a private network" in " ".join(refused["error"].split())
     assert closed_site.asked == []
 
