@@ -300,9 +300,13 @@ class Database:
 
 
 def _others(folder: Path) -> list[str]:
-    """Names in a folder that no library gives, hidden ones aside."""
+    """Names in a folder that no library gives, hidden ones aside; another process may be making one, with SQLite's own files."""
     own = {*_OWN_NAMES, LIBRARY_LOCK, "lost+found"}
-    return sorted(path.name for path in folder.iterdir() if path.name not in own and not path.name.startswith("."))
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.name not in own and not path.name.startswith((".", DATABASE_FILE))
+    )
 
 
 def _holds_files(folder: Path) -> bool:
