@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from reader.answering.extractive.choices import options
+from reader.answering.text.words import bare
 
 _MOST_PARTS = 3
 _MOST_CHARS = 500
@@ -69,7 +70,7 @@ def parts(question: str) -> tuple[str, ...]:
 
 def _cut(question: str) -> list[str]:
     """A question, or its first part and the rest."""
-    asked = " ".join(question.split()).strip(" ?¿.!")
+    asked = bare(question)
     if len(asked) > _MOST_CHARS:
         return [question]
     if found := _TWO_WORDS.fullmatch(asked):

@@ -58,6 +58,11 @@ class Source:
         return [page for page in self.pages if page.end_char <= self.chars_read]
 
     @property
+    def is_read(self) -> bool:
+        """Whether the whole document has been read."""
+        return self.chars_read >= self.chars
+
+    @property
     def chars(self) -> int:
         """Characters of the whole document."""
         return self.pages[-1].end_char if self.pages else 0
@@ -305,6 +310,11 @@ def passage_of(page: PageRecord, start: int, end: int) -> Passage:
     """The passage from character start to end of a page's own text."""
     first = page.start_char
     return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
+
+
+def sentence_at(page: PageRecord, char: int) -> Passage:
+    """The sentence that has a character of a page's own text, or that follows it."""
+    return passage_of(page, *next((start, end) for start, end in sentences(page.text) if end > char))
 
 
 def sentences_of(text: str) -> list[str]:

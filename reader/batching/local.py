@@ -181,8 +181,8 @@ def answer_together(
 ) -> Iterator[tuple[int, Answer | ReaderError]]:
     """Answer many questions from one attached memory; yield each one's number with its answer, or what went wrong, as they end.
 
-    The answers are those that `ask` gives one by one. What all questions begin with is run once. Until the last answer whoever
-    else asks the memory waits; afterwards it is as it was before.
+    The answers are those that `ask` gives one by one. What all questions begin with is run once. Other threads that ask the memory
+    wait until the last answer is given; afterwards the memory is as it was before.
     """
     memory = attached.memory
     shared = _shared_opening(attached, questions, model, look_again)

@@ -34,7 +34,7 @@ from reader.answering.text.numerals import NUMERALS
 from reader.answering.text.records import Grid, Thing, of_sentence, stems
 from reader.answering.text.tables import as_value
 from reader.answering.text.values import Value, printed_like
-from reader.answering.text.words import content_words, subject_words
+from reader.answering.text.words import bare, content_words, subject_words
 from reader.reading import sentences
 
 _WHICH = re.compile(
@@ -166,7 +166,7 @@ class Asked:
     """A question, and what documents have for it."""
 
     def __init__(self, question: str, sources: Sequence[Source], passages: Passages) -> None:
-        self.text = LEFT_OUT.sub(" ", " ".join(question.split()).strip(" ?¿.!"))
+        self.text = LEFT_OUT.sub(" ", bare(question))
         self.words = stems(" ".join(subject_words(self.text)))
         self._sources = {source.document_id: source for source in sources}
         self._passages = passages
@@ -226,7 +226,7 @@ _Said = tuple[str, Found]
 
 def compared(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """The answer to a question that needs several values; None where it is not sure."""
-    is_read = all(source.chars_read >= source.chars for source in sources)
+    is_read = all(source.is_read for source in sources)
     if not is_read or len(question) > MOST_CHARS or _NOT_UNDERSTOOD.search(question):
         return None
     asked = Asked(question, sources, passages)

@@ -57,9 +57,8 @@ def entry(day: Day, source: Source) -> Section | None:
 
 def leaves_out(day: Day, source: Source) -> bool:
     """Whether a document is a diary or the like, and as a whole names a day nowhere."""
-    is_read = source.chars_read >= source.chars
     return (
-        is_read
+        source.is_read
         and has_entries(source)
         and not any(one.may_be(day) for page in source.pages for one in days_in(page.text))
     )

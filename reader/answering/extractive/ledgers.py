@@ -22,7 +22,7 @@ from reader.answering.text.ledgers import Ledger
 from reader.answering.text.measures import HOW_MUCH, NUMBER, PRICE, Measure, compared_in
 from reader.answering.text.records import stems
 from reader.answering.text.values import Value, value
-from reader.answering.text.words import STOP_WORDS, subject_words, words_of
+from reader.answering.text.words import STOP_WORDS, bare, subject_words, words_of
 
 _OTHERS = re.compile(
     r"\b(?:except|both|either|or|than|before|after|since|until|between|over|under|least|up to|oder|vor|nach|seit|bis|zwischen"
@@ -115,8 +115,8 @@ _Answer = tuple[str, Found]
 
 def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """The answer to a question for what rows of a table give together; None where it is not sure."""
-    is_read = all(source.chars_read >= source.chars for source in sources)
-    text, by_id = " ".join(question.split()).strip(" ?¿.!"), {source.document_id: source for source in sources}
+    is_read = all(source.is_read for source in sources)
+    text, by_id = bare(question), {source.document_id: source for source in sources}
     limit = limit_in(text)
     text = limit.rest if limit else text
     if not is_read or len(question) > MOST_CHARS or _OTHERS.search(text) or _has_common_name(text):

@@ -30,7 +30,7 @@ from reader.answering.text.measures import NUMBER, PRICE, Measure, compared_in, 
 from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.records import Grid, stems
 from reader.answering.text.values import Value, decimal_sign, is_missing, value, values_said
-from reader.answering.text.words import subject_words
+from reader.answering.text.words import bare, subject_words
 
 _BELOW = r"under|below|less than|fewer than|weniger als|unter|moins de|en dessous de|menos de|por debajo de"
 _ABOVE = r"over|above|more than|mehr als|über|plus de|au-dessus de|más de|por encima de"
@@ -112,10 +112,10 @@ class Limit(NamedTuple):
 
 def limited(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """All things that lie within the limit of a question, or how many; None where it has none, or is not understood."""
-    if any(source.chars_read < source.chars for source in sources) or len(question) > MOST_CHARS:
+    if not all(source.is_read for source in sources) or len(question) > MOST_CHARS:
         return None
     asked = Asked(question, sources, passages)
-    limit = limit_in(" ".join(question.split()).strip(" ?¿.!"))
+    limit = limit_in(bare(question))
     how_many = HOW_MANY.match(question)
     if limit is None or not (how_many or asks_which(asked)) or _OTHERS.search(limit.rest) or _LIMIT.search(limit.rest):
         return None

@@ -22,7 +22,7 @@ from reader.answering.extractive.introductions import defined, introduced
 from reader.answering.extractive.notes import SENTENCES, notes
 from reader.answering.extractive.parties import Line, party, representative, represents_nobody
 from reader.answering.extractive.title_pages import FRONT_CHARS, credited, credits_nobody, dated, named_alone, signed
-from reader.answering.passages import Passage, Passages, Source, passage_of
+from reader.answering.passages import Passage, Passages, Source, passage_of, sentence_at
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import DATE, LAST, Request, understand
 from reader.answering.text.definitions import expansion
@@ -146,7 +146,7 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
         told = [section for section in body(source) if section.start_char < source.chars_read] or _pages(source)
         if request.kind == "beginning":
             return _joined([(section.title, _beginning(section, chars // 2)) for section in told[:1]])
-        if source.chars_read < source.chars:
+        if not source.is_read:
             return None
         # Behind a paper's conclusion stand its last tables.
         of_section = _beginning if told and _CONCLUSION.match(told[-1].title) else _ending
@@ -198,15 +198,14 @@ def _expanded(words: str, source: Source) -> Overview | None:
     for page in source.pages:
         if page.end_char <= source.chars_read and (found := expansion(words, page.text)):
             long, place = found
-            span = next((start, end) for start, end in sentences(page.text) if end > place)
-            return Overview(long, (passage_of(page, *span),))
+            return Overview(long, (sentence_at(page, place),))
     return None
 
 
 def _credited(role: str, source: Source) -> Overview | None:
     """Who signs a letter, whom a document's first pages credit with a role, or their date; no author whom the file's properties do
     not name."""
-    ends = source.pages[-1:] if role == "author" and source.chars_read >= source.chars else ()
+    ends = source.pages[-1:] if role == "author" and source.is_read else ()
     found = [(page, named) for page in ends if (named := signed(page.text))]
     front = list(_front(source))
     found += [(page, named) for page, text in front if (named := dated(text) if role == DATE else credited(role, text))]
@@ -275,10 +274,7 @@ def _people(source: Source, language: str) -> Overview | None:
 def _first_sentence(page: PageRecord, pattern: re.Pattern[str]) -> Passage | None:
     """The first sentence of a page that a pattern matches in."""
     found = pattern.search(page.text)
-    if found is None:
-        return None
-    start, end = next((start, end) for start, end in sentences(page.text) if end > found.start())
-    return passage_of(page, start, end)
+    return sentence_at(page, found.start()) if found else None
 
 
 def _of_sections(source: Source, chars: int) -> list[tuple[str, list[Passage]]]:

@@ -14,11 +14,11 @@ from operator import itemgetter
 
 from reader import wording
 from reader.answering.extractive.overview import Overview, body, section_named, spans_of
-from reader.answering.passages import Passage, Source, passage_of
+from reader.answering.passages import Passage, Source, passage_of, sentence_at
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.outline import CHAPTER, NUMBER, ORDINAL, Section, number_of
 from reader.answering.text.people import people
-from reader.answering.text.words import content_words, mention, stem, words_of
+from reader.answering.text.words import bare, content_words, mention, stem, words_of
 from reader.answering.wholes import TEXTS
 from reader.reading import sentences
 from storage import PageRecord
@@ -39,14 +39,12 @@ _TEXT = (
     r"(?:(?:the|this|that)(?: whole)? (?:book|text|document|paper|article|novel|pdf|file)"
     r"|(?:das|dieses) (?:buch|dokument)|(?:der|dieser) text)"
 )
-_GERMAN, _FRENCH = (
-    r"(?:wie|wo|was (?:ist|sind)|wird|werden|kommt|auf|welche\w*)\b",
-    r"(?:combien|quel|à quelle|comment)",
+_LANGUAGES = (
+    ("de", re.compile(r"(?:wie|wo|was (?:ist|sind)|wird|werden|kommt|auf|welche\w*)\b", re.I)),
+    ("fr", re.compile(r"(?:combien|quel|à quelle|comment)", re.I)),
+    ("es", re.compile(r"(?:cuánt|cuál|en qué|cómo)", re.I)),
 )
-_SPANISH = r"(?:cuánt|cuál|en qué|cómo)"
-_LANGUAGES = tuple(
-    (name, re.compile(begins, re.I)) for name, begins in (("de", _GERMAN), ("fr", _FRENCH), ("es", _SPANISH))
-)
+"""How questions begin in other languages than English."""
 _SAID = {
     "en": ("page pages", "word words", "time times", "Yes", "No, “{words}” stands nowhere in the text."),
     "de": ("Seite Seiten", "Wort Wörter", "mal mal", "Ja", "Nein, „{words}“ steht nirgends im Text."),
@@ -128,9 +126,13 @@ class _Asked:
         return section if is_clear else None
 
 
+def _with_sentences(source: Source) -> list[Section]:
+    return [section for section in body(source) if _beginning(section)]
+
+
 def chapters(source: Source) -> list[Section]:
     """The sections that have sentences; if most are numbered chapters, only these. None where chapters are headed within them."""
-    told = [section for section in body(source) if _beginning(section)]
+    told = _with_sentences(source)
     headed = [section for section in told if _HEADED.match(section.title)]
     if not headed and not any(section.title[:1].isdigit() for section in told):
         within = {one["title"].casefold() for page in source.pages for one in _HEADED.finditer(page.text)}
@@ -140,8 +142,8 @@ def chapters(source: Source) -> list[Section]:
 
 def of_text(question: str, sources: Sequence[Source]) -> Overview | None:
     """What the text itself tells to a question about it; None for other questions, and where there are several documents."""
-    text = " ".join(question.split()).strip(" ?¿.!")
-    if len(sources) != 1 or sources[0].chars_read < sources[0].chars:
+    text = bare(question)
+    if len(sources) != 1 or not sources[0].is_read:
         return None
     language = next((name for name, begins in _LANGUAGES if begins.match(text)), "en")
     for pattern, way in _WAYS:
@@ -159,7 +161,7 @@ def _how_often(asked: _Asked) -> Overview | None:
     shown = wording.places(pages[:_MOST_PLACES]) + (
         f" … {len(pages) - _MOST_PLACES:,} more" if len(pages) > _MOST_PLACES else ""
     )
-    firsts = tuple(_sentence(page, places[0]) for page, places in named[:_MOST_PLACES])
+    firsts = tuple(sentence_at(page, places[0]) for page, places in named[:_MOST_PLACES])
     return Overview(_counted(count, asked.times) + f": {shown}" * bool(shown), firsts)
 
 
@@ -168,7 +170,7 @@ def _is_mentioned(asked: _Asked) -> Overview | None:
     if not asked.term:
         return None
     for page, places in asked.mentions():
-        said = _sentence(page, places[0])
+        said = sentence_at(page, places[0])
         return Overview(f"{asked.yes}. {' '.join(said.text.split())}", (said,))
     known = {stem(word) for page in asked.source.pages for word in words_of(page.text)}
     words = {stem(word) for word in content_words(asked.term)} - known
@@ -187,13 +189,13 @@ def _is_akin(word: str, other: str) -> bool:
 def _first_mention(asked: _Asked) -> Overview | None:
     at = -1 if asked["last"] else 0
     for page, places in asked.mentions()[:1] if at == 0 else asked.mentions()[-1:]:
-        return _with_place(_sentence(page, places[at]))
+        return _with_place(sentence_at(page, places[at]))
     return None
 
 
 def _edge(asked: _Asked) -> Overview | None:
     """The first or last sentences, or paragraph, of the whole or of a part; headings are none."""
-    told = [section for section in body(asked.source) if _beginning(section)]
+    told = _with_sentences(asked.source)
     parts = [asked.section()] if asked["place"] else told[:1] if asked["first"] else told[-1:]
     read = [(page, spans_of(section, page)) for section in parts if section for page in section.pages]
     if not parts:
@@ -291,16 +293,7 @@ def _counted(count: int, names: str) -> str:
 
 
 def _text(section: Section) -> str:
-    return "\n".join(
-        page.text[max(0, section.start_char - page.start_char) : section.end_char - page.start_char]
-        for page in section.pages
-    )
-
-
-def _sentence(page: PageRecord, char: int) -> Passage:
-    """The sentence at a character of a page."""
-    start, end = next((start, end) for start, end in sentences(page.text) if end > char)
-    return passage_of(page, start, end)
+    return "\n".join(map(section.part_of, section.pages))
 
 
 def _beginning(section: Section) -> tuple[Passage, ...]:
@@ -338,10 +331,6 @@ _TITLE = (
     r"(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del)"
 )
 _NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
-_OF_CHAPTER = (
-    rf"(?P<place>(?:(?:the|das|des|le|du|el|del) )?(?:(?:{CHAPTER}) (?:{NUMBER})|\w{{1,16}} (?:{CHAPTER})))"
-    rf"(?: (?:of|in) {_IT})?"
-)
 _WHO = (
     r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
     r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"

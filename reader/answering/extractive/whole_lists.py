@@ -66,7 +66,7 @@ def whole_list(question: str, sources: Sequence[Source]) -> Overview | None:
         for start, end, items in _lists(page.text)
         if _leads(page, start, asked, is_negated=is_negated)
     ]
-    if len(found) != 1 or any(source.chars_read < source.chars for source in sources):
+    if len(found) != 1 or not all(source.is_read for source in sources):
         return None
     page, following, start, end, items = found[0]
     if following and not page.text[end:].strip() and _ITEM.match(following.text.lstrip("\n")):

@@ -14,7 +14,7 @@ _IN_FRONT = re.compile(r"\A(?:[•*–—>-]|#{1,6}) (?=[^\W\d])")
 _LEADS_ON = re.compile(
     r"(?:(?:And|But)(?! (?:for|what|so)\b)|Und|Aber|Et(?! al)|Mais|Pero|[YO](?= [a-zà-ÿ])),? (?=[^\W\d])"
 )
-"""What a sentence begins with that goes on from the one before it: not "But for his help, …"."""
+"""How a sentence begins that goes on from the one before it. "But for his help, …" does not."""
 _MARK = re.compile(r"[\"“”„«»]")
 _INNER = re.compile(r"\A([\"“„]) ?[‘'](?!T(?:is|was)\b|.*\w[.,!?]?['’](?!\w))", re.S)
 """A speech within a speech that does not end."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from reader.answering.text.days import Day, as_day
-from reader.answering.text.records import SUMMARY, Grid, Thing, heading_above, stems
+from reader.answering.text.records import SUMMARY, Grid, Thing, heading_of, stems
 from reader.answering.text.tables import Row, Table
 from reader.answering.text.values import Value, decimal_sign, is_missing
 from storage import PageRecord
@@ -113,14 +113,19 @@ def ledgers(pages: Sequence[PageRecord], tables: Sequence[Table], title: str) ->
         rows = [row for row in table.rows if not _sums_up(row)]
         if not table.names or not all(table.names) or len(rows) < 2 or table.is_prose:
             continue
-        page = next((one for one in pages if one.start_char <= table.first.start_char < one.end_char), None)
-        heading = " ".join(heading_above(page, table.first.start_char)) if page else ""
         things = tuple(Thing(row.text, ((row.start_char, row.end_char),)) for row in rows)
         cells = tuple(tuple(row.cell(column) for column in range(len(table.names))) for row in rows)
-        yield Ledger(things, table.names, cells, "", f"{heading} {title}", decimal_sign(row.text for row in rows))
+        yield Ledger(
+            things,
+            table.names,
+            cells,
+            "",
+            f"{heading_of(table, pages)} {title}",
+            decimal_sign(row.text for row in rows),
+        )
 
 
 def _sums_up(row: Row) -> bool:
-    """Whether a row sums up others: its first words say so, and no others stand behind them, as in a name such as Total Fitness."""
+    """Whether a row sums up others: it begins with a word such as *Total*, and no other cell has words, as that of a club may."""
     cells = [text for text, _ in row.cells if text.strip()]
     return bool(cells and SUMMARY.match(cells[0])) and not any(map(_LONG_WORD.search, cells[1:]))

@@ -125,11 +125,15 @@ class Section:
         found = _NUMBERED.match(self.title)
         return number_of(found["number"] or found["cjk"]) if found else None
 
+    def part_of(self, page: PageRecord) -> str:
+        """What of a page's text belongs to it."""
+        return page.text[max(0, self.start_char - page.start_char) : self.end_char - page.start_char]
+
     @property
     def body_char(self) -> int:
         """Where its text begins, behind a file's settings and the headings at its start."""
         page = self.pages[0]
-        text = page.text[max(0, self.start_char - page.start_char) : self.end_char - page.start_char]
+        text = self.part_of(page)
         heading = r"\s+".join(map(re.escape, self.title.split())) or "(?!)"
         front = re.compile(rf"\s*(?:---\n(?:.*\n)*?---\n|\s*(?:#{{1,6}}[ \t].*|{heading}[ \t]*)(?:\n|$))*\s*").match(
             text

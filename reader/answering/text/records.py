@@ -101,8 +101,7 @@ def grids(pages: Sequence[PageRecord], tables: Sequence[Table], title: str) -> I
     """The grids of a document's pages."""
     for table in tables:
         if not table.is_list:
-            page = next((one for one in pages if one.start_char <= table.first.start_char < one.end_char), None)
-            yield from _of_table(table, " ".join(heading_above(page, table.first.start_char)) if page else "", title)
+            yield from _of_table(table, heading_of(table, pages), title)
     yield from _of_lines(pages, title)
 
 
@@ -173,6 +172,13 @@ def _runs(pages: Sequence[PageRecord]) -> Iterator[tuple[str, list[_Line]]]:
             elif run:
                 yield " ".join(heading_above(page, run[0].start)).strip(), run
                 run = []
+
+
+def heading_of(table: Table, pages: Sequence[PageRecord]) -> str:
+    """The heading above a table, and what leads to it."""
+    start = table.first.start_char
+    page = next((one for one in pages if one.start_char <= start < one.end_char), None)
+    return " ".join(heading_above(page, start)) if page else ""
 
 
 def heading_above(page: PageRecord, char: int) -> tuple[str, str]:

@@ -55,6 +55,11 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
 
 
+def bare(question: str) -> str:
+    """A question on one line, without the marks around it."""
+    return " ".join(question.split()).strip(" ?¿.!")
+
+
 def content_words(text: str) -> list[str]:
     """The words of a text that say what it is about, once each; all its words where every one is a stop word."""
     words = words_of(text)
