@@ -155,7 +155,8 @@ def test_names_states_and_sizes_are_there_for_people_who_do_not_see_or_use_a_mou
 @contextmanager
 def proxy(target: str, prefix: str) -> Iterator[str]:
     """A proxy that serves another server under a path and takes the path off, as nginx does with `location /reader/`."""
-    client = httpx.AsyncClient(base_url=target, timeout=None)
+    # No connection is kept: the server closes those that wait, perhaps just as a request is sent.
+    client = httpx.AsyncClient(base_url=target, timeout=None, limits=httpx.Limits(max_keepalive_connections=0))
 
     async def forward(request: Request) -> StreamingResponse:
         headers = {
