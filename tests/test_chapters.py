@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from reader.answering.extractive.extract import extract
 from reader.answering.extractive.overview import overview
-from reader.answering.passages import Source
+from reader.answering.passages import Passages, Source
 from reader.answering.requests import understand
 from reader.answering.text.outline import sections
 from storage import PageRecord
@@ -51,6 +52,10 @@ def said(question: str, text: str) -> str:
         ["ONE", "TWO", "THREE", "FOUR"],
         ["CHAPTER THE FIRST", "CHAPTER THE SECOND", "CHAPTER THE THIRD", "CHAPTER THE FOURTH"],
         ["ACT I", "ACT II", "ACT III", "ACT IV"],
+        ["I. THE SOUND", "II. THE STORM", "III. THE FERRY", "IV. HOME"],
+        ["I - The Sound", "II - The Storm", "III - The Ferry", "IV - Home"],
+        ["THE FIRST CHAPTER - THE SOUND", "THE SECOND CHAPTER", "THE THIRD CHAPTER", "THE FOURTH CHAPTER"],
+        ["THE SOUND", "A STORM ON THE WEIR", "THE FERRY.", "HOME AGAIN"],
         ["BOOK THE FIRST. MORNING", "BOOK THE SECOND. NOON", "BOOK THE THIRD. EVENING", "BOOK THE FOURTH. NIGHT"],
     ],
 )
@@ -79,6 +84,57 @@ def test_a_list_of_contents_is_passed_over() -> None:
     text = f"CONTENTS\n\n{listed}\n\n{novel(*names)}"
     assert titles(text) == names
     assert "Now began day 2." in said("What happens in chapter 2?", text)
+
+
+def test_numbers_above_twelve_are_words_too() -> None:
+    text = novel(
+        *(f"Chapter {word}" for word in ["Eighteen", "Nineteen", "Twenty", "Twenty-One"]), "CHAPTER TWENTY TWO"
+    )
+    assert titles(text)[-1] == "CHAPTER TWENTY TWO"
+    assert "Now began day 4." in said("What happens in chapter twenty-one?", text)
+    assert "Now began day 5." in said("Summarise chapter 22", text)
+
+
+def test_books_have_their_numbered_chapters() -> None:
+    assert titles(novel("BOOK I", "I", "II", "III", "BOOK II", "I", "II", "III")) == [
+        "BOOK I", "I", "II", "III", "BOOK II", "I", "II", "III",
+    ]  # fmt: skip
+
+
+def test_a_title_in_capitals_may_stand_right_below() -> None:
+    assert titles(novel("CHAPTER I.\nTHE SOUND", "CHAPTER II.\nTHE STORM")) == [
+        "CHAPTER I. THE SOUND",
+        "CHAPTER II. THE STORM",
+    ]
+
+
+def test_addresses_and_footnotes_are_no_headings() -> None:
+    text = novel("36 Essex Street", "CHAPTER I", "CHAPTER II", "1 Mr. Reel has denied it", "CHAPTER III", "1 In 1840")
+    assert titles(text) == ["CHAPTER I", "CHAPTER II", "CHAPTER III"]
+
+
+def test_chapters_of_a_second_part_do_not_make_those_of_the_first_a_list_of_contents() -> None:
+    text = f"CHAPTER I\n\n{PROSE[:700]}\n\nCHAPTER II\n\n{PROSE}\n\nCHAPTER I\n\n{PROSE * 5}"
+    assert titles(text) == ["CHAPTER I", "CHAPTER II", "CHAPTER I"]
+
+
+def test_speakers_and_signatures_are_no_titles() -> None:
+    assert titles(novel("ADA.", "TOMAS.", "ADA.", "TOMAS.", "A. J. REEL")) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("In which chapter is the left wing of the heron broken?", "III - The Ferry"),
+        ("In which chapter is the whale seen?", None),
+        ("Which chapter is about whales?", None),
+    ],
+)
+def test_one_chapter_is_named_for_what_happens_in_it(question: str, answer: str | None) -> None:
+    chapters = ["I - The Sound", "II - The Storm", "III - The Ferry"]
+    text = novel(*chapters).replace("Now began day 3.", "Ada found a heron. It had broken the left wing.")
+    found = extract(question, question, [source(text)], Passages([source(text)]), None)
+    assert (found and found.text) == answer
 
 
 def test_chapters_that_begin_again_in_each_book_stay_however_short() -> None:

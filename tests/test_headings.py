@@ -90,6 +90,16 @@ def test_a_list_of_contents_before_them_is_passed_over() -> None:
     assert found[-6:] == HEADINGS[2:]
 
 
+def test_a_list_of_contents_names_headings_without_numbers() -> None:
+    names = ["Introduction", "How the Herons Were Counted, and by Whom in Which Year", "What Became of Them", "Thanks"]
+    dots = "".join(f"{name} {'. ' * 9}{7 * at}\n" for at, name in enumerate(names, 1)).replace(
+        "and by Whom", "and by Whom\n"
+    )
+    text = f"A Count of Herons\nTable of Contents\n{dots}{PROSE}" + "".join(f"{name}\n{PROSE * 9}" for name in names)
+    found = [section.title for section in sections(source(text, 4))]
+    assert found == [names[0], *names[2:]]  # the title on two lines is not among the entries
+
+
 def test_roman_numbers_in_capitals_are_found() -> None:
     text = f"I. INTRODUCTION\n{PROSE}II. RELATED WORK\n{PROSE}III. METHOD\n{PROSE}REFERENCES\n[1] A. Reel.\n"
     assert titles(text) == ["I. INTRODUCTION", "II. RELATED WORK", "III. METHOD", "REFERENCES"]

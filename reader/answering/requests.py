@@ -17,7 +17,7 @@ from reader.answering.checks.prices import with_cost
 from reader.answering.extractive.parties import COUNSEL
 from reader.answering.refusal import says_nothing
 from reader.answering.text.days import Day, day_in
-from reader.answering.text.outline import CHAPTER, NUMBER, ORDINAL, number_of
+from reader.answering.text.headings import CHAPTER, NUMBER, ORDINAL, number_of
 from reader.answering.text.words import STOP_WORDS, content_words
 from reader.answering.wholes import TEXTS, WHOLE, asks_for_whole, details
 from reader.wording import QUOTES
@@ -70,6 +70,12 @@ _OUTLINE = re.compile(
     r"|^\W*how (?:is|was) (?:the|this) \w+ (?:structured|organi[sz]ed|divided|arranged|laid out)\W*$",
     re.I,
 )
+_ONE_CHAPTER = re.compile(
+    r"\W*(?:in |at |im |dans |en )?(?:(?:which|what) (?:chapter|section|part)|welche[mnrs] (?:kapitel|abschnitt)|quel chapitre"
+    r"|qu[eé] cap[ií]tulo)\b(?! (?:are|is) there)",
+    re.I,
+)
+"""Asks for one of them, and not for all."""
 _MENTIONS = re.compile(
     r"\W*(?:"
     r"(?:(?:on|in) )?(?:which|what) (?:pages?|chapters?|sections?)\b.{0,12}?\b(?:is|are|was|were|do|does|did) (?P<en>.+?)"
@@ -446,7 +452,7 @@ def _credit_asked(question: str) -> str:
 
 
 def _of_all_or_a_day(question: str) -> Request:
-    if _OUTLINE.search(question):
+    if _OUTLINE.search(question) and not _ONE_CHAPTER.match(question):
         return Request("outline", is_overview=True)
     if asks_for_whole(question):
         return Request("whole", is_overview=True)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, islice, pairwise
 from operator import itemgetter
 
 from reader import wording
 from reader.answering.extractive.overview import Overview, body, section_named, spans_of
 from reader.answering.passages import Passage, Source, passage_of, sentence_at
 from reader.answering.refusal import NOT_SAID
-from reader.answering.text.outline import CHAPTER, NUMBER, ORDINAL, Section, number_of
+from reader.answering.text.headings import CHAPTER, NUMBER, ORDINAL, number_of
+from reader.answering.text.outline import Section
 from reader.answering.text.people import people
 from reader.answering.text.words import bare, content_words, mention, stem, words_of
 from reader.answering.wholes import TEXTS
@@ -270,6 +271,20 @@ def _about(asked: _Asked) -> Overview | None:
     )
 
 
+def _told_in(asked: _Asked) -> Overview | None:
+    """The only chapter in which two sentences together have all of the words, with the first such sentences."""
+    words, told = {stem(word) for word in content_words(asked["words"])}, list[tuple[Section, Passage]]()
+    for section in chapters(asked.source) if words else ():
+        pairs = (
+            passage_of(page, start, end)
+            for page in section.pages
+            for (start, _), (_, end) in pairwise(spans_of(section, page))
+            if words <= {stem(word) for word in words_of(page.text[start:end])}
+        )
+        told += [(section, first) for first in islice(pairs, 1)]
+    return Overview(told[0][0].title, (told[0][1],)) if len(told) == 1 else None
+
+
 def _people(asked: _Asked) -> Overview | None:
     # The people in the boat need not be those of a chapter that is called *The Boat*.
     section, place = asked.section(), asked["place"]
@@ -330,7 +345,7 @@ _TITLE = (
     r"(?:what is|wie lautet|quel est|cuál es) (?:the |der |le |el )?"
     r"(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del)"
 )
-_NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}) (?:{CHAPTER}))"
+_NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}|last) (?:{CHAPTER}))"
 _WHO = (
     r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
     r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"
@@ -361,6 +376,10 @@ _WAYS = tuple(
         (rf"where does (?P<place>{_NUMBERED}) (?:begin|start)", _begins),
         (rf"auf welcher seite beginnt {_PLACE}", _begins),
         (rf"(?:in )?(?:which|what) {_SAYS} (?P<words>[^?]{{2,80}})", _about),
+        (rf"in (?:which|what) (?:{CHAPTER}) (?:{_IS}|does|do|did|has|have) {_WORDS}", _told_in),
+        (r"in welche[mn] (?:kapiteln?|abschnitt) (?P<words>[^?]{1,60}?)", _told_in),
+        (r"dans quels? chapitres? (?P<words>[^?]{1,60}?)", _told_in),
+        (r"en qué capítulos? (?P<words>[^?]{1,60}?)", _told_in),
         (rf"{_WHO} (?:in|of) {_PLACE}", _people),
         (rf"(?:what|which)(?: one)? is the (?:(?P<longest>longest)|shortest) {_PART}{_HERE}", _longest),
         (rf"(?:what|which) {_PART} is (?:the )?(?:(?P<longest>longest)|shortest)", _longest),
