@@ -59,6 +59,17 @@ _NUMBERED_LINE = re.compile(
     re.M,
 )
 _CONTENTS = re.compile(
+    r"^[^\w\n]{0,20}(?:table of contents|contents|inhalt(?:sverzeichnis)?|table des mati[èe]res|sommaire|[íi]ndice|inhoud)"
+    r"[^\w\n]{0,20}$",
+    re.I | re.M,
+)
+_LINE = re.compile(
+    r"^[ \t]*(?P<line>(?P<number>\d{1,2}|[IVX]{1,5})(?:\.(?P<sub>\d{1,2}))?(?P<dot>\.?)[ \t]+(?![a-zß-ÿ])[^\W\d_][^\n]{1,70}?"
+    r"|(?=[A-Z])(?i:references(?: cited)?|bibliography|works cited|acknowledge?ments?|literatur(?:verzeichnis)?|bibliographie))"
+    r"[ \t]*$(?=\s*(?:\Z|[^a-zß-ÿ\s]))",
+    re.M,
+)
+_CONTENTS = re.compile(
     r"\W*(?:table of contents|contents|inhalt(?:sverzeichnis)?|table des mati[èe]res|sommaire|[íi]ndice|inhoud)\W*",
     re.I,
 )
