@@ -47,7 +47,7 @@ _COUNTED = re.compile(
 )
 """A number alone, or a Roman one with a title."""
 _CAPITALS = re.compile(r"^[ \t]*(?P<title>(?![IVXLC]+\b)[A-ZÄÖÜÉÈÀ][^a-zß-ÿ\n]{3,80}?)[ \t]*$", re.M)
-_INITIALS = re.compile(r"(?:[A-Z]\. ?)+[A-Z]+\W*$|[A-Z. ]{0,6}$")
+_INITIALS = re.compile(r"(?:[A-Z]\. ?)+(?:[A-Z]+\W*)?$")
 """The name of somebody who signs."""
 _MARKS = " .:!*_-–—"
 _TITLE_BELOW = re.compile(r"\s*\n[ \t]*(?P<title>[^\n]{2,160}?)[ \t]*(?:\n|$)")
@@ -62,16 +62,6 @@ _CONTENTS = re.compile(
     r"^[^\w\n]{0,20}(?:table of contents|contents|inhalt(?:sverzeichnis)?|table des mati[èe]res|sommaire|[íi]ndice|inhoud)"
     r"[^\w\n]{0,20}$",
     re.I | re.M,
-)
-_LINE = re.compile(
-    r"^[ \t]*(?P<line>(?P<number>\d{1,2}|[IVX]{1,5})(?:\.(?P<sub>\d{1,2}))?(?P<dot>\.?)[ \t]+(?![a-zß-ÿ])[^\W\d_][^\n]{1,70}?"
-    r"|(?=[A-Z])(?i:references(?: cited)?|bibliography|works cited|acknowledge?ments?|literatur(?:verzeichnis)?|bibliographie))"
-    r"[ \t]*$(?=\s*(?:\Z|[^a-zß-ÿ\s]))",
-    re.M,
-)
-_CONTENTS = re.compile(
-    r"\W*(?:table of contents|contents|inhalt(?:sverzeichnis)?|table des mati[èe]res|sommaire|[íi]ndice|inhoud)\W*",
-    re.I,
 )
 _LINE = re.compile(r"\S.{0,160}$", re.M)
 _ENTRY = re.compile(r"(?P<title>[^\n]{0,8}[^\W\d_].{0,120}?)[\s.·…_]{1,120}(?:\d{1,4}|[ivxl]{1,7})")
