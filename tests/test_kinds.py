@@ -27,6 +27,8 @@ WHERE, WHO = "Where does Ada live?", "Who married Ada?"
         (WHO, "on the following evening"),
         ("By whom was the bridge built?", "the year before the flood"),
         ("What is Ada's phone number?", "1924"),
+        ("How deep is the well?", "brackish and cold"),
+        ("How old is Ada?", "Tomas Reel"),
     ],
 )
 def test_a_relative_is_no_place_a_time_is_nobody_and_a_year_no_number_to_call(question: str, answer: str) -> None:
@@ -47,6 +49,10 @@ def test_a_relative_is_no_place_a_time_is_nobody_and_a_year_no_number_to_call(qu
         ("When was Ada married?", "the day after the fair"),
         ("What is in the box?", "the year before the flood"),
         ("What is the phone number for emergencies?", "112"),
+        ("How deep is the well?", "knee-deep"),
+        ("How high is the tower?", "as the church"),
+        ("How old is Ada?", "not yet twenty"),
+        ("How old is the bridge?", "a century"),
     ],
 )
 def test_other_answers_are_of_the_kind_that_is_asked_for(question: str, answer: str) -> None:

@@ -1,8 +1,8 @@
 """Answers of another kind than the question asks for: "her daughter" to where somebody lives, "the day after the fair" to who
-married her, "1924" to a telephone number.
+married her, "1924" to a telephone number, "brackish" to how deep a well is.
 
-Small decoders name what stands beside the words of the question. Of 86,139 answers of people to the questions of data sets none is
-taken for such a one. By words alone, in English; telephone numbers in German, French and Spanish, too. It runs no decoder.
+Small decoders name what stands beside the words of the question. Of 86,139 answers of people to the questions of data sets two are
+taken for such ones. By words alone, in English; telephone numbers in German, French and Spanish, too. It runs no decoder.
 """
 
 from __future__ import annotations
@@ -16,6 +16,18 @@ _ASKED = "the|that|this|an?|one|next|last"
 _OWNER = r"(?:his|her|their|my|our|your|the|an?|(?-i:[^\W\d_a-z])[\w-]{0,40}['’]s?)"
 _AT = "on|in|at|during|until|after|before|since"
 _DAY = rf"(?:(?:{_AT}) )?(?:{_ASKED}) (?:\w{{1,40}} )?(?:day|night|morning|afternoon|evening|week|month|year|hour|moment|time)s?"
+
+_AMOUNTS = (
+    rf"{ANY_NUMERAL}|(?:hundred|thousand|million|billion|dozen|pair)s?|half|third|quarter|none|no|nobody|nothing|all|every|each|both|many"
+    r"|several|few|some|most|more|less|much|once|twice|couple|an?|majority|only|always|never|often|\w{3,}ly|until|till|since"
+    r"|halb\w*|kein\w*|alle|viele?|mehr\w*|eine?[mnrs]?|nur|bis|cents?|mille|demi\w*|aucun\w*|tous|plusieurs|une?|cien\w*|mil|medi[oa]"
+    r"|ning\w+|tod[oa]s|muchas?|muchos?|un[oa]?"
+)
+_EXTENT = "deep|high|tall|wide|thick|old"
+_OF_SIZE = (
+    rf"{_AMOUNTS}|very|too|so|quite|as|than|like|knee|waist|(?:{_EXTENT})\w*|short|small|low|thin|narrow|inch|teen\w*"
+)
+_NO_EXTENT = rf"(?!.*\b(?:{_OF_SIZE})\b)\D{{1,80}}"
 
 _KINDS = (
     (
@@ -41,6 +53,7 @@ _KINDS = (
         re.compile(r"\D*(?:\d\d?|(?:1[5-9]|20)\d\d)\D*"),
         re.compile(r"\D*(?:\d{1,4}\D*)?"),
     ),
+    (re.compile(rf"\W*{_BEFORE}how (?:{_EXTENT})\b", re.I), re.compile(_NO_EXTENT, re.I), re.compile(_NO_EXTENT, re.I)),
 )
 """What asks; an answer of another kind; the beginning of one."""
 
@@ -55,12 +68,6 @@ _TIMES = (
     r"|never|first|last|next|at|in|by|on|\w*(?:days?|nights?|noon|mornings?)|evenings?|weeks?|months?|years?|centur\w+|hours?|time|spring"
     r"|summer|autumn|winter|i[mn]s?|a[mnu]|vor|nach|seit|bis|als|wenn|bevor|während|heute|\w*(?:tag|nacht|woche|monat|jahr|uhr)\w*"
     r"|en|après|avant|depuis|pendant|lorsque|jour\w*|mois|ans?|soir|heures?|después|antes|desde|cuando|días?|mes|años?|noche"
-)
-_AMOUNTS = (
-    rf"{ANY_NUMERAL}|(?:hundred|thousand|million|billion|dozen|pair)s?|half|third|quarter|none|no|nobody|nothing|all|every|each|both|many"
-    r"|several|few|some|most|more|less|much|once|twice|couple|an?|majority|only|always|never|often|\w{3,}ly|until|till|since"
-    r"|halb\w*|kein\w*|alle|viele?|mehr\w*|eine?[mnrs]?|nur|bis|cents?|mille|demi\w*|aucun\w*|tous|plusieurs|une?|cien\w*|mil|medi[oa]"
-    r"|ning\w+|tod[oa]s|muchas?|muchos?|un[oa]?"
 )
 _SIZE = (
     r"how (?:much|many|old|long|far|tall|high|deep|wide|heavy|big|large|fast|often)|wie ?(?:viele?|alt|lange?|weit|hoch|schwer)"
@@ -83,7 +90,8 @@ def may_say(question: str, sentence: str) -> bool:
 
 
 def is_of_another_kind(question: str, answer: str) -> bool:
-    """Whether an answer to where is only a relative ("with her aunt" says where), one to who a time, or a number to call a year."""
+    """Whether an answer to where is only a relative ("with her aunt" says where), one to who a time, a number to call a year, or
+    one to how deep, high or old something is neither a number nor a word of size."""
     return any(asks.match(question) and wrong.fullmatch(answer.strip()) for asks, wrong, _ in _KINDS)
 
 
