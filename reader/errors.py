@@ -77,6 +77,11 @@ class Cancelled(ReaderError):
     exit_status = 130
 
 
+def unexpected(error: BaseException) -> str:
+    """A sentence for an error that is none of these and none of the library's."""
+    return f"Something went wrong in the program: {type(error).__name__}: {error}."
+
+
 def cause(error: BaseException) -> str:
     """What an error of the system says, without its number and its path, which our own message has already."""
     return str(getattr(error, "strerror", None) or error)

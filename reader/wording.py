@@ -131,6 +131,20 @@ def in_columns(evidence: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
+# What a spreadsheet may take for the beginning of a formula; and the same behind the quotes that make it harmless.
+_FORMULA = re.compile(r"'*(\s*[=+\-@＝＋－＠]|[\t\r\n])")
+
+
+def guarded(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula, whatever a document or a question says."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """The text of a cell by `guarded`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
+
+
 def place_in_column(label: str, page: int) -> str:
     """A page or section under a heading that says "pages": "12", "xii", "“Part 2 · 3”"."""
     return _number(place(label, page))

@@ -35,6 +35,7 @@ from .garbage import collect_garbage as collect_garbage
 from .jobs import (
     JobRecord as JobRecord,
     Jobs as Jobs,
+    is_active as is_active,
     is_running as is_running,
     is_unfinished as is_unfinished,
     new_owner as new_owner,
@@ -125,6 +126,7 @@ __all__ = [
     "export_document",
     "file_lock",
     "import_document",
+    "is_active",
     "is_running",
     "is_unfinished",
     "keep_original",

@@ -234,6 +234,11 @@ class Jobs:
         return self.get(job.id)
 
 
+def is_active(job: JobRecord) -> bool:
+    """Whether the job runs, or will without anybody's doing."""
+    return job.state in ("queued", "running")
+
+
 def is_running(job: JobRecord) -> bool:
     """Whether a living owner runs the job."""
     return job.state == "running" and not _is_lost(job.owner, job.beat_at)

@@ -28,7 +28,7 @@ TABLES = (
 )  # fmt: skip
 """The tables in reading order: a table follows those to which it refers."""
 
-_JSON_COLUMNS = {"settings", "tags", "evidence", "counts"}
+_JSON_COLUMNS = {"settings", "authors", "tags", "evidence", "counts"}
 _TYPES: Mapping[str, tuple[type, ...]] = {"TEXT": (str,), "INTEGER": (int,), "REAL": (float, int)}
 # Possible values of the first column of a table's key, for tables that cannot be read in order.
 _FIRST_KEYS = {
@@ -206,12 +206,11 @@ class _Reader:
 
     def by_rowid(self) -> Iterator[Row]:
         """Yield the rows of a table that has rowids, in their order."""
-        last, is_whole = 0, True
+        last = 0
         for rowid, *row in self._walk("rowid, ", "ORDER BY rowid", ()):
             last = rowid
             yield tuple(row)
-        is_whole = not self._failed
-        if is_whole:
+        if not self._failed:
             return
         self.is_torn = True
         ends = list(self._walk("", "ORDER BY rowid DESC LIMIT 1", (), "rowid"))

@@ -47,9 +47,10 @@ def verify(store: Store) -> Verification:
         files, size_bytes = files + len(folder.names()), size_bytes + folder.size_bytes()
     for name, _ in originals.expected(store.database):
         files, size_bytes = files + 1, size_bytes + _size_bytes(store.folder / ORIGINALS_FOLDER / name)
-    found_first = originals.faults(store.database)
-    # Again: a document may have been removed, or added anew, while its file was compared.
-    faults += [fault for fault in found_first if fault in originals.faults(store.database)] if found_first else []
+    if at_first := originals.faults(store.database):
+        # Again: a document may have been removed, or added anew, while its file was compared.
+        still = originals.faults(store.database)
+        faults += [fault for fault in at_first if fault in still]
     return Verification(files, size_bytes, tuple(faults))
 
 

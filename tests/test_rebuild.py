@@ -206,6 +206,17 @@ def test_of_a_damaged_database_only_what_is_broken_is_lost_and_said(
         assert [fault.file for fault in verify(store).faults] == []
 
 
+@pytest.mark.parametrize("column", ["tags", "authors"])
+def test_a_list_that_is_broken_costs_only_its_row(filled: Path, column: str) -> None:
+    with closing(sqlite3.connect(filled / "library.db")) as db:
+        count = db.execute(f"UPDATE holdings SET {column} = '[' WHERE user = 'bob'").rowcount
+        db.commit()
+    assert rebuild(filled, force=True).lost == {"holdings": count}
+    with Store(filled) as store:
+        held = {user: len(Workspace(Service(store, "m"), user).documents(limit=99)) for user in USERS}
+        assert held == {"ann": 5, "bob": 0, "": 4}
+
+
 def test_a_page_of_turns_that_is_broken_costs_only_the_turns_on_it(filled: Path) -> None:
     before = everything(filled)
     with closing(sqlite3.connect(filled / "library.db")) as db:

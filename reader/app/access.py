@@ -19,9 +19,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reader.app.accounts import user_of
-from reader.app.bodies import BadBody, parse, read_body, refusal, texts
+from reader.app.accounts import OPEN_PATHS, user_of
+from reader.app.bodies import BODY_SECONDS, MAX_BODY_BYTES, BadBody, parse, read_body, refusal, texts
 from reader.app.uploads import Uploads
+from reader.documents import MAX_SENT_BYTES
 
 Who = Literal["anyone", "gate", "user", "session", "uploader", "holder", "program", "nobody"]
 """anyone: also without signing in. gate: answered by the gate itself. user: who has signed in, or sits at this computer. session:
@@ -29,10 +30,8 @@ the user who began that session, event or upload. uploader: the user who sent th
 conversation it is. program: as user, also by a key; the OpenAI API itself reads and bounds the body. nobody: what Gradio brings
 along and this app does not use."""
 
-MAX_BODY_BYTES = 4 << 20
-MAX_PROGRAM_BYTES = 513 << 20
+MAX_PROGRAM_BYTES = MAX_SENT_BYTES + (1 << 20)
 """Of a program's request, with a document in it."""
-BODY_SECONDS = 60.0
 _MAX_NAMES = 2_000
 """Names of sessions, events and uploads that are kept of a user; the oldest are forgotten first."""
 _MAX_NAME_CHARS = 200
@@ -60,7 +59,7 @@ def _rules(who: Who, methods: tuple[str, ...], *paths: str) -> list[Rule]:
 
 
 RULES: Sequence[Rule] = (
-    *_rules("anyone", _GET, f"{API}/startup-events", "/favicon.ico"),
+    *_rules("anyone", _GET, *OPEN_PATHS),
     *_rules("gate", (*_GET, *_POST), "/login/?", "/logout/?"),
     *_rules("user", _GET, "/", "/config/?", "/theme.css", f"{API}/theme.css", "/robots.txt", "/manifest.json"),
     *_rules("user", _GET, f"{API}/info/?", f"{API}/openapi.json", f"{API}/app_id/?"),

@@ -26,10 +26,10 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reader.app.bodies import BadBody, read_body, refusal
-from reader.app.keys import Keys
+from reader.app.keys import Keys, change_lines
 from reader.app.sessions import MAX_FAILURES, SESSION_SECONDS, WAIT_SECONDS, Sessions, TooManyGuesses
 from reader.errors import ConfigError, cause
-from storage import LOCAL_USER, StoreError, file_lock, publish
+from storage import LOCAL_USER
 
 __all__ = ["MAX_FAILURES", "Accounts", "Gate", "add_account", "user_of"]
 
@@ -38,11 +38,10 @@ SESSION_COOKIE = "reader_session"
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _MIN_PASSWORD_CHARS = 8
-_LOCK_SECONDS = 10.0
 _MAX_FORM_BYTES = 4096
 _FORM_SECONDS = 10.0
 _SCRIPT = re.compile(rb"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL | re.IGNORECASE)
-_OPEN_PATHS = ("/gradio_api/startup-events", "/favicon.ico")
+OPEN_PATHS = ("/gradio_api/startup-events", "/favicon.ico")
 """What the server calls on itself before anybody can have a session, and the page's icon; they tell nothing."""
 _LATER = {"retry-after": str(int(WAIT_SECONDS))}
 
@@ -105,17 +104,8 @@ def add_account(file: Path, name: str, password: str) -> None:
     if len(password) < _MIN_PASSWORD_CHARS:
         raise ConfigError(f"The password has {len(password)} characters; choose one of {_MIN_PASSWORD_CHARS} or more.")
     line = f"{name}:{PasswordHasher().hash(password)}"
-    file = file.resolve()  # of a link, what it points to
-    try:
-        # Two programs that add users at once must not lose one of them; a kill or a full disk must lose none.
-        with file_lock(file.with_name(f".{file.name}.lock"), timeout_seconds=_LOCK_SECONDS) as locked:
-            if not locked:
-                raise ConfigError(f"--auth {str(file)!r} is being changed by another program; try again.")
-            lines = file.read_text().splitlines() if file.exists() else []
-            others = [other for other in lines if other.partition(":")[0] != name]
-            publish(file, ("\n".join([*others, line]) + "\n").encode(), mode=0o600)
-    except (OSError, UnicodeDecodeError, StoreError) as error:
-        raise ConfigError(f"--auth {str(file)!r} cannot be written ({cause(error)}).") from error
+    # Of a link, what it points to.
+    change_lines(file.resolve(), lambda lines: [*(one for one in lines if one.partition(":")[0] != name), line])
 
 
 def user_of(request: Any) -> str:
@@ -184,7 +174,7 @@ class Gate:
             except TooManyGuesses as error:
                 await PlainTextResponse(str(error), 429, _LATER)(scope, receive, answer)
                 return
-            if user is None and path not in _OPEN_PATHS:
+            if user is None and path not in OPEN_PATHS:
                 asks_for_page = "text/html" in request.headers.get("accept", "") and request.method == "GET"
                 sign_in = RedirectResponse(f"{self._root_path}/login", 303)
                 refused = sign_in if asks_for_page else _unknown(path)

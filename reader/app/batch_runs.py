@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from reader.app.answer_queue import check_whole
-from reader.errors import ConfigError, ReaderError
-from reader.wording import in_columns
-from storage import NotFound, Store, StoreError, publish
+from reader.errors import ConfigError, ReaderError, unexpected
+from reader.wording import guarded, in_columns
+from storage import NotFound, Store, StoreError, is_active, publish
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from reader.batching import BatchProgress
@@ -190,7 +190,7 @@ class BatchRuns:
                 "document": titles.get(row["document"], row["document"]),
                 **in_columns(row.get("evidence", ())),
             }
-            writer.writerow([_plain(str(shown.get(name) or "")) for name in _SHOWN_COLUMNS])
+            writer.writerow([guarded(str(shown.get(name) or "")) for name in _SHOWN_COLUMNS])
         return "\ufeff" + sheet.getvalue()  # by the mark Excel knows UTF-8
 
     def _runs(self) -> list[Run]:
@@ -222,7 +222,7 @@ class BatchRuns:
         named = {row["document"] for row in _lines(self._folder / run.id / _QUESTIONS)}
         documents = {document_id for name in named for document_id in run.shelves.get(name, [name])}
         return self._model() is not None and not any(
-            job.state in ("queued", "running") for document_id in documents for job in self._store.jobs.all(document_id)
+            is_active(job) for document_id in documents for job in self._store.jobs.all(document_id)
         )
 
     def _answer(self, run: Run) -> None:
@@ -256,7 +256,7 @@ class BatchRuns:
         except (ReaderError, StoreError) as error:
             run = replace(run, state="failed", reason=str(error))
         except Exception as error:  # shown where the batch is
-            run = replace(run, state="failed", reason=f"{type(error).__name__}: {error}")
+            run = replace(run, state="failed", reason=unexpected(error))
         with self._changed, suppress(StoreError, OSError):
             if folder.exists():
                 self._save(replace(run, ended_at=time.time()))
@@ -267,8 +267,3 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     with suppress(FileNotFoundError):
         return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1] if line.strip()]
     return []
-
-
-def _plain(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

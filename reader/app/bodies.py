@@ -11,6 +11,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import Receive
 
+MAX_BODY_BYTES = 4 << 20
+"""Of a request in JSON."""
+BODY_SECONDS = 60.0
+
 
 class BadBody(Exception):
     """A body that is not taken; the message says why in a sentence, and the status is what HTTP calls it."""

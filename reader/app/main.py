@@ -28,6 +28,7 @@ from reader.app.accounts import Accounts, Gate, add_account
 from reader.app.keys import Keys, add_key
 from reader.app.proxies import around
 from reader.app.uploads import Uploads, run_folder
+from reader.documents import MAX_SENT_BYTES
 from reader.errors import ConfigError, ReaderError
 from reader.models import catalogue, choose_decoder
 from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_debugging, library_folder, model_name
@@ -158,7 +159,7 @@ def _serve_library(
 ) -> None:
     # Gradio takes seconds to import.
     from reader.app.openai_api.routes import Api
-    from reader.app.page.blocks import MAX_FILE_SIZE, build
+    from reader.app.page.blocks import build
     from reader.app.page.theme import Theme
     from reader.app.pages import Pictures
     from reader.app.routes import routes
@@ -206,7 +207,7 @@ def _serve_library(
             enable_monitoring=False,
             run_history=False,
             footer_links=[],
-            max_file_size=MAX_FILE_SIZE,
+            max_file_size=MAX_SENT_BYTES,
             max_threads=MAX_THREADS,
             mcp_server=options.mcp,
             app_kwargs=inner,

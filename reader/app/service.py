@@ -25,7 +25,16 @@ from reader.app.ratio_costs import RatioCost, ratio_costs
 from reader.app.unread import waits_for_reading, why_unread
 from reader.errors import ConfigError, NotReady
 from reader.models import DEFAULT_MODEL
-from storage import LOCAL_USER, ConversationRecord, JobRecord, MemoryRecord, QuestionRecord, Store, is_running
+from storage import (
+    LOCAL_USER,
+    ConversationRecord,
+    JobRecord,
+    MemoryRecord,
+    QuestionRecord,
+    Store,
+    is_active,
+    is_running,
+)
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: a page opens without them
     from reader.answering import AnswerPart, AttachedMemory, Conversation
@@ -467,11 +476,6 @@ class Service:
             condenser=job.settings.get("condenser"),
             cache_folder=self._cache_folder,
         )
-
-
-def is_active(job: JobRecord) -> bool:
-    """Whether a job runs, or will without anybody's doing."""
-    return job.state in ("queued", "running")
 
 
 def state_of(job: JobRecord | None, memory: MemoryRecord | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from reader.app.answer_queue import Stream, check_whole
 from reader.app.service import Service
 from reader.app.unread import is_unread, may_be_read, why_unread
-from reader.errors import ConfigError, NotReady, ReaderError
+from reader.errors import ConfigError, NotReady, ReaderError, unexpected
 from reader.wording import MARKDOWN, plain_markdown, quoted
 from storage import ConversationRecord, NotFound, QuestionRecord, StoreBusy, StoreError, UserDocument
 
@@ -297,7 +297,7 @@ class Talks:
         self.stop(question_id)  # the program gets an error now and does not wait for an answer
         error = service.load_error
         if error is not None:
-            told = str(error) if isinstance(error, (ReaderError, StoreError)) else f"{type(error).__name__}: {error}"
+            told = str(error) if isinstance(error, (ReaderError, StoreError)) else unexpected(error)
             raise NotReady(f"The language model cannot be loaded. {told}") from error
         if not service.is_open:
             raise NotReady("The app is being closed; ask again when it runs.")

@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reader.batching.questions import BatchQuestion
 from reader.errors import ConfigError
-from reader.wording import in_columns
+from reader.wording import guarded, in_columns, unguarded
 from storage import StoreBusy, file_lock, publish, sync_folder, translating, write_whole
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -41,9 +40,6 @@ COLUMNS = (
     "error",
 )
 """Of a CSV."""
-
-# What a spreadsheet may take for the beginning of a formula; and the same behind the quotes that make it harmless.
-_FORMULA = re.compile(r"'*(\s*[=+\-@＝＋－＠]|[\t\r\n])")
 
 
 @dataclass(frozen=True)
@@ -202,7 +198,7 @@ class Results:
 
     def _said(self, row: Mapping[str, Any], name: str) -> str:
         """A cell as it was before it was made safe for spreadsheets."""
-        return _unguarded(str(row[name])) if self._is_csv else str(row[name])
+        return unguarded(str(row[name])) if self._is_csv else str(row[name])
 
     def _csv_results(self, lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
         if not lines:
@@ -254,14 +250,5 @@ def _csv_line(cells: Sequence[object], delimiter: str) -> str:
 def _cells(fields: Mapping[str, Any]) -> dict[str, object]:
     """A result's fields as the cells of a CSV's row."""
     flat = {**fields, **in_columns(fields.get("evidence", ()))}
-    # What a document or a question says must not run as a formula in a spreadsheet.
-    safe = {name: _guarded(value) if isinstance(value, str) else value for name, value in flat.items()}
+    safe = {name: guarded(value) if isinstance(value, str) else value for name, value in flat.items()}
     return {name: safe.get(name, "") for name in COLUMNS}
-
-
-def _guarded(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reader.documents import Document
-from reader.errors import Cancelled, ReaderError
+from reader.errors import Cancelled, ReaderError, unexpected
 from reader.reading.intake import add_document, stored_document
 from storage import JobRecord, Store, StoreBusy, StoreError, is_running, new_owner
 
@@ -111,7 +111,7 @@ def run(
         state, reason = "failed", str(error)
         raise
     except Exception as error:
-        state, reason = "failed", f"{type(error).__name__}: {error}. Something went wrong in the program."
+        state, reason = "failed", unexpected(error)
         raise
     finally:
         store.jobs.end(job.id, owner, state, reason=reason, memory_key=key)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 
-from reader.errors import ReaderError
+from reader.errors import ReaderError, unexpected
 from reader.settings import is_debugging, library_folder, version
 from reader.shell.terminal import PROGRAM, console, print_error
 from storage import StoreError
@@ -76,9 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if is_debugging():
             traceback.print_exc()
-        print_error(
-            f"{type(error).__name__}: {error}. Something went wrong in the program; READER_DEBUG=1 shows where."
-        )
+        print_error(f"{unexpected(error)} READER_DEBUG=1 shows where.")
         return 1
     return 0
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import ROOT
-from reader.app.service import is_active
-from storage import Store
+from storage import Store, is_active
 
 
 def free_port() -> int:

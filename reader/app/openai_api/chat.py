@@ -197,6 +197,7 @@ class Completion:
         self._id, self._created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
         self.text = ""
         """The answer so far, cut where it ends."""
+        self._sent = 0
         self._ended: str | None = None
         self._answer: Answer | None = None
 
@@ -242,8 +243,6 @@ class Completion:
         if most is not None and (first := self._workspace.first_tokens(text, most)) != text:
             text, self._ended = first, "length"
         self.text = text
-
-    _sent = 0
 
     def _piece(self, *, is_whole: bool) -> str:
         """What is to be sent now: not yet what may be the beginning of a stop."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from reader.app.openai_api.errors import ApiError
+from reader.app.talks import TAG
 from reader.app.workspace import Workspace
 from reader.documents import is_address
 from storage import UserDocument
 
 PREFIX = "beacon/"
-TAG = "tag:"
 FILE = "file-"
 """Before a document's id in the id of its file."""
 _ID_CHARS = 8
@@ -81,22 +81,12 @@ def find(workspace: Workspace, name: Any) -> ApiModel:
     if not found and len(short) >= _ID_CHARS:  # as the shell shows ids, or as its file is called
         begun = [holding for holding in held if holding.document.id.startswith(short.removeprefix(FILE))]
         found = begun if len(begun) == 1 else []
+    said = f"The model {name[:100]!r} does not exist; /v1/models lists those that do."
     if not found and is_address(short):  # of several, what came from there last
         found = [holding for holding in held if holding.document.file_name == short][:1]
-        if not found:
-            raise ApiError(
-                f"The library has nothing from {name[:100]!r}; POST it to /v1/files as `file_url` first.",
-                404,
-                param="model",
-                code="model_not_found",
-            )
+        said = f"The library has nothing from {name[:100]!r}; POST it to /v1/files as `file_url` first."
     if not found:
-        raise ApiError(
-            f"The model {name[:100]!r} does not exist; /v1/models lists those that do.",
-            404,
-            param="model",
-            code="model_not_found",
-        )
+        raise ApiError(said, 404, param="model", code="model_not_found")
     return ApiModel(name, tuple(found))
 
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reader.app.accounts import user_of
-from reader.app.bodies import BadBody, parse
+from reader.app.bodies import BODY_SECONDS, MAX_BODY_BYTES, BadBody, parse, read_body
 from reader.app.openai_api import chat, errors
 from reader.app.openai_api.batches import Batches
 from reader.app.openai_api.errors import ApiError
@@ -28,7 +28,6 @@ from reader.app.uploads import Uploads
 from reader.app.workspace import Workspace
 from reader.documents import MAX_SENT_BYTES
 
-MAX_BODY_BYTES = 4 << 20
 MAX_NAME_BYTES = 200
 """Of a file's name; file systems take 255."""
 
@@ -132,15 +131,10 @@ async def _body(request: Request) -> Mapping[str, Any]:
     """The JSON object of a request.
 
     Raises:
-        ApiError: it is none, or too large.
+        ApiError: it is none, is too large, or takes too long.
     """
-    content = b""
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MAX_BODY_BYTES:
-            raise ApiError(f"The request has more than {MAX_BODY_BYTES:,} bytes; send less.", 413)
     try:
-        body = parse(content)
+        body = parse(await read_body(request.receive, MAX_BODY_BYTES, seconds=BODY_SECONDS))
     except BadBody as error:
         raise ApiError(str(error), error.status) from error
     if not isinstance(body, Mapping):

@@ -23,7 +23,6 @@ from reader.app.pages import Pictures
 from reader.app.service import Service
 from reader.app.uploads import Uploads
 
-MAX_FILE_SIZE = "512mb"
 DELETE_CACHE = (600, 6 * 3600)
 """How often Gradio looks for files of its own that are too old, and how old those are, in seconds."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -85,7 +86,7 @@ def tolerant(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def warn(error: Exception) -> None:
     """Show an error as one sentence on the page of the user who caused it."""
-    gr.Warning(views.escaped(views.sentence(error)), duration=20, title="This did not work")
+    gr.Warning(escape(views.sentence(error)), duration=20, title="This did not work")
 
 
 def found_or_none(get: Callable[[str], Any], reference: str | None) -> Any:

@@ -17,7 +17,7 @@ from reader.app.service import Service
 from reader.app.talks import TAG
 from reader.app.workspace import Shown
 from reader.documents import MAX_SENT_BYTES
-from reader.errors import ReaderError
+from reader.errors import ReaderError, unexpected
 from reader.models import ENCODER, bundled_decoder, is_bundled
 from reader.wording import NEWER_PARSER, STAGES, counted, duration, place, size
 from storage import Hit, StoreError, is_unfinished
@@ -42,7 +42,7 @@ def sentence(error: Exception) -> str:
     if isinstance(error, (ReaderError, StoreError)):
         return str(error)
     _LOG.debug("shown on a page", exc_info=error)
-    return f"Something went wrong in the program: {type(error).__name__}: {error}. READER_DEBUG=1 shows where."
+    return f"{unexpected(error)} READER_DEBUG=1 shows where."
 
 
 def error_line(error: Exception | str) -> str:
@@ -72,18 +72,16 @@ def _fetch_line(fetching: DecoderFetch, present: str) -> str:
         news = f"{title} is here and answers better. Your documents have to be read again for it."
         return f'<p class="notice" role="status">{news}</p>'
     doing = "Preparing" if fetching.stage == "convert" else "Downloading"
-    size = f"{fetching.decoder.parts_bytes / 1e6:,.0f} MB"
     bar = _bar(fetching.fraction, f"{doing} {fetching.decoder.title}")
     return (
-        f'<p class="notice">{doing} {title}, which answers better ({size}): {fetching.fraction:.0%}. '
+        f'<p class="notice">{doing} {title}, which answers better ({size(fetching.decoder.parts_bytes)}): {fetching.fraction:.0%}. '
         f"{present} answers meanwhile.{bar}</p>"
     )
 
 
 def encoder_line() -> str:
     """What is fetched beside a decoder, and for what."""
-    size = f"{ENCODER.parts_bytes / 1e6:,.0f} MB"
-    return f"With it comes {ENCODER.title} ({size}), which finds passages that say the same in other words."
+    return f"With it comes {ENCODER.title} ({size(ENCODER.parts_bytes)}), which finds passages that say the same in other words."
 
 
 def _decoder_title(name: str) -> str:
@@ -320,11 +318,6 @@ def export_link(shown: Shown) -> str:
     if shown.memory is None or shown.memory.state != "ready":
         return '<p class="quiet">You can export it once it is read.</p>'
     return f'<a class="button" href="export/{shown.id}" download>Export with its memory</a>'
-
-
-def escaped(text: str) -> str:
-    """Text as HTML."""
-    return escape(text)
 
 
 def _bar(done: float, what: str) -> str:

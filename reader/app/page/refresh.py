@@ -17,10 +17,9 @@ import gradio as gr
 from reader.app.page import html as views, shelf
 from reader.app.page.events import EVERY, Site, found_or_none, on
 from reader.app.page.layout import BUSY_POLL_SECONDS
-from reader.app.service import is_active
 from reader.app.talks import Place
 from reader.app.workspace import Shown, Workspace
-from storage import DocumentOrder
+from storage import DocumentOrder, is_active
 
 IDLE_POLL_SECONDS = 3.0
 TIMES_SENT = 2
@@ -149,8 +148,8 @@ class Refresh:
         runs = [
             run for run in service.batches.all(workspace.user) if place and run.details.get("place") == place.reference
         ]
-        is_active = bool(workspace.active()) or any(not run.is_over for run in runs)
-        is_busy = service.load_error is None and (service.model is None or is_active)
+        is_at_work = bool(workspace.active()) or any(not run.is_over for run in runs)
+        is_busy = service.load_error is None and (service.model is None or is_at_work)
         room = views.room_line(count, *workspace.room(), is_shared=self._site.has_accounts) if count else ""
         updates = {
             kept.timer: gr.update(value=BUSY_POLL_SECONDS if is_busy else IDLE_POLL_SECONDS),

@@ -10,6 +10,7 @@ import gradio as gr
 from reader.answering import LOOK_AGAIN_TOKENS
 from reader.app.page import html as views
 from reader.models import bundled_decoder, is_bundled
+from reader.wording import size
 
 HARDER_TOKENS = 2000
 """How many tokens "Look harder" re-reads."""
@@ -71,4 +72,4 @@ def _decoder_choice(name: str) -> str:
     if not is_bundled(name):
         return name
     decoder = bundled_decoder(name)
-    return f"{decoder.title} ({decoder.parts_bytes / 1e6:,.0f} MB download, {decoder.ram_bytes / 1e9:.1f} GB of memory)"
+    return f"{decoder.title} ({size(decoder.parts_bytes)} download, {size(decoder.ram_bytes)} of memory)"
