@@ -72,6 +72,7 @@ FORMATS = {
     ".html": "html",
     ".log": "text",
     ".markdown": "markdown",
+    ".mbox": "mail",
     ".md": "markdown",
     ".mht": "mail",
     ".mhtml": "mail",

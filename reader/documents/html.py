@@ -37,6 +37,15 @@ _UNPRINTED = re.compile(
     r"(?<!\S)(?:no-?print|hidden-print|d-print-none|print:hidden|mw-(?:editsection|hidden-catlinks|jump-link|portlet))(?!\S)"
 )
 """What stands on the screen to be clicked: the usual names of what is not printed, and a wiki's links to edit and its menus."""
+_CONSENT = re.compile(r"cookie|consent|gdpr|onetrust|didomi", re.I)
+_SHARING = re.compile(
+    r"(?<![\w-])(?:shar(?:e|ing)|social)(?:-(?:bar|buttons?|icons?|links?|list|media|this|tools))?(?![\w-])", re.I
+)
+"""In the names of what asks for consent, and of links to share a page."""
+_ASKS_CONSENT = re.compile(
+    r"\b(?:accept|agree|allow|reject|decline|akzeptieren|zustimmen|ablehnen|accepter|refuser|aceptar|rechazar)", re.I
+)
+_MOST_CONSENT_CHARS = 3_000
 _FRAMING = ("iframe", "object", "embed")
 _NOTES_HEADING = re.compile(r"(?:foot|end)?notes|references|bibliography|sources|works cited", re.I)
 _LEAST_FRAMELESS_CHARS = 400
@@ -158,6 +167,9 @@ class _Surroundings:
         if _UNPRINTED.search(element.get("class", "")) and local_name(element) not in ("body", "html"):
             return True
         name, role = local_name(element), element.get("role")
+        names = f"{element.get('id', '')} {element.get('class', '')}"
+        if (_CONSENT.search(names) and _asks_consent(element)) or (_SHARING.search(names) and _is_linked(element)):
+            return True
         if name == "nav" or (role in _AROUND_ROLES and not self._is_own(element, name)):
             return True
         # Inside an article a header is its title and an aside its margin.
@@ -203,16 +215,37 @@ class _Surroundings:
 
 def _is_of_site(element: etree._Element) -> bool:
     """Whether a header, a footer or an aside is the site's: links, or lines about rights."""
-    text = " ".join(all_text(element).split())
-    linked = sum(len(" ".join(all_text(link).split())) for link in element.iter("a"))
     has_navigation = any(local_name(inner) in ("nav", "form", "search") for inner in element.iter())
-    return has_navigation or linked > _MOST_LINKED * len(text) or bool(_SITE_WORDS.search(text))
+    return has_navigation or _is_linked(element) or bool(_SITE_WORDS.search(" ".join(all_text(element).split())))
+
+
+def _is_linked(element: etree._Element) -> bool:
+    """Whether most of an element's text is links."""
+    linked = sum(len(" ".join(all_text(link).split())) for link in element.iter("a"))
+    return linked > _MOST_LINKED * len(" ".join(all_text(element).split()))
+
+
+def _asks_consent(element: etree._Element) -> bool:
+    """Whether an element is a notice that asks to accept cookies, and holds nothing else of the page."""
+    if local_name(element) in ("body", "html", "main", "article", "h1"):
+        return False
+    text = all_text(element)
+    is_notice = len(text) <= _MOST_CONSENT_CHARS and "cookie" in text.lower() and bool(_ASKS_CONSENT.search(text))
+    inner = list(element.iter(etree.Element)) if is_notice else []
+    return any(map(_is_button, inner)) and not any(local_name(one) in ("article", "h1", "main") for one in inner)
+
+
+def _is_button(element: etree._Element) -> bool:
+    name = local_name(element)
+    return name == "button" or element.get("role") == "button" or (name == "a" and "btn" in element.get("class", ""))
 
 
 def is_hidden(element: etree._Element) -> bool:
     """Return whether a page hides an element."""
     # A page that a script shows later hides its body until then.
-    hidden = "hidden" in element.attrib or (local_name(element) == "dialog" and "open" not in element.attrib)
+    hidden = element.get("hidden", "until-found") != "until-found" or (
+        local_name(element) == "dialog" and "open" not in element.attrib
+    )
     hidden = hidden or bool(_HIDDEN_STYLE.search(element.get("style", "")))
     return hidden and local_name(element) not in ("body", "html")
 

@@ -112,6 +112,8 @@ class _Writer:
         """Whether an element is not shown, or shows only what to enter there."""
         if name == "section":
             return attribute(element, "display") == "none"
+        if name == "table-row" and attribute(element, "visibility") == "collapse":
+            return local_name(element.getparent()) != "table-row-group"  # which a click unfolds
         if name == "content-control":
             return attribute(element, "showing-place-holder") == "true"
         return self._styles.is_hidden(element)

@@ -1,6 +1,7 @@
 """XLSX: a page of the document for each sheet, its rows as lines, its values as the sheet shows them.
 
-Values that formulas gave are those that were saved. Hidden sheets, charts, comments and formulas are left out.
+Values that formulas gave are those that were saved; where a program has saved none, they are worked out. Hidden sheets, rows and
+columns, charts and comments are left out; rows that a filter or a group folds away are not.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from typing import Any
 
 from reader.documents.archive import Archive
 from reader.documents.prose import MOST_REPEATED_CHARS, Prose
+from reader.documents.sheet_formulas import Formulas
 from reader.documents.text import Parsed, chosen_title, split_sections
 
 _DECIMALS = re.compile(r"\.(0+)")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=[\"']\$?([A-Z]+)\$?(\d+):\$?[A-Z]+\$?(\d+)")
+_VALUELESS = re.compile(rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^<>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<v></v>|</(?:\w+:)?c>)")
+_HIDEABLE = re.compile(rb"<(?:\w+:)?(?:row|col)\b[^<>]*\bhidden=[^<>]*>")
+_ATTRIBUTE = re.compile(rb"(\w+)=\"([^\"]*)\"")
+_MOST_COLUMNS = 16_384
 # A currency with its country, such as [$€-407].
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
 _LITERAL = re.compile(r"\"([^\"]*)\"|\\(.)")
@@ -37,7 +43,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, rich_text=True)
         title = book.properties.title or ""
-        sections = list(_sections(book, archive))
+        sections = list(_sections(book, archive, _formulas(path, book, archive)))
     except MemoryError:
         raise
     except Exception as error:  # damaged files raise nearly every error there is
@@ -66,29 +72,64 @@ def first_sheet(path: Path) -> list[list[str]]:
         raise archive.damaged() from error
 
 
-def _sections(book: Any, archive: Archive) -> Iterator[tuple[str, str]]:
+def _formulas(path: Path, book: Any, archive: Archive) -> Formulas | None:
+    """The workbook's formulas, if the program that wrote some of them has saved no value."""
+    import openpyxl
+
+    if not any(_VALUELESS.search(_data_of(archive, sheet)) for sheet in book.worksheets):
+        return None
+    return Formulas(openpyxl.load_workbook(path, read_only=True))
+
+
+def _data_of(archive: Archive, sheet: Any) -> bytes:
+    """The XML of a sheet: openpyxl reads only the cells of what is not read whole."""
+    name = str(getattr(sheet, "_worksheet_path", "")).lstrip("/")
+    return archive.read(name) if name in archive.names else b""
+
+
+def _hidden(data: bytes) -> tuple[set[int], set[int]]:
+    """The numbers of the rows and the columns of a sheet that are hidden, not by a filter or in a group."""
+    rows, columns = set[int](), set[int]()
+    if b"hidden=" not in data:
+        return rows, columns
+    for tag in _HIDEABLE.findall(data):
+        values = dict(_ATTRIBUTE.findall(tag))
+        if values.get(b"hidden") not in (b"1", b"true") or b"outlineLevel" in values:
+            continue
+        if b"min" in values:
+            columns.update(range(int(values[b"min"]), min(int(values.get(b"max", b"0")), _MOST_COLUMNS) + 1))
+        elif b"r" in values and b"filterColumn" not in data:
+            rows.add(int(values[b"r"]))
+    return rows, columns
+
+
+def _sections(book: Any, archive: Archive, formulas: Formulas | None) -> Iterator[tuple[str, str]]:
     for sheet in book.worksheets:
         if sheet.sheet_state != "visible":
             continue
-        spanning = _spanning(archive, sheet)
+        data = _data_of(archive, sheet)
+        spanning, (hidden_rows, hidden_columns) = _spanning(data), _hidden(data)
         lines = []
         kept: dict[int, tuple[int, str]] = {}
         for number, row in enumerate(sheet.iter_rows(min_row=1, min_col=1), start=1):
-            cells = [shown(cell.value, cell.number_format) if cell.value is not None else "" for cell in row]
+            cells = []
+            for column, cell in enumerate(row, start=1):
+                value = cell.value
+                if value is None and formulas is not None:
+                    value = formulas.shown((sheet.title, number, column))
+                cells.append(shown(value, cell.number_format or "") if value is not None else "")
             if spanning and any(cells):
                 cells = [_in_all_rows(text, number, at, spanning, kept) for at, text in enumerate(cells, start=1)]
-            line = row_text(cells)
-            if line:
+            line = row_text([text for column, text in enumerate(cells, start=1) if column not in hidden_columns])
+            if line and number not in hidden_rows:
                 lines.append(line)
         yield sheet.title, "\n".join(lines) + "\n\n"
 
 
-def _spanning(archive: Archive, sheet: Any) -> dict[tuple[int, int], int]:
+def _spanning(data: bytes) -> dict[tuple[int, int], int]:
     """The last row of each cell that spans rows, by the row and the column where it begins."""
     from openpyxl.utils import column_index_from_string
 
-    name = str(getattr(sheet, "_worksheet_path", "")).lstrip("/")  # openpyxl reads merged cells only of whole sheets
-    data = archive.read(name) if name in archive.names else b""
     found = {}
     for column, first, last in _MERGED.findall(data[max(data.rfind(b"</sheetData>"), 0) :]):
         if first != last:

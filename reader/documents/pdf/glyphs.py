@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.calls import POINTER, address_of, direct
+from reader.documents.pdf.calls import POINTER, address_of, direct, references
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.strings import letters_of
 
@@ -79,6 +79,7 @@ _kind = direct(pdfium.FPDFPageObj_GetType)
 _text_object = direct(pdfium.FPDFText_GetTextObject, POINTER)
 _char_origin = direct(pdfium.FPDFText_GetCharOrigin)
 _char_matrix = direct(pdfium.FPDFText_GetMatrix)
+_char_box = direct(pdfium.FPDFText_GetCharBox)
 _font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double)
 _is_generated = direct(pdfium.FPDFText_IsGenerated)
 _font_of = direct(pdfium.FPDFTextObj_GetFont, POINTER)
@@ -86,6 +87,8 @@ _glyph_width = direct(pdfium.FPDFFont_GetGlyphWidth)
 _bounded_text = direct(pdfium.FPDFText_GetBoundedText)
 _x, _y = ctypes.c_double(), ctypes.c_double()
 _X, _Y = ctypes.byref(_x), ctypes.byref(_y)
+_box = (ctypes.c_double * 4)()
+_BOX = references(_box)
 _matrix = pdfium.FS_MATRIX()
 _MATRIX = ctypes.byref(_matrix)
 _advance = ctypes.c_float()
@@ -116,10 +119,26 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
             width = widths[style.font, char] = _width(style.font, ord(char)) if char <= "\uffff" else _FAR_WIDTH
         at = _x.value, _y.value
         along, across = _turned(at, style.along) if style.along != (1.0, 0.0) else at
-        glyphs.append(
-            Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, style.turn)
-        )
+        glyph = Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, style.turn)
+        if char in _DIGITS and (high := small_and_high(text, index)):
+            glyph = replace(glyph, y=high[0], size=high[1])
+        glyphs.append(glyph)
     return glyphs
+
+
+def small_and_high(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float] | None:
+    """Return the height and the size of a digit that is raised by its font alone; None where it is not."""
+    if not _char_box(handle_of(text), index, *_BOX):
+        return None
+    _, _, bottom, top = _box
+    rise, size = bottom - _origin(handle_of(text), index)[1], height_of(text, index)
+    is_high = _LEAST_HIGH * size <= rise and _LEAST_TALL * size <= top - bottom <= min(_MOST_SMALL * size, size - rise)
+    return (bottom, (top - bottom) / _DIGIT_HEIGHT) if is_high else None
+
+
+_DIGITS, _DIGIT_HEIGHT = frozenset("0123456789"), 0.7
+_LEAST_HIGH, _LEAST_TALL, _MOST_SMALL = 0.2, 0.25, 0.55
+"""In ems, how high such a digit begins at least, and how tall it is."""
 
 
 _FAR_WIDTH = 0.53

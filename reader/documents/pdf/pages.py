@@ -26,6 +26,8 @@ from reader.documents.pdf import (
     item_marks,
     large_letters,
     late,
+    line_numbers,
+    lone_signs,
     named,
     notes_first,
     raised,
@@ -136,7 +138,7 @@ class Pages:
             text.close()
             text = page.get_textpage()
             string = string_of(text)
-        return page, text, string
+        return page, text, lone_signs.in_rows(text, string)
 
     def _rejoined(self, string: str, index: int) -> str:
         """A word that is split between small letters is one word, unless pages so far write it with its hyphen."""
@@ -205,7 +207,8 @@ class Pages:
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         unseen = self._unseen(page, text, string, index)
         hidden = sorted([*hidden, *spans.unseen_spans(string, unseen)])
-        cuts = list(combining.cut_at_marks(text, string))
+        numbers = line_numbers.number_spans(text, string, glyphs.turn_of(text, string))
+        cuts = [*combining.cut_at_marks(text, string), *numbers]
         unseen.update(*(range(start, end) for start, end in cuts))
         # A hyphen before a line that is left out ends its own line.
         edits = [
@@ -214,9 +217,7 @@ class Pages:
             else (start, _line_end(string, end) if not string[:start].rstrip(" ")[-1:].strip() else end, "")
             for start, end in hidden
         ]
-        shown = string
-        for start, end in hidden:
-            shown = shown[:start] + " " * (end - start) + shown[end:]
+        shown = spans.blanked(string, [*hidden, *numbers])
         gaps, turn = list(_glued(shown, around or set())), glyphs.turn_of(text, string)
         rules = self._rules(page, index, turn)
         dividing = fractions.dividing(rules)
@@ -291,9 +292,8 @@ class Pages:
 
     def glyphs(self, page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, index: int) -> list[Glyph]:
         """Return the page's characters in reading order with all that their places tell."""
-        string = string_of(text)
-        found = glyphs.read_glyphs(text, string)
-        turn = glyphs.turn_of(text, string)
+        string = lone_signs.in_rows(text, string_of(text))
+        found, turn = glyphs.read_glyphs(text, string), glyphs.turn_of(text, string)
         is_counted_alike = max(letters_of(string), default="") <= "\uffff"  # PDFium counts in UTF-16
         if is_counted_alike and (order := notes_first.reading_order(text, string, turn)):
             found = [
@@ -305,7 +305,8 @@ class Pages:
                 )
             ]
         unseen = self._unseen(page, text, string, index)
-        unseen.update(*(range(start, end) for start, end in combining.cut_at_marks(text, string)))
+        cuts = [*combining.cut_at_marks(text, string), *line_numbers.number_spans(text, string, turn)]
+        unseen.update(*(range(start, end) for start, end in cuts))
         if unseen:
             found = [glyph for glyph in found if glyph.index not in unseen]
         if glyphs.hidden_spans(text, string, _page_box(page)) != []:

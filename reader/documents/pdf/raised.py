@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of
+from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of, small_and_high
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.strings import figures_of
 from reader.documents.scripts import is_cents
@@ -23,9 +23,13 @@ _SPACE = 0.15
 _UNITS = frozenset(("m", "cm", "mm", "km", "dm", "nm", "µm", "μm", "ft", "in", "yd", "mi", "s", "h", "kg", "g", "ha"))
 _NUMBER = re.compile(r"[\d.,]*\d$")
 _WORD = re.compile(r"[^\W\d_]+$")
+_TERM = re.compile(r"=\s?\d*[^\W\d_]{2,3}$")
+"""Letters of a formula: E = mc."""
 _SIGNS = frozenset("-−–+")
 _MOST_RAISED, _MOST_LISTED = 6, 60
 """Raised letters and digits together, and numbers of notes with commas between them."""
+_MAY_BE_HIGH = re.compile(r"\s?\d+\w|[^\s\d]\d")
+"""What is before a figure and the figure, where its last digit may be a raised one of its font."""
 _LEAST_RISE = 0.25
 """In ems, of raised digits that are as large as what they follow."""
 _EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}|\|[A-Za-z][A-Za-z\d]{0,2}\|")
@@ -49,6 +53,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
     """
     origin = origins_of(text, turn)
     figures = figures_of(string)
+    yield from _by_font(text, string, figures)
     for figure in figures:
         if _SLASH.match(string, figure.end() - 1):
             yield figure.end() - 1
@@ -94,6 +99,13 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
             yield note.start()
 
 
+def _by_font(text: pypdfium2.PdfTextPage, string: str, figures: list[re.Match[str]]) -> Iterator[int]:
+    """Where a figure's last digit is a raised one of its font."""
+    for figure in figures:
+        if _MAY_BE_HIGH.match(string, max(figure.start() - 1, 0)) and small_and_high(text, figure.end() - 1):
+            yield figure.start()
+
+
 def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
     """Where a letter may be raised, each with what it follows."""
     for figure in figures:
@@ -128,6 +140,7 @@ _MAY_BE_RAISED = re.compile(rf"[\da-zA-Z.|{re.escape(_RAISED_SIGNS)}]")
 def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
     """Keep raised and lowered digits and raised letters apart from what they follow: 10^24, 1995[3], 10_2, p^m; H2O stays."""
     out: list[Glyph] = []
+    powered = exponent = None
     at = 0
     while at < len(glyphs):
         is_level = bool(out) and glyphs[at].y == out[-1].y and not (glyphs[at].made or out[-1].made)
@@ -152,6 +165,8 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
                 continue
         base = _last_drawn(out)
         end = _raised_run(glyphs, at, base)
+        if end == at and base is exponent:  # an index below it
+            base, end = powered, _raised_run(glyphs, at, powered)
         if base is None or end == at:
             out.append(glyphs[at])
             at += 1
@@ -170,6 +185,7 @@ def mark_raised(glyphs: list[Glyph]) -> list[Glyph]:
         before, middle = ("".join(glyph.text for glyph in part) for part in (out[-24:], run))
         opening, closing = marks(before, middle, following.text if following else "", raised)
         out += [Glyph(-1, opening)] * bool(opening) + run + [Glyph(-1, closing)] * bool(closing)
+        powered, exponent = (base, run[-1]) if opening == "^" else (None, None)
         if is_apart or (following and not following.made and following.text.isdigit() and not closing):
             out.append(Glyph(-1, " "))  # log₂8 is not log28
     return out
@@ -292,7 +308,7 @@ def marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
         digits = re.sub(r"\D", "", number[0])
         power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
     else:
-        power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS)  # type: ignore[index]
+        power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS or bool(_TERM.search(before)))  # type: ignore[index]
     if is_cents(run, before):
         return ".", ""
     if number and after in ("/", "⁄"):

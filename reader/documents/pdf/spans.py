@@ -45,6 +45,13 @@ def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
+def blanked(string: str, spans: list[tuple[int, int]]) -> str:
+    """The text with spaces where the spans are."""
+    for start, end in spans:
+        string = string[:start] + " " * (end - start) + string[end:]
+    return string
+
+
 def lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
     """The spans of the lines at some positions, with the line after where PDFium may have cut them."""
     start = end = 0
