@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product, starmap
 
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passage, Passages, Source, passage_of
@@ -31,7 +31,7 @@ from reader.answering.text.measures import (
     two_of,
 )
 from reader.answering.text.numerals import NUMERALS
-from reader.answering.text.records import Grid, Thing, of_sentence, stems
+from reader.answering.text.records import Grid, Thing, is_alike, of_sentence, stems
 from reader.answering.text.tables import as_value
 from reader.answering.text.values import Value, printed_like
 from reader.answering.text.words import bare, content_words, subject_words
@@ -375,7 +375,9 @@ def _asks_for_unknown(asked: Asked, passages: Passages) -> bool:
     behind = asked.text[how[2].end() :]
     is_listed = any(asked.words_of(first["noun"]) & (stems(grid.noun) | stems(grid.about)) for _, grid in asked.grids)
     words = [word for word in content_words(behind) if asked.words_of(word)]
-    return is_listed and bool(words) and not passages.search(words)
+    names = {stem for _, grid in asked.grids for field in grid.fields for stem in stems(field)}
+    is_called = any(starmap(is_alike, product(stems(" ".join(words)), names)))
+    return is_listed and bool(words) and not is_called and not passages.search(words)
 
 
 def asks_which(asked: Asked) -> bool:

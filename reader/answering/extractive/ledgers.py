@@ -11,38 +11,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from typing import NamedTuple
 
-from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, OWN_WORDS, PAYING, Found
-from reader.answering.extractive.limits import YEAR, Limit, limit_in, moment_of
+from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, PAYING, Found
 from reader.answering.extractive.overview import Overview
+from reader.answering.extractive.rows import (
+    DIFFERENT,
+    LACKS,
+    LIMITS,
+    MEAN,
+    TOTAL,
+    USED,
+    WORDS,
+    Rows,
+    dimension_of,
+    without,
+)
 from reader.answering.passages import Passages, Source
-from reader.answering.text.days import Period, period_in
-from reader.answering.text.ledgers import Ledger
-from reader.answering.text.measures import HOW_MUCH, NUMBER, PRICE, Measure, compared_in
-from reader.answering.text.records import stems
-from reader.answering.text.values import Value, value
-from reader.answering.text.words import STOP_WORDS, bare, subject_words, words_of
+from reader.answering.refusal import NOT_SAID
+from reader.answering.text.days import period_in
+from reader.answering.text.measures import HOW_MUCH, NUMBER, PRICE
+from reader.answering.text.records import SUMMARY, stems
+from reader.answering.text.values import value
+from reader.answering.text.words import STOP_WORDS, bare, words_of
 
-_OTHERS = re.compile(
-    r"\b(?:except|both|either|or|than|before|after|since|until|between|over|under|least|up to|oder|vor|nach|seit|bis|zwischen"
-    r"|mehr als|ou|avant|après|depuis|entre|antes|después|desde|hasta|this (?:year|month|week)|only|others?|else|same|most often"
-    r"|mentioned|how (?:much|many) (?:more|less|fewer)|nur|andere[nrs]?|häufigsten|seul\w*|autres?|plus souvent|sólo|otr[oa]s?)\b"
-    r"|^will\b",
-    re.I,
-)
-_LACKS = re.compile(
-    r"\b(?:not?|never|without|out of|nicht|nie|keine?\w*|ohne|pas|sans|jamais|nunca|sin)\b|n['’]t\b", re.I
-)
-"""Only a column of which some rows have nothing, or 0, can be meant."""
-_TOTAL = re.compile(
-    r"\b(?:in total|total(?: of)?|altogether|in all|sum(?: of)?|insgesamt|zusammen|summe|gesamt\w*"
-    r"|en tout|au total|somme|en total|suma)\b",
-    re.I,
-)
-_MEAN = re.compile(
-    r"\b(?:on average|average|mean|(?:im )?durchschnitt\w*|en moyenne|moyenne?|(?:de )?promedio|(?:de )?media)\b", re.I
-)
 _PER = re.compile(
     r"\b(?:per|each|every|apiece|pro (?=tag|woche|monat|jahr|person|kopf|stück)|chaque|chacune?|cada|jede[nrsm]?)\b",
     re.I,
@@ -56,6 +48,20 @@ _SPENT = re.compile(
     r"|gast(?:ó|aron|ado)|pag(?:ó|aron|ado))\b",
     re.I,
 )
+_RECEIVED = re.compile(
+    r"\b(?:received|receive|raised|earned|came in|income|eingenommen|einnahmen?|reçu\w*|encaiss\w+|recettes?|recib\w+|ingres\w+)\b",
+    re.I,
+)
+_PAYS = re.compile(
+    rf"{_SPENT.pattern}|\b(?:payments?|expenses?|ausgaben?|zahlung(?:en)?|dépenses?|paiements?|gastos?|pagos?)\b", re.I
+)
+_IN = frozenset(
+    words_of("in credit credits deposits received income haben einnahmen eingang crédit recettes abono ingresos")
+)
+_OUT = frozenset(
+    words_of("out debit debits withdrawals spent expenses soll ausgaben ausgang débit dépenses cargo gastos")
+)
+"""What columns are called where money comes in and goes out."""
 _PAID = re.compile(rf"{PAYING.pattern}|\bhow much (?:is|are|was|were)\b", re.I)
 _AMOUNT = PRICE.all_names | stems("amount sum total betrag summe montant importe")
 """What a column of amounts of money may be called."""
@@ -81,47 +87,70 @@ _WHEN = re.compile(
     r" (?:days?|dates?|tage?n?|datum|jours?|días?|fechas?)|wann|quand|cuándo)\b",
     re.I,
 )
-_WORDS = OWN_WORDS | stems(
-    """
-    spend spent buy bought book booked go went gone come came make made do done get got amount amounts money value often times time
-    day days date dates row rows entry entries record records item against average
-    ausgegeben eingenommen gebucht bezahlt gezahlt gekauft hoch wie viel viele oft betrag beträge tag datum kommen stammen war waren
-    wurde wurden gegen aller
-    combien fois montant jour date viennent vient provient tout a-t-il y contre
-    cuántas veces importe día fecha vienen contra
-    """
-)
-"""What questions for the rows of a table have, whatever it is about."""
-_ROWS = stems("row entry record eintrag einträge zeile ligne entrée fila")
-_PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe paiement dépense pago gasto") - stems(
-    "book"
-)
-"""What rows are called whose table has no name for them; the latter if they have amounts of money."""
 _ROWS_CALLED = (
     ("Zeilen", re.compile(r"\W*(?:wie|was|welche\w*|wann|wo)\b", re.I)),
     ("lignes", re.compile(r"\W*(?:combien|quel\w*|quand|que)\b|\W*qu['’]", re.I)),
     ("filas", re.compile(r"\W*(?:cuá\w+|qué)\b", re.I)),
 )
+_PERSONS = stems(
+    """
+    name player member person employee student pupil teacher driver helper volunteer guest customer patient tenant trainer runner
+    spieler mitglied schüler mitarbeiter kunde élève membre joueur nom employé client nombre alumno jugador miembro socio empleado
+    """
+)
+"""What a column may be called that says who somebody is."""
 _PLACES = stems(
     "shelf place location room site box bin regal ort platz raum lager rayon lieu emplacement salle estante lugar sala"
 )
 """What a column may be called that says where something is."""
-_LEAST_LETTERS = _YEAR_DIGITS = 4
+_LEAST_LETTERS = 5
 _MOST_PLACES = 50
 """So many rows are shown as evidence at most."""
 
-_Answer = tuple[str, Found]
+_SHARE = re.compile(
+    r"\W*(?:what|which|how (?:much|large|big|high)|wie ?viel|wie (?:hoch|groß)|welche[rn]?|quel(?:le)?|qué|cuál)"
+    r"(?: is| was| ist| war| est| es)?(?: an?| the| der| l[ae]| el)? ?"
+    r"(?:share|percentage|proportion|per ?cent|prozent|anteil|pourcentage|part|porcentaje|proporción)\b(?P<rest>.+)",
+    re.I,
+)
+_MORE_BY = re.compile(
+    r"(?P<begins>\W*(?:(?:by )?how (?:much|many)|(?:um )?wie ?viele?(?: \w+)?|cuánt[oa]s?(?: \w+)?"
+    r"|combien(?= .* de (?:plus|moins) qu)))"
+    r"(?: (?:(?P<more>more|mehr|más)|less|fewer|weniger|menos)(?P<left_a> .+?) (?:than|als|que) (?P<right_a>.+)"
+    r"|(?P<left_b> .+?) de (?:(?P<plus>plus)|moins) qu(?:e |['’])(?P<right_b>.+))",
+    re.I,
+)
+_ACT = re.compile(
+    r"\W*(?:who|wer|qui|quién(?:es)?)\b.{0,80}?"
+    r"\b(?P<act>approv\w+|authori[sz]\w+|audit\w+|genehmigt\w*|bewilligt\w*|approuv\w+|aprob\w+|autoriz\w+)",
+    re.I,
+)
+"""What somebody does that no column stands for that is not called so: who paid for something has not approved it."""
+_LEFT = re.compile(r"\b(?:left|remain(?:s|ing)?|unspent|übrig|noch frei|reste(?:nt)?|libres?|quedan?)\b", re.I)
+"""In a question for how much of something is not gone."""
+
+
+class _Answer(NamedTuple):
+    """What is said, what it is made of, and the number that it is, if it is one."""
+
+    text: str
+    found: Found
+    number: float | None = None
 
 
 def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """The answer to a question for what rows of a table give together; None where it is not sure."""
     is_read = all(source.is_read for source in sources)
     text, by_id = bare(question), {source.document_id: source for source in sources}
-    limit = limit_in(text)
-    text = limit.rest if limit else text
-    if not is_read or len(question) > MOST_CHARS or _OTHERS.search(text) or _has_common_name(text):
+    if not is_read or len(question) > MOST_CHARS or _has_common_name(text):
         return None
-    said = dict(filter(None, (_Asked(text, limit, by_id[each], ledger).answer() for each, ledger in passages.ledgers)))
+    asked = (_Asked(text, ledger, by_id[document]).answer() for document, ledger in passages.ledgers)
+    said = {answer.text: answer.found for answer in asked if answer}
+    if not said and (act := _ACT.match(text)):
+        begins, rest = act["act"][:_LEAST_LETTERS].casefold(), text.replace(act["act"], "")
+        is_said = any(begins in page.text.casefold() for source in sources for page in source.pages)
+        is_about = any(Rows(rest, ledger).is_about for _, ledger in passages.ledgers)
+        return Overview(NOT_SAID, ()) if is_about and not is_said else None
     if len(said) != 1:
         return None
     ((answer, found),) = said.items()
@@ -129,173 +158,97 @@ def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Ov
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Asked(Rows):
     """What a question asks of one table."""
 
-    text: str
-    """The question, without its limit."""
-    limit: Limit | None
     source: Source
-    ledger: Ledger
-
-    @cached_property
-    def _period(self) -> Period | None:
-        return period_in(self.text) if self.ledger.days else None
-
-    @cached_property
-    def _extreme(self) -> tuple[Measure, bool, re.Match[str]] | None:
-        """What is compared if the most or the least is asked for, whether it is the most, and the words that say so."""
-        return None if _TOTAL.search(self.text) or HOW_MUCH.match(self.text) else compared_in(self.text)
-
-    @cached_property
-    def _words(self) -> frozenset[str]:
-        """The words that say which rows and columns are meant."""
-        rest = _MEAN.sub(" ", _TOTAL.sub(" ", self._period.rest if self._period else self.text))
-        rest = rest.replace(self._extreme[2][0], " ") if self._extreme else rest
-        return stems(" ".join(subject_words(rest)))
-
-    @cached_property
-    def _named(self) -> dict[int, frozenset[str]]:
-        """The columns that the question names, with its words for them; "kilometres" for one in km, too."""
-        units = {word: value(f"1 {word}", ".") for word in words_of(self.text)}
-        named = {}
-        for column, name in enumerate(self.ledger.fields):
-            own = stems(name)
-            words = {word for word in self._words if any(_is_alike(word, one) for one in own)}
-            if kind := next(filter(None, self.ledger.amounts.get(column, ())), None):
-                words |= stems(
-                    " ".join(word for word, unit in units.items() if unit and unit.dimension == kind.dimension)
-                )
-            named[column] = frozenset(words)
-        return {column: words for column, words in named.items() if words}
-
-    @cached_property
-    def _rows_called(self) -> frozenset[str]:
-        """What rows may be called, whatever they are about."""
-        has_money = any(_dimension(own).startswith("money") for own in self.ledger.amounts.values())
-        return _ROWS | _PAYMENTS if has_money else _ROWS
 
     def answer(self) -> _Answer | None:
         """The answer, and the rows that it is from."""
-        chosen = self._chosen()
+        if found := _SHARE.match(self.question):
+            return self._share(_Asked(f"How much in total {found['rest']}", self.ledger, self.source))
+        if found := _MORE_BY.fullmatch(self.question):
+            left, right = next((found[f"left_{one}"], found[f"right_{one}"]) for one in "ab" if found[f"right_{one}"])
+            return self._difference(
+                replace(self, question=f"{found['begins']}{left}"), right, is_more=bool(found["more"] or found["plus"])
+            )
+        if HOW_MUCH.match(self.question) and (found := _LEFT.search(self.question)):
+            rest = f"{self.question[: found.start()]} {self.question[found.end() :]}"
+            return replace(self, question=rest)._left_over()
+        chosen = self.chosen()
         if chosen is None:
             return None
         rows, filters = chosen
-        named = " ".join(self.ledger.fields[column] for column in self._named)
+        named = " ".join(self.ledger.fields[column] for column in self.named)
         if _PER.search(self.text) and not _PER.search(named):
             return None
-        has_rows = bool(filters or self._period or self.limit)
+        has_rows = bool(filters or self.has_choice)
+        if HOW_MANY.match(self.text) and DIFFERENT.search(self.text):
+            columns = [column for column in self.named if column in self.ledger.texts and column not in filters]
+            said = (
+                {row[columns[0]].strip() for row in map(self.ledger.cells.__getitem__, rows)}
+                if len(columns) == 1
+                else {}
+            )
+            return _Answer(str(len({*said} - {""})), self._found(rows)) if said else None
         if self._counts(rows, filters):
-            return (str(len(rows)), self._found(rows)) if has_rows and self._are_different(rows) else None
-        asks = (_TOTAL.search, _MEAN.search, HOW_MUCH.match, _COSTS.match)
-        if self._extreme or any(ask(self.text) for ask in asks):
+            is_clear = has_rows and self._are_different(rows)
+            return _Answer(str(len(rows)), self._found(rows), len(rows)) if is_clear else None
+        if self.across and HOW_MUCH.match(self.text):
+            return self._apart(rows, self.across.left, self.across.right)
+        asks = (TOTAL.search, MEAN.search, HOW_MUCH.match, _COSTS.match)
+        if self.extreme or any(ask(self.text) for ask in asks):
             return self._of_values(rows, filters, has_rows=has_rows)
         return self._of_cells(rows, filters) if has_rows else None
 
-    def _chosen(self) -> tuple[list[int], set[int]] | None:
-        """The rows that are meant, and the columns whose cells say so; None where a word is not understood, or no row is meant."""
-        ledger = self.ledger
-        rows = list(range(len(ledger.things)))
-        if self._period:
-            columns = self._days()
-            if len(columns) != 1:
-                return None
-            days = ledger.days[columns[0]]
-            rows = [row for row in rows if (day := days[row]) and self._period.has(day)]
-        if self.limit:
-            rows = self._within(self.limit, rows)
-        filters: dict[int, set[int]] = {}
-        """The rows that a column's cells allow."""
-        yes_or_no = [column for column in self._named if column in ledger.texts and ledger.is_yes_or_no(column)]
-        if _LACKS.search(self.text):
-            lacking = yes_or_no or [column for column in self._named if any(ledger.lacks(row, column) for row in rows)]
-            if len(lacking) != 1:
-                return None
-            filters[lacking[0]] = {row for row in rows if ledger.lacks(row, lacking[0])}
-        else:
-            filters |= {column: {row for row in rows if ledger.has_yes(row, column)} for column in yes_or_no}
-        if (stated := self._stated()) is None:
+    def _share(self, part: _Asked) -> _Answer | None:
+        """What a part of a column has of all of it."""
+        said, amounts = part.answer(), self.ledger.amounts
+        if not said or not said.number or any(dimension_of(own) == "share" for own in amounts.values()):
             return None
-        for column, words in stated.items():
-            filters[column] = self._with_words(column, words)
-        known = _WORDS.union(*(own for words in stated.values() for own in words), *self._named.values())
-        if left := self._words - known - stems(ledger.about) - self._rows_called:
-            having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
-            if len(having) != 1 or having[0] in filters or all(word.isdecimal() for word in left):
-                return None
-            filters[having[0]] = {row for row, own in enumerate(ledger.cell_stems) if left <= own[having[0]]}
-            cells = {ledger.cells[row][having[0]] for row in filters[having[0]]}
-            # Ann Lee and Tom Lee
-            if len(cells) > 1 and all(word[0].isupper() for cell in cells for word in cell.split()):
-                return None
-        rows = [row for row in rows if all(row in own for own in filters.values())]
-        return (rows, set(filters)) if rows else None
+        rows = [row for row, one in enumerate(amounts[said.found.field]) if one]
+        found = self._found(rows, said.found.field)
+        if min(one.number for one in found.values) < 0 or len(said.found.things) == len(rows):
+            return None
+        whole = sum(one.number for one in found.values)
+        share = f"{100 * said.number / whole:.1f}".replace(".", self.ledger.decimal or ".")
+        return _Answer(f"{share}% ({found.printed(said.number)} / {found.printed(whole)})", said.found)
 
-    def _stated(self) -> dict[int, list[frozenset[str]]] | None:
-        """The words of whole cells that the question has, by columns; None where they may be of another column, too."""
-        ledger, stated = self.ledger, dict[frozenset[str], set[int]]()
-        for column in ledger.texts:
-            for own in {row[column] for row in ledger.cell_stems}:
-                if own and own <= self._words and self._is_clear(column, own):
-                    stated.setdefault(own, set()).add(column)
-        found: dict[int, list[frozenset[str]]] = {}
-        for own, columns in stated.items():
-            if any(own < other for other in stated):
-                continue
-            first = min(columns)
-            others = (column for column in ledger.texts if column != first)
-            # Emma, and Emma Stone
-            if len(columns) > 1 or any(
-                own <= stems(row[column].partition(" ")[0]) for column in others for row in ledger.cells
-            ):
-                return None
-            found.setdefault(first, []).append(own)
-        return found
+    def _difference(self, base: _Asked, right: str, *, is_more: bool) -> _Answer | None:
+        """How much more one has than another."""
+        text = base.instead(right)
+        one, other = base.answer(), replace(base, question=text).answer() if text else None
+        if not one or not other or one.number is None or other.number is None or one.found.field != other.found.field:
+            return None
+        size = (one.number - other.number) * (1 if is_more else -1)
+        values = one.found.values + other.found.values
+        found = replace(one.found, things=one.found.things + other.found.things, values=values)
+        return _Answer(found.printed(size) if values else str(int(size)), found) if size > 0 else None
 
-    def _is_clear(self, column: int, own: frozenset[str]) -> bool:
-        """Whether a number alone is one of a column: a year, or what the question says as it stands there and the column's name."""
-        if not all(word.isdecimal() for word in own) or all(len(word) == _YEAR_DIGITS for word in own):
-            return True
-        cells = {
-            row[column]
-            for row, words in zip(self.ledger.cells, self.ledger.cell_stems, strict=True)
-            if words[column] == own
-        }
-        return column in self._named and any(cell.casefold() in self.text.casefold() for cell in cells)
+    def instead(self, right: str) -> str | None:
+        """The question with a period, a thing or a column in place of its own; None where it has none of the kind."""
+        if self.period:
+            return next((f"{self.period.rest} {one}" for one in (right, f"in {right}") if period_in(one)), None)
+        own, other = self.stated(self.words), self.stated(stems(right))
+        if own and other and len(other) == 1 and len(said := own.get(next(iter(other)), [])) == 1:
+            return f"{without(said[0], self.question)} {right}"
+        return None
 
-    def _with_words(self, column: int, words: Sequence[frozenset[str]]) -> set[int]:
-        """The rows whose cell of a column has just these words; if cells differ in little words, those that the question has."""
-        text, found = self.text.casefold(), set[int]()
-        for own in words:
-            cells = {
-                row: self.ledger.cells[row][column].strip().casefold()
-                for row, stated in enumerate(self.ledger.cell_stems)
-                if stated[column] == own
-            }
-            said = max((cell for cell in {*cells.values()} if cell in text), key=len, default="")
-            found |= {row for row, cell in cells.items() if said in ("", cell)}
-        return found
+    def _left_over(self) -> _Answer | None:
+        """How much of one column another leaves."""
+        chosen = self.chosen()
+        wholes = self.called(LIMITS)
+        wholes = [column for column in wholes if column in self.named] or wholes
+        parts = [column for column in self.called(USED) if column not in wholes]
+        return self._apart(chosen[0], wholes[0], parts[0]) if chosen and len(wholes) == len(parts) == 1 else None
 
-    def _within(self, limit: Limit, rows: Sequence[int]) -> list[int]:
-        """Of some rows those that lie within a limit; none where it is not clear in which column."""
-        if limit.bound.dimension == "day":
-            values = {column: self._moments(column, has_year=limit.bound.size > YEAR) for column in self._days()}
-        else:
-            amounts = self.ledger.amounts.items()
-            values = {column: own for column, own in amounts if _dimension(own) == limit.bound.dimension}
-            values = {column: own for column, own in values.items() if column in self._named} or values
-        if len(values) != 1:
-            return []
-        (own,) = values.values()
-        return [row for row in rows if (one := own[row]) and limit.holds(one)]
-
-    def _moments(self, column: int, *, has_year: bool) -> list[Value | None]:
-        """The days of a column to be compared with one that has a year or not; None where they cannot be."""
-        days = self.ledger.days[column]
-        years = {day.year for day in days if day}
-        if None in years if has_year else len(years) > 1:
-            return [None] * len(days)
-        return [day and moment_of(day if has_year else day._replace(year=None)) for day in days]
+    def _apart(self, rows: Sequence[int], column: int, other: int) -> _Answer | None:
+        """How much more a row has in one column than in another."""
+        values = [one for each in (column, other) for row in rows if (one := self.ledger.amounts[each][row])]
+        if len(rows) != 1 or len(values) != 2 or values[0].dimension != values[1].dimension:
+            return None
+        size, found = values[0].number - values[1].number, self._found(rows, column)
+        return _Answer(replace(found, values=tuple(values)).printed(size), found) if size >= 0 else None
 
     def _counts(self, rows: Sequence[int], filters: set[int]) -> bool:
         """Whether the question asks how many rows there are."""
@@ -303,36 +256,29 @@ class _Asked:
             return True
         if not (how_many := HOW_MANY.match(self.text)):
             return False
-        counted = next((own for own in map(stems, how_many["what"].split()) if own & self._words), frozenset[str]())
-        values = [words for column, words in self._named.items() if column in self.ledger.amounts]
+        counted = next((own for own in map(stems, how_many["what"].split()) if own & self.words), frozenset[str]())
+        values = [words for column, words in self.named.items() if column in self.ledger.amounts]
         if any(counted & words for words in values) or (values and len(rows) == 1):
             return False
-        named = (words for column, words in self._named.items() if column not in filters)
+        # The mornings of Jo are rows with Jo in the morning.
+        stated = self.stated(self.words) or {}
+        named = (words for column, words in self.named.items() if column not in filters or column in stated)
         # Where several columns have numbers of them, the heading's name for them is none for its rows.
-        numbers = [own for own in self.ledger.amounts.values() if not _dimension(own)]
+        numbers = [own for own in self.ledger.amounts.values() if not dimension_of(own)]
         about = stems(self.ledger.about) if self.ledger.labels and len(numbers) < 2 else frozenset[str]()
-        return bool(counted & self._rows_called.union(about, *named))
+        return bool(counted & self.rows_called.union(about, *named))
 
     def _are_different(self, rows: Sequence[int]) -> bool:
         """Whether rows are as many as the things that are counted: two loans may be of one book."""
         how_many = HOW_MANY.match(self.text)
         noun = stems(how_many["what"].split()[0]) if how_many else frozenset[str]()
-        columns = [column for column, words in self._named.items() if noun & words and column in self.ledger.texts]
+        columns = [column for column, words in self.named.items() if noun & words and column in self.ledger.texts]
         return all(self.ledger.is_unique(column, rows) for column in columns[:1])
 
     def _of_values(self, rows: Sequence[int], filters: set[int], *, has_rows: bool) -> _Answer | None:
         """The sum, the mean, the most or the least of a column; of one row the value."""
-        amounts = self.ledger.amounts
-        money = [column for column, own in amounts.items() if _dimension(own).startswith("money")]
-        money = [column for column in money if column in self._named or not self._is_balance(column)]
-        columns = [column for column in amounts if column in self._named] or money or [*amounts]
-        if _PAID.search(self.text):
-            prices = [column for column in amounts if column in money or stems(self.ledger.fields[column]) & _AMOUNT]
-            columns = [column for column in columns if column in prices] or prices
-            # Of a column with "free" beside its prices no values are read.
-            prices = columns if any(column in self._named for column in columns) else [*columns, *self.ledger.texts]
-            columns = [column for column in prices if column in columns or self.ledger.has_money(column)]
-        if len(columns) != 1 or columns[0] not in amounts or self._is_no_count(columns[0]):
+        amounts, columns = self.ledger.amounts, self._columns_of_values()
+        if len(columns) != 1 or columns[0] not in amounts or self._is_no_count(columns[0], filters):
             return None
         read = [row for row in rows if amounts[columns[0]][row]]
         found = self._found(read, columns[0])
@@ -340,37 +286,74 @@ class _Asked:
             return None
         if len(read) > 1 and self.ledger.is_mixed(read):
             return None
-        if self._extreme:
+        if self.extreme:
             return self._most(found, read, filters)
         if len(read) == 1:
-            return found.with_unit(found.values[0].printed), found
+            return _Answer(self._printed(read[0], columns[0]), found, found.values[0].number)
         total = sum(one.number for one in found.values)
         # The prices of a list have no sum.
         is_whole = has_rows or bool(self.ledger.days or HOW_MANY.match(self.text) or _ALL.search(self.text))
-        if _MEAN.search(self.text) and not self._is_balance(found.field):
-            return (self._with_count(found, total / len(read)), found) if is_whole else None
-        is_total = bool(_TOTAL.search(self.text) or _SPENT.search(self.text))
+        if MEAN.search(self.text) and not self._is_balance(found.field):
+            return (
+                _Answer(self._with_count(found, total / len(read)), found)
+                if is_whole or columns[0] in self.named
+                else None
+            )
+        is_total = bool(TOTAL.search(self.text) or _SPENT.search(self.text))
         are_alike = len({one.number for one in found.values}) == 1
         # What came in and what was spent, shares and balances have no sum.
         has_none = found.values[0].dimension == "share" or self._is_balance(found.field)
         has_none |= bool(_SPENT.search(self.text)) and len({one.number < 0 for one in found.values}) > 1
         if is_total or (HOW_MANY.match(self.text) and not are_alike):
-            return (self._with_count(found, total), found) if is_whole and not has_none else None
+            return _Answer(self._with_count(found, total), found, total) if is_whole and not has_none else None
         return self._each(found, read) if has_rows else None
+
+    def _columns_of_values(self) -> list[int]:
+        """The columns whose values may be meant."""
+        amounts, fields = self.ledger.amounts, self.ledger.fields
+        money = [column for column, own in amounts.items() if dimension_of(own).startswith("money")]
+        money = [column for column in money if column in self.named or not self._is_balance(column)]
+        named = [column for column in amounts if column in self.named]
+        for asks, names in ((_RECEIVED, _IN), (_PAYS, _OUT)):
+            if not named and asks.search(self.question):
+                flows = [column for column in money if names.intersection(words_of(fields[column]))]
+                money = flows or money
+                break
+        columns = named or money or [*amounts]
+        if not _PAID.search(self.text):
+            totals = [column for column in columns if SUMMARY.match(fields[column])]
+            return columns if named else totals or columns
+        prices = [column for column in amounts if column in money or stems(fields[column]) & _AMOUNT]
+        columns = [column for column in columns if column in prices] or prices
+        # Of a column with "free" beside its prices no values are read.
+        prices = columns if named or len(money) < len(columns) else [*columns, *self.ledger.texts]
+        return [column for column in prices if column in columns or self.ledger.has_money(column)]
 
     def _is_balance(self, column: int) -> bool:
         return bool(stems(self.ledger.fields[column]) & _BALANCE)
 
-    def _is_no_count(self, column: int) -> bool:
+    def _printed(self, row: int, column: int) -> str:
+        """A cell with its unit, which its column's name or another cell may have."""
+        cell = self.ledger.cells[row][column].strip()
+        unit = next((self.ledger.cells[row][one].strip() for one in self.ledger.units), "")
+        is_number = column in self.ledger.amounts and self.ledger.amounts[column][row] is not None
+        return f"{cell} {unit}".strip() if is_number and unit else self._found([row], column).with_unit(cell)
+
+    def _is_no_count(self, column: int, filters: set[int]) -> bool:
         """Whether how many are asked for, and a column says how heavy they are, is of others, or has their numbers, as of rooms."""
         if not (how_many := HOW_MANY.match(self.text)):
             return False
-        kind = _dimension(self.ledger.amounts[column])
+        # How many moons somebody discovered is not how many the planet that he discovered has.
+        is_by_verb = any(one in self.named and not self.ledger.is_yes_or_no(one) for one in filters)
+        labels = [label for label in self.ledger.labels if self.ledger.is_unique(label)]
+        if column in self.named and is_by_verb and labels and labels[0] not in filters and not self.ledger.days:
+            return True
+        kind = dimension_of(self.ledger.amounts[column])
         units = (value(f"1 {word}", ".") for word in words_of(self.text))
         if kind.partition(" ")[0] in _MEASURED and not any(unit and unit.dimension == kind for unit in units):
             return True
         noun, name = how_many["what"].split()[0].casefold(), self.ledger.fields[column]
-        if column not in self._named:
+        if column not in self.named:
             return not stems(name) & _QUANTITY
         return not kind and noun not in words_of(name) and stems(noun) <= stems(name)
 
@@ -385,72 +368,99 @@ class _Asked:
         cells = self.ledger.cells
         said = [found.with_unit(one.printed) for one in found.values]
         if len({*said}) == 1:
-            return said[0], found
+            return _Answer(said[0], found)
         differing = [column for column in self.ledger.texts if len({cells[row][column] for row in rows}) > 1]
         texts = [", ".join(cells[row][column] for column in differing) for row in rows]
         if len(rows) > MOST_LISTED or len({*texts}) < len(texts):
             return None
-        return ", ".join(f"{one} ({text})" for one, text in zip(said, texts, strict=True)), found
+        return _Answer(", ".join(f"{one} ({text})" for one, text in zip(said, texts, strict=True)), found)
 
     def _most(self, found: Found, rows: Sequence[int], filters: set[int]) -> _Answer | None:
         """The most or the least with the cells beside it, or the one cell there that is asked for."""
-        assert self._extreme is not None
-        measure, is_more, _ = self._extreme
-        if found.field not in self._named and not measure.fits_unnamed(found.values[0]):
+        assert self.extreme is not None
+        measure, is_more, _, first, many = self.extreme
+        if found.field not in self.named and not measure.fits_unnamed(found.values[0]):
             return None
-        size = (max if is_more else min)(one.size for one in found.values)
-        best = [row for row, one in zip(rows, found.values, strict=True) if one.size == size]
+        ranked = sorted(zip(found.values, rows, strict=True), key=lambda one: one[0].size, reverse=is_more)
+        sizes, best = [one.size for one, _ in ranked], [row for _, row in ranked[first : first + many]]
         is_who = bool(_WHO.match(self.text))
-        asked = [column for column in self._named if column not in {found.field, *filters, *self.ledger.amounts}]
+        asked = [column for column in self.named if column not in {found.field, *filters, *self.ledger.amounts}]
         asked = [column for column in asked if not (is_who and self.ledger.is_code(column))]
-        asked = self._days() if _WHEN.match(self.text) else asked
-        if len(best) > 1 or len(rows) < 2 or len(asked) > 1 or _MEAN.search(self.text):
+        asked = self.days() if _WHEN.match(self.text) and self.ledger.days else asked
+        # The second of two with as much is no second.
+        ends = sizes[: first + 1] if first else [], sizes[first + many - 1 : first + many + 1]
+        are_clear = len(best) == many < len(rows) and all(len({*end}) == len(end) for end in ends)
+        if not are_clear or len(asked) > 1 or MEAN.search(self.text):
             return None
         # Who ordered most may have ordered twice.
         are_unique = {column: self.ledger.is_unique(column, rows) for column in asked or self.ledger.labels}
         if measure is NUMBER and (asked or is_who) and not any(are_unique.values()):
             return None
         label = next(filter(self.ledger.is_unique, self.ledger.labels), None)
-        cells = self._beside(best[0], self.ledger.amounts) if label is None else [self.ledger.cells[best[0]][label]]
-        printed = found.with_unit(self.ledger.cells[best[0]][found.field])
-        said = self.ledger.cells[best[0]][asked[0]] if asked else f"{printed} ({', '.join(cells)})"
-        return said, self._found(best, found.field)
+        if asked:
+            said = [self.ledger.cells[row][asked[0]] for row in best]
+        else:
+            beside = (
+                self._beside(row, self.ledger.amounts) if label is None else [self.ledger.cells[row][label]]
+                for row in best
+            )
+            said = [
+                f"{self._printed(row, found.field)} ({', '.join(cells)})"
+                for row, cells in zip(best, beside, strict=True)
+            ]
+        return _Answer(", ".join(said), self._found(best, found.field))
 
     def _of_cells(self, rows: Sequence[int], filters: set[int]) -> _Answer | None:
         """What other cells of the rows have; of one row, if none is named, all that are texts."""
         ledger = self.ledger
-        if _WHEN.match(self.text):
-            columns = [column for column in self._named if ledger.is_clock(column)] or self._days()
+        if _WHEN.match(self.text) and (
+            times := [column for column in self.named if ledger.is_clock(column)] or self.days()
+        ):
+            columns = times
+        elif _WHEN.match(self.text) and (self.order or not self.named):
+            columns = [*self.clocks()]
         elif _WHERE.match(self.text):
             columns = [column for column in ledger.texts if stems(ledger.fields[column]) & _PLACES]
         else:
-            named = {column: len(own) for column, own in self._named.items() if column not in {*filters, *ledger.days}}
-            best = [column for column, count in named.items() if count == max(named.values())]
-            # Which books were borrowed: not by whom.
-            noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
-            columns = [column for column in best if column or not ledger.is_code(column)]
-            columns = columns or [column for column in best if noun & self._named[column]]
-            if noun and not any(noun & words for words in self._named.values()):
-                columns = []
-            if not columns and _WHAT.match(self.text):
-                is_sure = bool(noun & _WORDS) or _LACKS.search(self.text)
-                unique = [*filter(ledger.is_unique, ledger.labels)]
-                firsts = ledger.labels[:1]
-                columns = [one for one in firsts if one not in filters and (is_sure or unique == firsts)]
+            columns = self._columns_asked(rows, filters)
         if len(columns) == 1:
-            said = list(dict.fromkeys(cell for row in rows if (cell := ledger.cells[row][columns[0]].strip())))
+            said = list(
+                dict.fromkeys(self._printed(row, columns[0]) for row in rows if ledger.cells[row][columns[0]].strip())
+            )
             found = self._found(rows, columns[0])
-            return (", ".join(map(found.with_unit, said)), found) if 0 < len(said) <= MOST_LISTED else None
-        is_clear = self.limit or self._period or _DID.search(self.text)
+            return _Answer(", ".join(said), found) if 0 < len(said) <= MOST_LISTED else None
+        is_clear = self.has_choice or _DID.search(self.text)
         if columns or not (is_clear and _WHAT.match(self.text)) or len(rows) > MOST_LISTED:
             return None
-        if len(rows) > 1:
-            return "; ".join(", ".join(self._beside(row, filters)) for row in rows), self._found(rows)
-        return ", ".join(self._beside(rows[0], filters | {*ledger.days, *ledger.amounts})), self._found(rows)
+        if len(rows) > 1 or self.order:
+            left_out = filters | {column for column in ledger.amounts if self._is_balance(column)}
+            return _Answer("; ".join(", ".join(self._beside(row, left_out)) for row in rows), self._found(rows))
+        return _Answer(", ".join(self._beside(rows[0], filters | {*ledger.days, *ledger.amounts})), self._found(rows))
 
-    def _days(self) -> list[int]:
-        """The columns with days that are named, or all."""
-        return [column for column in self.ledger.days if column in self._named] or [*self.ledger.days]
+    def _columns_asked(self, rows: Sequence[int], filters: set[int]) -> list[int]:
+        """The columns whose cells a question asks for: those that it names, or what says what each row is."""
+        ledger = self.ledger
+        named = {
+            column: (len(own), bool(own & stems(ledger.fields[column])))
+            for column, own in self.named.items()
+            if column not in {*filters, *ledger.days}
+        }
+        best = [column for column, share in named.items() if share == max(named.values())]
+        # Which books were borrowed: not by whom.
+        noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
+        noun -= frozenset().union(*(own for words in (self.stated(self.words) or {}).values() for own in words))
+        columns = [column for column in best if column or not ledger.is_code(column)]
+        columns = columns or [column for column in best if noun & self.named[column]]
+        if noun and not any(noun & words for words in self.named.values()):
+            columns = []
+        unique = [*filter(ledger.is_unique, ledger.labels)]
+        firsts = [one for one in ledger.labels[:1] if one not in filters]
+        if not columns and _WHAT.match(self.text):
+            is_sure = bool(noun & WORDS) or LACKS.search(self.text)
+            return firsts if is_sure or unique == firsts else []
+        if not columns and _WHO.match(self.text) and firsts == unique[:1]:
+            return [one for one in firsts if stems(ledger.fields[one]) & _PERSONS]
+        return columns
 
     def _beside(self, row: int, left_out: Iterable[int]) -> list[str]:
         """The cells of a row in other columns."""
@@ -466,13 +476,3 @@ class _Asked:
 def _has_common_name(text: str) -> bool:
     """Whether a name in a question is also a word that says nothing, such as Will."""
     return any(name[0].isupper() and name.casefold() in STOP_WORDS for name in _NAME.findall(text))
-
-
-def _dimension(values: Iterable[Value | None]) -> str:
-    return next(one.dimension for one in values if one)
-
-
-def _is_alike(word: str, other: str) -> bool:
-    """Whether two words without their endings are the same, or begin with the same letters: *borrow* and *Borrower*."""
-    least = max(_LEAST_LETTERS, min(len(word), len(other)) - 1)
-    return word == other or (len(word) >= least and word[:least] == other[:least])

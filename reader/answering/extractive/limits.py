@@ -32,16 +32,16 @@ from reader.answering.text.records import Grid, stems
 from reader.answering.text.values import Value, decimal_sign, is_missing, value, values_said
 from reader.answering.text.words import bare, subject_words
 
-_BELOW = r"under|below|less than|fewer than|weniger als|unter|moins de|en dessous de|menos de|por debajo de"
-_ABOVE = r"over|above|more than|mehr als|über|plus de|au-dessus de|más de|por encima de"
+BELOW = r"under|below|less than|fewer than|weniger als|unter|moins de|en dessous de|menos de|por debajo de"
+ABOVE = r"over|above|more than|mehr als|über|plus de|au-dessus de|más de|por encima de"
 _BEFORE, _AFTER = r"before|earlier than|vor|avant|antes del?", r"after|later than|nach|après|después del?"
 _NO = r"(?:no|not|nicht|pas)"
-_AT_MOST = rf"at most|up to|{_NO} (?:{_ABOVE})|höchstens|maximal|bis zu|au (?:plus|maximum)|como máximo|hasta"
-_AT_LEAST = rf"at least|{_NO} (?:{_BELOW})|mindestens|wenigstens|au (?:moins|minimum)|al menos|como mínimo"
+_AT_MOST = rf"at most|up to|{_NO} (?:{ABOVE})|höchstens|maximal|bis zu|au (?:plus|maximum)|como máximo|hasta"
+_AT_LEAST = rf"at least|{_NO} (?:{BELOW})|mindestens|wenigstens|au (?:moins|minimum)|al menos|como mínimo"
 _AMOUNT = rf"[£$€¥]?\s?(?:\d[\d.,]{{0,12}}(?<![.,])|(?:{ANY_NUMERAL})(?!\w))"
 _LIMIT = re.compile(
-    rf"(?<!\w)(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST})|(?P<below>{_BELOW})|(?P<above>{_ABOVE})|(?P<before>{_BEFORE})"
-    rf"|(?P<after>{_AFTER})|(?:between|zwischen|entre) (?P<low>{_AMOUNT})(?: [\w€]{{1,12}})? (?:and|und|et|y)) (?=\S)",
+    rf"(?<!\w)(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST})|(?P<below>{BELOW})|(?P<above>{ABOVE})|(?P<before>{_BEFORE})"
+    rf"|(?P<after>{_AFTER})|(?:between|zwischen|entre) (?P<low>{_AMOUNT}(?:[:.]\d\d)?)(?: [\w€]{{1,12}})? (?:and|und|et|y)) (?=\S)",
     re.I,
 )
 _OR = re.compile(
@@ -205,15 +205,16 @@ def limit_in(text: str) -> Limit | None:
         includes = bool(found["most"] or found["least"])
         if found["most"] or found["below"] or found["before"]:
             return Limit(None, bound, includes, rest)
-        low = value(found["low"], decimal_sign([found["low"]])) if found["low"] else None
+        if found["low"] and bound.dimension == "clock":
+            low = clock_of(found["low"])
+        else:
+            low = value(found["low"], decimal_sign([found["low"]])) if found["low"] else None
         if low is None:
             return None if found["low"] else Limit(bound, None, includes, rest)
         # "Between 2 and 5 km" has the unit once.
         size = low.number * bound.size / (bound.number or 1)
         return (
-            None
-            if bound.dimension in _MOMENTS
-            else Limit(replace(bound, number=low.number, size=size), bound, True, rest)
+            None if bound.dimension == "day" else Limit(replace(bound, number=low.number, size=size), bound, True, rest)
         )
     how = compared_in(text)
     than = _THAN.match(text, how[2].end()) if how else None
@@ -251,6 +252,11 @@ def _moment(found: re.Match[str] | None) -> Value | None:
         size = hour * 60 + int(found["minute"] or found["past"] or 0)
         return Value(size, "clock", size, found[0])
     return moment_of(Day.of(found), found[0])
+
+
+def clock_of(text: str) -> Value | None:
+    """The time of day that a text is, and nothing else; None where it is none."""
+    return _moment(_MOMENT.fullmatch(text.strip()))
 
 
 def moment_of(day: Day, printed: str = "") -> Value:

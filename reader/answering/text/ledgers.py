@@ -72,8 +72,12 @@ class Ledger(Grid):
 
     def is_mixed(self, rows: Sequence[int]) -> bool:
         """Whether a column says that the numbers of some rows are of different units."""
-        units = (column for column in self.texts if stems(self.fields[column]) & _UNITS)
-        return any(len({self.cells[row][column] for row in rows}) > 1 for column in units)
+        return any(len({self.cells[row][column] for row in rows}) > 1 for column in self.units)
+
+    @cached_property
+    def units(self) -> list[int]:
+        """The columns that say what the numbers of a row are."""
+        return [column for column in self.texts if stems(self.fields[column]) & _UNITS]
 
     def is_yes_or_no(self, column: int) -> bool:
         """Whether the cells of a column say yes or no."""

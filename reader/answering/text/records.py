@@ -41,6 +41,7 @@ _UMLAUTS = str.maketrans("äöü", "aou")
 """A German plural may have one: *Plätze*."""
 _SENTENCE = re.compile(r"[.!?]\s")
 _EACH = re.compile(r"\s(?:an?|per|pro|am|par|por|al)\s\w+", re.I)
+_LEAST_LETTERS = 4
 _HEADING_CHARS = 1500
 """So far above a table or list its heading is looked for."""
 _BEHIND = re.compile(r"\s*(?:for|per|to|für|pour|para)\b(?P<what>[^,;.]*?)(?=[,;.]|\s(?:and|or|und|et|y)\s|\Z)", re.I)
@@ -52,6 +53,12 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(
         stem(_PLURALS.get(word) or re.sub(r"(?<=\w{3})ies$", "y", word)).translate(_UMLAUTS) for word in words
     )
+
+
+def is_alike(word: str, other: str) -> bool:
+    """Whether two words without their endings are the same, or begin with the same letters: *borrow* and *Borrower*."""
+    least = max(_LEAST_LETTERS, min(len(word), len(other)) - 1)
+    return word == other or (len(word) >= least and word[:least] == other[:least])
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,10 @@ def _of_table(table: Table, heading: str, title: str) -> Iterator[Grid]:
     if all(thing.label for thing in things) and len({thing.label for thing in things}) == len(things):
         yield Grid(tuple(things), tuple(names[1:]), tuple(cells), noun, about, decimal)
     first = ((table.first.start_char, table.first.end_char),)
-    across = tuple(Thing(name, first) for name in names[1:])
-    by_column = tuple(zip(*cells, strict=True))
+    across = tuple(Thing(name, first) for name in names[1:] if not SUMMARY.match(name))
+    by_column = tuple(
+        own for name, own in zip(names[1:], zip(*cells, strict=True), strict=True) if not SUMMARY.match(name)
+    )
     if all(names[1:]) and len(across) > 1:
         fields, spans = tuple(row.cell(0) for row in rows), tuple((row.start_char, row.end_char) for row in rows)
         yield Grid(across, fields, by_column, "", f"{heading} {title}", decimal, spans)

@@ -1,0 +1,472 @@
+"""Which rows and columns of a table a question means: those with its words in their cells, within the period or the limit that it
+names, the first or the last, those with more in one column than in another.
+
+All words must be understood. It does not say what is asked of them. In English, German, French and Spanish.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product, starmap
+from typing import NamedTuple
+
+from reader.answering.extractive.comparisons import OWN_WORDS
+from reader.answering.extractive.limits import ABOVE, BELOW, Limit, clock_of, limit_in
+from reader.answering.text.days import Period, period_in
+from reader.answering.text.ledgers import Ledger
+from reader.answering.text.measures import HOW_MUCH, Measure, compared_in
+from reader.answering.text.numerals import NUMERALS
+from reader.answering.text.records import is_alike, stems
+from reader.answering.text.values import Value, value
+from reader.answering.text.words import subject_words, words_of
+
+_OTHERS = re.compile(
+    r"\b(?:except|both|either|or|than|before|after|since|until|between|over|under|least|up to|oder|vor|nach|seit|bis|zwischen"
+    r"|mehr als|ou|avant|après|depuis|entre|(?:de )?plus qu[e'’]|antes|después|desde|hasta|más que"
+    r"|this (?:year|month|week)|only|others?|else|same|most often|mentioned|how (?:much|many) (?:more|less|fewer)|nur|andere[nrs]?"
+    r"|häufigsten|seul\w*|autres?|plus souvent|sólo|otr[oa]s?)(?!\w)|^will\b",
+    re.I,
+)
+LACKS = re.compile(
+    r"\b(?:not?|never|without|out of|nobody|no one|nicht|nie|niemand|keine?\w*|ohne|pas|sans|jamais|aucune?|personne|nunca|sin"
+    r"|ning[uú]n\w*|nadie)\b|n['’]t\b",
+    re.I,
+)
+"""Only a column of which some rows have nothing, or 0, can be meant."""
+TOTAL = re.compile(
+    r"\b(?:in total|total(?: of)?|altogether|in all|sum(?: of)?|insgesamt|zusammen|summe|gesamt\w*"
+    r"|en tout|au total|somme|en total|suma)\b",
+    re.I,
+)
+MEAN = re.compile(
+    r"\b(?:on average|average|mean|(?:im )?durchschnitt\w*|en moyenne|moyenne?|(?:de )?promedio|(?:de )?media)\b", re.I
+)
+DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
+_MORE = r"more|higher|larger|greater|mehr|höher\w*|größer\w*|plus|supérieure?s?|meilleure?s?|más|mayor(?:es)?|superior(?:es)?"
+_LESS = (
+    r"less|fewer|lower|smaller|weniger|niedriger\w*|kleiner\w*|moins|inférieure?s?|menos|menor(?:es)?|inferior(?:es)?"
+)
+_THAN = r"(?: \S+){0,4}? (?:than|als|que|qu(?=['’]))['’]?"
+_ACROSS = re.compile(
+    rf"(?P<left>.*?)(?<!\w)"
+    rf"(?:(?P<more>{ABOVE}|exceed\w*|überschr\w+|dépass\w+|superan?|superó|superaron|(?:{_MORE}){_THAN})"
+    rf"|(?P<less>{BELOW}|(?:{_LESS}){_THAN}))(?:(?!\w)|(?<=['’]))(?P<right>.+)",
+    re.I,
+)
+_REORDERED = re.compile(
+    r"\b(?:(?:needs?|have|has|must|should)(?: to)?(?: be)? (?:re-?order\w*|order\w*|restock\w*|replenish\w*)(?: again)?"
+    r"|(?:(?:müssen|muss|sind) )?(?:nachbestell\w*(?: werden)?|nachzubestellen)"
+    r"|réapprovision\w+|recommander|(?:re|volver a )pedir|reponer)\b",
+    re.I,
+)
+_FULL = re.compile(
+    r"\b(?:full|fully booked|sold out|ausgebucht|voll|complets?|complètes?|complet[oa]s|llen[oa]s)\b", re.I
+)
+_WORD = re.compile(r"\w+(?:/\d+)?")
+_LEAST = stems(
+    "reorder reordering minimum min mindestbestand meldebestand mindestmenge seuil mínimo stock bestand level at point"
+)
+_IN_STOCK = stems("stock hand bestand lagerbestand vorrat quantity qty menge existencias cantidad quantité")
+LIMITS = stems(
+    """
+    budget limit minimum maximum max min target goal plan planned reorder capacity places seats spaces quota allowance
+    threshold mindestbestand meldebestand grenzwert soll ziel plätze kapazität seuil limite objectif capacité presupuesto límite
+    objetivo plazas
+    """
+)
+"""What a column is called that others are held against."""
+USED = stems(
+    """
+    spent used booked taken sold actual registered participants ausgegeben verbraucht gebucht belegt verkauft ist angemeldet
+    dépensé utilisé réservé vendu inscrits gastado usado reservado vendido inscritos
+    """
+)
+"""What a column is called that says how much of it is gone."""
+_ORDER = re.compile(
+    r"\b(?:(?P<first>first|earliest|erste[nrsm]?|früheste\w*|premi(?:er|ère)|primer[oa]?)"
+    r"|(?P<last>last|latest|most recent|at the end|am ende|à la fin|al final|letzte[nrsm]?|späteste\w*|derni(?:er|ère)"
+    r"|últim[oa]))\b"
+    r"(?! (?:\d|names?|years?|months?|weeks?|seasons?|two|three|four|five|six|zwei|drei|jahr\w*|monat\w*|woche\w*))",
+    re.I,
+)
+_SECOND, _THIRD = r"second|2nd|zweite[nrsm]?|deuxième|segund[oa]", r"third|3rd|dritte[nrsm]?|troisième|tercer[oa]?"
+_RANK = re.compile(
+    rf"\b(?:(?P<nth>(?P<second>{_SECOND})|{_THIRD})[\s-]"
+    r"(?:(?P<of_nth>\w+) (?:with|mit|avec|con) (?:the |de[nm] |die |l[ae] |el )?)?"
+    r"|(?P<top>two|three|four|five|zwei|drei|vier|fünf|deux|trois|quatre|cinq|dos|tres|cuatro|cinco|[2-9])"
+    r" (?:(?P<of_top>\w+) (?:(?:had|have|are|were|cost|took|take|got|haben|hatten|ont|tienen) )?(?:the |die |l[eo]s |las )?)?)\Z",
+    re.I,
+)
+"""What may stand before the most or the least."""
+_COMPOUND = re.compile(r"\b(zweit|dritt)(?=\w{4,12}(?:st|ßt))", re.I)
+"""*Zweithöchste*."""
+WORDS = OWN_WORDS | stems(
+    """
+    spend spent buy bought book booked go went gone come came make made do done get got amount amounts money value often times time
+    day days date dates row rows entry entries record records item against average whole
+    ausgegeben eingenommen gebucht bezahlt gezahlt gekauft hoch wie viel viele oft betrag beträge tag datum kommen stammen war waren
+    wurde wurden gegen aller ging gingen weg entfällt entfallen
+    combien fois montant jour date viennent vient provient tout a-t-il y contre eu eue va revient ont avait d l n à
+    cuántas veces importe día fecha vienen contra corresponde fue
+    """
+)
+"""What questions for the rows of a table have, whatever it is about."""
+_ROWS = stems("row entry record eintrag einträge zeile ligne entrée fila")
+_PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe paiement dépense pago gasto") - stems(
+    "book"
+)
+"""What rows are called whose table has no name for them; the latter if they have amounts of money."""
+_ANY_DAY = re.compile(
+    r"date|dat[ou]m|fecha|\bdías?\b|\bday|tag\b|\bjour|\bwhen\b|\bwann\b|\bquand\b|month|monat|\bmois\b|\bmes\b|start|begin"
+    r"|début|depart|inicio",
+    re.I,
+)
+"""What a column of days is called that a question need not name; others are of something else, such as joining."""
+_ENDS = (
+    stems("max maximum maximal maximale highest largest greatest höchste höchster höchstwert máximo máxima"),
+    stems("min minimum minimal minimale lowest smallest least niedrigste kleinste mínimo mínima"),
+    stems("typ typical typically nominal typisch typische typique típico"),
+)
+"""What names columns that are called so, too."""
+_YEAR_DIGITS = 4
+
+
+class Across(NamedTuple):
+    """Two columns that are compared."""
+
+    left: int
+    right: int
+    holds: Callable[[float, float], bool]
+    rest: str
+    """The question without that."""
+
+
+class Extreme(NamedTuple):
+    """The most or the least that is asked for."""
+
+    measure: Measure
+    is_more: bool
+    rest: str
+    """The question without the words that say so."""
+    first: int = 0
+    many: int = 1
+    """So many from this one on."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a question says of the rows of one table."""
+
+    question: str
+    ledger: Ledger
+
+    @cached_property
+    def period(self) -> Period | None:
+        """The days that it names."""
+        return period_in(self.question) if self.ledger.days else None
+
+    @cached_property
+    def across(self) -> Across | None:
+        """The columns that it compares."""
+        text = self.period.rest if self.period else self.question
+        if found := _REORDERED.search(text):
+            return self._across(text, found, self.called(_IN_STOCK - LIMITS), self.called(LIMITS & _LEAST))
+        if found := _FULL.search(text):
+            return self._across(text, found, self.called(USED), self.called(LIMITS), operator.ge)
+        if not (found := _ACROSS.fullmatch(text)) or limit_in(text):
+            return None
+        right = self._most_named(found["right"])
+        left = self._most_named(found["left"] + (found["more"] or found["less"]), right)
+        if len(right) == 1 and not left and stems(self.ledger.fields[right[0]]) & LIMITS:
+            alike = [column for column in self._like(right[0]) if column not in right]
+            left = alike if len(alike) == 1 else [column for column in self.called(USED) if column in alike]
+        holds = operator.gt if found["more"] else operator.lt
+        before = re.sub(r"(?<= )([a-zß-ÿ]+) \Z", self._without_verb, found["left"])
+        return self._across(f"{before} {found['right']}", None, left, right, holds)
+
+    def _across(
+        self,
+        text: str,
+        found: re.Match[str] | None,
+        left: Sequence[int],
+        right: Sequence[int],
+        holds: Callable[[float, float], bool] | None = None,
+    ) -> Across | None:
+        left = [column for column in left if column not in right]
+        if len(left) != 1 or len(right) != 1 or left[0] not in self._like(right[0]):
+            return None
+        names = self.ledger.fields[left[0]], self.ledger.fields[right[0]]
+        if holds is None:
+            # What is to be ordered again at 20 is so with 20, what has at least 20 is not.
+            holds = operator.le if re.search("order|melde|pedi", names[1], re.I) else operator.lt
+        rest = f"{text[: found.start()]} {text[found.end() :]}" if found else text
+        return Across(left[0], right[0], holds, without(stems(" ".join(names)), rest))
+
+    def _without_verb(self, found: re.Match[str]) -> str:
+        """A word before *more* that stands in no cell, such as *scored*."""
+        cells = frozenset().union(*(own for row in self.ledger.cell_stems for own in row))
+        return found[0] if stems(found[1]) & (cells | stems(" ".join(self.ledger.fields))) else ""
+
+    @cached_property
+    def limit(self) -> Limit | None:
+        """What values must lie within."""
+        return limit_in(self._rest)
+
+    @cached_property
+    def _rest(self) -> str:
+        return self.across.rest if self.across else self.period.rest if self.period else self.question
+
+    @cached_property
+    def order(self) -> re.Match[str] | None:
+        """The words for the first or the last in time."""
+        found = _ORDER.search(self.limit.rest if self.limit else self._rest)
+        columns = self.days() or self.clocks()
+        words = stems(found[0]) if found else frozenset()
+        is_other = any(words & own for row in self.ledger.cell_stems for own in row)
+        return None if is_other or not columns or words & stems(" ".join(self.ledger.fields)) else found
+
+    @cached_property
+    def text(self) -> str:
+        """The question without its period, limits and places in an order."""
+        if self.order:
+            return f"{self.order.string[: self.order.start()]} {self.order.string[self.order.end() :]}"
+        return self.limit.rest if self.limit else self._rest
+
+    @cached_property
+    def extreme(self) -> Extreme | None:
+        """The most or the least, if that is asked for and is no column's name."""
+        text = self.text
+        if TOTAL.search(text) or HOW_MUCH.match(text):
+            return None
+        text = _COMPOUND.sub(r"\1e ", text)
+        how = compared_in(text)
+        if how is None or self.called(_ENDS[not how[1]]):
+            return None
+        measure, is_more, match = how
+        before, behind = text[: match.start()], text[match.end() :]
+        rank = _RANK.search(before)
+        if rank is None:
+            return Extreme(measure, is_more, f"{before} {behind}")
+        rest = f"{before[: rank.start()]} {rank['of_nth'] or rank['of_top'] or ''} {behind}"
+        if rank["nth"]:
+            return Extreme(measure, is_more, rest, 1 if rank["second"] else 2)
+        return Extreme(measure, is_more, rest, 0, _number(rank["top"]))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words that say which rows and columns are meant."""
+        rest = LACKS.sub(
+            " ", DIFFERENT.sub(" ", MEAN.sub(" ", TOTAL.sub(" ", self.extreme.rest if self.extreme else self.text)))
+        )
+        return stems(" ".join(subject_words(rest)))
+
+    @cached_property
+    def named(self) -> dict[int, frozenset[str]]:
+        """The columns that the question names, with its words for them; "kilometres" for one in km, too."""
+        units = {word: value(f"1 {word}", ".") for word in words_of(self.text)}
+        named = {}
+        for column, name in enumerate(self.ledger.fields):
+            own = stems(name)
+            words = {word for word in self.words if any(is_alike(word, one) for one in own)}
+            words |= {word for names in _ENDS if own & names for word in self.words & names}
+            if kind := next(filter(None, self.ledger.amounts.get(column, ())), None):
+                words |= stems(
+                    " ".join(word for word, unit in units.items() if unit and unit.dimension == kind.dimension)
+                )
+            named[column] = frozenset(words)
+        return {column: words for column, words in named.items() if words}
+
+    @cached_property
+    def rows_called(self) -> frozenset[str]:
+        """What rows may be called, whatever they are about."""
+        has_money = any(dimension_of(own).startswith("money") for own in self.ledger.amounts.values())
+        return _ROWS | _PAYMENTS if has_money else _ROWS
+
+    @cached_property
+    def is_about(self) -> bool:
+        """Whether all words name columns, cells or what the table is about."""
+        ledger = self.ledger
+        cells = (own for row in ledger.cell_stems for own in row)
+        return self.words <= WORDS.union(self.rows_called, stems(ledger.about), *self.named.values(), *cells)
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether more than words of cells says which rows are meant."""
+        return bool(self.limit or self.period or self.across or self.order)
+
+    def chosen(self) -> tuple[list[int], set[int]] | None:
+        """The rows that are meant, and the columns whose cells say so; None where a word is not understood, or no row is meant."""
+        ledger = self.ledger
+        rows = list(range(len(ledger.things)))
+        if _OTHERS.search(self.text):
+            return None
+        if self.period:
+            columns = self.days()
+            if len(columns) != 1 or not self.period.fits(ledger.days[columns[0]]):
+                return None
+            days = ledger.days[columns[0]]
+            rows = [row for row in rows if (day := days[row]) and self.period.has(day)]
+        if self.limit:
+            rows = self._within(self.limit, rows)
+        if self.across:
+            one_column, other_column, holds, _ = self.across
+            pairs = ((row, ledger.amounts[one_column][row], ledger.amounts[other_column][row]) for row in rows)
+            rows = [row for row, one, other in pairs if one and other and holds(one.size, other.size)]
+        filters: dict[int, set[int]] = {}
+        """The rows that a column's cells allow."""
+        yes_or_no = [column for column in self.named if column in ledger.texts and ledger.is_yes_or_no(column)]
+        if LACKS.search(self.text):
+            lacking = yes_or_no or [column for column in self.named if any(ledger.lacks(row, column) for row in rows)]
+            if len(lacking) != 1:
+                return None
+            filters[lacking[0]] = {row for row in rows if ledger.lacks(row, lacking[0])}
+        else:
+            filters |= {column: {row for row in rows if ledger.has_yes(row, column)} for column in yes_or_no}
+        if (stated := self.stated(self.words)) is None:
+            return None
+        for column, words in stated.items():
+            filters[column] = self._with_words(column, words)
+        known = WORDS.union(*(own for words in stated.values() for own in words), *self.named.values())
+        if left := self.words - known - stems(ledger.about) - self.rows_called:
+            having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
+            if len(having) != 1 or having[0] in filters or all(word.isdecimal() for word in left):
+                return None
+            filters[having[0]] = {row for row, own in enumerate(ledger.cell_stems) if left <= own[having[0]]}
+            cells = {ledger.cells[row][having[0]] for row in filters[having[0]]}
+            # Ann Lee and Tom Lee
+            if len(cells) > 1 and all(word[0].isupper() for cell in cells for word in cell.split()):
+                return None
+        rows = [row for row in rows if all(row in own for own in filters.values())]
+        if self.order:
+            rows = self._at_end(rows)
+        return (rows, set(filters)) if rows else None
+
+    def stated(self, asked: frozenset[str]) -> dict[int, list[frozenset[str]]] | None:
+        """The words of whole cells among some words, by columns; None where they may be of another column, too."""
+        ledger, stated = self.ledger, dict[frozenset[str], set[int]]()
+        for column in ledger.texts:
+            for own in {row[column] for row in ledger.cell_stems}:
+                if own and own <= asked and self._is_clear(column, own):
+                    stated.setdefault(own, set()).add(column)
+        found: dict[int, list[frozenset[str]]] = {}
+        for own, columns in stated.items():
+            if any(own < other for other in stated):
+                continue
+            first = min(columns)
+            if len(columns) > 1 and len(meant := [column for column in columns if column in self.named]) == 1:
+                found.setdefault(meant[0], []).append(own)  # the mornings of Jo, who has afternoons, too
+                continue
+            others = (column for column in ledger.texts if column != first)
+            # Emma, and Emma Stone
+            if len(columns) > 1 or any(
+                own <= stems(row[column].partition(" ")[0]) for column in others for row in ledger.cells
+            ):
+                return None
+            found.setdefault(first, []).append(own)
+        return found
+
+    def _is_clear(self, column: int, own: frozenset[str]) -> bool:
+        """Whether a number alone is one of a column: a year, or what the question says as it stands there and the column's name."""
+        if not all(word.isdecimal() for word in own) or all(len(word) == _YEAR_DIGITS for word in own):
+            return True
+        cells = {
+            row[column]
+            for row, words in zip(self.ledger.cells, self.ledger.cell_stems, strict=True)
+            if words[column] == own
+        }
+        return column in self.named and any(cell.casefold() in self.text.casefold() for cell in cells)
+
+    def _with_words(self, column: int, words: Sequence[frozenset[str]]) -> set[int]:
+        """The rows whose cell of a column has just these words; if cells differ in little words, those that the question has."""
+        text, found = self.text.casefold(), set[int]()
+        for own in words:
+            cells = {
+                row: self.ledger.cells[row][column].strip().casefold()
+                for row, stated in enumerate(self.ledger.cell_stems)
+                if stated[column] == own
+            }
+            said = max((cell for cell in {*cells.values()} if cell in text), key=len, default="")
+            found |= {row for row, cell in cells.items() if said in ("", cell)}
+        return found
+
+    def _within(self, limit: Limit, rows: Sequence[int]) -> list[int]:
+        """Of some rows those that lie within a limit; none where it is not clear in which column."""
+        amounts = self.clocks() if limit.bound.dimension == "clock" else self.ledger.amounts
+        values = {column: own for column, own in amounts.items() if dimension_of(own) == limit.bound.dimension}
+        values = {column: own for column, own in values.items() if column in self.named} or values
+        if len(values) != 1:
+            return []
+        (own,) = values.values()
+        return [row for row in rows if (one := own[row]) and limit.holds(one)]
+
+    def _at_end(self, rows: Sequence[int]) -> list[int]:
+        """The first or the last of some rows; none where that is not clear."""
+        assert self.order is not None
+        columns, times = self.days(), next(iter(self.clocks().values()), None)
+        days = [self.ledger.days[column] for column in columns]
+        keys: dict[int, tuple[float, ...]] = {}
+        for row in rows:
+            known = [(own.year or 0, own.month, own.day) for one in days if (own := one[row])]
+            clock = times and times[row]
+            if len(known) == len(days) and (clock or not times):
+                keys[row] = (*(number for own in known for number in own), clock.size if clock else 0.0)
+        # Days with and without a year have no order.
+        if len(columns) > 1 or (columns and len({key[0] > 0 for key in keys.values()}) > 1):
+            return []
+        best = (min if self.order["first"] else max)(keys.values(), default=())
+        found = [row for row, key in keys.items() if key == best]
+        return found if len(found) == 1 else []
+
+    def days(self) -> list[int]:
+        """The columns with days that are named, or those that are called so."""
+        days = self.ledger.days
+        return self._named_in(days) or [column for column in days if _ANY_DAY.search(self.ledger.fields[column])]
+
+    def clocks(self) -> dict[int, list[Value | None]]:
+        """The columns with times of day that are named, or the first of them."""
+        columns = [column for column in self.ledger.texts if self.ledger.is_clock(column)]
+        chosen = self._named_in(columns) or columns[:1]
+        return {column: [clock_of(row[column]) for row in self.ledger.cells] for column in chosen}
+
+    def _named_in(self, columns: Iterable[int]) -> list[int]:
+        """Of some columns those that the question names."""
+        words, fields = stems(self.question), self.ledger.fields
+        return [column for column in columns if any(starmap(is_alike, product(words, stems(fields[column]))))]
+
+    def called(self, names: frozenset[str]) -> list[int]:
+        """The columns of values whose names have one of some words."""
+        return [column for column in self.ledger.amounts if stems(self.ledger.fields[column]) & names]
+
+    def _like(self, column: int) -> list[int]:
+        """The columns with values that can be compared with those of one."""
+        kind = dimension_of(self.ledger.amounts[column])
+        return [other for other, own in self.ledger.amounts.items() if dimension_of(own) == kind]
+
+    def _most_named(self, text: str, left_out: Sequence[int] = ()) -> list[int]:
+        """The columns of values that most words of a text name."""
+        words, fields = stems(text), self.ledger.fields
+        shares = {
+            column: sum(any(is_alike(word, one) for one in stems(fields[column])) for word in words)
+            for column in self.ledger.amounts
+            if column not in left_out
+        }
+        most = max(shares.values(), default=0)
+        return [column for column, share in shares.items() if most and share == most]
+
+
+def dimension_of(values: Iterable[Value | None]) -> str:
+    """The dimension of values, which all have the same."""
+    return next((one.dimension for one in values if one), "")
+
+
+def without(words: frozenset[str], text: str) -> str:
+    """A text without the words that are like some."""
+    return _WORD.sub(lambda word: "" if any(starmap(is_alike, product(stems(word[0]), words))) else word[0], text)
+
+
+def _number(text: str) -> int:
+    return NUMERALS[text.casefold()] if text.casefold() in NUMERALS else int(text)
