@@ -9,6 +9,7 @@ from helpers.documents import one_page
 from reader.answering.extractive.text_itself import of_text
 from reader.answering.passages import Source
 from reader.answering.refusal import NOT_SAID
+from reader.answering.text.languages import language_of
 from reader.models import Model
 from storage import PageRecord, Store
 
@@ -152,3 +153,23 @@ def test_the_answer_comes_with_its_sentences(tiny_model: Model, store: Store) ->
     answer = answered(attached, tiny_model, "How often is the goose mentioned?", look_again="auto")
     assert answer.text == "4 times: page 1"
     assert "goose" in answer.evidence[0].quote.casefold()
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("How often is Ada mentioned?", "en"),
+        ("Was the harbour mentioned?", "en"),
+        ("Was kostet eine Karte?", "de"),
+        ("In welchem Kapitel stirbt er?", "de"),
+        ("Danke!", "de"),
+        ("Qu'est-ce que la valve ?", "fr"),
+        ("À quelle page commence le chapitre 3 ?", "fr"),
+        ("¿Cuántos libros hay?", "es"),
+        ("cuantas veces aparece Ada?", "es"),
+        ("3章の要約", "ja"),
+        ("“Wer da?” is asked by whom?", "de"),  # by its first words alone
+    ],
+)
+def test_the_language_of_a_question_is_known_by_its_first_words(question: str, language: str) -> None:
+    assert language_of(question) == language

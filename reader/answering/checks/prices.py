@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from reader.answering.text.languages import is_written_in
 from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.words import words_of
 
@@ -78,14 +79,6 @@ MANY_NAMES = re.compile(
     re.I,
 )
 """Things whose price a text gives without their name, as in "Adults £5"."""
-_LANGUAGES = {
-    "en": frozenset({"the", "of", "and", "is", "for", "are"}),
-    "de": frozenset({"der", "die", "das", "und", "ist", "für"}),
-    "fr": frozenset({"le", "les", "des", "et", "est", "pour"}),
-    "es": frozenset({"el", "los", "las", "y", "es", "para"}),
-}
-_FEWEST_WORDS = 2
-"""So many of these words tell a language."""
 
 
 def with_cost(question: str) -> str:
@@ -119,11 +112,6 @@ def is_no_price(question: str, answer: str, page: str) -> bool:
     things = {word for word in words_of(one["words"]) if len(word) >= _LEAST_LETTERS} - _COMMON
     is_alike = bool(things) and is_written_in(language, page)
     return is_alike and not any(_names(things, _near(page, *place)) for place in places)
-
-
-def is_written_in(language: str, text: str) -> bool:
-    """Whether a text has common words of a language: `en`, `de`, `fr` or `es`."""
-    return len(_LANGUAGES[language].intersection(words_of(text))) >= _FEWEST_WORDS
 
 
 def _around(text: str, start: int, end: int, sign: re.Pattern[str]) -> str:

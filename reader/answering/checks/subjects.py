@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from reader.answering.checks.prices import MANY_NAMES, is_written_in
+from reader.answering.checks.prices import MANY_NAMES
 from reader.answering.passages import Passage, Source
+from reader.answering.text.languages import is_written_in
 from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.records import heading_above, stems
 from reader.answering.text.words import STOP_WORDS, subject_words

@@ -26,6 +26,7 @@ from reader.answering.extractive.comparisons import (
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passages, Source
 from reader.answering.text.days import DAY, Day
+from reader.answering.text.languages import language_of
 from reader.answering.text.measures import NUMBER, PRICE, Measure, compared_in, measure_of
 from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.records import Grid, stems
@@ -68,14 +69,7 @@ _VERBS = stems(
 )
 """Words that say how a value is had, unless a field is called so."""
 _EURO = re.compile(r"(?<=\d) ?(?:euros?|eur)\b", re.I)
-_NONE = (
-    ("welch", "Keine"),
-    ("wie", "Keine"),
-    ("quel", "Aucun"),
-    ("comb", "Aucun"),
-    ("qu", "Ninguno"),
-    ("cu", "Ninguno"),
-)
+_NONE = {"en": "None", "de": "Keine", "fr": "Aucun", "es": "Ninguno"}
 _MOMENTS = ("day", "clock")
 _LONG, _NOON = 600, 12
 YEAR = 10_000
@@ -130,9 +124,7 @@ def limited(question: str, sources: Sequence[Source], passages: Passages) -> Ove
     if len(said) != 1:
         return None
     ((labels, found),) = said.items()
-    begins = question.lstrip(" ¿").casefold()
-    none = next((word for start, word in _NONE if begins.startswith(start)), "None")
-    return Overview(labels or none, tuple(found.places))
+    return Overview(labels or _NONE.get(language_of(question), "None"), tuple(found.places))
 
 
 def _comparable(asked: Asked, limit: Limit) -> list[Found]:

@@ -27,6 +27,7 @@ from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import DATE, LAST, Request, understand
 from reader.answering.text.definitions import expansion
 from reader.answering.text.excerpts import excerpt
+from reader.answering.text.languages import language_of
 from reader.answering.text.outline import Section, abstract, chapter, is_front_matter, printed_number, sections, titled
 from reader.answering.text.people import people
 from reader.answering.text.tables import amount_of, asks_for_amount
@@ -63,12 +64,6 @@ _NAMED = {
     "es": "Los nombres más frecuentes: {names}.",
     "ja": "最も多く出てくる名前：{names}",
 }
-_LANGUAGES = {
-    "de": r"hallo|guten|danke|dank|wer",
-    "fr": r"bonjour|salut|bonsoir|merci|qui",
-    "es": r"hola|buen[oa]s|gracias|qui[eé]n(?:es)?",
-    "ja": r"こんにちは|ありがとう|主人公|登場人物",
-}
 _TABLE = re.compile(r"\S \| \S|^\W*(?:Table|Tabelle|Tableau|Tabla|Figure|Abbildung|Abb\.|Fig\.) \d+[.:]", re.M)
 _CONCLUSION = re.compile(r"(?:\d+|[IVX]+)\.?\s+(?:conclu|summary|discussion|fazit|zusammenfassung|schluss)", re.I)
 
@@ -86,12 +81,12 @@ def overview(request: Request, question: str, sources: Sequence[Source]) -> Over
     """What the documents say to a request; None where it asks for a detail, or for a place that there is not."""
     if request.kind in ("hello", "thanks"):
         title = ", ".join(source.title for source in sources)
-        return Overview(_GREETINGS[request.kind][_language(question)].format(title=title), ())
+        return Overview(_GREETINGS[request.kind][language_of(question)].format(title=title), ())
     if request.day is not None and all(leaves_out(request.day, source) for source in sources):
         return Overview(NOT_SAID, ())
     if not request.is_overview:
         return None
-    chars, language = OVERVIEW_CHARS // len(sources), _language(question)
+    chars, language = OVERVIEW_CHARS // len(sources), language_of(question)
     found = [(source.title, one) for source in sources if (one := _of_document(request, source, chars, language))]
     if not found:
         is_nobody = all(_has_nobody(request, source) for source in sources)
@@ -116,11 +111,6 @@ def place(request: Request, sources: Sequence[Source]) -> list[tuple[str, int, i
         if section is not None:
             found.append((source.document_id, section.start_char, section.end_char))
     return found
-
-
-def _language(question: str) -> str:
-    named = [language for language, words in _LANGUAGES.items() if re.search(rf"(?:^|\W)(?:{words})", question, re.I)]
-    return named[0] if named else "en"
 
 
 def _of_document(request: Request, source: Source, chars: int, language: str) -> Overview | None:

@@ -17,6 +17,7 @@ from reader.answering.extractive.overview import Overview, body, section_named, 
 from reader.answering.passages import Passage, Source, passage_of, sentence_at
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.headings import CHAPTER, NUMBER, ORDINAL, number_of
+from reader.answering.text.languages import language_of
 from reader.answering.text.outline import Section
 from reader.answering.text.people import people
 from reader.answering.text.words import bare, content_words, mention, stem, words_of
@@ -40,12 +41,6 @@ _TEXT = (
     r"(?:(?:the|this|that)(?: whole)? (?:book|text|document|paper|article|novel|pdf|file)"
     r"|(?:das|dieses) (?:buch|dokument)|(?:der|dieser) text)"
 )
-_LANGUAGES = (
-    ("de", re.compile(r"(?:wie|wo|was (?:ist|sind)|wird|werden|kommt|auf|welche\w*)\b", re.I)),
-    ("fr", re.compile(r"(?:combien|quel|à quelle|comment)", re.I)),
-    ("es", re.compile(r"(?:cuánt|cuál|en qué|cómo)", re.I)),
-)
-"""How questions begin in other languages than English."""
 _SAID = {
     "en": ("page pages", "word words", "time times", "Yes", "No, “{words}” stands nowhere in the text."),
     "de": ("Seite Seiten", "Wort Wörter", "mal mal", "Ja", "Nein, „{words}“ steht nirgends im Text."),
@@ -75,9 +70,9 @@ _MOST_ALIKE = 0.5
 class _Asked:
     """A question about a text: the match of its pattern, and the document."""
 
-    def __init__(self, found: re.Match[str], source: Source, language: str) -> None:
+    def __init__(self, found: re.Match[str], source: Source) -> None:
         self._found, self.source = found, source
-        self.pages, self.words, self.times, self.yes, self._no = _SAID[language]
+        self.pages, self.words, self.times, self.yes, self._no = _SAID[language_of(found.string)]
 
     def __getitem__(self, name: str) -> str:
         """What the pattern's group matched; "" without."""
@@ -146,9 +141,8 @@ def of_text(question: str, sources: Sequence[Source]) -> Overview | None:
     text = bare(question)
     if len(sources) != 1 or not sources[0].is_read:
         return None
-    language = next((name for name, begins in _LANGUAGES if begins.match(text)), "en")
     for pattern, way in _WAYS:
-        if (found := pattern.fullmatch(text)) and (said := way(_Asked(found, sources[0], language))):
+        if (found := pattern.fullmatch(text)) and (said := way(_Asked(found, sources[0]))):
             return said
     return None
 
