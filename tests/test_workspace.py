@@ -69,7 +69,7 @@ def actions(workspace: Workspace, document_id: str, conversation_id: str) -> lis
         lambda: workspace.picture(document_id, 1),
         lambda: workspace.illustration(document_id, 0),
         lambda: workspace.cover(document_id),
-        lambda: workspace.conversations(document_id),
+        lambda: workspace.conversations_at(workspace.place(document_id)),
         lambda: workspace.conversation(conversation_id),
         lambda: workspace.remove_conversation(conversation_id),
         lambda: workspace.waiting(conversation_id),
