@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,9 @@ _OWN_NAMES = (
 """The names in a library's folder. Other files in the folder do not belong to the library."""
 
 
-def is_library(folder: Path) -> bool:
-    """Whether a folder holds a library."""
-    return (folder / DATABASE_FILE).is_file()
+def is_library(names: Collection[str]) -> bool:
+    """Whether a folder that has files of these names is a library's."""
+    return DATABASE_FILE in names
 
 
 Row = dict[str, Any]

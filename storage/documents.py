@@ -12,7 +12,7 @@ from pathlib import Path
 
 from storage.database import DOCUMENTS_FOLDER, Database, Row
 from storage.errors import NotFound
-from storage.full_text import all_words
+from storage.full_text import MAX_RANKED_PAGES, all_words
 from storage.manifests import DOCUMENT_SUFFIX, StoredDocument, checked_key, clean
 from storage.records import LOCAL_USER, DocumentRecord, Hit, PageRecord
 
@@ -27,7 +27,6 @@ _LOCAL_TITLE = f"""
 """
 """A document's title for the local user, so that the shell lists and finds the titles that the app shows without accounts."""
 _LOCAL_DOCUMENTS = _DOCUMENTS.replace("documents.*,", f"documents.*, {_LOCAL_TITLE} AS local_title,")
-_MAX_RANKED_PAGES = 10_000
 _NEWEST_FIRST = "GROUP BY documents.id ORDER BY documents.added_at DESC, documents.rowid DESC"
 _PREFIX_ID = re.compile(r"[0-9a-f]{4,64}")
 
@@ -127,7 +126,7 @@ class Documents:
             ) AS found JOIN pages ON pages.id = found.rowid JOIN documents ON documents.id = pages.document_id
             ORDER BY found.rank
             """,
-            {"words": words, "most": _MAX_RANKED_PAGES, "limit": limit},
+            {"words": words, "most": MAX_RANKED_PAGES, "limit": limit},
         )
         return [Hit(**row) for row in rows]
 

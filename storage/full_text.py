@@ -15,6 +15,8 @@ import sqlite_utils
 
 from storage.manifests import clean
 
+MAX_RANKED_PAGES = 10_000
+"""Of all pages with the words of a query, so many are compared, those added last."""
 _MAX_QUERY_WORDS = 32
 
 

@@ -40,7 +40,7 @@ class Memories:
     def memory(self, key: str) -> MemoryRecord | None:
         """Return the memory with this key, ready or still being read; None if there is none."""
         rows = self.database.read("SELECT * FROM memories WHERE key = ?", (key,))
-        return _memory(rows[0]) if rows else None
+        return memory_of(rows[0]) if rows else None
 
     def memories(self, document_id: str | None = None) -> list[MemoryRecord]:
         """Return the memories of a document, or of all, the last used first."""
@@ -48,7 +48,7 @@ class Memories:
         rows = self.database.read(
             f"SELECT * FROM memories {which} ORDER BY last_used_at DESC, rowid DESC", {"id": document_id}
         )
-        return [_memory(row) for row in rows]
+        return [memory_of(row) for row in rows]
 
     def next_moment(self) -> float:
         """Return the time, but later than all times of memories, so that their order of use survives a clock that is set back."""
@@ -276,7 +276,8 @@ class MemoryFolder:
         return size_bytes
 
 
-def _memory(row: Row) -> MemoryRecord:
+def memory_of(row: Row) -> MemoryRecord:
+    """The record of a row of `memories`."""
     return MemoryRecord(**{**row, "settings": json.loads(row["settings"]), "imported": bool(row["imported"])})
 
 

@@ -8,7 +8,6 @@ more belongs to no user, as it could be any user's.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -42,8 +41,8 @@ from storage.manifests import (
     checked_key,
     text_id,
 )
-from storage.memories import SEALED_FILE
-from storage.records import LOCAL_USER, Fault, MemoryRecord, SegmentRecord
+from storage.memories import SEALED_FILE, memory_of
+from storage.records import LOCAL_USER, Fault, SegmentRecord
 from storage.salvage import TABLES, applied_version, salvage
 from storage.schema import LATEST
 from storage.tensors import MappedTensors
@@ -296,10 +295,8 @@ def _checked(path: Path, key: str, memory: StoredMemory) -> StoredMemory:
 def _memory_row(db: sqlite_utils.Database, key: str) -> StoredMemory | None:
     """Return the finished memory of the rows, if they are complete."""
     for row in db.query("SELECT * FROM memories WHERE key = ? AND state = 'ready'", (key,)):
-        settings = json.loads(row["settings"])
-        record = MemoryRecord(**{**row, "settings": settings, "imported": bool(row["imported"])})
         rows = db.query("SELECT * FROM segments WHERE memory_key = ? ORDER BY number", (key,))
-        return StoredMemory(record, [SegmentRecord(**segment) for segment in rows])
+        return StoredMemory(memory_of(row), [SegmentRecord(**segment) for segment in rows])
     return None
 
 

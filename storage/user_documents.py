@@ -21,7 +21,7 @@ from storage import originals
 from storage.database import Row
 from storage.documents import Documents
 from storage.errors import NotFound
-from storage.full_text import all_words
+from storage.full_text import MAX_RANKED_PAGES, all_words
 from storage.manifests import StoredDocument, clean
 from storage.records import DocumentRecord, Hit, PageRecord
 
@@ -30,7 +30,6 @@ MAX_TAG_CHARS = 40
 MAX_TITLE_CHARS = 200
 
 _MAX_FILTER_WORDS = 16
-_MAX_RANKED_PAGES = 10_000
 _HELD = """
     SELECT document_id, title AS own_title, pinned AS own_pin, tags AS own_tags, added_at AS held_at, file_name, format,
         authors AS own_authors, pages, division, original
@@ -220,7 +219,7 @@ class UserDocuments:
                 WHERE pages_fts MATCH :words ORDER BY pages_fts.rowid DESC LIMIT 1 OFFSET :most
             ), 0) ORDER BY pages_fts.rank LIMIT :limit
             """,
-            {"user": user, "words": words, "most": _MAX_RANKED_PAGES, "limit": limit},
+            {"user": user, "words": words, "most": MAX_RANKED_PAGES, "limit": limit},
         )
         return [Hit(**row) for row in rows]
 

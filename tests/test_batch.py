@@ -19,6 +19,7 @@ from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document
 
 from reader.answering import Answer, ask, attach, attach_shelf
 from reader.answering.evidence import Evidence
+from reader.app.batch_runs import Asked, BatchRuns
 from reader.batching import BatchProgress, LocalEngine, answer_together, batch
 from reader.batching.questions import BatchQuestion, load_questions
 from reader.batching.results import Result, Results
@@ -361,6 +362,13 @@ def test_one_output_has_one_writer(questions: Path, store: Store, engine: LocalE
 
 
 SIGNS = ("=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "'=1", "''+1")
+
+
+@pytest.mark.parametrize("text", SIGNS)
+def test_a_table_of_the_page_has_no_formula(text: str, store: Store) -> None:
+    runs = BatchRuns(store, lambda: None)
+    table = runs.as_csv(runs.add("", "a table", [Asked("1", "a document", text)]), {})
+    assert [row[2] for row in csv.reader(io.StringIO(table, newline=""))] == ["question", f"'{text}"]
 
 
 @pytest.mark.parametrize("text", SIGNS)

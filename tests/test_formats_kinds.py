@@ -420,7 +420,7 @@ def test_a_folder_and_a_zip_give_their_documents(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(data.getvalue())
     for path, names in ((tmp_path / "in", ["a.txt", "b.md"]), (tmp_path / "b.zip", ["a.txt", "a.txt"])):
         assert is_bundle(path)
-        with unpacked(path) as files:
+        with unpacked(path) as (files, _):
             assert [load(file).file_name for file in files] == names
     assert not (tmp_path.parent / "a.txt").exists()
     with pytest.raises(DocumentError, match="holds several files"):

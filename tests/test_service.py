@@ -562,6 +562,16 @@ def test_a_question_with_half_a_character_is_refused_in_a_sentence(service: Serv
         service.answerer.ask("", document_id, record.id, "How \ud800?", {})
 
 
+@pytest.mark.parametrize(
+    ("text", "told"), [(" ", "is empty"), ("x" * 4001, "in 4,000 at most"), ("\ud800", "half a char")]
+)
+def test_a_question_that_is_refused_begins_no_conversation(service: Service, text: str, told: str) -> None:
+    workspace, document_id = Workspace(service), read(service, make_document(300))
+    with pytest.raises(ConfigError, match=told):
+        workspace.ask(document_id, text)
+    assert workspace.conversations_at(workspace.place(document_id)) == []
+
+
 def test_a_question_of_a_program_that_is_alive_is_left_to_it(service: Service, store: Store) -> None:
     document_id = read(service, make_document(300))
     record = store.conversations.add([document_id])

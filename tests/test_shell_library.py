@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,20 @@ def test_a_library_inside_a_folder_is_no_document_of_it(
         added = shell("add", tmp_path, *flags)[1]
         assert [document["title"] for document in added["documents"]] == ["note"]
         assert added["errors"] == [f"{str(tmp_path / 'library')!r} is a library, so what it keeps was not added."]
+
+
+def test_a_library_inside_a_zip_is_no_document_of_it(shell, tmp_path: Path, tiny_folder: Callable[..., Path]) -> None:
+    flags = ["--model", str(tiny_folder("llama"))]
+    for within, titles in (("old/", ["note"]), ("", [])):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            for name in ("library.db", "documents/a.txt", "memories/a/b.txt"):
+                archive.writestr(within + name, "text")
+            archive.writestr("note.txt", "The lamp was lit by Ada.")
+        added = shell("add", tmp_path / "a.zip", *flags)[1]
+        assert [document["title"] for document in added["documents"]] == titles
+        assert added["errors"] == [
+            f"{str(tmp_path / 'a.zip' / within)!r} is a library, so what it keeps was not added."
+        ]
 
 
 def test_every_command_does_what_it_says(shell, store: Store, tmp_path: Path) -> None:

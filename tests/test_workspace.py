@@ -69,7 +69,7 @@ def actions(workspace: Workspace, document_id: str, conversation_id: str) -> lis
         lambda: workspace.picture(document_id, 1),
         lambda: workspace.illustration(document_id, 0),
         lambda: workspace.cover(document_id),
-        lambda: workspace.conversations(document_id),
+        lambda: workspace.conversations_at(workspace.place(document_id)),
         lambda: workspace.conversation(conversation_id),
         lambda: workspace.remove_conversation(conversation_id),
         lambda: workspace.waiting(conversation_id),
@@ -103,7 +103,7 @@ def test_nothing_of_anothers_can_be_seen_or_done_and_it_is_told_as_what_is_not_t
 def test_of_too_many_pages_only_those_added_last_are_compared_whatever_others_have(
     ann: Workspace, bob: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.user_documents._MAX_RANKED_PAGES", 1)
+    monkeypatch.setattr("storage.user_documents.MAX_RANKED_PAGES", 1)
     made = [ann.add(text_file(tmp_path, f"{name} lit the lamp.")).id for name in ("Ada", "Bea", "Cid")]
     for name in ("Dan", "Eve", "Fay"):
         bob.add(text_file(tmp_path, f"{name} lit the lamp."))

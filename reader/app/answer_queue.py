@@ -137,15 +137,12 @@ class Answerer:
             if thread.is_alive():
                 thread.join(seconds)
 
-    def ask(
-        self, user: str, document_id: str, conversation_id: str, text: str, settings: Mapping[str, Any]
-    ) -> QuestionRecord:
-        """Note a question to be answered as soon as its turn comes.
+    def check(self, user: str, text: str) -> None:
+        """Make sure that a question can be asked now.
 
         Raises:
-            ConfigError: it is empty or too long.
+            ConfigError: it is empty, too long, or cut within a character.
             TooManyQuestions: others wait.
-            StoreError: the library cannot be written.
         """
         if not text.strip():
             raise ConfigError("The question is empty; ask something.")
@@ -156,6 +153,17 @@ class Answerer:
             raise TooManyQuestions(
                 f"{MAX_WAITING} of your questions wait for their answers; ask again when one is answered."
             )
+
+    def ask(
+        self, user: str, document_id: str, conversation_id: str, text: str, settings: Mapping[str, Any]
+    ) -> QuestionRecord:
+        """Note a question to be answered as soon as its turn comes.
+
+        Raises:
+            ConfigError: see `check`.
+            StoreError: the library cannot be written.
+        """
+        self.check(user, text)
         with self._changed:  # or a thread begins the question before its stream is here, and another begins it again
             question = self._store.questions.add(user, document_id, conversation_id, text.strip(), settings, self.owner)
             self._streams[question.id] = Stream(question)

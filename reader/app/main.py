@@ -77,7 +77,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="NAME",
         action="append",
-        help="a Hugging Face name or a folder (or READER_MODEL); default: the bundled decoder; several times: to choose from",
+        help="a Hugging Face name or a folder (or READER_MODEL); default: the best for this machine; several times: to choose from",
     )
     parser.add_argument(
         "--condenser",

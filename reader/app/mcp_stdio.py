@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="a Hugging Face name or a folder (or READER_MODEL); default: the bundled decoder",
+        help="a Hugging Face name or a folder (or READER_MODEL); default: the best for this machine",
     )
     parser.set_defaults(run=run)
 

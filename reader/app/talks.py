@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from reader.app.answer_queue import Stream, check_whole
+from reader.app.answer_queue import Stream
 from reader.app.service import Service
 from reader.app.unread import is_unread, may_be_read, why_unread
 from reader.errors import ConfigError, NotReady, ReaderError, unexpected
@@ -73,6 +73,10 @@ class Place:
         words = plain_markdown(answer)
         return words if "\n" in words.strip() else _LIST_SIGN.sub("", words)
 
+    def is_of(self, conversation: ConversationRecord) -> bool:
+        """Whether a conversation is about exactly these documents."""
+        return set(conversation.document_ids) == self.titles.keys()
+
     @property
     def is_shelf(self) -> bool:
         """Whether several documents can be asked here."""
@@ -109,21 +113,8 @@ class Talks:
 
     def conversations_at(self, place: Place) -> Sequence[ConversationRecord]:
         """Those of the person about exactly the documents of a place, the newest first."""
-        return self.shelf_conversations(place.document_ids)
-
-    def conversations(self, document_id: str) -> Sequence[ConversationRecord]:
-        """Those of the person about this document alone, the newest first."""
-        self._held(document_id)
-        found = self._store.conversations.all(self.user, document_id, asked_by="")
-        return [conversation for conversation in found if len(conversation.document_ids) == 1]
-
-    def shelf_conversations(self, document_ids: Sequence[str]) -> Sequence[ConversationRecord]:
-        """Those of the person about exactly these documents, the newest first."""
-        return [
-            conversation
-            for conversation in self._store.conversations.all(self.user, document_ids[0], asked_by="")
-            if set(conversation.document_ids) == set(document_ids)
-        ]
+        found = self._store.conversations.all(self.user, place.document_ids[0], asked_by="")
+        return [conversation for conversation in found if place.is_of(conversation)]
 
     def asked_last(self) -> str | None:
         """The place of the person's newest conversation, if it is still there."""
@@ -146,7 +137,7 @@ class Talks:
         Raises:
             NotFound: it is not there, or not theirs.
         """
-        waiting = self.waiting(conversation_id)
+        waiting = self._store.questions.waiting(self.user, conversation_id)
         conversation = self.conversation(conversation_id)
         answered = {turn.counts.get("question_id") for turn in conversation.turns}
         return conversation, [question for question in waiting if question.id not in answered]
@@ -213,10 +204,8 @@ class Talks:
             settings["look_again"] = _token_count(settings["look_again"])
         if is_unread(self._service, ids, self.user) and not (may_wait and may_be_read(self._service, ids, self.user)):
             raise why_unread(self._service, ids, self.user)
-        check_whole(question=text)
+        self._service.answerer.check(self.user, text)  # before a conversation is begun for it
         if conversation_id is None:
-            if not text.strip():
-                raise ConfigError("The question is empty; ask something.")
             conversation_id = self.begin(ids, asked_by=asked_by).id
         elif set(ids) != set(self.conversation(conversation_id).document_ids):
             raise NotFound("That conversation is about another document. Begin a new one.")

@@ -1,8 +1,4 @@
-"""Batches: many questions about many documents, answered into a file, which continue after any stop.
-
-The way of the data: questions (a file) → groups by document → an engine, which answers → results (a file). What is done is what
-the output file says, nothing else. It parses no flags.
-"""
+"""Runs a batch: gives an engine the questions that have no result yet, document by document, and keeps each result as it comes."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -232,11 +232,15 @@ def is_bundle(path: Path) -> bool:
     return path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file() and kind_of(path, None) is None)
 
 
-def unpacked(path: Path, leaves_out: Callable[[Path], bool] = lambda _: False) -> AbstractContextManager[list[Path]]:
+def unpacked(
+    path: Path, leaves_out: Callable[[Collection[str]], bool] = lambda _: False
+) -> AbstractContextManager[tuple[list[Path], list[Path]]]:
     """Give the files of a folder or a ZIP that can become documents, for as long as the `with` block lasts.
 
+    Beside them stand the folders that were left out.
+
     Args:
-        leaves_out: whether a folder is left out, with all that is in it.
+        leaves_out: whether a folder with files of these names is left out, with all that is in it.
 
     Raises:
         DocumentError: it holds none, too many, or is no ZIP that can be read.

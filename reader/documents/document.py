@@ -9,9 +9,15 @@ from __future__ import annotations
 import bisect
 import functools
 import hashlib
+import re
 from dataclasses import dataclass
 
 from reader.errors import DocumentError
+
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85]")
+# Unpaired surrogates and noncharacters are not text; controls, soft hyphens, zero-width spaces and word joiners are
+# invisible and confuse models, searches and terminals.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\u2060\ud800-\udfff\ufeff\ufffe\uffff]")
 
 _SINCE_9 = ("pptx",)
 _SINCE_10 = ("epub", "mobi", "odt")
@@ -155,3 +161,8 @@ class Document:
         if not 0 <= char < len(self.text):
             raise IndexError(f"character {char} is outside a text of {len(self.text)} characters")
         return self.pages[bisect.bisect_right(self._starts, char) - 1]
+
+
+def clean(text: str) -> str:
+    """Return a text without what is none, its lines ended by line feeds."""
+    return _UNPRINTABLE.sub("", _LINE_ENDS.sub("\n", text))

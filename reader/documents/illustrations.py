@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from reader.documents.archive import Archive
-from reader.documents.isolation import clean
+from reader.documents.document import clean
 from reader.errors import DocumentError
 
 SIDE_PIXELS = 1200

@@ -12,7 +12,6 @@ import importlib
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -26,16 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from reader.documents import wall
-from reader.documents.document import PARSER_VERSIONS, Document, Page
+from reader.documents.document import PARSER_VERSIONS, Document, Page, clean
 from reader.documents.recognition import Engine, Kept, Recognition, batches, chosen_engine, load_engine
 from reader.errors import DocumentError, PasswordNeeded, RecognitionNeeded
 
 _PROJECT_FOLDER = Path(__file__).parents[2]
-
-_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85]")
-# Unpaired surrogates and noncharacters are not text; controls, soft hyphens, zero-width spaces and word joiners are
-# invisible and confuse models, searches and terminals.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\u2060\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 _TITLE_CHARS = 200
@@ -383,11 +377,6 @@ def _gather(path: Path, pages: Iterator[tuple[str, str] | tuple[str, str, bool]]
         if end > limits.chars:
             raise _over(path, f"{limits.chars:,} characters")
     return {"text": "".join(texts), "pages": spans, "textless_pages": textless, "pictured": pictured}
-
-
-def clean(text: str) -> str:
-    """Return a text without what is none, its lines ended by line feeds."""
-    return _UNPRINTABLE.sub("", _LINE_ENDS.sub("\n", text))
 
 
 def _set_limits(limits: Limits) -> None:

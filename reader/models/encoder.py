@@ -8,7 +8,6 @@ reader finds passages by words and attention alone. It knows neither documents n
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import shutil
 from collections.abc import Sequence
@@ -109,13 +108,10 @@ def fetch_encoder(progress: Progress | None = None, *, cache_folder: Path | None
     downloads = cache / "downloads" / ENCODER.name
 
     def make(folder: Path, report: Progress) -> None:
-        free = shutil.disk_usage(folder).free
-        if free < ENCODER.disk_bytes:
-            raise OSError(errno.ENOSPC, f"it takes {ENCODER.disk_bytes >> 20:,} MiB, {free >> 20:,} MiB are free")
         fetch_files(ENCODER, downloads, folder, report)
         (folder / "config.json").write_text(json.dumps(_CONFIG))
 
-    folder = publish(_folder(ENCODER, cache), make, progress or no_report)
+    folder = publish(_folder(ENCODER, cache), make, progress or no_report, needed_bytes=ENCODER.disk_bytes)
     shutil.rmtree(downloads, ignore_errors=True)
     return folder
 

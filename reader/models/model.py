@@ -193,7 +193,7 @@ def load_model(
             `DEFAULT_CHOOSER` without one.
         window: tokens read at once; None: what the plug-in was trained with, or 512 on a CPU and 2,048 on a GPU.
         horizon: newest beacon slots that a window attends to while reading; None: as the plug-in says, usually all.
-        device, dtype: None: a GPU where there is one, in bfloat16 where it can; else the CPU in float32.
+        device, dtype: see `load_decoder`.
         measures_shares: whether a decoder that keeps rows, and whose plug-in does not say how many each layer keeps, gets layer
             shares. They are measured the first time, which takes as long as reading 2,000 tokens, and kept in the cache folder.
         progress: called with a stage and the fraction of it that is done.
@@ -232,7 +232,7 @@ def _with_plugin(
         config = BeaconConfig.from_published(published).changed(**changes)
         own = BeaconPlugin(decoder.model, config)
         return Model(decoder, own, load_published_weights(own, decoder.folder), True)
-    size = window or (512 if decoder.device.type == "cpu" else 2048)
+    size = window or (DEFAULT_WINDOW if decoder.device.type == "cpu" else 2048)
     config = BeaconConfig(window=size, horizon=horizon)
     rows = _chooser(condenser or DEFAULT_CHOOSER)
     if rows is None:  # beacons that are not trained: where training and measuring begin

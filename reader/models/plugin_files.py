@@ -257,6 +257,7 @@ def load_published_weights(plugin: BeaconPlugin, folder: Path) -> str:
 
 
 def published_settings(folder: Path | None) -> dict[str, Any] | None:
+    """The configuration of a checkpoint that was published with its own plug-in; None where there is none."""
     file = folder / "config.json" if folder is not None else None
     if file is None or not file.is_file():
         return None

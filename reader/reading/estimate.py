@@ -17,7 +17,7 @@ from transformers import AutoConfig
 from reader.beacon import BeaconConfig, adapt_ratio
 from reader.condensing import CHOOSERS, ROW_METHODS
 from reader.documents import Document
-from reader.models import catalogue, count_tokens, load_tokenizer, pass_rate, reading_speed
+from reader.models import count_tokens, is_bundled, load_tokenizer, pass_rate, reading_speed
 from reader.reading.plan import row_ratio
 from storage import MemoryRecord, Store
 
@@ -77,7 +77,7 @@ def estimate_reading(
         per_token = (1 + beacons) * _token_operations(config, window / 2 + slots / 2)
     else:  # no beacons; the second time, the tokens attend to the whole window and themselves, and to no slots
         per_token = _token_operations(config, window / 2 + slots / 2) + _token_operations(config, window * 1.5)
-    if model_name in {decoder.name for decoder in catalogue()}:
+    if is_bundled(model_name):
         alone = reading_speed(model_name, cache_folder=cache_folder).seconds / 1000
         per_token /= _token_operations(config, window / 2)
         return Estimate(tokens, tokens * alone * per_token, "calculated")

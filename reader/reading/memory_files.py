@@ -57,10 +57,16 @@ def _check_range(name: str, numbers: Tensor, first: int, end: int) -> None:
 
 
 def metadata(memory: Memory) -> dict[str, str]:
+    """What the header of a memory's file says: its format and its counts."""
     return {"format": FORMAT, **{name: str(count) for name, count in memory.counts().items()}}
 
 
 def counts(metadata: Mapping[str, str]) -> dict[str, int]:
+    """The counts that `metadata` wrote.
+
+    Raises:
+        MemoryMismatch: the format is another, or a count is missing or impossible.
+    """
     if metadata.get("format") != FORMAT:
         raise MemoryMismatch(
             f"The memory's format is {metadata.get('format')!r}, this version reads {FORMAT!r}. Read the document again."

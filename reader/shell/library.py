@@ -116,15 +116,8 @@ def _add_all(options: argparse.Namespace) -> None:
     from reader.reading import enqueue
 
     taken: list[dict[str, str]] = []
-    left_out: list[str] = []
-
-    def leaves_out(folder: Path) -> bool:
-        if is_library(folder):
-            left_out.append(f"{str(folder)!r} is a library, so what it keeps was not added.")
-            return True
-        return False
-
-    with Store(options.library) as store, unpacked(options.file, leaves_out) as files:
+    with Store(options.library) as store, unpacked(options.file, is_library) as (files, libraries):
+        left_out = [f"{str(folder)!r} is a library, so what it keeps was not added." for folder in libraries]
         for file in files:
             try:
                 document = load_document(file, options.encoding, ocr=options.ocr)

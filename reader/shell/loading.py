@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from reader.errors import PasswordNeeded, RecognitionNeeded
 from reader.settings import DEFAULT_WINDOW, cache_folder, dtype_name, model_name, recognition_languages
-from reader.shell.terminal import console, print_warning, progress_bar
+from reader.shell.terminal import PROGRAM, console, print_warning, progress_bar
 from reader.wording import STAGES, agreeing, counted, duration
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import: only commands that run a decoder import them
@@ -175,7 +175,7 @@ def _best_here() -> str:
     choice = choose_decoder(cache_folder=cache_folder())
     if choice.better is not None:
         console.print(
-            f"{choice.better} would answer better here; fetch it once with beacon-reader models fetch {choice.better}."
+            f"{choice.better} would answer better here; fetch it once with {PROGRAM} models fetch {choice.better}."
         )
     return choice.name
 

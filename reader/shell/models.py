@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from reader.settings import cache_folder
 from reader.shell import flags
 from reader.shell.loading import loading_bar
-from reader.shell.terminal import console, print_json, print_table, print_warning
+from reader.shell.terminal import PROGRAM, console, print_json, print_table, print_warning
 from reader.wording import duration, size
 
 
@@ -67,7 +67,7 @@ def _list(options: argparse.Namespace) -> None:
     print_table(table)
     print(choice.reason)
     cost = f"{size(encoder['fetch_bytes'])} to fetch, {size(encoder['folder_bytes'])} on the disk"
-    state = "here" if encoder["fetched"] else f"not here: beacon-reader models fetch {ENCODER.name}"
+    state = "here" if encoder["fetched"] else f"not here: {PROGRAM} models fetch {ENCODER.name}"
     print(f"Passages are found by meaning, too, with {ENCODER.name} ({encoder['licence']}; {cost}): {state}.")
 
 

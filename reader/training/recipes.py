@@ -17,6 +17,7 @@ from reader.beacon import BeaconConfig, BeaconPlugin
 from reader.corpora import load_questions
 from reader.errors import ConfigError
 from reader.models import DEFAULT_MODEL, Model, PluginWeights, load_decoder, load_model
+from reader.settings import DEFAULT_WINDOW
 from reader.training.config import LengtheningSettings, PluginSettings
 from reader.training.data import Books, Sample
 from reader.training.loop import Objective
@@ -25,7 +26,6 @@ from reader.training.objectives.beacon import BeaconObjective
 from reader.training.objectives.positions import PositionsObjective
 
 _RATIOS = (2, 4, 8, 16, 32, 64)
-_WINDOW = 512
 
 _LONG_TEXTS = 3
 """The number of long texts for training answer weights, if any are used."""
@@ -113,7 +113,7 @@ def _begin(decoder: Any, settings: PluginSettings, ratios: tuple[int, ...]) -> B
         if settings.is_answering and weights.config.answer_rank is None:
             changes["answer_rank"] = settings.answer_rank
         return weights.onto(decoder, **changes)
-    window = settings.window or _WINDOW
+    window = settings.window or DEFAULT_WINDOW
     config = BeaconConfig(
         window=window,
         rank=settings.rank,

@@ -1,6 +1,6 @@
-"""The browser's side of the app: layout and callbacks, what they show, who may see it, and what programs may call.
+"""The browser's side of the app: the page's layout, its callbacks, and the HTML that they show.
 
-Blocks, callbacks and HTML; what they show and set going is `reader.app.workspace`'s. Nothing here reads flags or the environment.
+What they show and set going is `reader.app.workspace`'s. Nothing here reads flags or the environment.
 """
 
 from __future__ import annotations

@@ -279,9 +279,8 @@ def _standing(
     workspace: Workspace, place: Place, talk_id: str | None
 ) -> tuple[ConversationRecord | None, Sequence[QuestionRecord]]:
     """A conversation about a place, and what waits for an answer in it; None where there is no such conversation."""
-    if not talk_id or all(known.id != talk_id for known in workspace.conversations_at(place)):
-        return None, []
-    return workspace.standing(talk_id)
+    standing = found_or_none(workspace.standing, talk_id)
+    return standing if standing is not None and place.is_of(standing[0]) else (None, [])
 
 
 def _told(conversation: ConversationRecord | None, waiting: Sequence[QuestionRecord]) -> tuple[Any, ...]:

@@ -79,16 +79,14 @@ class DocumentEvents:
         left: tuple[list[Any], str, str] = ([], "", "")
         workspace = self._site.workspace(request)
         place = found_or_none(workspace.place, document_id)
-        if place is not None and place.is_shelf:
-            about = [conversation.id for conversation in workspace.conversations_at(place)]
-            talk = talk_id if talk_id in about else next(iter(about), None)
-            closed = gr.update(visible=False)
-            return place.reference, talk, None, *(gr.skip(),) * 5, closed, gr.update(open=False), closed, *left
-        record = found_or_none(workspace.get, document_id)
-        if record is None:
-            closed = gr.update(visible=False)
+        closed = gr.update(visible=False)
+        if place is None:
             return None, None, None, *(gr.skip(),) * 5, closed, gr.skip(), closed, *left
-        about = [conversation.id for conversation in workspace.conversations(record.id)]
+        about = [conversation.id for conversation in workspace.conversations_at(place)]
+        talk = talk_id if talk_id in about else next(iter(about), None)
+        if place.is_shelf:
+            return place.reference, talk, None, *(gr.skip(),) * 5, closed, gr.update(open=False), closed, *left
+        record = workspace.get(place.document_ids[0])
         own = _own(record)
         try:
             workspace.prepare(record.id)
@@ -96,14 +94,14 @@ class DocumentEvents:
             warn(error)
         return (
             record.id,
-            talk_id if talk_id in about else next(iter(about), None),
+            talk,
             None,
             own,
             *own,
             views.export_link(record),
-            gr.update(visible=False),
+            closed,
             gr.update(open=False),
-            gr.update(visible=False),
+            closed,
             *left,
         )
 
@@ -173,8 +171,9 @@ class DocumentEvents:
     @tolerant
     def switch_model(self, name: str, request: gr.Request) -> None:
         """Load another decoder in place of the present one."""
-        if user_of(request) or name not in self._site.model_names:
-            raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
+        _check_local(request)
+        if name not in self._site.model_names:
+            raise ConfigError(f"There is no language model {name!r}. Choose one from the list.")
         service = self._site.service
         if is_bundled(name) and not is_fetched(name, cache_folder()):
             service.fetch(name)
@@ -184,16 +183,14 @@ class DocumentEvents:
     @tolerant
     def switch_condenser(self, chosen: str, request: gr.Request) -> None:
         """Load the present decoder again, so that its memories keep something else."""
-        if user_of(request):
-            raise ConfigError("You cannot choose this here. Ask the person who runs this server.")
+        _check_local(request)
         service = self._site.service
         service.choose_model(service.model_name, None if chosen == "usual" else chosen)
 
     @tolerant
     def use_fetched(self, request: gr.Request) -> None:
         """Put the decoder that was fetched in the place of the present one."""
-        if user_of(request):
-            raise ConfigError("You cannot choose the decoder here. Ask the person who runs this server.")
+        _check_local(request)
         self._site.service.use_fetched()
 
     @tolerant
@@ -207,6 +204,16 @@ class DocumentEvents:
         here = found_or_none(workspace.place, document_id)
         is_here = here is not None and page.document_id in here.titles
         return viewer(page, contents), gr.skip() if is_here else page.document_id
+
+
+def _check_local(request: gr.Request) -> None:
+    """Make sure that whoever asks sits at this computer, as a language model is everybody's.
+
+    Raises:
+        ConfigError: they signed in.
+    """
+    if user_of(request):
+        raise ConfigError("You cannot choose the language model here. Ask the person who runs this server.")
 
 
 def _own(record: Shown) -> tuple[str, str, bool]:
