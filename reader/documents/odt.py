@@ -24,7 +24,7 @@ from reader.documents.text import Parsed, chosen_title, split_sections
 _UNSEEN = {
     *("annotation", "annotation-end", "tracked-changes", "hidden-text", "hidden-paragraph", "sequence-decls", "forms"),
     *("event-listeners", "variable-decls", "user-field-decls", "table-of-content-source", "shapes", "desc", "title"),
-    *("note-citation", "dde-source", "date-time-decl", "footer-decl", "header-decl", "ruby-text", "notes"),
+    *("note-citation", "dde-source", "date-time-decl", "footer-decl", "header-decl", "ruby-text"),
 }
 _MOST_LEVELS = 10
 _MOST_BLANKS = 200
@@ -251,6 +251,9 @@ class _Writer:
             self._slides += 1
             prose.end_paragraph()
             prose.headings.append((prose.length, f"Slide {self._slides}"))
+        elif name == "notes":
+            prose.end_paragraph()
+            prose.start_item("Notes: ")
 
     def _start_cell(self, element: etree._Element) -> None:
         for _ in range(self._blanks):
@@ -331,6 +334,8 @@ class _Writer:
             self._tables -= 1
             self._said.pop()
             prose.end_paragraph()
+        elif name == "notes":
+            prose.end_item()
         elif name in ("page", "text-box"):
             prose.end_paragraph()
         if name in ("p", "h", "table") and not self._tables:

@@ -26,7 +26,8 @@ _BREAKS = tuple(re.compile(pattern) for pattern in (r"\n[ \t]*\n\s*", r"\n", r"[
 
 # What word processors put in the title when nobody wrote one.
 _NO_TITLE = re.compile(
-    r"untitled.*|\(?(?:unspecified|anonymous)\)?|about:blank|title|(?:word )?document\d*|.*\.(docx?|dvi|html?|indd|pdf|ps|qxd|rtf|tex|txt|p65)",
+    r"untitled.*|\(?(?:unspecified|anonymous)\)?|about:blank|title|(?:word )?document\d*"
+    r"|.*\.(docx?|dvi|html?|indd|pdf|ps|qxd|rtf|tex|txt|p65)",
     re.I,
 )
 _TITLE_CHARS = range(2, 201)

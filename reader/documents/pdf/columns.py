@@ -239,8 +239,11 @@ def _is_table(rows: Sequence[_Row], strips: Sequence[Strip]) -> bool:
         if narrow or len(rows) < _LEAST_ROWS_OF_TWO:
             return False
     cells = [_cells(row, strips) for row in rows]
-    if any(2 * sum(map(bool, column)) < len(cells) for column in zip(*cells, strict=True)):
-        return False  # words that stand under no others
+    for number, column in enumerate(zip(*cells, strict=True)):
+        filled = list(filter(None, column))
+        is_sparse = 0 < number < len(strips) and all(map(_is_figure, filled))  # as debits beside credits
+        if 2 * len(filled) < len(cells) and not is_sparse:
+            return False  # words that stand under no others
     if any(_is_prose(column, number > 0) for number, column in enumerate(zip(*cells, strict=True))):
         return False
     if any(len(row[0]) > _MOST_FIRST_WORDS or max(map(len, row[1:])) > _MOST_WORDS for row in cells):
