@@ -30,6 +30,7 @@ _MOST_LEVELS = 10
 _MOST_BLANKS = 200
 _MOST_REPEATS = 1000
 _MOST_CELL_CHARS = 4000
+_VALUES = ("date-value", "time-value", "string-value", "value")
 _NUMBER_FORMATS = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
 
 
@@ -263,6 +264,8 @@ class _Writer:
         rows = _integer(attribute(element, "number-rows-spanned"), 1)
         self._spanning.append((self._cells, rows, self.prose.length))
         self._cells += 1
+        if not len(element):  # some programs write no text beside the value
+            self.prose.write(next(filter(None, (attribute(element, name) for name in _VALUES)), ""))
         # The cells that are repeated or spanned stand empty before the next one.
         self._blanks = min(_integer(attribute(element, "number-columns-repeated"), 1) - 1, _MOST_BLANKS)
         if "".join(element.itertext()).strip() and self._blanks:

@@ -299,7 +299,9 @@ def marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
         digits = re.sub(r"\D", "", number[0])
         power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
     else:
-        power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS or bool(_TERM.search(before)))  # type: ignore[index]
+        power = bool(word) and (  # a charge, such as Fe^3+, ends with its sign
+            len(word[0]) == 1 or word[0] in _UNITS or run[-1] in _SIGNS or bool(_TERM.search(before))  # type: ignore[index]
+        )
     if is_cents(run, before):
         return ".", ""
     if number and after in ("/", "⁄"):
