@@ -52,6 +52,30 @@ def test_rows_of_figures_keep_their_cells_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_debits_stand_beside_credits(tmp_path: Path) -> None:
+    rows = [["Date", "Text", "Debit", "Credit", "Balance"], ["01.03.", "Opening balance", "", "", "1,204.10"]]
+    rows += [["03.03.", "Rent March", "600.00", "", "604.10"], ["05.03.", "Salary", "", "2,100.00", "2,704.10"]]
+    rows += [["09.03.", "Card 4711 Bakery", "7", "", "2,697.10"], ["12.03.", "Ida Quill", "45.50", "", "2,651.60"]]
+    drawn = [
+        [
+            (x - (5.56 * len(cell) if x > 300 else 0), cell)
+            for x, cell in zip((60, 110, 360, 440, 540), row, strict=True)
+            if cell
+        ]
+        for row in rows
+    ]
+    assert text_of(tmp_path, drawn).strip().splitlines() == [" | ".join(row).replace("  ", " ") for row in rows]
+
+
+def test_rows_end_where_they_end_at_figures_of_one_digit(tmp_path: Path) -> None:
+    """PDFium ends some rows before a digit that is drawn alone, and others not at all."""
+    rows = [[str(at), "Bristol Rovers", "30", str(at * 7 % 30)] for at in range(1, 21)]
+    drawn = [
+        [(75 + (5.5 if len(row[0]) < 2 else 0), row[0]), *zip((100, 330, 450), row[1:], strict=True)] for row in rows
+    ]
+    assert text_of(tmp_path, drawn, leading=18).strip().splitlines() == [" | ".join(row) for row in rows]
+
+
 def test_figures_may_stand_at_the_right_of_their_columns(tmp_path: Path) -> None:
     rows = [
         [(72, name), (300 - 5.56 * len(figure), figure)]

@@ -71,6 +71,25 @@ def test_words_that_are_written_from_the_right_are_not_turned_round(tmp_path: Pa
     assert f"{first} ({' '.join(about)}) {last}" in text
 
 
+def test_a_short_line_of_arabic_words_stays_one_line(tmp_path: Path) -> None:
+    """PDFium puts each of its words on a line of its own, the last first."""
+    text = load(Path(__file__).parent / "fixtures" / "arabic_words.pdf").text
+    assert text.strip() == "كتب قبطان الميناء كل مساء اتجاه الريح."
+
+
+def test_digits_that_their_font_raises_are_raised(tmp_path: Path) -> None:
+    """Drawn by Typst on the line and in its size."""
+    text = load(Path(__file__).parent / "fixtures" / "raised_by_font.pdf").text
+    assert text.strip() == "The mass is 10^24 kg, founded in 1995[3] by Ida."
+
+
+def test_an_index_below_an_exponent_and_a_charge(tmp_path: Path) -> None:
+    raised, lowered = (b"/F1 6 Tf %d Ts (%s) Tj /F1 10 Tf 0 Ts ", b"/F1 6 Tf -2 Ts (%s) Tj /F1 10 Tf 0 Ts ")
+    content = b"BT /F1 10 Tf 20 300 Td (From E = mc) Tj " + raised % (4, b"2") + b"( and Fe) Tj " + raised % (4, b"3+")
+    content += b"( follows x) Tj " + raised % (4, b"2") + b"-3.3 0 Td " + lowered % b"1" + b"ET"
+    assert Made(content).text(tmp_path).startswith("From E = mc^2 and Fe^3+ follows x^2")
+
+
 def test_a_struck_figure_stays_apart_from_the_one_that_replaces_it(tmp_path: Path) -> None:
     content = shown((20, 300, "Now 10080 crowns, 1234 men")) + b"41.1 303.2 m 57.8 303.2 l S 112 298.5 m 123 298.5 l S "
     assert Made(content).text(tmp_path) == "Now 100 80 crowns, 1234 men"

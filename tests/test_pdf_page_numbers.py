@@ -133,3 +133,42 @@ def test_numbers_within_the_text_that_happen_to_count_the_pages_are_text(tmp_pat
         ],
     )
     assert all(f"({number})" in document.text for number in range(1, 7))
+
+
+PROSE = [
+    "The harbour of Lyme was built of elm piles and",
+    "boulders, and the merchants paid for its repair",
+    "each spring. In 1825 the great storm carried away",
+    "a part of the wall, and the engineers rebuilt it",
+    "in stone. The keeper of the light wrote every",
+    "evening how the wind stood and which vessels lay",
+    "at anchor. He kept 12 lamps.",
+    "Nobody paid him for them but the parish and the",
+    "mayor, who came twice a year.",
+    "He was glad of it.",
+]
+
+
+@pytest.mark.parametrize("kind", ["beside", "before", "behind", "each fifth"])
+def test_numbers_of_lines_in_the_margin_are_no_text(tmp_path: Path, kind: str) -> None:
+    lines = PROSE * (2 if kind == "each fifth" else 1)
+    numbers = [
+        (30 if at < 9 else 24, 380 - 16 * at, str(at + 1)) for at in range(len(lines)) if kind[0] == "b" or at % 5 == 4
+    ]
+    texts = [(60, 380 - 16 * at, line) for at, line in enumerate(lines)]
+    drawn = {"before": numbers + texts, "behind": texts + numbers}
+    page = drawn.get(kind) or sorted([*numbers, *texts], key=lambda line: (-line[1], line[0]))
+    assert Made(shown(*page)).text(tmp_path) == " ".join(lines)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [f"{what} is tested once in a year" for what in ("whether the lamp", "the kettle", "how the door")] * 4,
+        [f"How often do you visit the {what} in a month?" for what in ("library", "hall", "pool")] * 4,
+        ["Bristol Rovers", "Harbour Town", "Lyme Regis"] * 4,
+    ],
+)
+def test_numbers_of_items_are_text(tmp_path: Path, items: list[str]) -> None:
+    page = [(x, 380 - 16 * at, said) for at, item in enumerate(items) for x, said in ((30, str(at + 1)), (60, item))]
+    assert Made(shown(*page)).text(tmp_path).startswith(f"1 {items[0]} 2 {items[1]} 3 {items[2]}")

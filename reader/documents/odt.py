@@ -24,12 +24,13 @@ from reader.documents.text import Parsed, chosen_title, split_sections
 _UNSEEN = {
     *("annotation", "annotation-end", "tracked-changes", "hidden-text", "hidden-paragraph", "sequence-decls", "forms"),
     *("event-listeners", "variable-decls", "user-field-decls", "table-of-content-source", "shapes", "desc", "title"),
-    *("note-citation", "dde-source", "date-time-decl", "footer-decl", "header-decl", "ruby-text", "notes"),
+    *("note-citation", "dde-source", "date-time-decl", "footer-decl", "header-decl", "ruby-text"),
 }
 _MOST_LEVELS = 10
 _MOST_BLANKS = 200
 _MOST_REPEATS = 1000
 _MOST_CELL_CHARS = 4000
+_VALUES = ("date-value", "time-value", "string-value", "value")
 _NUMBER_FORMATS = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
 
 
@@ -251,6 +252,9 @@ class _Writer:
             self._slides += 1
             prose.end_paragraph()
             prose.headings.append((prose.length, f"Slide {self._slides}"))
+        elif name == "notes":
+            prose.end_paragraph()
+            prose.start_item("Notes: ")
 
     def _start_cell(self, element: etree._Element) -> None:
         for _ in range(self._blanks):
@@ -260,6 +264,8 @@ class _Writer:
         rows = _integer(attribute(element, "number-rows-spanned"), 1)
         self._spanning.append((self._cells, rows, self.prose.length))
         self._cells += 1
+        if not len(element):  # some programs write no text beside the value
+            self.prose.write(next(filter(None, (attribute(element, name) for name in _VALUES)), ""))
         # The cells that are repeated or spanned stand empty before the next one.
         self._blanks = min(_integer(attribute(element, "number-columns-repeated"), 1) - 1, _MOST_BLANKS)
         if "".join(element.itertext()).strip() and self._blanks:
@@ -331,6 +337,8 @@ class _Writer:
             self._tables -= 1
             self._said.pop()
             prose.end_paragraph()
+        elif name == "notes":
+            prose.end_item()
         elif name in ("page", "text-box"):
             prose.end_paragraph()
         if name in ("p", "h", "table") and not self._tables:

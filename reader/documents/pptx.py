@@ -16,6 +16,7 @@ from lxml import etree
 from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
 from reader.documents.counting import counted
+from reader.documents.drawings import write_chart
 from reader.documents.prose import BULLET, Prose
 from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.text import Parsed, chosen_title, split_sections
@@ -31,7 +32,6 @@ _AUTO_NUMBERS = {
     "arabic": "decimal",
 }
 _AUTO_NUMBER = re.compile(r"(alphalc|alphauc|romanlc|romanuc|arabic)(parenboth|parenr|period|plain)")
-_MOST_CHART_POINTS = 2000
 _PRIVATE = re.compile("[\uf020-\uf0ff]")
 
 
@@ -94,7 +94,7 @@ def _sections(archive: Archive, names: list[str]) -> Iterator[tuple[str, str]]:
                 _write(shape, prose)
         for kind, part in relations.values():
             if kind == "chart" and part in archive:
-                _write_chart(archive.xml(part, mend=True), prose)
+                write_chart(archive.xml(part, mend=True), prose)
             elif kind == "diagramData" and part in archive:
                 for paragraph in archive.xml(part, mend=True).iter():
                     if local_name(paragraph) == "p":
@@ -233,25 +233,3 @@ def _mark(paragraph: etree._Element, counts: dict[int, int]) -> str:
         if children(properties, "buchar"):
             return BULLET
     return ""
-
-
-def _write_chart(root: etree._Element, prose: Prose) -> None:
-    """Add a chart's title and the numbers that it shows, a series a line."""
-    for element in root.iter():
-        name = local_name(element)
-        if name == "title":
-            prose.end_paragraph()
-            prose.write(" ".join(inner.text or "" for inner in element.iter() if local_name(inner) == "t"))
-            prose.end_line()
-        elif name == "ser":
-            series, categories, values = (
-                [point for part in children(element, key) for point in _points(part)] for key in ("tx", "cat", "val")
-            )
-            pairs = [f"{label}: {value}" for label, value in zip(categories, values, strict=False)] or values
-            prose.end_line()
-            prose.write(f"{' '.join(series)} | {' | '.join(pairs)}" if series else " | ".join(pairs))
-    prose.end_paragraph()
-
-
-def _points(element: etree._Element) -> list[str]:
-    return [inner.text or "" for inner in element.iter() if local_name(inner) == "v"][:_MOST_CHART_POINTS]

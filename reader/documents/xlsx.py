@@ -109,7 +109,7 @@ def _sections(book: Any, archive: Archive, formulas: Formulas | None) -> Iterato
             continue
         data = _data_of(archive, sheet)
         spanning, (hidden_rows, hidden_columns) = _spanning(data), _hidden(data)
-        lines = []
+        rows = []
         kept: dict[int, tuple[int, str]] = {}
         for number, row in enumerate(sheet.iter_rows(min_row=1, min_col=1), start=1):
             cells = []
@@ -120,10 +120,11 @@ def _sections(book: Any, archive: Archive, formulas: Formulas | None) -> Iterato
                 cells.append(shown(value, cell.number_format or "") if value is not None else "")
             if spanning and any(cells):
                 cells = [_in_all_rows(text, number, at, spanning, kept) for at, text in enumerate(cells, start=1)]
-            line = row_text([text for column, text in enumerate(cells, start=1) if column not in hidden_columns])
-            if line and number not in hidden_rows:
-                lines.append(line)
-        yield sheet.title, "\n".join(lines) + "\n\n"
+            if any(cells) and number not in hidden_rows:
+                rows.append([text for column, text in enumerate(cells, start=1) if column not in hidden_columns])
+        first = min((next(map(cells.index, filter(None, cells)), len(cells)) for cells in rows), default=0)
+        lines = (row_text(cells[first:]) for cells in rows)  # a table need not begin in the first column
+        yield sheet.title, "\n".join(filter(None, lines)) + "\n\n"
 
 
 def _spanning(data: bytes) -> dict[tuple[int, int], int]:

@@ -20,6 +20,7 @@ from reader.documents import formulas
 from reader.documents.archive import Archive, attribute, children, local_name
 from reader.documents.docx.headings import MOST_BASES, heading_level, heading_styles, title_of
 from reader.documents.docx.tables import Columns, flat_rows
+from reader.documents.drawings import write_drawn
 from reader.documents.fields import field_text
 from reader.documents.forms import tick
 from reader.documents.imported import write_imported
@@ -34,7 +35,7 @@ _UNSEEN = {
     *("del", "fallback", "movefrom", "ppr", "rt", "sectpr", "tblgrid", "tblpr", "tcpr", "trpr"),
     *("deltext", "delinstrtext", "sdtpr", "sdtendpr", "rpr", "tblprex"),
 }
-_WHOLE = {"altchunk", "ffdata", "fldchar", "fldsimple", "instrtext", "omath", "sdt", "sym", "t"}
+_WHOLE = {"altchunk", "chart", "relids", "ffdata", "fldchar", "fldsimple", "instrtext", "omath", "sdt", "sym", "t"}
 """What may be written without a walk through its parts."""
 _NOTES = {"footnotereference": "footnotes", "endnotereference": "endnotes"}
 _PICTURES = {"blip": "embed", "imagedata": "id"}
@@ -121,6 +122,10 @@ class _Imports:
         """Return the member that a reference names; None where there is none."""
         name = self._targets.get(reference, "")
         return name if name in self._archive else None
+
+    def draw(self, reference: str, prose: Prose) -> None:
+        if (name := self.find(reference)) is not None:
+            write_drawn(self._archive.xml(name, mend=True), prose)
 
     def write(self, reference: str, prose: Prose) -> None:
         name = self.find(reference)
@@ -249,6 +254,8 @@ class _Writer:
             self._write_field(element)
         elif name == "altchunk":
             self._imports.write(attribute(element, "id"), self.prose)
+        elif name in ("chart", "relids"):
+            self._imports.draw(attribute(element, "id" if name == "chart" else "dm"), self.prose)
         elif name == "fldchar":
             self._write_fields(element)
             return not len(element)

@@ -49,6 +49,8 @@ _FILLED = 0.7
 """Of a column's lines, and of its width in such a line."""
 _LEAST_FIGURES = 0.5
 """Of the cells behind the first column."""
+_EVEN = 0.3
+"""In ems, how far the ends of a column's figures are apart at most."""
 _MOST_HEADS = 3
 _HEAD_GAP = 0.4
 """In ems, between the names of two columns; the words of prose are nearer together."""
@@ -239,8 +241,13 @@ def _is_table(rows: Sequence[_Row], strips: Sequence[Strip]) -> bool:
         if narrow or len(rows) < _LEAST_ROWS_OF_TWO:
             return False
     cells = [_cells(row, strips) for row in rows]
-    if any(2 * sum(map(bool, column)) < len(cells) for column in zip(*cells, strict=True)):
-        return False  # words that stand under no others
+    ends = [row[-1][-1].right for row in cells if row[-1]]
+    is_even = len(ends) == len(cells) and max(ends) - min(ends) < _EVEN * rows[0].size
+    for number, column in enumerate(zip(*cells, strict=True)):
+        filled = list(filter(None, column))
+        is_sparse = is_even and 0 < number < len(strips) and all(map(_is_figure, filled))  # as debits beside credits
+        if 2 * len(filled) < len(cells) and not is_sparse:
+            return False  # words that stand under no others
     if any(_is_prose(column, number > 0) for number, column in enumerate(zip(*cells, strict=True))):
         return False
     if any(len(row[0]) > _MOST_FIRST_WORDS or max(map(len, row[1:])) > _MOST_WORDS for row in cells):

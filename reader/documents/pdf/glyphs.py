@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from reader.documents.pdf.calls import POINTER, address_of, direct, references
+from reader.documents.pdf.calls import POINTER, address_of, direct
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.strings import letters_of
 
@@ -79,7 +79,6 @@ _kind = direct(pdfium.FPDFPageObj_GetType)
 _text_object = direct(pdfium.FPDFText_GetTextObject, POINTER)
 _char_origin = direct(pdfium.FPDFText_GetCharOrigin)
 _char_matrix = direct(pdfium.FPDFText_GetMatrix)
-_char_box = direct(pdfium.FPDFText_GetCharBox)
 _font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double)
 _is_generated = direct(pdfium.FPDFText_IsGenerated)
 _font_of = direct(pdfium.FPDFTextObj_GetFont, POINTER)
@@ -87,8 +86,6 @@ _glyph_width = direct(pdfium.FPDFFont_GetGlyphWidth)
 _bounded_text = direct(pdfium.FPDFText_GetBoundedText)
 _x, _y = ctypes.c_double(), ctypes.c_double()
 _X, _Y = ctypes.byref(_x), ctypes.byref(_y)
-_box = (ctypes.c_double * 4)()
-_BOX = references(_box)
 _matrix = pdfium.FS_MATRIX()
 _MATRIX = ctypes.byref(_matrix)
 _advance = ctypes.c_float()
@@ -98,7 +95,7 @@ _ADVANCE = ctypes.addressof(_advance)
 def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> list[Glyph]:
     """Return characters of a page in PDFium's order; `string` is PDFium's text from index `start` on."""
     address = handle_of(text)
-    styles, widths = _known(text)
+    styles, widths, high = known(text)
     glyphs: list[Glyph] = []
     next_index = start
     for char in string:
@@ -120,25 +117,8 @@ def read_glyphs(text: pypdfium2.PdfTextPage, string: str, start: int = 0) -> lis
         at = _x.value, _y.value
         along, across = _turned(at, style.along) if style.along != (1.0, 0.0) else at
         glyph = Glyph(index, char, False, along, across, along + width * style.em, style.size, style.em, at, style.turn)
-        if char in _DIGITS and (high := small_and_high(text, index)):
-            glyph = replace(glyph, y=high[0], size=high[1])
-        glyphs.append(glyph)
+        glyphs.append(replace(glyph, y=high[index][0], size=high[index][1]) if index in high else glyph)
     return glyphs
-
-
-def small_and_high(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, float] | None:
-    """Return the height and the size of a digit that is raised by its font alone; None where it is not."""
-    if not _char_box(handle_of(text), index, *_BOX):
-        return None
-    _, _, bottom, top = _box
-    rise, size = bottom - _origin(handle_of(text), index)[1], height_of(text, index)
-    is_high = _LEAST_HIGH * size <= rise and _LEAST_TALL * size <= top - bottom <= min(_MOST_SMALL * size, size - rise)
-    return (bottom, (top - bottom) / _DIGIT_HEIGHT) if is_high else None
-
-
-_DIGITS, _DIGIT_HEIGHT = frozenset("0123456789"), 0.7
-_LEAST_HIGH, _LEAST_TALL, _MOST_SMALL = 0.2, 0.25, 0.55
-"""In ems, how high such a digit begins at least, and how tall it is."""
 
 
 _FAR_WIDTH = 0.53
@@ -146,9 +126,11 @@ _FAR_WIDTH = 0.53
 
 
 @functools.lru_cache(maxsize=1)
-def _known(_text: pypdfium2.PdfTextPage) -> tuple[dict[int, _Style], dict[tuple[int, str], float]]:
-    """The styles of a page's text objects and the widths of its fonts' letters, as far as they were asked for."""
-    return {}, {}
+def known(
+    _text: pypdfium2.PdfTextPage,
+) -> tuple[dict[int, _Style], dict[tuple[int, str], float], dict[int, tuple[float, float]]]:
+    """Return what is known of a page: its text objects' styles, its fonts' widths, and the heights and sizes of some digits."""
+    return {}, {}, {}
 
 
 def page_objects(page: pypdfium2.PdfPage) -> dict[int, list[int]]:

@@ -8,7 +8,7 @@ import pypdfium2
 
 from reader.documents.pdf.glyphs import height_of, origins_of, turn_of
 
-_ENDED = re.compile(r"\r\n(?=[^\s\ufffe](?:\r\n|\Z))|(?<=\n[^\s\ufffe])\r\n(?=\S)")
+_ENDED = re.compile(r"\r\n(?=[^\s\ufffe](?:\s|\Z))|(?<=\n[^\s\ufffe])\r\n(?=\S)")
 _NOT_ENDED = re.compile(r"(?<=[^\s\ufffe]) (?=(?:\d|[^\W\d_a-z]|[^\w\s])(?:\s|\Z))")
 _LEVEL = 0.1
 """In ems, how far the baselines of two signs of a row are apart at most."""
@@ -25,14 +25,20 @@ def in_rows(text: pypdfium2.PdfTextPage, string: str) -> str:
         return string
     origin = origins_of(text, turn_of(text, string))
     signs = list(string)
-    for found, is_end in ((joins, True), (cuts, False)):
-        for match in found:
-            before, after = match.start() - 1, match.end()
-            (x, y), (next_x, next_y) = origin(before), origin(after)
-            size, other = sorted((height_of(text, before), height_of(text, after)))
-            is_level = abs(y - next_y) <= _LEVEL * size and x < next_x and size >= _LIKE * other
-            if is_end and before >= 0 and is_level:
-                signs[match.start() : after] = "  "
-            elif not is_end and y - next_y >= _BELOW * other and next_x < x:
-                signs[match.start()] = "\n"
+    for match in joins:
+        before, after = match.start() - 1, match.end()
+        (x, y), (next_x, next_y) = origin(before), origin(after)
+        if before >= 0 and x < next_x and abs(y - next_y) <= _LEVEL * height_of(text, before):
+            signs[match.start() : after] = "  " if _are_alike(text, before, after) else match[0]
+    for match in cuts:
+        at = match.start()
+        (x, y), (next_x, next_y) = origin(at - 1), origin(at + 1)
+        if next_x < x and y - next_y >= _BELOW * height_of(text, at - 1):
+            signs[at] = "\n"
     return "".join(signs)
+
+
+def _are_alike(text: pypdfium2.PdfTextPage, first: int, second: int) -> bool:
+    """Whether two signs are about as large."""
+    sizes = height_of(text, first), height_of(text, second)
+    return min(sizes) >= _LIKE * max(sizes)

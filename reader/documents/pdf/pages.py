@@ -22,6 +22,7 @@ from reader.documents.pdf import (
     formula_signs,
     fractions,
     glyphs,
+    high_digits,
     invisible,
     item_marks,
     large_letters,
@@ -138,7 +139,9 @@ class Pages:
             text.close()
             text = page.get_textpage()
             string = string_of(text)
-        return page, text, lone_signs.in_rows(text, string)
+        string = lone_signs.in_rows(text, string)
+        high_digits.find(text, string)
+        return page, text, string
 
     def _rejoined(self, string: str, index: int) -> str:
         """A word that is split between small letters is one word, unless pages so far write it with its hyphen."""
@@ -207,19 +210,13 @@ class Pages:
             return "".join(glyph.text for glyph in self.glyphs(page, text, index))
         unseen = self._unseen(page, text, string, index)
         hidden = sorted([*hidden, *spans.unseen_spans(string, unseen)])
-        numbers = line_numbers.number_spans(text, string, glyphs.turn_of(text, string))
+        shown, turn = spans.blanked(string, hidden), glyphs.turn_of(text, string)
+        numbers = line_numbers.number_spans(text, shown, turn)
         cuts = [*combining.cut_at_marks(text, string), *numbers]
         unseen.update(*(range(start, end) for start, end in cuts))
-        # A hyphen before a line that is left out ends its own line.
-        edits = [
-            (start - 1, _line_end(string, end), "-\n")
-            if string[start - 1 : start] == _HYPHEN
-            else (start, _line_end(string, end) if not string[:start].rstrip(" ")[-1:].strip() else end, "")
-            for start, end in hidden
-        ]
-        shown = spans.blanked(string, [*hidden, *numbers])
-        gaps, turn = list(_glued(shown, around or set())), glyphs.turn_of(text, string)
-        rules = self._rules(page, index, turn)
+        edits = [*spans.left_out(string, hidden)]
+        shown = spans.blanked(shown, numbers)
+        gaps, rules = list(_glued(shown, around or set())), self._rules(page, index, turn)
         dividing = fractions.dividing(rules)
         moved = sorted({*raised.raised(text, shown, turn), *gaps})
         lines = [*spans.lines_at(string, moved)]
@@ -470,10 +467,6 @@ def _glued(string: str, around: set[str]) -> Iterator[int]:
     if around:
         for match in re.finditer("|".join(map(re.escape, sorted(around))), string):
             yield match.start()
-
-
-def _line_end(string: str, end: int) -> int:
-    return end + len(string[end : end + 8]) - len(string[end : end + 8].lstrip())
 
 
 def _tried(read: Callable[[], Any]) -> Any:

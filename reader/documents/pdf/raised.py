@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pypdfium2
 
-from reader.documents.pdf.glyphs import Glyph, gap, height_of, origins_of, small_and_high
+from reader.documents.pdf.glyphs import Glyph, gap, height_of, known, origins_of
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.strings import figures_of
 from reader.documents.scripts import is_cents
@@ -28,8 +28,6 @@ _TERM = re.compile(r"=\s?\d*[^\W\d_]{2,3}$")
 _SIGNS = frozenset("-−–+")
 _MOST_RAISED, _MOST_LISTED = 6, 60
 """Raised letters and digits together, and numbers of notes with commas between them."""
-_MAY_BE_HIGH = re.compile(r"\s?\d+\w|[^\s\d]\d")
-"""What is before a figure and the figure, where its last digit may be a raised one of its font."""
 _LEAST_RISE = 0.25
 """In ems, of raised digits that are as large as what they follow."""
 _EXPONENT = re.compile(r"[-−–+]?[A-Za-z\d][A-Za-z\d+\-−–]{0,3}|\|[A-Za-z][A-Za-z\d]{0,2}\|")
@@ -53,7 +51,7 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
     """
     origin = origins_of(text, turn)
     figures = figures_of(string)
-    yield from _by_font(text, string, figures)
+    yield from known(text)[2]
     for figure in figures:
         if _SLASH.match(string, figure.end() - 1):
             yield figure.end() - 1
@@ -97,13 +95,6 @@ def raised(text: pypdfium2.PdfTextPage, string: str, turn: int) -> Iterator[int]
         rise = origin(note.start())[1] - origin(after)[1]
         if rise > 0.3 and height_of(text, note.start()) < 0.9 * height_of(text, after):
             yield note.start()
-
-
-def _by_font(text: pypdfium2.PdfTextPage, string: str, figures: list[re.Match[str]]) -> Iterator[int]:
-    """Where a figure's last digit is a raised one of its font."""
-    for figure in figures:
-        if _MAY_BE_HIGH.match(string, max(figure.start() - 1, 0)) and small_and_high(text, figure.end() - 1):
-            yield figure.start()
 
 
 def _letters(string: str, figures: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
@@ -308,7 +299,9 @@ def marks(before: str, run: str, after: str, raised: bool) -> tuple[str, str]:
         digits = re.sub(r"\D", "", number[0])
         power = number[0] == "10" or len(digits) <= 2 or run[0] in _SIGNS
     else:
-        power = bool(word) and (len(word[0]) == 1 or word[0] in _UNITS or bool(_TERM.search(before)))  # type: ignore[index]
+        power = bool(word) and (  # a charge, such as Fe^3+, ends with its sign
+            len(word[0]) == 1 or word[0] in _UNITS or run[-1] in _SIGNS or bool(_TERM.search(before))  # type: ignore[index]
+        )
     if is_cents(run, before):
         return ".", ""
     if number and after in ("/", "⁄"):

@@ -52,6 +52,17 @@ def blanked(string: str, spans: list[tuple[int, int]]) -> str:
     return string
 
 
+def left_out(string: str, hidden: list[tuple[int, int]]) -> Iterator[tuple[int, int, str]]:
+    """The edits that take spans out, with the end of a line that is then empty; a hyphen before such a line ends its own line."""
+    for start, end in hidden:
+        after = string[end : end + 8]
+        line_end = end + len(after) - len(after.lstrip())
+        if string[start - 1 : start] == "\ufffe":
+            yield start - 1, line_end, "-\n"
+        else:
+            yield start, line_end if not string[:start].rstrip(" ")[-1:].strip() else end, ""
+
+
 def lines_at(string: str, positions: list[int]) -> Iterator[tuple[int, int]]:
     """The spans of the lines at some positions, with the line after where PDFium may have cut them."""
     start = end = 0

@@ -14,15 +14,15 @@ from reader.documents.pdf.strings import line_spans
 UPRIGHT_SCRIPTS = re.compile(r"[\u1800-\u18af\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f]")
 _LEFT_TO_RIGHT = re.compile(r"[\u1800-\u18af\ua840-\ua87f]")
 
-_FEW_CHARS, _LEAST_LINES, _LEAST_SHORT = 2, 4, 0.6
+_FEW_CHARS, _LEAST_LINES, _LEAST_SHORT = 8, 4, 0.6
 _LEVEL = 0.5
 """In ems, how far the baselines of two letters of a line are apart at most."""
 
 
 def are_lines_cut(text: pypdfium2.PdfTextPage, string: str) -> bool:
-    """Return whether PDFium took a page's lines for vertical writing, and put each letter on a line of its own.
+    """Return whether PDFium took a page's lines for vertical writing, and put each letter or word on a line of its own.
 
-    It does so with short pages whose letters are drawn one by one.
+    It does so with short pages whose letters are drawn one by one, or whose words run to the left.
     """
     if len(string) > (_FEW_CHARS + 3) * string.count("\n"):
         return False
