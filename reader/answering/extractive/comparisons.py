@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, product, starmap
+from itertools import pairwise
 
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passage, Passages, Source, passage_of
@@ -31,7 +31,7 @@ from reader.answering.text.measures import (
     two_of,
 )
 from reader.answering.text.numerals import NUMERALS
-from reader.answering.text.records import Grid, Thing, is_alike, of_sentence, stems
+from reader.answering.text.records import Grid, Thing, of_sentence, stems
 from reader.answering.text.tables import as_value
 from reader.answering.text.values import Value, printed_like
 from reader.answering.text.words import bare, content_words, subject_words
@@ -115,6 +115,7 @@ _NUMBER = re.compile(rf"\b(?:(?P<digits>\d{{1,3}})|(?P<word>{'|'.join(map(re.esc
 _LEADING = re.compile(r"\A(?:(?:to|in|at|on|for|by|with) )+", re.I)
 MOST_CHARS = 200
 _CANDIDATES = 20
+_PREFIX = 3
 MOST_LISTED = 12
 
 
@@ -376,7 +377,8 @@ def _asks_for_unknown(asked: Asked, passages: Passages) -> bool:
     is_listed = any(asked.words_of(first["noun"]) & (stems(grid.noun) | stems(grid.about)) for _, grid in asked.grids)
     words = [word for word in content_words(behind) if asked.words_of(word)]
     names = {stem for _, grid in asked.grids for field in grid.fields for stem in stems(field)}
-    is_called = any(starmap(is_alike, product(stems(" ".join(words)), names)))
+    # Params, and Max
+    is_called = any(word[:_PREFIX] == name[:_PREFIX] for word in words for name in names)
     return is_listed and bool(words) and not is_called and not passages.search(words)
 
 
@@ -415,7 +417,7 @@ def _those_with(asked: Asked) -> Iterator[_Said]:
                 if _has(cells[field], rest - stems(name), is_named=bool(stems(name) & rest))
             ]
             # A number of all is not what some have: items that are to be ordered again, and each item's least number.
-            is_of_all = len(own) == len(grid.things) and grid.values(field, range(len(own)))
+            is_of_all = len(own) == len(grid.things) and not any(_is_plain(cell, rest) for _, cell in own)
             if own and not is_of_all and len(own) <= MOST_LISTED:
                 labels = [thing.label if _is_plain(cell, rest) else f"{thing.label} ({cell})" for thing, cell in own]
                 is_sure = all(_is_plain(cell, rest) for _, cell in own)

@@ -13,20 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from reader.answering.extractive.columns import LIMITS, PAYS, SPENT, USED, called, dimension_of, flow_in, without
 from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, PAYING, Found
 from reader.answering.extractive.overview import Overview
-from reader.answering.extractive.rows import (
-    DIFFERENT,
-    LACKS,
-    LIMITS,
-    MEAN,
-    TOTAL,
-    USED,
-    WORDS,
-    Rows,
-    dimension_of,
-    without,
-)
+from reader.answering.extractive.rows import BALANCE, DIFFERENT, LACKS, MEAN, TOTAL, WORDS, Rows
 from reader.answering.passages import Passages, Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.days import period_in
@@ -42,26 +32,6 @@ _PER = re.compile(
 """Only a column that says so, too, can be meant."""
 _ALL = re.compile(r"\b(?:all|every|alle[nr]?|tou(?:s|tes)|tod[oa]s)\b", re.I)
 _HOW_OFTEN = re.compile(r"\W*(?:how often|how many times|wie oft|combien de fois|cuántas veces)\b", re.I)
-_SPENT = re.compile(
-    r"\b(?:spent|paid|received|raised|did\b.*\b(?:spend|pay|get|receive|raise|give|donate)|ausgegeben"
-    r"|eingenommen|(?:be)?zahlte?n?|(?:be)?gezahlt|bezahlt|gebucht|dépensée?s?|payée?s?"
-    r"|gast(?:ó|aron|ado)|pag(?:ó|aron|ado))\b",
-    re.I,
-)
-_RECEIVED = re.compile(
-    r"\b(?:received|receive|raised|earned|came in|income|eingenommen|einnahmen?|reçu\w*|encaiss\w+|recettes?|recib\w+|ingres\w+)\b",
-    re.I,
-)
-_PAYS = re.compile(
-    rf"{_SPENT.pattern}|\b(?:payments?|expenses?|ausgaben?|zahlung(?:en)?|dépenses?|paiements?|gastos?|pagos?)\b", re.I
-)
-_IN = frozenset(
-    words_of("in credit credits deposits received income haben einnahmen eingang crédit recettes abono ingresos")
-)
-_OUT = frozenset(
-    words_of("out debit debits withdrawals spent expenses soll ausgaben ausgang débit dépenses cargo gastos")
-)
-"""What columns are called where money comes in and goes out."""
 _PAID = re.compile(rf"{PAYING.pattern}|\bhow much (?:is|are|was|were)\b", re.I)
 _AMOUNT = PRICE.all_names | stems("amount sum total betrag summe montant importe")
 """What a column of amounts of money may be called."""
@@ -69,8 +39,6 @@ _QUANTITY = stems(
     "quantity qty amount number count total sum sold stock pieces units menge anzahl stück summe quantité nombre cantidad número"
 )
 """What a column may be called that says how many of what a row names."""
-_BALANCE = stems("balance kontostand saldo solde")
-"""A column that is called so has no sum."""
 _MEASURED = ("mass", "volume", "money", "time")
 """Values of these are no numbers of things."""
 _NAME = re.compile(r"(?<=\s)[^\W\d_](?=\w)\w+")
@@ -111,6 +79,11 @@ _SHARE = re.compile(
     r"\W*(?:what|which|how (?:much|large|big|high)|wie ?viel|wie (?:hoch|groß)|welche[rn]?|quel(?:le)?|qué|cuál)"
     r"(?: is| was| ist| war| est| es)?(?: an?| the| der| l[ae]| el)? ?"
     r"(?:share|percentage|proportion|per ?cent|prozent|anteil|pourcentage|part|porcentaje|proporción)\b(?P<rest>.+)",
+    re.I,
+)
+_VERB = re.compile(
+    r"\b(?:went|goes|go|is|are|was|were|did|does|do|has|have|comes?|came|belongs?|ging(?:en)?|geh(?:t|en)|ist|sind|war(?:en)?|hat"
+    r"|haben|entf\w+|komm(?:t|en)|va|vont|est|sont|revient|ont|corresponden?|fue|es|son|tienen?)\b",
     re.I,
 )
 _MORE_BY = re.compile(
@@ -166,7 +139,7 @@ class _Asked(Rows):
     def answer(self) -> _Answer | None:
         """The answer, and the rows that it is from."""
         if found := _SHARE.match(self.question):
-            return self._share(_Asked(f"How much in total {found['rest']}", self.ledger, self.source))
+            return self._share(found["rest"])
         if found := _MORE_BY.fullmatch(self.question):
             left, right = next((found[f"left_{one}"], found[f"right_{one}"]) for one in "ab" if found[f"right_{one}"])
             return self._difference(
@@ -201,18 +174,26 @@ class _Asked(Rows):
             return self._of_values(rows, filters, has_rows=has_rows)
         return self._of_cells(rows, filters) if has_rows else None
 
-    def _share(self, part: _Asked) -> _Answer | None:
-        """What a part of a column has of all of it."""
-        said, amounts = part.answer(), self.ledger.amounts
+    def _share(self, rest: str) -> _Answer | None:
+        """What some rows have of a column, or are of all rows."""
+        amounts, asked = self.ledger.amounts, replace(self, question=f"How many {rest}")
+        whole_of = replace(self, question=_VERB.split(rest, 1)[0])
+        if whole_of.period or whole_of.stated(whole_of.words):  # of what was spent on travel
+            return None
+        # The expenses for rent are no number of payments.
+        said = None if asked.words & self.rows_called else asked.answer()
+        said = said or replace(self, question=f"How much in total {rest}").answer()
         if not said or not said.number or any(dimension_of(own) == "share" for own in amounts.values()):
             return None
-        rows = [row for row, one in enumerate(amounts[said.found.field]) if one]
+        rows = [row for row, one in enumerate(amounts.get(said.found.field, ())) if one] if said.found.values else []
         found = self._found(rows, said.found.field)
-        if min(one.number for one in found.values) < 0 or len(said.found.things) == len(rows):
+        things = found.things or self.ledger.things
+        if any(one.number < 0 for one in found.values) or len(said.found.things) == len(things):
             return None
-        whole = sum(one.number for one in found.values)
+        whole = sum(one.number for one in found.values) or len(things)
         share = f"{100 * said.number / whole:.1f}".replace(".", self.ledger.decimal or ".")
-        return _Answer(f"{share}% ({found.printed(said.number)} / {found.printed(whole)})", said.found)
+        pair = (found.printed(each) if rows else f"{each:g}" for each in (said.number, whole))
+        return _Answer(f"{share}% ({' / '.join(pair)})", said.found)
 
     def _difference(self, base: _Asked, right: str, *, is_more: bool) -> _Answer | None:
         """How much more one has than another."""
@@ -228,18 +209,26 @@ class _Asked(Rows):
     def instead(self, right: str) -> str | None:
         """The question with a period, a thing or a column in place of its own; None where it has none of the kind."""
         if self.period:
-            return next((f"{self.period.rest} {one}" for one in (right, f"in {right}") if period_in(one)), None)
+            read = next(((one, period) for one in (right, f"in {right}") if (period := period_in(one))), None)
+            return f"{self.period.rest} {read[0]}" if read and stems(read[1].rest) <= WORDS else None
         own, other = self.stated(self.words), self.stated(stems(right))
-        if own and other and len(other) == 1 and len(said := own.get(next(iter(other)), [])) == 1:
+        named = frozenset().union(*(words for each in (other or {}).values() for words in each))
+        if (
+            own
+            and other
+            and len(other) == 1
+            and named == stems(right)
+            and len(said := own.get(next(iter(other)), [])) == 1
+        ):
             return f"{without(said[0], self.question)} {right}"
         return None
 
     def _left_over(self) -> _Answer | None:
         """How much of one column another leaves."""
         chosen = self.chosen()
-        wholes = self.called(LIMITS)
+        wholes = called(LIMITS, self.ledger)
         wholes = [column for column in wholes if column in self.named] or wholes
-        parts = [column for column in self.called(USED) if column not in wholes]
+        parts = [column for column in called(USED, self.ledger) if column not in wholes]
         return self._apart(chosen[0], wholes[0], parts[0]) if chosen and len(wholes) == len(parts) == 1 else None
 
     def _apart(self, rows: Sequence[int], column: int, other: int) -> _Answer | None:
@@ -286,8 +275,10 @@ class _Asked(Rows):
             return None
         if len(read) > 1 and self.ledger.is_mixed(read):
             return None
+        # The largest payment is no salary.
+        has_both = bool(PAYS.search(self.text)) and len({one.number < 0 for one in found.values}) > 1
         if self.extreme:
-            return self._most(found, read, filters)
+            return None if has_both else self._most(found, read, filters)
         if len(read) == 1:
             return _Answer(self._printed(read[0], columns[0]), found, found.values[0].number)
         total = sum(one.number for one in found.values)
@@ -299,11 +290,11 @@ class _Asked(Rows):
                 if is_whole or columns[0] in self.named
                 else None
             )
-        is_total = bool(TOTAL.search(self.text) or _SPENT.search(self.text))
+        is_total = bool(TOTAL.search(self.text) or SPENT.search(self.text))
         are_alike = len({one.number for one in found.values}) == 1
         # What came in and what was spent, shares and balances have no sum.
         has_none = found.values[0].dimension == "share" or self._is_balance(found.field)
-        has_none |= bool(_SPENT.search(self.text)) and len({one.number < 0 for one in found.values}) > 1
+        has_none |= has_both
         if is_total or (HOW_MANY.match(self.text) and not are_alike):
             return _Answer(self._with_count(found, total), found, total) if is_whole and not has_none else None
         return self._each(found, read) if has_rows else None
@@ -313,16 +304,17 @@ class _Asked(Rows):
         amounts, fields = self.ledger.amounts, self.ledger.fields
         money = [column for column, own in amounts.items() if dimension_of(own).startswith("money")]
         money = [column for column in money if column in self.named or not self._is_balance(column)]
-        named = [column for column in amounts if column in self.named]
-        for asks, names in ((_RECEIVED, _IN), (_PAYS, _OUT)):
-            if not named and asks.search(self.question):
-                flows = [column for column in money if names.intersection(words_of(fields[column]))]
-                money = flows or money
-                break
+        words = [own for column, own in self.named.items() if column in amounts]
+        named = [
+            column for column in amounts if (own := self.named.get(column)) and not any(own < one for one in words)
+        ]
+        flow = flow_in(self.question, self.ledger)
+        money = money if named or flow is None else [flow]
         columns = named or money or [*amounts]
         if not _PAID.search(self.text):
             totals = [column for column in columns if SUMMARY.match(fields[column])]
-            return columns if named else totals or columns
+            is_price = self.extreme and self.extreme.measure is PRICE
+            return columns if named or is_price else totals or columns
         prices = [column for column in amounts if column in money or stems(fields[column]) & _AMOUNT]
         columns = [column for column in columns if column in prices] or prices
         # Of a column with "free" beside its prices no values are read.
@@ -330,7 +322,7 @@ class _Asked(Rows):
         return [column for column in prices if column in columns or self.ledger.has_money(column)]
 
     def _is_balance(self, column: int) -> bool:
-        return bool(stems(self.ledger.fields[column]) & _BALANCE)
+        return bool(stems(self.ledger.fields[column]) & BALANCE)
 
     def _printed(self, row: int, column: int) -> str:
         """A cell with its unit, which its column's name or another cell may have."""
@@ -366,7 +358,8 @@ class _Asked(Rows):
     def _each(self, found: Found, rows: Sequence[int]) -> _Answer | None:
         """The values of a few rows with the cells that they differ in, or the one value of all."""
         cells = self.ledger.cells
-        said = [found.with_unit(one.printed) for one in found.values]
+        rows = [row for row in rows if self.ledger.amounts[found.field][row]]
+        said = [self._printed(row, found.field) for row in rows]
         if len({*said}) == 1:
             return _Answer(said[0], found)
         differing = [column for column in self.ledger.texts if len({cells[row][column] for row in rows}) > 1]
@@ -396,7 +389,9 @@ class _Asked(Rows):
         are_unique = {column: self.ledger.is_unique(column, rows) for column in asked or self.ledger.labels}
         if measure is NUMBER and (asked or is_who) and not any(are_unique.values()):
             return None
-        label = next(filter(self.ledger.is_unique, self.ledger.labels), None)
+        label = next(
+            (one for one in self.ledger.labels if self.ledger.is_unique(one) and not self._has_gaps(one)), None
+        )
         if asked:
             said = [self.ledger.cells[row][asked[0]] for row in best]
         else:
@@ -461,6 +456,9 @@ class _Asked(Rows):
         if not columns and _WHO.match(self.text) and firsts == unique[:1]:
             return [one for one in firsts if stems(ledger.fields[one]) & _PERSONS]
         return columns
+
+    def _has_gaps(self, column: int) -> bool:
+        return not all(row[column].strip() for row in self.ledger.cells)
 
     def _beside(self, row: int, left_out: Iterable[int]) -> list[str]:
         """The cells of a row in other columns."""

@@ -6,21 +6,21 @@ All words must be understood. It does not say what is asked of them. In English,
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product, starmap
 from typing import NamedTuple
 
+from reader.answering.extractive.columns import LIMITS, Across, across_in, dimension_of, flow_in
 from reader.answering.extractive.comparisons import OWN_WORDS
-from reader.answering.extractive.limits import ABOVE, BELOW, Limit, clock_of, limit_in
+from reader.answering.extractive.limits import Limit, clock_of, limit_in
 from reader.answering.text.days import Period, period_in
 from reader.answering.text.ledgers import Ledger
 from reader.answering.text.measures import HOW_MUCH, Measure, compared_in
 from reader.answering.text.numerals import NUMERALS
-from reader.answering.text.records import is_alike, stems
+from reader.answering.text.records import BRACKETS, is_alike, stems
 from reader.answering.text.values import Value, value
 from reader.answering.text.words import subject_words, words_of
 
@@ -42,56 +42,22 @@ TOTAL = re.compile(
     r"|en tout|au total|somme|en total|suma)\b",
     re.I,
 )
+DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
 MEAN = re.compile(
     r"\b(?:on average|average|mean|(?:im )?durchschnitt\w*|en moyenne|moyenne?|(?:de )?promedio|(?:de )?media)\b", re.I
 )
 DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
-_MORE = r"more|higher|larger|greater|mehr|höher\w*|größer\w*|plus|supérieure?s?|meilleure?s?|más|mayor(?:es)?|superior(?:es)?"
-_LESS = (
-    r"less|fewer|lower|smaller|weniger|niedriger\w*|kleiner\w*|moins|inférieure?s?|menos|menor(?:es)?|inferior(?:es)?"
-)
-_THAN = r"(?: \S+){0,4}? (?:than|als|que|qu(?=['’]))['’]?"
-_ACROSS = re.compile(
-    rf"(?P<left>.*?)(?<!\w)"
-    rf"(?:(?P<more>{ABOVE}|exceed\w*|überschr\w+|dépass\w+|superan?|superó|superaron|(?:{_MORE}){_THAN})"
-    rf"|(?P<less>{BELOW}|(?:{_LESS}){_THAN}))(?:(?!\w)|(?<=['’]))(?P<right>.+)",
-    re.I,
-)
-_REORDERED = re.compile(
-    r"\b(?:(?:needs?|have|has|must|should)(?: to)?(?: be)? (?:re-?order\w*|order\w*|restock\w*|replenish\w*)(?: again)?"
-    r"|(?:(?:müssen|muss|sind) )?(?:nachbestell\w*(?: werden)?|nachzubestellen)"
-    r"|réapprovision\w+|recommander|(?:re|volver a )pedir|reponer)\b",
-    re.I,
-)
-_FULL = re.compile(
-    r"\b(?:full|fully booked|sold out|ausgebucht|voll|complets?|complètes?|complet[oa]s|llen[oa]s)\b", re.I
-)
-_WORD = re.compile(r"\w+(?:/\d+)?")
-_LEAST = stems(
-    "reorder reordering minimum min mindestbestand meldebestand mindestmenge seuil mínimo stock bestand level at point"
-)
-_IN_STOCK = stems("stock hand bestand lagerbestand vorrat quantity qty menge existencias cantidad quantité")
-LIMITS = stems(
-    """
-    budget limit minimum maximum max min target goal plan planned reorder capacity places seats spaces quota allowance
-    threshold mindestbestand meldebestand grenzwert soll ziel plätze kapazität seuil limite objectif capacité presupuesto límite
-    objetivo plazas
-    """
-)
-"""What a column is called that others are held against."""
-USED = stems(
-    """
-    spent used booked taken sold actual registered participants ausgegeben verbraucht gebucht belegt verkauft ist angemeldet
-    dépensé utilisé réservé vendu inscrits gastado usado reservado vendido inscritos
-    """
-)
-"""What a column is called that says how much of it is gone."""
+BALANCE = stems("balance kontostand saldo solde")
+"""A column that is called so has no sum."""
 _ORDER = re.compile(
     r"\b(?:(?P<first>first|earliest|erste[nrsm]?|früheste\w*|premi(?:er|ère)|primer[oa]?)"
-    r"|(?P<last>last|latest|most recent|at the end|am ende|à la fin|al final|letzte[nrsm]?|späteste\w*|derni(?:er|ère)"
+    r"|(?P<last>last|latest|most recent|(?P<end>at the end|am ende|à la fin|al final)|letzte[nrsm]?|späteste\w*|derni(?:er|ère)"
     r"|últim[oa]))\b"
     r"(?! (?:\d|names?|years?|months?|weeks?|seasons?|two|three|four|five|six|zwei|drei|jahr\w*|monat\w*|woche\w*))",
     re.I,
+)
+_ORDER_WORDS = stems(
+    "first earliest last latest erste erster früheste letzte letzter späteste premier première dernier dernière primero último"
 )
 _SECOND, _THIRD = r"second|2nd|zweite[nrsm]?|deuxième|segund[oa]", r"third|3rd|dritte[nrsm]?|troisième|tercer[oa]?"
 _RANK = re.compile(
@@ -107,11 +73,12 @@ _COMPOUND = re.compile(r"\b(zweit|dritt)(?=\w{4,12}(?:st|ßt))", re.I)
 WORDS = OWN_WORDS | stems(
     """
     spend spent buy bought book booked go went gone come came make made do done get got amount amounts money value often times time
-    day days date dates row rows entry entries record records item against average whole
+    day days date dates row rows entry entries record records item against average whole received receive earned
+    mark grade score result reading leave leaves start starts begin begins work worked
     ausgegeben eingenommen gebucht bezahlt gezahlt gekauft hoch wie viel viele oft betrag beträge tag datum kommen stammen war waren
-    wurde wurden gegen aller ging gingen weg entfällt entfallen
-    combien fois montant jour date viennent vient provient tout a-t-il y contre eu eue va revient ont avait d l n à
-    cuántas veces importe día fecha vienen contra corresponde fue
+    wurde wurden gegen aller ging gingen weg entfällt entfallen gearbeitet gefahren
+    combien fois montant jour date viennent vient provient tout a-t-il y contre eu eue va vont revient ont avait d l n à
+    cuántas veces importe día fecha vienen contra corresponde fue está están
     """
 )
 """What questions for the rows of a table have, whatever it is about."""
@@ -121,11 +88,12 @@ _PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe p
 )
 """What rows are called whose table has no name for them; the latter if they have amounts of money."""
 _ANY_DAY = re.compile(
-    r"date|dat[ou]m|fecha|\bdías?\b|\bday|tag\b|\bjour|\bwhen\b|\bwann\b|\bquand\b|month|monat|\bmois\b|\bmes\b|start|begin"
-    r"|début|depart|inicio",
+    r"date|dat[ou]m|fecha|\bdías?\b|\bday|tag\b|\bjour|\bwhen\b|\bwann\b|\bquand\b|month|monat|\bmois\b|\bmes\b",
     re.I,
 )
+_BEGINS = re.compile(r"start|begin|début|depart|inicio", re.I)
 """What a column of days is called that a question need not name; others are of something else, such as joining."""
+_SINCE = re.compile(r"\b(?:since|seit|depuis|desde)\b", re.I)
 _ENDS = (
     stems("max maximum maximal maximale highest largest greatest höchste höchster höchstwert máximo máxima"),
     stems("min minimum minimal minimale lowest smallest least niedrigste kleinste mínimo mínima"),
@@ -133,16 +101,6 @@ _ENDS = (
 )
 """What names columns that are called so, too."""
 _YEAR_DIGITS = 4
-
-
-class Across(NamedTuple):
-    """Two columns that are compared."""
-
-    left: int
-    right: int
-    holds: Callable[[float, float], bool]
-    rest: str
-    """The question without that."""
 
 
 class Extreme(NamedTuple):
@@ -172,44 +130,7 @@ class Rows:
     @cached_property
     def across(self) -> Across | None:
         """The columns that it compares."""
-        text = self.period.rest if self.period else self.question
-        if found := _REORDERED.search(text):
-            return self._across(text, found, self.called(_IN_STOCK - LIMITS), self.called(LIMITS & _LEAST))
-        if found := _FULL.search(text):
-            return self._across(text, found, self.called(USED), self.called(LIMITS), operator.ge)
-        if not (found := _ACROSS.fullmatch(text)) or limit_in(text):
-            return None
-        right = self._most_named(found["right"])
-        left = self._most_named(found["left"] + (found["more"] or found["less"]), right)
-        if len(right) == 1 and not left and stems(self.ledger.fields[right[0]]) & LIMITS:
-            alike = [column for column in self._like(right[0]) if column not in right]
-            left = alike if len(alike) == 1 else [column for column in self.called(USED) if column in alike]
-        holds = operator.gt if found["more"] else operator.lt
-        before = re.sub(r"(?<= )([a-zß-ÿ]+) \Z", self._without_verb, found["left"])
-        return self._across(f"{before} {found['right']}", None, left, right, holds)
-
-    def _across(
-        self,
-        text: str,
-        found: re.Match[str] | None,
-        left: Sequence[int],
-        right: Sequence[int],
-        holds: Callable[[float, float], bool] | None = None,
-    ) -> Across | None:
-        left = [column for column in left if column not in right]
-        if len(left) != 1 or len(right) != 1 or left[0] not in self._like(right[0]):
-            return None
-        names = self.ledger.fields[left[0]], self.ledger.fields[right[0]]
-        if holds is None:
-            # What is to be ordered again at 20 is so with 20, what has at least 20 is not.
-            holds = operator.le if re.search("order|melde|pedi", names[1], re.I) else operator.lt
-        rest = f"{text[: found.start()]} {text[found.end() :]}" if found else text
-        return Across(left[0], right[0], holds, without(stems(" ".join(names)), rest))
-
-    def _without_verb(self, found: re.Match[str]) -> str:
-        """A word before *more* that stands in no cell, such as *scored*."""
-        cells = frozenset().union(*(own for row in self.ledger.cell_stems for own in row))
-        return found[0] if stems(found[1]) & (cells | stems(" ".join(self.ledger.fields))) else ""
+        return across_in(self.period.rest if self.period else self.question, self.ledger)
 
     @cached_property
     def limit(self) -> Limit | None:
@@ -224,10 +145,14 @@ class Rows:
     def order(self) -> re.Match[str] | None:
         """The words for the first or the last in time."""
         found = _ORDER.search(self.limit.rest if self.limit else self._rest)
-        columns = self.days() or self.clocks()
-        words = stems(found[0]) if found else frozenset()
+        if not found or not (self.days() or self.clocks()):
+            return None
+        # What is spent at the end of March is no last payment.
+        if found["end"] and not stems(self.question) & BALANCE:
+            return None
+        words = stems(found[0])
         is_other = any(words & own for row in self.ledger.cell_stems for own in row)
-        return None if is_other or not columns or words & stems(" ".join(self.ledger.fields)) else found
+        return None if is_other or words & stems(" ".join(self.ledger.fields)) else found
 
     @cached_property
     def text(self) -> str:
@@ -244,9 +169,13 @@ class Rows:
             return None
         text = _COMPOUND.sub(r"\1e ", text)
         how = compared_in(text)
-        if how is None or self.called(_ENDS[not how[1]]):
+        if how is None:
             return None
         measure, is_more, match = how
+        ends, asked = _ENDS[not is_more], stems(text)
+        names = [stems(BRACKETS.sub("", name)) for name in self.ledger.fields]
+        if stems(match[0]) & ends and any(own & ends and own - ends <= asked for own in names):
+            return None
         before, behind = text[: match.start()], text[match.end() :]
         rank = _RANK.search(before)
         if rank is None:
@@ -259,20 +188,28 @@ class Rows:
     @cached_property
     def words(self) -> frozenset[str]:
         """The words that say which rows and columns are meant."""
-        rest = LACKS.sub(
-            " ", DIFFERENT.sub(" ", MEAN.sub(" ", TOTAL.sub(" ", self.extreme.rest if self.extreme else self.text)))
-        )
+        rest = self.extreme.rest if self.extreme else self.text
+        for pattern in (TOTAL, MEAN, DIFFERENT, LACKS):
+            rest = pattern.sub(" ", rest)
         return stems(" ".join(subject_words(rest)))
 
     @cached_property
     def named(self) -> dict[int, frozenset[str]]:
         """The columns that the question names, with its words for them; "kilometres" for one in km, too."""
-        units = {word: value(f"1 {word}", ".") for word in words_of(self.text)}
+        others = self.words - stems(" ".join(self.ledger.fields))
+        units = {word: value(f"1 {word}", ".") for word in words_of(self.text) if stems(word) & others}
         named = {}
         for column, name in enumerate(self.ledger.fields):
             own = stems(name)
             words = {word for word in self.words if any(is_alike(word, one) for one in own)}
-            words |= {word for names in _ENDS if own & names for word in self.words & names}
+            whole = stems(BRACKETS.sub("", name))
+            words |= {
+                word for names in _ENDS if own & names and whole - names <= self.words for word in self.words & names
+            }
+            # What is ordered is not what is ordered at least.
+            limits = own & LIMITS
+            if limits and not words & frozenset().union(*_ENDS) and not any(starmap(is_alike, product(words, limits))):
+                words = set()
             if kind := next(filter(None, self.ledger.amounts.get(column, ())), None):
                 words |= stems(
                     " ".join(word for word, unit in units.items() if unit and unit.dimension == kind.dimension)
@@ -300,22 +237,9 @@ class Rows:
 
     def chosen(self) -> tuple[list[int], set[int]] | None:
         """The rows that are meant, and the columns whose cells say so; None where a word is not understood, or no row is meant."""
-        ledger = self.ledger
-        rows = list(range(len(ledger.things)))
-        if _OTHERS.search(self.text):
+        ledger, rows = self.ledger, self._within()
+        if _OTHERS.search(self.text) or not rows:
             return None
-        if self.period:
-            columns = self.days()
-            if len(columns) != 1 or not self.period.fits(ledger.days[columns[0]]):
-                return None
-            days = ledger.days[columns[0]]
-            rows = [row for row in rows if (day := days[row]) and self.period.has(day)]
-        if self.limit:
-            rows = self._within(self.limit, rows)
-        if self.across:
-            one_column, other_column, holds, _ = self.across
-            pairs = ((row, ledger.amounts[one_column][row], ledger.amounts[other_column][row]) for row in rows)
-            rows = [row for row, one, other in pairs if one and other and holds(one.size, other.size)]
         filters: dict[int, set[int]] = {}
         """The rows that a column's cells allow."""
         yes_or_no = [column for column in self.named if column in ledger.texts and ledger.is_yes_or_no(column)]
@@ -329,11 +253,12 @@ class Rows:
         if (stated := self.stated(self.words)) is None:
             return None
         for column, words in stated.items():
-            filters[column] = self._with_words(column, words)
+            if column not in filters or not LACKS.search(self.text):
+                filters[column] = self._with_words(column, words)
         known = WORDS.union(*(own for words in stated.values() for own in words), *self.named.values())
         if left := self.words - known - stems(ledger.about) - self.rows_called:
             having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
-            if len(having) != 1 or having[0] in filters or all(word.isdecimal() for word in left):
+            if len(having) != 1 or having[0] in filters or left <= _ORDER_WORDS or all(map(str.isdecimal, left)):
                 return None
             filters[having[0]] = {row for row, own in enumerate(ledger.cell_stems) if left <= own[having[0]]}
             cells = {ledger.cells[row][having[0]] for row in filters[having[0]]}
@@ -393,7 +318,27 @@ class Rows:
             found |= {row for row, cell in cells.items() if said in ("", cell)}
         return found
 
-    def _within(self, limit: Limit, rows: Sequence[int]) -> list[int]:
+    def _within(self) -> list[int]:
+        """The rows within the period and the limit, and with more in one column than in another; none where that is not clear."""
+        ledger = self.ledger
+        rows = list(range(len(ledger.things)))
+        if self.period:
+            columns = self.days()
+            # Who is there since 2024 did not come in 2025.
+            is_since = self.period.high is None and any(_SINCE.search(ledger.fields[column]) for column in columns)
+            if len(columns) != 1 or is_since or not self.period.fits(ledger.days[columns[0]]):
+                return []
+            days = ledger.days[columns[0]]
+            rows = [row for row in rows if (day := days[row]) and self.period.has(day)]
+        if (flow := flow_in(self.question, ledger)) is not None:
+            rows = [row for row in rows if ledger.amounts[flow][row]]
+        if self.across:
+            one_column, other_column, holds, _ = self.across
+            pairs = ((row, ledger.amounts[one_column][row], ledger.amounts[other_column][row]) for row in rows)
+            rows = [row for row, one, other in pairs if one and other and holds(one.size, other.size)]
+        return self._limited(self.limit, rows) if self.limit else rows
+
+    def _limited(self, limit: Limit, rows: Sequence[int]) -> list[int]:
         """Of some rows those that lie within a limit; none where it is not clear in which column."""
         amounts = self.clocks() if limit.bound.dimension == "clock" else self.ledger.amounts
         values = {column: own for column, own in amounts.items() if dimension_of(own) == limit.bound.dimension}
@@ -401,6 +346,8 @@ class Rows:
         if len(values) != 1:
             return []
         (own,) = values.values()
+        if self.ledger.is_mixed(rows):
+            return []
         return [row for row in rows if (one := own[row]) and limit.holds(one)]
 
     def _at_end(self, rows: Sequence[int]) -> list[int]:
@@ -423,8 +370,13 @@ class Rows:
 
     def days(self) -> list[int]:
         """The columns with days that are named, or those that are called so."""
-        days = self.ledger.days
-        return self._named_in(days) or [column for column in days if _ANY_DAY.search(self.ledger.fields[column])]
+        days, fields = self.ledger.days, self.ledger.fields
+        called = [column for column in days if _ANY_DAY.search(fields[column])]
+        return (
+            self._named_in(days)
+            or called
+            or [column for column in days if len(days) == 1 and _BEGINS.search(fields[column])]
+        )
 
     def clocks(self) -> dict[int, list[Value | None]]:
         """The columns with times of day that are named, or the first of them."""
@@ -436,36 +388,6 @@ class Rows:
         """Of some columns those that the question names."""
         words, fields = stems(self.question), self.ledger.fields
         return [column for column in columns if any(starmap(is_alike, product(words, stems(fields[column]))))]
-
-    def called(self, names: frozenset[str]) -> list[int]:
-        """The columns of values whose names have one of some words."""
-        return [column for column in self.ledger.amounts if stems(self.ledger.fields[column]) & names]
-
-    def _like(self, column: int) -> list[int]:
-        """The columns with values that can be compared with those of one."""
-        kind = dimension_of(self.ledger.amounts[column])
-        return [other for other, own in self.ledger.amounts.items() if dimension_of(own) == kind]
-
-    def _most_named(self, text: str, left_out: Sequence[int] = ()) -> list[int]:
-        """The columns of values that most words of a text name."""
-        words, fields = stems(text), self.ledger.fields
-        shares = {
-            column: sum(any(is_alike(word, one) for one in stems(fields[column])) for word in words)
-            for column in self.ledger.amounts
-            if column not in left_out
-        }
-        most = max(shares.values(), default=0)
-        return [column for column, share in shares.items() if most and share == most]
-
-
-def dimension_of(values: Iterable[Value | None]) -> str:
-    """The dimension of values, which all have the same."""
-    return next((one.dimension for one in values if one), "")
-
-
-def without(words: frozenset[str], text: str) -> str:
-    """A text without the words that are like some."""
-    return _WORD.sub(lambda word: "" if any(starmap(is_alike, product(stems(word[0]), words))) else word[0], text)
 
 
 def _number(text: str) -> int:

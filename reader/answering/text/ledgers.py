@@ -21,7 +21,7 @@ _UNITS = stems("unit einheit unité unidad currency währung devise moneda")
 """What a column may be called that says what the numbers of a row are."""
 _LONG_WORD = re.compile(r"[^\W\d_]{4}")
 _YES = re.compile(r"(?:yes|y|ja|oui|sí|✓|✔)", re.I)
-_NO = re.compile(r"(?:no|n|nein|non|none|✗|✘)", re.I)
+_NO = re.compile(r"(?:n|nein|none|✗|✘|(?:not?|nicht|non)(?: \S.*)?)", re.I)
 _CODE = re.compile(r"\W*(?:[^\W\d_]{0,3}[-. /]?\d[\w./:-]*)?\W*")
 _CLOCK = re.compile(r"\W*\d{1,2}[:.h]\d\d\b.*")
 _MONEY = re.compile(r"[£$€¥]")

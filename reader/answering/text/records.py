@@ -26,7 +26,7 @@ _NAMED = re.compile(
 _HEADING = re.compile(r"[#*\s]*(?:\d[\d.]*\s+)?(?P<text>[^\W_][^\n|]{1,79}?)[\s*#]*")
 _ITEM = re.compile(rf"\s*{ITEM_MARK}\s")
 _IN_NAME = re.compile(r"\s\((?P<unit>[^()\d\s][^()]{0,11})\)|\s(?:in|en)\s(?P<last>[^\d()]{1,15})\Z", re.I)
-_BRACKETS = re.compile(r"\([^()]*\)")
+BRACKETS = re.compile(r"\([^()]*\)")
 SUMMARY = re.compile(
     r"\W*(?:(?:grand |sub-?)?totals?|sum|overall|average|mean|summe|gesamt|insgesamt|durchschnitt|moyenne|suma)\b", re.I
 )
@@ -56,9 +56,10 @@ def stems(text: str) -> frozenset[str]:
 
 
 def is_alike(word: str, other: str) -> bool:
-    """Whether two words without their endings are the same, or begin with the same letters: *borrow* and *Borrower*."""
-    least = max(_LEAST_LETTERS, min(len(word), len(other)) - 1)
-    return word == other or (len(word) >= least and word[:least] == other[:least])
+    """Whether two words without endings are the same or begin alike: *borrow* and *Borrower*, but not *Stunden*, *Stundensatz*."""
+    shorter, longer = sorted((len(word), len(other)))
+    least = max(_LEAST_LETTERS, shorter - 1)
+    return word == other or (least <= shorter and longer < 2 * shorter and word[:least] == other[:least])
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Thing:
     @cached_property
     def stems(self) -> frozenset[str]:
         """Those of its label, without what stands in brackets."""
-        return stems(_BRACKETS.sub("", self.label)) or stems(self.label)
+        return stems(BRACKETS.sub("", self.label)) or stems(self.label)
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,23 @@ def _of_table(table: Table, heading: str, title: str) -> Iterator[Grid]:
     if all(thing.label for thing in things) and len({thing.label for thing in things}) == len(things):
         yield Grid(tuple(things), tuple(names[1:]), tuple(cells), noun, about, decimal)
     first = ((table.first.start_char, table.first.end_char),)
-    across = tuple(Thing(name, first) for name in names[1:] if not SUMMARY.match(name))
-    by_column = tuple(
-        own for name, own in zip(names[1:], zip(*cells, strict=True), strict=True) if not SUMMARY.match(name)
-    )
-    if all(names[1:]) and len(across) > 1:
-        fields, spans = tuple(row.cell(0) for row in rows), tuple((row.start_char, row.end_char) for row in rows)
-        yield Grid(across, fields, by_column, "", f"{heading} {title}", decimal, spans)
+    if not all(names[1:]) or any(map(SUMMARY.match, names[1:])):
+        return
+    fields, spans = tuple(row.cell(0) for row in rows), tuple((row.start_char, row.end_char) for row in rows)
+    by_column, kinds = tuple(zip(*cells, strict=True)), [*map(_unit_in, names[1:])]
+    for kind in dict.fromkeys(kinds):  # a price and how many are no things of a kind
+        own = [column for column, one in enumerate(kinds) if one == kind]
+        across = tuple(Thing(names[column + 1], first) for column in own)
+        values = tuple(by_column[column] for column in own)
+        if len(own) > 1:
+            yield Grid(across, fields, values, "", f"{heading} {title}", decimal, spans)
+
+
+def _unit_in(name: str) -> str:
+    """The dimension of a column whose name has a unit in brackets; "" for others."""
+    unit = _IN_NAME.search(name)
+    read = value(f"1 {unit['unit']}", ".") if unit and unit["unit"] else None
+    return read.dimension if read and read.dimension != read.printed[2:].casefold() else ""
 
 
 def _label(cell: str, noun: str) -> str:
