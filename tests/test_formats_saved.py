@@ -93,6 +93,16 @@ def test_formulas_without_values_are_worked_out(tmp_path: Path) -> None:
     assert lines(tmp_path / "a.xlsx") == [*table, "Look | =VLOOKUP(A2,A2:B3,2) | =B5", "All | 49 | =C6", "7"]
 
 
+@pytest.mark.parametrize(
+    "formula", ["=-A1^2", "=9^9^9^9", "=A2", "=SUM(A1:XFD1048576)", "=" + "-" * 990 + "1", "=" + "(1+" * 240]
+)
+def test_formulas_that_cannot_be_worked_out_stay_as_they_are(formula: str, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["A2"] = 3, formula
+    book.save(tmp_path / "a.xlsx")
+    assert lines(tmp_path / "a.xlsx") == ["3", formula]
+
+
 def test_hidden_rows_and_columns_are_left_out(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active

@@ -21,6 +21,7 @@ _MOST_CELLS, _MOST_READS = 200_000, 500_000
 _MOST_DEPTH = 60
 """Of formulas that need one another."""
 _MOST_CHARS = 1_000
+_FAULTS = (ArithmeticError, LookupError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError)
 
 Place = tuple[str, int, int]
 """A sheet, a row and a column."""
@@ -89,7 +90,7 @@ class Formulas:
             formula = self._cells[place][1:]
             self._known[place] = None  # as long as it needs itself
             self._depth += 1
-            with contextlib.suppress(ArithmeticError, LookupError, SyntaxError, TypeError, ValueError):
+            with contextlib.suppress(*_FAULTS):
                 if self._depth <= _MOST_DEPTH and len(formula) <= _MOST_CHARS:
                     self._known[place] = self._worked_out(formula, place[0])
             self._depth -= 1
@@ -98,6 +99,8 @@ class Formulas:
         return self._known[place]
 
     def _worked_out(self, formula: str, sheet: str) -> float:
+        if "^" in formula and re.search("[-%]", formula):
+            raise ValueError(formula)  # signs and shares come before powers here, in Python behind them
         ranges: list[list[Any]] = []
         expression, at = "", 0
         while at < len(formula.rstrip()):
