@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from reader.documents import formulas
-from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.archive import Archive, attribute, children, descendants, local_name
 from reader.documents.counting import counted
 from reader.documents.prose import BULLET, Prose
 from reader.documents.symbols import in_symbol_font, is_symbol_font
@@ -121,7 +121,7 @@ def _is_hidden(shape: etree._Element) -> bool:
 
 
 def _place(shape: etree._Element) -> str:
-    placeholder = next((inner for inner in shape.iter() if local_name(inner) == "ph"), None)
+    placeholder = next(iter(descendants(shape, "ph")), None)
     return attribute(placeholder, "type").lower() if placeholder is not None else ""
 
 
@@ -241,7 +241,7 @@ def _write_chart(root: etree._Element, prose: Prose) -> None:
         name = local_name(element)
         if name == "title":
             prose.end_paragraph()
-            prose.write(" ".join(inner.text or "" for inner in element.iter() if local_name(inner) == "t"))
+            prose.write(" ".join(inner.text or "" for inner in descendants(element, "t")))
             prose.end_line()
         elif name == "ser":
             series, categories, values = (
@@ -254,4 +254,4 @@ def _write_chart(root: etree._Element, prose: Prose) -> None:
 
 
 def _points(element: etree._Element) -> list[str]:
-    return [inner.text or "" for inner in element.iter() if local_name(inner) == "v"][:_MOST_CHART_POINTS]
+    return [inner.text or "" for inner in descendants(element, "v")][:_MOST_CHART_POINTS]
