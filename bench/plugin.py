@@ -5,8 +5,9 @@ All figures are ratios of one run. The compared runs alternate, so that a noisy 
    per window after 4,096 slots, compared with the cost of the extra attention operations;
 2. decoding 64 tokens after 4,000 slots / plain decoding after a cache of 4,000 tokens; goal 1.05;
 3. reading 8,192 / 16,384 / 32,768 tokens at ratio 8, compared with one full-attention pass (sdpa, `logits_to_keep=1`): tokens per
-   second and peak memory, each in its own process. Also the time per token with a horizon of 1,024 slots, up to 131,072 tokens;
-4. with a CUDA device: a random decoder of Qwen2-7B's shape in bfloat16.
+   second and peak memory, each in its own process. Also the time per token with a horizon of 1,024 slots, up to 131,072 tokens.
+
+On a GPU: `bench.gpu`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
+from transformers import DynamicCache
 
 from reader.beacon import BeaconConfig, BeaconPlugin, Memory, RatioChooser
 from reader.models import Model, load_model
@@ -188,71 +189,17 @@ def horizon() -> None:
         print(f"| {length:,} | {1000 * per_token:.3f} | {per_token / first:.2f} |")
 
 
-def gpu() -> None:
-    """Print the share of the measured matrix-product rate that reading reaches, with a random decoder of Qwen2-7B's shape."""
-    print("\n4. GPU")
-    if not torch.cuda.is_available():
-        print("no CUDA device here: not measured")
-        return
-    config = AutoConfig.for_model(
-        "qwen2",
-        hidden_size=3584,
-        intermediate_size=18944,
-        num_hidden_layers=28,
-        num_attention_heads=28,
-        num_key_value_heads=4,
-        vocab_size=152064,
-        max_position_embeddings=32768,
-        tie_word_embeddings=False,
-    )
-    with torch.device("cuda"):
-        decoder = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).eval().requires_grad_(False)
-        left, right = torch.randn(2, 8192, 8192, dtype=torch.bfloat16)
-    (seconds,) = side_by_side([lambda: left @ right], 10)
-    rate = 2 * 8192**3 / seconds
-    window, length, ratio = 2048, 131072, 8
-    plugin = BeaconPlugin(decoder, BeaconConfig(window=window, ratios=(ratio,), ratio_choice="sequence"))
-    ids = torch.randint(1000, 100000, (length,))
-    memory = plugin.new_memory(length // ratio + 2 * window)
-    with torch.inference_mode():
-        chooser = RatioChooser(plugin.config, length, plugin.max_positions)
-        plugin.read(plugin.new_memory(4 * window), ids[: 2 * window], chooser=chooser)  # warms up
-        torch.cuda.reset_peak_memory_stats()
-        started = synchronised()
-        plugin.read(memory, ids, chooser=chooser)
-        read_seconds = synchronised() - started
-        saved = {name: tensor.cpu() for name, tensor in memory.tensors().items()}
-        counts = memory.counts()
-        started = synchronised()
-        fresh = plugin.new_memory(memory.slots + 1024)
-        fresh.restore(saved, counts)
-        plugin.run(fresh, ids[:32])
-        attach_seconds = synchronised() - started
-    tokens = length * (1 + 1 / ratio)
-    linear = (
-        2 * sum(parameter.numel() for layer in decoder.base_model.layers for parameter in layer.parameters()) * tokens
-    )
-    attention = 4 * 3584 * 28 * tokens * (length / ratio / 2 + window * 1.125 / 2)
-    share = (linear + attention) / read_seconds / rate
-    print(f"matrix products: {rate / 1e12:.0f} TFLOP/s; reading {length:,} tokens: {read_seconds:.1f} s")
-    print(f"{length / read_seconds:.0f} tokens/s, {share:.2f} of that rate (aim 0.5)")
-    print(
-        f"attach and first token: {attach_seconds:.2f} s, {read_seconds / attach_seconds:.0f} times faster than reading again"
-    )
-    print(f"peak memory while reading: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--part", type=int, choices=(1, 2, 3, 4), action="append", help="only this part, repeatable")
+    parser.add_argument("--part", type=int, choices=(1, 2, 3), action="append", help="only this part, repeatable")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         kind, length, *rest = options.one
         print(json.dumps(one_length(kind, int(length), int(rest[0]) if rest else None)))
         return
-    parts = options.part or [1, 2, 3, 4]
+    parts = options.part or [1, 2, 3]
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, window {WINDOW}")
     model = load_model(window=WINDOW, cache_folder=cache_folder())
     with torch.inference_mode():
@@ -263,8 +210,6 @@ def main() -> None:
     if 3 in parts:
         lengths()
         horizon()
-    if 4 in parts:
-        gpu()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reading speed and memory: `python bench/reading.py [BOOK]`.
+"""Reading speed and memory: `python -m bench.reading [BOOK]`.
 
 Measures two things with the bundled default decoder and windows of 512 tokens:
 - speed: the ratio of tokens per second, reading at ratio 8 / plain forward passes of the same decoder over the same first 16

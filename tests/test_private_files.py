@@ -1,4 +1,4 @@
-"""Only its owner may read a library: finding 9 of the security review."""
+"""Only its owner may read a library, its copies, and what is made of it."""
 
 from __future__ import annotations
 

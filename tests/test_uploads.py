@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +119,17 @@ def test_an_upload_that_is_longer_than_it_says_is_refused(tmp_path: Path) -> Non
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_one_user_has_few_uploads_under_way_and_others_are_let_in(tmp_path: Path) -> None:
+def test_one_user_has_few_uploads_under_way_and_others_are_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.app.uploads.MAX_SENT_BYTES", 100)
     uploads = Uploads(tmp_path)
-    for _ in range(UPLOADS_AT_ONCE):
-        uploads._begin("ann", 1)
-    assert send(uploads, "ann", 10).status_code == 429
-    assert send(uploads, "bob", 10).status_code == 200
+    with ExitStack() as under_way:
+        for _ in range(UPLOADS_AT_ONCE):
+            under_way.enter_context(uploads.room("ann"))
+        assert send(uploads, "ann", 10).status_code == 429
+        assert send(uploads, "bob", 10).status_code == 200
+    assert send(uploads, "ann", 10).status_code == 200
 
 
 def test_what_nobody_adds_goes_after_some_hours(tmp_path: Path) -> None:

@@ -194,10 +194,7 @@ class BatchRuns:
         return "\ufeff" + sheet.getvalue()  # by the mark Excel knows UTF-8
 
     def _runs(self) -> list[Run]:
-        runs = []
-        for path in self._folder.glob(f"*/{_STATE}"):
-            with suppress(OSError, ValueError, TypeError):  # removed just now
-                runs.append(Run(**json.loads(path.read_text())))
+        runs = [run for path in self._folder.glob("*") if (run := _run_in(path)) is not None]
         return sorted(runs, key=lambda run: run.created_at)
 
     def _save(self, run: Run) -> None:
@@ -236,8 +233,8 @@ class BatchRuns:
         def follow(now: BatchProgress) -> None:
             nonlocal run, last
             with self._changed:
-                state = next((kept.state for kept in self._runs() if kept.id == run.id), "cancelled")
-                if self._ended or state == "cancelled":
+                kept = _run_in(folder)
+                if self._ended or kept is None or kept.state == "cancelled":
                     raise _Ended
                 run = replace(run, state="running", done=now.done, errors=now.errors)
                 if time.monotonic() > last + _SHOW_SECONDS:
@@ -260,6 +257,13 @@ class BatchRuns:
         with self._changed, suppress(StoreError, OSError):
             if folder.exists():
                 self._save(replace(run, ended_at=time.time()))
+
+
+def _run_in(folder: Path) -> Run | None:
+    """The run of a folder; None where there is none, or it was removed just now."""
+    with suppress(OSError, ValueError, TypeError):
+        return Run(**json.loads((folder / _STATE).read_text()))
+    return None
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -33,26 +33,6 @@ def refusal(path: str, status: int, sentence: str, headers: Mapping[str, str] | 
     return JSONResponse({"error": error}, status, headers)
 
 
-async def chunks_of(receive: Receive, seconds: float) -> Any:
-    """Yield a body chunk by chunk.
-
-    Raises:
-        BadBody: nothing comes for so many seconds.
-        ClientDisconnect: the sender is gone.
-    """
-    more = True
-    while more:
-        try:
-            with anyio.fail_after(seconds):
-                message = await receive()
-        except TimeoutError as error:
-            raise BadBody(408, f"Nothing came for {seconds:g} seconds; send it again.") from error
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
-
-
 async def read_body(receive: Receive, max_bytes: int, *, seconds: float) -> bytes:
     """Return a whole body.
 
@@ -63,11 +43,15 @@ async def read_body(receive: Receive, max_bytes: int, *, seconds: float) -> byte
         BadBody: it is longer, or takes longer.
         ClientDisconnect: the sender is gone.
     """
-    body = bytearray()
+    body, more = bytearray(), True
     try:
         with anyio.fail_after(seconds):
-            async for chunk in chunks_of(receive, seconds):
-                body += chunk
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                more = message.get("more_body", False)
+                body += message.get("body", b"")
                 if len(body) > max_bytes:
                     raise BadBody(413, f"The request has more than {max_bytes:,} bytes; send less.")
     except TimeoutError as error:

@@ -116,25 +116,19 @@ class Uploads:
         from gradio.route_utils import upload_fn
         from gradio.routes import file_upload_statuses
 
-        user, upload_id = user_of(request), request.query_params.get("upload_id")
-        folder: Path | None = None
+        upload_id = request.query_params.get("upload_id")
         try:
             length = _length(request)
-            folder = self._begin(user, length)
-            paths, _, _ = await upload_fn(
-                Request(request.scope, self._bounded(request.receive, length)),
-                folder,
-                MAX_SENT_BYTES,
-                upload_id,
-                upload_progress=file_upload_statuses if upload_id else None,
-            )
+            with self._folder_for(user_of(request), length) as folder:
+                paths, _, _ = await upload_fn(
+                    Request(request.scope, self._bounded(request.receive, length)),
+                    folder,
+                    MAX_SENT_BYTES,
+                    upload_id,
+                    upload_progress=file_upload_statuses if upload_id else None,
+                )
         except (MultiPartException, BadBody, ClientDisconnect, OSError, ValueError) as error:
-            self._end(folder, keep=False)
             return _refusal(error)
-        except BaseException:
-            self._end(folder, keep=False)
-            raise
-        self._end(folder, keep=True)
         return JSONResponse([str(path) for path in paths])
 
     @contextmanager
@@ -145,15 +139,10 @@ class Uploads:
             ConfigError: there is no room.
         """
         try:
-            folder = self._begin(user, MAX_SENT_BYTES)
+            with self._folder_for(user, MAX_SENT_BYTES) as folder:
+                yield folder
         except BadBody as error:
             raise ConfigError(str(error)) from error
-        try:
-            yield folder
-        except BaseException:
-            self._end(folder, keep=False)
-            raise
-        self._end(folder, keep=True)
 
     def sweep(self, older_than_seconds: float = KEPT_SECONDS) -> None:
         """Remove temporary files that nothing was done with for so long."""
@@ -167,8 +156,9 @@ class Uploads:
     def _folder_of(self, user: str) -> Path:
         return self._folder / hashlib.sha256(user.encode()).hexdigest()[:32]
 
-    def _begin(self, user: str, length: int) -> Path:
-        """Make the folder of one upload, and keep room for it.
+    @contextmanager
+    def _folder_for(self, user: str, length: int) -> Iterator[Path]:
+        """Make the folder of one upload, and keep room for it; it goes where the block fails.
 
         Raises:
             BadBody: there is no room.
@@ -192,15 +182,14 @@ class Uploads:
             folder = own / secrets.token_hex(16)
             folder.mkdir(parents=True, mode=0o700)
             self._under_way[folder] = length
-        return folder
-
-    def _end(self, folder: Path | None, *, keep: bool) -> None:
-        if folder is None:
-            return
-        if not keep:
+        try:
+            yield folder
+        except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
-        with self._lock:
-            self._under_way.pop(folder, None)
+            raise
+        finally:
+            with self._lock:
+                del self._under_way[folder]
 
     def _taken(self, folder: Path) -> int:
         """The bytes of all files in a folder, and those that uploads under way may still bring."""
@@ -241,10 +230,8 @@ def _length(request: Request) -> int:
 def _refusal(error: Exception) -> Response:
     if isinstance(error, BadBody):
         return PlainTextResponse(str(error), error.status)
-    if isinstance(error, MultiPartException):
-        if "maximum allowed size" in error.message:
-            return PlainTextResponse(f"A file may have {size(MAX_SENT_BYTES)}; split it.", 413)
-        return PlainTextResponse("The upload is damaged; send it again.", 400)
+    if isinstance(error, MultiPartException) and "maximum allowed size" in error.message:
+        return PlainTextResponse(f"A file may have {size(MAX_SENT_BYTES)}; split it.", 413)
     if isinstance(error, OSError):
         return PlainTextResponse(f"The upload cannot be kept ({error.strerror}); try again later.", 507)
     return PlainTextResponse("The upload is damaged; send it again.", 400)

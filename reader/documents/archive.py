@@ -150,6 +150,16 @@ def children(element: etree._Element | None, name: str) -> list[etree._Element]:
     return [] if element is None else [inner for inner in element if local_name(inner) == name]
 
 
+def descendants(element: etree._Element | None, name: str) -> list[etree._Element]:
+    """Return the elements of a name in lower case in a tree, its root among them, whatever their namespace."""
+    return [] if element is None else [inner for inner in element.iter() if local_name(inner) == name]
+
+
+def one_line(element: etree._Element) -> str:
+    """Return the text in an element, on one line."""
+    return " ".join("".join(element.itertext()).split())
+
+
 def attribute(element: etree._Element, name: str) -> str:
     """Return an attribute by its local name in lower case; "" where there is none."""
     return next((value for key, value in element.items() if key.rpartition("}")[2].lower() == name), "")

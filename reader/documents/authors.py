@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from reader.documents.archive import Archive, children, local_name
+from reader.documents.archive import Archive, children, descendants, local_name
 
 _MOST_NAMES = 10
 _MOST_CHARS = 80
@@ -69,9 +69,8 @@ def _of_office(path: Path, _password: str | None) -> Iterator[str]:
 
 
 def _of_opendocument(path: Path, _password: str | None) -> Iterator[str]:
-    meta = Archive(path).optional_xml("meta.xml")
-    if meta is not None:
-        yield from ("".join(one.itertext()) for one in meta.iter() if local_name(one) == "initial-creator")
+    for element in descendants(Archive(path).optional_xml("meta.xml"), "initial-creator"):
+        yield "".join(element.itertext())
 
 
 def _of_book(path: Path, _password: str | None) -> Iterator[str]:

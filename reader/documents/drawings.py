@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from reader.documents.archive import children, local_name
+from reader.documents.archive import children, descendants, local_name
 from reader.documents.prose import Prose
 
 _MOST_CHART_POINTS = 2000
@@ -17,7 +17,7 @@ def write_drawn(root: etree._Element, prose: Prose) -> None:
         return
     for paragraph in root.iter("{*}p"):
         prose.end_paragraph()
-        prose.write("".join(inner.text or "" for inner in paragraph.iter() if local_name(inner) == "t"))
+        prose.write("".join(inner.text or "" for inner in descendants(paragraph, "t")))
     prose.end_paragraph()
 
 
@@ -27,7 +27,7 @@ def write_chart(root: etree._Element, prose: Prose) -> None:
         name = local_name(element)
         if name == "title":
             prose.end_paragraph()
-            prose.write(" ".join(inner.text or "" for inner in element.iter() if local_name(inner) == "t"))
+            prose.write(" ".join(inner.text or "" for inner in descendants(element, "t")))
             prose.end_line()
         elif name == "ser":
             series, categories, values = (
@@ -40,4 +40,4 @@ def write_chart(root: etree._Element, prose: Prose) -> None:
 
 
 def _points(element: etree._Element) -> list[str]:
-    return [inner.text or "" for inner in element.iter() if local_name(inner) == "v"][:_MOST_CHART_POINTS]
+    return [inner.text or "" for inner in descendants(element, "v")][:_MOST_CHART_POINTS]

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from reader.documents.archive import Archive, local_name
+from reader.documents.archive import Archive, descendants, local_name, one_line
 from reader.documents.encodings import decode_bytes
 from reader.documents.markup import PAGE_MARK, Prose, all_text, page_label, write_html
 from reader.documents.pictures import show_images
@@ -51,7 +51,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     book = _Book(path)
     names = _with_listed(book, [name for name in book.spine if name is not None])
     _refuse_encrypted(book.archive, path, names)
-    title = next((" ".join("".join(element.itertext()).split()) for element in _all(book.package, "title")), "")
+    title = next((one_line(element) for element in descendants(book.package, "title")), "")
     missing = sum(name is None for name in book.spine)
     return chosen_title(title, path), _pages(book, names, missing)
 
@@ -84,7 +84,7 @@ class _Book:
         except KeyError as error:
             raise self.archive.damaged() from error
         self.folder = posixpath.dirname(name)
-        self.items = {item.get("id", ""): item for item in _all(self.package, "item") if item.get("href")}
+        self.items = {item.get("id", ""): item for item in descendants(self.package, "item") if item.get("href")}
         self.spine = self._reading_order()
 
     def find(self, name: str) -> str | None:
@@ -116,7 +116,7 @@ class _Book:
 
         Each chapter counts once: where the reading order comes back to it, nothing new is to be read.
         """
-        references = list(dict.fromkeys(ref.get("idref", "") for ref in _all(self.package, "itemref")))
+        references = list(dict.fromkeys(ref.get("idref", "") for ref in descendants(self.package, "itemref")))
         lower = {key.lower(): item for key, item in self.items.items()}
         items = [self.items.get(reference, lower.get(reference.strip().lower())) for reference in references]
         if not any(item is not None for item in items):
@@ -249,7 +249,7 @@ def _prose(book: _Book, name: str) -> Prose | None:
     else:
         write_html(root, prose, styles=StyleSheet(_styles(book, name, root)))
         if not prose.length:
-            for drawing in _all(root, "svg"):
+            for drawing in descendants(root, "svg"):
                 _write_drawing(drawing, prose)
     return prose
 
@@ -282,7 +282,7 @@ def _plain_name(name: str) -> str:
 
 def _package_name(book: _Book) -> str:
     container = book.find("META-INF/container.xml")
-    rootfiles = _all(book.archive.xml(container, mend=True), "rootfile") if container else []
+    rootfiles = descendants(book.archive.xml(container, mend=True), "rootfile") if container else []
     named = [file for file in rootfiles if file.get("full-path")]
     # A container may list the same book as a PDF, too.
     named.sort(key=lambda file: file.get("media-type", "").strip().lower() != _PACKAGE_TYPE)
@@ -299,9 +299,9 @@ def _refuse_encrypted(archive: Archive, path: Path, names: list[str]) -> None:
     if "META-INF/encryption.xml" not in archive:
         return
     locked = set()
-    for data in _all(archive.xml("META-INF/encryption.xml", mend=True), "encrypteddata"):
-        if not any(method.get("Algorithm") in _FONT_SCRAMBLING for method in _all(data, "encryptionmethod")):
-            locked |= {_resolve("", reference.get("URI", ""))[0] for reference in _all(data, "cipherreference")}
+    for data in descendants(archive.xml("META-INF/encryption.xml", mend=True), "encrypteddata"):
+        if not any(method.get("Algorithm") in _FONT_SCRAMBLING for method in descendants(data, "encryptionmethod")):
+            locked |= {_resolve("", reference.get("URI", ""))[0] for reference in descendants(data, "cipherreference")}
     if locked.intersection(names):
         raise drm_error(path)
 
@@ -324,14 +324,14 @@ def _from_navigation(book: _Book, kind: str, role: str) -> _Contents:
         name = book.member(item)
         if name is None:
             continue
-        for navigation in _all(parse_xhtml(book.archive.read(name), book.path.name), "nav"):
+        for navigation in descendants(parse_xhtml(book.archive.read(name), book.path.name), "nav"):
             kinds = navigation.get(_EPUB_TYPE, navigation.get("epub:type", "")).split()
             if kind not in kinds and navigation.get("role") != role:
                 continue
             found = [
                 (*book.target(name, link.get("href", "")), title)
-                for link in _all(navigation, "a")
-                if (title := " ".join("".join(link.itertext()).split()))
+                for link in descendants(navigation, "a")
+                if (title := one_line(link))
             ]
             if found:
                 return found
@@ -339,7 +339,7 @@ def _from_navigation(book: _Book, kind: str, role: str) -> _Contents:
 
 
 def _from_ncx(book: _Book, kind: str) -> _Contents:
-    spine = next(iter(_all(book.package, "spine")), None)
+    spine = next(iter(descendants(book.package, "spine")), None)
     item = book.items.get(spine.get("toc", "")) if spine is not None else None
     if item is None:
         item = next((one for one in book.items.values() if one.get("media-type") == "application/x-dtbncx+xml"), None)
@@ -347,10 +347,10 @@ def _from_ncx(book: _Book, kind: str) -> _Contents:
     if name is None:
         return []
     found = []
-    for point in _all(book.archive.xml(name, mend=True), kind):
+    for point in descendants(book.archive.xml(name, mend=True), kind):
         labels = [inner for inner in point if local_name(inner) == "navlabel"]
         contents = [inner for inner in point if local_name(inner) == "content"]
-        title = " ".join("".join(labels[0].itertext()).split()) if labels else point.get("value", "")
+        title = one_line(labels[0]) if labels else point.get("value", "")
         if title and contents:
             found.append((*book.target(name, contents[0].get("src", "")), title))
     return found
@@ -361,7 +361,7 @@ def _from_page_map(book: _Book) -> _Contents:
         if item.get("media-type") == "application/oebps-page-map+xml" and (name := book.member(item)):
             return [
                 (*book.target(name, page.get("href", "")), page.get("name", ""))
-                for page in _all(book.archive.xml(name, mend=True), "page")
+                for page in descendants(book.archive.xml(name, mend=True), "page")
                 if page.get("name")
             ]
     return []
@@ -378,7 +378,3 @@ def _resolve(folder: str, reference: str, own_name: str = "") -> tuple[str, str]
         else own_name
     )
     return name, unquote(anchor)
-
-
-def _all(root: etree._Element, name: str) -> list[etree._Element]:
-    return [element for element in root.iter() if local_name(element) == name]

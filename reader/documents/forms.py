@@ -6,7 +6,7 @@ import re
 
 from lxml import etree
 
-from reader.documents.archive import local_name
+from reader.documents.archive import descendants, local_name, one_line
 from reader.documents.prose import Prose
 
 CONTROLS = frozenset({"input", "select", "textarea"})
@@ -60,7 +60,7 @@ def write_control(name: str, element: etree._Element, prose: Prose) -> bool:
 
 def _chosen(select: etree._Element) -> list[str]:
     """What a list shows as chosen; without a choice, a list of one line shows its first option."""
-    options = [inner for inner in select.iter() if local_name(inner) == "option"]
+    options = descendants(select, "option")
     chosen = [option for option in options if "selected" in option.attrib]
     if "multiple" not in select.attrib:
         is_closed = select.get("size", "1").strip() in ("0", "1")
@@ -72,7 +72,7 @@ def _chosen(select: etree._Element) -> list[str]:
 
 def _asks(option: etree._Element) -> bool:
     """Whether an option only asks to choose one."""
-    text = " ".join("".join(option.itertext()).split())
+    text = one_line(option)
     return option.get("value") == "" or not text.strip("-–—. ") or bool(_CHOOSE.match(text))
 
 

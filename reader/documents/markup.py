@@ -12,7 +12,7 @@ from collections import Counter
 from lxml import etree
 
 from reader.documents import drop_caps, formulas, pictures, tables
-from reader.documents.archive import local_name
+from reader.documents.archive import descendants, local_name
 from reader.documents.forms import CONTROLS, label_has_value, state_of, write_control
 from reader.documents.notes import all_text, calls_note, inline_text, said_again, script_kind
 from reader.documents.prose import BULLET, Prose
@@ -69,7 +69,7 @@ def write_html(
     `styles` are those of the sheets that the page links to; by default, those in the page.
     """
     if styles is None:
-        styles = StyleSheet(all_text(element) for element in root.iter() if local_name(element) == "style")
+        styles = StyleSheet(map(all_text, descendants(root, "style")))
     _Writer(root, prose, skip or set(), styles).write()
 
 
@@ -242,7 +242,7 @@ class _Writer:
             source = inner.get("data-mathml")
             if local_name(inner) == "math" or source:
                 tree = parse_xhtml(source.encode(), "a formula") if source else inner
-                found = next((one for one in tree.iter() if local_name(one) == "math"), tree)
+                found = next(iter(descendants(tree, "math")), tree)
                 self._prose.write_formula(formulas.mathml(found))
                 return True
         if name == "mjx-container" and (said := element.get("data-latex") or element.get("aria-label")):
@@ -491,5 +491,5 @@ def _math_source(element: etree._Element) -> str:
     source = source.removeprefix("<![CDATA[").removeprefix("% <![CDATA[").removesuffix("]]>").removesuffix("% ").strip()
     if kind.startswith("math/mml"):
         tree = parse_xhtml(source.encode(), "a formula")
-        return formulas.mathml(next((one for one in tree.iter() if local_name(one) == "math"), tree))
+        return formulas.mathml(next(iter(descendants(tree, "math")), tree))
     return source if kind.startswith("math/ascii") else formulas.tex(source)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from lxml import etree
 
 from reader.documents import formulas
-from reader.documents.archive import local_name
+from reader.documents.archive import descendants, local_name
 from reader.documents.forms import CONTROLS
 from reader.documents.prose import Prose
 from reader.documents.scripts import MOST_CHARS, Script
@@ -45,7 +45,7 @@ def calls_note(element: etree._Element, kind: Script | None, prose: Prose) -> bo
     """Whether an element is the number that calls a note."""
     link = element if local_name(element) == "a" else None
     if kind is not None and link is None:
-        inner = [one for one in element.iter() if local_name(one) == "a"] if len(element) else []
+        inner = descendants(element, "a")
         link = inner[0] if inner else next((above for above in _near(element) if local_name(above) == "a"), None)
         if link is not None and not inner and all_text(link).strip() != all_text(element).strip():
             return False

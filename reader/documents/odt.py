@@ -13,7 +13,7 @@ from pathlib import Path
 from lxml import etree
 
 from reader.documents import formulas
-from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.archive import Archive, attribute, children, descendants, local_name, one_line
 from reader.documents.counting import counted
 from reader.documents.forms import tick
 from reader.documents.prose import BULLET, Prose
@@ -47,7 +47,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     writer = _Writer(archive, [content, archive.optional_xml("styles.xml")])
     writer.write(content)
     meta = archive.optional_xml("meta.xml")
-    titles = [inner for inner in meta.iter() if local_name(inner) == "title"] if meta is not None else []
+    titles = descendants(meta, "title")
     title = "".join(titles[0].itertext()) if titles else ""
     return chosen_title(title, path), split_sections(writer.prose.sections())
 
@@ -192,11 +192,10 @@ class _Writer:
 
     def _write_object(self, element: etree._Element) -> None:
         """Write a formula that is kept in a part of its own."""
-        inner = [one for one in element.iter() if local_name(one) == "math"]
+        inner = descendants(element, "math")
         name = attribute(element, "href").removeprefix("./").rstrip("/")
         if not inner and name:
-            root = self._archive.optional_xml(f"{name}/content.xml")
-            inner = [one for one in root.iter() if local_name(one) == "math"] if root is not None else []
+            inner = descendants(self._archive.optional_xml(f"{name}/content.xml"), "math")
         if inner:
             self.prose.write_formula(formulas.mathml(inner[0]))
 
@@ -269,7 +268,7 @@ class _Writer:
         # The cells that are repeated or spanned stand empty before the next one.
         self._blanks = min(_integer(attribute(element, "number-columns-repeated"), 1) - 1, _MOST_BLANKS)
         if "".join(element.itertext()).strip() and self._blanks:
-            text = " ".join("".join(element.itertext()).split())
+            text = one_line(element)
             for _ in range(self._blanks):
                 self.prose.write(text)
                 self.prose.start_cell(first=False)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from reader.documents import formulas
-from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.archive import Archive, attribute, children, descendants, local_name
 from reader.documents.counting import counted
 from reader.documents.drawings import write_chart
 from reader.documents.prose import BULLET, Prose
@@ -121,7 +121,7 @@ def _is_hidden(shape: etree._Element) -> bool:
 
 
 def _place(shape: etree._Element) -> str:
-    placeholder = next((inner for inner in shape.iter() if local_name(inner) == "ph"), None)
+    placeholder = next(iter(descendants(shape, "ph")), None)
     return attribute(placeholder, "type").lower() if placeholder is not None else ""
 
 

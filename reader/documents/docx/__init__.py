@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from reader.documents import formulas
-from reader.documents.archive import Archive, attribute, children, local_name
+from reader.documents.archive import Archive, attribute, children, descendants, local_name
 from reader.documents.docx.headings import MOST_BASES, heading_level, heading_styles, title_of
 from reader.documents.docx.tables import Columns, flat_rows
 from reader.documents.drawings import write_drawn
@@ -269,8 +269,8 @@ class _Writer:
         ):
             return True
         elif name == "sdt" and not "".join(element.itertext()).strip():
-            boxes = [inner for inner in element.iter() if local_name(inner) == "checkbox"]
-            if not boxes or any(local_name(inner) == "sym" for inner in element.iter()):
+            boxes = descendants(element, "checkbox")
+            if not boxes or descendants(element, "sym"):
                 return False
             checked = children(boxes[0], "checked")
             self._write_text(tick(bool(checked) and attribute(checked[0], "val") not in _OFF))
@@ -432,7 +432,7 @@ def _is_drop_cap(paragraph: etree._Element) -> bool:
     """Whether a paragraph is the large first letter of the next one."""
     for properties in children(paragraph, "ppr"):
         for frame in children(properties, "framepr"):
-            text = "".join(inner.text or "" for inner in paragraph.iter() if local_name(inner) == "t").strip()
+            text = "".join(inner.text or "" for inner in descendants(paragraph, "t")).strip()
             return (
                 len(text) <= 3
                 and attribute(frame, "dropcap") not in ("none",)

@@ -6,7 +6,7 @@ import re
 
 from lxml import etree
 
-from reader.documents.archive import attribute, children, local_name
+from reader.documents.archive import attribute, children, descendants, local_name
 
 _HEADING_NAME = re.compile(r"title|heading ([1-9])", re.I)
 _BODY_LEVEL = 9
@@ -55,7 +55,7 @@ def title_of(root: etree._Element, styles: etree._Element | None) -> str:
         for paragraph in children(body, "p")[:_FIRST_PARAGRAPHS]:
             properties = [inner for outer in children(paragraph, "ppr") for inner in children(outer, "pstyle")]
             if any(attribute(style, "val") in own for style in properties):
-                return "".join(inner.text or "" for inner in paragraph.iter() if local_name(inner) == "t")
+                return "".join(inner.text or "" for inner in descendants(paragraph, "t"))
     return ""
 
 
