@@ -30,7 +30,7 @@ _MOST_DEPTH = 10
 _HEADER_CHARS = 2000
 _MOST_MESSAGES = 5_000
 """Of a mailbox."""
-_MOST_ATTACHED, _MOST_SUFFIX_CHARS = 50, 12
+_MOST_SUFFIX_CHARS = 12
 _NOT_READ = ("doc", "mail")
 """Kinds of attachments that would need a converter, or are read as messages within the message."""
 _NEXT_MESSAGE = re.compile(rb"(?:\A|\r?\n\r?\n)From (?=[^\r\n]*\d{4})[^\r\n]*\r?\n(?=[\w-]+:)")
@@ -78,7 +78,7 @@ def _attached(message: EmailMessage) -> Iterator[tuple[str, str]]:
     """The pages of the files that are attached."""
     from reader.documents import FORMATS
 
-    for part in islice(message.walk(), _MOST_ATTACHED):
+    for part in islice(message.walk(), _MOST_PARTS):
         name, data = _name(part), part.get_payload(decode=True)
         if not name or not isinstance(data, bytes) or not part.is_attachment():
             continue

@@ -22,7 +22,7 @@ _DECIMALS = re.compile(r"\.(0+)")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=[\"']\$?([A-Z]+)\$?(\d+):\$?[A-Z]+\$?(\d+)")
 _VALUELESS = re.compile(rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^<>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<v></v>|</(?:\w+:)?c>)")
 _HIDEABLE = re.compile(rb"<(?:\w+:)?(?:row|col)\b[^<>]*\bhidden=[^<>]*>")
-_ATTRIBUTE = re.compile(rb"(\w+)=\"([^\"]*)\"")
+_ATTRIBUTE = re.compile(rb"(?<!\w)(\w+)=\"([^\"]*)\"")
 _MOST_COLUMNS = 16_384
 # A currency with its country, such as [$€-407].
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
