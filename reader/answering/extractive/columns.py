@@ -21,11 +21,10 @@ _MORE = r"more|higher|larger|greater|mehr|höher\w*|größer\w*|plus|supérieure
 _LESS = (
     r"less|fewer|lower|smaller|weniger|niedriger\w*|kleiner\w*|moins|inférieure?s?|menos|menor(?:es)?|inferior(?:es)?"
 )
-_THAN = r"(?: \S+){0,4}? (?:than|als|que|qu(?=['’]))['’]?"
+_THAN = r"(?: \S{1,30}){0,4}? (?:than|als|que|qu(?=['’]))['’]?"
 _ACROSS = re.compile(
-    rf"(?P<left>.*?)(?<!\w)"
-    rf"(?:(?P<more>{ABOVE}|exceed\w*|überschr\w+|dépass\w+|superan?|superó|superaron|(?:{_MORE}){_THAN})"
-    rf"|(?P<less>{BELOW}|(?:{_LESS}){_THAN}))(?:(?!\w)|(?<=['’]))(?P<right>.+)",
+    rf"(?<!\w)(?:(?P<more>{ABOVE}|exceed(?:s|ed)?|überschr[ie]+ten|dépassent|dépassé|superan?|superó|superaron|(?:{_MORE}){_THAN})"
+    rf"|{BELOW}|(?:{_LESS}){_THAN})(?:(?!\w)|(?<=['’]))",
     re.I,
 )
 _REORDERED = re.compile(
@@ -103,9 +102,9 @@ def across_in(text: str, ledger: Ledger) -> Across | None:
     elif found := _FULL.search(text):
         left, right, holds = called(USED, ledger), called(_SEATS, ledger), operator.ge
         rest = f"{text[: found.start()]} {text[found.end() :]}"
-    elif (found := _ACROSS.fullmatch(text)) and not limit_in(text):
-        right = _most_named(found["right"], ledger)
-        left = _most_named(found["left"] + (found["more"] or found["less"]), ledger, right)
+    elif (found := _ACROSS.search(text)) and not limit_in(text):
+        right = _most_named(text[found.end() :], ledger)
+        left = _most_named(text[: found.end()], ledger, right)
         if len(right) == 1 and not left and stems(ledger.fields[right[0]]) & LIMITS:
             alike = [column for column in _like(right[0], ledger) if column not in right]
             left = alike if len(alike) == 1 else [column for column in called(USED, ledger) if column in alike]
@@ -117,8 +116,10 @@ def across_in(text: str, ledger: Ledger) -> Across | None:
         holds = operator.gt if found["more"] else operator.lt
         # A word before "more" that stands nowhere, such as *scored*, says what the columns have.
         known = stems(" ".join(ledger.fields)).union(*(own for row in ledger.cell_stems for own in row))
-        before = re.sub(r"(?<= )[a-zß-ÿ]+ \Z", lambda word: word[0] if stems(word[0]) & known else "", found["left"])
-        rest = f"{before} {found['right']}"
+        before = re.sub(
+            r"(?<= )[a-zß-ÿ]+ \Z", lambda word: word[0] if stems(word[0]) & known else "", text[: found.start()]
+        )
+        rest = f"{before} {text[found.end() :]}"
     else:
         return None
     left = [column for column in left if column not in right]
