@@ -6,6 +6,7 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
+from reader.answering.checks.duties import limit
 from reader.answering.text.dates import date_of_event, is_amount
 from reader.models import Model
 from storage import Store
@@ -47,3 +48,23 @@ def test_the_date_of_the_event_is_the_answer(tiny_model: Model, store: Store, mo
     document = one_page(TEXT, "Lives")
     answer = answered(attached_to(document, tiny_model, store), tiny_model, "When was he ordained?", look_again="auto")
     assert answer.text == "15 July 1515"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "until"),
+    [
+        ("Until when is the offer open?", "10 June", "31 July"),
+        ("By when must the days be used?", "next year", "31 March"),
+        ("Bis wann läuft der Verzicht?", "1. Mai", "30. September 2026"),
+        ("Jusqu'à quand la rue est-elle fermée ?", "17 mars", "27 juin"),
+        ("By when must he reply?", "ten days", "ten days"),  # is the limit
+        ("By when must he reply?", "within ten days of the letter", "within ten days of the letter"),
+        ("Until when is it open?", "2 August", "2 August"),  # the sentence has two limits
+        ("When does the offer open?", "10 June", "10 June"),
+    ],
+)
+def test_until_when_is_the_limit_of_its_sentence(question: str, answer: str, until: str) -> None:
+    text = """The offer opens on 10 June and closes on 31 July. Five days go to the next year and must be used by 31 March.
+    Der Verzicht läuft vom 1. Mai bis zum 30. September 2026. La rue est fermée du 17 mars jusqu'au 27 juin.
+    He must reply within ten days of the letter. On 2 August it is open until 5 August or, if asked by 1 August, until 9 August."""
+    assert limit(question, answer, text) == until

@@ -20,10 +20,19 @@ from reader.answering.extractive.statements import (
     statements,
     whole,
     with_next,
+    with_otherwise,
     with_reason,
 )
 from reader.answering.passages import Passage, Passages, Source
-from reader.answering.requests import asks_for_manner, asks_what_happens, asks_why, followed, said_about, understand
+from reader.answering.requests import (
+    asks_for_manner,
+    asks_leave,
+    asks_what_happens,
+    asks_why,
+    followed,
+    said_about,
+    understand,
+)
 from reader.answering.text.definitions import definitions, expansion
 from reader.answering.text.people import people
 from reader.answering.text.words import subject_words
@@ -479,6 +488,46 @@ def test_no_is_left_out_before_a_sentence_that_denies_nothing(
 def test_what_the_text_itself_answers_with_yes_or_no_has_no_other_before_it(answer: str) -> None:
     said = said_of("Do I need a permit? No. The yard has one.", 0.9, 0.9)
     assert in_sentences(answer, [said], "") == "No. The yard has one."
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Can I sublet?", True),
+        ("Do I have to paint the shop?", True),
+        ("Darf ich einen Hund halten?", True),
+        ("Puis-je me garer dans la rue ?", True),
+        ("¿Puedo subarrendar?", True),
+        ("Does the roof leak?", False),
+        ("What can I sublet?", False),
+    ],
+)
+def test_a_question_for_leave_is_told_from_others(question: str, expected: bool) -> None:
+    assert asks_leave(question) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "is_said"), [("The Tenant may sublet only with written consent.", True), ("The yard is wet.", False)]
+)
+def test_a_rule_is_likelier_to_answer_a_question_for_leave(text: str, is_said: bool) -> None:
+    said = [said_of(text, 0.5, 0.45)]
+    assert in_sentences(NOT_SAID, said, "", asks_leave=True) == (text if is_said else NOT_SAID)
+    assert in_sentences(NOT_SAID, said, "") == NOT_SAID
+
+
+def test_of_a_row_the_cell_answers_what_is_to_be_done() -> None:
+    row = said_of("| E09 | Motor too hot | Let it cool. |", 0.7, 0.6)
+    assert in_sentences("Let it cool", [row], "") == "Let it cool"
+
+
+@pytest.mark.parametrize(
+    "behind", ["If you do not tell us, we may end the policy.", "Otherwise we pay less.", "Ring us at noon."]
+)
+def test_what_happens_if_a_rule_is_not_kept_comes_with_the_rule(behind: str) -> None:
+    rule = "You must tell us if you let a room."
+    passages = Passages([source_of(f"{rule} {behind}")])
+    said = with_otherwise(statements(passages, "let a room", None)[0], passages)
+    assert said.text == (rule if "noon" in behind else f"{rule} {behind}")
 
 
 @pytest.mark.parametrize(

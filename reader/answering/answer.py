@@ -34,6 +34,7 @@ from reader.answering.extractive.statements import in_sentences, with_reason
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import NOT_SAID, refusal_of, says_nothing
+from reader.answering.requests import asks_leave
 from reader.beacon import Memory, recording
 from reader.models import Model
 
@@ -92,7 +93,7 @@ class Answer:
                     is_unsure, question = decoding.is_unsure, decoding.question
                     text = with_reason(text, question, said[0], attached.passages, is_unsure=is_unsure)
                 else:
-                    text = in_sentences(text, said, found[0].quote)
+                    text = in_sentences(text, said, found[0].quote, asks_leave=asks_leave(decoding.question))
                     text = text if may_say(decoding.question, text) else NOT_SAID
                 if given := [one.passage for one in said if one.text in text]:
                     found = stated_first(given, attached.passages, found)

@@ -19,6 +19,7 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
+from reader.answering.checks.duties import asks_until, asks_who_must
 from reader.answering.checks.kinds import may_be_of_another_kind
 from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.answering.checks.places import further_place, may_be_place
@@ -39,6 +40,7 @@ from reader.answering.extractive.statements import (
     statements,
     whole,
     with_next,
+    with_otherwise,
 )
 from reader.answering.extractive.title_pages import as_credited
 from reader.answering.in_sight import InSight
@@ -160,6 +162,7 @@ class Decoding:
         self._memory_threshold = model.plugin.config.memory_refusal_threshold
         self._is_from_memory = False  # whether the memory alone is asked, as all passages were in vain
         self._is_new_prompt = True
+        self._asks_for_duty = asks_who_must(self.question) or asks_until(self.question)
         self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
@@ -210,6 +213,8 @@ class Decoding:
         said = statements(passages, self._stated_about, self._model.encoder, most, adding=adding)
         said = [whole(one, passages) for one in said]
         needs_next = followed(self.question) or self.is_unsure
+        if asks_what_happens(self.question) and not needs_next:
+            said = [with_otherwise(one, passages) for one in said]
         return [with_next(one, passages) for one in said] if needs_next else said
 
     @property
@@ -288,6 +293,7 @@ class Decoding:
             or self.takes_sentence
             or self._role
             or self._asks_for_day
+            or self._asks_for_duty
             or self._may_be_step
             or self._is_from_memory
             or ((self._choice.is_open or self._may_answer_otherwise) and may_become_refusal(self.text))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.checks.copying import as_copied
+from reader.answering.checks.duties import doer, limit
 from reader.answering.checks.kinds import is_of_another_kind
 from reader.answering.checks.names import authors, bare_name, invents_name, with_name
 from reader.answering.checks.places import whole_place
@@ -70,6 +71,7 @@ class InSight:
         value = as_printed(as_spelt(value, question, passage), passage)
         value = with_hedge(with_span(with_unit(value, passage), question, passage), passage)
         value = whole_place(question, date_of_event(question, value, passage), passage)
+        value = limit(question, doer(question, value, passage), passage)
         return authors(value, passage) if role == "author" else with_name(bare_name(value, question), question, passage)
 
     def cannot_be_right(self, answer: str) -> bool:

@@ -301,14 +301,22 @@ LAST = -1
 
 _YES_OR_NO = re.compile(
     r"\W*(?:(?:and|but|so|und|et|y) )?(?:"
-    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
+    r"(?:am(?= i\b)|is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)(?:n['’]t)?"
     r"|ist|sind|war|waren|hat|haben|hatten?|kann|können|darf|dürfen|muss|müssen|soll|sollte|wird|werden|gibt es|gab es"
     r"|brauch(?:e|t|en)|benötig(?:e|t|en)"
     r"|è|sono|era(?:no)?|ha|hanno|può|possono|deve|devono|c['’]è|ci sono"
-    r"|est-ce qu(?:e|(?=['’]))|[^\W\d_]+-(?:t-)?(?:il|elle|on|ils|elles)|y a-t-il"
+    r"|est-ce qu(?:e|(?=['’]))|[^\W\d_]+-(?:t-)?(?:je|nous|vous|il|elle|on|ils|elles)|y a-t-il"
     r"|es|est[áa]n?|hay|había|tienen?|puede[ns]?|fue|era|debe[ns]?|se (?:permiten?|puede[ns]?|admiten?|aceptan?|deben?|necesitan?)"
-    r"|necesito|necesitamos|tengo que|tenemos que"
+    r"|necesito|necesitamos|puedo|podemos|debo|debemos|tengo que|tenemos que"
     r")\b.+",
+    re.I | re.S,
+)
+_LEAVE = re.compile(
+    r"\W*(?:(?:and|but|so|und|et|y) )?(?:(?:can|could|may|must|shall|should)\b"
+    r"|(?:am|are|is) .*\b(?:allowed|permitted|entitled|required|obliged|supposed)\b|(?:do|does) .*\b(?:have|need) to\b"
+    r"|darf|dürfen|kann|können|muss|müssen|soll(?:en)?|brauch(?:e|t|en)"
+    r"|(?:est-ce qu(?:e |['’])\w+ )?(?:peu[tx]|peuvent|doi(?:s|t|vent))\b"
+    r"|(?:puis|pouvons|pouvez|devons|devez)-|faut-il|ai-je le droit|(?:se )?pued[eo]|podemos|deb[eo]|tengo que|está permitido)",
     re.I | re.S,
 )
 _ASKING = (
@@ -334,6 +342,11 @@ _OPEN = re.compile(
 def is_yes_or_no(question: str) -> bool:
     """Whether a question asks for yes or no, and for nothing else: not "Is it red or blue?", and not "Can you list them?"."""
     return bool(_YES_OR_NO.fullmatch(question)) and not _OPEN.search(question)
+
+
+def asks_leave(question: str) -> bool:
+    """Whether a question for yes or no asks what somebody may or must do."""
+    return is_yes_or_no(question) and bool(_LEAVE.match(question))
 
 
 def asks_what_happens(question: str) -> bool:

@@ -17,7 +17,7 @@ from reader.answering.refusal import NOT_SAID, says_nothing
 from reader.answering.text.excerpts import excerpt
 from reader.answering.text.words import STOP_WORDS, content_words, mention, stem, subject_words, words_of
 from reader.models import SentenceEncoder
-from reader.reading import sentences, shortened
+from reader.reading import ROW, sentences, shortened
 from storage import TextIndex
 
 _CANDIDATES = 20
@@ -26,6 +26,9 @@ _CANDIDATES = 20
 _SURE, _LIKELY, _UNLIKELY = 1.2, 0.95, 0.75
 """A statement is clearly, or probably, about the question where words and meaning come to so much together, and hardly where they
 come to less: chosen on 79 questions of our own."""
+
+_SURE_RULE, _LIKELY_RULE = 0.9, 0.75
+"""The same of a rule about what one may or must do, chosen on 110 questions of our own for leave."""
 
 _ELSEWHERE = 0.6
 """A reason is not given where no statement comes to so much: of 65 questions on FairytaleQA's stories one is below, with another
@@ -53,6 +56,14 @@ _DENIES = re.compile(
     re.I,
 )
 """What a sentence may deny something with, in part, too."""
+_RULES = re.compile(
+    r"\b(?:may|must|shall|should|cannot|can|need(?:s|ed)?|ha(?:s|ve) to|allow\w*|permi(?:t\w*|ssion)|forb\w+|prohibit\w*|entitled?"
+    r"|requir\w+|oblig\w+|consent|approv\w+|unless|provided|only|never|not|darf|dürfen|muss|müssen|kann|können|erlaub\w+|gestattet"
+    r"|verboten|untersagt|\w*zulässig|zustimmung|nur|nicht|keine?|peu[tx]|peuvent|doi(?:t|s|vent)|interdit\w*|permis\w*"
+    r"|autoris\w+|défendu\w*|tenue?s?|sauf|seulement|pueden?|deben?|permit\w+|autoriz\w+|s[oó]lo|salvo)\b",
+    re.I,
+)
+"""What a sentence has that says what one may or must do."""
 _BEGINS_WITH_IT = re.compile(rf"{_EITHER}[.,;:!]", re.I)
 _ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
 
@@ -80,6 +91,13 @@ _AFTER = re.compile(
 )
 """How a sentence begins that says what comes after something."""
 _MOST_FOLLOWING_CHARS = 600
+_OTHERWISE = re.compile(
+    r"\W*(?:otherwise|failing (?:this|that|which)|if (?:not|[^.;,]{1,60}(?:\bnot\b|n['’]t\b|\bfails?\b))|andernfalls|sonst"
+    r"|ansonsten|wenn [^.;]{1,60}\bnicht\b|sinon|à défaut|faute de|(?:si|qui) [^.;,]{0,30}\bn(?:e |['’])|de lo contrario|si no"
+    r"|en caso contrario)",
+    re.I,
+)
+"""How a sentence begins that says what happens if the one before it is not kept."""
 
 _ASKS = re.compile(r"[?？][\"'”’»)\]*_]*\s*\Z")
 """The end of a question."""
@@ -185,6 +203,12 @@ def with_next(said: Statement, passages: Passages) -> Statement:
     return replace(said, passage=passage_of(page, start, end + behind[1]))
 
 
+def with_otherwise(said: Statement, passages: Passages) -> Statement:
+    """What a document states about something, with the sentence behind it if that says what happens otherwise."""
+    both = with_next(said, passages)
+    return both if _OTHERWISE.match(both.passage.text[len(said.passage.text) :]) else said
+
+
 def whole(said: Statement, passages: Passages) -> Statement:
     """What a document states about something, with the whole sentence that it is a piece of, and with another where a small letter
     follows, as behind a speech; unless that is too long."""
@@ -218,7 +242,7 @@ def may_add_nothing(text: str, question: str) -> bool:
     return all(any(one.startswith(word) for one in known) for word in words_of(text))
 
 
-def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
+def in_sentences(answer: str, said: Sequence[Statement], quote: str, *, asks_leave: bool = False) -> str:
     """An answer in sentences: what the document states, behind a yes or no where the decoder said one and the first statement is
     likely to be about the question.
 
@@ -229,12 +253,17 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str) -> str:
 
     Args:
         said: one statement at least, the surest first; the answer has the likely ones, a line each.
+        asks_leave: whether the question asks what one may or must do; a rule is likelier to be about it.
     """
     first = said[0]
-    stated = "\n".join(one.text for one in said if one is first or one.score >= _LIKELY)
+    is_rule = asks_leave and _RULES.search(first.text)
+    sure, likely = (_SURE_RULE, _LIKELY_RULE) if is_rule else (_SURE, _LIKELY)
+    stated = "\n".join(one.text for one in said if one is first or one.score >= likely)
     if says_nothing(answer):
-        return stated if first.score >= _SURE else answer
-    if first.score >= _LIKELY:
+        return stated if first.score >= sure else answer
+    if first.score >= likely:
+        if ROW.match(first.text) and mention(answer).search(first.text):
+            return answer  # of a table the cell, not the row
         is_denied = first.words < ALL_WORDS or bool(_DENIES.search(stated)) or not _NO.fullmatch(answer)
         is_bare = _YES_OR_NO.fullmatch(answer) and not _BEGINS_WITH_IT.match(stated) and is_denied
         return f"{answer.rstrip('.').capitalize()}. {stated}" if is_bare else stated
