@@ -6,8 +6,7 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.checks.duties import limit
-from reader.answering.text.dates import date_of_event, is_amount
+from reader.answering.text.dates import date_of_event, is_amount, limit
 from reader.models import Model
 from storage import Store
 

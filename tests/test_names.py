@@ -9,7 +9,6 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import hide
 
 from reader.answering import NOT_SAID
-from reader.answering.checks.duties import doer
 from reader.answering.checks.names import author_in_properties, authors, bare_name, invents_name, with_name
 from reader.answering.look_again import choose_passages
 from reader.answering.requests import role_asked
@@ -226,22 +225,3 @@ def test_a_first_name_gets_the_last_name_that_follows_it(said: str, answer: str)
     passage = "Ines Fell towed it, and Ines was tired. Tom J. Varley, Ada Brook and Ada Quill came with Nell."
     assert with_name(said, "Who towed it?", passage) == answer
     assert with_name(said, "Which boat was it?", passage) == said
-
-
-@pytest.mark.parametrize(
-    ("question", "answer", "who"),
-    [
-        ("Who has to send the draft to the solicitor?", "the chair", "Leila Haddad"),
-        ("Who must keep the home in repair?", NOT_SAID, "You"),
-        ("Who has to pass the leaflet to the board?", "the board", "Samir Patel"),
-        ("Who has to send the draft to the solicitor?", "Haddad", "Haddad"),
-        ("Who must pay the fee?", "the buyer", "the buyer"),  # two are named
-        ("Who must send the draft to the printer?", "the chair", "the chair"),
-        ("Who sent the draft to the solicitor?", "the chair", "the chair"),
-    ],
-)
-def test_who_has_to_do_something_is_who_the_passage_says(question: str, answer: str, who: str) -> None:
-    text = """Leila Haddad will send the draft of the contract to the solicitor by 23 May; the chair signs it. You must keep
-    the home in good repair. Samir Patel will write the leaflet and pass it to the board. The Seller must pay the fee, and the
-    Agent may pay the fee."""
-    assert doer(question, answer, text) == who

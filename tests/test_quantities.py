@@ -130,7 +130,6 @@ def test_a_bare_number_has_the_unit_that_always_follows_it(answer: str, passage:
         ("20 to 30 days", "from twenty to thirty days", "twenty to thirty days"),
         ("11 days", "It stayed a while.", "11 days"),
         ("9 Uhr", "um neun Uhr", "neun Uhr"),
-        ("three Monate", "nach drei Monaten", "drei Monate"),
         ("22 pueblos", "visita veintidós pueblos", "veintidós pueblos"),
         ("£4", "four pounds", "£4"),
         ("4%", "four in a hundred", "4%"),

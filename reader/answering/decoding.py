@@ -19,7 +19,6 @@ from transformers import NoRepeatNGramLogitsProcessor
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
-from reader.answering.checks.duties import asks_until, asks_who_must
 from reader.answering.checks.kinds import may_be_of_another_kind
 from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.answering.checks.places import further_place, may_be_place
@@ -60,7 +59,7 @@ from reader.answering.requests import (
     said_about,
     searched,
 )
-from reader.answering.text.dates import asks_when
+from reader.answering.text.dates import asks_until, asks_when
 from reader.answering.text.tables import asks_for_payment
 from reader.answering.text.words import content_words, mention
 from reader.beacon import Mark, Memory
@@ -162,7 +161,7 @@ class Decoding:
         self._memory_threshold = model.plugin.config.memory_refusal_threshold
         self._is_from_memory = False  # whether the memory alone is asked, as all passages were in vain
         self._is_new_prompt = True
-        self._asks_for_duty = asks_who_must(self.question) or asks_until(self.question)
+        self._asks_until = asks_until(self.question)
         self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
@@ -293,7 +292,7 @@ class Decoding:
             or self.takes_sentence
             or self._role
             or self._asks_for_day
-            or self._asks_for_duty
+            or self._asks_until
             or self._may_be_step
             or self._is_from_memory
             or ((self._choice.is_open or self._may_answer_otherwise) and may_become_refusal(self.text))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from reader.answering.attached import AttachedMemory
 from reader.answering.checks.copying import as_copied
-from reader.answering.checks.duties import doer, limit
 from reader.answering.checks.kinds import is_of_another_kind
 from reader.answering.checks.names import authors, bare_name, invents_name, with_name
 from reader.answering.checks.places import whole_place
@@ -26,7 +25,7 @@ from reader.answering.checks.quantities import (
 )
 from reader.answering.checks.subjects import is_of_another
 from reader.answering.prompt import Prompt
-from reader.answering.text.dates import date_of_event, is_amount
+from reader.answering.text.dates import date_of_event, is_amount, limit
 from reader.answering.text.tables import as_value, asks_for_amount
 
 
@@ -70,8 +69,8 @@ class InSight:
         value = as_value(as_copied(answer, passage), [cell for one in self.prompt.shown for cell in one.cells])
         value = as_printed(as_spelt(value, question, passage), passage)
         value = with_hedge(with_span(with_unit(value, passage), question, passage), passage)
-        value = whole_place(question, date_of_event(question, value, passage), passage)
-        value = limit(question, doer(question, value, passage), passage)
+        value = limit(question, date_of_event(question, value, passage), passage)
+        value = whole_place(question, value, passage)
         return authors(value, passage) if role == "author" else with_name(bare_name(value, question), question, passage)
 
     def cannot_be_right(self, answer: str) -> bool:

@@ -260,8 +260,10 @@ def as_printed(answer: str, passage: str) -> str:
         said = found[0]
         if stands(re.escape(said)):
             return said
-        number = int(said) if said.isdecimal() else SMALL_NUMBERS.index(said.casefold().replace(" ", "-"))
-        others = [str(number), *(with_space(word) for word, value in NUMERALS.items() if value == number)]
+        if not said.isdecimal():
+            others = [str(SMALL_NUMBERS.index(said.casefold().replace(" ", "-")))]
+        else:
+            others = [with_space(word) for word, value in NUMERALS.items() if value == int(said)]
         return next((there[0] for there in map(stands, others) if there), said)
 
     return _SMALL_NUMBER.sub(printed, answer)

@@ -17,7 +17,7 @@ from reader.answering.refusal import NOT_SAID, says_nothing
 from reader.answering.text.excerpts import excerpt
 from reader.answering.text.words import STOP_WORDS, content_words, mention, stem, subject_words, words_of
 from reader.models import SentenceEncoder
-from reader.reading import ROW, sentences, shortened
+from reader.reading import sentences, shortened
 from storage import TextIndex
 
 _CANDIDATES = 20
@@ -262,8 +262,6 @@ def in_sentences(answer: str, said: Sequence[Statement], quote: str, *, asks_lea
     if says_nothing(answer):
         return stated if first.score >= sure else answer
     if first.score >= likely:
-        if ROW.match(first.text) and mention(answer).search(first.text):
-            return answer  # of a table the cell, not the row
         is_denied = first.words < ALL_WORDS or bool(_DENIES.search(stated)) or not _NO.fullmatch(answer)
         is_bare = _YES_OR_NO.fullmatch(answer) and not _BEGINS_WITH_IT.match(stated) and is_denied
         return f"{answer.rstrip('.').capitalize()}. {stated}" if is_bare else stated

@@ -1,7 +1,7 @@
 """When something happened: small decoders take a date from a sentence of the passage that tells of something else.
 
-A date of another sentence than the one that has the question's words is given up for the one date there. By words alone, in
-English, German, French, Spanish and Italian. It runs no decoder.
+A date of another sentence than the one that has the question's words is given up for the one date there, and to until when what is
+no limit for the one limit of its sentence. By words alone, in English, German, French, Spanish and Italian. It runs no decoder.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 
 from reader.answering.passages import sentences_of
 from reader.answering.text.days import MONTH, YEAR
-from reader.answering.text.words import STOP_WORDS, content_words, stem
+from reader.answering.text.numerals import ANY_NUMERAL
+from reader.answering.text.words import STOP_WORDS, content_words, mention, stem
 
 _WHEN = re.compile(
     r"\W*(?:and |but |so )?(?:when|(?:in )?(?:what|which) year|on (?:what|which) (?:day|date)|wann|in welchem jahr|quand"
@@ -20,6 +21,25 @@ _WHEN = re.compile(
 _DATE = re.compile(
     rf"(?<![\w.,-])(?:\d{{1,2}}(?:st|nd|rd|th|\.|º|er)?(?: (?:of|de))? {MONTH}\.?(?:,? (?:de )?{YEAR})?"
     rf"|{MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? {YEAR})?|{MONTH}\.?,? (?:of |de )?{YEAR}|{YEAR})(?!\w|[.,]\d|[–/-]\d)",
+    re.I,
+)
+_ASKS_UNTIL = re.compile(
+    r"\W*(?:(?:and|but|so|und|et|y) )?(?:(?:un)?till? when|by (?:when|(?:what|which) (?:date|day|time))|how late|bis wann"
+    r"|bis zu welche[mr]|jusqu['’]à quand|avant quand|hasta cu[aá]ndo|para cu[aá]ndo)\b",
+    re.I,
+)
+_DAY = (
+    r"(?:the |le |el |dem |den |zum |[^\W\d_]{2,10}(?:day|tag|di),? )*"
+    rf"(?:\d{{1,2}}(?:st|nd|rd|th|\.|er)?(?: (?:of|de))? {MONTH}|{MONTH} \d{{1,2}}(?:st|nd|rd|th)?)(?:,? {YEAR})?"
+)
+_SPAN = (
+    rf"(?:\d{{1,3}}|{ANY_NUMERAL}) (?:\w+ )?(?:days?|weeks?|months?|years?|hours?|tagen?|wochen?|monaten?|jahren?|stunden?|jours?"
+    r"|semaines?|mois|ans|heures?|días?|semanas?|mes(?:es)?|años?|horas?)\b"
+)
+_UNTIL = re.compile(
+    r"\b(?:by|until|till|before|no later than|not later than|(?:closes?|ends?|expires?|lapses?|due|at the latest|spätestens|endet"
+    r"|au plus tard|expire|termina|vence)(?: (?:on|am|le|el))?|bis(?: zu[mr])?|jusqu['’]au|avant|hasta|antes del?)"
+    rf" (?P<day>{_DAY})|\b(?P<span>(?:within|binnen|innerhalb von|dans un délai de|sous|dentro de|en un plazo de) {_SPAN})",
     re.I,
 )
 _NAME = re.compile(r"[^\W\d_a-z]\w*")
@@ -51,6 +71,26 @@ def date_of_event(question: str, answer: str, passage: str) -> str:
 def asks_when(question: str) -> bool:
     """Whether a question asks for a date."""
     return bool(_WHEN.match(question))
+
+
+def asks_until(question: str) -> bool:
+    """Whether a question asks until when."""
+    return bool(_ASKS_UNTIL.match(question))
+
+
+def limit(question: str, answer: str, passage: str) -> str:
+    """An answer to until when that is no limit, with the only one of its sentence in its place; others stay."""
+    if not asks_until(question):
+        return answer
+    said = mention(answer.strip(" ."))
+    limits = {
+        " ".join((found["day"] or found["span"]).split())
+        for sentence in sentences_of(passage)
+        if said.search(sentence)
+        for found in _UNTIL.finditer(sentence)
+    }
+    is_limit = any(said.search(one) or mention(one).search(answer) for one in limits)
+    return limits.pop() if len(limits) == 1 and not is_limit else answer
 
 
 def is_amount(question: str, answer: str) -> bool:
