@@ -259,7 +259,7 @@ def said(text: str, question: str) -> str | None:
         (SENSOR, "Which parameters have no minimum?", "Response time"),
         (TRAINS, "When does the first train to Ely leave?", "06:40"),
         (TRAINS, "How many seats are left in the train to Deal?", "28"),
-        (EXAMS, "Which exams start between 10:00 and 14:00?", "Art"),
+        (EXAMS, "Which exams start between 10:00 and 14:00?", "Art, 13:00, Hall"),
         (CAKE, "For which ingredients is milk not included?", "Sugar, Plums"),
     ],
 )
