@@ -1,9 +1,9 @@
 """What the rows of a table give together, without a decoder: how much was spent on travel in March, how many loans Ida had, which
 wines are from the Loire, what the largest expense was.
 
-The rows that a question means are those with its words in their cells, or with the day, month or year that it names. It asks for
-their sum, mean or number, for the most or the least, or for what other cells of them have. All words must be understood, and all
-tables that understand them say the same; otherwise the decoder answers. In English, German, French and Spanish.
+Which rows are meant says `rows`. A question asks for their sum, mean or number, for their share or how much more that is than
+that of others, for the most or the least, or for what other cells of them have. All tables that understand it must say the same;
+otherwise the decoder answers. In English, German, French and Spanish.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _PLACES = stems(
     "shelf place location room site box bin regal ort platz raum lager rayon lieu emplacement salle estante lugar sala"
 )
 """What a column may be called that says where something is."""
-_LEAST_LETTERS = 5
+_ACT_LETTERS = 5
 _MOST_PLACES = 50
 """So many rows are shown as evidence at most."""
 
@@ -120,7 +120,7 @@ def recorded(question: str, sources: Sequence[Source], passages: Passages) -> Ov
     asked = (_Asked(text, ledger, by_id[document]).answer() for document, ledger in passages.ledgers)
     said = {answer.text: answer.found for answer in asked if answer}
     if not said and (act := _ACT.match(text)):
-        begins, rest = act["act"][:_LEAST_LETTERS].casefold(), text.replace(act["act"], "")
+        begins, rest = act["act"][:_ACT_LETTERS].casefold(), text.replace(act["act"], "")
         is_said = any(begins in page.text.casefold() for source in sources for page in source.pages)
         is_about = any(Rows(rest, ledger).is_about for _, ledger in passages.ledgers)
         return Overview(NOT_SAID, ()) if is_about and not is_said else None
@@ -142,9 +142,8 @@ class _Asked(Rows):
             return self._share(found["rest"])
         if found := _MORE_BY.fullmatch(self.question):
             left, right = next((found[f"left_{one}"], found[f"right_{one}"]) for one in "ab" if found[f"right_{one}"])
-            return self._difference(
-                replace(self, question=f"{found['begins']}{left}"), right, is_more=bool(found["more"] or found["plus"])
-            )
+            base = replace(self, question=f"{found['begins']}{left}")
+            return self._difference(base, right, is_more=bool(found["more"] or found["plus"]))
         if HOW_MUCH.match(self.question) and (found := _LEFT.search(self.question)):
             rest = f"{self.question[: found.start()]} {self.question[found.end() :]}"
             return replace(self, question=rest)._left_over()
@@ -158,12 +157,8 @@ class _Asked(Rows):
         has_rows = bool(filters or self.has_choice)
         if HOW_MANY.match(self.text) and DIFFERENT.search(self.text):
             columns = [column for column in self.named if column in self.ledger.texts and column not in filters]
-            said = (
-                {row[columns[0]].strip() for row in map(self.ledger.cells.__getitem__, rows)}
-                if len(columns) == 1
-                else {}
-            )
-            return _Answer(str(len({*said} - {""})), self._found(rows)) if said else None
+            said = {self.ledger.cells[row][column].strip() for row in rows for column in columns} - {""}
+            return _Answer(str(len(said)), self._found(rows)) if len(columns) == 1 and said else None
         if self._counts(rows, filters):
             is_clear = has_rows and self._are_different(rows)
             return _Answer(str(len(rows)), self._found(rows), len(rows)) if is_clear else None
@@ -207,21 +202,14 @@ class _Asked(Rows):
         return _Answer(found.printed(size) if values else str(int(size)), found) if size > 0 else None
 
     def instead(self, right: str) -> str | None:
-        """The question with a period, a thing or a column in place of its own; None where it has none of the kind."""
+        """The question with another period or cell in place of its own; None where it has none of the kind."""
         if self.period:
             read = next(((one, period) for one in (right, f"in {right}") if (period := period_in(one))), None)
             return f"{self.period.rest} {read[0]}" if read and stems(read[1].rest) <= WORDS else None
-        own, other = self.stated(self.words), self.stated(stems(right))
-        named = frozenset().union(*(words for each in (other or {}).values() for words in each))
-        if (
-            own
-            and other
-            and len(other) == 1
-            and named == stems(right)
-            and len(said := own.get(next(iter(other)), [])) == 1
-        ):
-            return f"{without(said[0], self.question)} {right}"
-        return None
+        own, other = self.stated(self.words) or {}, self.stated(stems(right)) or {}
+        named = frozenset().union(*(words for each in other.values() for words in each))
+        said = own.get(next(iter(other)), []) if len(other) == 1 and stems(right) <= named | WORDS else []
+        return f"{without(said[0], self.question)} {right}" if len(said) == 1 else None
 
     def _left_over(self) -> _Answer | None:
         """How much of one column another leaves."""
@@ -285,11 +273,8 @@ class _Asked(Rows):
         # The prices of a list have no sum.
         is_whole = has_rows or bool(self.ledger.days or HOW_MANY.match(self.text) or _ALL.search(self.text))
         if MEAN.search(self.text) and not self._is_balance(found.field):
-            return (
-                _Answer(self._with_count(found, total / len(read)), found)
-                if is_whole or columns[0] in self.named
-                else None
-            )
+            is_whole = is_whole or columns[0] in self.named
+            return _Answer(self._with_count(found, total / len(read)), found) if is_whole else None
         is_total = bool(TOTAL.search(self.text) or SPENT.search(self.text))
         are_alike = len({one.number for one in found.values}) == 1
         # What came in and what was spent, shares and balances have no sum.
@@ -389,19 +374,16 @@ class _Asked(Rows):
         are_unique = {column: self.ledger.is_unique(column, rows) for column in asked or self.ledger.labels}
         if measure is NUMBER and (asked or is_who) and not any(are_unique.values()):
             return None
-        label = next(
-            (one for one in self.ledger.labels if self.ledger.is_unique(one) and not self._has_gaps(one)), None
-        )
+        cells = self.ledger.cells
+        labels = [
+            one for one in self.ledger.labels if self.ledger.is_unique(one) and all(row[one].strip() for row in cells)
+        ]
         if asked:
-            said = [self.ledger.cells[row][asked[0]] for row in best]
+            said = [cells[row][asked[0]] for row in best]
         else:
-            beside = (
-                self._beside(row, self.ledger.amounts) if label is None else [self.ledger.cells[row][label]]
-                for row in best
-            )
+            beside = ([cells[row][labels[0]]] if labels else self._beside(row, self.ledger.amounts) for row in best)
             said = [
-                f"{self._printed(row, found.field)} ({', '.join(cells)})"
-                for row, cells in zip(best, beside, strict=True)
+                f"{self._printed(row, found.field)} ({', '.join(own)})" for row, own in zip(best, beside, strict=True)
             ]
         return _Answer(", ".join(said), self._found(best, found.field))
 
@@ -456,9 +438,6 @@ class _Asked(Rows):
         if not columns and _WHO.match(self.text) and firsts == unique[:1]:
             return [one for one in firsts if stems(ledger.fields[one]) & _PERSONS]
         return columns
-
-    def _has_gaps(self, column: int) -> bool:
-        return not all(row[column].strip() for row in self.ledger.cells)
 
     def _beside(self, row: int, left_out: Iterable[int]) -> list[str]:
         """The cells of a row in other columns."""

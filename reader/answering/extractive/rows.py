@@ -76,7 +76,7 @@ WORDS = OWN_WORDS | stems(
     day days date dates row rows entry entries record records item against average whole received receive earned
     mark grade score result reading leave leaves start starts begin begins work worked
     ausgegeben eingenommen gebucht bezahlt gezahlt gekauft hoch wie viel viele oft betrag beträge tag datum kommen stammen war waren
-    wurde wurden gegen aller ging gingen weg entfällt entfallen gearbeitet gefahren
+    wurde wurden gegen aller für mit ging gingen weg entfällt entfallen gearbeitet gefahren
     combien fois montant jour date viennent vient provient tout a-t-il y contre eu eue va vont revient ont avait d l n à
     cuántas veces importe día fecha vienen contra corresponde fue está están
     """

@@ -35,7 +35,7 @@ _NUMBERED = re.compile(
     r"(?:\b(?:no|nr|num|id|code|ref|sku)\b|n[°º]|num(?:ber|mer|éro|ero)|reference|référence|referencia)\W*\Z", re.I
 )
 _NAME = re.compile(r"[^\W\d_]{3}")
-_GROUPED = re.compile(r"\D{0,3}\d{1,3}\.\d{3}(?!\d)[^\d.]{0,12}")
+_GROUPED = re.compile(r"\D{0,3}(?:\d{1,3}\.\d{3}|[1-9]\d\d)(?!\d)[^\d.]{0,12}")
 _PLURALS = {"children": "child", "men": "man", "women": "woman", "feet": "foot"}
 _UMLAUTS = str.maketrans("äöü", "aou")
 """A German plural may have one: *Plätze*."""
@@ -98,7 +98,7 @@ class Grid:
         cells = [self.cells[thing][field] for thing in things]
         name = _IN_NAME.search(self.fields[field])
         unit = (name["unit"] or name["last"] or "").strip() if name else ""
-        # Where nothing else tells, numbers that are all like 1.480 are in the same order, whatever the sign means.
+        # Where nothing else tells, numbers that are all like 1.480 are in the same order, whatever the sign means; beside 900, too.
         decimal = self.decimal or ("," if all(_GROUPED.fullmatch(cell) for cell in cells) else "")
         found = [value(cell, decimal, unit) for cell in cells]
         is_read = all(one or is_missing(cell) for one, cell in zip(found, cells, strict=True))
