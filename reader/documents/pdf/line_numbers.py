@@ -19,7 +19,7 @@ _LEAST = {1: 8}
 _LEAST_APART = 4
 """How many numbers a page has at least, where each line has one and otherwise."""
 _SAME_COLUMN = 1.5
-"""In points, how far the numbers begin, or end, from one another at most."""
+"""In points, how far the numbers begin or end from one another at most, or have their middles."""
 _LEAST_GAP = 1.0
 """In ems, from a number's last digit to its line, or from the line's last sign to the number, each from where it begins."""
 _LEAST_SHARE = 0.6
@@ -85,7 +85,9 @@ def _is_margin(text: pypdfium2.PdfTextPage, string: str, turn: int, spans: list[
     """Whether numbers stand below one another, apart from their lines."""
     origin = origins_of(text, turn)
     starts, ends = ([origin(at) for at in places] for places in zip(*((a, b - 1) for a, b in digits), strict=True))
-    if not any(max(x for x, _ in side) - min(x for x, _ in side) <= _SAME_COLUMN for side in (starts, ends)):
+    sides = [[x for x, _ in starts], [x for x, _ in ends]]
+    sides.append([(x + last) / 2 for x, last in zip(*sides, strict=True)])  # numbers that stand in the middle
+    if not any(max(side) - min(side) <= _SAME_COLUMN for side in sides):
         return False
     if not all(above[1] > below[1] for above, below in itertools.pairwise(starts)):
         return False
