@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import height_of, origins_of
+from reader.documents.pdf.strings import is_counted_alike
 
 _BEFORE = re.compile(r"(?<![^\n\ufffe]) *(\d{1,4})(?: +|(?=[\r\n\ufffe])|\Z)")
 _BEHIND = re.compile(r"(?<! ) +(\d{1,4})(?= ?(?:\r?\n|\Z))")
 _LINE = re.compile(r"[^\r\n\ufffe]+")
 _STEPS = (1, 2, 5, 10)
 """Of which lines are numbered: each, each second, each fifth, each tenth."""
-_LEAST = {1: 8}
-_LEAST_APART = 4
+_LEAST, _LEAST_APART = 8, 4
 """How many numbers a page has at least, where each line has one and otherwise."""
 _SAME_COLUMN = 1.5
 """In points, how far the numbers begin or end from one another at most, or have their middles."""
@@ -34,12 +34,12 @@ Span = tuple[int, int]
 
 def number_spans(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[Span]:
     """Return where PDFium's text has the numbers of lines; of nearly all pages no place is asked for."""
-    for pattern in (_BEFORE, _BEHIND):
+    for pattern in (_BEFORE, _BEHIND) if is_counted_alike(string) else ():
         found = [(int(match[1]), match.span(), match.span(1)) for match in pattern.finditer(string)]
         if len(found) < _LEAST_APART:
             continue
         step, counted = max(((step, _counted(found, step)) for step in _STEPS), key=lambda one: len(one[1]))
-        if len(counted) < _LEAST.get(step, _LEAST_APART):
+        if len(counted) < (_LEAST if step == 1 else _LEAST_APART):
             continue
         spans = [span for _, span, _ in counted]
         digits = [span for _, _, span in counted]
