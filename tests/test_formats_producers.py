@@ -529,11 +529,11 @@ def test_a_message_that_is_cut_by_a_picture_is_read_to_its_end(tmp_path: Path) -
         "--b\nContent-Type: text/plain\n\nBefore.\n--b\nContent-Type: image/png\n"
         "Content-Disposition: inline; filename=p.png\n\nxx\n"
         "--b\nContent-Type: text/plain\n\nAfter: 42.\n--b\nContent-Type: text/plain\nContent-Disposition: attachment; "
-        "filename=n.txt\n\nnot read\n--b--\n"
+        "filename=n.txt\n\nAttached.\n--b--\n"
     )
     text = load(tmp_path / "a.eml").text
-    assert text.index("Before.") < text.index("After: 42.")
-    assert "not read" not in text
+    assert text.index("Before.") < text.index("After: 42.") < text.index("Attached.")
+    assert text.count("Attached.") == 1
     page = "<nav>menu</nav><main><p>The page.</p></main>"
     (tmp_path / "b.mhtml").write_text(
         f"MIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n{page}\n--b--\n"

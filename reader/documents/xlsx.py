@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from reader.documents.text import Parsed, chosen_title, split_sections
 
 _DECIMALS = re.compile(r"\.(0+)")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=[\"']\$?([A-Z]+)\$?(\d+):\$?[A-Z]+\$?(\d+)")
-_VALUELESS = re.compile(rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^<>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<v></v>|</(?:\w+:)?c>)")
+_VALUELESS = re.compile(
+    rb"<(?:\w+:)?c\b([^<>]*)>\s*<(?:\w+:)?f\b(?:[^<>]*/>|[^<>]*>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v(?: ?/>|></)|</)"
+)
 _HIDEABLE = re.compile(rb"<(?:\w+:)?(?:row|col)\b[^<>]*\bhidden=[^<>]*>")
 _ATTRIBUTE = re.compile(rb"(?<!\w)(\w+)=\"([^\"]*)\"")
 _MOST_COLUMNS = 16_384
@@ -43,7 +45,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, rich_text=True)
         title = book.properties.title or ""
-        sections = list(_sections(book, archive, _formulas(path, book, archive)))
+        sections = list(_sections(book, archive, lambda: Formulas(openpyxl.load_workbook(path, read_only=True))))
     except MemoryError:
         raise
     except Exception as error:  # damaged files raise nearly every error there is
@@ -72,19 +74,12 @@ def first_sheet(path: Path) -> list[list[str]]:
         raise archive.damaged() from error
 
 
-def _formulas(path: Path, book: Any, archive: Archive) -> Formulas | None:
-    """The workbook's formulas, if the program that wrote some of them has saved no value."""
-    import openpyxl
+def _valueless(data: bytes) -> set[tuple[int, int]]:
+    """The rows and columns of a sheet's cells whose formulas have no value; an empty text is one."""
+    from openpyxl.utils.cell import coordinate_to_tuple
 
-    if not any(_VALUELESS.search(_data_of(archive, sheet)) for sheet in book.worksheets):
-        return None
-    return Formulas(openpyxl.load_workbook(path, read_only=True))
-
-
-def _data_of(archive: Archive, sheet: Any) -> bytes:
-    """The XML of a sheet: openpyxl reads only the cells of what is not read whole."""
-    name = str(getattr(sheet, "_worksheet_path", "")).lstrip("/")
-    return archive.read(name) if name in archive.names else b""
+    found = (dict(_ATTRIBUTE.findall(attributes)) for attributes in _VALUELESS.findall(data))
+    return {coordinate_to_tuple(cell[b"r"].decode()) for cell in found if b"r" in cell and cell.get(b"t") != b"str"}
 
 
 def _hidden(data: bytes) -> tuple[set[int], set[int]]:
@@ -103,19 +98,24 @@ def _hidden(data: bytes) -> tuple[set[int], set[int]]:
     return rows, columns
 
 
-def _sections(book: Any, archive: Archive, formulas: Formulas | None) -> Iterator[tuple[str, str]]:
+def _sections(book: Any, archive: Archive, read_formulas: Callable[[], Formulas]) -> Iterator[tuple[str, str]]:
+    formulas = None
     for sheet in book.worksheets:
         if sheet.sheet_state != "visible":
             continue
-        data = _data_of(archive, sheet)
-        spanning, (hidden_rows, hidden_columns) = _spanning(data), _hidden(data)
+        name = str(getattr(sheet, "_worksheet_path", "")).lstrip(
+            "/"
+        )  # openpyxl reads only the cells of what is not read whole
+        data = archive.read(name) if name in archive.names else b""
+        spanning, (hidden_rows, hidden_columns), valueless = _spanning(data), _hidden(data), _valueless(data)
         rows = []
         kept: dict[int, tuple[int, str]] = {}
         for number, row in enumerate(sheet.iter_rows(min_row=1, min_col=1), start=1):
             cells = []
             for column, cell in enumerate(row, start=1):
                 value = cell.value
-                if value is None and formulas is not None:
+                if value is None and (number, column) in valueless:
+                    formulas = formulas or read_formulas()
                     value = formulas.shown((sheet.title, number, column))
                 cells.append(shown(value, cell.number_format or "") if value is not None else "")
             if spanning and any(cells):

@@ -10,7 +10,7 @@ import pypdfium2.raw as pdfium
 
 from reader.documents.pdf.calls import direct, references
 from reader.documents.pdf.glyphs import handle_of, height_of, known, origins_of
-from reader.documents.pdf.strings import figures_of
+from reader.documents.pdf.strings import figures_of, is_counted_alike
 
 _MAY_BE_HIGH = re.compile(r"\s?\d+\w|[^\s\d]\d")
 """What is before a figure and the figure, where its last digit may be such a one."""
@@ -27,7 +27,7 @@ _BOX = references(_box)
 def find(text: pypdfium2.PdfTextPage, string: str) -> None:
     """Let `read_glyphs` know the digits of a page whose font raises them; PDFium is asked about the last ones of figures."""
     high = known(text)[2]
-    for figure in figures_of(string):
+    for figure in figures_of(string) if is_counted_alike(string) else ():
         at = figure.end() - 1
         if not _MAY_BE_HIGH.match(string, max(figure.start() - 1, 0)):
             continue

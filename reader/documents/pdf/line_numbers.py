@@ -9,17 +9,17 @@ from collections.abc import Iterator
 import pypdfium2
 
 from reader.documents.pdf.glyphs import height_of, origins_of
+from reader.documents.pdf.strings import is_counted_alike
 
 _BEFORE = re.compile(r"(?<![^\n\ufffe]) *(\d{1,4})(?: +|(?=[\r\n\ufffe])|\Z)")
 _BEHIND = re.compile(r"(?<! ) +(\d{1,4})(?= ?(?:\r?\n|\Z))")
 _LINE = re.compile(r"[^\r\n\ufffe]+")
 _STEPS = (1, 2, 5, 10)
 """Of which lines are numbered: each, each second, each fifth, each tenth."""
-_LEAST = {1: 8}
-_LEAST_APART = 4
+_LEAST, _LEAST_APART = 8, 4
 """How many numbers a page has at least, where each line has one and otherwise."""
 _SAME_COLUMN = 1.5
-"""In points, how far the numbers begin, or end, from one another at most."""
+"""In points, how far the numbers begin or end from one another at most, or have their middles."""
 _LEAST_GAP = 1.0
 """In ems, from a number's last digit to its line, or from the line's last sign to the number, each from where it begins."""
 _LEAST_SHARE = 0.6
@@ -34,12 +34,12 @@ Span = tuple[int, int]
 
 def number_spans(text: pypdfium2.PdfTextPage, string: str, turn: int) -> list[Span]:
     """Return where PDFium's text has the numbers of lines; of nearly all pages no place is asked for."""
-    for pattern in (_BEFORE, _BEHIND):
+    for pattern in (_BEFORE, _BEHIND) if is_counted_alike(string) else ():
         found = [(int(match[1]), match.span(), match.span(1)) for match in pattern.finditer(string)]
         if len(found) < _LEAST_APART:
             continue
         step, counted = max(((step, _counted(found, step)) for step in _STEPS), key=lambda one: len(one[1]))
-        if len(counted) < _LEAST.get(step, _LEAST_APART):
+        if len(counted) < (_LEAST if step == 1 else _LEAST_APART):
             continue
         spans = [span for _, span, _ in counted]
         digits = [span for _, _, span in counted]
@@ -85,7 +85,9 @@ def _is_margin(text: pypdfium2.PdfTextPage, string: str, turn: int, spans: list[
     """Whether numbers stand below one another, apart from their lines."""
     origin = origins_of(text, turn)
     starts, ends = ([origin(at) for at in places] for places in zip(*((a, b - 1) for a, b in digits), strict=True))
-    if not any(max(x for x, _ in side) - min(x for x, _ in side) <= _SAME_COLUMN for side in (starts, ends)):
+    sides = [[x for x, _ in starts], [x for x, _ in ends]]
+    sides.append([(x + last) / 2 for x, last in zip(*sides, strict=True)])  # numbers that stand in the middle
+    if not any(max(side) - min(side) <= _SAME_COLUMN for side in sides):
         return False
     if not all(above[1] > below[1] for above, below in itertools.pairwise(starts)):
         return False

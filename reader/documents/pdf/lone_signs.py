@@ -7,6 +7,7 @@ import re
 import pypdfium2
 
 from reader.documents.pdf.glyphs import height_of, origins_of, turn_of
+from reader.documents.pdf.strings import is_counted_alike
 
 _ENDED = re.compile(r"\r\n(?=[^\s\ufffe](?:\s|\Z))|(?<=\n[^\s\ufffe])\r\n(?=\S)")
 _NOT_ENDED = re.compile(r"(?<=[^\s\ufffe]) (?=(?:\d|[^\W\d_a-z]|[^\w\s])(?:\s|\Z))")
@@ -21,7 +22,7 @@ _BELOW = 0.7
 def in_rows(text: pypdfium2.PdfTextPage, string: str) -> str:
     """Return PDFium's text, as long as it is, with its line ends where rows end; only signs that stand alone are asked for."""
     joins, cuts = list(_ENDED.finditer(string)), list(_NOT_ENDED.finditer(string))
-    if not (joins or cuts):
+    if not (joins or cuts) or not is_counted_alike(string):
         return string
     origin = origins_of(text, turn_of(text, string))
     signs = list(string)

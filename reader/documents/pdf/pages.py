@@ -45,7 +45,7 @@ from reader.documents.pdf import (
 from reader.documents.pdf.glyphs import Glyph, Rect, upright_rect
 from reader.documents.pdf.mathematical import SECOND_HALF
 from reader.documents.pdf.opening import LEFT_OUT, open_document, string_of
-from reader.documents.pdf.strings import letters_of
+from reader.documents.pdf.strings import is_counted_alike, letters_of
 from reader.documents.pdf.survey import Survey
 from reader.documents.pdf.words import is_nonsense
 
@@ -291,8 +291,7 @@ class Pages:
         """Return the page's characters in reading order with all that their places tell."""
         string = lone_signs.in_rows(text, string_of(text))
         found, turn = glyphs.read_glyphs(text, string), glyphs.turn_of(text, string)
-        is_counted_alike = max(letters_of(string), default="") <= "\uffff"  # PDFium counts in UTF-16
-        if is_counted_alike and (order := notes_first.reading_order(text, string, turn)):
+        if is_counted_alike(string) and (order := notes_first.reading_order(text, string, turn)):
             found = [
                 one
                 for start, end, after in order

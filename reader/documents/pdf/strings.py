@@ -15,6 +15,11 @@ def letters_of(string: str) -> str:
 _RARE_LETTERS = re.compile(r"[^\x00-\x5d\x5f\x61-\x7d]")
 
 
+def is_counted_alike(string: str) -> bool:
+    """Return whether PDFium, which counts in UTF-16, counts a page's letters as Python does."""
+    return string.isascii() or max(letters_of(string), default="") <= "\uffff"
+
+
 @functools.lru_cache(maxsize=1)
 def figures_of(string: str) -> list[re.Match[str]]:
     """Return the figures of a page."""
