@@ -183,6 +183,8 @@ def places_of(found: Iterable[tuple[str, str]], titles: Mapping[str, str]) -> st
 
 MARKDOWN = "markdown"
 """The format of documents whose text has marks that people do not read."""
+FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
+"""What stands above a text in Markdown, between lines of its own: its title and the like, for programs."""
 
 _BLOCK_MARKS = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)+")
 """Of headings and quotations, at a line's beginning."""

@@ -863,6 +863,14 @@ def test_markdown_that_is_made_to_be_slow_is_shown_at_once() -> None:
         assert time.process_time() - started < 5
 
 
+def test_a_place_says_how_many_documents_are_read_if_it_knows(shown: Shown) -> None:
+    read = replace(shown, state="ready")
+    assert "2 documents, 1 read" in shelf.head(Place("a+b", "x", {"a": "x", "b": "y"}), [read, shown])
+    many = shelf.head(Place("tag:x", "x", {str(number): "x" for number in range(60)}), [read] * 40)
+    assert "60 documents</p>" in many
+    assert "and 20 more" in many
+
+
 def test_quotes_and_answers_of_markdown_lose_their_marks_and_those_of_other_texts_keep_them() -> None:
     words = "She paid *1,130* pounds."
     item = {"document_id": "d", "page": 1, "label": "1", "start_char": 0, "end_char": 9, "quote": words}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,10 @@ from helpers.library import expected, library
 
 from reader.app.service import Service
 from reader.app.workspace import Workspace
-from reader.models import Model, load_model
+from reader.models import Model
 from storage import NotFound, Store, verify
 
 __all__ = ["expected", "library"]  # fixtures
-
-
-@pytest.fixture
-def its_model(tiny_folder: Callable[..., Path], tmp_path: Path) -> Model:
-    return load_model(
-        str(tiny_folder("llama")), condenser="beacons", window=32, cache_folder=tmp_path / "cache", device="cpu"
-    )
 
 
 def test_it_opens_whole_and_every_owner_finds_their_own(library: Path, expected: dict[str, Any]) -> None:
@@ -59,12 +51,12 @@ def test_its_owner_still_sees_the_original_and_nobody_else_does(library: Path, e
                     call(paper)
 
 
-def test_it_answers_as_it_did(library: Path, expected: dict[str, Any], its_model: Model) -> None:
-    assert its_model.decoder.fingerprint == expected["decoder"]["fingerprint"]
+def test_it_answers_as_it_did(library: Path, expected: dict[str, Any], tiny_model: Model) -> None:
+    assert tiny_model.decoder.fingerprint == expected["decoder"]["fingerprint"]
     paper = expected["documents"]["paper"]
     with Store(library) as store:
         service = Service(store, "tiny-llama")
-        service.model = its_model
+        service.model = tiny_model
         conversation = store.conversations.add([paper], "ann")
         for question, answer, evidence in expected["turns"]:
             for _ in service.answer(conversation, question):

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from reader.documents.encodings import read_text
 from reader.documents.text import Parsed, chosen_title, readable_stem, split_pages, split_sections
+from reader.wording import FRONT_MATTER
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 # What a setext heading cannot be: other blocks, and rows of a table.
 _NO_HEADING = re.compile(r"(?: {4}|\t)| {0,3}(?:[-+*>|]|\d{1,9}[.)]\s)|.*\|")
-_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -41,7 +41,7 @@ def parse(path: Path, password: str | None) -> Parsed:
     text = read_text(path)
     headings = list(_headings(text))
     top = next((title for _, level, title in headings if level == 1), "")
-    front = _FRONT_MATTER.match(text)
+    front = FRONT_MATTER.match(text)
     named = _FRONT_TITLE.search(front[2]) if front else None
     title = " ".join(_plain(top).split()) or (
         chosen_title(named[1].strip("\"'"), path) if named else readable_stem(path)
@@ -52,7 +52,7 @@ def parse(path: Path, password: str | None) -> Parsed:
 
 def _headings(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield (start, level, title as written) of each heading."""
-    front = _FRONT_MATTER.match(text)
+    front = FRONT_MATTER.match(text)
     start = front.end() if front else 0
     hidden = [match.span() for pattern in (_COMMENT, _RAW) for match in pattern.finditer(text)]
     # The lines of the paragraph so far, which a line under them makes a heading.
@@ -92,7 +92,7 @@ def _may_be_heading(paragraph: str) -> bool:
 
 def _sections(text: str, headings: list[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
     """Yield (heading, text) of each part; headings that only follow one another share one."""
-    front = _FRONT_MATTER.match(text)
+    front = FRONT_MATTER.match(text)
     # The front matter is the first heading's: alone, it would be a page without a name.
     start, title, heading_end = 0, "", front.end() if front else 0
     for position, _, written in headings:

@@ -18,6 +18,7 @@ from reader.documents.counting import counted
 from reader.documents.forms import tick
 from reader.documents.prose import BULLET, Prose
 from reader.documents.scripts import Script
+from reader.documents.styles import LIST_TYPES
 from reader.documents.symbols import in_symbol_font, is_symbol_font
 from reader.documents.text import Parsed, chosen_title, split_sections
 
@@ -30,8 +31,11 @@ _MOST_LEVELS = 10
 _MOST_BLANKS = 200
 _MOST_REPEATS = 1000
 _MOST_CELL_CHARS = 4000
+<<<<<<< HEAD
 _VALUES = ("date-value", "time-value", "string-value", "value")
 _NUMBER_FORMATS = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
+=======
+>>>>>>> review
 
 
 def parse(path: Path, password: str | None) -> Parsed:
@@ -381,7 +385,7 @@ class _Level:
             return ""
         last = len(counts) - 1
         shown = [
-            counted(counts[at], _NUMBER_FORMATS.get(level_at(at).format or self.format, "decimal"))
+            counted(counts[at], LIST_TYPES.get(level_at(at).format or self.format, "decimal"))
             for at in range(max(0, last - self._shown + 1), last + 1)
         ]
         return f"{self._prefix}{'.'.join(shown)}{self._suffix}".strip() + " "

@@ -214,7 +214,8 @@ def list_style_of(style: Declarations) -> str:
     return next((word for word in words if not word.startswith(("url(", "inherit", "initial"))), "")
 
 
-_LIST_TYPES = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
+LIST_TYPES = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
+"""The styles of counting by the sign that HTML and OpenDocument have for each."""
 
 
 class List:
@@ -227,7 +228,7 @@ class List:
     def of(cls, name: str, element: etree._Element, styles: StyleSheet) -> List:
         """Return the count of a list that begins; `name` is its element's local name."""
         is_ordered = name == "ol"
-        kind = _LIST_TYPES.get(element.get("type", ""), "decimal" if is_ordered else "disc")
+        kind = LIST_TYPES.get(element.get("type", ""), "decimal" if is_ordered else "disc")
         kind = list_style_of(styles.of(element)) or kind
         start, step = _integer(element.get("start")), 1
         for counter, value in _pairs(styles.of(element).get("counter-reset", ""), 0):
@@ -240,7 +241,7 @@ class List:
 
     def next_mark(self, item: etree._Element, styles: StyleSheet) -> str:
         """Count an item; return the mark before it, "" where it has none."""
-        kind = _LIST_TYPES.get(item.get("type", "")) or list_style_of(styles.of(item)) or self._kind
+        kind = LIST_TYPES.get(item.get("type", "")) or list_style_of(styles.of(item)) or self._kind
         value = _integer(item.get("value"))
         number = self._number if value is None else value
         self._number = number + self._step

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,12 +74,16 @@ class Decoder:
     @functools.cached_property
     def is_figure(self) -> torch.Tensor:
         """(vocab,) bool: True for tokens that contain a decimal digit."""
+        return self.tokens_that(lambda word: any(map(str.isdecimal, word)))
+
+    def tokens_that(self, test: Callable[[str], bool]) -> torch.Tensor:
+        """(vocab,) bool: True for tokens whose text passes a test."""
         import torch
 
         words = self.tokenizer.backend_tokenizer.decode_batch([[token] for token in range(len(self.tokenizer))])
-        figures = torch.zeros(int(self.model.config.get_text_config().vocab_size), dtype=torch.bool)
-        figures[: len(words)] = torch.tensor([any(letter.isdecimal() for letter in word) for word in words])
-        return figures
+        found = torch.zeros(int(self.model.config.get_text_config().vocab_size), dtype=torch.bool)
+        found[: len(words)] = torch.tensor([test(word) for word in words])
+        return found
 
 
 def load_decoder(

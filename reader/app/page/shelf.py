@@ -48,19 +48,21 @@ def tags(names: Sequence[str], selected: str | None) -> str:
 
 
 def head(place: Place, shown: Sequence[Shown]) -> str:
-    """The head of a place with several documents: its name, and each document with how far it is read."""
-    ready = sum(one.state == "ready" for one in shown)
+    """The head of a place with several documents: its name, and the first ones, which are shown with how far each is read."""
     kind = '<span class="state">tag</span> ' if place.reference.startswith(TAG) else ""
     rows = "".join(
         f'<li><button data-document="{one.id}"><span>{escape(one.holding.document.title)}</span>'
         f"<span>{escape(one.state)}</span></button></li>"
-        for one in shown[:SHOWN_DOCUMENTS]
+        for one in shown
     )
-    more = len(place.titles) - min(len(shown), SHOWN_DOCUMENTS)
+    more = len(place.titles) - len(shown)
     rest = f'<p class="quiet">and {more:,} more</p>' if more else ""
+    read = (
+        "" if more else f", {sum(one.state == 'ready' for one in shown):,} read"
+    )  # of the others it was not looked up
     return (
         f'<header class="document" data-id="{escape(place.reference)}"><h2>{escape(place.title)}</h2>'
-        f"<p>{kind}{counted(len(place.titles), 'document')}, {ready:,} read</p></header>"
+        f"<p>{kind}{counted(len(place.titles), 'document')}{read}</p></header>"
         f'<details class="outline"><summary>Documents</summary><ol>{rows}</ol>{rest}</details>'
     )
 

@@ -21,10 +21,9 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from reader.app.pages import Inserted, PageView
-from reader.wording import MARKDOWN
+from reader.wording import FRONT_MATTER, MARKDOWN
 
 PDF = "pdf"
-_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s+")
 _CAPTION = re.compile(
     r"(?:Fig(?:ure|\.)|Table|Plate|Abb(?:ildung|\.)|Tab(?:elle|leau|la|\.)|Figura)\s*\d+(?:[.-]\d+)*[a-z]?(?P<sign>[.:])\s"
@@ -76,7 +75,7 @@ def _with_places(text: str, inserted: Sequence[Inserted]) -> str:
 
 
 def _markdown(text: str) -> str:
-    front = _FRONT_MATTER.match(text)
+    front = FRONT_MATTER.match(text)
     settings = f'<pre class="front">{escape(front[2])}</pre>' if front else ""
     return settings + str(_RENDERER.render(text[front.end() :] if front else text))
 

@@ -101,7 +101,7 @@ class PositionsObjective:
             self.parameters = dict(self._differences.named_parameters())
         self._first_weights: dict[str, Tensor] = {}
         if method == "longrecipe":
-            self._ends = _sentence_ends(model)
+            self._ends = model.decoder.tokens_that(_ends_sentence)
             if rank is None:
                 self._first_weights = {name: part.detach().clone() for name, part in self.parameters.items()}
         for parameter in self.parameters.values():
@@ -149,15 +149,9 @@ class PositionsObjective:
             raise ModelError(f"The lengthened decoder cannot be written to {str(folder)!r}: {error}.") from error
 
 
-def _sentence_ends(model: Model) -> Tensor:
-    """(vocab,) bool: True for tokens that end a sentence or a line."""
-    tokenizer, vocabulary = model.decoder.tokenizer, int(model.decoder.model.config.get_text_config().vocab_size)
-    words = tokenizer.backend_tokenizer.decode_batch([[token] for token in range(len(tokenizer))])
-    ends = torch.zeros(vocabulary, dtype=torch.bool)
-    ends[: len(words)] = torch.tensor(
-        ["\n" in word or word.rstrip("\"'”’) ").endswith((".", "!", "?", "。")) for word in words]
-    )
-    return ends
+def _ends_sentence(word: str) -> bool:
+    """Whether a token ends a sentence or a line."""
+    return "\n" in word or word.rstrip("\"'”’) ").endswith((".", "!", "?", "。"))
 
 
 def _interpolate(decoder: PreTrainedModel, target_tokens: int) -> None:
