@@ -31,11 +31,7 @@ _MOST_LEVELS = 10
 _MOST_BLANKS = 200
 _MOST_REPEATS = 1000
 _MOST_CELL_CHARS = 4000
-<<<<<<< HEAD
 _VALUES = ("date-value", "time-value", "string-value", "value")
-_NUMBER_FORMATS = {"1": "decimal", "a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
-=======
->>>>>>> review
 
 
 def parse(path: Path, password: str | None) -> Parsed:
