@@ -12,6 +12,7 @@ from helpers.documents import make_document
 
 from reader.answering import Answer, AnswerPart, ask, attach
 from reader.answering.conversations import Conversation
+from reader.answering.follow_ups import written_out
 from reader.errors import ConfigError
 from reader.models.model import Model, load_model
 from reader.reading.loop import read
@@ -94,6 +95,81 @@ def test_what_was_said_changes_the_answer_and_asking_leaves_it_alone(small_model
     assert last(ask(shared, "And then?", small_model)).text == unasked
     assert_same_bits(state(conversation), before)
     assert last(conversation.ask("And then?")).text != unasked
+
+
+def test_a_question_that_stands_alone_has_the_same_answer_in_a_conversation(small_model: Model, store: Store) -> None:
+    conversation, memory = start(small_model, store)
+    alone = attach(memory, small_model, store)
+    for question in [*QUESTIONS[:2], "Is there a lamp that burned on page 3?"]:
+        assert last(conversation.ask(question)).text == last(ask(alone, question, small_model)).text
+    written = last(ask(alone, "Is there a lamp that burned on page 2?", small_model)).text
+    assert last(conversation.ask("And on page 2?")).text == written
+    assert conversation.record.turns[-1].question == "And on page 2?"
+
+
+WALL, MAPS, HIVES = (
+    ("When was the old wall built?", "1846"),
+    ("Who drew the maps?", "Lucy Farr"),
+    ("Who proposed the hives?", ""),
+)
+
+
+@pytest.mark.parametrize(
+    ("turn", "question", "expected"),
+    [
+        (WALL, "and the tower", "When was the tower built?"),
+        (WALL, "what about the tower?", "When was the tower built?"),
+        (WALL, "how long is it?", "how long is the old wall?"),
+        (WALL, "And how high is its gate?", "how high is the old wall’s gate?"),
+        (WALL, "why?", "why was the old wall built, 1846?"),
+        (WALL, "by whom?", "by whom was the old wall built?"),
+        (WALL, "are you sure?", "When was the old wall built?"),
+        (MAPS, "where did she live?", "where did Lucy Farr live?"),
+        (MAPS, "who came after her?", "who came after Lucy Farr?"),
+        (MAPS, "when was that?", "when was it that Lucy Farr drew the maps?"),
+        (("Does it open on Sundays?", "No"), "and on mondays?", "Does it open on mondays?"),
+        (
+            ("How much does a bed in a dorm cost a night?", "24"),
+            "and a private room",
+            "How much does a private room cost a night?",
+        ),
+        (
+            ("How many cars did the Heron carry in 2018?", "9"),
+            "and in 2019?",
+            "How many cars did the Heron carry in 2019?",
+        ),
+        (("How many puffins live there?", "600"), "when do they arrive?", "when do the puffins arrive?"),
+        (("When is the deposit due?", "May"), "no i meant the rest", "When is the rest due?"),
+        (("Wann wurde die Mühle gebaut?", "1742"), "von wem?", "von wem wurde die Mühle gebaut?"),
+        (("Was kostet der Eintritt?", "6 Euro"), "und eine Führung?", "Was kostet eine Führung?"),
+        (("Combien coûte la baguette ?", "1 euro"), "et le croissant ?", "Combien coûte le croissant?"),
+        (("¿Cuándo abre el museo el lunes?", "a las 10"), "¿y la tienda?", "Cuándo abre la tienda el lunes?"),
+    ],
+)
+def test_a_follow_up_is_written_out(turn: tuple[str, str], question: str, expected: str) -> None:
+    assert written_out(question, [turn, ("thanks", "You are welcome.")]) == (expected, ())
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What did the boy do when he saw the fairies?",
+        "Who returned to his own castle?",
+        "How long does it take to walk home?",
+        "Why was it hard for the father to leave?",
+        "Is there a lamp that burns?",
+        "What is this document about?",
+        "How many people came?",
+        "it " * 9_000,
+    ],
+)
+def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
+    assert written_out(question, [MAPS, WALL]) == (question, ())
+
+
+@pytest.mark.parametrize("question", ["and then?", "how much is that in total?", "and who else?", "and her brother?"])
+def test_what_is_not_understood_leans_on_the_turns_before(question: str) -> None:
+    assert written_out(question, [MAPS, WALL]) == (question, [MAPS, WALL])
 
 
 def test_users_are_apart(small_model: Model, store: Store) -> None:

@@ -229,7 +229,8 @@ def test_an_invented_figure_is_not_given_and_what_was_asked_before_invents_nothi
     assert len(parts[-1].answer.looked_again) == 2  # type: ignore[union-attr]
     Scripted.said = ["built in 1723, by hand"]
     earlier = [("When was it built?", "In 1723.")]
-    parts = list(ask(attached, question, roomy_model, look_again=2500, earlier=earlier))
+    leaning = "What is said of the miller's well there?"
+    parts = list(ask(attached, leaning, roomy_model, look_again=2500, earlier=earlier))
     assert "".join(part.text for part in parts) == "built in 1723, by hand"
 
 

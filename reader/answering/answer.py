@@ -31,6 +31,7 @@ from reader.answering.evidence import (
     stated_first,
 )
 from reader.answering.extractive.statements import in_sentences, with_reason
+from reader.answering.follow_ups import written_out
 from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import NOT_SAID, refusal_of, says_nothing
@@ -221,7 +222,7 @@ def ask(
         evidence: whether to find where the answer comes from, after its last token.
         stopped: asked before every token; True ends the answer there.
         first_question: whether attaching was done for this question, so that its time counts.
-        earlier: (question, answer) turns before it, whose words help to find what "he" or "there" means.
+        earlier: (question, answer) turns before it; a question that leans on them is written out with their words.
 
     Raises:
         ConfigError: there is no question, or `look_again` is something else, or this thread has begun another answer.
@@ -229,10 +230,11 @@ def ask(
     """
     with attached.in_use.by_one():
         answers: list[Answer] = []
-        asked = parts(question)
+        written, leant_on = written_out(question, earlier)
+        asked = parts(written)
         for one in asked:
             decoding = Decoding(
-                attached, one, model, look_again=look_again, evidence=evidence, earlier=earlier, whole=question
+                attached, one, model, look_again=look_again, evidence=evidence, earlier=leant_on, whole=written
             )
             for part in _ask(
                 decoding, model, attached.attach_seconds if first_question and not answers else 0.0, stopped

@@ -2,8 +2,9 @@
 
 What the decoder holds before a question depends on the memory and the texts of the turns alone: after an answer, the turn is run
 once more, raw, without the passages that were looked at for it. So after a restart a conversation continues as if there had been
-none, bit for bit. The newest turns stay raw, a window of them at most; older ones are condensed like a document. This module keeps
-turns in the library and leaves answering to `reader.answering.ask`.
+none, bit for bit. The newest turns stay raw, a window of them at most; older ones are condensed like a document. A question that
+stands alone, or is written out so that it does, is asked of the memory without the turns: its answer is that outside of a
+conversation. This module keeps turns in the library and leaves answering to `reader.answering.ask`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 from reader.answering.answer import AnswerPart, ask
 from reader.answering.attached import AttachedMemory, InUse
 from reader.answering.decoding import keep_behind
+from reader.answering.follow_ups import written_out
 from reader.answering.prompt import MAX_ANSWER_TOKENS
 from reader.beacon import BeaconConfig, Memory, RatioChooser
 from reader.errors import ConfigError
@@ -39,6 +41,7 @@ class Conversation:
         self._said = _Said(attached.memory, model)
         baseline = copy.copy(attached.baseline)
         self._in_use = attached.in_use
+        self._alone = dataclasses.replace(attached, in_use=InUse())
         self._behind = dataclasses.replace(
             attached, memory=self._said.memory, baseline=baseline, in_use=InUse()
         )  # behind the memory that `ask` keeps to itself
@@ -72,10 +75,11 @@ class Conversation:
             )
         with self._in_use.by_one():
             before = [(turn.question, turn.answer) for turn in turns[:number]]
-            self._said.put(before)
-            if turns:
+            attached = self._behind if written_out(question, before)[1] else self._alone
+            if attached is self._behind:
+                self._said.put(before)
                 self._behind.baseline.move_behind(self._said.memory)
-            for part in ask(self._behind, question, self._model, stopped=stopped, earlier=before[:], **options):
+            for part in ask(attached, question, self._model, stopped=stopped, earlier=before[:], **options):
                 if (answer := part.answer) is not None:
                     counts = dataclasses.asdict(answer)
                     evidence = counts.pop("evidence")

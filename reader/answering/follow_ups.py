@@ -1,0 +1,369 @@
+"""Questions that lean on the turn before, as "And on Sundays?" and "When was she built?" do, written out so that they stand alone.
+
+Decoders see a passage and the question, not the conversation. By words alone: most in English, the shortest ones also in German,
+French and Spanish. A question that stands alone stays as it is, and so does what is not understood. It runs no decoder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from reader.answering.refusal import says_nothing
+from reader.answering.requests import searched, understand
+from reader.answering.text.words import STOP_WORDS, bare
+
+_MOST_CHARS = 200
+"""Of a question, and of one that it leans on."""
+_MOST_TURNS = 6
+_SAID_WORDS = 5
+"""An answer of so many words at most may be what a pronoun stands for."""
+_DETAILS = ("detail", "person", "role", "thing")
+_FRAGMENT_WORDS, _ASKING_WORDS = 7, 2
+"""Words in the place of others, and a word of asking with its noun, have so many at most."""
+
+_BE = r"(?:is|are|was|were)"
+_DO = r"(?:do|does|did)"
+_VERB = (
+    rf"(?:{_BE}|{_DO}|has|have|had|can|could|may|might|must|shall|should|will|would"
+    r"|ist|sind|war|waren|wird|wurden?|werden|hat|haben|hatten?|kann|darf|muss|soll|est|sont|était|ont|es|son|fue)"
+)
+_PREPOSITIONS = """
+    about above after against at before behind below by during for from in of on over since to under until with without between
+    through into an auf aus bei für gegen im mit nach seit über um von vom vor wegen zu zum zur à au avec chez dans depuis du de en
+    par pendant pour sans sur con desde para por sin
+""".split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
+_PREPOSITION = rf"(?:out of|{'|'.join(_PREPOSITIONS)})"
+_BEFORE = re.compile(rf"(?:{_PREPOSITION} )+", re.I)
+_ASKING = (
+    rf"(?:{_PREPOSITION} ){{0,2}}(?:how (?:many|much)(?: (?!{_VERB}\b)[\w'’-]+){{0,3}}|how(?: (?!{_VERB}\b)\w+)?"
+    rf"|(?:which|whose|what) (?!{_VERB}\b)[\w'’-]+(?: (?!{_VERB}\b)[\w'’-]+){{0,2}}(?= {_VERB}\b|$)|(?:which|whose) \w+"
+    rf"|wie ?viele? (?!{_VERB}\b)\w+|wie (?:lange|oft|viel|hoch|alt|weit|groß|teuer)|welche[nmrs]? \w+"
+    rf"|quel(?:le)?s? (?!{_VERB}\b)\w+|combien de \w+"
+    r"|who|whom|what|when|where|why|wer|wen|wem|was|wann|wo|wohin|woher|warum|wieso|weshalb|wie|qui|que|quoi|quand|où|pourquoi"
+    r"|comment|combien|qui[eé]n|qué|cu[aá]ndo|d[oó]nde|c[oó]mo|por qué)\b"
+)
+_IS_SHORT = re.compile(r"\b(wh(?:at|o|ere|en)|how)['’]s\b", re.I)
+_QUESTION = re.compile(rf"(?P<asking>{_ASKING})(?:,? (?P<rest>.+))?", re.I | re.S)
+_AND = r"(?:(?:ok|okay)\b[, ]+)?(?:and|but|und|aber|et|mais|y|pero)\b[, ]+"
+_ABOUT = re.compile(
+    rf"(?:(?:{_AND})?(?:(?:what|how) about|what of|was ist mit|wie (?:ist es|sieht es) (?:mit|bei)|qu['’]en est-il de|qué tal)\b"
+    r"|(?:(?:no|nein|non)\b[, ]*)?(?:i (?:meant?|was asking about)|ich mein(?:t)?e|je (?:veux|voulais) dire|me refer[ií]a? a)\b"
+    rf"|{_AND})[, ]*",
+    re.I,
+)
+_CLAUSE_ASKED = re.compile(
+    rf"(?P<asking>{_ASKING})(?:(?:(?<=when)|(?<=why)) {_BE} (?:that|it|this)| war das| so|(?<=why) not|(?<=how) come)?"
+    rf"(?P<more> {_PREPOSITION} [\w'’-]+(?: [\w'’-]+)?)?",
+    re.I,
+)
+_SURE = re.compile(
+    r"(?:are you (?:really )?(?:sure|certain)|is (?:that|this|it) (?:really )?(?:right|correct|true|so))(?: (?:about|of) that)?"
+    r"|really|(?:bist du|sind sie) (?:dir |sich )?sicher|stimmt das|wirklich|(?:tu es|vous êtes|êtes-vous|es-tu) s[uû]re?|vraiment"
+    r"|est[áa]s? segur[oa]|de verdad",
+    re.I,
+)
+_DETERMINERS = {
+    word: kind
+    for kind, words in (
+        ("the", "the this these those der die das dem den le la les el los las"),
+        ("a", "a an another one two three eine ein einen einem einer un une uno una"),
+        ("my", "my our your mein meine meinen unser mon ma mes mi mis"),
+    )
+    for word in words.split()
+}
+_KINDS = [
+    re.compile(rf"\b(?:{words})\b", re.I)
+    for words in (
+        r"(?:1[5-9]|20)\d\d",
+        r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag)s?"
+        r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|weekdays?|weekends?",
+        "january|february|march|april|may|june|july|august|september|october|november|december",
+        r"\d+(?:[.,]\d+)*",
+    )
+]
+"""What takes the place of a word of its own kind: years, weekdays, months, numbers."""
+_ADVERBS = """
+    here now then still ever today usually already please there later again back else er sie es ihn ihm il elle ils elles
+""".split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
+_LITTLE = (STOP_WORDS - {"s"}) | {*_PREPOSITIONS, *_ADVERBS, ","} | _DETERMINERS.keys()
+_PARTICIPLE = re.compile(r"\w*(?:ed|en|wn|ght|ilt|old|eld|ade|one|aid|ept|ung|uck|ing|orn|et|due|open|free)", re.I)
+_IS_VERB, _IS_DO, _IS_BE = (re.compile(words, re.I) for words in (_VERB, _DO, _BE))
+_PRONOUN = re.compile(
+    r"\b(?:(?P<whose>his|its|their|her(?= (?!(?:at|in|on|to|for|with|by|and|or|do|as|from|when|then|now)\b)\w))"
+    r"|he|she|it|they|him|her|them)\b",
+    re.I,
+)
+_OF_PEOPLE = re.compile(r"\b(?:he|she|his|him|her)\b", re.I)
+_OWNED = re.compile(r"(?:his|her|its|their|sein|seine|ihre?|sa|son|ses|sus?|leurs?) ", re.I)
+_OF_SEVERAL = re.compile(r"they|them|their", re.I)
+_SEVERAL = re.compile(r"(?<!s)s$|\band\b|\bund\b|\bet\b|\bmen$|\bwomen$|\bpeople$|\bchildren$", re.I)
+_SUBJECTS = ["i", "he", "she", "it", "they", "we", "you", "er", "sie", "es", "ich", "wir", "il", "elle"]
+_YES_OR_NO = re.compile(r"yes|no|ja|nein|oui|non|s[ií]", re.I)
+_NO_VERB = re.compile(rf"(?:{_ASKING} )?(?:{_DO}|has|have|had|can|could|may|must|should|will|would) \w+", re.I)
+_THIS = (["that"], ["this"], ["it"])
+_OWNER = ("’s", "'s")
+_MEASURE = re.compile(r"an? (?:minute|hour|day|night|week|month|year|visit|person)|each|every", re.I)
+_THAT = re.compile(rf"(?P<before>(?:how much|how \w+|what|where|who) {_BE} )(?:that|this)", re.I)
+_POINTS_BACK = re.compile(r"\b(?:that|this|these|those|there)(?: (?:too|either|as well|then|now))?$", re.I)
+_CONJUNCTION = re.compile(r"\b(?:that|when|while|because|after|before|if|how) (?:he|she|it|they)\b", re.I)
+_NAMES_NOTHING = re.compile(
+    r"\bit(?:['’]s\b| (?:possible|allowed|necessary|true|likely|rain|snow)s?\b| (?:\w+ ){1,4}(?:that|to|if|when|for)\b)"
+    r"|\bhow long (?:does|did|will|would|can) it take\b|\b(?:is|was) it (?:that|to|\w+ to)\b|\bit been since\b|\btime is it\b",
+    re.I,
+)
+_ASKS_FOR_ONE = re.compile(
+    r"(?:(?:by|von|par|por) )?(?:who|whom|(?:which|whose) \w+|what|wer|we[nm]|qui|qui[eé]n)", re.I
+)
+_ASKS_WHO = re.compile(r"(?:(?:by|von|par|por) )?(?:who|whom|which \w+|wer|we[nm]|qui|qui[eé]n)", re.I)
+_COUNTED = re.compile(r"how many (?P<things>\w+(?: \w+)?)", re.I)
+_COUNTS = re.compile(r"\b(?:more|less|fewer|total|altogether|sum|difference|together)\b", re.I)
+
+
+def written_out(question: str, earlier: Sequence[tuple[str, str]]) -> tuple[str, Sequence[tuple[str, str]]]:
+    """A question with the words of the (question, answer) turns before it that it leans on, and all these turns where it leans on
+    them in a way that is not understood."""
+    asked = answer = ""
+    for turn, said in earlier[-_MOST_TURNS:]:
+        if understand(turn).kind not in ("hello", "thanks"):
+            written = _written_out(turn, asked, answer)
+            if written != turn or not asked or _says_much(turn):
+                asked, answer = written, said
+    written = _written_out(question, asked, answer)
+    return written, earlier if written == question and _leans(question) else ()
+
+
+def _leans(question: str) -> bool:
+    """Whether a question says too little by itself."""
+    own = bare(question)
+    if (
+        len(own) > _MOST_CHARS
+        or searched(question, [("", "")]) == question
+        or understand(question).kind not in _DETAILS
+    ):
+        return False
+    if (
+        _open_pronoun(own)
+        or _POINTS_BACK.search(own)
+        or _asks_to_count(own)
+        or not (_things(own) or _PRONOUN.search(own))
+    ):
+        return True
+    begins = _ABOUT.match(own)
+    return begins is not None and _is_fragment(own[begins.end() :], is_sure=True)
+
+
+def _says_much(question: str) -> bool:
+    """Whether a question that is not understood may be what the next one leans on."""
+    own = bare(question).casefold()
+    is_said = any(map(_says_something, own.split())) and not _asks_to_count(own) and not _ABOUT.match(own)
+    return is_said or not _leans(question)
+
+
+def _written_out(question: str, asked: str, answer: str) -> str:
+    own, before = (_IS_SHORT.sub(r"\1 is", bare(one)) for one in (question, asked))
+    if not before or not own or max(len(own), len(before)) > _MOST_CHARS:
+        return question
+    said = "" if says_nothing(answer) else bare(answer)
+    said = "" if len(said.split()) > _SAID_WORDS or _YES_OR_NO.fullmatch(said) else said
+    if _SURE.fullmatch(own):
+        return asked
+    if _asks_to_count(own):
+        return question
+    begins = _ABOUT.match(own)
+    rest = own[begins.end() :] if begins else own
+    if (found := _CLAUSE_ASKED.fullmatch(rest)) and len(_BEFORE.sub("", found["asking"]).split()) <= _ASKING_WORDS:
+        written = _clause(found["asking"], before, said, found["more"] or "")
+    elif _is_fragment(rest, is_sure=begins is not None):
+        written = "" if _OWNED.match(rest) else _put_in(before, _named(rest, before, said))
+    else:
+        written = _named(rest, before, said) if _QUESTION.match(rest) or _IS_VERB.match(rest) else own
+        if written == own or (written == rest and not _things(rest)):
+            return question
+    return f"{written}?" if written else question
+
+
+def _is_fragment(words: str, *, is_sure: bool) -> bool:
+    """Whether words are no question but what is put in the place of others, as in "in 2019"."""
+    own = words.casefold().split()
+    if len(own) > _FRAGMENT_WORDS or any(map(_IS_VERB.fullmatch, own)) or re.search(rf"(?<!\w){_ASKING}", words, re.I):
+        return False
+    if not any(map(_says_something, own)) and own[1:] not in _THIS:
+        return False
+    return is_sure or bool(re.match(rf"{_PREPOSITION} ", words, re.I))
+
+
+def _clause(asking: str, before: str, said: str, more: str) -> str:
+    """What a word of asking alone asks of the question before it: "when", of "Why was she sold?"."""
+    found = _QUESTION.fullmatch(before)
+    if found is None:
+        return f"{asking} {before[0].lower()}{before[1:]}" if _IS_VERB.match(before) else ""
+    if not found["rest"] or found["asking"].casefold() == asking.casefold():
+        return ""
+    verb, _, others = found["rest"].partition(" ")
+    if verb.casefold().startswith("happen"):
+        return ""
+    is_aux = bool(_IS_VERB.fullmatch(verb))
+    is_subject = _ASKS_WHO.fullmatch(found["asking"]) or (_ASKS_FOR_ONE.fullmatch(found["asking"]) and not is_aux)
+    if is_subject and not _IS_DO.fullmatch(verb):
+        if not said:
+            return ""
+        if is_aux:
+            return f"{asking} {verb} {said} {others}"
+        return (
+            f"{asking} {said} {verb} {others}"
+            if found["asking"][:1] in "Qq"
+            else f"{asking} was it that {said} {verb} {others}"
+        )
+    return f"{asking} {found['rest']}{more}" + (
+        f", {said}" if said and asking.casefold() in ("why", "warum", "pourquoi") else ""
+    )
+
+
+def _put_in(before: str, words: str) -> str:
+    """A question with other words in the place of those of their kind: years, the same preposition, a thing like them."""
+    for kind in _KINDS:
+        is_alone = not any(map(_says_something, kind.sub("", words).casefold().split()))
+        if is_alone and (own := kind.search(words)):
+            *_, other = [None, *kind.finditer(before)]
+            return before[: other.start()] + own[0] + before[other.end() :] if other else f"{before} {words}"
+    own_words = words.split()
+    # "Part time" in the place of "full time".
+    same_end = rf"(?: [\w'’-]+){{{len(own_words) - 1}}} {re.escape(own_words[-1])}\b"
+    if (
+        len(own_words) > 1
+        and _says_something(own_words[-1].casefold())
+        and (shared := re.search(same_end, before, re.I))
+    ):
+        return f"{before[: shared.start()]} {words}{before[shared.end() :]}"
+    if found := re.match(rf"(?P<preposition>{_PREPOSITION}) (?P<what>.+)", words, re.I):
+        if [found["what"].casefold()] in _THIS:
+            *_, last = [None, *re.finditer(rf"\b{_PREPOSITION}\b", before, re.I)]
+            return before[: last.start()] + found["preposition"] + before[last.end() :] if last else ""
+        same = re.search(
+            rf"(?<= ){re.escape(found['preposition'])} .+?(?=,| (?:{_PREPOSITION}|and|und|et|y) |$)", before, re.I
+        )
+        return before[: same.start()] + words + before[same.end() :] if same else f"{before} {words}"
+    determiner, words = _DETERMINERS.get(own_words[0].casefold(), ""), re.sub(r"['’]s$", "", words)
+    things = _things(before)
+    alike = [thing for thing in things if thing[2] == determiner] or things
+    return before[: alike[0][0]] + words + before[alike[0][1] :] if alike else ""
+
+
+def _things(question: str) -> list[tuple[int, int, str]]:
+    """Where a question names things, (start, end, kind of determiner), in its order: "the heron" of "When was the heron built?"."""
+    found = _QUESTION.match(question)
+    asking = found["asking"] if found else ""
+    words = [word for word in re.finditer(r"[\w'’-]+|,", question) if not found or word.start() > found.end("asking")]
+    small = [word[0].casefold() for word in words]
+    names_verb = bool(found and words and not _IS_VERB.fullmatch(small[0]))  # "Who proposed the hives?"
+    is_of_things = len(asking.split()) > 1 or bool(_ASKS_FOR_ONE.fullmatch(asking))
+    things: list[tuple[int, int, str]] = []
+    number = int(names_verb)
+    while number < len(words):
+        first, kind, before = number, _DETERMINERS.get(small[number], ""), small[number - 1] if number else ""
+        while number < len(words) and small[number] in _DETERMINERS:
+            number += 1
+        begin = number
+        while number < len(words) and _says_something(small[number]):
+            number += 1
+            if small[number - 1].endswith(_OWNER):
+                break
+        if (
+            number == begin or before in _SUBJECTS or (before == "to" and not kind and not words[begin][0][0].isupper())
+        ):  # a verb
+            number = max(number, first + 1)
+            continue
+        end = number
+        is_behind_verb = bool(_IS_VERB.fullmatch(before))
+        if is_behind_verb and not (asking.casefold() == "who" and _IS_BE.fullmatch(before)):
+            end = _without_verb([word[0] for word in words], begin, number, before)
+        is_verb = is_behind_verb and not _IS_DO.fullmatch(before) and is_of_things and end < len(words)
+        if kind or words[begin][0][0].isupper() or not is_verb:  # not "sleep" of "How many people can sleep on her?"
+            last = words[end - 1]
+            things.append((words[first].start(), last.end() - 2 * last[0].endswith(_OWNER), kind))
+    return things
+
+
+def _says_something(word: str) -> bool:
+    return word not in _LITTLE and not _IS_VERB.fullmatch(word)
+
+
+def _without_verb(words: Sequence[str], begin: int, end: int, auxiliary: str) -> int:
+    """The end of a thing behind an auxiliary, without the verb behind it, which may stand behind more about the thing."""
+    if _IS_BE.fullmatch(auxiliary):
+        return end - 1 if end - begin > 1 and _PARTICIPLE.fullmatch(words[end - 1]) else end
+    if end - begin > 1:  # a name ends where a small letter follows: "Did Tom find keys?"
+        small = next((number for number in range(begin, end) if words[number][0].islower()), end)
+        return small if small > begin and _IS_DO.fullmatch(auxiliary) else end - 1
+    if end + 1 < len(words) and words[end].casefold() in ("in", "of", "with", "for", "at", "on"):
+        more = last = end + 1 + (words[end + 1].casefold() in _DETERMINERS)
+        while last < len(words) and _says_something(words[last].casefold()):
+            last += 1
+        return _without_verb(words[:last], more, last, auxiliary) if last - more > 1 else end
+    return end
+
+
+def _named(question: str, before: str, said: str) -> str:
+    """A question with what its pronouns stand for, where it does not name that itself."""
+    if found := _THAT.fullmatch(question):
+        thing = _meant(before, said, "it")
+        return f"{found['before']}{thing}" if thing else question
+    found = _open_pronoun(question)
+    if (
+        found is None
+        or understand(question).kind not in _DETAILS
+        or not (thing := _meant(before, said, found[0].casefold()))
+    ):
+        return question
+    written = f"{thing}’s" if found["whose"] else thing
+    return question[: found.start()] + written + question[found.end() :]
+
+
+def _open_pronoun(question: str) -> re.Match[str] | None:
+    """The pronoun of a question that does not name itself what it stands for."""
+    found, asked = _PRONOUN.search(question), _QUESTION.match(question)
+    if (
+        found is None
+        or _NO_VERB.fullmatch(question)
+        or _things(question[: found.start()])
+        or _NAMES_NOTHING.search(question)
+    ):
+        return None
+    is_subject = asked and _ASKS_WHO.fullmatch(asked["asking"]) and not _IS_VERB.match(asked["rest"] or "")
+    is_of_it = found["whose"] and asked and re.match(r"(?:which|what) \w", asked["asking"], re.I)
+    is_own = is_subject and (found["whose"] or _CONJUNCTION.search(question))
+    # "Which king was known for his castles?", "Who returned to his castle?", "Who said that she would come?"
+    return None if is_of_it or is_own else found
+
+
+def _asks_to_count(question: str) -> bool:
+    return bool(_COUNTS.search(question)) and len(question.split()) < _FRAGMENT_WORDS
+
+
+def _meant(before: str, said: str, pronoun: str) -> str:
+    """What a pronoun stands for behind a question and its answer: a short answer that is no figure, or what was asked about."""
+    of_people, of_several = _OF_PEOPLE.fullmatch(pronoun), _OF_SEVERAL.fullmatch(pronoun)
+    same = re.search(_OF_PEOPLE.pattern if of_people else rf"\b{pronoun}\b", before, re.I)
+    if same and not _things(before[: same.start()]):
+        return ""
+    found = _QUESTION.fullmatch(before)
+    asks = _ASKS_WHO if of_people else _ASKS_FOR_ONE
+    is_asked = found and asks.fullmatch(found["asking"]) and not re.search(rf"\b{_PREPOSITION}$", before, re.I)
+    if is_asked and said and not any(sign.isdigit() for sign in said) and (not of_several or _SEVERAL.search(said)):
+        return said
+    if of_several and (counted := _COUNTED.match(before)):
+        return f"the {counted['things'].split()[0]}"
+    is_joined = not of_several and pronoun not in ("his", "her", "its")
+    things: list[str] = []
+    for start, end, _ in _things(before):
+        if is_joined and things and before[:start].endswith(f"{things[-1]} of "):  # "the battle of Hest"
+            start = before.rindex(things.pop(), 0, start)
+        if not _MEASURE.match(before[start:end]):
+            things.append(before[start:end])
+    if of_several:
+        things = [thing for thing in things if _SEVERAL.search(thing)][-1:]
+    elif not of_people:
+        behind = rf"\b{_PREPOSITION} "
+        things = ([thing for thing in things if not re.search(behind + re.escape(thing), before, re.I)] or things)[-1:]
+    return things[0] if things else ""
