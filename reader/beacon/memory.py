@@ -215,8 +215,8 @@ class Memory:
         """(slots,): the position that each slot's keys are rotated to."""
         self.extra: tuple[int, ...] = (0,) * len(self.layers)
         """By layer: how many slots more than `slots` it holds, or fewer if negative."""
-        self.row_spans: list[Tensor] | None = None
-        """By layer (kv_heads, the layer's slots, 2) int32: the source span of each head's slots; None if no rows are kept."""
+        self._row_spans: list[Tensor] | None = None
+        """`row_spans`, maybe without the last slots, whose spans all heads share."""
         self.tail = WindowTokens.raw(0, 0)
         """The tokens of the raw tail, the unfinished window."""
         self.ratio: int | None = None
@@ -277,9 +277,21 @@ class Memory:
         self.tail = self.tail + tokens
         self.positions = torch.cat([self.positions, positions])
         self.spans = torch.cat([self.spans, spans])
-        if self.row_spans is not None:
-            added = self.of_all_heads(spans)
-            self.row_spans = [torch.cat([own, added], dim=1) for own in self.row_spans]
+
+    @property
+    def row_spans(self) -> list[Tensor] | None:
+        """By layer (kv_heads, the layer's slots, 2) int32: the source span of each head's slots; None if no rows are kept."""
+        if self._row_spans is not None:
+            # Decoding a token needs none of them: they are added only here.
+            missing = self.length(0) - self._row_spans[0].shape[1]
+            if missing:
+                added = self.of_all_heads(self.spans[-missing:])
+                self._row_spans = [torch.cat([own, added], dim=1) for own in self._row_spans]
+        return self._row_spans
+
+    @row_spans.setter
+    def row_spans(self, spans: list[Tensor] | None) -> None:
+        self._row_spans = spans
 
     def of_all_heads(self, spans: Tensor) -> Tensor:
         """Expand spans (slots, 2) that all heads share to the shape of a layer's `row_spans`."""
@@ -299,8 +311,8 @@ class Memory:
         self.positions = self.positions[: mark.slots]
         self.spans = self.spans[: mark.slots]
         self.extra = mark.extra
-        if self.row_spans is not None:
-            self.row_spans = [own[:, : self.length(number)] for number, own in enumerate(self.row_spans)]
+        if self._row_spans is not None:
+            self._row_spans = [own[:, : self.length(number)] for number, own in enumerate(self._row_spans)]
         for number, layer in enumerate(self.layers):
             layer.length = self.length(number)
             if layer.length < layer.first:
@@ -421,6 +433,7 @@ class Memory:
                 "Ask it with the model that read it, or read the document again."
             )
         self.back_to(self.tail_mark())
+        own_row_spans = self.row_spans
         if stays_rounded and not before and nominal >= _LEAST_ROUNDED:
             for number, layer in enumerate(self.layers):
                 layer.keep_rounded(RoundedSlots.copied(tensors, f"layers.{number}"))
@@ -432,8 +445,8 @@ class Memory:
                 keys, values = layer.part(starts[number], layer.length)
                 put(tensors, f"layers.{number}.keys", keys[0])
                 put(tensors, f"layers.{number}.values", values[0])
-        if row_spans is not None or self.row_spans is not None:
-            earlier = self.row_spans or [self.of_all_heads(self.spans)] * len(self.layers)
+        if row_spans is not None or own_row_spans is not None:
+            earlier = own_row_spans or [self.of_all_heads(self.spans)] * len(self.layers)
             added = row_spans or [self.of_all_heads(tensors["spans"])] * len(self.layers)
             self.row_spans = [torch.cat(parts, dim=1) for parts in zip(earlier, added, strict=True)]
         names = [f"layers.{number}.keys.factor" for number in range(len(self.layers))]
