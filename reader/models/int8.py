@@ -397,7 +397,9 @@ def _choose(cache: Path) -> _Choice:
             loops = Loops(
                 rounding,
                 product if loop_seconds(product, "a row", 1) < one[of_one] else None,
-                few if loop_seconds(few, f"{_FEW_ROWS} rows", _FEW_ROWS) < seconds(of_few, _FEW_ROWS, largest) else None,
+                few
+                if loop_seconds(few, f"{_FEW_ROWS} rows", _FEW_ROWS) < seconds(of_few, _FEW_ROWS, largest)
+                else None,
                 rounds_many,
             )
             return _Choice(of_many, of_one, of_few, loops, largest)
