@@ -1,6 +1,6 @@
-"""The source spans of each head's rows, as a saved memory has them: a bit for each token and head says whether its row was kept.
+"""The source spans of each head's rows in a saved memory: a bit for each token and head.
 
-Spans in full would be an eighth of a memory in int4. This module knows nothing of how rows are chosen.
+In full they would be an eighth of a memory in int4. This module knows nothing of how rows are chosen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The product of a few rows and int8 weights in a compiled loop, by the instruction that x86 processors have for it (AVX-512 VNNI).
+"""A few rows times int8 weights in a compiled loop, by an instruction of many x86 processors (AVX-512 VNNI).
 
 The libraries copy the weights into another order at each call, which takes twice as long as the product of a question's rows, or
 prepare them once, which takes seconds. This loop reads them once, as they are. Other processors are left to the libraries.
@@ -18,6 +18,8 @@ _AT_ONCE = 4
 _BYTES = 64
 """Numbers that one instruction multiplies."""
 
+multiply_block: Any = None
+"""What `instructions` makes of it."""
 ARGUMENTS = "(int8[:, ::1], float32[::1], float32[::1], int8[:, ::1], float32[:, ::1], float32[:, ::1])"
 
 
@@ -35,7 +37,7 @@ def multiply_rows(weights: Any, row_scale: Any, bias: Any, rounded: Any, scales:
                 places[own] = min(first + own, len(rounded) - 1)
             # Of the next four rows of the weights, one is fetched at each turn.
             ahead = min(out + 4 + first // 4 % 4, len(weights) - 1)
-            multiply_block(weights, out, rounded, places, ahead, products)  # noqa: F821
+            multiply_block(weights, out, rounded, places, ahead, products)
     for row in range(len(rounded)):
         # The weights were multiplied as unsigned numbers, each of them 128 too large.
         raised = np.int32(0)
@@ -58,7 +60,8 @@ def instructions() -> Mapping[str, Any]:
     from numba.core import cgutils, codegen, config
     from numba.extending import intrinsic
 
-    if "+avx512vnni" not in (config.CPU_FEATURES or codegen.get_host_cpu_features()):
+    features = config.CPU_FEATURES or codegen.get_host_cpu_features()  # type: ignore[attr-defined]
+    if "+avx512vnni" not in features:
         raise NotImplementedError("This processor has no AVX-512 VNNI.")
     number, byte, place = ir.IntType(32), ir.IntType(8), ir.IntType(64)
     sums, numbers = ir.VectorType(number, _BYTES // 4), ir.VectorType(byte, _BYTES)
