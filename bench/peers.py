@@ -106,7 +106,8 @@ class Reader(Peer):
         self._memory.restore(longer.round(), longer.counts(), ROOM_TOKENS, stays_rounded=True)
 
     def save(self, folder: Path) -> None:
-        """It is saved already."""
+        """It is saved already. Closing the library writes back its log, which is as much again as its rows."""
+        self._store.close()
 
     def restore(self, folder: Path) -> None:
         self._memory = attach(self._store.memories()[0], self._model, self._store).memory

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -29,7 +29,12 @@ def was_compiled(loop: Callable[..., Any]) -> bool:
 
 @functools.cache
 def compiled(
-    loop: Callable[..., Any], arguments: str, *, reorders: bool = False, calls: tuple[Callable[..., Any], ...] = ()
+    loop: Callable[..., Any],
+    arguments: str,
+    *,
+    reorders: bool = False,
+    calls: tuple[Callable[..., Any], ...] = (),
+    instructions: Callable[[], Mapping[str, Any]] = dict,
 ) -> Callable[..., Any] | None:
     """A compiled function over NumPy arrays and numbers. Other threads of Python run while it runs.
 
@@ -37,6 +42,7 @@ def compiled(
         arguments: their types in numba's notation.
         reorders: sums of floats may be added in another order, which lets the processor add several at once.
         calls: the functions of its module that the loop and these functions call.
+        instructions: makes what else they call, by name; raises where this processor does not have it.
 
     Returns:
         None where numba does not work, such as on a processor that it does not know.
@@ -53,7 +59,7 @@ def compiled(
             if is_kept:
                 config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
             fast = {"reassoc", "nsz", "contract"} if reorders else False
-            known = dict(loop.__globals__)
+            known = {**loop.__globals__, **instructions()}
             for each in calls:
                 known[each.__name__] = numba.njit(nogil=True, fastmath=fast)(_knowing(known, each))
             return numba.njit(arguments, nogil=True, cache=is_kept, fastmath=fast)(_knowing(known, loop))

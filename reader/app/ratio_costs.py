@@ -45,7 +45,7 @@ def _slot_bytes(model: Model, memory_dtype: str) -> float:
     config = model.decoder.model.config
     heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    # int8 has a scale of four bytes for each key and each value, int4 four bytes for each group of about as many numbers.
-    rounded_bytes = {"int8": 1 + 4 / head_dim, "int4": 1 / 2 + 4 / head_dim}
+    # int8 has a scale of four bytes for each key and each value; int4 keys in 4 bits, values in 3, and two to four bytes a group.
+    rounded_bytes = {"int8": 1 + 4 / head_dim, "int4": 7 / 16 + 2 / head_dim}
     value_bytes = rounded_bytes.get(memory_dtype, model.decoder.dtype.itemsize)
     return float(2 * config.num_hidden_layers * heads * head_dim * value_bytes)

@@ -9,6 +9,7 @@ from reader.beacon.plugin import BeaconPlugin, Logits, Output
 from reader.beacon.ratio import RatioChooser, adapt_ratio
 from reader.beacon.rotary import check_decoder, max_positions, rotation
 from reader.beacon.rounding import quantise, quantise_to_int4, quantise_to_int8
+from reader.beacon.row_spans import pack_row_spans, unpack_row_spans
 from reader.beacon.rows import RowChooser
 from reader.beacon.shared_prefix import Branch, Branches
 
@@ -33,10 +34,12 @@ __all__ = [
     "largest_weights",
     "load_loops",
     "max_positions",
+    "pack_row_spans",
     "quantise",
     "quantise_to_int4",
     "quantise_to_int8",
     "recording",
     "rotation",
     "shares",
+    "unpack_row_spans",
 ]

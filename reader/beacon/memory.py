@@ -20,7 +20,8 @@ from transformers.cache_utils import CacheLayerMixin
 from reader.beacon.layout import WindowTokens
 from reader.beacon.many_queries import block_loop, has_block_loop
 from reader.beacon.one_query import loops_preferred, row_loops
-from reader.beacon.rounding import RoundedSlots, key_factors, put, quantise_to_int8, saved_as
+from reader.beacon.rounding import RoundedSlots, key_factors, put, quantise_to_int8, saved_as, unpacking_loops
+from reader.beacon.row_spans import saved_row_spans
 from reader.errors import MemoryMismatch
 
 _LEAST_ROUNDED = 1024
@@ -36,6 +37,7 @@ def load_loops() -> None:
     if has_block_loop():
         block_loop()
         row_loops()
+        unpacking_loops()
 
 
 class SlotLayer(CacheLayerMixin):
@@ -117,14 +119,15 @@ class SlotLayer(CacheLayerMixin):
         self.keys[:, :, place] = keys
         self.values[:, :, place] = values
 
-    def keep_rounded(self, slots: RoundedSlots | None) -> None:
-        """Begin with these slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
+    def keep_rounded(self, tensors: Mapping[str, Tensor], layer: str) -> None:
+        """Begin with these saved slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
         _, kv_heads, _, head_dim = self.keys.shape
         is_plain = self.keys.device.type == "cpu" and self.keys.dtype == torch.float32
         is_plain = is_plain and not head_dim % 4 and loops_preferred(kv_heads)
-        if slots is None or not is_plain or None in (block_loop(), row_loops()):
+        if not is_plain or None in (block_loop(), row_loops()):
             return
-        self.rounded, self.length = slots, slots.count
+        self.rounded = RoundedSlots.copied(tensors, layer)
+        self.length = 0 if self.rounded is None else self.rounded.count
 
     def unround(self) -> None:
         """Keep all slots as numbers of the decoder's type again."""
@@ -215,8 +218,8 @@ class Memory:
         """(slots,): the position that each slot's keys are rotated to."""
         self.extra: tuple[int, ...] = (0,) * len(self.layers)
         """By layer: how many slots more than `slots` it holds, or fewer if negative."""
-        self.row_spans: list[Tensor] | None = None
-        """By layer (kv_heads, the layer's slots, 2) int32: the source span of each head's slots; None if no rows are kept."""
+        self._row_spans: list[Tensor] | None = None
+        """`row_spans`, maybe without the last slots, whose spans all heads share."""
         self.tail = WindowTokens.raw(0, 0)
         """The tokens of the raw tail, the unfinished window."""
         self.ratio: int | None = None
@@ -277,9 +280,21 @@ class Memory:
         self.tail = self.tail + tokens
         self.positions = torch.cat([self.positions, positions])
         self.spans = torch.cat([self.spans, spans])
-        if self.row_spans is not None:
-            added = self.of_all_heads(spans)
-            self.row_spans = [torch.cat([own, added], dim=1) for own in self.row_spans]
+
+    @property
+    def row_spans(self) -> list[Tensor] | None:
+        """By layer (kv_heads, the layer's slots, 2) int32: the source span of each head's slots; None if no rows are kept."""
+        if self._row_spans is not None:
+            # Decoding a token needs none of them: they are added only here.
+            missing = self.length(0) - self._row_spans[0].shape[1]
+            if missing:
+                added = self.of_all_heads(self.spans[-missing:])
+                self._row_spans = [torch.cat([own, added], dim=1) for own in self._row_spans]
+        return self._row_spans
+
+    @row_spans.setter
+    def row_spans(self, spans: list[Tensor] | None) -> None:
+        self._row_spans = spans
 
     def of_all_heads(self, spans: Tensor) -> Tensor:
         """Expand spans (slots, 2) that all heads share to the shape of a layer's `row_spans`."""
@@ -299,8 +314,8 @@ class Memory:
         self.positions = self.positions[: mark.slots]
         self.spans = self.spans[: mark.slots]
         self.extra = mark.extra
-        if self.row_spans is not None:
-            self.row_spans = [own[:, : self.length(number)] for number, own in enumerate(self.row_spans)]
+        if self._row_spans is not None:
+            self._row_spans = [own[:, : self.length(number)] for number, own in enumerate(self._row_spans)]
         for number, layer in enumerate(self.layers):
             layer.length = self.length(number)
             if layer.length < layer.first:
@@ -382,8 +397,8 @@ class Memory:
 
         Args:
             room: slots to make room for behind the memory.
-            stays_rounded: of a memory without slots, whether those saved in int8 stay so, if they are many and the decoder can
-                attend to them.
+            stays_rounded: of a memory without slots, whether those saved in int8 or int4 are kept in int8, if they are many and
+                the decoder can attend to them.
 
         Raises:
             MemoryMismatch: a tensor is missing, or has another shape or type than this decoder's.
@@ -399,7 +414,7 @@ class Memory:
                 )
         tail = tensors["tail"]
         least = counts["sink"] - self.sink + counts["raw"]  # all layers hold sink and raw tail
-        row_spans = _saved_row_spans(tensors, len(self.layers), self.layers[0].keys.shape[1], least)
+        row_spans = saved_row_spans(tensors, len(self.layers), self.layers[0].keys.shape[1], least)
         nominal, starts = slots, [before + extra for extra in self.extra]
         held = [slots] * len(self.layers) if row_spans is None else [own.shape[1] for own in row_spans]
         for number, layer in enumerate(self.layers):
@@ -421,9 +436,10 @@ class Memory:
                 "Ask it with the model that read it, or read the document again."
             )
         self.back_to(self.tail_mark())
+        own_row_spans = self.row_spans
         if stays_rounded and not before and nominal >= _LEAST_ROUNDED:
             for number, layer in enumerate(self.layers):
-                layer.keep_rounded(RoundedSlots.copied(tensors, f"layers.{number}"))
+                layer.keep_rounded(tensors, f"layers.{number}")
         self.extra = tuple(extra + own - nominal for extra, own in zip(self.extra, held, strict=True))
         self.reserve(before + nominal + room)
         for number, layer in enumerate(self.layers):
@@ -432,8 +448,8 @@ class Memory:
                 keys, values = layer.part(starts[number], layer.length)
                 put(tensors, f"layers.{number}.keys", keys[0])
                 put(tensors, f"layers.{number}.values", values[0])
-        if row_spans is not None or self.row_spans is not None:
-            earlier = self.row_spans or [self.of_all_heads(self.spans)] * len(self.layers)
+        if row_spans is not None or own_row_spans is not None:
+            earlier = own_row_spans or [self.of_all_heads(self.spans)] * len(self.layers)
             added = row_spans or [self.of_all_heads(tensors["spans"])] * len(self.layers)
             self.row_spans = [torch.cat(parts, dim=1) for parts in zip(earlier, added, strict=True)]
         names = [f"layers.{number}.keys.factor" for number in range(len(self.layers))]
@@ -445,31 +461,3 @@ class Memory:
         self.tail = WindowTokens(tail[0].bool(), tail[1], tail[2])
         self.sink, self.beacons, self.windows = counts["sink"], counts["beacons"], counts["windows"]
         self.ratio = None if counts["ratio"] < 0 else counts["ratio"]
-
-
-def _saved_row_spans(tensors: Mapping[str, Tensor], layers: int, kv_heads: int, least: int) -> list[Tensor] | None:
-    """The saved `row_spans` of each layer, at least so many slots; None if no heads keep rows of their own.
-
-    Memories saved before layers could differ have one tensor (layers, kv_heads, slots, 2).
-
-    Raises:
-        MemoryMismatch: one is missing, or has another shape or type than this decoder's.
-    """
-    names = [f"layers.{number}.row_spans" for number in range(layers)]
-    if "row_spans" in tensors:
-        found = [*tensors["row_spans"]]
-    elif any(name in tensors for name in names):
-        found = [tensors[name] for name in names if name in tensors]
-    else:
-        return None
-    shapes = [tuple(own.shape) for own in found]
-    fits = all(
-        len(shape) == 3 and (shape[0], shape[2]) == (kv_heads, 2) and shape[1] >= least and own.dtype == torch.int32
-        for shape, own in zip(shapes, found, strict=True)
-    )
-    if len(found) != layers or not fits:
-        raise MemoryMismatch(
-            f"The saved memory's row_spans of {len(found)} layers do not fit the decoder's {layers} layers with {kv_heads} "
-            "key heads. Read the document again."
-        )
-    return found

@@ -4,8 +4,8 @@ Each row of a matrix is rounded to int8 with its own scale when the decoder is l
 same way when they are computed (dynamic quantisation), so a token's result does not depend on the other tokens of the pass.
 Before that, weights and activations are rotated by the same Hadamard matrix, which leaves their products as they are and spreads
 outliers, which would take the scale, over many numbers (QuaRot, arXiv 2404.00456, section 3).
-Rows are rotated and rounded in a loop that is compiled for this processor, and a single one is multiplied in another one, if these
-are faster here than the libraries. That, and which library is the fastest for one row and for many, is measured once. Where they
+Rows are rotated and rounded in a loop that is compiled for this processor, and one or a few are multiplied in others, if these are
+faster here than the libraries. That, and which library is the fastest for one row and for many, is measured once. Where they
 are exact only for smaller weights, the weights are rounded to 7 of the 8 bits. The weights are frozen, but gradients pass through
 them, rounded in the same way: training what surrounds them takes half of float32's time.
 """
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from reader import huge_pages
 from reader.compiled import compiled
 from reader.errors import ConfigError
+from reader.models import few_rows
 from reader.models.machine import Notes, best_seconds
 
 _SMALL_WEIGHTS = 1 << 18
@@ -41,6 +42,8 @@ _MANY_ROWS = 512
 """A kernel is chosen for reading this many rows together, and one for a single row."""
 _PREPARED_AFTER = 4096
 """After so many rows, weights are prepared for the kernel of many rows. oneDNN takes as long for that as it saves with 6,000."""
+_FEW_ROWS = 16
+"""The loop for few rows is used if it is faster with as many."""
 _ROWS_OF_A_CALL = 60
 """With few rows, too, another kernel takes as much longer than that of many as with so many rows more."""
 _MUCH_SLOWER = 2
@@ -87,6 +90,8 @@ class Loops:
     """`_round_rows`"""
     product: Loop | None = None
     """`_multiply_row`"""
+    few: Loop | None = None
+    """`few_rows.multiply_rows`"""
     rounds_many: bool = True
     """Whether `rounding` is for more rows than one, too: where many threads share the library's, that is faster."""
 
@@ -147,6 +152,7 @@ class Int8Linear(nn.Module):
         self._rows = 0
         """How many rows have been projected with others, and `_ROWS_OF_A_CALL` for each time, while it counts."""
         self._loops = loops
+        self._few = loops.few if few_rows.fits(*rounded.shape) else None
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
         self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
 
@@ -166,9 +172,10 @@ class Int8Linear(nn.Module):
         """`forward` without a gradient."""
         rows = states.reshape(-1, self.in_features)
         rounded, scale = self._loops.round(rows)
-        if self._loops.product is not None and len(rows) == 1:
-            result = torch.empty(1, self.out_features)
-            self._loops.product(*self._arrays, *(each.numpy() for each in (rounded, scale, result)))
+        loop = self._loops.product if len(rows) == 1 else self._few if len(rows) <= few_rows.MOST_ROWS else None
+        if loop is not None:
+            result = torch.empty(len(rows), self.out_features)
+            loop(*self._arrays, *(each.numpy() for each in (rounded, scale, result)))
         else:
             multiply = self._multiply_one if len(rows) == 1 else self._kernel_of_many(len(rows))
             result = multiply(rounded).mul_(scale)
@@ -364,18 +371,21 @@ def _choose(cache: Path) -> _Choice:
         ConfigError: no kernel multiplies exactly.
     """
     notes = Notes(cache)
-    product = compiled(_multiply_row, _MULTIPLY_ARGUMENTS)
-    # A loop runs in one thread, and the seconds are divided by the number of threads.
-    of_loop, threads = _NEVER, torch.get_num_threads()
-    if product is not None:
-        kernel = _loop_kernel(product)
-        of_loop = notes.measured("int8 loop, a row", lambda: _measure(kernel, 1, _LARGEST) * threads)
+    threads = torch.get_num_threads()
 
     def seconds(name: str, rows: int, largest: int) -> float:
         weights = "" if largest == _LARGEST else ", 7-bit weights"
         of = "a row" if rows == 1 else f"{rows} rows"
         return notes.measured(f"int8 {name}, {of}{weights}", lambda: _measure(_KERNELS[name], rows, largest))
 
+    def loop_seconds(loop: Loop | None, of: str, rows: int) -> float:
+        # A loop runs in one thread, and the seconds are divided by the number of threads.
+        if loop is None:
+            return _NEVER
+        return notes.measured(f"int8 loop, {of}", lambda: _measure(_loop_kernel(loop), rows, _LARGEST) * threads)
+
+    product = compiled(_multiply_row, _MULTIPLY_ARGUMENTS)
+    few = compiled(few_rows.multiply_rows, few_rows.ARGUMENTS, instructions=few_rows.instructions)
     for largest in (_LARGEST, _LARGEST_IN_16_BITS):
         # A token is read with hundreds of others, and decoded alone.
         many, one = ({name: seconds(name, rows, largest) for name in _KERNELS} for rows in (_MANY_ROWS, 1))
@@ -383,8 +393,15 @@ def _choose(cache: Path) -> _Choice:
         if max(many[of_many], one[of_one]) < _NEVER:
             rounding = compiled(_round_rows, _ROUND_ARGUMENTS)
             rounds_many = rounding is not None and _rounds_many(rounding, notes)
-            loops = Loops(rounding, product if of_loop < one[of_one] else None, rounds_many)
             of_few = of_one if many[of_one] < _MUCH_SLOWER * many[of_many] else of_many
+            loops = Loops(
+                rounding,
+                product if loop_seconds(product, "a row", 1) < one[of_one] else None,
+                few
+                if loop_seconds(few, f"{_FEW_ROWS} rows", _FEW_ROWS) < seconds(of_few, _FEW_ROWS, largest)
+                else None,
+                rounds_many,
+            )
             return _Choice(of_many, of_one, of_few, loops, largest)
     raise ConfigError("This processor does not multiply int8 exactly: give --dtype float32.")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reader.beacon import BeaconConfig, Memory, RatioChooser, quantise_to_int4
+from reader.beacon import BeaconConfig, Memory, RatioChooser, pack_row_spans, quantise_to_int4
 from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
@@ -204,7 +204,7 @@ def _read_windows(
     if vectors is not None:
         vectors.keep(store)
     tensors = memory.round() if is_rounded else memory.tensors()
-    specs, buffers = to_bytes(quantise_to_int4(tensors) if memory_dtype == "int4" else tensors)
+    specs, buffers = to_bytes(pack_row_spans(quantise_to_int4(tensors) if memory_dtype == "int4" else tensors))
     writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)
     return memory
 

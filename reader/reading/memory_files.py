@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from reader.beacon import Memory
+from reader.beacon import Memory, unpack_row_spans
 from reader.errors import MemoryMismatch
 from reader.models import Model
 from reader.reading.plan import FORMAT, ROOM_TOKENS
@@ -95,7 +95,7 @@ def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[
 
 
 def to_torch(tensors: MappedTensors) -> dict[str, Tensor]:
-    """Read-only views of the mapped bytes."""
+    """Read-only views of the mapped bytes; only what heads keep is unpacked."""
     types = {name: dtype for dtype, name in _DTYPES.items()}
     views: dict[str, Tensor] = {}
     with warnings.catch_warnings():
@@ -105,4 +105,4 @@ def to_torch(tensors: MappedTensors) -> dict[str, Tensor]:
                 raise MemoryMismatch(f"The memory's {name} has the unknown type {kind}. Read the document again.")
             flat = torch.frombuffer(view, dtype=types[kind]) if len(view) else torch.empty(0, dtype=types[kind])
             views[name] = flat.view(shape)
-    return views
+    return unpack_row_spans(views)
