@@ -180,6 +180,9 @@ class _Asked(Rows):
         said = said or replace(self, question=f"How much in total {rest}").answer()
         if not said or not said.number or any(dimension_of(own) == "share" for own in amounts.values()):
             return None
+        # The prices of a list have no sum.
+        if said.found.field not in self.named and stems(said.found.name) & PRICE.all_names and said.found.values:
+            return None
         rows = [row for row, one in enumerate(amounts.get(said.found.field, ())) if one] if said.found.values else []
         found = self._found(rows, said.found.field)
         things = found.things or self.ledger.things
@@ -271,7 +274,7 @@ class _Asked(Rows):
             return _Answer(self._printed(read[0], columns[0]), found, found.values[0].number)
         total = sum(one.number for one in found.values)
         # The prices of a list have no sum.
-        is_whole = has_rows or bool(self.ledger.days or HOW_MANY.match(self.text) or _ALL.search(self.text))
+        is_whole = has_rows or bool(self.days() or HOW_MANY.match(self.text) or _ALL.search(self.text))
         if MEAN.search(self.text) and not self._is_balance(found.field):
             is_whole = is_whole or columns[0] in self.named
             return _Answer(self._with_count(found, total / len(read)), found) if is_whole else None
@@ -427,6 +430,8 @@ class _Asked(Rows):
         noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
         noun -= frozenset().union(*(own for words in (self.stated(self.words) or {}).values() for own in words))
         columns = [column for column in best if column or not ledger.is_code(column)]
+        if _WHO.match(self.text):
+            columns = [column for column in columns if not ledger.is_code(column)]
         columns = columns or [column for column in best if noun & self.named[column]]
         if noun and not any(noun & words for words in self.named.values()):
             columns = []

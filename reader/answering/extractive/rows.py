@@ -74,7 +74,7 @@ WORDS = OWN_WORDS | stems(
     """
     spend spent buy bought book booked go went gone come came make made do done get got amount amounts money value often times time
     day days date dates row rows entry entries record records item against average whole received receive earned
-    mark grade score result reading leave leaves start starts begin begins work worked
+    leave leaves start starts begin begins work worked
     ausgegeben eingenommen gebucht bezahlt gezahlt gekauft hoch wie viel viele oft betrag beträge tag datum kommen stammen war waren
     wurde wurden gegen aller für mit ging gingen weg entfällt entfallen gearbeitet gefahren
     combien fois montant jour date viennent vient provient tout a-t-il y contre eu eue va vont revient ont avait d l n à
@@ -82,6 +82,8 @@ WORDS = OWN_WORDS | stems(
     """
 )
 """What questions for the rows of a table have, whatever it is about."""
+_VALUES = stems("mark grade score result reading")
+"""What values may be called whose column is named."""
 _ROWS = stems("row entry record eintrag einträge zeile ligne entrée fila")
 _PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe paiement dépense pago gasto") - stems(
     "book"
@@ -211,9 +213,8 @@ class Rows:
             if limits and not words & frozenset().union(*_ENDS) and not any(starmap(is_alike, product(words, limits))):
                 words = set()
             if kind := next(filter(None, self.ledger.amounts.get(column, ())), None):
-                words |= stems(
-                    " ".join(word for word, unit in units.items() if unit and unit.dimension == kind.dimension)
-                )
+                alike = (word for word, unit in units.items() if unit and _has_unit(kind, unit))
+                words |= stems(" ".join(alike))
             named[column] = frozenset(words)
         return {column: words for column, words in named.items() if words}
 
@@ -256,6 +257,8 @@ class Rows:
             if column not in filters or not LACKS.search(self.text):
                 filters[column] = self._with_words(column, words)
         known = WORDS.union(*(own for words in stated.values() for own in words), *self.named.values())
+        if any(column in ledger.amounts for column in self.named):
+            known |= _VALUES
         if left := self.words - known - stems(ledger.about) - self.rows_called:
             having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
             if len(having) != 1 or having[0] in filters or left <= _ORDER_WORDS or all(map(str.isdecimal, left)):
@@ -388,6 +391,10 @@ class Rows:
         """Of some columns those that the question names."""
         words, fields = stems(self.question), self.ledger.fields
         return [column for column in columns if any(starmap(is_alike, product(words, stems(fields[column]))))]
+
+
+def _has_unit(one: Value, unit: Value) -> bool:
+    return one.dimension == unit.dimension and one.number * unit.size == one.size * unit.number
 
 
 def _number(text: str) -> int:
