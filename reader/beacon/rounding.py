@@ -187,10 +187,19 @@ def _to_3_bits(values: Tensor) -> tuple[Tensor, Tensor]:
     First come two bits of each size, a quarter of the numbers after another, then the signs, an eighth after another.
     """
     sizes = torch.tensor(_SIZES, dtype=torch.float32, device=values.device)
-    # The largest size is 2.152 times the root of the mean square of such numbers. Then the scale that fits the sizes best is taken.
-    scale = values.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-6) * (2.152 / 127)
-    number = torch.bucketize(values.abs() / scale, (sizes[1:] + sizes[:-1]) / 2)
-    fitting = (values.abs() * sizes[number]).sum(-1, keepdim=True) / sizes[number].square().sum(-1, keepdim=True)
+    magnitudes = values.abs()
+    # The largest size is 2.152 times the root of the mean square of such numbers. Another scale fits better beside outliers.
+    usual = 2.152 * values.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-6)
+    largest = magnitudes.amax(-1, keepdim=True).clamp(min=1e-6)
+    tried = []
+    for most in (usual, (usual * largest).sqrt(), largest):
+        number = torch.bucketize(magnitudes * (127 / most), (sizes[1:] + sizes[:-1]) / 2)
+        found = sizes[number]
+        fitting = (magnitudes * found).sum(-1, keepdim=True) / found.square().sum(-1, keepdim=True)
+        tried.append(((magnitudes - fitting * found).square().sum(-1, keepdim=True), number, fitting))
+    errors, numbers, scales = (torch.stack(own) for own in zip(*tried, strict=True))
+    best = errors.argmin(0, keepdim=True)
+    number, fitting = numbers.gather(0, best.expand_as(numbers[:1]))[0], scales.gather(0, best)[0]
     number, is_positive = number.to(torch.uint8), (values >= 0).to(torch.uint8)
     parts = zip((number, is_positive), (4, 8), strict=True)
     packed = [sum(one << 8 // count * place for place, one in enumerate(own.chunk(count, -1))) for own, count in parts]
