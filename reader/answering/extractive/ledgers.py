@@ -20,6 +20,7 @@ from reader.answering.extractive.rows import BALANCE, DIFFERENT, LACKS, MEAN, TO
 from reader.answering.passages import Passages, Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.days import period_in
+from reader.answering.text.languages import language_of
 from reader.answering.text.measures import HOW_MUCH, NUMBER, PRICE
 from reader.answering.text.records import SUMMARY, stems
 from reader.answering.text.values import value
@@ -55,11 +56,7 @@ _WHEN = re.compile(
     r" (?:days?|dates?|tage?n?|datum|jours?|días?|fechas?)|wann|quand|cuándo)\b",
     re.I,
 )
-_ROWS_CALLED = (
-    ("Zeilen", re.compile(r"\W*(?:wie|was|welche\w*|wann|wo)\b", re.I)),
-    ("lignes", re.compile(r"\W*(?:combien|quel\w*|quand|que)\b|\W*qu['’]", re.I)),
-    ("filas", re.compile(r"\W*(?:cuá\w+|qué)\b", re.I)),
-)
+_ROWS_CALLED = {"en": "rows", "de": "Zeilen", "fr": "lignes", "es": "filas"}
 _PERSONS = stems(
     """
     name player member person employee student pupil teacher driver helper volunteer guest customer patient tenant trainer runner
@@ -339,7 +336,7 @@ class _Asked(Rows):
 
     def _with_count(self, found: Found, number: float) -> str:
         """A sum or a mean, with the number of its rows, as not all of them may be shown."""
-        called = next((rows for rows, begins in _ROWS_CALLED if begins.match(self.text)), "rows")
+        called = _ROWS_CALLED.get(language_of(self.text), "rows")
         printed = found.printed(number, least=int(number != int(number)))
         return f"{printed} ({len(found.values)} {called})" if printed else ""
 
