@@ -18,7 +18,7 @@ import reader.compiled
 from reader.beacon import many_queries, one_query
 from reader.beacon.attention import attend
 from reader.beacon.memory import SlotLayer
-from reader.beacon.rounding import RoundedSlots, key_factors, quantise_to_int8
+from reader.beacon.rounding import key_factors, quantise_to_int8
 from reader.compiled import compiled
 from reader.errors import ConfigError
 from reader.models import Decoder, few_rows, int8, load_decoder, one_row
@@ -202,15 +202,14 @@ def test_slots_in_int8_are_attended_to_as_their_numbers(
     saved = {
         f"layers.0.{name}": numbers(kv_heads, slots, head_dim, seed=n) for n, name in enumerate(("keys", "values"))
     }
-    rounded = RoundedSlots.copied(quantise_to_int8(saved, [key_factors(saved["layers.0.keys"])]), "layers.0")
-    assert rounded is not None
+    rounded = quantise_to_int8(saved, [key_factors(saved["layers.0.keys"])])
     module, query = nn.Module(), numbers(1, groups * kv_heads, tokens, head_dim, seed=2)
     vars(module)["layer_idx"] = 0
     for mask in (None, numbers(1, 1, tokens, slots + behind + tokens, seed=5) < 1):
         outputs, parts = [], []
         for is_kept in (True, False):
             layer = SlotLayer(*numbers(2, 1, kv_heads, 0, head_dim))
-            layer.keep_rounded(rounded)
+            layer.keep_rounded(rounded, "layers.0")
             if not is_kept:
                 layer.unround()
             layer.reserve(slots + behind + tokens + 3)

@@ -12,7 +12,6 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -502,7 +501,7 @@ def test_the_estimate_for_a_bundled_decoder_starts_from_its_own_speed_here(
     tiny_folder: Callable[..., Path], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document, name = make_document(4_000), str(tiny_folder("llama"))
-    monkeypatch.setattr("reader.reading.estimate.catalogue", lambda: [SimpleNamespace(name=name)])
+    monkeypatch.setattr("reader.reading.estimate.is_bundled", lambda _: True)
 
     def estimate(seconds: float) -> Estimate:
         speed = Speed(seconds, "measured")
