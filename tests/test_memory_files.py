@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.documents import make_document
 
 from reader.errors import MemoryMismatch
@@ -59,6 +60,15 @@ def test_an_attached_memory_stays_in_int8_and_asking_leaves_it_as_it_was(tmp_pat
         assert all(layer.rounded is not None for layer in layers)
         after = attached.memory.tensors()
         assert [name for name in before if not before[name].equal(after[name])] == []
+
+
+def test_wider_numbers_are_kept_first_so_that_all_are_aligned() -> None:
+    from reader.reading.memory_files import to_bytes
+
+    kinds = {"a": torch.int8, "b": torch.float32, "c": torch.float16, "d": torch.int32}
+    specs, parts = to_bytes({name: torch.arange(3).to(kind) for name, kind in kinds.items()})
+    assert [spec.name for spec in specs] == ["b", "d", "c", "a"]
+    assert [sum(part.nbytes for part in own) for own in parts] == [12, 12, 6, 3]
 
 
 @pytest.fixture

@@ -84,14 +84,16 @@ def counts(metadata: Mapping[str, str]) -> dict[str, int]:
 
 
 def to_bytes(tensors: Mapping[str, Tensor]) -> tuple[list[TensorSpec], Iterator[Iterable[memoryview]]]:
-    """The specs, and each tensor's bytes head by head, so that contiguous bytes are not copied."""
-    specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
+    """The specs, those of wider numbers first, as they must be aligned, and each tensor's bytes head by head, so that contiguous
+    bytes are not copied."""
+    ordered = sorted(tensors.items(), key=lambda named: -named[1].itemsize)
+    specs = [TensorSpec(name, _DTYPES[tensor.dtype], tuple(tensor.shape)) for name, tensor in ordered]
 
     def parts(tensor: Tensor) -> Iterator[memoryview]:
         for part in tensor.cpu():  # from a GPU in one copy
             yield memoryview(part.contiguous().flatten().view(torch.uint8).numpy())
 
-    return specs, (parts(tensor) for tensor in tensors.values())
+    return specs, (parts(tensor) for _, tensor in ordered)
 
 
 def to_torch(tensors: MappedTensors) -> dict[str, Tensor]:
