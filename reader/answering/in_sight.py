@@ -76,6 +76,8 @@ class InSight:
     def cannot_be_right(self, answer: str) -> bool:
         """Whether a figure or a name stands nowhere, or is of another kind or of something else than what is asked for."""
         question, known, passages = self.question, self._known, self.attached.passages
+        if is_of_another_kind(question, answer):  # from memory alone, too
+            return True
         return bool(self.passage) and (
             invents(answer, known)
             or miscounts(answer, question, known)
@@ -85,7 +87,6 @@ class InSight:
             or is_no_price(question, answer, self.page)
             or (asks_for_amount(question) and passages.is_of_other_rows(question, answer))
             or invents_name(answer, known, question)
-            or is_of_another_kind(question, answer)
             or is_of_another(question, answer, self.prompt.passages, self.attached.sources, self.said)
         )
 
