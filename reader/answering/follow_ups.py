@@ -290,7 +290,7 @@ def _says_something(word: str) -> bool:
 
 
 def _without_verb(words: Sequence[str], begin: int, end: int, auxiliary: str) -> int:
-    """The end of a thing behind an auxiliary, without the verb behind it, which may stand behind more about the thing."""
+    """Where a thing ends that follows an auxiliary. The verb after it does not belong to it: "the boy" of "did the boy find"."""
     if _IS_BE.fullmatch(auxiliary):
         return end - 1 if end - begin > 1 and _PARTICIPLE.fullmatch(words[end - 1]) else end
     if end - begin > 1:  # a name ends where a small letter follows: "Did Tom find keys?"

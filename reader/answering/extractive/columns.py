@@ -93,15 +93,15 @@ class Across(NamedTuple):
 def across_in(text: str, ledger: Ledger) -> Across | None:
     """The columns of a table that a question compares, such as what was spent and the budget; None where it is not clear."""
     if found := _REORDERED.search(text):
+        before = text[: found.start()]
         left, right, holds = called(_IN_STOCK, ledger), called(_LEAST, ledger), operator.lt
         right = [column for column in right if not re.search(r"\border", ledger.fields[column], re.I)]
         # What is to be ordered again at 20 is so with 20, what has at least 20 is not.
         if any(re.search("order|melde", ledger.fields[column], re.I) for column in right):
             holds = operator.le
-        rest = f"{text[: found.start()]} {text[found.end() :]}"
     elif found := _FULL.search(text):
+        before = text[: found.start()]
         left, right, holds = called(USED, ledger), called(_SEATS, ledger), operator.ge
-        rest = f"{text[: found.start()]} {text[found.end() :]}"
     elif (found := _ACROSS.search(text)) and not limit_in(text):
         right = _most_named(text[found.end() :], ledger)
         left = _most_named(text[: found.end()], ledger, right)
@@ -119,9 +119,9 @@ def across_in(text: str, ledger: Ledger) -> Across | None:
         before = re.sub(
             r"(?<= )[a-zß-ÿ]+ \Z", lambda word: word[0] if stems(word[0]) & known else "", text[: found.start()]
         )
-        rest = f"{before} {text[found.end() :]}"
     else:
         return None
+    rest = f"{before} {text[found.end() :]}"
     left = [column for column in left if column not in right]
     if len(left) != 1 or len(right) != 1 or left[0] not in _like(right[0], ledger):
         return None

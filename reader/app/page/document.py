@@ -207,7 +207,7 @@ class DocumentEvents:
 
 
 def _check_local(request: gr.Request) -> None:
-    """Make sure that whoever asks sits at this computer, as a language model is everybody's.
+    """Refuse a person who signed in: all users share one language model.
 
     Raises:
         ConfigError: they signed in.
