@@ -6,8 +6,9 @@ It sets up no events and shows no data: those are the modules of the regions, `l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -41,6 +42,17 @@ PLACES = (
 """The bar of narrow screens, which show one part at a time."""
 
 
+@dataclass
+class Sent:
+    """What an open page was sent, and how often it was looked up what it should show."""
+
+    views: list[list[dict[str, Any]]] = field(default_factory=list)
+    """An update for each part, the newest view first."""
+    looks: int = 0
+    newest: int = 0
+    """The look that was sent last."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """What one open page remembers."""
@@ -55,8 +67,8 @@ class Kept:
     """The number of the turn whose question is being edited."""
     own: gr.State
     """The title, the tags and the pin that the details were given last."""
-    shown: gr.State
-    """The updates that were sent last."""
+    sent: gr.State
+    """What the page was sent last: a `Sent`, which is changed in its place."""
     listed: gr.State
     """How many rows the library shows."""
     order: gr.State
@@ -221,7 +233,7 @@ def lay_out(model_name: str, model_names: Sequence[str], condenser: str | None, 
         talk=gr.State(None),
         editing=gr.State(None),
         own=gr.State(("", "", False)),
-        shown=gr.State(None),
+        sent=gr.State(Sent()),
         listed=gr.State(LISTED_DOCUMENTS),
         order=gr.State("newest"),
         locked=gr.State([], delete_callback=discard),

@@ -1,14 +1,11 @@
 """Keeps an open page up to date: on every tick of its timer it is sent the parts that have changed, and only those.
 
 Each change is sent twice, as a page may lose an update of a part that it is just drawing. Where two refreshes of a page run side by
-side, the one that looked first sends nothing if the other one has ended.
+side, the one that looked first sends nothing if the other one has ended: it may have looked before another document was opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -16,7 +13,7 @@ import gradio as gr
 
 from reader.app.page import html as views, shelf
 from reader.app.page.events import EVERY, Site, found_or_none, on
-from reader.app.page.layout import BUSY_POLL_SECONDS
+from reader.app.page.layout import BUSY_POLL_SECONDS, Sent
 from reader.app.talks import Place
 from reader.app.workspace import Shown, Workspace
 from storage import DocumentOrder, is_active
@@ -26,23 +23,12 @@ TIMES_SENT = 2
 """How often each change is sent."""
 
 
-@dataclass
-class _Looks:
-    """How often a page was looked up for its refreshes, as long as one of them runs."""
-
-    begun: int = 0
-    running: int = 0
-    newest_sent: int = 0
-
-
 class Refresh:
     """The updates that follow the library, the decoder and the readings."""
 
     def __init__(self, site: Site) -> None:
         """Take the page; `connect` starts its timer."""
         self._site = site
-        self._looks: dict[str, _Looks] = {}
-        """By the session of an open page."""
         self._looking = Lock()
         kept, library = site.parts.kept, site.parts.library
         notices, document = site.parts.notices, site.parts.document
@@ -68,61 +54,37 @@ class Refresh:
             site.parts.conversation.question,
             *(library.tags, library.pick, document.details.fold, site.parts.table.runs),
         ]
-        self._inputs = [kept.selected, kept.listed, library.search, kept.order, kept.shown]
-        self._outputs = [kept.shown, *self._view]
+        self._inputs = [kept.sent, kept.listed, library.search, kept.order]
 
     def connect(self) -> None:
         """Refresh at every tick."""
-        on(self._site.parts.kept.timer.tick, self.refresh, self._inputs, self._outputs)
+        on(self._site.parts.kept.timer.tick, self.refresh, self._inputs, self._view)
 
     def after(self, event: Any) -> Any:
         """Refresh when an event is through, too."""
-        return on(event.then, self.refresh, self._inputs, self._outputs, **EVERY)
+        return on(event.then, self.refresh, self._inputs, self._view, **EVERY)
 
     def refresh(
-        self,
-        reference: str | None,
-        rows: int,
-        query: str,
-        order: DocumentOrder,
-        before: list[list[dict[str, Any]]] | None,
-        request: gr.Request,
-    ) -> tuple[Any, ...]:
+        self, sent: Sent, rows: int, query: str, order: DocumentOrder, request: gr.Request
+    ) -> tuple[dict[str, Any], ...]:
         """Send what has changed since the update before the last one."""
-        with self._one_look(request.session_hash or "") as is_overtaken:
-            now = self._look_safely(request, reference, rows, query, order)
-            if is_overtaken():
-                return (gr.skip(),) * len(self._outputs)
+        with self._looking:
+            sent.looks += 1
+            own = sent.looks
+            reference = self._site.now(self._site.parts.kept.selected, request)
+        now = self._look_safely(request, reference, rows, query, order)
+        with self._looking:
+            if own < sent.newest:
+                return (gr.skip(),) * len(now)
+            sent.newest = own
+            before = sent.views
+            sent.views = [now, *before[: TIMES_SENT - 1]]
         if before:  # the page has what it was sent first
             self._site.service.first_page.draw()
-        before = before or []
-        changed = [
+        return tuple(
             part if len(before) < TIMES_SENT or any(part != view[number] for view in before) else gr.skip()
             for number, part in enumerate(now)
-        ]
-        return [now, *before[: TIMES_SENT - 1]], *changed
-
-    @contextmanager
-    def _one_look(self, session: str) -> Iterator[Callable[[], bool]]:
-        """Inside the block, a page is looked up; what is yielded says whether a later look of that page was sent meanwhile."""
-        with self._looking:
-            looks = self._looks.setdefault(session, _Looks())
-            looks.begun += 1
-            looks.running += 1
-            own = looks.begun
-
-        def is_overtaken() -> bool:
-            with self._looking:
-                looks.newest_sent = max(own, looks.newest_sent)
-                return looks.newest_sent > own
-
-        try:
-            yield is_overtaken
-        finally:
-            with self._looking:
-                looks.running -= 1
-                if not looks.running:
-                    del self._looks[session]
+        )
 
     def _look_safely(
         self, request: gr.Request, reference: str | None, rows: int, query: str, order: DocumentOrder
