@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -66,6 +67,19 @@ def compiled(
         except Exception:  # a full disk, for one; whatever is wrong with numba, the reader works without it
             continue
     return None
+
+
+def run_together(calls: Sequence[Callable[[], object]]) -> None:
+    """Run all at the same time, the first in this thread."""
+    others = [_pool(len(calls)).submit(call) for call in calls[1:]]
+    calls[0]()
+    for other in others:
+        other.result()
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "loops")
 
 
 def _knowing(names: dict[str, Any], function: Callable[..., Any]) -> FunctionType:

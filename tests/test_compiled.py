@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from reader.beacon.memory import SlotLayer
 from reader.beacon.rounding import key_factors, quantise_to_int8
 from reader.compiled import compiled
 from reader.errors import ConfigError
-from reader.models import Decoder, few_rows, int8, load_decoder, one_row
+from reader.models import Decoder, int8, load_decoder, one_row
+from reader.models.few_rows import best_instructions, few_rows_loop, instructions
 from reader.models.machine import Notes
 
 
@@ -60,7 +62,7 @@ def test_rows_of_int8_weights_are_the_same_to_the_last_bit(shape: tuple[int, int
     loops = int8.Loops(
         compiled(int8._round_rows, int8._ROUND_ARGUMENTS),
         compiled(int8._multiply_row, int8._MULTIPLY_ARGUMENTS),
-        compiled(few_rows.multiply_rows, few_rows.ARGUMENTS, instructions=few_rows.instructions),
+        few_rows_loop(),
     )
     assert loops.rounding is not None
     assert loops.product is not None
@@ -75,6 +77,37 @@ def test_rows_of_int8_weights_are_the_same_to_the_last_bit(shape: tuple[int, int
         rows[0, 0, 0] = 300  # an outlier
         for states in (rows, rows[:, :1], rows[:, 1:], rows[:, :3], rows[:, :1] * 0):
             assert torch.equal(looped(states), library(states))
+
+
+@pytest.mark.parametrize(
+    ("features", "largest"), [("best", 127), ("+avx512vnni", 127), ("+avxvnni", 127), ("+avx2", 63)]
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_few_rows_are_multiplied_exactly_by_each_instruction(features: str, largest: int, threads: int) -> None:
+    from numba.core.codegen import get_host_cpu_features
+
+    if features != "best" and features not in get_host_cpu_features():
+        pytest.skip(f"this processor has no {features[1:]}")
+    named = best_instructions if features == "best" else functools.partial(instructions, features)
+    loop = few_rows_loop(named)
+    if loop is None:
+        pytest.skip("this processor has none of the instructions")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for rows in (2, 3, 9, 128):
+            for out in (4, 68, 300):
+                numbers = torch.Generator().manual_seed(rows)
+                weights = torch.randint(-largest, largest + 1, (out, 192), dtype=torch.int8, generator=numbers)
+                states = torch.randint(-127, 128, (rows, 192), dtype=torch.int8, generator=numbers)
+                weights[0], states[1] = largest, 127
+                weights[1], states[0] = -largest, -127
+                result = torch.empty(rows, out)
+                scales = torch.ones(out), torch.empty(0), states, torch.ones(rows, 1), result
+                loop(weights.numpy(), *(each.numpy() for each in scales))
+                assert torch.equal(result, (states.int() @ weights.int().T).float())
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("shape", [(130, 896), (9, 576), (65, 33), (7, 96), (1, 1), (0, 8)])
@@ -291,7 +324,7 @@ def test_one_row_and_many_are_multiplied_by_the_library_that_is_the_fastest_for_
     monkeypatch.setattr(int8, "_KERNELS", {name: kernel(name) for name in ("reads", "decodes")})
     notes = Notes(tmp_path)
     for of in ("a row", "16 rows"):
-        notes.set(f"int8 loop, {of}", 10.0)
+        notes.set(f"int8 loop, {of}{', weights to 127' * (of != 'a row')}", 10.0)
     for name, many, one in (("reads", 1.0, 1.0), ("decodes", slower, 1e-6)):
         notes.set(f"int8 {name}, 512 rows", many)
         for of in ("a row", "16 rows"):

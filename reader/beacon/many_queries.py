@@ -13,7 +13,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from reader.beacon.rounding import RoundedSlots
-from reader.compiled import compiled, was_compiled
+from reader.compiled import compiled, run_together, was_compiled
 
 _COLUMNS = 448
 """At most so many queries are in a block. With a power of two, its rows would compete for the same places of the cache."""
@@ -112,18 +112,10 @@ def _attend(
             own = columns[place], *heads_rounded[place[1]], *heads_seen[place[0], place[1]], seen[place[2]]
             loop(*own, unrounded[thread], room[thread], notes[thread], sums[place], lse[place])
 
-    others = [_pool(torch.get_num_threads()).submit(attend_blocks, thread) for thread in range(1, threads)]
-    attend_blocks(0)
-    for other in others:
-        other.result()
+    run_together([partial(attend_blocks, thread) for thread in range(threads)])
     rows = sums[..., :used].unflatten(-1, (groups, count)).permute(0, 1, 4, 2, 5, 3).reshape(batch, heads, -1, head_dim)
     own_lse = lse[..., :used].unflatten(-1, (groups, count)).transpose(2, 3).reshape(batch, heads, -1)
     return rows[:, :, :queries], own_lse[:, :, :queries]
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "attention")
 
 
 def block_loop() -> Callable[..., Any] | None:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from reader import huge_pages
 from reader.compiled import compiled
 from reader.errors import ConfigError
-from reader.models import few_rows
+from reader.models.few_rows import MOST_ROWS, few_rows_loop, fits
 from reader.models.machine import Notes, best_seconds
 
 _SMALL_WEIGHTS = 1 << 18
@@ -91,7 +91,7 @@ class Loops:
     product: Loop | None = None
     """`_multiply_row`"""
     few: Loop | None = None
-    """`few_rows.multiply_rows`"""
+    """`few_rows.few_rows_loop`"""
     rounds_many: bool = True
     """Whether `rounding` is for more rows than one, too: where many threads share the library's, that is faster."""
 
@@ -152,7 +152,7 @@ class Int8Linear(nn.Module):
         self._rows = 0
         """How many rows have been projected with others, and `_ROWS_OF_A_CALL` for each time, while it counts."""
         self._loops = loops
-        self._few = loops.few if few_rows.fits(*rounded.shape) else None
+        self._few = loops.few if fits(*rounded.shape) else None
         bias = np.empty(0, np.float32) if self.bias is None else self.bias.detach().numpy()
         self._arrays = self._rounded.numpy(), self._row_scale.numpy(), bias
 
@@ -172,7 +172,7 @@ class Int8Linear(nn.Module):
         """`forward` without a gradient."""
         rows = states.reshape(-1, self.in_features)
         rounded, scale = self._loops.round(rows)
-        loop = self._loops.product if len(rows) == 1 else self._few if len(rows) <= few_rows.MOST_ROWS else None
+        loop = self._loops.product if len(rows) == 1 else self._few if len(rows) <= MOST_ROWS else None
         if loop is not None:
             result = torch.empty(len(rows), self.out_features)
             loop(*self._arrays, *(each.numpy() for each in (rounded, scale, result)))
@@ -378,14 +378,15 @@ def _choose(cache: Path) -> _Choice:
         of = "a row" if rows == 1 else f"{rows} rows"
         return notes.measured(f"int8 {name}, {of}{weights}", lambda: _measure(_KERNELS[name], rows, largest))
 
-    def loop_seconds(loop: Loop | None, of: str, rows: int) -> float:
-        # A loop runs in one thread, and the seconds are divided by the number of threads.
+    def of_loop(loop: Loop | None, rows: int, largest: int, threads: int = 1) -> float:
+        """A loop's seconds, so many times as many where it runs in one thread: seconds are divided by the number of threads."""
         if loop is None:
             return _NEVER
-        return notes.measured(f"int8 loop, {of}", lambda: _measure(_loop_kernel(loop), rows, _LARGEST) * threads)
+        of = "a row" if rows == 1 else f"{rows} rows, weights to {largest}"
+        return notes.measured(f"int8 loop, {of}", lambda: _measure(_loop_kernel(loop), rows, largest) * threads)
 
     product = compiled(_multiply_row, _MULTIPLY_ARGUMENTS)
-    few = compiled(few_rows.multiply_rows, few_rows.ARGUMENTS, instructions=few_rows.instructions)
+    few = few_rows_loop()
     for largest in (_LARGEST, _LARGEST_IN_16_BITS):
         # A token is read with hundreds of others, and decoded alone.
         many, one = ({name: seconds(name, rows, largest) for name in _KERNELS} for rows in (_MANY_ROWS, 1))
@@ -394,12 +395,11 @@ def _choose(cache: Path) -> _Choice:
             rounding = compiled(_round_rows, _ROUND_ARGUMENTS)
             rounds_many = rounding is not None and _rounds_many(rounding, notes)
             of_few = of_one if many[of_one] < _MUCH_SLOWER * many[of_many] else of_many
+            few_by_library = seconds(of_few, _FEW_ROWS, largest)
             loops = Loops(
                 rounding,
-                product if loop_seconds(product, "a row", 1) < one[of_one] else None,
-                few
-                if loop_seconds(few, f"{_FEW_ROWS} rows", _FEW_ROWS) < seconds(of_few, _FEW_ROWS, largest)
-                else None,
+                product if of_loop(product, 1, _LARGEST, threads) < one[of_one] else None,
+                few if of_loop(few, _FEW_ROWS, largest) < few_by_library else None,
                 rounds_many,
             )
             return _Choice(of_many, of_one, of_few, loops, largest)
