@@ -20,7 +20,7 @@ from reader.answering.extractive.claims import claims
 from reader.answering.extractive.entries import entry, leaves_out
 from reader.answering.extractive.introductions import defined, introduced
 from reader.answering.extractive.notes import SENTENCES, notes
-from reader.answering.extractive.parties import Line, party, representative, represents_nobody
+from reader.answering.extractive.parties import party
 from reader.answering.extractive.title_pages import FRONT_CHARS, credited, credits_nobody, dated, named_alone, signed
 from reader.answering.passages import Passage, Passages, Source, passage_of, sentence_at
 from reader.answering.refusal import NOT_SAID
@@ -210,8 +210,7 @@ def _credited(role: str, source: Source) -> Overview | None:
 
 _OF_WORDS: dict[str, Callable[[str, Source], Overview | None]] = {
     "front": _credited,
-    "role": lambda words, source: _joined([("", defined(words, source))]) or _party(party, words, source),
-    "representative": lambda words, source: _party(representative, words, source),
+    "role": lambda words, source: _joined([("", defined(words, source))]) or _party(words, source),
     "abbreviation": _expanded,
     "person": lambda words, source: _alone(introduced(words, source)),
     "thing": lambda words, source: _alone(introduced(words, source, is_thing=True)) or _expanded(words, source),
@@ -220,12 +219,10 @@ _OF_WORDS: dict[str, Callable[[str, Source], Overview | None]] = {
 
 
 def _has_nobody(request: Request, source: Source) -> bool:
-    """Whether the part of a document that was read gives nobody the role that is asked for. Small decoders would name somebody."""
-    if request.kind == "front" and request.words not in ("", DATE):
-        return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
-    return request.kind == "representative" and represents_nobody(
-        request.words, [page.text[: max(0, source.chars_read - page.start_char)] for page in source.pages]
-    )
+    """Whether the beginning of a document gives nobody the role that is asked for. Small decoders would name somebody."""
+    if request.kind != "front" or request.words in ("", DATE):
+        return False
+    return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
 
 
 def _front(source: Source) -> Iterator[tuple[PageRecord, str]]:
@@ -238,10 +235,10 @@ def _front(source: Source) -> Iterator[tuple[PageRecord, str]]:
             yield page, page.text[: end - page.start_char].rpartition("\n")[0]
 
 
-def _party(find: Callable[[str, str], Line | None], who: str, source: Source) -> Overview | None:
-    """Whom a page names for a role or as standing for somebody, with the lines that say so; None where none does."""
+def _party(role: str, source: Source) -> Overview | None:
+    """Whom a page names for a role, with the lines that say so; None where none does."""
     for page in source.pages:
-        if page.end_char <= source.chars_read and (found := find(who, page.text)):
+        if page.end_char <= source.chars_read and (found := party(role, page.text)):
             name, start, end = found
             return Overview(name, (passage_of(page, start, end),))
     return None
