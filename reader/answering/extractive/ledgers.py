@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reader.answering.extractive.columns import LIMITS, PAYS, SPENT, USED, called, dimension_of, flow_in, without
-from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, PAYING, Found
+from reader.answering.extractive.comparisons import DIFFERENT, FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, PAYING, Found
 from reader.answering.extractive.overview import Overview
-from reader.answering.extractive.rows import BALANCE, DIFFERENT, LACKS, MEAN, TOTAL, WORDS, Rows
+from reader.answering.extractive.rows import BALANCE, LACKS, MEAN, TOTAL, WORDS, Rows
 from reader.answering.passages import Passages, Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.days import period_in

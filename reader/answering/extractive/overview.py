@@ -154,8 +154,8 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     pattern = mention(words)
     named: list[tuple[str, list[Passage]]] = []
     more = 0
-    for page in source.pages:
-        said = _first_sentence(page, pattern) if page.end_char <= source.chars_read else None
+    for page in source.read:
+        said = _first_sentence(page, pattern)
         if said is None:
             continue
         if chars <= 0:
@@ -185,8 +185,8 @@ def _expanded(words: str, source: Source) -> Overview | None:
     """What an abbreviation stands for, with the sentence that says so; None where no sentence does."""
     if " " in words or not any(sign.isupper() for sign in words[1:]):
         return None
-    for page in source.pages:
-        if page.end_char <= source.chars_read and (found := expansion(words, page.text)):
+    for page in source.read:
+        if found := expansion(words, page.text):
             long, place = found
             return Overview(long, (sentence_at(page, place),))
     return None
@@ -237,8 +237,8 @@ def _front(source: Source) -> Iterator[tuple[PageRecord, str]]:
 
 def _party(role: str, source: Source) -> Overview | None:
     """Whom a page names for a role, with the lines that say so; None where none does."""
-    for page in source.pages:
-        if page.end_char <= source.chars_read and (found := party(role, page.text)):
+    for page in source.read:
+        if found := party(role, page.text):
             name, start, end = found
             return Overview(name, (passage_of(page, start, end),))
     return None
@@ -246,13 +246,12 @@ def _party(role: str, source: Source) -> Overview | None:
 
 def _people(source: Source, language: str) -> Overview | None:
     """The people that a document names most often, with the first sentence that names each; None if there are none."""
-    read = [page for page in source.pages if page.end_char <= source.chars_read]
-    names = [one.name for one in people("\n\n".join(page.text for page in read))]
+    names = [one.name for one in people("\n\n".join(page.text for page in source.read))]
     patterns = [mention(name) for name in names]
     first = {
         said
         for pattern in patterns
-        if (said := next(filter(None, (_first_sentence(page, pattern) for page in read)), None))
+        if (said := next(filter(None, (_first_sentence(page, pattern) for page in source.read)), None))
     }
     ordered = sorted(first, key=lambda passage: passage.start_char)
     return Overview(_NAMED[language].format(names=", ".join(names)), tuple(ordered)) if names else None
@@ -286,10 +285,10 @@ def _section(request: Request, source: Source) -> Section | None:
             return next(reversed(body(source)), None)
         return chapter(body(source), request.number, request.words)
     if request.number == LAST:
-        return _page(source.pages[-1]) if source.pages and request.kind == "page" else None
+        return _page(source.pages[-1]) if source.pages else None
     named = [page for page in source.pages if printed_number(page.label) == str(request.number)]
     pages = named or [page for page in source.pages if page.number == request.number]
-    return _page(pages[0]) if pages and request.kind == "page" else None
+    return _page(pages[0]) if pages else None
 
 
 def section_named(words: str, source: Source) -> Section | None:
@@ -306,7 +305,7 @@ def body(source: Source) -> list[Section]:
 
 
 def _pages(source: Source) -> list[Section]:
-    return [_page(page) for page in source.pages if page.text.strip() and page.end_char <= source.chars_read]
+    return [_page(page) for page in source.read if page.text.strip()]
 
 
 def _page(page: PageRecord) -> Section:

@@ -14,7 +14,7 @@ from itertools import product, starmap
 from typing import NamedTuple
 
 from reader.answering.extractive.columns import LIMITS, Across, across_in, dimension_of, flow_in
-from reader.answering.extractive.comparisons import OWN_WORDS
+from reader.answering.extractive.comparisons import DIFFERENT, OWN_WORDS
 from reader.answering.extractive.limits import Limit, clock_of, limit_in
 from reader.answering.text.days import Period, period_in
 from reader.answering.text.ledgers import Ledger
@@ -42,11 +42,9 @@ TOTAL = re.compile(
     r"|en tout|au total|somme|en total|suma)\b",
     re.I,
 )
-DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
 MEAN = re.compile(
     r"\b(?:on average|average|mean|(?:im )?durchschnitt\w*|en moyenne|moyenne?|(?:de )?promedio|(?:de )?media)\b", re.I
 )
-DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
 BALANCE = stems("balance kontostand saldo solde")
 """A column that is called so has no sum."""
 _ORDER = re.compile(
