@@ -214,9 +214,7 @@ class _Asked(Rows):
     def _left_over(self) -> _Answer | None:
         """How much of one column another leaves."""
         chosen = self.chosen()
-        wholes = called(LIMITS, self.ledger)
-        wholes = [column for column in wholes if column in self.named] or wholes
-        parts = [column for column in called(USED, self.ledger) if column not in wholes]
+        wholes, parts = called(LIMITS, self.ledger), called(USED, self.ledger)
         return self._apart(chosen[0], wholes[0], parts[0]) if chosen and len(wholes) == len(parts) == 1 else None
 
     def _apart(self, rows: Sequence[int], column: int, other: int) -> _Answer | None:
