@@ -6,7 +6,6 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.checks.quantities import is_row_of_numbers
 from reader.answering.extractive.overview import amount
 from reader.answering.passages import Passages, Source
 from reader.answering.text.tables import shown, tables
@@ -134,14 +133,6 @@ def test_an_amount_that_a_sentence_has_too_may_answer(
     Scripted.said = ["$55.00"] * 9
     attached = attached_to(one_page(FEES + "\nTo park a car costs $55.00 a year.\n", "Fees"), tiny_model, store)
     assert answered(attached, tiny_model, "How much is parking?", look_again="auto").text.startswith("$55.00")
-
-
-def test_a_row_of_numbers_says_not_who_or_how_long() -> None:
-    assert is_row_of_numbers("How long does it apply?", "1999 110,000 552,000")
-    assert is_row_of_numbers("Who is exempt?", "12 | 14.5%")
-    assert not is_row_of_numbers("How long does it apply?", "10 years")
-    assert not is_row_of_numbers("How many were there?", "110,000 552,000")
-    assert not is_row_of_numbers("Where is it?", "10")
 
 
 def test_a_page_of_digits_alone_is_no_list() -> None:

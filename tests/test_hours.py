@@ -232,6 +232,7 @@ def test_the_sentence_is_the_quote(tiny_model: Model, store: Store) -> None:
         ("daily from 8 am to noon and from 4 to 7 pm", [set(range(7))], [[(480, 720), (960, 1140)]]),
         ("lundi à jeudi de 9h30 à 12h", [{0, 1, 2, 3}], [[(570, 720)]]),
         ("closed on Mondays and on 24 and 25 December", [{0}], [[]]),
+        ("They are closed until Monday.", [set()], [[]]),
         ("from Friday to Monday, 10 pm to 2 am", [{4, 5, 6, 0}], [[(1320, 1560)]]),
         ("A ticket is £4.50 on Sundays.", [{6}], [[]]),
         ("In May we sat in the sun with 20 people.", [], []),

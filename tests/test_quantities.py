@@ -246,10 +246,10 @@ def test_a_figure_of_a_row_that_is_shown_from_elsewhere_in_its_table_is_not_inve
     monkeypatch.setattr("reader.answering.decoding.choose_passages", lambda *_: (first,))
     monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
     Scripted.said = ["1113"]
-    answer = answered(attached, roomy_model, "What is the highest price of a sharp saw?", look_again=2500)
+    answer = answered(attached, roomy_model, "What is the price of a sharp Saw 159?", look_again=2500)
     assert answer.text == "1113"
     Scripted.said = ["1131"]
-    answer = answered(attached, roomy_model, "What is the highest price of a sharp saw?", look_again=2500)
+    answer = answered(attached, roomy_model, "What is the price of a sharp Saw 159?", look_again=2500)
     assert answer.text == NOT_SAID
 
 

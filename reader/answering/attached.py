@@ -93,7 +93,7 @@ class AttachedMemory:
     @property
     def pages_read(self) -> int:
         """Pages that are in the memory whole; fewer than `pages` while it is being read."""
-        return sum(page.end_char <= source.chars_read for source in self.sources for page in source.pages)
+        return sum(len(source.read) for source in self.sources)
 
     @property
     def chars(self) -> int:

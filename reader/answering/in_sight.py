@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reader.answering.attached import AttachedMemory
 from reader.answering.checks.copying import as_copied
 from reader.answering.checks.kinds import is_of_another_kind
-from reader.answering.checks.names import authors, bare_name, invents_name, with_name
+from reader.answering.checks.names import authors, bare_name, invents_name, with_last_name
 from reader.answering.checks.places import whole_place
 from reader.answering.checks.prices import is_no_price
 from reader.answering.checks.quantities import (
@@ -17,7 +17,6 @@ from reader.answering.checks.quantities import (
     count_asked,
     invents,
     is_no_count,
-    is_row_of_numbers,
     miscounts,
     with_hedge,
     with_span,
@@ -63,7 +62,7 @@ class InSight:
 
     def worded(self, answer: str, role: str) -> str:
         """An answer as the passage has it: its numbers with their units, the date of what is asked about, a place to its end, a
-        name alone, and whole; of authors (by the `role` that is asked for) all.
+        name alone, with its last name; of authors (by the `role` that is asked for) all.
         """
         passage, question = self.passage, self.question
         value = as_value(as_copied(answer, passage), [cell for one in self.prompt.shown for cell in one.cells])
@@ -71,7 +70,9 @@ class InSight:
         value = with_hedge(with_span(with_unit(value, passage), question, passage), passage)
         value = limit(question, date_of_event(question, value, passage), passage)
         value = whole_place(question, value, passage)
-        return authors(value, passage) if role == "author" else with_name(bare_name(value, question), question, passage)
+        if role == "author":
+            return authors(value, passage)
+        return with_last_name(bare_name(value, question), question, passage)
 
     def cannot_be_right(self, answer: str) -> bool:
         """Whether a figure or a name stands nowhere, or is of another kind or of something else than what is asked for."""
@@ -83,7 +84,6 @@ class InSight:
             or miscounts(answer, question, known)
             or is_no_count(answer, question)
             or is_amount(question, answer)
-            or is_row_of_numbers(question, answer)
             or is_no_price(question, answer, self.page)
             or (asks_for_amount(question) and passages.is_of_other_rows(question, answer))
             or invents_name(answer, known, question)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reader.answering.checks.prices import with_cost
-from reader.answering.extractive.parties import COUNSEL
 from reader.answering.refusal import says_nothing
 from reader.answering.text.days import Day, day_in
 from reader.answering.text.headings import CHAPTER, NUMBER, ORDINAL, number_of
@@ -34,7 +33,6 @@ Kind = Literal[
     "mentions",
     "person",
     "role",
-    "representative",
     "thing",
     "abbreviation",
     "people",
@@ -216,13 +214,6 @@ _PERSON = re.compile(
     rf"(?!(?:the|an?|der|die|das|l[aeo]s?|el|un[ae]?|il|gli|de|het|een|os?|as?)\b){_NAME}",
     re.I,
 )
-_STANDS_IN = re.compile(
-    r"\W*who (?:(?:(?:is|was|are|were) )?represent(?:s|ed|ing)?|(?:act|appear)(?:s|ed)? (?:for|on behalf of)"
-    rf"|(?:is|was|are|were) (?:the )?{COUNSEL} (?:for|of|to)) (?:the )?(?P<words>{_WORDS})\W*"
-    rf"|\W*(?:who|by whom) (?:is|was|are|were) (?:the )?(?P<served>{_WORDS}?)"
-    rf"(?:['’]s?(?: \w+)? {COUNSEL}|(?: being)? represented(?: by)?)\W*",
-    re.I,
-)
 _ROLE = re.compile(
     r"\W*(?:who (?:is|was|are|were)|who['’]s|wer (?:ist|war|sind|waren)|qui (?:est|était|sont|étaient)"
     r"|qui[eé]n(?:es)? (?:es|era|son|eran))"
@@ -399,7 +390,7 @@ class Request:
     words: str = ""
     """What is to be found, for `mentions`, `person`, `role`, `thing` and `abbreviation`; for a chapter its number as printed, where
     it has parts (3.2), or its title, where no number is asked for; for `front` who is asked for, such as `author`, or
-    `DATE`, and nothing else; for `representative` whom they stand for."""
+    `DATE`, and nothing else."""
     day: Day | None = None
     """The day that a question names."""
 
@@ -433,7 +424,7 @@ def understand(question: str) -> Request:
     if found := _STANDS_FOR.fullmatch(plain):
         words = next(words for words in found.groups() if words).rstrip("?.!")
         return Request("abbreviation", is_overview=True, words=words)
-    for kind, pattern in (("representative", _STANDS_IN), ("person", _PERSON), ("role", _ROLE)):
+    for kind, pattern in (("person", _PERSON), ("role", _ROLE)):
         if (found := pattern.fullmatch(plain)) and not _FOLLOW_UP.search(words := found[found.lastgroup or 0]):
             return Request(kind, is_overview=True, words=words)  # type: ignore[arg-type]
     if (found := _MEANS.fullmatch(plain) or _THING.fullmatch(plain)) and not (

@@ -1,5 +1,5 @@
-"""Names in answers: one that stands nowhere, a year or a bullet before one, one that a description leaves out, and authors' names,
-whole and without the marks behind them.
+"""Names in answers: one that stands nowhere, a year or a bullet before one, a last name that is left out, and authors' names, whole
+and without the marks behind them.
 
 Small decoders know names from elsewhere, and give one where a passage has none. Seen by words alone, in English; names that are
 inflected or spelt with other signs count as the same. It runs no decoder.
@@ -57,16 +57,10 @@ _NAME_WORD = r"[^\W\d_a-zß-ÿ](?:\.|(?:[^\W_]|[’'-]){0,80})"  # with an end: 
 _LAST_NAME = r"[^\W\d_a-zß-ÿ](?:[^\W_]|[’'-]){1,40}"
 _TITLED = rf"(?:(?i:{'|'.join(TITLES)})\.)"
 _PARTICLE = r"(?i:de|del|della|da|di|du|des|van|von|der|den|la|le|y|of|the)"
-
-
-def name_pattern(gap: str) -> str:
-    """The pattern of a name of seven words at most, each with a capital, with titles, initials and particles.
-
-    Args:
-        gap: the pattern of what stands between two words.
-    """
-    between = rf"(?:{gap}(?:{_PARTICLE}{gap}){{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n)"
-    return rf"(?<![^\W_])(?:{_TITLED}{gap}){{0,2}}{_NAME_WORD}(?:{between}{_NAME_WORD}){{0,6}}"
+_GAP = r"[ \t]+"
+_BETWEEN = rf"(?:{_GAP}(?:{_PARTICLE}{_GAP}){{0,2}}|(?<=\.)|(?<=[ .][A-Z]\.)\n)"
+NAME = rf"(?<![^\W_])(?:{_TITLED}{_GAP}){{0,2}}{_NAME_WORD}(?:{_BETWEEN}{_NAME_WORD}){{0,6}}"
+"""The pattern of a name in a line: seven words at most, each with a capital, with titles, initials and particles."""
 
 
 def invents_name(answer: str, known: str, question: str) -> bool:
@@ -104,25 +98,12 @@ def bare_name(answer: str, question: str) -> str:
     return answer[found.end() :] if found else answer
 
 
-def with_name(answer: str, question: str, passage: str) -> str:
-    """An answer to who that says only what somebody is, with the name that follows in the passage: *the neighbour, Mrs. Oddy* for
-    "the neighbour"; or a first name with the last name that follows: *Ines Fell* for "Ines". Others stay, also where two names
-    follow in two places."""
-    said = answer.strip().rstrip(".")
-    if not asks_who(question) or not said:
+def with_last_name(answer: str, question: str, passage: str) -> str:
+    """An answer to who that is a first name alone, with the last name that follows in the passage: *Ines Fell* for "Ines". Others
+    stay, also where two names follow in two places."""
+    first = answer.strip().rstrip(".")
+    if not asks_who(question) or first == first.lower() or not _WORD.fullmatch(first):
         return answer
-    if said != said.lower():
-        return _with_last_name(answer, said, passage) if _WORD.fullmatch(said) else answer
-    gap = r"\s+"
-    found = re.finditer(
-        rf"(?<!\w){gap.join(map(re.escape, said.split()))},\s+(?P<name>{name_pattern(gap)})(?=[,.;:)]|\s*$)", passage
-    )
-    names = {" ".join(one["name"].split()) for one in found}
-    is_one = len(names) == 1 and not set(words_of(question)) & set(words_of(*names))
-    return f"{said}, {names.pop()}" if is_one else answer
-
-
-def _with_last_name(answer: str, first: str, passage: str) -> str:
     found = re.finditer(rf"(?<![\w.’'-]){first}(?P<last>(?:[ \n][A-Z]\.)?[ \n]{_LAST_NAME})(?![\w’'-])", passage)
     last = {" ".join(one["last"].split()) for one in found}
     return f"{first} {last.pop()}" if len(last) == 1 else answer

@@ -83,8 +83,6 @@ _ONE_END = re.compile(
     r"\b(?:least|most|max\w*|min\w*|lowest|highest|cheapest|longest|shortest|lower|upper|first|last|now|original\w*|initial\w*)\b",
     re.I,
 )
-_NO_NUMBERS = re.compile(r"\W*(?:who|whom|whose|where|why|how (?!many|much)\w+)\b", re.I)
-_ROW_OF_NUMBERS = re.compile(r"\W*\d[\d.,]*%?(?:[\s|]+[£$€¥]?\d[\d.,]*%?)+\W*")
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
 _MOST_DIGITS = 18
 """Longer ones are no quantities; and Python makes no number of thousands of digits."""
@@ -333,11 +331,6 @@ def with_hedge(answer: str, passage: str) -> str:
     ]
     hedges = {found[0] if found else "" for found in before}
     return hedges.pop() + answer if len(hedges) == 1 else answer
-
-
-def is_row_of_numbers(question: str, answer: str) -> bool:
-    """Whether an answer is nothing but several numbers, as in a row of a table, and cannot say who, where, why or how long."""
-    return bool(_NO_NUMBERS.match(question) and _ROW_OF_NUMBERS.fullmatch(answer))
 
 
 def _kinds(text: str) -> frozenset[str]:

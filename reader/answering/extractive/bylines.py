@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from reader.answering.checks.names import name_pattern
+from reader.answering.checks.names import NAME
 from reader.answering.text.words import words_of
 
 _ABSTRACT = re.compile(
@@ -21,7 +21,7 @@ _MARKS = re.compile(
 )
 _SPLIT = re.compile(r"\s*(?:[,;&|·•]|(?<![^\W_])(?i:and|und|et|y|e)(?![^\W_])|\s{2,})\s*")
 _LAST_NAME_FIRST = re.compile(r"(?<![^;])\s*(?P<last>[^,;]+), (?P<first>[^,;\n]+)(?=;|\s*$)")
-_NAME = re.compile(name_pattern(r"[ \t]+"))
+_NAME = re.compile(NAME)
 _LABEL = re.compile(r"^\W*(?:by|authors?|von|par|por|di)\b:?\s+", re.I)
 _DEGREE = re.compile(r"(?:ph\.? ?d|m\.? ?[ads]c?|dr|prof|[js]r|esq|iii?|member|fellow|senior member|ieee|acm)\.?", re.I)
 _NO_PERSON = frozenset(

@@ -18,6 +18,7 @@ from itertools import pairwise
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passage, Passages, Source, passage_of
 from reader.answering.refusal import NOT_SAID
+from reader.answering.text.languages import YES_OR_NO
 from reader.answering.text.measures import (
     HOW_MUCH,
     NUMBER,
@@ -60,7 +61,6 @@ _YES_NO = re.compile(
     r"|\W*(?P<fr>est-ce qu(?:e |['’])|.{1,80}\w-(?:t-)?(?:ils?|elles?) )",
     re.I,
 )
-_SAID = {"en": ("Yes", "No"), "de": ("Ja", "Nein"), "fr": ("Oui", "Non"), "es": ("Sí", "No")}
 _AND = re.compile(r",? (?:and|und|et|y|e) |, ", re.I)
 HOW_MANY = re.compile(r"\W*(?:how many|wie ?viele|combien d(?:e |['’])|cuánt[oa]s) ?(?P<what>.+)", re.I)
 _DIFFERENCE = re.compile(
@@ -78,7 +78,7 @@ _THERE_ARE = re.compile(
     r"|cuánt[oa]s (?P<es>.+?) hay)(?: in total| altogether| insgesamt| au total| en total)?\W*",
     re.I,
 )
-_SEVERAL = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
+DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
 _NOT_UNDERSTOOD = re.compile(
     r"\b(?:not|never|without|except|out of|at (?:least|most)|up to|no (?:more|less|fewer|longer)|nicht|keine?\w*|ohne|mindestens"
     r"|höchstens|pas|sans|au (?:moins|plus)|sin|excepto|al menos)\b|n['’]t\b",
@@ -244,7 +244,7 @@ def _counted(asked: Asked) -> Iterator[_Said]:
     """How many there are, where one table has them, and no sentence says another number."""
     if not (match := _THERE_ARE.fullmatch(asked.text)):
         return
-    name = _SEVERAL.sub("", next(name for name in match.groups() if name)).strip()
+    name = DIFFERENT.sub("", next(name for name in match.groups() if name)).strip()
     named = stems(name)
     for source, grid in asked.grids:
         if not named or named not in (stems(grid.noun), stems(grid.about)):
@@ -325,7 +325,7 @@ def _yes_or_no(asked: Asked) -> Iterator[_Said]:
     for found in asked.found(measure, asked.words_of(rest), [asked.words_of(first), asked.words_of(second)]):
         one, other = found.values
         holds = one.size > other.size if is_more else one.size < other.size
-        said = _SAID[str(language.lastgroup)][not holds]
+        said = YES_OR_NO[str(language.lastgroup)][not holds]
         pairs = (f"{thing.label} {each.printed}" for thing, each in zip(found.things, found.values, strict=True))
         yield f"{said}. {found.sentence or f'{found.name}: ' * bool(found.name) + ', '.join(pairs)}", found
 

@@ -100,8 +100,7 @@ def _entries(source: Source) -> list[_Beginning]:
     """The beginnings of the entries that were read; none where a document has too few to be a diary, or in no order."""
     lines = [
         _Beginning(Day.of(found), found["title"], found["end"] is not None, page.start_char + found.start())
-        for page in source.pages
-        if page.end_char <= source.chars_read
+        for page in source.read
         for found in _BEGINNING.finditer(page.text)
     ]
     first = [next(own) for _, own in groupby(lines, key=lambda line: line.day)]

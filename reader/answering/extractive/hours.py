@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from reader.answering.extractive.overview import Overview
 from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.text.days import day_in
+from reader.answering.text.languages import YES_OR_NO
 from reader.answering.text.tables import Row, tables
 from reader.answering.text.weekdays import (
     EVERY_DAY,
@@ -79,7 +80,6 @@ _ASKS_CLOSED = re.compile(
 _PAST = re.compile(
     r"\b(?:was|were|did|had|today|now|tomorrow|yesterday|heute|jetzt|morgen|aujourd['’]hui|demain|hoy|ahora)\b", re.I
 )
-_SAID = {"en": ("Yes", "No"), "de": ("Ja", "Nein"), "fr": ("Oui", "Non"), "es": ("Sí", "No")}
 _BY_THE_WAY = frozenset(
     """
     staffed served held available besetzt serviert ab seit dès desde hasta also sowie a an the this that these those our your
@@ -187,7 +187,7 @@ def _understand(question: str) -> _Asked | None:
     if not days and not times:
         return None
     said, behind = without_times(_VISITING.sub(" ", question))
-    language = next((name for name in _SAID if named and named[name]), "fr" if named and not is_when else "en")
+    language = next((name for name in YES_OR_NO if named and named[name]), "fr" if named and not is_when else "en")
     subject = _subject(said, is_question=True) or _subject(behind, is_question=True)
     is_for_closed = bool(_ASKS_CLOSED.search(question))
     named_number = _NUMBERED.search(asked)
@@ -236,7 +236,7 @@ def _answer(asked: _Asked, source: Source) -> Overview | None:
     verdict = verdicts.pop() if len(verdicts) == 1 and not asked.is_when else None
     places = {one.passage.start_char: one.passage for one in used}
     lines = "\n" if len(texts) > 1 and not all(map(_SENTENCE.search, texts)) else " "
-    begins = "" if verdict is None else f"{_SAID[asked.language][verdict == asked.is_for_closed]}.{lines}"
+    begins = "" if verdict is None else f"{YES_OR_NO[asked.language][verdict == asked.is_for_closed]}.{lines}"
     return Overview(begins + lines.join(texts), tuple(_joined([places[start] for start in sorted(places)], source)))
 
 
@@ -368,7 +368,7 @@ def _front(source: Source) -> str:
 
 def _statements(source: Source, running: str) -> Iterator[_Said]:
     """All that a document says of hours, in its order; only what has such a word, if there is one."""
-    pages = [page for page in source.pages if page.end_char <= source.chars_read and may_say_hours(page.text)]
+    pages = [page for page in source.read if may_say_hours(page.text)]
     pages = [page for page in pages if re.search(running, page.text, re.I)]
     rows = {row.start_char: (table.first, row) for table in tables(pages) if not table.is_list for row in table.rows}
     left = _MOST_STATEMENTS

@@ -110,7 +110,7 @@ def defined(words: str, source: Source) -> list[Passage]:
     def defines(text: str) -> bool:
         return any([stem(word) for word in term.casefold().split()] == stems for term, _ in definitions(text))
 
-    pages = (page for page in source.pages if page.end_char <= source.chars_read and defines(page.text))
+    pages = (page for page in source.read if defines(page.text))
     found = (
         passage_of(page, start, end)
         for page in pages
@@ -126,8 +126,8 @@ def _explained(words: str, source: Source) -> list[Passage]:
     term = mention(words.removesuffix("s")).pattern.removesuffix(end_mark) + rf"s?{end_mark}"
     named, first, last = (re.compile(before + term, re.I) for before in ("", _TERM_FIRST, _TERM_LAST))
     called: list[Passage] = []
-    for page in source.pages:
-        if page.end_char > source.chars_read or not named.search(page.text):
+    for page in source.read:
+        if not named.search(page.text):
             continue
         for start, end in sentences(page.text):
             text = " ".join(page.text[start:end].split()) if end - start <= _MOST_CHARS else ""
@@ -154,8 +154,8 @@ def _naming(words: str, source: Source) -> Iterator[tuple[float, Passage]]:
     parts = words.split()
     shorter = [mention(parts[0]), mention(parts[-1])] if len(parts) > 1 else []
     first_char: int | None = None
-    for page in source.pages:
-        if page.end_char > source.chars_read or (first_char is not None and page.start_char > first_char + _SOON_CHARS):
+    for page in source.read:
+        if first_char is not None and page.start_char > first_char + _SOON_CHARS:
             break
         if not name.search(page.text) and (first_char is None or not any(one.search(page.text) for one in shorter)):
             continue

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reader.answering.extractive.columns import LIMITS, PAYS, SPENT, USED, called, dimension_of, flow_in, without
-from reader.answering.extractive.comparisons import FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, PAYING, Found
+from reader.answering.extractive.comparisons import DIFFERENT, FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, PAYING, Found
 from reader.answering.extractive.overview import Overview
-from reader.answering.extractive.rows import BALANCE, DIFFERENT, LACKS, MEAN, TOTAL, WORDS, Rows
+from reader.answering.extractive.rows import BALANCE, LACKS, MEAN, TOTAL, WORDS, Rows
 from reader.answering.passages import Passages, Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.days import period_in
@@ -214,9 +214,7 @@ class _Asked(Rows):
     def _left_over(self) -> _Answer | None:
         """How much of one column another leaves."""
         chosen = self.chosen()
-        wholes = called(LIMITS, self.ledger)
-        wholes = [column for column in wholes if column in self.named] or wholes
-        parts = [column for column in called(USED, self.ledger) if column not in wholes]
+        wholes, parts = called(LIMITS, self.ledger), called(USED, self.ledger)
         return self._apart(chosen[0], wholes[0], parts[0]) if chosen and len(wholes) == len(parts) == 1 else None
 
     def _apart(self, rows: Sequence[int], column: int, other: int) -> _Answer | None:

@@ -72,7 +72,7 @@ _EURO = re.compile(r"(?<=\d) ?(?:euros?|eur)\b", re.I)
 _NONE = {"en": "None", "de": "Keine", "fr": "Aucun", "es": "Ninguno"}
 _MOMENTS = ("day", "clock")
 _LONG, _NOON = 600, 12
-YEAR = 10_000
+_YEAR = 10_000
 """A day that has a year has at least this size as a value."""
 
 
@@ -167,7 +167,7 @@ def _moments(asked: Asked, source: Source, grid: Grid, bound: Value, rest: froze
         )
         # Days with and without a year have no order, nor have those without one from September to March.
         is_in_order = (
-            min(sizes) > YEAR if max(sizes) > YEAR else max(sizes[1:], default=0) - min(sizes[1:], default=0) < _LONG
+            min(sizes) > _YEAR if max(sizes) > _YEAR else max(sizes[1:], default=0) - min(sizes[1:], default=0) < _LONG
         )
         if is_alike and (is_in_order or bound.dimension == "clock"):
             fields[name] = tuple((str(int(read[cell].size)) if cell in read else "",) for cell in cells)
@@ -243,15 +243,11 @@ def _moment(found: re.Match[str] | None) -> Value | None:
         hour = hour % _NOON + _NOON * (half == "p") if half else hour
         size = hour * 60 + int(found["minute"] or found["past"] or 0)
         return Value(size, "clock", size, found[0])
-    return moment_of(Day.of(found), found[0])
+    day = Day.of(found)
+    size = (day.year or 0) * _YEAR + day.month * 100 + day.day
+    return Value(size, "day", size, found[0])
 
 
 def clock_of(text: str) -> Value | None:
     """The time of day that a text is, and nothing else; None where it is none."""
     return _moment(_MOMENT.fullmatch(text.strip()))
-
-
-def moment_of(day: Day, printed: str = "") -> Value:
-    """A day as a value that can be compared with others; one without a year is of any."""
-    size = (day.year or 0) * YEAR + day.month * 100 + day.day
-    return Value(size, "day", size, printed)

@@ -20,7 +20,7 @@ from reader.answering.extractive.claims import claims
 from reader.answering.extractive.entries import entry, leaves_out
 from reader.answering.extractive.introductions import defined, introduced
 from reader.answering.extractive.notes import SENTENCES, notes
-from reader.answering.extractive.parties import Line, party, representative, represents_nobody
+from reader.answering.extractive.parties import party
 from reader.answering.extractive.title_pages import FRONT_CHARS, credited, credits_nobody, dated, named_alone, signed
 from reader.answering.passages import Passage, Passages, Source, passage_of, sentence_at
 from reader.answering.refusal import NOT_SAID
@@ -154,8 +154,8 @@ def _mentions(words: str, source: Source, chars: int) -> Overview | None:
     pattern = mention(words)
     named: list[tuple[str, list[Passage]]] = []
     more = 0
-    for page in source.pages:
-        said = _first_sentence(page, pattern) if page.end_char <= source.chars_read else None
+    for page in source.read:
+        said = _first_sentence(page, pattern)
         if said is None:
             continue
         if chars <= 0:
@@ -185,8 +185,8 @@ def _expanded(words: str, source: Source) -> Overview | None:
     """What an abbreviation stands for, with the sentence that says so; None where no sentence does."""
     if " " in words or not any(sign.isupper() for sign in words[1:]):
         return None
-    for page in source.pages:
-        if page.end_char <= source.chars_read and (found := expansion(words, page.text)):
+    for page in source.read:
+        if found := expansion(words, page.text):
             long, place = found
             return Overview(long, (sentence_at(page, place),))
     return None
@@ -210,8 +210,7 @@ def _credited(role: str, source: Source) -> Overview | None:
 
 _OF_WORDS: dict[str, Callable[[str, Source], Overview | None]] = {
     "front": _credited,
-    "role": lambda words, source: _joined([("", defined(words, source))]) or _party(party, words, source),
-    "representative": lambda words, source: _party(representative, words, source),
+    "role": lambda words, source: _joined([("", defined(words, source))]) or _party(words, source),
     "abbreviation": _expanded,
     "person": lambda words, source: _alone(introduced(words, source)),
     "thing": lambda words, source: _alone(introduced(words, source, is_thing=True)) or _expanded(words, source),
@@ -220,12 +219,10 @@ _OF_WORDS: dict[str, Callable[[str, Source], Overview | None]] = {
 
 
 def _has_nobody(request: Request, source: Source) -> bool:
-    """Whether the part of a document that was read gives nobody the role that is asked for. Small decoders would name somebody."""
-    if request.kind == "front" and request.words not in ("", DATE):
-        return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
-    return request.kind == "representative" and represents_nobody(
-        request.words, [page.text[: max(0, source.chars_read - page.start_char)] for page in source.pages]
-    )
+    """Whether the beginning of a document gives nobody the role that is asked for. Small decoders would name somebody."""
+    if request.kind != "front" or request.words in ("", DATE):
+        return False
+    return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
 
 
 def _front(source: Source) -> Iterator[tuple[PageRecord, str]]:
@@ -238,10 +235,10 @@ def _front(source: Source) -> Iterator[tuple[PageRecord, str]]:
             yield page, page.text[: end - page.start_char].rpartition("\n")[0]
 
 
-def _party(find: Callable[[str, str], Line | None], who: str, source: Source) -> Overview | None:
-    """Whom a page names for a role or as standing for somebody, with the lines that say so; None where none does."""
-    for page in source.pages:
-        if page.end_char <= source.chars_read and (found := find(who, page.text)):
+def _party(role: str, source: Source) -> Overview | None:
+    """Whom a page names for a role, with the lines that say so; None where none does."""
+    for page in source.read:
+        if found := party(role, page.text):
             name, start, end = found
             return Overview(name, (passage_of(page, start, end),))
     return None
@@ -249,13 +246,12 @@ def _party(find: Callable[[str, str], Line | None], who: str, source: Source) ->
 
 def _people(source: Source, language: str) -> Overview | None:
     """The people that a document names most often, with the first sentence that names each; None if there are none."""
-    read = [page for page in source.pages if page.end_char <= source.chars_read]
-    names = [one.name for one in people("\n\n".join(page.text for page in read))]
+    names = [one.name for one in people("\n\n".join(page.text for page in source.read))]
     patterns = [mention(name) for name in names]
     first = {
         said
         for pattern in patterns
-        if (said := next(filter(None, (_first_sentence(page, pattern) for page in read)), None))
+        if (said := next(filter(None, (_first_sentence(page, pattern) for page in source.read)), None))
     }
     ordered = sorted(first, key=lambda passage: passage.start_char)
     return Overview(_NAMED[language].format(names=", ".join(names)), tuple(ordered)) if names else None
@@ -289,10 +285,10 @@ def _section(request: Request, source: Source) -> Section | None:
             return next(reversed(body(source)), None)
         return chapter(body(source), request.number, request.words)
     if request.number == LAST:
-        return _page(source.pages[-1]) if source.pages and request.kind == "page" else None
+        return _page(source.pages[-1]) if source.pages else None
     named = [page for page in source.pages if printed_number(page.label) == str(request.number)]
     pages = named or [page for page in source.pages if page.number == request.number]
-    return _page(pages[0]) if pages and request.kind == "page" else None
+    return _page(pages[0]) if pages else None
 
 
 def section_named(words: str, source: Source) -> Section | None:
@@ -309,7 +305,7 @@ def body(source: Source) -> list[Section]:
 
 
 def _pages(source: Source) -> list[Section]:
-    return [_page(page) for page in source.pages if page.text.strip() and page.end_char <= source.chars_read]
+    return [_page(page) for page in source.read if page.text.strip()]
 
 
 def _page(page: PageRecord) -> Section:

@@ -14,11 +14,11 @@ from itertools import product, starmap
 from typing import NamedTuple
 
 from reader.answering.extractive.columns import LIMITS, Across, across_in, dimension_of, flow_in
-from reader.answering.extractive.comparisons import OWN_WORDS
+from reader.answering.extractive.comparisons import DIFFERENT, OWN_WORDS
 from reader.answering.extractive.limits import Limit, clock_of, limit_in
 from reader.answering.text.days import Period, period_in
 from reader.answering.text.ledgers import Ledger
-from reader.answering.text.measures import HOW_MUCH, Measure, compared_in
+from reader.answering.text.measures import Measure, compared_in
 from reader.answering.text.numerals import NUMERALS
 from reader.answering.text.records import BRACKETS, is_alike, stems
 from reader.answering.text.values import Value, value
@@ -42,11 +42,9 @@ TOTAL = re.compile(
     r"|en tout|au total|somme|en total|suma)\b",
     re.I,
 )
-DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
 MEAN = re.compile(
     r"\b(?:on average|average|mean|(?:im )?durchschnitt\w*|en moyenne|moyenne?|(?:de )?promedio|(?:de )?media)\b", re.I
 )
-DIFFERENT = re.compile(r"\b(?:different|verschiedene\w*|différente?s?|diferentes?|distint[oa]s?)\b", re.I)
 BALANCE = stems("balance kontostand saldo solde")
 """A column that is called so has no sum."""
 _ORDER = re.compile(
@@ -82,8 +80,6 @@ WORDS = OWN_WORDS | stems(
     """
 )
 """What questions for the rows of a table have, whatever it is about."""
-_VALUES = stems("mark grade score result reading")
-"""What values may be called whose column is named."""
 _ROWS = stems("row entry record eintrag einträge zeile ligne entrée fila")
 _PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe paiement dépense pago gasto") - stems(
     "book"
@@ -167,8 +163,6 @@ class Rows:
     def extreme(self) -> Extreme | None:
         """The most or the least, if that is asked for and is no column's name."""
         text = self.text
-        if TOTAL.search(text) or HOW_MUCH.match(text):
-            return None
         text = _COMPOUND.sub(r"\1e ", text)
         how = compared_in(text)
         if how is None:
@@ -257,8 +251,6 @@ class Rows:
             if column not in filters or not LACKS.search(self.text):
                 filters[column] = self._with_words(column, words)
         known = WORDS.union(*(own for words in stated.values() for own in words), *self.named.values())
-        if any(column in ledger.amounts for column in self.named):
-            known |= _VALUES
         if left := self.words - known - stems(ledger.about) - self.rows_called:
             having = [column for column in ledger.texts if any(left <= row[column] for row in ledger.cell_stems)]
             if len(having) != 1 or having[0] in filters or left <= _ORDER_WORDS or all(map(str.isdecimal, left)):
@@ -285,9 +277,6 @@ class Rows:
             if any(own < other for other in stated):
                 continue
             first = min(columns)
-            if len(columns) > 1 and len(meant := [column for column in columns if column in self.named]) == 1:
-                found.setdefault(meant[0], []).append(own)  # the mornings of Jo, who has afternoons, too
-                continue
             others = (column for column in ledger.texts if column != first)
             # Emma, and Emma Stone
             if len(columns) > 1 or any(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reader.answering.checks.names import author_in_properties, name_pattern
+from reader.answering.checks.names import NAME, author_in_properties
 from reader.answering.passages import Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.days import DAY
@@ -28,9 +28,8 @@ _ROLES = {
     "author": r"authors?|written|compiled|collected|composed|narrated|(?:re)?told",
 }
 """The words of a credit for each role; one credit may be for several."""
-_NAME = name_pattern(r"[ \t]+")
 _DEGREES = r"(?:,[ \t]*(?:(?:[A-Z][A-Za-z]{0,4}\.[ \t]?)+|(?:[A-Z]{2,4}|Esq|Jr|Sr)\b))*"
-_WITH_DEGREES = rf"(?:[Tt][Hh][Ee][ \t]+)?{_NAME}{_DEGREES}"
+_WITH_DEGREES = rf"(?:[Tt][Hh][Ee][ \t]+)?{NAME}{_DEGREES}"
 _NAMES = rf"[*_~]*(?P<names>{_WITH_DEGREES}(?:(?:,?\s+(?i:and|&)\s+|[ \t]*[;,][ \t]+){_WITH_DEGREES})*)"
 _END = r"[*_~]*(?=[ \t]*[.,;)\]]*[ \t]*(?:\n|\Z)|[,;(][^\n.]*(?:\n|\Z))"
 _BY = re.compile(rf"(?P<before>[^\n]{{0,120}}?)(?<![\w-])(?i:by)\b:?\s*{_NAMES}{_END}")
@@ -77,11 +76,11 @@ _CREDIT_LINE = re.compile(rf"^\W*(?:with|{_ROLE_WORDS})\b|\b(?:with [\w ]+|{_ROL
 _DEGREE = r"(?:Esq|[JS]r|Ph\.? ?D|M\.? ?[AD]|LL\.? ?D|D\.? ?D)\b\.?"
 _ALONE = re.compile(
     r"\A\s*(?P<title>[^\n]{1,90}(?:\n[^\n]{1,90}){0,3}?)\n(?:[ \t]*\n){0,3}[ \t*_]*"
-    rf"(?P<names>(?!U\. ?S\.|(?i:by|book|chapter|part|volume|letter|section|act)\b){_NAME}(?:,[ \t]*{_DEGREE})?)"
+    rf"(?P<names>(?!U\. ?S\.|(?i:by|book|chapter|part|volume|letter|section|act)\b){NAME}(?:,[ \t]*{_DEGREE})?)"
     r"[ \t*_]*(?=\n[^\n\d]*(?:\n|\Z)|\Z)"
 )
 _NAME_AND_DATE = re.compile(
-    rf"\A\s*(?P<title>[^\n]{{1,90}}(?:\n[^\n]{{1,90}}){{0,3}}?)\n(?:[ \t]*\n){{0,3}}[ \t*_]*(?P<names>{_NAME})[ \t*_]*\n"
+    rf"\A\s*(?P<title>[^\n]{{1,90}}(?:\n[^\n]{{1,90}}){{0,3}}?)\n(?:[ \t]*\n){{0,3}}[ \t*_]*(?P<names>{NAME})[ \t*_]*\n"
     rf"(?:[ \t]*\n){{0,2}}[ \t*_]*(?i:{DAY})[ \t*_.]*(?:\n|\Z)"
 )
 _INITIAL = re.compile(r"(?<![^\W_])[A-Z]\.\s?(?:[A-Z]\.\s?)*[A-Z][^\W_]|, ")

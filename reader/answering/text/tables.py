@@ -31,8 +31,6 @@ _QUANTITY = re.compile(r"[^\w\n]*\d")
 _WHOLE = re.compile(r"\d[\d.,\s]*")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
 _UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
-_AMOUNT = re.compile(r"[^\w\n]*?([-−]?\d+(?:,\d{3})*(?:\.\d{1,2}|\.\d{4,})?)(?![.,]?\d)")
-"""Not 1.540 or 12,5, which are one thing in one country and another in the next."""
 _SUM = r"(?:[£$€¥] ?\d[\d,]*(?:\.\d\d)?|\d+(?:,\d{3})*\.\d\d|\d+(?:\.\d{3})*,\d\d)(?: ?[€%])?"
 _PIECE = re.compile(
     rf"[^\S\n]*(?P<text>[^\n]*?(?:(?:(?<=[\s…|])|(?<=\.\.)){_SUM}(?=[,;.]\s|[,;.]?[^\S\n]*(?:\n|\Z))(?P<sum>)[,;.]?|(?=\n|\Z)))\s*"
@@ -64,11 +62,6 @@ _LONGEST_CELL_CHARS = 60
 """In a row, on average. Longer ones are prose, where words in common do not tell the right row."""
 _MOST_ROWS = 8
 """If a question names more, those of the passage are shown."""
-
-_MOST = re.compile(r"\b(?:most|highest|largest|biggest|greatest|longest|maximum)\b", re.I)
-_LEAST = re.compile(r"\b(?:least|fewest|lowest|smallest|shortest|cheapest|minimum)\b", re.I)
-_SUMMARY = re.compile(r"\W*(?:(?:grand |sub-?)?totals?|sum|all|overall|average|mean|limits?|maximum|minimum)\b", re.I)
-"""The label of a row that says something of the others."""
 
 _NAMED = {
     stem(word): names
@@ -226,13 +219,13 @@ def shown(text: str, start_char: int, around: Sequence[Table], question: str) ->
         is_cut = inside and (inside[0].start_char < start_char or inside[-1].end_char > end_char)
         if not inside or (is_cut and not table.is_list):  # a long row, in part
             continue
-        rows, columns, note = _asked(table, inside, question)
+        rows, columns = _asked(table, inside, question)
         if table.is_list and (rows is inside or not rows):
             continue
         has_cell |= rows is not inside and len(columns) < len(table.names)
         keep(max(at, min(table.first.start_char, inside[0].start_char)))
         lines = rows if table.names or not table.header else [table.first, *rows]
-        pieces += [*_lines(table, lines, columns), (note, -1)]
+        pieces += _lines(table, lines, columns)
         outside += [
             (row.start_char, row.end_char) for row in lines if row.end_char <= start_char or row.start_char >= end_char
         ]
@@ -398,32 +391,26 @@ def _lines(table: Table, rows: Sequence[Row], columns: Sequence[int]) -> Iterato
             yield row.cells[column]
 
 
-def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence[Row], Sequence[int], str]:
-    """The rows and the columns that a question names, and what is said behind them; the rows `inside` the passage, and all columns,
-    where it names none.
+def _asked(table: Table, inside: Sequence[Row], question: str) -> tuple[Sequence[Row], Sequence[int]]:
+    """The rows and the columns that a question names; the rows `inside` the passage, and all columns, where it names none.
 
-    The rows that share most words with it, then those with words of it that these lack; of these, the one with the most or the
-    least, if it asks for that. Beside the labels and the columns with its words, those whose names share most words with it.
+    The rows that share most words with it, then those with words of it that these lack. Beside the labels and the columns with its
+    words, those whose names share most words with it.
     """
     columns = range(len(table.first.cells))
     if (not table.is_list and len(columns) < _FEWEST_COLUMNS) or table.is_prose:
-        return inside, columns, ""
+        return inside, columns
     asked = _stems(question) - _STOP_STEMS
-    sharing = _sharing(table, asked - table.first.stems)
+    rows = _sharing(table, asked - table.first.stems)
     if table.is_list:
-        return _with_headings(table, sharing) if len(sharing) <= _MOST_ROWS else inside, columns, ""
-    rows = sharing if len(sharing) <= _MOST_ROWS else [row for row in sharing if row in inside]
+        return _with_headings(table, rows) if len(rows) <= _MOST_ROWS else inside, columns
+    rows = rows if len(rows) <= _MOST_ROWS else [row for row in rows if row in inside]
     named = _shares(table.names, asked)
-    if not any(named[1:]):
-        return rows or inside, columns, ""
-    best_first = sorted((column for column in columns[1:] if named[column]), key=lambda column: -named[column])
-    extreme, note = _extreme(sharing or table.rows, best_first, question)
-    rows = extreme or rows
-    if not rows:
-        return inside, columns, ""
+    if not rows or not any(named[1:]):
+        return rows or inside, columns
     own = {column for row in rows for column in columns if _stems(row.cell(column)) & asked}
     kept = own | _labels(rows)
-    return rows, [column for column in columns if column in kept or named[column] == max(named[1:])], note
+    return rows, [column for column in columns if column in kept or named[column] == max(named[1:])]
 
 
 def _with_headings(table: Table, rows: Sequence[Row]) -> list[Row]:
@@ -464,21 +451,6 @@ def _sharing(table: Table, asked: frozenset[str]) -> list[Row]:
         kept.update(best)
         left -= frozenset().union(*(shared[number] for number in best))
     return [table.rows[number] for number in sorted(kept)]
-
-
-def _extreme(rows: Sequence[Row], columns: Sequence[int], question: str) -> tuple[list[Row], str]:
-    """The row with the most or the least in the first of these columns that has amounts, and a note that says so; none, and "", if
-    the question does not ask for it."""
-    asks_most, asks_least = _MOST.search(question), _LEAST.search(question)
-    if len(rows) > 1 and (asks_most is None) != (asks_least is None):
-        for column in columns:
-            amounts = [(_AMOUNT.match(row.cell(column)), row) for row in rows if not _SUMMARY.match(row.cell(0))]
-            values = [(float(amount[1].replace(",", "").replace("−", "-")), row) for amount, row in amounts if amount]
-            if len(values) > 1:
-                extreme, _ = (max if asks_most else min)(values, key=lambda one: one[0])
-                said = (asks_most or asks_least)[0]  # type: ignore[index]  # one of them is not None
-                return [row for value, row in values if value == extreme], f" (the {said.lower()})"
-    return [], ""
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -229,8 +229,10 @@ def _items(text: str) -> Iterator[tuple[str, Any]]:
         behind = tokens[number + 1] if number + 1 < len(tokens) else None
         gap = text[tokens[number - 1].end() : token.start()] if number else ""
         if named := _days(token):
+            if number and tokens[number - 1].lastgroup == "closed" and _UNTIL.search(gap):  # closed until Monday
+                continue
             is_excepted = is_excepted and bool(_LIST.fullmatch(gap))
-            is_range = bool(number) and days == _days(tokens[number - 1]) and _RANGE.fullmatch(gap)
+            is_range = bool(days) and days == _days(tokens[number - 1]) and _RANGE.fullmatch(gap)
             days = _from_to(days, named) if is_range else named
             yield ("except" if is_excepted else "days"), days
             yield from _of_days(token)
