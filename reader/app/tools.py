@@ -34,8 +34,8 @@ TAKEN = {
     "ask": {"document_id": True, "question": True, "conversation_id": False, "look_again": False},
 }
 """What each tool takes, and whether it must be given."""
-TYPES: dict[str, type | tuple[type, ...]] = {"look_again": (str, int)}
-"""The types of arguments that are not texts."""
+TYPES: dict[str, tuple[type, ...]] = {"look_again": (str, int), "conversation_id": (str, type(None))}
+"""The types of arguments that need not be texts."""
 ERRORS = (ReaderError, StoreError)
 """What callers are told as it is."""
 
