@@ -294,6 +294,16 @@ new MutationObserver(() => {
   find();
 }).observe(viewer, { childList: true, subtree: true });
 
+// Who was signed out meanwhile, in another window or after some days, is asked who they are, and comes back to the document.
+let isLeaving = false;
+document.addEventListener("submit", () => { isLeaving = true; }, true);
+const ask = window.fetch;
+window.fetch = async (...request) => {
+  const answer = await ask(...request);
+  if (answer.status === 401 && !isLeaving) window.location.reload();
+  return answer;
+};
+
 // The address names the document that is shown, so that a reload finds it again; the way back leads to what was shown before.
 let returning = null; // where a step back or forward leads, until a person does something else
 function record(id) {

@@ -262,6 +262,9 @@ def test_the_body_of_every_request_is_bounded(ann: httpx.Client, address: str) -
         ("call/read_status", {}, "`data` is a list of all arguments of read_status: document_id."),
         ("call/v2/ask", {"document_id": "an id"}, "ask needs 'question'; "),
         ("call/v2/library", {"words": "x"}, "library does not take 'words'; "),
+        ("call/v2/ask", {"document_id": 1, "question": "Who?"}, "The document_id of ask is 1: give the id"),
+        ("run/ask", {"data": ["an id", "Who?", "", 3.5]}, 'The look_again of ask is 3.5: give "auto", "off"'),
+        ("call/library", {"data": [["x"]]}, "The query of library is ['x']: give words to look for"),
     ],
 )
 def test_a_call_that_does_not_fit_its_function_is_a_sentence(
@@ -309,6 +312,12 @@ def test_an_upload_is_read_and_used_by_its_uploader_alone(ann: httpx.Client, bob
     assert bob.get(f"{API}/file={around}").status_code == 403
     # The same file twice is two files: to add one of them leaves the other.
     assert upload(bob, b"<svg>mine</svg>", "mine.svg").json() != [path]
+
+
+def test_an_address_that_nobody_can_mean_is_no_fault_of_the_server(ann: httpx.Client) -> None:
+    for address in ("/picture/x/" + "9" * 5000, f"{API}/call/library/an-event-that-never-began"):
+        assert ann.get(address).status_code in (404, 414)
+    assert ann.get("/", params={"document": "x", "page": "2", "deep_link": "x"}).status_code == 200
 
 
 def test_anothers_session_event_and_upload_are_as_if_they_were_not_there(ann: httpx.Client, bob: httpx.Client) -> None:

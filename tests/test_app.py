@@ -662,6 +662,15 @@ def test_a_session_is_of_one_user_whatever_its_requests_claim_and_ends_when_it_i
     assert guarded.get("/whoami").status_code == 401
 
 
+def test_who_follows_a_link_and_signs_in_is_led_to_its_document(guarded: TestClient) -> None:
+    link = "/?document=tag%3Aa%22b%26c"
+    form = guarded.get(link, headers={"accept": "text/html"}).headers["location"]
+    assert form == link.replace("/", "/login", 1)
+    assert f'action="{form[1:]}"' in guarded.get(form).text
+    inside = guarded.post(form, data={"username": "ann", "password": PASSWORD})
+    assert f'href="{link}"' in inside.text
+
+
 @pytest.mark.parametrize("prefix", ["", "/reader"], ids=["taken off by the proxy", "left on by the proxy"])
 def test_signing_in_and_out_stays_under_the_path_of_a_proxy(accounts_file: Path, prefix: str) -> None:
     client = gated(Accounts(accounts_file), "/reader")

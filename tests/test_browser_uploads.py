@@ -26,6 +26,7 @@ from helpers.browser import (
 )
 from helpers.documents import TITLE, WORDS, write_pdf
 from helpers.server import Server
+from PIL import Image
 
 from reader.app.page.library import MAX_FILES
 from reader.documents import MAX_SENT_BYTES
@@ -137,6 +138,8 @@ def test_a_bad_file_is_refused_in_one_sentence_and_the_library_stays_empty(
     server: Server, visit: Callable[..., object], tmp_path: Path
 ) -> None:
     binary, empty, scan = tmp_path / "binary.txt", tmp_path / "empty.md", tmp_path / "scan.pdf"
+    pictures = tmp_path / "pictures.pdf"
+    Image.new("RGB", (400, 400), "white").save(pictures)
     binary.write_bytes(bytes(range(256)) * 8)
     empty.touch()
     writer = pypdf.PdfWriter()
@@ -150,6 +153,9 @@ def test_a_bad_file_is_refused_in_one_sentence_and_the_library_stays_empty(
             message.wait_for()
             assert file.name in message.inner_text()
             assert "Traceback" not in message.inner_text()
+        page.set_input_files("#upload input[type=file]", pictures)
+        page.get_by_role("button", name="Leave them out").click()
+        page.locator("#added", has_text="pictures.pdf was not added: all of its pages are pictures of text.").wait_for()
         page.locator("#added").get_by_label("Close these messages").click()
         sync_api.expect(page.locator("#added")).to_be_hidden()
         sync_api.expect(page.locator("#empty")).to_be_visible()

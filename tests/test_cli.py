@@ -215,6 +215,9 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "unknown kind": (["read", folder / "x.xyz"], "does not exist"),
         "unknown model": (["read", good, "--model", "no/such-model"], "no/such-model"),
         "bad ratio": (["read", good, "--ratio", "7"], "ratio is 7"),
+        "long number": (["read", good, "--window", "9" * 5000], "is not a positive whole number"),
+        "no question": (["ask", good], "required: QUESTION. "),
+        "unknown flag": (["library", "list", "--flag"], "arguments: --flag. "),
         "unknown document": (["ask", "feedbeef", "Who?"], "feedbeef"),
         "empty question": (["ask", good, " "], "question is empty"),
     }
@@ -229,7 +232,6 @@ def test_mistakes_of_the_user_are_one_sentence_and_status_2(run: Run, tmp_path: 
     assert len(json.loads(run("library", "list", "--json").stdout)["documents"]) <= 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_locked_file_says_how_to_give_its_password(run_program: Run, tmp_path: Path) -> None:
     locked = write_pdf(tmp_path / "locked.pdf", ["A letter."], password="open")
     done = run_program("read", locked)
@@ -237,6 +239,7 @@ def test_a_locked_file_says_how_to_give_its_password(run_program: Run, tmp_path:
     assert "run this command in a terminal, which asks for the password" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_full_disk_is_one_sentence_status_1_and_the_library_as_it_was(run: Run, book: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

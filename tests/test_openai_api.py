@@ -228,7 +228,8 @@ def test_lists_go_on_where_a_client_wants_less_at_once_and_a_file_is_a_model(cli
     all_files = [file.id for file in client.files.list()]
     assert len(all_files) > 1
     assert [file.id for file in client.files.list(limit=1)] == all_files
-    for query in ("limit=none", "limit=0", "after=nothing"):
+    assert [file.id for file in client.files.list(order="asc")] == all_files[::-1]
+    for query in ("limit=none", "limit=0", "after=nothing", "order=up"):
         refused = httpx.get(f"{server.address}v1/files?{query}")
         assert refused.json()["error"]["param"] == query.partition("=")[0]
     assert ask(client, "Who lit the lamp?", model=all_files[0]).choices[0].message.content

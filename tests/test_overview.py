@@ -470,6 +470,19 @@ def test_a_note_is_of_sentences_that_stand_alone(junk: str) -> None:
     assert " ".join(junk.split())[:30] not in note.text
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "仓库在1951年的大火中被烧毁，两年后重建。",
+        "倉庫は1951年の火事で焼け、二年後に建て直された。",
+        "창고는 1951년 화재로 타 버렸고 2년 뒤에 다시 지어졌다.",
+    ],
+)
+def test_a_sentence_in_signs_of_which_each_is_a_syllable_or_a_word_is_long_enough_for_a_note(said: str) -> None:
+    (note,) = notes(source_of(one_page(said * 2, "Port")))
+    assert said in note.text
+
+
 def test_pages_without_headings_have_notes_in_stretches_and_front_matter_has_none() -> None:
     pages, text = [], ""
     for number in range(1, 101):

@@ -188,7 +188,7 @@ def test_decoder_without_the_projections_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("window", 0), ("ratios", (3,)), ("layout", "middle"), ("attention", "x"), ("projections", ("z",)),
+    [("window", 0), ("window", 10**14), ("ratios", (3,)), ("layout", "middle"), ("attention", "x"), ("projections", ("z",)),
      ("ratio_choice", "adapt-x"), ("stride", 16), ("sink_tokens", -1), ("embedding_from", "pad")],
 )  # fmt: skip
 def test_bad_setting_is_named_with_its_value(field: str, value: object) -> None:

@@ -140,6 +140,26 @@ def test_two_people_share_a_server_and_nothing_else(
         assert bob.page.evaluate(look) == 401  # not out of the browser's cache
 
 
+def test_who_is_signed_out_in_another_window_is_asked_who_they_are_and_goes_on(
+    server: Server, visit: Callable[..., object], tmp_path: Path
+) -> None:
+    with visit(server, ready="form") as ann:
+        come_in(ann, "ann")
+        ann.page.set_input_files("#upload input[type=file]", write_pdf(tmp_path / "sea.pdf", [WORDS]))
+        ann.wait_until_ready()
+        ann.page.wait_for_function("location.search.startsWith('?document=')")
+        place = ann.page.url
+        ann.box().fill("What was calm?")
+        ann.is_orphaned = True  # of what it was refused meanwhile it complains
+        other = ann.page.context.new_page()
+        other.goto(server.address)
+        other.get_by_role("button", name="Sign out").click()
+        other.close()
+        come_in(ann, "ann")
+        assert ann.page.url == place
+        sync_api.expect(ann.box()).to_have_value("What was calm?")
+
+
 def tools_of(server: Server, name: str, document_id: str) -> tuple[set[str], list[str]]:
     """As `call_tools`, in a thread of its own, as the browser's has a loop that runs."""
     with ThreadPoolExecutor() as pool:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -35,6 +35,8 @@ MAX_PROGRAM_BYTES = MAX_SENT_BYTES + (1 << 20)
 _MAX_NAMES = 2_000
 """Names of sessions, events and uploads that are kept of a user; the oldest are forgotten first."""
 _MAX_NAME_CHARS = 200
+_MAX_PATH_CHARS = 4_000
+"""Of an address; Python reads no number of 4,300 digits."""
 _NAMES = ("session_hash", "event_id", "upload_id")
 _GET, _POST = ("GET", "HEAD"), ("POST",)
 API = "/gradio_api"
@@ -131,6 +133,7 @@ class Access:
             rule, parameters = self._rule(scope)
             if rule.path == "/":
                 self._page_asked()
+                scope = {**scope, "query_string": _without_parts(scope["query_string"])}
             if rule.who == "program":
                 _check_length(scope)
             elif rule.who != "anyone":
@@ -146,6 +149,8 @@ class Access:
     def _rule(self, scope: Scope) -> tuple[Rule, dict[str, str]]:
         """The rule for a request, and the parameters in its address."""
         path, method = str(scope["path"]), str(scope["method"])
+        if len(path) > _MAX_PATH_CHARS:
+            raise _Refused(414, f"The address has more than {_MAX_PATH_CHARS:,} characters.")
         matching = [(rule, found) for pattern, rule in self._rules if (found := pattern.match(path)) is not None]
         for rule, found in matching:
             if rule.who not in ("nobody", "gate") and method in rule.methods:
@@ -172,6 +177,8 @@ class Access:
                 raise _Refused(403, "There is no such file of yours.")
             if "api_name" in parameters:
                 _check_call(parameters["api_name"], body, by_name="/v2/" in rule.path)
+        if "event_id" in parameters and not self._owners.has(user, parameters["event_id"]):
+            raise _Refused(404, "There is no such event. Call the function again.")
         for names in (named, parameters, body if isinstance(body, dict) else {}):
             for name in _NAMES:
                 if names.get(name) is not None and not self._owners.claim(user, names[name]):
@@ -196,6 +203,10 @@ class Owners:
     def __init__(self) -> None:
         self._names: dict[str, OrderedDict[str, None]] = {}
 
+    def has(self, user: str, name: str) -> bool:
+        """Whether a name is the user's already."""
+        return name in self._names.get(user, ())
+
     def claim(self, user: str, name: Any) -> bool:
         """Whether a name is the user's, or can be from now on."""
         if not isinstance(name, str) or len(name) > _MAX_NAME_CHARS:
@@ -210,9 +221,15 @@ class Owners:
         return True
 
 
+def _without_parts(query: bytes) -> bytes:
+    """The query of the page's address without the fields that Gradio takes for parts of an app, which this one does not have."""
+    fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    return urlencode([field for field in fields if field[0] not in ("page", "deep_link")]).encode()
+
+
 def _check_call(function: str, body: Any, *, by_name: bool) -> None:
-    """Make sure that a call has what its function takes, as Gradio has no sentence for what is missing."""
-    from reader.app.tools import TAKEN
+    """Make sure that a call has what its function takes, as Gradio has no sentence for what is missing or of another type."""
+    from reader.app.tools import TAKEN, TYPES, wrong_argument
 
     given = body if isinstance(body, dict) else {}
     if "fn_index" in given:  # the page's own events
@@ -226,8 +243,13 @@ def _check_call(function: str, body: Any, *, by_name: bool) -> None:
         if wrong or missing:
             what = f"does not take {wrong[0][:100]!r}" if wrong else f"needs {missing[0]!r}"
             raise _Refused(400, f"{function} {what}; its arguments are {', '.join(taken)}.")
-    elif not isinstance(data := given.get("data"), list) or len(data) != len(taken):
-        raise _Refused(400, f"`data` is a list of all arguments of {function}: {', '.join(taken)}.")
+    else:
+        if not isinstance(data := given.get("data"), list) or len(data) != len(taken):
+            raise _Refused(400, f"`data` is a list of all arguments of {function}: {', '.join(taken)}.")
+        given = dict(zip(taken, data, strict=True))
+    for name, value in given.items():
+        if not isinstance(value, TYPES.get(name, str)) or isinstance(value, bool):
+            raise _Refused(400, wrong_argument(function, name, value))
 
 
 def _check_length(scope: Scope) -> None:

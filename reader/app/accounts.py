@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -176,7 +176,7 @@ class Gate:
                 return
             if user is None and path not in OPEN_PATHS:
                 asks_for_page = "text/html" in request.headers.get("accept", "") and request.method == "GET"
-                sign_in = RedirectResponse(f"{self._root_path}/login", 303)
+                sign_in = RedirectResponse(f"{self._root_path}/login{_document(request) if path == '/' else ''}", 303)
                 refused = sign_in if asks_for_page else _unknown(path)
                 await refused(scope, receive, answer)
                 return
@@ -197,24 +197,24 @@ class Gate:
     async def _sign_in(self, request: Request) -> Response:
         assert self._sessions is not None
         if request.method in ("GET", "HEAD"):
-            return self._form("")
+            return self._form(request)
         if request.method != "POST":
             return PlainTextResponse("Sign in by POST.", 405, {"allow": "GET, POST"})
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-            return self._form("Sign in with this form.", 415)
+            return self._form(request, "Sign in with this form.", 415)
         try:
             body = await read_body(request.receive, _MAX_FORM_BYTES, seconds=_FORM_SECONDS)
         except BadBody as error:
-            return self._form(str(error), error.status)
+            return self._form(request, str(error), error.status)
         form = dict(parse_qsl(body.decode(errors="replace")))
         try:
             token = await self._sessions.open(form.get("username", ""), form.get("password", ""), _address(request))
         except TooManyGuesses as error:
-            return self._form(str(error), 429, _LATER)
+            return self._form(request, str(error), 429, _LATER)
         if token is None:
-            return self._form("The name or the password is wrong.", 401)
+            return self._form(request, "The name or the password is wrong.", 401)
         # No redirect: programs take any other status for a refusal.
-        home = escape(f"{self._root_path}/")
+        home = escape(f"{self._root_path}/{_document(request)}")
         inside = HTMLResponse(
             f'<!doctype html><meta http-equiv="refresh" content="0;url={home}"><a href="{home}">Open your library</a>'
         )
@@ -228,9 +228,14 @@ class Gate:
         )
         return inside
 
-    def _form(self, told: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    def _form(
+        self, request: Request, told: str = "", status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
         line = f'<p class="error" role="alert">{escape(told)}</p>' if told else ""
-        return HTMLResponse(self._sign_in_page.replace("<!-- told -->", line), status, headers)
+        page = self._sign_in_page.replace("<!-- told -->", line)
+        return HTMLResponse(
+            page.replace('action="login"', f'action="login{escape(_document(request))}"'), status, headers
+        )
 
     def _bearer(self, request: Request) -> str | None:
         """The user of a program that sends a key with each request to the OpenAI API."""
@@ -261,6 +266,11 @@ class Gate:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client is not None else ""
+
+
+def _document(request: Request) -> str:
+    """The part of the page's address that names a document: who follows a link and signs in is led there."""
+    return "?" + urlencode({"document": name}) if (name := request.query_params.get("document")) else ""
 
 
 def _unknown(path: str) -> Response:

@@ -87,7 +87,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default=HOSTS[0], help="the address to listen on; any but this computer's needs --auth"
     )
-    parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860 on")
+    parser.add_argument("--port", type=_port, metavar="N", help="default: the first free one from 7860 on")
     parser.add_argument(
         "--root-path",
         default="",
@@ -123,6 +123,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--add-key", metavar="NAME", help="print a new API key of a user of the --auth file, and end")
     parser.set_defaults(run=run)
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 1 << 16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port, which is a number from 1 to 65535")
 
 
 def _add_user(options: argparse.Namespace) -> None:

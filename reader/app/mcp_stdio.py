@@ -65,10 +65,9 @@ def run(options: argparse.Namespace) -> None:
 def _wrong(tool: str, fault: Mapping[str, Any]) -> str:
     """What is wrong with the arguments of a tool, by pydantic's first fault."""
     argument = str(fault["loc"][0])
-    about = f"give {tools.ARGUMENTS[argument].rstrip('.')}"
     if fault["type"] == "missing":
-        return f"{tool} needs {argument}: {about}."
-    return f"The {argument} of {tool} is {repr(fault['input'])[:40]}: {about}."
+        return f"{tool} needs {argument}: give {tools.ARGUMENTS[argument].rstrip('.')}."
+    return tools.wrong_argument(tool, argument, fault["input"])
 
 
 def _server(workspace: Workspace) -> Any:

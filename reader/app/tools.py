@@ -34,6 +34,8 @@ TAKEN = {
     "ask": {"document_id": True, "question": True, "conversation_id": False, "look_again": False},
 }
 """What each tool takes, and whether it must be given."""
+TYPES: dict[str, tuple[type, ...]] = {"look_again": (str, int), "conversation_id": (str, type(None))}
+"""The types of arguments that need not be texts."""
 ERRORS = (ReaderError, StoreError)
 """What callers are told as it is."""
 
@@ -62,6 +64,11 @@ def answered(
     assert last.answer is not None
     fields = asdict(last.answer)
     return {"answer": fields.pop("text"), "conversation_id": asked.conversation_id, **fields}
+
+
+def wrong_argument(tool: str, argument: str, value: Any) -> str:
+    """The sentence for an argument of another type."""
+    return f"The {argument} of {tool} is {repr(value)[:40]}: give {ARGUMENTS[argument].rstrip('.')}."
 
 
 def _named(workspace: Workspace, document_id: str) -> Shown:

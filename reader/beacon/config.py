@@ -20,6 +20,8 @@ INTERVALS = ("even", "figures")
 RATIO_CHOICES = ("adapt-R", "sequence", "step-random", "instance-random")
 EMBEDDINGS = ("eos", "bos", "last")
 PROJECTIONS = ("q", "k", "v", "o")
+_MAX_WINDOW = 1 << 20
+"""Rows of a whole window are set aside at once."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class BeaconConfig:
         object.__setattr__(self, "projections", tuple(self.projections))
         by_ratio = {int(ratio): tuple(shares) for ratio, shares in dict(self.layer_shares).items()}
         object.__setattr__(self, "layer_shares", by_ratio)
-        _check(self.window >= 1, "window", self.window, "at least 1 token")
+        _check(1 <= self.window <= _MAX_WINDOW, "window", self.window, f"from 1 to {_MAX_WINDOW:,} tokens")
         _check(
             1 <= self.condensed_tokens <= self.window, "stride", self.stride, f"from 1 to the window ({self.window})"
         )

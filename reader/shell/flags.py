@@ -155,14 +155,19 @@ def words(text: str) -> str:
     return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
+def _whole(text: str) -> int | None:
+    """The whole number that a text is; None if it is none, or has more digits than anything here needs."""
+    return int(text) if re.fullmatch("[0-9]{1,15}", text) else None
+
+
 def count(text: str) -> int:
     """A positive whole number.
 
     Raises:
         argparse.ArgumentTypeError: the text is no such number.
     """
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
+    if value := _whole(text):
+        return value
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
 
 
@@ -172,8 +177,8 @@ def number(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: the text is no such number.
     """
-    if text.isascii() and text.isdigit():
-        return int(text)
+    if (value := _whole(text)) is not None:
+        return value
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
 
 
@@ -185,8 +190,8 @@ def ratio(text: str) -> int | None:
     """
     if text == "adapt":
         return None
-    if text.isascii() and text.isdigit():
-        return int(text)
+    if (value := _whole(text)) is not None:
+        return value
     raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor adapt")
 
 
@@ -198,8 +203,8 @@ def look_again(text: str) -> str | int:
     """
     if text in ("off", "auto"):
         return text
-    if text.isascii() and text.isdigit():
-        return int(text)
+    if (value := _whole(text)) is not None:
+        return value
     raise argparse.ArgumentTypeError(f"{text!r} is neither off, auto nor a number of tokens")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from typing import NoReturn
 
 from reader.errors import ReaderError, unexpected
 from reader.settings import is_debugging, library_folder, version
@@ -81,19 +82,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong; argparse prints the command's flags before it."""
+
+    def error(self, message: str) -> NoReturn:
+        print_error(f"{message[0].upper()}{message[1:].rstrip('.')}. {self.prog} --help lists what it takes.")
+        sys.exit(2)
+
+
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of one command's flags."""
     command = COMMANDS[name]
-    parser = argparse.ArgumentParser(
-        prog=f"{PROGRAM} {name}", description=f"{command.help[0].upper()}{command.help[1:]}."
-    )
+    parser = _Parser(prog=f"{PROGRAM} {name}", description=f"{command.help[0].upper()}{command.help[1:]}.")
     import_module(command.module).add_flags(parser)
     return parser
 
 
 def _without_command(words: Sequence[str]) -> int:
     """Print the help or the version, or say that there is no such command."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Read long documents once, remember them, ask them.")
+    parser = _Parser(prog=PROGRAM, description="Read long documents once, remember them, ask them.")
     parser.add_argument("--version", action="version", version=f"beacon-reader {version()}")
     commands = parser.add_subparsers(metavar="COMMAND", help=f"`{PROGRAM} COMMAND --help` lists its flags")
     for name, command in COMMANDS.items():

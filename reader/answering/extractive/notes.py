@@ -45,6 +45,8 @@ NO_PROSE = re.compile(
 )
 """Signs of formulas, captions, rows of tables and references."""
 _ENDED = re.compile(r"[.…。][\"'”’»)\]]*$")
+_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Signs of Chinese, Japanese and Korean, each of which says about as much as three letters."""
 _SAID = re.compile(r"[\"“”'‘«„「『—–-]")
 
 
@@ -125,7 +127,7 @@ def _sentences(section: Section, chars_read: int) -> Iterator[_Sentence]:
             said = " ".join(text[start:end].split())
             if (
                 not _begins_with_heading(text[start:end])
-                and _SHORT_LEAD_CHARS <= len(said) <= _LONG_CHARS
+                and _SHORT_LEAD_CHARS <= _length(said) <= _LONG_CHARS
                 and _can_stand_alone(said)
             ):
                 yield _Sentence(page, first + start, first + end, said, tuple(content_words(said)))
@@ -153,6 +155,11 @@ def _can_stand_alone(said: str) -> bool:
     )
 
 
+def _length(said: str) -> int:
+    """How much a sentence says, in letters."""
+    return len(said) + 2 * len(_WIDE.findall(said))
+
+
 def _central(
     own: Sequence[_Sentence], lead: Sequence[_Sentence], spread: Counter[str], count: int, most: int
 ) -> list[_Sentence]:
@@ -172,11 +179,14 @@ def _central(
         return value * (0.5 if _DEPENDENT.match(one.text) or _ADDRESSED.search(one.text) else 1.0)
 
     chosen: list[_Sentence] = []
-    rest, left_chars = [*lead, *(one for one in own if len(one.text) >= _SHORT_CHARS and one not in lead)], NOTE_CHARS
+    rest, left_chars = (
+        [*lead, *(one for one in own if _length(one.text) >= _SHORT_CHARS and one not in lead)],
+        NOTE_CHARS,
+    )
     while rest and len(chosen) < most:
         best = max(rest, key=score) if chosen or not lead else lead[0]
         chosen.append(best)
         said.update(best.words)
-        left_chars -= len(best.text)
-        rest = [one for one in rest if one is not best and len(one.text) <= left_chars]
+        left_chars -= _length(best.text)
+        rest = [one for one in rest if one is not best and _length(one.text) <= left_chars]
     return sorted(chosen, key=lambda one: (one.page.number, one.start))

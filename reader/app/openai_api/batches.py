@@ -47,7 +47,7 @@ class Batches:
             ApiError: the file is not there, or a line of it cannot be asked; the message has a sentence for each such line.
         """
         if body.get("endpoint") != ENDPOINT:
-            raise ApiError(f"`endpoint` is {body.get('endpoint')!r}; use {ENDPOINT}.", param="endpoint")
+            raise ApiError(f"`endpoint` is not {ENDPOINT}, the only one that batches have.", param="endpoint")
         file_id = str(body.get("input_file_id") or "")
         stored = self._questions.get(workspace.user, file_id)
         if stored is None:
@@ -158,9 +158,11 @@ def _question(row: Any, workspace: Workspace) -> tuple[Asked, ApiModel]:
         raise ApiError("It is not a request: it has no `body`.")
     custom_id = row.get("custom_id")
     if not isinstance(custom_id, str) or not custom_id:
-        raise ApiError("It has no `custom_id`.")
+        raise ApiError("It has no `custom_id`, which is a text.")
     if row.get("url", ENDPOINT) != ENDPOINT or row.get("method", "POST") != "POST":
-        raise ApiError(f"Its url is {row.get('url')!r}; only POST {ENDPOINT} can be answered.")
+        raise ApiError(
+            f"It is for {row.get('method', 'POST')} {row.get('url', ENDPOINT)}; only POST {ENDPOINT} can be answered."
+        )
     request = parse(row["body"])
     if request.said:
         raise ApiError("It has several turns; ask one question a line.")

@@ -71,7 +71,7 @@ def find(workspace: Workspace, name: Any) -> ApiModel:
         ApiError: there is none.
     """
     if not isinstance(name, str) or not name.strip():
-        raise ApiError("The model is missing; name one that /v1/models lists.", param="model")
+        raise ApiError("`model` is missing, or no text; name one that /v1/models lists.", param="model")
     short, held = name.removeprefix(PREFIX), workspace.held()
     titles = _own_titles(held)
     if short.startswith(TAG):

@@ -145,9 +145,15 @@ async def _body(request: Request) -> Mapping[str, Any]:
 def _page(data: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
     """As many objects of a list as `limit` says, behind the one of the id `after`: clients ask for the next ones by themselves.
 
+    The newest comes first, or with the `order` asc the oldest.
+
     Raises:
-        ApiError: one of the two cannot be.
+        ApiError: one of the three cannot be.
     """
+    if (order := request.query_params.get("order", "desc")) not in ("asc", "desc"):
+        raise ApiError(f"`order` is {order[:40]!r}; it is asc or desc.", param="order")
+    newest = sorted(data, key=lambda one: -int(one["created_at"]))
+    data = newest if order == "desc" else newest[::-1]
     given, after = request.query_params.get("limit", str(MAX_LISTED)), request.query_params.get("after", "")
     if not (given.isascii() and given.isdecimal() and given.strip("0")):
         raise ApiError(f"`limit` is {given[:40]!r}; it is a whole number from 1 on.", param="limit")

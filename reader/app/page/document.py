@@ -18,6 +18,11 @@ from reader.errors import ConfigError
 from reader.models import is_bundled, is_fetched
 from reader.settings import cache_folder
 
+_IN_SIGHT = (
+    "() => requestAnimationFrame(() => document.getElementById('confirm')?.scrollIntoView({ block: 'nearest' }))"
+)
+"""Beside an open question table, what asks whether to remove stands below what is shown."""
+
 
 class DocumentEvents:
     """What the middle column does above the conversation, and the page beside it."""
@@ -56,7 +61,8 @@ class DocumentEvents:
             on(changed, lambda: gr.update(value="Save"), None, details.save)
         after(on(details.read_again.click, self.read_again, [selected, details.ratio, details.memory_type]))
         after(on(details.parse_again.click, self.parse_again, selected, [chosen, parts.notices.added]))
-        on(details.remove.click, lambda: gr.update(visible=True), None, details.confirm)
+        asked = on(details.remove.click, lambda: gr.update(visible=True), None, details.confirm)
+        on(asked.then, None, js=_IN_SIGHT)
         on(details.keep.click, lambda: gr.update(visible=False), None, details.confirm)
         after(on(notices.load_again.click, self._site.service.load_again))
         after(on(notices.use_fetched.click, self.use_fetched))

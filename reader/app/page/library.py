@@ -200,7 +200,7 @@ class LibraryEvents:
             opened, line = self._add(self._site.workspace(request), Path(scans[0]))
             lines += filter(None, [line])
         except RecognitionNeeded:
-            pass  # it has no other pages
+            lines.append(views.note(f"{Path(scans[0]).name} was not added: all of its pages are pictures of text."))
         except Exception as error:
             lines.append(views.error_line(error))
         self._discard(scans[:1])
