@@ -322,16 +322,16 @@ def sentences_of(text: str) -> list[str]:
     return [text[start:end] for start, end in sentences(text)]
 
 
-def cut(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of overlapping passages of whole sentences, of about `PASSAGE_CHARS` at most each; they hold every sentence."""
-    spans = [part for sentence in sentences(text) for part in shortened(text, sentence, PASSAGE_CHARS)]
+def cut(text: str, size_chars: int = PASSAGE_CHARS) -> Iterator[tuple[int, int]]:
+    """Spans of overlapping passages of whole sentences, each of about `size_chars` at most; together they hold every sentence."""
+    spans = [part for sentence in sentences(text) for part in shortened(text, sentence, size_chars)]
     first, ended = 0, 0
     while first < len(spans):
         last = first
-        while last + 1 < len(spans) and spans[last + 1][1] - spans[first][0] <= PASSAGE_CHARS:
+        while last + 1 < len(spans) and spans[last + 1][1] - spans[first][0] <= size_chars:
             last += 1
         if spans[last][1] > ended:
             yield spans[first][0], spans[last][1]
             ended = spans[last][1]
-        middle = spans[first][0] + PASSAGE_CHARS // 2
+        middle = spans[first][0] + size_chars // 2
         first = next((number for number in range(first + 1, last + 1) if spans[number][0] >= middle), last + 1)
