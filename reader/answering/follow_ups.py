@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from reader.answering.refusal import says_nothing
 from reader.answering.requests import searched, understand
 from reader.answering.text.words import STOP_WORDS, bare
-from reader.answering.turns import is_aside
+from reader.answering.turns import asks_again, asks_for_words, is_aside
 
 _MOST_CHARS = 200
 """Of a question, and of one that it leans on."""
@@ -61,20 +61,6 @@ _CLAUSE_ASKED = re.compile(
     rf"(?P<more> {_PREPOSITION} [\w'’-]+(?: [\w'’-]+)?)?",
     re.I,
 )
-_SURE = re.compile(
-    r"(?:are you (?:really )?(?:sure|certain)|is (?:that|this|it) (?:really )?(?:right|correct|true|so))(?: (?:about|of) that)?"
-    r"|really|(?:bist du|sind sie) (?:dir |sich )?sicher|stimmt das|wirklich|(?:tu es|vous êtes|êtes-vous|es-tu) s[uû]re?|vraiment"
-    r"|est[áa]s? segur[oa]|de verdad",
-    re.I,
-)
-_QUOTES = re.compile(
-    r"(?:where|in which \w+|on (?:which|what) page) (?:does|do|did) (?:it|the \w+|they|you) \w+ (?:so|that|this|it)"
-    r"|where (?:is|was) (?:that|this|it) (?:said|written|stated)"
-    r"|(?:can you |please )?(?:quote|say|put) (?:it|that|this)(?: again)?(?: (?:in|as) (?:\w+ ){0,2}(?:sentences?|words?))?"
-    r"|(?:und )?wo steht das|où est-ce (?:écrit|dit)|dónde (?:lo )?dice(?: eso)?|sag(?:e|en sie)? das in einem satz",
-    re.I,
-)
-"""Asks for the words of the document that the answer is made of."""
 _DETERMINERS = {
     word: kind
     for kind, words in (
@@ -125,7 +111,7 @@ _OF_PEOPLE = re.compile(r"\b(?:he|she|his|him|her)\b", re.I)
 _OWNED = re.compile(r"(?:his|her|its|their|sein|seine|ihre?|sa|son|ses|sus?|leurs?) ", re.I)
 _OF_SEVERAL = re.compile(r"they|them|their", re.I)
 _SEVERAL = re.compile(r"(?<!s)s$|\band\b|\bund\b|\bet\b|\bmen$|\bwomen$|\bpeople$|\bchildren$", re.I)
-_SUBJECTS = ["i", "he", "she", "it", "they", "we", "you", "er", "sie", "es", "ich", "wir", "il", "elle"]
+_NO_THING_BEHIND = "i he she it they we you er sie es ich wir il elle so too very not".split()  # noqa: SIM905 - as above
 _YES_OR_NO = re.compile(r"yes|no|ja|nein|oui|non|s[ií]", re.I)
 _NO_VERB = re.compile(rf"(?:{_ASKING} )?(?:{_DO}|has|have|had|can|could|may|must|should|will|would) \w+", re.I)
 _THIS = (["that"], ["this"], ["it"])
@@ -140,12 +126,14 @@ _NAMES_NOTHING = re.compile(
     r"|\bhow long (?:does|did|will|would|can) it take\b|\b(?:is|was) it (?:that|to|\w+ to)\b|\bit been since\b|\btime is it\b",
     re.I,
 )
-_ASKS_FOR_ONE = re.compile(
-    r"(?:(?:by|von|par|por) )?(?:who|whom|(?:which|whose) \w+|what|wer|we[nm]|qui|qui[eé]n)", re.I
-)
-_ASKS_PERSON = re.compile(r"(?:(?:by|von|par|por) )?(?:who|whom|wer|we[nm]|qui|qui[eé]n)", re.I)
-_ASKS_WHO = re.compile(r"(?:(?:by|von|par|por) )?(?:who|whom|which \w+|wer|we[nm]|qui|qui[eé]n)", re.I)
-_COUNTED = re.compile(r"how many (?P<things>\w+(?: \w+)?)", re.I)
+_BY = "(?:(?:by|von|par|por) )?"
+_PERSON, _THING = "who|whom|wer|we[nm]|qui|qui[eé]n", r"(?:which|whose) \w+|what(?: else)?"
+_ASKS_PERSON = re.compile(f"{_BY}(?:{_PERSON})", re.I)
+_ASKS_WHO = re.compile(rf"{_BY}(?:{_PERSON}|which \w+)", re.I)
+_ASKS_WHAT = re.compile(f"{_BY}(?:{_THING})", re.I)
+_ASKS_WHERE = re.compile(r"where|wo|où|d[oó]nde|which \w+", re.I)
+_ASKS_FOR_ONE = re.compile(f"{_BY}(?:{_PERSON}|{_THING})", re.I)
+_COUNTED = re.compile(r"how many (?P<things>\w+)", re.I)
 _WHY = re.compile("(?:and |but |und |et )?(?:why|warum|pourquoi)", re.I)
 _COUNTS = re.compile(r"\b(?:more|less|fewer|total|altogether|sum|difference|together)\b", re.I)
 
@@ -155,7 +143,7 @@ def written_out(question: str, earlier: Sequence[_Turn]) -> tuple[str, Sequence[
     them in a way that is not understood."""
     topic: list[_Turn] = []
     for turn, said in earlier[-_MOST_TURNS:]:
-        if not is_aside(turn) and not _QUOTES.fullmatch(bare(turn)):
+        if not is_aside(turn):
             written = _written_out(turn, topic)
             if written == turn and not _leans(turn):
                 topic = []
@@ -195,17 +183,16 @@ def _says_much(question: str) -> bool:
 
 def _written_out(question: str, topic: Sequence[_Turn]) -> str:
     """A question with the words of the turns since the last question that stands alone."""
-    if not topic or max(len(text) for text in (question, topic[-1][0])) > _MOST_CHARS:
+    if not topic or max(len(question), len(topic[-1][0])) > _MOST_CHARS:
         return question
-    own, before = (_IS_SHORT.sub(r"\1 is", bare(one)) for one in (question, topic[-1][0]))
+    turns = [(_plain(asked), "" if says_nothing(answer) else bare(answer)) for asked, answer in topic]
+    own, (before, answer) = _plain(question), turns[-1]
     if not before or not own:
         return question
-    turns = [(_IS_SHORT.sub(r"\1 is", bare(asked)), _short(answer)) for asked, answer in topic]
-    answer, said = "" if says_nothing(topic[-1][1]) else bare(topic[-1][1]), turns[-1][1]
-    asked = topic[-1][0]
-    if _SURE.fullmatch(own):
-        return asked
-    if _QUOTES.fullmatch(own):
+    said = _short(answer)
+    if asks_again(own):
+        return topic[-1][0]
+    if asks_for_words(own):
         return f"Quote the sentence that says {before}, {answer[:_MOST_CHARS]}?"
     if _asks_to_count(own):
         return question
@@ -220,10 +207,10 @@ def _written_out(question: str, topic: Sequence[_Turn]) -> str:
         written = (
             _of_owner(rest, turns)
             if _OWNED.match(rest)
-            else _put_in(turns, rest if _ONE.fullmatch(rest) else _named(rest, turns, answer))
+            else _put_in(turns, rest if _ONE.fullmatch(rest) else _named(rest, turns))
         )
     else:
-        written = _named(rest, turns, answer) if _QUESTION.match(rest) or _IS_VERB.match(rest) else own
+        written = _named(rest, turns) if _QUESTION.match(rest) or _IS_VERB.match(rest) else own
         if written == own or (written == rest and not _things(rest)):
             return question
     return f"{written}?" if written else question
@@ -239,19 +226,20 @@ def _is_fragment(words: str, *, is_sure: bool) -> bool:
     return is_sure or bool(re.match(rf"{_PREPOSITION} ", words, re.I))
 
 
+def _plain(question: str) -> str:
+    return _IS_SHORT.sub(r"\1 is", bare(question))
+
+
 def _short(answer: str) -> str:
     """An answer that may be what a pronoun stands for; "" for others."""
-    said = "" if says_nothing(answer) else bare(answer)
-    return "" if len(said.split()) > _SAID_WORDS or _YES_OR_NO.fullmatch(said) else said
+    return "" if len(answer.split()) > _SAID_WORDS or _YES_OR_NO.fullmatch(answer) else answer
 
 
 def _of_owner(words: str, turns: Sequence[_Turn]) -> str:
-    """What a question asks of a person or thing that is named by whose it is, as in "and her brother?": who that is, first."""
-    owner, _, owned = words.partition(" ")
-    thing = _meant(turns, owner.casefold())
-    if not thing or not re.fullmatch("his|her|its|their", owner, re.I):
-        return ""
-    return f"who is {thing}’s {owned}"
+    """What is asked of a person or thing that is named by whose it is, as in "and her brother?": who that is."""
+    owner, _, owned = words.casefold().partition(" ")
+    thing = _meant(turns, owner) if owner in ("his", "her", "its", "their") else ""
+    return f"{'what' if owner == 'its' else 'who'} is {thing}’s {words[-len(owned) :]}" if thing else ""
 
 
 def _clause(asking: str, before: str, said: str, more: str) -> str:
@@ -277,7 +265,7 @@ def _clause(asking: str, before: str, said: str, more: str) -> str:
             else f"{asking} was it that {said} {verb} {others}"
         )
     counted = _COUNTED.match(before)
-    said = f"{said} {counted['things'].split()[0]}" if said and counted else said
+    said = f"{said} {counted['things']}" if said and counted else said
     return f"{asking} {found['rest']}{more}" + (f", {said}" if said and _WHY.fullmatch(asking) else "")
 
 
@@ -294,8 +282,8 @@ def _put_in(turns: Sequence[_Turn], words: str) -> str:
                 return f"{before} {words}"
     if one := _ONE.fullmatch(words):  # "the newest one"
         noun, is_asked = _noun(turns)
-        if is_asked:
-            return f"which is {one['which']} {noun}"
+        if is_asked or not noun:
+            return noun and f"which is {one['which']} {noun}"
         words = f"{one['which']} {noun}"
     own_words = words.split()
     # "Part time" in the place of "full time".
@@ -316,7 +304,11 @@ def _put_in(turns: Sequence[_Turn], words: str) -> str:
         )
         return before[: same.start()] + words + before[same.end() :] if same else f"{before} {words}"
     determiner, words = _DETERMINERS.get(own_words[0].casefold(), ""), re.sub(r"['’]s$", "", words)
-    things = _things(before)
+    things = [one for one in _things(before) if not any(kind.fullmatch(before[one[0] : one[1]]) for kind in _KINDS)]
+    if not things and (
+        counted := _COUNTED.match(before)
+    ):  # "And hoverflies?" behind "How many bees were there in 2019?"
+        return before[: counted.start("things")] + words + before[counted.end("things") :]
     alike = [thing for thing in things if thing[2] == determiner] or things
     return before[: alike[0][0]] + words + before[alike[0][1] :] if alike else ""
 
@@ -327,8 +319,14 @@ def _noun(turns: Sequence[_Turn]) -> tuple[str, bool]:
         found = _QUESTION.match(before)
         if found and found["asking"].casefold() == "who":
             return "person", False
-        if found and (
-            asked := re.fullmatch(rf"(?!how|wie|combien|{_PREPOSITION} )\w+ (?P<noun>[\w'’-]+)", found["asking"], re.I)
+        if (
+            found
+            and (
+                asked := re.fullmatch(
+                    rf"(?!how|wie|combien|{_PREPOSITION} )\w+ (?P<noun>[\w'’-]+)", found["asking"], re.I
+                )
+            )
+            and asked["noun"].casefold() not in _LITTLE
         ):
             return asked["noun"], before == turns[-1][0]
         for start, end, kind in _things(before):
@@ -357,7 +355,9 @@ def _things(question: str) -> list[tuple[int, int, str]]:
             if small[number - 1].endswith(_OWNER):
                 break
         if (
-            number == begin or before in _SUBJECTS or (before == "to" and not kind and not words[begin][0][0].isupper())
+            number == begin
+            or before in _NO_THING_BEHIND
+            or (before == "to" and not kind and not words[begin][0][0].isupper())
         ):  # a verb
             number = max(number, first + 1)
             continue
@@ -391,7 +391,7 @@ def _without_verb(words: Sequence[str], begin: int, end: int, auxiliary: str) ->
     return end
 
 
-def _named(question: str, turns: Sequence[_Turn], answer: str) -> str:
+def _named(question: str, turns: Sequence[_Turn]) -> str:
     """A question with what its pronouns stand for, where it does not name that itself."""
     if found := _THAT.fullmatch(question):
         thing = _meant(turns, "it")
@@ -400,9 +400,10 @@ def _named(question: str, turns: Sequence[_Turn], answer: str) -> str:
         return question
     if one := _open_one(question):
         noun, _ = _noun(turns)
-        thing = _item(one["which"], noun, answer) or (noun and f"{one['which']} {noun}")
+        listed = (_item(one["which"], turns[: number + 1]) for number in reversed(range(len(turns))))
+        thing = next(filter(None, listed), noun and f"{one['which']} {noun}")
         question = f"{question[: one.start()]}{thing}{question[one.end() :]}" if thing else question
-    if (there := _THERE.search(question)) and (thing := _meant(turns, "it")):
+    if (there := _THERE.search(question)) and (thing := _meant(turns, "there")):
         question = f"{question[: there.start()]} {thing if _BEFORE.match(thing) else f'at {thing}'}"
     found = _open_pronoun(question)
     if there and found and found[0].casefold() == "it":  # "Is it deep there?"
@@ -433,26 +434,28 @@ def _open_pronoun(question: str) -> re.Match[str] | None:
 def _open_one(question: str) -> re.Match[str] | None:
     """What a question names by "one", where it does not say itself what that is."""
     found = _ONE.search(question)
-    return found if found and " one" in found[0] and not _things(question[: found.start()]) else None
+    is_open = found and " one" in found[0] and not any(kind for *_, kind in _things(question[: found.start()]))
+    return found if is_open else None
 
 
 def _asks_to_count(question: str) -> bool:
     return bool(_COUNTS.search(question)) and not _WHY.match(question) and len(question.split()) < _FRAGMENT_WORDS
 
 
-def _item(which: str, noun: str, answer: str) -> str:
-    """The item of an answer that is a list: "plot 17" for "the second" of "4, 17 and 22"."""
-    items = re.split(r"(?:, |,? (?:and|und|et|y) )", answer)
+def _item(which: str, turns: Sequence[_Turn]) -> str:
+    """The item of the last answer, if that is a list: "plot 17" for "the second" of "4, 17 and 22"."""
+    items = re.split(r"(?:, |,? (?:and|und|et|y) )", turns[-1][1])
     number = next((number for words, number in _ORDINALS if re.search(rf"\b(?:{words})$", which, re.I)), None)
     if number is None or not number < len(items) > 1 or any(len(item.split()) > _SAID_WORDS for item in items):
         return ""
     item = items[number]
-    return f"{noun.removesuffix('s')} {item}" if item.isdigit() else item
+    return f"{_noun(turns)[0].removesuffix('s')} {item}" if item.isdigit() else item
 
 
 def _meant(turns: Sequence[_Turn], pronoun: str) -> str:
-    """What a pronoun stands for behind questions and their short answers, the newest last."""
-    return next((thing for before, said in reversed(turns) if (thing := _meant_in(before, said, pronoun))), "")
+    """What a pronoun stands for behind questions and their answers, the newest last."""
+    found = (thing for before, answer in reversed(turns) if (thing := _meant_in(before, _short(answer), pronoun)))
+    return next(found, "")
 
 
 def _meant_in(before: str, said: str, pronoun: str) -> str:
@@ -462,24 +465,26 @@ def _meant_in(before: str, said: str, pronoun: str) -> str:
     if same and not _things(before[: same.start()]):
         return ""
     found = _QUESTION.fullmatch(before)
-    asks = _ASKS_WHO if of_people else _ASKS_FOR_ONE
-    is_asked = found and asks.fullmatch(found["asking"]) and not re.search(rf"\b{_PREPOSITION}$", before, re.I)
-    asks_for_person = found and not of_people and not of_several and _ASKS_PERSON.fullmatch(found["asking"])
-    if asks_for_person:
-        is_asked = None
+    asking = found["asking"] if found else ""
+    asks = (
+        _ASKS_WHO if of_people else _ASKS_FOR_ONE if of_several else _ASKS_WHERE if pronoun == "there" else _ASKS_WHAT
+    )
+    is_asked = asks.fullmatch(asking) and not re.search(rf"\b{_PREPOSITION}$", before, re.I)
     if is_asked and said and not any(sign.isdigit() for sign in said) and (not of_several or _SEVERAL.search(said)):
         return said
-    is_joined = not of_several and pronoun not in ("his", "her", "its") and not asks_for_person
+    asks_for_person = not of_people and not of_several and _ASKS_PERSON.fullmatch(asking)
+    is_of = not of_several and pronoun not in ("his", "her", "its") and not asks_for_person
+    joined = ("’s ", " of ") if is_of else ("’s ",)  # "Anna’s brother", "the battle of Hest"
     things: list[str] = []
     for start, end, _ in _things(before):
-        if is_joined and things and before[:start].endswith(f"{things[-1]} of "):  # "the battle of Hest"
+        if things and before[:start].endswith(tuple(things[-1] + word for word in joined)):
             start = before.rindex(things.pop(), 0, start)
         if not _MEASURE.match(before[start:end]):
             things.append(before[start:end])
     if of_several:
         counted = _COUNTED.match(before)
         things = [thing for thing in things if _SEVERAL.search(thing)][-1:] or (
-            [f"the {counted['things'].split()[0]}"] if counted else []
+            [f"the {counted['things']}"] if counted else []
         )
     elif not of_people:
         if asks_for_person and re.match(rf"\w+ {_BE} ", before, re.I):  # "Who is the head of Ashby?"

@@ -21,6 +21,20 @@ _ASKED = re.compile(
     r"|(?:qu['’]ai-je demandé|quelle était ma)(?: (?:en|d['’]abord|premier|première|dernier|dernière|question))+",
     re.I,
 )
+_SURE = re.compile(
+    r"(?:are you (?:really )?(?:sure|certain)|is (?:that|this|it) (?:really )?(?:right|correct|true|so))(?: (?:about|of) that)?"
+    r"|really|(?:bist du|sind sie) (?:dir |sich )?sicher|stimmt das|wirklich|(?:tu es|vous êtes|êtes-vous|es-tu) s[uû]re?|vraiment"
+    r"|est[áa]s? segur[oa]|de verdad",
+    re.I,
+)
+_QUOTES = re.compile(
+    r"(?:where|in which \w+|on (?:which|what) page) (?:(?:does|do|did) (?:it|the \w+|they) (?:say|state|write|mention)"
+    r"|(?:do|did) you (?:get|find|read|have)) (?:so|that|this)"
+    r"|where (?:is|was) (?:that|this|it) (?:said|written|stated)"
+    r"|(?:can you |please )?(?:quote|say|put) (?:it|that|this)(?: again)?(?: (?:in|as) (?:\w+ ){0,2}(?:sentences?|words?))?"
+    r"|(?:und )?wo steht das|où est-ce (?:écrit|dit)|dónde (?:lo )?dice(?: eso)?|sag(?:e|en sie)? das in einem satz",
+    re.I,
+)
 _FIRST = re.compile(r"first|erst|premi|abord", re.I)
 _SUM, _DIFFERENCE, _COUNTING = (
     set(words.split())
@@ -39,7 +53,18 @@ _SUM, _DIFFERENCE, _COUNTING = (
 
 def is_aside(question: str) -> bool:
     """Whether a turn is nothing that a later question leans on: a greeting, thanks, or a question about the turns themselves."""
-    return understand(question).kind in ("hello", "thanks") or bool(_ASKED.fullmatch(bare(question)) or _sign(question))
+    is_about_turns = _ASKED.fullmatch(bare(question)) or asks_for_words(question) or _sign(question)
+    return bool(is_about_turns) or understand(question).kind in ("hello", "thanks")
+
+
+def asks_again(question: str) -> bool:
+    """Whether a question asks the one before it again, as "Are you sure?" does."""
+    return bool(_SURE.fullmatch(bare(question)))
+
+
+def asks_for_words(question: str) -> bool:
+    """Whether a question asks for the words of the document that the answer before it is made of."""
+    return bool(_QUOTES.fullmatch(bare(question)))
 
 
 def out_of_turns(question: str, earlier: Sequence[tuple[str, str]]) -> str:
