@@ -118,7 +118,6 @@ _THIS = (["that"], ["this"], ["it"])
 _OWNER = ("’s", "'s")
 _MEASURE = re.compile(r"an? (?:minute|hour|day|night|week|month|year|visit|person)|each|every", re.I)
 _THAT = re.compile(rf"(?P<before>(?:how much|how \w+|what|where|who) {_BE} )(?:that|this)", re.I)
-_THERE = re.compile(r"(?<!\bis)(?<!\bare)(?<!\bwas)(?<!\bwere) there$", re.I)
 _POINTS_BACK = re.compile(r"\b(?:that|this|these|those|there)(?: (?:too|either|as well|then|now))?$", re.I)
 _CONJUNCTION = re.compile(r"\b(?:that|when|while|because|after|before|if|how) (?:he|she|it|they)\b", re.I)
 _NAMES_NOTHING = re.compile(
@@ -131,7 +130,6 @@ _PERSON, _THING = "who|whom|wer|we[nm]|qui|qui[eé]n", r"(?:which|whose) \w+|wha
 _ASKS_PERSON = re.compile(f"{_BY}(?:{_PERSON})", re.I)
 _ASKS_WHO = re.compile(rf"{_BY}(?:{_PERSON}|which \w+)", re.I)
 _ASKS_WHAT = re.compile(f"{_BY}(?:{_THING})", re.I)
-_ASKS_WHERE = re.compile(r"where|wo|où|d[oó]nde|which \w+", re.I)
 _ASKS_FOR_ONE = re.compile(f"{_BY}(?:{_PERSON}|{_THING})", re.I)
 _COUNTED = re.compile(r"how many (?P<things>\w+)", re.I)
 _WHY = re.compile("(?:and |but |und |et )?(?:why|warum|pourquoi)", re.I)
@@ -204,11 +202,8 @@ def _written_out(question: str, topic: Sequence[_Turn]) -> str:
             before = f"{before[: things[0]]}{found['negated']}{before[things[0] :]}"
         written = _clause(found["asking"], before, said, found["more"] or "")
     elif _is_fragment(rest, is_sure=begins is not None):
-        written = (
-            _of_owner(rest, turns)
-            if _OWNED.match(rest)
-            else _put_in(turns, rest if _ONE.fullmatch(rest) else _named(rest, turns))
-        )
+        words = rest if _ONE.fullmatch(rest) else _named(rest, turns)
+        written = "" if _OWNED.match(rest) else _put_in(turns, words)
     else:
         written = _named(rest, turns) if _QUESTION.match(rest) or _IS_VERB.match(rest) else own
         if written == own or (written == rest and not _things(rest)):
@@ -233,13 +228,6 @@ def _plain(question: str) -> str:
 def _short(answer: str) -> str:
     """An answer that may be what a pronoun stands for; "" for others."""
     return "" if len(answer.split()) > _SAID_WORDS or _YES_OR_NO.fullmatch(answer) else answer
-
-
-def _of_owner(words: str, turns: Sequence[_Turn]) -> str:
-    """What is asked of a person or thing that is named by whose it is, as in "and her brother?": who that is."""
-    owner, _, owned = words.casefold().partition(" ")
-    thing = _meant(turns, owner) if owner in ("his", "her", "its", "their") else ""
-    return f"{'what' if owner == 'its' else 'who'} is {thing}’s {words[-len(owned) :]}" if thing else ""
 
 
 def _clause(asking: str, before: str, said: str, more: str) -> str:
@@ -403,11 +391,7 @@ def _named(question: str, turns: Sequence[_Turn]) -> str:
         listed = (_item(one["which"], turns[: number + 1]) for number in reversed(range(len(turns))))
         thing = next(filter(None, listed), noun and f"{one['which']} {noun}")
         question = f"{question[: one.start()]}{thing}{question[one.end() :]}" if thing else question
-    if (there := _THERE.search(question)) and (thing := _meant(turns, "there")):
-        question = f"{question[: there.start()]} {thing if _BEFORE.match(thing) else f'at {thing}'}"
     found = _open_pronoun(question)
-    if there and found and found[0].casefold() == "it":  # "Is it deep there?"
-        return question
     if found is None or not (thing := _meant(turns, found[0].casefold())):
         return question
     written = f"{thing}’s" if found["whose"] else thing
@@ -444,7 +428,7 @@ def _asks_to_count(question: str) -> bool:
 
 def _item(which: str, turns: Sequence[_Turn]) -> str:
     """The item of the last answer, if that is a list: "plot 17" for "the second" of "4, 17 and 22"."""
-    items = re.split(r"(?:, |,? (?:and|und|et|y) )", turns[-1][1])
+    items = re.split("(?:,? (?:and|und|et|y) |, )", turns[-1][1])
     number = next((number for words, number in _ORDINALS if re.search(rf"\b(?:{words})$", which, re.I)), None)
     if number is None or not number < len(items) > 1 or any(len(item.split()) > _SAID_WORDS for item in items):
         return ""
@@ -466,18 +450,15 @@ def _meant_in(before: str, said: str, pronoun: str) -> str:
         return ""
     found = _QUESTION.fullmatch(before)
     asking = found["asking"] if found else ""
-    asks = (
-        _ASKS_WHO if of_people else _ASKS_FOR_ONE if of_several else _ASKS_WHERE if pronoun == "there" else _ASKS_WHAT
-    )
+    asks = _ASKS_WHO if of_people else _ASKS_FOR_ONE if of_several else _ASKS_WHAT
     is_asked = asks.fullmatch(asking) and not re.search(rf"\b{_PREPOSITION}$", before, re.I)
     if is_asked and said and not any(sign.isdigit() for sign in said) and (not of_several or _SEVERAL.search(said)):
         return said
     asks_for_person = not of_people and not of_several and _ASKS_PERSON.fullmatch(asking)
-    is_of = not of_several and pronoun not in ("his", "her", "its") and not asks_for_person
-    joined = ("’s ", " of ") if is_of else ("’s ",)  # "Anna’s brother", "the battle of Hest"
+    is_joined = not of_several and pronoun not in ("his", "her", "its") and not asks_for_person
     things: list[str] = []
     for start, end, _ in _things(before):
-        if things and before[:start].endswith(tuple(things[-1] + word for word in joined)):
+        if is_joined and things and before[:start].endswith(f"{things[-1]} of "):  # "the battle of Hest"
             start = before.rindex(things.pop(), 0, start)
         if not _MEASURE.match(before[start:end]):
             things.append(before[start:end])

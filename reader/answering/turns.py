@@ -1,4 +1,4 @@
-"""Questions about a conversation itself, answered out of its turns: what was asked first, and what the last figures make together.
+"""Questions about the turns of a conversation: what was asked first, what the last figures make together, where it says so.
 
 By words alone, in English, German and French, the shortest ones also in Spanish. It knows nothing of documents and runs no decoder.
 """
