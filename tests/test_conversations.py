@@ -187,7 +187,7 @@ FOR_ADULTS, FOR_CHILDREN = ("How much is a ticket?", "£9 a day"), ("and for chi
     [
         ("how much is that together?", "£13 (£9 + £4)"),
         ("what’s the difference", "£5 (£9 − £4)"),
-        ("and by bus?", ""),
+        ("what is the total?", ""),
         ("what did i ask first?", "“Who drew the maps?”"),
         ("total " * 9_000, ""),
     ],

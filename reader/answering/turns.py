@@ -36,11 +36,13 @@ _QUOTES = re.compile(
     re.I,
 )
 _FIRST = re.compile(r"first|erst|premi|abord", re.I)
-_SUM, _DIFFERENCE, _COUNTING = (
+_SUM, _TOTAL, _DIFFERENCE, _THAT, _COUNTING = (
     set(words.split())
     for words in (
-        "total altogether sum together combined both insgesamt zusammen summe ensemble deux tout juntos suma",
+        "altogether together combined both zusammen ensemble deux juntos",
+        "total sum insgesamt summe tout suma",
         "difference more less fewer unterschied mehr weniger différence plus moins diferencia más menos",
+        "that this it these those das ça c eso",
         """
         a all and at be by come cost costs do does how in is it make makes many much s so that the then these this those to was what
         would das ist kostet macht sind um und viel wie wieviel au c ça combien coûte coûtent de en est et fait font la le les
@@ -95,8 +97,10 @@ def out_of_turns(question: str, earlier: Sequence[tuple[str, str]]) -> str:
 def _sign(question: str) -> str:
     """The sign of what a question asks to be worked out; "" for all other questions."""
     words = set(re.findall(r"\w+", question[: _MOST_CHARS + 1].casefold()))
-    is_sum, is_difference = bool(words & _SUM), bool(words & _DIFFERENCE)
-    if len(question) > _MOST_CHARS or is_sum == is_difference or not words <= _SUM | _DIFFERENCE | _COUNTING:
+    # "What is the total?" may be a total of the document.
+    is_sum, is_difference = bool(words & _SUM or (words & _TOTAL and words & _THAT)), bool(words & _DIFFERENCE)
+    known = _SUM | _TOTAL | _DIFFERENCE | _THAT | _COUNTING
+    if len(question) > _MOST_CHARS or is_sum == is_difference or not words <= known:
         return ""
     return "+" if is_sum else "−"
 
