@@ -13,6 +13,7 @@ from helpers.documents import make_document
 from reader.answering import Answer, AnswerPart, ask, attach
 from reader.answering.conversations import Conversation
 from reader.answering.follow_ups import written_out
+from reader.answering.turns import out_of_turns
 from reader.errors import ConfigError
 from reader.models.model import Model, load_model
 from reader.reading.loop import read
@@ -126,6 +127,12 @@ WALL, MAPS, HIVES = (
         (WALL, "are you sure?", "When was the old wall built?"),
         (MAPS, "where did she live?", "where did Lucy Farr live?"),
         (MAPS, "who came after her?", "who came after Lucy Farr?"),
+        (MAPS, "where does it say so?", "Quote the sentence that says Who drew the maps, Lucy Farr?"),
+        (("Who is the head of Ashby?", "Nora Beck"), "when was it opened?", "when was Ashby opened?"),
+        (("Which beach has lifeguards?", "Sandy Bay"), "and the other one?", "which is the other beach?"),
+        (("How hot does the first kiln get?", "1,280"), "and the second one?", "How hot does the second kiln get?"),
+        (("Which plots are free?", "4, 17 and 22"), "who gets the second one?", "who gets plot 17?"),
+        (("Are fires allowed?", "No"), "why not?", "why are fires not allowed?"),
         (MAPS, "when was that?", "when was it that Lucy Farr drew the maps?"),
         (("Does it open on Sundays?", "No"), "and on mondays?", "Does it open on mondays?"),
         (
@@ -170,6 +177,31 @@ def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
 @pytest.mark.parametrize("question", ["and then?", "how much is that in total?", "and who else?", "and her brother?"])
 def test_what_is_not_understood_leans_on_the_turns_before(question: str) -> None:
     assert written_out(question, [MAPS, WALL]) == (question, [MAPS, WALL])
+
+
+FOR_ADULTS, FOR_CHILDREN = ("How much is a ticket?", "£9 a day"), ("and for children?", "£4")
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("how much is that together?", "£13 (£9 + £4)"),
+        ("what’s the difference", "£5 (£9 − £4)"),
+        ("what is the total?", ""),
+        ("what did i ask first?", "“Who drew the maps?”"),
+        ("total " * 9_000, ""),
+    ],
+)
+def test_what_the_turns_before_answer(question: str, expected: str) -> None:
+    turns = [("hello", "Hello."), MAPS, FOR_ADULTS, FOR_CHILDREN, ("thanks", "You are welcome.")]
+    assert out_of_turns(question, turns) == expected
+
+
+def test_a_sum_is_not_asked_of_the_document(small_model: Model, store: Store) -> None:
+    _, memory = start(small_model, store)
+    alone = attach(memory, small_model, store)
+    answer = last(ask(alone, "and together?", small_model, earlier=[FOR_ADULTS, FOR_CHILDREN]))
+    assert (answer.text, answer.evidence, answer.answer_tokens) == ("£13 (£9 + £4)", (), 0)
 
 
 def test_users_are_apart(small_model: Model, store: Store) -> None:

@@ -36,6 +36,7 @@ from reader.answering.parts import parts
 from reader.answering.passages import Passage
 from reader.answering.refusal import NOT_SAID, refusal_of, says_nothing
 from reader.answering.requests import asks_leave
+from reader.answering.turns import out_of_turns
 from reader.beacon import Memory, recording
 from reader.models import Model
 
@@ -232,9 +233,17 @@ def ask(
         answers: list[Answer] = []
         written, leant_on = written_out(question, earlier)
         asked = parts(written)
+        ready = out_of_turns(question, earlier)
         for one in asked:
             decoding = Decoding(
-                attached, one, model, look_again=look_again, evidence=evidence, earlier=leant_on, whole=written
+                attached,
+                one,
+                model,
+                look_again=look_again,
+                evidence=evidence,
+                earlier=leant_on,
+                whole=written,
+                ready=ready,
             )
             for part in _ask(
                 decoding, model, attached.attach_seconds if first_question and not answers else 0.0, stopped

@@ -30,6 +30,7 @@ from reader.answering.checks.quantities import (
 )
 from reader.answering.extractive.entries import has_entries, with_day
 from reader.answering.extractive.extract import extract
+from reader.answering.extractive.overview import Overview
 from reader.answering.extractive.statements import (
     Statement,
     adds_nothing,
@@ -134,12 +135,14 @@ class Decoding:
         shared_tokens: int = 0,
         earlier: Sequence[tuple[str, str]] = (),
         whole: str = "",
+        ready: str = "",
     ) -> None:
         """Choose what to look at again.
 
         Args:
             look_again, evidence, earlier: as for `ask`, and so is what is raised.
             whole: as for `choose_passages`.
+            ready: the answer, where the turns before give it.
             shared_tokens: the question's first tokens that stand behind the memory already.
         """
         self._started = time.perf_counter()
@@ -180,7 +183,11 @@ class Decoding:
         self.first_token_seconds = self.attend_seconds = 0.0
         self._begin(make_prompt(self.question, model))
         budget_tokens = look_again_tokens(look_again)
-        self.overview = extract(self.asked, self.question, attached.sources, attached.passages, model.encoder)
+        self.overview = (
+            Overview(ready, ())
+            if ready
+            else extract(self.asked, self.question, attached.sources, attached.passages, model.encoder)
+        )
         if self.overview is not None:
             self.text = self.held = self.overview.text
             self.ended, self.queries = "finished", None

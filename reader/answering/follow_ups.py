@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from reader.answering.refusal import says_nothing
 from reader.answering.requests import searched, understand
 from reader.answering.text.words import STOP_WORDS, bare
+from reader.answering.turns import asks_again, asks_for_words, is_aside
 
 _MOST_CHARS = 200
 """Of a question, and of one that it leans on."""
@@ -22,6 +23,8 @@ _DETAILS = ("detail", "person", "role", "thing")
 _FRAGMENT_WORDS, _ASKING_WORDS = 7, 2
 """Words in the place of others, and a word of asking with its noun, have so many at most."""
 
+_Turn = tuple[str, str]
+"""A question, and its answer."""
 _BE = r"(?:is|are|was|were)"
 _DO = r"(?:do|does|did)"
 _VERB = (
@@ -34,7 +37,7 @@ _PREPOSITIONS = """
     par pendant pour sans sur con desde para por sin
 """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
 _PREPOSITION = rf"(?:out of|{'|'.join(_PREPOSITIONS)})"
-_BEFORE = re.compile(rf"(?:{_PREPOSITION} )+", re.I)
+_BEFORE = re.compile(rf"\b(?:{_PREPOSITION} )+", re.I)
 _ASKING = (
     rf"(?:{_PREPOSITION} ){{0,2}}(?:how (?:many|much)(?: (?!{_VERB}\b)[\w'’-]+){{0,3}}|how(?: (?!{_VERB}\b)\w+)?"
     rf"|(?:which|whose|what) (?!{_VERB}\b)[\w'’-]+(?: (?!{_VERB}\b)[\w'’-]+){{0,2}}(?= {_VERB}\b|$)|(?:which|whose) \w+"
@@ -53,14 +56,9 @@ _ABOUT = re.compile(
     re.I,
 )
 _CLAUSE_ASKED = re.compile(
-    rf"(?P<asking>{_ASKING})(?:(?:(?<=when)|(?<=why)) {_BE} (?:that|it|this)| war das| so|(?<=why) not|(?<=how) come)?"
+    rf"(?P<asking>{_ASKING})(?:(?:(?<=when)|(?<=why)) {_BE} (?:that|it|this)| war das|(?<=how) come|(?P<negated> (?:not|nicht|pas))"
+    r"|(?: so)?(?: (?:more|less|fewer|many|much|few|little|high|low|long|late|early|expensive|cheap))?)?"
     rf"(?P<more> {_PREPOSITION} [\w'’-]+(?: [\w'’-]+)?)?",
-    re.I,
-)
-_SURE = re.compile(
-    r"(?:are you (?:really )?(?:sure|certain)|is (?:that|this|it) (?:really )?(?:right|correct|true|so))(?: (?:about|of) that)?"
-    r"|really|(?:bist du|sind sie) (?:dir |sich )?sicher|stimmt das|wirklich|(?:tu es|vous êtes|êtes-vous|es-tu) s[uû]re?|vraiment"
-    r"|est[áa]s? segur[oa]|de verdad",
     re.I,
 )
 _DETERMINERS = {
@@ -72,9 +70,24 @@ _DETERMINERS = {
     )
     for word in words.split()
 }
+_ORDINALS = [
+    ("first|erste[nrs]?|premi(?:er|ère)|primer[oa]?", 0),
+    ("second|zweite[nrs]?|deuxième|seconde|segund[oa]", 1),
+    ("third|dritte[nrs]?|troisième|tercer[oa]?", 2),
+    ("fourth|vierte[nrs]?|quatrième|cuart[oa]", 3),
+    ("last|letzte[nrs]?|derni(?:er|ère)|[uú]ltim[oa]", -1),
+]
+_ORDINAL = "|".join([*(words for words, _ in _ORDINALS), "next|other|andere[nrs]?|autre|otr[oa]"])
+_ONE = re.compile(
+    rf"\b(?P<which>(?:(?:the|this|that|der|die|das|den|dem|le|la|el) |l['’])(?:{_ORDINAL})(?= ones?\b|$)"
+    r"|(?:the (?!(?:only|number|no)\b)\w+|this|that|which)(?= ones?\b))(?: ones?(?! (?:who|that|which|of|to)\b))?",
+    re.I,
+)
+"""A thing that is named by its order or its kind alone: "the second", "the newest one"."""
 _KINDS = [
     re.compile(rf"\b(?:{words})\b", re.I)
     for words in (
+        _ORDINAL,
         r"(?:1[5-9]|20)\d\d",
         r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag)s?"
         r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|weekdays?|weekends?",
@@ -82,7 +95,7 @@ _KINDS = [
         r"\d+(?:[.,]\d+)*",
     )
 ]
-"""What takes the place of a word of its own kind: years, weekdays, months, numbers."""
+"""What takes the place of a word of its own kind: ordinals, years, weekdays, months, numbers."""
 _ADVERBS = """
     here now then still ever today usually already please there later again back else er sie es ihn ihm il elle ils elles
 """.split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
@@ -98,7 +111,7 @@ _OF_PEOPLE = re.compile(r"\b(?:he|she|his|him|her)\b", re.I)
 _OWNED = re.compile(r"(?:his|her|its|their|sein|seine|ihre?|sa|son|ses|sus?|leurs?) ", re.I)
 _OF_SEVERAL = re.compile(r"they|them|their", re.I)
 _SEVERAL = re.compile(r"(?<!s)s$|\band\b|\bund\b|\bet\b|\bmen$|\bwomen$|\bpeople$|\bchildren$", re.I)
-_SUBJECTS = ["i", "he", "she", "it", "they", "we", "you", "er", "sie", "es", "ich", "wir", "il", "elle"]
+_NO_THING_BEHIND = "i he she it they we you er sie es ich wir il elle so too very not".split()  # noqa: SIM905 - as above
 _YES_OR_NO = re.compile(r"yes|no|ja|nein|oui|non|s[ií]", re.I)
 _NO_VERB = re.compile(rf"(?:{_ASKING} )?(?:{_DO}|has|have|had|can|could|may|must|should|will|would) \w+", re.I)
 _THIS = (["that"], ["this"], ["it"])
@@ -112,24 +125,29 @@ _NAMES_NOTHING = re.compile(
     r"|\bhow long (?:does|did|will|would|can) it take\b|\b(?:is|was) it (?:that|to|\w+ to)\b|\bit been since\b|\btime is it\b",
     re.I,
 )
-_ASKS_FOR_ONE = re.compile(
-    r"(?:(?:by|von|par|por) )?(?:who|whom|(?:which|whose) \w+|what|wer|we[nm]|qui|qui[eé]n)", re.I
-)
-_ASKS_WHO = re.compile(r"(?:(?:by|von|par|por) )?(?:who|whom|which \w+|wer|we[nm]|qui|qui[eé]n)", re.I)
-_COUNTED = re.compile(r"how many (?P<things>\w+(?: \w+)?)", re.I)
+_BY = "(?:(?:by|von|par|por) )?"
+_PERSON, _THING = "who|whom|wer|we[nm]|qui|qui[eé]n", r"(?:which|whose) \w+|what(?: else)?"
+_ASKS_PERSON = re.compile(f"{_BY}(?:{_PERSON})", re.I)
+_ASKS_WHO = re.compile(rf"{_BY}(?:{_PERSON}|which \w+)", re.I)
+_ASKS_WHAT = re.compile(f"{_BY}(?:{_THING})", re.I)
+_ASKS_FOR_ONE = re.compile(f"{_BY}(?:{_PERSON}|{_THING})", re.I)
+_COUNTED = re.compile(r"how many (?P<things>\w+)", re.I)
+_WHY = re.compile("(?:and |but |und |et )?(?:why|warum|pourquoi)", re.I)
 _COUNTS = re.compile(r"\b(?:more|less|fewer|total|altogether|sum|difference|together)\b", re.I)
 
 
-def written_out(question: str, earlier: Sequence[tuple[str, str]]) -> tuple[str, Sequence[tuple[str, str]]]:
+def written_out(question: str, earlier: Sequence[_Turn]) -> tuple[str, Sequence[_Turn]]:
     """A question with the words of the (question, answer) turns before it that it leans on, and all these turns where it leans on
     them in a way that is not understood."""
-    asked = answer = ""
+    topic: list[_Turn] = []
     for turn, said in earlier[-_MOST_TURNS:]:
-        if understand(turn).kind not in ("hello", "thanks"):
-            written = _written_out(turn, asked, answer)
-            if written != turn or not asked or _says_much(turn):
-                asked, answer = written, said
-    written = _written_out(question, asked, answer)
+        if not is_aside(turn):
+            written = _written_out(turn, topic)
+            if written == turn and not _leans(turn):
+                topic = []
+            if written != turn or not topic or _says_much(turn):
+                topic.append((written, said))
+    written = _written_out(question, topic)
     return written, earlier if written == question and _leans(question) else ()
 
 
@@ -146,6 +164,7 @@ def _leans(question: str) -> bool:
         _open_pronoun(own)
         or _POINTS_BACK.search(own)
         or _asks_to_count(own)
+        or _open_one(own)
         or not (_things(own) or _PRONOUN.search(own))
     ):
         return True
@@ -160,24 +179,33 @@ def _says_much(question: str) -> bool:
     return is_said or not _leans(question)
 
 
-def _written_out(question: str, asked: str, answer: str) -> str:
-    own, before = (_IS_SHORT.sub(r"\1 is", bare(one)) for one in (question, asked))
-    if not before or not own or max(len(own), len(before)) > _MOST_CHARS:
+def _written_out(question: str, topic: Sequence[_Turn]) -> str:
+    """A question with the words of the turns since the last question that stands alone."""
+    if not topic or max(len(question), len(topic[-1][0])) > _MOST_CHARS:
         return question
-    said = "" if says_nothing(answer) else bare(answer)
-    said = "" if len(said.split()) > _SAID_WORDS or _YES_OR_NO.fullmatch(said) else said
-    if _SURE.fullmatch(own):
-        return asked
+    turns = [(_plain(asked), "" if says_nothing(answer) else bare(answer)) for asked, answer in topic]
+    own, (before, answer) = _plain(question), turns[-1]
+    if not before or not own:
+        return question
+    said = _short(answer)
+    if asks_again(own):
+        return topic[-1][0]
+    if asks_for_words(own):
+        return f"Quote the sentence that says {before}, {answer[:_MOST_CHARS]}?"
     if _asks_to_count(own):
         return question
     begins = _ABOUT.match(own)
     rest = own[begins.end() :] if begins else own
     if (found := _CLAUSE_ASKED.fullmatch(rest)) and len(_BEFORE.sub("", found["asking"]).split()) <= _ASKING_WORDS:
+        if found["negated"]:
+            things = [thing[1] for thing in _things(before)] or [len(" ".join(before.split()[:2]))]
+            before = f"{before[: things[0]]}{found['negated']}{before[things[0] :]}"
         written = _clause(found["asking"], before, said, found["more"] or "")
     elif _is_fragment(rest, is_sure=begins is not None):
-        written = "" if _OWNED.match(rest) else _put_in(before, _named(rest, before, said))
+        words = rest if _ONE.fullmatch(rest) else _named(rest, turns)
+        written = "" if _OWNED.match(rest) else _put_in(turns, words)
     else:
-        written = _named(rest, before, said) if _QUESTION.match(rest) or _IS_VERB.match(rest) else own
+        written = _named(rest, turns) if _QUESTION.match(rest) or _IS_VERB.match(rest) else own
         if written == own or (written == rest and not _things(rest)):
             return question
     return f"{written}?" if written else question
@@ -188,9 +216,18 @@ def _is_fragment(words: str, *, is_sure: bool) -> bool:
     own = words.casefold().split()
     if len(own) > _FRAGMENT_WORDS or any(map(_IS_VERB.fullmatch, own)) or re.search(rf"(?<!\w){_ASKING}", words, re.I):
         return False
-    if not any(map(_says_something, own)) and own[1:] not in _THIS:
+    if not any(map(_says_something, own)) and own[1:] not in _THIS and not _ONE.fullmatch(words):
         return False
     return is_sure or bool(re.match(rf"{_PREPOSITION} ", words, re.I))
+
+
+def _plain(question: str) -> str:
+    return _IS_SHORT.sub(r"\1 is", bare(question))
+
+
+def _short(answer: str) -> str:
+    """An answer that may be what a pronoun stands for; "" for others."""
+    return "" if len(answer.split()) > _SAID_WORDS or _YES_OR_NO.fullmatch(answer) else answer
 
 
 def _clause(asking: str, before: str, said: str, more: str) -> str:
@@ -215,18 +252,27 @@ def _clause(asking: str, before: str, said: str, more: str) -> str:
             if found["asking"][:1] in "Qq"
             else f"{asking} was it that {said} {verb} {others}"
         )
-    return f"{asking} {found['rest']}{more}" + (
-        f", {said}" if said and asking.casefold() in ("why", "warum", "pourquoi") else ""
-    )
+    counted = _COUNTED.match(before)
+    said = f"{said} {counted['things']}" if said and counted else said
+    return f"{asking} {found['rest']}{more}" + (f", {said}" if said and _WHY.fullmatch(asking) else "")
 
 
-def _put_in(before: str, words: str) -> str:
+def _put_in(turns: Sequence[_Turn], words: str) -> str:
     """A question with other words in the place of those of their kind: years, the same preposition, a thing like them."""
+    before = turns[-1][0]
     for kind in _KINDS:
         is_alone = not any(map(_says_something, kind.sub("", words).casefold().split()))
         if is_alone and (own := kind.search(words)):
             *_, other = [None, *kind.finditer(before)]
-            return before[: other.start()] + own[0] + before[other.end() :] if other else f"{before} {words}"
+            if other:
+                return before[: other.start()] + own[0] + before[other.end() :]
+            if not _ONE.fullmatch(words):
+                return f"{before} {words}"
+    if one := _ONE.fullmatch(words):  # "the newest one"
+        noun, is_asked = _noun(turns)
+        if is_asked or not noun:
+            return noun and f"which is {one['which']} {noun}"
+        words = f"{one['which']} {noun}"
     own_words = words.split()
     # "Part time" in the place of "full time".
     same_end = rf"(?: [\w'’-]+){{{len(own_words) - 1}}} {re.escape(own_words[-1])}\b"
@@ -234,6 +280,7 @@ def _put_in(before: str, words: str) -> str:
         len(own_words) > 1
         and _says_something(own_words[-1].casefold())
         and (shared := re.search(same_end, before, re.I))
+        and not any(map(_IS_VERB.fullmatch, shared[0].split()))
     ):
         return f"{before[: shared.start()]} {words}{before[shared.end() :]}"
     if found := re.match(rf"(?P<preposition>{_PREPOSITION}) (?P<what>.+)", words, re.I):
@@ -245,9 +292,35 @@ def _put_in(before: str, words: str) -> str:
         )
         return before[: same.start()] + words + before[same.end() :] if same else f"{before} {words}"
     determiner, words = _DETERMINERS.get(own_words[0].casefold(), ""), re.sub(r"['’]s$", "", words)
-    things = _things(before)
+    things = [one for one in _things(before) if not any(kind.fullmatch(before[one[0] : one[1]]) for kind in _KINDS)]
+    if not things and (
+        counted := _COUNTED.match(before)
+    ):  # "And hoverflies?" behind "How many bees were there in 2019?"
+        return before[: counted.start("things")] + words + before[counted.end("things") :]
     alike = [thing for thing in things if thing[2] == determiner] or things
     return before[: alike[0][0]] + words + before[alike[0][1] :] if alike else ""
+
+
+def _noun(turns: Sequence[_Turn]) -> tuple[str, bool]:
+    """The noun that "one" stands for, and whether the last question asks for it: "beach" behind "Which beach is deep?"."""
+    for before, _ in reversed(turns):
+        found = _QUESTION.match(before)
+        if found and found["asking"].casefold() == "who":
+            return "person", False
+        if (
+            found
+            and (
+                asked := re.fullmatch(
+                    rf"(?!how|wie|combien|{_PREPOSITION} )\w+ (?P<noun>[\w'’-]+)", found["asking"], re.I
+                )
+            )
+            and asked["noun"].casefold() not in _LITTLE
+        ):
+            return asked["noun"], before == turns[-1][0]
+        for start, end, kind in _things(before):
+            if kind:
+                return before[start:end].split()[-1], False
+    return "", False
 
 
 def _things(question: str) -> list[tuple[int, int, str]]:
@@ -256,7 +329,7 @@ def _things(question: str) -> list[tuple[int, int, str]]:
     asking = found["asking"] if found else ""
     words = [word for word in re.finditer(r"[\w'’-]+|,", question) if not found or word.start() > found.end("asking")]
     small = [word[0].casefold() for word in words]
-    names_verb = bool(found and words and not _IS_VERB.fullmatch(small[0]))  # "Who proposed the hives?"
+    names_verb = bool(found and words and _says_something(small[0]))  # "Who proposed the hives?"
     is_of_things = len(asking.split()) > 1 or bool(_ASKS_FOR_ONE.fullmatch(asking))
     things: list[tuple[int, int, str]] = []
     number = int(names_verb)
@@ -270,7 +343,9 @@ def _things(question: str) -> list[tuple[int, int, str]]:
             if small[number - 1].endswith(_OWNER):
                 break
         if (
-            number == begin or before in _SUBJECTS or (before == "to" and not kind and not words[begin][0][0].isupper())
+            number == begin
+            or before in _NO_THING_BEHIND
+            or (before == "to" and not kind and not words[begin][0][0].isupper())
         ):  # a verb
             number = max(number, first + 1)
             continue
@@ -304,17 +379,20 @@ def _without_verb(words: Sequence[str], begin: int, end: int, auxiliary: str) ->
     return end
 
 
-def _named(question: str, before: str, said: str) -> str:
+def _named(question: str, turns: Sequence[_Turn]) -> str:
     """A question with what its pronouns stand for, where it does not name that itself."""
     if found := _THAT.fullmatch(question):
-        thing = _meant(before, said, "it")
+        thing = _meant(turns, "it")
         return f"{found['before']}{thing}" if thing else question
+    if understand(question).kind not in _DETAILS:
+        return question
+    if one := _open_one(question):
+        noun, _ = _noun(turns)
+        listed = (_item(one["which"], turns[: number + 1]) for number in reversed(range(len(turns))))
+        thing = next(filter(None, listed), noun and f"{one['which']} {noun}")
+        question = f"{question[: one.start()]}{thing}{question[one.end() :]}" if thing else question
     found = _open_pronoun(question)
-    if (
-        found is None
-        or understand(question).kind not in _DETAILS
-        or not (thing := _meant(before, said, found[0].casefold()))
-    ):
+    if found is None or not (thing := _meant(turns, found[0].casefold())):
         return question
     written = f"{thing}’s" if found["whose"] else thing
     return question[: found.start()] + written + question[found.end() :]
@@ -337,24 +415,47 @@ def _open_pronoun(question: str) -> re.Match[str] | None:
     return None if is_of_it or is_own else found
 
 
+def _open_one(question: str) -> re.Match[str] | None:
+    """What a question names by "one", where it does not say itself what that is."""
+    found = _ONE.search(question)
+    is_open = found and " one" in found[0] and not any(kind for *_, kind in _things(question[: found.start()]))
+    return found if is_open else None
+
+
 def _asks_to_count(question: str) -> bool:
-    return bool(_COUNTS.search(question)) and len(question.split()) < _FRAGMENT_WORDS
+    return bool(_COUNTS.search(question)) and not _WHY.match(question) and len(question.split()) < _FRAGMENT_WORDS
 
 
-def _meant(before: str, said: str, pronoun: str) -> str:
+def _item(which: str, turns: Sequence[_Turn]) -> str:
+    """The item of the last answer, if that is a list: "plot 17" for "the second" of "4, 17 and 22"."""
+    items = re.split("(?:,? (?:and|und|et|y) |, )", turns[-1][1])
+    number = next((number for words, number in _ORDINALS if re.search(rf"\b(?:{words})$", which, re.I)), None)
+    if number is None or not number < len(items) > 1 or any(len(item.split()) > _SAID_WORDS for item in items):
+        return ""
+    item = items[number]
+    return f"{_noun(turns)[0].removesuffix('s')} {item}" if item.isdigit() else item
+
+
+def _meant(turns: Sequence[_Turn], pronoun: str) -> str:
+    """What a pronoun stands for behind questions and their answers, the newest last."""
+    found = (thing for before, answer in reversed(turns) if (thing := _meant_in(before, _short(answer), pronoun)))
+    return next(found, "")
+
+
+def _meant_in(before: str, said: str, pronoun: str) -> str:
     """What a pronoun stands for behind a question and its answer: a short answer that is no figure, or what was asked about."""
     of_people, of_several = _OF_PEOPLE.fullmatch(pronoun), _OF_SEVERAL.fullmatch(pronoun)
     same = re.search(_OF_PEOPLE.pattern if of_people else rf"\b{pronoun}\b", before, re.I)
     if same and not _things(before[: same.start()]):
         return ""
     found = _QUESTION.fullmatch(before)
-    asks = _ASKS_WHO if of_people else _ASKS_FOR_ONE
-    is_asked = found and asks.fullmatch(found["asking"]) and not re.search(rf"\b{_PREPOSITION}$", before, re.I)
+    asking = found["asking"] if found else ""
+    asks = _ASKS_WHO if of_people else _ASKS_FOR_ONE if of_several else _ASKS_WHAT
+    is_asked = asks.fullmatch(asking) and not re.search(rf"\b{_PREPOSITION}$", before, re.I)
     if is_asked and said and not any(sign.isdigit() for sign in said) and (not of_several or _SEVERAL.search(said)):
         return said
-    if of_several and (counted := _COUNTED.match(before)):
-        return f"the {counted['things'].split()[0]}"
-    is_joined = not of_several and pronoun not in ("his", "her", "its")
+    asks_for_person = not of_people and not of_several and _ASKS_PERSON.fullmatch(asking)
+    is_joined = not of_several and pronoun not in ("his", "her", "its") and not asks_for_person
     things: list[str] = []
     for start, end, _ in _things(before):
         if is_joined and things and before[:start].endswith(f"{things[-1]} of "):  # "the battle of Hest"
@@ -362,8 +463,13 @@ def _meant(before: str, said: str, pronoun: str) -> str:
         if not _MEASURE.match(before[start:end]):
             things.append(before[start:end])
     if of_several:
-        things = [thing for thing in things if _SEVERAL.search(thing)][-1:]
+        counted = _COUNTED.match(before)
+        things = [thing for thing in things if _SEVERAL.search(thing)][-1:] or (
+            [f"the {counted['things']}"] if counted else []
+        )
     elif not of_people:
+        if asks_for_person and re.match(rf"\w+ {_BE} ", before, re.I):  # "Who is the head of Ashby?"
+            things = things[1:]
         behind = rf"\b{_PREPOSITION} "
         things = ([thing for thing in things if not re.search(behind + re.escape(thing), before, re.I)] or things)[-1:]
     return things[0] if things else ""
