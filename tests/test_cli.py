@@ -217,6 +217,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "bad ratio": (["read", good, "--ratio", "7"], "ratio is 7"),
         "long number": (["read", good, "--window", "9" * 5000], "is not a positive whole number"),
         "no question": (["ask", good], "required: QUESTION. "),
+        "no such port": (["serve", "--port", "99999"], "'99999' is not a port"),
         "unknown flag": (["library", "list", "--flag"], "arguments: --flag. "),
         "unknown document": (["ask", "feedbeef", "Who?"], "feedbeef"),
         "empty question": (["ask", good, " "], "question is empty"),
