@@ -25,6 +25,7 @@ import pytest
 from gradio.state_holder import SessionState
 from helpers import ROOT
 from helpers.documents import make_document, write_pdf
+from helpers.refresh import refreshes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -557,40 +558,31 @@ def test_the_import_of_gradio_parses_no_source_of_a_component() -> None:
 
 
 def test_a_page_is_sent_each_change_twice_and_then_nothing(service: Service) -> None:
-    page = build(service)
-    refresh = next(fn.fn for fn in page.fns.values() if fn.name == "refresh")
-    request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
-    assert refresh is not None
-    shown, *first = refresh(None, 50, "", "newest", None, request)
-    shown, *second = refresh(None, 50, "", "newest", shown, request)
-    shown, *third = refresh(None, 50, "", "newest", shown, request)
+    refresh = refreshes(service)
+    first, second, third = refresh(), refresh(), refresh()
     assert first == second != third
-    assert third == [gr.skip()] * len(first)
+    assert third == (gr.skip(),) * len(first)
     service.load_error = ModelError("There is no decoder.")
-    shown, *fourth = refresh(None, 50, "", "newest", shown, request)
-    shown, *fifth = refresh(None, 50, "", "newest", shown, request)
+    fourth, fifth = refresh(), refresh()
     assert third != fourth == fifth
 
 
 def test_a_refresh_that_looked_before_another_one_and_ends_after_it_sends_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
-    assert refresh is not None
-    request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
-    count, inner = Workspace.count, []
+    refresh, count, inner = refreshes(service), Workspace.count, list[Any]()
 
     def counted(workspace: Workspace) -> int:
         if not inner:  # while the first one looks, another one begins and ends
             inner.append(None)
-            inner[0] = refresh(None, 50, "", "newest", None, request)
+            inner[0] = refresh()
         return count(workspace)
 
     monkeypatch.setattr(Workspace, "count", counted)
-    outer = refresh(None, 50, "", "newest", None, request)
-    assert set(map(str, outer)) == {str(gr.skip())}
-    assert inner[0][0], "the later one is sent"
-    assert refresh(None, 50, "", "newest", None, request)[0], "and so is the next one"
+    nothing = str(gr.skip())
+    assert {str(part) for part in refresh()} == {nothing}
+    assert {str(part) for part in inner[0]} != {nothing}, "the later one is sent"
+    assert {str(part) for part in refresh()} != {nothing}, "and so is the next one"
 
 
 def test_the_endpoints_are_three_and_whoever_streams_shares_one_line_for_the_decoder(service: Service) -> None:

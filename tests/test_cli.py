@@ -412,7 +412,8 @@ def test_ctrl_c_and_a_closed_pipe_end_a_command_without_a_traceback(environment:
         time.sleep(seconds)
         command.send_signal(signal.SIGINT)
         told = command.communicate(timeout=60)[1]
-        assert "reader" not in told or "Traceback" not in told
+        # While Python imports the package itself, nothing of it runs that could catch this.
+        assert "__main__.py" not in told or "Traceback" not in told
     piped = f"{sys.executable} -m reader library list | true; exit ${{PIPESTATUS[0]}}"
     assert subprocess.run(["bash", "-c", piped], env={**os.environ, **environment}).returncode in (0, 141)
 

@@ -13,20 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import gradio as gr
 import pytest
 from helpers.decoders import tiny_encoder_folder
 from helpers.documents import make_document
+from helpers.refresh import refreshes
 from helpers.waiting import wait_for
-from starlette.requests import Request
 
 from reader import models
 from reader.answering import Answer, AnswerPart
 from reader.app import answer_queue
-from reader.app.accounts import LOCAL_USER, USER_HEADER
 from reader.app.answer_queue import MAX_WAITING, Answerer
 from reader.app.page import turns
-from reader.app.page.blocks import build
 from reader.app.service import Service, state_of
 from reader.app.workspace import Workspace
 from reader.documents import Document
@@ -305,11 +302,11 @@ def test_a_question_about_a_document_whose_reading_fails_is_told_why(service: Se
 
 def refresh_box(service: Service, document_id: str) -> dict[str, Any]:
     """How the question box of an open page is drawn."""
-    refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
-    request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
-    assert refresh is not None
-    _, *updates = refresh(document_id, 50, "", "newest", None, request)
-    return next(update for update in updates if re.search(r"\bask\b", update.get("placeholder", ""), re.I))
+    return next(
+        update
+        for update in refreshes(service, document_id)()
+        if re.search(r"\bask\b", update.get("placeholder", ""), re.I)
+    )
 
 
 def test_a_document_that_is_not_read_cannot_be_asked(service: Service, store: Store) -> None:
@@ -652,12 +649,10 @@ def test_the_first_page_is_drawn_before_the_decoder_is_loaded(
     service.first_page.ask()
     service.start(WAIT_SECONDS)
     try:
-        refresh = next(fn.fn for fn in build(service).fns.values() if fn.name == "refresh")
-        request = gr.Request(Request({"type": "http", "headers": [(USER_HEADER, LOCAL_USER.encode())]}))
-        assert refresh is not None
-        shown, *_ = refresh(None, 50, "", "newest", None, request)
+        refresh = refreshes(service)
+        refresh()
         assert not begun.is_set()
-        refresh(None, 50, "", "newest", shown, request)  # the page has what it was sent, and asks for more
+        refresh()  # the page has what it was sent, and asks for more
         assert begun.wait(WAIT_SECONDS)
     finally:
         service.close()

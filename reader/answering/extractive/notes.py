@@ -179,10 +179,8 @@ def _central(
         return value * (0.5 if _DEPENDENT.match(one.text) or _ADDRESSED.search(one.text) else 1.0)
 
     chosen: list[_Sentence] = []
-    rest, left_chars = (
-        [*lead, *(one for one in own if _length(one.text) >= _SHORT_CHARS and one not in lead)],
-        NOTE_CHARS,
-    )
+    rest = [*lead, *(one for one in own if _length(one.text) >= _SHORT_CHARS and one not in lead)]
+    left_chars = NOTE_CHARS
     while rest and len(chosen) < most:
         best = max(rest, key=score) if chosen or not lead else lead[0]
         chosen.append(best)

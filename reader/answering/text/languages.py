@@ -7,6 +7,7 @@ import re
 from reader.answering.text.words import words_of
 
 YES_OR_NO = {"en": ("Yes", "No"), "de": ("Ja", "Nein"), "fr": ("Oui", "Non"), "es": ("Sí", "No")}
+"""By language."""
 _BEHIND_WAS = (
     "ist|sind|waren?|hat(?:te)?|haben|wird|werden|wurden?|kann|soll(?:te)?|muss|darf|steht|macht|bedeutet|hei(?:ß|ss)t|passiert"
     "|geschieht|gibt|sagt|kostet|kosten|tut|tun|trägt|schreibt|enthält|braucht|bringt|zahlt|spielt|liegt|meint|weiß|für"
