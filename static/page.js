@@ -308,7 +308,9 @@ window.fetch = async (...request) => {
 let returning = null; // where a step back or forward leads, until a person does something else
 function record(id) {
   const { document: of, page } = document.querySelector("#viewer header")?.dataset ?? {};
-  const [before, now] = [window.history.state, { document: id, page: page && { document: of, page } }];
+  const before = window.history.state;
+  // A page that is loaded on a slow server may be empty for a moment once more: it keeps its place in the history.
+  const now = { document: id ?? before?.document ?? null, page: page && { document: of, page } };
   if (returning) {
     if (id !== returning.document || Boolean(page) !== Boolean(returning.page)) return; // it is on its way
     returning = null;
