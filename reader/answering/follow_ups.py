@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from reader.answering.refusal import says_nothing
 from reader.answering.requests import searched, understand
 from reader.answering.text.words import STOP_WORDS, bare
-from reader.answering.turns import asks_again, asks_for_words, is_aside
+from reader.answering.turns import MOST_TURNS, asks_again, asks_for_words, is_aside
 
 _MOST_CHARS = 200
 """Of a question, and of one that it leans on."""
-_MOST_TURNS = 6
 _SAID_WORDS = 5
 """An answer of so many words at most may be what a pronoun stands for."""
 _DETAILS = ("detail", "person", "role", "thing")
@@ -140,7 +139,7 @@ def written_out(question: str, earlier: Sequence[_Turn]) -> tuple[str, Sequence[
     """A question with the words of the (question, answer) turns before it that it leans on, and all these turns where it leans on
     them in a way that is not understood."""
     topic: list[_Turn] = []
-    for turn, said in earlier[-_MOST_TURNS:]:
+    for turn, said in earlier[-MOST_TURNS:]:
         if not is_aside(turn):
             written = _written_out(turn, topic)
             if written == turn and not _leans(turn):

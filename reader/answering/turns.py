@@ -14,7 +14,8 @@ from reader.answering.text.words import bare
 
 _MOST_CHARS = 200
 """Of a question, and of an answer with a figure."""
-_MOST_TURNS = 6
+MOST_TURNS = 6
+"""So many turns at most are looked at behind one another."""
 _ASKED = re.compile(
     r"what (?:did i ask|(?:was|is) my)(?: (?:you|at|first|last|previous|just|before|now|very|question))+"
     r"|was (?:habe ich|war meine)(?: (?:dich|sie|zuerst|als|erstes|erste|zuletzt|letzte|eben|gefragt|frage))+"
@@ -76,9 +77,10 @@ def out_of_turns(question: str, earlier: Sequence[tuple[str, str]]) -> str:
         return f"“{turns[0 if _FIRST.search(question) else -1][0]}”"
     if not (sign := _sign(question)):
         return ""
-    decimal = decimal_sign(answer for _, answer in turns[-_MOST_TURNS:])
+    turns = turns[-MOST_TURNS:]
+    decimal = decimal_sign(answer for _, answer in turns)
     figures: list[Value] = []
-    for turn, answer in reversed(turns[-_MOST_TURNS:]):
+    for turn, answer in reversed(turns):
         figure = _figure(answer, decimal)
         if figure is not None and (not figures or figure.dimension == figures[0].dimension):
             figures.insert(0, figure)

@@ -36,7 +36,7 @@ _MAX_NAMES = 2_000
 """Names of sessions, events and uploads that are kept of a user; the oldest are forgotten first."""
 _MAX_NAME_CHARS = 200
 _MAX_PATH_CHARS = 4_000
-"""Of an address; Python reads no number of 4,300 digits."""
+"""Of an address. Python refuses to read a number of more than 4,300 digits, which a longer one could hold."""
 _NAMES = ("session_hash", "event_id", "upload_id")
 _GET, _POST = ("GET", "HEAD"), ("POST",)
 API = "/gradio_api"

@@ -71,12 +71,12 @@ def _multiply_rows(
         raised[row] = np.int32(total * np.int32(raise_by))
     for place in range(start, stop, _TOGETHER):
         count = min(_TOGETHER, stop - place)
-        for out in range(place, place + count, 4):
+        for out in range(place, place + count, _AT_ONCE):
             for first in range(0, len(rounded), rows_at_once):
                 for own in range(rows_at_once):
                     places[own] = min(first + own, len(rounded) - 1)
-                # Of the next four rows of the weights, one is fetched at each turn.
-                ahead = min(out + 4 + first // rows_at_once % 4, len(weights) - 1)
+                # Of the next rows of the weights, one is fetched at each turn.
+                ahead = min(out + _AT_ONCE + first // rows_at_once % _AT_ONCE, len(weights) - 1)
                 multiply_block(weights, out, rounded, places, ahead, products, out - place)
         own_scale, own_bias = row_scale[place : place + count], bias[place : place + count]
         for row in range(len(rounded)):

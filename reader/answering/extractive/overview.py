@@ -219,7 +219,7 @@ _OF_WORDS: dict[str, Callable[[str, Source], Overview | None]] = {
 
 
 def _has_nobody(request: Request, source: Source) -> bool:
-    """Whether the beginning of a document gives nobody the role that is asked for. Small decoders would name somebody."""
+    """Whether the beginning of a document names nobody in the role that is asked for. A small decoder would still name one."""
     if request.kind != "front" or request.words in ("", DATE):
         return False
     return credits_nobody(request.words, "\n".join(text for _, text in _front(source)))
