@@ -102,7 +102,7 @@ def test_documents_are_asked_together_and_the_evidence_names_each(visit: Callabl
             expect(page.locator("#head h2")).to_have_text("Sailors and Kings")
             if address is None:
                 page.locator("#viewer header").wait_for()
-                page.go_back()
+                window.step(-1)
                 expect(page.locator("#viewer header")).to_have_count(0)
                 expect(page.locator("#head h2")).to_have_text("Sailors and Kings")
 

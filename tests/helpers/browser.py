@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,6 +97,29 @@ class Visit:
         self.page.goto(address or self.page.url)
         self.page.locator(READY).wait_for()
         self._forget_leaving()
+
+    def reload_in_place(self) -> None:
+        """Load the page again as its person does, with what the browser's history says of it."""
+        self.page.reload()
+        self.page.locator(READY).wait_for()
+        self._forget_leaving()
+
+    def step(self, delta: int) -> None:
+        """Go a step back or forward, once the browser's own process has heard of the step before, where the page is."""
+        browser = self.page.context.new_cdp_session(self.page)
+        is_noted, started, history, address, length = False, time.monotonic(), {}, "", 0
+        while not is_noted:
+            assert time.monotonic() < started + 60, (
+                f"the browser's history is not the page's: {history}, {address}, {length}"
+            )
+            history = browser.send("Page.getNavigationHistory")
+            address, length = self.page.evaluate("[location.href, history.length]")
+            is_noted = (history["entries"][history["currentIndex"]]["url"], len(history["entries"])) == (
+                address,
+                length,
+            )
+        browser.detach()
+        self.page.evaluate("(delta) => history.go(delta)", delta)
 
     def sign_out(self) -> None:
         """Sign out, and wait for the page that asks who is there."""
@@ -247,7 +271,12 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
         visit.page.on("request", lambda request: visit.hosts.add(urlsplit(request.url).hostname or "none"))
         visit.page.goto(server.address + path)
         visit.page.locator(ready).wait_for(timeout=START_SECONDS * 1000)
-        yield visit
+        try:
+            yield visit
+        except Exception as error:  # what a failure that cannot be repeated leaves to look at
+            steps = visit.page.evaluate("[history.length, JSON.stringify(history.state), document.body.innerText]")
+            error.add_note(f"The page is at {visit.page.url}: {steps}")
+            raise
         visit.page.evaluate("localStorage.clear()")
         visit.page.close()
         context.clear_cookies()
