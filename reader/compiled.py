@@ -7,6 +7,7 @@ machine's memory.
 from __future__ import annotations
 
 import functools
+import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,7 @@ def compiled(
     Args:
         arguments: their types in numba's notation.
         reorders: sums of floats may be added in another order, which lets the processor add several at once.
-        calls: the functions of its module that the loop and these functions call.
+        calls: the functions that the loop and these functions call. No two of their modules may give a name two meanings.
         instructions: makes what else they call, by name; raises where this processor does not have it.
 
     Returns:
@@ -60,13 +61,43 @@ def compiled(
             if is_kept:
                 config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
             fast = {"reassoc", "nsz", "contract"} if reorders else False
-            known = {**loop.__globals__, **instructions()}
+            known = {name: each for own in (*calls, loop) for name, each in own.__globals__.items()}
+            known |= instructions()
             for each in calls:
                 known[each.__name__] = numba.njit(nogil=True, fastmath=fast)(_knowing(known, each))
-            return numba.njit(arguments, nogil=True, cache=is_kept, fastmath=fast)(_knowing(known, loop))
+            own = _knowing(known, loop)
+            if is_kept:
+                own.__qualname__ += f"-{_digest(known, loop, *calls)}"
+            return numba.njit(arguments, nogil=True, cache=is_kept, fastmath=fast)(own)
         except Exception:  # a full disk, for one; whatever is wrong with numba, the reader works without it
             continue
     return None
+
+
+def processor_features() -> str:
+    """The features of this processor in LLVM's notation, such as "+avx2,-avx512f"."""
+    from numba.core import codegen, config
+
+    return str(config.CPU_FEATURES or codegen.get_host_cpu_features())  # type: ignore[attr-defined]
+
+
+def byte_dot(builder: Any, width: int) -> Callable[[Any, Any, Any], Any]:
+    """Emits what adds to each 32-bit sum the products of its four unsigned and signed bytes, of so many bytes (VNNI)."""
+    from llvmlite import ir
+
+    sums = ir.VectorType(ir.IntType(32), width // 4)
+    in_one = llvm_function(builder, f"llvm.x86.avx512.vpdpbusd.{8 * width}", sums, sums, sums, sums)
+    return lambda total, one, other: builder.call(
+        in_one, [total, builder.bitcast(one, sums), builder.bitcast(other, sums)]
+    )
+
+
+def llvm_function(builder: Any, name: str, result: Any, *own: Any) -> Any:
+    """A function of LLVM's, with the types of its result and its arguments."""
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, own), name)
 
 
 def run_together(calls: Sequence[Callable[[], object]]) -> None:
@@ -87,6 +118,15 @@ def _knowing(names: dict[str, Any], function: Callable[..., Any]) -> FunctionTyp
     same = FunctionType(function.__code__, names, function.__name__)
     same.__module__, same.__qualname__ = function.__module__, function.__qualname__
     return same
+
+
+def _digest(names: Mapping[str, Any], *functions: Callable[..., Any]) -> str:
+    """Of what a loop is compiled from: numba itself only looks at the date and the size of the file that the loop is in."""
+    files = sorted({function.__code__.co_filename for function in functions})
+    numbers = sorted(f"{name}={value}" for name, value in names.items() if isinstance(value, int))
+    return hashlib.sha256(b"".join([Path(file).read_bytes() for file in files] + [repr(numbers).encode()])).hexdigest()[
+        :12
+    ]
 
 
 def _can_write(folder: Path) -> bool:

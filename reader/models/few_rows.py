@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reader.compiled import compiled, run_together
+from reader.compiled import byte_dot, compiled, llvm_function, processor_features, run_together
 
 MOST_ROWS = 128
 """With more rows the libraries are as fast."""
@@ -91,9 +91,7 @@ def _multiply_rows(
 
 def best_instructions() -> Mapping[str, Any]:
     """The fastest `instructions` that this processor has."""
-    from numba.core import codegen, config
-
-    return instructions(config.CPU_FEATURES or codegen.get_host_cpu_features())  # type: ignore[attr-defined]
+    return instructions(processor_features())
 
 
 def instructions(features: str) -> Mapping[str, Any]:
@@ -142,9 +140,9 @@ def instructions(features: str) -> Mapping[str, Any]:
                 found.align = 1
                 return found
 
-            dot = _dot(builder, has_dot, width)
+            dot = byte_dot(builder, width) if has_dot else _dot(builder, width)
             hints = byte.as_pointer(), number, number, number
-            fetch = _function(builder, "llvm.prefetch.p0", ir.VoidType(), *hints)
+            fetch = llvm_function(builder, "llvm.prefetch.p0", ir.VoidType(), *hints)
             outs = [builder.add(given["out"], place(own)) for own in range(_AT_ONCE)]
             read = [builder.load(address("places", place(own))) for own in range(rows_at_once)]
             totals = [[cgutils.alloca_once_value(builder, ir.Constant(sums, None)) for _ in outs] for _ in read]
@@ -170,24 +168,6 @@ def instructions(features: str) -> Mapping[str, Any]:
     return {"multiply_block": multiply_block, "rows_at_once": rows_at_once, "raise_by": raise_by}
 
 
-def _dot(builder: Any, has_dot: bool, width: int) -> Callable[[Any, Any, Any], Any]:
-    """Emits what adds to each 32-bit sum the products of its four unsigned and signed bytes."""
-    from llvmlite import ir
-
-    sums, halves, numbers = (ir.VectorType(ir.IntType(bits), 8 * width // bits) for bits in (32, 16, 8))
-    if has_dot:
-        in_one = _function(builder, f"llvm.x86.avx512.vpdpbusd.{8 * width}", sums, sums, sums, sums)
-        return lambda total, one, other: builder.call(
-            in_one, [total, builder.bitcast(one, sums), builder.bitcast(other, sums)]
-        )
-    in_16_bits = _function(builder, "llvm.x86.avx2.pmadd.ub.sw", halves, numbers, numbers)
-    in_32_bits = _function(builder, "llvm.x86.avx2.pmadd.wd", sums, halves, halves)
-    ones = ir.Constant(halves, [1] * halves.count)
-    return lambda total, one, other: builder.add(
-        total, builder.call(in_32_bits, [builder.call(in_16_bits, [one, other]), ones])
-    )
-
-
 def _total(builder: Any, sums: Sequence[Any]) -> Any:
     """Add neighbours until each vector is one number: a vector of these, in the order of the vectors, which are as many."""
     from llvmlite import ir
@@ -202,9 +182,14 @@ def _total(builder: Any, sums: Sequence[Any]) -> Any:
     return sums[0]
 
 
-def _function(builder: Any, name: str, result: Any, *own: Any) -> Any:
-    """A function of LLVM's."""
+def _dot(builder: Any, width: int) -> Callable[[Any, Any, Any], Any]:
+    """`byte_dot` by AVX2, which adds two products in 16 bits."""
     from llvmlite import ir
-    from numba.core import cgutils
 
-    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, own), name)
+    sums, halves, numbers = (ir.VectorType(ir.IntType(bits), 8 * width // bits) for bits in (32, 16, 8))
+    in_16_bits = llvm_function(builder, "llvm.x86.avx2.pmadd.ub.sw", halves, numbers, numbers)
+    in_32_bits = llvm_function(builder, "llvm.x86.avx2.pmadd.wd", sums, halves, halves)
+    ones = ir.Constant(halves, [1] * halves.count)
+    return lambda total, one, other: builder.add(
+        total, builder.call(in_32_bits, [builder.call(in_16_bits, [one, other]), ones])
+    )
