@@ -23,6 +23,7 @@ from reader.answering.checks.quantities import (
     with_hedge,
     with_span,
     with_unit,
+    with_whole_figures,
 )
 from reader.answering.look_again import choose_passages
 from reader.batching.local import answer_together
@@ -112,6 +113,8 @@ def test_what_may_be_right_passes(question: str, answer: str) -> None:
         ("5°", "It was 5° outside.", ""),
         ("$9", "It cost $9 dollars.", ""),
         ("20", "It rose by 20% in May.", "%"),
+        ("23,50", "Une nuit coûte 23,50 €.", " €"),
+        ("6.4", "It has 6.4 g of fat.", " g"),
     ],
 )
 def test_a_bare_number_has_the_unit_that_always_follows_it(answer: str, passage: str, unit: str) -> None:
@@ -142,6 +145,54 @@ def test_a_bare_number_has_the_unit_that_always_follows_it(answer: str, passage:
 )
 def test_numbers_are_as_the_passage_has_them(answer: str, passage: str, printed: str) -> None:
     assert as_printed(answer, passage) == printed
+
+
+@pytest.mark.parametrize(
+    ("answer", "passage", "whole"),
+    [
+        ("£8", "A meal costs £8.50.", "£8.50"),
+        ("8", "A meal costs £8.50.", "£8.50"),
+        ("£8 each.", "A meal costs £8.50 and takes 8.5 hours.", "£8.50 each."),
+        ("£1", "The rent is £1,875.50 a month.", "£1,875.50"),
+        ("38.2 g", "It has 38.25 g of fibre.", "38.25 g"),
+        ("875.50", "The rent is 1,875.50 a month.", "1,875.50"),
+        ("48 Besucher", "Es kamen 48.312 Besucher.", "48.312 Besucher"),
+        ("4 Euro", "Der Eintritt kostet 4,50 Euro, die Fahrt 4,80 Fr.", "4,50 Euro"),
+        ("318 visiteurs", "Il a reçu 4 318 visiteurs.", "4 318 visiteurs"),
+        ("à 19 h", "Le dîner est servi à 19 h 15.", "à 19 h 15"),
+        ("at 6", "The train leaves at 6:05.", "at 6:05"),
+        ("Python 3.11", "It needs Python 3.11.4.", "Python 3.11.4"),
+        ("section 7.3", "The fault in section 7.3.2 is mended.", "section 7.3.2"),
+        ("14.09.", "Er begann am 14.09.1987.", "14.09.1987."),
+        ("7 years", "It runs for 7 1/2 years.", "7 1/2 years"),
+        ("3", "Add 3¾ spoons.", "3¾"),
+        ("18.5 °C", "Keep it at −18.5 °C.", "−18.5 °C"),
+        ("£3.8 million", "The balance was -£3.8 million.", "-£3.8 million"),
+        ("18.5 °C below zero", "Keep it at -18.5 °C.", "18.5 °C below zero"),
+        ("8.50", "A meal costs £8.50, a bed £9.", "£8.50"),
+        ("8.50 a meal", "It costs £8.50 a meal.", "£8.50 a meal"),
+        ("8.50 pounds", "A meal costs £8.50.", "8.50 pounds"),
+        ("€8,50", "Es kostet 8,50 Euro.", "€8,50"),
+        ("9", "A meal costs £9, the 9 of them say.", "9"),
+        ("£8", "A meal costs £8.50, and a bed £8.75.", "£8"),
+        ("£8", "A meal costs £8, with tea £8.50.", "£8"),
+        ("£8", "A meal costs £85, a bed £18, and 8.5 hours is enough.", "£8"),
+        ("8 metres", "It is 8.5 feet long.", "8 metres"),
+        ("15", "It takes 10–15 minutes.", "15"),
+        ("1987", "Er begann am 14.09.1987.", "1987"),
+        ("4", "She is 4, and he is 4.5.", "4"),
+        ("2", "Rooms for 2.5 hours.", "2"),  # asked before
+        ("-4 °C", "It fell to -4 °C.", "-4 °C"),
+        ("8", "", "8"),
+    ],
+)
+def test_a_figure_that_was_broken_off_is_whole(answer: str, passage: str, whole: str) -> None:
+    assert with_whole_figures(answer, "And for a meal?", passage, "How much is it for 2?\nAnd for a meal?") == whole
+
+
+def test_one_or_two_may_be_a_count() -> None:
+    question, passage = "How many pumps are there?", "The pump takes 1.5 hours, and the other pump runs alone."
+    assert with_whole_figures("1", question, passage, question) == "1"
 
 
 @pytest.mark.parametrize(
@@ -458,5 +509,6 @@ def test_a_span_is_answered_whole(roomy_model: Model, store: Store, monkeypatch:
 @pytest.mark.parametrize("piece", ["one ", "one and ", "1", "1,1", "1 "])
 def test_rows_of_numbers_end(piece: str) -> None:
     """A pattern whose time grows with the third power of their length would take hours."""
+    with_whole_figures(piece * 3000, "", f"{piece} " * 3000, "")
     assert not contradicts(piece * 3000, asks_for("Who owns the mill?"))
     contradicts(piece * 3000, asks_for("How many miles is it?"))

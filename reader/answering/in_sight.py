@@ -21,6 +21,7 @@ from reader.answering.checks.quantities import (
     with_hedge,
     with_span,
     with_unit,
+    with_whole_figures,
 )
 from reader.answering.checks.subjects import is_of_another
 from reader.answering.prompt import Prompt
@@ -67,6 +68,7 @@ class InSight:
         passage, question = self.passage, self.question
         value = as_value(as_copied(answer, passage), [cell for one in self.prompt.shown for cell in one.cells])
         value = as_printed(as_spelt(value, question, passage), passage)
+        value = with_whole_figures(value, question, passage, self.said)
         value = with_hedge(with_span(with_unit(value, passage), question, passage), passage)
         value = limit(question, date_of_event(question, value, passage), passage)
         value = whole_place(question, value, passage)

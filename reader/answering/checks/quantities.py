@@ -25,9 +25,9 @@ _UNITS = {
     "temperature": r"°[CF]?|degrees (?:celsius|fahrenheit|centigrade)",
     "share": r"%|per ?cent|percentage points?",
     "money": r"pence|penn(?:y|ies)|shillings?|guineas?|sovereigns?|dollars?|cents?|euros?|francs?|florins?|ducats?|yen|yuan|rupees?"
-    r"|rou?bles?|pesos?",
+    r"|rou?bles?|pesos?|[£$€¥]",
     "mass_or_money": r"pounds?",
-    "mass": r"ounces?|oz|lbs?|hundredweights?|cwt|tons?|tonnes?|gram(?:me)?s?|kilogram(?:me)?s?|kilos?|kg|mg",
+    "mass": r"ounces?|oz|lbs?|hundredweights?|cwt|tons?|tonnes?|g|gram(?:me)?s?|kilogram(?:me)?s?|kilos?|kg|mg",
     "time": r"seconds?|minutes?|hours?|days?|nights?|weeks?|fortnights?|months?|years?|decades?|centur(?:y|ies)"
     r"|sekunden?|minuten?|stunden?|tagen?|nächten?|wochen?|monaten?|jahren?|heures?|jours?|semaines?|mois|ans|années?|minutos?"
     r"|horas?|días?|semanas?|meses|años?|minuti|ore|giorni|settimane|mesi|anni",
@@ -86,6 +86,18 @@ _ONE_END = re.compile(
 _FIGURE = re.compile(r"\d(?:(?:[.,'\xa0\u202f ](?=\d{3}(?!\d)))?\d)*")
 _MOST_DIGITS = 18
 """Longer ones are no quantities; and Python makes no number of thousands of digits."""
+
+_PRINTED = re.compile(
+    r"(?:(?:(?<=[^\W\d_] )|(?<=[:=|] )|(?<=[(|])|\A)[-−](?=[£$€¥]?\d))?[£$€¥]?"
+    r"(?:(?<!\d)\d{1,3}(?:[ \xa0\u202f]\d{3})+(?!\d)(?:[.,]\d+)?"
+    r"|\d+(?:[.,:'’]\d+)*(?: ?h(?: ?\d\d)?(?!\w)|[/ ]\d{1,2}/\d{1,2}(?!\d)| ?[½¼¾⅓⅔⅛])?)"
+)
+"""A figure with all that belongs to it: £1,875.50, 48.312, 4 318, 7.3.2, 14.09.1987, 6:05, 19 h 15, 7 1/2, -£3."""
+_CURRENCY = re.compile("[£$€¥]")
+_BEHIND = re.compile(r"[\s-]?([^\W\d_]+|[%°€$£¥])")
+_BELOW = re.compile(r"\b(?:below|under|minus|unter|sous|moins|bajo|menos)\b", re.I)
+_YEAR = re.compile(r"1\d{3}|20\d\d")
+"""It may be asked for alone."""
 
 _DECIMAL = re.compile(
     r"(?<![\w.,:])(\d{1,4})[.,:](\d\d?)(?!\w|[.,:]\d)(?! (?:thousand|million|billion|trillion|per ?cent))"
@@ -265,6 +277,52 @@ def as_printed(answer: str, passage: str) -> str:
         return next((there[0] for there in map(stands, others) if there), said)
 
     return _SMALL_NUMBER.sub(printed, answer)
+
+
+def with_whole_figures(answer: str, question: str, passage: str, said: str) -> str:
+    """An answer with the figures of a passage in place of those that are a part of one, and stand nowhere alone, or lack the
+    currency that stands before them everywhere: "£8.50" for "£8" or "8.50".
+
+    Args:
+        said: the question and the turns before it, whose figures stay.
+    """
+    is_below = _BELOW.search(f"{question} {answer}")
+    places = [one for one in _PRINTED.finditer(passage) if not (is_below and one[0][0] in "-−")]
+    asked = {_plain(found[0]) for found in _PRINTED.finditer(said)}
+    if _HOW_MANY.search(question):
+        asked |= {"1", "2"}
+
+    def whole(part: re.Match[str]) -> str:
+        plain = _plain(part[0])
+        alone = [one for one in places if _plain(one[0]) == plain]
+        lacks_currency = not _CURRENCY.search(part[0]) and all(_is_alike(part, one) for one in alone)
+        if plain in asked or not (lacks_currency if alone else not _YEAR.fullmatch(plain)):
+            return part[0]
+        wholes = alone or [one for one in places if _is_part(plain, _plain(one[0])) and _is_alike(part, one)]
+        printed = {one[0] for one in wholes}
+        return printed.pop() if len(printed) == 1 else part[0]
+
+    return _PRINTED.sub(whole, answer)
+
+
+def _plain(figure: str) -> str:
+    return re.sub("[£$€¥]", "", figure).replace("−", "-")
+
+
+def _is_part(part: str, figure: str) -> bool:
+    """Whether a part ends a figure's beginning at a sign or in its decimals, or begins its end behind a sign."""
+    if figure.startswith(part):
+        return not figure[len(part)].isdecimal() or not part.isdecimal()
+    return figure.endswith(part) and not figure[-len(part) - 1].isdecimal()
+
+
+def _is_alike(one: re.Match[str], other: re.Match[str]) -> bool:
+    """Whether two figures have the same currency before them or the same unit behind, or the first has none of both."""
+    sign, unit = _CURRENCY.search(one[0]), _BEHIND.match(one.string, one.end())
+    is_same_unit = (
+        unit and (behind := _BEHIND.match(other.string, other.end())) and unit[1].casefold() == behind[1].casefold()
+    )
+    return bool(is_same_unit) or (sign[0] in other[0] if sign else not unit)
 
 
 def with_unit(answer: str, passage: str) -> str:
